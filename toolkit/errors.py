@@ -1,0 +1,76 @@
+"""The exception tree of the package.
+
+ToolkitError                 something that the user can mend; exit code 3
+├── UsageError               the call itself is wrong; exit code 2
+├── RefusalError             a rewrite would have to guess
+│   └── LayoutError          the file is something else than what the rewrite is for
+├── NixSyntaxError           the file is no Nix expression
+└── CommandError             a program failed
+
+Messages have the form `subject: fact`, on one line, in lower case, values quoted.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ToolkitError(Exception):
+    """A failure that the user can understand and mend.
+
+    `hint` says in one line what to do about it.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ToolkitError):
+    """The command line asks for something that does not exist or does not fit together."""
+
+    exit_code = 2
+
+
+class RefusalError(ToolkitError):
+    """A rewrite declines, since its result would be a guess."""
+
+
+class LayoutError(RefusalError):
+    """The file is recognised as something that the rewrite is not for, or not recognised at all."""
+
+
+class NixSyntaxError(ToolkitError):
+    """A file that Nix's grammar does not accept; `excerpt` is the source line with a caret below it."""
+
+    def __init__(self, message: str, *, excerpt: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.excerpt = excerpt
+
+
+class CommandError(ToolkitError):
+    """A program ended with a status that its caller does not expect.
+
+    `argv` is the command, `status` its exit status (negative: the signal that ended it), `stderr` all
+    that it wrote there.
+    """
+
+    def __init__(self, argv: Sequence[str], *, status: int, stderr: str, hint: str | None = None) -> None:
+        last = next((line for line in reversed(stderr.splitlines()) if line.strip()), "no message")
+        ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        super().__init__(f"{argv[0]}: {ended}: {last.strip()}", hint=hint)
+        self.argv = tuple(argv)
+        self.status = status
+        self.stderr = stderr
+
+    @property
+    def command(self) -> str:
+        """The command as one line for a shell."""
+        return shlex.join(self.argv)

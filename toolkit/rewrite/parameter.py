@@ -1,0 +1,54 @@
+"""The strategy `parameter`: the definitions become defaults of dockerGen's parameters.
+
+The obvious design, and a trap: callPackage fills every parameter, defaulted ones too, that the package set
+has a name for. It is here to be compared.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from toolkit.errors import RefusalError
+from toolkit.rewrite import lift
+from toolkit.rewrite.style import Style
+from toolkit.syntax.edit import Edit, apply
+
+if TYPE_CHECKING:
+    from toolkit.rewrite.lift import Definition, Lifting
+
+
+def rewrite(lifting: Lifting) -> str:
+    """Return the file's text with the components as defaulted parameters.
+
+    Raise RefusalError for code that cannot be indented anew without changing a string.
+    """
+    file = lifting.file
+    lift.require_movable_strings(lifting)
+    last = list(file.formals.values())[-1]
+    end = lift.after_formal(file, last)
+    lines = [lift.parameter_comment(file, "components"), *(_parameter(lifting, d) for d in lifting.moved)]
+    edits = [Edit(end, end, "\n" + "\n".join(lines))]
+    return apply(file.text, [*edits, *lift.removals(lifting, lifting.moved)])
+
+
+def _parameter(lifting: Lifting, definition: Definition) -> str:
+    file = lifting.file
+    indent = lift.formal_indent(file)
+    leading = file.style in {Style.OLD, Style.NIXPKGS_FMT}
+    value = next(child for child in reversed(definition.node.children) if child.kind not in {";", "comment"})
+    shift = indent + (2 if leading else 0) - lifting.indent
+    if shift:
+        _require_shiftable(lifting, definition)
+    text = re.sub(r"\n(?=[^\n])", "\n" + " " * shift, value.text) if shift > 0 else value.text
+    margin = " " * indent
+    return f"{margin}, {definition.name} ? {text}" if leading else f"{margin}{definition.name} ? {text},"
+
+
+def _require_shiftable(lifting: Lifting, definition: Definition) -> None:
+    for node in definition.node.walk():
+        place = f"{lifting.file.at(node)}: "
+        if node.kind == "string_expression" and "\n" in node.text:
+            raise RefusalError(f"{place}a string of several lines would have to be indented anew")
+        if node.kind == "indented_string_expression" and re.match(r"''[^\S\n]*[^\s']", node.text) and "\n" in node.text:
+            raise RefusalError(f"{place}an indented string with text on its first line would have to be indented anew")

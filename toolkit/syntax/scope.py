@@ -1,0 +1,148 @@
+"""Find out what each name in a Nix expression refers to.
+
+The rules are those of the Nix manual, "Constructs": lambdas, let and rec bind statically and win over every
+`with`; parameters' defaults see all parameters; plain `inherit a` takes `a` from outside of its let or rec,
+while the `e` of `inherit (e) a` sees the inside; `${"a"}` and `"a"` are static attribute names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.syntax.tree import Node
+
+
+GLOBALS = frozenset(
+    "true false null builtins derivation derivationStrict import scopedImport abort throw toString map "
+    "removeAttrs baseNameOf dirOf isNull placeholder break fromTOML fetchTarball fetchGit fetchMercurial "
+    "fetchTree".split()
+)
+"""The names that Nix binds outside of every file; they win over `with` (Nix manual, "Built-in Functions")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What binds names: `node` is the lambda, let, rec or with, `names` maps each name to its binding node."""
+
+    node: Node
+    names: dict[str, Node]
+    is_with: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A use of `name` at `node`. `scope` binds it statically, else None.
+
+    `withs` are the `with` scopes, innermost first, in which an unbound name is looked up.
+    """
+
+    name: str
+    node: Node
+    scope: Scope | None
+    withs: tuple[Scope, ...]
+
+
+def references(root: Node) -> list[Reference]:
+    """Resolve every name used in `root`, in the order of the text."""
+    return list(_resolve(root, ()))
+
+
+def bound_names(bindings: Node | None) -> dict[str, Node]:
+    """Return the static names that a binding set defines, with the first node that defines each."""
+    names: dict[str, Node] = {}
+    for binding in bindings.children if bindings is not None else ():
+        for name in binding_names(binding):
+            names.setdefault(name, binding)
+    return names
+
+
+def binding_names(binding: Node) -> tuple[str, ...]:
+    """Return the names that one binding or inherit defines in its set."""
+    if binding.kind == "binding":
+        path = binding.child("attrpath")
+        first = static_name(path.children[0]) if path is not None else None
+        return (first,) if first is not None else ()
+    if binding.kind in {"inherit", "inherit_from"}:
+        inherited = binding.child("inherited_attrs")
+        return tuple(
+            name
+            for child in (inherited.children if inherited is not None else ())
+            if (name := static_name(child)) is not None
+        )
+    return ()
+
+
+def static_name(attribute: Node) -> str | None:
+    """Return the name of an attribute that is written as `a`, `"a"` or `${"a"}`, None for a computed one."""
+    if attribute.kind == "identifier":
+        return attribute.text
+    if attribute.kind == "string_expression" and all(
+        child.kind in {'"', "string_fragment"} for child in attribute.children
+    ):
+        return attribute.text[1:-1]
+    if attribute.kind == "interpolation":
+        inner = [child for child in attribute.children if child.kind not in {"${", "}", "comment"}]
+        if len(inner) == 1 and inner[0].kind == "string_expression":
+            return static_name(inner[0])
+    return None
+
+
+def formals(function: Node) -> dict[str, Node]:
+    """Return the parameters of a lambda: `x:`, `{ a, b ? 1 }:` and the `args` of `args@{ … }`."""
+    names: dict[str, Node] = {}
+    for child in function.children:
+        if child.kind == ":":
+            break
+        if child.kind == "identifier":
+            names[child.text] = child
+        elif child.kind == "formals":
+            for formal in child.children:
+                if formal.kind == "formal":
+                    names[formal.children[0].text] = formal
+    return names
+
+
+def _resolve(node: Node, scopes: tuple[Scope, ...]) -> Iterator[Reference]:
+    """Yield the references below `node`; `scopes` are the enclosing ones, innermost first."""
+    match node.kind:
+        case "variable_expression":
+            yield _look_up(node.text, node, scopes)
+        case "function_expression":
+            inner = (Scope(node, formals(node)), *scopes)
+            for child in node.children:
+                if child.kind != "identifier":
+                    yield from _resolve(child, inner)
+        case "formal":
+            for child in node.children[1:]:
+                yield from _resolve(child, scopes)
+        case "let_expression" | "rec_attrset_expression" | "let_attrset_expression":
+            inner = (Scope(node, bound_names(node.child("binding_set"))), *scopes)
+            for child in node.children:
+                if child.kind == "binding_set":
+                    for binding in child.children:
+                        yield from _resolve(binding, scopes if binding.kind == "inherit" else inner)
+                else:
+                    yield from _resolve(child, inner)
+        case "with_expression":
+            parts = [child for child in node.children if child.kind not in {"with", ";", "comment"}]
+            yield from _resolve(parts[0], scopes)
+            yield from _resolve(parts[1], (Scope(node, {}, is_with=True), *scopes))
+        case "inherit":
+            inherited = node.child("inherited_attrs")
+            for child in inherited.children if inherited is not None else ():
+                if (name := static_name(child)) is not None:
+                    yield _look_up(name, child, scopes)
+        case "inherited_attrs":
+            return
+        case _:
+            for child in node.children:
+                yield from _resolve(child, scopes)
+
+
+def _look_up(name: str, node: Node, scopes: tuple[Scope, ...]) -> Reference:
+    binder = next((scope for scope in scopes if name in scope.names), None)
+    return Reference(name, node, binder, tuple(scope for scope in scopes if scope.is_with))

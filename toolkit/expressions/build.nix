@@ -1,0 +1,82 @@
+# Runs docker's own install phases over stand-in sources, so that what they install can be read:
+#   nix-build build.nix --argstr case /path/of/case.json … -A before.script -A before.elf
+# Arguments, each a string: `case`, the absolute path of a JSON file as for evaluate.nix; `release`,
+# such as "docker_29"; `shell` and `busybox`, store paths of a static bash and a busybox;
+# `makeWrapperHook`, the absolute path of a tree's make-wrapper.sh, or "" for our own; `overrides`,
+# JSON, component names → whether each is replaced through `override`; `system`, a Linux system.
+# Result: side → { script, elf, docker, path }: moby with wrappers that are shell scripts, moby with
+# wrappers that are ELF files, the docker package that links the former, and a file with the PATH which
+# dockerd-rootless.sh sees when the script is called with a PATH of /path-of-the-caller.
+{
+  case,
+  release,
+  shell,
+  busybox,
+  makeWrapperHook ? "",
+  overrides ? "{}",
+  system ? builtins.currentSystem,
+}@arguments:
+let
+  inherit (builtins) fromJSON mapAttrs storePath;
+  inherit (fromJSON (builtins.readFile case)) sides libPath packages;
+
+  lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
+  shell = storePath arguments.shell;
+  busybox = storePath arguments.busybox;
+
+  # Only what installs gets the wrapper, so that both forms share the components.
+  program = wrapper: attrs: {
+    inherit busybox;
+    SHELL = shell;
+    builder = shell;
+    args = [ "${./builder}/build.sh" ] ++ lib.optional (attrs ? installPhase) wrapper;
+  };
+
+  stubs = mapAttrs (
+    _: wrapper:
+    import ./stubs.nix {
+      inherit lib shell;
+      build = system;
+      host = system;
+      names = packages;
+      program = program wrapper;
+    }
+  );
+
+  forms = stubs {
+    script =
+      if makeWrapperHook == "" then "${./builder}/make-wrapper.sh" else "${/. + makeWrapperHook}";
+    elf = "${./builder}/make-binary-wrapper.sh";
+  };
+
+  replaced = lib.attrNames (lib.filterAttrs (_: wanted: wanted) (fromJSON overrides));
+
+  docker =
+    directory: stubs:
+    let
+      released = (import ./releases.nix { inherit lib stubs directory; }).${release};
+      replacements = lib.genAttrs replaced (component: stubs.built "replacement-of-${component}");
+    in
+    if replaced == [ ] then released else released.override replacements;
+in
+mapAttrs (
+  _: directory:
+  let
+    dockers = mapAttrs (_: docker directory) forms;
+  in
+  {
+    script = dockers.script.moby;
+    elf = dockers.elf.moby;
+    docker = dockers.script;
+    path = derivation {
+      name = "path";
+      inherit system;
+      builder = shell;
+      PATH = "/path-of-the-caller";
+      args = [
+        "-c"
+        "${dockers.script.moby}/bin/dockerd-rootless >$out"
+      ];
+    };
+  }
+) sides

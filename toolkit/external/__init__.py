@@ -1,0 +1,1 @@
+"""The only code that runs programs, opens sockets or reads the environment."""

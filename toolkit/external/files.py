@@ -1,0 +1,188 @@
+"""The two things that are done to the user's own files: the target is read, a directory of results is written.
+
+A directory is built beside its destination and renamed when it is whole, so nobody ever sees half of one.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import shutil
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.errors import ToolkitError
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+# Thirty times the largest docker/default.nix so far; what is longer is some other file.
+MAXIMUM_BYTES = 1 << 20
+
+REPORT = "report.json"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def read_target(path: Path) -> bytes:
+    """Return the content of a Nix file that the user named.
+
+    Raises ToolkitError for what cannot be read and for what `check_content` refuses.
+    """
+    try:
+        # Not by its size alone: a pipe and a device have none.
+        with path.open("rb", buffering=0) as stream:
+            content = bytearray()
+            while len(content) <= MAXIMUM_BYTES and (chunk := stream.read(MAXIMUM_BYTES)):
+                content += chunk
+            status = os.fstat(stream.fileno())
+    except FileNotFoundError:
+        message = f"{path}: the link leads nowhere" if path.is_symlink() else f"{path}: no such file"
+        raise ToolkitError(message) from None
+    except IsADirectoryError:
+        hint = "--file takes a file, --nixpkgs a directory"
+        raise ToolkitError(f"{path}: is a directory", hint=hint) from None
+    except PermissionError:
+        raise ToolkitError(f"{path}: permission denied") from None
+    except (OSError, ValueError) as error:
+        raise ToolkitError(f"{path}: cannot be read: {_reason(error)}") from None
+    if len(content) > MAXIMUM_BYTES and stat.S_ISREG(status.st_mode):
+        raise _too_big(str(path), status.st_size)
+    check_content(str(path), bytes(content))
+    return bytes(content)
+
+
+def check_content(name: str, content: bytes) -> None:
+    """Raise ToolkitError for bytes that cannot be the target: empty, too many, binary, not UTF-8, CRLF.
+
+    `name` stands for the file in messages. Lines and columns count from 1, a column is a character.
+    """
+    if not content:
+        raise ToolkitError(f"{name}: is empty")
+    if len(content) > MAXIMUM_BYTES:
+        raise _too_big(name, len(content))
+    if (offset := content.find(b"\0")) >= 0:
+        raise ToolkitError(f"{name}: is binary: NUL byte at offset {offset}")
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        place = _place(content, error.start)
+        fact = f"is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}"
+        raise ToolkitError(f"{name}:{place}: {fact}") from None
+    if (offset := content.find(b"\r\n")) >= 0:
+        hint = "turn the line ends into line feeds first, for example with dos2unix"
+        raise ToolkitError(f"{name}:{_place(content, offset)}: line ends with CRLF", hint=hint)
+
+
+def ensure_free(destination: Path, *, force: bool = False) -> None:
+    """Raise ToolkitError unless `whole_directory` may put a directory at `destination`.
+
+    Without `force` the place must be free or hold an empty directory. With it, a directory is given up that
+    an earlier run has written: one with a report.json of this program. Never given up are a git checkout, the home
+    directory, the current directory and what contains them.
+    """
+    place = destination.resolve()
+    if not place.parent.is_dir():
+        raise ToolkitError(f"{destination}: '{place.parent}' is no directory", hint=f"mkdir -p {place.parent}")
+    if not os.access(place.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise ToolkitError(f"{destination}: '{place.parent}' cannot be written to")
+    if not os.path.lexists(place):
+        return
+    if not place.is_dir():
+        raise ToolkitError(f"{destination}: exists and is no directory")
+    for what, protected in (("the current directory", Path.cwd()), ("the home directory", Path.home())):
+        if protected.resolve().is_relative_to(place):
+            raise ToolkitError(f"{destination}: is or contains {what}, which is never replaced")
+    try:
+        names = {path.name for path in place.iterdir()}
+    except OSError as error:
+        raise ToolkitError(f"{destination}: {_reason(error)}") from None
+    if names and not force:
+        raise ToolkitError(f"{destination}: is not empty", hint="--force replaces it, --out names another place")
+    if names:
+        _ensure_ours(destination, names)
+
+
+@contextmanager
+def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path]:
+    """Yield an empty directory to fill; it becomes `destination` when the block ends, or disappears when it raises.
+
+    What was at `destination` stays until then, and comes back when the last step fails. Raises ToolkitError as
+    `ensure_free` does, and for an OSError from within the block, such as a full disk.
+    """
+    ensure_free(destination, force=force)
+    place = destination.resolve()
+    building = _sibling(place)
+    try:
+        building.mkdir()
+        yield building
+        ensure_free(destination, force=force)
+        _put(building, place)
+    except OSError as error:
+        hint = "free some space, or choose another --out" if error.errno in _FULL else None
+        raise ToolkitError(f"{destination}: cannot be written: {_reason(error)}", hint=hint) from error
+    finally:
+        remove(building)
+
+
+def remove(path: Path) -> None:
+    """Delete a directory with all that is in it; it is no failure that it is missing or cannot be deleted.
+
+    A KeyboardInterrupt on the way is raised after the directory is gone.
+    """
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def _put(building: Path, place: Path) -> None:
+    """Rename `building` to `place`; what is there is renamed aside first, and deleted last."""
+    if not place.is_dir() or not any(place.iterdir()):
+        building.rename(place)
+        return
+    aside = _sibling(place)
+    try:
+        place.rename(aside)
+        building.rename(place)
+    except BaseException:
+        if aside.exists() and not place.exists():
+            aside.rename(place)
+        raise
+    remove(aside)
+
+
+def _sibling(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+
+
+def _ensure_ours(destination: Path, names: set[str]) -> None:
+    if ".git" in names:
+        raise ToolkitError(f"{destination}: is a git checkout, which is never replaced")
+    try:
+        Record(json.loads((destination / REPORT).read_bytes()), document=REPORT).text("unlet")
+    except (OSError, ValueError, RecursionError, ToolkitError):
+        hint = "--force replaces only what an earlier run has written; remove it yourself, or choose another --out"
+        raise ToolkitError(f"{destination}: holds other files than a proposal", hint=hint) from None
+
+
+def _too_big(name: str, size: int) -> ToolkitError:
+    limit = MAXIMUM_BYTES >> 20
+    return ToolkitError(f"{name}: is too big: {size / 1e6:.1f} MB, more than {limit} MiB")
+
+
+def _place(content: bytes, offset: int) -> str:
+    """Return `LINE:COLUMN` of an offset; all before it must be UTF-8."""
+    start = content.rfind(b"\n", 0, offset) + 1
+    line = content.count(b"\n", 0, offset) + 1
+    return f"{line}:{len(content[start:offset].decode()) + 1}"
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -1,0 +1,194 @@
+"""The proposal and the known pins: TOML files in `patches/`, read into values, and the pins written back.
+
+They stand beside the package in a checkout and inside of it when installed. Where that place cannot be
+written, pins that were filled in go to the user's configuration, and take the place of those of the same name.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import Demotion, Pin, Strategy
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PACKAGE = Path(__file__).parent.parent
+_PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
+_PINS = "pins.toml"
+_HEADER = """\
+# Known commits of nixpkgs. `unlet pins update` fetches each and fills in `blob`, the id of the target file in
+# it, and `newest`, the newest docker in that file.
+
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A commit message without its trailers; `body` has lines of at most 72 characters and no line feed at its end."""
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is proposed to nixpkgs, as patches/proposal.toml says.
+
+    `target` is the file's path in nixpkgs, `remote` a git URL, `sparse` the paths of nixpkgs that a
+    checkout needs, `components` the packages that leave the let, `prefix_entry` the one that leaves the
+    wrapper's PATH prefix, `default_pin` the name of a pin.
+    """
+
+    target: PurePosixPath
+    remote: str
+    default_pin: str
+    components: tuple[str, ...]
+    prefix_entry: str
+    sparse: tuple[str, ...]
+    lift: dict[Strategy, Message]
+    demote: dict[Demotion, Message]
+
+
+@cache
+def plan() -> Plan:
+    """Read patches/proposal.toml.
+
+    Raise ToolkitError where it is missing, is no TOML, or has a field that is not as it should be.
+    """
+    return read_plan(_shipped() / "proposal.toml")
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
+    record = _read(path)
+    record.only("target", "remote", "default-pin", "components", "prefix-entry", "sparse", "lift", "demote")
+    lift, demote = record.record("lift"), record.record("demote")
+    lift.only(*Strategy)
+    demote.only(*Demotion)
+    return Plan(
+        target=PurePosixPath(record.text("target")),
+        remote=record.text("remote"),
+        default_pin=record.text("default-pin"),
+        components=record.texts("components"),
+        prefix_entry=record.text("prefix-entry"),
+        sparse=record.texts("sparse"),
+        lift={strategy: _message(lift.record(strategy)) for strategy in Strategy},
+        demote={demotion: _message(demote.record(demotion)) for demotion in Demotion},
+    )
+
+
+def pins() -> tuple[Pin, ...]:
+    """Return the known pins: the shipped ones in their order, then those that only the user's file has."""
+    known = {pin.name: pin for pin in read_pins(_shipped() / _PINS)}
+    own = _own()
+    if own.is_file():
+        known |= {pin.name: pin for pin in read_pins(own)}
+    return tuple(known.values())
+
+
+def read_pins(path: Path) -> tuple[Pin, ...]:
+    """Read a file like patches/pins.toml; raise ToolkitError as `plan` does, and for a name that is there twice."""
+    record = _read(path)
+    record.only("pin")
+    found: dict[str, Pin] = {}
+    for table in record.records("pin"):
+        table.only("name", "commit", "about", "blob", "newest")
+        pin = Pin(
+            name=table.text("name"),
+            commit=table.oid("commit"),
+            about=table.text("about"),
+            blob=table.optional("blob", table.oid),
+            newest=table.optional("newest", table.text),
+        )
+        if pin.name in found:
+            raise table.error("name", f"is '{pin.name}', which another pin has as well")
+        found[pin.name] = pin
+    return tuple(found.values())
+
+
+def pin(name: str | None = None) -> Pin:
+    """Return the pin of that name, or the default pin; raise UsageError where there is none."""
+    wanted = name if name is not None else plan().default_pin
+    known = {pin.name: pin for pin in pins()}
+    if wanted not in known:
+        raise UsageError(f"pin: '{wanted}' is unknown", hint=f"known pins are {', '.join(known)}; see 'unlet pins'")
+    return known[wanted]
+
+
+def write_pins(pins: Sequence[Pin]) -> Path:
+    """Replace the file of pins as a whole, and return its path.
+
+    The shipped file is taken where it can be written, else the user's own.
+    """
+    shipped = _shipped() / _PINS
+    path = shipped if os.access(shipped, os.W_OK) and os.access(shipped.parent, os.W_OK) else _own()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, pins_toml(pins))
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def pins_toml(pins: Sequence[Pin]) -> bytes:
+    """Return the content of a file of pins."""
+    import tomli_w  # noqa: PLC0415 - for `unlet pins update` alone
+
+    tables = []
+    for pin in pins:
+        table = {"name": pin.name, "commit": str(pin.commit), "about": pin.about}
+        if pin.blob is not None:
+            table["blob"] = str(pin.blob)
+        if pin.newest is not None:
+            table["newest"] = pin.newest
+        tables.append(table)
+    content: str = tomli_w.dumps({"pin": tables})
+    return (_HEADER + content).encode()
+
+
+def _shipped() -> Path:
+    for place in _PLACES:
+        if (place / "proposal.toml").is_file():
+            return place
+    raise ToolkitError(f"patches: not found beside or inside of '{_PACKAGE}'", hint="install the package again")
+
+
+def _own() -> Path:
+    import platformdirs  # noqa: PLC0415 - not needed before the pins are
+
+    return platformdirs.user_config_path("unlet") / _PINS
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_bytes(content)
+        if path.exists():
+            new.chmod(path.stat().st_mode & 0o777)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Record:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolkitError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        return Record(tomllib.loads(content), document=str(path))
+    except tomllib.TOMLDecodeError as error:
+        raise ToolkitError(f"{path}: not TOML: {error}") from error
+
+
+def _message(record: Record) -> Message:
+    record.only("subject", "body")
+    return Message(subject=record.text("subject"), body=record.text("body").strip())

@@ -1,0 +1,301 @@
+"""Running programs: the one place where a process is started.
+
+Every child is the leader of a session of its own, so that an interrupt or a time-out ends it together with
+whatever it has started. It has no terminal, hence no program can stop to ask a question.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import errno
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.errors import CommandError, ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+
+# What a program gets between SIGTERM and SIGKILL: Nix ends its builders and unlocks its paths in that time.
+GRACE_SECONDS = 3.0
+
+_HINTS = {
+    "git": "install git (Debian, Ubuntu: apt install git)",
+    "ssh": "install ssh (Debian, Ubuntu: apt install openssh-client)",
+    "nix": "install Nix (Debian, Ubuntu: apt install nix-bin)",
+    "nix-build": "install Nix (Debian, Ubuntu: apt install nix-bin)",
+    "nix-instantiate": "install Nix (Debian, Ubuntu: apt install nix-bin)",
+    "nix-store": "install Nix (Debian, Ubuntu: apt install nix-bin)",
+}
+
+_echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program to run.
+
+    `env` is laid over the environment of this process; None as a value takes the variable away. `ok` holds
+    the statuses that are no failure, None means all. `timeout` is in seconds. `on_stderr` gets each line
+    that the program writes to stderr while it runs, from another thread; a carriage return ends a line too.
+    """
+
+    argv: tuple[str, ...]
+    cwd: Path | None = None
+    env: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    stdin: bytes | None = None
+    ok: Collection[int] | None = (0,)
+    timeout: float | None = None
+    on_stderr: Callable[[str], None] | None = None
+
+    @property
+    def line(self) -> str:
+        """The command as one line that a shell takes, without its stdin."""
+        words = list(self.argv)
+        if self.env:
+            gone = [name for name, value in self.env.items() if value is None and name in os.environ]
+            added = [f"{name}={shlex.quote(value)}" for name, value in self.env.items() if value is not None]
+            unset = [word for name in gone for word in ("-u", name)]
+            head = " ".join((*(("env", *unset) if unset else ()), *added))
+        else:
+            head = ""
+        run = " ".join(part for part in (head, shlex.join(words)) if part)
+        return f"cd {shlex.quote(str(self.cwd))} && {run}" if self.cwd is not None else run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A program that has ended with a status its caller accepts; `seconds` is wall-clock time."""
+
+    argv: tuple[str, ...]
+    status: int
+    stdout: bytes
+    stderr: str
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """Stdout as text, without the line feed at its end."""
+        return self.stdout.decode("utf-8", "replace").removesuffix("\n")
+
+
+@contextmanager
+def echoing(observer: Callable[[str], None]) -> Generator[None]:
+    """Hand each command that is started within to `observer`, as a line ready to paste."""
+    token = _echo.set(observer)
+    try:
+        yield
+    finally:
+        _echo.reset(token)
+
+
+def find(program: str) -> Path | None:
+    """Return where PATH has `program`, None where it has not."""
+    found = shutil.which(program)
+    return Path(found) if found else None
+
+
+def run(  # noqa: PLR0913 - the fields of Command, by name
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str | None] | None = None,
+    stdin: bytes | None = None,
+    ok: Collection[int] | None = (0,),
+    timeout: float | None = None,
+    on_stderr: Callable[[str], None] | None = None,
+) -> Completed:
+    """Run a program to its end; the parameters are those of Command.
+
+    Raises CommandError for a status outside `ok` and for a time-out, ToolkitError when the program cannot be
+    started. Any exception on the way, KeyboardInterrupt included, ends the program first.
+    """
+    command = Command(
+        argv=tuple(argv), cwd=cwd, env=env or {}, stdin=stdin, ok=ok, timeout=timeout, on_stderr=on_stderr
+    )
+    return _execute(command, _Living())
+
+
+def run_all(commands: Sequence[Command], *, jobs: int | None = None) -> tuple[Completed, ...]:
+    """Run programs side by side, at most `jobs` at a time (default: one per processor); results keep the order.
+
+    The first failure ends the programs that still run, and is raised.
+    """
+    if len(commands) <= 1:
+        return tuple(_execute(command, _Living()) for command in commands)
+    living = _Living()
+    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
+        futures = [pool.submit(contextvars.copy_context().run, _execute, command, living) for command in commands]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                if future in done and not future.cancelled() and (failure := future.exception()):
+                    raise failure
+            return tuple(future.result() for future in futures)
+        finally:
+            living.stop()
+            for future in futures:
+                future.cancel()
+
+
+class _Living:
+    """The processes that one call has running, so that it can end them from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def start(self, command: Command, stderr: int) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped:
+                raise CommandError(command.argv, status=-signal.SIGTERM, stderr="not started, another one failed")
+            process = _start(command, stderr)
+            self._processes.add(process)
+            return process
+
+    def ended(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._processes.discard(process)
+
+    def stop(self) -> None:
+        """End all processes: SIGTERM, then SIGKILL for what is left; the threads that wait for them reap them."""
+        with self._lock:
+            self._stopped = True
+            processes = tuple(self._processes)
+        for process in processes:
+            _signal(process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for process in processes:
+            _signal(process, signal.SIGKILL)
+
+
+def _execute(command: Command, living: _Living) -> Completed:
+    if (observer := _echo.get()) is not None:
+        observer(command.line)
+    began = time.monotonic()
+    reading, writing = os.pipe()
+    lines = _Lines(reading, command.on_stderr)
+    try:
+        try:
+            process = living.start(command, writing)
+        finally:
+            os.close(writing)
+    except BaseException:
+        os.close(reading)
+        raise
+    lines.start()
+    try:
+        stdout, _ = process.communicate(command.stdin, timeout=command.timeout)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        said = f"{lines.finish(within=1)}\nstill running after {command.timeout:g} s"
+        raise CommandError(command.argv, status=-signal.SIGTERM, stderr=said) from None
+    except BaseException:
+        _end(process)
+        raise
+    finally:
+        living.ended(process)
+    stderr = lines.finish()
+    if command.ok is not None and process.returncode not in command.ok:
+        raise CommandError(command.argv, status=process.returncode, stderr=stderr)
+    return Completed(
+        argv=command.argv,
+        status=process.returncode,
+        stdout=stdout,
+        stderr=stderr,
+        seconds=time.monotonic() - began,
+    )
+
+
+class _Lines:
+    """Collects what a program writes to stderr, and passes it on line by line."""
+
+    def __init__(self, descriptor: int, observer: Callable[[str], None] | None) -> None:
+        self._descriptor = descriptor
+        self._observer = observer
+        self._chunks: list[bytes] = []
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def finish(self, *, within: float | None = None) -> str:
+        """Wait for the end of stderr, at most `within` seconds, and return what came."""
+        self._thread.join(within)
+        return b"".join(self._chunks).decode("utf-8", "replace")
+
+    def _read(self) -> None:
+        rest = b""
+        with os.fdopen(self._descriptor, "rb", buffering=0) as stream:
+            while chunk := stream.read(65536):
+                self._chunks.append(chunk)
+                if self._observer is None:
+                    continue
+                *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
+                for line in lines:
+                    self._observer(line.decode("utf-8", "replace"))
+        if rest and self._observer is not None:
+            self._observer(rest.decode("utf-8", "replace"))
+
+
+def _start(command: Command, stderr: int) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ)
+    for name, value in command.env.items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    program = command.argv[0]
+    try:
+        return subprocess.Popen(
+            command.argv,
+            cwd=command.cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except OSError as error:
+        if command.cwd is not None and not command.cwd.is_dir():
+            message = f"{program}: cannot run in '{command.cwd}': no such directory"
+            raise ToolkitError(message) from None
+        if error.errno == errno.ENOENT:
+            where = "no such program" if os.sep in program else "not found on PATH"
+            raise ToolkitError(f"{program}: {where}", hint=_HINTS.get(Path(program).name)) from None
+        message = f"{program}: cannot be started: {(error.strerror or str(error)).lower()}"
+        raise ToolkitError(message) from None
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all of its group: SIGTERM, then SIGKILL for what is left."""
+    try:
+        _signal(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=GRACE_SECONDS)
+    finally:
+        _signal(process, signal.SIGKILL)
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()

@@ -52,7 +52,8 @@ class Source:
     `origin` describes it for people. `directory` holds the target file and the files beside it, `root` is
     the nixpkgs tree around it (None for a lone file); neither is ever written to. `commit` and `committed`
     (seconds since the epoch) are None for what is no git commit. `repository` is a git directory that has
-    the commit. `fetched` counts the bytes that came over the network for it.
+    the commit. `fetched` counts the bytes that came over the network for it. `warnings` say, a line each, what
+    the user may have expected otherwise.
     """
 
     origin: str
@@ -63,6 +64,7 @@ class Source:
     committed: int | None = None
     repository: Path | None = None
     fetched: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +123,15 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What the user asked for, and the commits that came of it."""
+    """What the user asked for, and the commits that came of it.
+
+    `strategy` is None for somebody else's patch, `demotion` is None for one that leaves the wrapper alone.
+    """
 
     source: Source
     target: PurePosixPath
-    strategy: Strategy
-    demotion: Demotion
+    strategy: Strategy | None
+    demotion: Demotion | None
     commits: tuple[Commit, ...]
     patches: tuple[Patch, ...] = ()
     upstream_diff: bytes = b""

@@ -128,28 +128,39 @@ class DockerFile:
             found.append(call)
         return found
 
+    def paths(self) -> tuple[str, ...]:
+        """Return the files beside the file that it refers to, as written behind their `./`, each once."""
+        found = [
+            node.text.removeprefix("./")
+            for node in self.tree.root.walk()
+            if node.kind == "path_expression" and node.text.startswith("./")
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def release_blocks(self) -> dict[str, str]:
+        """Return the text of each release's binding, by attribute, in the order of the file."""
+        return {node.children[0].text: node.text for node in self._release_bindings()}
+
     def releases(self) -> tuple[Release, ...]:
         """Return the releases, in the order of the file."""
-        releases: list[Release] = []
-        for reference in self.references:
-            if reference.name != GENERATOR:
-                continue
-            owner = next(
-                (
-                    node
-                    for node in reference.node.ancestors()
-                    if node.kind == "binding" and node.children[0].text.startswith("docker_")
-                ),
-                None,
+        return tuple(
+            Release(
+                attr=node.children[0].text,
+                version=(found := re.search(r'\bversion = "([^"]+)"', node.text)) and found[1],
+                line=node.line,
             )
-            if owner is not None:
-                version = re.search(r'\bversion = "([^"]+)"', owner.text)
-                releases.append(
-                    Release(
-                        attr=owner.children[0].text, version=version and version[1], line=owner.line
-                    )
-                )
-        return tuple(releases)
+            for node in self._release_bindings()
+        )
+
+    def _release_bindings(self) -> list[Node]:
+        """Return the bindings `docker_… = …` beside or below dockerGen, in the order of the file."""
+        sets = [node for node in _spine(self.tree.root) if node.kind.endswith("attrset_expression")]
+        return [
+            binding
+            for node in sets
+            for name, binding in bound_names(node.child("binding_set")).items()
+            if name.startswith("docker_") and binding.kind == "binding"
+        ]
 
     def todo(self) -> Node | None:
         """Return the comment with upstream's TODO, if it is there."""

@@ -1,0 +1,90 @@
+"""`unlet cache`: what was fetched and made, and how to be rid of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.external.cache import default_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.external.cache import CacheEntry
+
+SECONDS_A_DAY = 86400
+
+
+@click.group("cache", invoke_without_command=True)
+@options.common
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    """List or clean what was fetched."""
+    return _list() if ctx.invoked_subcommand is None else 0
+
+
+@command.command("list")
+@options.common
+def list_entries() -> int:
+    """List the entries, the one that was used last first."""
+    return _list()
+
+
+@command.command("clean")
+@click.option(
+    "--unused-for",
+    "days",
+    type=click.FloatRange(min=0),
+    metavar="DAYS",
+    default=0.0,
+    help="Only what was not used for so many days; all without this option.",
+)
+@options.common
+def clean(*, days: float) -> int:
+    """Delete entries; what is needed again is fetched again."""
+    settings = options.settings()
+    gone = default_cache().clean(unused_for=days * SECONDS_A_DAY)
+    if settings.json:
+        output.write_json({"deleted": _values(gone)})
+    elif not settings.quiet:
+        output.write_text(f"deleted {_sum(gone)}\n")
+    return 0
+
+
+def _list() -> int:
+    cache = default_cache()
+    entries = cache.entries()
+    if options.settings().json:
+        output.write_json({"root": str(cache.root), "entries": _values(entries)})
+        return 0
+    rows = [
+        (entry.kind, entry.key, output.size(entry.size), f"used {_date(entry.used):%Y-%m-%d %H:%M}")
+        for entry in entries
+    ]
+    output.write_lines((*output.table(rows), f"{cache.root}: {_sum(entries)}"))
+    return 0
+
+
+def _values(entries: Sequence[CacheEntry]) -> list[dict[str, object]]:
+    return [
+        {
+            "kind": entry.kind,
+            "key": entry.key,
+            "path": str(entry.path),
+            "size": entry.size,
+            "used": _date(entry.used).astimezone(UTC).isoformat(timespec="seconds"),
+        }
+        for entry in entries
+    ]
+
+
+def _sum(entries: Sequence[CacheEntry]) -> str:
+    plural = "entry" if len(entries) == 1 else "entries"
+    return f"{len(entries)} {plural}, {output.size(sum(entry.size for entry in entries))}"
+
+
+def _date(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC).astimezone()

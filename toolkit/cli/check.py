@@ -1,0 +1,54 @@
+"""`unlet check`: the proofs again, on a proposal or on somebody else's patch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.cli.report import show
+from toolkit.model import CheckRequest
+from toolkit.workflows.check import check
+
+
+@click.command("check")
+@click.argument("directory", type=click.Path(path_type=Path), metavar="[DIR]", required=False)
+@click.option(
+    "--patch",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Judge this patch of the docker file instead; the options below say of which.",
+)
+@options.source
+@click.option(
+    "--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be given several times."
+)
+@options.common
+def command(
+    *,
+    directory: Path | None,
+    patch: Path | None,
+    nixpkgs: str | None,
+    rev: str | None,
+    file: Path | None,
+    pin: str | None,
+    offline: bool,
+    proofs: tuple[str, ...],
+) -> int:
+    """Prove a proposal again, or somebody else's patch of the same file.
+
+    DIR is what 'unlet propose' wrote, by default ./proposal.
+    """
+    settings = options.settings()
+    source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
+    if patch is not None:
+        options.refuse_together("--patch", {"DIR": directory})
+    else:
+        options.refuse_without("--patch", {"--nixpkgs": nixpkgs, "--rev": rev, "--file": file, "--pin": pin})
+        directory = directory if directory is not None else Path("proposal")
+    request = CheckRequest(directory=directory, patch=patch, source=source, proofs=proofs)
+    with output.working(settings) as progress:
+        report = check(request, progress=progress)
+    show(report, settings=settings)
+    return 1 if report.failed else 0

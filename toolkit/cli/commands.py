@@ -1,0 +1,74 @@
+"""The commands by name. A command's module is imported when the command is used, and for nothing else."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+from click.shell_completion import CompletionItem
+
+from toolkit import __version__
+from toolkit.cli import options
+
+# For --help and for completion, which would otherwise import every workflow for one line each.
+COMMANDS = {
+    "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and prove them.",
+    "check": "Prove a proposal again, or somebody else's patch of the same file.",
+    "inspect": "Tell what a docker file binds where.",
+    "pins": "List the known nixpkgs commits, or fill in what is not known of them.",
+    "cache": "List or clean what was fetched.",
+    "completion": "Print the completion script for a shell.",
+}
+
+EXIT_CODES = """\
+Exit codes: 0 done, 1 a proof failed or a check differs, 2 usage, 3 an error that the message explains,
+4 a bug, 130 interrupted.
+"""
+
+
+class Commands(click.Group):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"toolkit.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write the commands' section of the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name or a global option."""
+        names = [CompletionItem(name, help=about) for name, about in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@options.common
+@click.version_option(__version__, message="unlet %(version)s")
+@click.pass_context
+def commands(ctx: click.Context) -> int:
+    """Change nixpkgs' docker package, and prove what the change does.
+
+    Its components leave the let … in, so that they can be overridden, and a rootlesskit security wrapper wins in
+    dockerd-rootless, so that rootless containers can publish ports below 1024.
+    """
+    if ctx.invoked_subcommand is not None:
+        return 0
+    if options.settings() != options.Settings():
+        raise click.UsageError("no command given")
+    click.echo(ctx.get_help(), err=True)
+    return 2

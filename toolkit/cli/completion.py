@@ -1,0 +1,27 @@
+"""`unlet completion`: the script that makes a shell complete unlet's commands and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from toolkit.cli import options, output
+from toolkit.cli.commands import commands
+from toolkit.errors import UsageError
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@options.common
+def command(*, shell: str) -> int:
+    """Print the completion script for a shell.
+
+    For bash: unlet completion bash > ~/.local/share/bash-completion/completions/unlet
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise UsageError(f"completion: click knows no shell '{shell}'")
+    script = kind(commands, {}, "unlet", "_UNLET_COMPLETE")
+    # Not `source()`, which for bash runs the bash that it finds to look at its version.
+    output.write_text(script.source_template % script.source_vars())
+    return 0

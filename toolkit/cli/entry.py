@@ -1,0 +1,110 @@
+"""Runs a command line and turns what may go wrong into one message and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit import __version__
+from toolkit.cli import output
+from toolkit.cli.commands import commands
+from toolkit.errors import CommandError, NixSyntaxError, ToolkitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+UNEXPECTED = 4
+INTERRUPTED = 130
+
+_STDERR_LINES = 20
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run `unlet` with these arguments and return its exit code.
+
+    With --json, an error is a document on stdout as well as a message on stderr.
+    """
+    # So that a plain kill cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status: object = commands.main(args=list(argv), prog_name="unlet", standalone_mode=False)
+        output.flush()
+    except click.ClickException as error:
+        return _report(_usage(error), argv)
+    except ToolkitError as error:
+        return _report(error, argv)
+    except (click.Abort, KeyboardInterrupt):
+        _say("unlet: interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        output.discard()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the one place where everything ends
+        return _unexpected(error, argv)
+    return status if isinstance(status, int) else 0
+
+
+def _report(error: ToolkitError, argv: Sequence[str]) -> int:
+    _say(*describe(error))
+    _document(error.exit_code, error, argv)
+    return error.exit_code
+
+
+def describe(error: ToolkitError) -> list[str]:
+    """Return the lines that tell people of an error."""
+    lines = [error.message]
+    if isinstance(error, NixSyntaxError) and error.excerpt:
+        lines += [f"  {line}" for line in error.excerpt.splitlines()]
+    if isinstance(error, CommandError):
+        said = [line for line in error.stderr.splitlines() if line.strip()]
+        lines.append(f"command: {error.command}")
+        if len(said) > 1:
+            lines += [f"  {line}" for line in said[-_STDERR_LINES:]]
+    if error.hint is not None:
+        lines.append(f"hint: {error.hint}")
+    return lines
+
+
+def _usage(error: click.ClickException) -> UsageError:
+    """Return click's error in our form."""
+    message = error.format_message().strip().removesuffix(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context is not None else "unlet"
+    return UsageError(f"{command}: {message[:1].lower()}{message[1:]}", hint=f"'{command} --help' tells what there is")
+
+
+def _unexpected(error: Exception, argv: Sequence[str]) -> int:
+    import traceback  # noqa: PLC0415 - not for a run that ends well
+
+    _say(
+        *"".join(traceback.format_exception(error)).splitlines(),
+        f"unlet: {type(error).__name__}: this is a bug in unlet {__version__}",
+        "hint: please report it where you got unlet from, with the lines above and the command that you ran",
+    )
+    _document(UNEXPECTED, error, argv)
+    return UNEXPECTED
+
+
+def _document(exit_code: int, error: Exception, argv: Sequence[str]) -> None:
+    # Looked up in the arguments, since the error may be that they cannot be read.
+    if "--json" not in argv:
+        return
+    value: dict[str, object] = {"kind": type(error).__name__, "message": str(error), "exit_code": exit_code}
+    if isinstance(error, ToolkitError):
+        value["hint"] = error.hint
+    if isinstance(error, NixSyntaxError):
+        value["excerpt"] = error.excerpt
+    if isinstance(error, CommandError):
+        value |= {"command": list(error.argv), "status": error.status, "stderr": error.stderr}
+    with contextlib.suppress(ToolkitError):
+        output.write_json({"error": value})
+
+
+def _say(*lines: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.flush()

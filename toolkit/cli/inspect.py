@@ -1,0 +1,67 @@
+"""`unlet inspect`: the layout of docker files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.emit import graph
+from toolkit.workflows.inspect import inspect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.model import Inspection
+
+
+@click.command("inspect")
+@click.argument("files", type=click.Path(path_type=Path), metavar="FILE…", nargs=-1, required=True)
+@click.option(
+    "--graph", "picture", type=click.Choice(["mermaid", "dot"]), help="Print the layout of one FILE as a picture."
+)
+@options.common
+def command(*, files: tuple[Path, ...], picture: str | None) -> int:
+    """Tell what a docker file binds where: its components, rootlesskit, the TODO."""
+    settings = options.settings()
+    if picture is not None and settings.json:
+        options.refuse_together("--graph", {"--json": True})
+    if picture is not None and len(files) > 1:
+        raise click.UsageError("--graph takes one FILE")
+    inspections = [inspect(path) for path in files]
+    if picture is not None:
+        output.write((graph.to_dot if picture == "dot" else graph.to_mermaid)(inspections[0]))
+    elif settings.json:
+        output.write_json({"schema": 1, "files": [asdict(inspection) for inspection in inspections]})
+    else:
+        output.write_lines(line for inspection in inspections for line in _lines(inspection))
+    return 0
+
+
+def _lines(inspection: Inspection) -> Iterator[str]:
+    yield f"{inspection.path}: {inspection.state}"
+    releases = ", ".join(f"{release.attr} {release.version or '?'}" for release in inspection.releases)
+    rows = [
+        ("  layout", inspection.layout, ""),
+        ("  releases", releases or "none", ""),
+        *(
+            (f"  {component.name}", component.bound + _line(component.line), _uses(component.references))
+            for component in inspection.components
+        ),
+        ("  rootlesskit", inspection.rootlesskit + _line(inspection.rootlesskit_line), ""),
+        ("  TODO", f"line {inspection.todo_line}" if inspection.todo_line is not None else "none", ""),
+    ]
+    first = max(len(row[0]) for row in rows)
+    second = max(len(row[1]) for row in rows if row[2] or row is rows[-1])
+    yield from (f"{name.ljust(first)}  {what.ljust(second)}  {more}".rstrip() for name, what, more in rows)
+
+
+def _line(number: int | None) -> str:
+    return f", line {number}" if number is not None else ""
+
+
+def _uses(references: tuple[str, ...]) -> str:
+    return f"uses {', '.join(references)}" if references else ""

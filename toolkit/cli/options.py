@@ -1,0 +1,141 @@
+"""Options that several commands share, and the values that they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from toolkit.model import SourceRequest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_META = "toolkit."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the global options ask for, wherever on the command line they stood.
+
+    `color` is `auto`, `always` or `never`.
+    """
+
+    json: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    color: str = "auto"
+
+
+def settings() -> Settings:
+    """Return the settings of the command that is running."""
+    meta = click.get_current_context().meta
+    return Settings(
+        **{name: meta[_META + name] for name in ("json", "verbose", "quiet", "color") if _META + name in meta}
+    )
+
+
+def common(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the global options to a command or to the group of commands."""
+    for option in (
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            callback=_remember,
+            help="Colours: on a terminal (auto, unless NO_COLOR is set), always, never.",
+        ),
+        click.option(
+            "-q",
+            "--quiet",
+            is_flag=True,
+            expose_value=False,
+            callback=_remember,
+            help="Print only what is wrong.",
+        ),
+        click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            expose_value=False,
+            callback=_remember,
+            help="Print each command that is run, ready to paste.",
+        ),
+        click.option(
+            "--json",
+            is_flag=True,
+            expose_value=False,
+            callback=_remember,
+            help="Print one JSON document and nothing else.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def source(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the options that say where the docker file is; `source_request` takes their values."""
+    for option in (
+        click.option("--offline", is_flag=True, help="Use only what is in the cache or on this machine."),
+        click.option(
+            "--pin", metavar="NAME", shell_complete=_complete_pin, help="A known commit; 'unlet pins' lists them."
+        ),
+        click.option("--file", type=click.Path(path_type=Path), metavar="FILE", help="A docker/default.nix by itself."),
+        click.option("--rev", metavar="REV", help="A commit, branch or tag."),
+        click.option(
+            "--nixpkgs",
+            metavar="WHERE",
+            help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
+            "a small tree that comes with unlet.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def source_request(
+    *, nixpkgs: str | None, rev: str | None, file: Path | None, pin: str | None, offline: bool
+) -> SourceRequest:
+    """Return the request that the options of `source` make; raise click.UsageError where they contradict."""
+    from toolkit.model import SourceRequest  # noqa: PLC0415 - --help does without
+
+    given = {"--nixpkgs": nixpkgs, "--rev": rev, "--pin": pin}
+    if file is not None:
+        refuse_together("--file", given)
+    if pin is not None:
+        refuse_together("--pin", {"--nixpkgs": nixpkgs, "--rev": rev})
+    for name, value in given.items():
+        if value == "":
+            raise click.UsageError(f"{name} is empty")
+    return SourceRequest(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
+
+
+def refuse_together(option: str, others: Mapping[str, object]) -> None:
+    """Raise click.UsageError where one of `others`, by name, was given: each contradicts `option`."""
+    for name, value in others.items():
+        if value is not None:
+            raise click.UsageError(f"{option} and {name} exclude each other")
+
+
+def refuse_without(option: str, others: Mapping[str, object]) -> None:
+    """Raise click.UsageError where one of `others`, by name, was given: each needs `option`."""
+    for name, value in others.items():
+        if value is not None:
+            raise click.UsageError(f"{name} goes with {option} only")
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    # The option can stand before and after the command's name; what is not given must not undo what is.
+    if value:
+        ctx.meta[f"{_META}{param.name}"] = value
+
+
+def _complete_pin(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
+    from toolkit.external import patches  # noqa: PLC0415 - for completion alone
+
+    return [pin.name for pin in patches.pins() if pin.name.startswith(incomplete)]

@@ -1,0 +1,71 @@
+"""`unlet pins`: the known nixpkgs commits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.external import patches
+from toolkit.workflows.pins import update
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.model import Pin
+
+
+@click.group("pins", invoke_without_command=True)
+@options.common
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    """List the known nixpkgs commits, or fill in what is not known of them."""
+    if ctx.invoked_subcommand is not None:
+        return 0
+    settings = options.settings()
+    pins, default = patches.pins(), patches.plan().default_pin
+    if settings.json:
+        output.write_json({"default": default, "pins": [_value(pin) for pin in pins]})
+    else:
+        output.write_lines(output.table(_rows(pins, default)))
+    return 0
+
+
+@command.command("update")
+@click.argument("names", metavar="[NAME…]", nargs=-1)
+@options.common
+def update_pins(*, names: tuple[str, ...]) -> int:
+    """Fetch each pin, and fill in the file's blob id and the newest docker in it."""
+    settings = options.settings()
+    with output.working(settings) as progress:
+        updated = update(names, progress=progress)
+    if settings.json:
+        output.write_json({"path": str(updated.path), "pins": [_value(pin) for pin in updated.pins]})
+    elif not settings.quiet:
+        rows = _rows(updated.pins, patches.plan().default_pin)
+        output.write_lines((*output.table(rows), f"wrote {updated.path}"))
+    return 0
+
+
+def _rows(pins: Sequence[Pin], default: str) -> list[tuple[str, ...]]:
+    return [
+        (
+            pin.name,
+            str(pin.commit),
+            f"blob {pin.blob.short}" if pin.blob is not None else "blob unknown",
+            f"docker {pin.newest}" if pin.newest is not None else "docker unknown",
+            f"{pin.about} (default)" if pin.name == default else pin.about,
+        )
+        for pin in pins
+    ]
+
+
+def _value(pin: Pin) -> dict[str, str | None]:
+    return {
+        "name": pin.name,
+        "commit": str(pin.commit),
+        "blob": str(pin.blob) if pin.blob is not None else None,
+        "newest": pin.newest,
+        "about": pin.about,
+    }

@@ -1,0 +1,68 @@
+"""`unlet propose`: from a nixpkgs to a proven patch series, diff and overlay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.cli.report import show
+from toolkit.model import Demotion, ProposeRequest, Strategy
+from toolkit.workflows.propose import propose
+
+
+@click.command("propose")
+@options.source
+@click.option(
+    "--strategy",
+    type=click.Choice([strategy.value for strategy in Strategy]),
+    default=Strategy.SENTINEL.value,
+    show_default=True,
+    help="How the components leave dockerGen's let.",
+)
+@click.option(
+    "--rootlesskit",
+    type=click.Choice([demotion.value for demotion in Demotion]),
+    default=Demotion.SUFFIX.value,
+    show_default=True,
+    help="What becomes of rootlesskit in the wrapper's PATH. After 'drop', docker before 28 does not start.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("proposal"),
+    show_default=True,
+    help="Where to write; appears whole or not at all.",
+)
+@click.option("--force", is_flag=True, help="Replace the proposal that is in the output directory.")
+@options.common
+def command(
+    *,
+    nixpkgs: str | None,
+    rev: str | None,
+    file: Path | None,
+    pin: str | None,
+    offline: bool,
+    strategy: str,
+    rootlesskit: str,
+    out: Path,
+    force: bool,
+) -> int:
+    """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
+
+    Without a source it is the default pin of patches/, from its remote.
+    """
+    settings = options.settings()
+    request = ProposeRequest(
+        source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),
+        strategy=Strategy(strategy),
+        demotion=Demotion(rootlesskit),
+        out=out,
+        force=force,
+    )
+    with output.working(settings) as progress:
+        report = propose(request, progress=progress)
+    show(report, settings=settings, out=out)
+    return 1 if report.failed else 0

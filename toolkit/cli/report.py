@@ -1,0 +1,107 @@
+"""How a report is told to people: its proofs, what was written, what to do next."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from toolkit.cli import output
+from toolkit.emit.report import to_json
+from toolkit.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from toolkit.cli.options import Settings
+    from toolkit.model import Proof, Report
+
+
+def show(report: Report, *, settings: Settings, out: Path | None = None) -> None:
+    """Print a report: the same document as report.json, or for people its proofs and what to do next.
+
+    `out` is the directory that was written, None where nothing was.
+    """
+    if settings.json:
+        output.write(to_json(report))
+    elif output.drawn(settings):
+        from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
+
+        output.write_text(terminal.draw(report, settings=settings, out=out))
+    else:
+        output.write_lines(plain(report, settings=settings, out=out))
+
+
+def plain(report: Report, *, settings: Settings, out: Path | None) -> Iterator[str]:
+    """Yield the lines of a report."""
+    if not settings.quiet:
+        yield from heading(report)
+    proofs = shown(report, settings)
+    rows = [(str(proof.status), proof.name, proof.covers, f"{proof.seconds:.2f} s") for proof in proofs]
+    yield from output.table(rows)
+    for proof in proofs:
+        yield from details(proof)
+    yield from (f"warning: {warning}" for warning in report.warnings)
+    if not settings.quiet:
+        yield from footer(report, out)
+
+
+def shown(report: Report, settings: Settings) -> tuple[Proof, ...]:
+    """Return the proofs to show: all, with --quiet those which did not pass."""
+    return tuple(proof for proof in report.proofs if not settings.quiet or proof.status is not Status.PASSED)
+
+
+def heading(report: Report) -> Iterator[str]:
+    """Yield what was worked on."""
+    proposal, source = report.proposal, report.proposal.source
+    fetched = f", {output.size(source.fetched)} fetched" if source.fetched else ""
+    yield f"source    {source.origin}{fetched}"
+    if proposal.strategy is not None:
+        yield f"strategy  {proposal.strategy}, rootlesskit {proposal.demotion}"
+    else:
+        yield f"patch     {', '.join(commit.subject for commit in proposal.commits)}"
+
+
+def details(proof: Proof) -> Iterator[str]:
+    """Yield why a proof did not pass, with the evidence of a failure; the commands are in the report."""
+    if proof.status is Status.PASSED:
+        return
+    if proof.status is Status.NOT_RUN:
+        yield f"{proof.name}: not run, {proof.reason}"
+    else:
+        yield f"{proof.name}: failed: {proof.reason}"
+        yield from (f"  {line}" for line in proof.evidence)
+
+
+def footer(report: Report, out: Path | None) -> Iterator[str]:
+    """Yield what was written and what to do next, or that nothing should be done with it."""
+    if out is not None and report.files:
+        yield f"wrote {len(report.files)} files to {out}"
+        yield from (f"  {name}" for name in report.files)
+    if report.failed:
+        yield f"{len(report.failed)} of {len(report.proofs)} proofs failed"
+    elif out is not None:
+        yield from output.table(next_steps(report, out))
+
+
+def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
+    """Return what each kind of user does next, as pairs of who and what."""
+    series = quote(str(out.absolute() / "series"))
+    commit = report.proposal.source.commit
+    base = f" (in nixpkgs at {commit.short})" if commit is not None else " (in nixpkgs)"
+    return [
+        ("to contribute", f"git am {series}/*.patch{base}; {quote(str(out / 'pull-request.md'))} is a draft"),
+        ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"),
+        ("to prove it again", f"unlet check {quote(str(out))}"),
+    ]
+
+
+def nix_path(path: Path) -> str:
+    """Return a path as a Nix expression, relative to the directory it is written in where `path` is relative."""
+    text = path.as_posix()
+    base = "/" if path.is_absolute() else "./"
+    bare = text.removeprefix("/")
+    if bare.isascii() and all(character.isalnum() or character in "._-+/" for character in bare):
+        return base + bare
+    escaped = bare.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
+    return f'({base}. + "/{escaped}")'

@@ -1,0 +1,190 @@
+"""The report as a document: report.json, which can be read back, and the values that it consists of.
+
+Document and the classes below it are the schema. A field may be added without a new SCHEMA; one that
+changes its meaning or goes needs a new number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from toolkit import __version__
+from toolkit.errors import ToolkitError
+from toolkit.model import Demotion, Oid, Proof, Status, Strategy
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolkit.model import Report
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceDocument:
+    """Where the target file came from.
+
+    `commit` and `blob` are git object ids, `blob` that of the file before the change. `nixpkgs`, `rev`,
+    `file` and `pin` are what the user asked for.
+    """
+
+    origin: str
+    blob: str
+    commit: str | None = None
+    committed: int | None = None
+    fetched: int = 0
+    nixpkgs: str | None = None
+    rev: str | None = None
+    file: str | None = None
+    pin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitDocument:
+    """One commit: its subject, and the ids of the target file's content before and after it."""
+
+    subject: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """The whole report.
+
+    `unlet` is the version that made it; `result` is `passed`, `failed`, or `incomplete` where no proof
+    failed but one was not run; `target` is the file's path in nixpkgs; `strategy` and `demotion` are missing where
+    a patch of somebody else was checked; `files` is what was written, relative to the report's directory.
+    """
+
+    schema: int
+    unlet: str
+    result: str
+    target: str
+    strategy: Strategy | None = None
+    demotion: Demotion | None = None
+    source: SourceDocument
+    commits: tuple[CommitDocument, ...]
+    proofs: tuple[Proof, ...]
+    warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    tools: Mapping[str, str]
+
+
+def document(report: Report) -> Document:
+    """Return the document of a report."""
+    proposal, source, request = report.proposal, report.proposal.source, report.request
+    return Document(
+        schema=SCHEMA,
+        unlet=__version__,
+        result=_result(report),
+        target=str(proposal.target),
+        strategy=proposal.strategy,
+        demotion=proposal.demotion,
+        source=SourceDocument(
+            origin=source.origin,
+            blob=str(blob_id(source.content)),
+            commit=str(source.commit) if source.commit is not None else None,
+            committed=source.committed,
+            fetched=source.fetched,
+            nixpkgs=request.nixpkgs if request is not None else None,
+            rev=request.rev if request is not None else None,
+            file=str(request.file) if request is not None and request.file is not None else None,
+            pin=request.pin if request is not None else None,
+        ),
+        commits=tuple(
+            CommitDocument(subject=commit.subject, before=str(blob_id(commit.before)), after=str(blob_id(commit.after)))
+            for commit in proposal.commits
+        ),
+        proofs=report.proofs,
+        warnings=report.warnings,
+        files=report.files,
+        tools=report.tools,
+    )
+
+
+def to_json(report: Report) -> bytes:
+    """Return report.json: UTF-8, sorted keys, seconds to the millisecond."""
+    value = asdict(document(report))
+    for proof in value["proofs"]:
+        proof["seconds"] = round(proof["seconds"], 3)
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+
+
+def from_json(content: bytes, *, name: str = "report.json") -> Document:
+    """Read a document that `to_json` wrote. `name` is the file's name in messages.
+
+    Raise ToolkitError for what is no JSON, has another schema, or has a field that is not as it should be.
+    """
+    try:
+        value: object = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ToolkitError(f"{name}: not JSON: {error}") from error
+    record = Record(value, document=name)
+    schema = record.integer("schema")
+    if schema != SCHEMA:
+        raise record.error("schema", f"is {schema}; this unlet ({__version__}) reads {SCHEMA}")
+    return Document(
+        schema=schema,
+        unlet=record.text("unlet"),
+        result=record.text("result"),
+        target=record.text("target"),
+        strategy=record.optional("strategy", lambda name: record.choice(name, Strategy)),
+        demotion=record.optional("demotion", lambda name: record.choice(name, Demotion)),
+        source=_source(record.record("source")),
+        commits=tuple(
+            CommitDocument(
+                subject=commit.text("subject"), before=str(commit.oid("before")), after=str(commit.oid("after"))
+            )
+            for commit in record.records("commits")
+        ),
+        proofs=tuple(_proof(proof) for proof in record.records("proofs")),
+        warnings=record.texts("warnings"),
+        files=record.texts("files"),
+        tools={tool: tools.text(tool) for tools in [record.record("tools")] for tool in tools.names()},
+    )
+
+
+def blob_id(content: bytes) -> Oid:
+    """Return the id under which git (with SHA-1) stores a file of this content."""
+    return Oid(hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest())
+
+
+def _source(record: Record) -> SourceDocument:
+    commit = record.optional("commit", record.oid)
+    return SourceDocument(
+        origin=record.text("origin"),
+        blob=str(record.oid("blob")),
+        commit=str(commit) if commit is not None else None,
+        committed=record.optional("committed", record.integer),
+        fetched=record.integer("fetched"),
+        nixpkgs=record.optional("nixpkgs", record.text),
+        rev=record.optional("rev", record.text),
+        file=record.optional("file", record.text),
+        pin=record.optional("pin", record.text),
+    )
+
+
+def _proof(record: Record) -> Proof:
+    return Proof(
+        name=record.text("name"),
+        claim=record.text("claim"),
+        status=record.choice("status", Status),
+        covers=record.text("covers"),
+        evidence=record.texts("evidence"),
+        reason=record.optional("reason", record.text),
+        commands=record.texts("commands"),
+        seconds=record.number("seconds"),
+    )
+
+
+def _result(report: Report) -> str:
+    if report.failed:
+        return "failed"
+    if not report.proofs or any(proof.status is Status.NOT_RUN for proof in report.proofs):
+        return "incomplete"
+    return "passed"

@@ -1,0 +1,283 @@
+"""One evaluation of all stages on all systems, and the three claims that are read from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.errors import ToolkitError
+from toolkit.external import nix
+from toolkit.record import Record
+from toolkit.workflows.proofs.case import BEFORE, SYSTEMS, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from toolkit.external.process import Command
+    from toolkit.workflows.proofs.case import Case
+
+EXPRESSION = Path(str(files("toolkit") / "expressions" / "evaluate.nix"))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overriding:
+    """What `docker.override { component = …; }` does.
+
+    `accepted`: dockerGen has the parameter. `reaches`: the replacement is in what the install phase links.
+    `old_gone`: the component that it replaces is in neither docker nor moby any more.
+    """
+
+    accepted: bool
+    changes: bool
+    reaches: bool
+    old_gone: bool
+
+    @property
+    def works(self) -> bool:
+        """Tell whether the override changes the built package as one expects."""
+        return self.accepted and self.changes and self.reaches and self.old_gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One release on one system. Derivations are drvPaths; a component is None where docker has none."""
+
+    docker: str
+    client: str | None
+    components: Mapping[str, str | None]
+    moby_attributes: Mapping[str, str]
+    docker_attributes: Mapping[str, str]
+    overriding: Mapping[str, Overriding]
+
+    def derivations(self) -> Iterator[tuple[str, str]]:
+        """Yield name and drvPath of the package, its client form, and each component there is."""
+        yield "docker", self.docker
+        if self.client is not None:
+            yield "client", self.client
+        for name, path in self.components.items():
+            if path is not None:
+                yield name, path
+
+
+Evaluation = dict[str, dict[tuple[str, str], Facts]]
+"""Stage name → (system label, release) → facts."""
+
+
+def command(case: Case) -> Command:
+    """Return the one command that evaluates all stages."""
+    return nix.evaluate_command(EXPRESSION, _arguments(case))
+
+
+@lru_cache(maxsize=4)
+def evaluate(case: Case) -> Evaluation:
+    """Evaluate all stages on all systems, once for a case.
+
+    Raise CommandError where Nix cannot, ToolkitError where a release throws or its answer is not complete.
+    """
+    document = Record(nix.evaluate(EXPRESSION, _arguments(case)), document="evaluation")
+    result: Evaluation = {}
+    for stage in case.stages:
+        facts: dict[tuple[str, str], Facts] = {}
+        by_system = document.record(stage.name)
+        for label in by_system.names():
+            releases = by_system.record(label)
+            for release in releases.names():
+                facts[label, release] = _facts(releases.record(release), f"{stage.name}, {label}, {release}")
+        result[stage.name] = facts
+    _require_complete(case, result)
+    return result
+
+
+def no_rebuild(case: Case) -> Finding:
+    """Compare every drvPath before and after commit 1."""
+    if case.lifted is None:
+        return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
+    evaluation = evaluate(case)
+    before, after = evaluation[BEFORE], evaluation[case.lifted.name]
+    failures: list[str] = []
+    counted = 0
+    for key, facts in before.items():
+        old, new = dict(facts.derivations()), dict(after[key].derivations())
+        counted += len(old)
+        for name in old.keys() | new.keys():
+            if old.get(name) != new.get(name):
+                failures.append(f"{' '.join(key)}: {name} is rebuilt: {old.get(name)} → {new.get(name)}")
+    return Finding(
+        covers=_coverage(before, f"{counted} drvPaths equal" if not failures else f"{counted} drvPaths"),
+        failures=tuple(sorted(failures)),
+        evidence=(_library(case), *_paths(before)),
+        commands=(command(case).line,),
+    )
+
+
+def exact_change(case: Case) -> Finding:
+    """Check that commit 2 changes moby and what contains it, and in moby only the wrapper's PATH."""
+    if case.demoted is None:
+        return Finding(covers="nothing", not_run="because the patch leaves the wrapper's PATH as it is")
+    evaluation = evaluate(case)
+    before, after = evaluation[case.before_demotion.name], evaluation[case.demoted.name]
+    failures: list[str] = []
+    changed = kept = 0
+    for key, old in before.items():
+        new = after[key]
+        expected = {"docker", "moby"} if old.components.get("moby") is not None else set[str]()
+        paths = dict(new.derivations())
+        for name, path in old.derivations():
+            is_changed = paths.get(name) != path
+            changed += is_changed
+            kept += not is_changed
+            if is_changed != (name in expected):
+                fact = "is rebuilt, though it does not contain moby" if is_changed else "is not changed"
+                failures.append(f"{' '.join(key)}: {name} {fact}")
+        if expected:
+            failures += [f"{' '.join(key)}: {fact}" for fact in _attribute_changes(case, old, new)]
+    return Finding(
+        covers=_coverage(before, f"{changed} drvPaths changed, {kept} kept"),
+        failures=tuple(failures),
+        evidence=_change_evidence(before, after),
+        commands=(command(case).line,),
+    )
+
+
+def overridable(case: Case) -> Finding:
+    """Override each component: before, that must not reach the built package; after, it must."""
+    if case.lifted is None:
+        return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
+    evaluation = evaluate(case)
+    failures: list[str] = []
+    tried = 0
+    for stage, wanted in ((BEFORE, False), (case.after.name, True)):
+        for key, facts in evaluation[stage].items():
+            for name in case.components:
+                if facts.components.get(name) is None:
+                    continue
+                tried += 1
+                found = facts.overriding[name]
+                if found.works is not wanted:
+                    what = "already works" if found.works else _why_not(found)
+                    failures.append(f"{stage}: {' '.join(key)}: override of {name} {what}")
+    if not tried:
+        failures.append("no release has any of the components")
+    return Finding(
+        covers=_coverage(evaluation[BEFORE], f"{tried} overrides, {len(case.components)} components"),
+        failures=tuple(failures),
+        evidence=(
+            "before: docker.override has none of these parameters, or what it replaces stays in the package",
+            "after: the replacement is in the install phase, and nothing of what it replaces is left",
+        ),
+        commands=(command(case).line,),
+    )
+
+
+def _why_not(found: Overriding) -> str:
+    if not found.accepted:
+        return "is refused: dockerGen has no such parameter"
+    if not found.changes:
+        return "changes nothing"
+    if not found.reaches:
+        return "does not reach what is built"
+    return "leaves the replaced package in what is built"
+
+
+def _library(case: Case) -> str:
+    return f"evaluated with {'unlet' if case.own_library else 'the tree'}'s lib"
+
+
+def _arguments(case: Case) -> dict[str, str]:
+    return {"case": str(case.question)}
+
+
+def _facts(record: Record, where: str) -> Facts:
+    if "error" in record:
+        raise ToolkitError(f"evaluation: {where}: {record.text('error')}")
+    components = record.record("components")
+    overriding = record.record("overridable")
+    return Facts(
+        docker=record.text("docker"),
+        client=record.optional("client", record.text),
+        components={name: components.optional(name, components.text) for name in components.names()},
+        moby_attributes=_texts(record.record("attributes")),
+        docker_attributes=_texts(record.record("dockerAttributes")),
+        overriding={name: _overriding(overriding.record(name)) for name in overriding.names()},
+    )
+
+
+def _texts(record: Record) -> dict[str, str]:
+    return {name: record.text(name) for name in record.names()}
+
+
+def _overriding(record: Record) -> Overriding:
+    return Overriding(
+        accepted=record.boolean("accepted"),
+        changes=record.boolean("changesDrv"),
+        reaches=record.boolean("reaches"),
+        old_gone=record.boolean("oldGone"),
+    )
+
+
+def _require_complete(case: Case, evaluation: Evaluation) -> None:
+    """Raise ToolkitError unless every stage has every release of the file, on every system."""
+    wanted = {(label, release.attr) for label, _, _ in SYSTEMS for release in case.before.file.releases()}
+    if not wanted:
+        raise ToolkitError("evaluation: the file exports no docker release")
+    for stage, facts in evaluation.items():
+        if absent := wanted - facts.keys():
+            raise ToolkitError(f"evaluation: {stage}: {' '.join(min(absent))} was not evaluated")
+
+
+def _attribute_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
+    """Yield what changed in moby's or docker's attributes that should not have."""
+    names = old.moby_attributes.keys() | new.moby_attributes.keys()
+    changed = {name for name in names if old.moby_attributes.get(name) != new.moby_attributes.get(name)}
+    if "installPhase" not in changed and case.demotion != "drop":
+        yield "moby's installPhase is not changed"
+    for name in sorted(changed - {"installPhase"}):
+        before, after = old.moby_attributes.get(name), new.moby_attributes.get(name)
+        if before is None or after is None:
+            yield f"moby's attribute {name} is {'new' if before is None else 'gone'}"
+        elif without(before.split(":"), case.entry) != after.split(":"):
+            yield f"moby's attribute {name} changed otherwise than by the loss of {case.entry}"
+    moby_before, moby_after = old.docker_attributes.get("moby"), new.docker_attributes.get("moby")
+    for name, text in old.docker_attributes.items():
+        wanted = text.replace(moby_before, moby_after) if moby_before and moby_after else text
+        if new.docker_attributes.get(name) != wanted:
+            yield f"docker's attribute {name} changed otherwise than by moby's path"
+
+
+def without(entries: list[str], package: str) -> list[str]:
+    """Return PATH entries without those of the store path named `package`."""
+    return [entry for entry in entries if not is_of(entry, package)]
+
+
+def is_of(entry: str, package: str) -> bool:
+    """Tell whether a PATH entry belongs to the store path of `package`, whatever its version."""
+    name = entry.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
+    return name == package or name.startswith(f"{package}-")
+
+
+def _change_evidence(
+    before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, str], Facts]
+) -> tuple[str, ...]:
+    """Show, for the last release, each attribute of moby that changed."""
+    key = max((key for key, facts in before.items() if facts.components.get("moby") is not None), default=None)
+    if key is None:
+        return ()
+    old, new = before[key].moby_attributes, after[key].moby_attributes
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return (f"{' '.join(key)}: moby's changed attributes: {', '.join(names)}",)
+
+
+def _coverage(facts: Mapping[tuple[str, str], Facts], what: str) -> str:
+    releases = {release for _, release in facts}
+    plural = "" if len(releases) == 1 else "s"
+    return f"{what}; {len(releases)} release{plural}, {len(SYSTEMS)} systems"
+
+
+def _paths(facts: Mapping[tuple[str, str], Facts]) -> Iterator[str]:
+    """Yield one line per release on the first system, as a sample to compare by eye."""
+    label = SYSTEMS[0][0]
+    for (system, release), found in facts.items():
+        if system == label:
+            yield f"{label} {release}: {found.docker}"

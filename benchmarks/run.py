@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Time whole processes of unlet against the least that the same work can cost.
+
+Every figure is a median, and every ratio is taken within one round, in which all contestants run one after
+the other: a machine that is busy for a while slows down both sides of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+UNLET = str(ROOT / "unlet")
+PYTHON = str(ROOT / ".venv" / "bin" / "python")
+BARE_PYTHON = (PYTHON, "-c", "pass")
+NIX_PROGRAMS = {"nix", "nix-build", "nix-instantiate", "nix-store"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """What one contestant took: `milliseconds` in all, `ratio` to the group's first contestant."""
+
+    group: str
+    contestant: str
+    milliseconds: float
+    ratio: float
+
+
+def main() -> int:
+    """Run the chosen groups, print a table or JSON, and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "toolkit" / "specimen")
+    parser.add_argument("--runs", type=int, default=7, help="rounds of each group (default: %(default)s)")
+    parser.add_argument("--only", choices=("start", "inspect", "propose"), help="one group instead of all")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    options = parser.parse_args()
+
+    run((UNLET, "--version"))  # so that no set-up is measured
+    files = docker_files(options.folder)
+    if not files:
+        print(f"{options.folder}: holds no docker file", file=sys.stderr)
+        return 2
+    groups = {"start": start_up, "inspect": inspections, "propose": proposals}
+    figures = [
+        figure
+        for name, measure in groups.items()
+        if options.only in (None, name)
+        for figure in measure(files, options.runs)
+    ]
+    if options.json:
+        print(json.dumps([asdict(figure) for figure in figures], indent=2))
+    else:
+        print_table(figures)
+    return 0
+
+
+def docker_files(folder: Path) -> list[Path]:
+    """Return the docker files of nixpkgs-shaped trees, or else every Nix file that lies in `folder` itself."""
+    return sorted(folder.rglob("docker/default.nix")) or sorted(folder.glob("*.nix"))
+
+
+def start_up(_files: Sequence[Path], runs: int) -> Iterator[Figure]:
+    """Yield what it costs to say the version."""
+    yield from race(
+        "start",
+        {
+            "python -c pass": [BARE_PYTHON],
+            "python -m toolkit --version": [(PYTHON, "-m", "toolkit", "--version")],
+            "unlet --version": [(UNLET, "--version")],
+        },
+        runs,
+    )
+
+
+def inspections(files: Sequence[Path], runs: int) -> Iterator[Figure]:
+    """Yield what it costs to read each file."""
+    for file in files:
+        if not accepts((UNLET, "inspect", str(file))):
+            continue
+        contestants = {"python -c pass": [BARE_PYTHON], "unlet inspect": [(UNLET, "inspect", str(file))]}
+        yield from race(f"inspect {short(file)}", contestants, runs)
+
+
+def proposals(files: Sequence[Path], runs: int) -> Iterator[Figure]:
+    """Yield what it costs to propose and prove, against the Nix commands that are in it."""
+    with tempfile.TemporaryDirectory() as directory:
+        for number, file in enumerate(files):
+            out = Path(directory, str(number))
+            propose = (UNLET, "propose", "--file", str(file), "--out", str(out), "--force")
+            # Once before the clock runs: it tells the commands, and the builds that both sides share are done.
+            if not accepts(propose):
+                continue
+            bare = bare_commands(out / "report.json")
+            if not bare:
+                sys.exit(f"{file}: the report names no Nix command to compare with")
+            yield from race(f"propose {short(file)}", {"bare Nix commands": bare, "unlet propose": [propose]}, runs)
+
+
+def bare_commands(report: Path) -> list[tuple[str, ...]]:
+    """Return the Nix commands by which the proofs of a report can be repeated, each once."""
+    proofs = json.loads(report.read_text(encoding="utf-8"))["proofs"]
+    lines = dict.fromkeys(line for proof in proofs for line in proof["commands"])
+    return [("sh", "-c", line) for line in lines if NIX_PROGRAMS & {Path(word).name for word in shlex.split(line)}]
+
+
+def race(group: str, contestants: Mapping[str, Sequence[Sequence[str]]], runs: int) -> list[Figure]:
+    """Run each contestant's commands `runs` times in turns and compare all with the first."""
+    rounds = [[stopwatch(commands) for commands in contestants.values()] for _ in range(runs)]
+    return [
+        Figure(
+            group=group,
+            contestant=contestant,
+            milliseconds=round(1000 * median(seconds[place] for seconds in rounds), 1),
+            ratio=round(median(seconds[place] / seconds[0] for seconds in rounds), 2),
+        )
+        for place, contestant in enumerate(contestants)
+    ]
+
+
+def stopwatch(commands: Sequence[Sequence[str]]) -> float:
+    """Return the seconds that the commands take one after the other."""
+    start = time.perf_counter()
+    for command in commands:
+        run(command)
+    return time.perf_counter() - start
+
+
+def run(command: Sequence[str]) -> None:
+    """Run a command; one that fails ends the benchmark, since its time would mean nothing."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{shlex.join(command)}: ended with status {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def accepts(command: Sequence[str]) -> bool:
+    """Tell whether unlet does it; a specimen that it rightly refuses is named and left out."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"left out, status {done.returncode}: {shlex.join(command)}\n{done.stderr}", file=sys.stderr)
+    return done.returncode == 0
+
+
+def short(file: Path) -> str:
+    """Return the end of the path that tells the files apart."""
+    relative = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+    return str(relative).removesuffix("/pkgs/applications/virtualization/docker/default.nix")
+
+
+def print_table(figures: Sequence[Figure]) -> None:
+    """Print one line a figure, in columns."""
+    rows = [("what", "contestant", "ms", "ratio")]
+    rows += [(f.group, f.contestant, f"{f.milliseconds:.1f}", f"{f.ratio:.2f}") for f in figures]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for what, contestant, milliseconds, ratio in rows:
+        print(
+            f"{what:<{widths[0]}}  {contestant:<{widths[1]}}  {milliseconds:>{widths[2]}}  {ratio:>{widths[3]}}",
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+{
+  description = "Take docker's components out of nixpkgs' let … in, and prove it with Nix";
+
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
+
+  outputs =
+    { self, nixpkgs }:
+    let
+      forEachSystem =
+        f:
+        nixpkgs.lib.genAttrs [
+          "x86_64-linux"
+          "aarch64-linux"
+          "aarch64-darwin"
+        ] (system: f nixpkgs.legacyPackages.${system});
+
+      dependencies =
+        ps: with ps; [
+          ast-grep-py
+          cachecontrol
+          click
+          filelock
+          gitpython
+          packaging
+          platformdirs
+          requests
+          rich
+          tomli-w
+          unidiff
+        ];
+
+      programs = pkgs: [
+        pkgs.git
+        pkgs.nix
+      ];
+    in
+    {
+      packages = forEachSystem (pkgs: {
+        default = pkgs.python3Packages.buildPythonApplication {
+          pname = "unlet";
+          version =
+            let
+              written = builtins.readFile ./toolkit/__init__.py;
+            in
+            builtins.head (builtins.match ".*__version__ = \"([^\"]+)\".*" written);
+          pyproject = true;
+          src = self;
+          build-system = [ pkgs.python3Packages.hatchling ];
+          dependencies = dependencies pkgs.python3Packages;
+          # At the end, so that the git and Nix of the user's system are preferred.
+          makeWrapperArgs = [
+            "--suffix"
+            "PATH"
+            ":"
+            (pkgs.lib.makeBinPath (programs pkgs))
+          ];
+          pythonImportsCheck = [ "toolkit" ];
+          meta = {
+            description = "Take docker's components out of nixpkgs' let … in, and prove it with Nix";
+            license = pkgs.lib.licenses.mit;
+            mainProgram = "unlet";
+          };
+        };
+      });
+
+      apps = forEachSystem (pkgs: {
+        default = {
+          type = "app";
+          program = pkgs.lib.getExe self.packages.${pkgs.stdenv.hostPlatform.system}.default;
+          meta.description = "Propose, prove, and track the change to nixpkgs";
+        };
+      });
+
+      devShells = forEachSystem (pkgs: {
+        default = pkgs.mkShell {
+          packages = programs pkgs ++ [
+            (pkgs.python3.withPackages (
+              ps:
+              dependencies ps
+              ++ [
+                ps.hatchling
+                ps.hypothesis
+                ps.mypy
+                ps.pytest
+                ps.pytest-xdist
+                ps.types-requests
+              ]
+            ))
+            pkgs.import-linter
+            pkgs.nixfmt
+            pkgs.pyright
+            pkgs.ruff
+            pkgs.shellcheck
+          ];
+        };
+      });
+
+      # These two touch no input, so that a user's own nixpkgs is the only one that is evaluated.
+      overlays.default = import ./overlays/rewrap.nix;
+      nixosModules.default = import ./overlays/privileged-ports.nix;
+    };
+}

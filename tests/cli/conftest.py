@@ -1,0 +1,67 @@
+"""Runs `python -m toolkit` in an empty directory, with a HOME of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import specimen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[2]
+TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlet:
+    """The command, the directory in which it runs, and its environment."""
+
+    cwd: Path
+    env: Mapping[str, str]
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return sys.executable, "-m", "toolkit"
+
+    def __call__(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.argv, *map(str, arguments)],
+            cwd=self.cwd,
+            env={**self.env, **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture
+def unlet(tmp_path: Path) -> Unlet:
+    home = tmp_path / "home"
+    work = tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "error",
+        "LC_ALL": "C.UTF-8",
+    }
+    return Unlet(cwd=work, env=env)
+
+
+@pytest.fixture
+def docker_nix() -> Path:
+    return specimen.path("29.6") / TARGET

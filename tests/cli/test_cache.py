@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Unlet
+
+
+def _fill(unlet: Unlet) -> Path:
+    root = Path(unlet.env["XDG_CACHE_HOME"]) / "unlet"
+    for key, used in (("old", 1_000_000_000), ("new", 4_000_000_000)):
+        entry = root / "commits" / key
+        entry.mkdir(parents=True)
+        (entry / "file").write_bytes(b"x" * 1500)
+        os.utime(entry, (used, used))
+    return root
+
+
+def test_empty_cache_is_told(unlet: Unlet) -> None:
+    done = unlet("cache", "list")
+    assert done.returncode == 0
+    assert done.stdout.endswith("/unlet: 0 entries, 0 B\n")
+
+
+def test_entries_are_listed_with_size_and_last_use(unlet: Unlet) -> None:
+    root = _fill(unlet)
+    lines = unlet("cache", "list").stdout.splitlines()
+    assert [line.split()[:4] for line in lines[:2]] == [
+        ["commits", "new", "1.5", "kB"],
+        ["commits", "old", "1.5", "kB"],
+    ]
+    assert lines[2] == f"{root}: 2 entries, 3.0 kB"
+    document = json.loads(unlet("cache", "--json", "list").stdout)
+    assert [entry["key"] for entry in document["entries"]] == ["new", "old"]
+    assert document["entries"][1]["used"] == "2001-09-09T01:46:40+00:00"
+
+
+def test_clean_deletes_what_was_not_used_for_so_long(unlet: Unlet) -> None:
+    root = _fill(unlet)
+    done = unlet("cache", "clean", "--unused-for", "30")
+    assert (done.returncode, done.stdout) == (0, "deleted 1 entry, 1.5 kB\n")
+    assert not (root / "commits" / "old").exists()
+    assert (root / "commits" / "new").exists()

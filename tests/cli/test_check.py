@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Unlet
+
+TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
+
+
+def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
+    assert unlet("propose", "--nixpkgs", "specimen").returncode == 0
+    done = unlet("check", "--json", "--proof", "no-rebuild", "--proof", "parse")
+    assert done.returncode == 0
+    assert {proof["name"] for proof in json.loads(done.stdout)["proofs"]} == {"no-rebuild", "parse"}
+
+
+def test_patch_that_rebuilds_is_told_and_ends_with_1(unlet: Unlet, docker_nix: Path) -> None:
+    before = docker_nix.read_text()
+    after = before.replace("-DMINIMAL=ON", "-DMINIMAL=OFF")
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{TARGET}", f"b/{TARGET}"
+    )
+    (unlet.cwd / "theirs.diff").write_text("".join(lines))
+    done = unlet("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--proof", "no-rebuild")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "no-rebuild: failed: " in done.stdout
+    assert done.stdout.splitlines()[-1] == "1 of 1 proofs failed"
+
+
+def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
+    done = unlet("check")
+    assert done.returncode == 3
+    assert done.stderr.startswith("proposal/report.json: no such file or directory\nhint: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("proposal", "--patch", "x"), "--patch and DIR exclude each other"),
+        (("--rev", "x"), "--rev goes with --patch only"),
+        (("--nixpkgs", "x"), "--nixpkgs goes with --patch only"),
+    ],
+)
+def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
+    done = unlet("check", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"unlet check: {message}\n")

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Unlet
+
+SPECIMEN = ("propose", "--nixpkgs", "specimen")
+
+
+def _on_a_terminal(unlet: Unlet, *arguments: str, **env: str) -> tuple[int, str]:
+    """Run unlet on a terminal of 100 columns, and return its status and what it wrote there."""
+    ours, theirs = pty.openpty()
+    command = [*unlet.argv, *arguments]
+    env = {**unlet.env, "TERM": "xterm-256color", "COLUMNS": "100", **env}
+    process = subprocess.Popen(command, cwd=unlet.cwd, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    written = b""
+    # Linux says EIO where the other side is closed.
+    with suppress(OSError):
+        while chunk := os.read(ours, 65536):
+            written += chunk
+    os.close(ours)
+    return process.wait(timeout=60), written.decode()
+
+
+def test_proposal_is_written_and_told_in_plain_lines(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    for part in ("passed   no-rebuild  ", "wrote ", "git am ", "(import ./proposal/overlay)", "unlet check proposal"):
+        assert part in done.stdout
+    for name in ("report.json", "report.md", "pull-request.md", "upstream.diff", "overlay/default.nix"):
+        assert (unlet.cwd / "proposal" / name).is_file()
+
+
+def test_json_is_the_report_file_and_nothing_else(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (unlet.cwd / "proposal" / "report.json").read_text()
+    document = json.loads(done.stdout)
+    assert document["source"]["nixpkgs"] == "specimen"
+    assert set(document["files"]) >= {"report.json", "overlay/docker/default.nix"}
+
+
+def test_verbose_prints_each_command_on_stderr_and_the_rest_as_comments(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "-v")
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert any(line.startswith("nix-instantiate --eval ") for line in lines)
+    assert "# proving no-rebuild" in lines
+    assert "nix-instantiate --eval" not in done.stdout
+
+
+def test_quiet_prints_only_what_did_not_pass(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "--quiet")
+    assert done.returncode == 0
+    assert "passed" not in done.stdout
+
+
+def test_terminal_shows_progress_and_then_a_table(unlet: Unlet) -> None:
+    status, written = _on_a_terminal(unlet, *SPECIMEN)
+    assert status == 0
+    progress, _, result = written.rpartition("\x1b[?25h")
+    assert "proving" in progress
+    assert "\x1b[32m✓" in result
+    assert "no-rebuild" in result
+    assert "to contribute" in result
+
+
+def test_no_color_and_color_never_draw_without_colours(unlet: Unlet) -> None:
+    _, written = _on_a_terminal(unlet, *SPECIMEN, NO_COLOR="1")
+    assert "✓ passed" in written
+    assert "\x1b[32m" not in written
+    _, written = _on_a_terminal(unlet, *SPECIMEN, "--force", "--color", "never")
+    assert "✓ passed" in written
+    assert "\x1b[32m" not in written
+
+
+def test_what_is_in_the_output_directory_stays_without_force(unlet: Unlet) -> None:
+    (unlet.cwd / "proposal").mkdir()
+    (unlet.cwd / "proposal" / "mine").write_text("x")
+    done = unlet(*SPECIMEN)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("proposal: is not empty\nhint: ")
+    assert (unlet.cwd / "proposal" / "mine").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--file", "x", "--nixpkgs", "y"), "--file and --nixpkgs exclude each other"),
+        (("--file", "x", "--rev", "y"), "--file and --rev exclude each other"),
+        (("--file", "x", "--pin", "y"), "--file and --pin exclude each other"),
+        (("--pin", "x", "--nixpkgs", "y"), "--pin and --nixpkgs exclude each other"),
+        (("--pin", "x", "--rev", "y"), "--pin and --rev exclude each other"),
+        (("--nixpkgs", ""), "--nixpkgs is empty"),
+        (("--strategy", "x"), "invalid value for '--strategy': 'x' is not one of"),
+    ],
+)
+def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
+    done = unlet("propose", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"unlet propose: {message}")
+
+
+def test_unknown_pin_is_a_usage_error(unlet: Unlet) -> None:
+    done = unlet("propose", "--pin", "x", "--offline")
+    assert done.returncode == 2
+    assert "pin: 'x' is unknown" in done.stderr.splitlines()[0]

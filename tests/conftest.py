@@ -1,0 +1,72 @@
+"""What every test runs in: nothing of the machine's user, of its network or of its terminal gets in."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Beginnings of names: identity, places, remotes, tokens and looks. NIX_PATH is one of them; the other variables of
+# Nix say where its store is and stay.
+_REMOVED = (
+    "ALL_PROXY",
+    "CI",
+    "CLICOLOR",
+    "COLUMNS",
+    "EDITOR",
+    "EMAIL",
+    "FORCE_COLOR",
+    "FTP_PROXY",
+    "GCM_",
+    "GH_",
+    "GITHUB_",
+    "GITLAB_",
+    "GIT_",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LANGUAGE",
+    "LC_",
+    "LINES",
+    "NIX_PATH",
+    "NO_COLOR",
+    "NO_PROXY",
+    "PAGER",
+    "REQUESTS_CA_BUNDLE",
+    "SOURCE_DATE_EPOCH",
+    "SSH_",
+    "UNLET_",
+    "VISUAL",
+    "XDG_",
+)
+
+
+@pytest.fixture(autouse=True)
+def sealed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the test an empty HOME of its own, which is returned, and a known environment."""
+    for name in list(os.environ):
+        if name.upper().startswith(_REMOVED):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    for name, value in {
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_DATA_HOME": str(home / ".local" / "share"),
+        "XDG_STATE_HOME": str(home / ".local" / "state"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "Author",
+        "GIT_AUTHOR_EMAIL": "author@localhost.invalid",
+        "GIT_AUTHOR_DATE": "@1700000000 +0100",
+        "GIT_COMMITTER_NAME": "Committer",
+        "GIT_COMMITTER_EMAIL": "committer@localhost.invalid",
+        "GIT_COMMITTER_DATE": "@1700000000 +0100",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "TZ": "UTC",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return home

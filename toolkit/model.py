@@ -196,12 +196,17 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A component package. `bound` is `let`, `parameter` or `absent`; `references` are its siblings' names."""
+    """A component package. `bound` is `let`, `parameter` or `absent`.
+
+    `references` are the names of dockerGen's let that its definition uses, `parameters` those of dockerGen's
+    parameters.
+    """
 
     name: str
     bound: str
     line: int | None
-    references: tuple[str, ...]
+    references: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,10 +232,10 @@ class Progress(Protocol):
     """Receives what long work is doing; the command line draws it, tests may record it."""
 
     def step(self, what: str) -> None:
-        """A step begins; `what` is a short phrase in the present participle, such as `evaluating`."""
+        """Note that a step begins; `what` is a short phrase in the present participle, such as `evaluating`."""
 
     def proof(self, proof: Proof) -> None:
-        """A proof is done."""
+        """Note that a proof is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

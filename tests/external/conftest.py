@@ -100,14 +100,14 @@ def clone(new_repository: Callable[[str], Repository]) -> Repository:
 class Remote:
     """A git server on loopback that is `git http-backend` behind an HTTP server.
 
-    `protocol` False hides from it that the client speaks version 2; `password` is what it asks for. `requests` are the
-    paths that were asked for.
+    `protocol` False hides from it that the client speaks version 2; `required` is the password of `user`, where it
+    asks for one. `requests` are the paths that were asked for.
     """
 
     url: str
     root: Path
     protocol: bool = True
-    password: str | None = None
+    required: str | None = None
     requests: list[str] = field(default_factory=list[str])
 
     def serve(self, repository: Repository, name: str = "nixpkgs.git", **config: str) -> str:
@@ -122,10 +122,10 @@ class Remote:
 class _Handler(BaseHTTPRequestHandler):
     remote: Remote
 
-    def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
+    def do_GET(self) -> None:
         self._answer()
 
-    def do_POST(self) -> None:  # noqa: N802 - the name is http.server's
+    def do_POST(self) -> None:
         self._answer()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
@@ -134,8 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path, _, query = self.path.partition("?")
         self.remote.requests.append(self.path)
-        if self.remote.password is not None:
-            expected = "Basic " + base64.b64encode(f"user:{self.remote.password}".encode()).decode()
+        if self.remote.required is not None:
+            expected = "Basic " + base64.b64encode(f"user:{self.remote.required}".encode()).decode()
             if self.headers.get("Authorization") != expected:
                 self.send_response(401)
                 self.send_header("WWW-Authenticate", 'Basic realm="test"')
@@ -232,17 +232,17 @@ def full_disk() -> Generator[Callable[[], None]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Generator[Path]:
-    """A file system of 64 KiB. Only root may mount one; another user gets a directory and the limit of `full_disk`."""
+    """A file system of 256 KiB. Only root may mount one; another user gets a directory and the limit of `full_disk`."""
     directory = tmp_path / "small"
     directory.mkdir()
     if os.geteuid() == 0:
-        options = ["-t", "tmpfs", "-o", "size=64k", "unlet-test", str(directory)]
+        options = ["-t", "tmpfs", "-o", "size=256k", "unlet-test", str(directory)]
         subprocess.run(["mount", *options], check=True)
         yield directory
         subprocess.run(["umount", str(directory)], check=True)
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (262144, hard))
     yield directory
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import os
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from unidiff import PatchSet
+from unidiff.patch import PatchSet
 
 from toolkit.errors import ToolkitError
 from toolkit.external import git, process
@@ -21,7 +20,12 @@ BEFORE = "".join(f"line {number}\n" for number in range(200)).encode()
 LIFTED = BEFORE.replace(b"line 7\n", b"line seven\n")
 DEMOTED = LIFTED.replace(b"line 150\n", b"")
 COMMITS = (
-    Commit(subject="docker: lift", body="Because of the \N{LATIN SMALL LETTER U WITH DIAERESIS}.", before=BEFORE, after=LIFTED),
+    Commit(
+        subject="docker: lift",
+        body="Because of the \N{LATIN SMALL LETTER U WITH DIAERESIS}.",
+        before=BEFORE,
+        after=LIFTED,
+    ),
     Commit(subject="docker: demote", body="Because.\n\nAnd more.", before=LIFTED, after=DEMOTED),
 )
 
@@ -152,9 +156,7 @@ def test_the_series_applies_to_the_pinned_commit(
     assert state(directory) == before
 
 
-def test_a_pin_with_another_file_is_an_error(
-    series: git.Series, target: PurePosixPath, pinned: Repository
-) -> None:
+def test_a_pin_with_another_file_is_an_error(series: git.Series, target: PurePosixPath, pinned: Repository) -> None:
     pin = git.locate(pinned.path, "HEAD~1")
     with pytest.raises(ToolkitError, match=r"default\.nix: is another file in the commit"):
         git.applies(BEFORE, target, series.patches, series.upstream_diff, pin=pin)
@@ -206,9 +208,7 @@ def test_mails_on_end_are_one_patch(series: git.Series, target: PurePosixPath) -
     assert patched.touched == (target,)
 
 
-def test_what_a_patch_does_to_other_files_is_told_and_left_out(
-    pinned: Repository, target: PurePosixPath
-) -> None:
+def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repository, target: PurePosixPath) -> None:
     pinned.commit({str(target): LIFTED, "lib/default.nix": "{ a = 1; }\n", "lib/new file.nix": "{ }\n"})
     patch = subprocess.run(["git", "-C", pinned.path, "show", "HEAD"], capture_output=True, check=True).stdout
     patched = git.apply(BEFORE, target, patch)
@@ -229,12 +229,12 @@ def test_a_patch_for_another_file_is_refused(series: git.Series, target: PurePos
 
 @pytest.mark.parametrize("patch", [b"", b"no patch\n", b"\0\xff"])
 def test_what_is_no_patch_is_refused(target: PurePosixPath, patch: bytes) -> None:
-    with pytest.raises(ToolkitError, match="^patch: holds no diff$"):
+    with pytest.raises(ToolkitError, match=r"^patch: holds no diff$"):
         git.apply(BEFORE, target, patch)
 
 
 def test_a_mangled_patch_is_refused(series: git.Series, target: PurePosixPath) -> None:
-    with pytest.raises(ToolkitError, match="^patch: does not apply: corrupt patch at"):
+    with pytest.raises(ToolkitError, match=r"^patch: does not apply: corrupt patch at"):
         git.apply(BEFORE, target, series.upstream_diff[:-30])
 
 
@@ -252,7 +252,7 @@ def test_a_repository_around_the_temporary_directory_does_no_harm(
     assert git.apply(BEFORE, target, series.upstream_diff).content == DEMOTED
     assert git.applies(BEFORE, target, series.patches, series.upstream_diff).failure is None
     assert pinned.git("status", "--porcelain") == ""
-    assert sorted(os.listdir(pinned.path)) == [".git", "README.md", "lib", "pkgs"]
+    assert sorted(path.name for path in pinned.path.iterdir()) == [".git", "README.md", "lib", "pkgs"]
 
 
 def test_blob_id_is_gits() -> None:

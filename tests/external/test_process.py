@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -73,7 +75,7 @@ def test_an_expected_status_is_returned() -> None:
 
 
 def test_a_signal_is_named_as_the_end() -> None:
-    with pytest.raises(CommandError, match="was ended by signal 9"):
+    with pytest.raises(CommandError, match=r"was ended by signal 9"):
         run(["sh", "-c", "kill -9 $$"])
 
 
@@ -88,15 +90,15 @@ def test_a_missing_program_is_named_with_the_package_that_has_it(monkeypatch: py
 def test_a_program_that_cannot_be_started_is_one_line(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text("no program\n")
-    with pytest.raises(ToolkitError, match="cannot be started: permission denied"):
+    with pytest.raises(ToolkitError, match=r"cannot be started: permission denied"):
         run([str(program)])
     program.chmod(0o755)
-    with pytest.raises(ToolkitError, match="cannot be started: exec format error"):
+    with pytest.raises(ToolkitError, match=r"cannot be started: exec format error"):
         run([str(program)])
 
 
 def test_a_missing_directory_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match="cannot run in '.*gone': no such directory"):
+    with pytest.raises(ToolkitError, match=r"cannot run in '.*gone': no such directory"):
         run(["true"], cwd=tmp_path / "gone")
 
 
@@ -133,6 +135,49 @@ def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: st
         _, stderr = python.communicate(timeout=10)
     assert "KeyboardInterrupt" in stderr
     wait_until_gone(child)
+
+
+def test_an_interrupt_at_any_moment_leaves_no_program(tmp_path: Path) -> None:
+    # The interrupt comes a little later each time, while the program is being started or just after.
+    script = (
+        "import os, signal, sys, threading\n"
+        "from toolkit.external import process\n"
+        "threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        f"process.run({PARENT!r})\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for number in range(12):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        command = [sys.executable, "-c", script, str(number / 2000)]
+        done = subprocess.run(command, cwd=directory, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+        assert "KeyboardInterrupt" in done.stderr
+        if (directory / "pid").exists() and (directory / "pid").read_text().strip():
+            wait_until_gone(read_pid(directory))
+
+
+def test_the_programs_of_a_block_end_together(tmp_path: Path) -> None:
+    ended: list[CommandError] = []
+
+    def work() -> None:
+        try:
+            run(PARENT, cwd=tmp_path)
+        except CommandError as error:
+            ended.append(error)
+
+    def block() -> None:
+        with process.ending_together():
+            threads.append(threading.Thread(target=contextvars.copy_context().run, args=(work,)))
+            threads[0].start()
+            read_pid(tmp_path)
+            raise RuntimeError
+
+    threads: list[threading.Thread] = []
+    with pytest.raises(RuntimeError):
+        block()
+    threads[0].join(5)
+    assert [error.status for error in ended] == [-signal.SIGTERM]
+    wait_until_gone(read_pid(tmp_path))
 
 
 def test_each_line_of_stderr_comes_while_the_program_runs() -> None:
@@ -175,7 +220,7 @@ def test_commands_run_side_by_side_and_results_keep_the_order() -> None:
 
 def test_the_first_failure_ends_the_others(tmp_path: Path) -> None:
     began = time.monotonic()
-    with pytest.raises(CommandError, match="sh: ended with status 3: oh"):
+    with pytest.raises(CommandError, match=r"sh: ended with status 3: oh"):
         run_all(
             [
                 Command(argv=PARENT, cwd=tmp_path),

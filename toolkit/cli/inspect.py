@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.emit import graph
 from toolkit.workflows.inspect import inspect
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ def command(*, files: tuple[Path, ...], picture: str | None) -> int:
         raise click.UsageError("--graph takes one FILE")
     inspections = [inspect(path) for path in files]
     if picture is not None:
+        from toolkit.emit import graph  # noqa: PLC0415 - for --graph alone
+
         output.write((graph.to_dot if picture == "dot" else graph.to_mermaid)(inspections[0]))
     elif settings.json:
         output.write_json({"schema": 1, "files": [asdict(inspection) for inspection in inspections]})

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,7 +113,7 @@ class Cache:
             if now - entry.used < limit:
                 continue
             # Renamed first, so that nobody finds half an entry.
-            doomed = self.root / _BROKEN / f"{entry.key}-{secrets.token_hex(4)}"
+            doomed = self.root / _BROKEN / f"{entry.key}-{os.urandom(4).hex()}"
             try:
                 doomed.parent.mkdir(exist_ok=True)
                 entry.path.rename(doomed)
@@ -131,7 +130,7 @@ class Cache:
         return self.root / kind / key
 
     def _make(self, path: Path, make: Callable[[Path], None]) -> None:
-        making = self.root / _MAKING / f"{path.parent.name}-{path.name}-{secrets.token_hex(4)}"
+        making = self.root / _MAKING / f"{path.parent.name}-{path.name}-{os.urandom(4).hex()}"
         old = making.with_name(f"{making.name}-old")
         try:
             making.mkdir(parents=True)
@@ -162,7 +161,7 @@ class Cache:
     def _set_aside(self, path: Path) -> None:
         if not os.path.lexists(path):
             return
-        aside = self.root / _BROKEN / f"{path.name}-{secrets.token_hex(4)}"
+        aside = self.root / _BROKEN / f"{path.name}-{os.urandom(4).hex()}"
         aside.parent.mkdir(exist_ok=True)
         path.rename(aside)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import shutil
 import stat
 from contextlib import contextmanager
@@ -159,7 +158,7 @@ def _put(building: Path, place: Path) -> None:
 
 
 def _sibling(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+    return place.with_name(f".{place.name}.{os.urandom(4).hex()}")
 
 
 def _ensure_ours(destination: Path, names: set[str]) -> None:

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from toolkit.errors import CommandError, ToolkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+    from types import FrameType
 
 # What a program gets between SIGTERM and SIGKILL: Nix ends its builders and unlocks its paths in that time.
 GRACE_SECONDS = 3.0
@@ -40,6 +41,7 @@ _HINTS = {
 }
 
 _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=None)
+_group: ContextVar[_Living | None] = ContextVar("_group", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,20 @@ def echoing(observer: Callable[[str], None]) -> Generator[None]:
         _echo.reset(token)
 
 
+@contextmanager
+def ending_together() -> Generator[None]:
+    """End all programs that were started within, from any thread that has this context, when an exception leaves it."""
+    living = _Living()
+    token = _group.set(living)
+    try:
+        yield
+    except BaseException:
+        living.stop()
+        raise
+    finally:
+        _group.reset(token)
+
+
 def find(program: str) -> Path | None:
     """Return where PATH has `program`, None where it has not."""
     found = shutil.which(program)
@@ -124,7 +140,7 @@ def run(  # noqa: PLR0913 - the fields of Command, by name
     command = Command(
         argv=tuple(argv), cwd=cwd, env=env or {}, stdin=stdin, ok=ok, timeout=timeout, on_stderr=on_stderr
     )
-    return _execute(command, _Living())
+    return _execute(command, _group.get() or _Living())
 
 
 def run_all(commands: Sequence[Command], *, jobs: int | None = None) -> tuple[Completed, ...]:
@@ -136,11 +152,12 @@ def run_all(commands: Sequence[Command], *, jobs: int | None = None) -> tuple[Co
         return tuple(_execute(command, _Living()) for command in commands)
     living = _Living()
     with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
-        futures = [pool.submit(contextvars.copy_context().run, _execute, command, living) for command in commands]
+        futures: list[Future[Completed]] = []
         try:
+            futures.extend(pool.submit(contextvars.copy_context().run, _execute, each, living) for each in commands)
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in futures:
-                if future in done and not future.cancelled() and (failure := future.exception()):
+                if future in done and (failure := future.exception()):
                     raise failure
             return tuple(future.result() for future in futures)
         finally:
@@ -189,16 +206,19 @@ def _execute(command: Command, living: _Living) -> Completed:
     began = time.monotonic()
     reading, writing = os.pipe()
     lines = _Lines(reading, command.on_stderr)
+    # Between the start of the program and the `try` that ends it there must be no interrupt.
+    signals = _HeldSignals()
     try:
-        try:
-            process = living.start(command, writing)
-        finally:
-            os.close(writing)
+        process = living.start(command, writing)
     except BaseException:
         os.close(reading)
+        os.close(writing)
+        signals.release()
         raise
-    lines.start()
     try:
+        os.close(writing)
+        lines.start()
+        signals.release()
         stdout, _ = process.communicate(command.stdin, timeout=command.timeout)
     except subprocess.TimeoutExpired:
         _end(process)
@@ -219,6 +239,34 @@ def _execute(command: Command, living: _Living) -> Completed:
         stderr=stderr,
         seconds=time.monotonic() - began,
     )
+
+
+class _HeldSignals:
+    """Holds back the signals that raise an exception in the main thread, from its making until `release`.
+
+    They are not blocked, as the program that is started meanwhile would inherit that.
+    """
+
+    def __init__(self) -> None:
+        self._came: list[tuple[int, FrameType | None]] = []
+        self._handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                self._handlers[number] = handler
+                signal.signal(number, self._hold)
+
+    def release(self) -> None:
+        """Put the handlers back, and call them for what came in between."""
+        for number, handler in reversed(self._handlers.items()):
+            signal.signal(number, handler)
+        for number, frame in self._came:
+            self._handlers[number](number, frame)
+
+    def _hold(self, number: int, frame: FrameType | None) -> None:
+        self._came.append((number, frame))
 
 
 class _Lines:

@@ -7,10 +7,10 @@ or `let dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError
+from toolkit.model import Component, Inspection, Release
 from toolkit.rewrite import wrapper
 from toolkit.rewrite.style import Style
 from toolkit.syntax.scope import Reference, bound_names, formals, references
@@ -22,48 +22,6 @@ if TYPE_CHECKING:
     from toolkit.syntax.tree import Node
 
 GENERATOR = "dockerGen"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """A docker release that the file exports: its attribute, the version as written, its line."""
-
-    attr: str
-    version: str | None
-    line: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
-    """A component package. `bound` is `let`, `parameter` or `absent`.
-
-    `references` are the names of dockerGen's let that its definition uses, `parameters` those of dockerGen's
-    parameters.
-    """
-
-    name: str
-    bound: str
-    line: int | None
-    references: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
-    """What `unlet inspect` tells about a file. Lines count from 1.
-
-    `state` is one line for people. `rootlesskit` is `prefix`, `suffix`, `prefix and suffix` or `absent`.
-    """
-
-    path: str
-    state: str
-    layout: str
-    newest: str | None
-    releases: tuple[Release, ...]
-    components: tuple[Component, ...]
-    rootlesskit: str
-    rootlesskit_line: int | None
-    todo_line: int | None
 
 
 class DockerFile:
@@ -83,9 +41,7 @@ class DockerFile:
         self.formals = formals(self.function)
         self.body = _body(self.function)
         self.let = next((node for node in _spine(self.body) if node.kind == "let_expression"), None)
-        self.bindings: Mapping[str, Node] = (
-            bound_names(self.let.child("binding_set")) if self.let is not None else {}
-        )
+        self.bindings: Mapping[str, Node] = bound_names(self.let.child("binding_set")) if self.let is not None else {}
         self.style = Style.of(binding, self.function)
 
     @property

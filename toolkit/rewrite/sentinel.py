@@ -108,9 +108,7 @@ def _use_defaults(lifting: Lifting) -> list[Edit]:
     ]
     if lifting.helpers:
         blocks.append(file.style.inherit(lifting.helpers, indent, source=RESULT))
-    blocks.append(
-        "\n".join(file.style.choice(name, f"{RESULT}.{name}", indent) for name in lifting.components)
-    )
+    blocks.append("\n".join(file.style.choice(name, f"{RESULT}.{name}", indent) for name in lifting.components))
     first, *others = lifting.moved
     return [
         Edit(first.start, first.end, "\n" + "\n\n".join(blocks)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,7 @@ class Style(StrEnum):
                 )
             case Style.ALEJANDRA:
                 inherit = self.inherit(names, indent + 4)
-                return (
-                    f"{margin}{name} = {function} (args\n{margin}  // {{\n{inherit}\n{margin}  }});"
-                )
+                return f"{margin}{name} = {function} (args\n{margin}  // {{\n{inherit}\n{margin}  }});"
             case _:
                 inherit = self.inherit(names, indent + 2)
                 return f"{margin}{name} = {function} (args // {{\n{inherit}\n{margin}}});"
@@ -100,23 +99,25 @@ class Style(StrEnum):
                 )
 
     @staticmethod
-    def comment(text: str, indent: int, *, width: int = 80) -> str:
-        """Write `text` as lines of comment at `indent`, wrapped at `width` columns."""
-        lines, line = [], ""
-        for word in text.split():
-            if line and indent + 2 + len(line) + 1 + len(word) > width:
-                lines.append(line)
-                line = word
-            else:
-                line = f"{line} {word}".strip()
-        return "\n".join(f"{' ' * indent}# {line}" for line in [*lines, line])
+    def comment(text: str, indent: int) -> str:
+        """Write `text` as lines of comment at `indent`, wrapped at 80 columns."""
+        margin = " " * indent
+        return textwrap.fill(
+            text,
+            80,
+            initial_indent=f"{margin}# ",
+            subsequent_indent=f"{margin}# ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def _fill(self, names: Sequence[str], indent: int) -> str:
-        lines, line = [], ""
-        for name in names:
-            if line and indent + len(line) + 1 + len(name) > WIDTH - 20:
-                lines.append(line)
-                line = name
-            else:
-                line = f"{line} {name}".strip()
-        return "\n".join(f"{' ' * indent}{line}" for line in [*lines, line])
+        margin = " " * indent
+        return textwrap.fill(
+            " ".join(names),
+            80,
+            initial_indent=margin,
+            subsequent_indent=margin,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )

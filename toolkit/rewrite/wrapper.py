@@ -98,11 +98,7 @@ def _flags_reached(file: DockerFile, command: Invocation, node: Node) -> set[str
         if binding.kind == "binding" and not binding.contains(command.string)
     ]
     carriers = {
-        name
-        for binding in bindings
-        if binding.contains(node)
-        for name in binding_names(binding)
-        if name in names
+        name for binding in bindings if binding.contains(node) for name in binding_names(binding) if name in names
     }
     grown = True
     while grown:

@@ -11,15 +11,37 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from toolkit.syntax.tree import Node
 
 
 GLOBALS = frozenset(
-    "true false null builtins derivation derivationStrict import scopedImport abort throw toString map "
-    "removeAttrs baseNameOf dirOf isNull placeholder break fromTOML fetchTarball fetchGit fetchMercurial "
-    "fetchTree".split()
+    [
+        "true",
+        "false",
+        "null",
+        "builtins",
+        "derivation",
+        "derivationStrict",
+        "import",
+        "scopedImport",
+        "abort",
+        "throw",
+        "toString",
+        "map",
+        "removeAttrs",
+        "baseNameOf",
+        "dirOf",
+        "isNull",
+        "placeholder",
+        "break",
+        "fromTOML",
+        "fetchTarball",
+        "fetchGit",
+        "fetchMercurial",
+        "fetchTree",
+    ]
 )
 """The names that Nix binds outside of every file; they win over `with` (Nix manual, "Built-in Functions")."""
 
@@ -106,41 +128,70 @@ def formals(function: Node) -> dict[str, Node]:
     return names
 
 
-def _resolve(node: Node, scopes: tuple[Scope, ...]) -> Iterator[Reference]:
+Scopes = tuple[Scope, ...]
+
+
+def _resolve(node: Node, scopes: Scopes) -> Iterator[Reference]:
     """Yield the references below `node`; `scopes` are the enclosing ones, innermost first."""
-    match node.kind:
-        case "variable_expression":
-            yield _look_up(node.text, node, scopes)
-        case "function_expression":
-            inner = (Scope(node, formals(node)), *scopes)
-            for child in node.children:
-                if child.kind != "identifier":
-                    yield from _resolve(child, inner)
-        case "formal":
-            for child in node.children[1:]:
-                yield from _resolve(child, scopes)
-        case "let_expression" | "rec_attrset_expression" | "let_attrset_expression":
-            inner = (Scope(node, bound_names(node.child("binding_set"))), *scopes)
-            for child in node.children:
-                if child.kind == "binding_set":
-                    for binding in child.children:
-                        yield from _resolve(binding, scopes if binding.kind == "inherit" else inner)
-                else:
-                    yield from _resolve(child, inner)
-        case "with_expression":
-            parts = [child for child in node.children if child.kind not in {"with", ";", "comment"}]
-            yield from _resolve(parts[0], scopes)
-            yield from _resolve(parts[1], (Scope(node, {}, is_with=True), *scopes))
-        case "inherit":
-            inherited = node.child("inherited_attrs")
-            for child in inherited.children if inherited is not None else ():
-                if (name := static_name(child)) is not None:
-                    yield _look_up(name, child, scopes)
-        case "inherited_attrs":
-            return
-        case _:
-            for child in node.children:
-                yield from _resolve(child, scopes)
+    resolve = _BY_KIND.get(node.kind)
+    if resolve is not None:
+        yield from resolve(node, scopes)
+    else:
+        for child in node.children:
+            yield from _resolve(child, scopes)
+
+
+def _resolve_variable(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    yield _look_up(node.text, node, scopes)
+
+
+def _resolve_function(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    inner = (Scope(node, formals(node)), *scopes)
+    for child in node.children:
+        if child.kind != "identifier":
+            yield from _resolve(child, inner)
+
+
+def _resolve_formal(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    for child in node.children[1:]:
+        yield from _resolve(child, scopes)
+
+
+def _resolve_recursive(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    inner = (Scope(node, bound_names(node.child("binding_set"))), *scopes)
+    for child in node.children:
+        for part in child.children if child.kind == "binding_set" else [child]:
+            yield from _resolve(part, scopes if part.kind == "inherit" else inner)
+
+
+def _resolve_with(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    source, body = (child for child in node.children if child.kind not in {"with", ";", "comment"})
+    yield from _resolve(source, scopes)
+    yield from _resolve(body, (Scope(node, {}, is_with=True), *scopes))
+
+
+def _resolve_inherit(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    inherited = node.child("inherited_attrs")
+    for child in inherited.children if inherited is not None else ():
+        if (name := static_name(child)) is not None:
+            yield _look_up(name, child, scopes)
+
+
+def _resolve_nothing(_node: Node, _scopes: Scopes) -> Iterator[Reference]:
+    return iter(())
+
+
+_BY_KIND: dict[str, Callable[[Node, Scopes], Iterator[Reference]]] = {
+    "variable_expression": _resolve_variable,
+    "function_expression": _resolve_function,
+    "formal": _resolve_formal,
+    "let_expression": _resolve_recursive,
+    "rec_attrset_expression": _resolve_recursive,
+    "let_attrset_expression": _resolve_recursive,
+    "with_expression": _resolve_with,
+    "inherit": _resolve_inherit,
+    "inherited_attrs": _resolve_nothing,
+}
 
 
 def _look_up(name: str, node: Node, scopes: tuple[Scope, ...]) -> Reference:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One node of the tree. `start` and `end` are offsets into `tree.text`, in characters."""
+    """One node of the tree. `start` and `end` are offsets into `tree.text`, in characters.
+
+    The node and all below it are `tree.nodes[index:after]`.
+    """
 
     tree: Tree
     kind: str
@@ -29,6 +32,8 @@ class Node:
     end: int
     parent: Node | None
     children: list[Node]
+    index: int
+    after: int = 0
 
     @property
     def text(self) -> str:
@@ -39,11 +44,9 @@ class Node:
         """Return the first child of one of these kinds."""
         return next((child for child in self.children if child.kind in kinds), None)
 
-    def walk(self) -> Iterator[Node]:
-        """Yield the node and everything below it, in the order of the text."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+    def walk(self) -> list[Node]:
+        """Return the node and everything below it, in the order of the text."""
+        return self.tree.nodes[self.index : self.after]
 
     def ancestors(self) -> Iterator[Node]:
         """Yield the parent, its parent, and so on."""
@@ -74,10 +77,10 @@ class Tree:
         """Parse `text`; raise NixSyntaxError at the first place that the grammar rejects."""
         self.text = text
         self.name = name
+        self.nodes: list[Node] = []
         source = self._convert(SgRoot(text, "nix").root(), None)
-        broken = next((node for node in source.walk() if node.kind == "ERROR"), None)
-        if broken is None:
-            broken = next((node for node in source.walk() if _is_missing(node)), None)
+        broken = next((node for node in self.nodes if node.kind == "ERROR"), None)
+        broken = broken or next((node for node in self.nodes if _is_missing(node)), None)
         if broken is not None:
             raise syntax_error(name, text, broken.start)
         expressions = [node for node in source.children if node.kind != "comment"]
@@ -88,8 +91,10 @@ class Tree:
 
     def _convert(self, source: SgNode, parent: Node | None) -> Node:
         span = source.range()
-        node = Node(self, source.kind(), span.start.index, span.end.index, parent, [])
+        node = Node(self, source.kind(), span.start.index, span.end.index, parent, [], len(self.nodes))
+        self.nodes.append(node)
         node.children = [self._convert(child, node) for child in source.children()]
+        node.after = len(self.nodes)
         return node
 
     def place(self, offset: int) -> str:
@@ -106,9 +111,7 @@ def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:
     fact, hint = "syntax error", None
     if shown.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         fact, hint = "merge conflict marker", "resolve the merge first"
-    return NixSyntaxError(
-        f"{name}:{line}:{column}: {fact}", excerpt=f"{shown}\n{' ' * (column - 1)}^", hint=hint
-    )
+    return NixSyntaxError(f"{name}:{line}:{column}: {fact}", excerpt=f"{shown}\n{' ' * (column - 1)}^", hint=hint)
 
 
 def _line_and_column(text: str, offset: int) -> tuple[int, int]:

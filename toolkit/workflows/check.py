@@ -85,7 +85,7 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     )
     commits = tuple(
         Commit(subject=commit.subject, body="", before=before, after=after)
-        for commit, before, after in zip(document.commits, contents, contents[1:], strict=True)
+        for commit, before, after in zip(document.commits, contents[:-1], contents[1:], strict=True)
     )
     changed = [
         patch.name

@@ -11,7 +11,7 @@ from toolkit.workflows.reading import docker_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.rewrite.layout import Inspection
+    from toolkit.model import Inspection
 
 
 def inspect(path: Path) -> Inspection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from toolkit.errors import NixSyntaxError, RefusalError
-from toolkit.external import nix, process
 from toolkit.rewrite.layout import DockerFile
 
 
@@ -16,6 +15,9 @@ def docker_file(content: bytes, *, name: str) -> DockerFile:
     try:
         return DockerFile(content.decode(), name=name)
     except NixSyntaxError as error:
+        # Whoever reads good files does not pay for it.
+        from toolkit.external import nix, process  # noqa: PLC0415
+
         if error.hint is not None or process.find("nix-instantiate") is None:
             raise
         nix.parse_text(content, name=name)

@@ -95,7 +95,9 @@ def lay_out(
             file.write_bytes(data)
 
     def check(directory: Path) -> bool:
-        return all((directory / path).is_file() and (directory / path).read_bytes() == data for path, data in written.items())
+        return all(
+            (directory / path).is_file() and (directory / path).read_bytes() == data for path, data in written.items()
+        )
 
     root = cache.obtain(KIND, key, make=make, check=check)
     return Layout(

@@ -162,7 +162,7 @@ def _try_mails(
     failure = None if tried.status == 0 else f"series: {reading.fact(tried.stderr)}"
     # The first is the base, which has no parent here.
     _, *log = program.run_hermetic(checkout, "rev-list", "--reverse", "HEAD").text.split()
-    return reading.read_objects(checkout, [f"{commit}:{target}" for commit in log]), failure
+    return reading.read_objects(checkout / ".git", [f"{commit}:{target}" for commit in log]), failure
 
 
 def _commands(target: PurePosixPath, pin: Located | None) -> tuple[str, ...]:
@@ -185,5 +185,5 @@ def _commands(target: PurePosixPath, pin: Located | None) -> tuple[str, ...]:
     return (
         prepare,
         "git -C checkout apply --check ../upstream.diff",
-        "git -C checkout am ../series/*.patch",
+        "(cd checkout && git am ../series/*.patch)",
     )

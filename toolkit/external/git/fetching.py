@@ -82,8 +82,9 @@ def resolve_remote(url: str, rev: str, *, directory: Path) -> Oid:
     reading.check_rev(rev)
     if _FULL_ID.fullmatch(rev):
         return Oid(rev)
-    names = (rev, f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}")
-    listed = _ask(url, directory, "ls-remote", "--quiet", "--", url, rev, f"refs/tags/{rev}^{{}}")
+    # `^{}` is the commit of an annotated tag.
+    names = (f"{rev}^{{}}", rev, f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}")
+    listed = _ask(url, directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}")
     found = {name: oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
     for name in names:
         if name in found:

@@ -105,10 +105,15 @@ def run_hermetic(
 
 
 def run_reading(
-    repository: Path, *arguments: str, stdin: bytes | None = None, ok: Collection[int] | None = (0,)
+    place: Path, *arguments: str, stdin: bytes | None = None, ok: Collection[int] | None = (0,), found: bool = True
 ) -> process.Completed:
-    """Run git to read from a repository of the user's."""
-    return process.run(("git", "-C", str(repository), *arguments), env=reading(), stdin=stdin, ok=ok)
+    """Run git to read from a repository of the user's.
+
+    `place` is the git directory; without `found` it is where git has to look for one, and to decide whether its
+    owner is trusted.
+    """
+    where = (f"--git-dir={place}",) if found else ("-C", str(place))
+    return process.run(("git", *where, *arguments), env=reading(), stdin=stdin, ok=ok)
 
 
 def run_network(

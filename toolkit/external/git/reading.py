@@ -63,12 +63,23 @@ def locate(directory: Path, rev: str = "HEAD") -> Located:
     check_rev(rev)
     try:
         found = program.run_reading(
-            directory, "rev-parse", "--path-format=absolute", "--git-common-dir", f"{rev}^{{commit}}", ok=None
+            directory,
+            "rev-parse",
+            "--path-format=absolute",
+            "--git-common-dir",
+            f"{rev}^{{commit}}",
+            ok=None,
+            found=False,
         )
         if found.status != 0:
             remote = _in_remotes(directory, rev, said=found.stderr)
             found = program.run_reading(
-                directory, "rev-parse", "--path-format=absolute", "--git-common-dir", f"{remote}^{{commit}}"
+                directory,
+                "rev-parse",
+                "--path-format=absolute",
+                "--git-common-dir",
+                f"{remote}^{{commit}}",
+                found=False,
             )
         common, commit = found.stdout.removesuffix(b"\n").rsplit(b"\n", 1)
         repository = Path(os.fsdecode(common))
@@ -159,7 +170,7 @@ def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: 
 def check_rev(rev: str) -> None:
     """Raise UsageError for what cannot be the name of a commit, so that git never takes it for something else."""
     if not re.fullmatch(r"[^\s\x00-\x1f\x7f:-][^\s\x00-\x1f\x7f:]*", rev) or re.search(r"\.\.|\^[@!-]", rev):
-        raise UsageError(f"--rev: '{rev}' is no commit, branch or tag")
+        raise UsageError(f"--rev: {rev!r} is no commit, branch or tag")
 
 
 def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
@@ -168,7 +179,9 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
         raise ToolkitError(f"{directory}: '{rev}' fits several objects", hint="give more digits of the commit id")
     if not re.search(r"unknown revision|ambiguous argument|bad revision|Needed a single revision", said):
         raise _explained(directory, said)
-    listed = program.run_reading(directory, "for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes").text
+    listed = program.run_reading(
+        directory, "for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes", found=False
+    ).text
     found: dict[str, str] = {}
     for line in listed.splitlines():
         oid, _, name = line.partition(" ")
@@ -180,7 +193,7 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
         return Oid(next(iter(found.values())))
     if rev == "HEAD":
         raise ToolkitError(f"{directory}: has no commit yet")
-    shallow = program.run_reading(directory, "rev-parse", "--is-shallow-repository").text == "true"
+    shallow = program.run_reading(directory, "rev-parse", "--is-shallow-repository", found=False).text == "true"
     what = "shallow clone has no" if shallow else "has no commit, branch or tag"
     hint = f"git -C {directory} fetch{' --depth 1' if shallow else ''} origin {rev}"
     raise ToolkitError(f"{directory}: {what} '{rev}'", hint=hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from unidiff import PatchSet
+from unidiff.patch import PatchSet
 
 from toolkit.external import git
 from toolkit.workflows.proofs.case import Finding

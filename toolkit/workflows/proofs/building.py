@@ -14,7 +14,7 @@ from toolkit.errors import ToolkitError
 from toolkit.external import nix
 from toolkit.model import Demotion, PathOrder
 from toolkit.workflows.proofs.case import BEFORE, Finding
-from toolkit.workflows.proofs.evaluation import without
+from toolkit.workflows.proofs.install_phase import without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -48,8 +48,9 @@ class Case:
     """A series to be proven: the file before, after commit 1 (`lifted`), after commit 2 (`demoted`).
 
     A foreign patch may do only one of the two (the stage of the other is None) or both at once (they are the
-    same stage). `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`. `missing` are the files
-    beside the source that the file refers to and that are not there; empty ones stand in for them.
+    same stage). `question` is the JSON file that tells Nix about the stages; `own_library` says that the
+    source has no `lib`. `missing` are the files beside the source that the file refers to and that are not
+    there; empty ones stand in for them.
     """
 
     source: Source

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError
 from toolkit.external import nix
+from toolkit.model import Demotion
 from toolkit.record import Record
+from toolkit.workflows.proofs import install_phase
 from toolkit.workflows.proofs.case import BEFORE, SYSTEMS, Finding
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from toolkit.workflows.proofs.case import Case
 
 EXPRESSION = Path(str(files("toolkit") / "expressions" / "evaluate.nix"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overriding:
@@ -70,12 +74,20 @@ def command(case: Case) -> Command:
     return nix.evaluate_command(EXPRESSION, _arguments(case))
 
 
-@lru_cache(maxsize=4)
 def evaluate(case: Case) -> Evaluation:
-    """Evaluate all stages on all systems, once for a case.
+    """Evaluate all stages on all systems, once for a case, whichever proof asks first.
 
     Raise CommandError where Nix cannot, ToolkitError where a release throws or its answer is not complete.
     """
+    with _ONE_AT_A_TIME:
+        return _evaluate(case)
+
+
+_ONE_AT_A_TIME = Lock()
+
+
+@lru_cache(maxsize=4)
+def _evaluate(case: Case) -> Evaluation:
     document = Record(nix.evaluate(EXPRESSION, _arguments(case)), document="evaluation")
     result: Evaluation = {}
     for stage in case.stages:
@@ -101,9 +113,11 @@ def no_rebuild(case: Case) -> Finding:
     for key, facts in before.items():
         old, new = dict(facts.derivations()), dict(after[key].derivations())
         counted += len(old)
-        for name in old.keys() | new.keys():
-            if old.get(name) != new.get(name):
-                failures.append(f"{' '.join(key)}: {name} is rebuilt: {old.get(name)} → {new.get(name)}")
+        failures += [
+            f"{' '.join(key)}: {name} is rebuilt: {old.get(name)} → {new.get(name)}"
+            for name in old.keys() | new.keys()
+            if old.get(name) != new.get(name)
+        ]
     return Finding(
         covers=_coverage(before, f"{counted} drvPaths equal" if not failures else f"{counted} drvPaths"),
         failures=tuple(sorted(failures)),
@@ -151,9 +165,12 @@ def overridable(case: Case) -> Finding:
     for stage, wanted in ((BEFORE, False), (case.after.name, True)):
         for key, facts in evaluation[stage].items():
             for name in case.components:
-                if facts.components.get(name) is None:
+                if evaluation[BEFORE][key].components.get(name) is None:
                     continue
                 tried += 1
+                if facts.components.get(name) is None:
+                    failures.append(f"{stage}: {' '.join(key)}: docker has no attribute {name} any more")
+                    continue
                 found = facts.overriding[name]
                 if found.works is not wanted:
                     what = "already works" if found.works else _why_not(found)
@@ -218,43 +235,41 @@ def _overriding(record: Record) -> Overriding:
 
 
 def _require_complete(case: Case, evaluation: Evaluation) -> None:
-    """Raise ToolkitError unless every stage has every release of the file, on every system."""
+    """Raise ToolkitError unless every stage has every release of the file, and no other, on every system."""
     wanted = {(label, release.attr) for label, _, _ in SYSTEMS for release in case.before.file.releases()}
     if not wanted:
         raise ToolkitError("evaluation: the file exports no docker release")
     for stage, facts in evaluation.items():
         if absent := wanted - facts.keys():
             raise ToolkitError(f"evaluation: {stage}: {' '.join(min(absent))} was not evaluated")
+        if new := facts.keys() ^ evaluation[BEFORE].keys():
+            raise ToolkitError(f"evaluation: {stage}: {' '.join(min(new))} is not in both this stage and '{BEFORE}'")
 
 
 def _attribute_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
     """Yield what changed in moby's or docker's attributes that should not have."""
     names = old.moby_attributes.keys() | new.moby_attributes.keys()
     changed = {name for name in names if old.moby_attributes.get(name) != new.moby_attributes.get(name)}
-    if "installPhase" not in changed and case.demotion != "drop":
-        yield "moby's installPhase is not changed"
+    yield from install_phase.other_changes(
+        old.moby_attributes.get("installPhase", ""),
+        new.moby_attributes.get("installPhase", ""),
+        entry=case.entry,
+        kept=case.demotion is not Demotion.DROP,
+    )
+    if not changed - {"installPhase"}:
+        yield f"no attribute of moby has lost {case.entry}"
     for name in sorted(changed - {"installPhase"}):
         before, after = old.moby_attributes.get(name), new.moby_attributes.get(name)
         if before is None or after is None:
             yield f"moby's attribute {name} is {'new' if before is None else 'gone'}"
-        elif without(before.split(":"), case.entry) != after.split(":"):
+        elif install_phase.without(before.split(":"), case.entry) != after.split(":"):
             yield f"moby's attribute {name} changed otherwise than by the loss of {case.entry}"
     moby_before, moby_after = old.docker_attributes.get("moby"), new.docker_attributes.get("moby")
-    for name, text in old.docker_attributes.items():
-        wanted = text.replace(moby_before, moby_after) if moby_before and moby_after else text
+    for name in sorted(old.docker_attributes.keys() | new.docker_attributes.keys()):
+        text = old.docker_attributes.get(name)
+        wanted = text.replace(moby_before, moby_after) if text and moby_before and moby_after else text
         if new.docker_attributes.get(name) != wanted:
             yield f"docker's attribute {name} changed otherwise than by moby's path"
-
-
-def without(entries: list[str], package: str) -> list[str]:
-    """Return PATH entries without those of the store path named `package`."""
-    return [entry for entry in entries if not is_of(entry, package)]
-
-
-def is_of(entry: str, package: str) -> bool:
-    """Tell whether a PATH entry belongs to the store path of `package`, whatever its version."""
-    name = entry.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
-    return name == package or name.startswith(f"{package}-")
 
 
 def _change_evidence(

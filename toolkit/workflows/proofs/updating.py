@@ -46,9 +46,7 @@ def unchanged(case: Case) -> Finding:
         covers=f"{len(old_blocks)} release blocks, {lines} lines that update.sh rewrites",
         failures=tuple(failures),
         evidence=(f"newest for update.sh: {newest(before.text)} {version(before.text, newest(before.text))}".rstrip(),),
-        commands=tuple(
-            f"grep -oE 'docker_[0-9]+' {stage.path} | tail -n 1" for stage in (case.before, case.after)
-        ),
+        commands=tuple(f"grep -oE 'docker_[0-9]+' {stage.path} | tail -n 1" for stage in (case.before, case.after)),
     )
 
 

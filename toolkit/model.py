@@ -52,8 +52,8 @@ class Source:
     `origin` describes it for people. `directory` holds the target file and the files beside it, `root` is
     the nixpkgs tree around it (None for a lone file); neither is ever written to. `commit` and `committed`
     (seconds since the epoch) are None for what is no git commit. `repository` is a git directory that has
-    the commit. `fetched` counts the bytes that came over the network for it. `warnings` say, a line each, what
-    the user may have expected otherwise.
+    the commit, but not all of its files where `remote` says from which URL it came. `fetched` counts the bytes
+    that came over the network for it. `warnings` say, a line each, what the user may have expected otherwise.
     """
 
     origin: str
@@ -63,6 +63,7 @@ class Source:
     commit: Oid | None = None
     committed: int | None = None
     repository: Path | None = None
+    remote: str | None = None
     fetched: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -81,6 +82,36 @@ class SourceRequest:
     file: Path | None = None
     pin: str | None = None
     offline: bool = False
+
+
+class Tier(StrEnum):
+    """How deep the proofs go; each tier includes those before it."""
+
+    ISOLATED = "isolated"
+    TREE = "tree"
+    BUILD = "build"
+    VM = "vm"
+
+    def includes(self, other: Tier) -> bool:
+        """Tell whether the proofs of `other` are run in this tier."""
+        order = list(Tier)
+        return order.index(other) <= order.index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How deep the proofs go, and with what.
+
+    `systems` are those of the tree tier, empty for its own choice. `max_memory` bounds all evaluations together,
+    in MiB. `timeout` is for one evaluation, in seconds. `nix_options` are words for nix-build.
+    """
+
+    tier: Tier = Tier.ISOLATED
+    systems: tuple[str, ...] = ()
+    reverse_dependencies: bool = False
+    max_memory: int | None = None
+    timeout: float | None = None
+    nix_options: tuple[str, ...] = ()
 
 
 class Strategy(StrEnum):
@@ -165,6 +196,17 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One design in a comparison: its proofs, and the lines of its diff. `moved` lines count in both others."""
+
+    name: str
+    proofs: tuple[Proof, ...]
+    added: int
+    removed: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All that is known about one proposal after its proofs ran.
 
@@ -178,6 +220,7 @@ class Report:
     tools: dict[str, str] = field(default_factory=dict)
     request: SourceRequest | None = None
     files: tuple[str, ...] = ()
+    comparison: tuple[Column, ...] = ()
 
     @property
     def failed(self) -> tuple[Proof, ...]:
@@ -247,19 +290,24 @@ class ProposeRequest:
     demotion: Demotion = Demotion.SUFFIX
     out: Path = Path("proposal")
     force: bool = False
+    depth: Depth = Depth()
+    compare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRequest:
     """One call of `check`: a proposal's directory, or a foreign patch (`patch`) for the file of `source`.
 
-    `proofs` names the proofs to run; empty means all.
+    `proofs` names the proofs to run; empty means all but the one that starts daemons. `run` adds that one.
     """
 
     directory: Path | None = None
     patch: Path | None = None
     source: SourceRequest = SourceRequest()
     proofs: tuple[str, ...] = ()
+    depth: Depth = Depth()
+    compare: bool = False
+    run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,11 @@ class Record:
         """Return a string."""
         return self._typed(name, str, "a string")
 
+    def text_or_error(self, name: str) -> str:
+        """Return a string, or the text of a table `{ error }` that stands for one."""
+        value = self._value(name)
+        return self.record(name).text("error") if isinstance(value, dict) else self.text(name)
+
     def integer(self, name: str) -> int:
         """Return an integer."""
         return self._typed(name, int, "an integer")

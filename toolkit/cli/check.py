@@ -24,6 +24,13 @@ from toolkit.workflows.check import check
 @click.option(
     "--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be given several times."
 )
+@click.option(
+    "--run",
+    is_flag=True,
+    help="Also start rootless daemons by the wrappers, and ask containers on ports 80 and 8080 of loopback; takes half "
+    "a minute, and sudo.",
+)
+@click.option("--compare", is_flag=True, help="Prove the other designs as well, and set them side by side.")
 @options.common
 def command(
     *,
@@ -35,6 +42,8 @@ def command(
     pin: str | None,
     offline: bool,
     proofs: tuple[str, ...],
+    compare: bool,
+    run: bool,
 ) -> int:
     """Prove a proposal again, or somebody else's patch of the same file.
 
@@ -47,7 +56,7 @@ def command(
     else:
         options.refuse_without("--patch", {"--nixpkgs": nixpkgs, "--rev": rev, "--file": file, "--pin": pin})
         directory = directory if directory is not None else Path("proposal")
-    request = CheckRequest(directory=directory, patch=patch, source=source, proofs=proofs)
+    request = CheckRequest(directory=directory, patch=patch, source=source, proofs=proofs, compare=compare, run=run)
     with output.working(settings) as progress:
         report = check(request, progress=progress)
     show(report, settings=settings)

@@ -37,6 +37,7 @@ from toolkit.workflows.propose import propose
     help="Where to write; appears whole or not at all.",
 )
 @click.option("--force", is_flag=True, help="Replace the proposal that is in the output directory.")
+@click.option("--compare", is_flag=True, help="Prove the other strategies as well, and set them side by side.")
 @options.common
 def command(
     *,
@@ -49,6 +50,7 @@ def command(
     rootlesskit: str,
     out: Path,
     force: bool,
+    compare: bool,
 ) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
@@ -61,6 +63,7 @@ def command(
         demotion=Demotion(rootlesskit),
         out=out,
         force=force,
+        compare=compare,
     )
     with output.working(settings) as progress:
         report = propose(request, progress=progress)

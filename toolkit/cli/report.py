@@ -6,6 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.cli import output
+from toolkit.emit import comparison
 from toolkit.emit.report import to_json
 from toolkit.model import Status
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from toolkit.cli.options import Settings
     from toolkit.model import Proof, Report
+
+_EVIDENCE_LINES = 8
 
 
 def show(report: Report, *, settings: Settings, out: Path | None = None) -> None:
@@ -41,6 +44,8 @@ def plain(report: Report, *, settings: Settings, out: Path | None) -> Iterator[s
     yield from output.table(rows)
     for proof in proofs:
         yield from details(proof)
+    if report.comparison:
+        yield from output.table(comparison.table(report.comparison))
     yield from (f"warning: {warning}" for warning in report.warnings)
     if not settings.quiet:
         yield from footer(report, out)
@@ -70,7 +75,9 @@ def details(proof: Proof) -> Iterator[str]:
         yield f"{proof.name}: not run, {proof.reason}"
     else:
         yield f"{proof.name}: failed: {proof.reason}"
-        yield from (f"  {line}" for line in proof.evidence)
+        yield from (f"  {line}" for line in proof.evidence[:_EVIDENCE_LINES])
+        if (more := len(proof.evidence) - _EVIDENCE_LINES) > 0:
+            yield f"  … and {more} more lines, see the report"
 
 
 def footer(report: Report, out: Path | None) -> Iterator[str]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from toolkit.cli import report as told
+from toolkit.emit import comparison
 from toolkit.model import Status
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ def draw(report: Report, *, settings: Settings, out: Path | None) -> str:
     return capture.get()
 
 
+def _comparison(report: Report) -> Table:
+    head, *rows = comparison.table(report.comparison)
+    table = Table(*head, box=None, pad_edge=False)
+    styles: dict[str, str] = {status.value: style for status, style in _STYLES.items()}
+    for name, *cells in rows:
+        table.add_row(name, *(Text(cell, style=styles.get(cell, "")) for cell in cells))
+    return table
+
+
 def _parts(report: Report, *, settings: Settings, out: Path | None) -> Iterator[RenderableType]:
     if not settings.quiet:
         yield from map(Text, told.heading(report))
@@ -88,6 +98,8 @@ def _parts(report: Report, *, settings: Settings, out: Path | None) -> Iterator[
     for proof in proofs:
         for number, line in enumerate(told.details(proof)):
             yield Text(line, style=_STYLES[proof.status] if number == 0 else "")
+    if report.comparison:
+        yield _comparison(report)
     for warning in report.warnings:
         yield Text.assemble(("warning: ", "bold yellow"), warning)
     if not settings.quiet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.emit import comparison
 from toolkit.emit.report import document
 from toolkit.model import Status
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 def to_markdown(report: Report) -> bytes:
     """Return report.md: what was proposed on which source, each proof, and how to repeat it."""
-    return ("\n".join(_lines(document(report))) + "\n").encode(errors="backslashreplace")
+    lines = [*_lines(document(report))]
+    if report.comparison:
+        lines += ["", "## Designs compared", "", *comparison.markdown(report.comparison)]
+    return ("\n".join(lines) + "\n").encode(errors="backslashreplace")
 
 
 def cell(text: str) -> str:

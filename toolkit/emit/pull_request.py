@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.emit import comparison
 from toolkit.emit.markdown import cell, fence
 from toolkit.model import Demotion, Status, Strategy
 
@@ -216,6 +217,11 @@ def _checked(report: Report) -> Iterator[str]:
         reason = f"{separator}{proof.reason}" if proof.reason is not None else ""
         yield f"| {cell(proof.claim)} | {cell(f'{proof.status}{reason}')} | {cell(proof.covers)} |"
     yield ""
+    if report.comparison:
+        yield "The designs side by side, each put through the same checks:"
+        yield ""
+        yield from comparison.markdown(report.comparison)
+        yield ""
 
 
 def _boxes(report: Report) -> Iterator[str]:

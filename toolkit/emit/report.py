@@ -53,6 +53,17 @@ class CommitDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDocument:
+    """One design of a comparison: the lines of its diff, and proof name → status."""
+
+    name: str
+    added: int
+    removed: int
+    moved: int
+    proofs: Mapping[str, Status]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """The whole report.
 
@@ -73,6 +84,7 @@ class Document:
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     tools: Mapping[str, str]
+    comparison: tuple[ColumnDocument, ...] = ()
 
 
 def document(report: Report) -> Document:
@@ -104,6 +116,16 @@ def document(report: Report) -> Document:
         warnings=report.warnings,
         files=report.files,
         tools=report.tools,
+        comparison=tuple(
+            ColumnDocument(
+                name=column.name,
+                added=column.added,
+                removed=column.removed,
+                moved=column.moved,
+                proofs={proof.name: proof.status for proof in column.proofs},
+            )
+            for column in report.comparison
+        ),
     )
 
 
@@ -146,6 +168,7 @@ def from_json(content: bytes, *, name: str = "report.json") -> Document:
         warnings=record.texts("warnings"),
         files=record.texts("files"),
         tools={tool: tools.text(tool) for tools in [record.record("tools")] for tool in tools.names()},
+        comparison=tuple(_column(column) for column in record.records("comparison")) if "comparison" in record else (),
     )
 
 
@@ -166,6 +189,17 @@ def _source(record: Record) -> SourceDocument:
         rev=record.optional("rev", record.text),
         file=record.optional("file", record.text),
         pin=record.optional("pin", record.text),
+    )
+
+
+def _column(record: Record) -> ColumnDocument:
+    statuses = record.record("proofs")
+    return ColumnDocument(
+        name=record.text("name"),
+        added=record.integer("added"),
+        removed=record.integer("removed"),
+        moved=record.integer("moved"),
+        proofs={name: statuses.choice(name, Status) for name in statuses.names()},
     )
 
 

@@ -10,7 +10,10 @@ let
   overridden =
     docker: changes:
     let
-      known = builtins.intersectAttrs docker.parameters changes;
+      known = builtins.intersectAttrs docker.parameters (
+        # A file that fetches moby by itself has no such argument, unless a rewrite made it one.
+        if docker.parameters ? mobyRev then removeAttrs changes [ "moby-src" ] else changes
+      );
     in
     if known == { } then null else docker.override known;
 

@@ -10,14 +10,14 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.external import git, nix, patches, sources
 from toolkit.model import Commit, Demotion, Patch, Proposal, Report, Source, SourceRequest
 from toolkit.rewrite import layout, wrapper
-from toolkit.workflows import proofs, staging
+from toolkit.workflows import comparing, proofs, staging
 from toolkit.workflows.proofs.case import BEFORE, DEMOTED, LIFTED, Case
 from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
     from toolkit.emit.report import Document
     from toolkit.external.patches import Plan
-    from toolkit.model import CheckRequest, Progress
+    from toolkit.model import CheckRequest, Column, Progress
     from toolkit.rewrite.layout import DockerFile
 
 
@@ -34,12 +34,22 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
         case, proposal, warnings = _proposed(request.directory, plan, progress)
     else:
         raise UsageError("check: neither a proposal's directory nor a patch is given")
+    proven = proofs.run(case, request.proofs, also=("runs",) if request.run else (), progress=progress)
+    comparison: tuple[Column, ...] = ()
+    if request.compare:
+        name = proposal.strategy or proposal.commits[0].subject
+        demotion = proposal.demotion or Demotion.SUFFIX
+        comparison = (
+            comparing.column(name, proposal, proven),
+            *comparing.others(case.before.file, case.source, plan, proposal.strategy, demotion, progress=progress),
+        )
     return Report(
         proposal=proposal,
-        proofs=proofs.run(case, request.proofs, progress=progress),
+        proofs=proven,
         warnings=warnings,
         tools={"nix": str(nix_version)},
         request=request.source,
+        comparison=comparison,
     )
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit.emit import markdown, overlay, pull_request, report
-from toolkit.external import files, git, nix, patches, sources
-from toolkit.model import Commit, Demotion, Proposal, Report
-from toolkit.rewrite import series
-from toolkit.workflows import proofs, staging
-from toolkit.workflows.proofs.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.emit import markdown, pull_request, report
+from toolkit.external import files, nix, patches, sources
+from toolkit.model import Demotion, Report
+from toolkit.workflows import comparing, proofs
+from toolkit.workflows.preparing import prepare
 from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.external.patches import Plan
-    from toolkit.model import Progress, ProposeRequest, Source
-    from toolkit.rewrite.layout import DockerFile
+    from toolkit.model import Column, Progress, Proposal, ProposeRequest, Source
     from toolkit.workflows.staging import Siblings
 
 DROP_WARNING = (
@@ -49,65 +47,26 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     progress.step("rewriting")
     name = str(request.source.file) if request.source.file is not None else str(plan.target)
     file = docker_file(found.content, name=name)
-    releases = [release.attr for release in file.releases()]
-    proposal = _proposal(request, found, plan, file)
-    contents = {BEFORE: found.content, LIFTED: proposal.commits[0].after, DEMOTED: proposal.commits[1].after}
-    beside = staging.siblings(found, file)
-    laid_out = staging.lay_out(contents, name=name, beside=beside, source=found, components=plan.components)
-    stages = laid_out.stages
     with files.whole_directory(request.out, force=request.force) as building:
-        _write_patches(building, proposal)
-        _write_overlay(building, proposal, releases, beside)
-        case = Case(
-            source=found,
-            target=plan.target,
-            components=plan.components,
-            entry=plan.prefix_entry,
-            demotion=request.demotion,
-            before=stages[BEFORE],
-            lifted=stages[LIFTED],
-            demoted=stages[DEMOTED],
-            patches=proposal.patches,
-            upstream_diff=proposal.upstream_diff,
-            question=laid_out.question,
-            own_library=laid_out.own_library,
-            overlay=building / "overlay",
-            missing=beside.missing,
-        )
+        prepared = prepare(file, found, plan, request.strategy, request.demotion, at=building / "overlay")
+        _write_patches(building, prepared.proposal)
+        prepared.write_overlay()
+        proven = proofs.run(prepared.case, (), progress=progress)
+        comparison: tuple[Column, ...] = ()
+        if request.compare:
+            comparison = (
+                comparing.column(request.strategy, prepared.proposal, proven),
+                *comparing.others(file, found, plan, request.strategy, request.demotion, progress=progress),
+            )
         result = Report(
-            proposal=proposal,
-            proofs=proofs.run(case, (), progress=progress),
-            warnings=_warnings(request, found, beside),
+            proposal=prepared.proposal,
+            proofs=proven,
+            warnings=_warnings(request, found, prepared.siblings),
             tools={"nix": str(nix_version)},
             request=request.source,
+            comparison=comparison,
         )
-        return _write_report(building, request.out, result, releases)
-
-
-def _proposal(request: ProposeRequest, found: Source, plan: Plan, file: DockerFile) -> Proposal:
-    """Rewrite the file and let git write the commits down."""
-    lifted, demoted = series.rewrite(
-        file,
-        components=plan.components,
-        entry=plan.prefix_entry,
-        strategy=request.strategy,
-        demotion=request.demotion,
-    )
-    first, second = plan.lift[request.strategy], plan.demote[request.demotion]
-    commits = (
-        Commit(subject=first.subject, body=first.body, before=found.content, after=lifted.encode()),
-        Commit(subject=second.subject, body=second.body, before=lifted.encode(), after=demoted.encode()),
-    )
-    made = git.series(commits, plan.target, committed=found.committed)
-    return Proposal(
-        source=found,
-        target=plan.target,
-        strategy=request.strategy,
-        demotion=request.demotion,
-        commits=commits,
-        patches=made.patches,
-        upstream_diff=made.upstream_diff,
-    )
+        return _write_report(building, request.out, result, prepared.releases)
 
 
 def _write_patches(directory: Path, proposal: Proposal) -> None:
@@ -117,16 +76,7 @@ def _write_patches(directory: Path, proposal: Proposal) -> None:
     (directory / "upstream.diff").write_bytes(proposal.upstream_diff)
 
 
-def _write_overlay(directory: Path, proposal: Proposal, releases: list[str], beside: Siblings) -> None:
-    for file in overlay.files(proposal, releases=releases, siblings=beside.present):
-        path = directory / "overlay" / file.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.content)
-        if file.executable:
-            path.chmod(0o755)
-
-
-def _write_report(directory: Path, out: Path, result: Report, releases: list[str]) -> Report:
+def _write_report(directory: Path, out: Path, result: Report, releases: Sequence[str]) -> Report:
     """Write what is about the proposal as a whole, which will be at `out`; return the report as it was written."""
     here, there = str(directory), str(out.resolve())
     proven = tuple(

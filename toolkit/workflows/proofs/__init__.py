@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import UsageError
 from toolkit.external import process
-from toolkit.workflows.proofs import applying, building, evaluation, overlaying, syntax, updating
+from toolkit.workflows.proofs import applying, building, compatibility, evaluation, overlaying, running, syntax, updating
 from toolkit.workflows.proofs.case import Case, Claim, prove
 
 if TYPE_CHECKING:
@@ -30,27 +30,41 @@ CLAIMS: tuple[Claim, ...] = (
         evaluation.exact_change,
     ),
     Claim("overridable", "each component can be overridden after, and could not before", evaluation.overridable),
+    Claim("compatible", "the overrides that people use give what they gave", compatibility.compatible),
+    Claim("capture-safe", "packages with the components' names do no harm", compatibility.capture_safe),
     Claim("builds", "moby's install phase makes a wrapper with the PATH that was meant", building.builds),
     Claim("update.sh", "update.sh reads and would rewrite the same", updating.unchanged),
     Claim("overlay", "the overlay gives the derivations of the series", overlaying.equals_series),
+    Claim("runs", "a rootless dockerd started by the wrapper answers on port 80", running.runs),
 )
 
+ON_REQUEST = frozenset({"runs"})
+"""The proofs that run only where they are asked for, the last of CLAIMS; alone, since they load the machine."""
 
-def run(case: Case, names: Sequence[str], *, progress: Progress) -> tuple[Proof, ...]:
-    """Run the proofs of these names, or all for none, side by side; return them in the order of CLAIMS.
 
-    Raise UsageError for a name that no proof has. An interrupt ends all programs that still run.
+def run(
+    case: Case, names: Sequence[str], *, also: Sequence[str] = (), progress: Progress
+) -> tuple[Proof, ...]:
+    """Run the proofs of these names, for none all but those ON_REQUEST, and `also`; in the order of CLAIMS.
+
+    They run side by side. Raise UsageError for a name that no proof has. An interrupt ends all programs that still run.
     """
     known = [claim.name for claim in CLAIMS]
-    for name in names:
+    for name in (*names, *also):
         if name not in known:
             raise UsageError(f"proof: '{name}' is unknown", hint=f"there are {', '.join(known)}")
-    claims = [claim for claim in CLAIMS if not names or claim.name in names]
+    wanted = {*(names or (name for name in known if name not in ON_REQUEST)), *also}
+    claims = [claim for claim in CLAIMS if claim.name in wanted - ON_REQUEST]
     proofs: list[Proof] = []
-    with ThreadPoolExecutor(max_workers=len(claims)) as pool, process.ending_together():
+    with ThreadPoolExecutor(max_workers=len(CLAIMS)) as pool, process.ending_together():
         running = [pool.submit(copy_context().run, prove, claim, case) for claim in claims]
         for claim, future in zip(claims, running, strict=True):
             progress.step(f"proving {claim.name}")
             proofs.append(future.result())
+            progress.proof(proofs[-1])
+    for claim in CLAIMS:
+        if claim.name in wanted & ON_REQUEST:
+            progress.step(f"proving {claim.name}")
+            proofs.append(prove(claim, case))
             progress.proof(proofs[-1])
     return tuple(proofs)

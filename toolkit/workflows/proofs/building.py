@@ -30,6 +30,8 @@ CALLER = "/path-of-the-caller"
 
 def builds(case: Case) -> Finding:
     """Build the newest release's moby before and after, in both wrapper forms, and read PATH back."""
+    if not case.before.file.releases():
+        return Finding(covers="nothing", failures=("the file exports no docker release",))
     if platform.system() != "Linux":
         return Finding(covers="nothing", not_run=f"because moby is built on Linux, and this is {platform.system()}")
     try:
@@ -39,7 +41,10 @@ def builds(case: Case) -> Finding:
     stages = (BEFORE, case.after.name)
     names = [f"{stage}.{output}" for stage in stages for output in (*FORMS, "path")]
     names.append(f"{case.after.name}.docker")
-    built = dict(zip(names, nix.build(EXPRESSION, arguments, names), strict=True))
+    outputs = nix.build(EXPRESSION, arguments, names)
+    if len(outputs) != len(names):
+        raise ToolkitError(f"nix-build: gave {len(outputs)} results instead of {len(names)}")
+    built = dict(zip(names, outputs, strict=True))
     failures: list[str] = []
     evidence: list[str] = []
     for form in FORMS:
@@ -51,9 +56,10 @@ def builds(case: Case) -> Finding:
         failures += [f"{form}: {fact}" for fact in _path_changes(case, old, new)]
         failures += [f"{form}: {fact}" for fact in _other_changes(before, after)]
         evidence += [f"{form}, before: {show(old)}", f"{form}, after: {show(new)}"]
-    linked = nix.physical(built[f"{case.after.name}.docker"] / WRAPPER).readlink()
+    link = nix.physical(built[f"{case.after.name}.docker"] / WRAPPER)
+    linked = link.readlink() if link.is_symlink() else None
     if linked != built[f"{case.after.name}.script"] / WRAPPER:
-        failures.append(f"docker's {WRAPPER} is a link to {linked}")
+        failures.append(f"docker's {WRAPPER} is {f'a link to {linked}' if linked else 'no link to that of moby'}")
     return Finding(
         covers=f"{arguments['release']}, {len(names)} builds, wrapper as script and as ELF file",
         failures=tuple(failures),

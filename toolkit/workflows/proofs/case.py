@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.external import nix
-from toolkit.model import Proof, Status
+from toolkit.model import Proof, Status, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from toolkit.model import Demotion, Patch, Source
     from toolkit.rewrite.layout import DockerFile
+    from toolkit.workflows.proofs.deep import Deep
 
 BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
 
@@ -50,7 +51,7 @@ class Case:
     A foreign patch may do only one of the two (the stage of the other is None) or both at once (they are the
     same stage). `question` is the JSON file that tells Nix about the stages; `own_library` says that the
     source has no `lib`. `missing` are the files beside the source that the file refers to and that are not
-    there; empty ones stand in for them.
+    there; empty ones stand in for them. `deep` is None where no tier below the first is wanted.
     """
 
     source: Source
@@ -67,6 +68,7 @@ class Case:
     own_library: bool
     overlay: Path | None = None
     missing: tuple[str, ...] = ()
+    deep: Deep | None = None
 
     @property
     def after(self) -> Stage:
@@ -100,11 +102,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A proof's name, the sentence that it proves, and the function that does."""
+    """A proof's name, the sentence that it proves, the function that does, and the tier from which on it is run."""
 
     name: str
     sentence: str
     check: Callable[[Case], Finding]
+    tier: Tier = Tier.ISOLATED
 
 
 def prove(claim: Claim, case: Case) -> Proof:

@@ -46,7 +46,11 @@ class Overriding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One release on one system. Derivations are drvPaths; a component is None where docker has none."""
+    """One release on one system. Derivations are drvPaths; a component is None where docker has none.
+
+    `matrix` maps the rows of matrix.nix to what the override gives: a store path, the text of an error, or None
+    where the file has no such parameter or attribute.
+    """
 
     docker: str
     client: str | None
@@ -54,6 +58,7 @@ class Facts:
     moby_attributes: Mapping[str, str]
     docker_attributes: Mapping[str, str]
     overriding: Mapping[str, Overriding]
+    matrix: Mapping[str, str | None]
 
     def derivations(self) -> Iterator[tuple[str, str]]:
         """Yield name and drvPath of the package, its client form, and each component there is."""
@@ -118,9 +123,12 @@ def no_rebuild(case: Case) -> Finding:
             for name in old.keys() | new.keys()
             if old.get(name) != new.get(name)
         ]
+    summary: list[str] = []
+    if failures and case.lifted is case.demoted:
+        summary.append(f"{len(failures)} derivations are rebuilt, since one patch makes both changes: split it")
     return Finding(
         covers=_coverage(before, f"{counted} drvPaths equal" if not failures else f"{counted} drvPaths"),
-        failures=tuple(sorted(failures)),
+        failures=tuple([*summary, *sorted(failures)]),
         evidence=(_library(case), *_paths(before)),
         commands=(command(case).line,),
     )
@@ -210,7 +218,7 @@ def _facts(record: Record, where: str) -> Facts:
     if "error" in record:
         raise ToolkitError(f"evaluation: {where}: {record.text('error')}")
     components = record.record("components")
-    overriding = record.record("overridable")
+    overriding, matrix = record.record("overridable"), record.record("matrix")
     return Facts(
         docker=record.text("docker"),
         client=record.optional("client", record.text),
@@ -218,6 +226,7 @@ def _facts(record: Record, where: str) -> Facts:
         moby_attributes=_texts(record.record("attributes")),
         docker_attributes=_texts(record.record("dockerAttributes")),
         overriding={name: _overriding(overriding.record(name)) for name in overriding.names()},
+        matrix={name: matrix.optional(name, matrix.text_or_error) for name in matrix.names()},
     )
 
 

@@ -1,0 +1,98 @@
+"""Make a proposal of a source by one strategy, and the case that proves it; nothing of it is in its place yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.emit import overlay
+from toolkit.external import git
+from toolkit.model import Commit, Proposal
+from toolkit.rewrite import series
+from toolkit.workflows import staging
+from toolkit.workflows.proofs.case import BEFORE, DEMOTED, LIFTED, Case
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.external.patches import Plan
+    from toolkit.model import Demotion, Source, Strategy
+    from toolkit.rewrite.layout import DockerFile
+    from toolkit.workflows.staging import Siblings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A proposal, the case that proves it, and what is beside the file. The case's overlay is not written yet."""
+
+    proposal: Proposal
+    case: Case
+    siblings: Siblings
+    releases: tuple[str, ...]
+
+    def write_overlay(self) -> None:
+        """Write the overlay to where the case expects it."""
+        if self.case.overlay is None:
+            return
+        for file in overlay.files(self.proposal, releases=self.releases, siblings=self.siblings.present):
+            path = self.case.overlay / file.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.content)
+            if file.executable:
+                path.chmod(0o755)
+
+
+def prepare(  # noqa: PLR0913 - what a proposal is made of
+    file: DockerFile, source: Source, plan: Plan, strategy: Strategy, demotion: Demotion, *, at: Path
+) -> Prepared:
+    """Rewrite `file`, which is the source's, and let git write the commits down; the overlay's place is `at`.
+
+    Raise LayoutError or RefusalError where the file cannot be rewritten.
+    """
+    proposal = _proposal(file, source, plan, strategy, demotion)
+    contents = {BEFORE: source.content, LIFTED: proposal.commits[0].after, DEMOTED: proposal.commits[1].after}
+    beside = staging.siblings(source, file)
+    laid_out = staging.lay_out(contents, name=file.tree.name, beside=beside, source=source, components=plan.components)
+    case = Case(
+        source=source,
+        target=plan.target,
+        components=plan.components,
+        entry=plan.prefix_entry,
+        demotion=demotion,
+        before=laid_out.stages[BEFORE],
+        lifted=laid_out.stages[LIFTED],
+        demoted=laid_out.stages[DEMOTED],
+        patches=proposal.patches,
+        upstream_diff=proposal.upstream_diff,
+        question=laid_out.question,
+        own_library=laid_out.own_library,
+        overlay=at,
+        missing=beside.missing,
+    )
+    return Prepared(
+        proposal=proposal,
+        case=case,
+        siblings=beside,
+        releases=tuple(release.attr for release in file.releases()),
+    )
+
+
+def _proposal(file: DockerFile, source: Source, plan: Plan, strategy: Strategy, demotion: Demotion) -> Proposal:
+    lifted, demoted = series.rewrite(
+        file, components=plan.components, entry=plan.prefix_entry, strategy=strategy, demotion=demotion
+    )
+    first, second = plan.lift[strategy], plan.demote[demotion]
+    commits = (
+        Commit(subject=first.subject, body=first.body, before=source.content, after=lifted.encode()),
+        Commit(subject=second.subject, body=second.body, before=lifted.encode(), after=demoted.encode()),
+    )
+    made = git.series(commits, plan.target, committed=source.committed)
+    return Proposal(
+        source=source,
+        target=plan.target,
+        strategy=strategy,
+        demotion=demotion,
+        commits=commits,
+        patches=made.patches,
+        upstream_diff=made.upstream_diff,
+    )

@@ -1,0 +1,199 @@
+"""The claim about what a user gets: a rootless dockerd that the wrapper starts, and a container that answers.
+
+The wrapper is the one that Nix builds from the file, in the store, around the programs of this machine. What the
+matrix must look like was measured with dockerd 26, 28 and 29: rootlesskit in the prefix hides a security wrapper
+of that name; without any rootlesskit on PATH nothing starts, and before 28 neither does it without the
+rootlesskit-docker-proxy beside it, for which there is no security wrapper.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.errors import ToolkitError
+from toolkit.external import nix, rootless
+from toolkit.external.rootless import Kind, Outcome
+from toolkit.model import Demotion
+from toolkit.rewrite import demote
+from toolkit.workflows import staging
+from toolkit.workflows.proofs import building
+from toolkit.workflows.proofs.case import BEFORE, Finding
+from toolkit.workflows.proofs.evaluation import is_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.external.rootless import Host
+    from toolkit.workflows.proofs.case import Case
+
+AFTER, DROP = "after", "drop"
+STAGES = {
+    BEFORE: "in front, as it was",
+    AFTER: "last, as it is now",
+    DROP: "nowhere",
+}
+"""Each stage → where on PATH its wrapper has rootlesskit."""
+
+WRAPPERS = (None, "rootlesskit", "docker-rootlesskit")
+PORTS = (80, 8080)
+FIRST_UNPRIVILEGED = 1024
+FORMS = {"script": "a script", "elf": "an ELF file"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A daemon and a port: `stage` and `form` say which wrapper started it, `wrapper` is the security wrapper."""
+
+    stage: str
+    form: str
+    wrapper: str | None
+    port: int
+    expected: Outcome
+    seen: Outcome
+
+    @property
+    def differs(self) -> bool:
+        """Tell whether it was not as expected; of a daemon that does not start, the cause counts as well."""
+        same = self.seen.kind is self.expected.kind
+        return not same or (self.seen.kind is Kind.NO_START and self.seen.detail != self.expected.detail)
+
+
+def runs(case: Case) -> Finding:
+    """Start a daemon for each stage and security wrapper, and publish both ports on it."""
+    if case.demoted is None:
+        return _not_run("the patch leaves the wrapper's PATH as it is")
+    if platform.system() != "Linux":
+        return _not_run(f"rootless docker runs on Linux, and this is {platform.system()}")
+    with ExitStack() as stack:
+        try:
+            account, host = rootless.account(), rootless.host()
+            rootless.require(host, account, ports=PORTS)
+            arguments = _arguments(case, host)
+        except ToolkitError as error:
+            return _not_run(error.message, error.hint)
+        names = [f"{stage}.{form}" for stage in STAGES for form in FORMS]
+        built = dict(zip(names, nix.build(building.EXPRESSION, arguments, names), strict=True))
+        source = _rootlesskit(built[f"{BEFORE}.elf"], case.entry)
+        try:
+            site = stack.enter_context(rootless.site(host, account, busybox=Path(arguments["busybox"])))
+            site.add_wrappers(WRAPPERS, rootlesskit=source)
+        except ToolkitError as error:
+            return _not_run(error.message, error.hint)
+        planned = list(_planned(case))
+        rows = [
+            rootless.Row(program=built[f"{stage}.{form}"] / building.WRAPPER, wrapper=wrapper)
+            for stage, form, wrapper in planned
+        ]
+        outcomes = rootless.run(site, rows, ports=PORTS)
+    cells = [
+        Cell(stage=stage, form=form, wrapper=wrapper, port=port, expected=expected(stage, wrapper, port, host), seen=seen)
+        for (stage, form, wrapper), row in zip(planned, outcomes, strict=True)
+        for port, seen in zip(PORTS, row, strict=True)
+    ]
+    unable = next((cell.seen for cell in cells if cell.seen.kind is Kind.UNABLE), None)
+    if unable is not None:
+        return _not_run(unable.detail, unable.hint)
+    return Finding(
+        covers=f"{len(rows)} daemons, {len(cells)} ports, dockerd {host.version}",
+        failures=tuple(_told(cell) for cell in cells if cell.differs),
+        evidence=tuple(matrix(cells)),
+        commands=(nix.build_command(building.EXPRESSION, arguments, names).line, "unlet check --proof runs"),
+    )
+
+
+def expected(stage: str, wrapper: str | None, port: int, host: Host) -> Outcome:
+    """Return what must become of a port; a security wrapper is for ports below 1024."""
+    if stage == DROP and wrapper is None:
+        return Outcome(kind=Kind.NO_START, detail=rootless.NO_ROOTLESSKIT.cause)
+    if stage == DROP and host.needs_proxy:
+        return Outcome(kind=Kind.NO_START, detail=rootless.NO_PROXY.cause)
+    hidden = stage == BEFORE and wrapper == "rootlesskit"
+    privileged = wrapper is not None and not hidden
+    return Outcome(kind=Kind.ANSWERS if privileged or port >= FIRST_UNPRIVILEGED else Kind.REFUSED)
+
+
+def matrix(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield the lines of a table in Markdown, a row for each daemon."""
+    rows = [("rootlesskit on PATH", "security wrapper", *(f"port {port}" for port in PORTS))]
+    for start in range(0, len(cells), len(PORTS)):
+        daemon = cells[start : start + len(PORTS)]
+        where = STAGES[daemon[0].stage] + (f" ({FORMS[daemon[0].form]})" if daemon[0].form != cells[0].form else "")
+        rows.append((where, daemon[0].wrapper or "none", *(_seen(cell) for cell in daemon)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        yield f"| {' | '.join(map(str.ljust, row, widths))} |"
+        if number == 0:
+            yield f"|{'|'.join('-' * (width + 2) for width in widths)}|"
+
+
+def _planned(case: Case) -> Iterator[tuple[str, str, str | None]]:
+    """Yield stage, form and security wrapper of each daemon: all in the form that the file makes, one in the other."""
+    usual, other = ("elf", "script") if "makeBinaryWrapper" in case.before.file.formals else ("script", "elf")
+    for stage in STAGES:
+        for wrapper in WRAPPERS:
+            yield stage, usual, wrapper
+    yield AFTER, other, "rootlesskit"
+
+
+def _arguments(case: Case, host: Host) -> dict[str, str]:
+    """Lay the three stages out; return what build.nix needs for wrappers that run the programs of this machine."""
+    if nix.environment():
+        raise ToolkitError(
+            "nix: this user's store is not at /nix/store, so nothing in it can be started",
+            hint="start the nix-daemon",
+        )
+    if case.demoted is None:
+        raise AssertionError(case)
+    name = str(case.target)
+    dropped = demote.rewrite(case.before_demotion.file.text, name=name, entry=case.entry, demotion=Demotion.DROP)
+    contents = {BEFORE: case.before.content, AFTER: case.demoted.content, DROP: dropped.encode()}
+    laid_out = staging.lay_out(
+        contents,
+        name=name,
+        beside=staging.siblings(case.source, case.before.file),
+        source=case.source,
+        components=case.components,
+    )
+    tools = nix.tools()
+    hook = case.source.root / building.HOOK if case.source.root is not None else None
+    return {
+        "case": str(laid_out.question),
+        "release": case.before.file.releases()[-1].attr,
+        "shell": tools.shell,
+        "busybox": tools.busybox,
+        "makeWrapperHook": str(hook) if hook is not None and hook.is_file() else "",
+        "programs": json.dumps(host.packages()),
+        "launcher": str(rootless.launcher(host)),
+    }
+
+
+def _rootlesskit(moby: Path, entry: str) -> Path:
+    """Return the program that a security wrapper has as its source: the one that moby was built with."""
+    order = building.read_binary(moby / building.WRAPPER)
+    found = [place for place in order.prefix + order.suffix if is_of(place, entry)]
+    if not found:
+        raise ToolkitError(f"{moby / building.WRAPPER}: {entry} is not on its PATH")
+    return Path(found[0]) / entry
+
+
+def _seen(cell: Cell) -> str:
+    """Say for the table what became of a port, with the cause where there is no daemon."""
+    if cell.seen.kind is Kind.NO_START:
+        return f"daemon does not start: {cell.seen.detail}"
+    return str(cell.seen.kind)
+
+
+def _told(cell: Cell) -> str:
+    where = f"{STAGES[cell.stage]} ({FORMS[cell.form]}), security wrapper {cell.wrapper or 'none'}, port {cell.port}"
+    wanted = f"{cell.expected.kind} ({cell.expected.detail})" if cell.expected.detail else str(cell.expected.kind)
+    got = f"{cell.seen.kind} ({cell.seen.detail})" if cell.seen.detail else str(cell.seen.kind)
+    return f"rootlesskit {where}: {got} instead of {wanted}"
+
+
+def _not_run(fact: str, hint: str | None = None) -> Finding:
+    return Finding(covers="nothing", not_run=f"because {fact}" + (f"; {hint}" if hint else ""))

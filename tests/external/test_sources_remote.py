@@ -328,11 +328,12 @@ def test_a_release_that_cannot_be_asked_is_an_error(resolve: Callable[..., Sourc
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_cache_good(
-    resolve: Callable[..., Source], clone: Repository, server: Remote, small_disk: Path
+    resolve: Callable[..., Source], clone: Repository, server: Remote, request: pytest.FixtureRequest
 ) -> None:
-    resolve(cache=Cache(small_disk / "cache"), rev="v1")
     commit = clone.commit({"lib/large": os.urandom(600_000)})
     url = server.serve(clone, "large.git", **OPEN)
+    small_disk: Path = request.getfixturevalue("small_disk")
+    resolve(cache=Cache(small_disk / "cache"), rev="v1")
     with pytest.raises(ToolkitError) as raised:
         resolve(cache=Cache(small_disk / "cache"), nixpkgs=url, rev=commit)
     assert "\n" not in raised.value.message

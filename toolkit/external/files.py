@@ -86,6 +86,9 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
     directory, the current directory and what contains them.
     """
     place = destination.resolve()
+    for what, protected in (("the current directory", Path.cwd()), ("the home directory", Path.home())):
+        if protected.resolve().is_relative_to(place):
+            raise ToolkitError(f"{destination}: is or contains {what}, which is never replaced")
     if not place.parent.is_dir():
         raise ToolkitError(f"{destination}: '{place.parent}' is no directory", hint=f"mkdir -p {place.parent}")
     if not os.access(place.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -94,9 +97,6 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
         return
     if not place.is_dir():
         raise ToolkitError(f"{destination}: exists and is no directory")
-    for what, protected in (("the current directory", Path.cwd()), ("the home directory", Path.home())):
-        if protected.resolve().is_relative_to(place):
-            raise ToolkitError(f"{destination}: is or contains {what}, which is never replaced")
     try:
         names = {path.name for path in place.iterdir()}
     except OSError as error:

@@ -94,8 +94,15 @@ def find_in_nix_path(name: str) -> Path:
 
     Raises ToolkitError where it is not in NIX_PATH.
     """
+    search = ("--find-file", name)
     try:
-        return Path(process.run(("nix-instantiate", "--find-file", name)).text)
+        try:
+            # A directory needs no store, and a store may be out of reach; a URL in NIX_PATH needs one.
+            return Path(process.run(("nix-instantiate", "--store", "dummy://", *search)).text)
+        except CommandError as error:
+            if "was not found in the Nix search path" in error.stderr:
+                raise
+        return Path(process.run(("nix-instantiate", *search)).text)
     except CommandError as error:
         hint = f"NIX_PATH has no such entry; add {name}=DIRECTORY to it, or name the directory itself"
         raise ToolkitError(f"<{name}>: is not found: {git.fact(error.stderr)}", hint=hint) from error

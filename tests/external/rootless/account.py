@@ -1,0 +1,79 @@
+"""An ordinary user who lives as long as a test, and what to look for when nothing of a daemon may be left."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.external.rootless import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+@contextmanager
+def temporary_account() -> Generator[Account]:
+    """Make a user with subordinate ids, which useradd gives to each; only root may."""
+    name = f"unlet-test-{secrets.token_hex(4)}"
+    subprocess.run(["useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", name], check=True)
+    try:
+        entry = pwd.getpwnam(name)
+        yield Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
+    finally:
+        subprocess.run(["userdel", name], check=True, capture_output=True)
+
+
+def remains(account: Account, directory: Path) -> list[str]:
+    """Return the processes and sockets of a user, the mounts below a directory, and the files in it."""
+    processes = [
+        f"process {entry.name}: {_command(entry)}"
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal() and _owner(entry) == account.uid
+    ]
+    sockets = [
+        f"socket {line.split()[1]}"
+        for table in ("tcp", "tcp6", "udp", "udp6")
+        for line in _lines(Path("/proc/net") / table)[1:]
+        if line.split()[7] == str(account.uid)
+    ]
+    mounts = [f"mount {line}" for line in _lines(Path("/proc/self/mounts")) if str(directory) in line]
+    return [*processes, *sockets, *mounts, *(f"file {path}" for path in directory.rglob("*"))]
+
+
+def wait_for(path: Path, pattern: str, seconds: float = 30.0) -> Path:
+    """Wait for a file that a pattern matches, and return it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := next(path.glob(pattern), None):
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"no {pattern} in {path}")
+
+
+def _owner(entry: Path) -> int:
+    try:
+        return entry.stat().st_uid
+    except OSError:
+        return -1
+
+
+def _command(entry: Path) -> str:
+    try:
+        return (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def require_root() -> bool:
+    """Tell whether this is root, who alone can make a user and a security wrapper."""
+    return os.geteuid() == 0

@@ -7,68 +7,116 @@
 # same script with the same PATH, but for rootlesskit, which goes to its end. It has to stay there, since the
 # daemon does not start without any, and dockerd before 28 needs rootlesskit-docker-proxy from that package.
 #
-# Any other rootlesskit on the caller's PATH is then preferred as well.
+# What it costs: any rootlesskit on the caller's PATH is preferred, not only a security wrapper; and what nixpkgs
+# builds with the whole docker in it (not with docker-client) is built again, since that docker is another one.
+#
+# A docker that cannot be treated so stays as it is, and a warning says why.
 final: prev:
 let
   inherit (prev) lib;
 
-  entries = path: lib.filter (entry: entry != "") (lib.splitString ":" path);
-  join = lib.concatStringsSep ":";
+  # How all nixpkgs from docker 20.10.14 on make dockerd-rootless, with moby's attributes extraPath and extraUserPath.
+  knownPrefix = ''--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'';
 
-  # moby keeps its entries as a string; where there is no rootless docker, it is an empty list or missing.
-  userPath = docker: docker.moby.extraUserPath or [ ];
-  isRootless = docker: docker ? moby && lib.isString (userPath docker) && userPath docker != "";
+  isRootlesskit = entry: builtins.match ".*/[^/]*rootlesskit[^/]*/bin" entry != null;
+
+  # The empty string at the front has the context of `path`, which a split one has not.
+  entries =
+    path:
+    map (entry: builtins.substring 0 0 path + entry) (
+      builtins.filter (entry: builtins.isString entry && entry != "") (builtins.split ":" path)
+    );
+
+  # docker-client and docker for macOS are made by the same function, and have no daemon.
+  isClient = docker: !(docker ? moby) && lib.functionArgs (docker.override or (_: null)) ? clientOnly;
+
+  # Why a docker stays as it is, or null.
+  obstacle =
+    docker:
+    if !(lib.isDerivation docker) then
+      "it is no package"
+    else if !(builtins.isString (docker.moby.extraUserPath or null)) then
+      "'${docker.name}' has no dockerd-rootless as nixpkgs makes it"
+    else if !(builtins.any isRootlesskit (entries docker.moby.extraUserPath)) then
+      "its dockerd-rootless does not prefer its own rootlesskit: this overlay is no longer needed"
+    else if !(lib.hasInfix knownPrefix docker.moby.installPhase) then
+      "its dockerd-rootless is made in a way that is not known here"
+    else
+      null;
+
+  wrapper =
+    docker:
+    let
+      inherit (docker) moby;
+      outputs = docker.outputs or [ "out" ];
+      user = builtins.partition isRootlesskit (entries moby.extraUserPath);
+      prefix = [ "${moby}/libexec/docker" ] ++ entries moby.extraPath ++ user.wrong;
+      path = list: lib.escapeShellArg (builtins.concatStringsSep ":" list);
+    in
+    final.callPackage (
+      { symlinkJoin, makeWrapper }:
+      symlinkJoin {
+        inherit (docker) name;
+        inherit outputs;
+        paths = [ docker.out ];
+        nativeBuildInputs = [ makeWrapper ];
+        postBuild = ''
+          rm $out/bin/dockerd-rootless
+          makeWrapper ${moby}/libexec/docker/dockerd-rootless.sh $out/bin/dockerd-rootless \
+            --prefix PATH : ${path prefix} \
+            --suffix PATH : ${path user.right}
+        ''
+        + builtins.concatStringsSep "" (
+          map (output: "ln -s ${docker.${output}} \$${output}\n") (
+            builtins.filter (output: output != "out") outputs
+          )
+        );
+      }
+    ) { };
+
+  # All that docker has, but for what makes it this derivation.
+  replace =
+    name: docker:
+    let
+      wrapped = wrapper docker;
+      ofDerivation = lib.genAttrs (
+        [
+          "all"
+          "drvAttrs"
+          "drvPath"
+          "outPath"
+        ]
+        ++ docker.outputs or [ "out" ]
+      ) (_: null);
+      changing = lib.genAttrs [ "override" "overrideAttrs" "overrideDerivation" ] (_: null);
+      again =
+        change: lib.setFunctionArgs (argument: rewrap name (change argument)) (lib.functionArgs change);
+    in
+    docker
+    // builtins.intersectAttrs ofDerivation wrapped
+    // builtins.mapAttrs (_: again) (builtins.intersectAttrs changing docker)
+    // {
+      rewrapped = true;
+    };
 
   rewrap =
-    docker:
-    if docker ? rewrapped || !isRootless docker then
+    name: docker:
+    let
+      problem = obstacle docker;
+    in
+    if lib.isDerivation docker && (docker ? rewrapped || isClient docker) then
       docker
+    else if problem != null then
+      lib.warn "rewrap.nix: ${name} stays as it is: ${problem}" docker
     else
-      let
-        inherit (docker) moby;
-        user = lib.partition (lib.hasInfix "-rootlesskit-") (entries (userPath docker));
-        prefix = [ "${moby}/libexec/docker" ] ++ entries moby.extraPath ++ user.wrong;
-      in
-      if user.right == [ ] then
-        docker
-      else
-        final.symlinkJoin {
-          inherit (docker) name;
-          paths = [ docker ] ++ lib.optional (docker ? man) docker.man;
-          nativeBuildInputs = [ final.makeWrapper ];
-          postBuild = ''
-            rm $out/bin/dockerd-rootless
-            makeWrapper ${moby}/libexec/docker/dockerd-rootless.sh $out/bin/dockerd-rootless \
-              --prefix PATH : ${lib.escapeShellArg (join prefix)} \
-              --suffix PATH : ${lib.escapeShellArg (join user.right)}
-          '';
-          # Not all of it: its outputs are those of docker.
-          meta = removeAttrs docker.meta [ "outputsToInstall" ];
-        }
-        # After the call, where nothing replaces it any more.
-        // removeAttrs (docker.passthru or { }) [
-          "override"
-          "overrideAttrs"
-          "overrideDerivation"
-        ]
-        // {
-          inherit (docker) pname version;
-          rewrapped = true;
-          override = arguments: rewrap (docker.override arguments);
-          overrideAttrs = change: rewrap (docker.overrideAttrs change);
-        }
-        // lib.getAttrs (lib.filter (name: docker ? ${name}) components) docker;
-
-  components = [
-    "moby"
-    "docker-runc"
-    "docker-containerd"
-    "docker-tini"
-    "docker-proxy"
-    "moby-src"
-  ];
+      replace name docker;
 
   # By name alone: to look at a package here would evaluate all of them.
-  names = lib.filter (name: builtins.match "docker(_[0-9]+)*" name != null) (lib.attrNames prev);
+  names = builtins.filter (name: builtins.match "docker(_[0-9].*)?" name != null) (
+    builtins.attrNames prev
+  );
 in
-lib.genAttrs names (name: rewrap prev.${name})
+if names == [ ] then
+  lib.warn "rewrap.nix: this nixpkgs has no docker" { }
+else
+  lib.genAttrs names (name: rewrap name prev.${name})

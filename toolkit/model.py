@@ -290,6 +290,7 @@ class ProposeRequest:
     demotion: Demotion = Demotion.SUFFIX
     out: Path = Path("proposal")
     force: bool = False
+    nixos_test: bool = False
     depth: Depth = Depth()
     compare: bool = False
 
@@ -310,9 +311,68 @@ class CheckRequest:
     run: bool = False
 
 
+class OverlayKind(StrEnum):
+    """Which overlay: `rewrap` makes a new wrapper around the finished docker, `patched` is the patched file."""
+
+    REWRAP = "rewrap"
+    PATCHED = "patched"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayRequest:
+    """One call of `overlay`. `out` appears whole or not at all; `force` lets it replace what is there."""
+
+    source: SourceRequest
+    kind: OverlayKind = OverlayKind.REWRAP
+    out: Path = Path("overlay")
+    force: bool = False
+    depth: Depth = Depth()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayReport:
+    """What is known about an overlay that was written; `files` are names relative to its directory."""
+
+    kind: OverlayKind
+    source: Source
+    proofs: tuple[Proof, ...]
+    files: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    tools: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> tuple[Proof, ...]:
+        """The proofs that failed, in order."""
+        return tuple(proof for proof in self.proofs if proof.status is Status.FAILED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathOrder:
     """PATH as a wrapper composes it: `prefix` entries, then the caller's PATH, then `suffix` entries."""
 
     prefix: tuple[str, ...]
     suffix: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One way to start rootless docker on NixOS: the wrapper's PATH, and the security wrapper in the caller's.
+
+    `found` is the directory in which the program is that dockerd-rootless takes. `privileged` tells whether that is
+    the security wrapper, which has the capability for ports below 1024.
+    """
+
+    name: str
+    order: PathOrder
+    wrapper: str
+    found: str
+    privileged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathInspection:
+    """The PATH of dockerd-rootless as a docker file builds it, of its newest release, by each route."""
+
+    path: str
+    release: str
+    routes: tuple[Route, ...]

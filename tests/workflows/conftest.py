@@ -1,12 +1,11 @@
-"""Series that a test may spoil, real proposals that are made once, and programs that stand in front of others on PATH."""
+"""Series that a test may spoil, proposals that are made once, and programs in front of others on PATH."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import pytest
 
@@ -15,16 +14,31 @@ from toolkit.external.cache import VARIABLE
 from toolkit.model import Commit, Demotion, ProposeRequest, SourceRequest, Status, Strategy
 from toolkit.rewrite import series
 from toolkit.workflows import proofs, staging
-from toolkit.workflows.propose import propose
 from toolkit.workflows.proofs.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.workflows.propose import propose
 from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
-    from toolkit.model import Proof, Report, Source
+    from toolkit.model import Patch, Proof, Report, Source
+    from toolkit.workflows.proofs.case import Stage
 
 STAGES = (BEFORE, LIFTED, DEMOTED)
+
+
+class Changes(TypedDict, total=False):
+    """Fields of a case that a test may set."""
+
+    demotion: Demotion | None
+    lifted: Stage | None
+    demoted: Stage | None
+    patches: tuple[Patch, ...]
+    upstream_diff: bytes
+    question: Path
+    overlay: Path
+    missing: tuple[str, ...]
 
 
 class Steps:
@@ -69,9 +83,7 @@ class Draft:
         name = str(plan.target)
         contents = {stage: text.encode() for stage, text in self.texts.items()}
         beside = staging.siblings(self.source, docker_file(contents[BEFORE], name=name))
-        laid_out = staging.lay_out(
-            contents, name=name, beside=beside, source=self.source, components=plan.components
-        )
+        laid_out = staging.lay_out(contents, name=name, beside=beside, source=self.source, components=plan.components)
         commits = [
             Commit(subject=f"docker: {after}", body="", before=contents[before], after=contents[after])
             for before, after in ((BEFORE, LIFTED), (LIFTED, DEMOTED))
@@ -93,7 +105,7 @@ class Draft:
             missing=beside.missing,
         )
 
-    def prove(self, name: str, **changes: Any) -> Proof:
+    def prove(self, name: str, **changes: Unpack[Changes]) -> Proof:
         """Run the one proof of this name, on a case with other fields where there are `changes`."""
         progress = Steps()
         (proof,) = proofs.run(replace(self.case(), **changes), (name,), progress=progress)
@@ -105,7 +117,7 @@ class Draft:
         assert (proof.status, proof.reason) == (Status.PASSED, None), proof
         return True
 
-    def failure(self, name: str, **changes: Any) -> str:
+    def failure(self, name: str, **changes: Unpack[Changes]) -> str:
         """Run a proof that has to fail, and return all that it says, a fact a line."""
         proof = self.prove(name, **changes)
         assert proof.status is Status.FAILED, proof
@@ -114,9 +126,13 @@ class Draft:
 
 
 def source_of(layout: str) -> Source:
+    return source_at(f"specimen:{layout}")
+
+
+def source_at(nixpkgs: str) -> Source:
     plan = patches.plan()
     return sources.resolve(
-        SourceRequest(nixpkgs=f"specimen:{layout}"),
+        SourceRequest(nixpkgs=nixpkgs),
         target=plan.target,
         pins={},
         default_pin=plan.default_pin,
@@ -157,7 +173,7 @@ def draft() -> Callable[..., Draft]:
             strategy=strategy,
             demotion=demotion,
         )
-        texts = dict(zip(STAGES, (source.content.decode(), lifted, demoted), strict=True))
+        texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
         return Draft(source=source, demotion=demotion, texts=texts)
 
     return make

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from toolkit.cli import options, output
+from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import show
-from toolkit.model import CheckRequest
+from toolkit.model import CheckRequest, Status
 from toolkit.workflows.check import check
 
 
@@ -31,6 +32,7 @@ from toolkit.workflows.check import check
     "a minute, and sudo.",
 )
 @click.option("--compare", is_flag=True, help="Prove the other designs as well, and set them side by side.")
+@depth_options
 @options.common
 def command(
     *,
@@ -47,7 +49,8 @@ def command(
 ) -> int:
     """Prove a proposal again, or somebody else's patch of the same file.
 
-    DIR is what 'unlet propose' wrote, by default ./proposal.
+    DIR is what 'unlet propose' wrote, by default ./proposal. The exit code is 3 where --run was asked for and
+    this machine cannot.
     """
     settings = options.settings()
     source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
@@ -56,8 +59,16 @@ def command(
     else:
         options.refuse_without("--patch", {"--nixpkgs": nixpkgs, "--rev": rev, "--file": file, "--pin": pin})
         directory = directory if directory is not None else Path("proposal")
-    request = CheckRequest(directory=directory, patch=patch, source=source, proofs=proofs, compare=compare, run=run)
+    request = CheckRequest(
+        directory=directory, patch=patch, source=source, proofs=proofs, depth=depth(), compare=compare, run=run
+    )
     with output.working(settings) as progress:
         report = check(request, progress=progress)
     show(report, settings=settings)
-    return 1 if report.failed else 0
+    ran = next((proof for proof in report.proofs if proof.name == "runs"), None)
+    if ran is not None and not settings.json and not settings.quiet:
+        # The table is what was asked for, whether the proof passed or not.
+        output.write_lines(line for line in ran.evidence if line.startswith("|"))
+    if report.failed:
+        return 1
+    return 3 if ran is not None and ran.status is Status.NOT_RUN else 0

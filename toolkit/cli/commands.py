@@ -14,7 +14,9 @@ from toolkit.cli import options
 COMMANDS = {
     "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and prove them.",
     "check": "Prove a proposal again, or somebody else's patch of the same file.",
+    "overlay": "Write an overlay for your nixpkgs, and prove it there.",
     "inspect": "Tell what a docker file binds where.",
+    "doctor": "Tell why rootless docker refuses a port below 1024, or does not start.",
     "pins": "List the known nixpkgs commits, or fill in what is not known of them.",
     "cache": "List or clean what was fetched.",
     "completion": "Print the completion script for a shell.",

@@ -14,6 +14,7 @@ from toolkit.workflows.inspect import inspect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from toolkit.cli.options import Settings
     from toolkit.model import Inspection
 
 
@@ -22,14 +23,24 @@ if TYPE_CHECKING:
 @click.option(
     "--graph", "picture", type=click.Choice(["mermaid", "dot"]), help="Print the layout of one FILE as a picture."
 )
+@click.option(
+    "--path",
+    "of_path",
+    is_flag=True,
+    help="Build the wrapper dockerd-rootless of one FILE around stand-ins, and tell its PATH: as it is, by each route "
+    "around it, and after the fix.",
+)
 @options.common
-def command(*, files: tuple[Path, ...], picture: str | None) -> int:
+def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> int:
     """Tell what a docker file binds where: its components, rootlesskit, the TODO."""
     settings = options.settings()
     if picture is not None and settings.json:
         options.refuse_together("--graph", {"--json": True})
-    if picture is not None and len(files) > 1:
-        raise click.UsageError("--graph takes one FILE")
+    for option, given in (("--graph", picture is not None), ("--path", of_path)):
+        if given and len(files) > 1:
+            raise click.UsageError(f"{option} takes one FILE")
+    if of_path:
+        return _path(files[0], picture, settings)
     inspections = [inspect(path) for path in files]
     if picture is not None:
         from toolkit.emit import graph  # noqa: PLC0415 - for --graph alone
@@ -39,6 +50,23 @@ def command(*, files: tuple[Path, ...], picture: str | None) -> int:
         output.write_json({"schema": 1, "files": [asdict(inspection) for inspection in inspections]})
     else:
         output.write_lines(line for inspection in inspections for line in _lines(inspection))
+    return 0
+
+
+def _path(file: Path, picture: str | None, settings: Settings) -> int:
+    from toolkit.emit import graph, path_graph  # noqa: PLC0415 - for --path alone, as the next
+    from toolkit.workflows.inspect_path import inspect_path  # noqa: PLC0415
+
+    with output.working(settings) as progress:
+        inspection = inspect_path(file, progress=progress)
+    if picture is not None:
+        draw = graph.dot if picture == "dot" else graph.mermaid
+        title = f"{inspection.path}: PATH of dockerd-rootless, {inspection.release}"
+        output.write(draw(path_graph.graph(inspection), title=title))
+    elif settings.json:
+        output.write_json({"schema": 1, **asdict(inspection)})
+    else:
+        output.write_lines(path_graph.lines(inspection))
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli import options, output
+from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import show
 from toolkit.model import Demotion, ProposeRequest, Strategy
 from toolkit.workflows.propose import propose
@@ -37,7 +38,15 @@ from toolkit.workflows.propose import propose
     help="Where to write; appears whole or not at all.",
 )
 @click.option("--force", is_flag=True, help="Replace the proposal that is in the output directory.")
+@click.option(
+    "--with",
+    "extras",
+    multiple=True,
+    type=click.Choice(["nixos-test"]),
+    help="Add a commit to the series: a NixOS test of the ports that rootless docker publishes.",
+)
 @click.option("--compare", is_flag=True, help="Prove the other strategies as well, and set them side by side.")
+@depth_options
 @options.common
 def command(
     *,
@@ -50,6 +59,7 @@ def command(
     rootlesskit: str,
     out: Path,
     force: bool,
+    extras: tuple[str, ...],
     compare: bool,
 ) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
@@ -63,6 +73,8 @@ def command(
         demotion=Demotion(rootlesskit),
         out=out,
         force=force,
+        nixos_test="nixos-test" in extras,
+        depth=depth(),
         compare=compare,
     )
     with output.working(settings) as progress:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 NO_REBUILD = "no-rebuild"
 """The name of the proof that stands behind the zero-rebuild claim."""
 
+NO_REBUILD_IN_SET = "tree-no-rebuild"
+"""The name of the one that finds the same in the real package set."""
+
 _NIXPKGS = "https://github.com/NixOS/nixpkgs/blob/master"
 
 
@@ -39,7 +42,7 @@ BOXES = (
     Box(text="aarch64-linux", proof="built on aarch64-linux", level=1),
     Box(text="x86_64-darwin", proof="built on x86_64-darwin", level=1),
     Box(text="aarch64-darwin", proof="built on aarch64-darwin", level=1),
-    Box(text="[NixOS tests] in [nixos/tests].", proof="nixos-tests", level=1),
+    Box(text="[NixOS tests] in [nixos/tests].", proof="vm", level=1),
     Box(text="[Package tests] at `passthru.tests`.", level=1),
     Box(text='Tests in [lib/tests] or [pkgs/test] for functions and "core" functionality.', level=1),
     Box(text="Ran `nixpkgs-review` on this PR. See [nixpkgs-review usage].", proof="nixpkgs-review"),
@@ -199,6 +202,8 @@ def _rebuilds(report: Report, releases: Sequence[str]) -> Iterator[str]:
         yield "<!-- unlet did not prove this for the series at hand. Run the command above, or drop the claim. -->"
     else:
         yield f"With stand-ins for all other packages it was found so: {proof.covers}."
+    if (in_set := _passed(report, NO_REBUILD_IN_SET)) is not None:
+        yield f"In the package set itself as well: {in_set.covers}."
     yield ""
 
 

@@ -3,7 +3,11 @@
 # Arguments, each a string: `case`, the absolute path of a JSON file as for evaluate.nix; `release`,
 # such as "docker_29"; `shell` and `busybox`, store paths of a static bash and a busybox;
 # `makeWrapperHook`, the absolute path of a tree's make-wrapper.sh, or "" for our own; `overrides`,
-# JSON, component names → whether each is replaced through `override`; `system`, a Linux system.
+# JSON, component names → whether each is replaced through `override`; `system`, a Linux system;
+# `programs`, JSON, package names → program names → absolute paths on this machine: what those packages
+# have instead of stand-ins, "moby" among them for what is built from docker's own sources; `launcher`,
+# the absolute path of builder/launcher.c as a static program, or "" for ELF wrappers that only can be
+# read. With both, dockerd-rootless starts a real daemon, and `path` cannot be built.
 # Result: side → { script, elf, docker, path }: moby with wrappers that are shell scripts, moby with
 # wrappers that are ELF files, the docker package that links the former, and a file with the PATH which
 # dockerd-rootless.sh sees when the script is called with a PATH of /path-of-the-caller.
@@ -14,6 +18,8 @@
   busybox,
   makeWrapperHook ? "",
   overrides ? "{}",
+  programs ? "{}",
+  launcher ? "",
   system ? builtins.currentSystem,
 }@arguments:
 let
@@ -24,18 +30,26 @@ let
   shell = storePath arguments.shell;
   busybox = storePath arguments.busybox;
 
+  real = mapAttrs (
+    _: paths: lib.concatStringsSep "\n" (map (name: "${name} ${paths.${name}}") (lib.attrNames paths))
+  ) (fromJSON programs);
+
   # Only what installs gets the wrapper, so that both forms share the components.
-  program = wrapper: attrs: {
-    inherit busybox;
-    SHELL = shell;
-    builder = shell;
-    args = [ "${./builder}/build.sh" ] ++ lib.optional (attrs ? installPhase) wrapper;
-  };
+  program =
+    wrapper: attrs:
+    {
+      inherit busybox;
+      SHELL = shell;
+      builder = shell;
+      args = [ "${./builder}/build.sh" ] ++ lib.optional (attrs ? installPhase) wrapper;
+    }
+    // lib.optionalAttrs (attrs ? installPhase && launcher != "") { launcher = "${/. + launcher}"; }
+    // lib.optionalAttrs (attrs ? installPhase && real ? moby) { realPrograms = real.moby; };
 
   stubs = mapAttrs (
     _: wrapper:
     import ./stubs.nix {
-      inherit lib shell;
+      inherit lib real shell;
       build = system;
       host = system;
       names = packages;

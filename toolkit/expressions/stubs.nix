@@ -1,7 +1,8 @@
 # The stub packages of one {build, host} pair of systems.
 # Arguments: `lib`; `build` and `host`, system names; `names`, the packages that the set has (those
 # that no package can do without, such as stdenv, are always there); `shell` and `program`, what a
-# derivation is built with (see derivation.nix).
+# derivation is built with (see derivation.nix); `real`, package names → lines `name path`, the
+# programs of this machine that the package has.
 # Result: { packages, plain, built }: the set, and what makes one more stub that is never built
 # (`plain name attributes`) or that has programs in it (`built name`).
 {
@@ -9,6 +10,7 @@
   build,
   host,
   names,
+  real ? { },
   shell ? "/bin/sh",
   program ? _: {
     builder = shell;
@@ -35,18 +37,21 @@ let
       builtins.unsafeDiscardStringContext (builtins.toJSON { inherit build host attributes; })
     );
 
-  recipe = name: attributes: {
-    pname = name;
-    version = "0";
-    src = file "source" { inherit name; };
-    # Outlives an override of the source, so that another package under the same name is told apart.
-    standsFor = file name attributes;
-    buildInputs = [ ];
-    nativeBuildInputs = [ ];
-    patches = [ ];
-    postPatch = "";
-    meta = meta name;
-  };
+  recipe =
+    name: attributes:
+    {
+      pname = name;
+      version = "0";
+      src = file "source" { inherit name; };
+      # Outlives an override of the source, so that another package under the same name is told apart.
+      standsFor = file name attributes;
+      buildInputs = [ ];
+      nativeBuildInputs = [ ];
+      patches = [ ];
+      postPatch = "";
+      meta = meta name;
+    }
+    // lib.optionalAttrs (real ? ${name}) { realPrograms = real.${name}; };
 
   linuxOnly = [
     "btrfs-progs"
@@ -182,7 +187,7 @@ let
     name:
     if isGoBuilder name then
       goBuilder { go = plain "go-for-${name}" { }; }
-    else if isComponent name then
+    else if isComponent name || real ? ${name} then
       built name
     else
       plain name { };

@@ -11,9 +11,10 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from packaging.version import InvalidVersion, Version
 
@@ -63,8 +64,10 @@ def environment() -> Mapping[str, str]:
 
 
 def physical(path: Path) -> Path:
-    """Return where a store path can be read, which for a store of the user's own is not /nix/store."""
-    return _private_root() / path.relative_to("/") if environment() else path
+    """Return where a store path can be read, which for a store with another root is not /nix/store."""
+    remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE", "")
+    root = parse_qs(remote.partition("?")[2]).get("root")
+    return Path(root[0]) / path.relative_to("/") if root else path
 
 
 def _private_root() -> Path:
@@ -114,18 +117,19 @@ def parse_text(content: bytes, *, name: str) -> None:
         raise _syntax_error_at(error, r"«stdin»", name, content) or error from error
 
 
-def evaluate_command(expression: Path, arguments: Mapping[str, str]) -> Command:
-    """Return the command that evaluates `expression`, a function of strings, to JSON."""
-    argv = ("nix-instantiate", "--eval", "--strict", "--json", *_arguments(expression, arguments))
+def evaluate_command(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> Command:
+    """Return the command that evaluates `expression`, a function of strings, or an attribute of it, to JSON."""
+    chosen = ("-A", attribute) if attribute is not None else ()
+    argv = ("nix-instantiate", "--eval", "--strict", "--json", *_arguments(expression, arguments), *chosen)
     return Command(argv=argv, env=environment())
 
 
-def evaluate(expression: Path, arguments: Mapping[str, str]) -> object:
-    """Evaluate `expression`, a function of strings, to JSON and return what that says.
+def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:
+    """Evaluate `expression`, a function of strings, or an attribute of it, to JSON and return what that says.
 
     Raise CommandError with Nix's own words where the evaluation fails or is killed.
     """
-    completed = _run(evaluate_command(expression, arguments))
+    completed = _run(evaluate_command(expression, arguments, attribute=attribute))
     try:
         result: object = json.loads(completed.stdout)
     except ValueError as error:
@@ -146,13 +150,46 @@ def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[s
     return tuple(Path(line) for line in completed.text.splitlines())
 
 
+def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
+    """Write the derivations of attributes to the store and return their paths, in the order of `attributes`."""
+    selected = [word for attribute in attributes for word in ("-A", attribute)]
+    command = Command(argv=("nix-instantiate", *_arguments(expression, arguments), *selected), env=environment())
+    return tuple(Path(line) for line in _run(command).text.splitlines())
+
+
+def requisites_command(derivation: Path) -> Command:
+    """Return the command that lists all that a derivation is built from."""
+    return Command(argv=("nix-store", "--query", "--requisites", str(derivation)), env=environment())
+
+
+def requisites(derivation: Path) -> frozenset[Path]:
+    """Return the derivations that a derivation needs, direct and indirect, itself among them."""
+    lines = _run(requisites_command(derivation)).text.splitlines()
+    return frozenset(Path(line) for line in lines if line.endswith(".drv"))
+
+
 def reason(error: CommandError) -> str:
     """Return the one line of Nix's stderr that says what is wrong."""
     lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
     if error.status in {-9, -6}:
         return f"the evaluation was killed by signal {-error.status}: probably out of memory"
+    if lines and lines[-1].startswith("still running after "):
+        return lines[-1]
+    if (failed := _failed_build(lines)) is not None:
+        return failed
     said = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
-    return next((line for line in reversed(said) if line), lines[-1] if lines else error.message)
+    # Some messages begin on the line after a bare `error:`.
+    bare = [after for line, after in pairwise(lines) if line == "error:" and not after.startswith("…")]
+    return next((line for line in reversed(said + bare[-1:]) if line), lines[-1] if lines else error.message)
+
+
+def _failed_build(lines: Sequence[str]) -> str | None:
+    """Name the first derivation that could not be built, with the last that its builder said before."""
+    for index, line in enumerate(lines):
+        if found := re.match(r"error: (?:builder for|Cannot build) '[^']*/[0-9a-z]{32}-([^']+)\.drv'", line):
+            said = [before for before in lines[:index] if not before.startswith(("building '", "/nix/store/"))]
+            return f"{found[1]} cannot be built: {said[-1] if said else 'its builder said nothing'}"
+    return None
 
 
 @cache

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).parent.parent
 _PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
 _PINS = "pins.toml"
+
+TEST = "docker-rootless-ports.nix"
+"""The name of the NixOS test, here and in nixos/tests/."""
+
+TEST_PATCH = "0003-nixos-tests-docker-rootless-ports-init.patch"
+"""The name of the mail that adds it to the series."""
 _HEADER = """\
 # Known commits of nixpkgs. `unlet pins update` fetches each and fills in `blob`, the id of the target file in
 # it, and `newest`, the newest docker in that file.
@@ -55,6 +61,7 @@ class Plan:
     sparse: tuple[str, ...]
     lift: dict[Strategy, Message]
     demote: dict[Demotion, Message]
+    nixos_test: Message
 
 
 @cache
@@ -69,7 +76,9 @@ def plan() -> Plan:
 def read_plan(path: Path) -> Plan:
     """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
     record = _read(path)
-    record.only("target", "remote", "default-pin", "components", "prefix-entry", "sparse", "lift", "demote")
+    record.only(
+        "target", "remote", "default-pin", "components", "prefix-entry", "sparse", "lift", "demote", "nixos-test"
+    )
     lift, demote = record.record("lift"), record.record("demote")
     lift.only(*Strategy)
     demote.only(*Demotion)
@@ -82,7 +91,13 @@ def read_plan(path: Path) -> Plan:
         sparse=record.texts("sparse"),
         lift={strategy: _message(lift.record(strategy)) for strategy in Strategy},
         demote={demotion: _message(demote.record(demotion)) for demotion in Demotion},
+        nixos_test=_message(record.record("nixos-test")),
     )
+
+
+def nixos_test() -> Path:
+    """Return where the NixOS test is that can be added to the series."""
+    return _shipped() / TEST
 
 
 def pins() -> tuple[Pin, ...]:

@@ -1,7 +1,8 @@
 """The embedded nixpkgs-shaped trees: one a layout of docker's file, and one a state that a tool must tell apart.
 
 Written for this project, no copies of nixpkgs: names and structure are upstream's, every hash and text is
-invented. This module only says where they are; nothing here reads them.
+invented. The newest one is a whole package set, which evaluates and builds without a network as nixpkgs does with
+one; of the others there is docker's directory. This module only says where they are; nothing here reads them.
 """
 
 from __future__ import annotations
@@ -44,6 +45,14 @@ def names() -> tuple[str, ...]:
 def states() -> tuple[str, ...]:
     """Name the specimens that a rewrite has nothing or not everything to do in, as `states/…`."""
     return _STATES
+
+
+def is_tree(root: Path) -> bool:
+    """Tell whether a tree is the whole package set of a specimen, or a copy of it.
+
+    It needs to be told what to build with, by `config.tools`.
+    """
+    return (root / "pkgs" / "stdenv" / "stub.nix").is_file()
 
 
 def path(name: str = "29.6") -> Path:

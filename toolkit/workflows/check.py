@@ -11,7 +11,9 @@ from toolkit.external import git, nix, patches, sources
 from toolkit.model import Commit, Demotion, Patch, Proposal, Report, Source, SourceRequest
 from toolkit.rewrite import layout, wrapper
 from toolkit.workflows import comparing, proofs, staging
+from toolkit.workflows.deepening import deepen
 from toolkit.workflows.proofs.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.workflows.propose import DROP_WARNING
 from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
         case, proposal, warnings = _proposed(request.directory, plan, progress)
     else:
         raise UsageError("check: neither a proposal's directory nor a patch is given")
+    case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
     proven = proofs.run(case, request.proofs, also=("runs",) if request.run else (), progress=progress)
     comparison: tuple[Column, ...] = ()
     if request.compare:
@@ -58,12 +61,17 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     progress.step("reading the proposal")
     document = report.from_json(_read(directory / "report.json"), name=str(directory / "report.json"))
     target = PurePosixPath(document.target)
+    if target != plan.target:
+        raise ToolkitError(f"{directory / 'report.json'}: field 'target' is '{target}' instead of '{plan.target}'")
     diff = _read(directory / "upstream.diff")
     series = tuple(
-        Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch"))
+        Patch(name=path.name, content=_read(path))
+        for path in sorted((directory / "series").glob("*.patch"))
+        if path.name != patches.TEST_PATCH
     )
-    if len(series) != len(document.commits):
-        raise ToolkitError(f"{directory / 'series'}: {len(series)} patches instead of {len(document.commits)}")
+    for what, found_there in (("report.json", document.commits), ("series", series)):
+        if len(found_there) != (wanted := len((LIFTED, DEMOTED))):
+            raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
     found, warnings = _source_again(document, directory, diff, plan, progress)
     contents = [found.content]
     for patch in series:
@@ -170,7 +178,7 @@ def _foreign(
     before, after = (docker_file(content, name=name) for content in (found.content, patched.content))
     demotion = _demotion(before, after, plan.prefix_entry)
     lifts = any(layout.component(after, component).bound != "let" for component in plan.components)
-    beside = staging.siblings(found, after)
+    beside = staging.siblings(found, before, after)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched.content}
     laid_out = staging.lay_out(contents, name=name, beside=beside, source=found, components=plan.components)
     stages = laid_out.stages
@@ -198,9 +206,12 @@ def _foreign(
         commits=(Commit(subject=path.name, body="", before=found.content, after=patched.content),),
         upstream_diff=diff,
     )
-    others = [str(file) for file in patched.touched if file != plan.target]
-    warnings = (f"left out of the proofs, other files of the patch: {', '.join(others)}",) if others else ()
-    return case, proposal, (*found.warnings, *warnings)
+    warnings = [*found.warnings]
+    if demotion is Demotion.DROP:
+        warnings.append(DROP_WARNING)
+    if others := [str(file) for file in patched.touched if file != plan.target]:
+        warnings.append(f"left out of the proofs, other files of the patch: {', '.join(others)}")
+    return case, proposal, tuple(warnings)
 
 
 def _demotion(before: DockerFile, after: DockerFile, entry: str) -> Demotion | None:
@@ -208,7 +219,7 @@ def _demotion(before: DockerFile, after: DockerFile, entry: str) -> Demotion | N
     old, new = wrapper.placement(before, entry).where, wrapper.placement(after, entry).where
     if old == new:
         return None
-    return Demotion.SUFFIX if new == "suffix" else Demotion.DROP
+    return Demotion.SUFFIX if "suffix" in new else Demotion.DROP
 
 
 def _path(text: str | None) -> Path | None:

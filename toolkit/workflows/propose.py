@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.emit import markdown, pull_request, report
-from toolkit.external import files, nix, patches, sources
+from toolkit.external import files, git, nix, patches, sources
 from toolkit.model import Demotion, Report
 from toolkit.workflows import comparing, proofs
+from toolkit.workflows.deepening import deepen
 from toolkit.workflows.preparing import prepare
 from toolkit.workflows.reading import docker_file
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from toolkit.external.patches import Plan
     from toolkit.model import Column, Progress, Proposal, ProposeRequest, Source
     from toolkit.workflows.staging import Siblings
 
@@ -46,12 +49,16 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     )
     progress.step("rewriting")
     name = str(request.source.file) if request.source.file is not None else str(plan.target)
+    nix.parse_text(found.content, name=name)
     file = docker_file(found.content, name=name)
     with files.whole_directory(request.out, force=request.force) as building:
         prepared = prepare(file, found, plan, request.strategy, request.demotion, at=building / "overlay")
         _write_patches(building, prepared.proposal)
+        if request.nixos_test:
+            _write_test(building, plan, found)
         prepared.write_overlay()
-        proven = proofs.run(prepared.case, (), progress=progress)
+        case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
+        proven = proofs.run(case, (), progress=progress)
         comparison: tuple[Column, ...] = ()
         if request.compare:
             comparison = (
@@ -74,6 +81,15 @@ def _write_patches(directory: Path, proposal: Proposal) -> None:
     for patch in proposal.patches:
         (directory / "series" / patch.name).write_bytes(patch.content)
     (directory / "upstream.diff").write_bytes(proposal.upstream_diff)
+
+
+def _write_test(directory: Path, plan: Plan, source: Source) -> None:
+    """Add the NixOS test to the series, as a commit that the others do not know of."""
+    message = f"{plan.nixos_test.subject}\n\n{plan.nixos_test.body}\n"
+    path = PurePosixPath("nixos/tests") / patches.TEST
+    content = patches.nixos_test().read_bytes()
+    patch = git.addition(path, content, message, number=3, committed=source.committed)
+    (directory / "series" / patch.name).write_bytes(patch.content)
 
 
 def _write_report(directory: Path, out: Path, result: Report, releases: Sequence[str]) -> Report:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from toolkit.errors import RefusalError
 from toolkit.external.cache import default_cache
 from toolkit.workflows.proofs.case import SYSTEMS, Stage
 from toolkit.workflows.reading import docker_file
@@ -45,11 +47,16 @@ class Siblings:
     missing: tuple[str, ...]
 
 
-def siblings(source: Source, file: DockerFile) -> Siblings:
-    """Read the files that `file` refers to from beside the source."""
+def siblings(source: Source, *stages: DockerFile) -> Siblings:
+    """Read the files that the stages refer to from beside the source.
+
+    Raise RefusalError for one that is not below the source's directory: it would be written outside of the stage.
+    """
     present: dict[str, bytes] = {}
     missing: list[str] = []
-    for name in file.paths():
+    for name in dict.fromkeys(name for file in stages for name in file.paths()):
+        if ".." in PurePosixPath(name).parts:
+            raise RefusalError(f"{stages[0].tree.name}: refers to './{name}', which is not below its directory")
         path = source.directory / name
         if path.is_file():
             present[name] = path.read_bytes()

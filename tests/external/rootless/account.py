@@ -6,15 +6,47 @@ import os
 import pwd
 import secrets
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.external.rootless import Account
+import pytest
+
+from toolkit.external import rootless
+from toolkit.external.rootless import Account, Host
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+
+@pytest.fixture(scope="session")
+def host() -> Host:
+    """The programs that the daemons run on."""
+    _require_root()
+    return rootless.host()
+
+
+@pytest.fixture(scope="session")
+def account() -> Generator[Account]:
+    """A user for the tests of one process."""
+    _require_root()
+    with temporary_account() as made:
+        yield made
+
+
+@pytest.fixture
+def place(account: Account, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
+    """A directory for temporary files; after the test nothing of the user's is left, in it or elsewhere."""
+    # pytest's own are closed to other users, and /tmp may be mounted nosuid.
+    with tempfile.TemporaryDirectory(prefix="unlet-test-", dir="/var/tmp") as name:
+        Path(name).chmod(0o711)
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        monkeypatch.setenv("TMPDIR", name)
+        monkeypatch.setenv("SUDO_USER", account.name)
+        yield Path(name)
+        assert remains(account, Path(name)) == []
 
 
 @contextmanager
@@ -46,12 +78,14 @@ def remains(account: Account, directory: Path) -> list[str]:
     return [*processes, *sockets, *mounts, *(f"file {path}" for path in directory.rglob("*"))]
 
 
-def wait_for(path: Path, pattern: str, seconds: float = 30.0) -> Path:
-    """Wait for a file that a pattern matches, and return it."""
+def wait_for(path: Path, pattern: str, seconds: float = 30.0, process: subprocess.Popen[str] | None = None) -> Path:
+    """Wait for a file that a pattern matches, and return it; `process` is the one that shall make it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := next(path.glob(pattern), None):
             return found
+        if process is not None and process.poll() is not None:
+            raise AssertionError(process.communicate())
         time.sleep(0.02)
     raise AssertionError(f"no {pattern} in {path}")
 
@@ -74,6 +108,6 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def require_root() -> bool:
-    """Tell whether this is root, who alone can make a user and a security wrapper."""
-    return os.geteuid() == 0
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a user and a security wrapper")

@@ -8,17 +8,13 @@ import stat
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from packaging.version import Version
 
 from toolkit.errors import ToolkitError
 from toolkit.external import rootless
-from toolkit.external.rootless import Account, Host, host as module, programs, requirements, site as places, symptoms
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from toolkit.external.rootless import Account, Host, hosts, programs, requirements, sites, symptoms
 
 TOOLS = ("sh", "test", "true")
 
@@ -32,7 +28,7 @@ def only(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (directory / name).symlink_to(path)
     for name in TOOLS:
         (directory / name).symlink_to(shutil.which(name) or "")
-    monkeypatch.setattr(module, "_PLACES", ())
+    monkeypatch.setattr(hosts, "_PLACES", ())
     monkeypatch.setenv("PATH", str(directory))
     return directory
 
@@ -41,7 +37,7 @@ def test_programs_are_those_on_path(only: Path) -> None:
     assert rootless.host().programs["slirp4netns"] == only / "slirp4netns"
 
 
-@pytest.mark.parametrize("name", [*sorted(module._DEBIAN), module.PROXY])
+@pytest.mark.parametrize("name", [*sorted(hosts.DEBIAN), hosts.PROXY])
 def test_missing_program_is_one_line_with_its_package(only: Path, name: str) -> None:
     # dockerd is a link: what it leads to has programs beside it.
     dockerd = only / "dockerd"
@@ -59,7 +55,7 @@ def test_dockerd_from_28_on_needs_no_proxy(only: Path) -> None:
     (only / "dockerd").unlink()
     (only / "dockerd").write_text("#!/bin/sh\necho Docker version 28.0.0, build 0\n")
     (only / "dockerd").chmod(0o755)
-    (only / module.PROXY).unlink(missing_ok=True)
+    (only / hosts.PROXY).unlink(missing_ok=True)
     found = rootless.host()
     assert (found.version, found.needs_proxy) == (Version("28.0.0"), False)
     assert found.packages()["rootlesskit"] == {"rootlesskit": str(only / "rootlesskit")}
@@ -70,7 +66,7 @@ def test_security_wrapper_is_not_taken_for_the_program(
 ) -> None:
     wrappers = tmp_path / "wrappers"
     shutil.copytree(only, wrappers, symlinks=True)
-    monkeypatch.setattr(module, "_SECURITY_WRAPPERS", str(wrappers))
+    monkeypatch.setattr(hosts, "_SECURITY_WRAPPERS", str(wrappers))
     monkeypatch.setenv("PATH", f"{wrappers}:{only}")
     found = rootless.host().programs
     assert found["rootlesskit"] == only / "rootlesskit"
@@ -80,19 +76,19 @@ def test_security_wrapper_is_not_taken_for_the_program(
 def test_tun_device_that_is_missing_or_closed_is_told(host: Host, account: Account, place: Path) -> None:
     tun = place / "net" / "tun"
     with pytest.raises(ToolkitError, match="tun: no such file or directory") as caught:
-        requirements._require_tun(host, account, tun)
+        requirements.require_tun(host, account, tun)
     assert f"mknod -m 666 {tun} c 10 200" in (caught.value.hint or "")
     tun.parent.mkdir()
     tun.write_text("")
     with pytest.raises(ToolkitError, match="tun: is no device"):
-        requirements._require_tun(host, account, tun)
+        requirements.require_tun(host, account, tun)
     tun.unlink()
     os.mknod(tun, stat.S_IFCHR | 0o600, os.makedev(10, 200))
     with pytest.raises(ToolkitError, match=f"tun: permission denied for {account.name}") as caught:
-        requirements._require_tun(host, account, tun)
+        requirements.require_tun(host, account, tun)
     assert caught.value.hint == f"as root: chmod 666 {tun}"
     tun.chmod(0o666)
-    requirements._require_tun(host, account, tun)
+    requirements.require_tun(host, account, tun)
     shutil.rmtree(tun.parent)
 
 
@@ -106,37 +102,37 @@ def test_user_without_subordinate_ids_is_told(tmp_path: Path) -> None:
     for content, fact in cases.items():
         (tmp_path / "subuid").write_text(content)
         with pytest.raises(ToolkitError, match=f"subuid: {fact}") as caught:
-            requirements._require_subordinate_ids(user, tmp_path)
+            requirements.require_subordinate_ids(user, tmp_path)
         assert "usermod --add-subuids" in (caught.value.hint or "")
     (tmp_path / "subuid").write_text("user:100000:65536\n")
     with pytest.raises(ToolkitError, match="subgid: user has no"):
-        requirements._require_subordinate_ids(user, tmp_path)
+        requirements.require_subordinate_ids(user, tmp_path)
     (tmp_path / "subgid").write_text("1234:100000:32768\nuser:200000:32768\n")
-    requirements._require_subordinate_ids(user, tmp_path)
+    requirements.require_subordinate_ids(user, tmp_path)
 
 
-def test_kernel_without_user_namespaces_is_told(only: Path, account: Account) -> None:
-    (only / "unshare").unlink()
-    (only / "unshare").write_text("#!/bin/sh\nexit 1\n")
-    (only / "unshare").chmod(0o755)
+def test_kernel_without_user_namespaces_is_told(host: Host, account: Account, place: Path) -> None:
+    unshare = place / "unshare"
+    unshare.symlink_to("/usr/bin/false")
+    changed = replace(host, programs={**host.programs, "unshare": unshare})
     with pytest.raises(ToolkitError, match=f"user namespaces: the kernel gives {account.name} none") as caught:
-        requirements._require_namespaces(
-            replace(rootless.host(), programs={**rootless.host().programs, "unshare": Path("/bin/false")}), account
-        )
+        requirements.require_namespaces(changed, account)
     assert "sysctl user.max_user_namespaces" in (caught.value.hint or "")
+    requirements.require_namespaces(host, account)
+    unshare.unlink()
 
 
 def test_newuidmap_that_lost_its_bit_is_told(host: Host, tmp_path: Path) -> None:
     copy = shutil.copyfile(host.programs["newuidmap"], tmp_path / "newuidmap")
     with pytest.raises(ToolkitError, match="newuidmap: is neither setuid nor has it capabilities"):
-        requirements._require_setuid(replace(host, programs={**host.programs, "newuidmap": copy}))
+        requirements.require_setuid(replace(host, programs={**host.programs, "newuidmap": copy}))
 
 
 def test_rootlesskit_with_capabilities_is_told(account: Account, host: Host, place: Path) -> None:
     made = place / "rootlesskit"
     programs.security_wrapper(host, Path("/usr/bin/true"), made, gid=account.gid)
     with pytest.raises(ToolkitError, match="rootlesskit: has capabilities of its own"):
-        requirements._require_bare(made)
+        requirements.require_bare(made)
     made.unlink()
 
 
@@ -144,9 +140,9 @@ def test_unprivileged_port_80_is_told(tmp_path: Path) -> None:
     setting = tmp_path / "setting"
     setting.write_text("80\n")
     with pytest.raises(ToolkitError, match="ip_unprivileged_port_start: is 80, so that everybody may bind port 80"):
-        requirements._require_privileged(80, setting)
+        requirements.require_privileged(80, setting)
     setting.write_text("1024\n")
-    requirements._require_privileged(80, setting)
+    requirements.require_privileged(80, setting)
 
 
 def test_port_that_is_taken_on_every_address_is_told() -> None:
@@ -155,9 +151,9 @@ def test_port_that_is_taken_on_every_address_is_told() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ToolkitError, match=f"port {port}: is taken") as caught:
-            requirements._require_free(port)
+            requirements.require_free(port)
         assert f":{port} names it" in (caught.value.hint or "")
-    requirements._require_free(port)
+    requirements.require_free(port)
 
 
 def test_root_has_no_daemon(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:
@@ -176,7 +172,9 @@ def test_gcc_without_a_static_libc_is_told(host: Host, tmp_path: Path) -> None:
     gcc = tmp_path / "gcc"
     gcc.write_text("#!/bin/sh\necho '/usr/bin/ld: cannot find -lc: No such file or directory' >&2\nexit 1\n")
     gcc.chmod(0o755)
-    with pytest.raises(ToolkitError, match=r"gcc: cannot make a static program of launcher.c: .*cannot find -lc") as caught:
+    with pytest.raises(
+        ToolkitError, match=r"gcc: cannot make a static program of launcher.c: .*cannot find -lc"
+    ) as caught:
         rootless.launcher(replace(host, programs={**host.programs, "gcc": gcc}))
     assert "libc6-dev" in (caught.value.hint or "")
 
@@ -201,22 +199,23 @@ def test_refused_capability_is_told(host: Host, tmp_path: Path, said: str, fact:
 def test_place_that_is_mounted_nosuid_is_not_used(host: Host, account: Account, place: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "nosuid", "unlet-test", place], check=True)
     try:
-        assert places._place(host, account) != place
+        assert sites.temporary(host, account) != place
     finally:
         subprocess.run(["umount", place], check=True)
-    assert places._place(host, account) == place
+    assert sites.temporary(host, account) == place
 
 
 def test_place_that_the_user_cannot_enter_is_not_used(host: Host, account: Account, place: Path) -> None:
     place.chmod(0o700)
-    assert places._place(host, account) != place
+    assert sites.temporary(host, account) != place
     place.chmod(0o711)
 
 
 def test_busybox_that_is_not_static_is_told(host: Host, account: Account, place: Path) -> None:
     assert place.is_dir()
-    with pytest.raises(ToolkitError, match="is not statically linked"), rootless.site(
-        host, account, busybox=Path("/usr/bin/env")
+    with (
+        pytest.raises(ToolkitError, match="is not statically linked"),
+        rootless.site(host, account, busybox=Path("/usr/bin/env")),
     ):
         pass
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +14,13 @@ from toolkit.external.rootless.daemon import SUPERVISOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from toolkit.external.rootless import Account
 
-ORPHANS = "for i in 1 2 3; do setsid sh -c 'trap \"\" TERM; sleep 300 & wait' & done; setsid sleep 300 & touch started; "
+ORPHANS = (
+    "for i in 1 2 3; do setsid sh -c 'trap \"\" TERM; sleep 300 & wait' & done; setsid sleep 300 & touch started; "
+)
 
 
 @pytest.fixture

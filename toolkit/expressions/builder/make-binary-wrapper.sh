@@ -1,12 +1,13 @@
-# makeWrapper as an ELF file: a header for the machine, and the strings by which a wrapper of
-# nixpkgs can be read: its values, and the command that it was made with. It cannot be run.
+# makeWrapper as an ELF file: the program `launcher` where it is set (see launcher.c), else a header for
+# the machine, which cannot be run; then what the wrapper does, and the text by which a wrapper of nixpkgs
+# can be read: the command that it was made with.
 
 makeWrapper() { makeBinaryWrapper "$@"; }
 wrapProgram() { wrapProgramBinary "$@"; }
 
 makeBinaryWrapper() { # program, wrapper, flags
   local program=$1 wrapper=$2 command operands
-  local -a values=()
+  local -a words=()
   shift 2
   [[ -f $program && -x $program ]] || die "makeBinaryWrapper: '$program' is not an executable file"
   command="makeCWrapper ${program@Q}"
@@ -25,17 +26,19 @@ makeBinaryWrapper() { # program, wrapper, flags
     [[ $operands != 3 || $3$4$3 != *"$3$3"* ]] ||
       die "makeBinaryWrapper: $1 $2 has an empty element: '$4'"
     command+=$' \\\n    '$1
+    words+=("$1")
     shift
     while ((operands--)); do
       command+=" ${1@Q}"
-      values+=("$1")
+      words+=("$1")
       shift
     done
   done
   mkdir -p "${wrapper%/*}"
   {
-    elfHeader
-    printf '%s\0' "${values[@]}" "$program"
+    if [[ -n ${launcher-} ]]; then cat "$launcher"; else elfHeader; fi
+    printf '\0%s\0' 'what to launch:'
+    printf '%s\0' "$program" "${words[@]}" --
     printf '\n# This wrapper was made with the following command:\n\n%s\n\n\0' "$command"
   } >"$wrapper"
   chmod +x "$wrapper"

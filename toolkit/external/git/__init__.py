@@ -19,7 +19,7 @@ from toolkit.external.git.reading import (
     rev_parse,
     show,
 )
-from toolkit.external.git.series import Series, series
+from toolkit.external.git.series import Series, addition, series
 
 __all__ = [
     "Applied",
@@ -29,6 +29,7 @@ __all__ = [
     "Patched",
     "Series",
     "UnreachableError",
+    "addition",
     "applies",
     "apply",
     "blob_id",

@@ -48,17 +48,19 @@ def applies(
     upstream_diff: bytes,
     *,
     pin: Located | None = None,
+    copy: Path = Path("FILE"),
 ) -> Applied:
     """Try `git apply --check` of the diff and `git am` of the series on a clean checkout.
 
     With `pin` the checkout is one of that commit, in a repository of our own which borrows the objects of
     `pin.repository` and writes none to it; without, it is one of a commit that has nothing but the target.
-    Raises ToolkitError where the pin's file is another than `before`.
+    `copy` is where the commands find a file with the content `before`. Raises ToolkitError where the pin's file is
+    another than that.
     """
     with tempfile.TemporaryDirectory(prefix="unlet-applies-") as name:
         checkout = Path(name) / "checkout"
         checkout.mkdir()
-        commands = _commands(target, pin)
+        commands = _commands(target, pin, copy)
         if pin is None:
             _commit(checkout, before, target)
         else:
@@ -165,12 +167,12 @@ def _try_mails(
     return reading.read_objects(checkout / ".git", [f"{commit}:{target}" for commit in log]), failure
 
 
-def _commands(target: PurePosixPath, pin: Located | None) -> tuple[str, ...]:
+def _commands(target: PurePosixPath, pin: Located | None, copy: Path) -> tuple[str, ...]:
     path = shlex.quote(str(target))
     if pin is None:
         prepare = (
             f"git init --quiet checkout && mkdir -p checkout/{shlex.quote(str(target.parent))}"
-            f" && cp FILE checkout/{path}"
+            f" && cp {shlex.quote(str(copy))} checkout/{path}"
             f" && git -C checkout add {path} && git -C checkout commit --quiet --message=base"
         )
     else:

@@ -65,6 +65,27 @@ def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int |
     return Series(patches=patches, upstream_diff=diff)
 
 
+def addition(path: PurePosixPath, content: bytes, message: str, *, number: int, committed: int | None = None) -> Patch:
+    """Return a commit that adds one file, as the mail which follows `number - 1` others.
+
+    Its bytes depend on the arguments alone, and those of the others not on it: its subject has no number.
+    """
+    with tempfile.TemporaryDirectory(prefix="unlet-series-") as name:
+        repository = Path(name) / "repository"
+        repository.mkdir()
+        program.init(repository, bare=True)
+        date = program.EPOCH if committed is None else committed
+        head = f"commit refs/heads/main\ncommitter {program.IDENTITY} {date} +0000\n".encode()
+        added = f"M 100644 inline {path}\n".encode()
+        stream = (head, *_data(b"base\n"), head, *_data(message.encode()), added, *_data(content), b"done\n")
+        program.run_hermetic(repository, "fast-import", "--quiet", "--done", stdin=b"".join(stream))
+        mails = Path(name) / "mails"
+        how = ("--no-numbered", f"--start-number={number}", f"--output-directory={mails}")
+        program.run_hermetic(repository, "format-patch", "--quiet", *_DIFF, *_MAIL, *how, "main~1..main")
+        (mail,) = mails.iterdir()
+        return Patch(name=mail.name, content=mail.read_bytes())
+
+
 def _stream(commits: Sequence[Commit], target: PurePosixPath, date: int) -> Iterator[bytes]:
     """Yield the commits, and the tag `base` below them, in the form of git-fast-import(1)."""
     states = [("base\n", commits[0].before), *((commit.message, commit.after) for commit in commits)]

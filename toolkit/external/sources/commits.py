@@ -89,6 +89,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
         commit=commit,
         committed=entry.committed,
         repository=path / kept.REPOSITORY,
+        remote=url,
         fetched=fetched,
         warnings=(*warnings, *(entry.notes if fetched else ())),
     )

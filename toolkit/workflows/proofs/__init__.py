@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import UsageError
 from toolkit.external import process
-from toolkit.workflows.proofs import applying, building, compatibility, evaluation, overlaying, running, syntax, updating
+from toolkit.workflows.proofs import (
+    applying,
+    building,
+    compatibility,
+    evaluation,
+    overlaying,
+    running,
+    syntax,
+    updating,
+)
 from toolkit.workflows.proofs.case import Case, Claim, prove
 
 if TYPE_CHECKING:
@@ -42,14 +51,14 @@ ON_REQUEST = frozenset({"runs"})
 """The proofs that run only where they are asked for, the last of CLAIMS; alone, since they load the machine."""
 
 
-def run(
-    case: Case, names: Sequence[str], *, also: Sequence[str] = (), progress: Progress
-) -> tuple[Proof, ...]:
+def run(case: Case, names: Sequence[str], *, also: Sequence[str] = (), progress: Progress) -> tuple[Proof, ...]:
     """Run the proofs of these names, for none all but those ON_REQUEST, and `also`; in the order of CLAIMS.
 
-    They run side by side. Raise UsageError for a name that no proof has. An interrupt ends all programs that still run.
+    They run side by side, but for those of the deeper tiers, each of which takes all the memory that it may. Raise
+    UsageError for a name that no proof has. An interrupt ends all programs that still run.
     """
-    known = [claim.name for claim in CLAIMS]
+    below = deeper(case)
+    known = [claim.name for claim in (*CLAIMS, *below)]
     for name in (*names, *also):
         if name not in known:
             raise UsageError(f"proof: '{name}' is unknown", hint=f"there are {', '.join(known)}")
@@ -62,9 +71,19 @@ def run(
             progress.step(f"proving {claim.name}")
             proofs.append(future.result())
             progress.proof(proofs[-1])
-    for claim in CLAIMS:
-        if claim.name in wanted & ON_REQUEST:
+    alone = [claim for claim in CLAIMS if claim.name in ON_REQUEST]
+    for claim in (*alone, *below):
+        if claim.name in wanted:
             progress.step(f"proving {claim.name}")
             proofs.append(prove(claim, case))
             progress.proof(proofs[-1])
     return tuple(proofs)
+
+
+def deeper(case: Case) -> tuple[Claim, ...]:
+    """Return the claims of the tiers below the isolated one that the case asks for."""
+    if case.deep is None:
+        return ()
+    from toolkit.workflows.proofs import deep  # noqa: PLC0415 - for the deeper tiers alone
+
+    return deep.claims(case.deep)

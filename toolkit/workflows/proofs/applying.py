@@ -24,7 +24,7 @@ def applies(case: Case) -> Finding:
     pin = None
     if source.repository is not None and source.commit is not None:
         pin = git.Located(repository=source.repository, commit=source.commit, committed=source.committed or 0)
-    applied = git.applies(source.content, case.target, case.patches, case.upstream_diff, pin=pin)
+    applied = git.applies(source.content, case.target, case.patches, case.upstream_diff, pin=pin, copy=case.before.path)
     failures = [applied.failure] if applied.failure is not None else []
     wanted = [stage.content for stage in case.stages[1:]]
     if not failures and list(applied.after) != wanted:

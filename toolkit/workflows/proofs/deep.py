@@ -6,10 +6,11 @@ Imported only where such a tier is wanted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit.model import Tier
-from toolkit.workflows.proofs import names_in_set, package_set
+from toolkit.workflows.proofs import dependants, names_in_set, package_set, real_builds, realising, virtual
 from toolkit.workflows.proofs.case import Claim
 
 if TYPE_CHECKING:
@@ -28,8 +29,11 @@ class Deep:
     progress: Progress
 
 
-def claims(depth: Depth) -> tuple[Claim, ...]:
+def claims(deep: Deep) -> tuple[Claim, ...]:
     """Return the claims that a depth asks for, in the order in which they are proven."""
+    depth = deep.depth
+    # What is built of the specimen says nothing about the platforms of nixpkgs.
+    built = "specimen built on" if any(tree.is_specimen for tree in deep.trees.values()) else "built on"
     found = [
         Claim(
             "tree-no-rebuild",
@@ -48,6 +52,28 @@ def claims(depth: Depth) -> tuple[Claim, ...]:
             "docker takes none of its components from the real package set",
             names_in_set.not_captured,
             Tier.TREE,
+        ),
+    ]
+    if depth.reverse_dependencies:
+        found.append(
+            Claim("reverse-dependencies", "what each commit rebuilds in all of nixpkgs", dependants.counted, Tier.TREE)
+        )
+    found += [
+        Claim(
+            f"{built} {system}",
+            f"Nix builds docker of the real package set for {system}, by the series and by the overlay alike",
+            partial(real_builds.builds, system=system),
+            Tier.BUILD,
+        )
+        for system in depth.systems or (realising.here(),)
+    ]
+    found += [
+        Claim("vm-evaluates", "a NixOS test of the ports evaluates with the patched tree", virtual.evaluates, Tier.VM),
+        Claim(
+            "vm",
+            "on NixOS a security wrapper makes port 80 answer, and without one it is refused",
+            virtual.passes,
+            Tier.VM,
         ),
     ]
     return tuple(claim for claim in found if depth.tier.includes(claim.tier))

@@ -1,7 +1,7 @@
 """The claim about names: the package set may have a package called like a component, and docker must not take it.
 
-`callPackage` fills every parameter that has a name of the set. Whether docker uses one is seen from a set in which all
-of these names throw: it must give the same docker.
+`callPackage` fills every parameter that has a name of the set. Whether docker uses one is seen from two sets, one in
+which all of these names throw, one in which they are some other package: both must give the same docker.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def not_captured(case: Case) -> Finding:
     described = {name: _described(found.record(name), root) for name in found.names()}
     present = [name for name, text in described.items() if text != package_set.ABSENT]
     failures = [f"docker takes {name} from the package set ({described[name]})" for name in captured]
+    if record.text("docker") in {package_set.ABSENT, package_set.THROWS}:
+        failures.append("the package set's docker does not evaluate, so nothing can be told of it")
     if not described:
         failures.append("no name was looked for")
     return Finding(

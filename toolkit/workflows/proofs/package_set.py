@@ -70,9 +70,8 @@ def command(case: Case, stage: Stage, part: str, system: tuple[str, str, str]) -
         "crossSystem": host if host != build else "",
         "question": json.dumps(question),
     }
-    asked = nix.evaluate_command(EXPRESSION, arguments)
-    bounded = limits.bounded(asked, each(case))
-    return replace(bounded, argv=(*asked.argv, "-A", part), ok=None, timeout=work.depth.timeout)
+    asked = nix.evaluate_command(EXPRESSION, arguments, attribute=part)
+    return replace(limits.bounded(asked, each(case)), ok=None, timeout=work.depth.timeout)
 
 
 def jobs(case: Case) -> int:
@@ -212,10 +211,10 @@ def incomplete(case: Case, answers: Answers) -> Iterator[str]:
     absent = [name for name in asked if name not in answers]
     if absent:
         yield f"{absent[0]} was not evaluated"
-    if answers.get("docker", ABSENT) in {ABSENT, THROWS}:
-        yield f"the package set's docker is {answers.get('docker', ABSENT)}"
+    if (docker := answers.get("docker", ABSENT)) in {ABSENT, THROWS}:
+        yield f"docker {'throws' if docker == THROWS else 'is not in the package set'}"
     if all(answers.get(name, ABSENT) in {ABSENT, THROWS} for name in releases):
-        yield f"the package set has none of {', '.join(releases)}"
+        yield f"none of {', '.join(releases)} evaluates in the package set"
 
 
 def _differs(name: str, one: str, other: str, *, expected: bool) -> Iterator[str]:

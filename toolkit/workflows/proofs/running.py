@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,6 @@ from toolkit.rewrite import demote
 from toolkit.workflows import staging
 from toolkit.workflows.proofs import building
 from toolkit.workflows.proofs.case import BEFORE, Finding
-from toolkit.workflows.proofs.evaluation import is_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +91,14 @@ def runs(case: Case) -> Finding:
         ]
         outcomes = rootless.run(site, rows, ports=PORTS)
     cells = [
-        Cell(stage=stage, form=form, wrapper=wrapper, port=port, expected=expected(stage, wrapper, port, host), seen=seen)
+        Cell(
+            stage=stage,
+            form=form,
+            wrapper=wrapper,
+            port=port,
+            expected=expected(stage, wrapper, port, needs_proxy=host.needs_proxy),
+            seen=seen,
+        )
         for (stage, form, wrapper), row in zip(planned, outcomes, strict=True)
         for port, seen in zip(PORTS, row, strict=True)
     ]
@@ -99,18 +106,18 @@ def runs(case: Case) -> Finding:
     if unable is not None:
         return _not_run(unable.detail, unable.hint)
     return Finding(
-        covers=f"{len(rows)} daemons, {len(cells)} ports, dockerd {host.version}",
+        covers=f"{len(rows)} daemons, {len(cells)} ports, dockerd {host.version}, wrapper as {FORMS[planned[0][1]]}",
         failures=tuple(_told(cell) for cell in cells if cell.differs),
         evidence=tuple(matrix(cells)),
-        commands=(nix.build_command(building.EXPRESSION, arguments, names).line, "unlet check --proof runs"),
+        commands=(nix.build_command(building.EXPRESSION, arguments, names).line, "sudo unlet check --run"),
     )
 
 
-def expected(stage: str, wrapper: str | None, port: int, host: Host) -> Outcome:
+def expected(stage: str, wrapper: str | None, port: int, *, needs_proxy: bool) -> Outcome:
     """Return what must become of a port; a security wrapper is for ports below 1024."""
     if stage == DROP and wrapper is None:
         return Outcome(kind=Kind.NO_START, detail=rootless.NO_ROOTLESSKIT.cause)
-    if stage == DROP and host.needs_proxy:
+    if stage == DROP and needs_proxy:
         return Outcome(kind=Kind.NO_START, detail=rootless.NO_PROXY.cause)
     hidden = stage == BEFORE and wrapper == "rootlesskit"
     privileged = wrapper is not None and not hidden
@@ -119,11 +126,14 @@ def expected(stage: str, wrapper: str | None, port: int, host: Host) -> Outcome:
 
 def matrix(cells: Sequence[Cell]) -> Iterator[str]:
     """Yield the lines of a table in Markdown, a row for each daemon."""
-    rows = [("rootlesskit on PATH", "security wrapper", *(f"port {port}" for port in PORTS))]
+    rows = [("rootlesskit on PATH", "security wrapper", "daemon", *(f"port {port}" for port in PORTS))]
     for start in range(0, len(cells), len(PORTS)):
         daemon = cells[start : start + len(PORTS)]
-        where = STAGES[daemon[0].stage] + (f" ({FORMS[daemon[0].form]})" if daemon[0].form != cells[0].form else "")
-        rows.append((where, daemon[0].wrapper or "none", *(_seen(cell) for cell in daemon)))
+        first = daemon[0]
+        where = STAGES[first.stage] + (f" ({FORMS[first.form]})" if first.form != cells[0].form else "")
+        started = first.seen.kind is not Kind.NO_START
+        state = "starts" if started else first.seen.detail
+        rows.append((where, first.wrapper or "none", state, *(str(c.seen.kind) if started else "-" for c in daemon)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         yield f"| {' | '.join(map(str.ljust, row, widths))} |"
@@ -142,9 +152,9 @@ def _planned(case: Case) -> Iterator[tuple[str, str, str | None]]:
 
 def _arguments(case: Case, host: Host) -> dict[str, str]:
     """Lay the three stages out; return what build.nix needs for wrappers that run the programs of this machine."""
-    if nix.environment():
+    if nix.physical(nix.STORE) != nix.STORE:
         raise ToolkitError(
-            "nix: this user's store is not at /nix/store, so nothing in it can be started",
+            f"nix: the store is at '{nix.physical(nix.STORE)}', so nothing in it can be started",
             hint="start the nix-daemon",
         )
     if case.demoted is None:
@@ -175,17 +185,11 @@ def _arguments(case: Case, host: Host) -> dict[str, str]:
 def _rootlesskit(moby: Path, entry: str) -> Path:
     """Return the program that a security wrapper has as its source: the one that moby was built with."""
     order = building.read_binary(moby / building.WRAPPER)
-    found = [place for place in order.prefix + order.suffix if is_of(place, entry)]
+    package = re.compile(rf"/nix/store/[^-/]+-{re.escape(entry)}(-[0-9][^/]*)?/bin")
+    found = [place for place in order.prefix + order.suffix if package.fullmatch(place)]
     if not found:
         raise ToolkitError(f"{moby / building.WRAPPER}: {entry} is not on its PATH")
     return Path(found[0]) / entry
-
-
-def _seen(cell: Cell) -> str:
-    """Say for the table what became of a port, with the cause where there is no daemon."""
-    if cell.seen.kind is Kind.NO_START:
-        return f"daemon does not start: {cell.seen.detail}"
-    return str(cell.seen.kind)
 
 
 def _told(cell: Cell) -> str:

@@ -45,5 +45,5 @@ def formatted(case: Case) -> Finding:
 
 def _is_formatted(formatter: str, stage: Stage) -> bool:
     """Ask by standard input, so that nixfmt cannot write to the file."""
-    completed = process.run([formatter], stdin=stage.content, ok=None)
+    completed = process.run([formatter, "-"], stdin=stage.content, ok=None)
     return completed.status == 0 and completed.stdout == stage.content

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Unlet
+
+SPECIMEN = ("propose", "--nixpkgs", "specimen")
+
+
+def test_tree_tier_adds_its_proofs_after_the_isolated_ones(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "--tier", "tree", "--system", "x86_64-linux", "--system", "aarch64-linux", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    names = [proof["name"] for proof in json.loads(done.stdout)["proofs"]]
+    assert names[0] == "parse"
+    assert names[-3:] == ["tree-no-rebuild", "tree-exact-change", "tree-names"]
+    again = unlet("check", "--tier", "tree", "--reverse-dependencies", "--proof", "reverse-dependencies")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "lifted → demoted rebuilds 11 of 44" in again.stdout
+
+
+def test_each_tier_includes_the_one_before(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "--tier", "vm", "--build-args", "--max-jobs 2", "--option", "cores", "1", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    proofs = {proof["name"]: proof for proof in json.loads(done.stdout)["proofs"]}
+    assert {"builds", "tree-names", "vm-evaluates", "vm"} < set(proofs)
+    (built,) = (proof for name, proof in proofs.items() if name.startswith("specimen built on "))
+    assert built["status"] == "passed"
+    assert built["commands"][0].endswith("-A series -A overlay --max-jobs 2 --option cores 1")
+    draft = (unlet.cwd / "proposal" / "pull-request.md").read_text()
+    assert "- [x]" not in draft
+
+
+def test_isolated_tier_is_the_default(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "-v")
+    assert done.returncode == 0
+    assert "tree" not in done.stdout
+    assert "whole-trees" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--tier", "x"), "invalid value for '--tier': 'x' is not one of"),
+        (("--system", "x86_64-linux"), "--system goes with --tier tree, build or vm only"),
+        (("--max-memory", "2000"), "--max-memory goes with --tier tree, build or vm only"),
+        (("--timeout", "3"), "--timeout goes with --tier tree, build or vm only"),
+        (("--reverse-dependencies",), "--reverse-dependencies goes with --tier tree, build or vm only"),
+        (("--tier", "tree", "--max-memory", "1"), "invalid value for '--max-memory': 1 is not in the range x>=64"),
+        (("--tier", "tree", "--timeout", "0"), "invalid value for '--timeout': 0.0 is not in the range x>0"),
+        (("--tier", "tree", "--build-args", "-j1"), "--build-args goes with --tier build or vm only"),
+        (("--tier", "tree", "--store", "x"), "--store goes with --tier build or vm only"),
+        (("--tier", "build", "--build-args", "'x"), "--build-args: no closing quotation"),
+    ],
+)
+@pytest.mark.parametrize("command", ["propose", "check"])
+def test_options_that_do_not_fit_are_one_line(
+    unlet: Unlet, command: str, arguments: tuple[str, ...], message: str
+) -> None:
+    done = unlet(command, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"unlet {command}: {message}")
+
+
+def test_lone_file_has_no_tree(unlet: Unlet, docker_nix: Path) -> None:
+    done = unlet("propose", "--file", docker_nix, "--tier", "tree")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == f"{docker_nix}: is a file and no whole nixpkgs"
+    assert done.stderr.splitlines()[1].startswith("hint: --tier tree and those above it need ")
+    assert not (unlet.cwd / "proposal").exists()
+
+
+def test_unknown_system_is_one_line(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "--tier", "tree", "--system", "pdp11-unix")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "--system: 'pdp11-unix' is no system that this nixpkgs knows"
+
+
+def test_nixos_test_is_a_third_commit_and_the_others_stay_as_they_are(unlet: Unlet) -> None:
+    assert unlet(*SPECIMEN, "--out", "two").returncode == 0
+    assert unlet(*SPECIMEN, "--out", "three", "--with", "nixos-test").returncode == 0
+    two, three = (
+        {path.name: path.read_bytes() for path in (unlet.cwd / name / "series").iterdir()} for name in ("two", "three")
+    )
+    added = "0003-nixos-tests-docker-rootless-ports-init.patch"
+    assert three.keys() - two.keys() == {added}
+    assert {name: content for name, content in three.items() if name != added} == two
+    assert b"\n--- /dev/null\n+++ b/nixos/tests/docker-rootless-ports.nix\n" in three[added]
+    assert unlet("check", "three").returncode == 0

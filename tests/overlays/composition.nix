@@ -1,0 +1,154 @@
+# rewrap.nix and own-moby.nix together with what else people do to docker.
+# Arguments: `patched`, the absolute path of a whole tree after the series.
+{ patched }:
+let
+  rewrap = import ../../overlays/rewrap.nix;
+  ownMoby = import ../../overlays/own-moby.nix;
+  set = overlays: import ./set.nix { inherit overlays; };
+  after =
+    overlays:
+    import ./set.nix {
+      inherit overlays;
+      tree = /. + patched;
+    };
+  plain = set [ ];
+
+  path = package: builtins.unsafeDiscardStringContext package.drvPath;
+  same = left: right: path left == path right;
+
+  newTables = _: prev: { docker_29 = prev.docker_29.override { iptables = prev.xfsprogs; }; };
+  renamed = _: prev: {
+    docker = prev.docker.overrideAttrs (_: {
+      pname = "renamed";
+    });
+  };
+  newRunc = _: prev: {
+    runc = prev.runc.overrideAttrs (_: {
+      version = "2.0";
+    });
+  };
+  topLevelMoby = _: prev: { moby = prev.docker.moby; };
+  oldDocker = final: _: { docker = final.docker_25; };
+  podman = final: _: { docker = final.log-viewer; };
+
+  flake = (import ../../flake.nix).outputs {
+    self = throw "the overlay looks at the flake itself";
+    nixpkgs = throw "the overlay looks at the flake's nixpkgs";
+  };
+
+  mark = old: { pname = "${old.pname}-of-my-own"; };
+  mine = after [ (ownMoby mark) ];
+in
+{
+  before =
+    same
+      (set [
+        newTables
+        rewrap
+      ]).docker
+      ((set [ rewrap ]).docker.override { iptables = plain.xfsprogs; });
+  beforeAndAfter =
+    same
+      (set [
+        newTables
+        rewrap
+      ]).docker
+      (set [
+        rewrap
+        newTables
+      ]).docker;
+  overrideAfter =
+    (set [
+      rewrap
+      newTables
+      renamed
+    ]).docker ? rewrapped;
+  attributesAfter =
+    (set [
+      rewrap
+      renamed
+    ]).docker.name;
+  runc =
+    same
+      (set [
+        newRunc
+        rewrap
+      ]).docker
+      (set [
+        rewrap
+        newRunc
+      ]).docker;
+  runcChanges =
+    same
+      (set [
+        newRunc
+        rewrap
+      ]).docker
+      (set [ rewrap ]).docker;
+  moby = map (overlays: same (set overlays).moby plain.docker.moby) [
+    [
+      topLevelMoby
+      rewrap
+    ]
+    [
+      rewrap
+      topLevelMoby
+    ]
+  ];
+  alias =
+    same
+      (set [
+        oldDocker
+        rewrap
+      ]).docker
+      (set [ rewrap ]).docker_25;
+  podman =
+    same
+      (set [
+        podman
+        rewrap
+      ]).docker
+      plain.log-viewer;
+  podmanAfter =
+    same
+      (set [
+        rewrap
+        podman
+      ]).docker
+      plain.log-viewer;
+  extended = same (plain.extend rewrap).docker (set [ rewrap ]).docker;
+  flake = same (set [ flake.overlays.default ]).docker (set [ rewrap ]).docker;
+  unaffected = map (name: same (set [ rewrap ]).${name} plain.${name}) [
+    "docker-client"
+    "rootlesskit"
+    "runc"
+  ];
+
+  afterFix = {
+    rewrap = same (after [ rewrap ]).docker (after [ ]).docker;
+    moby = mine.docker.moby.name;
+    linked =
+      builtins.match ".*${builtins.unsafeDiscardStringContext "${mine.docker.moby}"}/bin/dockerd-rootless.*" (
+        builtins.unsafeDiscardStringContext mine.docker.installPhase
+      ) != null;
+    every = map (name: mine.${name}.moby.name) [
+      "docker"
+      "docker_25"
+      "docker_29"
+    ];
+    others = map (name: same mine.docker.${name} (after [ ]).docker.${name}) [
+      "docker-runc"
+      "docker-containerd"
+      "docker-tini"
+    ];
+    client = same mine.docker-client (after [ ]).docker-client;
+    parameters = same (mine.docker.override { iptables = plain.xfsprogs; }).moby mine.docker.moby;
+  };
+  beforeFix = (builtins.tryEval (set [ (ownMoby mark) ]).docker).success;
+  foreign =
+    (ownMoby mark plain {
+      inherit (plain) lib;
+      docker_29 = "text";
+    }).docker_29;
+  absent = ownMoby mark plain { inherit (plain) lib; };
+}

@@ -1,0 +1,454 @@
+from __future__ import annotations
+
+import difflib
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.workflows.conftest import Steps
+from toolkit import specimen
+from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError, UsageError
+from toolkit.model import CheckRequest, Demotion, ProposeRequest, SourceRequest, Strategy
+from toolkit.workflows import proofs
+from toolkit.workflows.check import check
+from toolkit.workflows.proofs.case import BEFORE, LIFTED
+from toolkit.workflows.propose import DROP_WARNING, propose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from tests.workflows.conftest import Draft
+    from toolkit.model import Report
+
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+OTHER_FILE = "diff --git a/doc/x.md b/doc/x.md\n--- a/doc/x.md\n+++ b/doc/x.md\n@@ -1 +1 @@\n-old\n+new\n"
+
+
+def statuses(report: Report) -> dict[str, str]:
+    return {proof.name: str(proof.status) for proof in report.proofs}
+
+
+def reason(report: Report, name: str) -> str:
+    (proof,) = (proof for proof in report.proofs if proof.name == name)
+    return "\n".join((proof.reason or "", *proof.evidence))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1, (path, old)
+    path.write_text(text.replace(old, new))
+
+
+def rewrite_report(directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    document = json.loads((directory / "report.json").read_text())
+    change(document)
+    (directory / "report.json").write_text(json.dumps(document))
+
+
+class TestProposal:
+    @pytest.fixture
+    def proposal(self, proposals: Callable[..., tuple[Path, Report]], tmp_path: Path) -> Path:
+        """Return a copy of a proposal, which a test may spoil."""
+        return shutil.copytree(proposals()[0], tmp_path / "proposal")
+
+    @staticmethod
+    def check(directory: Path, *names: str) -> Report:
+        return check(CheckRequest(directory=directory, proofs=names), progress=Steps())
+
+    @pytest.mark.parametrize(
+        ("layout", "demotion"), [("24.0", Demotion.SUFFIX), ("29.6", Demotion.SUFFIX), ("29.6", Demotion.DROP)]
+    )
+    def test_proposal_is_proven_again_as_it_was(
+        self, proposals: Callable[..., tuple[Path, Report]], layout: str, demotion: Demotion
+    ) -> None:
+        out, first = proposals(layout, demotion=demotion)
+        again = self.check(out)
+        assert statuses(again) == statuses(first)
+        assert [(proof.covers, proof.evidence) for proof in again.proofs if proof.name != "parse"] == [
+            (proof.covers, proof.evidence) for proof in first.proofs if proof.name != "parse"
+        ]
+        assert again.warnings == ()
+        assert (again.proposal.strategy, again.proposal.demotion) == (Strategy.SENTINEL, demotion)
+
+    def test_only_the_named_proofs_run(self, proposal: Path) -> None:
+        report = self.check(proposal, "update.sh", "parse")
+        assert list(statuses(report)) == ["parse", "update.sh"]
+
+    def test_nothing_is_written(self, proposal: Path) -> None:
+        before = {path: path.stat().st_mtime_ns for path in proposal.rglob("*")}
+        self.check(proposal)
+        assert {path: path.stat().st_mtime_ns for path in proposal.rglob("*")} == before
+
+    def test_changed_patch_is_named_and_judged(self, proposal: Path) -> None:
+        (_, second) = sorted((proposal / "series").iterdir())
+        edit(second, "+            # rootlesskit comes last", "+            # it comes last")
+        report = self.check(proposal)
+        assert report.warnings == (f"changed since the report was written: {second.name}",)
+        # What the series gives is what is judged; the diff and the overlay are still the old ones.
+        assert {proof.name for proof in report.failed} == {"applies", "overlay"}
+        assert "the diff gives another file than the rewrite" in reason(report, "applies")
+
+    def test_patch_that_does_harm_fails_its_proof(self, proposal: Path) -> None:
+        (first, second) = sorted((proposal / "series").iterdir())
+        edit(first, "+        docker-runc = null;\n", "+        docker-runc = runc;\n")
+        report = self.check(proposal)
+        assert first.name in report.warnings[0]
+        assert second.name in report.warnings[0]
+        assert {"no-rebuild", "exact-change", "overridable"} <= {proof.name for proof in report.failed}
+        assert "undefined variable 'runc'" in reason(report, "no-rebuild")
+
+    def test_patch_that_touches_another_file_is_named(self, proposal: Path) -> None:
+        (first, _) = sorted((proposal / "series").iterdir())
+        with first.open("a") as file:
+            file.write(OTHER_FILE)
+        report = self.check(proposal, "applies")
+        assert f"{first.name} touches {TARGET}, doc/x.md" in reason(report, "applies")
+
+    def test_patch_that_does_not_apply_is_an_error(self, proposal: Path) -> None:
+        (_, second) = sorted((proposal / "series").iterdir())
+        edit(second, "             # the daemon of an ordinary user\n", "             # of any user\n")
+        with pytest.raises(ToolkitError, match="patch: does not apply: "):
+            self.check(proposal)
+
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_missing_patch_is_an_error(self, proposal: Path, number: int) -> None:
+        sorted((proposal / "series").iterdir())[number].unlink()
+        with pytest.raises(ToolkitError, match=r"/series: 1 commits instead of 2$"):
+            self.check(proposal)
+
+    def test_changed_diff_fails_alone(self, proposal: Path) -> None:
+        edit(proposal / "upstream.diff", "+            # rootlesskit comes last", "+            # it comes last")
+        report = self.check(proposal)
+        assert {proof.name for proof in report.failed} == {"applies"}
+        assert reason(report, "applies").startswith("the diff gives another file than the rewrite")
+
+    def test_diff_that_is_cut_off_fails(self, proposal: Path) -> None:
+        diff = proposal / "upstream.diff"
+        diff.write_bytes(diff.read_bytes()[:-200])
+        assert {proof.name for proof in self.check(proposal).failed} == {"applies"}
+
+    def test_changed_overlay_fails_alone(self, proposal: Path) -> None:
+        edit(proposal / "overlay" / "docker" / "default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
+        report = self.check(proposal)
+        assert {proof.name for proof in report.failed} == {"overlay"}
+        assert reason(report, "overlay").startswith("docker_29: /nix/store/")
+
+    def test_missing_overlay_fails_alone(self, proposal: Path) -> None:
+        shutil.rmtree(proposal / "overlay")
+        assert {proof.name for proof in self.check(proposal).failed} == {"overlay"}
+
+    def test_claims_of_the_report_are_not_believed(self, proposal: Path) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document["result"] = "passed"
+            document["demotion"] = "drop"
+            for proof in document["proofs"]:
+                proof["status"] = "passed"
+
+        rewrite_report(proposal, change)
+        assert {proof.name for proof in self.check(proposal).failed} == {"exact-change", "builds"}
+
+    def test_other_commit_in_the_report_is_named(self, proposal: Path) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document["commits"][0]["after"] = "0" * 40
+
+        rewrite_report(proposal, change)
+        report = self.check(proposal, "parse")
+        (first, _) = sorted((proposal / "series").iterdir())
+        assert report.warnings == (f"changed since the report was written: {first.name}",)
+
+    def test_report_of_another_file_is_an_error(self, proposal: Path) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document["source"]["blob"] = "0" * 40
+
+        rewrite_report(proposal, change)
+        with pytest.raises(ToolkitError, match=r"do not belong to the file of report\.json$"):
+            self.check(proposal)
+
+    @pytest.mark.parametrize("target", ["../../x", "/x", "pkgs/x.nix"])
+    def test_report_cannot_choose_where_a_file_is_written(self, proposal: Path, tmp_path: Path, target: str) -> None:
+        place = f"{tmp_path}/x" if target == "/x" else target
+        rewrite_report(proposal, lambda document: document.update(target=place))
+        with pytest.raises(ToolkitError, match=f"/report.json: field 'target' is '{place}' instead of '{TARGET}'"):
+            self.check(proposal)
+        assert not (tmp_path / "x").exists()
+
+    def test_report_with_another_number_of_commits_is_an_error(self, proposal: Path) -> None:
+        rewrite_report(proposal, lambda document: document["commits"].pop())
+        sorted((proposal / "series").iterdir())[1].unlink()
+        with pytest.raises(ToolkitError, match=r"/report\.json: 1 commits instead of 2$"):
+            self.check(proposal)
+
+    @pytest.mark.parametrize(
+        ("content", "fact"), [("", "not JSON"), ("{}", "field 'schema'"), ('{"schema": 99}', "field 'schema' is 99")]
+    )
+    def test_report_that_is_none_is_an_error(self, proposal: Path, content: str, fact: str) -> None:
+        (proposal / "report.json").write_text(content)
+        with pytest.raises(ToolkitError, match=f"/report.json: {fact}"):
+            self.check(proposal)
+
+    @pytest.mark.parametrize("name", ["report.json", "upstream.diff"])
+    def test_missing_file_is_an_error_with_a_hint(self, proposal: Path, name: str) -> None:
+        (proposal / name).unlink()
+        with pytest.raises(ToolkitError, match=f"/{name}: no such file or directory") as caught:
+            self.check(proposal)
+        assert caught.value.hint == "a proposal is what 'unlet propose' wrote"
+
+    def test_proof_with_another_name_is_a_usage_error(self, proposal: Path) -> None:
+        with pytest.raises(UsageError, match="proof: 'x' is unknown"):
+            self.check(proposal, "x")
+
+
+class TestSourceAgain:
+    @pytest.fixture
+    def tree(self, tmp_path: Path) -> Path:
+        return shutil.copytree(specimen.path("29.6"), tmp_path / "nixpkgs")
+
+    @staticmethod
+    def propose(tree: Path, out: Path) -> None:
+        propose(ProposeRequest(source=SourceRequest(nixpkgs=str(tree)), out=out), progress=Steps())
+
+    def test_source_that_is_still_there_is_taken(self, tree: Path, tmp_path: Path) -> None:
+        self.propose(tree, tmp_path / "out")
+        report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+        assert (report.failed, report.warnings) == ((), ())
+        assert report.proposal.source.root == tree
+
+    def test_source_that_is_gone_is_taken_from_the_proposal(self, tree: Path, tmp_path: Path) -> None:
+        self.propose(tree, tmp_path / "out")
+        shutil.rmtree(tree)
+        report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+        assert report.failed == ()
+        (warning,) = report.warnings
+        assert warning.startswith("the source is not at hand: the file was taken from the proposal")
+        assert report.proposal.source.content == (specimen.path("29.6") / TARGET).read_bytes()
+        assert "evaluated with unlet's lib" in reason(report, "no-rebuild")
+
+    def test_source_that_has_changed_is_taken_from_the_proposal(self, tree: Path, tmp_path: Path) -> None:
+        self.propose(tree, tmp_path / "out")
+        edit(tree / TARGET, 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
+        report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+        assert report.failed == ()
+        assert report.proposal.source.content == (specimen.path("29.6") / TARGET).read_bytes()
+        assert len(report.warnings) == 1
+
+    def test_source_that_is_gone_and_a_spoilt_overlay_are_an_error(self, tree: Path, tmp_path: Path) -> None:
+        self.propose(tree, tmp_path / "out")
+        shutil.rmtree(tree)
+        edit(tmp_path / "out" / "overlay" / "docker" / "default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
+        with pytest.raises(ToolkitError, match=r"/out: upstream\.diff and overlay/ do not belong to "):
+            check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+
+    def test_relative_file_is_not_mistaken_in_another_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, text in (("here", (specimen.path("24.0") / TARGET).read_text()), ("there", "{ }\n")):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "docker.nix").write_text(text)
+        monkeypatch.chdir(tmp_path / "here")
+        request = ProposeRequest(source=SourceRequest(file=Path("docker.nix")), out=Path("out"))
+        propose(request, progress=Steps())
+        monkeypatch.chdir(tmp_path / "there")
+        report = check(CheckRequest(directory=tmp_path / "here" / "out"), progress=Steps())
+        assert report.failed == ()
+        assert report.proposal.source.content == (tmp_path / "here" / "docker.nix").read_bytes()
+
+
+def diff_between(before: str, after: str) -> str:
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{TARGET}", f"b/{TARGET}"
+    )
+    return "".join(lines)
+
+
+class TestForeignPatch:
+    @pytest.fixture
+    def judge(self, tmp_path: Path) -> Callable[..., Report]:
+        def judge(patch: str | bytes, *names: str, nixpkgs: str = "specimen") -> Report:
+            path = tmp_path / "theirs.patch"
+            path.write_bytes(patch if isinstance(patch, bytes) else patch.encode())
+            request = CheckRequest(patch=path, source=SourceRequest(nixpkgs=nixpkgs), proofs=names)
+            return check(request, progress=Steps())
+
+        return judge
+
+    @staticmethod
+    def outcome(*, failed: Collection[str] = (), not_run: Collection[str] = ()) -> dict[str, str]:
+        """Return the statuses of all proofs; two never run for a patch of somebody else on this machine."""
+        never = {"format", "overlay", *not_run}
+        return {
+            claim.name: "failed" if claim.name in failed else "not run" if claim.name in never else "passed"
+            for claim in proofs.CLAIMS
+            if claim.name not in proofs.ON_REQUEST
+        }
+
+    def test_both_changes_at_once_rebuild_and_else_are_right(
+        self, judge: Callable[..., Report], proposals: Callable[..., tuple[Path, Report]]
+    ) -> None:
+        report = judge((proposals()[0] / "upstream.diff").read_bytes())
+        assert statuses(report) == self.outcome(failed={"no-rebuild"})
+        assert "x86_64-linux docker_29: moby is rebuilt: " in reason(report, "no-rebuild")
+        assert (report.proposal.strategy, report.proposal.demotion) == (None, Demotion.SUFFIX)
+        assert report.warnings == ()
+
+    def test_series_in_one_mailbox_is_judged_as_one(
+        self, judge: Callable[..., Report], proposals: Callable[..., tuple[Path, Report]]
+    ) -> None:
+        mails = b"".join(path.read_bytes() for path in sorted((proposals()[0] / "series").iterdir()))
+        assert statuses(judge(mails)) == self.outcome(failed={"no-rebuild"})
+
+    @pytest.mark.parametrize("strategy", [Strategy.SENTINEL, Strategy.IN_PLACE])
+    def test_lift_alone_passes_what_is_about_it(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft], strategy: Strategy
+    ) -> None:
+        series = draft(strategy=strategy)
+        report = judge(diff_between(series.texts[BEFORE], series.texts[LIFTED]))
+        assert statuses(report) == self.outcome(not_run={"exact-change"})
+        assert reason(report, "exact-change") == "because the patch leaves the wrapper's PATH as it is"
+
+    def test_demotion_alone_passes_what_is_about_it(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        after = series.texts[BEFORE]
+        flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
+        assert after.count(flag) == 1
+        after = after.replace(flag, f'{flag} \\\n              --suffix PATH : "${{lib.makeBinPath [ rootlesskit ]}}"')
+        after = after.replace("              rootlesskit\n              slirp", "              slirp")
+        report = judge(diff_between(series.texts[BEFORE], after))
+        names = {"no-rebuild", "overridable", "capture-safe"}
+        assert statuses(report) == self.outcome(not_run=names)
+        assert reason(report, "no-rebuild") == "because the patch leaves the components where they are"
+
+    def test_deletion_of_rootlesskit_is_judged_as_such_and_warned_of(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        after = before.replace("              rootlesskit\n              slirp", "              slirp")
+        report = judge(diff_between(before, after))
+        assert report.proposal.demotion is Demotion.DROP
+        assert report.failed == ()
+        assert report.warnings == (DROP_WARNING,)
+
+    def test_suffix_beside_the_prefix_is_no_demotion(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
+        after = before.replace(flag, f"{flag} --suffix PATH : ${{lib.makeBinPath [ rootlesskit ]}}")
+        report = judge(diff_between(before, after), "exact-change", "builds")
+        assert statuses(report) == {"exact-change": "failed", "builds": "failed"}
+        assert "no attribute of moby has lost rootlesskit" in reason(report, "exact-change")
+        assert report.warnings == ()
+
+    def test_defaulted_parameters_are_captured(self, judge: Callable[..., Report], draft: Callable[..., Draft]) -> None:
+        series = draft(strategy=Strategy.PARAMETER)
+        report = judge(diff_between(series.texts[BEFORE], series.texts[LIFTED]))
+        assert statuses(report) == self.outcome(failed={"capture-safe"}, not_run={"exact-change"})
+
+    def test_naive_moby_parameter_leaves_the_others_where_they_are(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        after = before.replace("      mobyHash,\n", "      moby ? null,\n      mobyHash,\n", 1)
+        after = after.replace(
+            "      moby = buildGoModule (",
+            "      chosen = if moby != null then moby else default;\n      default = buildGoModule (",
+            1,
+        )
+        after = after.replace("${moby}/", "${chosen}/").replace(
+            "          moby\n          ;\n      }\n    );", "          ;\n        moby = chosen;\n      }\n    );"
+        )
+        report = judge(diff_between(before, after))
+        assert statuses(report) == self.outcome(failed={"overridable", "capture-safe"}, not_run={"exact-change"})
+        facts = [line for line in reason(report, "overridable").splitlines() if "override of" in line]
+        assert (
+            "lifted: x86_64-linux docker_29: override of docker-runc is refused: dockerGen has no such parameter"
+            in facts
+        )
+        assert not any("override of moby" in fact for fact in facts)
+
+    def test_patch_of_another_file_is_an_error(self, judge: Callable[..., Report]) -> None:
+        with pytest.raises(ToolkitError, match=rf"^patch: does not touch '{TARGET}', only doc/x\.md$"):
+            judge(OTHER_FILE)
+
+    def test_other_files_of_a_patch_are_left_out_and_said_so(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        report = judge(diff_between(series.texts[BEFORE], series.texts[LIFTED]) + OTHER_FILE)
+        assert statuses(report) == self.outcome(not_run={"exact-change"})
+        assert report.warnings == ("left out of the proofs, other files of the patch: doc/x.md",)
+        assert "not tried: doc/x.md" in reason(report, "applies")
+
+    def test_patch_that_does_not_apply_is_an_error(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        patch = diff_between(series.texts[BEFORE], series.texts[LIFTED])
+        with pytest.raises(ToolkitError, match=r"^patch: does not apply: "):
+            judge(patch, nixpkgs="specimen:24.0")
+
+    @pytest.mark.parametrize("patch", ["", "hello\n"])
+    def test_file_that_is_no_patch_is_an_error(self, judge: Callable[..., Report], patch: str) -> None:
+        with pytest.raises(ToolkitError, match=r"^patch: holds no diff$"):
+            judge(patch)
+
+    def test_patch_that_breaks_the_syntax_is_named_with_its_place(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        patch = diff_between(before, before.replace("      plugins =\n", "      plugins ==\n"))
+        with pytest.raises(NixSyntaxError, match=rf"^{TARGET}:\d+:\d+: syntax error"):
+            judge(patch)
+
+    def test_change_of_neither_kind_overrides_nothing(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        report = judge(diff_between(before, f"{before}# more\n"), "no-rebuild", "overridable")
+        assert statuses(report) == {"no-rebuild": "passed", "overridable": "failed"}
+
+    def test_changed_hash_is_found_by_every_proof_that_reads_it(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        after = series.texts[LIFTED].replace("fake/moby/29/6/1", "fake/moby/29/6/2")
+        report = judge(diff_between(series.texts[BEFORE], after))
+        assert {"no-rebuild", "update.sh"} <= {proof.name for proof in report.failed}
+
+    def test_file_that_the_patch_does_not_need_any_more_is_there_before(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        after = series.texts[LIFTED].replace(
+            "./cli-plugin-dirs-from-environment-25.patch", "./cli-plugin-dirs-from-environment.patch"
+        )
+        report = judge(diff_between(series.texts[BEFORE], after), "no-rebuild")
+        assert reason(report, "no-rebuild").startswith("aarch64-darwin docker_25: client is rebuilt: ")
+
+    def test_patch_cannot_have_files_written_outside_of_the_cache(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        patch = diff_between(before, before.replace("./update.sh", "./../../../../../x.sh"))
+        with pytest.raises(RefusalError, match=r"refers to '\./\.\./\.\./.*x\.sh', which is not below its directory"):
+            judge(patch)
+
+    def test_missing_patch_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(ToolkitError, match=r"/none\.patch: no such file or directory$"):
+            check(
+                CheckRequest(patch=tmp_path / "none.patch", source=SourceRequest(nixpkgs="specimen")), progress=Steps()
+            )
+
+    def test_fixed_file_has_nothing_to_judge_by(self, judge: Callable[..., Report]) -> None:
+        before = (specimen.path("states/fixed") / TARGET).read_text()
+        report = judge(diff_between(before, f"{before}# more\n"), "overridable", nixpkgs="specimen:states/fixed")
+        assert "before: x86_64-linux docker_29: override of moby already works" in reason(report, "overridable")
+
+
+def test_request_for_nothing_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="neither a proposal's directory nor a patch is given"):
+        check(CheckRequest(), progress=Steps())

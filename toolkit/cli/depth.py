@@ -1,0 +1,115 @@
+"""The options that say how deep the proofs go, and the value that they become."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from toolkit.model import Depth
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_META = "toolkit.depth."
+_TIERS = ("isolated", "tree", "build", "vm")
+_LEAST_MIB = 64
+
+
+def depth_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the options to a command; `depth` reads their values."""
+    for option in (
+        _option(
+            "--option", nargs=2, multiple=True, metavar="NAME VALUE", help="A setting of Nix for --tier build and vm."
+        ),
+        _option("--store", metavar="URL", help="The store to build in, as for nix-build."),
+        _option("--builders", metavar="TEXT", help="The machines to build on, as for nix-build."),
+        _option("--build-args", metavar="TEXT", help="More words for nix-build, quoted as one."),
+        _option(
+            "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="For one evaluation."
+        ),
+        _option(
+            "--max-memory",
+            type=click.IntRange(min=_LEAST_MIB),
+            metavar="MIB",
+            help="What all evaluations together may take; by default what is free.",
+        ),
+        _option(
+            "--reverse-dependencies",
+            is_flag=True,
+            help="Count what is rebuilt in all of nixpkgs: minutes and gigabytes. With --tier tree and deeper.",
+        ),
+        _option(
+            "--system",
+            multiple=True,
+            metavar="NAME",
+            help="A system of --tier tree, build or vm; may be given several times.",
+        ),
+        _option(
+            "--tier",
+            type=click.Choice(_TIERS),
+            help="How deep: the file alone (isolated, the default), docker in the whole nixpkgs, real builds, NixOS in "
+            "a virtual machine. Each includes those before it.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def depth() -> Depth:
+    """Return what the options of the running command ask for; raise click.UsageError where they contradict."""
+    from toolkit.model import Depth, Tier  # noqa: PLC0415 - --help does without
+
+    given: Mapping[str, object] = click.get_current_context().meta
+    tier = Tier(str(given.get(f"{_META}tier", Tier.ISOLATED)))
+    words: list[str] = []
+    for name in ("build_args", "builders", "store", "option"):
+        if (value := given.get(_META + name)) is None:
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        if not tier.includes(Tier.BUILD):
+            raise click.UsageError(f"{flag} goes with --tier build or vm only")
+        words += _words(flag, value)
+    for name in ("system", "reverse_dependencies", "max_memory", "timeout"):
+        if given.get(_META + name) and not tier.includes(Tier.TREE):
+            raise click.UsageError(f"--{name.replace('_', '-')} goes with --tier tree, build or vm only")
+    systems = given.get(f"{_META}system")
+    memory = given.get(f"{_META}max_memory")
+    timeout = given.get(f"{_META}timeout")
+    return Depth(
+        tier=tier,
+        systems=tuple(dict.fromkeys(_texts(systems))),
+        reverse_dependencies=bool(given.get(f"{_META}reverse_dependencies")),
+        max_memory=memory if isinstance(memory, int) else None,
+        timeout=timeout if isinstance(timeout, float) else None,
+        nix_options=tuple(words),
+    )
+
+
+def _words(flag: str, value: object) -> list[str]:
+    if flag == "--build-args":
+        try:
+            return shlex.split(str(value))
+        except ValueError as error:
+            raise click.UsageError(f"--build-args: {str(error).lower()}") from error
+    if isinstance(value, tuple):
+        pairs = cast("tuple[tuple[str, str], ...]", value)
+        return [word for pair in pairs for word in (flag, *pair)]
+    return [flag, str(value)]
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else ()
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if value not in (None, (), False):
+        ctx.meta[f"{_META}{param.name}"] = value
+
+
+_option = partial(click.option, expose_value=False, callback=_remember)

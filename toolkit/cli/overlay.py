@@ -1,0 +1,105 @@
+"""`unlet overlay`: an overlay for the user's own nixpkgs, proven there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.cli.depth import depth, depth_options
+from toolkit.cli.report import details, nix_path
+from toolkit.emit import overlay_report
+from toolkit.model import OverlayKind, OverlayRequest, Status
+from toolkit.workflows.overlay import overlay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.cli.options import Settings
+    from toolkit.model import OverlayReport
+
+
+@click.command("overlay")
+@options.source
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in OverlayKind]),
+    default=OverlayKind.REWRAP.value,
+    show_default=True,
+    help="A new wrapper around the docker of the binary cache, which compiles nothing; or the patched docker file, "
+    "which compiles docker.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("overlay"),
+    show_default=True,
+    help="Where to write; appears whole or not at all.",
+)
+@click.option("--force", is_flag=True, help="Replace the overlay that is in the output directory.")
+@depth_options
+@options.common
+def command(
+    *,
+    nixpkgs: str | None,
+    rev: str | None,
+    file: Path | None,
+    pin: str | None,
+    offline: bool,
+    kind: str,
+    out: Path,
+    force: bool,
+) -> int:
+    """Write an overlay for your nixpkgs that lets rootless docker publish ports below 1024, and prove it.
+
+    Without a source it is for the default pin of patches/.
+    """
+    settings = options.settings()
+    request = OverlayRequest(
+        source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),
+        kind=OverlayKind(kind),
+        out=out,
+        force=force,
+        depth=depth(),
+    )
+    with output.working(settings) as progress:
+        report = overlay(request, progress=progress)
+    if settings.json:
+        output.write(overlay_report.to_json(report))
+    else:
+        output.write_lines(_lines(report, out, settings))
+    return 1 if report.failed else 0
+
+
+def _lines(report: OverlayReport, out: Path, settings: Settings) -> Iterator[str]:
+    if not settings.quiet:
+        yield f"source  {report.source.origin}"
+        yield f"kind    {report.kind}"
+    shown = [proof for proof in report.proofs if not settings.quiet or proof.status is not Status.PASSED]
+    yield from output.table(
+        [(str(proof.status), proof.name, proof.covers, f"{proof.seconds:.2f} s") for proof in shown]
+    )
+    for proof in shown:
+        yield from details(proof)
+    yield from (f"warning: {warning}" for warning in report.warnings)
+    if settings.quiet:
+        return
+    yield f"wrote {len(report.files)} files to {out}"
+    yield from (f"  {name}" for name in report.files)
+    if report.failed:
+        yield f"{len(report.failed)} of {len(report.proofs)} proofs failed"
+    else:
+        yield from output.table(list(_next_steps(report, out)))
+
+
+def _next_steps(report: OverlayReport, out: Path) -> Iterator[tuple[str, str]]:
+    yield "on NixOS", f"nixpkgs.overlays = [ (import {nix_path(out)}) ];"
+    yield "elsewhere", f"import <nixpkgs> {{ overlays = [ (import {nix_path(out)}) ]; }}"
+    if report.kind is OverlayKind.REWRAP:
+        module = nix_path(out / "privileged-ports.nix")
+        yield "with the wrapper", f"imports = [ {module} ];  # its comment says what to set"
+    else:
+        yield "and the wrapper", 'security.wrappers.rootlesskit, with capabilities = "cap_net_bind_service+ep"'

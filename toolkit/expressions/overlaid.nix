@@ -1,0 +1,81 @@
+# What an overlay that wraps docker anew makes of the dockers of a set, beside what they are without it.
+# Arguments: `lib`; `set`, a function from a list of overlays to the package set; `overlay`; `names`, of the
+# dockers; `other`, a package that stands for another iptables.
+# Result: { packages, facts }, both by name. `packages` holds { before, after, overridden }, the last where the package
+# has an iptables to override: { before, after } again. Of `facts`, all of it text and booleans, `kept` names what is
+# the same as without the overlay, `lost` what the package has no longer.
+{
+  lib,
+  set,
+  overlay,
+  names,
+  other,
+}:
+let
+  without = set [ ];
+  once = set [ overlay ];
+  twice = set [
+    overlay
+    overlay
+  ];
+
+  path = package: builtins.unsafeDiscardStringContext package.drvPath;
+  same = left: right: path left == path right;
+  has = parameter: package: lib.functionArgs package.override ? ${parameter};
+  otherwise = package: package.override { iptables = other; };
+
+  kept =
+    name: before: after:
+    {
+      twice = same twice.${name} after;
+      pname = before.pname or "" == after.pname or "";
+      version = before.version or "" == after.version or "";
+      outputs = before.outputs or [ "out" ] == after.outputs or [ "out" ];
+      meta = lib.attrNames before.meta == lib.attrNames after.meta;
+      passthru = lib.attrNames before.passthru == lib.attrNames after.passthru;
+      moby = same before.moby after.moby;
+      parameters = lib.functionArgs before.override == lib.functionArgs after.override;
+      override = same (after.override { }) after;
+      overrideAttrs = same (after.overrideAttrs (_: { })) after;
+    }
+    // lib.optionalAttrs (has "clientOnly" before) {
+      client = same (before.override { clientOnly = true; }) (after.override { clientOnly = true; });
+    }
+    // lib.optionalAttrs (has "iptables" before) {
+      overridden = (otherwise after) ? rewrapped;
+    };
+
+  about =
+    name:
+    let
+      before = without.${name};
+      after = once.${name};
+      rewrapped = after ? rewrapped;
+    in
+    {
+      packages = {
+        inherit before after;
+      }
+      // lib.optionalAttrs (rewrapped && has "iptables" before) {
+        overridden = {
+          before = otherwise before;
+          after = otherwise after;
+        };
+      };
+      facts = {
+        inherit rewrapped;
+        before = path before;
+        after = path after;
+        moby = if rewrapped then path before.moby else "";
+        overridable = rewrapped && has "iptables" before;
+        lost = lib.attrNames (removeAttrs before (lib.attrNames after));
+        kept = if rewrapped then kept name before after else { drvPath = same before after; };
+      };
+    };
+
+  answers = lib.genAttrs names about;
+in
+{
+  packages = builtins.mapAttrs (_: answer: answer.packages) answers;
+  facts = builtins.mapAttrs (_: answer: answer.facts) answers;
+}

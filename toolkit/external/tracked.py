@@ -1,0 +1,79 @@
+"""What is looked at besides the file itself, as patches/tracking.toml says."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from toolkit.errors import ToolkitError
+from toolkit.record import Record
+
+_PACKAGE = Path(__file__).parent.parent
+_PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
+_FILE = "tracking.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracked:
+    """Where nixpkgs is, which of its branches and pull requests count.
+
+    `releases` is how many of the newest releases count; their branch and channel begin as `release_branch` and
+    `release_channel`. `places` are paths where the file may be in another layout, `searches` are words for GitHub's
+    search, of which the first `candidates` findings are looked at. `backport` has `{number}` and `{branch}` in it.
+    """
+
+    repository: str
+    api_url: str
+    raw_url: str
+    branches: tuple[str, ...]
+    channels: tuple[str, ...]
+    release_branch: str
+    release_channel: str
+    releases: int
+    places: tuple[PurePosixPath, ...]
+    searches: tuple[str, ...]
+    candidates: int
+    backport: str
+    pulls: tuple[int, ...]
+
+
+@cache
+def tracked() -> Tracked:
+    """Read patches/tracking.toml; raise ToolkitError where it is missing or not as it should be."""
+    path = next((place / _FILE for place in _PLACES if (place / _FILE).is_file()), None)
+    if path is None:
+        raise ToolkitError(f"patches/{_FILE}: not found", hint="install the package again")
+    return read(path)
+
+
+def read(path: Path) -> Tracked:
+    """Read a file like patches/tracking.toml; raise ToolkitError as `tracked` does."""
+    try:
+        record = Record(tomllib.loads(path.read_text(encoding="utf-8")), document=str(path))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ToolkitError(f"{path}: cannot be read: {error}") from error
+    record.only(
+        *("repository", "api-url", "raw-url", "branches", "channels", "release-branch", "release-channel"),
+        *("releases", "places", "searches", "candidates", "backport", "pull"),
+    )
+    pulls: list[int] = []
+    for pull in record.records("pull") if "pull" in record else ():
+        pull.only("number", "about")
+        pulls.append(pull.integer("number"))
+    return Tracked(
+        repository=record.text("repository"),
+        api_url=record.text("api-url"),
+        raw_url=record.text("raw-url"),
+        branches=record.texts("branches"),
+        channels=record.texts("channels"),
+        release_branch=record.text("release-branch"),
+        release_channel=record.text("release-channel"),
+        releases=record.integer("releases"),
+        places=tuple(PurePosixPath(place) for place in record.texts("places")),
+        searches=record.texts("searches"),
+        candidates=record.integer("candidates"),
+        backport=record.text("backport"),
+        pulls=tuple(pulls),
+    )

@@ -1,0 +1,6 @@
+{ stdenv, docker }:
+stdenv.mkDerivation {
+  pname = "image-mirror";
+  version = "1.0";
+  buildInputs = [ docker ];
+}

@@ -1,0 +1,6 @@
+{ stdenv }:
+stdenv.mkDerivation {
+  pname = "install-shell-files";
+  version = "1.0";
+  setupHook = ./setup-hook.sh;
+}

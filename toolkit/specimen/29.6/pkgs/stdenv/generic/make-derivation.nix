@@ -1,0 +1,77 @@
+# stdenv.mkDerivation: an attribute set, or a function of the final one, to a package. Its meta decides whether
+# it may be used: only then has it a drvPath and an outPath.
+{
+  lib,
+  config,
+  system,
+  environment,
+}:
+let
+  problem =
+    meta:
+    if meta.broken or false && !(config.allowBroken or false) then
+      "is marked as broken"
+    else if !(meta.license.free or true) && !(config.allowUnfree or false) then
+      "has an unfree license"
+    else if !(builtins.elem system (meta.platforms or lib.platforms.all)) then
+      "is not available on ${system}"
+    else
+      null;
+
+  insecure = package: meta: meta.knownVulnerabilities or [ ] != [ ] && !(config.allowInsecurePredicate or (_: false) package);
+
+  # `recipe` is a function of the final attributes.
+  make =
+    recipe:
+    let
+      attributes = recipe (attributes // { finalPackage = package; });
+      meta = attributes.meta or { };
+      name = attributes.name or "${attributes.pname}-${attributes.version}";
+      raw = derivation (
+        {
+          outputs = [ "out" ];
+        }
+        // removeAttrs attributes [
+          "env"
+          "meta"
+          "passthru"
+        ]
+        // attributes.env or { }
+        // environment
+        // {
+          inherit name system;
+        }
+      );
+      allowed =
+        if problem meta != null then
+          throw "package '${name}' ${problem meta}"
+        else if insecure package meta then
+          throw "package '${name}' is marked as insecure"
+        else
+          raw;
+      package =
+        raw
+        // {
+          inherit (allowed) drvPath outPath;
+          out = package;
+        }
+        // attributes.passthru or { }
+        // {
+          inherit meta;
+          passthru = attributes.passthru or { };
+          overrideAttrs =
+            change:
+            make (
+              final:
+              let
+                old = recipe final;
+                changed = lib.toFunction change old;
+              in
+              # A function of the old attributes alone, or of the final ones and the old ones.
+              old // (if lib.isFunction changed then change final old else changed)
+            );
+        };
+    in
+    package;
+in
+recipe: make (lib.toFunction recipe)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,9 @@ WRAPPERS = "/run/wrappers/bin"
 KIT = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-rootlesskit-2.0.2"
 DOCKER = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-docker-26.1.5"
 SLIRP = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-slirp4netns-1.2.1"
-SECONDS = 60.0
+SECONDS = 20.0
+
+_SYSTEMD = "/usr/lib/systemd/systemd --user --unit=basic.target"
 
 _SET_UP = """
 set -e
@@ -49,7 +52,7 @@ mount -t cgroup2 none /sys/fs/cgroup
 mkdir /sys/fs/cgroup/$1
 chown ordinary /sys/fs/cgroup/$1 /sys/fs/cgroup/$1/cgroup.procs
 echo ready
-exec sleep infinity
+exec cat
 """
 
 _UNIT = """\
@@ -87,10 +90,19 @@ class Host:
 
     def start(self, *argv: str, user: bool = False, env: Mapping[str, str] | None = None) -> list[str]:
         """Return the command that runs `argv` on the host, by root or by the ordinary user."""
-        identity = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--init-groups"] if user else []
-        variables = {"PATH": f"{WRAPPERS}:/run/unit", "HOME": "/run/home", "XDG_RUNTIME_DIR": self.runtime, **(env or {})}
+        identity = self._identity if user else ()
+        variables = {
+            "PATH": f"{WRAPPERS}:/run/unit",
+            "HOME": "/run/home",
+            "XDG_RUNTIME_DIR": self.runtime,
+            **(env or {}),
+        }
         environment = [f"{name}={value}" for name, value in variables.items()]
         return ["nsenter", "--target", str(self.pid), "--all", *identity, "env", "-i", *environment, *argv]
+
+    @property
+    def _identity(self) -> tuple[str, ...]:
+        return "/usr/bin/setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--init-groups"
 
     def root_runs(self, *argv: str) -> str:
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
@@ -157,7 +169,9 @@ class Host:
     def daemon(self, program: str = f"{DOCKER}/bin/dockerd-rootless", **env: str) -> Generator[subprocess.Popen[bytes]]:
         """Start the daemon from a shell; its output goes to /run/log."""
         with (self / "/run/log").open("wb") as log:
-            started = subprocess.Popen(self.start(program, *self._options(), user=True, env=env), stdout=log, stderr=log)
+            started = subprocess.Popen(
+                self.start(program, *self._options(), user=True, env=env), stdout=log, stderr=log
+            )
         try:
             yield started
         finally:
@@ -203,12 +217,10 @@ class Host:
         unit.parent.mkdir(parents=True)
         program = f"{DOCKER}/bin/dockerd-rootless"
         unit.write_text(_UNIT.format(path=path, settings=settings, program=program, options=" ".join(self._options())))
-        join = f"echo $$ > /sys/fs/cgroup/{self.group}/cgroup.procs; exec /usr/lib/systemd/systemd --user --unit=basic.target"
-        argv = ["sh", "-c", join]
-        path = "/usr/local/bin:/usr/bin"
-        started = subprocess.Popen(
-            self.start(*argv, user=True, env={"PATH": path}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        # Only root may bring a process into the control group.
+        join = f"echo $$ > /sys/fs/cgroup/{self.group}/cgroup.procs; exec {shlex.join(self._identity)} {_SYSTEMD}"
+        argv = self.start("sh", "-c", join, env={"PATH": "/usr/local/bin:/usr/bin"})
+        started = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             end = time.monotonic() + SECONDS
             while not (self / self.runtime / "bus").exists() and not (self / self.runtime / "systemd/private").exists():
@@ -228,10 +240,23 @@ class Host:
 @contextmanager
 def nixos(programs_here: Programs, name: str) -> Generator[Host]:
     """Make a host with a docker as nixpkgs has it, an ordinary user and no security wrapper but newuidmap's."""
-    options = ["--mount", "--net", "--pid", "--ipc", "--fork", "--mount-proc", "--kill-child", "--propagation", "private"]
+    options = [
+        "--mount",
+        "--net",
+        "--pid",
+        "--ipc",
+        "--fork",
+        "--mount-proc",
+        "--kill-child",
+        "--propagation",
+        "private",
+    ]
     group = f"unlet-test-{name}"
     outer = subprocess.Popen(
-        ["unshare", *options, "bash", "-c", _SET_UP, "set-up", group], stdout=subprocess.PIPE, text=True
+        ["unshare", *options, "bash", "-c", _SET_UP, "set-up", group],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert outer.stdout is not None
@@ -243,10 +268,8 @@ def nixos(programs_here: Programs, name: str) -> Generator[Host]:
         _furnish(host)
         yield host
     finally:
-        outer.kill()
-        outer.wait()
-        if outer.stdout is not None:
-            outer.stdout.close()
+        # Its first process ends with its standard input, and all others end with that one.
+        outer.communicate()
         _remove_group(group)
 
 

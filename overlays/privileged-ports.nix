@@ -25,7 +25,7 @@ let
   rewrapped =
     package:
     (import ./rewrap.nix pkgs {
-      inherit lib;
+      inherit (pkgs) lib;
       docker = package;
     }).docker;
 

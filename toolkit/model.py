@@ -217,7 +217,7 @@ class Report:
     proposal: Proposal
     proofs: tuple[Proof, ...]
     warnings: tuple[str, ...] = ()
-    tools: dict[str, str] = field(default_factory=dict)
+    tools: dict[str, str] = field(default_factory=dict[str, str])
     request: SourceRequest | None = None
     files: tuple[str, ...] = ()
     comparison: tuple[Column, ...] = ()
@@ -338,7 +338,7 @@ class OverlayReport:
     proofs: tuple[Proof, ...]
     files: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-    tools: dict[str, str] = field(default_factory=dict)
+    tools: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def failed(self) -> tuple[Proof, ...]:

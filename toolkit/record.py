@@ -5,7 +5,7 @@ This is the border between what a parser returns and the dataclasses behind it; 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from toolkit.errors import ToolkitError
 from toolkit.model import Oid
@@ -123,7 +123,7 @@ class Record:
         value = self._value(name)
         if not isinstance(value, list):
             raise self.error(name, "is not a list")
-        return value
+        return cast("list[object]", value)
 
     def _value(self, name: str) -> object:
         if self._fields.get(name) is None:

@@ -24,7 +24,7 @@ let
   };
   newRunc = _: prev: {
     runc = prev.runc.overrideAttrs (_: {
-      version = "2.0";
+      programs = "runc another";
     });
   };
   topLevelMoby = _: prev: { moby = prev.docker.moby; };
@@ -85,16 +85,16 @@ in
         rewrap
       ]).docker
       (set [ rewrap ]).docker;
-  moby = map (overlays: same (set overlays).moby plain.docker.moby) [
-    [
+  moby = builtins.mapAttrs (_: overlays: same (set overlays).moby plain.docker.moby) {
+    before = [
       topLevelMoby
       rewrap
-    ]
-    [
+    ];
+    after = [
       rewrap
       topLevelMoby
-    ]
-  ];
+    ];
+  };
   alias =
     same
       (set [
@@ -118,11 +118,11 @@ in
       plain.log-viewer;
   extended = same (plain.extend rewrap).docker (set [ rewrap ]).docker;
   flake = same (set [ flake.overlays.default ]).docker (set [ rewrap ]).docker;
-  unaffected = map (name: same (set [ rewrap ]).${name} plain.${name}) [
+  unaffected = plain.lib.genAttrs [
     "docker-client"
     "rootlesskit"
     "runc"
-  ];
+  ] (name: same (set [ rewrap ]).${name} plain.${name});
 
   afterFix = {
     rewrap = same (after [ rewrap ]).docker (after [ ]).docker;
@@ -136,11 +136,11 @@ in
       "docker_25"
       "docker_29"
     ];
-    others = map (name: same mine.docker.${name} (after [ ]).docker.${name}) [
+    others = plain.lib.genAttrs [
       "docker-runc"
       "docker-containerd"
       "docker-tini"
-    ];
+    ] (name: same mine.docker.${name} (after [ ]).docker.${name});
     client = same mine.docker-client (after [ ]).docker-client;
     parameters = same (mine.docker.override { iptables = plain.xfsprogs; }).moby mine.docker.moby;
   };

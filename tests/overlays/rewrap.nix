@@ -43,7 +43,7 @@ in
 
   kept = {
     attributes = builtins.attrNames (removeAttrs plain.docker (builtins.attrNames once.docker));
-    equal = sameEverywhere [
+    equal = plain.lib.genAttrs [
       "meta"
       "passthru"
       "tests"
@@ -52,15 +52,15 @@ in
       "pname"
       "version"
       "src"
-    ] plain.docker once.docker;
-    components = map (name: path plain.docker.${name} == path once.docker.${name}) [
+    ] (name: plain.docker.${name} == (on plain.docker).docker.${name});
+    components = plain.lib.genAttrs [
       "moby"
       "docker-runc"
       "docker-containerd"
       "docker-tini"
-    ];
+    ] (name: path plain.docker.${name} == path once.docker.${name});
     parameters =
-      builtins.functionArgs plain.docker.override == builtins.functionArgs once.docker.override;
+      plain.lib.functionArgs plain.docker.override == plain.lib.functionArgs once.docker.override;
   };
   script = once.docker.drvAttrs.postBuild;
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "overlay": "Write an overlay for your nixpkgs, and prove it there.",
     "inspect": "Tell what a docker file binds where.",
     "doctor": "Tell why rootless docker refuses a port below 1024, or does not start.",
+    "track": "Tell whether upstream has fixed it, and whether the overlay may go.",
     "pins": "List the known nixpkgs commits, or fill in what is not known of them.",
     "cache": "List or clean what was fetched.",
     "completion": "Print the completion script for a shell.",

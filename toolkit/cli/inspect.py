@@ -36,11 +36,10 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
     settings = options.settings()
     if picture is not None and settings.json:
         options.refuse_together("--graph", {"--json": True})
-    for option, given in (("--graph", picture is not None), ("--path", of_path)):
-        if given and len(files) > 1:
-            raise click.UsageError(f"{option} takes one FILE")
+    if (picture is not None or of_path) and len(files) > 1:
+        raise click.UsageError(f"{'--path' if of_path else '--graph'} takes one FILE")
     if of_path:
-        return _path(files[0], picture, settings)
+        return _path(next(iter(files)), picture, settings)
     inspections = [inspect(path) for path in files]
     if picture is not None:
         from toolkit.emit import graph  # noqa: PLC0415 - for --graph alone

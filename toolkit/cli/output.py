@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from toolkit.cli.options import Settings
     from toolkit.model import Progress, Proof
 
 
 @contextmanager
-def working(settings: Settings) -> Iterator[Progress]:
+def working(settings: Settings) -> Generator[Progress, None, None]:
     """Yield what shows the progress of the work within, on stderr.
 
     A spinner on a terminal; with --verbose every step as a comment and every command as a line to paste;

@@ -51,6 +51,7 @@ let
       before = without.${name};
       after = once.${name};
       rewrapped = after ? rewrapped;
+      lost = lib.attrNames (removeAttrs before (lib.attrNames after));
     in
     {
       packages = {
@@ -63,13 +64,18 @@ let
         };
       };
       facts = {
-        inherit rewrapped;
         before = path before;
         after = path after;
         moby = if rewrapped then path before.moby else "";
+        inherit lost rewrapped;
         overridable = rewrapped && has "iptables" before;
-        lost = lib.attrNames (removeAttrs before (lib.attrNames after));
-        kept = if rewrapped then kept name before after else { drvPath = same before after; };
+        kept =
+          if !rewrapped then
+            { drvPath = same before after; }
+          else if lost != [ ] then
+            { }
+          else
+            kept name before after;
       };
     };
 

@@ -157,7 +157,7 @@ def pins_toml(pins: Sequence[Pin]) -> bytes:
     """Return the content of a file of pins."""
     import tomli_w  # noqa: PLC0415 - for `unlet pins update` alone
 
-    tables = []
+    tables: list[dict[str, str]] = []
     for pin in pins:
         table = {"name": pin.name, "commit": str(pin.commit), "about": pin.about}
         if pin.blob is not None:

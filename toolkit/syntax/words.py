@@ -94,25 +94,20 @@ class _Scanner:
         if not operator:
             return value
         operand = self.read(until="/}" if operator == "/" else "}")
-        match operator:
-            case ":+":
-                return operand if value else ""
-            case "+":
-                return operand if value is not None else ""
-            case ":-":
-                return value or operand
-            case "-":
-                return value if value is not None else operand
-            case "#":
-                return (value or "").removeprefix(operand)
-            case "%":
-                return (value or "").removesuffix(operand)
-            case _:
-                replacement = ""
-                if self._text.startswith("/", self._at):
-                    self._at += 1
-                    replacement = self.read(until="}")
-                return (value or "").replace(operand, replacement, 1)
+        replacement = ""
+        if operator == "/" and self._text.startswith("/", self._at):
+            self._at += 1
+            replacement = self.read(until="}")
+        there = bool(value) if operator.startswith(":") else value is not None
+        old = value or ""
+        results = {
+            "+": operand if there else "",
+            "-": old if there else operand,
+            "#": old.removeprefix(operand),
+            "%": old.removesuffix(operand),
+            "/": old.replace(operand, replacement, 1),
+        }
+        return results[operator[-1]]
 
     def _up_to(self, end: str) -> str:
         start = self._at

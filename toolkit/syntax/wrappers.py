@@ -61,16 +61,14 @@ class _Step:
 
     def _value(self, old: str | None, variables: Mapping[str, str]) -> str:
         match self.kind:
-            case "word":
-                return expand(self.value, variables)
-            case "+word":
-                return (old or "") + expand(self.value, variables)
-            case "default":
-                return self.value if old is None else old
-            case "prefix":
-                return self.value if old is None else f"{self.value}{self.separator}{old}"
-            case "suffix":
-                return self.value if old is None else f"{old}{self.separator}{self.value}"
+            case "word" | "+word":
+                before = (old or "") if self.kind == "+word" else ""
+                return before + expand(self.value, variables)
+            case "prefix" | "suffix" if old is not None:
+                ends = (self.value, old) if self.kind == "prefix" else (old, self.value)
+                return self.separator.join(ends)
+            case "default" if old is not None:
+                return old
             case "move" | "add":
                 return self.separator.join(self._elements(old))
             case _:

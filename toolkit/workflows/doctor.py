@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.emit.diagnosis import Diagnosis, Finding, Health, State, View
@@ -14,15 +13,27 @@ from toolkit.workflows.doctoring import conditions, lookup, rights, symptoms
 from toolkit.workflows.doctoring.sight import sight
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.emit.diagnosis import Log
     from toolkit.external.host.machine import Machine
+    from toolkit.workflows.doctoring.sight import Sight
 
 # The more telling, the further in front: what keeps the daemon from starting, then what keeps the port closed.
 START = (
     *("rootlesskit", "docker-proxy", "no-new-privileges", "security-wrapper"),
     *("subordinate-ids", "newuidmap", "user-namespaces", "apparmor", "tun"),
 )
-PORT = ("shadowed", "nosuid", "extended-attributes", "capability", "bounding-set", "port-driver", "daemon-age", "daemon")
+PORT = (
+    "shadowed",
+    "nosuid",
+    "extended-attributes",
+    "capability",
+    "bounding-set",
+    "port-driver",
+    "daemon-age",
+    "daemon",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +76,7 @@ def examine(machine: Machine, *, docker: Path | None = None, port: int = 80) -> 
             replace(finding, state=State.CAUSE) if finding.state is State.EFFECT else finding for finding in findings
         ]
     findings.sort(key=_rank)
-    health, verdict = _verdict(findings, port=port, running=seen.daemon is not None)
+    health, verdict = _verdict(findings, seen)
     views = tuple(
         View(
             seen_by=view.seen_by,
@@ -104,11 +115,15 @@ def _rank(finding: Finding) -> int:
     return names.index(finding.name) if finding.name in names else len(names)
 
 
-def _verdict(findings: list[Finding], *, port: int, running: bool) -> tuple[Health, str]:
+def _verdict(findings: list[Finding], seen: Sight) -> tuple[Health, str]:
+    running = seen.daemon is not None
     causes = [finding for finding in findings if finding.state is State.CAUSE]
     unknown = [finding for finding in findings if finding.state is State.UNKNOWN]
     if causes:
-        what = f"containers cannot publish port {port}"
+        able = any(finding.name == "daemon" and finding.state is State.OK for finding in findings)
+        what = f"containers cannot publish port {seen.port}"
+        if able and causes[0].name != "port-driver":
+            what = f"containers can publish port {seen.port} until the daemon's next start"
         if causes[0].name in START:
             what = "rootless docker will not start again" if running else "rootless docker cannot start"
         more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
@@ -116,4 +131,4 @@ def _verdict(findings: list[Finding], *, port: int, running: bool) -> tuple[Heal
     if unknown:
         return Health.UNCLEAR, f"nothing wrong is seen, but {unknown[0].fact}"
     which = "the daemon that runs" if running else "the daemon, once it is started"
-    return Health.HEALTHY, f"{which} can publish port {port}"
+    return Health.HEALTHY, f"{which} can publish port {seen.port}"

@@ -55,9 +55,7 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
         fixed = demote.rewrite(file.text, name=str(path), entry=plan.prefix_entry, demotion=Demotion.SUFFIX)
         contents[DEMOTED] = fixed.encode()
     beside = staging.siblings(found, file)
-    laid_out = staging.lay_out(
-        contents, name=str(path), beside=beside, source=found, components=plan.components
-    )
+    laid_out = staging.lay_out(contents, name=str(path), beside=beside, source=found, components=plan.components)
     progress.step("building the wrappers")
     tools = nix.tools()
     arguments = {

@@ -62,7 +62,7 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     file = docker_file(found.content, name=name)
     with files.whole_directory(request.out, force=request.force) as building:
         make = _rewrap if request.kind is OverlayKind.REWRAP else _patched
-        proven, warnings = make(file, found, plan, request, building, progress)
+        proven, warnings = make(file, found, plan, request, at=building, progress=progress)
         here, there = str(building), str(request.out.resolve())
         report = OverlayReport(
             kind=request.kind,
@@ -124,14 +124,14 @@ def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:
 
 
 def _rewrap(  # noqa: PLR0913 - as _patched, which takes what `prepare` does
-    file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, building: Path, progress: Progress
+    file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, *, at: Path, progress: Progress
 ) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
-    case = rewrap_case(file, found, plan, building)
+    case = rewrap_case(file, found, plan, at)
     for name in SHIPPED:
-        (building / name).write_bytes(shipped_path(name).read_bytes())
-    (building / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
+        (at / name).write_bytes(shipped_path(name).read_bytes())
+    (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
-    claims = CLAIMS
+    claims: tuple[Claim, ...] = CLAIMS
     if request.depth.tier is not Tier.ISOLATED:
         # Not needed for what most runs do.
         from toolkit.workflows.proofs import rewrapping_trees  # noqa: PLC0415
@@ -146,9 +146,9 @@ def _rewrap(  # noqa: PLR0913 - as _patched, which takes what `prepare` does
 
 
 def _patched(  # noqa: PLR0913 - what a proposal is made of
-    file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, building: Path, progress: Progress
+    file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, *, at: Path, progress: Progress
 ) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
-    prepared = prepare(file, found, plan, Strategy.SENTINEL, Demotion.SUFFIX, at=building)
+    prepared = prepare(file, found, plan, Strategy.SENTINEL, Demotion.SUFFIX, at=at)
     prepared.write_overlay()
     case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
     deeper = proofs.deeper(case)

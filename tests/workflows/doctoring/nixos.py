@@ -1,7 +1,7 @@
 """A host as NixOS makes one, for as long as a test takes: namespaces of its own, so that nothing outside is changed.
 
-It has an own /run with /run/wrappers/bin, an own /etc with an ordinary user, an own network and own processes, which all
-end with it. The programs are those of this machine; "packages" are directories of links to them.
+It has an own /run with /run/wrappers/bin, an own /etc with an ordinary user, an own network and own processes, which
+all end with it. The programs are those of this machine; "packages" are directories of links to them.
 """
 
 from __future__ import annotations
@@ -111,12 +111,12 @@ class Host:
         return done.stdout
 
     def unlet(
-        self, *arguments: str, prefix: tuple[str, ...] = (), stdin: str = "", **env: str
+        self, *arguments: str, prefix: tuple[str, ...] = (), stdin: str = "", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `unlet` as the ordinary user."""
         identity = (str(self.uid), str(self.uid))
         python = (sys.executable, str(AS_USER), *identity, *arguments)
-        variables = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **env}
+        variables = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
         return subprocess.run(
             self.start(*prefix, *python, env=variables),
             input=stdin,
@@ -126,9 +126,9 @@ class Host:
             check=False,
         )
 
-    def doctor(self, *arguments: str, **env: str) -> Any:  # noqa: ANN401 - a JSON document
+    def doctor(self, *arguments: str, **env: str) -> dict[str, Any]:
         """Return the document of `unlet doctor`, with its exit code."""
-        done = self.unlet("doctor", "--json", *arguments, **env)
+        done = self.unlet("doctor", "--json", *arguments, env=env)
         assert done.stderr == ""
         return {**json.loads(done.stdout), "exit": done.returncode}
 
@@ -151,7 +151,8 @@ class Host:
         flags = f"--prefix PATH : {':'.join(prefix)}" + (f" --suffix PATH : {':'.join(suffix)}" if suffix else "")
         name = "make-wrapper" if form == "script" else "make-binary-wrapper"
         wrapper = f"{to}/bin/dockerd-rootless"
-        command = f"source {BUILDER}/phases.sh; source {BUILDER}/{name}.sh; makeWrapper {to}/libexec/docker/dockerd-rootless.sh {wrapper} {flags}"
+        sources = " ".join(f". {BUILDER / file}.sh;" for file in ("phases", name))
+        command = f"{sources} makeWrapper {to}/libexec/docker/dockerd-rootless.sh {wrapper} {flags}"
         self.root_runs("env", "SHELL=/bin/bash", f"launcher={self._launcher(form)}", "bash", "-c", command)
 
     def _launcher(self, form: str) -> str:

@@ -16,11 +16,11 @@ REFUSED = "cannot expose privileged port 80"
 SETUP = ("--docker", DOCKER)
 
 
-def finding(document: Any, name: str) -> Any:
+def finding(document: dict[str, Any], name: str) -> dict[str, Any]:
     return next(each for each in document["findings"] if each["name"] == name)
 
 
-def states(document: Any, *names: str) -> tuple[str, ...]:
+def states(document: dict[str, Any], *names: str) -> tuple[str, ...]:
     return tuple(finding(document, name)["state"] for name in names)
 
 
@@ -34,6 +34,9 @@ def test_security_wrapper_of_the_name_that_comes_first_makes_a_healthy_host(host
         told = host.unlet("doctor", "--verbose")
     assert (document["health"], document["exit"], document["causes"]) == ("healthy", 0, [])
     assert document["verdict"] == "the daemon that runs can publish port 80"
+    document.pop("exit")
+    assert set(document) == {"schema", "unlet", "health", "verdict", "port", "causes", "views", "findings", "log"}
+    assert set(document["findings"][0]) == {"name", "state", "fact", "evidence", "remedy"}
     views = {view["seen_by"]: view["taken"] for view in document["views"]}
     assert views["service"] == views["daemon"] == f"{WRAPPERS}/docker-rootlesskit"
     assert "CapEff 0000000000000400" in finding(document, "daemon")["evidence"][0]
@@ -93,7 +96,7 @@ def test_host_without_any_capability_is_told_both_ways_out(host: Host, image: by
     assert (document["exit"], document["causes"]) == (1, ["capability"])
     remedy = finding(document, "capability")["remedy"]
     assert "security.wrappers.docker-rootlesskit" in remedy
-    assert "net.ipv4.ip_unprivileged_port_start=80" in remedy
+    assert 'boot.kernel.sysctl."net.ipv4.ip_unprivileged_port_start" = 80;' in remedy
 
 
 def test_setting_for_everybody_makes_the_capability_needless(host: Host, image: bytes) -> None:
@@ -135,6 +138,18 @@ def test_daemon_that_is_older_than_the_wrapper_is_told_to_restart(host: Host) ->
     fact = f"the daemon is older than {WRAPPERS}/docker-rootlesskit, which its next start will take"
     assert document["verdict"] == f"containers cannot publish port 80: {fact}"
     assert finding(document, "daemon-age")["remedy"] == "restart the daemon"
+
+
+def test_daemon_that_its_next_start_will_spoil_is_told_in_time(host: Host, image: bytes) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    with host.daemon() as started:
+        host.wait(started)
+        wrapper = host / WRAPPERS.replace("bin", "wrappers.test") / "docker-rootlesskit"
+        wrapper.rename(wrapper.with_name("rootlesskit"))
+        assert host.publish(80, image) is None
+        document = host.doctor(*SETUP)
+    assert (document["exit"], document["causes"]) == (1, ["shadowed"])
+    assert document["verdict"].startswith("containers can publish port 80 until the daemon's next start: ")
 
 
 def test_daemon_that_was_started_with_another_path_is_told_to_restart(host: Host) -> None:

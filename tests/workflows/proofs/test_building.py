@@ -8,7 +8,7 @@ import pytest
 from toolkit.errors import ToolkitError
 from toolkit.model import Demotion, PathOrder, Status
 from toolkit.workflows.proofs.building import read_binary
-from toolkit.workflows.proofs.case import DEMOTED, LIFTED
+from toolkit.workflows.proofs.case import BEFORE, DEMOTED, LIFTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,13 @@ def test_empty_entry_fails_the_build(draft: Callable[..., Draft], old: str, new:
     assert " PATH has an empty element: " in failure
 
 
+def test_entry_that_was_not_in_the_prefix_before_is_named(draft: Callable[..., Draft]) -> None:
+    series = draft(demotion=Demotion.DROP)
+    for stage in (BEFORE, LIFTED):
+        series = series.rewritten(stage, lambda text: text.replace("              rootlesskit\n", ""))
+    assert series.failure("builds").startswith("script: rootlesskit is not in the prefix before: moby/libexec/docker:")
+
+
 def test_other_file_of_moby_is_named(draft: Callable[..., Draft]) -> None:
     text = "            # the daemon of an ordinary user\n"
     new = f"{text}            echo x >>$out/etc/systemd/system/docker.socket\n            echo '#' >>$out/bin/dockerd\n"
@@ -90,9 +97,15 @@ def test_other_file_of_moby_is_named(draft: Callable[..., Draft]) -> None:
     [
         ("rm -r $out/etc/systemd", "etc/systemd/system/docker.socket"),
         ("ln -sf x $out/libexec/docker/runc", "libexec/docker/runc"),
+        (
+            "rm $out/libexec/docker/runc; cp ${docker-runc}/bin/runc $out/libexec/docker/",
+            "libexec/docker/runc",
+        ),
     ],
 )
-def test_lost_file_and_another_link_are_named(draft: Callable[..., Draft], change: str, file: str) -> None:
+def test_lost_file_another_link_and_a_copy_for_a_link_are_named(
+    draft: Callable[..., Draft], change: str, file: str
+) -> None:
     text = "            # the daemon of an ordinary user\n"
     # The cli links the units of docker_29 only by name.
     failure = draft().edit(DEMOTED, text, f"{text}            {change}\n").failure("builds")
@@ -121,8 +134,8 @@ def test_docker_without_the_wrapper_is_named(draft: Callable[..., Draft]) -> Non
 
 def test_install_phase_that_fails_is_a_failure_with_its_last_words(draft: Callable[..., Draft]) -> None:
     text = "            # the daemon of an ordinary user\n"
-    failure = draft().edit(DEMOTED, text, f"{text}            die 'no such thing'\n").failure("builds")
-    assert failure == "nix-build: moby-29.6.1 cannot be built: error: no such thing"
+    failure = draft().edit(DEMOTED, text, f"{text}            die 'no sandbox'\n").failure("builds")
+    assert failure == "nix-build: moby-29.6.1 cannot be built: error: no sandbox"
 
 
 def test_commit_that_leaves_the_wrapper_alone_may_not_change_path(draft: Callable[..., Draft]) -> None:

@@ -219,6 +219,11 @@ class TestOverridable:
         failure = series.failure("overridable")
         assert "demoted: x86_64-linux docker_29: override of docker-runc does not reach what is built" in failure
 
+    def test_argument_that_only_takes_the_old_one_away_is_named(self, draft: Callable[..., Draft]) -> None:
+        text = "if args.docker-runc != null then args.docker-runc else"
+        failure = draft().edit(LIFTED, text, text.replace("then args.docker-runc", "then runc")).failure("overridable")
+        assert "demoted: x86_64-linux docker_29: override of docker-runc does not reach what is built" in failure
+
     def test_parameter_that_is_missing_is_named(self, draft: Callable[..., Draft]) -> None:
         series = draft()
         failure = series.rewritten(DEMOTED, lambda _: series.texts[BEFORE]).failure("overridable")

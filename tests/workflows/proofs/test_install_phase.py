@@ -22,6 +22,12 @@ def changed(*, to: str, what: str = '"$extraPath"\n', kept: bool = True) -> list
     return list(other_changes(BEFORE, f"{head}{to}{tail}", entry="rootlesskit", kept=kept))
 
 
+def test_two_changed_commands_are_named() -> None:
+    after = BEFORE.replace('"$extraPath"', f'"$extraPath" --suffix PATH : {KIT}')
+    (fact,) = other_changes(BEFORE, after, entry="rootlesskit", kept=True)
+    assert fact == "moby's installPhase changed in more than the command that makes bin/dockerd-rootless"
+
+
 @pytest.mark.parametrize(
     "to",
     [
@@ -62,7 +68,8 @@ def test_any_other_flag_is_named(added: str) -> None:
 
 def test_changed_prefix_beside_the_suffix_is_named() -> None:
     (fact,) = changed(to=f'"$other" --suffix PATH : {KIT}\n')
-    assert fact.startswith("the wrapper's command changed otherwise than by a PATH suffix of rootlesskit: ")
+    command = f'makeWrapper y $out/bin/dockerd-rootless --prefix PATH : "$other" --suffix PATH : {KIT}'
+    assert fact == f"the wrapper's command changed otherwise than by a PATH suffix of rootlesskit: {command}"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +78,7 @@ def test_changed_prefix_beside_the_suffix_is_named() -> None:
         ("x $out", f"x --suffix PATH : {KIT} $out", "moby's installPhase changed in another command: makeWrapper"),
         ("mkdir $out\n", "", "moby's installPhase changed in more than the command that makes bin/dockerd-rootless"),
         ("mkdir $out\n", "mkdir $out\ntrue\n", "moby's installPhase changed in more than the command"),
+        ('"$extraPath"\n', '"$extraPath"\ntrue\n', "moby's installPhase changed in more than the command"),
         ("# a comment\n", "# another\n", "moby's installPhase is not changed"),
     ],
 )

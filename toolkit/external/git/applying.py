@@ -41,7 +41,7 @@ class Patched:
     touched: tuple[PurePosixPath, ...]
 
 
-def applies(
+def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
     before: bytes,
     target: PurePosixPath,
     patches: Sequence[Patch],

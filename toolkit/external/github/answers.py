@@ -6,6 +6,7 @@ import json
 import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -32,11 +33,11 @@ _MINUTE = 60.0
 
 def rate_limit(answer: Response, body: bytes, token: Token | None) -> RateLimitError | None:
     """Return what a refusal says of a rate limit, with the time to come back by this machine's clock."""
-    if answer.status_code not in {requests.codes.forbidden, requests.codes.too_many_requests}:
+    if answer.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
         return None
     after, reset = number(answer, "Retry-After"), number(answer, "X-RateLimit-Reset")
     spent = number(answer, "X-RateLimit-Remaining") == 0
-    forbidden = answer.status_code == requests.codes.forbidden
+    forbidden = answer.status_code == HTTPStatus.FORBIDDEN
     if forbidden and after is None and not spent and b"rate limit" not in body.lower():
         return None
     if after is not None:
@@ -59,14 +60,14 @@ def raise_for(answer: Response, body: bytes, token: Token | None) -> None:
     if answer.ok:
         return
     said = _message(body)
-    if status == requests.codes.not_found:
+    if status == HTTPStatus.NOT_FOUND:
         raise NotFoundError(f"{where}: not found")
-    if status == requests.codes.gone:
+    if status == HTTPStatus.GONE:
         raise GoneError(f"{where}: gone: {said or 'deleted'}")
-    if status == requests.codes.unauthorized:
+    if status == HTTPStatus.UNAUTHORIZED:
         who = f"the token from {token.origin}" if token is not None else "a request without a token"
         raise AccessError(f"{where}: {who} is refused: {said or 'status 401'}", hint="renew it: gh auth login")
-    if status == requests.codes.forbidden:
+    if status == HTTPStatus.FORBIDDEN:
         who = f"the token from {token.origin} has no right" if token is not None else "nobody has the right without one"
         raise AccessError(f"{where}: {who} to read this: {said or 'status 403'}")
     raise UnreachableError(f"{where}: HTTP status {status}{f': {said}' if said else ''}")

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -30,7 +31,7 @@ from toolkit.external.github.answers import (
 )
 from toolkit.external.github.failures import RateLimitError, UnreachableError
 from toolkit.external.github.store import Store
-from toolkit.external.github.transport import Adapter, Nothing, Watch
+from toolkit.external.github.transport import Adapter, Nothing, Watch, decoded, read
 from toolkit.record import Record
 
 if TYPE_CHECKING:
@@ -145,8 +146,10 @@ class Client:
                 if attempt + 1 < _ATTEMPTS:
                     time.sleep(self.settings.pause)
                 continue
-            record = Record(value if isinstance(value, dict) else {"items": value}, document=shown(url))
-            return record, answer.links.get("next", {}).get("url")
+            is_list = body.lstrip().startswith(b"[")
+            return Record({"items": value} if is_list else value, document=shown(url)), answer.links.get(
+                "next", {}
+            ).get("url")
         raise UnreachableError(f"{shown(url)}: the answer is no JSON, or was cut off")
 
     def _body(self, url: str, headers: Mapping[str, str]) -> bytes:
@@ -183,7 +186,7 @@ class Client:
                     continue
                 self._close(url, limit)
                 raise limit
-            if answer.status_code >= requests.codes.internal_server_error and not last:
+            if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and not last:
                 time.sleep(self.settings.pause * 2**attempt)
                 continue
             return answer, body
@@ -203,19 +206,18 @@ class Client:
         if not kept:
             watch.start()
         try:
-            body = bytearray()
-            for chunk in answer.iter_content(65536):
-                body += chunk
-                if len(body) > _MOST_BYTES:
-                    raise ToolkitError(f"{shown(url)}: the answer is bigger than {_MOST_BYTES >> 20} MiB")
+            body = read(answer, most=_MOST_BYTES)
         finally:
             watch.cancel()
             if watch.expired:
-                answer.close()
-        if watch.expired:
-            raise requests.ReadTimeout(request=answer.request)
+                raise requests.ReadTimeout(request=answer.request)
+        content = decoded(answer, body, most=_MOST_BYTES) if body is not None else None
+        if body is None or content is None:
+            raise ToolkitError(f"{shown(url)}: the answer is bigger than {_MOST_BYTES >> 20} MiB")
+        if not kept:
+            self._adapter.keep(answer, body)
         self._count(answer, len(body), kept=kept)
-        return answer, bytes(body)
+        return answer, content
 
     def _count(self, answer: Response, size: int, *, kept: bool) -> None:
         """Count what went over the network: CacheControl turns a 304 into the kept answer, with its new headers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -53,7 +54,8 @@ class Store(BaseCache):
             new.write_bytes(hashlib.sha256(value).digest() + value)
             new.replace(path)
         except OSError:
-            new.unlink(missing_ok=True)
+            with suppress(OSError):
+                new.unlink()
 
     def delete(self, key: str) -> None:
         """Forget an answer."""

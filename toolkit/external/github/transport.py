@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import requests
 from cachecontrol import CacheControlAdapter
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3 import HTTPResponse
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from toolkit.external.github.answers import origin
 
@@ -15,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from requests import PreparedRequest, Response
-    from urllib3 import HTTPResponse
 
     from toolkit.external.github.store import Store
     from toolkit.external.github.token import Token
@@ -76,6 +81,43 @@ class Adapter(CacheControlAdapter):
         from_cache: bool = False,  # noqa: FBT001, FBT002 - the base's
         cacheable_methods: Collection[str] | None = None,
     ) -> Response:
-        """Take the token out again: what `Vary` names of a request is kept with its answer."""
+        """Take the token out again, since what `Vary` names of a request is kept with its answer.
+
+        CacheControl would keep an answer as soon as its body is read, through a temporary file that stays open where
+        the body is empty or cut off. Only `keep` keeps one here.
+        """
         request.headers.pop("Authorization", None)
-        return super().build_response(request, response, from_cache, cacheable_methods)
+        if from_cache or response.status == HTTPStatus.NOT_MODIFIED:
+            return super().build_response(request, response, from_cache, cacheable_methods)
+        return HTTPAdapter.build_response(self, request, response)
+
+    def keep(self, answer: Response, body: bytes) -> None:
+        """Keep a whole answer, where it may be kept; `body` is as it came, not decoded."""
+        self.controller.cache_response(answer.request, answer.raw, body)
+
+
+def read(answer: Response, *, most: int) -> bytes | None:
+    """Return a body as it came, None for one of more than `most` bytes; raise what requests raises for a bad one."""
+    body = bytearray()
+    try:
+        for chunk in answer.raw.stream(65536, decode_content=False):
+            body += chunk
+            if len(body) > most:
+                return None
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(request=answer.request) from error
+    except (HTTPError, OSError) as error:
+        raise requests.exceptions.ChunkedEncodingError(request=answer.request) from error
+    finally:
+        answer.close()
+    return bytes(body)
+
+
+def decoded(answer: Response, body: bytes, *, most: int) -> bytes | None:
+    """Return a body without the encoding of its transport, None for one of more than `most` bytes."""
+    packed = HTTPResponse(BytesIO(body), headers=answer.headers, preload_content=False)
+    try:
+        content = packed.read(most + 1, decode_content=True)
+    except HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(request=answer.request) from error
+    return content if len(content) <= most else None

@@ -102,10 +102,7 @@ def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
         return False
     if program is None:
         return True
-    for profile in (machine.etc / "apparmor.d").glob("*"):
-        if str(program) in (_text(profile) or ""):
-            return False
-    return True
+    return all(str(program) not in (_text(profile) or "") for profile in (machine.etc / "apparmor.d").glob("*"))
 
 
 def _number(path: Path) -> int | None:

@@ -51,4 +51,8 @@ def this_machine() -> Machine:
         raise ToolkitError(
             "doctor: root has no rootless docker", hint="run it as the user whose daemon it is, without sudo"
         )
-    return Machine(user=account(), environment=dict(os.environ))
+    try:
+        user = account()
+    except KeyError:
+        raise ToolkitError(f"doctor: user {os.geteuid()} has no name in /etc/passwd") from None
+    return Machine(user=user, environment=dict(os.environ))

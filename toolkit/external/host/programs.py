@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import stat
-import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,8 @@ NET_BIND_SERVICE = 10
 _ATTRIBUTE = "security.capability"
 _REVISION = 0xFF000000
 _EFFECTIVE = 1
+# Revision → words behind the first one: permitted and inheritable, the same for the upper bits, the namespace's root.
+_WORDS = {1: 2, 2: 4, 3: 5}
 # A security wrapper is a few kilobytes, a statically linked one less than a megabyte.
 _WRAPPER_BYTES = 4 << 20
 _TRIAL_SECONDS = 10.0
@@ -83,7 +84,7 @@ class Trial:
 
 def locate(name: str, path: str) -> Iterator[Path]:
     """Yield each program of this name on a PATH, in order, as a shell finds them."""
-    for entry in path.split(os.pathsep):
+    for entry in path.split(os.pathsep) if path else ():
         candidate = Path(entry or ".") / name
         with suppress(OSError):
             if candidate.is_file() and os.access(candidate, os.X_OK):
@@ -113,19 +114,18 @@ def look(path: Path) -> Program:
 
 def parse(value: bytes) -> Capability | None:
     """Read the attribute's value (struct vfs_ns_cap_data in linux/capability.h); None where it is of another kind."""
-    if len(value) < struct.calcsize("<I"):
+    if len(value) < 4:  # noqa: PLR2004 - a word
         return None
-    (head,) = struct.unpack_from("<I", value)
-    words = {1: 2, 2: 4, 3: 5}.get((head & _REVISION) >> 24, 0)
-    if not words or len(value) < 4 * (words + 1):
+    head, *data = (int.from_bytes(value[at : at + 4], "little") for at in range(0, len(value) // 4 * 4, 4))
+    words = _WORDS.get((head & _REVISION) >> 24)
+    if words is None or len(data) < words:
         return None
-    data = struct.unpack_from(f"<{words}I", value, 4)
-    high = data[2:4] if len(data) > 2 else (0, 0)  # noqa: PLR2004 - revision 1 has one pair of sets
+    low, low_inheritable, high, high_inheritable, root = [*data[:words], 0, 0, 0][:5]
     return Capability(
-        permitted=data[0] | high[0] << 32,
-        inheritable=data[1] | high[1] << 32,
+        permitted=low | high << 32,
+        inheritable=low_inheritable | high_inheritable << 32,
         effective=bool(head & _EFFECTIVE),
-        root=data[4] if len(data) > 4 else 0,  # noqa: PLR2004 - revision 3 has one more word
+        root=root,
     )
 
 

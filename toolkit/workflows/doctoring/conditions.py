@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.emit.diagnosis import Finding, State
@@ -59,7 +60,8 @@ def _newuidmap(sight: Sight) -> Finding:
             return _newuidmap_cause(sight, program, fact, (f"file: {found.resolved}",))
         if found.nosuid is not None:
             fact = f"{found.path} lies on a mount with the option nosuid"
-            return _newuidmap_cause(sight, program, fact, (f"mounted nosuid: {found.nosuid}",))
+            cause = _newuidmap_cause(sight, program, fact, (f"mounted nosuid: {found.nosuid}",))
+            return replace(cause, remedy=remedies.remount(found.nosuid))
         evidence.append(f"{found.path}: {rights}")
     return Finding(
         name="newuidmap", state=State.OK, fact="newuidmap and newgidmap may map ids", evidence=tuple(evidence)

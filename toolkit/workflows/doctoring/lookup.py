@@ -30,8 +30,10 @@ def findings(sight: Sight) -> Iterator[Finding]:
 def _wrapper(sight: Sight) -> Finding:
     launcher = sight.launcher
     evidence = [f"runs {launcher.script}"]
-    for wrapper in launcher.wrappers:
-        evidence.append(f"wrapper as {'an ELF file' if wrapper.form == 'elf' else 'a script'} around {wrapper.program}")
+    evidence += [
+        f"wrapper as {'an ELF file' if wrapper.form == 'elf' else 'a script'} around {wrapper.program}"
+        for wrapper in launcher.wrappers
+    ]
     try:
         order = launcher.order
     except ToolkitError as error:
@@ -141,5 +143,5 @@ def _proxy(sight: Sight) -> Finding:
         state=State.CAUSE,
         fact=f"dockerd {sight.version} needs {PROXY}, which is not on its PATH: it will not start",
         evidence=(*evidence, f"PATH: {sight.next.path}"),
-        remedy="keep rootlesskit's package on PATH, behind the rest: a --suffix PATH of the wrapper, not left out of it",
+        remedy="keep rootlesskit's package on PATH, behind the rest: by --suffix PATH in the wrapper",
     )

@@ -6,6 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.external.host.programs import Program
     from toolkit.workflows.doctoring.sight import Sight
 
@@ -30,18 +32,20 @@ def missing(sight: Sight) -> str:
 def shadowed(sight: Sight, hidden: Program) -> str:
     """Say how a security wrapper comes first."""
     if sight.machine.is_nixos:
-        return f"name it docker-rootlesskit, which comes first: {_WRAPPER} (or use the overlay 'rewrap'), then {restart(sight)}"
+        name = f"name it docker-rootlesskit, which comes first: {_WRAPPER}"
+        return f"{name} (or use the overlay 'rewrap'), then {restart(sight)}"
     link = hidden.path.with_name("docker-rootlesskit")
     return f"as root: mv {shlex.quote(str(hidden.path))} {shlex.quote(str(link))}, a name that comes first"
 
 
 def capability(sight: Sight, program: Program | None) -> str:
     """Say how rootlesskit gets the capability, and what else would do."""
-    other = f"or let everybody have it: net.ipv4.ip_unprivileged_port_start={sight.port}"
+    setting = sysctl(sight, "net.ipv4.ip_unprivileged_port_start", sight.port)
+    other = f"or let every program have the port: {setting}"
     if sight.machine.is_nixos:
-        return f"{_WRAPPER} {other} in boot.kernel.sysctl"
+        return f"{_WRAPPER} {other}"
     path = shlex.quote(str(program.resolved)) if program is not None else "ROOTLESSKIT"
-    return f"as root: setcap cap_net_bind_service=ep {path}; {other} (sysctl)"
+    return f"as root: setcap cap_net_bind_service=ep {path}; {other}"
 
 
 def wrappers(sight: Sight) -> str:
@@ -56,6 +60,11 @@ def setuid(sight: Sight, name: str) -> str:
     if sight.machine.is_nixos:
         return f"put /run/wrappers/bin on the service's PATH, where {name} is setuid; security.wrappers has it"
     return f"Debian, Ubuntu: apt install --reinstall uidmap; or as root: chmod u+s $(command -v {name})"
+
+
+def remount(point: Path) -> str:
+    """Say how capabilities and setuid bits come to count on a mount."""
+    return f"as root: mount -o remount,suid {shlex.quote(str(point))}"
 
 
 def subordinate_ids(sight: Sight) -> str:

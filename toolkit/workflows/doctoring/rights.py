@@ -90,13 +90,13 @@ def _attributes(sight: Sight) -> Finding:
         name=name,
         state=State.CAUSE,
         fact=f"the file system of {subject.resolved} has no extended attributes, hence no capabilities",
-        evidence=(f"mounted on {point}", f"setcap on it says: Operation not supported"),
+        evidence=(f"mounted on {point}", "setcap on it says: Operation not supported"),
         remedy=f"put it on another file system, such as tmpfs, ext4, xfs or btrfs ({_options(sight)})",
     )
 
 
 def _options(sight: Sight) -> str:
-    return "security.wrappers makes it on a tmpfs" if sight.machine.is_nixos else f"df -T names them"
+    return "security.wrappers makes it on a tmpfs" if sight.machine.is_nixos else "df -T names them"
 
 
 def _nosuid(sight: Sight) -> Finding:
@@ -111,7 +111,7 @@ def _nosuid(sight: Sight) -> Finding:
         state=State.CAUSE,
         fact=f"{subject.path} lies on a mount with the option nosuid, which makes its capability void",
         evidence=(f"mounted nosuid: {subject.nosuid}", f"file: {subject.resolved}"),
-        remedy=f"as root: mount -o remount,suid {subject.nosuid}",
+        remedy=remedies.remount(subject.nosuid),
     )
 
 
@@ -182,7 +182,7 @@ def _gone(sight: Sight, subject: Program, *evidence: str) -> Finding:
 
 
 def _without(sight: Sight, subject: Program, evidence: tuple[str, ...]) -> Finding:
-    """The capability is void for this very process: by the mount, or by what this process may not do itself."""
+    """Say why the capability is void for this process: by the mount, or by what it may not do itself."""
     name = "security-wrapper"
     if subject.nosuid is not None or sight.no_new_privileges is not None:
         fact = f"{subject.path} gets no capability, and refuses to run"
@@ -230,8 +230,10 @@ def _ambient(sight: Sight) -> Finding:
     if sight.daemon is None:
         state = f", docker.service is {sight.service.state}" if sight.service.state else ""
         fact = f"none runs{state}: this is about its next start"
-        evidence = () if not sight.service.state.startswith("failed") else ("why: journalctl --user -u docker -n 50",)
-        return Finding(name=name, state=State.NOTE, fact=fact, evidence=evidence)
+        remedy = ""
+        if sight.service.state.startswith("failed"):
+            remedy = "journalctl --user -u docker -b | unlet doctor --log - tells why it failed"
+        return Finding(name=name, state=State.NOTE, fact=fact, remedy=remedy)
     kit = sight.daemon.rootlesskit
     evidence = (
         f"process {kit.pid}: {' '.join(kit.command[:1])}, CapEff {kit.effective:016x}",
@@ -246,7 +248,7 @@ def _ambient(sight: Sight) -> Finding:
 
 
 def _age(sight: Sight) -> Finding:
-    """A daemon keeps what it was started with; only one that lacks the capability is the worse for it."""
+    """Compare the daemon that runs with what its next start takes; one that has the capability is well as it is."""
     name, taken = "daemon-age", sight.next.taken
     if sight.daemon is None or taken is None:
         return Finding(name=name, state=State.OK, fact="no daemon runs that could be too old")

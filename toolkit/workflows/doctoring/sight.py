@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -15,6 +14,8 @@ from toolkit.external.host.service import service
 from toolkit.workflows.doctoring import views
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.external.host.machine import Machine
     from toolkit.external.host.processes import Daemon, Process
     from toolkit.external.host.programs import Program, Trial
@@ -27,8 +28,9 @@ class Sight:
     """What was seen.
 
     `views` are those that there are, the one that counts for the daemon's next start first. `trials` has what became
-    of running each program that could be taken there and has the capability. `dockerd` is found at the next start as well, `version` None where it does not tell. Everybody may
-    listen on ports from `first_port` on; `port` is the one that is asked about.
+    of running each program that could be taken there and has the capability. `dockerd` is found at the next start as
+    well, `version` None where it does not tell. Everybody may listen on ports from `first_port` on; `port` is the one
+    that is asked about.
     """
 
     machine: Machine
@@ -102,7 +104,11 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
         daemon=running,
         own=processes.process(os.getpid()),
         views=tuple(seen),
-        trials={program.path: programs.try_version(program.path) for program in seen[0].candidates if program.grants(programs.NET_BIND_SERVICE)},
+        trials={
+            program.path: programs.try_version(program.path)
+            for program in seen[0].candidates
+            if program.grants(programs.NET_BIND_SERVICE)
+        },
         dockerd=dockerd,
         version=_version(dockerd) if dockerd is not None else None,
         first_port=kernel.first_unprivileged_port(machine),

@@ -22,8 +22,7 @@ _TEXT_LENGTH = 240
 _CHECKS = {
     "shadowed": (
         "another rootlesskit comes first on PATH, such as that which dockerd-rootless' wrapper puts in front",
-        "tr '\\0' '\\n' < /proc/$(cat $XDG_RUNTIME_DIR/dockerd-rootless/child_pid)/environ | grep ^PATH=; "
-        "then look which entry has docker-rootlesskit or rootlesskit first",
+        "tr '\\0' '\\n' < /proc/$(cat $XDG_RUNTIME_DIR/dockerd-rootless/child_pid)/environ | grep ^PATH=",
     ),
     "capability": (
         "no rootlesskit has CAP_NET_BIND_SERVICE",
@@ -118,7 +117,10 @@ _SYMPTOMS = (
     ),
     _known("source-gone", r"cannot run [`'\"].+['\"]: No such file or directory", "security-wrapper"),
     _known(
-        "tun-unusable", r"\bopen: (?:Permission denied|No such (?:file or directory|device))", "tun", follows="setting up tap"
+        "tun-unusable",
+        r"\bopen: (?:Permission denied|No such (?:file or directory|device))",
+        "tun",
+        follows="setting up tap",
     ),
     _known("user-namespace-refused", r"fork/exec /proc/self/exe: permission denied", "apparmor"),
     _known(

@@ -85,7 +85,8 @@ class View:
 def launcher(machine: Machine, service: Service, wanted: Path | None) -> Launcher:
     """Return the dockerd-rootless in question: the wanted one, that of the service, or that of the shell.
 
-    `wanted` is a package of docker or the program itself. Raise ToolkitError where there is none, or one cannot be read.
+    `wanted` is a package of docker or the program itself. Raise ToolkitError where there is none, or it cannot be
+    read.
     """
     if wanted is not None:
         candidates = [wanted, *(wanted / directory / name for directory in ("bin", ".") for name in _LAUNCHERS)]

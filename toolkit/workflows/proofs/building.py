@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.external import nix
 from toolkit.model import Demotion, PathOrder
+from toolkit.syntax import wrappers
 from toolkit.workflows.proofs.case import BEFORE, Finding
 from toolkit.workflows.proofs.install_phase import without
 
@@ -25,7 +26,7 @@ EXPRESSION = Path(str(files("toolkit") / "expressions" / "build.nix"))
 HOOK = Path("pkgs/build-support/setup-hooks/make-wrapper.sh")
 WRAPPER = Path("bin/dockerd-rootless")
 FORMS = ("script", "elf")
-CALLER = "/path-of-the-caller"
+CALLER = wrappers.CALLER
 
 
 def builds(case: Case) -> Finding:
@@ -44,7 +45,8 @@ def builds(case: Case) -> Finding:
     try:
         outputs = nix.build(EXPRESSION, arguments, names)
     except CommandError as error:
-        if "sandbox" not in (why := nix.reason(error)):
+        # What a builder says of a sandbox is a builder's failure.
+        if "sandbox" not in (why := nix.reason(error)) or "cannot be built: " in why:
             raise
         return Finding(covers="nothing", not_run=f"because Nix cannot build in a sandbox here: {why}")
     if len(outputs) != len(names):
@@ -107,22 +109,11 @@ def _split(entries: list[str], wrapper: Path) -> PathOrder:
 
 
 def read_binary(wrapper: Path) -> PathOrder:
-    """Read PATH from a wrapper that makeBinaryWrapper made: it holds the command it was generated from.
-
-    The form is that of nixpkgs' make-binary-wrapper.sh: `makeCWrapper …` with a flag a line.
-    Raise ToolkitError where that is not found.
-    """
-    content = wrapper.read_bytes()
-    command = re.search(rb"makeCWrapper (?:[^\n\0]*\\\n)*[^\n\0]*", content)
-    if not content.startswith(b"\x7fELF") or command is None:
+    """Read PATH from a wrapper that makeBinaryWrapper made; raise ToolkitError where it is another file."""
+    read = wrappers.read(wrapper.read_bytes(), name=str(wrapper))
+    if read is None or read.form != "elf":
         raise ToolkitError(f"{wrapper}: no wrapper by makeBinaryWrapper")
-    words = shlex.split(command[0].decode().replace("\\\n", " "))
-    entries = [CALLER]
-    for index, word in enumerate(words):
-        if word in {"--prefix", "--suffix"} and words[index + 1] == "PATH":
-            value = words[index + 3].split(words[index + 2])
-            entries = [*value, *entries] if word == "--prefix" else [*entries, *value]
-    return _split(entries, wrapper)
+    return read.order
 
 
 def _path_changes(case: Case, old: PathOrder, new: PathOrder) -> Iterator[str]:

@@ -128,7 +128,7 @@ def no_rebuild(case: Case) -> Finding:
         summary.append(f"{len(failures)} derivations are rebuilt, since one patch makes both changes: split it")
     return Finding(
         covers=_coverage(before, f"{counted} drvPaths equal" if not failures else f"{counted} drvPaths"),
-        failures=tuple([*summary, *sorted(failures)]),
+        failures=(*summary, *sorted(failures)),
         evidence=(_library(case), *_paths(before)),
         commands=(command(case).line,),
     )

@@ -180,11 +180,13 @@ def _compared(case: Case, found: Evaluation, sides: tuple[Stage, Stage], *, chan
         facts, lines = _tests_compared(found, sides, changing=changing)
         failures += facts
         evidence += lines
+    is_specimen = deep(case).trees[before.name].is_specimen
+    whose = "the specimen's package set" if is_specimen else "the real package set"
     counts = [f"{kept} drvPaths {'kept' if changing else 'equal'}"]
     counts += [f"{changed} changed"] if changed or changing else []
     counts += [f"{thrown} throw on both sides"] if thrown else []
     return Finding(
-        covers=f"{', '.join(counts)}; real package set, {', '.join(found.packages[before.name])}",
+        covers=f"{', '.join(counts)}; {whose}, {', '.join(found.packages[before.name])}",
         failures=tuple(failures),
         evidence=tuple(evidence),
         commands=tuple(command(case, stage, "packages", system).line for system in systems(case) for stage in sides),

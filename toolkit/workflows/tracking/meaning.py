@@ -57,7 +57,7 @@ def read(content: bytes, plan: Plan, *, name: str) -> Reading:
 
         bare = _VALUE.sub(take, text)
         # In a file that is no Nix the place of the error counts, and that must be the file's own.
-        syntax = _parse(bare, plan.components, plan.prefix_entry, name)
+        syntax = parse(bare, plan.components, plan.prefix_entry, name)
         if isinstance(syntax, str):
             return unknown(syntax)
     except ToolkitError as error:
@@ -124,7 +124,7 @@ def numbers(version: str | None) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=256)
-def _parse(text: str, components: tuple[str, ...], entry: str, name: str) -> _Syntax | str:
+def parse(text: str, components: tuple[str, ...], entry: str, name: str) -> _Syntax | str:
     """Return what stands in a file, or why that cannot be told."""
     try:
         file = docker_file(text.encode(), name=name)

@@ -17,12 +17,15 @@ from toolkit.errors import ToolkitError
 from toolkit.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from toolkit.emit.tracking.document import Pull, Ref, Verdict
 
+# The pin's name has its commit in it, and that is no other subject.
+_OWN = "your nixpkgs"
 _SCHEMA = 1
+_KIND = "unlet track"
 _SKEW_SECONDS = 3600
 _MOST_BYTES = 4 << 20
 
@@ -59,8 +62,14 @@ def load(path: Path) -> Last:
 
 def save(path: Path, facts: Facts) -> None:
     """Replace a state file as a whole; raise ToolkitError where that cannot be done."""
-    document = {"schema": _SCHEMA, "kind": "unlet track", "checked": int(time.time()), "facts": facts}
-    document["digest"] = _digest(document)
+    checked = int(time.time())
+    document = {
+        "schema": _SCHEMA,
+        "kind": _KIND,
+        "checked": checked,
+        "facts": facts,
+        "digest": _digest(facts, checked),
+    }
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         new.write_text(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n", encoding="ascii")
@@ -72,7 +81,7 @@ def save(path: Path, facts: Facts) -> None:
 
 def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict) -> Facts:
     """Return what is remembered of an answer: its meaning, not its dates, numbers and hashes."""
-    facts: Facts = {f"{ref.name}": dict(_ref(ref)) for ref in refs}
+    facts: Facts = {_OWN if ref.kind == "pin" else ref.name: dict(_ref(ref)) for ref in refs}
     for pull in pulls:
         facts[f"#{pull.number}"] = dict(_pull(pull))
         for backport in pull.backports:
@@ -101,10 +110,9 @@ def changes(before: Facts | None, now: Facts) -> tuple[Change, ...]:
 
 
 def merged(before: Facts | None, now: Facts) -> Facts:
-    """Return what is to be remembered: what is known now, and of the same subjects what was known before."""
-    if before is None:
-        return now
-    return {subject: {**before.get(subject, {}), **fields} for subject, fields in now.items()}
+    """Return what is to be remembered: what is known now, and beside it what was known before."""
+    old = before if before is not None else {}
+    return {subject: {**old.get(subject, {}), **now.get(subject, {})} for subject in {**old, **now}}
 
 
 def _ref(ref: Ref) -> Iterator[tuple[str, str]]:
@@ -140,23 +148,21 @@ def _pull(pull: Pull) -> Iterator[tuple[str, str]]:
 def _read(content: bytes, path: Path) -> tuple[Facts, int]:
     if len(content) > _MOST_BYTES:
         raise ValueError("too big")
-    value: object = json.loads(content)
-    record = Record(value, document=str(path))
-    if record.integer("schema") != _SCHEMA or record.text("kind") != "unlet track":
+    record = Record(json.loads(content), document=str(path))
+    if record.integer("schema") != _SCHEMA or record.text("kind") != _KIND:
         raise record.error("schema", "is another one")
-    if not isinstance(value, dict) or record.text("digest") != _digest(value):
-        raise record.error("digest", "does not fit")
-    subjects = record.record("facts")
+    subjects, checked = record.record("facts"), record.integer("checked")
     facts: Facts = {}
     for subject in subjects.names():
         fields = subjects.record(subject)
         facts[subject] = {name: fields.text(name) for name in fields.names()}
-    return facts, record.integer("checked")
+    if record.text("digest") != _digest(facts, checked):
+        raise record.error("digest", "does not fit what is in the file")
+    return facts, checked
 
 
-def _digest(document: Mapping[str, object]) -> str:
-    bare = {name: value for name, value in document.items() if name != "digest"}
-    return hashlib.sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()
+def _digest(facts: Facts, checked: int) -> str:
+    return hashlib.sha256(json.dumps([checked, facts], sort_keys=True).encode()).hexdigest()
 
 
 def _set_aside(path: Path, content: bytes, error: Exception) -> str:

@@ -45,16 +45,18 @@ def _judged(
         if pin is not None:
             return Judgement.UPDATE, f"fixed in {where}; your pin ({pin.name}) does not have it yet"
         return Judgement.UPDATE, f"fixed in {where}: the overlay may go as soon as your nixpkgs is one of these"
-    unknown = [ref for ref in sources if ref.state is State.UNKNOWN]
-    if unknown:
-        names = ", ".join(ref.name for ref in unknown)
-        return Judgement.UNKNOWN, f"could not tell whether it is fixed in {names}: keep the overlay until that is known"
+    return _not_fixed(sources, elsewhere)
+
+
+def _not_fixed(sources: Sequence[Ref], elsewhere: Sequence[Ref]) -> tuple[Judgement, str]:
+    names = {state: ", ".join(ref.name for ref in sources if ref.state is state) for state in State}
+    if unknown := names[State.UNKNOWN]:
+        text = f"could not tell whether it is fixed in {unknown}: keep the overlay until that is known"
+        return Judgement.UNKNOWN, text
     if elsewhere:
         return Judgement.KEEP, f"keep the overlay: fixed in {_listed(elsewhere)}, but in no channel yet"
-    half = [ref for ref in sources if ref.state is State.HALF_FIXED]
-    if half:
-        names = ", ".join(ref.name for ref in half)
-        return Judgement.KEEP, f"keep the overlay: half fixed in {names}, fixed nowhere"
+    if half := names[State.HALF_FIXED]:
+        return Judgement.KEEP, f"keep the overlay: half fixed in {half}, fixed nowhere"
     return Judgement.KEEP, "keep the overlay: fixed nowhere yet"
 
 
@@ -68,6 +70,8 @@ def exit_code(verdict: Verdict, *, changed: bool) -> int:
 
 
 def _listed(refs: Sequence[Ref]) -> str:
-    return ", ".join(
-        f"{ref.name} since {ref.fixed_by.date[:10]}" if ref.fixed_by is not None else ref.name for ref in refs
-    )
+    """Return names with the dates since when they are fixed, each date once."""
+    by_date: dict[str | None, list[str]] = {}
+    for ref in refs:
+        by_date.setdefault(ref.fixed_by.date[:10] if ref.fixed_by is not None else None, []).append(ref.name)
+    return ", ".join(f"{', '.join(names)}{f' since {date}' if date else ''}" for date, names in by_date.items())

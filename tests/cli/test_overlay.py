@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Unlet
+
+
+@pytest.mark.parametrize("kind", ["rewrap", "patched"])
+def test_overlay_is_written_and_its_use_is_told(unlet: Unlet, kind: str) -> None:
+    done = unlet("overlay", "--nixpkgs", "specimen", "--kind", kind)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nixpkgs.overlays = [ (import ./overlay) ];" in done.stdout
+    assert (unlet.cwd / "overlay/default.nix").is_file()
+    assert ("privileged-ports.nix" in done.stdout) is (kind == "rewrap")
+
+
+def test_json_is_the_report(unlet: Unlet) -> None:
+    done = unlet("overlay", "--nixpkgs", "specimen", "--json", "--out", "mine")
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == json.loads((unlet.cwd / "mine/report.json").read_text())
+
+
+def test_overlay_that_is_there_is_replaced_only_when_asked(unlet: Unlet) -> None:
+    assert unlet("overlay", "--nixpkgs", "specimen", "-q").stdout == ""
+    again = unlet("overlay", "--nixpkgs", "specimen")
+    assert (again.returncode, again.stdout) == (3, "")
+    assert "overlay: is not empty" in again.stderr
+    assert unlet("overlay", "--nixpkgs", "specimen", "--force", "-q").returncode == 0
+
+
+def test_fixed_nixpkgs_needs_none_and_says_so(unlet: Unlet) -> None:
+    done = unlet("overlay", "--nixpkgs", "specimen:states/fixed")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "rootlesskit is not in the PATH prefix any more" in done.stderr
+    assert "hint: a security wrapper named rootlesskit is enough" in done.stderr
+
+
+def test_path_is_told_as_lines_json_and_picture(unlet: Unlet, docker_nix: Path) -> None:
+    lines = unlet("inspect", "--path", docker_nix)
+    assert (lines.returncode, lines.stderr) == (0, "")
+    assert lines.stdout.count(":<PATH>") == 4
+    routes = json.loads(unlet("inspect", "--path", docker_nix, "--json").stdout)["routes"]
+    assert [route["name"] for route in routes] == ["as it is", "wrapper-name", "rewrap", "fixed"]
+    assert unlet("inspect", "--path", "--graph", "mermaid", docker_nix).stdout.startswith("%% ")
+    assert unlet("inspect", "--path", docker_nix, docker_nix).returncode == 2

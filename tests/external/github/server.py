@@ -1,0 +1,308 @@
+"""A server on loopback that speaks as GitHub does, about a real git repository, with faults on request."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import pytest
+
+from toolkit.external.cache import Cache
+from toolkit.external.github import Client, GitHub, Token
+from toolkit.external.github.client import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+NAME = "NixOS/nixpkgs"
+FORMAT = "%H%x00%cI%x00%B%x00%P%x01"
+
+
+@dataclass(kw_only=True)
+class Fault:
+    """What is answered instead of the truth. `cut` ends the body early, `slow` waits before it, `trickle` within it."""
+
+    status: int = 500
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b'{"message": "Server Error"}'
+    cut: bool = False
+    slow: float = 0.0
+    trickle: float = 0.0
+    truth: bool = False
+
+
+@dataclass
+class Request:
+    path: str
+    headers: dict[str, str]
+    status: int = 0
+
+
+@dataclass(kw_only=True)
+class Forge:
+    """What the server knows, and what it was asked. `faults` maps a part of a path to what comes next for it."""
+
+    url: str
+    repository: Path
+    pulls: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+    files: dict[int, list[dict[str, str]]] = field(default_factory=dict[int, list[dict[str, str]]])
+    reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict[int, list[dict[str, Any]]])
+    found: list[int] = field(default_factory=list[int])
+    faults: dict[str, list[Fault]] = field(default_factory=dict[str, list[Fault]])
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    page: int = 100
+    requests: list[Request] = field(default_factory=list[Request])
+
+    @property
+    def api(self) -> str:
+        return f"{self.url}/api/v3"
+
+    @property
+    def raw(self) -> str:
+        return f"{self.url}/raw"
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(["git", "-C", self.repository, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def asked(self, part: str) -> list[Request]:
+        return [request for request in self.requests if part in request.path]
+
+    def options(self) -> list[str]:
+        return ["--api-url", self.api, "--raw-url", self.raw]
+
+    def pull(self, number: int, *, head: str, files: dict[str, str] | None = None, **more: object) -> None:
+        """Add a pull request whose head is a branch; `files` maps paths to statuses."""
+        document = {
+            "number": number,
+            "title": f"docker: change {number}",
+            "html_url": f"https://localhost.invalid/{NAME}/pull/{number}",
+            "user": {"login": "someone"},
+            "state": "open",
+            "draft": False,
+            "merged": False,
+            "mergeable": True,
+            "merge_commit_sha": None,
+            "merged_at": None,
+            "updated_at": "2026-08-02T10:00:00Z",
+            "base": {"ref": "master"},
+            "head": {"ref": head, "sha": self.git("rev-parse", head).strip()},
+        }
+        self.pulls[number] = {**document, **more}
+        target = "pkgs/applications/virtualization/docker/default.nix"
+        self.files[number] = [
+            {"filename": path, "status": status} for path, status in (files or {target: "modified"}).items()
+        ]
+
+
+class Handler(BaseHTTPRequestHandler):
+    forge: Forge
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+        pass
+
+    def do_GET(self) -> None:
+        request = Request(self.path, {name.lower(): value for name, value in self.headers.items()})
+        self.forge.requests.append(request)
+        self.request_of_this = request
+        fault = next((f for part, f in self.forge.faults.items() if part in self.path and f), None)
+        if fault is not None:
+            request.status = fault[0].status
+            self._fail(fault.pop(0))
+            return
+        self._truth()
+
+    def _fail(self, fault: Fault) -> None:
+        time.sleep(fault.slow)
+        if fault.truth:
+            self._truth()
+            return
+        self.send_response(fault.status)
+        for name, value in {"Content-Type": "application/json", **fault.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(fault.body) + 100 * fault.cut))
+        self.end_headers()
+        for byte in fault.body if fault.trickle else ():
+            time.sleep(fault.trickle)
+            self._write(bytes([byte]))
+        if not fault.trickle:
+            self._write(fault.body)
+        self.close_connection = fault.cut
+
+    def _write(self, content: bytes) -> None:
+        try:
+            self.wfile.write(content)
+            self.wfile.flush()
+        except OSError:
+            self.close_connection = True
+
+    def _truth(self) -> int:
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        answer = self._answer(parts.path, query)
+        headers = {"Vary": "Accept, Authorization", **self.forge.headers}
+        if answer is None:
+            return self._send(404, b'{"message": "Not Found"}', headers)
+        if isinstance(answer, list):
+            answer = self._page(cast("list[object]", answer), parts.path, query, headers)
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        headers["ETag"] = f'W/"{hashlib.sha256(body).hexdigest()}"'
+        if self.headers.get("If-None-Match") == headers["ETag"]:
+            return self._send(304, b"", headers)
+        return self._send(200, body, headers)
+
+    def _page(self, items: list[object], path: str, query: dict[str, str], headers: dict[str, str]) -> list[object]:
+        size, number = int(query.get("per_page", self.forge.page)), int(query.get("page", 1))
+        size = min(size, self.forge.page)
+        if number * size < len(items):
+            rest = "&".join(f"{name}={quote(value)}" for name, value in query.items() if name != "page")
+            url = f"{self.forge.url}{path}?{rest}&page={number + 1}"
+            headers["Link"] = f'<{url}>; rel="next", <{url}>; rel="last"'
+        return items[(number - 1) * size : number * size]
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> int:
+        # Before the answer leaves, since the test may look as soon as it came.
+        self.request_of_this.status = status
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != 304:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self._write(body)
+        return status
+
+    def _answer(self, path: str, query: dict[str, str]) -> object:
+        if path.startswith(f"/raw/{NAME}/"):
+            ref, _, file = path.removeprefix(f"/raw/{NAME}/").partition("/")
+            return self._blob(unquote(ref), unquote(file))
+        if path.startswith("/api/v3/search/issues"):
+            return {"total_count": len(self.forge.found), "items": [{"number": n} for n in self.forge.found]}
+        words = path.removeprefix(f"/api/v3/repos/{NAME}/").split("/")
+        last = unquote(words[-1])
+        if words[0] == "git":
+            return self._tree(last) if words[1] == "trees" else self._branches(last)
+        if words[0] == "commits":
+            return self._commits(query) if words[1:] == [] else self._commit(last)
+        return self._pulls(words[1:], query) if words[0] == "pulls" else self._compare(last)
+
+    def _pulls(self, words: list[str], query: dict[str, str]) -> object:
+        if not words:
+            owner, _, branch = query["head"].partition(":")
+            assert owner == "NixOS"
+            return [pull for pull in self.forge.pulls.values() if pull["head"]["ref"] == branch]
+        number = int(words[0])
+        if words[1:] == ["files"]:
+            return self.forge.files.get(number)
+        return self.forge.reviews.get(number, []) if words[1:] == ["reviews"] else self.forge.pulls.get(number)
+
+    def _git(self, *arguments: str) -> bytes | None:
+        done = subprocess.run(["git", "-C", self.forge.repository, *arguments], check=False, capture_output=True)
+        return done.stdout if done.returncode == 0 else None
+
+    def _blob(self, ref: str, path: str) -> bytes | None:
+        return self._git("cat-file", "blob", f"{ref}:{path}")
+
+    def _branches(self, beginning: str) -> list[dict[str, Any]]:
+        listed = self._git("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads") or b""
+        rows = [line.split(" ") for line in listed.decode().splitlines()]
+        return [
+            {"ref": ref, "object": {"sha": sha, "type": "commit"}}
+            for sha, ref in rows
+            if ref.startswith(f"refs/heads/{beginning}")
+        ]
+
+    def _commits(self, query: dict[str, str]) -> list[dict[str, Any]] | None:
+        log = self._git("log", f"--format={FORMAT}", query["sha"], "--", query["path"])
+        return None if log is None else list(_parsed(log))
+
+    def _commit(self, ref: str) -> dict[str, Any] | None:
+        log = self._git("log", "-1", f"--format={FORMAT}", ref)
+        if log is None:
+            return None
+        (commit,) = _parsed(log)
+        names = (
+            self._git("diff-tree", "-r", "-M40%", "--root", "--no-commit-id", "--name-status", ref) or b""
+        ).decode()
+        files: list[dict[str, str]] = []
+        for line in names.splitlines():
+            status, *paths = line.split("\t")
+            word = {"A": "added", "M": "modified", "D": "removed", "R": "renamed"}[status[0]]
+            old = {"previous_filename": paths[0]} if word == "renamed" else {}
+            files.append({"filename": paths[-1], "status": word, **old})
+        return {**commit, "files": files}
+
+    def _tree(self, name: str) -> dict[str, Any] | None:
+        listed = self._git("ls-tree", "-r", "--name-only", name)
+        if listed is None:
+            return None
+        return {"tree": [{"path": path, "type": "blob"} for path in listed.decode().splitlines()], "truncated": False}
+
+    def _compare(self, pair: str) -> dict[str, Any] | None:
+        base, _, head = pair.partition("...")
+        both = [self._git("rev-parse", name) for name in (base, head)]
+        if None in both:
+            return None
+        if both[0] == both[1]:
+            return {"status": "identical"}
+        inside = self._git("merge-base", "--is-ancestor", base, head) is not None
+        return {"status": "ahead" if inside else "diverged"}
+
+
+def _parsed(log: bytes) -> Iterator[dict[str, Any]]:
+    for record in log.decode().split("\x01")[:-1]:
+        sha, date, message, parents = record.lstrip("\n").split("\x00")
+        yield {
+            "sha": sha,
+            "commit": {"message": message.strip(), "committer": {"name": "x", "date": date}},
+            "parents": [{"sha": parent} for parent in parents.split()],
+        }
+
+
+def serving(repository: Path) -> Generator[Forge]:
+    handler = type("Handler", (Handler,), {})
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    http.daemon_threads = True
+    forge = Forge(url=f"http://127.0.0.1:{http.server_port}", repository=repository)
+    handler.forge = forge  # type: ignore[attr-defined] # a class of our own
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield forge
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def client(forge: Forge, tmp_path: Path, *, token: str | None = None, **patience: float) -> Client:
+    return Client(
+        api_url=forge.api,
+        raw_url=forge.raw,
+        token=Token(value=token, origin="GITHUB_TOKEN") if token is not None else None,
+        cache=Cache(tmp_path / "cache"),
+        settings=Settings(**{"timeout": 5.0, "wait": 0.5, "pause": 0.01, **patience}),
+    )
+
+
+def github(forge: Forge, tmp_path: Path, *, token: str | None = None, **patience: float) -> GitHub:
+    return GitHub(client(forge, tmp_path, token=token, **patience), NAME)
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Generator[Forge]:
+    """A server of an empty repository with one commit and a few files."""
+    repository = tmp_path / "served"
+    repository.mkdir()
+    subprocess.run(["git", "-C", repository, "init", "--quiet", "--initial-branch=master"], check=True)
+    (repository / "file").write_text("content\n")
+    subprocess.run(["git", "-C", repository, "add", "--all"], check=True)
+    subprocess.run(["git", "-C", repository, "commit", "--quiet", "--message=first"], check=True)
+    yield from serving(repository)

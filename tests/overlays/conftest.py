@@ -1,0 +1,94 @@
+"""Asks Nix about the overlays, and keeps what it said on the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from toolkit import specimen
+from toolkit.external import nix, patches, process
+from toolkit.external.cache import VARIABLE
+from toolkit.model import Demotion, Strategy
+from toolkit.record import Record
+from toolkit.rewrite import series
+from toolkit.workflows.reading import docker_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    class Ask(Protocol):
+        """Evaluates a file with arguments."""
+
+        def __call__(self, name: str, **arguments: str) -> Answer: ...
+
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A value, and the warnings of its evaluation."""
+
+    value: Record
+    warnings: tuple[str, ...]
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(autouse=True)
+def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Share one cache among these tests, with the store in it for a user who has no other."""
+    assert sealed.is_dir()
+    monkeypatch.setenv(VARIABLE, str(shared / "cache"))
+    nix.environment.cache_clear()
+    nix.tools.cache_clear()
+    yield
+    nix.environment.cache_clear()
+    nix.tools.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def answers() -> dict[str, Answer]:
+    """Return what was asked already."""
+    return {}
+
+
+@pytest.fixture
+def ask(answers: dict[str, Answer]) -> Ask:
+    """Return what evaluates a file beside this one, once."""
+
+    def evaluate(name: str, **arguments: str) -> Answer:
+        command = nix.evaluate_command(HERE / name, arguments)
+        if command.line not in answers:
+            done = process.run(command.argv, env=command.env)
+            said = [line.partition("warning: ")[2] for line in done.stderr.splitlines() if line.startswith("trace: ")]
+            answers[command.line] = Answer(value=Record(json.loads(done.stdout), document=name), warnings=tuple(said))
+        return answers[command.line]
+
+    return evaluate
+
+
+@pytest.fixture(scope="session")
+def patched(shared: Path) -> Path:
+    """Return the specimen with the series applied, a whole tree."""
+    plan = patches.plan()
+    tree = shared / "patched"
+    shutil.copytree(specimen.path(), tree)
+    target = tree / plan.target
+    *_, text = series.rewrite(
+        docker_file(target.read_bytes(), name=str(target)),
+        components=plan.components,
+        entry=plan.prefix_entry,
+        strategy=Strategy.SENTINEL,
+        demotion=Demotion.SUFFIX,
+    )
+    target.write_text(text)
+    return tree

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.overlays.conftest import Ask
+    from toolkit.record import Record
+
+# Read here: within a test the environment is sealed.
+LIBRARY = os.environ.get("UNLET_NIXPKGS_LIB")
+REAL = pytest.param(
+    LIBRARY,
+    marks=pytest.mark.skipif(
+        LIBRARY is None, reason="UNLET_NIXPKGS_LIB is not set: the module is evaluated by our own stand-in alone"
+    ),
+    id="nixpkgs",
+)
+
+OPTION = "virtualisation.docker.rootless.privilegedPorts"
+
+
+@pytest.fixture(params=[pytest.param("", id="own"), REAL])
+def answer(request: pytest.FixtureRequest, ask: Ask) -> Record:
+    return ask("module.nix", library=str(request.param)).value
+
+
+def wrapper(answer: Record, case: str) -> tuple[str, dict[str, str]]:
+    wrappers = answer.record(case).record("wrappers")
+    (name,) = wrappers.names()
+    one = wrappers.record(name)
+    return name, {field: one.text(field) for field in one.names()}
+
+
+def failed(answer: Record, case: str) -> str:
+    (message,) = answer.record(case).texts("failed")
+    return " ".join(message.split())
+
+
+def test_nothing_is_set_unless_it_is_enabled(answer: Record) -> None:
+    off = answer.record("off")
+    assert list(off.record("wrappers").names()) == []
+    assert (off.text("docker"), off.integer("overlays")) == (answer.text("plain"), 0)
+
+
+def test_wrapper_has_the_name_that_is_looked_for_first(answer: Record) -> None:
+    assert wrapper(answer, "standard") == (
+        "docker-rootlesskit",
+        {
+            "owner": "root",
+            "group": "root",
+            "permissions": "u+rx,g+x,o+x",
+            "capabilities": "cap_net_bind_service+ep",
+            "source": answer.text("source"),
+        },
+    )
+    assert answer.record("standard").text("docker") == answer.text("plain")
+
+
+def test_route_rewrap_names_the_wrapper_rootlesskit_and_wraps_the_package(answer: Record) -> None:
+    name, _ = wrapper(answer, "rewrap")
+    rewrap = answer.record("rewrap")
+    assert (name, rewrap.text("docker"), rewrap.integer("overlays")) == ("rootlesskit", answer.text("rewrapped"), 0)
+
+
+def test_route_rewrap_wraps_the_package_that_the_user_chose(answer: Record) -> None:
+    assert answer.record("ownPackage").text("docker") == answer.text("rewrapped25")
+
+
+def test_route_rewrap_goes_with_the_overlay(answer: Record) -> None:
+    both = answer.record("withOverlay")
+    assert (both.text("docker"), both.texts("failed")) == (answer.text("rewrapped"), ())
+
+
+def test_only_the_group_may_use_the_wrapper(answer: Record) -> None:
+    _, fields = wrapper(answer, "group")
+    assert (fields["group"], fields["permissions"]) == ("docker-rootless", "u+rx,g+x")
+
+
+@pytest.mark.parametrize("case", ["off", "standard", "rewrap", "group", "ownPackage", "builtin"])
+def test_working_configurations_fail_no_assertion(answer: Record, case: str) -> None:
+    assert answer.record(case).texts("failed") == ()
+
+
+@pytest.mark.parametrize(
+    ("case", "fact", "remedy"),
+    [
+        ("withoutRootless", "has no effect without rootless docker", "rootless.enable = true as well"),
+        ("portDriver", "has no effect with RootlessKit's port driver 'slirp4netns'", "ip_unprivileged_port_start"),
+        ("bothWrappers", "there is also security.wrappers.rootlesskit", "Remove one of the two"),
+        ("bothWrappersRewrap", "there is also security.wrappers.docker-rootlesskit", "Remove one of the two"),
+        ("bothRoutes", "package is changed by rewrap.nix, which is the other route", "Take rewrap.nix out"),
+    ],
+)
+def test_what_cannot_work_is_named_with_a_remedy(answer: Record, case: str, fact: str, remedy: str) -> None:
+    message = failed(answer, case)
+    assert message.startswith(OPTION)
+    assert fact in message
+    assert remedy in message

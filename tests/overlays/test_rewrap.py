@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.external import nix
+
+if TYPE_CHECKING:
+    from tests.overlays.conftest import Answer, Ask
+
+INSTANCES = Path(__file__).with_name("instances.nix")
+
+
+@pytest.fixture
+def answer(ask: Ask) -> Answer:
+    return ask("rewrap.nix")
+
+
+def test_every_docker_is_wrapped_anew_and_nothing_else(answer: Answer) -> None:
+    assert answer.value.texts("names") == ("docker", "docker_20_10", "docker_24", "docker_25", "docker_29")
+    dockers = answer.value.record("dockers")
+    rewrapped = {name: dockers.record(name).boolean("rewrapped") for name in dockers.names()}
+    assert rewrapped == {"docker": True, "docker_25": True, "docker_29": True, "docker-client": False}
+    client = dockers.record("docker-client")
+    assert client.text("once") == client.text("plain")
+
+
+def test_applied_twice_it_gives_the_same(answer: Answer) -> None:
+    dockers = answer.value.record("dockers")
+    for name in dockers.names():
+        assert dockers.record(name).text("twice") == dockers.record(name).text("once"), name
+
+
+def test_only_rootlesskit_changes_its_place_in_path(answer: Answer) -> None:
+    remove, make, prefix, suffix = answer.value.text("script").splitlines()
+    assert remove == "rm $out/bin/dockerd-rootless"
+    assert make.startswith("makeWrapper /nix/store/")
+    assert make.endswith("/libexec/docker/dockerd-rootless.sh $out/bin/dockerd-rootless \\")
+    names = ["iproute2", "iptables", "xfsprogs", "util-linuxMinimal", "slirp4netns", "fuse-overlayfs"]
+    moby, *others = prefix.removeprefix("  --prefix PATH : '").removesuffix("' \\").split(":")
+    assert moby.endswith("-moby-29.6.1/libexec/docker")
+    assert [entry.partition("-")[2] for entry in others] == [f"{name}-1.0/bin" for name in names]
+    assert suffix.startswith("  --suffix PATH : '/nix/store/")
+    assert suffix.endswith("-rootlesskit-1.0/bin'")
+
+
+def test_attributes_outputs_meta_passthru_and_components_stay(answer: Answer) -> None:
+    kept = answer.value.record("kept")
+    assert kept.texts("attributes") == ()
+    assert kept.boolean("parameters")
+    for part in (kept.record("equal"), kept.record("components")):
+        assert [name for name in part.names() if not part.boolean(name)] == []
+
+
+def test_overriding_reaches_the_docker_inside_and_wraps_it_anew(answer: Answer) -> None:
+    override = answer.value.record("override")
+    for name in ("rewrapped", "byFunction", "moby", "client", "again"):
+        assert override.boolean(name), name
+    assert override.text("attributes") == "renamed-29.6.1"
+
+
+def test_each_output_is_one_of_the_new_package_too(answer: Answer) -> None:
+    manual = answer.value.record("manual")
+    assert manual.texts("outputs") == ("out", "man")
+    last = manual.text("postBuild").splitlines()[-1]
+    assert last.startswith("ln -s /nix/store/")
+    assert last.endswith("-docker-29.6.1-man $man")
+
+
+def test_what_is_no_such_docker_stays_and_is_named(answer: Answer) -> None:
+    foreign = answer.value.record("foreign")
+    assert all(foreign.boolean(name) for name in foreign.names())
+    fixed = "its dockerd-rootless does not prefer its own rootlesskit: this overlay is no longer needed"
+    unknown = "has no dockerd-rootless as nixpkgs makes it"
+    assert sorted(set(answer.warnings)) == [
+        f"rewrap.nix: docker stays as it is: 'docker-29.6.1' {unknown}",
+        f"rewrap.nix: docker stays as it is: 'podman-docker-compat-5.0' {unknown}",
+        "rewrap.nix: docker stays as it is: it is no package",
+        f"rewrap.nix: docker stays as it is: {fixed}",
+        "rewrap.nix: docker stays as it is: its dockerd-rootless is made in a way that is not known here",
+        "rewrap.nix: this nixpkgs has no docker",
+    ]
+
+
+def test_client_alone_stays_without_a_warning(answer: Answer) -> None:
+    assert answer.value.boolean("client")
+    assert not any("client" in warning for warning in answer.warnings)
+
+
+def test_removed_release_still_says_so_and_only_when_used(answer: Answer) -> None:
+    assert (answer.value.boolean("removed"), answer.value.boolean("alias")) == (False, False)
+
+
+def test_set_without_docker_gets_none(answer: Answer) -> None:
+    assert list(answer.value.record("absent").names()) == []
+
+
+def test_docker_and_moby_are_the_derivations_that_they_were() -> None:
+    plain, moby, rewrapped = nix.instantiate(INSTANCES, {}, ["plain", "plain.moby", "rewrapped"])
+    before, after = nix.requisites(plain), nix.requisites(rewrapped)
+    assert {plain, moby} <= after
+    assert before < after
+    added = {path.name.partition("-")[2] for path in after - before}
+    assert added == {"docker-29.6.1.drv", "make-wrapper-1.0.drv"}
+
+
+def test_new_wrapper_is_built_and_all_else_is_a_link() -> None:
+    tools = nix.tools()
+    arguments = {"shell": tools.shell, "busybox": tools.busybox}
+    plain, rewrapped = nix.build(INSTANCES, arguments, ["plain", "rewrapped"])
+    for path in nix.physical(plain).rglob("*"):
+        name = path.relative_to(nix.physical(plain))
+        if not path.is_dir() and str(name) != "bin/dockerd-rootless":
+            assert (nix.physical(rewrapped) / name).readlink() in {plain / name, path.is_symlink() and path.readlink()}
+    made = nix.physical(rewrapped) / "bin/dockerd-rootless"
+    assert not made.is_symlink()
+    assert "-rootlesskit-1.0/bin" in made.read_text()

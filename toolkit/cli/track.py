@@ -1,0 +1,206 @@
+"""`unlet track`: has upstream fixed it, and may the overlay go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.emit.tracking import document, table
+from toolkit.errors import ToolkitError
+from toolkit.model import SourceRequest
+from toolkit.workflows.track import TrackRequest, track
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from toolkit.emit.tracking.document import Answer
+
+_STDOUT = Path("-")
+
+EXIT_CODES = """\
+Exit codes: 0 nothing has changed since last time, 1 something has, 10 fixed where you can have it, 11 could not tell
+for at least one ref; 2, 3, 4 and 130 as for all commands.
+"""
+
+
+@click.command("track", epilog=EXIT_CODES)
+@click.option("--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit; can be repeated.")
+@click.option(
+    "--git-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A local clone of nixpkgs, instead of GitHub; needs no network and no token.",
+)
+@click.option(
+    "--nixpkgs",
+    metavar="WHERE",
+    help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a channel, <nixpkgs>.",
+)
+@click.option("--pin", metavar="NAME", help="Your own nixpkgs, as a known commit; 'unlet pins' lists them.")
+@click.option("--pull", "pulls", type=click.IntRange(min=1), metavar="N", multiple=True, help="One more pull request.")
+@click.option("--no-pulls", is_flag=True, help="Leave pull requests out.")
+@click.option("--history", is_flag=True, help="Also print when the defects came and went at the first ref.")
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N versions of the history.")
+@click.option(
+    "--proposal",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Whose series is tried on each ref; without it, one for the first ref that it can be made for.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Remembers this answer, and tells what has changed since the last one.",
+)
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write Markdown; - is stdout.")
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write one page of HTML; - is stdout."
+)
+@click.option("--repo", metavar="OWNER/NAME", help="Another repository than NixOS/nixpkgs.")
+@click.option("--api-url", metavar="URL", help="GitHub's REST API elsewhere, such as https://HOST/api/v3.")
+@click.option("--raw-url", metavar="URL", help="Raw files elsewhere, such as https://HOST/raw.")
+@click.option(
+    "--token-command",
+    metavar="COMMAND",
+    help="Prints the token; without it $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' is asked.",
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Seconds for one answer."
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    help="Seconds to wait at most where a rate limit asks for it.",
+)
+@options.common
+def command(
+    *,
+    refs: tuple[str, ...],
+    git_dir: Path | None,
+    nixpkgs: str | None,
+    pin: str | None,
+    pulls: tuple[int, ...],
+    no_pulls: bool,
+    history: bool,
+    last: int | None,
+    proposal: Path | None,
+    state: Path | None,
+    markdown: Path | None,
+    html: Path | None,
+    repo: str | None,
+    api_url: str | None,
+    raw_url: str | None,
+    token_command: str | None,
+    timeout: float,
+    wait: float,
+) -> int:
+    """Tell for each branch and channel whether upstream has fixed docker, and whether the overlay may go."""
+    settings = options.settings()
+    if last is not None and not history:
+        options.refuse_without("--history", {"--last": last})
+    if git_dir is not None:
+        options.refuse_together(
+            "--git-dir", {"--api-url": api_url, "--raw-url": raw_url, "--token-command": token_command}
+        )
+    if markdown == _STDOUT == html:
+        raise click.UsageError("--markdown - and --html - exclude each other")
+    if settings.json and _STDOUT in {markdown, html}:
+        raise click.UsageError("--json and a form on stdout exclude each other")
+    for name, value in {"--ref": "" in refs, "--nixpkgs": nixpkgs == "", "--pin": pin == ""}.items():
+        if value:
+            raise click.UsageError(f"{name} is empty")
+    if nixpkgs is not None and pin is not None:
+        options.refuse_together("--nixpkgs", {"--pin": pin})
+    request = TrackRequest(
+        refs=refs,
+        git_dir=git_dir,
+        own=SourceRequest(nixpkgs=nixpkgs, pin=pin) if nixpkgs is not None or pin is not None else None,
+        pulls=pulls,
+        with_pulls=not no_pulls,
+        history=history,
+        last=last,
+        proposal=proposal,
+        state=state,
+        repository=repo,
+        api_url=api_url,
+        raw_url=raw_url,
+        token_command=token_command,
+        timeout=timeout,
+        wait=wait,
+    )
+    with output.working(settings) as progress:
+        answer = track(request, progress=progress)
+    _write_forms(answer, markdown=markdown, html=html)
+    if settings.json:
+        output.write(document.to_json(answer))
+    elif _STDOUT not in {markdown, html}:
+        output.write_lines(_quiet(answer) if settings.quiet else _lines(answer))
+    return answer.exit_code
+
+
+def _write_forms(answer: Answer, *, markdown: Path | None, html: Path | None) -> None:
+    if markdown is not None:
+        from toolkit.emit.tracking.markdown import to_markdown  # noqa: PLC0415 - for --markdown alone
+
+        _write(markdown, to_markdown, answer)
+    if html is not None:
+        from toolkit.emit.tracking.page import to_html  # noqa: PLC0415 - for --html alone
+
+        _write(html, to_html, answer)
+
+
+def _write(path: Path, form: Callable[[Answer], bytes], answer: Answer) -> None:
+    if path == _STDOUT:
+        output.write(form(answer))
+        return
+    try:
+        path.write_bytes(form(answer))
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+
+
+def _quiet(answer: Answer) -> Iterator[str]:
+    """Yield what is new, and nothing where nothing is."""
+    yield from map(table.change, answer.changes)
+    yield from (f"warning: {warning}" for warning in answer.warnings)
+    if answer.exit_code > 1 or answer.changes:
+        yield answer.verdict.text
+
+
+def _lines(answer: Answer) -> Iterator[str]:
+    yield f"source    {answer.source}"
+    yield f"checked   {answer.checked}"
+    yield ""
+    yield from output.table((table.REF_HEAD, *table.refs(answer)))
+    if answer.pulls:
+        yield ""
+        yield from _short(table.PULL_HEAD, table.pulls(answer))
+    if answer.history is not None:
+        yield ""
+        yield f"history of {answer.history.ref}: {len(answer.history.versions)} versions"
+        yield from output.table(table.events(answer.history))
+        yield from (f"note: {note}" for note in answer.history.notes)
+    notes = list(table.notes(answer))
+    if notes:
+        yield ""
+        yield from notes
+    yield from (f"warning: {warning}" for warning in answer.warnings)
+    yield ""
+    if answer.changes:
+        yield "since last time:"
+        yield from (f"  {table.change(change)}" for change in answer.changes)
+    elif not answer.first:
+        yield "nothing has changed since last time"
+    yield answer.verdict.text
+
+
+def _short(head: table.Row, rows: Sequence[table.Row]) -> Iterator[str]:
+    """Yield a table without the columns that no row has anything in."""
+    kept = [index for index in range(len(head)) if any(row[index] for row in rows)]
+    yield from output.table([tuple(row[index] for index in kept) for row in (head, *rows)])

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from toolkit import specimen
-from toolkit.cli import entry
+from toolkit.cli import entry, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
 from toolkit.errors import ToolkitError, UsageError
 
@@ -101,7 +101,7 @@ def run(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProces
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_readme_names_every_command(name: str) -> None:
-    assert f"`unlet {name}" in section("Commands")
+    assert f"| `unlet {name}" in section("Commands")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -128,8 +128,9 @@ def test_readme_names_every_choice(name: str) -> None:
 
 def test_readme_names_every_exit_code() -> None:
     codes = {0, 1, UsageError.exit_code, ToolkitError.exit_code, entry.UNEXPECTED, entry.INTERRUPTED}
-    assert codes == set(map(int, re.findall(r"^\| (\d+) \|", section("Exit codes"), re.MULTILINE)))
     assert codes == set(map(int, re.findall(r"\b\d+\b", EXIT_CODES)))
+    codes |= set(map(int, re.findall(r"\b\d+\b", track.EXIT_CODES)))
+    assert codes == set(map(int, re.findall(r"^\| (\d+) \|", section("Exit codes"), re.MULTILINE)))
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +225,15 @@ def test_no_path_of_this_machine_is_in_a_document(document: Path) -> None:
 def test_every_block_says_what_it_is(document: Path) -> None:
     assert [block.text for block in blocks(document) if not block.language] == []
     assert document.read_text().count("```") == 2 * len(blocks(document))
+
+
+def test_contributing_names_every_package() -> None:
+    packages = {path.parent.relative_to(ROOT) for path in (ROOT / "toolkit").rglob("__init__.py")}
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    assert [str(path) for path in sorted(packages - {Path("toolkit")}) if f"| `{path}/` |" not in text] == []
+
+
+def test_contributing_names_every_step_of_the_check() -> None:
+    steps = subprocess.run(["./check", "--list"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    assert [step for step in steps.split() if f"`{step}`" not in text] == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import difflib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.workflows.conftest import Steps
 from toolkit import specimen
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError, UsageError
+from toolkit.external.cache import VARIABLE
 from toolkit.model import CheckRequest, Demotion, ProposeRequest, SourceRequest, Strategy
 from toolkit.workflows import proofs
 from toolkit.workflows.check import check
@@ -240,6 +242,22 @@ class TestSourceAgain:
         edit(tmp_path / "out" / "overlay" / "docker" / "default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
         with pytest.raises(ToolkitError, match=r"/out: upstream\.diff and overlay/ do not belong to "):
             check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+
+    def test_remote_is_not_asked_again(
+        self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: Callable[[str, str], None]
+    ) -> None:
+        for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=base")):
+            subprocess.run(["git", *arguments], cwd=tree, check=True)
+        source = SourceRequest(nixpkgs=tree.as_uri())
+        propose(ProposeRequest(source=source, out=tmp_path / "out"), progress=Steps())
+        monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+        install("git", f'echo "$*" >>"{tmp_path}/log"; exec "$real" "$@"')
+        report = check(CheckRequest(directory=tmp_path / "out", proofs=("applies",)), progress=Steps())
+        assert (report.failed, len(report.warnings)) == ((), 1)
+        said = (tmp_path / "log").read_text()
+        assert " am " in said
+        assert " fetch " not in said
+        assert "ls-remote" not in said
 
     def test_relative_file_is_not_mistaken_in_another_directory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

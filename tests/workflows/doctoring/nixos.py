@@ -36,7 +36,7 @@ WRAPPERS = "/run/wrappers/bin"
 KIT = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-rootlesskit-2.0.2"
 DOCKER = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-docker-26.1.5"
 SLIRP = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-slirp4netns-1.2.1"
-SECONDS = 20.0
+SECONDS = 60.0
 
 _SYSTEMD = "/usr/lib/systemd/systemd --user --unit=basic.target"
 
@@ -132,8 +132,6 @@ class Host:
         assert done.stderr == ""
         return {**json.loads(done.stdout), "exit": done.returncode}
 
-    # What the host is made of.
-
     def package(self, directory: str, *names: str) -> None:
         """Make a package of programs of this machine."""
         (self / directory / "bin").mkdir(parents=True)
@@ -150,21 +148,17 @@ class Host:
         (self / to / "bin").mkdir(exist_ok=True)
         flags = f"--prefix PATH : {':'.join(prefix)}" + (f" --suffix PATH : {':'.join(suffix)}" if suffix else "")
         name = "make-wrapper" if form == "script" else "make-binary-wrapper"
+        launcher = programs.launcher(self.programs) if form == "elf" else ""
         wrapper = f"{to}/bin/dockerd-rootless"
         sources = " ".join(f". {BUILDER / file}.sh;" for file in ("phases", name))
         command = f"{sources} makeWrapper {to}/libexec/docker/dockerd-rootless.sh {wrapper} {flags}"
-        self.root_runs("env", "SHELL=/bin/bash", f"launcher={self._launcher(form)}", "bash", "-c", command)
-
-    def _launcher(self, form: str) -> str:
-        return str(programs.launcher(self.programs)) if form == "elf" else ""
+        self.root_runs("env", "SHELL=/bin/bash", f"launcher={launcher}", "bash", "-c", command)
 
     def security_wrapper(self, name: str, source: str = f"{KIT}/bin/rootlesskit") -> None:
         """Make a security wrapper as NixOS does; only root may read it."""
         target = self / WRAPPERS.replace("bin", "wrappers.test") / name
         programs.security_wrapper(self.programs, Path(source), target, gid=0)
         target.chmod(0o511)
-
-    # What runs on it.
 
     @contextmanager
     def daemon(self, program: str = f"{DOCKER}/bin/dockerd-rootless", **env: str) -> Generator[subprocess.Popen[bytes]]:
@@ -212,11 +206,12 @@ class Host:
             engine.remove(self.socket, "published")
 
     @contextmanager
-    def manager(self, settings: str = "", path: str = f"{WRAPPERS}:/run/unit") -> Generator[None]:
+    def manager(self, settings: str = "") -> Generator[None]:
         """Run the user's systemd, with a docker.service."""
         unit = self / "/run/home/.config/systemd/user/docker.service"
         unit.parent.mkdir(parents=True)
         program = f"{DOCKER}/bin/dockerd-rootless"
+        path = f"{WRAPPERS}:/run/unit"
         unit.write_text(_UNIT.format(path=path, settings=settings, program=program, options=" ".join(self._options())))
         # Only root may bring a process into the control group.
         join = f"echo $$ > /sys/fs/cgroup/{self.group}/cgroup.procs; exec {shlex.join(self._identity)} {_SYSTEMD}"
@@ -278,7 +273,6 @@ def _furnish(host: Host) -> None:
     for directory, mode in ((host.runtime, 0o700), ("/run/home", 0o700)):
         (host / directory).mkdir(parents=True, mode=mode)
         os.chown(host / directory, host.uid, host.uid)
-    os.chown(host / "/run/user", 0, 0)
     (host / "/run/data").mkdir()
     os.chown(host / "/run/data", host.uid, host.uid)
     (host / "/run/wrappers/wrappers.test").mkdir(parents=True)

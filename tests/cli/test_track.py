@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from tests.external.github.server import Fault, serving
+from tests.workflows.tracking.conftest import Nixpkgs, empty, layout, nixpkgs
+from toolkit.cli.commands import commands
+from toolkit.workflows.tracking.verdict import CHANGED, COULD_NOT_TELL, FIXED, NOTHING_CHANGED
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tests.cli.conftest import Unlet
+    from tests.external.github.server import Forge
+
+__all__ = ["empty", "nixpkgs"]
+
+SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
+DOCUMENT = Path(__file__).parents[2] / "docs" / "track.md"
+
+
+@pytest.fixture
+def forge(nixpkgs: Nixpkgs) -> Generator[Forge]:
+    yield from serving(nixpkgs.path)
+
+
+def test_table_has_a_line_a_ref_and_the_verdict_last(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
+    done = unlet("track", "--git-dir", nixpkgs.path, "--no-pulls")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"source    clone {nixpkgs.path}"
+    assert next(line for line in lines if line.startswith("master ")).split()[1:5] == ["not", "fixed", "no", "prefix"]
+    assert lines[-2:] == ["", "keep the overlay: fixed nowhere yet"]
+
+
+def test_clone_needs_no_network_library(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
+    done = unlet("track", "--git-dir", nixpkgs.path, PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "toolkit.workflows.track" in imported
+    assert imported.isdisjoint({"requests", "cachecontrol", "rich", "urllib3"})
+
+
+def test_json_has_the_fields_that_the_document_names(unlet: Unlet, forge: Forge) -> None:
+    forge.pull(549926, head="master")
+    done = unlet("track", *forge.options(), "--history", "--json")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, answer["exit_code"], answer["schema"]) == (0, "", 0, 1)
+    text = DOCUMENT.read_text()
+    parts = [answer, answer["refs"][0], answer["refs"][0]["reading"], answer["pulls"][0], answer["network"]]
+    parts += [answer["history"], answer["history"]["versions"][0], answer["history"]["events"][0], answer["verdict"]]
+    assert [name for part in parts for name in part if f"`{name}`" not in text] == []
+
+
+def test_quiet_run_with_nothing_new_prints_nothing(unlet: Unlet, nixpkgs: Nixpkgs, tmp_path: Path) -> None:
+    arguments = ("track", "--git-dir", nixpkgs.path, "--no-pulls", "--state", tmp_path / "state.json", "--quiet")
+    assert [unlet(*arguments).stdout for _ in range(2)] == ["", ""]
+    nixpkgs.commit("docker: fix", layout("states/fixed"))
+    nixpkgs.git("branch", "--force", "nixos-unstable", "master")
+    done = unlet(*arguments)
+    assert done.returncode == 10
+    assert "master: state was not fixed, is fixed" in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1].startswith("fixed in nixos-unstable since ")
+
+
+def test_change_without_a_fix_to_be_had_is_exit_code_1(unlet: Unlet, nixpkgs: Nixpkgs, tmp_path: Path) -> None:
+    arguments = ("track", "--git-dir", nixpkgs.path, "--no-pulls", "--state", tmp_path / "state.json")
+    assert unlet(*arguments).returncode == 0
+    nixpkgs.commit("docker: half", layout("states/half-demoted"))
+    done = unlet(*arguments)
+    assert done.returncode == 1
+    assert "  master: rootlesskit was prefix, is suffix" in done.stdout.splitlines()
+
+
+def test_ref_that_cannot_be_told_is_exit_code_11_and_not_called_unfixed(unlet: Unlet, forge: Forge) -> None:
+    forge.faults["/nixos-unstable/"] = [Fault(status=429, headers={"Retry-After": "3600"})] * 9
+    done = unlet("track", *forge.options(), "--no-pulls", "--ref", "nixos-unstable")
+    assert (done.returncode, done.stderr) == (11, "")
+    assert "not fixed" not in done.stdout
+    assert "nixos-unstable: could not tell: 127.0.0.1:" in done.stdout
+    assert "rate limit reached; come back at " in done.stdout
+
+
+def test_forms_are_written_to_files_and_to_stdout(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
+    where = ("--git-dir", nixpkgs.path, "--no-pulls", "--history")
+    done = unlet("track", *where, "--markdown", "a.md", "--html", "a.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (unlet.cwd / "a.html").read_text().startswith("<!doctype html>")
+    printed = unlet("track", *where, "--markdown", "-").stdout
+    dated = r"checked \S+,"
+    assert re.sub(dated, "", printed) == re.sub(dated, "", (unlet.cwd / "a.md").read_text())
+    assert unlet("track", *where, "--html", "-").stdout.startswith("<!doctype html>")
+
+
+def test_form_that_cannot_be_written_is_one_line(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
+    done = unlet("track", "--git-dir", nixpkgs.path, "--no-pulls", "--html", "nowhere/a.html")
+    assert (done.returncode, done.stderr) == (3, "nowhere/a.html: cannot be written: no such file or directory\n")
+
+
+def test_token_is_in_nothing_that_is_printed_or_written(unlet: Unlet, forge: Forge) -> None:
+    forge.faults["/commits?"] = [Fault(status=401, body=b'{"message": "Bad credentials"}')] * 99
+    options = (*forge.options(), "--state", "s.json", "--html", "a.html", "--markdown", "a.md", "--verbose")
+    done = unlet("track", *options, GITHUB_TOKEN=SECRET)
+    assert any(SECRET in request.headers.get("authorization", "") for request in forge.requests)
+    assert "the token from GITHUB_TOKEN is refused: Bad credentials" in done.stdout
+    assert SECRET not in done.stdout + done.stderr
+    written = [path for root in (unlet.cwd, unlet.cwd.parent / "home") for path in root.rglob("*") if path.is_file()]
+    assert len(written) > 5
+    assert not [path for path in written if SECRET.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--last", "3"), "unlet track: --last goes with --history only"),
+        (("--git-dir", "x", "--api-url", "y"), "unlet track: --git-dir and --api-url exclude each other"),
+        (("--nixpkgs", "x", "--pin", "y"), "unlet track: --nixpkgs and --pin exclude each other"),
+        (("--ref", ""), "unlet track: --ref is empty"),
+        (("--json", "--html", "-"), "unlet track: --json and a form on stdout exclude each other"),
+        (("--html", "-", "--markdown", "-"), "unlet track: --markdown - and --html - exclude each other"),
+        (("--token", "x"), "unlet track: no such option"),
+        (("--api-url", "x"), "--api-url: 'x' is no http or https URL"),
+        (("--repo", "x"), "--repo: 'x' is not OWNER/NAME"),
+    ],
+)
+def test_wrong_usage_is_one_line(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
+    done = unlet("track", *arguments)
+    assert (done.returncode, done.stdout if "--json" not in arguments else "") == (2, "")
+    assert done.stderr.splitlines()[0].startswith(message)
+
+
+def test_interrupt_does_not_wait_for_a_server(unlet: Unlet, forge: Forge) -> None:
+    forge.faults["/raw/"] = [Fault(slow=20.0, truth=True)] * 9
+    command = [*unlet.argv, "track", *forge.options(), "--no-pulls"]
+    process = subprocess.Popen(command, env=unlet.env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not forge.asked("/raw/") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=15)
+    assert (process.returncode, said.strip()) == (130, b"unlet: interrupted")
+    assert time.monotonic() - began < 3
+
+
+def test_calls_in_the_document_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = DOCUMENT.read_text()
+    lines = re.findall(r"^unlet (track.*)$", text, re.MULTILINE)
+    lines += [found.partition(">")[0] for found in re.findall(r'"\$UNLET" (track .*)$', text, re.MULTILINE)]
+    assert len(lines) == 5
+    command = commands.get_command(click.Context(commands), "track")
+    assert command is not None
+
+    def nothing(**_values: object) -> int:
+        return 0
+
+    monkeypatch.setattr(command, "callback", nothing)
+    for line in lines:
+        commands.main(args=shlex.split(line), prog_name="unlet", standalone_mode=False)
+
+
+def test_document_names_every_option_and_every_exit_code() -> None:
+    command = commands.get_command(click.Context(commands), "track")
+    assert command is not None
+    common = {"--json", "-v", "--verbose", "-q", "--color"}
+    text = DOCUMENT.read_text()
+    options = {name for parameter in command.params for name in parameter.opts if name.startswith("-")} - common
+    assert [name for name in sorted(options) if f"`{name}" not in text] == []
+    codes = {NOTHING_CHANGED, CHANGED, FIXED, COULD_NOT_TELL}
+    assert codes <= set(map(int, re.findall(r"^\| (\d+) \|", text, re.MULTILINE)))
+    assert command.epilog is not None
+    assert codes <= set(map(int, re.findall(r"\b\d+\b", command.epilog)))

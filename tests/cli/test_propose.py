@@ -35,7 +35,7 @@ def test_proposal_is_written_and_told_in_plain_lines(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
-    for part in ("passed   no-rebuild  ", "wrote ", "git am ", "(import ./proposal/overlay)", "unlet check proposal"):
+    for part in ("passed   no-rebuild  ", "wrote ", "unlet overlay ", "unlet track"):
         assert part in done.stdout
     for name in ("report.json", "report.md", "pull-request.md", "upstream.diff", "overlay/default.nix"):
         assert (unlet.cwd / "proposal" / name).is_file()

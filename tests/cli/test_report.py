@@ -10,7 +10,7 @@ import pytest
 from toolkit.cli import terminal
 from toolkit.cli.options import Settings
 from toolkit.cli.report import nix_path, plain, show
-from toolkit.model import Commit, Demotion, Oid, Proof, Proposal, Report, Source, Status, Strategy
+from toolkit.model import Commit, Demotion, Oid, Proof, Proposal, Report, Source, SourceRequest, Status, Strategy
 
 OUT = Path("proposal")
 ESCAPE = "\x1b["
@@ -72,8 +72,17 @@ def test_plain_lines_are_aligned_and_tell_source_proofs_and_files() -> None:
 def test_each_kind_of_user_is_told_what_to_do_next() -> None:
     contribute, use, watch = _lines(PASSED)[-3:]
     assert f"git am {Path.cwd()}/proposal/series/*.patch (in nixpkgs at {'a' * 12})" in contribute
+    assert contribute.endswith(f"git rebase --exec 'git commit --amend --no-edit --reset-author' {'a' * 12}")
     assert "nixpkgs.overlays = [ (import ./proposal/overlay) ];" in use
     assert watch.endswith("unlet check proposal")
+
+
+def test_specimen_is_called_an_example() -> None:
+    report = replace(_report(PASSED), request=SourceRequest(nixpkgs="specimen:24.0"))
+    contribute, use, watch = list(plain(report, settings=Settings(), out=Path("proposal")))[-3:]
+    assert contribute.endswith("unlet propose --nixpkgs ~/src/nixpkgs --rev master (this was the specimen: an example)")
+    assert use.endswith("unlet overlay --nixpkgs '<nixpkgs>'")
+    assert watch.endswith("unlet track")
 
 
 def test_failed_proof_shows_reason_and_evidence_and_nobody_is_sent_on() -> None:

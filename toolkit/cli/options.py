@@ -90,8 +90,8 @@ def source(function: Callable[P, R]) -> Callable[P, R]:
         click.option(
             "--nixpkgs",
             metavar="WHERE",
-            help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
-            "a small tree that comes with unlet.",
+            help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen' "
+            "(also specimen:24.0 and so on): a small tree that comes with unlet.",
         ),
     ):
         function = option(function)

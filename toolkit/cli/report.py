@@ -77,7 +77,7 @@ def details(proof: Proof) -> Iterator[str]:
         yield f"{proof.name}: failed: {proof.reason}"
         yield from (f"  {line}" for line in proof.evidence[:_EVIDENCE_LINES])
         if (more := len(proof.evidence) - _EVIDENCE_LINES) > 0:
-            yield f"  … and {more} more lines, see the report"
+            yield f"  … and {more} more lines, which --json shows"
 
 
 def footer(report: Report, out: Path | None) -> Iterator[str]:
@@ -92,13 +92,25 @@ def footer(report: Report, out: Path | None) -> Iterator[str]:
 
 
 def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
-    """Return what each kind of user does next, as pairs of who and what."""
+    """Return what each kind of user does next, as pairs of who and what.
+
+    The specimen's docker is made up: there the steps are those that lead to a real one.
+    """
+    asked = report.request.nixpkgs if report.request is not None else None
+    if asked is not None and asked.partition(":")[0] == "specimen":
+        return [
+            ("to contribute", "unlet propose --nixpkgs ~/src/nixpkgs --rev master (this was the specimen: an example)"),
+            ("to use it", "unlet overlay --nixpkgs '<nixpkgs>'"),
+            ("to follow upstream", "unlet track"),
+        ]
     series = quote(str(out.absolute() / "series"))
     commit = report.proposal.source.commit
-    base = f" (in nixpkgs at {commit.short})" if commit is not None else " (in nixpkgs)"
+    base = commit.short if commit is not None else "BASE"
+    reset = f"git rebase --exec 'git commit --amend --no-edit --reset-author' {base}"
+    overlay = f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"
     return [
-        ("to contribute", f"git am {series}/*.patch{base}; {quote(str(out / 'pull-request.md'))} is a draft"),
-        ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"),
+        ("to contribute", f"git am {series}/*.patch (in nixpkgs at {base}), then {reset}"),
+        ("to use it", f"{overlay} and a security wrapper named rootlesskit"),
         ("to prove it again", f"unlet check {quote(str(out))}"),
     ]
 

@@ -20,8 +20,9 @@ class Tracked:
     """Where nixpkgs is, which of its branches and pull requests count.
 
     `releases` is how many of the newest releases count; their branch and channel begin as `release_branch` and
-    `release_channel`. `places` are paths where the file may be in another layout, `searches` are words for GitHub's
-    search, of which the first `candidates` findings are looked at. `backport` has `{number}` and `{branch}` in it.
+    `release_channel`. `places` are paths where the file may be in another layout. `naming` and `touching` are words
+    for GitHub's search, of which the first `candidates` findings are looked at; those of the second count where they touch
+    the file. `backport` has `{number}` and `{branch}` in it.
     """
 
     repository: str
@@ -33,7 +34,8 @@ class Tracked:
     release_channel: str
     releases: int
     places: tuple[PurePosixPath, ...]
-    searches: tuple[str, ...]
+    naming: str
+    touching: str
     candidates: int
     backport: str
     pulls: tuple[int, ...]
@@ -56,7 +58,7 @@ def read(path: Path) -> Tracked:
         raise ToolkitError(f"{path}: cannot be read: {error}") from error
     record.only(
         *("repository", "api-url", "raw-url", "branches", "channels", "release-branch", "release-channel"),
-        *("releases", "places", "searches", "candidates", "backport", "pull"),
+        *("releases", "places", "search-naming", "search-touching", "candidates", "backport", "pull"),
     )
     pulls: list[int] = []
     for pull in record.records("pull") if "pull" in record else ():
@@ -72,7 +74,8 @@ def read(path: Path) -> Tracked:
         release_channel=record.text("release-channel"),
         releases=record.integer("releases"),
         places=tuple(PurePosixPath(place) for place in record.texts("places")),
-        searches=record.texts("searches"),
+        naming=record.text("search-naming"),
+        touching=record.text("search-touching"),
         candidates=record.integer("candidates"),
         backport=record.text("backport"),
         pulls=tuple(pulls),

@@ -188,7 +188,10 @@ def require_liftable(file: DockerFile, components: Sequence[str], entry: str) ->
     place = wrapper.placement(file, entry)
     if all(part.bound == "let" for part in found) and place.where == "prefix":
         return
-    raise LayoutError(f"{file.tree.name}: {_state(file, found, place)}", hint="there is nothing to propose")
+    state = _state(file, found, place)
+    half = "both changes are written, or none; 'unlet inspect' shows what is left to do by hand"
+    hint = half if state.startswith("half fixed") else "there is nothing to propose"
+    raise LayoutError(f"{file.tree.name}: {state}", hint=hint)
 
 
 def _state(file: DockerFile, found: Sequence[Component], place: wrapper.Placement) -> str:

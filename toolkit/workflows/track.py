@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
-from toolkit.emit.tracking.document import Answer, Commit, History, Network, Pull, Reading, Ref, State, date
+from toolkit.emit.tracking.document import Answer, Commit, History, Pull, Reading, Ref, State, date
 from toolkit.external import patches
 from toolkit.external.tracked import tracked
 from toolkit.workflows.tracking import pin as pins
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # A fix that is older than so many versions is dated by none of them.
 _MOST_SINCE = 60
+
+_SKEW_SECONDS = 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +113,11 @@ class _Tracking:
         history = self._history(found)
         judged = verdict.judge(refs, pin)
         everything = (*refs, *((pin,) if pin is not None else ()))
-        now = state.facts_of(everything, pulls, judged)
+        now = state.facts_of(everything, pulls, judged, with_series=self._request.proposal is not None)
         changes = state.changes(last.facts, now)
         if self._request.state is not None:
             state.save(self._request.state, state.merged(last.facts, now))
+        network = self._upstream.finish()
         return Answer(
             unlet=__version__,
             checked=date(time.time()),
@@ -127,8 +130,8 @@ class _Tracking:
             first=last.facts is None,
             exit_code=verdict.exit_code(judged, changed=bool(changes)),
             history=history,
-            network=_network(self._upstream),
-            warnings=self._warnings(last),
+            network=network,
+            warnings=self._warnings(last, found),
         )
 
     def _look(self) -> list[Found]:
@@ -188,8 +191,14 @@ class _Tracking:
             return None
         return self._timeline.history(found[0], most=self._request.last)
 
-    def _warnings(self, last: state.Last) -> tuple[str, ...]:
-        said = (*last.warnings, *self._upstream.warnings, *self._knowledge.warnings, *self._memory.warnings)
+    def _warnings(self, last: state.Last, found: Sequence[Found]) -> tuple[str, ...]:
+        limit = time.time() + _SKEW_SECONDS
+        skewed = [
+            f"{each.wanted.name}: its last change is dated in the future; is this clock right?"
+            for each in found
+            if each.file is not None and each.file.change is not None and each.file.change.committed > limit
+        ]
+        said = (*last.warnings, *self._upstream.warnings, *self._knowledge.warnings, *self._memory.warnings, *skewed)
         return tuple(dict.fromkeys(said))
 
 
@@ -200,14 +209,6 @@ def _upstream(request: TrackRequest, plan: Plan, what: Tracked, memory: Memory) 
     from toolkit.workflows.tracking.connecting import connect  # noqa: PLC0415
 
     return connect(request, plan, what, memory)
-
-
-def _network(upstream: Upstream) -> Network | None:
-    if isinstance(upstream, Clone):
-        return None
-    from toolkit.workflows.tracking.forge import Forge  # noqa: PLC0415 - as above
-
-    return upstream.network() if isinstance(upstream, Forge) else None
 
 
 def _commit(change: Change) -> Commit:

@@ -31,7 +31,7 @@ def needing(value: str) -> dict[str, tuple[str, str]]:
 def test_series_rebuilds_nothing_and_then_what_contains_moby(deepened: Callable[..., Deepened]) -> None:
     first = deepened().prove("tree-no-rebuild", Depth(tier=Tier.TREE))
     assert (first.status, first.reason) == (Status.PASSED, None)
-    assert first.covers.startswith("52 drvPaths equal; the specimen's package set, x86_64-linux, aarch64-linux, ")
+    assert first.covers == "52 drvPaths equal; the specimen's package set, 4 systems"
     assert "x86_64-linux: 3 nixosTests.docker*, 0 changed" in first.evidence
     second = deepened().prove("tree-exact-change", Depth(tier=Tier.TREE))
     assert (second.status, second.reason) == (Status.PASSED, None)

@@ -39,7 +39,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str | None], ...] = (
             r"requested URL returned error: (407|5\d\d)|unable to look up",
         ),
         _UNREACHABLE,
-        "check the network and the proxy variables; what was fetched before can be used without (--offline)",
+        "check the network; --offline uses what was fetched before, --nixpkgs a directory or the specimen",
     ),
     (
         (

@@ -60,7 +60,8 @@ def raise_for(answer: Response, body: bytes, token: Token | None) -> None:
     if answer.ok:
         return
     said = _message(body)
-    if status == HTTPStatus.NOT_FOUND:
+    # The second is what GitHub says of a commit that there is not.
+    if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.UNPROCESSABLE_ENTITY and "No commit found" in said):
         raise NotFoundError(f"{where}: not found")
     if status == HTTPStatus.GONE:
         raise GoneError(f"{where}: gone: {said or 'deleted'}")

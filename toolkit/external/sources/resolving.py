@@ -93,6 +93,9 @@ class _Kinds:
             return self._lock(Path(lock).expanduser(), entry)
         if _REMOTE.fullmatch(name):
             return commits.at_rev(name, rev or "HEAD", self.asked)
+        if (flake := re.fullmatch(r"github:([\w.-]+/[\w.-]+)(?:/(.+))?", name)) is not None:
+            url = f"https://github.com/{flake[1]} --rev {flake[2] or rev or 'BRANCH'}"
+            raise ToolkitError(f"{name}: flake references are not read", hint=f"--nixpkgs {url}")
         hint = "a directory, a git URL, '<nixpkgs>', a flake.lock, an npins sources.json, or specimen"
         raise ToolkitError(f"{name}: no such file or directory", hint=f"--nixpkgs takes {hint}")
 

@@ -186,7 +186,7 @@ def _compared(case: Case, found: Evaluation, sides: tuple[Stage, Stage], *, chan
     counts += [f"{changed} changed"] if changed or changing else []
     counts += [f"{thrown} throw on both sides"] if thrown else []
     return Finding(
-        covers=f"{', '.join(counts)}; {whose}, {', '.join(found.packages[before.name])}",
+        covers=f"{', '.join(counts)}; {whose}, {_systems(len(found.packages[before.name]))}",
         failures=tuple(failures),
         evidence=tuple(evidence),
         commands=tuple(command(case, stage, "packages", system).line for system in systems(case) for stage in sides),
@@ -238,3 +238,7 @@ def _tests_compared(found: Evaluation, sides: Sequence[Stage], *, changing: bool
         failures += [f"nixosTests.{name} is rebuilt" for name in changed if name not in thrown]
     told = f"{found.tested}: {len(names)} nixosTests.docker*, {len(changed)} changed"
     return failures, [f"{told}: {', '.join(changed)}" if changed else told]
+
+
+def _systems(count: int) -> str:
+    return f"{count} system{'s' if count != 1 else ''}"

@@ -100,6 +100,9 @@ class Clone:
             merges = ()
         return tuple(self._pull(number, merges, tips, backport[number]) for number in numbers)
 
+    def finish(self) -> None:
+        """Return nothing: nothing went over a network."""
+
     def _pull(self, number: int, merges: Sequence[Change], tips: dict[Wanted, Oid], backport: str) -> Heads:
         merge = next((change for change in reversed(merges) if _merges(number, change.subject)), None)
         head = self._branches.commits.get(f"pull/{number}/head")

@@ -33,7 +33,7 @@ _CODE = ("rewrite", "syntax", "expressions", "workflows/tracking")
 
 
 class Memory:
-    """Readings by blob, what Nix said by blob, last changes by place, blobs by commit and path."""
+    """Readings by blob, what Nix said by blob, last changes by place, blobs by commit and path, refs by repository."""
 
     def __init__(self, plan: Plan) -> None:
         """Read what is there; what is damaged is set aside, and `warnings` says so."""
@@ -41,10 +41,11 @@ class Memory:
         self.evaluated: dict[str, Evaluated] = {}
         self.changes: dict[str, Change] = {}
         self.blobs: dict[str, str] = {}
+        self.names: dict[str, tuple[str, ...]] = {}
         self.warnings: tuple[str, ...] = ()
         self._cache = default_cache()
         self._key = _key(plan)
-        self._saved = (0, 0, 0, 0)
+        self._saved: tuple[object, ...] = ()
         self._load()
 
     def save(self) -> None:
@@ -57,8 +58,14 @@ class Memory:
             self.warnings = (*self.warnings, error.message)
         self._saved = self._sizes()
 
-    def _sizes(self) -> tuple[int, int, int, int]:
-        return len(self.readings), len(self.evaluated), len(self.changes), len(self.blobs)
+    def _sizes(self) -> tuple[object, ...]:
+        return (
+            len(self.readings),
+            len(self.evaluated),
+            len(self.changes),
+            len(self.blobs),
+            dict(self.names),
+        )
 
     def _load(self) -> None:
         path = self._cache.root / _KIND / self._key
@@ -68,7 +75,7 @@ class Memory:
             self._read(Record(_content(path / _FILE), document=str(path / _FILE)))
         except (OSError, ValueError, RecursionError, ToolkitError):
             self.warnings = (f"{path / _FILE}: is damaged; set aside, and everything is read again",)
-            self.readings, self.evaluated, self.changes, self.blobs = {}, {}, {}, {}
+            self.readings, self.evaluated, self.changes, self.blobs, self.names = {}, {}, {}, {}, {}
             self._set_aside()
             return
         self._saved = self._sizes()
@@ -93,6 +100,7 @@ class Memory:
                 for place, change in self.changes.items()
             },
             "blobs": self.blobs,
+            "names": self.names,
         }
 
     def _read(self, record: Record) -> None:
@@ -101,6 +109,8 @@ class Memory:
         self.changes = _each(record.record("changes"), _change)
         blobs = record.record("blobs")
         self.blobs = {place: str(blobs.oid(place)) for place in blobs.names()}
+        names = record.record("names")
+        self.names = {repository: names.texts(repository) for repository in names.names()}
 
 
 def _key(plan: Plan) -> str:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.emit.tracking.document import UNKNOWN, Change, Fit
+from toolkit.emit.tracking.document import UNKNOWN, Change
 from toolkit.errors import ToolkitError
 from toolkit.record import Record
 
@@ -79,9 +79,12 @@ def save(path: Path, facts: Facts) -> None:
         raise ToolkitError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
 
 
-def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict) -> Facts:
-    """Return what is remembered of an answer: its meaning, not its dates, numbers and hashes."""
-    facts: Facts = {_OWN if ref.kind == "pin" else ref.name: dict(_ref(ref)) for ref in refs}
+def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, with_series: bool) -> Facts:
+    """Return what is remembered of an answer: its meaning, not its dates, numbers and hashes.
+
+    How a series fits is only worth it `with_series`, where it is the same series each time.
+    """
+    facts: Facts = {_OWN if ref.kind == "pin" else ref.name: dict(_ref(ref, with_series=with_series)) for ref in refs}
     for pull in pulls:
         facts[f"#{pull.number}"] = dict(_pull(pull))
         for backport in pull.backports:
@@ -115,7 +118,7 @@ def merged(before: Facts | None, now: Facts) -> Facts:
     return {subject: {**old.get(subject, {}), **now.get(subject, {})} for subject in {**old, **now}}
 
 
-def _ref(ref: Ref) -> Iterator[tuple[str, str]]:
+def _ref(ref: Ref, *, with_series: bool) -> Iterator[tuple[str, str]]:
     reading = ref.reading
     if ref.state.value != UNKNOWN:
         yield "state", ref.state.value
@@ -127,7 +130,7 @@ def _ref(ref: Ref) -> Iterator[tuple[str, str]]:
         ("overridable", reading.overridable.value),
         ("rootlesskit", reading.rootlesskit.value),
         ("TODO", None if reading.todo is None else "there" if reading.todo else "gone"),
-        ("series", ref.series.fit.value if ref.series is not None and ref.series.fit is not Fit.UNKNOWN else None),
+        ("series", ref.series.fit.value if with_series and ref.series is not None else None),
     ):
         if value not in {None, UNKNOWN}:
             yield name, str(value)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
 
-    from toolkit.emit.tracking.document import Pull
+    from toolkit.emit.tracking.document import Network, Pull
     from toolkit.external.git.history import Change, Step
     from toolkit.external.tracked import Tracked
     from toolkit.model import Oid
@@ -82,6 +82,10 @@ class Upstream(Protocol):
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
         """Return what is known of pull requests: the listed ones, and those that a search finds."""
+        ...
+
+    def finish(self) -> Network | None:
+        """Return what went over the network, None where nothing can have; the warnings are whole after it."""
         ...
 
 

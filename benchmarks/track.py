@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Time `unlet track`: the history of a file against bare git, and all refs against the slowest request.
+
+The clone is made for it: one file goes through the specimens' layouts in some hundred versions, among thousands of
+commits of other files. The server answers each request after the same time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = str(ROOT / ".venv" / "bin" / "python")
+SPECIMEN = ROOT / "toolkit" / "specimen"
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+LAYOUTS = ("19.03", "20.10.14", "20.10.21", "24.0", "26.0", "27.0", "27.5", "28.4", "29.6", "states/fixed")
+BUMP = re.compile(rb'((?:Hash|Sha256|sha256) = )"[^"]*"')
+OTHER_THAN_A_BUMP = 0.25
+STEP_SECONDS = 25_000
+BEGINNING = 1_514_800_000
+
+
+def main() -> int:
+    """Run all, and print one line a figure, or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--versions", type=int, default=500, help="of the file (default: %(default)s)")
+    parser.add_argument("--commits", type=int, default=10_000, help="of other files (default: %(default)s)")
+    parser.add_argument("--delay", type=float, default=0.3, help="seconds of each answer (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=5, help="of each contestant (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        clone = Path(name) / "nixpkgs.git"
+        make_clone(clone, versions=options.versions, others=options.commits)
+        figures = dict(histories(clone, Path(name), options.runs)) | dict(refs(Path(name), options.delay, options.runs))
+    if options.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        for what, seconds in figures.items():
+            print(f"{what:<58} {seconds:8.3f} s")
+    return 0
+
+
+def make_clone(clone: Path, *, versions: int, others: int) -> None:
+    """Make a bare repository: most versions are bumps, each fourth one is another change, as in the real history."""
+    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=master", clone], check=True)
+    chance = random.Random(0)  # noqa: S311 - the same clone each time
+    stream = b"".join(commits(versions, others, chance))
+    subprocess.run(["git", "-C", clone, "fast-import", "--quiet"], input=stream, check=True)
+
+
+def commits(versions: int, others: int, chance: random.Random) -> Iterator[bytes]:
+    """Yield the commits for git-fast-import(1)."""
+    date = BEGINNING
+    texts = [(SPECIMEN / layout / TARGET).read_bytes() for layout in LAYOUTS]
+    for number in range(versions):
+        text = BUMP.sub(
+            lambda m: m[1] + b'"sha256-%032x"' % chance.getrandbits(128), texts[number * len(texts) // versions]
+        )
+        if chance.random() < OTHER_THAN_A_BUMP:
+            text += b"# %d\n" % number
+        date += STEP_SECONDS
+        yield commit(f"docker: {number}", date, TARGET, text)
+        for other in range(others // versions):
+            date += STEP_SECONDS
+            path = f"pkgs/by-name/{other % 26:02}/p{number % 50}/package.nix"
+            yield commit(f"package {number}.{other}", date, path, b"%d\n" % (number * 100 + other))
+
+
+def commit(subject: str, date: int, path: str, content: bytes) -> bytes:
+    """Return one commit on master."""
+    head = f"commit refs/heads/master\ncommitter a <a@localhost.invalid> {date} +0000\ndata {len(subject)}\n{subject}\n"
+    return head.encode() + b"M 100644 inline %b\ndata %d\n%b\n\n" % (path.encode(), len(content), content)
+
+
+def histories(clone: Path, directory: Path, runs: int) -> Iterator[tuple[str, float]]:
+    """Yield what the history costs: with nothing known, with all known, and to git alone."""
+    where = ("--git-dir", str(clone), "--ref", "master", "--history", "--no-pulls")
+    yield "git log --follow --format=%H, git cat-file --batch", timed(lambda: bare_git(clone), runs)
+    yield "unlet track --history, nothing known", timed(lambda: unlet(where, directory / "cache", fresh=True), runs)
+    yield "unlet track --history, all known", timed(lambda: unlet(where, directory / "cache"), runs)
+
+
+def bare_git(clone: Path) -> None:
+    """Read the same versions by git alone."""
+    git = ["git", "-C", str(clone)]
+    listed = subprocess.run([*git, "log", "--follow", "--format=%H", "--", TARGET], check=True, capture_output=True)
+    names = b"".join(line + b":" + TARGET.encode() + b"\n" for line in listed.stdout.split())
+    subprocess.run([*git, "cat-file", "--batch"], input=names, check=True, capture_output=True)
+
+
+def refs(directory: Path, delay: float, runs: int) -> Iterator[tuple[str, float]]:
+    """Yield what the usual refs cost, when each answer takes `delay` seconds."""
+    handler = type("Handler", (Handler,), {"delay": delay})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    where = ("--api-url", url, "--raw-url", url, "--no-pulls")
+    yield f"one request that takes {delay:g} s", delay
+    yield "unlet track, 9 refs, nothing known", timed(lambda: unlet(where, directory / "http", fresh=True), runs)
+    yield "unlet track, 9 refs, nothing new", timed(lambda: unlet(where, directory / "http"), runs)
+    server.shutdown()
+    server.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """A server with the newest specimen on every branch."""
+
+    delay = 0.0
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Answer after the delay."""
+        time.sleep(self.delay)
+        body = self._body()
+        tag = f'"{hashlib.sha256(body).hexdigest()}"'
+        known = self.headers.get("If-None-Match") == tag
+        self.send_response(304 if known else 200)
+        self.send_header("ETag", tag)
+        if not known:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(b"" if known else body)
+
+    def _body(self) -> bytes:
+        if "/matching-refs/" in self.path:
+            beginning = self.path.rpartition("/")[2]
+            names = ["release-25.11", "release-26.05", "nixos-25.11", "nixos-26.05"]
+            names += ["nixos-unstable", "nixos-unstable-small"]
+            found = [name for name in names if name.startswith(beginning)]
+            return json.dumps([{"ref": f"refs/heads/{name}", "object": {"sha": "a" * 40}} for name in found]).encode()
+        if "/commits" in self.path:
+            committer = {"date": "2026-08-01T00:00:00Z"}
+            return json.dumps([{"sha": "b" * 40, "commit": {"message": "docker", "committer": committer}}]).encode()
+        return (SPECIMEN / "29.6" / TARGET).read_bytes()
+
+
+def unlet(arguments: Sequence[str], cache: Path, *, fresh: bool = False) -> None:
+    """Run `unlet track` with a cache, or without one; only what its exit codes call a failure ends the benchmark."""
+    if fresh:
+        shutil.rmtree(cache, ignore_errors=True)
+    env = {**os.environ, "UNLET_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([PYTHON, "-m", "toolkit", "track", *arguments], env=env, check=False, capture_output=True)
+    if done.returncode not in {0, 10}:
+        sys.exit(f"status {done.returncode}\n{done.stdout.decode()}{done.stderr.decode()}")
+
+
+def timed(work: Callable[[], None], runs: int) -> float:
+    """Return the median of the seconds that the work takes."""
+    seconds: list[float] = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return round(median(seconds), 3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -63,8 +63,22 @@ let
   variable = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER";
   driver = name: { systemd.user.services.docker.environment.${variable} = name; };
   byRewrap.route = "rewrap";
+
+  # What an option's type is made of cannot be asked of the type.
+  routes =
+    (import ../../overlays/privileged-ports.nix {
+      config = { };
+      pkgs = { };
+      lib = lib // {
+        types = lib.types // {
+          enum = values: values;
+        };
+      };
+    }).options.virtualisation.docker.rootless.privilegedPorts.route.type;
 in
 {
+  byRoute = lib.genAttrs routes (route: evaluate (with' { inherit route; }));
+
   source = builtins.unsafeDiscardStringContext "${plain.rootlesskit}/bin/rootlesskit";
   plain = path plain.docker;
   rewrapped = path (import ./set.nix { overlays = [ rewrap ]; }).docker;

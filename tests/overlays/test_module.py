@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.workflows.proofs.case import BEFORE
+from toolkit.workflows.proofs.running import REWRAPPED, ROUTES
+
 if TYPE_CHECKING:
     from tests.overlays.conftest import Ask
     from toolkit.record import Record
@@ -72,6 +75,17 @@ def test_route_rewrap_wraps_the_package_that_the_user_chose(answer: Record) -> N
 def test_route_rewrap_goes_with_the_overlay(answer: Record) -> None:
     both = answer.record("withOverlay")
     assert (both.text("docker"), both.texts("failed")) == (answer.text("rewrapped"), ())
+
+
+def test_each_route_is_a_row_of_the_rootless_run(answer: Record) -> None:
+    stages = {answer.text("plain"): BEFORE, answer.text("rewrapped"): REWRAPPED}
+    by_route = answer.record("byRoute")
+    rows: dict[tuple[str, str], str] = {}
+    for route in by_route.names():
+        one = by_route.record(route)
+        (name,) = one.record("wrappers").names()
+        rows[stages[one.text("docker")], name] = route
+    assert rows == ROUTES
 
 
 def test_only_the_group_may_use_the_wrapper(answer: Record) -> None:

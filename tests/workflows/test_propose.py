@@ -310,19 +310,27 @@ class TestWholeOrNotAtAll:
         )
         work = tmp_path / "work"
         work.mkdir()
-        command = [sys.executable, "-m", "toolkit", "propose", "--nixpkgs", "specimen"]
+        # A shell that starts this in the background lets the signal be ignored.
+        program = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from toolkit.__main__ import main; sys.exit(main())"
+        )
+        command = [sys.executable, "-c", program, "propose", "--nixpkgs", "specimen"]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         with subprocess.Popen(
             command, cwd=work, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
         ) as process:
-            deadline = time.monotonic() + 30
-            while not mark.exists() and time.monotonic() < deadline:
-                time.sleep(0.02)
-            # The output directory is being built beside its place.
-            assert [path.name.startswith(".proposal.") for path in work.iterdir()] == [True]
-            began = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=30)
+            try:
+                deadline = time.monotonic() + 30
+                while not mark.exists() and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                # The output directory is being built beside its place.
+                assert [path.name.startswith(".proposal.") for path in work.iterdir()] == [True]
+                began = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                stdout, stderr = process.communicate(timeout=30)
+            finally:
+                process.kill()
         assert process.returncode == 130
         assert time.monotonic() - began < 10
         assert stdout == ""

@@ -68,8 +68,7 @@ let
       [
         {
           inherit name;
-          value =
-            if found == "package" then guarded (unsafeDiscardStringContext value.drvPath) else found;
+          value = if found == "package" then guarded (unsafeDiscardStringContext value.drvPath) else found;
         }
       ];
 

@@ -25,7 +25,11 @@ let
 
   # Made once for a system, not once for each side: most of the time goes into the stubs.
   bySystem = map (
-    { label, build, host }:
+    {
+      label,
+      build,
+      host,
+    }:
     {
       inherit label;
       stubs = import ./stubs.nix {

@@ -114,10 +114,7 @@ guarded {
   matrix = matrix docker;
   docker = identity docker;
   client =
-    if docker.parameters ? clientOnly then
-      identity (docker.override { clientOnly = true; })
-    else
-      null;
+    if docker.parameters ? clientOnly then identity (docker.override { clientOnly = true; }) else null;
   components = lib.genAttrs components (
     component: if docker ? ${component} then identity docker.${component} else null
   );

@@ -17,7 +17,12 @@ let
 
   trivial = {
     inherit (builtins) isString isBool isInt;
-    inherit (overriding) functionArgs isFunction setFunctionArgs toFunction;
+    inherit (overriding)
+      functionArgs
+      isFunction
+      setFunctionArgs
+      toFunction
+      ;
     id = value: value;
     const = value: _: value;
     flip =
@@ -89,8 +94,7 @@ let
     optionalAttrs = condition: attrs: if condition then attrs else { };
     genAttrs = names: f: listToAttrs (map (name: nameValuePair name (f name)) names);
     filterAttrs =
-      keep: attrs:
-      removeAttrs attrs (filter (name: !keep name attrs.${name}) (attrNames attrs));
+      keep: attrs: removeAttrs attrs (filter (name: !keep name attrs.${name}) (attrNames attrs));
     mapAttrs' = f: attrs: listToAttrs (attrValues (mapAttrs f attrs));
     mapAttrsToList = f: attrs: attrValues (mapAttrs f attrs);
     mergeAttrsList = builtins.foldl' (merged: attrs: merged // attrs) { };
@@ -107,10 +111,7 @@ let
     isDerivation = value: value.type or null == "derivation";
     getOutput =
       output: package:
-      if package.outputSpecified or false then
-        package
-      else
-        package.${output} or package.out or package;
+      if package.outputSpecified or false then package else package.${output} or package.out or package;
     getBin = getOutput "bin";
     getLib = getOutput "lib";
     getDev = getOutput "dev";
@@ -144,16 +145,27 @@ let
       surplus >= 0 && substring surplus (-1) text == suffix;
     hasInfix = infix: text: length (builtins.split (escapeRegex infix) text) > 1;
     removePrefix =
-      prefix: text:
-      if hasPrefix prefix text then substring (stringLength prefix) (-1) text else text;
+      prefix: text: if hasPrefix prefix text then substring (stringLength prefix) (-1) text else text;
     removeSuffix =
       suffix: text:
-      if hasSuffix suffix text then
-        substring 0 (stringLength text - stringLength suffix) text
-      else
-        text;
+      if hasSuffix suffix text then substring 0 (stringLength text - stringLength suffix) text else text;
     escape = characters: replaceStrings characters (map (character: "\\" + character) characters);
-    escapeRegex = escape [ "\\" "[" "]" "{" "}" "(" ")" "^" "$" "." "*" "+" "?" "|" ];
+    escapeRegex = escape [
+      "\\"
+      "["
+      "]"
+      "{"
+      "}"
+      "("
+      ")"
+      "^"
+      "$"
+      "."
+      "*"
+      "+"
+      "?"
+      "|"
+    ];
     escapeShellArg = text: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
     escapeShellArgs = concatMapStringsSep " " escapeShellArg;
     makeSearchPath =

@@ -17,7 +17,11 @@ let
     in
     if known == { } then null else docker.override known;
 
-  renamed = package: package.overrideAttrs (_: { pname = "renamed"; });
+  renamed =
+    package:
+    package.overrideAttrs (_: {
+      pname = "renamed";
+    });
 
   rows = docker: {
     containerdAndSources = overridden docker {
@@ -42,19 +46,23 @@ let
     initSupport = overridden docker { initSupport = true; };
     iptables = overridden docker { iptables = other "iptables"; };
     mobyAttribute =
-      if docker ? moby then docker.overrideAttrs (old: { moby = renamed old.moby; }) else null;
-    mobyAsPath =
       if docker ? moby then
-        { outPath = "${docker.moby}/libexec/docker/dockerd-rootless.sh"; }
+        docker.overrideAttrs (old: {
+          moby = renamed old.moby;
+        })
       else
         null;
+    mobyAsPath =
+      if docker ? moby then { outPath = "${docker.moby}/libexec/docker/dockerd-rootless.sh"; } else null;
     plugins = overridden docker {
       buildxSupport = false;
       composeSupport = false;
     };
     pluginsByFunction =
       if docker.parameters ? buildxSupport then
-        docker.override (old: { buildxSupport = !(old.buildxSupport or true); })
+        docker.override (old: {
+          buildxSupport = !(old.buildxSupport or true);
+        })
       else
         null;
     runc = overridden docker { runc = other "runc"; };

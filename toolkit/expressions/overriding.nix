@@ -40,7 +40,9 @@ let
         in
         if isAttrs result then
           result
-          // { inherit override; }
+          // {
+            inherit override;
+          }
           // (if result ? overrideAttrs then { inherit overrideAttrs; } else { })
         else if isFunction result then
           setFunctionArgs result (functionArgs result) // { inherit override; }

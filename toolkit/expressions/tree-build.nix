@@ -17,9 +17,7 @@ let
     allowUnfree = true;
   }
   // (if tools == "" then { } else { tools = builtins.fromJSON tools; });
-  docker =
-    root: overlays:
-    (import (/. + root) { inherit config overlays system; }).docker;
+  docker = root: overlays: (import (/. + root) { inherit config overlays system; }).docker;
 
   packages = {
     series = docker tree [ ];

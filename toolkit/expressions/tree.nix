@@ -55,8 +55,7 @@ let
 
   isDerivation = value: isAttrs value && value.type or null == "derivation";
   answer =
-    value:
-    guarded (if isDerivation value then unsafeDiscardStringContext value.drvPath else "absent");
+    value: guarded (if isDerivation value then unsafeDiscardStringContext value.drvPath else "absent");
 
   byName =
     names: value:

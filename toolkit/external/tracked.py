@@ -21,8 +21,8 @@ class Tracked:
 
     `releases` is how many of the newest releases count; their branch and channel begin as `release_branch` and
     `release_channel`. `places` are paths where the file may be in another layout. `naming` and `touching` are words
-    for GitHub's search, of which the first `candidates` findings are looked at; those of the second count where they touch
-    the file. `backport` has `{number}` and `{branch}` in it.
+    for GitHub's search, of which the first `candidates` findings are looked at; those of the second count where they
+    touch the file. `backport` has `{number}` and `{branch}` in it.
     """
 
     repository: str

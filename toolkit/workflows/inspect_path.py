@@ -10,11 +10,11 @@ from toolkit.external import nix, patches, sources
 from toolkit.model import Demotion, PathInspection, PathOrder, Route, SourceRequest
 from toolkit.rewrite import demote, wrapper
 from toolkit.workflows import staging
-from toolkit.workflows.overlay import shipped_path
 from toolkit.workflows.proofs import building, rewrapping
 from toolkit.workflows.proofs.case import BEFORE, DEMOTED
 from toolkit.workflows.proofs.install_phase import is_of
 from toolkit.workflows.reading import docker_file
+from toolkit.workflows.shipped import shipped_path
 
 if TYPE_CHECKING:
     from pathlib import Path

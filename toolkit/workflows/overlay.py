@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.resources import files as resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.emit import overlay_report
-from toolkit.errors import RefusalError, ToolkitError
+from toolkit.errors import RefusalError
 from toolkit.external import files, nix, patches, sources
 from toolkit.model import Demotion, OverlayKind, OverlayReport, Strategy, Tier
 from toolkit.rewrite import wrapper
@@ -18,14 +16,15 @@ from toolkit.workflows.preparing import prepare
 from toolkit.workflows.proofs import rewrapping
 from toolkit.workflows.proofs.case import BEFORE, Case, Claim, prove
 from toolkit.workflows.reading import docker_file
+from toolkit.workflows.shipped import shipped_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.external.patches import Plan
     from toolkit.model import OverlayRequest, Progress, Proof, Source
     from toolkit.rewrite.layout import DockerFile
 
-_PACKAGE = Path(str(resources("toolkit")))
-_PLACES = (_PACKAGE.parent / "overlays", _PACKAGE / "data" / "overlays")
 SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 """The files of overlays/ that the kind `rewrap` consists of, the module among them."""
 
@@ -79,14 +78,6 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
         )
         (building / files.REPORT).write_bytes(overlay_report.to_json(report))
     return report
-
-
-def shipped_path(name: str) -> Path:
-    """Return where a file of overlays/ is: beside the package in a checkout, inside of it when installed."""
-    for place in _PLACES:
-        if (place / name).is_file():
-            return place / name
-    raise ToolkitError(f"overlays/{name}: is missing from this installation of unlet")
 
 
 def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:

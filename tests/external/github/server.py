@@ -12,12 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-import pytest
-
-from toolkit.external.cache import Cache
-from toolkit.external.github import Client, GitHub, Token
-from toolkit.external.github.client import Settings
-
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
@@ -56,6 +50,7 @@ class Forge:
     files: dict[int, list[dict[str, str]]] = field(default_factory=dict[int, list[dict[str, str]]])
     reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict[int, list[dict[str, Any]]])
     found: list[int] = field(default_factory=list[int])
+    naming: list[int] = field(default_factory=list[int])
     faults: dict[str, list[Fault]] = field(default_factory=dict[str, list[Fault]])
     headers: dict[str, str] = field(default_factory=dict[str, str])
     page: int = 100
@@ -186,7 +181,8 @@ class Handler(BaseHTTPRequestHandler):
             ref, _, file = path.removeprefix(f"/raw/{NAME}/").partition("/")
             return self._blob(unquote(ref), unquote(file))
         if path.startswith("/api/v3/search/issues"):
-            return {"total_count": len(self.forge.found), "items": [{"number": n} for n in self.forge.found]}
+            numbers = self.forge.naming if "let...in" in query["q"] else self.forge.found
+            return {"items": [{"number": number} for number in numbers]}
         words = path.removeprefix(f"/api/v3/repos/{NAME}/").split("/")
         last = unquote(words[-1])
         if words[0] == "git":
@@ -280,29 +276,3 @@ def serving(repository: Path) -> Generator[Forge]:
     http.shutdown()
     thread.join()
     http.server_close()
-
-
-def client(forge: Forge, tmp_path: Path, *, token: str | None = None, **patience: float) -> Client:
-    return Client(
-        api_url=forge.api,
-        raw_url=forge.raw,
-        token=Token(value=token, origin="GITHUB_TOKEN") if token is not None else None,
-        cache=Cache(tmp_path / "cache"),
-        settings=Settings(**{"timeout": 5.0, "wait": 0.5, "pause": 0.01, **patience}),
-    )
-
-
-def github(forge: Forge, tmp_path: Path, *, token: str | None = None, **patience: float) -> GitHub:
-    return GitHub(client(forge, tmp_path, token=token, **patience), NAME)
-
-
-@pytest.fixture
-def forge(tmp_path: Path) -> Generator[Forge]:
-    """A server of an empty repository with one commit and a few files."""
-    repository = tmp_path / "served"
-    repository.mkdir()
-    subprocess.run(["git", "-C", repository, "init", "--quiet", "--initial-branch=master"], check=True)
-    (repository / "file").write_text("content\n")
-    subprocess.run(["git", "-C", repository, "add", "--all"], check=True)
-    subprocess.run(["git", "-C", repository, "commit", "--quiet", "--message=first"], check=True)
-    yield from serving(repository)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.external.github.server import Fault, client, forge, github
+from tests.external.github.conftest import client, github
+from tests.external.github.server import Fault
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.external.cache import Cache
 from toolkit.external.github import (
@@ -21,8 +22,6 @@ from toolkit.external.github import (
 
 if TYPE_CHECKING:
     from tests.external.github.server import Forge
-
-__all__ = ["forge"]
 
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
 
@@ -149,6 +148,16 @@ def test_nobody_there_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9: cannot be reached"):
         nobody.raw("a/b/master/file")
     assert time.monotonic() - began < 1
+
+
+def test_server_that_is_not_there_is_asked_once(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:9"
+    nobody = Client(api_url=url, raw_url=url, token=None, cache=Cache(tmp_path / "cache"))
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9: cannot be reached") as first:
+        nobody.raw("a/b/master/file")
+    with pytest.raises(UnreachableError) as second:
+        nobody.json("repos/a/b")
+    assert second.value is first.value
 
 
 def test_redirect_is_followed(forge: Forge, tmp_path: Path) -> None:

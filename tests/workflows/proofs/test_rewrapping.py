@@ -11,7 +11,7 @@ from toolkit import specimen
 from toolkit.errors import RefusalError
 from toolkit.external import nix, patches
 from toolkit.model import PathOrder
-from toolkit.workflows.overlay import rewrap_case, shipped_path
+from toolkit.workflows.overlay import rewrap_case
 from toolkit.workflows.proofs import rewrapping
 from toolkit.workflows.reading import docker_file
 

@@ -15,7 +15,8 @@ from toolkit.external.rootless import Kind, Outcome
 from toolkit.model import Demotion, Status
 from toolkit.workflows.proofs import ON_REQUEST, running
 from toolkit.workflows.proofs.case import BEFORE, DEMOTED, LIFTED
-from toolkit.workflows.proofs.running import AFTER, DROP, Cell, expected
+from toolkit.workflows.proofs.running import AFTER, DROP, REWRAPPED, Cell, expected
+from toolkit.workflows.shipped import shipped_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,21 +39,23 @@ def test_daemon_answers_on_port_80_as_the_matrix_says(
         sys.stdout.write("\n" + "\n".join((f"dockerd {host.version}", *table)) + "\n")
     assert (done.returncode, done.stderr) == (0, "")
     told = next(line for line in done.stdout.splitlines() if line.split()[:2] == ["passed", "runs"])
-    assert f"10 daemons, 20 ports, dockerd {host.version}, wrapper as an ELF file" in told
+    assert f"12 daemons, 24 ports, dockerd {host.version}, wrapper as an ELF file" in told
     rows = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in table]
-    assert rows[0] == ("rootlesskit on PATH", "security wrapper", "daemon", "port 80", "port 8080")
+    assert rows[0] == ("rootlesskit on PATH", "security wrapper", "module's route", "daemon", "port 80", "port 8080")
     missing = ("starts", "answers", "answers") if not host.needs_proxy else (PROXY, "-", "-")
     assert rows[2:] == [
-        ("in front, as it was", "none", "starts", "refused", "answers"),
-        ("in front, as it was", "rootlesskit", "starts", "refused", "answers"),
-        ("in front, as it was", "docker-rootlesskit", "starts", "answers", "answers"),
-        ("last, as it is now", "none", "starts", "refused", "answers"),
-        ("last, as it is now", "rootlesskit", "starts", "answers", "answers"),
-        ("last, as it is now", "docker-rootlesskit", "starts", "answers", "answers"),
-        ("nowhere", "none", "no rootlesskit on PATH", "-", "-"),
-        ("nowhere", "rootlesskit", *missing),
-        ("nowhere", "docker-rootlesskit", *missing),
-        ("last, as it is now (a script)", "rootlesskit", "starts", "answers", "answers"),
+        ("in front, as it was", "none", "-", "starts", "refused", "answers"),
+        ("in front, as it was", "rootlesskit", "-", "starts", "refused", "answers"),
+        ("in front, as it was", "docker-rootlesskit", "wrapper-name", "starts", "answers", "answers"),
+        ("last, rewrapped (overlay rewrap)", "none", "-", "starts", "refused", "answers"),
+        ("last, rewrapped (overlay rewrap)", "rootlesskit", "rewrap", "starts", "answers", "answers"),
+        ("last, as it is now", "none", "-", "starts", "refused", "answers"),
+        ("last, as it is now", "rootlesskit", "-", "starts", "answers", "answers"),
+        ("last, as it is now", "docker-rootlesskit", "-", "starts", "answers", "answers"),
+        ("nowhere", "none", "-", "no rootlesskit on PATH", "-", "-"),
+        ("nowhere", "rootlesskit", "-", *missing),
+        ("nowhere", "docker-rootlesskit", "-", *missing),
+        ("last, as it is now (a script)", "rootlesskit", "-", "starts", "answers", "answers"),
     ]
     assert list(place.iterdir()) == []
 
@@ -66,6 +69,22 @@ def test_wrapper_that_has_not_changed_fails_the_proof(draft: Callable[..., Draft
         for form in ("a script", "an ELF file")
         for found in [_refusal(failure, form)]
     ]
+    assert list(place.iterdir()) == []
+
+
+def test_overlay_that_keeps_rootlesskit_in_front_fails_the_proof(
+    draft: Callable[..., Draft], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = shipped_path("rewrap.nix").read_text()
+    assert text.count("--suffix PATH") == 1
+    (tmp_path / "rewrap.nix").write_text(text.replace("--suffix PATH", "--prefix PATH"))
+    monkeypatch.setattr("toolkit.workflows.shipped._PLACES", (tmp_path,))
+    failure = draft().failure("runs")
+    (told,) = (line for line in failure.splitlines() if not line.startswith("|"))
+    assert told == (
+        "rootlesskit last, rewrapped (overlay rewrap) (a script), security wrapper rootlesskit, "
+        f"port 80: {_refusal(failure, 'a script')} instead of answers"
+    )
     assert list(place.iterdir()) == []
 
 
@@ -156,6 +175,8 @@ def test_expectations_are_those_that_were_measured() -> None:
 
     assert row(BEFORE, "rootlesskit") == ["refused", "answers"]
     assert row(BEFORE, "docker-rootlesskit") == row(AFTER, "rootlesskit") == ["answers", "answers"]
+    assert row(REWRAPPED, "rootlesskit") == ["answers", "answers"]
+    assert row(REWRAPPED, None) == row(AFTER, None) == ["refused", "answers"]
     assert row(DROP, "rootlesskit") == [f"no start {PROXY}"] * 2
     assert row(DROP, "rootlesskit", needs_proxy=False) == ["answers", "answers"]
     assert row(DROP, None, needs_proxy=False) == ["no start no rootlesskit on PATH"] * 2

@@ -206,6 +206,23 @@ def test_pull_requests_that_are_listed_or_touch_the_file_are_told(proposed: Forg
     assert pulls[8].effect == "components overridable: no, rootlesskit: prefix"
 
 
+def test_pull_request_that_names_the_todo_is_told_whatever_it_touches(proposed: Forge, ask: Ask) -> None:
+    proposed.naming += [7, 549926]
+    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True).pulls}
+    assert list(pulls) == [549926, 7, 8]
+    assert (pulls[7].touches, pulls[7].listed, pulls[7].reading) == (False, False, None)
+
+
+def test_pull_request_is_read_where_the_file_is_now(proposed: Forge, nixpkgs: Nixpkgs, ask: Ask) -> None:
+    nixpkgs.move(TARGET, BY_NAME)
+    nixpkgs.commit("docker: by name")
+    nixpkgs.git("checkout", "--quiet", "-b", "later")
+    nixpkgs.commit("docker: fix", layout("states/fixed"), path=BY_NAME)
+    proposed.pull(8, head="later", files={BY_NAME: "modified"})
+    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True).pulls}
+    assert pulls[8].effect == "components overridable: no → yes, rootlesskit: prefix → suffix"
+
+
 def test_merged_pull_request_is_told_apart_from_one_in_a_channel(proposed: Forge, ask: Ask) -> None:
     proposed.git("merge", "--quiet", "--no-ff", "--message=Merge pull request #549926", "fix")
     proposed.git("branch", "--force", "nixos-unstable", "master")

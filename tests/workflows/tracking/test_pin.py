@@ -54,6 +54,20 @@ def test_pin_is_looked_up_in_the_clone_and_judged(nixpkgs: Nixpkgs, ask: Ask, tm
     assert new.verdict.text.startswith("fixed in your nixpkgs (")
 
 
+def test_pin_that_cannot_be_had_now_keeps_no_ref_from_its_answer(
+    nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path
+) -> None:
+    own = flake_lock(tmp_path / "flake.lock", "f" * 40)
+    for where, reason in ((nixpkgs, "has no commit"), (forge, "there is no branch, tag or commit")):
+        answer = ask(where, "nixos-unstable", own=own)
+        assert answer.refs[0].state is State.NOT_FIXED
+        assert reason in (answer.refs[1].reason or "")
+        assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    gone = SourceRequest(nixpkgs="http://127.0.0.1:9/nixpkgs.git")
+    answer = ask(nixpkgs, "nixos-unstable", own=gone)
+    assert "cannot be reached" in (answer.refs[1].reason or "")
+
+
 def test_pin_on_this_machine_is_read_there(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
     file = tmp_path / "channel" / TARGET
     file.parent.mkdir(parents=True)

@@ -76,7 +76,7 @@ def _history(history: History, *, until: str) -> Iterator[str]:
     yield picture.timeline(history, until=until, width=_WIDE, name="wide")
     yield picture.timeline(history, until=until, width=_NARROW, name="narrow")
     rows = [(event.date[:10], event.text, f"{event.commit[:12]} {event.subject}") for event in reversed(history.events)]
-    yield from _table(("date", "what", "commit"), rows)
+    yield from _table(("date", "what", "commit"), rows, first="name when")
     yield from _list(history.notes)
 
 
@@ -98,12 +98,14 @@ def _pulls(pulls: Sequence[Pull]) -> Iterator[str]:
     yield "</table>"
 
 
-def _table(head: table.Row, rows: Sequence[table.Row], *, marked: int | None = None) -> Iterator[str]:
+def _table(
+    head: table.Row, rows: Sequence[table.Row], *, marked: int | None = None, first: str = "name"
+) -> Iterator[str]:
     yield "<table>"
     yield from _head(head)
     yield "<tbody>"
     for row in rows:
-        cells = [f'<td class="name">{escape(row[0])}</td>']
+        cells = [f'<td class="{first}">{escape(row[0])}</td>']
         for index, (label, text) in enumerate(zip(head[1:], row[1:], strict=True), start=1):
             cells.append(_cell(label, text, kind=_KINDS.get(text) if index == marked else None))
         yield f"<tr>{''.join(cells)}</tr>"

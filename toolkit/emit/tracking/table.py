@@ -89,7 +89,7 @@ def _ref(ref: Ref) -> Row:
     reading = ref.reading
     if reading is None:
         return (ref.name, UNTOLD, "?", "?", "?", "?", "?", "?")
-    todo = "?" if reading.todo is None else "there" if reading.todo else "gone"
+    todo = "?" if reading.todo is None else "there" if reading.todo else "none"
     changed = f"{ref.changed.date[:_DAY]} {ref.changed.commit[:_SHORT]}" if ref.changed is not None else "?"
     return (
         ref.name,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from toolkit.errors import ToolkitError
 from toolkit.external.github.failures import (
@@ -125,16 +126,18 @@ def _message(body: bytes) -> str:
 
 def is_final(error: requests.RequestException) -> bool:
     """Tell whether another try is pointless: no such host, nothing listens, a certificate that nobody trusts."""
-    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.InvalidURL):
+    kinds = requests.exceptions
+    if isinstance(error, kinds.SSLError | kinds.ProxyError | kinds.ConnectTimeout | kinds.InvalidURL):
         return True
-    return isinstance(error, requests.ConnectionError) and "NewConnectionError" in repr(error)
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
 def unreachable(url: str, error: requests.RequestException, seconds: float) -> UnreachableError:
     """Return the error for a request that got no whole answer within `seconds`."""
     host = urlsplit(url).netloc
     hint = "check the network and the proxy variables; --git-dir needs none"
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.ReadTimeout):
         return UnreachableError(f"{host}: no whole answer within {seconds:g} s", hint=hint)
     if isinstance(error, requests.exceptions.SSLError):
         return UnreachableError(f"{host}: its certificate is not trusted", hint="REQUESTS_CA_BUNDLE names another one")

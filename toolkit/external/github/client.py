@@ -95,6 +95,7 @@ class Client:
         self._counts: dict[str, int] = {"requests": 0, "bodies": 0, "unchanged": 0, "bytes": 0}
         self._rate: tuple[int | None, int | None, float | None] = (None, None, None)
         self._closed: dict[str, RateLimitError] = {}
+        self._gone: dict[str, UnreachableError] = {}
         trusted = {origin(url): token for url in (self.api_url, self.raw_url) if is_private(url)}
         self._adapter = Adapter(self._store, trusted)
         self._session = self._make_session()
@@ -176,7 +177,10 @@ class Client:
                 answer, body = self._once(url, headers)
             except requests.RequestException as error:
                 if last or is_final(error):
-                    raise unreachable(url, error, self.settings.timeout) from None
+                    failure = unreachable(url, error, self.settings.timeout)
+                    if is_final(error):
+                        self._give_up(url, failure)
+                    raise failure from None
                 time.sleep(self.settings.pause * 2**attempt)
                 continue
             limit = rate_limit(answer, body, self._token)
@@ -194,9 +198,11 @@ class Client:
 
     def _once(self, url: str, headers: Mapping[str, str]) -> tuple[Response, bytes]:
         with self._lock:
-            closed = self._closed.get(resource(url))
+            closed, gone = self._closed.get(resource(url)), self._gone.get(urlsplit(url).netloc)
         if closed is not None and closed.until > time.time():
             raise closed
+        if gone is not None:
+            raise gone
         self._adapter.forget()
         patience = (_CONNECT_SECONDS, self.settings.timeout)
         answer = self._session.get(url, headers=dict(headers), timeout=patience, allow_redirects=False, stream=True)
@@ -237,6 +243,11 @@ class Client:
         """Send nothing more of this kind: a server that has said stop counts each further request against us."""
         with self._lock:
             self._closed[resource(url)] = limit
+
+    def _give_up(self, url: str, failure: UnreachableError) -> None:
+        """Ask a server that is not there no more: not to find a host can take seconds."""
+        with self._lock:
+            self._gone[urlsplit(url).netloc] = failure
 
     def _make_session(self) -> requests.Session:
         session = requests.Session()

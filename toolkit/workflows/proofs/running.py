@@ -4,6 +4,9 @@ The wrapper is the one that Nix builds from the file, in the store, around the p
 matrix must look like was measured with dockerd 26, 28 and 29: rootlesskit in the prefix hides a security wrapper
 of that name; without any rootlesskit on PATH nothing starts, and before 28 neither does it without the
 rootlesskit-docker-proxy beside it, for which there is no security wrapper.
+
+Both routes of the module overlays/privileged-ports.nix are among the rows: its security wrapper beside docker as it
+was, and the wrapper that overlays/rewrap.nix makes of that docker.
 """
 
 from __future__ import annotations
@@ -22,8 +25,9 @@ from toolkit.external.rootless import Kind, Outcome
 from toolkit.model import Demotion
 from toolkit.rewrite import demote
 from toolkit.workflows import staging
-from toolkit.workflows.proofs import building
+from toolkit.workflows.proofs import building, rewrapping
 from toolkit.workflows.proofs.case import BEFORE, Finding
+from toolkit.workflows.shipped import shipped_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,9 +35,10 @@ if TYPE_CHECKING:
     from toolkit.external.rootless import Host
     from toolkit.workflows.proofs.case import Case
 
-AFTER, DROP = "after", "drop"
+REWRAPPED, AFTER, DROP = "rewrapped", "after", "drop"
 STAGES = {
     BEFORE: "in front, as it was",
+    REWRAPPED: "last, rewrapped (overlay rewrap)",
     AFTER: "last, as it is now",
     DROP: "nowhere",
 }
@@ -43,6 +48,9 @@ WRAPPERS = (None, "rootlesskit", "docker-rootlesskit")
 PORTS = (80, 8080)
 FIRST_UNPRIVILEGED = 1024
 FORMS = {"script": "a script", "elf": "an ELF file"}
+
+ROUTES = {(BEFORE, "docker-rootlesskit"): "wrapper-name", (REWRAPPED, "rootlesskit"): "rewrap"}
+"""A stage and a security wrapper → the route by which overlays/privileged-ports.nix sets just these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +84,11 @@ def runs(case: Case) -> Finding:
             arguments = _arguments(case, host)
         except ToolkitError as error:
             return _not_run(error.message, error.hint)
-        names = [f"{stage}.{form}" for stage in STAGES for form in FORMS]
+        names = [f"{stage}.{form}" for stage in STAGES if stage != REWRAPPED for form in FORMS]
         built = dict(zip(names, nix.build(building.EXPRESSION, arguments, names), strict=True))
+        overlaid = {**arguments, "overlay": str(shipped_path(rewrapping.OVERLAY)), "side": BEFORE}
+        # The overlay makes a script of either form.
+        (built[f"{REWRAPPED}.script"],) = nix.build(rewrapping.BUILD, overlaid, ["rewrapped"])
         source = _rootlesskit(built[f"{BEFORE}.elf"], case.entry)
         try:
             site = stack.enter_context(rootless.site(host, account, busybox=Path(arguments["busybox"])))
@@ -109,7 +120,11 @@ def runs(case: Case) -> Finding:
         covers=f"{len(rows)} daemons, {len(cells)} ports, dockerd {host.version}, wrapper as {FORMS[planned[0][1]]}",
         failures=tuple(_told(cell) for cell in cells if cell.differs),
         evidence=tuple(matrix(cells)),
-        commands=(nix.build_command(building.EXPRESSION, arguments, names).line, "sudo unlet check --run"),
+        commands=(
+            nix.build_command(building.EXPRESSION, arguments, names).line,
+            nix.build_command(rewrapping.BUILD, overlaid, ["rewrapped"]).line,
+            "sudo unlet check --run",
+        ),
     )
 
 
@@ -126,14 +141,18 @@ def expected(stage: str, wrapper: str | None, port: int, *, needs_proxy: bool) -
 
 def matrix(cells: Sequence[Cell]) -> Iterator[str]:
     """Yield the lines of a table in Markdown, a row for each daemon."""
-    rows = [("rootlesskit on PATH", "security wrapper", "daemon", *(f"port {port}" for port in PORTS))]
+    ports = (f"port {port}" for port in PORTS)
+    rows = [("rootlesskit on PATH", "security wrapper", "module's route", "daemon", *ports)]
     for start in range(0, len(cells), len(PORTS)):
         daemon = cells[start : start + len(PORTS)]
         first = daemon[0]
-        where = STAGES[first.stage] + (f" ({FORMS[first.form]})" if first.form != cells[0].form else "")
+        unusual = first.form != cells[0].form and first.stage != REWRAPPED
+        where = STAGES[first.stage] + (f" ({FORMS[first.form]})" if unusual else "")
+        wrapper = first.wrapper or "none"
+        route = ROUTES.get((first.stage, wrapper), "-")
         started = first.seen.kind is not Kind.NO_START
         state = "starts" if started else first.seen.detail
-        rows.append((where, first.wrapper or "none", state, *(str(c.seen.kind) if started else "-" for c in daemon)))
+        rows.append((where, wrapper, route, state, *(str(c.seen.kind) if started else "-" for c in daemon)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         yield f"| {' | '.join(map(str.ljust, row, widths))} |"
@@ -142,16 +161,21 @@ def matrix(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _planned(case: Case) -> Iterator[tuple[str, str, str | None]]:
-    """Yield stage, form and security wrapper of each daemon: all in the form that the file makes, one in the other."""
+    """Yield stage, form and security wrapper of each daemon.
+
+    All but the overlay's are in the form that the file makes, one of them in the other as well.
+    """
     usual, other = ("elf", "script") if "makeBinaryWrapper" in case.before.file.formals else ("script", "elf")
     for stage in STAGES:
-        for wrapper in WRAPPERS:
-            yield stage, usual, wrapper
+        if stage == REWRAPPED:
+            yield from ((stage, "script", wrapper) for wrapper in (None, "rootlesskit"))
+        else:
+            yield from ((stage, usual, wrapper) for wrapper in WRAPPERS)
     yield AFTER, other, "rootlesskit"
 
 
 def _arguments(case: Case, host: Host) -> dict[str, str]:
-    """Lay the three stages out; return what build.nix needs for wrappers that run the programs of this machine."""
+    """Lay the stages out, but for the overlay's; return what build.nix needs for wrappers that run the programs of this machine."""
     if nix.physical(nix.STORE) != nix.STORE:
         raise ToolkitError(
             f"nix: the store is at '{nix.physical(nix.STORE)}', so nothing in it can be started",

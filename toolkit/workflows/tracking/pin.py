@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,24 +20,27 @@ if TYPE_CHECKING:
 def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str, progress: Progress) -> Found:
     """Return the file of the user's nixpkgs.
 
-    A commit that a lock file names is looked up where all refs are, which is one small request; what is on this
-    machine is read there. Raise ToolkitError for what cannot be resolved.
+    A commit that a lock file names is looked up where all refs are and nowhere else: in the clone without a network,
+    on the server by one small request. What is on this machine is read there. Raise ToolkitError for what is no
+    nixpkgs; one that cannot be had now is returned with the reason.
     """
     name = request.nixpkgs or request.pin or str(request.file)
     locked = _locked(request, repository)
     if locked is not None:
         (found,) = upstream.look([Wanted(locked, PIN)])
-        if found.file is not None:
-            return Found(wanted=Wanted(f"{name} {locked[:12]}", PIN), commit=found.commit, file=found.file)
-    source = sources.resolve(
-        request,
-        target=plan.target,
-        pins={pin.name: pin for pin in patches.pins()},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
-        sparse=plan.sparse,
-        progress=progress,
-    )
+        return replace(found, wanted=Wanted(f"{name} {locked[:12]}", PIN))
+    try:
+        source = sources.resolve(
+            request,
+            target=plan.target,
+            pins={pin.name: pin for pin in patches.pins()},
+            default_pin=plan.default_pin,
+            remote=plan.remote,
+            sparse=plan.sparse,
+            progress=progress,
+        )
+    except git.UnreachableError as error:
+        return Found(wanted=Wanted(name, PIN), reason=error.message)
     file = File(path=plan.target, content=source.content, blob=git.blob_id(source.content), change=None)
     shown = f"{name} {source.commit.short}" if source.commit is not None else name
     return Found(wanted=Wanted(shown, PIN), commit=source.commit, file=file)

@@ -8,7 +8,8 @@ let
     __functionArgs = parametersOf original;
   };
   isFunction = f: builtins.isFunction f || f ? __functor;
-  parametersOf = f: f.__functionArgs or (if isAttrs f then parametersOf (f.__functor f) else functionArgs f);
+  parametersOf =
+    f: f.__functionArgs or (if isAttrs f then parametersOf (f.__functor f) else functionArgs f);
   given = change: old: if isFunction change then change old else change;
 
   makeOverridable =

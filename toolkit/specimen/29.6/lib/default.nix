@@ -12,7 +12,8 @@ let
       platforms = import ./platforms.nix;
       systems = import ./systems.nix;
       meta = {
-        availableOn = platform: package: builtins.elem platform.system (package.meta.platforms or lib.platforms.all);
+        availableOn =
+          platform: package: builtins.elem platform.system (package.meta.platforms or lib.platforms.all);
         cpeFullVersionWithVendor = vendor: version: { inherit vendor version; };
       };
       maintainers.teutat3s.github = "nobody";

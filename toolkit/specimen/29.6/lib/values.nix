@@ -8,10 +8,12 @@ let
 
     # attribute sets
     optionalAttrs = wanted: set: if wanted then set else { };
-    genAttrs = names: value: builtins.listToAttrs (map (name: self.nameValuePair name (value name)) names);
+    genAttrs =
+      names: value: builtins.listToAttrs (map (name: self.nameValuePair name (value name)) names);
     nameValuePair = name: value: { inherit name value; };
     filterAttrs =
-      keep: set: removeAttrs set (builtins.filter (name: !keep name set.${name}) (builtins.attrNames set));
+      keep: set:
+      removeAttrs set (builtins.filter (name: !keep name set.${name}) (builtins.attrNames set));
     mergeAttrsList = builtins.foldl' (all: more: all // more) { };
     isDerivation = value: builtins.isAttrs value && value.type or null == "derivation";
     recurseIntoAttrs = set: set // { recurseForDerivations = true; };

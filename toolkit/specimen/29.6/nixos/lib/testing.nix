@@ -39,9 +39,19 @@ let
       docker = configuration.virtualisation.docker or { };
       wanted = docker.enable or false || docker.rootless.enable or false;
     in
-    configuration // lib.optionalAttrs wanted { service = docker.rootless.package or docker.package or pkgs.docker; };
+    configuration
+    // lib.optionalAttrs wanted { service = docker.rootless.package or docker.package or pkgs.docker; };
 
-  node = module: completed (checked (called module { inherit lib pkgs; config = { }; }));
+  node =
+    module:
+    completed (
+      checked (
+        called module {
+          inherit lib pkgs;
+          config = { };
+        }
+      )
+    );
 in
 test:
 let

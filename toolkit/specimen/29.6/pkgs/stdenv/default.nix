@@ -38,7 +38,9 @@ in
 
   buildGoModule =
     attributes:
-    mkDerivation (attributes // { nativeBuildInputs = [ final.go ] ++ attributes.nativeBuildInputs or [ ]; });
+    mkDerivation (
+      attributes // { nativeBuildInputs = [ final.go ] ++ attributes.nativeBuildInputs or [ ]; }
+    );
 
   symlinkJoin =
     { paths, ... }@arguments:

@@ -1,6 +1,10 @@
 # A package that is there to be depended on. Arguments: its name; then, by callPackage, the set.
 name:
-{ lib, stdenv, fetchFromGitHub }:
+{
+  lib,
+  stdenv,
+  fetchFromGitHub,
+}:
 stdenv.mkDerivation {
   pname = name;
   version = "1.0";

@@ -15,7 +15,14 @@ let
   host = if crossSystem == null then build else lib.systems.elaborate crossSystem;
 
   layers = [
-    (import ../stdenv { inherit lib build host config; })
+    (import ../stdenv {
+      inherit
+        lib
+        build
+        host
+        config
+        ;
+    })
     (import ./by-name.nix { inherit lib; })
     (import ./all-packages.nix { inherit lib; })
   ]

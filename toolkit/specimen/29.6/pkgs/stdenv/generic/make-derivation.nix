@@ -18,7 +18,9 @@ let
     else
       null;
 
-  insecure = package: meta: meta.knownVulnerabilities or [ ] != [ ] && !(config.allowInsecurePredicate or (_: false) package);
+  insecure =
+    package: meta:
+    meta.knownVulnerabilities or [ ] != [ ] && !(config.allowInsecurePredicate or (_: false) package);
 
   # `recipe` is a function of the final attributes.
   make =

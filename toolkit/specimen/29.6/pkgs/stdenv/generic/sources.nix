@@ -19,6 +19,11 @@
         installPhase = "standInSources";
       }
       // {
-        inherit owner repo rev tag;
+        inherit
+          owner
+          repo
+          rev
+          tag
+          ;
       };
 }

@@ -1,6 +1,13 @@
-{ stdenv, docker-client, docker-compose }:
+{
+  stdenv,
+  docker-client,
+  docker-compose,
+}:
 stdenv.mkDerivation {
   pname = "compose-lint";
   version = "1.0";
-  buildInputs = [ docker-client docker-compose ];
+  buildInputs = [
+    docker-client
+    docker-compose
+  ];
 }

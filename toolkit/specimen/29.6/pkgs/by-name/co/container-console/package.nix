@@ -1,6 +1,13 @@
-{ stdenv, docker, docker-compose }:
+{
+  stdenv,
+  docker,
+  docker-compose,
+}:
 stdenv.mkDerivation {
   pname = "container-console";
   version = "1.0";
-  buildInputs = [ docker docker-compose ];
+  buildInputs = [
+    docker
+    docker-compose
+  ];
 }

@@ -1,4 +1,8 @@
-{ stdenv, lib, docker }:
+{
+  stdenv,
+  lib,
+  docker,
+}:
 stdenv.mkDerivation {
   pname = "container-suite";
   version = "1.0";

@@ -4,5 +4,8 @@ stdenv.mkDerivation {
   pname = "rootless-script";
   version = "1.0";
   script = "${docker.moby}/libexec/docker/dockerd-rootless.sh";
-  meta.platforms = [ "x86_64-linux" "aarch64-linux" ];
+  meta.platforms = [
+    "x86_64-linux"
+    "aarch64-linux"
+  ];
 }

@@ -64,7 +64,7 @@ let
   driver = name: { systemd.user.services.docker.environment.${variable} = name; };
   byRewrap.route = "rewrap";
 
-  # What an option's type is made of cannot be asked of the type.
+  # The values of the enum, which the types of the two libraries do not tell alike.
   routes =
     (import ../../overlays/privileged-ports.nix {
       config = { };

@@ -268,6 +268,17 @@ class TestWholeOrNotAtAll:
         assert progress.seen == []
         assert tree_of(tmp_path) == {"out/mine": b"x"}
 
+    def test_what_comes_in_the_way_meanwhile_stays(self, tmp_path: Path) -> None:
+        class Meddling(Steps):
+            def step(self, what: str) -> None:
+                if what == "proving builds":
+                    (tmp_path / "out").mkdir()
+                    (tmp_path / "out" / "mine").write_text("x")
+
+        with pytest.raises(ToolkitError, match="is not empty"):
+            propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Meddling())
+        assert tree_of(tmp_path) == {"out/mine": b"x"}
+
     def test_force_never_takes_what_is_no_proposal(self, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "mine").write_text("x")

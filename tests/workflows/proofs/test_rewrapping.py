@@ -14,6 +14,7 @@ from toolkit.model import PathOrder
 from toolkit.workflows.overlay import rewrap_case
 from toolkit.workflows.proofs import rewrapping
 from toolkit.workflows.reading import docker_file
+from toolkit.workflows.shipped import shipped_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

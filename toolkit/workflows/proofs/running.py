@@ -175,7 +175,7 @@ def _planned(case: Case) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _arguments(case: Case, host: Host) -> dict[str, str]:
-    """Lay the stages out, but for the overlay's; return what build.nix needs for wrappers that run the programs of this machine."""
+    """Lay out the stages of the series; return what build.nix needs for wrappers that run this machine's programs."""
     if nix.physical(nix.STORE) != nix.STORE:
         raise ToolkitError(
             f"nix: the store is at '{nix.physical(nix.STORE)}', so nothing in it can be started",

@@ -76,7 +76,7 @@ class Cache:
             return found
         path = self._path(kind, key)
         try:
-            with self._locked(f"{kind}-{key}"):
+            with self.locked(f"{kind}-{key}"):
                 if (found := self.find(kind, key, check=check)) is not None:
                     return found
                 self._set_aside(path)
@@ -89,7 +89,7 @@ class Cache:
         """Make the entry, whether there was one or not. Raises as `obtain` does."""
         path = self._path(kind, key)
         try:
-            with self._locked(f"{kind}-{key}"):
+            with self.locked(f"{kind}-{key}"):
                 self._make(path, make)
         except OSError as error:
             raise self._unwritable(error) from error
@@ -149,7 +149,8 @@ class Cache:
         return ToolkitError(f"{self.root}: the cache cannot be written: {reason}", hint=hint)
 
     @contextmanager
-    def _locked(self, name: str) -> Generator[None]:
+    def locked(self, name: str) -> Generator[None]:
+        """Hold the lock of this name against other processes and threads; it ends with the process at the latest."""
         directory = self.root / _LOCKS
         directory.mkdir(parents=True, exist_ok=True)
         # The lock ends with the process, however that ends; the file stays, since deleting it would let two

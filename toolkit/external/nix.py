@@ -53,6 +53,8 @@ def environment() -> Mapping[str, str]:
     """
     if "NIX_REMOTE" in os.environ or os.access("/nix/var/nix/db", os.W_OK) or os.access(DAEMON, os.W_OK):
         return {}
+    if process.find("nix-instantiate") is None:
+        return {}  # whoever starts it says that it is missing
     try:
         process.run(["unshare", "--user", "--map-root-user", "--mount", "true"])
     except ToolkitError as error:
@@ -60,7 +62,12 @@ def environment() -> Mapping[str, str]:
             "nix: no daemon answers, and this user may not have a store of their own without user namespaces",
             hint="start the nix-daemon (Debian, Ubuntu: apt install nix-setup-systemd, and join the group nix-users)",
         ) from error
-    return {"NIX_REMOTE": f"local?root={quote(str(_private_root()))}"}
+    store = {"NIX_REMOTE": f"local?root={quote(str(_private_root()))}"}
+    # Nix does not expect that several of its programs make one store at the same time.
+    with default_cache().locked("nix"):
+        if not (_private_root() / "nix/var/nix/db/db.sqlite").is_file():
+            process.run(["nix-store", "--init"], env=store)
+    return store
 
 
 def physical(path: Path) -> Path:

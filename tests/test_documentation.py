@@ -182,6 +182,12 @@ def test_readme_shows_the_graph_that_is_drawn() -> None:
     assert drawn in [block.text for block in blocks(README)]
 
 
+def test_readme_shows_the_path_by_each_route() -> None:
+    file = specimen.path().relative_to(ROOT) / "pkgs/applications/virtualization/docker/default.nix"
+    drawn = run(["inspect", "--path", "--graph", "mermaid", str(file)], ROOT).stdout
+    assert drawn in [block.text for block in blocks(README)]
+
+
 @pytest.mark.parametrize("line", [line for document in DOCUMENTS for line in command_lines(document)])
 def test_command_line_parses(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     # click's own parser decides; nothing is done with what it read.

@@ -31,7 +31,13 @@ def rewrite(
 
 
 def assert_parses(text: str) -> None:
-    said = subprocess.run(["nix-instantiate", "--store", "dummy://", "--parse", "-"], input=text, capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        ["nix-instantiate", "--store", "dummy://", "--parse", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert said.returncode == 0, said.stderr
 
 

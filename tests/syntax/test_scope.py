@@ -98,12 +98,16 @@ def test_unbound_names_are_those_that_nix_rejects(text: str) -> None:
     unbound = [
         r for r in references(Tree(text, name="t").root) if r.scope is None and not r.withs and r.name not in GLOBALS
     ]
-    said = subprocess.run(["nix-instantiate", "--store", "dummy://", "--parse", "-E", text], capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        ["nix-instantiate", "--store", "dummy://", "--parse", "-E", text], capture_output=True, text=True, check=False
+    )
     assert (said.returncode == 0) == (not unbound), (text, said.stderr)
 
 
 def test_globals_are_known_to_nix() -> None:
     names = sorted(GLOBALS - {"fetchTree"})  # an experimental feature
     text = f"[ {' '.join(names)} ]"
-    said = subprocess.run(["nix-instantiate", "--store", "dummy://", "--parse", "-E", text], capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        ["nix-instantiate", "--store", "dummy://", "--parse", "-E", text], capture_output=True, text=True, check=False
+    )
     assert said.returncode == 0, said.stderr

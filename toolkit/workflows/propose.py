@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.emit import markdown, pull_request, report
-from toolkit.external import files, git, nix, patches, sources
+from toolkit.external import files, git, nix, patches, process, sources
 from toolkit.model import Demotion, Report
 from toolkit.workflows import comparing, proofs
 from toolkit.workflows.deepening import deepen
@@ -35,7 +37,6 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     no error: it is in the report.
     """
     files.ensure_free(request.out, force=request.force)
-    nix_version = nix.version()
     plan = patches.plan()
     progress.step("reading nixpkgs")
     found = sources.resolve(
@@ -49,7 +50,10 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     )
     progress.step("rewriting")
     name = str(request.source.file) if request.source.file is not None else str(plan.target)
-    nix.parse_text(found.content, name=name)
+    with ThreadPoolExecutor(max_workers=1) as beside, process.ending_together():
+        version = beside.submit(copy_context().run, nix.version)
+        nix.parse_text(found.content, name=name)
+        nix_version = version.result()
     file = docker_file(found.content, name=name)
     with files.whole_directory(request.out, force=request.force) as building:
         prepared = prepare(file, found, plan, request.strategy, request.demotion, at=building / "overlay")

@@ -79,18 +79,20 @@ def capture_safe(case: Case) -> Finding:
     if case.lifted is None:
         return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
     stage = case.lifted
-    wanted = {key: facts.docker for key, facts in evaluation.evaluate(case)[stage.name].items()}
-    failures: list[str] = []
-    evidence: list[str] = []
-    commands: list[str] = []
-    for condition, meaning in CONDITIONS:
-        arguments = {
+    asked = [
+        {
             "case": str(case.question),
             "side": stage.name,
             "set": json.dumps(dict.fromkeys(case.components, condition)),
         }
-        commands.append(nix.evaluate_command(EXPRESSION, arguments).line)
-        found = _ask(arguments)
+        for condition, _ in CONDITIONS
+    ]
+    # Before the evaluation that all proofs wait for, so that both run at the same time.
+    answers = [_ask(arguments) for arguments in asked]
+    wanted = {key: facts.docker for key, facts in evaluation.evaluate(case)[stage.name].items()}
+    failures: list[str] = []
+    evidence: list[str] = []
+    for (_, meaning), found in zip(CONDITIONS, answers, strict=True):
         if isinstance(found, str):
             failures.append(f"{meaning}: {found}")
             continue
@@ -103,7 +105,7 @@ def capture_safe(case: Case) -> Finding:
         covers=f"{len(CONDITIONS)} package sets, {len(wanted)} dockers each",
         failures=tuple(failures),
         evidence=tuple(evidence),
-        commands=tuple(commands),
+        commands=tuple(nix.evaluate_command(EXPRESSION, arguments).line for arguments in asked),
     )
 
 

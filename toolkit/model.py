@@ -256,8 +256,8 @@ class Component:
 class Inspection:
     """What `unlet inspect` tells about a file. Lines count from 1.
 
-    `state` is one line for people. `rootlesskit` is `prefix`, `suffix`, `prefix and suffix`, `absent` or
-    `no wrapper`.
+    `state` is one line for people. `rootlesskit` is `prefix`, `suffix`, `prefix and suffix`, `absent`,
+    `no wrapper` or `unknown`.
     """
 
     path: str

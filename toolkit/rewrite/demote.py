@@ -29,37 +29,62 @@ def rewrite(text: str, *, name: str, entry: str, demotion: Demotion) -> str:
     Raise LayoutError where it is not in the prefix, RefusalError where the rest cannot be kept as it is.
     """
     file = DockerFile(text, name=name)
-    command = wrapper.invocation(file)
+    changed = apply(text, edits(file, entry=entry, demotion=demotion))
+    return changed if demotion is Demotion.SUFFIX else _remove_unused_parameters(changed, name=name, entry=entry)
+
+
+def edits(file: DockerFile, *, entry: str, demotion: Demotion) -> list[Edit]:
+    """Return what changes in the wrapper and in its list; the errors are those of `rewrite`."""
+    command, element = _find(file, entry)
+    removed = _remove_element(file, element)
+    return [removed] if demotion is Demotion.DROP else [removed, *_add_suffix(file, command, element, entry)]
+
+
+def _find(file: DockerFile, entry: str) -> tuple[Invocation, Node]:
+    """Return the wrapper's command and the one list element that gets into its prefix."""
+    commands = wrapper.invocations(file)
     place = wrapper.placement(file, entry)
-    if command is None or place.where != "prefix":
-        raise LayoutError(f"{name}: {entry} is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})")
+    if not commands or place.where != "prefix":
+        fact = f"{entry} is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})"
+        raise LayoutError(f"{file.tree.name}: {fact}")
+    if len(commands) > 1:
+        second = file.tree.place(commands[1].start + commands[1].indent)
+        raise RefusalError(f"{file.tree.name}:{second}: bin/dockerd-rootless is made a second time")
+    if place.others:
+        raise RefusalError(f"{file.at(place.others[0])}: {entry} gets into the prefix other than as a list's element")
     if len(place.elements) != 1:
         where = ", ".join(element.place for element in place.elements)
         raise RefusalError(f"{file.at(place.elements[1])}: {entry} is in the prefix more than once ({where})")
     element = place.elements[0]
-    edits = [_remove_element(file, element)]
-    if demotion is Demotion.SUFFIX:
-        edits += _add_suffix(file, command, element, entry)
-        return apply(text, edits)
-    return _remove_unused_parameters(apply(text, edits), name=name, entry=entry)
+    if place.shared is not None:
+        raise RefusalError(
+            f"{file.at(element)}: '{place.shared}', which has {entry} from here, is used in the script outside of "
+            "the wrapper's PATH flags too"
+        )
+    return commands[0], element
 
 
 def _remove_element(file: DockerFile, element: Node) -> Edit:
-    """Remove a list element, with its line where it has one to itself."""
+    """Remove a list element, with its line where it has one to itself; comments stay, one on its line is in the way."""
     elements = [child for child in _list(element).children if child.kind not in {"[", "]", "comment"}]
     if len(elements) == 1:
         raise RefusalError(
             f"{file.at(element)}: nothing would be left in this list, and an empty PATH entry means the "
             "current directory"
         )
+    siblings = _list(element).children
+    index = next(i for i, sibling in enumerate(siblings) if sibling is element)
+    before, after = siblings[index - 1], siblings[index + 1]
+    for comment, gap in ((before, (before.end, element.start)), (after, (element.end, after.start))):
+        if comment.kind == "comment" and "\n" not in file.text[slice(*gap)]:
+            raise RefusalError(f"{file.at(comment)}: this comment stands beside {element.text}, which leaves the list")
     line_start = file.text.rfind("\n", 0, element.start)
     alone = not file.text[line_start + 1 : element.start].strip()
     if alone and (rest := re.compile(r"[ \t]*(?=\n)").match(file.text, element.end)):
         return Edit(line_start, rest.end(), "")
-    after = elements[elements.index(element) + 1 :]
-    if after:
-        return Edit(element.start, after[0].start, "")
-    return Edit(elements[-2].end, element.end, "")
+    if after.kind != "]":
+        return Edit(element.start, after.start, "")
+    return Edit(before.end if before.kind != "comment" else element.start, element.end, "")
 
 
 def _list(element: Node) -> Node:
@@ -79,10 +104,21 @@ def _add_suffix(file: DockerFile, command: Invocation, element: Node, entry: str
     value = f"${{{call.children[0].text} [{gap}{entry}{gap}]}}"
     margin, continuation = " " * command.indent, " " * command.continuation
     comment = "".join(f"{margin}{line.format(entry=entry)}\n" for line in REASON)
+    end = _end_of_words(file, command)
     return [
         Edit(command.start, command.start, comment),
-        Edit(command.end, command.end, f' \\\n{continuation}--suffix PATH : "{value}"'),
+        Edit(end, end, f' \\\n{continuation}--suffix PATH : "{value}"'),
     ]
+
+
+def _end_of_words(file: DockerFile, command: Invocation) -> int:
+    """Return where a flag can be added: after the last word, or after the PATH flags where more than words follows."""
+    end = max(flag.end for flag in command.flags)
+    if wrapper.WORDS.fullmatch(file.text, end, command.end):
+        return command.end
+    if end < command.end and not file.text[end].isspace():
+        raise RefusalError(f"{file.tree.name}:{file.tree.place(end)}: the wrapper's command ends within its line")
+    return end
 
 
 def _remove_unused_parameters(text: str, *, name: str, entry: str) -> str:
@@ -90,12 +126,12 @@ def _remove_unused_parameters(text: str, *, name: str, entry: str) -> str:
     file = DockerFile(text, name=name)
     if any(reference.name == entry for reference in file.references):
         return text
-    edits = [
+    unused = [
         _remove_formal(file, node)
         for node in file.tree.root.walk()
         if node.kind == "formal" and node.children[0].text == entry
     ]
-    return apply(text, edits)
+    return apply(text, unused)
 
 
 def _remove_formal(file: DockerFile, formal: Node) -> Edit:
@@ -109,6 +145,8 @@ def _remove_formal(file: DockerFile, formal: Node) -> Edit:
     at_line_end = text.startswith("\n", after.end())
     if before in {"", ","} and at_line_end and bool(before) != bool(after[1]):
         return Edit(line_start, after.end(), "")
+    if after[1] and at_line_end and not before.endswith(","):
+        return Edit(line_start + 1 + len(text[line_start + 1 : formal.start].rstrip()), after.end(), "")
     if after[1] and not (at_line_end and before.endswith(",")):
         return Edit(formal.start, after.end(), "")
     return Edit(text.rfind(",", 0, formal.start), formal.end, "")

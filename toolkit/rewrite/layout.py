@@ -13,7 +13,7 @@ from toolkit.errors import LayoutError
 from toolkit.model import Component, Inspection, Release
 from toolkit.rewrite import wrapper
 from toolkit.rewrite.style import Style
-from toolkit.syntax.scope import Reference, bound_names, formals, references
+from toolkit.syntax.scope import Reference, binding_names, bound_names, formals, references
 from toolkit.syntax.tree import Tree
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from toolkit.syntax.tree import Node
 
 GENERATOR = "dockerGen"
+
+TODO = re.compile(r"TODO: move packages out of the let\b")
+"""What upstream's comment says (nixpkgs, from docker 20.10.21 on)."""
+
+_MOBY_SINCE = [20, 10]
 
 
 class DockerFile:
@@ -95,46 +100,52 @@ class DockerFile:
 
     def release_blocks(self) -> dict[str, str]:
         """Return the text of each release's binding, by attribute, in the order of the file."""
-        return {node.children[0].text: node.text for node in self._release_bindings()}
+        return {name: node.text for name, node in self._release_bindings()}
 
     def releases(self) -> tuple[Release, ...]:
         """Return the releases, in the order of the file."""
         return tuple(
             Release(
-                attr=node.children[0].text,
+                attr=name,
                 version=(found := re.search(r'\bversion = "([^"]+)"', node.text)) and found[1],
                 line=node.line,
             )
-            for node in self._release_bindings()
+            for name, node in self._release_bindings()
         )
 
-    def _release_bindings(self) -> list[Node]:
-        """Return the bindings `docker_… = …` beside or below dockerGen, in the order of the file."""
+    def _release_bindings(self) -> list[tuple[str, Node]]:
+        """Return the bindings `docker_NN… = …` beside or below dockerGen, in the order of the file."""
         sets = [node for node in _spine(self.tree.root) if node.kind.endswith("attrset_expression")]
         return [
-            binding
+            (name, binding)
             for node in sets
             for name, binding in bound_names(node.child("binding_set")).items()
-            if name.startswith("docker_") and binding.kind == "binding"
+            if re.match(r"docker_\d", name) and binding.kind == "binding"
         ]
 
     def todo(self) -> Node | None:
-        """Return the comment with upstream's TODO, if it is there."""
-        return next(
-            (
-                node
-                for node in self.tree.source.walk()
-                if node.kind == "comment" and re.search(r"TODO: move packages out of the let", node.text)
-            ),
-            None,
-        )
+        """Return the first comment with upstream's TODO, if it is there."""
+        return next(iter(self.todos()), None)
+
+    def todos(self) -> list[Node]:
+        """Return all comments with upstream's TODO."""
+        return [node for node in self.comments() if TODO.search(node.text)]
+
+    def comments(self) -> list[Node]:
+        """Return all comments, in the order of the file."""
+        return [node for node in self.tree.source.walk() if node.kind == "comment"]
 
     def _find_generator(self) -> tuple[Node, Node]:
         for node in _spine(self.tree.root):
             if node.kind in {"rec_attrset_expression", "let_expression"}:
                 binding = bound_names(node.child("binding_set")).get(GENERATOR)
-                if binding is not None and _value(binding).child("formals") is not None:
-                    return binding, node
+                if binding is None:
+                    continue
+                if binding.kind != "binding" or _value(binding).child("formals") is None:
+                    raise LayoutError(
+                        f"{self.at(binding)}: unknown layout: {GENERATOR} is not a function with a set pattern"
+                    )
+                return binding, node
         raise LayoutError(
             f"{self.tree.name}: unknown layout: no function {GENERATOR} in a 'let' or 'rec' of the file",
             hint="this is not nixpkgs' pkgs/applications/virtualization/docker/default.nix",
@@ -162,6 +173,7 @@ def inspect(file: DockerFile, components: Sequence[str], entry: str) -> Inspecti
     found = tuple(component(file, name) for name in components)
     place = wrapper.placement(file, entry)
     todo = file.todo()
+    seen = place.line if place.obscure is None else place.obscure.line
     outer = "let … in" if file.container.kind == "let_expression" else "rec"
     return Inspection(
         path=file.tree.name,
@@ -170,8 +182,8 @@ def inspect(file: DockerFile, components: Sequence[str], entry: str) -> Inspecti
         newest=newest(releases),
         releases=releases,
         components=found,
-        rootlesskit=place.where,
-        rootlesskit_line=place.line,
+        rootlesskit=place.where if place.obscure is None else "unknown",
+        rootlesskit_line=seen,
         todo_line=todo.line if todo is not None else None,
     )
 
@@ -179,29 +191,41 @@ def inspect(file: DockerFile, components: Sequence[str], entry: str) -> Inspecti
 def newest(releases: Sequence[Release]) -> str | None:
     """Return the highest version among releases, by the numbers in it."""
     versions = [release.version for release in releases if release.version is not None]
-    return max(versions, key=lambda v: [int(part) for part in re.findall(r"\d+", v)], default=None)
+    return max(versions, key=_numbers, default=None)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]
 
 
 def require_liftable(file: DockerFile, components: Sequence[str], entry: str) -> None:
     """Raise LayoutError, in one line that names what the file is, unless both defects are in it."""
     found = [component(file, name) for name in components]
     place = wrapper.placement(file, entry)
+    if place.obscure is not None:
+        raise LayoutError(f"{file.at(place.obscure)}: unknown layout: {_OBSCURE}")
     if all(part.bound == "let" for part in found) and place.where == "prefix":
+        if not file.releases():
+            raise LayoutError(f"{file.tree.name}: unknown layout: no 'docker_NN = …' beside or below {GENERATOR}")
         return
     state = _state(file, found, place)
     half = "both changes are written, or none; 'unlet inspect' shows what is left to do by hand"
     hint = half if state.startswith("half fixed") else "there is nothing to propose"
+    if state.startswith("unknown"):
+        raise LayoutError(f"{file.tree.name}: {state}")
     raise LayoutError(f"{file.tree.name}: {state}", hint=hint)
+
+
+_OBSCURE = "bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known"
 
 
 def _state(file: DockerFile, found: Sequence[Component], place: wrapper.Placement) -> str:
     bound = {part.bound for part in found}
     moby = next((part for part in found if part.name == "moby"), None)
+    if place.obscure is not None:
+        return f"unknown layout: at {place.obscure.place} {_OBSCURE}"
     if moby is not None and moby.bound == "absent":
-        return (
-            f"older than 20.10 ({newest(file.releases()) or 'no release'}): the daemon is built with the client, "
-            "there is no moby to move and no rootless wrapper"
-        )
+        return _without_moby(file)
     lifted = bound == {"parameter"}
     if not lifted and bound != {"let"}:
         places = ", ".join(f"{part.name} {part.bound}" for part in found)
@@ -220,10 +244,28 @@ def _state(file: DockerFile, found: Sequence[Component], place: wrapper.Placemen
     return f"{kind}: {components}, {where}"
 
 
+def _without_moby(file: DockerFile) -> str:
+    elsewhere = next((node for node in file.function.walk() if "moby" in binding_names(node)), None)
+    if elsewhere is not None and elsewhere.kind == "binding":
+        return f"unknown layout: moby is bound at {elsewhere.place}, not in the 'let' that {GENERATOR} begins with"
+    version = newest(file.releases())
+    if version is not None and _numbers(version) >= _MOBY_SINCE:
+        return f"unknown layout: there is no moby in the 'let' of {GENERATOR}, though docker is {version}"
+    return (
+        f"older than 20.10 ({version or 'no release'}): the daemon is built with the client, "
+        "there is no moby to move and no rootless wrapper"
+    )
+
+
+_THROUGH = frozenset(
+    ["function_expression", "let_expression", "with_expression", "assert_expression", "parenthesized_expression"]
+)
+
+
 def _spine(node: Node) -> list[Node]:
-    """Return the expressions which `node` evaluates to in turn: through lambdas, lets, withs, parentheses."""
+    """Return the expressions which `node` evaluates to in turn: through lambdas, lets, withs, asserts, parentheses."""
     spine = [node]
-    while node.kind in {"function_expression", "let_expression", "with_expression", "parenthesized_expression"}:
+    while node.kind in _THROUGH:
         node = _body(node)
         spine.append(node)
     return spine

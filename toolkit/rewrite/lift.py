@@ -19,13 +19,16 @@ from toolkit.errors import LayoutError, RefusalError
 from toolkit.rewrite.layout import GENERATOR
 from toolkit.rewrite.style import Style
 from toolkit.syntax.edit import Edit
-from toolkit.syntax.scope import GLOBALS
+from toolkit.syntax.scope import GLOBALS, static_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from toolkit.rewrite.layout import DockerFile
     from toolkit.syntax.tree import Node
+
+_OPERATORS = frozenset(["__sub", "__mul", "__div", "__lessThan", "__nixPath", "__findFile"])
+"""What Nix looks up for `-`, `*`, `/`, `<`, `<x>` (design.md, scope rules)."""
 
 CALLER = "callDocker"
 """The function that calls dockerGen with the components set to null."""
@@ -90,6 +93,9 @@ def prepare(file: DockerFile, components: Sequence[str]) -> Lifting:
                 needed.add(name)
                 pending.append(name)
     moved = tuple(_definition(file, name) for name in file.bindings if name in needed)
+    for name in _OPERATORS & (file.bindings.keys() | file.formals.keys()):
+        node = file.bindings.get(name) or file.formals[name]
+        raise RefusalError(f"{file.at(node)}: '{name}' gives an operator another meaning in what would move")
     for definition in moved:
         _require_simple(file, definition)
         _require_no_lost_with(file, definition)
@@ -101,10 +107,15 @@ def prepare(file: DockerFile, components: Sequence[str]) -> Lifting:
     )
 
 
+_NAMES = frozenset(["identifier", "string_expression"])
+
+
 def require_unused(file: DockerFile, names: Iterable[str]) -> None:
     """Raise RefusalError where a name that the rewrite introduces is already used in the file."""
     for name in names:
-        taken = next((node for node in file.tree.root.walk() if node.kind == "identifier" and node.text == name), None)
+        taken = next(
+            (node for node in file.tree.root.walk() if node.kind in _NAMES and static_name(node) == name), None
+        )
         if taken is not None:
             raise RefusalError(
                 f"{file.at(taken)}: the name '{name}', which the rewrite would introduce, is in use here"
@@ -132,8 +143,7 @@ def new_parameters(lifting: Lifting, comment: str) -> list[Edit]:
     file = lifting.file
     pattern = next(child for child in file.function.children if child.kind == "formals")
     names = lifting.components
-    last = list(file.formals.values())[-1]
-    if pattern.text.rstrip("}").rstrip().endswith("..."):
+    if pattern.child("ellipses") is not None:
         raise RefusalError(f"{file.at(pattern)}: {GENERATOR} takes any argument ('...')")
     margin = " " * formal_indent(file)
     match file.style:
@@ -143,8 +153,7 @@ def new_parameters(lifting: Lifting, comment: str) -> list[Edit]:
             lines = [f"{margin}, {name}" for name in names]
         case Style.OLD:
             lines = [f"{margin}, {', '.join(names)}"]
-    end = after_formal(file, last)
-    edits = [Edit(end, end, "\n" + "\n".join([parameter_comment(file, comment), *lines]))]
+    edits = [append_formals(file, [parameter_comment(file, comment), *lines])]
     if not any(child.kind == "@" for child in file.function.children):
         edits.append(Edit(pattern.end, pattern.end, "@args"))
     else:
@@ -154,9 +163,27 @@ def new_parameters(lifting: Lifting, comment: str) -> list[Edit]:
 
 def formal_indent(file: DockerFile) -> int:
     """Return the column where a line of dockerGen's parameters begins, with its comma where that leads."""
-    last = list(file.formals.values())[-1]
+    last = _last_formal(file)
     start = file.text.rfind("\n", 0, last.start) + 1
     return len(file.text[start:]) - len(file.text[start:].lstrip())
+
+
+def append_formals(file: DockerFile, lines: Sequence[str]) -> Edit:
+    """Add lines with parameters to dockerGen's, after the last one and the comment on its line."""
+    last = _last_formal(file)
+    siblings = last.parent.children if last.parent is not None else []
+    comma = any(sibling.kind == "," and sibling.start >= last.end for sibling in siblings)
+    end = _after_formal(file, last)
+    missing = "" if comma or file.style in {Style.OLD, Style.NIXPKGS_FMT} else ","
+    return Edit(last.end, end, missing + file.text[last.end : end] + "\n" + "\n".join(lines))
+
+
+def _last_formal(file: DockerFile) -> Node:
+    """Return the last parameter in the braces: a name for all of them may follow."""
+    formals = [formal for formal in file.formals.values() if formal.kind == "formal"]
+    if not formals:
+        raise RefusalError(f"{file.at(file.function)}: {GENERATOR} has no parameters")
+    return formals[-1]
 
 
 def parameter_comment(file: DockerFile, comment: str) -> str:
@@ -179,17 +206,22 @@ def new_calls(lifting: Lifting) -> list[Edit]:
     return [definition, *(Edit(call.start, call.end, CALLER) for call in file.calls())]
 
 
+def head(lifting: Lifting) -> int:
+    """Return where the bindings of the let begin: after the keyword and a comment on its line."""
+    return _after_binding(lifting.file, lifting.let.children[0])
+
+
 def removals(lifting: Lifting, definitions: Iterable[Definition]) -> list[Edit]:
     """Take definitions out of the let, with the blank line that would be left at its head."""
     text = lifting.file.text
     edits: list[Edit] = []
-    head = lifting.let.children[0].end
+    begin = head(lifting)
     for definition in definitions:
         end = definition.end
-        if definition.start == head:
-            head = end
-            continues = any(other.start == head for other in lifting.moved)
-            end = head if continues or not text.startswith("\n\n", head) else head + 1
+        if definition.start == begin:
+            begin = end
+            continues = any(other.start == begin for other in lifting.moved)
+            end = begin if continues or not text.startswith("\n\n", begin) else begin + 1
         edits.append(Edit(definition.start, end, ""))
     return edits
 
@@ -205,11 +237,11 @@ def _definition(file: DockerFile, name: str) -> Definition:
 
 
 def _start_of_first(file: DockerFile, node: Node) -> int:
-    """Return where the text before the first binding of the let begins: after the `let` keyword."""
+    """Return where the text before the first binding of the let begins: after the `let` and a comment on its line."""
     let = file.let
     if let is None:
         raise AssertionError(node)
-    return let.children[0].end
+    return _after_binding(file, let.children[0])
 
 
 def _ends_a_line(file: DockerFile, siblings: Sequence[Node], index: int) -> bool:
@@ -217,13 +249,16 @@ def _ends_a_line(file: DockerFile, siblings: Sequence[Node], index: int) -> bool
     return index > 0 and "\n" not in file.text[siblings[index - 1].end : siblings[index].start]
 
 
+_COMMENTS = re.compile(r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?")
+
+
 def _after_binding(file: DockerFile, node: Node) -> int:
     """Return the end of a binding, with the comment that follows on its line."""
-    rest = re.compile(r"[ \t]*#[^\n]*").match(file.text, node.end)
+    rest = _COMMENTS.match(file.text, node.end)
     return rest.end() if rest is not None else node.end
 
 
-def after_formal(file: DockerFile, formal: Node) -> int:
+def _after_formal(file: DockerFile, formal: Node) -> int:
     """Return the end of a parameter, with its comma and the comment that follow on its line."""
     rest = re.compile(r"[ \t]*,?[ \t]*(?:#[^\n]*)?").match(file.text, formal.end)
     return formal.end + len(rest[0].rstrip()) if rest is not None else formal.end

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from toolkit.errors import RefusalError
 from toolkit.rewrite import lift
 from toolkit.rewrite.style import Style
-from toolkit.syntax.edit import Edit, apply
+from toolkit.syntax.edit import apply
 
 if TYPE_CHECKING:
     from toolkit.rewrite.lift import Definition, Lifting
@@ -25,11 +25,8 @@ def rewrite(lifting: Lifting) -> str:
     """
     file = lifting.file
     lift.require_movable_strings(lifting)
-    last = list(file.formals.values())[-1]
-    end = lift.after_formal(file, last)
     lines = [lift.parameter_comment(file, "components"), *(_parameter(lifting, d) for d in lifting.moved)]
-    edits = [Edit(end, end, "\n" + "\n".join(lines))]
-    return apply(file.text, [*edits, *lift.removals(lifting, lifting.moved)])
+    return apply(file.text, [lift.append_formals(file, lines), *lift.removals(lifting, lifting.moved)])
 
 
 def _parameter(lifting: Lifting, definition: Definition) -> str:
@@ -42,7 +39,11 @@ def _parameter(lifting: Lifting, definition: Definition) -> str:
         _require_shiftable(lifting, definition)
     text = re.sub(r"\n(?=[^\n])", "\n" + " " * shift, value.text) if shift > 0 else value.text
     margin = " " * indent
-    return f"{margin}, {definition.name} ? {text}" if leading else f"{margin}{definition.name} ? {text},"
+    comments = [each.text for each in file.comments() if definition.start <= each.start < definition.node.start]
+    above = "".join(f"{' ' * (indent + 2 * (file.style is Style.NIXPKGS_FMT))}{comment}\n" for comment in comments)
+    beside = file.text[definition.node.end : definition.end].rstrip()
+    parameter = f", {definition.name} ? {text}" if leading else f"{definition.name} ? {text},"
+    return f"{above}{margin}{parameter}{beside}"
 
 
 def _require_shiftable(lifting: Lifting, definition: Definition) -> None:

@@ -58,14 +58,22 @@ def _defaults_function(lifting: Lifting) -> str:
     text = file.text
     pattern = next(child for child in file.function.children if child.kind == "formals")
     colon = next(child for child in file.function.children if child.kind == ":")
-    before_pattern = text[file.binding.children[0].end : pattern.start]
-    between = text[colon.end : lifting.let.start]
+    equals = next(child for child in file.binding.children if child.kind == "=")
+    before_pattern = f" ={_space(text[equals.end : pattern.start])}"
+    between = _space(text[colon.end : lifting.let.start])
     closing = " " * _line_indent(text, lifting.let.start)
     body = "".join(text[d.start : d.end] for d in lifting.moved)
     return (
         f"{comment.lstrip()}\n{' ' * indent}{DEFAULTS}{before_pattern}{_pattern(lifting)}:{between}{{"
         f"{body}\n{closing}}};\n\n{' ' * indent}"
     )
+
+
+def _space(text: str) -> str:
+    """Return the space that ends `text`, of which only comments, `with` and `assert` are no space."""
+    if not text.strip():
+        return text
+    return text[text.rfind("\n") :] if "\n" in text else " "
 
 
 def _line_indent(text: str, offset: int) -> int:
@@ -78,7 +86,7 @@ def _pattern(lifting: Lifting) -> str:
     file = lifting.file
     parameters, siblings = _needed(lifting)
     pattern = next(child for child in file.function.children if child.kind == "formals")
-    formals = list(file.formals.values())
+    formals = [formal for formal in file.formals.values() if formal.kind == "formal"]
     indent = lift.formal_indent(file)
     margin = " " * indent
     opening = file.text[pattern.start : formals[0].start]

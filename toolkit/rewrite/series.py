@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.model import Demotion, Strategy
 from toolkit.rewrite import demote, in_place, lift, parameter, sentinel, todo
-from toolkit.rewrite.layout import require_liftable
+from toolkit.rewrite.layout import TODO, DockerFile, require_liftable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from toolkit.rewrite.layout import DockerFile
     from toolkit.rewrite.lift import Lifting
+    from toolkit.syntax.tree import Node
 
 _LIFTS: dict[Strategy, Callable[[Lifting], str]] = {
     Strategy.SENTINEL: sentinel.rewrite,
@@ -31,5 +33,31 @@ def rewrite(
     """
     name = file.tree.name
     require_liftable(file, components, entry)
-    lifted = todo.rewrite(_LIFTS[strategy](lift.prepare(file, components)), name=name)
-    return lifted, demote.rewrite(lifted, name=name, entry=entry, demotion=demotion)
+    # Asked of the file as it is first, so that what they refuse is named with its place in there.
+    demote.edits(file, entry=entry, demotion=demotion)
+    todo.edits(file)
+    moved = _LIFTS[strategy](lift.prepare(file, components))
+    try:
+        lifted = todo.rewrite(moved, name=name)
+        demoted = demote.rewrite(lifted, name=name, entry=entry, demotion=demotion)
+        after = DockerFile(demoted, name=name)
+    except (RefusalError, NixSyntaxError) as error:
+        fact = error.message.removeprefix(f"{name}:").strip()
+        raise RefusalError(f"{name}: strategy '{strategy.value}' cannot move what is in this file ({fact})") from error
+    _require_comments(file, after)
+    return lifted, demoted
+
+
+def _require_comments(before: DockerFile, after: DockerFile) -> None:
+    """Raise RefusalError for a comment that is in `before` and not in `after`."""
+    kept = Counter(_words(comment) for comment in after.comments())
+    for comment in before.comments():
+        kept[_words(comment)] -= 1
+        if kept[_words(comment)] < 0 and not TODO.search(comment.text):
+            raise RefusalError(
+                f"{before.at(comment)}: this comment would be lost: what it stands in is not moved as it is"
+            )
+
+
+def _words(comment: Node) -> str:
+    return " ".join(comment.text.split())

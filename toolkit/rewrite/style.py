@@ -32,7 +32,8 @@ class Style(StrEnum):
         """Recognise the style from a binding whose value is a lambda with a set pattern."""
         text = binding.tree.text
         pattern = next(child for child in function.children if child.kind == "formals")
-        leading = re.search(r"\n\s*,", pattern.text) is not None
+        # By the majority, since a formatter may leave a comma on a line of its own behind a comment.
+        leading = len(re.findall(r"\n\s*,", pattern.text)) > len(re.findall(r",[ \t]*(?:#[^\n]*)?\n", pattern.text))
         broken = "\n" in text[binding.start : function.start]
         if leading:
             return cls.NIXPKGS_FMT if broken else cls.OLD

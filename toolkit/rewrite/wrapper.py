@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from toolkit.rewrite.layout import DockerFile
     from toolkit.syntax.tree import Node
 
-WRAPPER = re.compile(r"\S*bin/dockerd-rootless(?=\s|$)")
-FLAG = re.compile(r'--(prefix|suffix)\s+PATH\s+\S+\s+("[^"]*"|\S+)')
+WRAPPER = re.compile(r"""\S*/bin/dockerd-rootless["']?(?=[\s;&|]|$)""")
+_MADE = re.compile(r"""bin/dockerd-rootless["']?(?=[\s;&|]|$)""")
+_GAP = r"(?:\s|\\\n)+"
+_WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\;&|<>()])+"""
+FLAG = re.compile(rf"--(prefix|suffix){_GAP}PATH{_GAP}\S+{_GAP}({_WORD})")
+WORDS = re.compile(rf"(?:{_GAP}(?!#){_WORD})*")
+"""What may follow a flag so that another one may follow that."""
+
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
+_COMMENT = re.compile(r"^[ \t]*#[^\n]*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +56,28 @@ class Placement:
 
     `where` is `prefix`, `suffix`, `prefix and suffix`, `absent`, or `no wrapper`; `elements` are the list
     elements in the prefix, `line` that of the first one found.
+
+    What stands in the way of a change: `others` are uses in the prefix that are no element of a list, `shared` is
+    the name of what carries the package to another command too. `obscure` is a use of which it cannot be told
+    whether it gets into the wrapper's PATH, where there is no clear one; without a wrapper, a script that may make it.
     """
 
     where: str
     line: int | None = None
     elements: tuple[Node, ...] = ()
+    others: tuple[Node, ...] = ()
+    shared: str | None = None
+    obscure: Node | None = None
 
 
 def invocation(file: DockerFile) -> Invocation | None:
-    """Find the command that makes bin/dockerd-rootless."""
+    """Find the command that makes bin/dockerd-rootless, the first if there are several."""
+    return next(iter(invocations(file)), None)
+
+
+def invocations(file: DockerFile) -> list[Invocation]:
+    """Find all commands that make bin/dockerd-rootless."""
+    found: list[Invocation] = []
     for string in file.tree.root.walk():
         if string.kind != "indented_string_expression":
             continue
@@ -64,65 +85,134 @@ def invocation(file: DockerFile) -> Invocation | None:
         for start, end in _commands(masked):
             command = masked[start:end]
             if re.match(r"\s*make(?:Binary|Shell)?Wrapper\s", command) and WRAPPER.search(command):
-                return _invocation(string, start, end, command)
-    return None
+                found.append(_invocation(string, start, end, command))
+    return found
 
 
 def placement(file: DockerFile, entry: str) -> Placement:
     """Say in which flag of the wrapper the package `entry` ends up, directly or through other bindings."""
     command = invocation(file)
     if command is None:
-        return Placement(where="no wrapper")
+        return Placement(where="no wrapper", obscure=_made_otherwise(file))
     found: dict[str, list[Node]] = {"prefix": [], "suffix": []}
+    others: list[Node] = []
+    shared: str | None = None
+    obscure: Node | None = None
     for reference in file.references:
+        if reference.name != entry:
+            continue
         node = reference.node
-        if reference.name == entry and node.parent is not None and node.parent.kind == "list_expression":
-            for kind in _flags_reached(file, command, node):
-                found[kind].append(node)
+        carriers = _carriers(file, command, node)
+        kinds = _flags_reached(file, command, node, carriers)
+        elsewhere = _mentioned_elsewhere(file, command, carriers)
+        for kind in kinds:
+            found[kind].append(node)
+        if "prefix" in kinds:
+            shared = shared or elsewhere
+            if node.parent is None or node.parent.kind != "list_expression":
+                others.append(node)
+        elif not kinds and (elsewhere is not None or command.start <= node.start < command.end):
+            obscure = obscure or node
+    if any(found.values()):
+        obscure = None
     nodes = sorted(found["prefix"] + found["suffix"], key=lambda node: node.start)
     return Placement(
-        where=" and ".join(kind for kind, elements in found.items() if elements) or "absent",
+        where=" and ".join(kind for kind, uses in found.items() if uses) or "absent",
         line=nodes[0].line if nodes else None,
-        elements=tuple(found["prefix"]),
+        elements=tuple(node for node in found["prefix"] if node not in others),
+        others=tuple(others),
+        shared=shared,
+        obscure=obscure,
     )
 
 
-def _flags_reached(file: DockerFile, command: Invocation, node: Node) -> set[str]:
+def _flags_reached(file: DockerFile, command: Invocation, node: Node, carriers: set[str]) -> set[str]:
     direct = {flag.kind for flag in command.flags if flag.start <= node.start < flag.end}
-    if direct:
-        return direct
-    names = {name for owner in node.ancestors() for name in binding_names(owner)[:1]}
-    bindings = [
-        binding
-        for binding in file.tree.root.walk()
-        if binding.kind == "binding" and not binding.contains(command.string)
-    ]
-    carriers = {
-        name for binding in bindings if binding.contains(node) for name in binding_names(binding) if name in names
-    }
-    grown = True
-    while grown:
-        wider = carriers | {
-            name
-            for binding in bindings
-            if any(_mentions(binding.text.partition("=")[2], carrier) for carrier in carriers)
-            for name in binding_names(binding)
-        }
-        grown, carriers = wider != carriers, wider
-    return {
+    return direct or {
         flag.kind
         for flag in command.flags
-        if any(_mentions(file.text[flag.start : flag.end], carrier) for carrier in carriers)
+        if next(_used(file, command.string, carriers, flag.start, flag.end), None) is not None
     }
 
 
-def _mentions(text: str, name: str) -> bool:
-    return re.search(rf"(?<![\w'-]){re.escape(name)}(?![\w'-])", text) is not None
+def _carriers(file: DockerFile, command: Invocation, node: Node) -> set[str]:
+    """Return the names through which `node` may get into the command: those of what it stands in, and what uses them.
+
+    Names and not bindings, since the command sees one of them as a variable of its shell.
+    """
+    fragments = [part for part in file.tree.root.walk() if part.kind == "string_fragment"]
+    carriers: set[str] = set()
+    nodes = [node]
+    while nodes:
+        found = {name for each in nodes for name in _owners(each, command)} - carriers
+        carriers |= found
+        nodes = [reference.node for reference in file.references if reference.name in found]
+        nodes += [part for part in fragments if found.intersection(_VARIABLE.findall(part.text))]
+    return carriers
+
+
+def _owners(node: Node, command: Invocation) -> set[str]:
+    """Return the names of the bindings and defaults that `node` stands in, but for those with the command."""
+    names: set[str] = set()
+    for owner in node.ancestors():
+        if owner.contains(command.string):
+            break
+        if owner.kind == "binding":
+            names.update(binding_names(owner))
+        elif owner.kind == "formal":
+            names.add(owner.children[0].text)
+        elif owner.kind == "inherit":
+            names.add(node.text)
+    return names
+
+
+def _mentioned_elsewhere(file: DockerFile, command: Invocation, carriers: set[str]) -> str | None:
+    """Return a carrier that the script of the command uses outside of the wrapper's PATH flags."""
+    string = command.string
+    return next(
+        (
+            name
+            for offset, name in _used(file, string, carriers, string.start, string.end)
+            if not any(flag.start <= offset < flag.end for flag in command.flags)
+        ),
+        None,
+    )
+
+
+def _used(file: DockerFile, string: Node, names: set[str], start: int, end: int) -> Iterator[tuple[int, str]]:
+    """Yield where a part of a script uses one of these names, as a variable of the shell or between `${` and `}`.
+
+    What is followed by a slash is a package, and not what goes into PATH.
+    """
+    script = _COMMENT.sub(lambda match: "\x01" * len(match[0]), _mask_interpolations(string))
+    for match in _VARIABLE.finditer(script[start - string.start : end - string.start]):
+        if match[1] in names:
+            yield start + match.start(), match[1]
+    for interpolation in string.children:
+        if interpolation.kind != "interpolation" or not start <= interpolation.start < end:
+            continue
+        found = _VARIABLE.findall(interpolation.text)
+        if not file.text.startswith("/", interpolation.end):
+            found += [reference.name for reference in file.uses(interpolation)]
+        for name in found:
+            if name in names:
+                yield interpolation.start, name
+
+
+def _made_otherwise(file: DockerFile) -> Node | None:
+    """Return a string whose script wraps programs and names bin/dockerd-rootless."""
+    for string in file.tree.root.walk():
+        if string.kind in {"indented_string_expression", "string_expression"}:
+            script = _COMMENT.sub("", _mask_interpolations(string))
+            if _MADE.search(script) and re.search(r"\b(?:make\w*Wrapper|wrapProgram)", script):
+                return string
+    return None
 
 
 def _mask_interpolations(string: Node) -> str:
-    """Return the string's text with every character of its `${…}` replaced, so that it reads as shell."""
+    """Return the string's text with its end and every character of its `${…}` replaced, so that it reads as shell."""
     text = list(string.text)
+    text[-2:] = "\n\n"
     for child in string.children:
         if child.kind == "interpolation":
             for offset in range(child.start - string.start, child.end - string.start):

@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from toolkit.model import Extra
+
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from toolkit.model import Oid, Proof
 
-
-class Extra(StrEnum):
-    """A commit that the series has on request alone, in the order in which they follow the first two."""
-
-    NIXOS_TEST = "nixos-test"
-    NIXOS_MODULE = "nixos-module"
-    RELEASE_NOTE = "release-note"
+__all__ = [
+    "ExplainedCommit",
+    "ExplainedHunk",
+    "Extra",
+    "FileChange",
+    "Fit",
+    "Ported",
+    "Reason",
+    "TreeCommit",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,6 +129,14 @@ class Demotion(StrEnum):
     DROP = "drop"
 
 
+class Extra(StrEnum):
+    """A commit that the series has on request alone, in the order in which they follow the first two."""
+
+    NIXOS_TEST = "nixos-test"
+    NIXOS_MODULE = "nixos-module"
+    RELEASE_NOTE = "release-note"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """One change of the target file: its message and the file's whole content before and after."""
@@ -290,7 +298,7 @@ class ProposeRequest:
     demotion: Demotion = Demotion.SUFFIX
     out: Path = Path("proposal")
     force: bool = False
-    nixos_test: bool = False
+    extras: tuple[Extra, ...] = ()
     depth: Depth = Depth()
     compare: bool = False
 

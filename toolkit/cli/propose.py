@@ -9,7 +9,7 @@ import click
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import show
-from toolkit.model import Demotion, ProposeRequest, Strategy
+from toolkit.model import Demotion, Extra, ProposeRequest, Strategy
 from toolkit.workflows.propose import propose
 
 
@@ -73,7 +73,7 @@ def command(
         demotion=Demotion(rootlesskit),
         out=out,
         force=force,
-        nixos_test="nixos-test" in extras,
+        extras=tuple(extra for extra in Extra if extra in extras),
         depth=depth(),
         compare=compare,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.emit import markdown, pull_request, report
 from toolkit.external import files, git, nix, patches, process, sources
-from toolkit.model import Demotion, Report
+from toolkit.model import Demotion, Extra, Report
 from toolkit.workflows import comparing, proofs
 from toolkit.workflows.deepening import deepen
 from toolkit.workflows.preparing import prepare
@@ -58,7 +58,7 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     with files.whole_directory(request.out, force=request.force) as building:
         prepared = prepare(file, found, plan, request.strategy, request.demotion, at=building / "overlay")
         _write_patches(building, prepared.proposal)
-        if request.nixos_test:
+        if Extra.NIXOS_TEST in request.extras:
             _write_test(building, plan, found)
         prepared.write_overlay()
         case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)

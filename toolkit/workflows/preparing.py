@@ -49,7 +49,27 @@ def prepare(  # noqa: PLR0913 - what a proposal is made of
 
     Raise LayoutError or RefusalError where the file cannot be rewritten.
     """
-    proposal = _proposal(file, source, plan, strategy, demotion)
+    texts = series.rewrite(
+        file, components=plan.components, entry=plan.prefix_entry, strategy=strategy, demotion=demotion
+    )
+    return prepare_texts(texts, file, source, plan, strategy, demotion, at=at)
+
+
+def prepare_texts(  # noqa: PLR0913 - as above
+    texts: tuple[str, str],
+    file: DockerFile,
+    source: Source,
+    plan: Plan,
+    strategy: Strategy,
+    demotion: Demotion,
+    *,
+    at: Path,
+) -> Prepared:
+    """Prepare `texts`, what `file` is after each commit, whoever wrote them.
+
+    Raise NixSyntaxError, LayoutError or RefusalError for a text that is no docker file.
+    """
+    proposal = _proposal(texts, source, plan, strategy, demotion)
     contents = {BEFORE: source.content, LIFTED: proposal.commits[0].after, DEMOTED: proposal.commits[1].after}
     beside = staging.siblings(source, file)
     laid_out = staging.lay_out(contents, name=file.tree.name, beside=beside, source=source, components=plan.components)
@@ -77,10 +97,8 @@ def prepare(  # noqa: PLR0913 - what a proposal is made of
     )
 
 
-def _proposal(file: DockerFile, source: Source, plan: Plan, strategy: Strategy, demotion: Demotion) -> Proposal:
-    lifted, demoted = series.rewrite(
-        file, components=plan.components, entry=plan.prefix_entry, strategy=strategy, demotion=demotion
-    )
+def _proposal(texts: tuple[str, str], source: Source, plan: Plan, strategy: Strategy, demotion: Demotion) -> Proposal:
+    lifted, demoted = texts
     first, second = plan.lift[strategy], plan.demote[demotion]
     commits = (
         Commit(subject=first.subject, body=first.body, before=source.content, after=lifted.encode()),

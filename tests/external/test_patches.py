@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,16 +19,6 @@ def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
     assert set(plan.lift) == set(Strategy)
     assert set(plan.demote) == set(Demotion)
     assert set(plan.components) == {"moby", "docker-runc", "docker-containerd", "docker-tini"}
-
-
-def test_shipped_messages_follow_the_rules_of_nixpkgs() -> None:
-    plan = patches.plan()
-    for message in (*plan.lift.values(), *plan.demote.values()):
-        assert re.fullmatch(r"docker: [^A-Z].*[^.]", message.subject)
-        assert len(message.subject) <= 72
-        assert all(len(line) <= 72 for line in message.body.splitlines())
-        assert message.body
-        assert message.body.isascii()
 
 
 def test_default_pin_is_the_commit_of_the_idea() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from toolkit.model import Demotion, Pin, Strategy
 from toolkit.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 _PACKAGE = Path(__file__).parent.parent
 _PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
@@ -38,10 +38,27 @@ _HEADER = """\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A commit message without its trailers; `body` has lines of at most 72 characters and no line feed at its end."""
+    """A commit message without its trailers; `body` has lines of at most 72 characters and no line feed at its end.
+
+    `proven` are the sentences that end the body, each by the proof without which it may not be said.
+    """
 
     subject: str
     body: str
+    proven: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def whole(self) -> str:
+        """The body with all that is to be proven."""
+        return self.backed(self.proven)
+
+    def backed(self, passed: Collection[str]) -> str:
+        """Return the body with what the proofs of these names have proven, and nothing else of `proven`."""
+        return "\n\n".join([self.body, *(text for proof, text in self.proven.items() if proof in passed)])
+
+    def unbacked(self, passed: Collection[str]) -> tuple[str, ...]:
+        """Return the sentences that may not be said where only the proofs of these names passed."""
+        return tuple(text for proof, text in self.proven.items() if proof not in passed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,5 +222,7 @@ def _read(path: Path) -> Record:
 
 
 def _message(record: Record) -> Message:
-    record.only("subject", "body")
-    return Message(subject=record.text("subject"), body=record.text("body").strip())
+    record.only("subject", "body", "proven")
+    table = record.optional("proven", record.record)
+    proven = {name: table.text(name) for name in table.names()} if table is not None else {}
+    return Message(subject=record.text("subject"), body=record.text("body").strip(), proven=proven)

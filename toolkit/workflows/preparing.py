@@ -101,8 +101,8 @@ def _proposal(texts: tuple[str, str], source: Source, plan: Plan, strategy: Stra
     lifted, demoted = texts
     first, second = plan.lift[strategy], plan.demote[demotion]
     commits = (
-        Commit(subject=first.subject, body=first.body, before=source.content, after=lifted.encode()),
-        Commit(subject=second.subject, body=second.body, before=lifted.encode(), after=demoted.encode()),
+        Commit(subject=first.subject, body=first.whole, before=source.content, after=lifted.encode()),
+        Commit(subject=second.subject, body=second.whole, before=lifted.encode(), after=demoted.encode()),
     )
     made = git.series(commits, plan.target, committed=source.committed)
     return Proposal(

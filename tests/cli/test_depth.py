@@ -29,7 +29,7 @@ def test_each_tier_includes_the_one_before(unlet: Unlet) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     proofs = {proof["name"]: proof for proof in json.loads(done.stdout)["proofs"]}
     assert {"builds", "tree-names", "vm-evaluates", "vm"} < set(proofs)
-    (built,) = (proof for name, proof in proofs.items() if name.startswith("specimen built on "))
+    (built,) = (proof for name, proof in proofs.items() if name.startswith("specimen-built-"))
     assert built["status"] == "passed"
     assert built["commands"][0].endswith("-A series -A overlay --max-jobs 2 --option cores 1")
     draft = (unlet.cwd / "proposal" / "pull-request.md").read_text()

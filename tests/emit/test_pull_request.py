@@ -36,13 +36,13 @@ def test_proofs_on_stand_ins_tick_no_box(report: Report) -> None:
 
 
 def test_a_proof_of_a_real_build_ticks_its_platform_only(report: Report) -> None:
-    text = draft(_with(report, _proof("built on x86_64-linux")), releases=RELEASES).decode()
+    text = draft(_with(report, _proof("built-x86_64-linux")), releases=RELEASES).decode()
     assert _ticked(text) == ["x86_64-linux"]
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.NOT_RUN])
 def test_a_proof_that_did_not_pass_ticks_nothing(report: Report, status: Status) -> None:
-    text = draft(_with(report, _proof("built on x86_64-linux", status)), releases=RELEASES).decode()
+    text = draft(_with(report, _proof("built-x86_64-linux", status)), releases=RELEASES).decode()
     assert not _ticked(text)
 
 

@@ -38,10 +38,10 @@ class Box:
 
 # A proof's name ends with the system where it holds for one system only.
 BOXES = (
-    Box(text="x86_64-linux", proof="built on x86_64-linux", level=1),
-    Box(text="aarch64-linux", proof="built on aarch64-linux", level=1),
-    Box(text="x86_64-darwin", proof="built on x86_64-darwin", level=1),
-    Box(text="aarch64-darwin", proof="built on aarch64-darwin", level=1),
+    Box(text="x86_64-linux", proof="built-x86_64-linux", level=1),
+    Box(text="aarch64-linux", proof="built-aarch64-linux", level=1),
+    Box(text="x86_64-darwin", proof="built-x86_64-darwin", level=1),
+    Box(text="aarch64-darwin", proof="built-aarch64-darwin", level=1),
     Box(text="[NixOS tests] in [nixos/tests].", proof="vm", level=1),
     Box(text="[Package tests] at `passthru.tests`.", level=1),
     Box(text='Tests in [lib/tests] or [pkgs/test] for functions and "core" functionality.', level=1),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.model import Depth, Report
 
 HERE = realising.here()
-NAME = f"specimen built on {HERE}"
+NAME = f"specimen-built-{HERE}"
 BUILD = replace(TREE, tier=Tier.BUILD, systems=(HERE,))
 
 

@@ -33,7 +33,7 @@ def claims(deep: Deep) -> tuple[Claim, ...]:
     """Return the claims that a depth asks for, in the order in which they are proven."""
     depth = deep.depth
     # What is built of the specimen says nothing about the platforms of nixpkgs.
-    built = "specimen built on" if any(tree.is_specimen for tree in deep.trees.values()) else "built on"
+    built = "specimen-built" if any(tree.is_specimen for tree in deep.trees.values()) else "built"
     found = [
         Claim(
             "tree-no-rebuild",
@@ -60,7 +60,7 @@ def claims(deep: Deep) -> tuple[Claim, ...]:
         )
     found += [
         Claim(
-            f"{built} {system}",
+            f"{built}-{system}",
             f"Nix builds docker of the real package set for {system}, by the series and by the overlay alike",
             partial(real_builds.builds, system=system),
             Tier.BUILD,

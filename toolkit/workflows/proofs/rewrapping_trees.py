@@ -42,7 +42,7 @@ def claims(depth: Depth) -> tuple[Claim, ...]:
     systems = depth.systems or (realising.here(),)
     found = [
         Claim(
-            f"tree on {system}",
+            f"tree-{system}",
             f"the dockers of this nixpkgs keep what they have, and nothing is compiled, on {system}",
             partial(evaluates, system=system),
             Tier.TREE,
@@ -51,7 +51,7 @@ def claims(depth: Depth) -> tuple[Claim, ...]:
     ]
     found += [
         Claim(
-            f"built on {system}",
+            f"built-{system}",
             f"Nix builds docker of this nixpkgs with the overlay for {system}, and PATH is as meant",
             partial(builds, system=system),
             Tier.BUILD,

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import UsageError
 from toolkit.model import Tier
 from toolkit.record import Record
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from toolkit.external.trees import Tree
     from toolkit.model import Depth, Progress
     from toolkit.workflows.proofs.case import Case
 
-SYSTEMS = Path(str(files("toolkit") / "expressions" / "systems.nix"))
+SYSTEMS = EXPRESSIONS / "systems.nix"
 
 
 def deepen(case: Case, depth: Depth, *, offline: bool, progress: Progress) -> Case:

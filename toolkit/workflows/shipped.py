@@ -1,14 +1,16 @@
-"""Where the files of overlays/ are, which unlet comes with."""
+"""Where the files are that unlet comes with: the expressions of the package, and the files of overlays/."""
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from toolkit.errors import ToolkitError
 
-_PACKAGE = Path(str(files("toolkit")))
-_PLACES = (_PACKAGE.parent / "overlays", _PACKAGE / "data" / "overlays")
+# Not by importlib.resources: the files have to be on a disk for Nix, and to import it takes longer than to find them.
+PACKAGE = Path(__file__).parent.parent
+EXPRESSIONS = PACKAGE / "expressions"
+
+_PLACES = (PACKAGE.parent / "overlays", PACKAGE / "data" / "overlays")
 
 
 def shipped_path(name: str) -> Path:

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import platform
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,8 @@ from toolkit.external.cache import default_cache
 if TYPE_CHECKING:
     from toolkit.external.rootless.hosts import Host
 
-LAUNCHER = Path(str(files("toolkit") / "expressions" / "builder" / "launcher.c"))
-SECURITY_WRAPPER = Path(str(files("toolkit") / "external" / "rootless" / "security-wrapper.c"))
+LAUNCHER = Path(__file__).parents[2] / "expressions" / "builder" / "launcher.c"
+SECURITY_WRAPPER = Path(__file__).with_name("security-wrapper.c")
 CAPABILITIES = "cap_net_bind_service,cap_setpcap=ep"
 
 

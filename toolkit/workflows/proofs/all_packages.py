@@ -11,23 +11,23 @@ import json
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.external import limits, nix, process
 from toolkit.external.cache import default_cache
 from toolkit.record import Record
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from toolkit.external.process import Command, Completed
     from toolkit.external.trees import Tree
     from toolkit.model import Depth, Progress
 
-EXPRESSION = Path(str(files("toolkit") / "expressions" / "all-packages.nix"))
+EXPRESSION = EXPRESSIONS / "all-packages.nix"
 JOBS = EXPRESSION.with_name("all-jobs.nix")
 KIND = "evaluations"
 THROWS, SKIPPED = "throws", "skipped"

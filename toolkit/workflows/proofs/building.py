@@ -6,7 +6,6 @@ import hashlib
 import platform
 import re
 import shlex
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,14 @@ from toolkit.model import Demotion, PathOrder
 from toolkit.syntax import wrappers
 from toolkit.workflows.proofs.case import BEFORE, Finding
 from toolkit.workflows.proofs.install_phase import without
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.workflows.proofs.case import Case
 
-EXPRESSION = Path(str(files("toolkit") / "expressions" / "build.nix"))
+EXPRESSION = EXPRESSIONS / "build.nix"
 HOOK = Path("pkgs/build-support/setup-hooks/make-wrapper.sh")
 WRAPPER = Path("bin/dockerd-rootless")
 FORMS = ("script", "elf")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError
@@ -13,6 +11,7 @@ from toolkit.external import nix
 from toolkit.record import Record
 from toolkit.workflows.proofs import evaluation
 from toolkit.workflows.proofs.case import BEFORE, Finding
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from toolkit.workflows.proofs.case import Case
     from toolkit.workflows.proofs.evaluation import Facts
 
-EXPRESSION = Path(str(files("toolkit") / "expressions" / "capturing.nix"))
+EXPRESSION = EXPRESSIONS / "capturing.nix"
 
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("1", "iptables", "override { iptables = …; }"),

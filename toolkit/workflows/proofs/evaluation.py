@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from toolkit.model import Demotion
 from toolkit.record import Record
 from toolkit.workflows.proofs import install_phase
 from toolkit.workflows.proofs.case import BEFORE, SYSTEMS, Finding
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from toolkit.external.process import Command
     from toolkit.workflows.proofs.case import Case
 
-EXPRESSION = Path(str(files("toolkit") / "expressions" / "evaluate.nix"))
+EXPRESSION = EXPRESSIONS / "evaluate.nix"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

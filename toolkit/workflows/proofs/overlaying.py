@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.external import nix
 from toolkit.record import Record
 from toolkit.workflows.proofs.case import SYSTEMS, Finding
 from toolkit.workflows.proofs.evaluation import evaluate
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from toolkit.workflows.proofs.case import Case
 
-EXPRESSION = Path(str(files("toolkit") / "expressions" / "overlay.nix"))
+EXPRESSION = EXPRESSIONS / "overlay.nix"
 
 
 def equals_series(case: Case) -> Finding:

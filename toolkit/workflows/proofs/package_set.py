@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.external import limits, nix, process
 from toolkit.record import Record
 from toolkit.workflows.proofs.case import BEFORE, SYSTEMS, Finding
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from toolkit.workflows.proofs.case import Case, Stage
     from toolkit.workflows.proofs.deep import Deep
 
-EXPRESSION = Path(str(files("toolkit") / "expressions" / "tree.nix"))
+EXPRESSION = EXPRESSIONS / "tree.nix"
 ABSENT, THROWS = "absent", "throws"
 CLIENT = "docker-client"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.external import nix
@@ -14,11 +12,14 @@ from toolkit.workflows.proofs.building import WRAPPER, show
 from toolkit.workflows.proofs.case import BEFORE, Finding
 from toolkit.workflows.proofs.install_phase import is_of
 from toolkit.workflows.proofs.rewrapping_trees import read_order
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.workflows.proofs.case import Case
 
-EXPRESSION = Path(str(files("toolkit") / "expressions" / "tree-build.nix"))
+EXPRESSION = EXPRESSIONS / "tree-build.nix"
 
 
 def builds(case: Case, *, system: str) -> Finding:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import platform
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from toolkit.record import Record
 from toolkit.workflows.proofs.building import HOOK, WRAPPER, read_seen, show
 from toolkit.workflows.proofs.case import BEFORE, SYSTEMS, Finding
 from toolkit.workflows.proofs.install_phase import is_of, without
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from toolkit.model import PathOrder
     from toolkit.workflows.proofs.case import Case
 
-EXPRESSIONS = Path(str(files("toolkit") / "expressions"))
 EVALUATION = EXPRESSIONS / "rewrapping.nix"
 BUILD = EXPRESSIONS / "rewrapped.nix"
 OVERLAY = "rewrap.nix"

@@ -15,7 +15,6 @@ from toolkit.workflows.proofs import package_set, realising
 from toolkit.workflows.proofs.building import CALLER, WRAPPER, read_binary, show
 from toolkit.workflows.proofs.case import BEFORE, Claim, Finding
 from toolkit.workflows.proofs.rewrapping import (
-    EXPRESSIONS,
     OVERLAY,
     closures,
     covered,
@@ -25,6 +24,7 @@ from toolkit.workflows.proofs.rewrapping import (
     read,
     told,
 )
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from toolkit.model import Depth

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,12 @@ from toolkit.external import nix, patches
 from toolkit.record import Record
 from toolkit.workflows.proofs import package_set, realising
 from toolkit.workflows.proofs.case import Finding
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from toolkit.workflows.proofs.case import Case
 
-EXPRESSION = Path(str(files("toolkit") / "expressions" / "nixos-test.nix"))
+EXPRESSION = EXPRESSIONS / "nixos-test.nix"
 KVM = Path("/dev/kvm")
 
 

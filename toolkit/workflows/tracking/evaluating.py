@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from toolkit.rewrite.layout import DockerFile
 from toolkit.syntax.scope import formals
 from toolkit.workflows.proofs import install_phase
 from toolkit.workflows.proofs.case import SYSTEMS
+from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 EVALUATION = "evaluation"
 
-_EXPRESSIONS = Path(str(files("toolkit") / "expressions"))
 _KIND = "tracked"
 _MEMORY_MIB = 1024
 _SECONDS = 20.0
@@ -92,11 +91,11 @@ def _answers(cases: Mapping[str, Path]) -> dict[str, Record | Evaluated]:
 
 def command(cases: Path, roots: Sequence[Path]) -> Command:
     """Return the command that evaluates the cases which a file lists, and reads nothing but `roots`."""
-    reach = [word for root in (_EXPRESSIONS, cases.parent, *roots) for word in ("-I", str(root))]
+    reach = [word for root in (EXPRESSIONS, cases.parent, *roots) for word in ("-I", str(root))]
     argv = (
         *("nix-instantiate", "--eval", "--strict", "--json", "--store", "dummy://"),
         *("--option", "restrict-eval", "true", "--option", "allow-import-from-derivation", "false", *nix.OFFLINE),
-        *(*reach, str(_EXPRESSIONS / "readings.nix"), "--argstr", "cases", str(cases)),
+        *(*reach, str(EXPRESSIONS / "readings.nix"), "--argstr", "cases", str(cases)),
     )
     return limits.bounded(Command(argv=argv, env={"NIX_PATH": None, "NIX_REMOTE": None}), _MEMORY_MIB)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +17,7 @@ from toolkit.external.cache import default_cache
 from toolkit.external.git.history import Change
 from toolkit.model import Oid
 from toolkit.record import Record
+from toolkit.workflows.shipped import PACKAGE
 from toolkit.workflows.tracking.evaluating import Evaluated
 
 if TYPE_CHECKING:
@@ -115,9 +115,8 @@ class Memory:
 
 def _key(plan: Plan) -> str:
     digest = hashlib.sha256(repr((plan.components, plan.prefix_entry)).encode())
-    package = Path(str(files("toolkit")))
     for folder in _CODE:
-        for path in sorted(package.joinpath(folder).glob("*.*")):
+        for path in sorted(PACKAGE.joinpath(folder).glob("*.*")):
             if path.suffix in {".py", ".nix"}:
                 digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:32]

@@ -95,13 +95,9 @@ def _cherry_pick(commit: Commit, target: PurePosixPath, *, onto: bytes) -> _Pick
         attributes.write_text(f"* conflict-marker-size={_MARKER}\n")
         tried = program.run_hermetic(
             repository,
-            "-c",
-            "merge.conflictStyle=merge",
             "cherry-pick",
             "--allow-empty",
             "--keep-redundant-commits",
-            # What the default strategy of newer versions takes of its own accord.
-            "--strategy-option=diff-algorithm=histogram",
             "picked",
             ok=(0, 1),
             date=program.EPOCH,

@@ -91,4 +91,5 @@ def test_nixos_test_is_a_third_commit_and_the_others_stay_as_they_are(unlet: Unl
     assert three.keys() - two.keys() == {added}
     assert {name: content for name, content in three.items() if name != added} == two
     assert b"\n--- /dev/null\n+++ b/nixos/tests/docker-rootless-ports.nix\n" in three[added]
+    assert b"\n+  docker-rootless-ports = runTestOn " in three[added]
     assert unlet("check", "three").returncode == 0

@@ -42,8 +42,9 @@ from toolkit.workflows.propose import propose
     "--with",
     "extras",
     multiple=True,
-    type=click.Choice(["nixos-test"]),
-    help="Add a commit to the series: a NixOS test of the ports that rootless docker publishes.",
+    type=click.Choice([extra.value for extra in Extra]),
+    help="Add a commit to the series: a NixOS test of the ports that rootless docker publishes, an option for those "
+    "below 1024 in its NixOS module, an item in the release notes. May be given several times.",
 )
 @click.option("--compare", is_flag=True, help="Prove the other strategies as well, and set them side by side.")
 @depth_options

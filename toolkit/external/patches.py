@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Demotion, Pin, Strategy
+from toolkit.model import Demotion, Extra, Pin, Strategy
 from toolkit.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 _PACKAGE = Path(__file__).parent.parent
 _PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
@@ -27,8 +27,6 @@ _PINS = "pins.toml"
 TEST = "docker-rootless-ports.nix"
 """The name of the NixOS test, here and in nixos/tests/."""
 
-TEST_PATCH = "0003-nixos-tests-docker-rootless-ports-init.patch"
-"""The name of the mail that adds it to the series."""
 _HEADER = """\
 # Known commits of nixpkgs. `unlet pins update` fetches each and fills in `blob`, the id of the target file in
 # it, and `newest`, the newest docker in that file.
@@ -62,12 +60,21 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraPlan:
+    """A commit on request: its message, and the paths of nixpkgs that a checkout needs for it."""
+
+    message: Message
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is proposed to nixpkgs, as patches/proposal.toml says.
 
     `target` is the file's path in nixpkgs, `remote` a git URL, `sparse` the paths of nixpkgs that a
     checkout needs, `components` the packages that leave the let, `prefix_entry` the one that leaves the
-    wrapper's PATH prefix, `default_pin` the name of a pin.
+    wrapper's PATH prefix, `default_pin` the name of a pin. `option` is that of the NixOS module, `description` in
+    Markdown; `notes` are items of the release notes, `option_note` the sentence about the option.
     """
 
     target: PurePosixPath
@@ -78,7 +85,15 @@ class Plan:
     sparse: tuple[str, ...]
     lift: dict[Strategy, Message]
     demote: dict[Demotion, Message]
-    nixos_test: Message
+    extras: dict[Extra, ExtraPlan]
+    option: str
+    description: str
+    notes: dict[Demotion, str]
+    option_note: str
+
+    def needed(self, extras: Iterable[Extra]) -> tuple[str, ...]:
+        """Return the paths of nixpkgs that a checkout needs where these extras are wanted too."""
+        return tuple(dict.fromkeys([*self.sparse, *(path for extra in extras for path in self.extras[extra].needs)]))
 
 
 @cache
@@ -93,12 +108,12 @@ def plan() -> Plan:
 def read_plan(path: Path) -> Plan:
     """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
     record = _read(path)
-    record.only(
-        "target", "remote", "default-pin", "components", "prefix-entry", "sparse", "lift", "demote", "nixos-test"
-    )
-    lift, demote = record.record("lift"), record.record("demote")
+    record.only("target", "remote", "default-pin", "components", "prefix-entry", "sparse", "lift", "demote", "extras")
+    lift, demote, extras = record.record("lift"), record.record("demote"), record.record("extras")
     lift.only(*Strategy)
     demote.only(*Demotion)
+    extras.only(*Extra)
+    module, note = extras.record(Extra.NIXOS_MODULE), extras.record(Extra.RELEASE_NOTE)
     return Plan(
         target=PurePosixPath(record.text("target")),
         remote=record.text("remote"),
@@ -108,7 +123,15 @@ def read_plan(path: Path) -> Plan:
         sparse=record.texts("sparse"),
         lift={strategy: _message(lift.record(strategy)) for strategy in Strategy},
         demote={demotion: _message(demote.record(demotion)) for demotion in Demotion},
-        nixos_test=_message(record.record("nixos-test")),
+        extras={
+            Extra.NIXOS_TEST: _extra(extras.record(Extra.NIXOS_TEST)),
+            Extra.NIXOS_MODULE: _extra(module, "option", "description"),
+            Extra.RELEASE_NOTE: _extra(note, *Demotion, "option"),
+        },
+        option=module.text("option"),
+        description=module.text("description").strip(),
+        notes={demotion: note.text(demotion).strip() for demotion in Demotion},
+        option_note=note.text("option").strip(),
     )
 
 
@@ -221,8 +244,17 @@ def _read(path: Path) -> Record:
         raise ToolkitError(f"{path}: not TOML: {error}") from error
 
 
+def _extra(record: Record, *more: str) -> ExtraPlan:
+    record.only("subject", "body", "proven", "needs", *more)
+    return ExtraPlan(message=_text(record), needs=record.texts("needs"))
+
+
 def _message(record: Record) -> Message:
     record.only("subject", "body", "proven")
+    return _text(record)
+
+
+def _text(record: Record) -> Message:
     table = record.optional("proven", record.record)
     proven = {name: table.text(name) for name in table.names()} if table is not None else {}
     return Message(subject=record.text("subject"), body=record.text("body").strip(), proven=proven)

@@ -64,11 +64,8 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     if target != plan.target:
         raise ToolkitError(f"{directory / 'report.json'}: field 'target' is '{target}' instead of '{plan.target}'")
     diff = _read(directory / "upstream.diff")
-    series = tuple(
-        Patch(name=path.name, content=_read(path))
-        for path in sorted((directory / "series").glob("*.patch"))
-        if path.name != patches.TEST_PATCH
-    )
+    mails = tuple(Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch")))
+    series = mails[: len(document.commits)]
     for what, found_there in (("report.json", document.commits), ("series", series)):
         if len(found_there) != (wanted := len((LIFTED, DEMOTED))):
             raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")

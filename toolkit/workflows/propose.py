@@ -5,15 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.emit import markdown, pull_request, report
-from toolkit.external import files, git, nix, patches, process, sources
-from toolkit.model import Demotion, Extra, Report
+from toolkit.external import files, nix, patches, process, sources
+from toolkit.model import Demotion, Report
 from toolkit.workflows import comparing, proofs
 from toolkit.workflows.deepening import deepen
 from toolkit.workflows.preparing import prepare
+from toolkit.workflows.proofs.case import DEMOTED, LIFTED
 from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from toolkit.external.patches import Plan
     from toolkit.model import Column, Progress, Proposal, ProposeRequest, Source
+    from toolkit.workflows.proofs.case import Added
     from toolkit.workflows.staging import Siblings
 
 DROP_WARNING = (
@@ -45,7 +46,7 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
         pins={pin.name: pin for pin in patches.pins()},
         default_pin=plan.default_pin,
         remote=plan.remote,
-        sparse=plan.sparse,
+        sparse=plan.needed(request.extras),
         progress=progress,
     )
     progress.step("rewriting")
@@ -55,13 +56,14 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
         nix.parse_text(found.content, name=name)
         nix_version = version.result()
     file = docker_file(found.content, name=name)
+    added = _extras(request, found, plan)
     with files.whole_directory(request.out, force=request.force) as building:
         prepared = prepare(file, found, plan, request.strategy, request.demotion, at=building / "overlay")
-        _write_patches(building, prepared.proposal)
-        if Extra.NIXOS_TEST in request.extras:
-            _write_test(building, plan, found)
+        _write_patches(building, prepared.proposal, added)
         prepared.write_overlay()
-        case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
+        case = deepen(
+            replace(prepared.case, extras=added), request.depth, offline=request.source.offline, progress=progress
+        )
         proven = proofs.run(case, (), progress=progress)
         comparison: tuple[Column, ...] = ()
         if request.compare:
@@ -80,20 +82,22 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
         return _write_report(building, request.out, result, prepared.releases)
 
 
-def _write_patches(directory: Path, proposal: Proposal) -> None:
+def _write_patches(directory: Path, proposal: Proposal, added: Sequence[Added]) -> None:
+    """Write the mails, and the one diff, in which those that were added have no part."""
     (directory / "series").mkdir()
-    for patch in proposal.patches:
+    for patch in (*proposal.patches, *(extra.patch for extra in added)):
         (directory / "series" / patch.name).write_bytes(patch.content)
     (directory / "upstream.diff").write_bytes(proposal.upstream_diff)
 
 
-def _write_test(directory: Path, plan: Plan, source: Source) -> None:
-    """Add the NixOS test to the series, as a commit that the others do not know of."""
-    message = f"{plan.nixos_test.subject}\n\n{plan.nixos_test.body}\n"
-    path = PurePosixPath("nixos/tests") / patches.TEST
-    content = patches.nixos_test().read_bytes()
-    patch = git.addition(path, content, message, number=3, committed=source.committed)
-    (directory / "series" / patch.name).write_bytes(patch.content)
+def _extras(request: ProposeRequest, source: Source, plan: Plan) -> tuple[Added, ...]:
+    """Make the commits that are wanted besides, before anything is written."""
+    if not request.extras:
+        return ()
+    from toolkit.workflows import extras  # noqa: PLC0415 - for --with alone
+
+    commits = extras.prepare(request.extras, source, plan, request.demotion)
+    return extras.mails(commits, first=len((LIFTED, DEMOTED)) + 1, committed=source.committed)
 
 
 def _write_report(directory: Path, out: Path, result: Report, releases: Sequence[str]) -> Report:

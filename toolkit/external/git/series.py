@@ -11,9 +11,10 @@ from toolkit.external.git import program
 from toolkit.model import Patch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
 
+    from toolkit.contribution import TreeCommit
     from toolkit.model import Commit
 
 # All that another version of git or a user's configuration could print in another way is spelled out. Histogram
@@ -65,8 +66,8 @@ def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int |
     return Series(patches=patches, upstream_diff=diff)
 
 
-def addition(path: PurePosixPath, content: bytes, message: str, *, number: int, committed: int | None = None) -> Patch:
-    """Return a commit that adds one file, as the mail which follows `number - 1` others.
+def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -> Patch:
+    """Return a commit as the mail which follows `number - 1` others.
 
     Its bytes depend on the arguments alone, and those of the others not on it: its subject has no number.
     """
@@ -76,8 +77,12 @@ def addition(path: PurePosixPath, content: bytes, message: str, *, number: int, 
         program.init(repository, bare=True)
         date = program.EPOCH if committed is None else committed
         head = f"commit refs/heads/main\ncommitter {program.IDENTITY} {date} +0000\n".encode()
-        added = f"M 100644 inline {path}\n".encode()
-        stream = (head, *_data(b"base\n"), head, *_data(message.encode()), added, *_data(content), b"done\n")
+        base = {file.path: file.before for file in commit.files if file.before is not None}
+        stream = (
+            *(head, *_data(b"base\n"), *_files(base)),
+            *(head, *_data(commit.message.encode()), *_files({file.path: file.after for file in commit.files})),
+            b"done\n",
+        )
         program.run_hermetic(repository, "fast-import", "--quiet", "--done", stdin=b"".join(stream))
         mails = Path(name) / "mails"
         how = ("--no-numbered", f"--start-number={number}", f"--output-directory={mails}")
@@ -93,11 +98,16 @@ def _stream(commits: Sequence[Commit], target: PurePosixPath, date: int) -> Iter
         yield b"commit refs/heads/main\n"
         yield f"committer {program.IDENTITY} {date} +0000\n".encode()
         yield from _data(message.encode())
-        yield f"M 100644 inline {target}\n".encode()
-        yield from _data(content)
+        yield from _files({target: content})
         if message == "base\n":
             yield b"reset refs/tags/base\nfrom refs/heads/main\n\n"
     yield b"done\n"
+
+
+def _files(contents: Mapping[PurePosixPath, bytes]) -> Iterator[bytes]:
+    for path, content in contents.items():
+        yield f"M 100644 inline {path}\n".encode()
+        yield from _data(content)
 
 
 def _data(content: bytes) -> Iterator[bytes]:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path, PurePosixPath
 
-    from toolkit.model import Demotion, Patch, Source
+    from toolkit.contribution import TreeCommit
+    from toolkit.model import Demotion, Extra, Patch, Source
     from toolkit.rewrite.layout import DockerFile
     from toolkit.workflows.proofs.deep import Deep
 
@@ -45,13 +46,28 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Added:
+    """A commit on request: its mail, and what that does to the source's nixpkgs.
+
+    `commit` is None where the nixpkgs around the file is not at hand, or where the mail does not apply to it; then
+    `failure` is git's reason.
+    """
+
+    extra: Extra
+    patch: Patch
+    commit: TreeCommit | None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
     """A series to be proven: the file before, after commit 1 (`lifted`), after commit 2 (`demoted`).
 
     A foreign patch may do only one of the two (the stage of the other is None) or both at once (they are the
     same stage). `question` is the JSON file that tells Nix about the stages; `own_library` says that the
     source has no `lib`. `missing` are the files beside the source that the file refers to and that are not
-    there; empty ones stand in for them. `deep` is None where no tier below the first is wanted.
+    there; empty ones stand in for them. `extras` follow the series. `deep` is None where no tier below the first is
+    wanted.
     """
 
     source: Source
@@ -68,6 +84,7 @@ class Case:
     own_library: bool
     overlay: Path | None = None
     missing: tuple[str, ...] = ()
+    extras: tuple[Added, ...] = ()
     deep: Deep | None = None
 
     @property

@@ -6,6 +6,8 @@ let
     // {
       inherit customisation fixedPoints licenses;
       inherit (fixedPoints) extends fix;
+      # There is nothing else in the list.
+      mkAfter = values: values;
       strings = lib;
       lists = lib;
       attrsets = lib;

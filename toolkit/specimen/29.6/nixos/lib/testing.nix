@@ -13,7 +13,10 @@ let
     environment.systemPackages = true;
     networking.firewall = true;
     security.wrappers = true;
-    systemd.services = true;
+    systemd = {
+      services = true;
+      user = true;
+    };
     users.users = true;
     virtualisation = {
       diskSize = true;

@@ -1,0 +1,92 @@
+"""An item joins the notable changes in NixOS' release notes; every other line stays."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from toolkit.errors import LayoutError
+
+_SECTION = re.compile(r"## .*\{#sec-release-(\d\d\.\d\d)-notable-changes\}\s*")
+_HEADING = re.compile(r"#{1,2} ")
+_ITEM = re.compile(r"([-*]) +\S")
+_FENCE = re.compile(r"\s*(```+|~~~+)")
+_PLACEHOLDER = re.compile(r"[-*] +Create the first release note entry in this section!?\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The section of notable changes: its lines are `lines[start:end]` of the file, each item begins at one of `items`.
+
+    Lines count from 0, the heading is the line before `start`.
+    """
+
+    release: str
+    start: int
+    end: int
+    items: tuple[int, ...]
+
+
+def add(text: str, item: str, *, name: str) -> str:
+    """Return release notes with `item`, one line without its bullet, in the middle of the notable changes.
+
+    That is where upstream asks for it: what everybody adds at an end, conflicts. Upstream's placeholder for a
+    section without items gives way. Raise LayoutError where there is no such section, or the item is there.
+    """
+    lines = text.split("\n")
+    found = section(text, name=name)
+    there = next((index for index, line in enumerate(lines) if line[2:].strip() == item), None)
+    if there is not None:
+        raise LayoutError(f"{name}:{there + 1}: the item is already there")
+    bullet = f"{_bullet(lines, found)} {item}"
+    if not found.items:
+        last = max(index for index in range(found.start - 1, found.end) if lines[index].strip())
+        return "\n".join([*lines[: last + 1], "", bullet, *lines[last + 1 :]])
+    if len(found.items) == 1 and _PLACEHOLDER.fullmatch(lines[found.items[0]]):
+        return "\n".join([*lines[: found.items[0]], bullet, *lines[found.items[0] + 1 :]])
+    place = found.items[len(found.items) // 2]
+    loose = not lines[place - 1].strip()
+    return "\n".join([*lines[:place], bullet, *([""] if loose else []), *lines[place:]])
+
+
+def section(text: str, *, name: str) -> Section:
+    """Find the notable changes; raise LayoutError where there are none."""
+    lines = text.split("\n")
+    plain = _plain(lines)
+    headings = [index for index in plain if _HEADING.match(lines[index])]
+    for index in headings:
+        if (heading := _SECTION.fullmatch(lines[index])) is not None:
+            end = next((other for other in headings if other > index), len(lines))
+            items = tuple(line for line in plain if index < line < end and _ITEM.match(lines[line]))
+            return Section(release=heading[1], start=index + 1, end=end, items=items)
+    raise LayoutError(f"{name}: has no section of notable changes")
+
+
+def anchors(text: str) -> list[str]:
+    """Return the ids that the notes define, in order, each as often as it is there."""
+    lines = text.split("\n")
+    return [found for index in _plain(lines) for found in re.findall(r"\{#([^}\s]+)\}", lines[index])]
+
+
+def _bullet(lines: list[str], found: Section) -> str:
+    return lines[found.items[0]][0] if found.items else "-"
+
+
+def _plain(lines: list[str]) -> list[int]:
+    """Return the lines that are neither in a fenced block nor in a comment."""
+    plain: list[int] = []
+    fence = ""
+    comment = False
+    for index, line in enumerate(lines):
+        mark = _FENCE.match(line)
+        if fence:
+            if mark is not None and mark[1].startswith(fence) and not line.strip(" \t`~"):
+                fence = ""
+        elif comment:
+            comment = "-->" not in line
+        elif mark is not None:
+            fence = mark[1]
+        else:
+            comment = "<!--" in line and "-->" not in line.rpartition("<!--")[2]
+            plain.append(index)
+    return plain

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolkit.model import Extra
+from toolkit.model import Demotion, Depth, Extra, Status, Strategy
 
 if TYPE_CHECKING:
-    from pathlib import PurePosixPath
+    from pathlib import Path, PurePosixPath
 
-    from toolkit.model import Oid, Proof
-
-__all__ = [
-    "ExplainedCommit",
-    "ExplainedHunk",
-    "Extra",
-    "FileChange",
-    "Fit",
-    "Ported",
-    "Reason",
-    "TreeCommit",
-]
+    from toolkit.model import Oid, Proof, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +98,119 @@ class ExplainedCommit:
     subject: str
     hunks: tuple[ExplainedHunk, ...]
     oid: Oid | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What is remembered of a branch that was made, so that it can be moved, explained and removed.
+
+    `base` is what the user called it, `base_commit` the commit that it was. `commits` are ours, oldest first; the
+    contributor's own may follow. `text` is the SHA-256 of pull-request.md as it was written, in hexadecimal digits.
+    """
+
+    branch: str
+    base: str
+    base_commit: Oid
+    commits: tuple[Oid, ...]
+    strategy: Strategy
+    demotion: Demotion
+    extras: tuple[Extra, ...]
+    trailers: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchRequest:
+    """One call of `pr` that makes a branch in the clone around `repo`.
+
+    `worktree` is where it is checked out, None for a place beside the clone. `fetch` allows to use the network, `onto`
+    are further branches to try. `signed` is as the user's git has it where it is None. With `force` a proof that fails
+    is no reason to stop.
+    """
+
+    repo: Path
+    base: str
+    branch: str
+    worktree: Path | None = None
+    fetch: bool = False
+    onto: tuple[str, ...] = ()
+    strategy: Strategy = Strategy.SENTINEL
+    demotion: Demotion = Demotion.SUFFIX
+    extras: tuple[Extra, ...] = ()
+    trailers: tuple[str, ...] = ()
+    signed: bool | None = None
+    depth: Depth = field(default_factory=Depth)
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRequest:
+    """One call of `pr` that moves a branch; what is None stays as it is. `branch` is the only one where it is None."""
+
+    repo: Path
+    branch: str | None = None
+    base: str | None = None
+    fetch: bool = False
+    onto: tuple[str, ...] = ()
+    strategy: Strategy | None = None
+    demotion: Demotion | None = None
+    extras: tuple[Extra, ...] | None = None
+    trailers: tuple[str, ...] | None = None
+    signed: bool | None = None
+    depth: Depth = field(default_factory=Depth)
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A branch as it is now.
+
+    `author` is `NAME <EMAIL>`; `own` are the contributor's commits on top, with their subjects, oldest first. `text`
+    is pull-request.md, `text_beside` where the new text was put instead because the contributor had edited it. `push` is
+    the remote to push to, None where the clone has none of the user's, `head` what GitHub calls the branch.
+    """
+
+    contribution: Contribution
+    worktree: Path
+    base_name: str
+    author: str
+    subjects: tuple[str, ...]
+    title: str
+    text: Path
+    push: str | None
+    head: str
+    own: tuple[tuple[Oid, str], ...] = ()
+    text_beside: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    """What `pr` did in the clone whose top is `clone`. `made` is None where a proof failed: then nothing was written.
+
+    `own_proofs` are those of the file as the contributor's own commits leave it, empty where they leave it alone.
+    `range_diff` are the lines of git-range-diff(1) between the branch as it was, which is `before`, and as it is.
+    """
+
+    clone: Path
+    report: Report
+    made: Made | None
+    matrix: tuple[Ported, ...] = ()
+    warnings: tuple[str, ...] = ()
+    own_proofs: tuple[Proof, ...] = ()
+    before: Oid | None = None
+    range_diff: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether a proof failed, be it of our commits or of the contributor's."""
+        return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in self.own_proofs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """A branch that is no longer in the clone; `commit` is where it was, None where only its files were left."""
+
+    clone: Path
+    branch: str
+    worktree: Path | None
+    commit: Oid | None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
@@ -97,6 +97,20 @@ class Record:
         if not all(isinstance(value, str) for value in values):
             raise self.error(name, "is not a list of strings")
         return tuple(str(value) for value in values)
+
+    def oids(self, name: str) -> tuple[Oid, ...]:
+        """Return a list of git object ids."""
+        try:
+            return tuple(Oid(value) for value in self.texts(name))
+        except UsageError as error:
+            raise self.error(name, f"holds what is no {error.message}") from error
+
+    def choices(self, name: str, kind: type[E]) -> tuple[E, ...]:
+        """Return a list of members of the enumeration `kind`."""
+        try:
+            return tuple(kind(value) for value in self.texts(name))
+        except ValueError as error:
+            raise self.error(name, f"has another value than {', '.join(kind)}") from error
 
     def record(self, name: str) -> Record:
         """Return a table."""

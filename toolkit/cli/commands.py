@@ -14,6 +14,7 @@ from toolkit.cli import options
 COMMANDS = {
     "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and prove them.",
     "check": "Prove a proposal again, or somebody else's patch of the same file.",
+    "pr": "Prepare the pull request in your own clone of nixpkgs: a branch, and its text.",
     "overlay": "Write an overlay for your nixpkgs, and prove it there.",
     "inspect": "Tell what a docker file binds where.",
     "doctor": "Tell why rootless docker refuses a port below 1024, or does not start.",

@@ -90,6 +90,7 @@ class Plan:
     description: str
     notes: dict[Demotion, str]
     option_note: str
+    by_hand: Message
 
     def needed(self, extras: Iterable[Extra]) -> tuple[str, ...]:
         """Return the paths of nixpkgs that a checkout needs where these extras are wanted too."""
@@ -108,7 +109,10 @@ def plan() -> Plan:
 def read_plan(path: Path) -> Plan:
     """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
     record = _read(path)
-    record.only("target", "remote", "default-pin", "components", "prefix-entry", "sparse", "lift", "demote", "extras")
+    record.only(
+        *("target", "remote", "default-pin", "components", "prefix-entry", "sparse"),
+        *("lift", "demote", "extras", "by-hand"),
+    )
     lift, demote, extras = record.record("lift"), record.record("demote"), record.record("extras")
     lift.only(*Strategy)
     demote.only(*Demotion)
@@ -132,12 +136,22 @@ def read_plan(path: Path) -> Plan:
         description=module.text("description").strip(),
         notes={demotion: note.text(demotion).strip() for demotion in Demotion},
         option_note=note.text("option").strip(),
+        by_hand=_message(record.record("by-hand")),
     )
 
 
 def nixos_test() -> Path:
     """Return where the NixOS test is that can be added to the series."""
     return _shipped() / TEST
+
+
+def pull_request() -> bytes:
+    """Return the content of patches/pull-request.toml, the texts of pull-request.md."""
+    path = _shipped() / "pull-request.toml"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def pins() -> tuple[Pin, ...]:

@@ -51,11 +51,13 @@ class Branches:
     """The branches of a clone by name, and the git directory that has them.
 
     A branch of the remote that is `upstream`'s comes before one of `origin`, that before a local one, which may be
-    long behind. `fetched` is when the clone last fetched, in seconds since the epoch, where it ever did.
+    long behind; `refs` has the full names. `fetched` is when the clone last fetched, in seconds since the epoch, where
+    it ever did.
     """
 
     repository: Path
     commits: Mapping[str, Oid]
+    refs: Mapping[str, str]
     fetched: int | None
     shallow: frozenset[str]
 
@@ -83,17 +85,18 @@ def branches(directory: Path, upstream: str) -> Branches:
         for line in urls.splitlines()
         if re.search(rf"[/:]{re.escape(upstream)}(\.git)?/?$", line, re.IGNORECASE)
     }
-    best: dict[str, tuple[int, Oid]] = {}
+    best: dict[str, tuple[int, Oid, str]] = {}
     for line in listed.splitlines():
         oid, name = line.split(" ", 1)
         rank, short = _rank(name, ours)
         if short != "HEAD" and rank < best.get(short, (9,))[0]:
-            best[short] = rank, Oid(oid)
+            best[short] = rank, Oid(oid), name
     times = [path.stat().st_mtime for path in {Path(head) / "FETCH_HEAD", repository / "FETCH_HEAD"} if path.is_file()]
     shallow = repository / "shallow"
     return Branches(
         repository=repository,
-        commits={name: oid for name, (_, oid) in best.items()},
+        commits={name: oid for name, (_, oid, _) in best.items()},
+        refs={name: ref for name, (_, _, ref) in best.items()},
         fetched=int(max(times)) if times else None,
         shallow=frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset(),
     )

@@ -1,4 +1,4 @@
-"""How git is called: which environment and configuration it sees, for each of the three ways it is used.
+"""How git is called: which environment and configuration it sees, for each of the four ways it is used.
 
 - On repositories of our own (`hermetic`): the configuration is hermetic.gitconfig and nothing else, identity and
   dates are fixed, no hook runs, so the same input gives the same bytes everywhere. Needs git 2.32.
@@ -8,6 +8,8 @@
   `safe.directory` says which foreign repositories are trusted.
 - On remotes (`network`): the user's configuration and variables for proxies, ssh and credentials stay; questions
   at a terminal are off.
+- On a clone of the user's that gets a branch (`contributing`): identity and signing are the user's, and nothing is
+  made up in their place. No hook runs, and nothing but what is asked for is written.
 """
 
 from __future__ import annotations
@@ -42,6 +44,27 @@ _FOR_NETWORK = (
 )
 
 _FOR_READING = ("GIT_CONFIG",)
+
+# The variables by which users say who they are, beside their configuration.
+_FOR_CONTRIBUTING = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG")
+
+_CONTRIBUTING = {
+    # A hook could change what was proven.
+    "core.hooksPath": os.devnull,
+    "user.useConfigOnly": "true",
+    # Files as they are in the commit: Nix hashes them.
+    "core.autocrlf": "false",
+    "core.eol": "lf",
+    "i18n.commitEncoding": "UTF-8",
+    # What git otherwise does on the way: a daemon, housekeeping, files beside the index.
+    "core.fsmonitor": "false",
+    "core.splitIndex": "false",
+    "core.untrackedCache": "false",
+    "index.sparse": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "advice.detachedHead": "false",
+}
 
 _PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 
@@ -90,6 +113,17 @@ def network() -> Mapping[str, str | None]:
     return {**_scrubbed(_FOR_NETWORK), **patience, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", **_PLAIN}
 
 
+def contributing() -> Mapping[str, str | None]:
+    """Return what the environment is overlaid with for a clone of the user's that gets a branch."""
+    return {
+        **_scrubbed(_FOR_CONTRIBUTING),
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
+
+
 def run_hermetic(
     directory: Path,
     *arguments: str,
@@ -114,6 +148,19 @@ def run_reading(
     """
     where = (f"--git-dir={place}",) if found else ("-C", str(place))
     return process.run(("git", *where, *arguments), env=reading(), stdin=stdin, ok=ok)
+
+
+def run_contributing(
+    place: Path,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    ok: Collection[int] | None = (0,),
+) -> process.Completed:
+    """Run git in a clone of the user's that gets a branch; `place` is its top, a worktree, or its git directory."""
+    settings = [word for name, value in _CONTRIBUTING.items() for word in ("-c", f"{name}={value}")]
+    argv = ("git", "-C", str(place), *settings, *arguments)
+    return process.run(argv, env={**contributing(), **(env or {})}, stdin=stdin, ok=ok)
 
 
 def run_network(

@@ -86,7 +86,7 @@ def locate(directory: Path, rev: str = "HEAD") -> Located:
         oid = Oid(commit.decode())
         header = program.run_reading(repository, "cat-file", "commit", str(oid)).stdout.partition(b"\n\n")[0]
     except CommandError as error:
-        raise _explained(directory, error.stderr) from error
+        raise explained(directory, error.stderr) from error
     date = re.search(rb"^committer .* (-?\d+) [+-]\d{4}$", header, re.MULTILINE)
     if date is None:
         raise ToolkitError(f"{directory}: commit {oid.short} has no date")
@@ -113,7 +113,7 @@ def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tu
             repository, "ls-tree", "-r", "-z", "--full-tree", str(commit), "--", *map(str, paths)
         ).stdout
     except CommandError as error:
-        raise _explained(repository, error.stderr) from error
+        raise explained(repository, error.stderr) from error
     found: list[Entry] = []
     for line in listed.split(b"\0")[:-1]:
         head, _, name = line.partition(b"\t")
@@ -128,7 +128,7 @@ def read_objects(repository: Path, names: Sequence[str]) -> tuple[bytes, ...]:
     try:
         answer = program.run_reading(repository, "cat-file", "--batch", "--buffer", stdin=asked).stdout
     except CommandError as error:
-        raise _explained(repository, error.stderr) from error
+        raise explained(repository, error.stderr) from error
     contents: list[bytes] = []
     start = 0
     for name in names:
@@ -141,6 +141,13 @@ def read_objects(repository: Path, names: Sequence[str]) -> tuple[bytes, ...]:
         start = end + 1 + int(size) + 1
         contents.append(answer[end + 1 : start - 1])
     return tuple(contents)
+
+
+def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
+    """Return those of `oids` that the repository does not have, by one git process."""
+    asked = "".join(f"{oid}\n" for oid in oids).encode()
+    answer = program.run_reading(repository, "cat-file", "--batch-check", "--buffer", stdin=asked).text
+    return tuple(Oid(line.split(" ")[0]) for line in answer.splitlines() if line.endswith(" missing"))
 
 
 def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: Path) -> tuple[Entry, ...]:
@@ -178,7 +185,7 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
     if re.search(r"short object ID \S+ is ambiguous", said):
         raise ToolkitError(f"{directory}: '{rev}' fits several objects", hint="give more digits of the commit id")
     if not re.search(r"unknown revision|ambiguous argument|bad revision|Needed a single revision", said):
-        raise _explained(directory, said)
+        raise explained(directory, said)
     listed = program.run_reading(
         directory, "for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes", found=False
     ).text
@@ -199,7 +206,7 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
     raise ToolkitError(f"{directory}: {what} '{rev}'", hint=hint)
 
 
-def _explained(directory: Path, said: str) -> ToolkitError:
+def explained(directory: Path, said: str) -> ToolkitError:
     """Return the error for what git said on stderr about the repository at `directory`."""
     if "dubious ownership" in said:
         hint = f"git config --global --add safe.directory {directory}"

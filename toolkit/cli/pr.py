@@ -1,0 +1,157 @@
+"""`unlet pr`: a branch for the pull request in the contributor's own clone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.cli.depth import depth, depth_options
+from toolkit.cli.report import details, show
+from toolkit.contribution import BranchRequest, UpdateRequest
+from toolkit.emit import contribution
+from toolkit.model import Demotion, Extra, Status, Strategy
+
+if TYPE_CHECKING:
+    from toolkit.cli.options import Settings
+    from toolkit.contribution import PullRequest, Removed
+
+BRANCH = "docker-overridable-components"
+
+
+@click.command("pr")
+@click.option(
+    "--repo",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    default=Path(),
+    help="Your clone of nixpkgs, or a directory in it; by default the current one.",
+)
+@click.option("--base", metavar="NAME", help="The branch to contribute to, by default master.")
+@click.option("--branch", metavar="NAME", help=f"What to call the branch, by default {BRANCH}.")
+@click.option(
+    "--worktree",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to check the branch out, by default beside the clone.",
+)
+@click.option("--fetch", is_flag=True, help="Fetch the base first, and what a partial clone lacks.")
+@click.option("--update", "mode", flag_value="update", help="Move the branch to where the base is now.")
+@click.option("--remove", "mode", flag_value="remove", help="Take the branch and its worktree away again.")
+@click.option(
+    "--strategy",
+    type=click.Choice([strategy.value for strategy in Strategy]),
+    help="How the components leave dockerGen's let, by default sentinel.",
+)
+@click.option(
+    "--rootlesskit",
+    type=click.Choice([demotion.value for demotion in Demotion]),
+    help="What becomes of rootlesskit in the wrapper's PATH, by default suffix.",
+)
+@click.option(
+    "--with",
+    "extras",
+    multiple=True,
+    type=click.Choice([extra.value for extra in Extra]),
+    help="Add a commit; may be given several times.",
+)
+@click.option("--trailer", "trailers", multiple=True, metavar="'KEY: VALUE'", help="End each commit message with it.")
+@click.option("--sign/--no-sign", default=None, help="Sign the commits; by default as commit.gpgSign says.")
+@click.option("--force", is_flag=True, help="Make the branch though a proof fails; remove it though edits are lost.")
+@depth_options
+@options.common
+def command(
+    *,
+    repo: Path,
+    base: str | None,
+    branch: str | None,
+    worktree: Path | None,
+    fetch: bool,
+    mode: str | None,
+    strategy: str | None,
+    rootlesskit: str | None,
+    extras: tuple[str, ...],
+    trailers: tuple[str, ...],
+    sign: bool | None,
+    force: bool,
+) -> int:
+    """Prepare the pull request in your own clone of nixpkgs: a branch, and the text that goes with it.
+
+    The branch gets a worktree of its own; nothing else of the clone changes, and nothing is sent.
+    """
+    settings = options.settings()
+    if mode == "remove":
+        from toolkit.workflows.contributing.remove import remove  # noqa: PLC0415 - one of the modes
+
+        show_removed(remove(repo, branch, force=force), settings=settings)
+        return 0
+    wanted = tuple(extra for extra in Extra if extra in extras)
+    with output.working(settings) as progress:
+        if mode == "update":
+            from toolkit.workflows.contributing.update import update  # noqa: PLC0415 - one of the modes
+
+            done = update(
+                UpdateRequest(
+                    repo=repo,
+                    branch=branch,
+                    base=base,
+                    fetch=fetch,
+                    strategy=Strategy(strategy) if strategy is not None else None,
+                    demotion=Demotion(rootlesskit) if rootlesskit is not None else None,
+                    extras=wanted or None,
+                    trailers=trailers or None,
+                    signed=sign,
+                    depth=depth(),
+                    force=force,
+                ),
+                progress=progress,
+            )
+        else:
+            from toolkit.workflows.contributing.create import create  # noqa: PLC0415 - one of the modes
+
+            done = create(
+                BranchRequest(
+                    repo=repo,
+                    base=base or "master",
+                    branch=branch or BRANCH,
+                    worktree=worktree,
+                    fetch=fetch,
+                    strategy=Strategy(strategy or Strategy.SENTINEL),
+                    demotion=Demotion(rootlesskit or Demotion.SUFFIX),
+                    extras=wanted,
+                    trailers=trailers,
+                    signed=sign,
+                    depth=depth(),
+                    force=force,
+                ),
+                progress=progress,
+            )
+    show_made(done, settings=settings)
+    return 1 if done.failed else 0
+
+
+def show_made(done: PullRequest, *, settings: Settings) -> None:
+    """Print what was done: the proofs, the branch, what comes next."""
+    if settings.json:
+        output.write(contribution.to_json(done))
+        return
+    show(done.report, settings=settings)
+    failing = [proof for proof in done.own_proofs if proof.status is Status.FAILED]
+    if done.own_proofs and not settings.quiet:
+        output.write_lines([f"with your own commits: {len(failing)} of {len(done.own_proofs)} proofs failed"])
+    output.write_lines(line for proof in failing for line in details(proof))
+    output.write_lines(f"warning: {warning}" for warning in done.warnings)
+    if not settings.quiet:
+        output.write_lines(contribution.lines(done))
+
+
+def show_removed(removed: Removed, *, settings: Settings) -> None:
+    """Print what was removed."""
+    if settings.json:
+        output.write(contribution.removed_to_json(removed))
+    elif not settings.quiet:
+        was = f" (was {removed.commit.short})" if removed.commit is not None else ""
+        at = f" and its worktree {removed.worktree}" if removed.worktree is not None else ""
+        output.write_lines([f"removed branch {removed.branch}{was}{at} from {removed.clone}"])

@@ -1,0 +1,119 @@
+"""What `unlet pr` did, as a JSON document and as lines for people."""
+
+from __future__ import annotations
+
+import json
+from shlex import join, quote
+from typing import TYPE_CHECKING
+
+from toolkit.emit import report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.contribution import Made, PullRequest, Removed
+    from toolkit.model import Oid
+
+SCHEMA = 1
+
+
+def to_json(done: PullRequest) -> bytes:
+    """Return the document; `report` in it is that of `unlet propose --json`."""
+    value = {
+        "schema": SCHEMA,
+        "clone": str(done.clone),
+        "made": _made(done.made) if done.made is not None else None,
+        "before": str(done.before) if done.before is not None else None,
+        "range_diff": list(done.range_diff),
+        "warnings": list(done.warnings),
+        "report": json.loads(report.to_json(done.report)),
+    }
+    return _bytes(value)
+
+
+def removed_to_json(removed: Removed) -> bytes:
+    """Return the document about a branch that was removed."""
+    value = {
+        "schema": SCHEMA,
+        "clone": str(removed.clone),
+        "removed": {
+            "branch": removed.branch,
+            "worktree": str(removed.worktree) if removed.worktree is not None else None,
+            "commit": str(removed.commit) if removed.commit is not None else None,
+        },
+    }
+    return _bytes(value)
+
+
+def steps(made: Made) -> dict[str, str]:
+    """Return the commands to look at a branch, to push it and to open the pull request, each for a shell."""
+    kept, tree = made.contribution, str(made.worktree)
+    base = kept.base_commit.short
+    return {
+        "look": join(["git", "-C", tree, "log", "--patch", "--reverse", "--color-moved=dimmed-zebra", f"{base}.."]),
+        "push": join(["git", "-C", tree, "push", "--set-upstream", made.push or "REMOTE", kept.branch]),
+        "open": join(
+            [
+                *("gh", "pr", "create", "--draft", "--repo", "NixOS/nixpkgs", "--base", _onto(kept.base)),
+                *("--head", made.head, "--title", made.title, "--body-file", str(made.text)),
+            ]
+        ),
+    }
+
+
+def lines(done: PullRequest) -> Iterator[str]:
+    """Yield what was made, and what to do next."""
+    made = done.made
+    if made is None:
+        yield "no branch was made: a proof failed"
+        return
+    kept = made.contribution
+    yield f"branch    {kept.branch}, on {made.base_name} ({kept.base_commit.short}), by {made.author}"
+    for oid, subject in zip(kept.commits, made.subjects, strict=True):
+        yield f"  {oid.short}  {subject}"
+    yield from (f"  {oid.short}  {subject} (yours)" for oid, subject in made.own)
+    yield f"worktree  {made.worktree}"
+    if done.before is not None and done.before != _tip(made):
+        back = join(["git", "-C", str(made.worktree), "reset", "--keep", done.before.short])
+        yield f"before    {done.before.short}; {back} goes back"
+        yield from (f"  {line}" for line in done.range_diff)
+    yield f"text      {made.text}"
+    if made.text_beside is not None:
+        yield f"          yours; the new one is {made.text_beside.name}, beside it"
+    yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
+    if made.push is None:
+        yield "          no remote is yours: gh repo fork NixOS/nixpkgs --remote, in the clone, makes one"
+    yield f"undo      unlet pr --repo {quote(str(done.clone))} --branch {quote(kept.branch)} --remove"
+
+
+def _tip(made: Made) -> Oid:
+    return made.own[-1][0] if made.own else made.contribution.commits[-1]
+
+
+def _onto(base: str) -> str:
+    """Return a branch's name as upstream has it."""
+    return base.rpartition("/")[2] if base.startswith(("origin/", "upstream/")) else base
+
+
+def _made(made: Made) -> dict[str, object]:
+    kept = made.contribution
+    return {
+        "branch": kept.branch,
+        "worktree": str(made.worktree),
+        "base": {"name": made.base_name, "commit": str(kept.base_commit)},
+        "author": made.author,
+        "commits": [
+            {"id": str(oid), "subject": subject} for oid, subject in zip(kept.commits, made.subjects, strict=True)
+        ],
+        "own": [{"id": str(oid), "subject": subject} for oid, subject in made.own],
+        "with": list(kept.extras),
+        "trailers": list(kept.trailers),
+        "text": str(made.text),
+        "text_beside": str(made.text_beside) if made.text_beside is not None else None,
+        "title": made.title,
+        "next": steps(made),
+    }
+
+
+def _bytes(value: object) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="backslashreplace")

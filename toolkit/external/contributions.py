@@ -1,0 +1,149 @@
+"""What is kept of a branch that was made in a clone: its proposal, pull-request.md, and how it was made.
+
+It has a directory of its own in the clone's git directory, `unlet/BRANCH`, where no command of git looks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from toolkit.contribution import Contribution
+from toolkit.errors import ToolkitError
+from toolkit.external import files
+from toolkit.model import Demotion, Extra, Strategy
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+TEXT = "pull-request.md"
+NEW_TEXT = "pull-request.new.md"
+
+_DIRECTORY = "unlet"
+_KEPT = "branch.json"
+_SCHEMA = 1
+
+
+def place(common: Path, branch: str) -> Path:
+    """Return where the files of a branch are, in the git directory that is common to all worktrees."""
+    return common / _DIRECTORY / quote(branch, safe="")
+
+
+def known(common: Path) -> tuple[Contribution, ...]:
+    """Return what is kept of all branches, by their names."""
+    with suppress(FileNotFoundError):
+        names = sorted(unquote(path.name) for path in (common / _DIRECTORY).iterdir() if not path.name.startswith("."))
+        return tuple(found for name in names if (found := read(common, name)) is not None)
+    return ()
+
+
+def read(common: Path, branch: str) -> Contribution | None:
+    """Return what is kept of a branch, None where it was not made by this program; raise ToolkitError for damage."""
+    path = place(common, branch) / _KEPT
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        record = Record(json.loads(content), document=str(path))
+    except ValueError as error:
+        raise ToolkitError(f"{path}: not JSON: {error}", hint="delete it to let go of the branch") from error
+    if record.integer("schema") != _SCHEMA:
+        raise record.error("schema", f"is not {_SCHEMA}: another version of unlet wrote it")
+    return Contribution(
+        branch=branch,
+        base=record.text("base"),
+        base_commit=record.oid("base_commit"),
+        commits=record.oids("commits"),
+        strategy=record.choice("strategy", Strategy),
+        demotion=record.choice("rootlesskit", Demotion),
+        extras=record.choices("with", Extra),
+        trailers=record.texts("trailers"),
+        text=record.text("text"),
+    )
+
+
+def write(common: Path, contribution: Contribution) -> None:
+    """Keep what is known of a branch."""
+    value = {
+        "schema": _SCHEMA,
+        "base": contribution.base,
+        "base_commit": str(contribution.base_commit),
+        "commits": [str(commit) for commit in contribution.commits],
+        "strategy": contribution.strategy,
+        "rootlesskit": contribution.demotion,
+        "with": list(contribution.extras),
+        "trailers": list(contribution.trailers),
+        "text": contribution.text,
+    }
+    path = place(common, contribution.branch) / _KEPT
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of a text, by which an edited one is told."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def edited_text(common: Path, contribution: Contribution) -> bytes | None:
+    """Return pull-request.md where somebody has changed it since it was written, else None."""
+    with suppress(FileNotFoundError):
+        content = (place(common, contribution.branch) / TEXT).read_bytes()
+        return content if digest(content) != contribution.text else None
+    return None
+
+
+@dataclass(slots=True)
+class Replacement:
+    """A directory that takes the place of another one where `keep` is called, and else makes room for it again."""
+
+    place: Path
+    kept: bool = False
+
+    def keep(self) -> None:
+        """Let the new one stay."""
+        self.kept = True
+
+
+@contextmanager
+def replacing(common: Path, branch: str) -> Generator[Replacement]:
+    """Yield where to put a proposal; what was there comes back unless it is told that the new one is to stay."""
+    there = place(common, branch)
+    aside = there.with_name(f".{there.name}.{os.urandom(4).hex()}")
+    replacement = Replacement(there)
+    try:
+        there.parent.mkdir(exist_ok=True)
+        if there.exists():
+            there.rename(aside)
+    except OSError as error:
+        raise ToolkitError(f"{there}: cannot be written: {error.strerror}") from error
+    try:
+        yield replacement
+    finally:
+        if replacement.kept:
+            files.remove(aside)
+        else:
+            files.remove(there)
+            if aside.exists():
+                aside.rename(there)
+            _remove_empty(there.parent)
+
+
+def forget(common: Path, branch: str) -> None:
+    """Delete what is kept of a branch."""
+    files.remove(place(common, branch))
+    _remove_empty(common / _DIRECTORY)
+
+
+def _remove_empty(directory: Path) -> None:
+    with suppress(OSError):
+        directory.rmdir()

@@ -1,0 +1,105 @@
+"""What a branch is made on: the clone, the base in it, and the nixpkgs of that commit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit.errors import ToolkitError
+from toolkit.external import patches, sources
+from toolkit.external.git import clone as clones
+from toolkit.external.git.clone import Base
+from toolkit.model import SourceRequest
+from toolkit.workflows.reading import docker_file
+
+if TYPE_CHECKING:
+    from toolkit.contribution import BranchRequest
+    from toolkit.external.git.clone import Clone
+    from toolkit.external.patches import Plan
+    from toolkit.model import Oid, Progress, Source
+    from toolkit.rewrite.layout import DockerFile
+
+_OLD_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """A base in a clone, and what is there. `warnings` say, a line each, what may have been expected otherwise."""
+
+    clone: Clone
+    plan: Plan
+    base: Base
+    source: Source
+    file: DockerFile
+    warnings: tuple[str, ...]
+
+    @property
+    def request(self) -> SourceRequest:
+        """The request by which the source is had again."""
+        return _request(self.clone, self.base)
+
+
+def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress) -> Ground:
+    """Return the base that the request names, after a fetch where it asks for one.
+
+    Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
+    """
+    if request.fetch:
+        progress.step("fetching")
+        clones.fetch_branches(clone, (request.base, *request.onto))
+    base = clones.find_base(clone, request.base)
+    if request.fetch and clone.partial:
+        clones.fetch_files(clone, base.commit, [PurePosixPath(path) for path in plan.sparse])
+    return _ground(clone, base, plan, progress, warnings=_warnings(base))
+
+
+def at(clone: Clone, commit: Oid, plan: Plan, *, progress: Progress) -> Ground:
+    """Return a commit of the clone as a base; raise ToolkitError as `find` does."""
+    return _ground(clone, Base(name=str(commit), commit=commit, fetched=None), plan, progress)
+
+
+def _ground(clone: Clone, base: Base, plan: Plan, progress: Progress, *, warnings: tuple[str, ...] = ()) -> Ground:
+    source = _source(clone, base, plan, progress)
+    return Ground(
+        clone=clone,
+        plan=plan,
+        base=base,
+        source=source,
+        file=docker_file(source.content, name=str(plan.target)),
+        warnings=warnings,
+    )
+
+
+def _request(clone: Clone, base: Base) -> SourceRequest:
+    return SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
+
+
+def _source(clone: Clone, base: Base, plan: Plan, progress: Progress) -> Source:
+    try:
+        source = sources.resolve(
+            _request(clone, base),
+            target=plan.target,
+            pins={pin.name: pin for pin in patches.pins()},
+            default_pin=plan.default_pin,
+            remote=plan.remote,
+            sparse=plan.sparse,
+            progress=progress,
+        )
+    except ToolkitError as error:
+        if clone.partial and "missing" in error.message:
+            raise ToolkitError(error.message, hint="--fetch gets what this partial clone lacks") from error
+        raise
+    if source.commit != base.commit:
+        raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")
+    return source
+
+
+def _warnings(base: Base) -> tuple[str, ...]:
+    if base.fetched is None:
+        return ()
+    days = int((time.time() - base.fetched) / 86400)
+    if days < _OLD_DAYS:
+        return ()
+    return (f"{base.name}: was fetched {days} days ago; --fetch gets a newer one",)

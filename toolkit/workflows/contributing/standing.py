@@ -1,0 +1,58 @@
+"""A branch that was made before: which one is meant, where it is checked out, and what the contributor did to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.external import contributions
+from toolkit.external.git import clone as clones
+from toolkit.external.git import worktrees
+
+if TYPE_CHECKING:
+    from toolkit.contribution import Contribution
+    from toolkit.external.git.clone import Clone
+    from toolkit.external.git.worktrees import Worktree
+    from toolkit.model import Oid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A branch that `pr` made, as it is now.
+
+    `tip` is None where the branch is gone, `worktree` None where no worktree has it checked out.
+    """
+
+    kept: Contribution
+    tip: Oid | None
+    worktree: Worktree | None
+
+
+def find(clone: Clone, branch: str | None) -> Standing:
+    """Return the branch of that name, or the only one that was made in the clone.
+
+    Raise ToolkitError where there is none, UsageError where there are several to choose from.
+    """
+    if branch is None:
+        known = contributions.known(clone.common)
+        if len(known) > 1:
+            names = ", ".join(each.branch for each in known)
+            raise UsageError(f"{clone.top}: unlet made several branches: {names}", hint="--branch NAME says which")
+        if not known:
+            raise ToolkitError(f"{clone.top}: unlet made no branch here", hint="unlet pr --repo DIR makes one")
+        kept = known[0]
+    else:
+        tip = clones.branch_commit(clone, branch)
+        found = contributions.read(clone.common, branch)
+        if found is None:
+            fact = f"branch '{branch}' was not made by unlet" if tip is not None else f"there is no branch '{branch}'"
+            known = contributions.known(clone.common)
+            hint = f"it made {', '.join(each.branch for each in known)}" if known else None
+            raise ToolkitError(f"{clone.top}: {fact}", hint=hint)
+        kept = found
+    return Standing(
+        kept=kept,
+        tip=clones.branch_commit(clone, kept.branch),
+        worktree=next((each for each in worktrees.worktrees(clone) if each.branch == kept.branch), None),
+    )

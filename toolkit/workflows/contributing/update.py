@@ -1,0 +1,113 @@
+"""Move a branch to a newer base: the rewrite is run again there, and the contributor's own commits follow it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.contribution import BranchRequest, PullRequest
+from toolkit.emit import message
+from toolkit.errors import ToolkitError
+from toolkit.external import contributions, patches
+from toolkit.external.git import clone as clones
+from toolkit.external.git import committing, worktrees
+from toolkit.workflows.contributing import edits, evidence, grounds, standing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.contribution import Contribution, UpdateRequest
+    from toolkit.external.git.clone import Clone
+    from toolkit.model import Oid, Progress
+    from toolkit.workflows.contributing.standing import Standing
+
+
+def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
+    """Run the rewrite on the new base, prove it, and move the branch and its worktree; all of it, or nothing.
+
+    Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
+    """
+    plan = patches.plan()
+    clone = clones.open_clone(request.repo, plan.remote)
+    clones.identity(clone)
+    found = standing.find(clone, request.branch)
+    tip, path = _require_movable(clone, found)
+    wanted = _wanted(request, found.kept)
+    edited = contributions.edited_text(clone.common, found.kept)
+    ground = grounds.find(clone, wanted, plan, progress=progress)
+    with contributions.replacing(clone.common, wanted.branch) as replacement:
+        report = evidence.prove(ground, wanted, at=replacement.place, progress=progress)
+        if report.failed and not request.force:
+            return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
+        matrix = evidence.matrix(ground, wanted, report, progress=progress)
+        commits = evidence.commits(ground, wanted, report)
+        progress.step("committing")
+        with committing.workshop(clone, signed=request.signed) as shop:
+            was = edits.find(shop, found.kept, tip, ground.base.commit, plan, progress=progress)
+            files = [commit.files for commit in commits]
+            messages = was.kept_messages(evidence.messages(commits, wanted.trailers))
+            oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
+            if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
+                oids = tuple(commit.oid for commit in was.ours)
+            carried = edits.carry(shop, was, oids[-1])
+            final = shop.content(carried.tip, plan.target)
+            difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
+            shop.keep()
+        own = evidence.prove_own(ground, wanted, report, final, progress=progress)
+        kept = evidence.write(ground, wanted, report, commits, oids, matrix=matrix, edited=edited)
+        progress.step(f"moving {path}")
+        worktrees.move(path, before=tip, after=carried.tip)
+        replacement.keep()
+    subjects = [text.partition("\n")[0] for text in messages]
+    return PullRequest(
+        clone=clone.top,
+        report=report,
+        made=evidence.told(ground, kept, report, subjects, path, carried=carried, edited=edited is not None),
+        matrix=matrix,
+        warnings=(
+            *ground.warnings,
+            *(f"your commit '{subject}' is gone: the new base has all of it" for subject in carried.dropped),
+        ),
+        own_proofs=own,
+        before=tip,
+        range_diff=difference,
+    )
+
+
+def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Path]:
+    """Return where the branch is, and its worktree; raise ToolkitError where it cannot be moved without a loss."""
+    name = found.kept.branch
+    if found.tip is None:
+        raise ToolkitError(
+            f"{clone.top}: branch '{name}' is gone", hint="unlet pr --remove, then unlet pr makes it again"
+        )
+    if found.worktree is None or not found.worktree.path.is_dir():
+        hint = f"git -C {clone.top} worktree add DIR {name}"
+        raise ToolkitError(f"{clone.top}: branch '{name}' is checked out nowhere", hint=hint)
+    path = found.worktree.path
+    if path == worktrees.worktrees(clone)[0].path:
+        hint = f"check out another branch there, then git worktree add DIR {name}"
+        raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
+    if changed := worktrees.changes(path):
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        hint = f"git -C {path} commit, or stash"
+        raise ToolkitError(f"{path}: '{changed[0]}'{more} is not committed", hint=hint)
+    return found.tip, path
+
+
+def _wanted(request: UpdateRequest, kept: Contribution) -> BranchRequest:
+    """Return the request that makes the branch anew: as it was made, but for what is asked for now."""
+    trailers = request.trailers
+    return BranchRequest(
+        repo=request.repo,
+        base=request.base or kept.base,
+        branch=kept.branch,
+        fetch=request.fetch,
+        onto=request.onto,
+        strategy=request.strategy or kept.strategy,
+        demotion=request.demotion or kept.demotion,
+        extras=request.extras if request.extras is not None else kept.extras,
+        trailers=message.checked_trailers(trailers) if trailers is not None else kept.trailers,
+        signed=request.signed,
+        depth=request.depth,
+        force=request.force,
+    )

@@ -166,8 +166,8 @@ class Made:
     """A branch as it is now.
 
     `author` is `NAME <EMAIL>`; `own` are the contributor's commits on top, with their subjects, oldest first. `text`
-    is pull-request.md, `text_beside` where the new text was put instead because the contributor had edited it. `push` is
-    the remote to push to, None where the clone has none of the user's, `head` what GitHub calls the branch.
+    is pull-request.md, `text_beside` where the new text was put instead because the contributor had edited it. `push`
+    is the remote to push to, None where the clone has none of the user's, `head` what GitHub calls the branch.
     """
 
     contribution: Contribution

@@ -38,6 +38,9 @@ BRANCH = "docker-overridable-components"
     help="Where to check the branch out, by default beside the clone.",
 )
 @click.option("--fetch", is_flag=True, help="Fetch the base first, and what a partial clone lacks.")
+@click.option(
+    "--onto", multiple=True, metavar="NAME", help="Also try the series on this branch; may be given several times."
+)
 @click.option("--update", "mode", flag_value="update", help="Move the branch to where the base is now.")
 @click.option("--remove", "mode", flag_value="remove", help="Take the branch and its worktree away again.")
 @click.option(
@@ -69,6 +72,7 @@ def command(
     branch: str | None,
     worktree: Path | None,
     fetch: bool,
+    onto: tuple[str, ...],
     mode: str | None,
     strategy: str | None,
     rootlesskit: str | None,
@@ -98,6 +102,7 @@ def command(
                     branch=branch,
                     base=base,
                     fetch=fetch,
+                    onto=onto,
                     strategy=Strategy(strategy) if strategy is not None else None,
                     demotion=Demotion(rootlesskit) if rootlesskit is not None else None,
                     extras=wanted or None,
@@ -118,6 +123,7 @@ def command(
                     branch=branch or BRANCH,
                     worktree=worktree,
                     fetch=fetch,
+                    onto=onto,
                     strategy=Strategy(strategy or Strategy.SENTINEL),
                     demotion=Demotion(rootlesskit or Demotion.SUFFIX),
                     extras=wanted,

@@ -13,7 +13,7 @@ from toolkit.errors import ToolkitError
 from toolkit.external import contributions, patches
 from toolkit.external.git import clone as clones
 from toolkit.model import ProposeRequest, Status
-from toolkit.workflows import proofs
+from toolkit.workflows import extras, proofs
 from toolkit.workflows.porting import port
 from toolkit.workflows.preparing import prepare_texts
 from toolkit.workflows.propose import propose
@@ -64,7 +64,7 @@ def tree_commits(
     """Return the commits that are wanted, which say what the proofs `passed` have proven; None means all of it."""
     said = (ground.plan.lift[wanted.strategy], ground.plan.demote[wanted.demotion])
     states = ((ground.source.content, lifted), (lifted, demoted))
-    return tuple(
+    series = tuple(
         TreeCommit(
             subject=each.subject,
             body=each.whole if passed is None else each.backed(passed),
@@ -72,6 +72,7 @@ def tree_commits(
         )
         for each, (before, after) in zip(said, states, strict=True)
     )
+    return (*series, *extras.prepare(wanted.extras, ground.source, ground.plan, wanted.demotion))
 
 
 def matrix(ground: Ground, request: BranchRequest, report: Report, *, progress: Progress) -> tuple[Ported, ...]:

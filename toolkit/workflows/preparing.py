@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.emit import overlay
-from toolkit.external import git
+from toolkit.external import git, process
 from toolkit.model import Commit, Proposal
 from toolkit.rewrite import series
 from toolkit.workflows import staging
@@ -49,13 +51,17 @@ def prepare(  # noqa: PLR0913 - what a proposal is made of
 
     Raise LayoutError or RefusalError where the file cannot be rewritten.
     """
-    texts = series.rewrite(
+    return prepare_texts(rewrite(file, plan, strategy, demotion), file, source, plan, strategy, demotion, at=at)
+
+
+def rewrite(file: DockerFile, plan: Plan, strategy: Strategy, demotion: Demotion) -> tuple[str, str]:
+    """Return what `file` is after each commit; raise LayoutError or RefusalError where it cannot be rewritten."""
+    return series.rewrite(
         file, components=plan.components, entry=plan.prefix_entry, strategy=strategy, demotion=demotion
     )
-    return prepare_texts(texts, file, source, plan, strategy, demotion, at=at)
 
 
-def prepare_texts(  # noqa: PLR0913 - as above
+def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
     texts: tuple[str, str],
     file: DockerFile,
     source: Source,
@@ -69,10 +75,30 @@ def prepare_texts(  # noqa: PLR0913 - as above
 
     Raise NixSyntaxError, LayoutError or RefusalError for a text that is no docker file.
     """
-    proposal = _proposal(texts, source, plan, strategy, demotion)
-    contents = {BEFORE: source.content, LIFTED: proposal.commits[0].after, DEMOTED: proposal.commits[1].after}
-    beside = staging.siblings(source, file)
-    laid_out = staging.lay_out(contents, name=file.tree.name, beside=beside, source=source, components=plan.components)
+    lifted, demoted = (text.encode() for text in texts)
+    contents = {BEFORE: source.content, LIFTED: lifted, DEMOTED: demoted}
+    first, second = plan.lift[strategy], plan.demote[demotion]
+    commits = (
+        Commit(subject=first.subject, body=first.whole, before=source.content, after=lifted),
+        Commit(subject=second.subject, body=second.whole, before=lifted, after=demoted),
+    )
+    # The two do not need one another, and the proofs need both.
+    with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
+        written = pool.submit(copy_context().run, git.series, commits, plan.target, committed=source.committed)
+        beside = staging.siblings(source, file)
+        laid_out = staging.lay_out(
+            contents, name=file.tree.name, beside=beside, source=source, components=plan.components
+        )
+        made = written.result()
+    proposal = Proposal(
+        source=source,
+        target=plan.target,
+        strategy=strategy,
+        demotion=demotion,
+        commits=commits,
+        patches=made.patches,
+        upstream_diff=made.upstream_diff,
+    )
     case = Case(
         source=source,
         target=plan.target,
@@ -82,8 +108,8 @@ def prepare_texts(  # noqa: PLR0913 - as above
         before=laid_out.stages[BEFORE],
         lifted=laid_out.stages[LIFTED],
         demoted=laid_out.stages[DEMOTED],
-        patches=proposal.patches,
-        upstream_diff=proposal.upstream_diff,
+        patches=made.patches,
+        upstream_diff=made.upstream_diff,
         question=laid_out.question,
         own_library=laid_out.own_library,
         overlay=at,
@@ -94,23 +120,4 @@ def prepare_texts(  # noqa: PLR0913 - as above
         case=case,
         siblings=beside,
         releases=tuple(release.attr for release in file.releases()),
-    )
-
-
-def _proposal(texts: tuple[str, str], source: Source, plan: Plan, strategy: Strategy, demotion: Demotion) -> Proposal:
-    lifted, demoted = texts
-    first, second = plan.lift[strategy], plan.demote[demotion]
-    commits = (
-        Commit(subject=first.subject, body=first.whole, before=source.content, after=lifted.encode()),
-        Commit(subject=second.subject, body=second.whole, before=lifted.encode(), after=demoted.encode()),
-    )
-    made = git.series(commits, plan.target, committed=source.committed)
-    return Proposal(
-        source=source,
-        target=plan.target,
-        strategy=strategy,
-        demotion=demotion,
-        commits=commits,
-        patches=made.patches,
-        upstream_diff=made.upstream_diff,
     )

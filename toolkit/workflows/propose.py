@@ -12,7 +12,7 @@ from toolkit.external import files, nix, patches, process, sources
 from toolkit.model import Demotion, Report
 from toolkit.workflows import comparing, proofs
 from toolkit.workflows.deepening import deepen
-from toolkit.workflows.preparing import prepare
+from toolkit.workflows.preparing import prepare_texts, rewrite
 from toolkit.workflows.proofs.case import DEMOTED, LIFTED
 from toolkit.workflows.reading import docker_file
 
@@ -51,14 +51,20 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     )
     progress.step("rewriting")
     name = str(request.source.file) if request.source.file is not None else str(plan.target)
-    with ThreadPoolExecutor(max_workers=1) as beside, process.ending_together():
+    with ThreadPoolExecutor(max_workers=2) as beside, process.ending_together():
         version = beside.submit(copy_context().run, nix.version)
-        nix.parse_text(found.content, name=name)
-        nix_version = version.result()
-    file = docker_file(found.content, name=name)
+        accepted = beside.submit(copy_context().run, nix.parse_text, found.content, name=name)
+        try:
+            file = docker_file(found.content, name=name)
+            texts = rewrite(file, plan, request.strategy, request.demotion)
+        finally:
+            # What Nix has to say against a file goes before what the rewrite has.
+            accepted.result()
+            nix_version = version.result()
     added = _extras(request, found, plan)
     with files.whole_directory(request.out, force=request.force) as building:
-        prepared = prepare(file, found, plan, request.strategy, request.demotion, at=building / "overlay")
+        at = building / "overlay"
+        prepared = prepare_texts(texts, file, found, plan, request.strategy, request.demotion, at=at)
         _write_patches(building, prepared.proposal, added)
         prepared.write_overlay()
         case = deepen(

@@ -76,20 +76,20 @@ def tree_commits(
 
 
 def matrix(ground: Ground, request: BranchRequest, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
-    """Carry the series over to the branches that the request names beside the base."""
-    if not request.onto:
+    """Carry the series over to the further branches of the ground."""
+    if not ground.onto:
         return ()
-    names = {clones.find_base(ground.clone, name).name: name for name in request.onto}
     ported = port(
         report.proposal,
         ground.plan,
         repository=ground.clone.top,
-        branches=tuple(names),
+        branches=[base.name for base in ground.onto.values()],
         strategy=request.strategy,
         demotion=request.demotion,
         progress=progress,
     )
-    return tuple(replace(each, branch=names[each.branch]) for each in ported)
+    by_name = {each.branch: each for each in ported}
+    return tuple(replace(by_name[base.name], branch=name) for name, base in ground.onto.items())
 
 
 def prove_own(

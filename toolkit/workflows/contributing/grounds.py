@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from toolkit.model import SourceRequest
 from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolkit.contribution import BranchRequest
     from toolkit.external.git.clone import Clone
     from toolkit.external.patches import Plan
@@ -26,14 +28,19 @@ _OLD_DAYS = 14
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """A base in a clone, and what is there. `warnings` say, a line each, what may have been expected otherwise."""
+    """A base in a clone, and what is there.
+
+    `onto` are further branches of the clone by the names that the user gave them. `warnings` say, a line each, what may
+    have been expected otherwise.
+    """
 
     clone: Clone
     plan: Plan
     base: Base
     source: Source
     file: DockerFile
-    warnings: tuple[str, ...]
+    onto: Mapping[str, Base] = field(default_factory=dict[str, Base])
+    warnings: tuple[str, ...] = ()
 
     @property
     def request(self) -> SourceRequest:
@@ -52,7 +59,8 @@ def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress
     base = clones.find_base(clone, request.base)
     if request.fetch and clone.partial:
         clones.fetch_files(clone, base.commit, [PurePosixPath(path) for path in plan.sparse])
-    return _ground(clone, base, plan, progress, warnings=_warnings(base))
+    onto = {name: clones.find_base(clone, name) for name in request.onto}
+    return replace(_ground(clone, base, plan, progress), onto=onto, warnings=_warnings(base))
 
 
 def at(clone: Clone, commit: Oid, plan: Plan, *, progress: Progress) -> Ground:
@@ -60,7 +68,7 @@ def at(clone: Clone, commit: Oid, plan: Plan, *, progress: Progress) -> Ground:
     return _ground(clone, Base(name=str(commit), commit=commit, fetched=None), plan, progress)
 
 
-def _ground(clone: Clone, base: Base, plan: Plan, progress: Progress, *, warnings: tuple[str, ...] = ()) -> Ground:
+def _ground(clone: Clone, base: Base, plan: Plan, progress: Progress) -> Ground:
     source = _source(clone, base, plan, progress)
     return Ground(
         clone=clone,
@@ -68,7 +76,6 @@ def _ground(clone: Clone, base: Base, plan: Plan, progress: Progress, *, warning
         base=base,
         source=source,
         file=docker_file(source.content, name=str(plan.target)),
-        warnings=warnings,
     )
 
 

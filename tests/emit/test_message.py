@@ -25,7 +25,8 @@ def _messages() -> Iterator[tuple[str, Message]]:
     plan = patches.plan()
     yield from ((f"lift.{strategy}", message) for strategy, message in plan.lift.items())
     yield from ((f"demote.{demotion}", message) for demotion, message in plan.demote.items())
-    yield "nixos-test", plan.nixos_test
+    yield from ((f"extras.{extra}", extra_plan.message) for extra, extra_plan in plan.extras.items())
+    yield "by-hand", plan.by_hand
 
 
 @pytest.mark.parametrize(("name", "message"), list(_messages()))

@@ -85,7 +85,7 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
             request=request.source,
             comparison=comparison,
         )
-        return _write_report(building, request.out, result, prepared.releases)
+        return _write_report(building, request.out, result, prepared.releases, added)
 
 
 def _write_patches(directory: Path, proposal: Proposal, added: Sequence[Added]) -> None:
@@ -106,7 +106,9 @@ def _extras(request: ProposeRequest, source: Source, plan: Plan) -> tuple[Added,
     return extras.mails(commits, first=len((LIFTED, DEMOTED)) + 1, committed=source.committed)
 
 
-def _write_report(directory: Path, out: Path, result: Report, releases: Sequence[str]) -> Report:
+def _write_report(
+    directory: Path, out: Path, result: Report, releases: Sequence[str], added: Sequence[Added]
+) -> Report:
     """Write what is about the proposal as a whole, which will be at `out`; return the report as it was written."""
     here, there = str(directory), str(out.resolve())
     proven = tuple(
@@ -118,7 +120,9 @@ def _write_report(directory: Path, out: Path, result: Report, releases: Sequence
     result = replace(result, proofs=proven, files=tuple(sorted(written)))
     (directory / "report.json").write_bytes(report.to_json(result))
     (directory / "report.md").write_bytes(markdown.to_markdown(result))
-    (directory / "pull-request.md").write_bytes(pull_request.draft(result, releases=releases))
+    texts = pull_request.read(patches.pull_request())
+    extras = [each.commit for each in added if each.commit is not None]
+    (directory / "pull-request.md").write_bytes(pull_request.draft(result, texts, releases=releases, extras=extras))
     return result
 
 

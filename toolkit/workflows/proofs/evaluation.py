@@ -283,13 +283,21 @@ def _attribute_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
 def _change_evidence(
     before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, str], Facts]
 ) -> tuple[str, ...]:
-    """Show, for the last release, each attribute of moby that changed."""
+    """Show what is rebuilt of each release on each system, and each attribute of the last one's moby that changed."""
+    rebuilt = tuple(
+        f"{' '.join(key)}: {', '.join(_rebuilt(facts, after[key])) or 'nothing'}" for key, facts in before.items()
+    )
     key = max((key for key, facts in before.items() if facts.components.get("moby") is not None), default=None)
     if key is None:
-        return ()
+        return rebuilt
     old, new = before[key].moby_attributes, after[key].moby_attributes
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    return (f"{' '.join(key)}: moby's changed attributes: {', '.join(names)}",)
+    return (*rebuilt, f"{' '.join(key)}: moby's changed attributes: {', '.join(names)}")
+
+
+def _rebuilt(old: Facts, new: Facts) -> list[str]:
+    paths = dict(new.derivations())
+    return [name for name, path in old.derivations() if paths.get(name) != path]
 
 
 def _coverage(facts: Mapping[tuple[str, str], Facts], what: str) -> str:

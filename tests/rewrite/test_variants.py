@@ -268,7 +268,7 @@ def test_places_of_the_second_change_are_those_of_the_file() -> None:
 )
 def test_rootlesskit_in_the_prefix_other_than_in_a_list_is_seen_and_refused(path: str) -> None:
     text = kit(path)
-    assert "rootlesskit gets into the prefix other than as a list's element" in refusal(text)
+    assert "rootlesskit gets into the prefix other than by a list in a variable" in refusal(text)
     assert layout.inspect(DockerFile(text, name="x.nix"), COMPONENTS, "rootlesskit").rootlesskit == "prefix"
 
 

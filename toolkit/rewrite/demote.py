@@ -11,9 +11,11 @@ from toolkit.rewrite import wrapper
 from toolkit.rewrite.layout import DockerFile
 from toolkit.rewrite.style import Style
 from toolkit.syntax.edit import Edit, apply
+from toolkit.syntax.scope import look_up
 
 if TYPE_CHECKING:
     from toolkit.rewrite.wrapper import Invocation
+    from toolkit.syntax.scope import Reference
     from toolkit.syntax.tree import Node
 
 REASON = (
@@ -42,16 +44,18 @@ def edits(file: DockerFile, *, entry: str, demotion: Demotion) -> list[Edit]:
 
 def _find(file: DockerFile, entry: str) -> tuple[Invocation, Node]:
     """Return the wrapper's command and the one list element that gets into its prefix."""
-    commands = wrapper.invocations(file)
     place = wrapper.placement(file, entry)
-    if not commands or place.where != "prefix":
+    if place.where != "prefix":
         fact = f"{entry} is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})"
         raise LayoutError(f"{file.tree.name}: {fact}")
-    if len(commands) > 1:
-        second = file.tree.place(commands[1].start + commands[1].indent)
+    command, *others = place.commands
+    if others:
+        second = file.tree.place(others[0].start + others[0].indent)
         raise RefusalError(f"{file.tree.name}:{second}: bin/dockerd-rootless is made a second time")
     if place.others:
-        raise RefusalError(f"{file.at(place.others[0])}: {entry} gets into the prefix other than as a list's element")
+        raise RefusalError(
+            f"{file.at(place.others[0])}: {entry} gets into the prefix other than by a list in a variable"
+        )
     if len(place.elements) != 1:
         where = ", ".join(element.place for element in place.elements)
         raise RefusalError(f"{file.at(place.elements[1])}: {entry} is in the prefix more than once ({where})")
@@ -61,7 +65,7 @@ def _find(file: DockerFile, entry: str) -> tuple[Invocation, Node]:
             f"{file.at(element)}: '{place.shared}', which has {entry} from here, is used in the script outside of "
             "the wrapper's PATH flags too"
         )
-    return commands[0], element
+    return command, element
 
 
 def _remove_element(file: DockerFile, element: Node) -> Edit:
@@ -100,6 +104,9 @@ def _add_suffix(file: DockerFile, command: Invocation, element: Node, entry: str
         raise RefusalError(f"{file.at(element)}: this list is not the argument of makeBinPath")
     if any(flag.kind == "suffix" for flag in command.flags):
         raise RefusalError(f"{file.at(command.string)}: the wrapper has a PATH suffix already")
+    for reference in file.uses(call):
+        if call.children[0].contains(reference.node) or reference.node is element:
+            _require_same(file, reference, command)
     gap = "" if file.style is Style.ALEJANDRA else " "
     value = f"${{{call.children[0].text} [{gap}{entry}{gap}]}}"
     margin, continuation = " " * command.indent, " " * command.continuation
@@ -109,6 +116,14 @@ def _add_suffix(file: DockerFile, command: Invocation, element: Node, entry: str
         Edit(command.start, command.start, comment),
         Edit(end, end, f' \\\n{continuation}--suffix PATH : "{value}"'),
     ]
+
+
+def _require_same(file: DockerFile, reference: Reference, command: Invocation) -> None:
+    if not look_up(reference.name, command.string).means(reference):
+        raise RefusalError(
+            f"{file.at(reference.node)}: '{reference.name}' is something else, or nothing, at {command.string.place}, "
+            "where the wrapper is made"
+        )
 
 
 def _end_of_words(file: DockerFile, command: Invocation) -> int:

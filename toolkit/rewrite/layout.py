@@ -173,7 +173,6 @@ def inspect(file: DockerFile, components: Sequence[str], entry: str) -> Inspecti
     found = tuple(component(file, name) for name in components)
     place = wrapper.placement(file, entry)
     todo = file.todo()
-    seen = place.line if place.obscure is None else place.obscure.line
     outer = "let … in" if file.container.kind == "let_expression" else "rec"
     return Inspection(
         path=file.tree.name,
@@ -182,8 +181,8 @@ def inspect(file: DockerFile, components: Sequence[str], entry: str) -> Inspecti
         newest=newest(releases),
         releases=releases,
         components=found,
-        rootlesskit=place.where if place.obscure is None else "unknown",
-        rootlesskit_line=seen,
+        rootlesskit=place.where,
+        rootlesskit_line=place.line,
         todo_line=todo.line if todo is not None else None,
     )
 
@@ -209,10 +208,11 @@ def require_liftable(file: DockerFile, components: Sequence[str], entry: str) ->
             raise LayoutError(f"{file.tree.name}: unknown layout: no 'docker_NN = …' beside or below {GENERATOR}")
         return
     state = _state(file, found, place)
-    half = "both changes are written, or none; 'unlet inspect' shows what is left to do by hand"
-    hint = half if state.startswith("half fixed") else "there is nothing to propose"
-    if state.startswith("unknown"):
-        raise LayoutError(f"{file.tree.name}: {state}")
+    hint: str | None = "there is nothing to propose"
+    if state.startswith("half fixed"):
+        hint = "both changes are written, or none; 'unlet inspect' shows what is left to do by hand"
+    elif state.startswith("unknown"):
+        hint = None
     raise LayoutError(f"{file.tree.name}: {state}", hint=hint)
 
 

@@ -92,10 +92,10 @@ def prepare(file: DockerFile, components: Sequence[str]) -> Lifting:
             if name not in needed:
                 needed.add(name)
                 pending.append(name)
-    moved = tuple(_definition(file, name) for name in file.bindings if name in needed)
-    for name in _OPERATORS & (file.bindings.keys() | file.formals.keys()):
-        node = file.bindings.get(name) or file.formals[name]
-        raise RefusalError(f"{file.at(node)}: '{name}' gives an operator another meaning in what would move")
+    moved = tuple(_definition(file, let, name) for name in file.bindings if name in needed)
+    for name, node in (*file.formals.items(), *file.bindings.items()):
+        if name in _OPERATORS:
+            raise RefusalError(f"{file.at(node)}: '{name}' gives an operator another meaning in what would move")
     for definition in moved:
         _require_simple(file, definition)
         _require_no_lost_with(file, definition)
@@ -107,19 +107,13 @@ def prepare(file: DockerFile, components: Sequence[str]) -> Lifting:
     )
 
 
-_NAMES = frozenset(["identifier", "string_expression"])
-
-
 def require_unused(file: DockerFile, names: Iterable[str]) -> None:
     """Raise RefusalError where a name that the rewrite introduces is already used in the file."""
-    for name in names:
-        taken = next(
-            (node for node in file.tree.root.walk() if node.kind in _NAMES and static_name(node) == name), None
-        )
-        if taken is not None:
-            raise RefusalError(
-                f"{file.at(taken)}: the name '{name}', which the rewrite would introduce, is in use here"
-            )
+    introduced = frozenset(names)
+    for node in file.tree.root.walk():
+        attribute = node.parent is not None and node.parent.kind in {"attrpath", "inherited_attrs"}
+        if (node.kind == "identifier" or attribute) and (name := static_name(node)) in introduced:
+            raise RefusalError(f"{file.at(node)}: the name '{name}', which the rewrite would introduce, is in use here")
 
 
 def require_movable_strings(lifting: Lifting) -> None:
@@ -206,16 +200,11 @@ def new_calls(lifting: Lifting) -> list[Edit]:
     return [definition, *(Edit(call.start, call.end, CALLER) for call in file.calls())]
 
 
-def head(lifting: Lifting) -> int:
-    """Return where the bindings of the let begin: after the keyword and a comment on its line."""
-    return _after_binding(lifting.file, lifting.let.children[0])
-
-
 def removals(lifting: Lifting, definitions: Iterable[Definition]) -> list[Edit]:
     """Take definitions out of the let, with the blank line that would be left at its head."""
     text = lifting.file.text
     edits: list[Edit] = []
-    begin = head(lifting)
+    begin = _head(lifting.file, lifting.let)
     for definition in definitions:
         end = definition.end
         if definition.start == begin:
@@ -226,22 +215,19 @@ def removals(lifting: Lifting, definitions: Iterable[Definition]) -> list[Edit]:
     return edits
 
 
-def _definition(file: DockerFile, name: str) -> Definition:
+def _head(file: DockerFile, let: Node) -> int:
+    """Return where the text before the first binding of the let begins: after the `let` and a comment on its line."""
+    return _after_binding(file, let.children[0])
+
+
+def _definition(file: DockerFile, let: Node, name: str) -> Definition:
     node = file.bindings[name]
     siblings = node.parent.children if node.parent is not None else []
     index = next(i for i, sibling in enumerate(siblings) if sibling is node)
     while index and siblings[index - 1].kind == "comment" and not _ends_a_line(file, siblings, index - 1):
         index -= 1
-    start = _after_binding(file, siblings[index - 1]) if index else _start_of_first(file, node)
+    start = _after_binding(file, siblings[index - 1]) if index else _head(file, let)
     return Definition(name=name, node=node, start=start, end=_after_binding(file, node))
-
-
-def _start_of_first(file: DockerFile, node: Node) -> int:
-    """Return where the text before the first binding of the let begins: after the `let` and a comment on its line."""
-    let = file.let
-    if let is None:
-        raise AssertionError(node)
-    return _after_binding(file, let.children[0])
 
 
 def _ends_a_line(file: DockerFile, siblings: Sequence[Node], index: int) -> bool:
@@ -250,10 +236,11 @@ def _ends_a_line(file: DockerFile, siblings: Sequence[Node], index: int) -> bool
 
 
 _COMMENTS = re.compile(r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?")
+"""What may end a line: comments in `/* … */` with no code after them, and one with `#`."""
 
 
 def _after_binding(file: DockerFile, node: Node) -> int:
-    """Return the end of a binding, with the comment that follows on its line."""
+    """Return the end of a binding, with the comments that follow on its line."""
     rest = _COMMENTS.match(file.text, node.end)
     return rest.end() if rest is not None else node.end
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.syntax.scope import binding_names
+from toolkit.syntax.scope import binding_names, static_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.rewrite.layout import DockerFile
     from toolkit.syntax.tree import Node
@@ -54,101 +55,139 @@ class Invocation:
 class Placement:
     """Where a package stands in the wrapper's PATH.
 
-    `where` is `prefix`, `suffix`, `prefix and suffix`, `absent`, or `no wrapper`; `elements` are the list
-    elements in the prefix, `line` that of the first one found.
+    `where` is `prefix`, `suffix`, `prefix and suffix`, `absent`, `no wrapper`, or `unknown`: then `obscure` is a use of
+    which it cannot be told whether it gets into the PATH, or a script that may make the wrapper. `line` is that of
+    the first use found, `commands` are all that make bin/dockerd-rootless, of which only the first is looked into,
+    `elements` the list elements that a variable of the shell brings into the prefix.
 
-    What stands in the way of a change: `others` are uses in the prefix that are no element of a list, `shared` is
-    the name of what carries the package to another command too. `obscure` is a use of which it cannot be told
-    whether it gets into the wrapper's PATH, where there is no clear one; without a wrapper, a script that may make it.
+    What stands in the way of a change: `others` are the other uses in the prefix, `shared` is the name of what
+    carries the package to another command too.
     """
 
     where: str
     line: int | None = None
+    commands: tuple[Invocation, ...] = ()
     elements: tuple[Node, ...] = ()
     others: tuple[Node, ...] = ()
     shared: str | None = None
     obscure: Node | None = None
 
 
-def invocation(file: DockerFile) -> Invocation | None:
-    """Find the command that makes bin/dockerd-rootless, the first if there are several."""
-    return next(iter(invocations(file)), None)
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """A use of a name: by Nix, where `node` is the name, or by the shell, where `node` is the string."""
+
+    name: str
+    offset: int
+    node: Node
 
 
-def invocations(file: DockerFile) -> list[Invocation]:
-    """Find all commands that make bin/dockerd-rootless."""
-    found: list[Invocation] = []
-    for string in file.tree.root.walk():
-        if string.kind != "indented_string_expression":
-            continue
-        masked = _mask_interpolations(string)
-        for start, end in _commands(masked):
-            command = masked[start:end]
-            if re.match(r"\s*make(?:Binary|Shell)?Wrapper\s", command) and WRAPPER.search(command):
-                found.append(_invocation(string, start, end, command))
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Use:
+    """A use of the package: the `kinds` of flags that it gets into, and the name by which it gets elsewhere.
+
+    `by_variable`: the command has it in variables of the shell only.
+    """
+
+    node: Node
+    kinds: frozenset[str]
+    elsewhere: str | None
+    by_variable: bool
 
 
 def placement(file: DockerFile, entry: str) -> Placement:
     """Say in which flag of the wrapper the package `entry` ends up, directly or through other bindings."""
-    command = invocation(file)
-    if command is None:
-        return Placement(where="no wrapper", obscure=_made_otherwise(file))
-    found: dict[str, list[Node]] = {"prefix": [], "suffix": []}
-    others: list[Node] = []
-    shared: str | None = None
-    obscure: Node | None = None
-    for reference in file.references:
-        if reference.name != entry:
-            continue
-        node = reference.node
-        carriers = _carriers(file, command, node)
-        kinds = _flags_reached(file, command, node, carriers)
-        elsewhere = _mentioned_elsewhere(file, command, carriers)
-        for kind in kinds:
-            found[kind].append(node)
-        if "prefix" in kinds:
-            shared = shared or elsewhere
-            if node.parent is None or node.parent.kind != "list_expression":
-                others.append(node)
-        elif not kinds and (elsewhere is not None or command.start <= node.start < command.end):
-            obscure = obscure or node
-    if any(found.values()):
-        obscure = None
-    nodes = sorted(found["prefix"] + found["suffix"], key=lambda node: node.start)
+    scripts = {node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS}
+    commands = tuple(command for string, script in scripts.items() for command in _invocations(string, script))
+    if not commands:
+        maker = next((string for string, script in scripts.items() if _may_make_it(script)), None)
+        return Placement(where="no wrapper") if maker is None else _obscure(maker)
+    mentions = _mentions(file, scripts)
+    uses = [_use(file, commands[0], node, mentions) for node in _uses(file, entry)]
+    prefix = [use for use in uses if "prefix" in use.kinds]
+    suffix = [use for use in uses if "suffix" in use.kinds]
+    where = " and ".join(kind for kind, found in (("prefix", prefix), ("suffix", suffix)) if found)
+    unclear = next((use.node for use in uses if use.elsewhere is not None), None)
+    if not where and unclear is not None:
+        return _obscure(unclear)
     return Placement(
-        where=" and ".join(kind for kind, uses in found.items() if uses) or "absent",
-        line=nodes[0].line if nodes else None,
-        elements=tuple(node for node in found["prefix"] if node not in others),
-        others=tuple(others),
-        shared=shared,
-        obscure=obscure,
+        where=where or "absent",
+        line=min((use.node.line for use in prefix + suffix), default=None),
+        commands=commands,
+        elements=tuple(use.node for use in prefix if use.by_variable and _is_element(use.node)),
+        others=tuple(use.node for use in prefix if not (use.by_variable and _is_element(use.node))),
+        shared=next((use.elsewhere for use in prefix if use.elsewhere is not None), None),
     )
 
 
-def _flags_reached(file: DockerFile, command: Invocation, node: Node, carriers: set[str]) -> set[str]:
-    direct = {flag.kind for flag in command.flags if flag.start <= node.start < flag.end}
-    return direct or {
-        flag.kind
-        for flag in command.flags
-        if next(_used(file, command.string, carriers, flag.start, flag.end), None) is not None
-    }
+def _obscure(node: Node) -> Placement:
+    return Placement(where="unknown", line=node.line, obscure=node)
 
 
-def _carriers(file: DockerFile, command: Invocation, node: Node) -> set[str]:
-    """Return the names through which `node` may get into the command: those of what it stands in, and what uses them.
+def _uses(file: DockerFile, entry: str) -> list[Node]:
+    """Return where the package is used: by its name, or taken out of a set by an attribute of that name."""
+    taken = [
+        node
+        for node in file.tree.root.walk()
+        if node.kind == "attrpath" and node.text == entry and node.parent and node.parent.kind == "select_expression"
+    ]
+    return [reference.node for reference in file.references if reference.name == entry] + taken
+
+
+def _is_element(node: Node) -> bool:
+    return node.kind == "variable_expression" and node.parent is not None and node.parent.kind == "list_expression"
+
+
+def _mentions(file: DockerFile, scripts: Mapping[Node, str]) -> dict[str, list[_Mention]]:
+    """Return where each name is used.
 
     Names and not bindings, since the command sees one of them as a variable of its shell.
     """
-    fragments = [part for part in file.tree.root.walk() if part.kind == "string_fragment"]
+    found: defaultdict[str, list[_Mention]] = defaultdict(list)
+    for reference in file.references:
+        found[reference.name].append(_Mention(reference.name, reference.node.start, reference.node))
+    for string, script in scripts.items():
+        for match in _VARIABLE.finditer(script):
+            found[match[1]].append(_Mention(match[1], string.start + match.start(), string))
+    return found
+
+
+def _use(file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]) -> _Use:
+    ends = sorted(_ends(file, command, node, mentions), key=lambda end: end.offset)
+    kinds = {end: next((f.kind for f in command.flags if f.start <= end.offset < f.end), None) for end in ends}
+    return _Use(
+        node=node,
+        kinds=frozenset(kind for kind in kinds.values() if kind is not None),
+        elsewhere=next((end.name for end, kind in kinds.items() if kind is None), None),
+        by_variable=all(end.node.kind in _STRINGS for end in ends),
+    )
+
+
+def _ends(
+    file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]
+) -> Iterator[_Mention]:
+    """Yield where `node`, or what carries it, is used by the derivation's scripts.
+
+    What carries it are the bindings that it stands in, and those that mention such a one in turn. Where one has the
+    package's own name (`inherit rootlesskit;`), what Nix calls so is another use, which is looked at by itself.
+    """
+    if command.start <= node.start < command.end:
+        yield _Mention(node.text, node.start, node)
+        return
+    sets = (owner for owner in command.string.ancestors() if owner.kind.endswith("attrset_expression"))
+    builder = next(sets, file.tree.root)
     carriers: set[str] = set()
-    nodes = [node]
-    while nodes:
-        found = {name for each in nodes for name in _owners(each, command)} - carriers
-        carriers |= found
-        nodes = [reference.node for reference in file.references if reference.name in found]
-        nodes += [part for part in fragments if found.intersection(_VARIABLE.findall(part.text))]
-    return carriers
+    pending = _owners(node, command)
+    while pending:
+        name = pending.pop()
+        carriers.add(name)
+        for mention in mentions.get(name, ()):
+            if name == node.text and mention.node.kind not in _STRINGS:
+                continue
+            owners = _owners(mention.node, command)
+            pending |= owners - carriers
+            if builder.contains(mention.node) and mentions.keys().isdisjoint(owners) and _is_scripted(file, mention):
+                yield mention
 
 
 def _owners(node: Node, command: Invocation) -> set[str]:
@@ -161,63 +200,46 @@ def _owners(node: Node, command: Invocation) -> set[str]:
             names.update(binding_names(owner))
         elif owner.kind == "formal":
             names.add(owner.children[0].text)
-        elif owner.kind == "inherit":
-            names.add(node.text)
+        elif owner.kind == "inherit" and (name := static_name(node)) is not None:
+            names.add(name)
     return names
 
 
-def _mentioned_elsewhere(file: DockerFile, command: Invocation, carriers: set[str]) -> str | None:
-    """Return a carrier that the script of the command uses outside of the wrapper's PATH flags."""
-    string = command.string
-    return next(
-        (
-            name
-            for offset, name in _used(file, string, carriers, string.start, string.end)
-            if not any(flag.start <= offset < flag.end for flag in command.flags)
-        ),
-        None,
-    )
+def _is_scripted(file: DockerFile, mention: _Mention) -> bool:
+    """Tell whether a script sees the value: of a package, which a slash follows, it sees something else."""
+    if mention.node.kind in _STRINGS:
+        return True
+    between = next((owner for owner in mention.node.ancestors() if owner.kind == "interpolation"), None)
+    return between is not None and not file.text.startswith("/", between.end)
 
 
-def _used(file: DockerFile, string: Node, names: set[str], start: int, end: int) -> Iterator[tuple[int, str]]:
-    """Yield where a part of a script uses one of these names, as a variable of the shell or between `${` and `}`.
-
-    What is followed by a slash is a package, and not what goes into PATH.
-    """
-    script = _COMMENT.sub(lambda match: "\x01" * len(match[0]), _mask_interpolations(string))
-    for match in _VARIABLE.finditer(script[start - string.start : end - string.start]):
-        if match[1] in names:
-            yield start + match.start(), match[1]
-    for interpolation in string.children:
-        if interpolation.kind != "interpolation" or not start <= interpolation.start < end:
-            continue
-        found = _VARIABLE.findall(interpolation.text)
-        if not file.text.startswith("/", interpolation.end):
-            found += [reference.name for reference in file.uses(interpolation)]
-        for name in found:
-            if name in names:
-                yield interpolation.start, name
+_STRINGS = frozenset(["indented_string_expression", "string_expression"])
 
 
-def _made_otherwise(file: DockerFile) -> Node | None:
-    """Return a string whose script wraps programs and names bin/dockerd-rootless."""
-    for string in file.tree.root.walk():
-        if string.kind in {"indented_string_expression", "string_expression"}:
-            script = _COMMENT.sub("", _mask_interpolations(string))
-            if _MADE.search(script) and re.search(r"\b(?:make\w*Wrapper|wrapProgram)", script):
-                return string
-    return None
-
-
-def _mask_interpolations(string: Node) -> str:
-    """Return the string's text with its end and every character of its `${…}` replaced, so that it reads as shell."""
+def _script(string: Node) -> str:
+    """Return the string's text, with its quotes, and what is no shell in it, replaced: `${…}` and lines of comment."""
     text = list(string.text)
-    text[-2:] = "\n\n"
+    for child in (string.children[0], string.children[-1]):
+        text[child.start - string.start : child.end - string.start] = "\n" * (child.end - child.start)
     for child in string.children:
         if child.kind == "interpolation":
-            for offset in range(child.start - string.start, child.end - string.start):
-                text[offset] = "\x01"
-    return "".join(text)
+            text[child.start - string.start : child.end - string.start] = "\x01" * (child.end - child.start)
+    return _COMMENT.sub(lambda match: "\x01" * len(match[0]), "".join(text))
+
+
+def _may_make_it(script: str) -> bool:
+    """Tell whether a script wraps programs and names bin/dockerd-rootless."""
+    return _MADE.search(script) is not None and re.search(r"\b(?:make\w*Wrapper|wrapProgram)", script) is not None
+
+
+def _invocations(string: Node, script: str) -> Iterator[Invocation]:
+    """Yield the commands of a script that make bin/dockerd-rootless; in `"…"`, which has other escapes, none."""
+    if string.kind != "indented_string_expression":
+        return
+    for start, end in _commands(script):
+        command = script[start:end]
+        if re.match(r"\s*make(?:Binary|Shell)?Wrapper\s", command) and WRAPPER.search(command):
+            yield _invocation(string, start, end, command)
 
 
 def _commands(text: str) -> Iterator[tuple[int, int]]:

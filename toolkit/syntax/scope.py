@@ -67,10 +67,29 @@ class Reference:
     scope: Scope | None
     withs: tuple[Scope, ...]
 
+    def means(self, other: Reference) -> bool:
+        """Tell whether `other`, of the same name, gets its value from the same place."""
+        if self.scope is not None or other.scope is not None:
+            return self.scope is not None and other.scope is not None and self.scope.node is other.scope.node
+        return [scope.node for scope in self.withs] == [scope.node for scope in other.withs]
+
 
 def references(root: Node) -> list[Reference]:
     """Resolve every name used in `root`, in the order of the text."""
     return list(_resolve(root, ()))
+
+
+def look_up(name: str, node: Node) -> Reference:
+    """Resolve a name as it would be if the expression `node` used it."""
+    scopes: list[Scope] = []
+    for owner in node.ancestors():
+        if owner.kind == "function_expression":
+            scopes.append(Scope(owner, formals(owner)))
+        elif owner.kind in _RECURSIVE:
+            scopes.append(Scope(owner, bound_names(owner.child("binding_set"))))
+        elif owner.kind == "with_expression" and owner.children[-1].contains(node):
+            scopes.append(Scope(owner, {}, is_with=True))
+    return _look_up(name, node, tuple(scopes))
 
 
 def bound_names(bindings: Node | None) -> dict[str, Node]:
@@ -130,6 +149,8 @@ def formals(function: Node) -> dict[str, Node]:
 
 Scopes = tuple[Scope, ...]
 
+_RECURSIVE = ("let_expression", "rec_attrset_expression", "let_attrset_expression")
+
 
 def _resolve(node: Node, scopes: Scopes) -> Iterator[Reference]:
     """Yield the references below `node`; `scopes` are the enclosing ones, innermost first."""
@@ -185,9 +206,7 @@ _BY_KIND: dict[str, Callable[[Node, Scopes], Iterator[Reference]]] = {
     "variable_expression": _resolve_variable,
     "function_expression": _resolve_function,
     "formal": _resolve_formal,
-    "let_expression": _resolve_recursive,
-    "rec_attrset_expression": _resolve_recursive,
-    "let_attrset_expression": _resolve_recursive,
+    **dict.fromkeys(_RECURSIVE, _resolve_recursive),
     "with_expression": _resolve_with,
     "inherit": _resolve_inherit,
     "inherited_attrs": _resolve_nothing,

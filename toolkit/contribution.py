@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from toolkit.model import Demotion, Depth, Extra, Status, Strategy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path, PurePosixPath
 
     from toolkit.model import Oid, Proof, Report
@@ -202,8 +203,9 @@ class PullRequest:
 
     @property
     def failed(self) -> bool:
-        """Tell whether a proof failed, be it of our commits or of the contributor's."""
-        return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in self.own_proofs)
+        """Tell whether a proof failed: of our commits, of the contributor's, or on a further branch."""
+        others = (*self.own_proofs, *(proof for each in self.matrix for proof in each.proofs))
+        return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,3 +216,13 @@ class Removed:
     branch: str
     worktree: Path | None
     commit: Oid | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The commits of a branch with their reasons, and the proofs that ran for it, by name."""
+
+    clone: Path
+    branch: str
+    commits: tuple[ExplainedCommit, ...]
+    proofs: Mapping[str, Proof]

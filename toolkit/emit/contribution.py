@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from shlex import join, quote
 from typing import TYPE_CHECKING
 
-from toolkit.emit import report
+from toolkit.emit import matrix, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +20,15 @@ SCHEMA = 1
 
 def to_json(done: PullRequest) -> bytes:
     """Return the document; `report` in it is that of `unlet propose --json`."""
+    branch = done.made.contribution.branch if done.made is not None else None
     value = {
         "schema": SCHEMA,
         "clone": str(done.clone),
         "made": _made(done.made) if done.made is not None else None,
         "before": str(done.before) if done.before is not None else None,
         "range_diff": list(done.range_diff),
+        "own_proofs": {proof.name: proof.status for proof in done.own_proofs},
+        "onto": [asdict(each) for each in matrix.documents(done.matrix, repository=str(done.clone), branch=branch)],
         "warnings": list(done.warnings),
         "report": json.loads(report.to_json(done.report)),
     }
@@ -84,6 +88,17 @@ def lines(done: PullRequest) -> Iterator[str]:
     if made.push is None:
         yield "          no remote is yours: gh repo fork NixOS/nixpkgs --remote, in the clone, makes one"
     yield f"undo      unlet pr --repo {quote(str(done.clone))} --branch {quote(kept.branch)} --remove"
+
+
+def branches(done: PullRequest) -> tuple[list[list[str]], list[str]]:
+    """Return the table of the further branches, and what there is to say and to do about them."""
+    if not done.matrix:
+        return [], []
+    branch = done.made.contribution.branch if done.made is not None else None
+    documents = matrix.documents(done.matrix, repository=str(done.clone), branch=branch)
+    advice = [f"{each.branch}: ask for the label '{each.label}'" for each in documents if each.label is not None]
+    advice += [f"{each.branch}: {each.command}" for each in documents if each.command is not None]
+    return matrix.table(done.matrix), [*matrix.notes(done.matrix), *advice]
 
 
 def _tip(made: Made) -> Oid:

@@ -10,18 +10,18 @@ import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from toolkit.contribution import FileChange
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.external.git import program, reading
+from toolkit.external.git.series import DIFF
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Mapping, Sequence
-    from pathlib import PurePosixPath
 
-    from toolkit.contribution import FileChange
     from toolkit.external.git.clone import Clone
     from toolkit.external.process import Completed
 
@@ -37,6 +37,11 @@ class Recorded:
     parents: tuple[Oid, ...]
     author: Mapping[str, str]
     message: str
+
+    @property
+    def span(self) -> tuple[str, str]:
+        """The commit and the one before it, as arguments of git-diff-tree(1)."""
+        return str(self.parents[0]), str(self.oid)
 
     @property
     def subject(self) -> str:
@@ -85,6 +90,27 @@ class Workshop:
             hint = "git -c commit.gpgsign=false config …, or --no-sign, makes commits without"
             raise ToolkitError(f"{self.clone.top}: cannot sign: {reading.fact(error.stderr)}", hint=hint) from error
         return Oid(made)
+
+    def diff(self, commit: Recorded) -> bytes:
+        """Return what a commit changes, as the series would have it (external.git.series)."""
+        return self._git("diff-tree", "-r", "--patch", "--no-commit-id", *DIFF, *commit.span).stdout
+
+    def changes(self, commit: Recorded) -> tuple[FileChange, ...]:
+        """Return the files that a commit adds or changes."""
+        listed = self.run("diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AM", "--name-only", *commit.span)
+        paths = [PurePosixPath(name) for name in listed.split("\0") if name]
+        parent = commit.parents[0]
+        return tuple(
+            FileChange(
+                path=path,
+                before=self.content(parent, path) if self._has(parent, path) else None,
+                after=self.content(commit.oid, path),
+            )
+            for path in paths
+        )
+
+    def _has(self, commit: Oid, path: PurePosixPath) -> bool:
+        return self._git("cat-file", "-e", f"{commit}:{path}", ok=None).status == 0
 
     def tree(self, commit: Oid) -> Oid:
         """Return the tree of a commit."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # All that another version of git or a user's configuration could print in another way is spelled out. Histogram
 # keeps a moved block in one piece, where the default may pair its closing braces with somebody else's.
-_DIFF = (
+DIFF = (
     "--no-color",
     "--no-ext-diff",
     "--no-textconv",
@@ -59,10 +59,10 @@ def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int |
         program.run_hermetic(repository, "fast-import", "--quiet", "--done", stdin=stream)
         mails = Path(name) / "mails"
         program.run_hermetic(
-            repository, "format-patch", "--quiet", *_DIFF, *_MAIL, f"--output-directory={mails}", "base..main"
+            repository, "format-patch", "--quiet", *DIFF, *_MAIL, f"--output-directory={mails}", "base..main"
         )
         patches = tuple(Patch(name=path.name, content=path.read_bytes()) for path in sorted(mails.iterdir()))
-        diff = program.run_hermetic(repository, "diff", *_DIFF, "base", "main").stdout
+        diff = program.run_hermetic(repository, "diff", *DIFF, "base", "main").stdout
     return Series(patches=patches, upstream_diff=diff)
 
 
@@ -86,7 +86,7 @@ def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -
         program.run_hermetic(repository, "fast-import", "--quiet", "--done", stdin=b"".join(stream))
         mails = Path(name) / "mails"
         how = ("--no-numbered", f"--start-number={number}", f"--output-directory={mails}")
-        program.run_hermetic(repository, "format-patch", "--quiet", *_DIFF, *_MAIL, *how, "main~1..main")
+        program.run_hermetic(repository, "format-patch", "--quiet", *DIFF, *_MAIL, *how, "main~1..main")
         (mail,) = mails.iterdir()
         return Patch(name=mail.name, content=mail.read_bytes())
 

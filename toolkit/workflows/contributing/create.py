@@ -37,7 +37,7 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
         report = evidence.prove(ground, request, at=replacement.place, progress=progress)
         if report.failed and not request.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
-        matrix = evidence.matrix(ground, request, report, progress=progress)
+        ported = evidence.port_onto(ground, request, report, progress=progress)
         commits = evidence.commits(ground, request, report)
         progress.step("committing")
         with committing.workshop(clone, signed=request.signed) as shop:
@@ -48,10 +48,10 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
         progress.step(f"checking out {path}")
         paths = evidence.paths(plan, commits)
         with worktrees.adding(clone, branch=request.branch, commit=oids[-1], path=path, paths=paths):
-            kept = evidence.write(ground, request, report, commits, oids, matrix=matrix)
+            kept = evidence.write(ground, request, report, commits, oids, ported=ported)
             replacement.keep()
     made = evidence.told(ground, kept, report, [commit.subject for commit in commits], path)
-    return PullRequest(clone=clone.top, report=report, made=made, matrix=matrix, warnings=ground.warnings)
+    return PullRequest(clone=clone.top, report=report, made=made, matrix=ported, warnings=ground.warnings)
 
 
 def _beside(clone: Clone, branch: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.contribution import Contribution, FileChange, Made, TreeCommit
-from toolkit.emit import message, pull_request
+from toolkit.emit import matrix, message, pull_request
 from toolkit.errors import ToolkitError
 from toolkit.external import contributions, patches
 from toolkit.external.git import clone as clones
@@ -75,7 +75,7 @@ def tree_commits(
     return (*series, *extras.prepare(wanted.extras, ground.source, ground.plan, wanted.demotion))
 
 
-def matrix(ground: Ground, request: BranchRequest, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
+def port_onto(ground: Ground, request: BranchRequest, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
     """Carry the series over to the further branches of the ground."""
     if not ground.onto:
         return ()
@@ -139,7 +139,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
     made: Sequence[TreeCommit],
     oids: Sequence[Oid],
     *,
-    matrix: Sequence[Ported],
+    ported: Sequence[Ported],
     edited: bytes | None = None,
 ) -> Contribution:
     """Write pull-request.md, and what is kept of the branch, beside the proposal; return the latter.
@@ -151,7 +151,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
         _texts(),
         releases=[release.attr for release in ground.file.releases()],
         extras=[commit for commit in made if commit.extra is not None],
-        matrix=None,
+        matrix=_matrix_text(ported, request),
         trailers=request.trailers,
         commits=oids,
         base=ground.base.commit,
@@ -202,6 +202,13 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
         own=tuple(zip(carried.own, carried.subjects, strict=True)) if carried is not None else (),
         text_beside=place / contributions.NEW_TEXT if edited else None,
     )
+
+
+def _matrix_text(ported: Sequence[Ported], request: BranchRequest) -> str | None:
+    if not ported:
+        return None
+    said = matrix.backports(ported, request.demotion, branch=request.branch)
+    return "\n".join([*matrix.markdown(ported), "", *said])
 
 
 def _texts() -> pull_request.Texts:

@@ -38,7 +38,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         report = evidence.prove(ground, wanted, at=replacement.place, progress=progress)
         if report.failed and not request.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
-        matrix = evidence.matrix(ground, wanted, report, progress=progress)
+        ported = evidence.port_onto(ground, wanted, report, progress=progress)
         commits = evidence.commits(ground, wanted, report)
         progress.step("committing")
         with committing.workshop(clone, signed=request.signed) as shop:
@@ -53,7 +53,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
             difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
             shop.keep()
         own = evidence.prove_own(ground, wanted, report, final, progress=progress)
-        kept = evidence.write(ground, wanted, report, commits, oids, matrix=matrix, edited=edited)
+        kept = evidence.write(ground, wanted, report, commits, oids, ported=ported, edited=edited)
         progress.step(f"moving {path}")
         worktrees.move(path, before=tip, after=carried.tip)
         replacement.keep()
@@ -62,7 +62,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         clone=clone.top,
         report=report,
         made=evidence.told(ground, kept, report, subjects, path, carried=carried, edited=edited is not None),
-        matrix=matrix,
+        matrix=ported,
         warnings=(
             *ground.warnings,
             *(f"your commit '{subject}' is gone: the new base has all of it" for subject in carried.dropped),

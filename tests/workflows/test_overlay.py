@@ -78,6 +78,15 @@ def test_nothing_is_written_for_a_docker_that_stays_as_it_is(tmp_path: Path) -> 
         assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_is_said_of_a_wrapper_that_is_made_otherwise(tmp_path: Path) -> None:
+    text = (ROOT / "toolkit/specimen/29.6/pkgs/applications/virtualization/docker/default.nix").read_text()
+    file = tmp_path / "default.nix"
+    file.write_text(text.replace('--prefix PATH : "$out/libexec/docker:$extraPath:', '--set PATH "'))
+    request = OverlayRequest(source=SourceRequest(file=file), out=tmp_path / "out")
+    with pytest.raises(RefusalError, match="whether rootlesskit is in the PATH prefix cannot be told"):
+        overlay(request, progress=Steps())
+
+
 def test_nixpkgs_without_docker_is_named(tmp_path: Path) -> None:
     empty = tmp_path / "nixpkgs"
     empty.mkdir()

@@ -89,6 +89,8 @@ def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:
     where = wrapper.placement(file, plan.prefix_entry).where
     if where == "no wrapper":
         raise RefusalError(f"{name}: makes no dockerd-rootless that could be wrapped anew")
+    if where == "unknown":
+        raise RefusalError(f"{name}: whether {plan.prefix_entry} is in the PATH prefix cannot be told")
     if where != "prefix":
         hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
         raise RefusalError(f"{name}: {plan.prefix_entry} is not in the PATH prefix any more ({where})", hint=hint)

@@ -88,6 +88,15 @@ def test_rootlesskit_that_is_used_in_another_way_is_not_called_gone() -> None:
     assert (other.rootlesskit, other.state) == (Place.UNKNOWN, State.UNKNOWN)
 
 
+def test_wrapper_that_is_made_otherwise_is_unknown_and_says_why() -> None:
+    text = layout("29.6")
+    flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
+    assert flag in text
+    reading = read(text.replace(flag, flag.replace("--prefix PATH :", "--set PATH")))
+    assert (reading.rootlesskit, reading.state) == (Place.UNKNOWN, State.UNKNOWN)
+    assert reading.reason == "dockerd-rootless is made, or gets rootlesskit, in a way that was not recognised"
+
+
 def test_numbers_and_hashes_do_not_count() -> None:
     text = layout("29.6")
     other = text.replace("29.6.1", "29.7.0").replace('Hash = "sha256-', 'Hash = "sha256-x')

@@ -170,6 +170,8 @@ def _reading(syntax: _Syntax, real: Mapping[str, str], *, mentions_wrapper: bool
     place = Place(syntax.place)
     if place is Place.NO_WRAPPER and (mentions_wrapper or not _is_before_wrapper(newest)):
         place, reason = Place.UNKNOWN, "no command that makes the dockerd-rootless wrapper was recognised"
+    elif place is Place.UNKNOWN:
+        reason = "dockerd-rootless is made, or gets rootlesskit, in a way that was not recognised"
     elif (place is Place.ABSENT and syntax.listed) or (
         # What is good news needs that nothing else is done with it.
         place in {Place.ABSENT, Place.SUFFIX} and (syntax.unlisted or syntax.listed > 1)

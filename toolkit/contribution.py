@@ -166,14 +166,16 @@ class UpdateRequest:
 class Made:
     """A branch as it is now.
 
-    `author` is `NAME <EMAIL>`; `own` are the contributor's commits on top, with their subjects, oldest first. `text`
-    is pull-request.md, `text_beside` where the new text was put instead because the contributor had edited it. `push`
-    is the remote to push to, None where the clone has none of the user's, `head` what GitHub calls the branch.
+    `target_branch` is what the pull request is for, `author` is `NAME <EMAIL>`. `own` are the contributor's commits on
+    top, with their subjects, oldest first. `text` is pull-request.md, `text_beside` where the new text was put instead
+    because the contributor had edited it. `push` is the remote to push to, None where the clone has none of the user's,
+    `head` what GitHub calls the branch.
     """
 
     contribution: Contribution
     worktree: Path
     base_name: str
+    target_branch: str
     author: str
     subjects: tuple[str, ...]
     title: str

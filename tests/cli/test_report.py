@@ -72,15 +72,28 @@ def test_plain_lines_are_aligned_and_tell_source_proofs_and_files() -> None:
 def test_each_kind_of_user_is_told_what_to_do_next() -> None:
     contribute, use, watch = _lines(PASSED)[-3:]
     assert f"git am {Path.cwd()}/proposal/series/*.patch (in nixpkgs at {'a' * 12})" in contribute
-    assert contribute.endswith(f"git rebase --exec 'git commit --amend --no-edit --reset-author' {'a' * 12}")
+    assert contribute.endswith("or unlet pr --repo DIR in a clone")
     assert "nixpkgs.overlays = [ (import ./proposal/overlay) ];" in use
     assert watch.endswith("unlet check proposal")
+
+
+def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:
+    request = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
+    (contribute, *_) = list(plain(replace(_report(PASSED), request=request), settings=Settings(), out=OUT))[-3:]
+    assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging")
+
+
+def test_branch_is_made_as_the_proposal_was() -> None:
+    report = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
+    report = replace(report, proposal=replace(report.proposal, strategy=Strategy.IN_PLACE, demotion=Demotion.DROP))
+    (contribute, *_) = list(plain(report, settings=Settings(), out=OUT))[-3:]
+    assert contribute.endswith("unlet pr --repo /src/nixpkgs --strategy in-place --rootlesskit drop")
 
 
 def test_specimen_is_called_an_example() -> None:
     report = replace(_report(PASSED), request=SourceRequest(nixpkgs="specimen:24.0"))
     contribute, use, watch = list(plain(report, settings=Settings(), out=Path("proposal")))[-3:]
-    assert contribute.endswith("unlet propose --nixpkgs ~/src/nixpkgs --rev master (this was the specimen: an example)")
+    assert contribute.endswith("unlet pr --repo ~/src/nixpkgs (this was the specimen: an example)")
     assert use.endswith("unlet overlay --nixpkgs '<nixpkgs>'")
     assert watch.endswith("unlet track")
 

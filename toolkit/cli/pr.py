@@ -86,6 +86,13 @@ def command(
     The branch gets a worktree of its own; nothing else of the clone changes, and nothing is sent.
     """
     settings = options.settings()
+    if mode is not None:
+        making: dict[str, object] = {"--worktree": worktree}
+        if mode != "update":
+            making |= {"--base": base, "--fetch": fetch or None, "--onto": onto or None, "--strategy": strategy}
+            making |= {"--rootlesskit": rootlesskit, "--with": extras or None, "--trailer": trailers or None}
+            making |= {"--sign": sign}
+        options.refuse_together(f"--{mode}", making)
     if mode == "remove":
         from toolkit.workflows.contributing.remove import remove  # noqa: PLC0415 - one of the modes
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shlex import quote
+from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from toolkit.cli import output
 from toolkit.emit import comparison
 from toolkit.emit.report import to_json
-from toolkit.model import Status
+from toolkit.model import Demotion, Status, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,20 +99,32 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
     asked = report.request.nixpkgs if report.request is not None else None
     if asked is not None and asked.partition(":")[0] == "specimen":
         return [
-            ("to contribute", "unlet propose --nixpkgs ~/src/nixpkgs --rev master (this was the specimen: an example)"),
+            ("to contribute", "unlet pr --repo ~/src/nixpkgs (this was the specimen: an example)"),
             ("to use it", "unlet overlay --nixpkgs '<nixpkgs>'"),
             ("to follow upstream", "unlet track"),
         ]
-    series = quote(str(out.absolute() / "series"))
-    commit = report.proposal.source.commit
-    base = commit.short if commit is not None else "BASE"
-    reset = f"git rebase --exec 'git commit --amend --no-edit --reset-author' {base}"
     overlay = f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"
     return [
-        ("to contribute", f"git am {series}/*.patch (in nixpkgs at {base}), then {reset}"),
+        ("to contribute", _contributing(report, out)),
         ("to use it", f"{overlay} and a security wrapper named rootlesskit"),
         ("to prove it again", f"unlet check {quote(str(out))}"),
     ]
+
+
+def _contributing(report: Report, out: Path) -> str:
+    """Return what makes a branch of the proposal: `unlet pr` in the clone that it comes from, else git."""
+    proposal, request = report.proposal, report.request
+    commit = proposal.source.commit
+    if request is not None and request.nixpkgs is not None and commit is not None and proposal.source.remote is None:
+        words = ["unlet", "pr", "--repo", request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
+        if proposal.strategy is not None and proposal.strategy is not Strategy.SENTINEL:
+            words += ["--strategy", proposal.strategy]
+        if proposal.demotion is not None and proposal.demotion is not Demotion.SUFFIX:
+            words += ["--rootlesskit", proposal.demotion]
+        return join(words)
+    base = commit.short if commit is not None else "BASE"
+    series = quote(str(out.absolute() / "series"))
+    return f"git am {series}/*.patch (in nixpkgs at {base}), or unlet pr --repo DIR in a clone"
 
 
 def nix_path(path: Path) -> str:

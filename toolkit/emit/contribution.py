@@ -58,7 +58,7 @@ def steps(made: Made) -> dict[str, str]:
         "push": join(["git", "-C", tree, "push", "--set-upstream", made.push or "REMOTE", kept.branch]),
         "open": join(
             [
-                *("gh", "pr", "create", "--draft", "--repo", "NixOS/nixpkgs", "--base", _onto(kept.base)),
+                *("gh", "pr", "create", "--draft", "--repo", "NixOS/nixpkgs", "--base", made.target_branch),
                 *("--head", made.head, "--title", made.title, "--body-file", str(made.text)),
             ]
         ),
@@ -103,11 +103,6 @@ def branches(done: PullRequest) -> tuple[list[list[str]], list[str]]:
 
 def _tip(made: Made) -> Oid:
     return made.own[-1][0] if made.own else made.contribution.commits[-1]
-
-
-def _onto(base: str) -> str:
-    """Return a branch's name as upstream has it."""
-    return base.rpartition("/")[2] if base.startswith(("origin/", "upstream/")) else base
 
 
 def _made(made: Made) -> dict[str, object]:

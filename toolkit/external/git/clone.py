@@ -38,13 +38,14 @@ class Clone:
 class Base:
     """A commit that a branch starts from; `name` is how people say it, such as `origin/master`.
 
-    `fetched` is when the clone last fetched, in seconds since the epoch; None where it never did, and for what is no
-    branch of a remote.
+    `branch` is what a remote, or else the clone, calls the branch; None for what is no branch. `fetched` is when the
+    clone last fetched, in seconds since the epoch; None where it never did, and for what is no branch of a remote.
     """
 
     name: str
     commit: Oid
-    fetched: int | None
+    branch: str | None = None
+    fetched: int | None = None
 
 
 def open_clone(directory: Path, remote: str) -> Clone:
@@ -104,9 +105,10 @@ def find_base(clone: Clone, name: str) -> Base:
         ref = known.refs[name]
         remote = ref.startswith("refs/remotes/")
         short = ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
-        return Base(name=short, commit=commit, fetched=known.fetched if remote else None)
+        return Base(name=short, commit=commit, branch=name, fetched=known.fetched if remote else None)
+    in_remote = (name.removeprefix(f"{remote}/") for remote in clone.remotes if name.startswith(f"{remote}/"))
     try:
-        return Base(name=name, commit=reading.rev_parse(clone.common, name), fetched=None)
+        return Base(name=name, commit=reading.rev_parse(clone.common, name), branch=next(in_remote, None))
     except UsageError:
         raise UsageError(f"--base: {name!r} is no commit, branch or tag") from None
     except ToolkitError as error:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from toolkit.workflows.contributing.grounds import Ground
 
 
+_MAIN = "master"
+"""The branch of nixpkgs that a pull request goes to where its base is no branch."""
+
+
 def prove(ground: Ground, request: BranchRequest, *, at: Path, progress: Progress) -> Report:
     """Write the proposal for the base to `at`, and prove it and the other designs."""
     return propose(
@@ -193,6 +197,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
         contribution=kept,
         worktree=worktree,
         base_name=ground.base.name,
+        target_branch=ground.base.branch or _MAIN,
         author=clones.identity(ground.clone),
         subjects=tuple(subjects),
         title=pull_request.title(report, _texts()),

@@ -65,7 +65,7 @@ def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress
 
 def at(clone: Clone, commit: Oid, plan: Plan, *, progress: Progress) -> Ground:
     """Return a commit of the clone as a base; raise ToolkitError as `find` does."""
-    return _ground(clone, Base(name=str(commit), commit=commit, fetched=None), plan, progress)
+    return _ground(clone, Base(name=str(commit), commit=commit), plan, progress)
 
 
 def _ground(clone: Clone, base: Base, plan: Plan, progress: Progress) -> Ground:

@@ -10,7 +10,13 @@ from markdown_it import MarkdownIt
 from toolkit.contribution import TreeCommit
 from toolkit.emit import pull_request
 from toolkit.emit.pull_request import LIMIT, draft, title
-from toolkit.emit.pull_request.rebuilds import EXACT_CHANGE, NO_REBUILD, NO_REBUILD_IN_SET, REVERSE_DEPENDENCIES
+from toolkit.emit.pull_request.rebuilds import (
+    EXACT_CHANGE,
+    EXACT_CHANGE_IN_SET,
+    NO_REBUILD,
+    NO_REBUILD_IN_SET,
+    REVERSE_DEPENDENCIES,
+)
 from toolkit.errors import ToolkitError
 from toolkit.external import patches
 from toolkit.model import Column, Demotion, Extra, Oid, Proof, Report, Status, Strategy
@@ -140,8 +146,8 @@ def test_without_its_proof_the_zero_rebuild_claim_is_not_made(report: Report) ->
 
 
 def test_zero_rebuilds_in_the_package_set_are_claimed_where_they_were_seen(report: Report) -> None:
-    assert "In the real package set" not in _draft(report)
-    assert "In the real package set: something." in _draft(_with(report, _proof(NO_REBUILD_IN_SET)))
+    assert "In the package set" not in _draft(report)
+    assert "In the package set: something." in _draft(_with(report, _proof(NO_REBUILD_IN_SET)))
 
 
 def test_what_the_second_commit_rebuilds_is_listed_from_the_evidence(report: Report) -> None:
@@ -158,6 +164,11 @@ def test_what_the_second_commit_rebuilds_is_listed_from_the_evidence(report: Rep
                 "  nixosTests.docker",
             ),
         ),
+        _proof(
+            EXACT_CHANGE_IN_SET,
+            covers="3 drvPaths kept, 2 changed",
+            evidence=("x86_64-linux: docker: /nix/store/x-docker.drv", "x86_64-linux: rebuilt: docker, docker.moby"),
+        ),
     )
     text = _draft(_with(report, *proofs))
     assert "2. `docker: demote`: rebuilds moby and what contains it\n" in text
@@ -165,7 +176,10 @@ def test_what_the_second_commit_rebuilds_is_listed_from_the_evidence(report: Rep
     assert "```text\nx86_64-linux docker_29: docker, moby\n```" in text
     assert "x86_64-linux: commit 1 rebuilds 0 of 9; x86_64-linux: commit 2 rebuilds 2 of 9." in text
     assert "```text\nx86_64-linux, commit 2: 2 rebuilt\n  docker\n  nixosTests.docker\n```" in text
+    assert "In the package set: 3 drvPaths kept, 2 changed." in text
+    assert "```text\nx86_64-linux: rebuilt: docker, docker.moby\n```" in text
     assert "--reverse-dependencies" not in text
+    assert "lifted" not in text
 
 
 def test_a_rebuild_list_that_was_not_made_is_replaced_by_the_command(report: Report) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
-from toolkit.emit.pull_request.wording import code, details, listed, plain, plain_cell
+from toolkit.emit.pull_request.wording import code, details, listed, plain, plain_cell, staged
 from toolkit.model import Status
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def section(facts: Facts) -> Iterator[str]:
     counts = ", ".join(f"{sum(proof.status is status for proof in proofs)} {status}" for status in Status)
     yield (
         f"By `unlet` {__version__} on {where}. Of {len(proofs)} proofs {counts}. All packages but docker's own are "
-        "stand-ins where a proof does not say that it is about the real package set."
+        "stand-ins where a proof does not say that it is about the package set."
     )
     if others := [proof for proof in proofs if proof.status is not Status.PASSED]:
         yield "\n".join(listed(others, facts.shown, _not_passed))
@@ -34,7 +34,8 @@ def section(facts: Facts) -> Iterator[str]:
 
 
 def _row(proof: Proof) -> str:
-    return f"| {plain_cell(proof.name)} | {plain_cell(proof.claim)} | {proof.status} | {plain_cell(proof.covers)} |"
+    cells = (proof.name, proof.claim, str(proof.status), staged(proof.covers))
+    return f"| {' | '.join(map(plain_cell, cells))} |"
 
 
 def _not_passed(proof: Proof) -> str:

@@ -18,6 +18,9 @@ WIDTH = 240
 # Absolute paths, other than of places that are the same everywhere.
 _PRIVATE = re.compile(r"(?<![\w.:/~>$}-])/(?!(?:nix|dev|run|proc|sys|etc|usr|bin)/)[\w.+@-]+/[^\s'\"`,;:)]*")
 
+# The proofs speak of the stages of the file, of which a reviewer does not know.
+_STAGES = (("before → lifted", "commit 1"), ("lifted → demoted", "commit 2"), ("before → demoted", "commit 2"))
+
 _PARAGRAPH = re.compile(r"^(?![-|<\s]|\d+\. )(?:.+\n)*.+$", re.MULTILINE)
 
 
@@ -53,6 +56,13 @@ def code(text: str) -> str:
     ticks = "`" * (max(map(len, re.findall(r"`+", flat)), default=0) + 1)
     pad = " " if "`" in flat else ""
     return f"{ticks}{pad}{flat}{pad}{ticks}"
+
+
+def staged(text: str) -> str:
+    """Return text in which commits are named as the pull request does."""
+    for stages, commit in _STAGES:
+        text = text.replace(stages, commit)
+    return text
 
 
 def listed(items: Sequence[T], shown: int, line: Callable[[T], str]) -> list[str]:

@@ -173,6 +173,11 @@ def _compared(case: Case, found: Evaluation, sides: tuple[Stage, Stage], *, chan
         for name in ("docker",)
         if name in old
     ]
+    if changing:
+        evidence += [
+            f"{label}: rebuilt: {', '.join(_changed(old, found.packages[after.name][label])) or 'nothing'}"
+            for label, old in found.packages[before.name].items()
+        ]
     if found.no_tests is not None:
         evidence.append(f"nixosTests.docker*: not looked at, {found.no_tests}")
     else:
@@ -190,6 +195,10 @@ def _compared(case: Case, found: Evaluation, sides: tuple[Stage, Stage], *, chan
         evidence=tuple(evidence),
         commands=tuple(command(case, stage, "packages", system).line for system in systems(case) for stage in sides),
     )
+
+
+def _changed(old: Answers, new: Answers) -> list[str]:
+    return sorted(name for name, path in old.items() if path not in {ABSENT, THROWS} and new.get(name) != path)
 
 
 def containing_moby(answers: Answers) -> Iterator[str]:

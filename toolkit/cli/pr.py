@@ -24,7 +24,7 @@ BRANCH = "docker-overridable-components"
 @click.command("pr")
 @click.option(
     "--repo",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path),
     metavar="DIR",
     default=Path(),
     help="Your clone of nixpkgs, or a directory in it; by default the current one.",

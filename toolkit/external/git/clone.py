@@ -53,6 +53,8 @@ def open_clone(directory: Path, remote: str) -> Clone:
 
     Raises ToolkitError for what is no repository of git, or one that the user may not read.
     """
+    if not directory.is_dir():
+        raise ToolkitError(f"{directory}: no such directory", hint="--repo names your clone of nixpkgs")
     try:
         common, bare = program.run_reading(
             directory, "rev-parse", "--path-format=absolute", "--git-common-dir", "--is-bare-repository", found=False

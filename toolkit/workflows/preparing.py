@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolkit.emit import overlay
 from toolkit.external import git, process
-from toolkit.model import Commit, Proposal
+from toolkit.model import Commit, Proposal, Status
 from toolkit.rewrite import series
 from toolkit.workflows import staging
 from toolkit.workflows.proofs.case import BEFORE, DEMOTED, LIFTED, Case
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from toolkit.external.patches import Plan
-    from toolkit.model import Demotion, Source, Strategy
+    from toolkit.model import Demotion, Proof, Source, Strategy
     from toolkit.rewrite.layout import DockerFile
     from toolkit.workflows.staging import Siblings
 
@@ -121,3 +122,18 @@ def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
         siblings=beside,
         releases=tuple(release.attr for release in file.releases()),
     )
+
+
+def backed(proposal: Proposal, plan: Plan, proofs: Sequence[Proof]) -> Proposal:
+    """Return a prepared proposal with messages that say only what these proofs have proven."""
+    if proposal.strategy is None or proposal.demotion is None:
+        return proposal
+    passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
+    messages = (plan.lift[proposal.strategy], plan.demote[proposal.demotion])
+    if not any(message.unbacked(passed) for message in messages):
+        return proposal
+    commits = tuple(
+        replace(commit, body=message.backed(passed)) for commit, message in zip(proposal.commits, messages, strict=True)
+    )
+    made = git.series(commits, plan.target, committed=proposal.source.committed)
+    return replace(proposal, commits=commits, patches=made.patches, upstream_diff=made.upstream_diff)

@@ -12,7 +12,7 @@ from toolkit.external import files, nix, patches, process, sources
 from toolkit.model import Demotion, Report
 from toolkit.workflows import comparing, proofs
 from toolkit.workflows.deepening import deepen
-from toolkit.workflows.preparing import prepare_texts, rewrite
+from toolkit.workflows.preparing import backed, prepare_texts, rewrite
 from toolkit.workflows.proofs.case import DEMOTED, LIFTED
 from toolkit.workflows.reading import docker_file
 
@@ -71,6 +71,9 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
             replace(prepared.case, extras=added), request.depth, offline=request.source.offline, progress=progress
         )
         proven = proofs.run(case, (), progress=progress)
+        proposal = backed(prepared.proposal, plan, proven)
+        if proposal is not prepared.proposal:
+            _write_patches(building, proposal, added)
         comparison: tuple[Column, ...] = ()
         if request.compare:
             comparison = (
@@ -78,7 +81,7 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
                 *comparing.others(file, found, plan, request.strategy, request.demotion, progress=progress),
             )
         result = Report(
-            proposal=prepared.proposal,
+            proposal=proposal,
             proofs=proven,
             warnings=_warnings(request, found, prepared.siblings),
             tools={"nix": str(nix_version)},
@@ -90,7 +93,7 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
 
 def _write_patches(directory: Path, proposal: Proposal, added: Sequence[Added]) -> None:
     """Write the mails, and the one diff, in which those that were added have no part."""
-    (directory / "series").mkdir()
+    (directory / "series").mkdir(exist_ok=True)
     for patch in (*proposal.patches, *(extra.patch for extra in added)):
         (directory / "series" / patch.name).write_bytes(patch.content)
     (directory / "upstream.diff").write_bytes(proposal.upstream_diff)

@@ -1,0 +1,42 @@
+"""The commits of nixpkgs that are known, and how git names what it holds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from toolkit.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Oid:
+    """A git object id: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits."""
+
+    hex: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", self.hex):
+            raise UsageError(f"git object id: '{self.hex}' is not 40 hexadecimal digits")
+
+    def __str__(self) -> str:
+        return self.hex
+
+    @property
+    def short(self) -> str:
+        """The first 12 digits, for people."""
+        return self.hex[:12]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A known nixpkgs commit.
+
+    `blob` is the id of the target file in it and `newest` the newest docker version in that file; both
+    are None until the commit was fetched once.
+    """
+
+    name: str
+    commit: Oid
+    about: str
+    blob: Oid | None = None
+    newest: str | None = None

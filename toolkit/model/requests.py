@@ -1,0 +1,96 @@
+"""What a command is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from toolkit.model.choices import Demotion, Extra, OverlayKind, Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRequest:
+    """Where the user wants the target file from; all None means the default pin.
+
+    `nixpkgs` is what the user wrote: `specimen` or `specimen:NAME`, a directory, a git clone, `<nixpkgs>`, a
+    flake.lock, an npins sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a lone
+    file. `pin` is the name of a known pin. `offline` forbids every network access.
+    """
+
+    nixpkgs: str | None = None
+    rev: str | None = None
+    file: Path | None = None
+    pin: str | None = None
+    offline: bool = False
+
+
+class Tier(StrEnum):
+    """How deep the proofs go; each tier includes those before it."""
+
+    ISOLATED = "isolated"
+    TREE = "tree"
+    BUILD = "build"
+    VM = "vm"
+
+    def includes(self, other: Tier) -> bool:
+        """Tell whether the proofs of `other` are run in this tier."""
+        order = list(Tier)
+        return order.index(other) <= order.index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How deep the proofs go, and with what.
+
+    `systems` are those of the tree tier, empty for its own choice. `max_memory` bounds all evaluations together,
+    in MiB. `timeout` is for one evaluation, in seconds. `nix_options` are words for nix-build.
+    """
+
+    tier: Tier = Tier.ISOLATED
+    systems: tuple[str, ...] = ()
+    reverse_dependencies: bool = False
+    max_memory: int | None = None
+    timeout: float | None = None
+    nix_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposeRequest:
+    """One call of `propose`. `out` appears whole or not at all; `force` lets it replace what is there."""
+
+    source: SourceRequest
+    strategy: Strategy = Strategy.SENTINEL
+    demotion: Demotion = Demotion.SUFFIX
+    out: Path = Path("proposal")
+    force: bool = False
+    extras: tuple[Extra, ...] = ()
+    depth: Depth = Depth()
+    compare: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """One call of `check`: a proposal's directory, or a foreign patch (`patch`) for the file of `source`.
+
+    `proofs` names the proofs to run; empty means all but the one that starts daemons. `run` adds that one.
+    """
+
+    directory: Path | None = None
+    patch: Path | None = None
+    source: SourceRequest = SourceRequest()
+    proofs: tuple[str, ...] = ()
+    depth: Depth = Depth()
+    compare: bool = False
+    run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayRequest:
+    """One call of `overlay`. `out` appears whole or not at all; `force` lets it replace what is there."""
+
+    source: SourceRequest
+    kind: OverlayKind = OverlayKind.REWRAP
+    out: Path = Path("overlay")
+    force: bool = False
+    depth: Depth = Depth()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from toolkit import __version__
 from toolkit.cli import options
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # For --help and for completion, which would otherwise import every workflow for one line each.
 COMMANDS = {
@@ -51,6 +54,8 @@ class Commands(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete a command's name or a global option."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for completion alone
+
         names = [CompletionItem(name, help=about) for name, about in COMMANDS.items() if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import contextmanager
@@ -89,6 +88,8 @@ def size(count: int) -> str:
 
 def write_json(value: object) -> None:
     """Print one JSON document."""
+    import json  # noqa: PLC0415 - for --json alone
+
     write((json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
 
 

@@ -6,9 +6,7 @@ A directory is built beside its destination and renamed when it is whole, so nob
 from __future__ import annotations
 
 import errno
-import json
 import os
-import shutil
 import stat
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,10 +132,12 @@ def remove(path: Path) -> None:
 
     A KeyboardInterrupt on the way is raised after the directory is gone.
     """
+    from shutil import rmtree  # noqa: PLC0415 - 2 ms that nobody pays who only reads
+
     try:
-        shutil.rmtree(path, ignore_errors=True)
+        rmtree(path, ignore_errors=True)
     except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
+        rmtree(path, ignore_errors=True)
         raise
 
 
@@ -164,6 +164,8 @@ def _sibling(place: Path) -> Path:
 def _ensure_ours(destination: Path, names: set[str]) -> None:
     if ".git" in names:
         raise ToolkitError(f"{destination}: is a git checkout, which is never replaced")
+    import json  # noqa: PLC0415 - for a directory that is there already
+
     try:
         Record(json.loads((destination / REPORT).read_bytes()), document=REPORT).text("unlet")
     except (OSError, ValueError, RecursionError, ToolkitError):

@@ -86,6 +86,16 @@ def test_conflicts_of_the_second_commit_are_lines_of_the_file_before_the_first(
     assert theirs.splitlines()[150] == "theirs"
 
 
+def test_lines_that_the_first_commit_made_are_where_it_made_them(carry: Callable[..., tuple[Merged, ...]]) -> None:
+    demoted = LIFTED.replace("added too\nline 51\nline 52\n", "demoted\n")
+    second = Commit(subject="demote", body="", before=LIFTED.encode(), after=demoted.encode())
+    theirs = changed(("line 52\n", "theirs\n"), ("line 10\n", "line 10\nnew\n"))
+    lifted, conflicting = carry(theirs, (COMMITS[0], second))
+    assert lifted.fit is Fit.MERGES
+    assert conflicting.conflicts == (51,)
+    assert theirs.splitlines()[50] == "line 50"
+
+
 def test_each_conflict_of_a_commit_has_its_line(carry: Callable[..., tuple[Merged, ...]]) -> None:
     commits = (Commit(subject="both", body="", before=BEFORE.encode(), after=DEMOTED.encode()),)
     (step,) = carry(changed(("line 50\n", ""), ("line 150\n", "theirs\n"), ("line 10\n", "line 10\nnew\n")), commits)
@@ -93,10 +103,17 @@ def test_each_conflict_of_a_commit_has_its_line(carry: Callable[..., tuple[Merge
     assert step.conflicts == (51, 150)
 
 
-def test_conflict_at_the_end_is_a_line_of_the_file(carry: Callable[..., tuple[Merged, ...]]) -> None:
+@pytest.mark.parametrize("end", ["line 198\n", "line 198", "", "\n"])
+def test_conflict_at_the_end_is_a_line_of_the_file(carry: Callable[..., tuple[Merged, ...]], end: str) -> None:
     commits = (Commit(subject="a", body="", before=BEFORE.encode(), after=BEFORE.encode() + b"ours\n"),)
-    (step,) = carry(BEFORE.removesuffix("line 199\nline 200\n"), commits)
-    assert step.conflicts == (198,)
+    theirs = BEFORE.removesuffix("line 198\nline 199\nline 200\n") + end
+    (step,) = carry(theirs, commits)
+    assert step.conflicts == (len(theirs.splitlines()),)
+
+
+def test_conflict_with_an_empty_file_has_no_line(carry: Callable[..., tuple[Merged, ...]]) -> None:
+    (step,) = carry("")
+    assert (step.fit, step.conflicts) == (Fit.CONFLICTS, ())
 
 
 def test_conflict_markers_in_the_file_are_no_conflict(carry: Callable[..., tuple[Merged, ...]]) -> None:
@@ -195,11 +212,11 @@ def test_answer_is_what_git_does_in_a_clone(  # noqa: PLR0913 - what is compared
     there = clone.commit({str(target): theirs})
     file = clone.path / target
     merged = carry(theirs)
-    mails = []
+    mails: list[Path] = []
     for patch in git.series(COMMITS, target).patches:
         mails.append(tmp_path / patch.name)
         mails[-1].write_bytes(patch.content)
-    results = []
+    results: list[bool] = []
     for command in (["cherry-pick", *ids], ["am", *map(str, mails)]):
         clone.git("reset", "--quiet", "--hard", there)
         done = subprocess.run(["git", "-C", clone.path, *command], capture_output=True, check=False)

@@ -96,7 +96,6 @@ def _cherry_pick(commit: Commit, target: PurePosixPath, *, onto: bytes) -> _Pick
         tried = program.run_hermetic(
             repository,
             "cherry-pick",
-            "--allow-empty",
             "--keep-redundant-commits",
             "picked",
             ok=(0, 1),
@@ -133,12 +132,12 @@ def _conflicts(marked: bytes, first: bytes) -> tuple[int, ...]:
         raise ToolkitError("git cherry-pick: stopped, and shows no conflict")
     known = first.split(b"\n")
     blocks = SequenceMatcher(None, ours, known, autojunk=False).get_opcodes()
-    return tuple(dict.fromkeys(_line(place, blocks, last=first.count(b"\n")) for place in places))
+    last = len(first.splitlines())
+    lines = (min(last, _line(place, blocks)) for place in places)
+    return tuple(dict.fromkeys(line for line in lines if line))
 
 
-def _line(place: int, blocks: Sequence[tuple[str, int, int, int, int]], *, last: int) -> int:
+def _line(place: int, blocks: Sequence[tuple[str, int, int, int, int]]) -> int:
     """Return the line, from 1 on, that an index of the first of two texts is at in the second."""
-    for kind, begin, end, other, _ in blocks:
-        if begin <= place < end:
-            return min(last, other + (place - begin if kind == "equal" else 0) + 1)
-    return last
+    kind, begin, _, other, _ = next(block for block in reversed(blocks) if block[1] <= place)
+    return other + (place - begin if kind == "equal" else 0) + 1

@@ -17,6 +17,7 @@ from toolkit import specimen
 from toolkit.cli import entry, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import Extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -150,6 +151,11 @@ def test_readme_names_every_proof(proposed: tuple[Path, str]) -> None:
     table = section("Proofs")
     names = [name.replace(SYSTEM, "SYSTEM") for name in hint[1].split(", ")]
     assert [name for name in names if f"`{name}`" not in table] == []
+
+
+@pytest.mark.parametrize("extra", Extra)
+def test_readme_names_every_proof_of_a_commit_on_request(extra: Extra) -> None:
+    assert re.search(rf"^\| `{extra}` \| with `--with {extra}`: ", section("Proofs"), re.MULTILINE)
 
 
 def without_what_varies(line: str) -> str:

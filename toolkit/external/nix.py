@@ -118,8 +118,16 @@ def parse_text(content: bytes, *, name: str) -> None:
 
     Needs no store, so that a user without one can ask.
     """
+    parsed(content, name=name)
+
+
+def parsed(content: bytes, *, name: str) -> str:
+    """Return what Nix reads in a content, printed in its own form: without comments, attributes in their order.
+
+    Relative paths are those of the working directory. Raise NixSyntaxError as `parse_text` does.
+    """
     try:
-        process.run(["nix-instantiate", "--store", "dummy://", "--parse", "-"], stdin=content)
+        return process.run(["nix-instantiate", "--store", "dummy://", "--parse", "-"], stdin=content).text
     except CommandError as error:
         raise _syntax_error_at(error, r"«stdin»", name, content) or error from error
 

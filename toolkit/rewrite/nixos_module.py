@@ -153,7 +153,8 @@ def _into_configuration(body: Node, block: str) -> Edit:
     first = next(
         (index for index, binding in enumerate(bindings) if attributes.path(binding).startswith("systemd.")), None
     )
-    beside = bindings[first - 1 if first else -1]
+    # The one in front of it; itself where it is the first, the last where there is none.
+    beside = bindings[max(first - 1, 0) if first is not None else -1]
     margin = attributes.margin(beside) or ""
     indented = textwrap.indent(block, margin).removeprefix(margin)
     if first != 0:

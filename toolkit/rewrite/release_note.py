@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SECTION = re.compile(r"## .*\{#sec-release-(\d\d\.\d\d)-notable-changes\}\s*")
 _HEADING = re.compile(r"#{1,2} ")
@@ -35,14 +39,16 @@ def add(text: str, item: str, *, name: str) -> str:
     """
     lines = text.split("\n")
     found = section(text, name=name)
-    there = next((index for index, line in enumerate(lines) if line[2:].strip() == item), None)
+    # More may follow in it than this time.
+    first = item.partition(". ")[0]
+    there = next((index for index, line in enumerate(lines) if line[2:].startswith(first)), None)
     if there is not None:
         raise LayoutError(f"{name}:{there + 1}: the item is already there")
     bullet = f"{_bullet(lines, found)} {item}"
     if not found.items:
         last = max(index for index in range(found.start - 1, found.end) if lines[index].strip())
         return "\n".join([*lines[: last + 1], "", bullet, *lines[last + 1 :]])
-    if len(found.items) == 1 and _PLACEHOLDER.fullmatch(lines[found.items[0]]):
+    if is_placeholder(lines, found):
         return "\n".join([*lines[: found.items[0]], bullet, *lines[found.items[0] + 1 :]])
     place = found.items[len(found.items) // 2]
     loose = not lines[place - 1].strip()
@@ -60,6 +66,11 @@ def section(text: str, *, name: str) -> Section:
             items = tuple(line for line in plain if index < line < end and _ITEM.match(lines[line]))
             return Section(release=heading[1], start=index + 1, end=end, items=items)
     raise LayoutError(f"{name}: has no section of notable changes")
+
+
+def is_placeholder(lines: Sequence[str], found: Section) -> bool:
+    """Tell whether the section has nothing but upstream's placeholder for the first item."""
+    return len(found.items) == 1 and _PLACEHOLDER.fullmatch(lines[found.items[0]]) is not None
 
 
 def anchors(text: str) -> list[str]:

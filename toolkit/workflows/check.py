@@ -17,10 +17,13 @@ from toolkit.workflows.propose import DROP_WARNING
 from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit.emit.report import Document
     from toolkit.external.patches import Plan
-    from toolkit.model import CheckRequest, Column, Progress
+    from toolkit.model import CheckRequest, Column, Extra, Progress
     from toolkit.rewrite.layout import DockerFile
+    from toolkit.workflows.proofs.case import Added
 
 
 def check(request: CheckRequest, *, progress: Progress) -> Report:
@@ -69,7 +72,8 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     for what, found_there in (("report.json", document.commits), ("series", series)):
         if len(found_there) != (wanted := len((LIFTED, DEMOTED))):
             raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
-    found, warnings = _source_again(document, directory, diff, plan, progress)
+    behind = mails[len(document.commits) :]
+    found, warnings = _source_again(document, directory, diff, plan, _wanted(behind), progress)
     contents = [found.content]
     for patch in series:
         contents.append(git.apply(contents[-1], target, patch.content).content)
@@ -97,6 +101,7 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
         own_library=laid_out.own_library,
         overlay=(directory / "overlay").resolve(),
         missing=beside.missing,
+        extras=_extras(behind, found),
     )
     commits = tuple(
         Commit(subject=commit.subject, body="", before=before, after=after)
@@ -121,8 +126,25 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     return case, proposal, warnings
 
 
-def _source_again(
-    document: Document, directory: Path, diff: bytes, plan: Plan, progress: Progress
+def _wanted(mails: Sequence[Patch]) -> tuple[Extra, ...]:
+    """Tell which extras stand behind a series; raise ToolkitError for a mail that is none."""
+    if not mails:
+        return ()
+    from toolkit.workflows import extras  # noqa: PLC0415 - for a proposal that has any
+
+    return tuple(extras.of_patch(mail) for mail in mails)
+
+
+def _extras(mails: Sequence[Patch], source: Source) -> tuple[Added, ...]:
+    if not mails:
+        return ()
+    from toolkit.workflows import extras  # noqa: PLC0415 - as above
+
+    return extras.read_back(mails, source)
+
+
+def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it is made of
+    document: Document, directory: Path, diff: bytes, plan: Plan, extras: tuple[Extra, ...], progress: Progress
 ) -> tuple[Source, tuple[str, ...]]:
     """Get the source that the report names, from the cache or this machine; else take the diff back."""
     was = document.source
@@ -140,7 +162,7 @@ def _source_again(
             pins={pin.name: pin for pin in patches.pins()},
             default_pin=plan.default_pin,
             remote=plan.remote,
-            sparse=plan.sparse,
+            sparse=plan.needed(extras),
             progress=progress,
         )
     except ToolkitError:

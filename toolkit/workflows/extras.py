@@ -18,11 +18,11 @@ from toolkit.rewrite import nixos_module, nixos_test, release_note
 from toolkit.workflows.proofs.case import Added
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from toolkit.external.patches import Plan
-    from toolkit.model import Source
+    from toolkit.model import Patch, Source
 
 TEST = PurePosixPath("nixos/tests") / patches.TEST
 ALL_TESTS = PurePosixPath("nixos/tests/all-tests.nix")
@@ -46,7 +46,7 @@ def prepare(
             f"--with {extras[0]}: {source.origin} is a file without the nixpkgs around it",
             hint="name a nixpkgs with --nixpkgs; that file is read from it, too",
         )
-    changes = {
+    changes: dict[Extra, Callable[[Path], tuple[FileChange, ...]]] = {
         Extra.NIXOS_TEST: lambda root: _nixos_test(root, demotion),
         Extra.NIXOS_MODULE: lambda root: _nixos_module(root, plan),
         Extra.RELEASE_NOTE: lambda root: _release_note(root, note(plan, demotion, extras)),
@@ -78,6 +78,50 @@ def mails(commits: Sequence[TreeCommit], *, first: int, committed: int | None = 
         )
         for number, commit in enumerate(commits, first)
     )
+
+
+def of_patch(patch: Patch) -> Extra:
+    """Tell which extra a mail is, by the files that it touches; raise ToolkitError for one that is none of them."""
+    paths = git.touched(patch.content)
+    for extra, there in (
+        (Extra.NIXOS_TEST, TEST in paths),
+        (Extra.NIXOS_MODULE, MODULE in paths),
+        (Extra.RELEASE_NOTE, any(path.parent == RELEASE_NOTES for path in paths)),
+    ):
+        if there:
+            return extra
+    raise ToolkitError(f"{patch.name}: is none of the commits that --with adds: touches {', '.join(map(str, paths))}")
+
+
+def read_back(letters: Sequence[Patch], source: Source) -> tuple[Added, ...]:
+    """Return the commits of mails that stand behind a series, as they change the source's nixpkgs.
+
+    Raise ToolkitError for one that is no extra, and for a second one of the same kind.
+    """
+    found: list[Added] = []
+    for patch in letters:
+        extra = of_patch(patch)
+        if extra in {added.extra for added in found}:
+            raise ToolkitError(f"{patch.name}: is a second commit for --with {extra}")
+        found.append(_read_back(extra, patch, source.root))
+    return tuple(found)
+
+
+def _read_back(extra: Extra, patch: Patch, root: Path | None) -> Added:
+    if root is None:
+        return Added(extra=extra, patch=patch, commit=None)
+    try:
+        files = git.changes(patch.content, lambda path: _content(root, path))
+    except ToolkitError as error:
+        return Added(extra=extra, patch=patch, commit=None, failure=error.message)
+    return Added(extra=extra, patch=patch, commit=TreeCommit(subject=patch.name, body="", files=files, extra=extra))
+
+
+def _content(root: Path, path: PurePosixPath) -> bytes | None:
+    try:
+        return (root / path).read_bytes()
+    except OSError:
+        return None
 
 
 def _extra(commit: TreeCommit) -> Extra:

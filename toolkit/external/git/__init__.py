@@ -20,6 +20,7 @@ from toolkit.external.git.reading import (
     show,
 )
 from toolkit.external.git.series import Series, addition, series
+from toolkit.external.git.stacking import Stacked, changes, stack, touched
 
 __all__ = [
     "Applied",
@@ -28,11 +29,13 @@ __all__ = [
     "Located",
     "Patched",
     "Series",
+    "Stacked",
     "UnreachableError",
     "addition",
     "applies",
     "apply",
     "blob_id",
+    "changes",
     "check_rev",
     "export",
     "fact",
@@ -44,4 +47,6 @@ __all__ = [
     "series",
     "show",
     "shown",
+    "stack",
+    "touched",
 ]

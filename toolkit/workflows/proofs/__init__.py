@@ -65,13 +65,13 @@ def run(case: Case, names: Sequence[str], *, also: Sequence[str] = (), progress:
     They run side by side, but for those of the deeper tiers, each of which takes all the memory that it may. Raise
     UsageError for a name that no proof has. An interrupt ends all programs that still run.
     """
-    below = deeper(case)
-    known = [claim.name for claim in (*CLAIMS, *below)]
+    beside, below = on_request(case), deeper(case)
+    known = [claim.name for claim in (*CLAIMS, *beside, *below)]
     for name in (*names, *also):
         if name not in known:
             raise UsageError(f"proof: '{name}' is unknown", hint=f"there are {', '.join(known)}")
     wanted = {*(names or (name for name in known if name not in ON_REQUEST)), *also}
-    claims = [claim for claim in CLAIMS if claim.name in wanted - ON_REQUEST]
+    claims = [claim for claim in (*CLAIMS, *beside) if claim.name in wanted - ON_REQUEST]
     proofs: list[Proof] = []
     with ThreadPoolExecutor(max_workers=len(CLAIMS)) as pool, process.ending_together():
         running = [pool.submit(copy_context().run, prove, claim, case) for claim in claims]
@@ -88,10 +88,23 @@ def run(case: Case, names: Sequence[str], *, also: Sequence[str] = (), progress:
     return tuple(proofs)
 
 
+def on_request(case: Case) -> tuple[Claim, ...]:
+    """Return the claims about the commits that the case has on request."""
+    if not case.extras:
+        return ()
+    from toolkit.workflows.proofs import additions  # noqa: PLC0415 - for --with alone
+
+    return additions.claims(case)
+
+
 def deeper(case: Case) -> tuple[Claim, ...]:
     """Return the claims of the tiers below the isolated one that the case asks for."""
     if case.deep is None:
         return ()
     from toolkit.workflows.proofs import deep  # noqa: PLC0415 - for the deeper tiers alone
 
-    return deep.claims(case.deep)
+    if not case.extras:
+        return deep.claims(case.deep)
+    from toolkit.workflows.proofs import additions  # noqa: PLC0415 - as above
+
+    return (*deep.claims(case.deep), *additions.deeper(case))

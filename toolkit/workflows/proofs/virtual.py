@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.external import nix, patches
+from toolkit.model import Demotion
 from toolkit.record import Record
-from toolkit.workflows.proofs import package_set, realising
+from toolkit.rewrite import nixos_test
+from toolkit.workflows.proofs import in_tree, package_set, realising
 from toolkit.workflows.proofs.case import Finding
 from toolkit.workflows.shipped import EXPRESSIONS
 
@@ -21,8 +23,8 @@ KVM = Path("/dev/kvm")
 
 def evaluates(case: Case) -> Finding:
     """Evaluate the test with the patched tree."""
-    system = _system(case)
-    if (reason := _without_nixos(case, system)) is not None:
+    system = system_of(case)
+    if (reason := without_nixos(case, system)) is not None:
         return Finding(covers="nothing", not_run=reason)
     arguments = _arguments(case, system)
     package_set.deep(case).progress.step(f"evaluating the NixOS test ({system})")
@@ -36,9 +38,9 @@ def evaluates(case: Case) -> Finding:
 
 def passes(case: Case) -> Finding:
     """Run the test in virtual machines, where this machine or a builder can."""
-    system = _system(case)
+    system = system_of(case)
     work = package_set.deep(case)
-    reason = _without_nixos(case, system)
+    reason = without_nixos(case, system)
     if reason is None and work.trees[case.after.name].is_specimen:
         reason = "because the specimen's machines are stand-ins"
     elsewhere = {"--builders", "--store"} & set(work.depth.nix_options)
@@ -57,7 +59,7 @@ def passes(case: Case) -> Finding:
     )
 
 
-def _system(case: Case) -> str:
+def system_of(case: Case) -> str:
     """Return the first Linux system that the user named, else the first, else this machine's."""
     named = package_set.deep(case).depth.systems or (realising.here(),)
     return next((name for name in named if name.endswith("-linux")), named[0])
@@ -67,13 +69,21 @@ def _arguments(case: Case, system: str) -> dict[str, str]:
     tree = package_set.deep(case).trees[case.after.name]
     return {
         "tree": str(tree.root),
-        "test": str(patches.nixos_test()),
+        "test": str(_test(case)),
         "system": system,
         "tools": realising.tools(tree, package_set.deep(case).depth.nix_options),
     }
 
 
-def _without_nixos(case: Case, system: str) -> str | None:
+def _test(case: Case) -> Path:
+    """Return where the test is, in the form of a module; it depends on what the second commit does."""
+    module = patches.nixos_test().read_text(encoding="utf-8")
+    written = nixos_test.content(module, nixos_test.Form.MODULE, brought=case.demotion is not Demotion.DROP)
+    return in_tree.lay_out({patches.TEST: written.encode()}) / patches.TEST
+
+
+def without_nixos(case: Case, system: str) -> str | None:
+    """Return why there is no NixOS test to evaluate, None where there is."""
     if not (package_set.deep(case).trees[case.after.name].root / "nixos").is_dir():
         return "because this nixpkgs has no nixos/"
     if not system.endswith("-linux"):

@@ -12,7 +12,7 @@ from toolkit.model import CheckRequest, Demotion, SourceRequest, Strategy
 from toolkit.workflows import proofs
 from toolkit.workflows.check import check
 from toolkit.workflows.proofs.case import BEFORE, LIFTED
-from toolkit.workflows.propose import DROP_WARNING
+from toolkit.workflows.proposing import DROP_WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

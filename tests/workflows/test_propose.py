@@ -20,7 +20,8 @@ from toolkit.external import git, patches
 from toolkit.model import Demotion, ProposeRequest, SourceRequest, Status, Strategy
 from toolkit.rewrite.layout import DockerFile
 from toolkit.workflows.proofs.case import BEFORE, LIFTED
-from toolkit.workflows.propose import DROP_WARNING, propose
+from toolkit.workflows.propose import propose
+from toolkit.workflows.proposing import DROP_WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

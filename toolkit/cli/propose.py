@@ -8,7 +8,6 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.report import show
 from toolkit.model import Demotion, Extra, ProposeRequest, Strategy
 from toolkit.workflows.propose import propose
 
@@ -80,5 +79,7 @@ def command(
     )
     with output.working(settings) as progress:
         report = propose(request, progress=progress)
+    from toolkit.cli.report import show  # noqa: PLC0415 - what it needs is imported while Nix is at work
+
     show(report, settings=settings, out=out)
     return 1 if report.failed else 0

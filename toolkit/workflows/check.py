@@ -13,7 +13,7 @@ from toolkit.rewrite import layout, wrapper
 from toolkit.workflows import comparing, proofs, staging
 from toolkit.workflows.deepening import deepen
 from toolkit.workflows.proofs.case import BEFORE, DEMOTED, LIFTED, Case
-from toolkit.workflows.propose import DROP_WARNING
+from toolkit.workflows.proposing import DROP_WARNING
 from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:

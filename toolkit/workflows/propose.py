@@ -4,31 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit.emit import markdown, pull_request, report
 from toolkit.external import files, nix, patches, process, sources
-from toolkit.model import Demotion, Report
-from toolkit.workflows import comparing, proofs
-from toolkit.workflows.deepening import deepen
-from toolkit.workflows.preparing import backed, prepare_texts, rewrite
-from toolkit.workflows.proofs.case import DEMOTED, LIFTED
-from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from toolkit.external.patches import Plan
-    from toolkit.model import Column, Progress, Proposal, ProposeRequest, Source
-    from toolkit.workflows.proofs.case import Added
-    from toolkit.workflows.staging import Siblings
-
-DROP_WARNING = (
-    "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
-    "rootlesskit-docker-proxy from the same package even where a security wrapper is"
-)
+    from toolkit.model import Progress, ProposeRequest, Report
 
 
 def propose(request: ProposeRequest, *, progress: Progress) -> Report:
@@ -55,86 +36,15 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
         version = beside.submit(copy_context().run, nix.version)
         accepted = beside.submit(copy_context().run, nix.parse_text, found.content, name=name)
         try:
+            # Imported while Nix is at work, which takes as long.
+            from toolkit.workflows.preparing import rewrite  # noqa: PLC0415
+            from toolkit.workflows.proposing import write  # noqa: PLC0415
+            from toolkit.workflows.reading import docker_file  # noqa: PLC0415
+
             file = docker_file(found.content, name=name)
             texts = rewrite(file, plan, request.strategy, request.demotion)
         finally:
             # What Nix has to say against a file goes before what the rewrite has.
             accepted.result()
             nix_version = version.result()
-    added = _extras(request, found, plan)
-    with files.whole_directory(request.out, force=request.force) as building:
-        at = building / "overlay"
-        prepared = prepare_texts(texts, file, found, plan, request.strategy, request.demotion, at=at)
-        _write_patches(building, prepared.proposal, added)
-        prepared.write_overlay()
-        case = deepen(
-            replace(prepared.case, extras=added), request.depth, offline=request.source.offline, progress=progress
-        )
-        proven = proofs.run(case, (), progress=progress)
-        proposal = backed(prepared.proposal, plan, proven)
-        if proposal is not prepared.proposal:
-            _write_patches(building, proposal, added)
-        comparison: tuple[Column, ...] = ()
-        if request.compare:
-            comparison = (
-                comparing.column(request.strategy, prepared.proposal, proven),
-                *comparing.others(file, found, plan, request.strategy, request.demotion, progress=progress),
-            )
-        result = Report(
-            proposal=proposal,
-            proofs=proven,
-            warnings=_warnings(request, found, prepared.siblings),
-            tools={"nix": str(nix_version)},
-            request=request.source,
-            comparison=comparison,
-        )
-        return _write_report(building, request.out, result, prepared.releases, added)
-
-
-def _write_patches(directory: Path, proposal: Proposal, added: Sequence[Added]) -> None:
-    """Write the mails, and the one diff, in which those that were added have no part."""
-    (directory / "series").mkdir(exist_ok=True)
-    for patch in (*proposal.patches, *(extra.patch for extra in added)):
-        (directory / "series" / patch.name).write_bytes(patch.content)
-    (directory / "upstream.diff").write_bytes(proposal.upstream_diff)
-
-
-def _extras(request: ProposeRequest, source: Source, plan: Plan) -> tuple[Added, ...]:
-    """Make the commits that are wanted besides, before anything is written."""
-    if not request.extras:
-        return ()
-    from toolkit.workflows import extras  # noqa: PLC0415 - for --with alone
-
-    commits = extras.prepare(request.extras, source, plan, request.demotion)
-    return extras.mails(commits, first=len((LIFTED, DEMOTED)) + 1, committed=source.committed)
-
-
-def _write_report(
-    directory: Path, out: Path, result: Report, releases: Sequence[str], added: Sequence[Added]
-) -> Report:
-    """Write what is about the proposal as a whole, which will be at `out`; return the report as it was written."""
-    here, there = str(directory), str(out.resolve())
-    proven = tuple(
-        replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands))
-        for proof in result.proofs
-    )
-    written = {"report.json", "report.md", "pull-request.md"}
-    written |= {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
-    result = replace(result, proofs=proven, files=tuple(sorted(written)))
-    (directory / "report.json").write_bytes(report.to_json(result))
-    (directory / "report.md").write_bytes(markdown.to_markdown(result))
-    texts = pull_request.read(patches.pull_request())
-    extras = [each.commit for each in added if each.commit is not None]
-    (directory / "pull-request.md").write_bytes(pull_request.draft(result, texts, releases=releases, extras=extras))
-    return result
-
-
-def _warnings(request: ProposeRequest, found: Source, beside: Siblings) -> tuple[str, ...]:
-    warnings = [*found.warnings]
-    if request.demotion is Demotion.DROP:
-        warnings.append(DROP_WARNING)
-    if beside.missing:
-        warnings.append(
-            f"not found beside the file: {', '.join(beside.missing)}; the overlay needs them in overlay/docker/"
-        )
-    return tuple(warnings)
+    return write(request, plan, found, file, texts, nix_version=nix_version, progress=progress)

@@ -44,7 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "toolkit" / "specimen")
     parser.add_argument("--runs", type=int, default=7, help="rounds of each group (default: %(default)s)")
-    parser.add_argument("--only", choices=("start", "inspect", "propose"), help="one group instead of all")
+    parser.add_argument("--only", choices=("start", "inspect", "propose", "pr"), help="one group instead of all")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     options = parser.parse_args()
 
@@ -53,7 +53,7 @@ def main() -> int:
     if not files:
         print(f"{options.folder}: holds no docker file", file=sys.stderr)
         return 2
-    groups = {"start": start_up, "inspect": inspections, "propose": proposals}
+    groups = {"start": start_up, "inspect": inspections, "propose": proposals, "pr": branches}
     figures = [
         figure
         for name, measure in groups.items()
@@ -107,6 +107,39 @@ def proposals(files: Sequence[Path], runs: int) -> Iterator[Figure]:
             if not bare:
                 sys.exit(f"{file}: the report names no Nix command to compare with")
             yield from race(f"propose {short(file)}", {"bare Nix commands": bare, "unlet propose": [propose]}, runs)
+
+
+def branches(files: Sequence[Path], runs: int) -> Iterator[Figure]:
+    """Yield what it costs to make a branch in a clone and to remove it, against its proposal alone, and git alone."""
+    with tempfile.TemporaryDirectory() as directory:
+        for number, file in enumerate(files):
+            tree = next((above for above in file.parents if (above / "pkgs").is_dir()), None)
+            if tree is None:
+                continue
+            clone, out, worktree = (str(Path(directory, f"{name}-{number}")) for name in ("clone", "out", "worktree"))
+            git = ("git", "-C", clone)
+            for command in (
+                ("cp", "-r", str(tree), clone),
+                (*git, "init", "--quiet", "--initial-branch=master"),
+                (*git, "config", "user.name", "Nobody"),
+                (*git, "config", "user.email", "nobody@localhost.invalid"),
+                (*git, "add", "--all"),
+                (*git, "commit", "--quiet", "--message=nixpkgs"),
+            ):
+                run(command)
+            propose = (UNLET, "propose", "--nixpkgs", clone, "--compare", "--out", out, "--force")
+            if not accepts(propose):
+                continue
+            contestants = {
+                "unlet propose --compare": [propose],
+                "unlet pr, pr --remove": [(UNLET, "pr", "--repo", clone), (UNLET, "pr", "--repo", clone, "--remove")],
+                "git worktree add, remove": [
+                    (*git, "worktree", "add", "--quiet", "-b", "bare", worktree),
+                    (*git, "worktree", "remove", worktree),
+                    (*git, "branch", "--quiet", "-D", "bare"),
+                ],
+            }
+            yield from race(f"pr {short(file)}", contestants, runs)
 
 
 def bare_commands(report: Path) -> list[tuple[str, ...]]:

@@ -250,9 +250,9 @@ def test_compared_designs_show_their_proofs_side_by_side(report: Report) -> None
 
 
 def test_extras_and_other_branches_are_shown_where_there_are_any(report: Report) -> None:
-    proofs = (_proof("vm-evaluates"), _proof("vm", Status.NOT_RUN))
+    proofs = (_proof("nixos-test"), _proof("vm", Status.NOT_RUN))
     text = _draft(_with(report, *proofs), extras=(NIXOS_TEST,), matrix="| branch | fit |\n|---|---|\n")
-    assert "3. `nixosTests.docker: publish ports`, `vm-evaluates` passed, `vm` not run\n" in text
+    assert "3. `nixosTests.docker: publish ports`, `nixos-test` passed, `vm` not run\n" in text
     assert "## Other branches\n\n| branch | fit |\n|---|---|\n\n## Earlier attempts" in text
     assert "## Other branches" not in _draft(report)
 

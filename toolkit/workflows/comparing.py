@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.emit import changes
 from toolkit.errors import RefusalError
-from toolkit.model import Column, Demotion, Strategy
+from toolkit.model import Column, Demotion, Extra, Strategy
 from toolkit.workflows import proofs
 from toolkit.workflows.preparing import prepare
 
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 
 def column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
-    """Return the column of a proposal whose proofs ran; lines are those of its whole diff."""
+    """Return the column of a proposal whose proofs ran; lines are those of its whole diff.
+
+    What is proven of commits on request is left out: it is the same for each design.
+    """
     counted = changes.count(proposal.upstream_diff)
-    return Column(name=name, proofs=tuple(proven), added=counted.added, removed=counted.removed, moved=counted.moved)
+    of_design = tuple(proof for proof in proven if proof.name not in set(Extra))
+    return Column(name=name, proofs=of_design, added=counted.added, removed=counted.removed, moved=counted.moved)
 
 
 def others(  # noqa: PLR0913 - what a proposal is made of, and what is done already

@@ -117,7 +117,7 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
         return shop.recorded(fork, kept.commits[-1])
-    ground = grounds.at(clone, fork, plan, progress=progress)
+    ground = grounds.at(clone, fork, plan, kept.extras, progress=progress)
     lifted, demoted = rewrite(
         ground.file,
         components=plan.components,

@@ -15,12 +15,12 @@ from toolkit.model import SourceRequest
 from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from toolkit.contribution import BranchRequest
     from toolkit.external.git.clone import Clone
     from toolkit.external.patches import Plan
-    from toolkit.model import Oid, Progress, Source
+    from toolkit.model import Extra, Oid, Progress, Source
     from toolkit.rewrite.layout import DockerFile
 
 _OLD_DAYS = 14
@@ -57,19 +57,20 @@ def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress
         progress.step("fetching")
         clones.fetch_branches(clone, (request.base, *request.onto))
     base = clones.find_base(clone, request.base)
-    if request.fetch and clone.partial:
-        clones.fetch_files(clone, base.commit, [PurePosixPath(path) for path in plan.sparse])
     onto = {name: clones.find_base(clone, name) for name in request.onto}
-    return replace(_ground(clone, base, plan, progress), onto=onto, warnings=_warnings(base))
+    if request.fetch and clone.partial:
+        for each in (base, *onto.values()):
+            clones.fetch_files(clone, each.commit, [PurePosixPath(path) for path in plan.needed(request.extras)])
+    return replace(_ground(clone, base, plan, request.extras, progress), onto=onto, warnings=_warnings(base))
 
 
-def at(clone: Clone, commit: Oid, plan: Plan, *, progress: Progress) -> Ground:
+def at(clone: Clone, commit: Oid, plan: Plan, extras: Sequence[Extra], *, progress: Progress) -> Ground:
     """Return a commit of the clone as a base; raise ToolkitError as `find` does."""
-    return _ground(clone, Base(name=str(commit), commit=commit), plan, progress)
+    return _ground(clone, Base(name=str(commit), commit=commit), plan, extras, progress)
 
 
-def _ground(clone: Clone, base: Base, plan: Plan, progress: Progress) -> Ground:
-    source = _source(clone, base, plan, progress)
+def _ground(clone: Clone, base: Base, plan: Plan, extras: Sequence[Extra], progress: Progress) -> Ground:
+    source = _source(clone, base, plan, extras, progress)
     return Ground(
         clone=clone,
         plan=plan,
@@ -83,7 +84,7 @@ def _request(clone: Clone, base: Base) -> SourceRequest:
     return SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
 
 
-def _source(clone: Clone, base: Base, plan: Plan, progress: Progress) -> Source:
+def _source(clone: Clone, base: Base, plan: Plan, extras: Sequence[Extra], progress: Progress) -> Source:
     try:
         source = sources.resolve(
             _request(clone, base),
@@ -91,7 +92,7 @@ def _source(clone: Clone, base: Base, plan: Plan, progress: Progress) -> Source:
             pins={pin.name: pin for pin in patches.pins()},
             default_pin=plan.default_pin,
             remote=plan.remote,
-            sparse=plan.sparse,
+            sparse=plan.needed(extras),
             progress=progress,
         )
     except ToolkitError as error:

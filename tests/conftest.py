@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.clones import Clone, make_clone, make_upstream
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 # Beginnings of names: identity, places, remotes, tokens and looks. NIX_PATH is one of them; the other variables of
@@ -70,3 +73,30 @@ def sealed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     }.items():
         monkeypatch.setenv(name, value)
     return home
+
+
+@pytest.fixture
+def jane(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let git's user be somebody who is named in HOME's configuration alone, at no fixed date; return who."""
+    for name in list(os.environ):
+        if name.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_")):
+            monkeypatch.delenv(name)
+    (sealed / ".gitconfig").write_text("[user]\n\tname = Jané Doe\n\temail = jane@example.org\n")
+    return "Jané Doe <jane@example.org>"
+
+
+@pytest.fixture(scope="session")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of nixpkgs, bare, which nobody may write to."""
+    return make_upstream(tmp_path_factory.mktemp("upstream"))
+
+
+@pytest.fixture
+def new_clone(upstream: Path, tmp_path: Path, jane: str) -> Callable[..., Clone]:
+    """Return what makes a clone of Jane's, with options of git-clone."""
+    assert jane
+
+    def make(*options: str, name: str = "nixpkgs") -> Clone:
+        return make_clone(upstream, tmp_path, *options, name=name)
+
+    return make

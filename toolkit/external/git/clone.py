@@ -120,23 +120,25 @@ def find_base(clone: Clone, name: str) -> Base:
         raise ToolkitError(f"{clone.top}: has no branch, tag or commit '{name}'", hint=hint) from error
 
 
-def fetch_branches(clone: Clone, names: Sequence[str], *, on_stderr: Callable[[str], None] | None = None) -> str:
-    """Fetch branches from upstream's remote, `origin` where no remote is upstream's, and return that remote's name.
+def fetch_branches(clone: Clone, names: Sequence[str], *, on_stderr: Callable[[str], None] | None = None) -> None:
+    """Fetch branches from the remotes that their names begin with, else from upstream's, else from `origin`.
 
-    Only what the remote calls its branches moves in the clone. Raises ToolkitError where it cannot be had.
+    Only what these remotes call their branches moves in the clone. Raises ToolkitError where they cannot be had.
     """
-    remote = clone.upstream or ("origin" if "origin" in clone.remotes else next(iter(clone.remotes), None))
-    if remote is None:
+    preferred = clone.upstream or ("origin" if "origin" in clone.remotes else next(iter(clone.remotes), None))
+    if preferred is None:
         raise ToolkitError(f"{clone.top}: has no remote to fetch from", hint="git remote add upstream URL")
-    # A base may be called as git would: by its remote.
-    branches = [name.removeprefix(f"{remote}/") for name in names]
-    refs = [f"+refs/heads/{name}:refs/remotes/{remote}/{name}" for name in dict.fromkeys(branches)]
+    wanted: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        remote = next((each for each in clone.remotes if name.startswith(f"{each}/")), preferred)
+        branch = name.removeprefix(f"{remote}/")
+        wanted.setdefault(remote, []).append(f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}")
     options = ("--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--progress")
-    try:
-        program.run_network(clone.top, "fetch", *options, remote, *refs, on_stderr=on_stderr)
-    except CommandError as error:
-        raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
-    return remote
+    for remote, refs in wanted.items():
+        try:
+            program.run_network(clone.top, "fetch", *options, remote, *refs, on_stderr=on_stderr)
+        except CommandError as error:
+            raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
 
 
 def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> None:
@@ -147,11 +149,15 @@ def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> No
         return
     remote = clone.upstream or "origin"
     # As git itself gets the objects that a promisor remote has promised.
-    options = ("--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none", "--stdin")
+    options = ("--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
     asked = "".join(f"{oid}\n" for oid in missing).encode()
     try:
         program.run_network(
-            clone.top, "-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", *options, remote, stdin=asked
+            clone.top,
+            *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--filter=blob:none", "--stdin"),
+            *options,
+            remote,
+            stdin=asked,
         )
     except CommandError as error:
         raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
@@ -193,7 +199,8 @@ def push_remote(clone: Clone) -> str | None:
     asked = program.run_reading(clone.common, "config", "--get", "remote.pushDefault", ok=(0, 1)).text
     if asked:
         return asked
-    others = [name for name in clone.remotes if name != clone.upstream]
+    upstream = owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
+    others = [name for name, url in clone.remotes.items() if upstream is None or owner_and_name(url) != upstream]
     return "origin" if "origin" in others else next(iter(others), None)
 
 

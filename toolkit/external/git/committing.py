@@ -179,7 +179,7 @@ class Workshop:
             "GIT_OBJECT_DIRECTORY": str(self.directory / "objects"),
             "GIT_INDEX_FILE": str(self.directory / "index"),
         }
-        return program.run_contributing(self.clone.common, *arguments, env={**here, **(env or {})}, stdin=stdin, ok=ok)
+        return program.run_contributing(self.clone.top, *arguments, env={**here, **(env or {})}, stdin=stdin, ok=ok)
 
     def keep(self) -> None:
         """Hand the new objects over to the clone, where nothing refers to them yet."""

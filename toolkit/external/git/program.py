@@ -55,6 +55,7 @@ _CONTRIBUTING = {
     # Files as they are in the commit: Nix hashes them.
     "core.autocrlf": "false",
     "core.eol": "lf",
+    "core.attributesFile": os.devnull,
     "i18n.commitEncoding": "UTF-8",
     # What git otherwise does on the way: a daemon, housekeeping, files beside the index.
     "core.fsmonitor": "false",
@@ -113,8 +114,13 @@ def network() -> Mapping[str, str | None]:
     return {**_scrubbed(_FOR_NETWORK), **patience, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", **_PLAIN}
 
 
-def contributing() -> Mapping[str, str | None]:
-    """Return what the environment is overlaid with for a clone of the user's that gets a branch."""
+def contributing(*, fetching: bool = False) -> Mapping[str, str | None]:
+    """Return what the environment is overlaid with for a clone of the user's that gets a branch.
+
+    With `fetching` git may get what a partial clone lacks on the way.
+    """
+    if fetching:
+        return network()
     return {
         **_scrubbed(_FOR_CONTRIBUTING),
         "GIT_ALLOW_PROTOCOL": "none",
@@ -156,11 +162,12 @@ def run_contributing(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     ok: Collection[int] | None = (0,),
+    fetching: bool = False,
 ) -> process.Completed:
     """Run git in a clone of the user's that gets a branch; `place` is its top, a worktree, or its git directory."""
     settings = [word for name, value in _CONTRIBUTING.items() for word in ("-c", f"{name}={value}")]
     argv = ("git", "-C", str(place), *settings, *arguments)
-    return process.run(argv, env={**contributing(), **(env or {})}, stdin=stdin, ok=ok)
+    return process.run(argv, env={**contributing(fetching=fetching), **(env or {})}, stdin=stdin, ok=ok)
 
 
 def run_network(

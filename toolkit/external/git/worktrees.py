@@ -54,44 +54,62 @@ def worktrees(clone: Clone) -> tuple[Worktree, ...]:
 
 
 @contextmanager
-def adding(clone: Clone, *, branch: str, commit: Oid, path: Path, paths: Sequence[PurePosixPath]) -> Generator[None]:
+def adding(  # noqa: PLR0913 - a branch, its place, and what is to be there
+    clone: Clone, *, branch: str, commit: Oid, path: Path, paths: Sequence[PurePosixPath], fetching: bool = False
+) -> Generator[None]:
     """Make a branch at `commit` and check it out at `path`; both are gone again where the block raises.
 
     Where the clone is sparse or partial, `paths` are checked out beside what the user has in each worktree, nothing
-    else. Raises ToolkitError where the branch is there already, or the worktree cannot be made.
+    else; with `fetching` a partial clone gets what it lacks of them. Raises ToolkitError where the branch or the
+    path is there already, or the worktree cannot be made.
     """
-    _update_ref(clone, branch, commit, before=None)
     try:
-        _say(clone, "worktree", "add", "--quiet", "--no-checkout", str(path), branch)
+        # Whoever comes second fails here, and takes nothing away from the first.
+        path.mkdir()
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be made: {error.strerror}") from error
+    taken = False
+    try:
         try:
-            _check_out(clone, path, paths)
-            yield
-        except BaseException:
-            _ignore_failure(clone.common, "worktree", "remove", "--force", str(path))
-            files.remove(path)
+            _say(clone, "update-ref", "-m", "unlet", f"refs/heads/{branch}", str(commit), "0" * len(str(commit)))
+        except ToolkitError:
+            taken = True
             raise
+        _say(clone, "worktree", "add", "--quiet", "--no-checkout", str(path), branch)
+        _check_out(clone, path, paths, fetching=fetching)
+        yield
     except BaseException:
-        _ignore_failure(clone.common, "update-ref", "-d", f"refs/heads/{branch}", str(commit))
+        # An interrupt may come when git has done what it was told, hence all of it is taken back.
+        _ignore_failure(clone.common, "worktree", "remove", "--force", str(path))
+        files.remove(path)
+        if not taken:
+            _ignore_failure(clone.common, "update-ref", "-d", f"refs/heads/{branch}", str(commit))
         raise
 
 
 def changes(path: Path) -> tuple[str, ...]:
     """Return the paths of a worktree whose files are not as in its commit, such as new ones, as git quotes them."""
-    listed = program.run_contributing(path, "--no-optional-locks", "status", "--porcelain", "--ignore-submodules").text
+    asked = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules")
+    listed = program.run_contributing(path, "--no-optional-locks", *asked).text
     return tuple(line[3:] for line in listed.splitlines())
 
 
-def move(path: Path, *, before: Oid, after: Oid) -> None:
-    """Move the branch that is checked out at `path`, and its files; all is as before where that fails.
+def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -> None:
+    """Move the branch of a worktree, and its files; all is as before where that fails.
 
-    The worktree must have no changes.
+    With `fetching` a partial clone gets what it lacks. Raises ToolkitError where the worktree has changes, or is not
+    any more what it was when it was looked at.
     """
+    path, settings = worktree.path, _narrow(clone, worktree.path)
+    head = program.run_contributing(path, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text
+    if head != f"{worktree.commit}\nrefs/heads/{worktree.branch}" or changes(path):
+        raise ToolkitError(f"{path}: has been changed meanwhile", hint="once more, when nothing changes there")
     try:
-        program.run_contributing(path, "reset", "--quiet", "--keep", str(after))
+        program.run_contributing(path, *settings, "reset", "--quiet", "--keep", str(to), fetching=fetching)
     except BaseException as error:
-        _ignore_failure(path, "reset", "--quiet", "--hard", str(before))
+        _ignore_failure(path, *settings, "reset", "--quiet", "--hard", str(worktree.commit))
         if isinstance(error, CommandError):
-            raise ToolkitError(f"{path}: cannot be moved: {reading.fact(error.stderr)}") from error
+            raise _unwritten(clone, f"{path}: cannot be moved", error) from error
         raise
 
 
@@ -103,13 +121,7 @@ def remove(clone: Clone, *, branch: str | None, path: Path | None) -> None:
         _say(clone, "branch", "--quiet", "-D", "--", branch)
 
 
-def _update_ref(clone: Clone, branch: str, commit: Oid, *, before: Oid | None) -> None:
-    was = str(before) if before is not None else "0" * len(str(commit))
-    _say(clone, "update-ref", "-m", "unlet", f"refs/heads/{branch}", str(commit), was)
-
-
-def _check_out(clone: Clone, path: Path, paths: Sequence[PurePosixPath]) -> None:
-    settings: tuple[str, ...] = ()
+def _check_out(clone: Clone, path: Path, paths: Sequence[PurePosixPath], *, fetching: bool) -> None:
     if _is_set(path, "core.sparseCheckout"):
         cone = _is_set(path, "core.sparseCheckoutCone")
         # Cones are made of directories alone.
@@ -118,16 +130,33 @@ def _check_out(clone: Clone, path: Path, paths: Sequence[PurePosixPath]) -> None
         )
         program.run_contributing(path, "sparse-checkout", "add", "--stdin", stdin="\n".join(lines).encode())
     elif clone.partial:
-        # Not by git-sparse-checkout, which would write to the configuration that all worktrees share.
-        settings = ("-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
-        git_directory = program.run_contributing(path, "rev-parse", "--absolute-git-dir").text
-        patterns = Path(git_directory) / "info" / "sparse-checkout"
+        patterns = _patterns(path)
         patterns.parent.mkdir(exist_ok=True)
         patterns.write_text("".join(f"/{each}\n" for each in paths))
     try:
-        program.run_contributing(path, *settings, "reset", "--quiet", "--hard")
+        program.run_contributing(path, *_narrow(clone, path), "reset", "--quiet", "--hard", fetching=fetching)
     except CommandError as error:
-        raise ToolkitError(f"{path}: cannot be checked out: {reading.fact(error.stderr)}") from error
+        raise _unwritten(clone, f"{path}: cannot be checked out", error) from error
+
+
+def _narrow(clone: Clone, path: Path) -> tuple[str, ...]:
+    """Return the options by which git leaves those files alone that were not checked out of a partial clone.
+
+    They stand in no configuration, as git-sparse-checkout would write to the one that all worktrees share.
+    """
+    if not clone.partial or _is_set(path, "core.sparseCheckout") or not _patterns(path).is_file():
+        return ()
+    return "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false"
+
+
+def _patterns(path: Path) -> Path:
+    git_directory = program.run_contributing(path, "rev-parse", "--absolute-git-dir").text
+    return Path(git_directory) / "info" / "sparse-checkout"
+
+
+def _unwritten(clone: Clone, what: str, error: CommandError) -> ToolkitError:
+    hint = "--fetch gets what a partial clone lacks" if clone.partial and "promisor" in error.stderr else None
+    return ToolkitError(f"{what}: {reading.fact(error.stderr)}", hint=hint)
 
 
 def _is_set(path: Path, name: str) -> bool:

@@ -47,7 +47,9 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
             shop.keep()
         progress.step(f"checking out {path}")
         paths = evidence.paths(plan, commits)
-        with worktrees.adding(clone, branch=request.branch, commit=oids[-1], path=path, paths=paths):
+        with worktrees.adding(
+            clone, branch=request.branch, commit=oids[-1], path=path, paths=paths, fetching=request.fetch
+        ):
             kept = evidence.write(ground, request, report, commits, oids, ported=ported)
             replacement.keep()
     made = evidence.told(ground, kept, report, [commit.subject for commit in commits], path)

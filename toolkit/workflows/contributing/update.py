@@ -13,10 +13,9 @@ from toolkit.external.git import committing, worktrees
 from toolkit.workflows.contributing import edits, evidence, grounds, standing
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from toolkit.contribution import Contribution, UpdateRequest
     from toolkit.external.git.clone import Clone
+    from toolkit.external.git.worktrees import Worktree
     from toolkit.model import Oid, Progress
     from toolkit.workflows.contributing.standing import Standing
 
@@ -30,7 +29,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     clone = clones.open_clone(request.repo, plan.remote)
     clones.identity(clone)
     found = standing.find(clone, request.branch)
-    tip, path = _require_movable(clone, found)
+    tip, worktree = _require_movable(clone, found)
     wanted = _wanted(request, found.kept)
     edited = contributions.edited_text(clone.common, found.kept)
     ground = grounds.find(clone, wanted, plan, progress=progress)
@@ -54,14 +53,14 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
             shop.keep()
         own = evidence.prove_own(ground, wanted, report, final, progress=progress)
         kept = evidence.write(ground, wanted, report, commits, oids, ported=ported, edited=edited)
-        progress.step(f"moving {path}")
-        worktrees.move(path, before=tip, after=carried.tip)
+        progress.step(f"moving {worktree.path}")
+        worktrees.move(clone, worktree, to=carried.tip, fetching=request.fetch)
         replacement.keep()
     subjects = [text.partition("\n")[0] for text in messages]
     return PullRequest(
         clone=clone.top,
         report=report,
-        made=evidence.told(ground, kept, report, subjects, path, carried=carried, edited=edited is not None),
+        made=evidence.told(ground, kept, report, subjects, worktree.path, carried=carried, edited=edited is not None),
         matrix=ported,
         warnings=(
             *ground.warnings,
@@ -73,7 +72,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     )
 
 
-def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Path]:
+def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     """Return where the branch is, and its worktree; raise ToolkitError where it cannot be moved without a loss."""
     name = found.kept.branch
     if found.tip is None:
@@ -91,7 +90,7 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Path]:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         hint = f"git -C {path} commit, or stash"
         raise ToolkitError(f"{path}: '{changed[0]}'{more} is not committed", hint=hint)
-    return found.tip, path
+    return found.tip, found.worktree
 
 
 def _wanted(request: UpdateRequest, kept: Contribution) -> BranchRequest:

@@ -1,14 +1,15 @@
 # What becomes of the docker releases when the package set has packages with the names of components.
 # Arguments, each a string: `case`, the absolute path of a JSON file as for evaluate.nix; `side`, one of
-# its sides; `set`, JSON, names → conditions of the package set (see releases.nix).
-# Result: system label → release → drvPath, or { error } where the evaluation throws.
+# its sides; `sets`, JSON, labels of package sets → names → conditions of the set (see releases.nix).
+# Result: label of the set → system label → release → drvPath, or { error } where the evaluation throws.
 {
   case,
   side,
-  set,
+  sets,
 }:
 let
-  inherit (builtins.fromJSON (builtins.readFile case))
+  inherit (builtins) fromJSON listToAttrs mapAttrs;
+  inherit (fromJSON (builtins.readFile case))
     sides
     libPath
     packages
@@ -24,23 +25,40 @@ let
     in
     if attempt.success then attempt.value else { error = "the evaluation throws"; };
 
+  # Made once for a system, not once for each set.
+  bySystem = map (
+    {
+      label,
+      build,
+      host,
+    }:
+    {
+      inherit label;
+      stubs = import ./stubs.nix {
+        inherit lib build host;
+        names = packages;
+      };
+    }
+  ) systems;
+
   releases =
-    { build, host, ... }:
-    builtins.mapAttrs (_: answer) (
+    conditions: stubs:
+    mapAttrs (_: answer) (
       import ./releases.nix {
-        inherit lib;
+        inherit lib conditions stubs;
         directory = sides.${side};
-        conditions = builtins.fromJSON set;
-        stubs = import ./stubs.nix {
-          inherit lib build host;
-          names = packages;
-        };
       }
     );
 in
-builtins.listToAttrs (
-  map (system: {
-    name = system.label;
-    value = releases system;
-  }) systems
-)
+mapAttrs (
+  _: conditions:
+  listToAttrs (
+    map (
+      { label, stubs }:
+      {
+        name = label;
+        value = releases conditions stubs;
+      }
+    ) bySystem
+  )
+) (fromJSON sets)

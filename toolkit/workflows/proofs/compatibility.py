@@ -14,7 +14,7 @@ from toolkit.workflows.proofs.case import BEFORE, Finding
 from toolkit.workflows.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.workflows.proofs.case import Case
     from toolkit.workflows.proofs.evaluation import Facts
@@ -48,6 +48,10 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
 )
 
 
+# A set that refers to itself ends the evaluator where docker takes notice of it; the others only throw.
+_TOGETHER: tuple[tuple[str, ...], ...] = (("unrelated", "throws"), ("from-docker",))
+
+
 def compatible(case: Case) -> Finding:
     """Compare the override matrix before and after commit 1, and what of it commit 2 changes."""
     evaluated = evaluation.evaluate(case)
@@ -69,7 +73,7 @@ def compatible(case: Case) -> Finding:
         covers=f"{len(rows)} of {len({number for number, _, _ in ROWS})} rows, {compared.total()} overrides",
         failures=tuple(failures),
         evidence=tuple(_rows(before, compared)),
-        commands=(evaluation.command(case).line,),
+        commands=tuple(command.line for command in evaluation.commands(case)),
     )
 
 
@@ -78,20 +82,25 @@ def capture_safe(case: Case) -> Finding:
     if case.lifted is None:
         return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
     stage = case.lifted
-    asked = [
-        {
+    asked = {
+        conditions: {
             "case": str(case.question),
             "side": stage.name,
-            "set": json.dumps(dict.fromkeys(case.components, condition)),
+            "sets": json.dumps({condition: dict.fromkeys(case.components, condition) for condition in conditions}),
         }
-        for condition, _ in CONDITIONS
-    ]
+        for conditions in _TOGETHER
+    }
     # Before the evaluation that all proofs wait for, so that both run at the same time.
-    answers = [_ask(arguments) for arguments in asked]
+    answers = {
+        condition: answer
+        for conditions, arguments in asked.items()
+        for condition, answer in _ask(conditions, arguments).items()
+    }
     wanted = {key: facts.docker for key, facts in evaluation.evaluate(case)[stage.name].items()}
     failures: list[str] = []
     evidence: list[str] = []
-    for (_, meaning), found in zip(CONDITIONS, answers, strict=True):
+    for condition, meaning in CONDITIONS:
+        found = answers[condition]
         if isinstance(found, str):
             failures.append(f"{meaning}: {found}")
             continue
@@ -104,20 +113,24 @@ def capture_safe(case: Case) -> Finding:
         covers=f"{len(CONDITIONS)} package sets, {len(wanted)} dockers each",
         failures=tuple(failures),
         evidence=tuple(evidence),
-        commands=tuple(nix.evaluate_command(EXPRESSION, arguments).line for arguments in asked),
+        commands=tuple(nix.evaluate_command(EXPRESSION, arguments).line for arguments in asked.values()),
     )
 
 
-def _ask(arguments: Mapping[str, str]) -> dict[tuple[str, str], str] | str:
-    """Return drvPaths by system and release, or why the evaluation failed."""
+def _ask(conditions: Sequence[str], arguments: Mapping[str, str]) -> Mapping[str, Mapping[tuple[str, str], str] | str]:
+    """Return for each condition drvPaths by system and release, or why the evaluation failed."""
     try:
         answer = Record(nix.evaluate(EXPRESSION, arguments), document="capturing")
     except CommandError as error:
-        return nix.reason(error)
+        return dict.fromkeys(conditions, nix.reason(error))
+    return {condition: _paths(answer.record(condition)) for condition in conditions}
+
+
+def _paths(by_system: Record) -> dict[tuple[str, str], str]:
     return {
         (label, release): releases.text_or_error(release)
-        for label in answer.names()
-        for releases in [answer.record(label)]
+        for label in by_system.names()
+        for releases in [by_system.record(label)]
         for release in releases.names()
     }
 

@@ -1,7 +1,8 @@
 # All that evaluation can tell about a docker file, for all its variants and systems at once:
 #   nix-instantiate --eval --strict --json evaluate.nix --argstr case /path/of/case.json
 # Arguments, each a string: `case`, the absolute path of a JSON file, see below; `set`, JSON, names →
-# conditions of the package set (see releases.nix).
+# conditions of the package set (see releases.nix); `labels`, JSON, those of the systems to evaluate,
+# "" for all.
 # The case is { sides, libPath, packages, components, systems }: `sides`, names → absolute folders
 # with a default.nix; `libPath`, the folder of a nixpkgs lib, or "" for ours; `packages`, names of the
 # packages that the set has (no parameter with a default may be there: callPackage would fill it);
@@ -10,9 +11,16 @@
 {
   case,
   set ? "{}",
+  labels ? "",
 }:
 let
-  inherit (builtins) fromJSON listToAttrs mapAttrs;
+  inherit (builtins)
+    elem
+    filter
+    fromJSON
+    listToAttrs
+    mapAttrs
+    ;
   inherit (fromJSON (builtins.readFile case))
     sides
     libPath
@@ -37,7 +45,7 @@ let
         names = packages;
       };
     }
-  ) systems;
+  ) (filter ({ label, ... }: labels == "" || elem label (fromJSON labels)) systems);
 
   releases =
     directory: stubs:

@@ -18,6 +18,8 @@ def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
     done = unlet("check", "--json", "--proof", "no-rebuild", "--proof", "parse")
     assert done.returncode == 0
     assert {proof["name"] for proof in json.loads(done.stdout)["proofs"]} == {"no-rebuild", "parse"}
+    # The specimen is in no form of nixfmt's: a proof that was asked for and not run is no success.
+    assert unlet("check", "--proof", "parse", "--proof", "format").returncode == 3
 
 
 def test_patch_that_rebuilds_is_told_and_ends_with_1(unlet: Unlet, docker_nix: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from toolkit.cli import terminal
 from toolkit.cli.options import Settings
-from toolkit.cli.report import nix_path, plain, show
+from toolkit.cli.report import exit_code, nix_path, plain, show
 from toolkit.model import Commit, Demotion, Oid, Proof, Proposal, Report, Source, SourceRequest, Status, Strategy
 
 OUT = Path("proposal")
@@ -88,6 +88,19 @@ def test_branch_is_made_as_the_proposal_was() -> None:
     report = replace(report, proposal=replace(report.proposal, strategy=Strategy.IN_PLACE, demotion=Demotion.DROP))
     (contribute, *_) = list(plain(report, settings=Settings(), out=OUT))[-3:]
     assert contribute.endswith("unlet pr --repo /src/nixpkgs --strategy in-place --rootlesskit drop")
+
+
+@pytest.mark.parametrize(
+    ("proofs", "code"),
+    [
+        ((PASSED, NOT_RUN), 0),
+        ((PASSED, replace(NOT_RUN, asked=True)), 3),
+        ((replace(PASSED, asked=True),), 0),
+        ((FAILED, replace(NOT_RUN, asked=True)), 1),
+    ],
+)
+def test_what_was_asked_for_and_not_run_is_no_success(proofs: tuple[Proof, ...], code: int) -> None:
+    assert exit_code(_report(*proofs)) == code
 
 
 def test_specimen_is_called_an_example() -> None:

@@ -74,6 +74,7 @@ class TestProposal:
     def test_only_the_named_proofs_run(self, proposal: Path) -> None:
         report = self.check(proposal, "update.sh", "parse")
         assert list(statuses(report)) == ["parse", "update.sh"]
+        assert all(proof.asked for proof in report.proofs)
 
     def test_nothing_is_written(self, proposal: Path) -> None:
         before = {path: path.stat().st_mtime_ns for path in proposal.rglob("*")}

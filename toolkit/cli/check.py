@@ -8,8 +8,8 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.report import show
-from toolkit.model import CheckRequest, Status
+from toolkit.cli.report import exit_code, show
+from toolkit.model import CheckRequest
 from toolkit.workflows.check import check
 
 
@@ -49,8 +49,8 @@ def command(
 ) -> int:
     """Prove a proposal again, or somebody else's patch of the same file.
 
-    DIR is what 'unlet propose' wrote, by default ./proposal. The exit code is 3 where --run was asked for and
-    this machine cannot.
+    DIR is what 'unlet propose' wrote, by default ./proposal. The exit code is 3 where a proof that was
+    asked for cannot be run.
     """
     settings = options.settings()
     source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
@@ -69,6 +69,4 @@ def command(
     if ran is not None and not settings.json and not settings.quiet:
         # The table is what was asked for, whether the proof passed or not.
         output.write_lines(line for line in ran.evidence if line.startswith("|"))
-    if report.failed:
-        return 1
-    return 3 if ran is not None and ran.status is Status.NOT_RUN else 0
+    return exit_code(report)

@@ -9,7 +9,7 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.report import details, nix_path
+from toolkit.cli.report import details, exit_code, nix_path
 from toolkit.emit import overlay_report
 from toolkit.model import OverlayKind, OverlayRequest, Status
 from toolkit.workflows.overlay import overlay
@@ -71,7 +71,7 @@ def command(
         output.write(overlay_report.to_json(report))
     else:
         output.write_lines(_lines(report, out, settings))
-    return 1 if report.failed else 0
+    return exit_code(report)
 
 
 def _lines(report: OverlayReport, out: Path, settings: Settings) -> Iterator[str]:

@@ -79,7 +79,7 @@ def command(
     )
     with output.working(settings) as progress:
         report = propose(request, progress=progress)
-    from toolkit.cli.report import show  # noqa: PLC0415 - what it needs is imported while Nix is at work
+    from toolkit.cli.report import exit_code, show  # noqa: PLC0415 - what it needs is imported while Nix is at work
 
     show(report, settings=settings, out=out)
-    return 1 if report.failed else 0
+    return exit_code(report)

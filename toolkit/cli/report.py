@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.cli.options import Settings
-    from toolkit.model import Proof, Report
+    from toolkit.model import OverlayReport, Proof, Report
 
 _EVIDENCE_LINES = 8
 
@@ -33,6 +33,13 @@ def show(report: Report, *, settings: Settings, out: Path | None = None) -> None
         output.write_text(terminal.draw(report, settings=settings, out=out))
     else:
         output.write_lines(plain(report, settings=settings, out=out))
+
+
+def exit_code(report: Report | OverlayReport) -> int:
+    """Return 1 where a proof failed, 3 where one that was asked for could not be run, else 0."""
+    if report.failed:
+        return 1
+    return 3 if report.missed else 0
 
 
 def plain(report: Report, *, settings: Settings, out: Path | None) -> Iterator[str]:

@@ -213,6 +213,7 @@ def _proof(record: Record) -> Proof:
         reason=record.optional("reason", record.text),
         commands=record.texts("commands"),
         seconds=record.number("seconds"),
+        asked=record.boolean("asked") if "asked" in record else False,
     )
 
 

@@ -21,7 +21,8 @@ class Proof:
 
     `covers` says in a few words what was looked at (counts, systems), `evidence` holds the facts line by
     line, `reason` why it failed or was not run, `commands` the shell lines that repeat it, `seconds` its
-    wall-clock time.
+    wall-clock time. `asked` tells whether the user named it, or the tier that it is of: then it is not enough that
+    it was not run.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Proof:
     reason: str | None = None
     commands: tuple[str, ...] = ()
     seconds: float = 0.0
+    asked: bool = False
 
 
 class Progress(Protocol):

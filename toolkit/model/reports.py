@@ -46,6 +46,11 @@ class Report:
         """The proofs that failed, in order."""
         return tuple(proof for proof in self.proofs if proof.status is Status.FAILED)
 
+    @property
+    def missed(self) -> tuple[Proof, ...]:
+        """The proofs that were asked for and could not be run, in order."""
+        return tuple(proof for proof in self.proofs if proof.asked and proof.status is Status.NOT_RUN)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlayReport:
@@ -62,3 +67,8 @@ class OverlayReport:
     def failed(self) -> tuple[Proof, ...]:
         """The proofs that failed, in order."""
         return tuple(proof for proof in self.proofs if proof.status is Status.FAILED)
+
+    @property
+    def missed(self) -> tuple[Proof, ...]:
+        """The proofs that were asked for and could not be run, in order."""
+        return tuple(proof for proof in self.proofs if proof.asked and proof.status is Status.NOT_RUN)

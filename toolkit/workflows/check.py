@@ -40,7 +40,8 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     else:
         raise UsageError("check: neither a proposal's directory nor a patch is given")
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
-    proven = proofs.run(case, request.proofs, also=("runs",) if request.run else (), progress=progress)
+    also = ("runs",) if request.run else ()
+    proven = proofs.run(case, request.proofs, also=also, asked=(*request.proofs, *also), progress=progress)
     comparison: tuple[Column, ...] = ()
     if request.compare:
         name = proposal.strategy or proposal.commits[0].subject

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.errors import UsageError
@@ -59,8 +60,12 @@ ON_REQUEST = frozenset({"runs"})
 """The proofs that run only where they are asked for, the last of CLAIMS; alone, since they load the machine."""
 
 
-def run(case: Case, names: Sequence[str], *, also: Sequence[str] = (), progress: Progress) -> tuple[Proof, ...]:
+def run(
+    case: Case, names: Sequence[str], *, also: Sequence[str] = (), asked: Sequence[str] = (), progress: Progress
+) -> tuple[Proof, ...]:
     """Run the proofs of these names, for none all but those ON_REQUEST, and `also`; in the order of CLAIMS.
+
+    Those that are `asked` for are marked as such, and so are those of the tiers below the isolated one.
 
     They run side by side, but for those of the deeper tiers, each of which takes all the memory that it may. Raise
     UsageError for a name that no proof has. An interrupt ends all programs that still run.
@@ -85,7 +90,8 @@ def run(case: Case, names: Sequence[str], *, also: Sequence[str] = (), progress:
             progress.step(f"proving {claim.name}")
             proofs.append(prove(claim, case))
             progress.proof(proofs[-1])
-    return tuple(proofs)
+    wanted_by_name = {*asked, *(claim.name for claim in below)}
+    return tuple(replace(proof, asked=proof.name in wanted_by_name) for proof in proofs)
 
 
 def on_request(case: Case) -> tuple[Claim, ...]:

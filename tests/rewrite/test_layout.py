@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from toolkit import specimen
-from toolkit.rewrite.layout import DockerFile, component, inspect, newest
+from tests.rewrite.conftest import COMPONENTS, file_of, place, refusal, sub, text_of
+from toolkit.errors import LayoutError
+from toolkit.rewrite.layout import component, inspect, newest, require_liftable
 from toolkit.rewrite.style import Style
 
-TARGET = "pkgs/applications/virtualization/docker/default.nix"
-COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
+if TYPE_CHECKING:
+    from toolkit.rewrite.layout import DockerFile
 
 
 def file(name: str) -> DockerFile:
-    return DockerFile((specimen.path(name) / TARGET).read_text(), name="default.nix")
+    return file_of(text_of(name))
 
 
 @pytest.mark.parametrize(
@@ -67,3 +70,66 @@ def test_releases_and_versions_are_read() -> None:
     assert [release.attr for release in releases] == ["docker_25", "docker_29"]
     assert newest(releases) is not None
     assert newest(releases) == releases[-1].version
+
+
+def attributes(text: str) -> list[str]:
+    return [release.attr for release in file_of(text).releases()]
+
+
+def test_quoted_release_is_known_by_its_name() -> None:
+    text = sub(r"^  docker_29 =", '  "docker_29" =')
+    assert attributes(text) == ["docker_25", "docker_29"]
+    assert list(file_of(text).release_blocks()) == ["docker_25", "docker_29"]
+
+
+def test_other_name_that_begins_alike_is_no_release() -> None:
+    assert attributes(sub(r"\n\}\n*\Z", "\n  docker_latest = null;\n}\n")) == ["docker_25", "docker_29"]
+
+
+def test_releases_in_another_set_are_not_guessed() -> None:
+    text = sub(r"^in\n\{((?:.|\n)*)\}\n*\Z", r"in\n{\n  versions = {\1};\n}\n")
+    assert refusal(text) == "x.nix: unknown layout: no 'docker_NN = …' beside or below dockerGen"
+
+
+def test_moby_in_a_second_let_is_not_taken_for_an_old_file() -> None:
+    text = sub(r"^    let$", "    let\n      a = 1;\n    in\n    let")
+    at = place(text, "moby = build").removeprefix("x.nix:")
+    said = f"unknown layout: moby is bound at {at}, not in the 'let' that dockerGen begins with"
+    assert refusal(text) == f"x.nix: {said}"
+    assert inspect(file_of(text), COMPONENTS, "rootlesskit").state == said
+
+
+def test_file_without_moby_is_old_only_by_its_release() -> None:
+    text = text_of("19.03")
+    assert refusal(text).startswith("x.nix: older than 20.10 (19.03.")
+    new = sub(r'version = "19\.03\.\d+"', 'version = "20.10.9"', text)
+    said = "x.nix: unknown layout: there is no moby in the 'let' of dockerGen, though docker is 20.10.9"
+    assert refusal(new) == said
+
+
+@pytest.mark.parametrize(
+    "written", ["dockerGen = with lib;", "dockerGen = x:", "dockerGen = import ./generator.nix; unused ="]
+)
+def test_generator_that_is_written_otherwise_is_named_with_its_place(written: str) -> None:
+    text = sub("dockerGen =$", written)
+    with pytest.raises(LayoutError) as caught:
+        file_of(text)
+    fact = "unknown layout: dockerGen is not a function with a set pattern"
+    assert caught.value.message == f"{place(text, written)}: {fact}"
+
+
+def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
+    hints: dict[str, str | None] = {}
+    for name, text in {
+        "fixed": text_of("states/fixed"),
+        "half": text_of("states/half-lifted"),
+        "unknown": sub(r"^    let$", "    let\n      a = 1;\n    in\n    let"),
+    }.items():
+        with pytest.raises(LayoutError) as caught:
+            require_liftable(file_of(text), COMPONENTS, "rootlesskit")
+        hints[name] = caught.value.hint
+    assert hints == {
+        "fixed": "there is nothing to propose",
+        "half": "both changes are written, or none; 'unlet inspect' shows what is left to do by hand",
+        "unknown": None,
+    }

@@ -5,7 +5,7 @@ import subprocess
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolkit.syntax.scope import GLOBALS, bound_names, formals, references
+from toolkit.syntax.scope import GLOBALS, bound_names, formals, look_up, references
 from toolkit.syntax.tree import Tree
 
 
@@ -111,3 +111,32 @@ def test_globals_are_known_to_nix() -> None:
         ["nix-instantiate", "--store", "dummy://", "--parse", "-E", text], capture_output=True, text=True, check=False
     )
     assert said.returncode == 0, said.stderr
+
+
+def test_name_is_looked_up_from_any_place() -> None:
+    root = Tree('x: with x; let a = 1; in { b = [ a ]; c = with a; "s"; }', name="t").root
+    (listed,) = (
+        r for r in references(root) if r.name == "a" and r.node.parent and r.node.parent.kind == "list_expression"
+    )
+    string = next(node for node in root.walk() if node.kind == "string_expression")
+    assert look_up("a", string).means(listed)
+    free, there = look_up("b", listed.node), look_up("b", string)
+    assert [scope.node.text[:6] for scope in free.withs] == ["with x"]
+    assert [scope.node.text[:6] for scope in there.withs] == ["with a", "with x"]
+    assert not free.means(there)
+    assert not listed.means(free)
+
+
+def test_lookup_knows_every_kind_of_scope() -> None:
+    root = Tree('f: rec { a = 1; b = { c }: let d = 1; in with (e: "s"); "t"; }', name="t").root
+    first, second = (node for node in root.walk() if node.kind == "string_expression")
+    bound = {name: look_up(name, second).scope for name in ("f", "a", "c", "d")}
+    assert {name: scope.node.kind for name, scope in bound.items() if scope is not None} == {
+        "f": "function_expression",
+        "a": "rec_attrset_expression",
+        "c": "function_expression",
+        "d": "let_expression",
+    }
+    assert look_up("e", first).scope is not None
+    assert look_up("g", first).withs == ()
+    assert look_up("e", second).scope is None

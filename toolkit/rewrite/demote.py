@@ -86,9 +86,9 @@ def _remove_element(file: DockerFile, element: Node) -> Edit:
     alone = not file.text[line_start + 1 : element.start].strip()
     if alone and (rest := re.compile(r"[ \t]*(?=\n)").match(file.text, element.end)):
         return Edit(line_start, rest.end(), "")
-    if after.kind != "]":
+    if after.kind != "]" or before.kind == "comment":
         return Edit(element.start, after.start, "")
-    return Edit(before.end if before.kind != "comment" else element.start, element.end, "")
+    return Edit(before.end, element.end, "")
 
 
 def _list(element: Node) -> Node:

@@ -163,13 +163,14 @@ def formal_indent(file: DockerFile) -> int:
 
 
 def append_formals(file: DockerFile, lines: Sequence[str]) -> Edit:
-    """Add lines with parameters to dockerGen's, after the last one and the comment on its line."""
+    """Add lines with parameters to dockerGen's, after the last one, its comma, and the comment on its line."""
     last = _last_formal(file)
     siblings = last.parent.children if last.parent is not None else []
-    comma = any(sibling.kind == "," and sibling.start >= last.end for sibling in siblings)
-    end = _after_formal(file, last)
-    missing = "" if comma or file.style in {Style.OLD, Style.NIXPKGS_FMT} else ","
-    return Edit(last.end, end, missing + file.text[last.end : end] + "\n" + "\n".join(lines))
+    comma = next((sibling for sibling in siblings if sibling.kind == "," and sibling.start >= last.end), None)
+    start, end = (last.end, last.end) if comma is None else (comma.start, comma.end)
+    separator = "" if file.style in {Style.OLD, Style.NIXPKGS_FMT} else ","
+    line_end = _after(file, comma or last)
+    return Edit(start, line_end, separator + file.text[end:line_end] + "\n" + "\n".join(lines))
 
 
 def _last_formal(file: DockerFile) -> Node:
@@ -189,7 +190,7 @@ def new_calls(lifting: Lifting) -> list[Edit]:
     """Define callDocker after dockerGen and use it in each release."""
     file = lifting.file
     indent = lifting.outer_indent
-    end = _after_binding(file, file.binding)
+    end = _after(file, file.binding)
     comment = file.style.comment(
         "null stands for the default component. Without it callPackage would take a package of that name "
         "from the package set, related or not.",
@@ -217,7 +218,7 @@ def removals(lifting: Lifting, definitions: Iterable[Definition]) -> list[Edit]:
 
 def _head(file: DockerFile, let: Node) -> int:
     """Return where the text before the first binding of the let begins: after the `let` and a comment on its line."""
-    return _after_binding(file, let.children[0])
+    return _after(file, let.children[0])
 
 
 def _definition(file: DockerFile, let: Node, name: str) -> Definition:
@@ -226,29 +227,23 @@ def _definition(file: DockerFile, let: Node, name: str) -> Definition:
     index = next(i for i, sibling in enumerate(siblings) if sibling is node)
     while index and siblings[index - 1].kind == "comment" and not _ends_a_line(file, siblings, index - 1):
         index -= 1
-    start = _after_binding(file, siblings[index - 1]) if index else _head(file, let)
-    return Definition(name=name, node=node, start=start, end=_after_binding(file, node))
+    start = _after(file, siblings[index - 1]) if index else _head(file, let)
+    return Definition(name=name, node=node, start=start, end=_after(file, node))
 
 
 def _ends_a_line(file: DockerFile, siblings: Sequence[Node], index: int) -> bool:
-    """Tell whether a comment stands on the last line of the binding before it."""
-    return index > 0 and "\n" not in file.text[siblings[index - 1].end : siblings[index].start]
+    """Tell whether a comment ends the last line of the binding before it."""
+    return index > 0 and _after(file, siblings[index - 1]) >= siblings[index].end
 
 
 _COMMENTS = re.compile(r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?")
 """What may end a line: comments in `/* … */` with no code after them, and one with `#`."""
 
 
-def _after_binding(file: DockerFile, node: Node) -> int:
-    """Return the end of a binding, with the comments that follow on its line."""
+def _after(file: DockerFile, node: Node) -> int:
+    """Return the end of a node, with the comments that follow on its line."""
     rest = _COMMENTS.match(file.text, node.end)
     return rest.end() if rest is not None else node.end
-
-
-def _after_formal(file: DockerFile, formal: Node) -> int:
-    """Return the end of a parameter, with its comma and the comment that follow on its line."""
-    rest = re.compile(r"[ \t]*,?[ \t]*(?:#[^\n]*)?").match(file.text, formal.end)
-    return formal.end + len(rest[0].rstrip()) if rest is not None else formal.end
 
 
 def _column(file: DockerFile, node: Node) -> int:

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 def rewrite(lifting: Lifting) -> str:
     """Return the file's text with the components as defaulted parameters.
 
-    Raise RefusalError for code that cannot be indented anew without changing a string.
+    Raise RefusalError for code that cannot be indented anew without changing a string, and for a definition that
+    hides a parameter.
     """
     file = lifting.file
+    for definition in lifting.moved:
+        if definition.name in file.formals:
+            raise RefusalError(f"{file.at(definition.node)}: '{definition.name}' hides a parameter of that name")
     lift.require_movable_strings(lifting)
     lines = [lift.parameter_comment(file, "components"), *(_parameter(lifting, d) for d in lifting.moved)]
     return apply(file.text, [lift.append_formals(file, lines), *lift.removals(lifting, lifting.moved)])

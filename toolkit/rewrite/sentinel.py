@@ -90,7 +90,8 @@ def _pattern(lifting: Lifting) -> str:
     indent = lift.formal_indent(file)
     margin = " " * indent
     opening = file.text[pattern.start : formals[0].start]
-    closing = file.text[file.text.rfind("\n", 0, pattern.end) : pattern.end]
+    before = file.text[file.text.rfind("\n", 0, pattern.end) + 1 : pattern.end - 1]
+    closing = "\n" + (" " * (indent - 2) if before.strip() else before) + "}"
     if file.style in {Style.NIXFMT, Style.ALEJANDRA}:
         lines = [f"{margin}{name}," for name in [*parameters, *siblings]]
         return "{\n" + "\n".join([*lines, f"{margin}..."]) + closing

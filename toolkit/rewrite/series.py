@@ -33,7 +33,7 @@ def rewrite(
     """
     name = file.tree.name
     require_liftable(file, components, entry)
-    # Asked of the file as it is first, so that what they refuse is named with its place in there.
+    # What they refuse is named with its place in the file, and not in one that nobody sees.
     demote.edits(file, entry=entry, demotion=demotion)
     todo.edits(file)
     moved = _LIFTS[strategy](lift.prepare(file, components))
@@ -42,7 +42,7 @@ def rewrite(
         demoted = demote.rewrite(lifted, name=name, entry=entry, demotion=demotion)
         after = DockerFile(demoted, name=name)
     except (RefusalError, NixSyntaxError) as error:
-        fact = error.message.removeprefix(f"{name}:").strip()
+        fact = error.message.removeprefix(name).partition(": ")[2]
         raise RefusalError(f"{name}: strategy '{strategy.value}' cannot move what is in this file ({fact})") from error
     _require_comments(file, after)
     return lifted, demoted

@@ -11,7 +11,8 @@ import pytest
 from tests.workflows.conftest import Steps, source_at, source_of
 from toolkit import specimen
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
-from toolkit.external import git, patches
+from toolkit.external import patches
+from toolkit.external.git import stacking
 from toolkit.model import Demotion, Extra, ProposeRequest, SourceRequest
 from toolkit.workflows import extras
 from toolkit.workflows.propose import propose
@@ -77,7 +78,7 @@ def test_each_choice_and_order_applies_to_the_file_before_and_after_the_series(
     for below in ((), series.patches):
         for count in range(1, len(Extra) + 1):
             for chosen in combinations(mails, count):
-                stacked = git.stack(files, (*below, *(mail.patch for mail in reversed(chosen))))
+                stacked = stacking.stack(files, (*below, *(mail.patch for mail in reversed(chosen))))
                 assert stacked.failure is None
                 for mail in chosen:
                     assert mail.commit is not None

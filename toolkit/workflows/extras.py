@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from toolkit.contribution import FileChange, TreeCommit
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.external import git, patches
+from toolkit.external.git import stacking
 from toolkit.model import Demotion, Extra
 from toolkit.rewrite import nixos_module, nixos_test, release_note
 from toolkit.workflows.proofs.case import Added
@@ -82,7 +83,7 @@ def mails(commits: Sequence[TreeCommit], *, first: int, committed: int | None = 
 
 def of_patch(patch: Patch) -> Extra:
     """Tell which extra a mail is, by the files that it touches; raise ToolkitError for one that is none of them."""
-    paths = git.touched(patch.content)
+    paths = stacking.touched(patch.content)
     for extra, there in (
         (Extra.NIXOS_TEST, TEST in paths),
         (Extra.NIXOS_MODULE, MODULE in paths),
@@ -111,7 +112,7 @@ def _read_back(extra: Extra, patch: Patch, root: Path | None) -> Added:
     if root is None:
         return Added(extra=extra, patch=patch, commit=None)
     try:
-        files = git.changes(patch.content, lambda path: _content(root, path))
+        files = stacking.changes(patch.content, lambda path: _content(root, path))
     except ToolkitError as error:
         return Added(extra=extra, patch=patch, commit=None, failure=error.message)
     return Added(extra=extra, patch=patch, commit=TreeCommit(subject=patch.name, body="", files=files, extra=extra))

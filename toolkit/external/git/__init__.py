@@ -1,4 +1,4 @@
-"""git: the calls that the rest of the program makes, each of them one function.
+"""git: the calls that most of the program makes, each of them one function; others are in modules beside.
 
 Repositories of the user's are only read; what is written is in the cache or in a temporary directory.
 """
@@ -20,7 +20,6 @@ from toolkit.external.git.reading import (
     show,
 )
 from toolkit.external.git.series import Series, addition, series
-from toolkit.external.git.stacking import Stacked, changes, stack, touched
 
 __all__ = [
     "Applied",
@@ -29,13 +28,11 @@ __all__ = [
     "Located",
     "Patched",
     "Series",
-    "Stacked",
     "UnreachableError",
     "addition",
     "applies",
     "apply",
     "blob_id",
-    "changes",
     "check_rev",
     "export",
     "fact",
@@ -47,6 +44,4 @@ __all__ = [
     "series",
     "show",
     "shown",
-    "stack",
-    "touched",
 ]

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.external import git
+from toolkit.external.git import stacking
 from toolkit.model import Extra, Tier
 from toolkit.workflows.proofs import nixos_modules, nixos_tests, release_notes
 from toolkit.workflows.proofs.case import Claim, Finding
@@ -95,15 +95,15 @@ def _applies(case: Case, added: Added, commit: TreeCommit) -> tuple[str, ...]:
     failures: list[str] = []
     mails = [other.patch for other in others if other.commit is not None]
     for where, below in (("alone", ()), ("after all others", (*case.patches, *mails))):
-        stacked = git.stack(files, (*below, added.patch))
+        stacked = stacking.stack(files, (*below, added.patch))
         if stacked.failure is not None:
             failures.append(f"{added.patch.name} does not apply {where}: {stacked.failure}")
         elif {path: stacked.after.get(path) for path in wanted} != wanted:
             failures.append(f"{added.patch.name} gives other files {where} than what was written")
-    mine = set(git.touched(added.patch.content))
+    mine = set(stacking.touched(added.patch.content))
     failures += [
         f"{added.patch.name} and {other.name} both change {', '.join(both)}"
         for other in (*case.patches, *(one.patch for one in others))
-        if (both := sorted(map(str, mine & set(git.touched(other.content)))))
+        if (both := sorted(map(str, mine & set(stacking.touched(other.content)))))
     ]
     return tuple(failures)

@@ -145,6 +145,20 @@ class Clone:
             hook.write_text(f"#!/bin/sh\necho {name} >>'{self.upstream.parent.parent}/ran'\nexit 1\n")
             hook.chmod(0o755)
 
+    def sign(self, *, working: bool = True) -> Path:
+        """Let all commits be signed with a new key of ssh, and return the file of those who may sign."""
+        directory = self.upstream.parent.parent
+        key, signers = directory / "key", directory / "signers"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        signers.write_text(f"jane@example.org {key.with_suffix('.pub').read_text()}")
+        self.configure(
+            commit__gpgSign="true",
+            gpg__format="ssh",
+            gpg__ssh__allowedSignersFile=str(signers),
+            user__signingKey=str(key if working else directory / "lost"),
+        )
+        return signers
+
     @property
     def hooks_run(self) -> list[str]:
         ran = self.upstream.parent.parent / "ran"

@@ -5,6 +5,7 @@ It has a directory of its own in the clone's git directory, `unlet/BRANCH`, wher
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -115,27 +116,49 @@ class Replacement:
 
 
 @contextmanager
+def alone(common: Path) -> Generator[None]:
+    """Keep others of this program out of a clone while the block runs; raise ToolkitError where one is in there."""
+    descriptor = os.open(common, os.O_RDONLY)
+    try:
+        # The lock of a directory leaves no file behind, and ends with the process. Where a file system has none,
+        # git still lets nobody make the same branch twice.
+        with suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                hint = "once more, when that has ended"
+                raise ToolkitError(f"{common}: another unlet is at work in this clone", hint=hint) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def replacing(common: Path, branch: str) -> Generator[Replacement]:
-    """Yield where to put a proposal; what was there comes back unless it is told that the new one is to stay."""
+    """Yield where to put a proposal; what was there comes back unless it is told that the new one is to stay.
+
+    Raises ToolkitError for an OSError from within the block, such as a full disk; see also `alone`.
+    """
     there = place(common, branch)
     aside = there.with_name(f".{there.name}.{os.urandom(4).hex()}")
     replacement = Replacement(there)
-    try:
-        there.parent.mkdir(exist_ok=True)
-        if there.exists():
-            there.rename(aside)
-    except OSError as error:
-        raise ToolkitError(f"{there}: cannot be written: {error.strerror}") from error
-    try:
-        yield replacement
-    finally:
-        if replacement.kept:
-            files.remove(aside)
-        else:
-            files.remove(there)
-            if aside.exists():
-                aside.rename(there)
-            _remove_empty(there.parent)
+    with alone(common):
+        new = not os.path.lexists(there)
+        try:
+            there.parent.mkdir(exist_ok=True)
+            if not new:
+                there.rename(aside)
+            yield replacement
+        except OSError as error:
+            raise ToolkitError(f"{error.filename or there}: cannot be written: {error.strerror}") from error
+        finally:
+            if replacement.kept:
+                files.remove(aside)
+            elif new or aside.exists():
+                files.remove(there)
+                if not new:
+                    aside.rename(there)
+                _remove_empty(there.parent)
 
 
 def forget(common: Path, branch: str) -> None:

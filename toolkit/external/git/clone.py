@@ -188,6 +188,13 @@ def branch_commit(clone: Clone, branch: str) -> Oid | None:
     return Oid(asked.text) if asked.status == 0 else None
 
 
+def branch_in_the_way(clone: Clone, branch: str) -> str | None:
+    """Return a local branch without which there could be one of this name, as `a` and `a/b` cannot both be."""
+    listed = ("for-each-ref", "--format=%(refname)", f"refs/heads/{branch.partition('/')[0]}")
+    names = (ref.removeprefix("refs/heads/") for ref in program.run_reading(clone.common, *listed).text.splitlines())
+    return next((name for name in names if f"{name}/".startswith(f"{branch}/") or branch.startswith(f"{name}/")), None)
+
+
 def is_pushed(clone: Clone, commit: Oid) -> bool:
     """Tell whether a branch of a remote has the commit, as far as the clone knows."""
     listed = ("for-each-ref", "--count=1", "--format=%(refname)", f"--contains={commit}", "refs/remotes")

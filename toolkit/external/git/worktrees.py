@@ -6,6 +6,7 @@ The user's own checkout, index, stash and branches take no part. Hooks do not ru
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,34 +24,56 @@ if TYPE_CHECKING:
 
     from toolkit.external.git.clone import Clone
 
+# A file in the git directory of a worktree. Unlike its path it stays when the worktree is moved.
+_MARK = "unlet"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worktree:
-    """A worktree of a clone: `branch` is None where it has a commit checked out, `locked` why it must stay."""
+    """A worktree of a clone.
+
+    `branch` is None where it has a commit checked out, as in the midst of a rebase. `made_for` is the branch that
+    `adding` made it for, None for one that somebody else made. `locked` is why it must stay.
+    """
 
     path: Path
     commit: Oid | None
     branch: str | None
+    made_for: str | None
     locked: str | None
 
 
 def worktrees(clone: Clone) -> tuple[Worktree, ...]:
     """Return the worktrees of a clone, the main one first; one whose directory is gone counts."""
     listed = program.run_reading(clone.common, "worktree", "list", "--porcelain", "-z").text
+    marked = _marked(clone)
     found: list[Worktree] = []
     for block in listed.removesuffix("\0").split("\0\0"):
         fields = dict(line.partition(" ")[::2] for line in block.strip("\0").split("\0"))
         head = fields.get("HEAD")
         branch = fields.get("branch")
+        path = Path(fields["worktree"])
         found.append(
             Worktree(
-                path=Path(fields["worktree"]),
+                path=path,
                 commit=Oid(head) if head is not None and re.search(r"[^0]", head) else None,
                 branch=branch.removeprefix("refs/heads/") if branch is not None else None,
+                made_for=marked.get(path),
                 locked=fields.get("locked"),
             )
         )
     return tuple(found)
+
+
+def _marked(clone: Clone) -> dict[Path, str]:
+    """Return the branches that worktrees were made for, by their paths."""
+    marked: dict[Path, str] = {}
+    for mark in clone.common.glob(f"worktrees/*/{_MARK}"):
+        with suppress(OSError):
+            # It may be relative to where it stands, from git 2.48 on.
+            link = os.path.normpath(mark.parent / (mark.parent / "gitdir").read_text().removesuffix("\n"))
+            marked[Path(link).parent] = mark.read_text()
+    return marked
 
 
 @contextmanager
@@ -76,6 +99,7 @@ def adding(  # noqa: PLR0913 - a branch, its place, and what is to be there
             taken = True
             raise
         _say(clone, "worktree", "add", "--quiet", "--no-checkout", str(path), branch)
+        (_git_directory(path) / _MARK).write_text(branch)
         _check_out(clone, path, paths, fetching=fetching)
         yield
     except BaseException:
@@ -150,8 +174,11 @@ def _narrow(clone: Clone, path: Path) -> tuple[str, ...]:
 
 
 def _patterns(path: Path) -> Path:
-    git_directory = program.run_contributing(path, "rev-parse", "--absolute-git-dir").text
-    return Path(git_directory) / "info" / "sparse-checkout"
+    return _git_directory(path) / "info" / "sparse-checkout"
+
+
+def _git_directory(path: Path) -> Path:
+    return Path(program.run_contributing(path, "rev-parse", "--absolute-git-dir").text)
 
 
 def _unwritten(clone: Clone, what: str, error: CommandError) -> ToolkitError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,13 @@ def _require_free(clone: Clone, branch: str, path: Path) -> None:
         else:
             hint = "--branch NAME makes another"
         raise ToolkitError(f"{clone.top}: branch '{branch}' is there already", hint=hint)
-    if path.exists() or path.is_symlink():
+    if (other := clones.branch_in_the_way(clone, branch)) is not None:
+        fact = f"branch '{branch}' cannot be beside '{other}'"
+        raise ToolkitError(f"{clone.top}: {fact}", hint="--branch NAME makes another")
+    if os.path.lexists(path):
         raise ToolkitError(f"{path}: is there already", hint="--worktree DIR names another place for the worktree")
+    if any(each.path == path for each in worktrees.worktrees(clone)):
+        hint = f"git -C {clone.top} worktree prune, or --worktree DIR"
+        raise ToolkitError(f"{path}: is the place of a worktree that is gone", hint=hint)
     if not path.parent.is_dir():
         raise UsageError(f"--worktree: '{path.parent}' is no directory")

@@ -8,7 +8,7 @@ from toolkit.contribution import Removed
 from toolkit.errors import ToolkitError
 from toolkit.external import contributions, patches
 from toolkit.external.git import clone as clones
-from toolkit.external.git import worktrees
+from toolkit.external.git import committing, worktrees
 from toolkit.workflows.contributing import standing
 
 if TYPE_CHECKING:
@@ -26,31 +26,37 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
     for a branch that is checked out elsewhere or locked.
     """
     clone = clones.open_clone(repo, patches.plan().remote)
-    found = standing.find(clone, branch)
-    name = found.kept.branch
-    if found.worktree is not None:
-        if found.worktree.locked is not None:
-            hint = f"git worktree unlock {found.worktree.path}"
-            raise ToolkitError(f"{found.worktree.path}: is locked, branch '{name}' stays", hint=hint)
-        if found.worktree.path == worktrees.worktrees(clone)[0].path:
+    with contributions.alone(clone.common):
+        found = standing.find(clone, branch)
+        name, worktree = found.kept.branch, found.worktree
+        if worktree is not None and worktree.locked is not None:
+            hint = f"git worktree unlock {worktree.path}"
+            raise ToolkitError(f"{worktree.path}: is locked, branch '{name}' stays", hint=hint)
+        if worktree is not None and worktree.path == worktrees.worktrees(clone)[0].path:
             hint = "check out another branch there first"
             raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
-    if not force and (lost := next(_lost(clone, found), None)) is not None:
-        raise ToolkitError(f"{lost}, which would be lost", hint="--force removes it all the same")
-    path = found.worktree.path if found.worktree is not None else None
-    worktrees.remove(clone, branch=name if found.tip is not None else None, path=path)
-    contributions.forget(clone.common, name)
+        if not force and (lost := next(_lost(clone, found), None)) is not None:
+            raise ToolkitError(f"{lost}, which would be lost", hint="--force removes it all the same")
+        path = worktree.path if worktree is not None else None
+        worktrees.remove(clone, branch=name if found.tip is not None else None, path=path)
+        contributions.forget(clone.common, name)
     return Removed(clone=clone.top, branch=name, worktree=path, commit=found.tip)
 
 
 def _lost(clone: Clone, found: Standing) -> Iterator[str]:
     """Yield what the contributor has done to the branch, and is nowhere else."""
     if found.worktree is not None and found.worktree.path.is_dir():
+        if found.worktree.branch is None:
+            yield f"{found.worktree.path}: has branch '{found.kept.branch}' not checked out, but something else"
         changed = worktrees.changes(found.worktree.path)
         if changed:
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
             yield f"{found.worktree.path}: '{changed[0]}'{more} is not committed"
-    if found.tip is not None and found.tip != found.kept.commits[-1] and not clones.is_pushed(clone, found.tip):
+    if (
+        found.tip is not None
+        and committing.common_ancestor(clone, found.tip, found.kept.commits[-1]) != found.tip
+        and not clones.is_pushed(clone, found.tip)
+    ):
         yield f"{clone.top}: branch '{found.kept.branch}' has commits that unlet did not make"
     if contributions.edited_text(clone.common, found.kept) is not None:
         yield f"{contributions.place(clone.common, found.kept.branch) / contributions.TEXT}: has been edited"

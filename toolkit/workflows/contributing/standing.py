@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Standing:
     """A branch that `pr` made, as it is now.
 
-    `tip` is None where the branch is gone, `worktree` None where no worktree has it checked out.
+    `tip` is None where the branch is gone. `worktree` has it checked out, or was made for it and has a commit checked
+    out now, and no other branch; None where there is neither.
     """
 
     kept: Contribution
@@ -51,8 +52,15 @@ def find(clone: Clone, branch: str | None) -> Standing:
             hint = f"it made {', '.join(each.branch for each in known)}" if known else None
             raise ToolkitError(f"{clone.top}: {fact}", hint=hint)
         kept = found
-    return Standing(
-        kept=kept,
-        tip=clones.branch_commit(clone, kept.branch),
-        worktree=next((each for each in worktrees.worktrees(clone) if each.branch == kept.branch), None),
-    )
+    return Standing(kept=kept, tip=clones.branch_commit(clone, kept.branch), worktree=_worktree(clone, kept.branch))
+
+
+def _worktree(clone: Clone, branch: str) -> Worktree | None:
+    """Return the worktree of a branch; raise ToolkitError for a branch that several have checked out."""
+    there = worktrees.worktrees(clone)
+    on_it = [each for each in there if each.branch == branch]
+    if len(on_it) > 1:
+        places = " and ".join(str(each.path) for each in on_it)
+        raise ToolkitError(f"{clone.top}: branch '{branch}' is checked out in {places}")
+    left = (each for each in there if each.made_for == branch and each.branch is None)
+    return on_it[0] if on_it else next(left, None)

@@ -83,6 +83,9 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
         hint = f"git -C {clone.top} worktree add DIR {name}"
         raise ToolkitError(f"{clone.top}: branch '{name}' is checked out nowhere", hint=hint)
     path = found.worktree.path
+    if found.worktree.branch is None:
+        hint = f"git -C {path} status tells what is going on; git -C {path} switch {name} goes back"
+        raise ToolkitError(f"{path}: has branch '{name}' not checked out, but a commit", hint=hint)
     if path == worktrees.worktrees(clone)[0].path:
         hint = f"check out another branch there, then git worktree add DIR {name}"
         raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)

@@ -1,0 +1,112 @@
+"""A clone in which the branch has been made, once for all tests; each gets a copy."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.clones import BRANCH, TARGET, Clone, git, make_clone, snapshot
+from tests.workflows.conftest import Steps
+from toolkit.contribution import BranchRequest, UpdateRequest
+from toolkit.external import contributions
+from toolkit.workflows.contributing.create import create
+from toolkit.workflows.contributing.remove import remove
+from toolkit.workflows.contributing.update import update
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.contribution import Contribution, PullRequest, Removed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributed:
+    """A clone with a branch of ours, which is checked out in `worktree`."""
+
+    clone: Clone
+    worktree: Path
+
+    def git(self, *arguments: str | Path, **env: str) -> str:
+        """Run git in the worktree of the branch."""
+        return git(self.worktree, *arguments, **env)
+
+    @property
+    def tip(self) -> str:
+        return self.clone.git("rev-parse", f"refs/heads/{BRANCH}")
+
+    @property
+    def kept(self) -> Contribution | None:
+        return contributions.read(self.clone.common, BRANCH)
+
+    @property
+    def files(self) -> Path:
+        """Where the text is, and all else that is kept of the branch."""
+        return contributions.place(self.clone.common, BRANCH)
+
+    def commit(self, message: str, *, author: str = "Joe <joe@example.org>", **files: str | bytes) -> str:
+        """Commit files, given by their paths with `__` for the slashes, and return the commit's id."""
+        for name, content in files.items():
+            path = self.worktree / name.replace("__", "/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        self.git("add", "--all")
+        self.git("commit", "--quiet", f"--message={message}", f"--author={author}")
+        return self.git("rev-parse", "HEAD")
+
+    def edit_target(self, old: str, new: str, message: str = "docker: edit", *, amend: bool = False) -> str:
+        """Replace a text that stands once in docker's file, and commit that."""
+        path = self.worktree / TARGET
+        text = path.read_text()
+        assert text.count(old) == 1, old
+        path.write_text(text.replace(old, new))
+        how = ("--amend", "--no-edit") if amend else (f"--message={message}",)
+        self.git("commit", "--quiet", "--all", *how)
+        return self.git("rev-parse", "HEAD")
+
+    def subjects(self, base: str = "upstream/master") -> list[str]:
+        """Return the subjects of the branch's commits, the oldest first."""
+        return self.git("log", "--reverse", "--format=%s", f"{base}..HEAD").splitlines()
+
+    def update(self, *, progress: Steps | None = None, **wanted: object) -> PullRequest:
+        request = UpdateRequest(repo=self.clone.repo)
+        return update(replace(request, **wanted), progress=progress or Steps())  # type: ignore[arg-type]
+
+    def remove(self, branch: str | None = None, *, force: bool = False) -> Removed:
+        return remove(self.clone.repo, branch, force=force)
+
+    def state(self) -> dict[str, object]:
+        """Return all of the clone, with the branch, its worktree, and what is kept of it."""
+        return snapshot(self.clone)
+
+
+def ask(clone: Clone, **wanted: object) -> PullRequest:
+    """Make the branch, by default on master."""
+    progress = wanted.pop("progress", Steps())
+    request = BranchRequest(repo=clone.repo, base="master", branch=BRANCH)
+    return create(replace(request, **wanted), progress=progress)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def contributed(upstream: Path, shared: Path, tmp_path: Path, jane: str) -> Contributed:
+    template = shared / "contributed"
+    if not template.exists():
+        template.mkdir()
+        made = ask(make_clone(upstream, template))
+        assert made.made is not None
+        assert made.made.author == jane
+    for path in template.iterdir():
+        shutil.copytree(path, tmp_path / path.name, symlinks=True)
+    top = tmp_path / "src" / "nixpkgs"
+    worktree = top.with_name(f"nixpkgs-{BRANCH}")
+    upstream = tmp_path / "NixOS" / "nixpkgs.git"
+    clone = Clone(top=top, repo=top, upstream=upstream)
+    # The template is still there, so `git worktree repair` has no reason to change anything.
+    (entry,) = (clone.common / "worktrees").iterdir()
+    (entry / "gitdir").write_text(f"{worktree / '.git'}\n")
+    (worktree / ".git").write_text(f"gitdir: {entry}\n")
+    clone.git("remote", "set-url", "upstream", f"file://{upstream}")
+    clone.git("remote", "set-url", "origin", str(tmp_path / "jane" / "nixpkgs.git"))
+    return Contributed(clone=clone, worktree=worktree)

@@ -17,6 +17,7 @@ from toolkit.workflows.contributing.remove import remove
 from toolkit.workflows.contributing.update import update
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from toolkit.contribution import Contribution, PullRequest, Removed
@@ -46,12 +47,10 @@ class Contributed:
         """Where the text is, and all else that is kept of the branch."""
         return contributions.place(self.clone.common, BRANCH)
 
-    def commit(self, message: str, *, author: str = "Joe <joe@example.org>", **files: str | bytes) -> str:
-        """Commit files, given by their paths with `__` for the slashes, and return the commit's id."""
+    def commit(self, message: str, files: Mapping[str, str], *, author: str = "Joe <joe@example.org>") -> str:
+        """Commit files, given by their paths, and return the commit's id."""
         for name, content in files.items():
-            path = self.worktree / name.replace("__", "/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+            (self.worktree / name).write_text(content)
         self.git("add", "--all")
         self.git("commit", "--quiet", f"--message={message}", f"--author={author}")
         return self.git("rev-parse", "HEAD")
@@ -70,9 +69,10 @@ class Contributed:
         """Return the subjects of the branch's commits, the oldest first."""
         return self.git("log", "--reverse", "--format=%s", f"{base}..HEAD").splitlines()
 
-    def update(self, *, progress: Steps | None = None, **wanted: object) -> PullRequest:
+    def update(self, **wanted: object) -> PullRequest:
+        progress = wanted.pop("progress", Steps())
         request = UpdateRequest(repo=self.clone.repo)
-        return update(replace(request, **wanted), progress=progress or Steps())  # type: ignore[arg-type]
+        return update(replace(request, **wanted), progress=progress)  # type: ignore[arg-type]
 
     def remove(self, branch: str | None = None, *, force: bool = False) -> Removed:
         return remove(self.clone.repo, branch, force=force)

@@ -52,7 +52,7 @@ class TestRemoval:
         assert objects(clone) >= had
 
     def test_own_commits_that_a_remote_has(self, contributed: Contributed) -> None:
-        contributed.commit("mine", README__md="mine\n")
+        contributed.commit("mine", {"README.md": "mine\n"})
         contributed.git("push", "--quiet", "origin", BRANCH)
         contributed.remove()
         assert gone(contributed)
@@ -123,13 +123,13 @@ class TestLosses:
         if amended:
             contributed.git("commit", "--quiet", "--amend", "--message=mine")
         else:
-            contributed.commit("mine", README__md="mine\n")
+            contributed.commit("mine", {"README.md": "mine\n"})
         assert "has commits that unlet did not make" in str(refused(contributed))
         contributed.remove(force=True)
         assert gone(contributed)
 
     def test_own_commits_without_their_worktree(self, contributed: Contributed) -> None:
-        contributed.commit("mine", README__md="mine\n")
+        contributed.commit("mine", {"README.md": "mine\n"})
         shutil.rmtree(contributed.worktree)
         assert "has commits that unlet did not make" in str(refused(contributed))
 
@@ -142,7 +142,7 @@ class TestLosses:
 
     def test_commits_of_a_detached_worktree(self, contributed: Contributed) -> None:
         contributed.git("checkout", "--quiet", "--detach")
-        contributed.commit("mine", README__md="mine\n")
+        contributed.commit("mine", {"README.md": "mine\n"})
         error = refused(contributed)
         assert str(error).startswith(f"{contributed.worktree}: has branch '{BRANCH}' not checked out")
         assert contributed.remove(force=True).worktree == contributed.worktree

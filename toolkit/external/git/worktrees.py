@@ -128,6 +128,8 @@ def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -
     head = program.run_contributing(path, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text
     if head != f"{worktree.commit}\nrefs/heads/{worktree.branch}" or changes(path):
         raise ToolkitError(f"{path}: has been changed meanwhile", hint="once more, when nothing changes there")
+    # To git-reset(1) a file is a changed one until somebody has looked whether it is.
+    program.run_contributing(path, *settings, "update-index", "-q", "--refresh", ok=None)
     try:
         program.run_contributing(path, *settings, "reset", "--quiet", "--keep", str(to), fetching=fetching)
     except BaseException as error:

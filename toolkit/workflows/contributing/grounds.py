@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from toolkit.rewrite.layout import DockerFile
 
 _OLD_DAYS = 14
+_FETCH = "--fetch gets what this partial clone lacks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,14 @@ def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress
         clones.fetch_branches(clone, (request.base, *request.onto))
     base = clones.find_base(clone, request.base)
     onto = {name: clones.find_base(clone, name) for name in request.onto}
-    if request.fetch and clone.partial:
+    if clone.partial:
+        files = [PurePosixPath(path) for path in plan.needed(request.extras)]
         for each in (base, *onto.values()):
-            clones.fetch_files(clone, each.commit, [PurePosixPath(path) for path in plan.needed(request.extras)])
+            if request.fetch:
+                clones.fetch_files(clone, each.commit, files)
+            elif clones.missing_files(clone, each.commit, files):
+                # Also where the files are in the cache: git works with those of the clone.
+                raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
     return replace(_ground(clone, base, plan, request.extras, progress), onto=onto, warnings=_warnings(base))
 
 
@@ -97,7 +103,7 @@ def _source(clone: Clone, base: Base, plan: Plan, extras: Sequence[Extra], progr
         )
     except ToolkitError as error:
         if clone.partial and "missing" in error.message:
-            raise ToolkitError(error.message, hint="--fetch gets what this partial clone lacks") from error
+            raise ToolkitError(error.message, hint=_FETCH) from error
         raise
     if source.commit != base.commit:
         raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")

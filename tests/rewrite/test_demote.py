@@ -8,7 +8,7 @@ from tests.rewrite.conftest import EVERY_STRATEGY, command, kit, place, refusal,
 from toolkit.model import Demotion, Strategy
 
 SUFFIX = r'--suffix PATH : "\$\{lib\.makeBinPath \[ rootlesskit \]\}"'
-OTHERWISE = "rootlesskit gets into the prefix other than by a list in a variable"
+OTHERWISE = "rootlesskit gets into the script other than by a list in a variable"
 
 
 # The list
@@ -94,6 +94,26 @@ def test_list_that_nix_puts_into_the_script_is_refused(inserted: str, path: str)
     )
     text = sub(r"^( +)moby =", rf"\1{inserted}\n\1moby =", text)
     assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: {OTHERWISE}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ln -s ${rootlesskit}/bin/rootlesskit $out/libexec/docker/",
+        "export KIT=${rootlesskit}",
+        "${lib.optionalString (rootlesskit != null) ''true''}",
+    ],
+)
+def test_other_use_in_the_script_is_refused(line: str) -> None:
+    text = sub(r"^( +)runHook postInstall$", lambda match: f"{match[1]}{line}\n{match[0]}")
+    at = place(text, line).split(":")
+    assert refusal(text) == f"x.nix:{at[1]}:{int(at[2]) + line.index('rootlesskit')}: {OTHERWISE}"
+
+
+@EVERY_STRATEGY
+def test_list_in_a_variable_of_the_environment_is_found(strategy: Strategy) -> None:
+    text = sub(r"extraUserPath =", "env.extraUserPath =")
+    assert "rootlesskit\n" not in rewrite(text, strategy)[1].partition("env.extraUserPath")[2].partition(";")[0]
 
 
 def test_other_list_than_that_of_makebinpath_is_refused() -> None:

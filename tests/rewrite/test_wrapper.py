@@ -54,6 +54,7 @@ def test_package_in_the_command_itself_is_unknown_outside_of_path() -> None:
         ("lib.makeBinPath [ runc.rootlesskit ]", "prefix"),
         ("lib.makeBinPath (builtins.attrValues { inherit rootlesskit; })", "prefix"),
         ("let kit = [ rootlesskit ]; in lib.makeBinPath kit", "prefix"),
+        ("let kit = rootlesskit.override { }; in lib.makeBinPath [ kit ]", "prefix"),
         ("lib.makeBinPath [ slirp4netns ]", "absent"),
     ],
 )
@@ -66,6 +67,20 @@ def test_package_is_followed_through_names_that_are_quoted() -> None:
         r"extraUserPath =", '"extraUserPath" =', kit('lib.makeBinPath (lib.attrValues { inherit "rootlesskit"; })')
     )
     assert where(text) == "prefix"
+
+
+def test_package_that_is_made_with_it_is_followed_into_path_only() -> None:
+    text = sub(r"^( +)plugins =", r"\1other = rootlesskit.override { };\n\g<0>", kit("lib.makeBinPath [ slirp4netns ]"))
+    in_script = sub(r"^( +)runHook postInstall$", lambda match: f"{match[1]}${{other}}/bin/x\n{match[0]}", text)
+    in_path = sub(r"libexec/docker:\$extraPath:\$extraUserPath", lambda _: "libexec/docker:${other}/bin", text)
+    assert (where(in_script), where(in_path)) == ("absent", "prefix")
+
+
+@pytest.mark.parametrize("line", ["kit=${lib.makeBinPath [ rootlesskit ]}", "kit=${rootlesskit}/bin"])
+def test_variable_that_the_script_sets_is_unknown(line: str) -> None:
+    text = command('@\n{2}makeWrapper {0} {1} --prefix PATH : "$kit"').replace("@", line)
+    text = kit("lib.makeBinPath [ slirp4netns ]", text)
+    assert refusal(text) == f"{place(text, 'rootlesskit ]' if ']' in line else 'rootlesskit}')}: {UNKNOWN}"
 
 
 def test_both_flags_are_named() -> None:

@@ -54,7 +54,7 @@ def _find(file: DockerFile, entry: str) -> tuple[Invocation, Node]:
         raise RefusalError(f"{file.tree.name}:{second}: bin/dockerd-rootless is made a second time")
     if place.others:
         raise RefusalError(
-            f"{file.at(place.others[0])}: {entry} gets into the prefix other than by a list in a variable"
+            f"{file.at(place.others[0])}: {entry} gets into the script other than by a list in a variable"
         )
     if len(place.elements) != 1:
         where = ", ".join(element.place for element in place.elements)

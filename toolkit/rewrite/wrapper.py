@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.syntax.scope import binding_names, static_name
+from toolkit.syntax.scope import static_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,8 +60,8 @@ class Placement:
     the first use found, `commands` are all that make bin/dockerd-rootless, of which only the first is looked into,
     `elements` the list elements that a variable of the shell brings into the prefix.
 
-    What stands in the way of a change: `others` are the other uses in the prefix, `shared` is the name of what
-    carries the package to another command too.
+    What stands in the way of a change: `others` are the other uses that get into the script, `shared` is the name of
+    what carries an element to another command too.
     """
 
     where: str
@@ -107,16 +107,17 @@ def placement(file: DockerFile, entry: str) -> Placement:
     prefix = [use for use in uses if "prefix" in use.kinds]
     suffix = [use for use in uses if "suffix" in use.kinds]
     where = " and ".join(kind for kind, found in (("prefix", prefix), ("suffix", suffix)) if found)
-    unclear = next((use.node for use in uses if use.elsewhere is not None), None)
-    if not where and unclear is not None:
-        return _obscure(unclear)
+    elements = [use for use in prefix if use.by_variable and _is_element(use.node)]
+    others = [use.node for use in uses if use not in elements and (use in prefix or use.elsewhere is not None)]
+    if not where and others:
+        return _obscure(others[0])
     return Placement(
         where=where or "absent",
         line=min((use.node.line for use in prefix + suffix), default=None),
         commands=commands,
-        elements=tuple(use.node for use in prefix if use.by_variable and _is_element(use.node)),
-        others=tuple(use.node for use in prefix if not (use.by_variable and _is_element(use.node))),
-        shared=next((use.elsewhere for use in prefix if use.elsewhere is not None), None),
+        elements=tuple(use.node for use in elements),
+        others=tuple(others),
+        shared=next((use.elsewhere for use in elements if use.elsewhere is not None), None),
     )
 
 
@@ -171,13 +172,12 @@ def _ends(
     What carries it are the bindings that it stands in, and those that mention such a one in turn. Where one has the
     package's own name (`inherit rootlesskit;`), what Nix calls so is another use, which is looked at by itself.
     """
-    if command.start <= node.start < command.end:
-        yield _Mention(node.text, node.start, node)
-        return
-    sets = (owner for owner in command.string.ancestors() if owner.kind.endswith("attrset_expression"))
-    builder = next(sets, file.tree.root)
-    carriers: set[str] = set()
     pending = _owners(node, command)
+    script = _enclosing(command.string, "binding") or command.string
+    if not pending and script.contains(node):
+        yield _Mention(node.text, node.start, node)
+    builder = _enclosing(command.string, "attrset_expression", "rec_attrset_expression") or file.tree.root
+    carriers: set[str] = set()
     while pending:
         name = pending.pop()
         carriers.add(name)
@@ -186,18 +186,27 @@ def _ends(
                 continue
             owners = _owners(mention.node, command)
             pending |= owners - carriers
-            if builder.contains(mention.node) and mentions.keys().isdisjoint(owners) and _is_scripted(file, mention):
+            final = builder.contains(mention.node) and mentions.keys().isdisjoint(owners)
+            if final and _is_scripted(file, command, mention):
                 yield mention
 
 
+def _enclosing(node: Node, *kinds: str) -> Node | None:
+    return next((owner for owner in node.ancestors() if owner.kind in kinds), None)
+
+
 def _owners(node: Node, command: Invocation) -> set[str]:
-    """Return the names of the bindings and defaults that `node` stands in, but for those with the command."""
+    """Return the names of the bindings and defaults that `node` stands in, but for those with the command.
+
+    Of `env.path = …` both are, since the shell knows it by the second.
+    """
     names: set[str] = set()
     for owner in node.ancestors():
         if owner.contains(command.string):
             break
         if owner.kind == "binding":
-            names.update(binding_names(owner))
+            path = owner.child("attrpath")
+            names.update(name for part in (path.children if path else ()) if (name := static_name(part)) is not None)
         elif owner.kind == "formal":
             names.add(owner.children[0].text)
         elif owner.kind == "inherit" and (name := static_name(node)) is not None:
@@ -205,12 +214,15 @@ def _owners(node: Node, command: Invocation) -> set[str]:
     return names
 
 
-def _is_scripted(file: DockerFile, mention: _Mention) -> bool:
-    """Tell whether a script sees the value: of a package, which a slash follows, it sees something else."""
+def _is_scripted(file: DockerFile, command: Invocation, mention: _Mention) -> bool:
+    """Tell whether a script sees the value; `${…}/bin/…` is a program of a package that was made with it."""
     if mention.node.kind in _STRINGS:
         return True
-    between = next((owner for owner in mention.node.ancestors() if owner.kind == "interpolation"), None)
-    return between is not None and not file.text.startswith("/", between.end)
+    between = _enclosing(mention.node, "interpolation")
+    if between is None:
+        return False
+    in_path = any(flag.start <= mention.offset < flag.end for flag in command.flags)
+    return in_path or not file.text.startswith("/", between.end)
 
 
 _STRINGS = frozenset(["indented_string_expression", "string_expression"])

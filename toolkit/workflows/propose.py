@@ -32,9 +32,11 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     )
     progress.step("rewriting")
     name = str(request.source.file) if request.source.file is not None else str(plan.target)
-    with ThreadPoolExecutor(max_workers=2) as beside, process.ending_together():
+    with ThreadPoolExecutor(max_workers=3) as beside, process.ending_together():
         version = beside.submit(copy_context().run, nix.version)
         accepted = beside.submit(copy_context().run, nix.parse_text, found.content, name=name)
+        # Where it fails, the proof that needs them says why.
+        beside.submit(copy_context().run, nix.tools)
         try:
             # Imported while Nix is at work, which takes as long.
             from toolkit.workflows.preparing import rewrite  # noqa: PLC0415

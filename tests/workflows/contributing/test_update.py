@@ -138,8 +138,9 @@ class TestMove:
         done = contributed.update()
         assert text.read_text() == "mine\n"
         assert done.made is not None
-        assert done.made.text_beside == contributed.files / contributions.NEW_TEXT
-        assert contributed.git("rev-parse", "HEAD~1")[:12] in done.made.text_beside.read_text()
+        beside = contributed.files / contributions.NEW_TEXT
+        assert done.made.text_beside == beside
+        assert contributed.git("rev-parse", "HEAD~1")[:12] in beside.read_text()
         with pytest.raises(ToolkitError, match=r"has been edited, which would be lost"):
             contributed.remove()
 

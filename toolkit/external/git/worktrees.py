@@ -49,7 +49,8 @@ def worktrees(clone: Clone) -> tuple[Worktree, ...]:
     marked = _marked(clone)
     found: list[Worktree] = []
     for block in listed.removesuffix("\0").split("\0\0"):
-        fields = dict(line.partition(" ")[::2] for line in block.strip("\0").split("\0"))
+        lines = (line.partition(" ") for line in block.strip("\0").split("\0"))
+        fields = {name: value for name, _, value in lines}
         head = fields.get("HEAD")
         branch = fields.get("branch")
         path = Path(fields["worktree"])

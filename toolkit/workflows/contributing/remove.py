@@ -48,10 +48,8 @@ def _lost(clone: Clone, found: Standing) -> Iterator[str]:
     if found.worktree is not None and found.worktree.path.is_dir():
         if found.worktree.branch is None:
             yield f"{found.worktree.path}: has branch '{found.kept.branch}' not checked out, but something else"
-        changed = worktrees.changes(found.worktree.path)
-        if changed:
-            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-            yield f"{found.worktree.path}: '{changed[0]}'{more} is not committed"
+        if (fact := standing.uncommitted(found.worktree)) is not None:
+            yield fact
     if (
         found.tip is not None
         and committing.common_ancestor(clone, found.tip, found.kept.commits[-1]) != found.tip

@@ -64,3 +64,13 @@ def _worktree(clone: Clone, branch: str) -> Worktree | None:
         raise ToolkitError(f"{clone.top}: branch '{branch}' is checked out in {places}")
     left = (each for each in there if each.made_for == branch and each.branch is None)
     return on_it[0] if on_it else next(left, None)
+
+
+def uncommitted(worktree: Worktree) -> str | None:
+    """Return the error's text for changes in a worktree that are in no commit, None where there are none."""
+    changed = worktrees.changes(worktree.path)
+    if not changed:
+        return None
+    first, *others = changed
+    more = f" and {len(others)} more" if others else ""
+    return f"{worktree.path}: '{first}'{more} is not committed"

@@ -89,10 +89,8 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     if path == worktrees.worktrees(clone)[0].path:
         hint = f"check out another branch there, then git worktree add DIR {name}"
         raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
-    if changed := worktrees.changes(path):
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        hint = f"git -C {path} commit, or stash"
-        raise ToolkitError(f"{path}: '{changed[0]}'{more} is not committed", hint=hint)
+    if (fact := standing.uncommitted(found.worktree)) is not None:
+        raise ToolkitError(fact, hint=f"git -C {path} commit, or stash")
     return found.tip, found.worktree
 
 

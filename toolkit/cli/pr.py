@@ -9,7 +9,7 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.report import details, show
+from toolkit.cli.report import details, exit_code, show
 from toolkit.contribution import BranchRequest, UpdateRequest
 from toolkit.emit import contribution
 from toolkit.model import Demotion, Extra, Status, Strategy
@@ -17,6 +17,7 @@ from toolkit.model import Demotion, Extra, Status, Strategy
 if TYPE_CHECKING:
     from toolkit.cli.options import Settings
     from toolkit.contribution import PullRequest, Removed
+    from toolkit.model import Progress
 
 BRANCH = "docker-overridable-components"
 
@@ -42,6 +43,7 @@ BRANCH = "docker-overridable-components"
     "--onto", multiple=True, metavar="NAME", help="Also try the series on this branch; may be given several times."
 )
 @click.option("--update", "mode", flag_value="update", help="Move the branch to where the base is now.")
+@click.option("--explain", "mode", flag_value="explain", help="Tell why each hunk of the branch is there.")
 @click.option("--remove", "mode", flag_value="remove", help="Take the branch and its worktree away again.")
 @click.option(
     "--strategy",
@@ -94,55 +96,78 @@ def command(
             making |= {"--sign": sign}
         options.refuse_together(f"--{mode}", making)
     if mode == "remove":
-        from toolkit.workflows.contributing.remove import remove  # noqa: PLC0415 - one of the modes
-
-        show_removed(remove(repo, branch, force=force), settings=settings)
-        return 0
-    wanted = tuple(extra for extra in Extra if extra in extras)
+        return _remove(repo, branch, force=force, settings=settings)
+    if mode == "explain":
+        return _explain(repo, branch, settings=settings)
+    update = UpdateRequest(
+        repo=repo,
+        branch=branch,
+        base=base,
+        fetch=fetch,
+        onto=onto,
+        strategy=Strategy(strategy) if strategy is not None else None,
+        demotion=Demotion(rootlesskit) if rootlesskit is not None else None,
+        extras=tuple(extra for extra in Extra if extra in extras) or None,
+        trailers=trailers or None,
+        signed=sign,
+        depth=depth(),
+        force=force,
+    )
     with output.working(settings) as progress:
-        if mode == "update":
-            from toolkit.workflows.contributing.update import update  # noqa: PLC0415 - one of the modes
-
-            done = update(
-                UpdateRequest(
-                    repo=repo,
-                    branch=branch,
-                    base=base,
-                    fetch=fetch,
-                    onto=onto,
-                    strategy=Strategy(strategy) if strategy is not None else None,
-                    demotion=Demotion(rootlesskit) if rootlesskit is not None else None,
-                    extras=wanted or None,
-                    trailers=trailers or None,
-                    signed=sign,
-                    depth=depth(),
-                    force=force,
-                ),
-                progress=progress,
-            )
-        else:
-            from toolkit.workflows.contributing.create import create  # noqa: PLC0415 - one of the modes
-
-            done = create(
-                BranchRequest(
-                    repo=repo,
-                    base=base or "master",
-                    branch=branch or BRANCH,
-                    worktree=worktree,
-                    fetch=fetch,
-                    onto=onto,
-                    strategy=Strategy(strategy or Strategy.SENTINEL),
-                    demotion=Demotion(rootlesskit or Demotion.SUFFIX),
-                    extras=wanted,
-                    trailers=trailers,
-                    signed=sign,
-                    depth=depth(),
-                    force=force,
-                ),
-                progress=progress,
-            )
+        done = _update(update, progress) if mode == "update" else _create(update, worktree, progress)
     show_made(done, settings=settings)
-    return 1 if done.failed else 0
+    return 1 if done.failed else exit_code(done.report)
+
+
+def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress) -> PullRequest:
+    from toolkit.workflows.contributing.create import create  # noqa: PLC0415 - each mode imports its own
+
+    request = BranchRequest(
+        repo=asked.repo,
+        base=asked.base or "master",
+        branch=asked.branch or BRANCH,
+        worktree=worktree,
+        fetch=asked.fetch,
+        onto=asked.onto,
+        strategy=asked.strategy or Strategy.SENTINEL,
+        demotion=asked.demotion or Demotion.SUFFIX,
+        extras=asked.extras or (),
+        trailers=asked.trailers or (),
+        signed=asked.signed,
+        depth=asked.depth,
+        force=asked.force,
+    )
+    return create(request, progress=progress)
+
+
+def _update(asked: UpdateRequest, progress: Progress) -> PullRequest:
+    from toolkit.workflows.contributing.update import update  # noqa: PLC0415 - each mode imports its own
+
+    return update(asked, progress=progress)
+
+
+def _remove(repo: Path, branch: str | None, *, force: bool, settings: Settings) -> int:
+    from toolkit.workflows.contributing.remove import remove  # noqa: PLC0415 - each mode imports its own
+
+    show_removed(remove(repo, branch, force=force), settings=settings)
+    return 0
+
+
+def _explain(repo: Path, branch: str | None, *, settings: Settings) -> int:
+    from toolkit.emit import explanation  # noqa: PLC0415 - each mode imports its own
+    from toolkit.workflows.contributing.explain import explain  # noqa: PLC0415 - each mode imports its own
+
+    with output.working(settings) as progress:
+        found = explain(repo, branch, progress=progress)
+    if settings.json:
+        output.write(explanation.to_json(found))
+    elif output.drawn(settings):
+        from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
+
+        output.write_text(terminal.paint(explanation.lines(found), settings=settings))
+    else:
+        output.write_lines(line.text for line in explanation.lines(found))
+    return 0
 
 
 def show_made(done: PullRequest, *, settings: Settings) -> None:

@@ -14,20 +14,34 @@ from rich.text import Text
 
 from toolkit.cli import report as told
 from toolkit.emit import comparison
+from toolkit.emit.explanation import Tone
 from toolkit.model import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
     from rich.console import RenderableType
 
     from toolkit.cli.options import Settings
+    from toolkit.emit.explanation import Line
     from toolkit.model import Proof, Report
 
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_RUN: "yellow"}
 _MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_RUN: "-"}
+
+
+_TONES = {
+    Tone.COMMIT: "bold",
+    Tone.PLACE: "cyan",
+    Tone.ADDED: "green",
+    Tone.REMOVED: "red",
+    Tone.UNKNOWN: "bold yellow",
+    Tone.PASSED: "dim",
+    Tone.NOT_RUN: "yellow",
+    Tone.FAILED: "bold red",
+}
 
 
 class Spinner:
@@ -68,16 +82,30 @@ class Spinner:
 
 def draw(report: Report, *, settings: Settings, out: Path | None) -> str:
     """Return the picture of a report, as toolkit.cli.report tells it in lines."""
-    console = Console(
+    console = _console(settings)
+    with console.capture() as capture:
+        for part in _parts(report, settings=settings, out=out):
+            console.print(part)
+    return capture.get()
+
+
+def paint(lines: Iterable[Line], *, settings: Settings) -> str:
+    """Return the lines of an explanation, each in the colour of its tone."""
+    console = _console(settings)
+    with console.capture() as capture:
+        for line in lines:
+            console.print(Text(line.text, style=_TONES.get(line.tone, "")), soft_wrap=True)
+    return capture.get()
+
+
+def _console(settings: Settings) -> Console:
+    """Return the console for stdout, which is drawn on as if it were a terminal where that is asked for."""
+    return Console(
         file=StringIO() if settings.color == "always" and not sys.stdout.isatty() else sys.stdout,
         force_terminal=True if settings.color == "always" else None,
         no_color=_no_color(settings.color),
         highlight=False,
     )
-    with console.capture() as capture:
-        for part in _parts(report, settings=settings, out=out):
-            console.print(part)
-    return capture.get()
 
 
 def _comparison(report: Report) -> Table:

@@ -50,11 +50,12 @@ def removed_to_json(removed: Removed) -> bytes:
 
 
 def steps(made: Made) -> dict[str, str]:
-    """Return the commands to look at a branch, to push it and to open the pull request, each for a shell."""
+    """Return the commands to look at a branch, edit the text, push, and open the pull request, each for a shell."""
     kept, tree = made.contribution, str(made.worktree)
     base = kept.base_commit.short
     return {
         "look": join(["git", "-C", tree, "log", "--patch", "--reverse", "--color-moved=dimmed-zebra", f"{base}.."]),
+        "edit": f"${{EDITOR:-vi}} {quote(str(made.text))}",
         "push": join(["git", "-C", tree, "push", "--set-upstream", made.push or "REMOTE", kept.branch]),
         "open": join(
             [

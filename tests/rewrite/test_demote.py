@@ -127,13 +127,19 @@ def test_other_list_than_that_of_makebinpath_is_refused() -> None:
     [
         (r"buildInputs = \[\n +sqlite", r"\g<0> rootlesskit", "sqlite rootlesskit\n"),
         (r"^( +)extraUserPath =", r"\1passthru = { inherit rootlesskit; };\n\g<0>", "{ inherit rootlesskit; }"),
-        (r"^( +)rootlesskit,$", r"\1rootlesskit ? null,", "rootlesskit ? null,"),
         (r"^( +)passthru = \{$", r"\g<0> kit = [ rootlesskit ];", "kit = [ rootlesskit ];"),
         (r"echo \$extraPath|runHook preInstall", r"\g<0>\n# $extraUserPath", "# $extraUserPath"),
     ],
 )
 def test_use_that_is_not_in_the_prefix_stays(strategy: Strategy, pattern: str, new: str, kept: str) -> None:
     assert kept in rewrite(sub(pattern, new), strategy)[1]
+
+
+def test_package_that_may_be_null_is_no_suffix() -> None:
+    text = sub(r"^( +)rootlesskit,$", r"\1rootlesskit ? null,")
+    said = "'rootlesskit' has a default, with which PATH's suffix may be empty"
+    assert refusal(text) == f"{place(text, 'rootlesskit ? null')}: {said}"
+    assert "lib.makeBinPath [\n              slirp4netns\n" in rewrite(text, demotion=Demotion.DROP)[1]
 
 
 # Other commands that would lose it
@@ -204,13 +210,14 @@ def test_name_that_is_bound_around_both_is_used_as_it_is(strategy: Strategy, aro
         'makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" # users\' own',
         'makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n',
         "makeWrapper {0} {1} \\\n{2}--prefix PATH ':' {3}",
+        "makeWrapper {0} {1} --prefix PATH : \"$out/libexec/docker''${{extraUserPath:+:$extraUserPath}}\"",
         '# a comment does not go on \\\n{2}makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}"',
         "${{lib.optionalString true ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"\n{2}''}}",
     ],
 )
 def test_suffix_stands_behind_the_prefix_in_the_same_command(new: str, strategy: Strategy) -> None:
     _, demoted = rewrite(command(new), strategy)
-    assert re.search(rf'extraUserPath"? \\\n +{SUFFIX}(?:$|[ ;])', demoted, re.MULTILINE)
+    assert re.search(rf'extraUserPath\}}?"? \\\n +{SUFFIX}(?:$|[ ;])', demoted, re.MULTILINE)
 
 
 def test_suffix_stands_behind_the_other_flags() -> None:
@@ -226,6 +233,12 @@ def test_command_that_ends_within_its_line_is_refused() -> None:
 def test_suffix_stands_before_the_end_of_the_string() -> None:
     text = sub(r'(extraUserPath")\n\s*runHook postInstall\n\s*\'\'', r"\1''")
     assert "[ rootlesskit ]}\"'';" in rewrite(text)[1]
+
+
+def test_wrapper_that_another_phase_makes_is_refused() -> None:
+    text = command("runHook postInstall\n'';\npostInstall = ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"")
+    said = "bin/dockerd-rootless is made other than in moby's installPhase"
+    assert refusal(text) == f"{place(text, chr(39) * 2 + chr(10) + ' ' * 14 + 'makeWrapper')}: {said}"
 
 
 def test_wrapper_that_is_made_twice_is_refused() -> None:

@@ -11,7 +11,7 @@ from toolkit.rewrite import wrapper
 from toolkit.rewrite.layout import DockerFile
 from toolkit.rewrite.style import Style
 from toolkit.syntax.edit import Edit, apply
-from toolkit.syntax.scope import look_up
+from toolkit.syntax.scope import binding_names, look_up
 
 if TYPE_CHECKING:
     from toolkit.rewrite.wrapper import Invocation
@@ -52,6 +52,9 @@ def _find(file: DockerFile, entry: str) -> tuple[Invocation, Node]:
     if others:
         second = file.tree.place(others[0].start + others[0].indent)
         raise RefusalError(f"{file.tree.name}:{second}: bin/dockerd-rootless is made a second time")
+    phase = next((owner for owner in command.string.ancestors() if owner.kind == "binding"), file.binding)
+    if binding_names(phase) != ("installPhase",):
+        raise RefusalError(f"{file.at(command.string)}: bin/dockerd-rootless is made other than in moby's installPhase")
     if place.others:
         raise RefusalError(
             f"{file.at(place.others[0])}: {entry} gets into the script other than by a list in a variable"
@@ -119,6 +122,12 @@ def _add_suffix(file: DockerFile, command: Invocation, element: Node, entry: str
 
 
 def _require_same(file: DockerFile, reference: Reference, command: Invocation) -> None:
+    """Raise RefusalError where a name has another value at the command, or may be null: no suffix may be empty."""
+    binder = reference.scope.names[reference.name] if reference.scope is not None else None
+    if binder is not None and binder.kind == "formal" and len(binder.children) > 1:
+        raise RefusalError(
+            f"{file.at(binder)}: '{reference.name}' has a default, with which PATH's suffix may be empty"
+        )
     if not look_up(reference.name, command.string).means(reference):
         raise RefusalError(
             f"{file.at(reference.node)}: '{reference.name}' is something else, or nothing, at {command.string.place}, "

@@ -52,8 +52,8 @@ def _find(file: DockerFile, entry: str) -> tuple[Invocation, Node]:
     if others:
         second = file.tree.place(others[0].start + others[0].indent)
         raise RefusalError(f"{file.tree.name}:{second}: bin/dockerd-rootless is made a second time")
-    phase = next((owner for owner in command.string.ancestors() if owner.kind == "binding"), file.binding)
-    if binding_names(phase) != ("installPhase",):
+    phase = command.string.enclosing("binding")
+    if phase is None or binding_names(phase) != ("installPhase",):
         raise RefusalError(f"{file.at(command.string)}: bin/dockerd-rootless is made other than in moby's installPhase")
     if place.others:
         raise RefusalError(

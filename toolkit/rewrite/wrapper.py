@@ -50,6 +50,10 @@ class Invocation:
     continuation: int
     flags: tuple[Flag, ...]
 
+    def kind_at(self, offset: int) -> str | None:
+        """Return the kind of the flag whose value the offset is in."""
+        return next((flag.kind for flag in self.flags if flag.start <= offset < flag.end), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
@@ -155,11 +159,11 @@ def _mentions(file: DockerFile, scripts: Mapping[Node, str]) -> dict[str, list[_
 
 def _use(file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]) -> _Use:
     ends = sorted(_ends(file, command, node, mentions), key=lambda end: end.offset)
-    kinds = {end: next((f.kind for f in command.flags if f.start <= end.offset < f.end), None) for end in ends}
+    kinds = [command.kind_at(end.offset) for end in ends]
     return _Use(
         node=node,
-        kinds=frozenset(kind for kind in kinds.values() if kind is not None),
-        elsewhere=next((end.name for end, kind in kinds.items() if kind is None), None),
+        kinds=frozenset(kind for kind in kinds if kind is not None),
+        elsewhere=next((end.name for end, kind in zip(ends, kinds, strict=True) if kind is None), None),
         by_variable=all(end.node.kind in _STRINGS for end in ends),
     )
 
@@ -173,10 +177,10 @@ def _ends(
     package's own name (`inherit rootlesskit;`), what Nix calls so is another use, which is looked at by itself.
     """
     pending = _owners(node, command)
-    script = _enclosing(command.string, "binding") or command.string
-    if not pending and script.contains(node):
+    phase = command.string.enclosing("binding") or command.string
+    if not pending and phase.contains(node):
         yield _Mention(node.text, node.start, node)
-    builder = _enclosing(command.string, "attrset_expression", "rec_attrset_expression") or file.tree.root
+    builder = command.string.enclosing("attrset_expression", "rec_attrset_expression") or file.tree.root
     carriers: set[str] = set()
     while pending:
         name = pending.pop()
@@ -189,10 +193,6 @@ def _ends(
             final = builder.contains(mention.node) and mentions.keys().isdisjoint(owners)
             if final and _is_scripted(file, command, mention):
                 yield mention
-
-
-def _enclosing(node: Node, *kinds: str) -> Node | None:
-    return next((owner for owner in node.ancestors() if owner.kind in kinds), None)
 
 
 def _owners(node: Node, command: Invocation) -> set[str]:
@@ -218,11 +218,10 @@ def _is_scripted(file: DockerFile, command: Invocation, mention: _Mention) -> bo
     """Tell whether a script sees the value; `${…}/bin/…` is a program of a package that was made with it."""
     if mention.node.kind in _STRINGS:
         return True
-    between = _enclosing(mention.node, "interpolation")
+    between = mention.node.enclosing("interpolation")
     if between is None:
         return False
-    in_path = any(flag.start <= mention.offset < flag.end for flag in command.flags)
-    return in_path or not file.text.startswith("/", between.end)
+    return command.kind_at(mention.offset) is not None or not file.text.startswith("/", between.end)
 
 
 _STRINGS = frozenset(["indented_string_expression", "string_expression"])

@@ -55,6 +55,10 @@ class Node:
             yield node
             node = node.parent
 
+    def enclosing(self, *kinds: str) -> Node | None:
+        """Return the innermost node around this one that is of one of these kinds."""
+        return next((node for node in self.ancestors() if node.kind in kinds), None)
+
     def contains(self, other: Node) -> bool:
         """Tell whether `other` is this node or stands below it."""
         return self.start <= other.start and other.end <= self.end

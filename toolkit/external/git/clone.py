@@ -58,7 +58,7 @@ def open_clone(directory: Path, remote: str) -> Clone:
     try:
         common, bare = program.run_reading(
             directory, "rev-parse", "--path-format=absolute", "--git-common-dir", "--is-bare-repository", found=False
-        ).text.split("\n")
+        ).text.rsplit("\n", 1)
         top = Path(common)
         if bare == "false":
             top = Path(

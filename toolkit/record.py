@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from toolkit import model
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,11 +71,11 @@ class Record:
             raise self.error(name, "is not a number")
         return float(value)
 
-    def oid(self, name: str) -> Oid:
+    def oid(self, name: str) -> model.Oid:
         """Return a git object id."""
         value = self.text(name)
         try:
-            return Oid(value)
+            return model.Oid(value)
         except ToolkitError as error:
             raise self.error(name, f"is no git object id: '{value}'") from error
 
@@ -98,10 +98,10 @@ class Record:
             raise self.error(name, "is not a list of strings")
         return tuple(str(value) for value in values)
 
-    def oids(self, name: str) -> tuple[Oid, ...]:
+    def oids(self, name: str) -> tuple[model.Oid, ...]:
         """Return a list of git object ids."""
         try:
-            return tuple(Oid(value) for value in self.texts(name))
+            return tuple(model.Oid(value) for value in self.texts(name))
         except UsageError as error:
             raise self.error(name, f"holds what is no {error.message}") from error
 

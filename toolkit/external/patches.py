@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from toolkit import model
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Demotion, Extra, Pin, Strategy
+from toolkit.model import Demotion, Extra, Strategy
 from toolkit.record import Record
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def pull_request() -> bytes:
         raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def pins() -> tuple[Pin, ...]:
+def pins() -> tuple[model.Pin, ...]:
     """Return the known pins: the shipped ones in their order, then those that only the user's file has."""
     known = {pin.name: pin for pin in read_pins(_shipped() / _PINS)}
     own = _own()
@@ -163,14 +164,14 @@ def pins() -> tuple[Pin, ...]:
     return tuple(known.values())
 
 
-def read_pins(path: Path) -> tuple[Pin, ...]:
+def read_pins(path: Path) -> tuple[model.Pin, ...]:
     """Read a file like patches/pins.toml; raise ToolkitError as `plan` does, and for a name that is there twice."""
     record = _read(path)
     record.only("pin")
-    found: dict[str, Pin] = {}
+    found: dict[str, model.Pin] = {}
     for table in record.records("pin"):
         table.only("name", "commit", "about", "blob", "newest")
-        pin = Pin(
+        pin = model.Pin(
             name=table.text("name"),
             commit=table.oid("commit"),
             about=table.text("about"),
@@ -183,7 +184,7 @@ def read_pins(path: Path) -> tuple[Pin, ...]:
     return tuple(found.values())
 
 
-def pin(name: str | None = None) -> Pin:
+def pin(name: str | None = None) -> model.Pin:
     """Return the pin of that name, or the default pin; raise UsageError where there is none."""
     wanted = name if name is not None else plan().default_pin
     known = {pin.name: pin for pin in pins()}
@@ -192,7 +193,7 @@ def pin(name: str | None = None) -> Pin:
     return known[wanted]
 
 
-def write_pins(pins: Sequence[Pin]) -> Path:
+def write_pins(pins: Sequence[model.Pin]) -> Path:
     """Replace the file of pins as a whole, and return its path.
 
     The shipped file is taken where it can be written, else the user's own.
@@ -207,7 +208,7 @@ def write_pins(pins: Sequence[Pin]) -> Path:
     return path
 
 
-def pins_toml(pins: Sequence[Pin]) -> bytes:
+def pins_toml(pins: Sequence[model.Pin]) -> bytes:
     """Return the content of a file of pins."""
     import tomli_w  # noqa: PLC0415 - for `unlet pins update` alone
 

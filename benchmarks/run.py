@@ -130,7 +130,7 @@ def branches(files: Sequence[Path], runs: int) -> Iterator[Figure]:
             propose = (UNLET, "propose", "--nixpkgs", clone, "--compare", "--out", out, "--force")
             if not accepts(propose):
                 continue
-            contestants = {
+            contestants: dict[str, Sequence[Sequence[str]]] = {
                 "unlet propose --compare": [propose],
                 "unlet pr, pr --remove": [(UNLET, "pr", "--repo", clone), (UNLET, "pr", "--repo", clone, "--remove")],
                 "git worktree add, remove": [

@@ -38,7 +38,8 @@ need_programs() {
 # Print the real path of a Python that can make a venv. The real one, because a venv made from a shim would
 # start it each time, and because its link then dangles, and is noticed, when the distribution moves on.
 find_python() {
-  for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+  # From 3.13 on, classes are defined faster: commands start sooner.
+  for candidate in python3.13 python3.14 python3 python3.12 python3.11; do
     "$candidate" -I -c '
 import ensurepip, os, sys, venv
 sys.version_info >= (3, 11) or sys.exit(1)

@@ -110,6 +110,12 @@ def test_other_use_in_the_script_is_refused(line: str) -> None:
     assert refusal(text) == f"x.nix:{at[1]}:{int(at[2]) + line.index('rootlesskit')}: {OTHERWISE}"
 
 
+def test_other_use_in_the_script_around_the_command_is_refused() -> None:
+    nested = "${{lib.optionalString true ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"\n{2}''}}"
+    text = command(f"ln -s ${{{{rootlesskit}}}}/bin/rootlesskit $out/libexec/docker/\n{{2}}{nested}")
+    assert refusal(text) == f"{place(text, 'rootlesskit}')}: {OTHERWISE}"
+
+
 @EVERY_STRATEGY
 def test_list_in_a_variable_of_the_environment_is_found(strategy: Strategy) -> None:
     text = sub(r"extraUserPath =", "env.extraUserPath =")

@@ -65,7 +65,7 @@ class Placement:
     `elements` the list elements that a variable of the shell brings into the prefix.
 
     What stands in the way of a change: `others` are the other uses that get into the script, `shared` is the name of
-    what carries an element to another command too.
+    what carries the first element to another command too.
     """
 
     where: str
@@ -88,13 +88,13 @@ class _Mention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Use:
-    """A use of the package: the `kinds` of flags that it gets into, and the name by which it gets elsewhere.
+    """A use of the package, and the `kinds` of flags that it gets into, with None for another place in a script.
 
-    `by_variable`: the command has it in variables of the shell only.
+    `elsewhere` is the name by which it gets there. `by_variable`: scripts have it in variables of the shell only.
     """
 
     node: Node
-    kinds: frozenset[str]
+    kinds: frozenset[str | None]
     elsewhere: str | None
     by_variable: bool
 
@@ -121,7 +121,7 @@ def placement(file: DockerFile, entry: str) -> Placement:
         commands=commands,
         elements=tuple(use.node for use in elements),
         others=tuple(others),
-        shared=next((use.elsewhere for use in elements if use.elsewhere is not None), None),
+        shared=next((use.elsewhere for use in elements), None),
     )
 
 
@@ -131,16 +131,13 @@ def _obscure(node: Node) -> Placement:
 
 def _uses(file: DockerFile, entry: str) -> list[Node]:
     """Return where the package is used: by its name, or taken out of a set by an attribute of that name."""
-    taken = [
-        node
-        for node in file.tree.root.walk()
-        if node.kind == "attrpath" and node.text == entry and node.parent and node.parent.kind == "select_expression"
-    ]
+    selections = [node.child("attrpath") for node in file.tree.root.walk() if node.kind == "select_expression"]
+    taken = [path for path in selections if path is not None and path.text == entry]
     return [reference.node for reference in file.references if reference.name == entry] + taken
 
 
 def _is_element(node: Node) -> bool:
-    return node.kind == "variable_expression" and node.parent is not None and node.parent.kind == "list_expression"
+    return node.parent is not None and node.parent.kind == "list_expression"
 
 
 def _mentions(file: DockerFile, scripts: Mapping[Node, str]) -> dict[str, list[_Mention]]:
@@ -162,7 +159,7 @@ def _use(file: DockerFile, command: Invocation, node: Node, mentions: Mapping[st
     kinds = [command.kind_at(end.offset) for end in ends]
     return _Use(
         node=node,
-        kinds=frozenset(kind for kind in kinds if kind is not None),
+        kinds=frozenset(kinds),
         elsewhere=next((end.name for end, kind in zip(ends, kinds, strict=True) if kind is None), None),
         by_variable=all(end.node.kind in _STRINGS for end in ends),
     )

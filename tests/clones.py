@@ -94,7 +94,7 @@ def make_upstream(directory: Path, *options: str) -> Path:
     commit("newer")
     run("checkout", "--quiet", "master")
     bare = directory / "NixOS" / "nixpkgs.git"
-    run("clone", "--quiet", "--bare", str(work), str(bare))
+    run("clone", "--quiet", "--bare", "--template=", str(work), str(bare))
     run("-C", str(bare), "config", "uploadpack.allowFilter", "true")
     run("-C", str(bare), "config", "uploadpack.allowAnySHA1InWant", "true")
     return bare
@@ -179,19 +179,33 @@ def make_clone(template: Path, directory: Path, *options: str, name: str = "nixp
     return Clone(top=top, repo=top, upstream=upstream)
 
 
+def copy_clone(template: Path, directory: Path) -> Clone:
+    """Copy all of a directory in which `make_clone` has made a clone, with what lies beside it."""
+    for path in template.iterdir():
+        shutil.copytree(path, directory / path.name, symlinks=True)
+    top = directory / "src" / "nixpkgs"
+    config = top / ".git" / "config"
+    config.write_text(config.read_text().replace(str(template), str(directory)))
+    for entry in (top / ".git" / "worktrees").glob("*"):
+        link = Path((entry / "gitdir").read_text().replace(str(template), str(directory)).strip())
+        (entry / "gitdir").write_text(f"{link}\n")
+        link.write_text(f"gitdir: {entry}\n")
+        git(link.parent, "update-index", "-q", "--refresh")
+    git(top, "update-index", "-q", "--refresh")
+    return Clone(top=top, repo=top, upstream=directory / "NixOS" / "nixpkgs.git")
+
+
 def snapshot(clone: Clone, *, branch: str | None = None, worktree: Path | None = None) -> dict[str, object]:
     """Return all that is the user's: what is in the clone, in its worktrees, beside them and in HOME.
 
     Left out are the branch that was made for the user, its worktree, and objects that were added.
     """
     common = clone.common
+    refs = git(common, "for-each-ref", "--format=%(refname) %(objectname) %(symref)").splitlines()
+    stashed = any(line.startswith("refs/stash ") for line in refs)
     state: dict[str, object] = {
-        "refs": [
-            line
-            for line in git(common, "for-each-ref", "--format=%(refname) %(objectname) %(symref)").splitlines()
-            if not line.startswith(f"refs/heads/{branch} ")
-        ],
-        "stash": git(common, "reflog", "show", "refs/stash") if _has_stash(common) else "",
+        "refs": [line for line in refs if not line.startswith(f"refs/heads/{branch} ")],
+        "stash": git(common, "reflog", "show", "refs/stash") if stashed else "",
     }
     ids = [
         path.name
@@ -228,10 +242,6 @@ def objects(clone: Clone) -> set[str]:
     """Return the names of the files that have the objects."""
     place = clone.common / "objects"
     return {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
-
-
-def _has_stash(common: Path) -> bool:
-    return bool(git(common, "for-each-ref", "refs/stash"))
 
 
 def _file(path: Path) -> tuple[int, int, object]:

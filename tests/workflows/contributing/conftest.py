@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clones import BRANCH, TARGET, Clone, git, make_clone, snapshot
+from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
 from tests.workflows.conftest import Steps
 from toolkit.contribution import BranchRequest, UpdateRequest
 from toolkit.external import contributions
@@ -97,16 +96,5 @@ def contributed(upstream: Path, shared: Path, tmp_path: Path, jane: str) -> Cont
         made = ask(make_clone(upstream, template))
         assert made.made is not None
         assert made.made.author == jane
-    for path in template.iterdir():
-        shutil.copytree(path, tmp_path / path.name, symlinks=True)
-    top = tmp_path / "src" / "nixpkgs"
-    worktree = top.with_name(f"nixpkgs-{BRANCH}")
-    upstream = tmp_path / "NixOS" / "nixpkgs.git"
-    clone = Clone(top=top, repo=top, upstream=upstream)
-    # The template is still there, so `git worktree repair` has no reason to change anything.
-    (entry,) = (clone.common / "worktrees").iterdir()
-    (entry / "gitdir").write_text(f"{worktree / '.git'}\n")
-    (worktree / ".git").write_text(f"gitdir: {entry}\n")
-    clone.git("remote", "set-url", "upstream", f"file://{upstream}")
-    clone.git("remote", "set-url", "origin", str(tmp_path / "jane" / "nixpkgs.git"))
-    return Contributed(clone=clone, worktree=worktree)
+    clone = copy_clone(template, tmp_path)
+    return Contributed(clone=clone, worktree=clone.beside)

@@ -104,12 +104,12 @@ def plan() -> Plan:
 
     Raise ToolkitError where it is missing, is no TOML, or has a field that is not as it should be.
     """
-    return read_plan(_shipped() / "proposal.toml")
+    return read_plan(shipped() / "proposal.toml")
 
 
 def read_plan(path: Path) -> Plan:
     """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
-    record = _read(path)
+    record = read_toml(path)
     record.only(
         *("target", "remote", "default-pin", "components", "prefix-entry", "sparse"),
         *("lift", "demote", "extras", "by-hand"),
@@ -143,12 +143,12 @@ def read_plan(path: Path) -> Plan:
 
 def nixos_test() -> Path:
     """Return where the NixOS test is that can be added to the series."""
-    return _shipped() / TEST
+    return shipped() / TEST
 
 
 def pull_request() -> bytes:
     """Return the content of patches/pull-request.toml, the texts of pull-request.md."""
-    path = _shipped() / "pull-request.toml"
+    path = shipped() / "pull-request.toml"
     try:
         return path.read_bytes()
     except OSError as error:
@@ -157,7 +157,7 @@ def pull_request() -> bytes:
 
 def pins() -> tuple[model.Pin, ...]:
     """Return the known pins: the shipped ones in their order, then those that only the user's file has."""
-    known = {pin.name: pin for pin in read_pins(_shipped() / _PINS)}
+    known = {pin.name: pin for pin in read_pins(shipped() / _PINS)}
     own = _own()
     if own.is_file():
         known |= {pin.name: pin for pin in read_pins(own)}
@@ -166,7 +166,7 @@ def pins() -> tuple[model.Pin, ...]:
 
 def read_pins(path: Path) -> tuple[model.Pin, ...]:
     """Read a file like patches/pins.toml; raise ToolkitError as `plan` does, and for a name that is there twice."""
-    record = _read(path)
+    record = read_toml(path)
     record.only("pin")
     found: dict[str, model.Pin] = {}
     for table in record.records("pin"):
@@ -198,8 +198,8 @@ def write_pins(pins: Sequence[model.Pin]) -> Path:
 
     The shipped file is taken where it can be written, else the user's own.
     """
-    shipped = _shipped() / _PINS
-    path = shipped if os.access(shipped, os.W_OK) and os.access(shipped.parent, os.W_OK) else _own()
+    ours = shipped() / _PINS
+    path = ours if os.access(ours, os.W_OK) and os.access(ours.parent, os.W_OK) else _own()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, pins_toml(pins))
@@ -224,7 +224,8 @@ def pins_toml(pins: Sequence[model.Pin]) -> bytes:
     return (_HEADER + content).encode()
 
 
-def _shipped() -> Path:
+def shipped() -> Path:
+    """Return the directory `patches/`; raise ToolkitError where it is missing."""
     for place in _PLACES:
         if (place / "proposal.toml").is_file():
             return place
@@ -248,7 +249,8 @@ def _replace(path: Path, content: bytes) -> None:
         new.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Record:
+def read_toml(path: Path) -> Record:
+    """Return the tables of a TOML file; raise ToolkitError where it cannot be read or is no TOML."""
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

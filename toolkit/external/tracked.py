@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from toolkit.errors import ToolkitError
-from toolkit.record import Record
+from toolkit.external import patches
 
-_PACKAGE = Path(__file__).parent.parent
-_PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
-_FILE = "tracking.toml"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +42,12 @@ class Tracked:
 @cache
 def tracked() -> Tracked:
     """Read patches/tracking.toml; raise ToolkitError where it is missing or not as it should be."""
-    path = next((place / _FILE for place in _PLACES if (place / _FILE).is_file()), None)
-    if path is None:
-        raise ToolkitError(f"patches/{_FILE}: not found", hint="install the package again")
-    return read(path)
+    return read(patches.shipped() / "tracking.toml")
 
 
 def read(path: Path) -> Tracked:
     """Read a file like patches/tracking.toml; raise ToolkitError as `tracked` does."""
-    try:
-        record = Record(tomllib.loads(path.read_text(encoding="utf-8")), document=str(path))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ToolkitError(f"{path}: cannot be read: {error}") from error
+    record = patches.read_toml(path)
     record.only(
         *("repository", "api-url", "raw-url", "branches", "channels", "release-branch", "release-channel"),
         *("releases", "places", "search-naming", "search-touching", "candidates", "backport", "pull"),

@@ -168,7 +168,11 @@ class TestPick:
     def test_author_date_and_message_stay(self, clone: Clone, shop: Workshop) -> None:
         base = head(clone)
         clone.configure(
-            i18n__commitEncoding="latin1", log__showSignature="true", log__date="relative", color__ui="always"
+            i18n__commitEncoding="latin1",
+            i18n__logOutputEncoding="latin1",
+            log__showSignature="true",
+            log__date="relative",
+            color__ui="always",
         )
         message = "mine: wörds\n\n#1\n\nEnd.\n"
         (mine,) = shop.recorded(base, self.mine(clone, "mine", "mine\n", message, encoding="latin-1"))

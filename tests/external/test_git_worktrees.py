@@ -65,9 +65,11 @@ class TestAnySituation:
         assert git(place, "symbolic-ref", "HEAD") == f"refs/heads/{BRANCH}"
         assert git(place, "log", "-1", "--format=%an <%ae>|%cn <%ce>|%e", "--encoding=UTF-8") == f"{jane}|{jane}|"
         assert worktrees.changes(place) == ()
+        whole = (place / "big").exists()
         worktrees.move(opened, on_branch(opened), to=later, fetching=opened.partial)
         assert snapshot(clone, branch=BRANCH, worktree=place) == before
         assert (place / TARGET).read_bytes() == b"changed again\n"
+        assert (place / "big").exists() is whole
         assert git(place, "rev-parse", "HEAD") == str(later)
         worktrees.remove(opened, branch=BRANCH, path=place)
         assert snapshot(clone) == before
@@ -209,7 +211,7 @@ class TestMoving:
 
     def test_touched_file_is_no_change(self, clone: Clone) -> None:
         opened, worktree, later = self.made(clone)
-        (clone.beside / "README.md").touch()
+        os.utime(clone.beside / "README.md", (1000, 1000))
         worktrees.move(opened, worktree, to=later)
         assert (clone.beside / "README.md").read_text() == "second\n"
 

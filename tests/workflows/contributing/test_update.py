@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,7 @@ class TestMove:
         text, beside = contributed.files / contributions.TEXT, contributed.files / contributions.NEW_TEXT
         text.write_text("mine\n")
         # A file is not changed by that.
-        (contributed.worktree / "README.md").touch()
+        os.utime(contributed.worktree / "README.md", (1000, 1000))
         contributed.clone.advance()
         done = contributed.update(trailers=("Assisted-by: nobody",))
         assert contributed.subjects() == [OURS[0], "docker: in my words"]

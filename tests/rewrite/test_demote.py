@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from tests.rewrite.conftest import EVERY_STRATEGY, command, kit, place, refusal, rewrite, sub
+from tests.rewrite.conftest import EVERY_STRATEGY, command, kit, place, refusal, rewrite, sub, text_of
+from toolkit.errors import LayoutError
 from toolkit.model import Demotion, Strategy
+from toolkit.rewrite import demote
 
 SUFFIX = r'--suffix PATH : "\$\{lib\.makeBinPath \[ rootlesskit \]\}"'
 OTHERWISE = "rootlesskit gets into the script other than by a list in a variable"
@@ -27,6 +29,7 @@ OTHERWISE = "rootlesskit gets into the script other than by a list in a variable
         ("[\n slirp4netns\n # remark\n rootlesskit ]", "[\n slirp4netns\n # remark\n ]"),
         ("[ /* remark */\n rootlesskit slirp4netns ]", "[ /* remark */\n slirp4netns ]"),
         ("[ rootlesskit\n # remark\n slirp4netns ]", "[ # remark\n slirp4netns ]"),
+        ("[\n slirp4netns\n # remark\n rootlesskit\n]", "[\n slirp4netns\n # remark\n]"),
     ],
 )
 def test_only_the_element_leaves_the_list(before: str, after: str) -> None:
@@ -110,6 +113,13 @@ def test_other_use_in_the_script_is_refused(line: str) -> None:
     assert refusal(text) == f"x.nix:{at[1]}:{int(at[2]) + line.index('rootlesskit')}: {OTHERWISE}"
 
 
+def test_path_that_the_script_uses_by_both_names_is_refused() -> None:
+    text = sub(r"^( +)moby =", r"\1kitPath = lib.makeBinPath [ rootlesskit slirp4netns ];\n\g<0>", kit("kitPath"))
+    rewrite(text)
+    text = sub(r"^( +)runHook postInstall$", lambda match: f"{match[1]}echo ${{kitPath}}\n{match[0]}", text)
+    assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: {OTHERWISE}"
+
+
 def test_other_use_in_the_script_around_the_command_is_refused() -> None:
     nested = "${{lib.optionalString true ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"\n{2}''}}"
     text = command(f"ln -s ${{{{rootlesskit}}}}/bin/rootlesskit $out/libexec/docker/\n{{2}}{nested}")
@@ -134,6 +144,8 @@ def test_other_list_than_that_of_makebinpath_is_refused() -> None:
         (r"buildInputs = \[\n +sqlite", r"\g<0> rootlesskit", "sqlite rootlesskit\n"),
         (r"^( +)extraUserPath =", r"\1passthru = { inherit rootlesskit; };\n\g<0>", "{ inherit rootlesskit; }"),
         (r"^( +)passthru = \{$", r"\g<0> kit = [ rootlesskit ];", "kit = [ rootlesskit ];"),
+        (r"optionalAttrs \(!clientOnly\) \{$", "optionalAttrs (rootlesskit != null) {", "(rootlesskit != null)"),
+        (r"installPhase = ''", "installPhase = let kit = [ rootlesskit ]; in ''", "let kit = [ rootlesskit ]; in"),
         (r"echo \$extraPath|runHook preInstall", r"\g<0>\n# $extraUserPath", "# $extraUserPath"),
     ],
 )
@@ -146,6 +158,13 @@ def test_package_that_may_be_null_is_no_suffix() -> None:
     said = "'rootlesskit' has a default, with which PATH's suffix may be empty"
     assert refusal(text) == f"{place(text, 'rootlesskit ? null')}: {said}"
     assert "lib.makeBinPath [\n              slirp4netns\n" in rewrite(text, demotion=Demotion.DROP)[1]
+
+
+def test_file_that_has_it_elsewhere_is_named_for_that() -> None:
+    with pytest.raises(LayoutError) as caught:
+        demote.rewrite(text_of("states/fixed"), name="x.nix", entry="rootlesskit", demotion=Demotion.SUFFIX)
+    said = "x.nix: rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper (suffix)"
+    assert caught.value.message == said
 
 
 # Other commands that would lose it
@@ -224,6 +243,17 @@ def test_name_that_is_bound_around_both_is_used_as_it_is(strategy: Strategy, aro
 def test_suffix_stands_behind_the_prefix_in_the_same_command(new: str, strategy: Strategy) -> None:
     _, demoted = rewrite(command(new), strategy)
     assert re.search(rf'extraUserPath\}}?"? \\\n +{SUFFIX}(?:$|[ ;])', demoted, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("new", "margin"),
+    [
+        ('makeWrapper {0} {1} --prefix PATH : "{3}"', 14),
+        ('makeWrapper {0} {1} \\\n{2}      --prefix PATH : "{3}"', 20),
+    ],
+)
+def test_suffix_stands_below_the_flag_before_it(new: str, margin: int) -> None:
+    assert re.search(rf'extraUserPath" \\\n {{{margin}}}{SUFFIX}$', rewrite(command(new))[1], re.MULTILINE)
 
 
 def test_suffix_stands_behind_the_other_flags() -> None:

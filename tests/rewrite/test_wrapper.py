@@ -73,7 +73,14 @@ def test_package_that_is_made_with_it_is_followed_into_path_only() -> None:
     text = sub(r"^( +)plugins =", r"\1other = rootlesskit.override { };\n\g<0>", kit("lib.makeBinPath [ slirp4netns ]"))
     in_script = sub(r"^( +)runHook postInstall$", lambda match: f"{match[1]}${{other}}/bin/x\n{match[0]}", text)
     in_path = sub(r"libexec/docker:\$extraPath:\$extraUserPath", lambda _: "libexec/docker:${other}/bin", text)
-    assert (where(in_script), where(in_path)) == ("absent", "prefix")
+    as_input = sub(r"buildInputs = \[$", r"\g<0> other", text)
+    assert (where(in_script), where(as_input), where(in_path)) == ("absent", "absent", "prefix")
+
+
+def test_variable_of_the_packages_own_name_is_followed() -> None:
+    text = sub(r"^( +)extraUserPath =", r"\1inherit rootlesskit;\n\g<0>", kit("lib.makeBinPath [ slirp4netns ]"))
+    assert where(text) == "absent"
+    assert where(sub(r":\$extraUserPath", ":$rootlesskit/bin", text)) == "prefix"
 
 
 @pytest.mark.parametrize("line", ["kit=${lib.makeBinPath [ rootlesskit ]}", "kit=${rootlesskit}/bin"])

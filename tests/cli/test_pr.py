@@ -149,7 +149,8 @@ def test_quiet_prints_only_what_did_not_pass(unlet: Unlet, new_clone: Callable[.
     clone = new_clone()
     done = unlet("pr", "-q", "--repo", clone.top)
     assert (done.returncode, done.stderr) == (0, "")
-    assert not any(line.startswith(("passed  ", "branch ", "look ", "undo ")) for line in done.stdout.splitlines())
+    told = ("passed  ", "branch ", "look ", "undo ", "lines added")
+    assert not any(line.startswith(told) for line in done.stdout.splitlines())
     done = unlet("pr", "-q", "--repo", clone.top, "--remove")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

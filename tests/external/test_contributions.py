@@ -171,6 +171,41 @@ class TestReplacing:
         assert tree(ordinary_user) == before
 
 
+class TestRecover:
+    def test_what_a_killed_run_had_set_aside_comes_back(self, tmp_path: Path) -> None:
+        kept = keep(tmp_path, "docker/components")
+        place = contributions.place(tmp_path, "docker/components")
+        before = tree(tmp_path)
+        place.rename(place.with_name(f".{place.name}.0123abcd"))
+        place.mkdir()
+        (place / "report.json").write_text("half")
+        assert contributions.read(tmp_path, "docker/components") is None
+        contributions.recover(tmp_path)
+        assert contributions.read(tmp_path, "docker/components") == kept
+        assert tree(tmp_path) == before
+
+    def test_what_was_replaced_or_half_made_goes(self, tmp_path: Path) -> None:
+        keep(tmp_path, "docker")
+        before = tree(tmp_path)
+        place = contributions.place(tmp_path, "docker")
+        (place.with_name(".docker.4567cdef")).mkdir()
+        (place.with_name(".docker.89abcdef")).mkdir()
+        (place.with_name(".docker.89abcdef") / "branch.json").write_text("an older one")
+        contributions.recover(tmp_path)
+        assert tree(tmp_path) == before
+
+    def test_nothing_is_done_while_another_one_is_at_work(self, tmp_path: Path) -> None:
+        keep(tmp_path, "docker")
+        with contributions.replacing(tmp_path, "docker"):
+            before = tree(tmp_path)
+            contributions.recover(tmp_path)
+            assert tree(tmp_path) == before
+
+    def test_clone_without_any_branch_gets_nothing(self, tmp_path: Path) -> None:
+        contributions.recover(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
 class TestAlone:
     def test_nobody_else_is_let_in(self, tmp_path: Path) -> None:
         script = (

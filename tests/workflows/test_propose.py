@@ -373,7 +373,7 @@ class TestWholeOrNotAtAll:
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.splitlines() == [
             "second: cannot be written: file too large",
-            "hint: free some space, or choose another --out",
+            "hint: free some space, or write to another place",
         ]
         assert [path.name for path in tmp_path.iterdir()] == ["first"]
         report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "second"), progress=Steps())

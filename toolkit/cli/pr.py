@@ -181,7 +181,7 @@ def show_made(done: PullRequest, *, settings: Settings) -> None:
         output.write_lines([f"with your own commits: {len(failing)} of {len(done.own_proofs)} proofs failed"])
     output.write_lines(line for proof in failing for line in details(proof))
     table, notes = contribution.branches(done)
-    output.write_lines([*output.table(table), *notes])
+    output.write_lines([*([] if settings.quiet else output.table(table)), *notes])
     output.write_lines(f"warning: {warning}" for warning in done.warnings)
     if not settings.quiet:
         output.write_lines(contribution.lines(done))

@@ -51,7 +51,7 @@ def plain(report: Report, *, settings: Settings, out: Path | None) -> Iterator[s
     yield from output.table(rows)
     for proof in proofs:
         yield from details(proof)
-    if report.comparison:
+    if report.comparison and not settings.quiet:
         yield from output.table(comparison.table(report.comparison))
     yield from (f"warning: {warning}" for warning in report.warnings)
     if not settings.quiet:

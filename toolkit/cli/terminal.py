@@ -126,7 +126,7 @@ def _parts(report: Report, *, settings: Settings, out: Path | None) -> Iterator[
     for proof in proofs:
         for number, line in enumerate(told.details(proof)):
             yield Text(line, style=_STYLES[proof.status] if number == 0 else "")
-    if report.comparison:
+    if report.comparison and not settings.quiet:
         yield _comparison(report)
     for warning in report.warnings:
         yield Text.assemble(("warning: ", "bold yellow"), warning)

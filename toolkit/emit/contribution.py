@@ -70,7 +70,8 @@ def lines(done: PullRequest) -> Iterator[str]:
     """Yield what was made, and what to do next."""
     made = done.made
     if made is None:
-        yield "no branch was made: a proof failed"
+        stays = f"the branch stays at {done.before.short}" if done.before is not None else "no branch was made"
+        yield f"{stays}: a proof failed"
         return
     kept = made.contribution
     yield f"branch    {kept.branch}, on {made.base_name} ({kept.base_commit.short}), by {made.author}"

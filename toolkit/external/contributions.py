@@ -161,6 +161,24 @@ def replacing(common: Path, branch: str) -> Generator[Replacement]:
                 _remove_empty(there.parent)
 
 
+def recover(common: Path) -> None:
+    """Bring back what a run that was killed had set aside, and delete what it left half-made.
+
+    Nothing is done while another one of this program is at work in the clone.
+    """
+    if not (common / _DIRECTORY).is_dir():
+        return
+    with suppress(ToolkitError), alone(common):
+        for aside in (common / _DIRECTORY).glob(".*.*"):
+            there = aside.with_name(aside.name[1:].rpartition(".")[0])
+            if (aside / _KEPT).is_file() and not (there / _KEPT).is_file():
+                files.remove(there)
+                aside.rename(there)
+            else:
+                files.remove(aside)
+        _remove_empty(common / _DIRECTORY)
+
+
 def forget(common: Path, branch: str) -> None:
     """Delete what is kept of a branch."""
     files.remove(place(common, branch))

@@ -121,7 +121,7 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
         ensure_free(destination, force=force)
         _put(building, place)
     except OSError as error:
-        hint = "free some space, or choose another --out" if error.errno in _FULL else None
+        hint = "free some space, or write to another place" if error.errno in _FULL else None
         raise ToolkitError(f"{destination}: cannot be written: {_reason(error)}", hint=hint) from error
     finally:
         remove(building)

@@ -9,6 +9,7 @@ import pytest
 from tests.clones import BRANCH, TARGET, git, objects, snapshot
 from tests.workflows.conftest import Steps
 from tests.workflows.contributing.conftest import Contributed, ask
+from toolkit.emit import contribution
 from toolkit.errors import ToolkitError
 from toolkit.external import contributions
 from toolkit.model import Extra, Status
@@ -244,4 +245,15 @@ class TestMeanwhile:
         install("nix-build", "echo 'error: no space left' >&2; exit 1")
         done = contributed.update()
         assert (done.failed, done.made) == (True, None)
+        assert list(contribution.lines(done)) == [f"the branch stays at {contributed.tip[:12]}: a proof failed"]
         assert contributed.state() == before
+
+
+def test_branch_of_another_shape_is_told_before_anything_is_proven(contributed: Contributed) -> None:
+    contributed.git("switch", "--quiet", "--create", "other", "HEAD~1")
+    contributed.commit("other", {"other": "1\n"})
+    contributed.git("switch", "--quiet", BRANCH)
+    contributed.git("merge", "--quiet", "--no-edit", "other")
+    progress = Steps()
+    assert "is a merge" in str(refused(contributed, progress=progress))
+    assert progress.proofs == []

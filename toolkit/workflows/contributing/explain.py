@@ -29,6 +29,7 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     """
     plan = patches.plan()
     clone = clones.open_clone(repo, plan.remote)
+    contributions.recover(clone.common)
     found = standing.find(clone, branch)
     if found.tip is None:
         raise ToolkitError(f"{clone.top}: branch '{found.kept.branch}' is gone", hint="unlet pr --remove forgets it")

@@ -26,6 +26,7 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
     for a branch that is checked out elsewhere or locked.
     """
     clone = clones.open_clone(repo, patches.plan().remote)
+    contributions.recover(clone.common)
     with contributions.alone(clone.common):
         found = standing.find(clone, branch)
         name, worktree = found.kept.branch, found.worktree

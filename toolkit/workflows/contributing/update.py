@@ -27,30 +27,33 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     """
     plan = patches.plan()
     clone = clones.open_clone(request.repo, plan.remote)
+    contributions.recover(clone.common)
     clones.identity(clone)
     found = standing.find(clone, request.branch)
     tip, worktree = _require_movable(clone, found)
     wanted = _wanted(request, found.kept)
     edited = contributions.edited_text(clone.common, found.kept)
     ground = grounds.find(clone, wanted, plan, progress=progress)
-    with contributions.replacing(clone.common, wanted.branch) as replacement:
+    with (
+        contributions.replacing(clone.common, wanted.branch) as replacement,
+        committing.workshop(clone, signed=request.signed) as shop,
+    ):
+        was = edits.find(shop, found.kept, tip, ground.base.commit, plan, progress=progress)
         report = evidence.prove(ground, wanted, at=replacement.place, progress=progress)
         if report.failed and not request.force:
-            return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
+            return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
         ported = evidence.port_onto(ground, wanted, report, progress=progress)
         commits = evidence.commits(ground, wanted, report)
         progress.step("committing")
-        with committing.workshop(clone, signed=request.signed) as shop:
-            was = edits.find(shop, found.kept, tip, ground.base.commit, plan, progress=progress)
-            files = [commit.files for commit in commits]
-            messages = was.kept_messages(evidence.messages(commits, wanted.trailers))
-            oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
-            if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
-                oids = tuple(commit.oid for commit in was.ours)
-            carried = edits.carry(shop, was, oids[-1])
-            final = shop.content(carried.tip, plan.target)
-            difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
-            shop.keep()
+        files = [commit.files for commit in commits]
+        messages = was.kept_messages(evidence.messages(commits, wanted.trailers))
+        oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
+        if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
+            oids = tuple(commit.oid for commit in was.ours)
+        carried = edits.carry(shop, was, oids[-1])
+        final = shop.content(carried.tip, plan.target)
+        difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
+        shop.keep()
         own = evidence.prove_own(ground, wanted, report, final, progress=progress)
         kept = evidence.write(ground, wanted, report, commits, oids, ported=ported, edited=edited)
         progress.step(f"moving {worktree.path}")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clones import BRANCH, REMOTE, SITUATIONS, TARGET, git, objects, snapshot
+from tests.clones import BRANCH, REMOTE, TARGET, git, objects, snapshot
+from tests.situations import SITUATIONS
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.external.git import clone as clones
 from toolkit.external.git import committing

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clones import BRANCH, REMOTE, SITUATIONS, TARGET, git, objects, snapshot
+from tests.clones import BRANCH, REMOTE, TARGET, git, objects, snapshot
+from tests.situations import SITUATIONS
 from toolkit.contribution import FileChange
 from toolkit.errors import ToolkitError
 from toolkit.external.git import clone as clones

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clones import BRANCH, SITUATIONS, TARGET, Clone, git, make_clone, make_upstream, objects, snapshot
+from tests.clones import BRANCH, TARGET, Clone, git, make_clone, make_upstream, objects, snapshot
+from tests.situations import SITUATIONS
 from tests.workflows.conftest import Steps
 from tests.workflows.contributing.conftest import ask
 from toolkit.errors import ToolkitError, UsageError

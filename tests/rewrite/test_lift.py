@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.rewrite.conftest import (
+    COMPONENTS,
     EVERY_DEMOTION,
     EVERY_STRATEGY,
     file_of,
@@ -15,11 +16,20 @@ from tests.rewrite.conftest import (
     sub,
     text_of,
 )
+from toolkit.errors import LayoutError
 from toolkit.model import Demotion, Strategy
+from toolkit.rewrite import lift
 from toolkit.rewrite.style import Style
 
 LAST = r",(\n    \}:)$"
 """The end of dockerGen's parameters."""
+
+
+def test_components_that_are_not_in_the_let_cannot_be_prepared() -> None:
+    text = text_of("19.03")
+    with pytest.raises(LayoutError) as caught:
+        lift.prepare(file_of(text), COMPONENTS)
+    assert caught.value.message == f"{place(text, 'dockerGen =')}: the components are not bound in dockerGen's let"
 
 
 # Comments
@@ -158,6 +168,12 @@ def test_name_that_the_rewrite_introduces_is_seen_however_it_is_written(name: st
     text = sub(r"^( +)docker-runc =", lambda match: f"{match[1]}{attribute} = 7;\n{match[0]}")
     said = f"the name '{name}', which the rewrite would introduce, is in use here"
     assert refusal(text) == f"{place(text, f'{attribute} = 7')}: {said}"
+
+
+def test_name_that_the_rewrite_introduces_is_seen_as_a_parameter_of_another_function() -> None:
+    text = sub(r"\(oldAttrs: \{", "(args: {").replace("oldAttrs.buildInputs", "args.buildInputs")
+    said = "the name 'args', which the rewrite would introduce, is in use here"
+    assert refusal(text) == f"{place(text, 'args: {')}: {said}"
 
 
 def test_text_is_no_name() -> None:

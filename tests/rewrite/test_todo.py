@@ -60,6 +60,13 @@ def test_comment_that_says_more_than_the_todo_is_refused(new: str, begin: str) -
     assert refusal(text) == f"{place(text, begin)}: this comment says more than the TODO that goes"
 
 
+def test_comment_that_goes_on_below_the_end_of_a_line_is_refused() -> None:
+    code = '        outputs = [ "out" ]; '
+    text = sub(r'^ +outputs = \[ "out" \];$', f"{code}# {GOES}\n{' ' * len(code)}# and more", comment(""))
+    assert refusal(text) == f"{place(text, '# TODO')}: this comment says more than the TODO that goes"
+    assert "# and more" in rewrite(text.replace("  # and more", "# and more"))[0]
+
+
 @pytest.mark.parametrize(
     "more",
     ["\n@# and more\n", "@# TODO: another thing\n", "@# FIXME: another thing\n", "@  # and more\n", "@/* more */\n"],

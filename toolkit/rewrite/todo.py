@@ -35,7 +35,7 @@ def _removal(file: DockerFile, comment: Node) -> Edit:
     alone = not text[line_start : comment.start].strip()
     goes_on = _NEXT_LINE.match(text, comment.end)
     if _ALONE.fullmatch(comment.text) is None or (
-        goes_on is not None and alone and len(goes_on[1]) == comment.start - line_start
+        goes_on is not None and len(goes_on[1]) == comment.start - line_start
     ):
         raise RefusalError(
             f"{file.at(comment)}: this comment says more than the TODO that goes",

@@ -251,7 +251,8 @@ class TestBackports:
             f"- `{branch}` is for mass rebuilds and needs no pull request: upstream merges `{source}`"
         )
         assert "looked at" not in said
-        assert said.count("\n") == 1
+        # GitHub would break it wherever the text does.
+        assert "\n" not in said
 
     def test_clash_with_staging_is_told(self) -> None:
         assert advice(replace(CONFLICTS, branch="staging")).endswith("Here that merge has to be looked at.")

@@ -30,16 +30,17 @@ _BEHAVIOUR = {
     Demotion.DROP: "without another rootlesskit on the caller's PATH the daemon no longer starts",
 }
 
+# A paragraph is one line: GitHub breaks a line of a pull request wherever the text does.
 _LABEL = (
-    "A label works on a pull request to master, before or after that is merged. Once it is, a workflow picks its",
-    "commits with `git cherry-pick -x` and opens a pull request to the branch. Only maintainers of nixpkgs can set",
-    f"labels: ask for it in a comment ([how to backport]({_RULES}#how-to-backport-pull-requests)).",
+    "A label works on a pull request to master, before or after that is merged. Once it is, a workflow picks its "
+    "commits with `git cherry-pick -x` and opens a pull request to the branch. Only maintainers of nixpkgs can set "
+    f"labels: ask for it in a comment ([how to backport]({_RULES}#how-to-backport-pull-requests))."
 )
 
 _OWN = (
-    "The commits of a branch of its own are not picked ones. Upstream's check of backports wants each to name the",
-    "commit on master in its message, as `cherry-pick -x` does, and shows reviewers in what the two differ; or to have",
-    "a last line `Not-cherry-picked-because: REASON`.",
+    "The commits of a branch of its own are not picked ones. Upstream's check of backports wants each to name the "
+    "commit on master in its message, as `cherry-pick -x` does, and shows reviewers in what the two differ; or to have "
+    "a last line `Not-cherry-picked-because: REASON`."
 )
 
 
@@ -152,9 +153,9 @@ def backports(
     """
     said = [line for each in matrix for line in _advice(each, repository, branch)]
     if any(label(each) for each in matrix):
-        said += ["", *_LABEL]
+        said += ["", _LABEL]
     if any(command(each) for each in matrix):
-        said += ["", *_OWN]
+        said += ["", _OWN]
     if any(_release(each.branch) for each in matrix):
         said += ["", *_acceptable(matrix, demotion)]
     return said
@@ -162,8 +163,10 @@ def backports(
 
 def _acceptable(matrix: Sequence[Ported], demotion: Demotion) -> Iterator[str]:
     """Yield what upstream asks of a backport, and how the two commits stand to that."""
-    yield "Releases take what is compatible with what was there, and only while they are supported"
-    yield f"([rules]({_RULES}#changes-acceptable-for-releases)):"
+    yield (
+        "Releases take what is compatible with what was there, and only while they are supported "
+        f"([rules]({_RULES}#changes-acceptable-for-releases)):"
+    )
     yield ""
     proven = [each.branch for each in matrix if _release(each.branch) and _passed(each, NO_REBUILD)]
     shown = f" That is proven on {', '.join(proven)}." if proven else " <!-- Not proven on any of them. -->"
@@ -179,8 +182,10 @@ def _advice(each: Ported, repository: str, branch: str | None) -> Iterator[str]:
     elif (staging := re.fullmatch(r"staging(?:-next)?(-\d\d\.\d\d)?", name)) is not None:
         source = f"release{staging[1]}" if staging[1] else "master"
         clash = "" if _carries(each) or each.fit is Fit.UNNEEDED else " Here that merge has to be looked at."
-        yield f"- `{each.branch}` is for mass rebuilds and needs no pull request: upstream merges `{source}` into it"
-        yield f"  regularly, directly or by staging-next.{clash}"
+        yield (
+            f"- `{each.branch}` is for mass rebuilds and needs no pull request: upstream merges `{source}` into it "
+            f"regularly, directly or by staging-next.{clash}"
+        )
     elif _release(each.branch) is not None:
         yield from _release_advice(each, repository, branch)
 

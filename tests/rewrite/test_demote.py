@@ -132,8 +132,16 @@ def test_list_in_a_variable_of_the_environment_is_found(strategy: Strategy) -> N
     assert "rootlesskit\n" not in rewrite(text, strategy)[1].partition("env.extraUserPath")[2].partition(";")[0]
 
 
-def test_other_list_than_that_of_makebinpath_is_refused() -> None:
-    text = kit("lib.makeBinPath ([ rootlesskit slirp4netns ] ++ [ fuse-overlayfs ])")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "lib.makeBinPath ([ rootlesskit slirp4netns ] ++ [ fuse-overlayfs ])",
+        'lib.makeSearchPath "bin" [ rootlesskit slirp4netns ]',
+        "lib.makeBinPath (lib.optionals true [ rootlesskit slirp4netns ])",
+    ],
+)
+def test_other_list_than_that_of_makebinpath_is_refused(path: str) -> None:
+    text = kit(path)
     assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: this list is not the argument of makeBinPath"
 
 
@@ -259,6 +267,12 @@ def test_suffix_stands_below_the_flag_before_it(new: str, margin: int) -> None:
 def test_suffix_stands_behind_the_other_flags() -> None:
     text = command('makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n{2}--suffix A : "b c"')
     assert re.search(rf'"b c" \\\n +{SUFFIX}$', rewrite(text)[1], re.MULTILINE)
+
+
+def test_second_suffix_is_refused() -> None:
+    text = command('makeWrapper {0} {1} --prefix PATH : "{3}" --suffix PATH : /opt/bin')
+    script = place(text, "''\n            runHook preInstall\n\n            for")
+    assert refusal(text) == f"{script}: the wrapper has a PATH suffix already"
 
 
 def test_command_that_ends_within_its_line_is_refused() -> None:

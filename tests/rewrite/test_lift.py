@@ -140,8 +140,9 @@ def test_parameter_that_a_definition_hides_is_refused_where_both_would_be_one() 
         rewrite(text, strategy)
 
 
-def test_pattern_with_a_name_is_refused_where_it_needs_another() -> None:
-    text = sub(r"^( +\}):$", r"\1@all:")
+@pytest.mark.parametrize(("pattern", "new"), [(r"^( +\}):$", r"\1@all:"), (r"dockerGen =\s+\{", "dockerGen =\n all@{")])
+def test_pattern_with_a_name_is_refused_where_it_needs_another(pattern: str, new: str) -> None:
+    text = sub(pattern, new)
     said = f"{place(text, '{' + chr(10) + '      # in alpha')}: dockerGen already names its argument set"
     assert (refusal(text), refusal(text, Strategy.IN_PLACE)) == (said, said)
 

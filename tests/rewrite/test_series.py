@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rewrite.conftest import COMPONENTS, refusal, rewrite, sub, text_of
+from tests.rewrite.conftest import COMPONENTS, place, refusal, rewrite, sub, text_of
 from toolkit import specimen
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.model import Demotion, Strategy
@@ -112,12 +112,17 @@ def test_with_around_the_let_would_be_lost() -> None:
         rewrite(moved)
 
 
-@pytest.mark.parametrize("bad", ["\t", "\r"])
+@pytest.mark.parametrize(("bad", "what"), [("\t", "tab"), ("\r", "carriage return")])
 @pytest.mark.parametrize("strategy", [Strategy.SENTINEL, Strategy.PARAMETER])
-def test_tab_in_a_string_that_has_to_move_is_refused(strategy: Strategy, bad: str) -> None:
+def test_tab_in_a_string_that_has_to_move_is_refused(strategy: Strategy, bad: str, what: str) -> None:
     text = change("29.6", "runHook preInstall\n", f"runHook preInstall{bad}# x\n")
-    with pytest.raises(RefusalError, match=r"x\.nix:\d+:\d+: a (tab|carriage return) inside of an indented string"):
-        rewrite(text, strategy)
+    said = f"a {what} inside of an indented string that has to move"
+    assert refusal(text, strategy) == f"{place(text, f'{bad}# x')}: {said}"
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_tab_in_a_plain_string_is_no_obstacle(strategy: Strategy) -> None:
+    rewrite(change("29.6", 'pname = "moby";', 'pname = "mo\tby";'), strategy)
 
 
 def test_tab_in_a_string_that_stays_is_no_obstacle() -> None:

@@ -119,6 +119,7 @@ def test_failed_proof_shows_reason_and_evidence_and_nobody_is_sent_on() -> None:
 
 def test_quiet_tells_only_what_did_not_pass() -> None:
     assert _lines(PASSED, quiet=True) == ["warning: mind the gap"]
+    assert _lines(NOT_RUN, quiet=True)[0] == "format: not run, because nixfmt is not installed"
     assert _lines(PASSED, FAILED, quiet=True)[0] == "failed  no-rebuild  12 derivations  1.50 s"
 
 

@@ -47,7 +47,9 @@ def plain(report: Report, *, settings: Settings, out: Path | None) -> Iterator[s
     if not settings.quiet:
         yield from heading(report)
     proofs = shown(report, settings)
-    rows = [(str(proof.status), proof.name, proof.covers, f"{proof.seconds:.2f} s") for proof in proofs]
+    # With --quiet the line below tells all that there is of a proof which was not run.
+    listed = [proof for proof in proofs if not settings.quiet or proof.status is Status.FAILED]
+    rows = [(str(proof.status), proof.name, proof.covers, f"{proof.seconds:.2f} s") for proof in listed]
     yield from output.table(rows)
     for proof in proofs:
         yield from details(proof)

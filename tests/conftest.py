@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytest_plugins = ["tests.remotes"]
+
 # Beginnings of names: identity, places, remotes, tokens and looks. NIX_PATH is one of them; the other variables of
 # Nix say where its store is and stay.
 _REMOVED = (

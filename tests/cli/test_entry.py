@@ -35,7 +35,7 @@ def test_help_names_every_command_and_exit_code_and_imports_no_workflow(unlet: U
     done = unlet("--help", PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
     for part in ("propose", "check", "inspect", "pins", "cache", "completion", "0 done", "130 interrupted"):
         assert part in done.stdout
-    assert "toolkit.workflows" not in done.stderr
+    assert "toolkit.docker" not in done.stderr
     assert "rich" not in done.stderr
 
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from tests.external.github.server import Fault, serving
-from tests.workflows.tracking.conftest import Nixpkgs, empty, layout, nixpkgs
+from tests.docker.track.conftest import Nixpkgs, empty, layout, nixpkgs
+from tests.forge.server import Fault, serving
 from toolkit.cli.commands import commands
-from toolkit.workflows.tracking.verdict import CHANGED, COULD_NOT_TELL, FIXED, NOTHING_CHANGED
+from toolkit.docker.track.verdict import CHANGED, COULD_NOT_TELL, FIXED, NOTHING_CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from tests.cli.conftest import Unlet
-    from tests.external.github.server import Forge
+    from tests.forge.server import Forge
 
 __all__ = ["empty", "nixpkgs"]
 
@@ -46,7 +46,7 @@ def test_table_has_a_line_a_ref_and_the_verdict_last(unlet: Unlet, nixpkgs: Nixp
 def test_clone_needs_no_network_library(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
     done = unlet("track", "--git-dir", nixpkgs.path, PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "toolkit.workflows.track" in imported
+    assert "toolkit.docker.track.tracking" in imported
     assert imported.isdisjoint({"requests", "cachecontrol", "rich", "urllib3"})
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from toolkit import specimen
-from toolkit.external import nix, patches, process
-from toolkit.external.cache import VARIABLE
+from toolkit import nix, patches, process, specimen
+from toolkit.cache import VARIABLE
+from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite import series
 from toolkit.model import Demotion, Strategy
 from toolkit.record import Record
-from toolkit.rewrite import series
-from toolkit.workflows.reading import docker_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

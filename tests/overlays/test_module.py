@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.workflows.proofs.case import BEFORE
-from toolkit.workflows.proofs.running import REWRAPPED, ROUTES
+from toolkit.docker.claims.case import BEFORE
+from toolkit.docker.claims.running import REWRAPPED, ROUTES
 
 if TYPE_CHECKING:
     from tests.overlays.conftest import Ask

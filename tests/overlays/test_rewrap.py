@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.external import nix
+from toolkit import nix
 
 if TYPE_CHECKING:
     from tests.overlays.conftest import Answer, Ask

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit.cache import default_cache
 from toolkit.cli import options, output
-from toolkit.external.cache import default_cache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.external.cache import CacheEntry
+    from toolkit.cache import CacheEntry
 
 SECONDS_A_DAY = 86400
 

@@ -9,8 +9,8 @@ import click
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import exit_code, show
+from toolkit.docker.check import check
 from toolkit.model import CheckRequest
-from toolkit.workflows.check import check
 
 
 @click.command("check")

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.emit import diagnosis as told
-from toolkit.emit.diagnosis import Health, State
-from toolkit.workflows.doctor import DoctorRequest, doctor
+from toolkit.docker.doctor import diagnosis as told
+from toolkit.docker.doctor.diagnosis import Health, State
+from toolkit.docker.doctor.examining import DoctorRequest, doctor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.cli.options import Settings
-    from toolkit.emit.diagnosis import Diagnosis
+    from toolkit.docker.doctor.diagnosis import Diagnosis
 
 EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
 

@@ -24,7 +24,7 @@ def working(settings: Settings) -> Generator[Progress, None, None]:
     nothing otherwise.
     """
     if settings.verbose:
-        from toolkit.external.process import echoing  # noqa: PLC0415 - for --verbose alone
+        from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
 
         lines = Lines()
         with echoing(lines.print):

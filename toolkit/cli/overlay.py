@@ -10,9 +10,9 @@ import click
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import details, exit_code, nix_path
-from toolkit.emit import overlay_report
+from toolkit.docker.overlay import overlay
 from toolkit.model import OverlayKind, OverlayRequest, Status
-from toolkit.workflows.overlay import overlay
+from toolkit.report import overlay_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit import patches
 from toolkit.cli import options, output
-from toolkit.external import patches
-from toolkit.workflows.pins import update
+from toolkit.docker.pins import update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,14 +10,12 @@ import click
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import details, exit_code, show
-from toolkit.contribution import BranchRequest, UpdateRequest
-from toolkit.emit import contribution
-from toolkit.model import Demotion, Extra, Status, Strategy
+from toolkit.model import BranchRequest, Demotion, Extra, Status, Strategy, UpdateRequest
+from toolkit.report import contribution
 
 if TYPE_CHECKING:
     from toolkit.cli.options import Settings
-    from toolkit.contribution import PullRequest, Removed
-    from toolkit.model import Progress
+    from toolkit.model import Progress, PullRequest, Removed
 
 BRANCH = "docker-overridable-components"
 
@@ -120,7 +118,7 @@ def command(
 
 
 def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress) -> PullRequest:
-    from toolkit.workflows.contributing.create import create  # noqa: PLC0415 - each mode imports its own
+    from toolkit.docker.pr.create import create  # noqa: PLC0415 - each mode imports its own
 
     request = BranchRequest(
         repo=asked.repo,
@@ -141,21 +139,21 @@ def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress) -> 
 
 
 def _update(asked: UpdateRequest, progress: Progress) -> PullRequest:
-    from toolkit.workflows.contributing.update import update  # noqa: PLC0415 - each mode imports its own
+    from toolkit.docker.pr.update import update  # noqa: PLC0415 - each mode imports its own
 
     return update(asked, progress=progress)
 
 
 def _remove(repo: Path, branch: str | None, *, force: bool, settings: Settings) -> int:
-    from toolkit.workflows.contributing.remove import remove  # noqa: PLC0415 - each mode imports its own
+    from toolkit.docker.pr.remove import remove  # noqa: PLC0415 - each mode imports its own
 
     show_removed(remove(repo, branch, force=force), settings=settings)
     return 0
 
 
 def _explain(repo: Path, branch: str | None, *, settings: Settings) -> int:
-    from toolkit.emit import explanation  # noqa: PLC0415 - each mode imports its own
-    from toolkit.workflows.contributing.explain import explain  # noqa: PLC0415 - each mode imports its own
+    from toolkit.docker.pr.explain import explain  # noqa: PLC0415 - each mode imports its own
+    from toolkit.report import explanation  # noqa: PLC0415 - each mode imports its own
 
     with output.working(settings) as progress:
         found = explain(repo, branch, progress=progress)

@@ -8,8 +8,8 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
+from toolkit.docker.propose import propose
 from toolkit.model import Demotion, Extra, ProposeRequest, Strategy
-from toolkit.workflows.propose import propose
 
 
 @click.command("propose")

@@ -6,9 +6,9 @@ from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from toolkit.cli import output
-from toolkit.emit import comparison
-from toolkit.emit.report import to_json
 from toolkit.model import Demotion, Status, Strategy
+from toolkit.report import comparison
+from toolkit.report.report import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from toolkit.cli import report as told
-from toolkit.emit import comparison
-from toolkit.emit.explanation import Tone
 from toolkit.model import Status
+from toolkit.report import comparison
+from toolkit.report.explanation import Tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from toolkit.cli.options import Settings
-    from toolkit.emit.explanation import Line
     from toolkit.model import Proof, Report
+    from toolkit.report.explanation import Line
 
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_RUN: "yellow"}
 _MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_RUN: "-"}

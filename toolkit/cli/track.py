@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.emit.tracking import document, table
+from toolkit.docker.track.report import document, table
+from toolkit.docker.track.tracking import TrackRequest, track
 from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
-from toolkit.workflows.track import TrackRequest, track
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from toolkit.emit.tracking.document import Answer
+    from toolkit.docker.track.report.document import Answer
 
 _STDOUT = Path("-")
 
@@ -147,11 +147,11 @@ def command(
 
 def _write_forms(answer: Answer, *, markdown: Path | None, html: Path | None) -> None:
     if markdown is not None:
-        from toolkit.emit.tracking.markdown import to_markdown  # noqa: PLC0415 - for --markdown alone
+        from toolkit.docker.track.report.markdown import to_markdown  # noqa: PLC0415 - for --markdown alone
 
         _write(markdown, to_markdown, answer)
     if html is not None:
-        from toolkit.emit.tracking.page import to_html  # noqa: PLC0415 - for --html alone
+        from toolkit.docker.track.report.page import to_html  # noqa: PLC0415 - for --html alone
 
         _write(html, to_html, answer)
 

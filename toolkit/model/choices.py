@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Strategy(StrEnum):
-    """How the components leave the `let … in`; see toolkit.rewrite."""
+    """How the components leave the `let … in`; see toolkit.docker.rewrite."""
 
     SENTINEL = "sentinel"
     IN_PLACE = "in-place"

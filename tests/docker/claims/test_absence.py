@@ -1,0 +1,135 @@
+"""Nothing passes because nothing was looked at."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.docker import claims as proofs
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.errors import UsageError
+from toolkit.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.docker.conftest import Draft
+
+EVALUATING = ("no-rebuild", "exact-change", "overridable")
+KILLED = 'case " $* " in *" --eval "*) kill -KILL $$ ;; esac; exec "$real" "$@"'
+
+
+def test_file_without_releases_fails_every_claim_about_releases(draft: Callable[..., Draft]) -> None:
+    series = draft()
+    for stage in (BEFORE, LIFTED, DEMOTED):
+        series = series.rewritten(stage, lambda text: text.replace("  docker_2", "  podman_2"))
+    for name in EVALUATING:
+        assert series.failure(name) == "evaluation: the file exports no docker release"
+    assert "the file has no release" in series.failure("update.sh")
+    assert "the file exports no docker release" in series.failure("builds")
+
+
+@pytest.mark.parametrize("name", EVALUATING)
+def test_release_that_one_stage_lacks_is_named(draft: Callable[..., Draft], name: str) -> None:
+    series = draft()
+    block = series.case().after.file.release_blocks()["docker_25"]
+    failure = series.rewritten(DEMOTED, lambda text: text.replace(block, "")).failure(name)
+    assert failure == "evaluation: demoted: aarch64-darwin docker_25 was not evaluated"
+
+
+def test_release_that_throws_is_named_with_its_stage_and_system(draft: Callable[..., Draft]) -> None:
+    text = "-DMINIMAL=ON"
+    new = '${if stdenv.hostPlatform.isAarch64 then throw "no" else ""}'
+    failure = draft().edit(LIFTED, text, f"{text}{new}").failure("no-rebuild")
+    assert failure == "evaluation: lifted, aarch64-linux, docker_25: evaluation throws"
+
+
+@pytest.mark.parametrize("name", EVALUATING)
+def test_system_that_was_not_evaluated_is_named(draft: Callable[..., Draft], tmp_path: Path, name: str) -> None:
+    case = draft().case()
+    question = json.loads(case.question.read_text())
+    question["systems"] = [system for system in question["systems"] if system["label"] != "aarch64-darwin"]
+    other = tmp_path / "case.json"
+    other.write_text(json.dumps(question))
+    (proof,) = proofs.run(replace(case, question=other), (name,), progress=_Unheard())
+    assert proof.status is Status.FAILED
+    assert proof.reason == "evaluation: before: aarch64-darwin docker_25 was not evaluated"
+
+
+@pytest.mark.parametrize("name", [*EVALUATING, "overlay"])
+def test_nix_that_is_killed_is_a_failure_which_says_so(
+    draft: Callable[..., Draft], install: Callable[[str, str], None], tmp_path: Path, name: str
+) -> None:
+    install("nix-instantiate", KILLED)
+    failure = draft().failure(name, overlay=tmp_path)
+    assert failure == "nix-instantiate: the evaluation was killed by signal 9: probably out of memory"
+
+
+def test_build_that_is_killed_is_a_failure(draft: Callable[..., Draft], install: Callable[[str, str], None]) -> None:
+    install("nix-build", "kill -KILL $$")
+    assert "killed by signal 9" in draft().failure("builds")
+
+
+@pytest.mark.parametrize("name", EVALUATING)
+def test_answer_that_is_cut_off_is_a_failure(
+    draft: Callable[..., Draft], install: Callable[[str, str], None], name: str
+) -> None:
+    install("nix-instantiate", '"$real" "$@" | head -c 5000')
+    assert draft().failure(name).startswith("nix-instantiate: its output is no JSON: ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "fact"),
+    [
+        ("{}", "evaluation: field 'before' is missing"),
+        ("null", "evaluation: the document is not a table"),
+        (
+            '{"before": {}, "lifted": {}, "demoted": {}}',
+            "evaluation: before: aarch64-darwin docker_25 was not evaluated",
+        ),
+    ],
+)
+def test_answer_to_something_else_is_a_failure(
+    draft: Callable[..., Draft], install: Callable[[str, str], None], answer: str, fact: str
+) -> None:
+    install("nix-instantiate", f'case " $* " in *\' --eval \'*) echo \'{answer}\' ;; *) exec "$real" "$@" ;; esac')
+    for name in EVALUATING:
+        assert draft().failure(name) == fact
+
+
+def test_build_with_fewer_results_than_were_asked_for_is_a_failure(
+    draft: Callable[..., Draft], install: Callable[[str, str], None]
+) -> None:
+    install("nix-build", '"$real" "$@" | head -n 6')
+    assert draft().failure("builds") == "nix-build: gave 6 results instead of 7"
+
+
+@pytest.mark.parametrize("name", ["parse", "applies", *EVALUATING])
+def test_program_that_is_missing_is_a_failure(
+    draft: Callable[..., Draft], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    series = draft()
+    case = series.case()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (proof,) = proofs.run(case, (name,), progress=_Unheard())
+    assert proof.status is Status.FAILED
+    assert proof.reason is not None
+    assert proof.reason.endswith(": not found on PATH")
+
+
+def test_claim_with_another_name_is_a_usage_error(draft: Callable[..., Draft]) -> None:
+    with pytest.raises(UsageError, match="proof: 'rebuild' is unknown") as caught:
+        draft().prove("rebuild")
+    assert caught.value.hint == f"there are {', '.join(claim.name for claim in proofs.CLAIMS)}"
+
+
+class _Unheard:
+    def step(self, what: str) -> None:
+        del what
+
+    def proof(self, proof: object) -> None:
+        del proof

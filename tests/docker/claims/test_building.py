@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.docker.claims.building import read_binary
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.errors import ToolkitError
+from toolkit.model import Demotion, PathOrder, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.docker.conftest import Draft
+
+SUFFIX = ' \\\n              --suffix PATH : "${lib.makeBinPath [ rootlesskit ]}"'
+
+
+@pytest.mark.parametrize("demotion", Demotion)
+@pytest.mark.parametrize("layout", ["24.0", "29.6"])
+def test_wrapper_of_the_rewrites_has_the_path_that_was_meant(
+    draft: Callable[..., Draft], layout: str, demotion: Demotion
+) -> None:
+    assert draft(layout, demotion=demotion).passes("builds")
+
+
+def test_proof_shows_both_forms_before_and_after(draft: Callable[..., Draft]) -> None:
+    proof = draft().prove("builds")
+    head = "moby/libexec/docker:iproute2/bin:iptables/bin:xfsprogs/bin:util-linuxMinimal/bin:"
+    assert proof.covers == "docker_29, 7 builds, wrapper as script and as ELF file"
+    assert proof.evidence == tuple(
+        line
+        for form in ("script", "elf")
+        for line in (
+            f"{form}, before: {head}rootlesskit/bin:slirp4netns/bin:fuse-overlayfs/bin:<PATH>",
+            f"{form}, after: {head}slirp4netns/bin:fuse-overlayfs/bin:<PATH>:rootlesskit/bin",
+        )
+    )
+    assert "nix-build " in proof.commands[0]
+    assert proof.commands[1].startswith("cat /")
+
+
+def test_missing_suffix_is_named_in_both_forms(draft: Callable[..., Draft]) -> None:
+    failure = draft().edit(DEMOTED, SUFFIX, "").failure("builds")
+    for form in ("script", "elf"):
+        assert f"{form}: the suffix is '' instead of 'rootlesskit/bin'" in failure
+    assert "the prefix is" not in failure
+
+
+def test_entry_that_stays_in_the_prefix_too_is_named(draft: Callable[..., Draft]) -> None:
+    text = "lib.makeBinPath [\n              slirp4netns"
+    failure = draft().edit(DEMOTED, text, text.replace("[\n", "[\n              rootlesskit\n")).failure("builds")
+    # nixpkgs' script moves an entry that is there already to the end, its ELF form has the entry twice.
+    assert re.search(r"^elf: the prefix is \S+:rootlesskit/bin:slirp4netns/bin:\S+ instead of ", failure, re.MULTILINE)
+
+
+def test_lost_entry_is_named(draft: Callable[..., Draft]) -> None:
+    text = "              slirp4netns\n              fuse-overlayfs\n"
+    failure = draft().edit(DEMOTED, text, "              fuse-overlayfs\n").failure("builds")
+    assert "util-linuxMinimal/bin:fuse-overlayfs/bin instead of /moby/libexec/docker:" in failure
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (SUFFIX, ' \\\n              --suffix PATH : ""'),
+        ("$extraPath:$extraUserPath", "$extraPath::$extraUserPath"),
+    ],
+)
+def test_empty_entry_fails_the_build(draft: Callable[..., Draft], old: str, new: str) -> None:
+    failure = draft().edit(DEMOTED, old, new).failure("builds")
+    assert failure.startswith("nix-build: moby-29.6.1 cannot be built: error: makeBinaryWrapper: --")
+    assert " PATH has an empty element: " in failure
+
+
+def test_entry_that_was_not_in_the_prefix_before_is_named(draft: Callable[..., Draft]) -> None:
+    series = draft(demotion=Demotion.DROP)
+    for stage in (BEFORE, LIFTED):
+        series = series.rewritten(stage, lambda text: text.replace("              rootlesskit\n", ""))
+    assert series.failure("builds").startswith("script: rootlesskit is not in the prefix before: moby/libexec/docker:")
+
+
+def test_other_file_of_moby_is_named(draft: Callable[..., Draft]) -> None:
+    text = "            # the daemon of an ordinary user\n"
+    new = f"{text}            echo x >>$out/etc/systemd/system/docker.socket\n            echo '#' >>$out/bin/dockerd\n"
+    failure = draft().edit(DEMOTED, text, new).failure("builds")
+    for form in ("script", "elf"):
+        for file in ("etc/systemd/system/docker.socket", "bin/dockerd"):
+            assert f"{form}: {file} differs" in failure
+
+
+@pytest.mark.parametrize(
+    ("change", "file"),
+    [
+        ("rm -r $out/etc/systemd", "etc/systemd/system/docker.socket"),
+        ("ln -sf x $out/libexec/docker/runc", "libexec/docker/runc"),
+        (
+            "rm $out/libexec/docker/runc; cp ${docker-runc}/bin/runc $out/libexec/docker/",
+            "libexec/docker/runc",
+        ),
+    ],
+)
+def test_lost_file_another_link_and_a_copy_for_a_link_are_named(
+    draft: Callable[..., Draft], change: str, file: str
+) -> None:
+    text = "            # the daemon of an ordinary user\n"
+    # The cli links the units of docker_29 only by name.
+    failure = draft().edit(DEMOTED, text, f"{text}            {change}\n").failure("builds")
+    assert f"script: {file} differs" in failure
+
+
+def test_wrapper_whose_elf_form_alone_differs_is_named(draft: Callable[..., Draft]) -> None:
+    flag = SUFFIX.partition("--")[2]
+    new = f" \\\n              $(declare -F makeBinaryWrapper >/dev/null || echo --{flag})"
+    failure = draft().edit(DEMOTED, SUFFIX, new).failure("builds")
+    assert "elf: the suffix is '' instead of 'rootlesskit/bin'" in failure
+    assert "script: the suffix is" not in failure
+
+
+def test_docker_that_links_another_wrapper_is_named(draft: Callable[..., Draft]) -> None:
+    series = draft().edit(
+        DEMOTED, "${moby}/bin/dockerd ${moby}/bin/dockerd-rootless", "${moby}/bin/dockerd /dockerd-rootless"
+    )
+    assert "docker's bin/dockerd-rootless is a link to /dockerd-rootless" in series.failure("builds")
+
+
+def test_docker_without_the_wrapper_is_named(draft: Callable[..., Draft]) -> None:
+    series = draft().edit(DEMOTED, "${moby}/bin/dockerd ${moby}/bin/dockerd-rootless", "${moby}/bin/dockerd")
+    assert "docker's bin/dockerd-rootless is no link to that of moby" in series.failure("builds")
+
+
+def test_install_phase_that_fails_is_a_failure_with_its_last_words(draft: Callable[..., Draft]) -> None:
+    text = "            # the daemon of an ordinary user\n"
+    failure = draft().edit(DEMOTED, text, f"{text}            die 'no sandbox'\n").failure("builds")
+    assert failure == "nix-build: moby-29.6.1 cannot be built: error: no sandbox"
+
+
+def test_commit_that_leaves_the_wrapper_alone_may_not_change_path(draft: Callable[..., Draft]) -> None:
+    series = draft()
+    assert series.prove("builds", demoted=None, demotion=None).status is Status.PASSED
+    text = "              slirp4netns\n              fuse-overlayfs\n"
+    changed = series.edit(LIFTED, text, "              fuse-overlayfs\n              slirp4netns\n")
+    failure = changed.failure("builds", demoted=None, demotion=None)
+    assert failure.startswith("script: PATH changed: moby/libexec/docker:")
+
+
+class TestReadBinary:
+    def test_prefix_and_suffix_are_read_from_the_command(self, tmp_path: Path) -> None:
+        wrapper = tmp_path / "wrapper"
+        command = (
+            b"makeCWrapper '/x y' \\\n    --prefix 'PATH' ':' '/a:/b' \\\n    --set 'X' 'PATH' \\\n"
+            b"    --suffix 'PATH' ':' '/c' \\\n    --prefix 'PATH' ':' '/d'\n\n"
+        )
+        wrapper.write_bytes(b"\x7fELF\0\0/a:/b\0" + command + b"\0")
+        assert read_binary(wrapper) == PathOrder(prefix=("/d", "/a", "/b"), suffix=("/c",))
+
+    @pytest.mark.parametrize("content", [b"\x7fELF\0\0", b"#!/bin/sh\nmakeCWrapper x\n", b""])
+    def test_other_file_is_an_error(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "wrapper").write_bytes(content)
+        with pytest.raises(ToolkitError, match="no wrapper by makeBinaryWrapper"):
+            read_binary(tmp_path / "wrapper")

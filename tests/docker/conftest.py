@@ -1,0 +1,214 @@
+"""Series that a test may spoil, proposals that are made once, and programs in front of others on PATH."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import pytest
+
+from toolkit import git, nix, patches, sources
+from toolkit.cache import VARIABLE
+from toolkit.docker import claims as proofs
+from toolkit.docker import staging
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.docker.propose import propose
+from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite import series
+from toolkit.model import Commit, Demotion, ProposeRequest, SourceRequest, Status, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from toolkit.docker.claims.case import Stage
+    from toolkit.model import Patch, Proof, Report, Source
+
+STAGES = (BEFORE, LIFTED, DEMOTED)
+
+
+class Changes(TypedDict, total=False):
+    """Fields of a case that a test may set."""
+
+    demotion: Demotion | None
+    lifted: Stage | None
+    demoted: Stage | None
+    patches: tuple[Patch, ...]
+    upstream_diff: bytes
+    question: Path
+    overlay: Path
+    missing: tuple[str, ...]
+
+
+class Steps:
+    """Progress that remembers what it was told, and may be interrupted at a step."""
+
+    def __init__(self, *, interrupted_at: str | None = None) -> None:
+        self.seen: list[str] = []
+        self.proofs: list[Proof] = []
+        self._interrupted_at = interrupted_at
+
+    def step(self, what: str) -> None:
+        self.seen.append(what)
+        if what == self._interrupted_at:
+            raise KeyboardInterrupt
+
+    def proof(self, proof: Proof) -> None:
+        self.proofs.append(proof)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A series for one file, before anything is proven: its text at each stage."""
+
+    source: Source
+    demotion: Demotion
+    texts: Mapping[str, str]
+
+    def edit(self, stage: str, old: str, new: str) -> Draft:
+        """Replace what stands once in the file, in a stage and in those after it."""
+        texts = dict(self.texts)
+        for name in STAGES[STAGES.index(stage) :]:
+            assert texts[name].count(old) == 1, (name, old)
+            texts[name] = texts[name].replace(old, new)
+        return replace(self, texts=texts)
+
+    def rewritten(self, stage: str, change: Callable[[str], str]) -> Draft:
+        """Change the text of one stage, and of no other."""
+        return replace(self, texts={**self.texts, stage: change(self.texts[stage])})
+
+    def case(self) -> Case:
+        plan = patches.plan()
+        name = str(plan.target)
+        contents = {stage: text.encode() for stage, text in self.texts.items()}
+        beside = staging.siblings(self.source, docker_file(contents[BEFORE], name=name))
+        laid_out = staging.lay_out(contents, name=name, beside=beside, source=self.source, components=plan.components)
+        commits = [
+            Commit(subject=f"docker: {after}", body="", before=contents[before], after=contents[after])
+            for before, after in ((BEFORE, LIFTED), (LIFTED, DEMOTED))
+        ]
+        made = git.series(commits, plan.target)
+        return Case(
+            source=self.source,
+            target=plan.target,
+            components=plan.components,
+            entry=plan.prefix_entry,
+            demotion=self.demotion,
+            before=laid_out.stages[BEFORE],
+            lifted=laid_out.stages[LIFTED],
+            demoted=laid_out.stages[DEMOTED],
+            patches=made.patches,
+            upstream_diff=made.upstream_diff,
+            question=laid_out.question,
+            own_library=laid_out.own_library,
+            missing=beside.missing,
+        )
+
+    def prove(self, name: str, **changes: Unpack[Changes]) -> Proof:
+        """Run the one proof of this name, on a case with other fields where there are `changes`."""
+        progress = Steps()
+        (proof,) = proofs.run(replace(self.case(), **changes), (name,), progress=progress)
+        assert progress.proofs == [proof]
+        return proof
+
+    def passes(self, name: str) -> bool:
+        proof = self.prove(name)
+        assert (proof.status, proof.reason) == (Status.PASSED, None), proof
+        return True
+
+    def failure(self, name: str, **changes: Unpack[Changes]) -> str:
+        """Run a proof that has to fail, and return all that it says, a fact a line."""
+        proof = self.prove(name, **changes)
+        assert proof.status is Status.FAILED, proof
+        assert proof.reason is not None
+        return "\n".join((proof.reason, *proof.evidence))
+
+
+def source_of(layout: str) -> Source:
+    return source_at(f"specimen:{layout}")
+
+
+def source_at(nixpkgs: str) -> Source:
+    plan = patches.plan()
+    return sources.resolve(
+        SourceRequest(nixpkgs=nixpkgs),
+        target=plan.target,
+        pins={},
+        default_pin=plan.default_pin,
+        remote=plan.remote,
+        sparse=plan.sparse,
+        progress=Steps(),
+    )
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(autouse=True)
+def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Share one cache among these tests, with the store in it for a user who has no other."""
+    assert sealed.is_dir()
+    monkeypatch.setenv(VARIABLE, str(shared / "cache"))
+    nix.environment.cache_clear()
+    nix.tools.cache_clear()
+    yield shared / "cache"
+    nix.environment.cache_clear()
+    nix.tools.cache_clear()
+
+
+@pytest.fixture
+def draft() -> Callable[..., Draft]:
+    def make(
+        layout: str = "29.6", *, strategy: Strategy = Strategy.SENTINEL, demotion: Demotion = Demotion.SUFFIX
+    ) -> Draft:
+        plan = patches.plan()
+        source = source_of(layout)
+        lifted, demoted = series.rewrite(
+            docker_file(source.content, name=str(plan.target)),
+            components=plan.components,
+            entry=plan.prefix_entry,
+            strategy=strategy,
+            demotion=demotion,
+        )
+        texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
+        return Draft(source=source, demotion=demotion, texts=texts)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def proposals(shared: Path) -> Callable[..., tuple[Path, Report]]:
+    """Return what makes a proposal once; nobody may write to the directory."""
+    made: dict[Path, Report] = {}
+
+    def make(
+        layout: str = "29.6", *, strategy: Strategy = Strategy.SENTINEL, demotion: Demotion = Demotion.SUFFIX
+    ) -> tuple[Path, Report]:
+        out = shared / f"{layout}-{strategy}-{demotion}"
+        if out not in made:
+            request = ProposeRequest(
+                source=SourceRequest(nixpkgs=f"specimen:{layout}"), strategy=strategy, demotion=demotion, out=out
+            )
+            made[out] = propose(request, progress=Steps())
+        return out, made[out]
+
+    return make
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Return what puts a shell script on PATH in front of all other programs; `$real` in it is the program behind."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+
+    def write(name: str, script: str) -> None:
+        path = directory / name
+        path.write_text(f"#!/bin/sh\nreal={shutil.which(name)}\n{script}")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
+
+    return write

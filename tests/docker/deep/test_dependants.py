@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docker.conftest import Steps
+from tests.docker.deep.conftest import TREE
+from toolkit.docker.claims import all_packages
+from toolkit.docker.claims.all_packages import Packages
+from toolkit.docker.claims.case import DEMOTED, LIFTED
+from toolkit.docker.claims.dependants import disagreements
+from toolkit.errors import ToolkitError
+from toolkit.model import Status
+from toolkit.sources import trees
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.docker.deep.conftest import Deepened
+
+NAME = "reverse-dependencies"
+COUNTED = replace(TREE, reverse_dependencies=True)
+
+
+def test_what_each_commit_rebuilds_is_counted(deepened: Callable[..., Deepened]) -> None:
+    proof = deepened().passes(NAME, replace(COUNTED, systems=("x86_64-linux", "aarch64-darwin")))
+    assert proof.covers.split("; ") == [
+        "x86_64-linux: before → lifted rebuilds 0 of 44",
+        "x86_64-linux: lifted → demoted rebuilds 11 of 44",
+        "aarch64-darwin: before → lifted rebuilds 0 of 40",
+        "aarch64-darwin: lifted → demoted rebuilds 0 of 40",
+    ]
+    assert "x86_64-linux, before: 44 evaluated, 1 failed, 14 skipped" in proof.evidence
+    rebuilt = [line.strip() for line in proof.evidence if line.startswith("  ")]
+    assert {"docker", "docker_25", "runner-fleet", "rootless-script", "container-suite"} < set(rebuilt)
+    assert not {"docker-client", "compose-lint", "image-slim", "containerPackages.mirror"} & set(rebuilt)
+
+
+def test_first_commit_that_rebuilds_is_caught(deepened: Callable[..., Deepened]) -> None:
+    series = deepened().edit(LIFTED, 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
+    assert series.failure(NAME, COUNTED).startswith("x86_64-linux: the first commit rebuilds ")
+
+
+def test_packages_that_evaluate_on_one_side_only_are_caught(deepened: Callable[..., Deepened]) -> None:
+    series = deepened().rewritten(DEMOTED, lambda text: text.replace('mobyRev = "v${version}"', 'mobyRev = throw "x"'))
+    failure = series.failure(NAME, COUNTED)
+    assert "2 packages evaluate before only, docker_25 for one" in failure
+    assert "1 fail before, 3 after, docker_25 on one side only" in failure
+
+
+def test_attribute_that_aborts_is_counted_as_failed_and_the_rest_is_evaluated(
+    deepened: Callable[..., Deepened],
+) -> None:
+    changes = {"pkgs/by-name/co/container-desktop/package.nix": '{ }: abort "no way"\n'}
+    proof = deepened(changes).passes(NAME, COUNTED)
+    assert "x86_64-linux, before: 44 evaluated, 1 failed, 14 skipped" in proof.evidence
+
+
+def test_set_that_aborts_is_halved_as_well(deepened: Callable[..., Deepened]) -> None:
+    changes = {"pkgs/top-level/all-packages.nix": ("    viewer = final", '    worse = abort "x";\n    viewer = final')}
+    proof = deepened(changes).passes(NAME, COUNTED)
+    assert "x86_64-linux, before: 44 evaluated, 2 failed, 14 skipped" in proof.evidence
+
+
+def test_evaluation_without_enough_memory_is_partial_and_not_kept(
+    deepened: Callable[..., Deepened], cache: Path
+) -> None:
+    hog = "builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) final.sqlite"
+    series = deepened(
+        {"pkgs/top-level/all-packages.nix": ("  containerd = stub", f"  hog = {hog};\n  containerd = stub")}
+    )
+    kept = {path.name for path in (cache / all_packages.KIND).iterdir()}
+    failure = series.failure(NAME, replace(COUNTED, max_memory=64)).splitlines()
+    assert failure[0] == (
+        "x86_64-linux: before: 1 attributes were not evaluated: hog: out of memory; raise --max-memory or --timeout"
+    )
+    assert {path.name for path in (cache / all_packages.KIND).iterdir()} == kept
+
+
+def test_time_out_is_partial(deepened: Callable[..., Deepened], install: Callable[[str, str], None]) -> None:
+    slow = """*'[["legacy-runner"]]'*chunk) sleep 60;; *legacy-runner*chunk) exit 1;;"""
+    install("nix-instantiate", f'case "$*" in {slow} esac\nexec "$real" "$@"\n')
+    changes = {"pkgs/by-name/co/container-desktop/package.nix": "# another tree\n{ docker }: docker\n"}
+    failure = deepened(changes).failure(NAME, replace(COUNTED, timeout=1.0))
+    assert "before: 1 attributes were not evaluated: legacy-runner: still running after 1 s" in failure
+
+
+def test_evaluation_is_kept_for_the_same_input_only(deepened: Callable[..., Deepened], tmp_path: Path) -> None:
+    series = deepened()
+    source = series.draft.source
+    tree = trees.whole(source, offline=True, progress=Steps())
+    told = Steps()
+    first = all_packages.evaluate(tree, "aarch64-linux", COUNTED, progress=told, what="here")
+    again = all_packages.evaluate(tree, "aarch64-linux", COUNTED, progress=told, what="here")
+    assert (again, told.seen[-1]) == (first, "here: all packages are known from before")
+    other = trees.changed(tree, {series.draft.case().target: series.draft.texts[DEMOTED].encode()})
+    changed = all_packages.evaluate(other, "aarch64-linux", COUNTED, progress=told, what="there")
+    assert changed.derivations["docker"] != first.derivations["docker"]
+    assert tmp_path.is_dir()
+
+
+Document = dict[str, dict[str, str]]
+
+
+def of_another_tree(document: Document) -> None:
+    document["inputs"]["tree"] = "0" * 64
+
+
+def without_a_package(document: Document) -> None:
+    document["derivations"].popitem()
+
+
+def without_a_field(document: Document) -> None:
+    del document["failed"]
+
+
+@pytest.mark.parametrize("spoil", [of_another_tree, without_a_package, without_a_field])
+def test_kept_evaluation_of_another_input_or_a_part_is_not_used(
+    deepened: Callable[..., Deepened], cache: Path, spoil: Callable[[Document], None]
+) -> None:
+    tree = trees.whole(deepened().draft.source, offline=True, progress=Steps())
+    first = all_packages.evaluate(tree, "riscv64-linux", COUNTED, progress=Steps(), what="here")
+    for path in (cache / all_packages.KIND).glob("*/packages.json"):
+        document = json.loads(path.read_text())
+        spoil(document)
+        path.write_text(json.dumps(document))
+    told = Steps()
+    assert all_packages.evaluate(tree, "riscv64-linux", COUNTED, progress=told, what="here") == first
+    assert told.seen == ["here: 57 of 57 attributes"]
+
+
+def test_empty_set_is_not_green(deepened: Callable[..., Deepened], install: Callable[[str, str], None]) -> None:
+    install("nix-instantiate", 'case "$*" in *all-packages.nix*names) echo "[]"; exit;; esac\nexec "$real" "$@"\n')
+    changes = {"pkgs/by-name/co/container-desktop/package.nix": "# one more tree\n{ docker }: docker\n"}
+    assert "before: no package was evaluated" in deepened(changes).failure(NAME, COUNTED)
+
+
+def test_sides_disagree_in_each_of_the_counts() -> None:
+    one = Packages(derivations={"a": "1", "b": "2"}, failed=("c",), skipped=3)
+    assert list(disagreements(one, one)) == []
+    other = Packages(derivations={"a": "1"}, failed=("b", "c"), skipped=4)
+    assert list(disagreements(one, other)) == [
+        "1 packages evaluate before only, b for one",
+        "1 fail before, 2 after, b on one side only",
+        "3 attributes are no packages before, 4 after",
+    ]
+
+
+def test_lines_of_nix_eval_jobs_are_packages_and_failures() -> None:
+    lines = [
+        '{"attr": "docker", "attrPath": ["docker"], "drvPath": "/nix/store/a.drv", "name": "docker"}',
+        '{"attr": "sets.one", "attrPath": ["sets", "one"], "drvPath": "/nix/store/b.drv"}',
+        '{"attr": "bad", "attrPath": ["bad"], "error": "is marked as broken"}',
+    ]
+    assert all_packages.from_jobs(lines) == Packages(
+        derivations={"docker": "/nix/store/a.drv", "sets.one": "/nix/store/b.drv"}, failed=("bad",), skipped=0
+    )
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "{}", '{"attrPath": ["a"]}', '{"attrPath": ["a"], "drvPath": 1}'])
+def test_other_lines_of_nix_eval_jobs_are_errors(line: str) -> None:
+    with pytest.raises(ToolkitError, match=r"^nix-eval-jobs: line 1"):
+        all_packages.from_jobs([line])
+
+
+def test_nix_eval_jobs_may_be_asked_for_the_whole_set(deepened: Callable[..., Deepened]) -> None:
+    tree = trees.whole(deepened().draft.source, offline=True, progress=Steps())
+    command = all_packages.jobs_command(tree, "x86_64-linux", replace(COUNTED, max_memory=2000))
+    assert command.argv[:5] == ("nix-eval-jobs", "--workers", "1", "--max-memory-size", "2000")
+    assert command.argv[5].endswith("/all-jobs.nix")
+
+
+def test_it_is_not_run_unless_asked_for(deepened: Callable[..., Deepened]) -> None:
+    with pytest.raises(ToolkitError, match=r"^proof: 'reverse-dependencies' is unknown$"):
+        deepened().prove(NAME, TREE)
+
+
+def test_proof_is_failed_and_no_error(deepened: Callable[..., Deepened]) -> None:
+    changes = {"pkgs/top-level/default.nix": ("  layers = [", '  layers = abort "never" ++ [')}
+    proof = deepened(changes).prove(NAME, COUNTED)
+    assert proof.status is Status.FAILED
+    assert proof.reason is not None
+    assert proof.reason.startswith("x86_64-linux, before: the package set has no names: ")

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.docker.deep.conftest import TREE
+from toolkit import nix
+from toolkit.docker.claims import realising
+from toolkit.docker.claims.case import DEMOTED
+from toolkit.model import Status, Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.docker.deep.conftest import Deepened
+    from toolkit.model import Depth, Report
+
+HERE = realising.here()
+NAME = f"specimen-built-{HERE}"
+BUILD = replace(TREE, tier=Tier.BUILD, systems=(HERE,))
+
+
+def words(*given: str) -> Depth:
+    return replace(BUILD, nix_options=given)
+
+
+def test_series_and_overlay_are_one_derivation_that_builds(
+    deepened: Callable[..., Deepened], proposals: Callable[..., tuple[Path, Report]]
+) -> None:
+    proof = deepened().prove(NAME, BUILD, overlay=proposals()[0] / "overlay")
+    assert (proof.status, proof.covers) == (Status.PASSED, f"docker, {HERE}, by series and overlay")
+    paths = [nix.STORE / line.split("→ ")[1].removeprefix("/nix/store/") for line in proof.evidence[:2]]
+    assert paths[0] == paths[1]
+    assert (nix.physical(paths[0]) / "bin" / "docker").is_file()
+    order = proof.evidence[2].removeprefix("bin/dockerd-rootless: ").split(":")
+    assert order[0].endswith("/libexec/docker")
+    assert order[-2:] == ["<PATH>", "rootlesskit/bin"]
+
+
+def test_wrapper_that_still_hides_a_security_wrapper_is_caught(deepened: Callable[..., Deepened]) -> None:
+    series = deepened()
+    series = series.rewritten(DEMOTED, lambda text: text.replace("--suffix PATH", "--prefix PATH"))
+    failure = series.failure(NAME, BUILD)
+    assert "-rootlesskit-1.0/bin is in the wrapper's prefix" in failure
+    assert "rootlesskit is not in the wrapper's suffix: " in failure
+
+
+def test_overlay_of_another_series_is_caught(
+    deepened: Callable[..., Deepened], proposals: Callable[..., tuple[Path, Report]], tmp_path: Path
+) -> None:
+    overlay = shutil.copytree(proposals()[0] / "overlay", tmp_path / "overlay")
+    path = overlay / "docker" / "default.nix"
+    path.write_text(path.read_text().replace('runcRev = "v1.3.6"', 'runcRev = "v1.3.7"'))
+    proof = deepened().prove(NAME, BUILD, overlay=overlay)
+    assert proof.status is Status.FAILED
+    assert proof.reason is not None
+    assert " by the overlay, /nix/store/" in proof.reason
+
+
+def test_failing_builder_is_told_with_its_log_and_status(deepened: Callable[..., Deepened]) -> None:
+    broken = "            echo the end is near >&2; false\n            runHook preInstall\n\n            for program"
+    series = deepened().edit(DEMOTED, "            runHook preInstall\n\n            for program", broken)
+    failure = series.failure(NAME, BUILD).splitlines()
+    assert failure[0].startswith("nix-build ended with status 100 (a build failed): moby-29.6.1 cannot be built: ")
+    assert failure[1].startswith("the end of the log of /nix/store/")
+    assert "the end is near" in failure[2:]
+
+
+def test_words_for_nix_build_reach_it(deepened: Callable[..., Deepened]) -> None:
+    series = deepened().rewritten(DEMOTED, lambda text: text.replace('mobyRev = "v${version}"', 'mobyRev = "vX"'))
+    series = series.rewritten(DEMOTED, lambda text: text.replace('"docker-v${version}"', '"another"'))
+    given = words("--option", "max-jobs", "0", "--builders", "")
+    assert "Unable to start any build" in series.failure(NAME, given).splitlines()[0]
+    assert series.prove(NAME, given).commands[0].endswith("-A series --option max-jobs 0 --builders ''")
+
+
+def test_unknown_word_is_told_by_nix_itself(deepened: Callable[..., Deepened]) -> None:
+    failure = deepened().failure(NAME, words("--no-such-flag"))
+    assert failure.startswith("nix-build ended with status 1 (it did not come to a build): ")
+    assert "no-such-flag" in failure.splitlines()[0]
+
+
+def test_other_store_is_built_in_and_not_looked_at(deepened: Callable[..., Deepened], tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    proof = deepened().prove(NAME, words("--store", f"local?root={store}"))
+    assert (proof.status, proof.reason) == (Status.PASSED, None)
+    assert "what was built is in another store, and was not looked at" in proof.evidence
+    built = proof.evidence[0].partition(" → ")[2]
+    assert (Path(f"{store}{built}") / "bin" / "docker").exists()
+    assert f"--store 'local?root={store}'" in proof.commands[0]

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from toolkit.docker.doctor.host import kernel, processes, programs
+from toolkit.docker.doctor.host.logs import read_log
+from toolkit.docker.doctor.host.machine import Machine
+from toolkit.docker.doctor.host.programs import NET_BIND_SERVICE, Capability, parse
+from toolkit.docker.rootless import Account
+from toolkit.errors import ToolkitError
+
+
+def machine(tmp_path: Path) -> Machine:
+    user = Account(name="ordinary", uid=4711, gid=4711)
+    return Machine(user=user, proc=tmp_path / "proc", etc=tmp_path / "etc", dev=tmp_path / "dev")
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+class TestCapabilities:
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file capabilities")
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("cap_net_bind_service=ep", Capability(permitted=0x400, inheritable=0, effective=True)),
+            ("cap_net_bind_service,cap_setpcap=p", Capability(permitted=0x500, inheritable=0, effective=False)),
+            ("cap_bpf=eip", Capability(permitted=1 << 39, inheritable=1 << 39, effective=True)),
+        ],
+    )
+    def test_what_setcap_writes_is_read(self, tmp_path: Path, text: str, expected: Capability) -> None:
+        program = tmp_path / "program"
+        program.touch(mode=0o755)
+        subprocess.run(["setcap", text, str(program)], check=True)
+        assert programs.look(program).capability == expected
+
+    def test_capability_of_a_namespace_grants_nothing_outside(self) -> None:
+        capability = parse(struct.pack("<6I", 0x03000001, 0x400, 0, 0, 0, 1000))
+        assert capability is not None
+        assert capability.root == 1000
+        assert not capability.grants(NET_BIND_SERVICE)
+
+    @pytest.mark.parametrize(
+        "value", [b"", b"\1", struct.pack("<2I", 0x02000001, 0x400), struct.pack("<I", 0x09000000)]
+    )
+    def test_other_attribute_is_none(self, value: bytes) -> None:
+        assert parse(value) is None
+
+    def test_first_revision_has_one_word_a_set(self) -> None:
+        assert parse(struct.pack("<3I", 0x01000001, 0x400, 0)) == Capability(
+            permitted=0x400, inheritable=0, effective=True
+        )
+
+
+class TestPrograms:
+    def test_path_is_searched_in_order_and_what_cannot_run_is_passed_over(self, tmp_path: Path) -> None:
+        for name, mode in (("a", 0o644), ("b", 0o755), ("c", 0o755)):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "program").touch()
+            (tmp_path / name / "program").chmod(mode)
+        (tmp_path / "d/program").mkdir(parents=True)
+        path = ":".join(str(tmp_path / name) for name in "xabcd")
+        assert list(programs.locate("program", path)) == [tmp_path / "b/program", tmp_path / "c/program"]
+
+    def test_source_stands_in_the_file_beside_or_in_the_wrapper(self, tmp_path: Path) -> None:
+        for name, content in (("old", b"\x7fELF"), ("new", b"\0failed to inherit capabilities\0/n/bin/rootlesskit\0")):
+            (tmp_path / name).write_bytes(content)
+        (tmp_path / "old.real").write_text("/o/bin/rootlesskit")
+        assert programs.look(tmp_path / "old").source == Path("/o/bin/rootlesskit")
+        assert programs.look(tmp_path / "new").source == Path("/n/bin/rootlesskit")
+
+    def test_missing_program_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(ToolkitError, match="gone: no such file or directory"):
+            programs.look(tmp_path / "gone")
+
+    def test_trial_tells_why_a_program_does_not_run(self, tmp_path: Path) -> None:
+        (tmp_path / "program").write_text("#!/gone\n")
+        (tmp_path / "program").chmod(0o755)
+        assert programs.try_version(tmp_path / "program").status is None
+
+
+class TestProcesses:
+    def test_process_is_told_by_proc(self) -> None:
+        started = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"A": "b=c"})
+        time.sleep(0.1)
+        seen = processes.process(started.pid)
+        started.communicate()
+        assert seen is not None
+        assert (seen.parent, seen.command[1:]) == (os.getpid(), ("-c", "input()"))
+        assert seen.environment is not None
+        assert seen.environment["A"] == "b=c"
+        assert abs(time.time() - seen.started) < 10
+        assert processes.process(started.pid) is None
+
+    def test_pid_that_is_another_process_by_now_is_no_daemon(self, tmp_path: Path) -> None:
+        write(tmp_path / "dockerd-rootless/child_pid", f"{os.getpid()}\n")
+        environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+        here = Machine(user=Account(name="ordinary", uid=4711, gid=4711), environment=environment)
+        assert processes.daemon(here, {}) is None
+
+
+class TestKernel:
+    @pytest.mark.parametrize(("text", "port"), [("80\n", 80), ("0\n", 0), ("x", 1024)])
+    def test_first_port_for_everybody(self, tmp_path: Path, text: str, port: int) -> None:
+        here = machine(tmp_path)
+        assert kernel.first_unprivileged_port(here) == 1024
+        write(here.proc / kernel.PORT_START, text)
+        assert kernel.first_unprivileged_port(here) == port
+
+    def test_subordinate_ids_are_of_the_name_or_the_number(self, tmp_path: Path) -> None:
+        here = machine(tmp_path)
+        write(here.etc / "subuid", "other:1:65536\nordinary:100000:65535\n4711:200000:1\nordinary:x:y\n")
+        uids, gids = kernel.subordinate_ids(here)
+        assert (uids.count, uids.enough, gids.count, gids.elsewhere) == (65536, True, 0, False)
+        write(here.etc / "nsswitch.conf", "passwd: files\nsubid: sss\n")
+        assert all(each.elsewhere for each in kernel.subordinate_ids(here))
+
+    @pytest.mark.parametrize("setting", [kernel.NAMESPACES, kernel.CLONE])
+    def test_user_namespaces_that_are_turned_off_are_named(self, tmp_path: Path, setting: Path) -> None:
+        here = machine(tmp_path)
+        assert kernel.namespaces_problem(here) is None
+        write(here.proc / setting, "0\n")
+        assert kernel.namespaces_problem(here) == f"{str(setting).removeprefix('sys/').replace('/', '.')} is 0"
+
+    def test_apparmor_restricts_what_no_profile_names(self, tmp_path: Path) -> None:
+        here, program = machine(tmp_path), Path("/usr/bin/rootlesskit")
+        assert not kernel.apparmor_restricts(here, program)
+        write(here.proc / kernel.APPARMOR, "1\n")
+        assert kernel.apparmor_restricts(here, program)
+        write(here.etc / "apparmor.d/rootlesskit", f"profile rootlesskit {program} flags=(unconfined) {{ userns, }}\n")
+        assert not kernel.apparmor_restricts(here, program)
+
+    def test_file_in_the_place_of_the_device_is_named(self, tmp_path: Path) -> None:
+        here = machine(tmp_path)
+        write(here.dev / kernel.TUN, "")
+        assert kernel.tun_problem(here) == f"{here.dev / 'net/tun'} is no device"
+
+
+class TestLogs:
+    @pytest.mark.parametrize(
+        ("content", "fact"),
+        [
+            (b" \n", "is empty"),
+            (b"a\0b", "is binary"),
+            (b"LPKSHHRH\0", "is a file of systemd's journal"),
+            (None, "no such"),
+        ],
+    )
+    def test_what_is_no_text_is_named(self, tmp_path: Path, content: bytes | None, fact: str) -> None:
+        if content is not None:
+            (tmp_path / "log").write_bytes(content)
+        with pytest.raises(ToolkitError, match=fact):
+            read_log(tmp_path / "log")

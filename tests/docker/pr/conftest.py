@@ -1,0 +1,100 @@
+"""A clone in which the branch has been made, once for all tests; each gets a copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
+from tests.docker.conftest import Steps
+from toolkit.docker.pr import contributions
+from toolkit.docker.pr.create import create
+from toolkit.docker.pr.remove import remove
+from toolkit.docker.pr.update import update
+from toolkit.model import BranchRequest, UpdateRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from toolkit.model import Contribution, PullRequest, Removed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributed:
+    """A clone with a branch of ours, which is checked out in `worktree`."""
+
+    clone: Clone
+    worktree: Path
+
+    def git(self, *arguments: str | Path, **env: str) -> str:
+        """Run git in the worktree of the branch."""
+        return git(self.worktree, *arguments, **env)
+
+    @property
+    def tip(self) -> str:
+        return self.clone.git("rev-parse", f"refs/heads/{BRANCH}")
+
+    @property
+    def kept(self) -> Contribution | None:
+        return contributions.read(self.clone.common, BRANCH)
+
+    @property
+    def files(self) -> Path:
+        """Where the text is, and all else that is kept of the branch."""
+        return contributions.place(self.clone.common, BRANCH)
+
+    def commit(self, message: str, files: Mapping[str, str], *, author: str = "Joe <joe@example.org>") -> str:
+        """Commit files, given by their paths, and return the commit's id."""
+        for name, content in files.items():
+            (self.worktree / name).write_text(content)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", f"--message={message}", f"--author={author}")
+        return self.git("rev-parse", "HEAD")
+
+    def edit_target(self, old: str, new: str, message: str = "docker: edit", *, amend: bool = False) -> str:
+        """Replace a text that stands once in docker's file, and commit that."""
+        path = self.worktree / TARGET
+        text = path.read_text()
+        assert text.count(old) == 1, old
+        path.write_text(text.replace(old, new))
+        how = ("--amend", "--no-edit") if amend else (f"--message={message}",)
+        self.git("commit", "--quiet", "--all", *how)
+        return self.git("rev-parse", "HEAD")
+
+    def subjects(self, base: str = "upstream/master") -> list[str]:
+        """Return the subjects of the branch's commits, the oldest first."""
+        return self.git("log", "--reverse", "--format=%s", f"{base}..HEAD").splitlines()
+
+    def update(self, **wanted: object) -> PullRequest:
+        progress = wanted.pop("progress", Steps())
+        request = UpdateRequest(repo=self.clone.repo)
+        return update(replace(request, **wanted), progress=progress)  # type: ignore[arg-type]
+
+    def remove(self, branch: str | None = None, *, force: bool = False) -> Removed:
+        return remove(self.clone.repo, branch, force=force)
+
+    def state(self) -> dict[str, object]:
+        """Return all of the clone, with the branch, its worktree, and what is kept of it."""
+        return snapshot(self.clone)
+
+
+def ask(clone: Clone, **wanted: object) -> PullRequest:
+    """Make the branch, by default on master."""
+    progress = wanted.pop("progress", Steps())
+    request = BranchRequest(repo=clone.repo, base="master", branch=BRANCH)
+    return create(replace(request, **wanted), progress=progress)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def contributed(upstream: Path, shared: Path, tmp_path: Path, jane: str) -> Contributed:
+    template = shared / "contributed"
+    if not template.exists():
+        template.mkdir()
+        made = ask(make_clone(upstream, template))
+        assert made.made is not None
+        assert made.made.author == jane
+    clone = copy_clone(template, tmp_path)
+    return Contributed(clone=clone, worktree=clone.beside)

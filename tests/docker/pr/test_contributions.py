@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.docker.pr import contributions
+from toolkit.errors import ToolkitError
+from toolkit.model import Contribution, Demotion, Extra, Oid, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+BRANCHES = ("docker", "docker/components", "jané's branch", "a%2Fb", "a/b")
+
+
+def contribution(branch: str, text: bytes = b"text\n") -> Contribution:
+    return Contribution(
+        branch=branch,
+        base="upstream/master",
+        base_commit=Oid("a" * 40),
+        commits=(Oid("b" * 40), Oid("c" * 40)),
+        strategy=Strategy.IN_PLACE,
+        demotion=Demotion.DROP,
+        extras=(Extra.NIXOS_TEST, Extra.RELEASE_NOTE),
+        trailers=("Assisted-by: nobody",),
+        text=contributions.digest(text),
+    )
+
+
+def keep(common: Path, branch: str, text: bytes = b"text\n") -> Contribution:
+    kept = contribution(branch, text)
+    with contributions.replacing(common, branch) as replacement:
+        replacement.place.mkdir()
+        (replacement.place / contributions.TEXT).write_bytes(text)
+        contributions.write(common, kept)
+        replacement.keep()
+    return kept
+
+
+def tree(directory: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes() if path.is_file() else None for path in directory.rglob("*")
+    }
+
+
+class TestRecord:
+    def test_what_is_written_is_read(self, tmp_path: Path) -> None:
+        kept = [keep(tmp_path, branch) for branch in BRANCHES]
+        assert [contributions.read(tmp_path, branch) for branch in BRANCHES] == kept
+        assert sorted(each.branch for each in contributions.known(tmp_path)) == sorted(BRANCHES)
+        for branch in BRANCHES:
+            contributions.forget(tmp_path, branch)
+            assert contributions.read(tmp_path, branch) is None
+        assert list(tmp_path.iterdir()) == []
+
+    def test_other_files_are_no_branches(self, tmp_path: Path) -> None:
+        assert contributions.known(tmp_path) == ()
+        (tmp_path / "unlet" / "mine").mkdir(parents=True)
+        (tmp_path / "unlet" / "file").write_text("mine\n")
+        assert contributions.known(tmp_path) == ()
+        assert contributions.read(tmp_path, "file") is None
+        keep(tmp_path, "docker")
+        contributions.forget(tmp_path, "docker")
+        assert sorted(path.name for path in (tmp_path / "unlet").iterdir()) == ["file", "mine"]
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (None, "not JSON"),
+            ({"schema": 2}, "another version of unlet wrote it"),
+            ({"schema": "1"}, "schema"),
+            ({"base_commit": "abc"}, "abc"),
+            ({"commits": "none"}, "commits"),
+            ({"strategy": "magic"}, "strategy"),
+            ({"with": ["everything"]}, "with"),
+            ({"text": None}, "text"),
+        ],
+    )
+    def test_damage_names_file_and_field(self, tmp_path: Path, change: dict[str, object] | None, message: str) -> None:
+        keep(tmp_path, "docker")
+        path = contributions.place(tmp_path, "docker") / "branch.json"
+        path.write_text("{" if change is None else json.dumps(json.loads(path.read_text()) | change))
+        with pytest.raises(ToolkitError) as caught:
+            contributions.read(tmp_path, "docker")
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_file_that_cannot_be_read(self, ordinary_user: Path) -> None:
+        keep(ordinary_user, "docker")
+        path = contributions.place(ordinary_user, "docker") / "branch.json"
+        path.chmod(0)
+        with pytest.raises(ToolkitError, match=r"branch\.json: cannot be read: Permission denied"):
+            contributions.read(ordinary_user, "docker")
+
+    def test_text_that_somebody_changed(self, tmp_path: Path) -> None:
+        kept = keep(tmp_path, "docker")
+        assert contributions.edited_text(tmp_path, kept) is None
+        text = contributions.place(tmp_path, "docker") / contributions.TEXT
+        text.write_bytes(b"mine\n")
+        assert contributions.edited_text(tmp_path, kept) == b"mine\n"
+        text.unlink()
+        assert contributions.edited_text(tmp_path, kept) is None
+
+
+class TestReplacing:
+    def test_new_one_takes_the_place_of_the_old(self, tmp_path: Path) -> None:
+        keep(tmp_path, "docker", b"old\n")
+        (contributions.place(tmp_path, "docker") / "old").touch()
+        new = keep(tmp_path, "docker", b"new\n")
+        assert contributions.read(tmp_path, "docker") == new
+        assert sorted(path.name for path in contributions.place(tmp_path, "docker").iterdir()) == [
+            "branch.json",
+            "pull-request.md",
+        ]
+        assert [path.name for path in (tmp_path / "unlet").iterdir()] == ["docker"]
+
+    @pytest.mark.parametrize("had", [False, True])
+    @pytest.mark.parametrize("how", ["ends", KeyboardInterrupt, ToolkitError, OSError])
+    def test_what_is_not_kept_leaves_no_trace(
+        self, tmp_path: Path, how: str | type[BaseException], *, had: bool
+    ) -> None:
+        if had:
+            keep(tmp_path, "docker")
+        before = tree(tmp_path)
+        expected = () if isinstance(how, str) else ToolkitError if how is OSError else how
+        try:
+            with contributions.replacing(tmp_path, "docker") as replacement:
+                assert not replacement.place.exists()
+                replacement.place.mkdir()
+                (replacement.place / "file").touch()
+                if not isinstance(how, str):
+                    raise how("no")
+        except expected:
+            assert not isinstance(how, str)
+        assert tree(tmp_path) == before
+
+    def test_other_branches_stay(self, tmp_path: Path) -> None:
+        keep(tmp_path, "docker")
+        before = tree(tmp_path)
+        with pytest.raises(KeyboardInterrupt), contributions.replacing(tmp_path, "docker/components"):
+            raise KeyboardInterrupt
+        assert tree(tmp_path) == before
+
+    def test_full_disk_is_one_line_and_the_old_one_stays(self, tmp_path: Path, full_disk: Callable[[], None]) -> None:
+        keep(tmp_path, "docker")
+        before = tree(tmp_path)
+        full_disk()
+        with pytest.raises(ToolkitError) as caught, contributions.replacing(tmp_path, "docker") as replacement:  # noqa: PT012
+            replacement.place.mkdir()
+            (replacement.place / contributions.TEXT).write_bytes(b"long " * 10000)
+        assert str(caught.value).endswith("cannot be written: File too large")
+        assert tree(tmp_path) == before
+
+    def test_place_that_cannot_be_written(self, ordinary_user: Path) -> None:
+        keep(ordinary_user, "docker")
+        before = tree(ordinary_user)
+        (ordinary_user / "unlet").chmod(0o500)
+        with (
+            pytest.raises(ToolkitError, match="cannot be written: Permission denied"),
+            contributions.replacing(ordinary_user, "docker"),
+        ):
+            pytest.fail("has been let in")
+        (ordinary_user / "unlet").chmod(0o700)
+        assert tree(ordinary_user) == before
+
+
+class TestRecover:
+    def test_what_a_killed_run_had_set_aside_comes_back(self, tmp_path: Path) -> None:
+        kept = keep(tmp_path, "docker/components")
+        place = contributions.place(tmp_path, "docker/components")
+        before = tree(tmp_path)
+        place.rename(place.with_name(f".{place.name}.0123abcd"))
+        place.mkdir()
+        (place / "report.json").write_text("half")
+        assert contributions.read(tmp_path, "docker/components") is None
+        contributions.recover(tmp_path)
+        assert contributions.read(tmp_path, "docker/components") == kept
+        assert tree(tmp_path) == before
+
+    def test_what_was_replaced_or_half_made_goes(self, tmp_path: Path) -> None:
+        keep(tmp_path, "docker")
+        before = tree(tmp_path)
+        place = contributions.place(tmp_path, "docker")
+        (place.with_name(".docker.4567cdef")).mkdir()
+        (place.with_name(".docker.89abcdef")).mkdir()
+        (place.with_name(".docker.89abcdef") / "branch.json").write_text("an older one")
+        contributions.recover(tmp_path)
+        assert tree(tmp_path) == before
+
+    def test_nothing_is_done_while_another_one_is_at_work(self, tmp_path: Path) -> None:
+        keep(tmp_path, "docker")
+        with contributions.replacing(tmp_path, "docker"):
+            before = tree(tmp_path)
+            contributions.recover(tmp_path)
+            assert tree(tmp_path) == before
+
+    def test_clone_without_any_branch_gets_nothing(self, tmp_path: Path) -> None:
+        contributions.recover(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestAlone:
+    def test_nobody_else_is_let_in(self, tmp_path: Path) -> None:
+        script = (
+            "import sys\n"
+            "from pathlib import Path\n"
+            "from toolkit.docker.pr import contributions\n"
+            "with contributions.replacing(Path(sys.argv[1]), 'other'): print('in')\n"
+        )
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        keep(tmp_path, "docker")
+        before = tree(tmp_path)
+        with contributions.alone(tmp_path):
+            other = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert other.returncode == 1
+        assert other.stderr.splitlines()[-1].endswith(f"{tmp_path}: another unlet is at work in this clone")
+        assert tree(tmp_path) == before
+        assert subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout == "in\n"
+        assert tree(tmp_path) == before
+
+    def test_programs_that_are_started_do_not_hold_it(self, tmp_path: Path) -> None:
+        with contributions.alone(tmp_path):
+            sleeper = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        try:
+            with contributions.alone(tmp_path):
+                pass
+        finally:
+            sleeper.kill()
+            sleeper.wait()

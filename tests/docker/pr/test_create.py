@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.clones import BRANCH, TARGET, Clone, git, make_clone, make_upstream, objects, snapshot
+from tests.docker.conftest import Steps
+from tests.docker.pr.conftest import ask
+from tests.situations import SITUATIONS
+from toolkit.docker.pr import contributions
+from toolkit.docker.pr.remove import remove
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import Demotion, Extra, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.docker.pr.conftest import Contributed
+
+NOBODY = 65534
+LIFT = "docker: allow overriding moby, containerd, runc and tini"
+DEMOTE = "docker: look up rootlesskit last in dockerd-rootless"
+
+
+def refused(clone: Clone, **wanted: object) -> ToolkitError:
+    """Ask for a branch that cannot be made; return why, when all of the clone is as it was."""
+    before, had = snapshot(clone), objects(clone)
+    with pytest.raises(ToolkitError) as caught:
+        ask(clone, **wanted)
+    assert snapshot(clone) == before
+    assert objects(clone) >= had
+    assert not (clone.common / "unlet").exists()
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+class TestBranch:
+    def test_branch_is_what_was_proven(self, contributed: Contributed, jane: str) -> None:
+        clone = contributed.clone
+        assert contributed.subjects() == [LIFT, DEMOTE]
+        assert contributed.git("log", "--format=%an <%ae>|%cn <%ce>", "-2").splitlines() == [f"{jane}|{jane}"] * 2
+        assert contributed.git("diff", "--name-only", "upstream/master..HEAD") == TARGET
+        assert contributed.git("status", "--porcelain") == ""
+        assert contributed.git("rev-parse", "HEAD~2") == clone.git("rev-parse", "upstream/master")
+        assert clone.git("config", "--get-regexp", "^branch[.]").splitlines() == [
+            "branch.master.remote upstream",
+            "branch.master.merge refs/heads/master",
+        ]
+        names = {path.name for path in contributed.files.iterdir()}
+        assert names >= {"branch.json", "pull-request.md", "report.json", "overlay", "series"}
+        kept = contributed.kept
+        assert kept is not None
+        assert [str(oid) for oid in kept.commits] == contributed.git("rev-list", "--reverse", "HEAD~2..").splitlines()
+        assert str(kept.base_commit) == clone.git("rev-parse", "upstream/master")
+
+    def test_text_cites_the_commits_that_were_made(self, contributed: Contributed) -> None:
+        text = (contributed.files / "pull-request.md").read_text()
+        assert contributed.git("rev-parse", "HEAD~1")[:12] in text
+        assert contributed.git("rev-parse", "HEAD~2")[:12] in text
+
+    def test_patches_that_were_proven_give_the_same_tree(self, contributed: Contributed) -> None:
+        series = sorted((contributed.files / "series").glob("*.patch"))
+        contributed.clone.git("worktree", "add", "--quiet", "--detach", "../applied", "upstream/master")
+        applied = contributed.clone.top.with_name("applied")
+        git(applied, "am", "--quiet", *series)
+        assert git(applied, "rev-parse", "HEAD^{tree}") == contributed.git("rev-parse", "HEAD^{tree}")
+
+    def test_everything_that_was_asked_for_is_there(self, new_clone: Callable[..., Clone], tmp_path: Path) -> None:
+        clone = new_clone()
+        place = tmp_path / "el se:where"
+        done = ask(
+            clone,
+            base="upstream/newer",
+            branch="docker/jané",
+            worktree=place,
+            strategy=Strategy.IN_PLACE,
+            demotion=Demotion.DROP,
+            extras=(Extra.RELEASE_NOTE,),
+            trailers=("Assisted-by: nobody",),
+        )
+        assert done.made is not None
+        assert done.made.worktree == place
+        assert (done.made.base_name, done.made.target_branch) == ("upstream/newer", "newer")
+        assert git(place, "symbolic-ref", "HEAD") == "refs/heads/docker/jané"
+        assert git(place, "rev-parse", "HEAD~3") == clone.git("rev-parse", "upstream/newer")
+        bodies = git(place, "log", "-3", "--format=%(trailers:only)").splitlines()
+        assert [body for body in bodies if body] == ["Assisted-by: nobody"] * 3
+        removed = remove(clone.repo, None, force=False)
+        assert (removed.branch, removed.worktree) == ("docker/jané", place)
+        assert not (clone.common / "unlet").exists()
+        assert not place.exists()
+
+
+# What git reads of the base is another thing in each of these; tests/external has all others.
+@pytest.mark.parametrize(
+    ("situation", "signed"),
+    [("dirty", True), ("partial", False), ("bare", True)],
+)
+def test_nothing_of_the_users_changes(
+    new_clone: Callable[..., Clone], monkeypatch: pytest.MonkeyPatch, situation: str, *, signed: bool
+) -> None:
+    clone = SITUATIONS[situation](new_clone)
+    clone.install_hooks()
+    if signed:
+        clone.sign()
+    before, had, place = snapshot(clone), objects(clone), clone.beside
+    # As in a hook of another repository.
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"):
+        monkeypatch.setenv(name, "/nowhere")
+    done = ask(clone)
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"):
+        monkeypatch.delenv(name)
+    assert snapshot(clone, branch=BRANCH, worktree=place) == before
+    assert not done.failed
+    assert done.made is not None
+    assert done.made.worktree == place
+    assert git(place, "rev-parse", "HEAD~2") == git(clone.repo, "rev-parse", done.made.base_name)
+    assert (place / TARGET).read_text() == git(place, "show", f"HEAD:{TARGET}") + "\n"
+    assert git(place, "log", "-2", "--format=%G?").split() == ["G" if signed else "N"] * 2
+    if situation == "partial":
+        # Neither fetched nor checked out.
+        assert not (place / "big").exists()
+        assert {name for name in objects(clone) if name.startswith("pack/")} == {
+            name for name in had if name.startswith("pack/")
+        }
+    removed = remove(clone.repo, None, force=False)
+    assert (removed.branch, removed.worktree) == (BRANCH, place)
+    assert snapshot(clone) == before
+    assert objects(clone) >= had
+    assert not (clone.common / "unlet").exists()
+    assert not (clone.common / "refs" / "heads" / BRANCH).exists()
+    assert clone.hooks_run == []
+
+
+def test_ids_may_be_of_another_kind(tmp_path: Path, jane: str) -> None:
+    assert jane
+    (tmp_path / "made").mkdir()
+    clone = make_clone(make_upstream(tmp_path / "made", "--object-format=sha256"), tmp_path, "--ref-format=reftable")
+    before = snapshot(clone)
+    done = ask(clone, base="trunk")
+    assert done.made is not None
+    assert len(git(done.made.worktree, "rev-parse", "HEAD")) == 64
+    assert done.made.target_branch == "trunk"
+    remove(clone.repo, BRANCH, force=False)
+    assert snapshot(clone) == before
+
+
+class TestFetch:
+    def test_base_is_as_the_remote_has_it(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone("--filter=blob:none", "--no-checkout")
+        # One that no other test has in the cache.
+        tree = git(clone.upstream, "rev-parse", "newer^{tree}")
+        newest = git(clone.upstream, "commit-tree", "-p", "newer", "-m", "newest", tree)
+        git(clone.upstream, "update-ref", "refs/heads/master", newest)
+        clone.git("fetch", "--quiet", "upstream")
+        assert "--fetch" in str(refused(clone).hint)
+        clone.git("update-ref", "refs/remotes/upstream/master", "HEAD")
+        done = ask(clone, fetch=True, base="upstream/master")
+        assert done.made is not None
+        assert str(done.made.contribution.base_commit) == clone.git("rev-parse", "upstream/master") == newest
+        assert git(done.made.worktree, "status", "--porcelain") == ""
+
+    def test_remote_that_is_gone_is_one_line(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone()
+        shutil.rmtree(clone.upstream)
+        (clone.common / "FETCH_HEAD").touch()
+        before = snapshot(clone)
+        with pytest.raises(ToolkitError, match="cannot fetch from 'upstream': "):
+            ask(clone, fetch=True)
+        # Git itself begins with that file.
+        before["git/FETCH_HEAD"] = snapshot(clone)["git/FETCH_HEAD"]
+        assert snapshot(clone) == before
+
+
+class TestRefusals:
+    def test_base_that_is_not_there(self, new_clone: Callable[..., Clone]) -> None:
+        error = refused(new_clone(), base="nowhere")
+        assert str(error).endswith("has no branch, tag or commit 'nowhere'")
+        assert "it has master" in str(error.hint)
+
+    @pytest.mark.parametrize("base", ["a..b", "-x", "a b", ""])
+    def test_base_that_cannot_be_a_name(self, new_clone: Callable[..., Clone], base: str) -> None:
+        assert isinstance(refused(new_clone(), base=base), UsageError)
+
+    def test_base_without_the_file(self, new_clone: Callable[..., Clone]) -> None:
+        assert f"has no '{TARGET}'" in str(refused(new_clone(), base="other"))
+
+    @pytest.mark.parametrize(("base", "why"), [("fixed", "fixed"), ("19.03", "older than 20.10")])
+    def test_base_with_nothing_to_do(self, new_clone: Callable[..., Clone], base: str, why: str) -> None:
+        assert why in str(refused(new_clone(), base=base))
+
+    def test_no_identity(self, new_clone: Callable[..., Clone], sealed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        clone = new_clone()
+        (sealed / ".gitconfig").write_text("[user]\n\tname = Jane\n")
+        monkeypatch.setenv("EMAIL", "jane@machine.example.org")
+        error = refused(clone)
+        assert str(error).endswith(": git does not know whose the commits are")
+        assert "user.email" in str(error.hint)
+
+    @pytest.mark.parametrize("other", [BRANCH, "docker"])
+    def test_branch_of_the_users_own(self, new_clone: Callable[..., Clone], other: str) -> None:
+        clone = new_clone()
+        clone.git("branch", other)
+        error = refused(clone, branch=BRANCH if other == BRANCH else "docker/components")
+        assert f"'{other}' is there already" in str(error) or f"cannot be beside '{other}'" in str(error)
+        assert "--branch" in str(error.hint)
+
+    def test_branch_that_was_made_before(self, contributed: Contributed) -> None:
+        before = contributed.state()
+        with pytest.raises(ToolkitError, match=rf"branch '{BRANCH}' is there already") as caught:
+            ask(contributed.clone)
+        assert "--update" in str(caught.value.hint)
+        assert contributed.state() == before
+
+    @pytest.mark.parametrize("branch", ["a b", "-x", "@{-1}", "HEAD", "a..b", "x.lock", ""])
+    def test_branch_that_cannot_be_one(self, new_clone: Callable[..., Clone], branch: str) -> None:
+        clone = new_clone()
+        clone.git("checkout", "--quiet", "trunk")
+        assert isinstance(refused(clone, branch=branch), UsageError)
+
+    @pytest.mark.parametrize("branch", ["x" * 250, "ü" * 100], ids=["long", "quoted"])
+    def test_branch_that_no_file_can_be_called_after(self, new_clone: Callable[..., Clone], branch: str) -> None:
+        assert str(refused(new_clone(), branch=branch)).endswith("file name too long")
+
+    @pytest.mark.parametrize("kind", ["file", "directory", "link"])
+    def test_place_that_is_taken(self, new_clone: Callable[..., Clone], kind: str) -> None:
+        clone = new_clone()
+        if kind == "file":
+            clone.beside.write_text("mine\n")
+        elif kind == "directory":
+            clone.beside.mkdir()
+        else:
+            clone.beside.symlink_to("nowhere")
+        error = refused(clone)
+        assert str(error) == f"{clone.beside}: is there already"
+        assert "--worktree" in str(error.hint)
+
+    def test_place_in_nowhere(self, new_clone: Callable[..., Clone], tmp_path: Path) -> None:
+        assert isinstance(refused(new_clone(), worktree=tmp_path / "no" / "where"), UsageError)
+
+    def test_place_of_a_worktree_that_is_gone(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone()
+        clone.git("worktree", "add", "--quiet", "-b", "gone", clone.beside)
+        shutil.rmtree(clone.beside)
+        error = refused(clone)
+        assert str(error) == f"{clone.beside}: is the place of a worktree that is gone"
+        assert "worktree prune" in str(error.hint)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+    def test_clone_of_another_user(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone()
+        before, places = snapshot(clone), (clone.top, clone.common)
+        for path in places:
+            os.chown(path, NOBODY, NOBODY)
+        with pytest.raises(ToolkitError, match="belongs to another user"):
+            ask(clone)
+        for path in places:
+            os.chown(path, 0, 0)
+        assert snapshot(clone) == before
+
+    def test_no_clone(self, tmp_path: Path, jane: str) -> None:
+        assert jane
+        empty = tmp_path / "empty"
+        empty.mkdir()
+        git(empty, "init", "--quiet")
+        for place, why in ((tmp_path / "nowhere", "no such directory"), (tmp_path, "no git repository")):
+            with pytest.raises(ToolkitError, match=why):
+                ask(Clone(top=place, repo=place, upstream=place))
+        assert "has no branch, tag or commit 'master'" in str(refused(Clone(top=empty, repo=empty, upstream=empty)))
+
+
+def test_force_makes_it_though_a_proof_fails(new_clone: Callable[..., Clone]) -> None:
+    done = ask(new_clone(), strategy=Strategy.PARAMETER, force=True)
+    assert [proof.name for proof in done.report.failed] == ["capture-safe"]
+    assert done.failed
+    assert done.made is not None
+    assert (done.made.worktree / TARGET).is_file()
+
+
+class TestEnds:
+    @pytest.mark.parametrize("moment", ["proving no-rebuild", "checking out"])
+    def test_interrupt_leaves_the_clone_as_it_was(self, new_clone: Callable[..., Clone], moment: str) -> None:
+        clone = new_clone()
+        before = snapshot(clone)
+        at = f"checking out {clone.beside}" if moment == "checking out" else moment
+        steps = Steps(interrupted_at=at)
+        with pytest.raises(KeyboardInterrupt):
+            ask(clone, progress=steps)
+        assert at in steps.seen
+        assert snapshot(clone) == before
+        assert not (clone.common / "unlet").exists()
+
+    def test_second_one_at_once_says_so(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone()
+        with contributions.alone(clone.common):
+            assert "another unlet is at work in this clone" in str(refused(clone))

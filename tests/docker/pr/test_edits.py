@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.clones import BRANCH, REMOTE
+from tests.docker.conftest import Steps
+from toolkit import patches
+from toolkit.docker.pr import edits
+from toolkit.errors import ToolkitError
+from toolkit.git import clone as clones
+from toolkit.git import committing
+from toolkit.model import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.docker.pr.conftest import Contributed
+    from toolkit.docker.pr.edits import Edits
+
+
+@pytest.fixture
+def find() -> Callable[[Contributed], Edits]:
+    def found(contributed: Contributed) -> Edits:
+        clone = clones.open_clone(contributed.clone.repo, REMOTE)
+        kept, base = contributed.kept, clones.find_base(clone, "master").commit
+        assert kept is not None
+        with committing.workshop(clone) as shop:
+            return edits.find(shop, kept, Oid(contributed.tip), base, patches.plan(), progress=Steps())
+
+    return found
+
+
+def subjects(found: Edits) -> tuple[int, list[str]]:
+    return len(found.ours), [commit.subject for commit in found.own]
+
+
+def test_commits_on_top_are_the_contributors(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:
+    assert subjects(find(contributed)) == (2, [])
+    contributed.commit("one", {"one": "1\n"})
+    contributed.commit("two", {"two": "2\n"})
+    found = find(contributed)
+    assert subjects(found) == (2, ["one", "two"])
+    assert found.messages == (None, None)
+    assert str(found.fork) == contributed.git("rev-parse", "HEAD~4")
+
+
+def test_our_commits_that_are_gone_are_edits(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:
+    contributed.git("reset", "--quiet", "--hard", "HEAD~1")
+    count, (folded,) = subjects(find(contributed))
+    assert count == 1
+    assert folded
+
+
+def test_branch_that_was_set_back_to_its_base(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:
+    contributed.git("reset", "--quiet", "--hard", "upstream/master")
+    count, own = subjects(find(contributed))
+    assert (count, len(own)) == (0, 1)
+
+
+def test_merge_is_named(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:
+    contributed.clone.advance()
+    contributed.git("merge", "--quiet", "--no-edit", "--strategy=ours", "upstream/19.03")
+    with pytest.raises(ToolkitError, match=rf"commit {contributed.tip[:12]} on '.*' is a merge") as caught:
+        find(contributed)
+    assert "rebase" in str(caught.value.hint)
+
+
+def test_branch_of_another_history_is_refused(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:
+    contributed.git("checkout", "--quiet", "--orphan", "alone")
+    contributed.git("commit", "--quiet", "--message=alone")
+    contributed.git("branch", "--quiet", "--force", BRANCH, "alone")
+    with pytest.raises(ToolkitError, match="has no commit in common with its base"):
+        find(contributed)
+
+
+def test_branch_onto_an_older_base_is_understood(
+    contributed: Contributed, find: Callable[[Contributed], Edits]
+) -> None:
+    tip = contributed.commit("one", {"one": "1\n"})
+    contributed.clone.advance()
+    contributed.update()
+    assert subjects(find(contributed)) == (2, ["one"])
+    contributed.git("reset", "--quiet", "--hard", tip)
+    found = find(contributed)
+    assert subjects(found) == (2, ["one"])
+    assert str(found.fork) == contributed.git("rev-parse", "HEAD~3")

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docker.rewrite.conftest import EVERY_STRATEGY, command, kit, place, refusal, rewrite, sub, text_of
+from toolkit.docker.rewrite import demote
+from toolkit.errors import LayoutError
+from toolkit.model import Demotion, Strategy
+
+SUFFIX = r'--suffix PATH : "\$\{lib\.makeBinPath \[ rootlesskit \]\}"'
+OTHERWISE = "rootlesskit gets into the script other than by a list in a variable"
+
+
+# The list
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[ rootlesskit slirp4netns ]", "[ slirp4netns ]"),
+        ("[ slirp4netns rootlesskit ]", "[ slirp4netns ]"),
+        ("[ slirp4netns rootlesskit runc ]", "[ slirp4netns runc ]"),
+        ("[rootlesskit slirp4netns]", "[slirp4netns]"),
+        ("[\n rootlesskit\n slirp4netns\n]", "[\n slirp4netns\n]"),
+        ("[\n slirp4netns\n rootlesskit ]", "[\n slirp4netns ]"),
+        ("[ rootlesskit\n slirp4netns ]", "[ slirp4netns ]"),
+        ("[\n slirp4netns\n # remark\n rootlesskit ]", "[\n slirp4netns\n # remark\n ]"),
+        ("[ /* remark */\n rootlesskit slirp4netns ]", "[ /* remark */\n slirp4netns ]"),
+        ("[ rootlesskit\n # remark\n slirp4netns ]", "[ # remark\n slirp4netns ]"),
+        ("[\n slirp4netns\n # remark\n rootlesskit\n]", "[\n slirp4netns\n # remark\n]"),
+    ],
+)
+def test_only_the_element_leaves_the_list(before: str, after: str) -> None:
+    assert f"lib.makeBinPath {after}\n" in rewrite(kit(f"lib.makeBinPath {before}"))[1]
+
+
+@pytest.mark.parametrize(
+    ("list_", "remark"),
+    [
+        ("[\n rootlesskit # remark\n slirp4netns\n]", "# remark"),
+        ("[\n /* remark */ rootlesskit\n slirp4netns\n]", "/* remark */"),
+        ("[ slirp4netns rootlesskit /* remark */ ]", "/* remark */"),
+    ],
+)
+def test_comment_beside_the_element_is_refused(list_: str, remark: str) -> None:
+    text = kit(f"lib.makeBinPath {list_}")
+    assert refusal(text) == f"{place(text, remark)}: this comment stands beside rootlesskit, which leaves the list"
+
+
+def test_list_that_would_be_empty_is_refused_before_anything_is_lifted() -> None:
+    text = kit("lib.makeBinPath [ rootlesskit ]")
+    fact = "nothing would be left in this list, and an empty PATH entry means the current directory"
+    assert refusal(text) == f"{place(text, 'rootlesskit ]')}: {fact}"
+
+
+def test_element_that_stands_there_twice_is_refused() -> None:
+    text = kit("lib.makeBinPath [ rootlesskit slirp4netns rootlesskit ]")
+    first, second = place(text, "rootlesskit slirp"), place(text, "rootlesskit ]")
+    both = ", ".join(at.removeprefix("x.nix:") for at in (first, second))
+    assert refusal(text) == f"{second}: rootlesskit is in the prefix more than once ({both})"
+
+
+@pytest.mark.parametrize(
+    ("path", "needle"),
+    [
+        ("lib.makeBinPath (lib.optional true rootlesskit ++ [ slirp4netns ])", "rootlesskit ++"),
+        ("lib.makeBinPath [ (lib.getBin rootlesskit) slirp4netns ]", "rootlesskit) slirp"),
+        ("lib.makeBinPath [ rootlesskit.bin slirp4netns ]", "rootlesskit.bin"),
+        ("lib.makeBinPath [ runc.rootlesskit slirp4netns ]", "rootlesskit slirp"),
+        ('"${rootlesskit}/bin:${lib.makeBinPath [ slirp4netns ]}"', "rootlesskit}/bin"),
+        ("lib.makeBinPath (builtins.attrValues { inherit rootlesskit slirp4netns; })", "rootlesskit slirp"),
+    ],
+)
+def test_use_other_than_in_a_list_is_refused(path: str, needle: str) -> None:
+    text = kit(path)
+    assert refusal(text) == f"{place(text, needle)}: {OTHERWISE}"
+
+
+def test_default_of_a_parameter_that_gets_into_the_prefix_is_refused() -> None:
+    text = sub(r"clientOnly \? ", "clientOnly ? rootlesskit == null || ")
+    assert refusal(text) == f"{place(text, 'rootlesskit == null')}: {OTHERWISE}"
+
+
+@pytest.mark.parametrize(
+    ("inserted", "path"),
+    [
+        ("", "${lib.makeBinPath [ rootlesskit slirp4netns ]}"),
+        ("kitPath = lib.makeBinPath [ rootlesskit slirp4netns ];", "${kitPath}"),
+    ],
+)
+def test_list_that_nix_puts_into_the_script_is_refused(inserted: str, path: str) -> None:
+    text = kit(
+        "lib.makeBinPath [ slirp4netns fuse-overlayfs ]",
+        command(f'makeWrapper {{0}} {{1}} --prefix PATH : "{path.replace("{", "{{").replace("}", "}}")}"'),
+    )
+    text = sub(r"^( +)moby =", rf"\1{inserted}\n\1moby =", text)
+    assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: {OTHERWISE}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ln -s ${rootlesskit}/bin/rootlesskit $out/libexec/docker/",
+        "export KIT=${rootlesskit}",
+        "${lib.optionalString (rootlesskit != null) ''true''}",
+    ],
+)
+def test_other_use_in_the_script_is_refused(line: str) -> None:
+    text = sub(r"^( +)runHook postInstall$", lambda match: f"{match[1]}{line}\n{match[0]}")
+    at = place(text, line).split(":")
+    assert refusal(text) == f"x.nix:{at[1]}:{int(at[2]) + line.index('rootlesskit')}: {OTHERWISE}"
+
+
+def test_path_that_the_script_uses_by_both_names_is_refused() -> None:
+    text = sub(r"^( +)moby =", r"\1kitPath = lib.makeBinPath [ rootlesskit slirp4netns ];\n\g<0>", kit("kitPath"))
+    rewrite(text)
+    text = sub(r"^( +)runHook postInstall$", lambda match: f"{match[1]}echo ${{kitPath}}\n{match[0]}", text)
+    assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: {OTHERWISE}"
+
+
+def test_other_use_in_the_script_around_the_command_is_refused() -> None:
+    nested = "${{lib.optionalString true ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"\n{2}''}}"
+    text = command(f"ln -s ${{{{rootlesskit}}}}/bin/rootlesskit $out/libexec/docker/\n{{2}}{nested}")
+    assert refusal(text) == f"{place(text, 'rootlesskit}')}: {OTHERWISE}"
+
+
+@EVERY_STRATEGY
+def test_list_in_a_variable_of_the_environment_is_found(strategy: Strategy) -> None:
+    text = sub(r"extraUserPath =", "env.extraUserPath =")
+    assert "rootlesskit\n" not in rewrite(text, strategy)[1].partition("env.extraUserPath")[2].partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "lib.makeBinPath ([ rootlesskit slirp4netns ] ++ [ fuse-overlayfs ])",
+        'lib.makeSearchPath "bin" [ rootlesskit slirp4netns ]',
+        "lib.makeBinPath (lib.optionals true [ rootlesskit slirp4netns ])",
+    ],
+)
+def test_other_list_than_that_of_makebinpath_is_refused(path: str) -> None:
+    text = kit(path)
+    assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: this list is not the argument of makeBinPath"
+
+
+@EVERY_STRATEGY
+@pytest.mark.parametrize(
+    ("pattern", "new", "kept"),
+    [
+        (r"buildInputs = \[\n +sqlite", r"\g<0> rootlesskit", "sqlite rootlesskit\n"),
+        (r"^( +)extraUserPath =", r"\1passthru = { inherit rootlesskit; };\n\g<0>", "{ inherit rootlesskit; }"),
+        (r"^( +)passthru = \{$", r"\g<0> kit = [ rootlesskit ];", "kit = [ rootlesskit ];"),
+        (r"optionalAttrs \(!clientOnly\) \{$", "optionalAttrs (rootlesskit != null) {", "(rootlesskit != null)"),
+        (r"installPhase = ''", "installPhase = let kit = [ rootlesskit ]; in ''", "let kit = [ rootlesskit ]; in"),
+        (r"echo \$extraPath|runHook preInstall", r"\g<0>\n# $extraUserPath", "# $extraUserPath"),
+    ],
+)
+def test_use_that_is_not_in_the_prefix_stays(strategy: Strategy, pattern: str, new: str, kept: str) -> None:
+    assert kept in rewrite(sub(pattern, new), strategy)[1]
+
+
+def test_package_that_may_be_null_is_no_suffix() -> None:
+    text = sub(r"^( +)rootlesskit,$", r"\1rootlesskit ? null,")
+    said = "'rootlesskit' has a default, with which PATH's suffix may be empty"
+    assert refusal(text) == f"{place(text, 'rootlesskit ? null')}: {said}"
+    assert "lib.makeBinPath [\n              slirp4netns\n" in rewrite(text, demotion=Demotion.DROP)[1]
+
+
+def test_file_that_has_it_elsewhere_is_named_for_that() -> None:
+    with pytest.raises(LayoutError) as caught:
+        demote.rewrite(text_of("states/fixed"), name="x.nix", entry="rootlesskit", demotion=Demotion.SUFFIX)
+    said = "x.nix: rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper (suffix)"
+    assert caught.value.message == said
+
+
+# Other commands that would lose it
+
+
+@pytest.mark.parametrize(
+    ("pattern", "more"),
+    [
+        (r'(dockerd \\\n +--prefix PATH : "\$out/libexec/docker:\$extraPath)"', r'\1:$extraUserPath"'),
+        (r"( +runHook postInstall)", r"echo $extraUserPath\n\1"),
+        (r"^( +)extraUserPath =", r"\1postFixup = ''\n\1  echo $extraUserPath\n\1'';\n\g<0>"),
+        (r"^( +)extraUserPath =", r'\1postFixup = "echo $extraUserPath";\n\g<0>'),
+    ],
+)
+def test_list_that_another_command_uses_is_refused(pattern: str, more: str) -> None:
+    text = sub(pattern, more)
+    fact = "'extraUserPath', which has rootlesskit from here, is used in the script outside of the wrapper's PATH flags"
+    assert refusal(text) == f"{place(text, 'rootlesskit' + chr(10))}: {fact} too"
+
+
+def test_variable_of_the_same_name_in_another_derivation_is_another_one() -> None:
+    text = sub(r'(docker/docker \$out/bin/docker \\\n +--prefix PATH : "\S+)"', r'\1:$extraUserPath"')
+    rewrite(text)
+
+
+def test_binding_between_the_list_and_the_command_is_no_other_use() -> None:
+    text = sub(r"^( +)extraUserPath =", r'\1allPath = "$extraPath:$extraUserPath";\n\g<0>')
+    rewrite(sub(r":\$extraPath:\$extraUserPath", ":$allPath", text))
+
+
+# What a name means in the list, and where the command is
+
+
+@pytest.mark.parametrize(
+    ("around", "path", "name"),
+    [
+        ("with lib;", "makeBinPath [ rootlesskit slirp4netns ]", "makeBinPath"),
+        ("let inherit (lib) makeBinPath; in", "makeBinPath [ rootlesskit slirp4netns ]", "makeBinPath"),
+        ("let rootlesskit = slirp4netns; in", "lib.makeBinPath [ rootlesskit slirp4netns ]", "rootlesskit"),
+    ],
+)
+def test_name_that_is_bound_around_the_list_only_is_refused(around: str, path: str, name: str) -> None:
+    text = sub(r"extraUserPath = ", rf"extraUserPath = {around} ", kit(path))
+    script = place(text, "''\n            runHook preInstall\n\n            for").removeprefix("x.nix:")
+    at = place(text, path) if name == "makeBinPath" else place(text, "rootlesskit slirp")
+    assert refusal(text) == f"{at}: '{name}' is something else, or nothing, at {script}, where the wrapper is made"
+
+
+@EVERY_STRATEGY
+@pytest.mark.parametrize("around", ["with lib;", "let inherit (lib) makeBinPath; in"])
+def test_name_that_is_bound_around_both_is_used_as_it_is(strategy: Strategy, around: str) -> None:
+    text = sub(r"^let$", f"{around}\nlet", kit("makeBinPath [ rootlesskit slirp4netns ]"))
+    assert '--suffix PATH : "${makeBinPath [ rootlesskit ]}"' in rewrite(text, strategy)[1]
+
+
+# The wrapper's command
+
+
+@EVERY_STRATEGY
+@pytest.mark.parametrize(
+    "new",
+    [
+        'makeWrapper {0} {1} --prefix PATH : "{3}"',
+        'makeWrapper \\\n{2}{0} \\\n{2}{1} \\\n{2}--prefix PATH : \\\n{2}"{3}"',
+        'makeWrapper "{0}" "{1}" \\\n{2}--prefix PATH \\\n{2}: "{3}"',
+        'makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" && echo',
+        'makeWrapper {0} {1} --prefix PATH : "{3}" > log',
+        'makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" # users\' own',
+        'makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n',
+        "makeWrapper {0} {1} \\\n{2}--prefix PATH ':' {3}",
+        "makeWrapper {0} {1} --prefix PATH : \"$out/libexec/docker''${{extraUserPath:+:$extraUserPath}}\"",
+        '# a comment does not go on \\\n{2}makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}"',
+        "${{lib.optionalString true ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"\n{2}''}}",
+    ],
+)
+def test_suffix_stands_behind_the_prefix_in_the_same_command(new: str, strategy: Strategy) -> None:
+    _, demoted = rewrite(command(new), strategy)
+    assert re.search(rf'extraUserPath\}}?"? \\\n +{SUFFIX}(?:$|[ ;])', demoted, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("new", "margin"),
+    [
+        ('makeWrapper {0} {1} --prefix PATH : "{3}"', 14),
+        ('makeWrapper {0} {1} \\\n{2}      --prefix PATH : "{3}"', 20),
+    ],
+)
+def test_suffix_stands_below_the_flag_before_it(new: str, margin: int) -> None:
+    assert re.search(rf'extraUserPath" \\\n {{{margin}}}{SUFFIX}$', rewrite(command(new))[1], re.MULTILINE)
+
+
+def test_suffix_stands_behind_the_other_flags() -> None:
+    text = command('makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n{2}--suffix A : "b c"')
+    assert re.search(rf'"b c" \\\n +{SUFFIX}$', rewrite(text)[1], re.MULTILINE)
+
+
+def test_second_suffix_is_refused() -> None:
+    text = command('makeWrapper {0} {1} --prefix PATH : "{3}" --suffix PATH : /opt/bin')
+    script = place(text, "''\n            runHook preInstall\n\n            for")
+    assert refusal(text) == f"{script}: the wrapper has a PATH suffix already"
+
+
+def test_command_that_ends_within_its_line_is_refused() -> None:
+    text = command('makeWrapper {0} {1} --prefix PATH : "{3}"; echo')
+    assert refusal(text) == f"{place(text, '; echo')}: the wrapper's command ends within its line"
+
+
+def test_suffix_stands_before_the_end_of_the_string() -> None:
+    text = sub(r'(extraUserPath")\n\s*runHook postInstall\n\s*\'\'', r"\1''")
+    assert "[ rootlesskit ]}\"'';" in rewrite(text)[1]
+
+
+def test_wrapper_that_another_phase_makes_is_refused() -> None:
+    text = command("runHook postInstall\n'';\npostInstall = ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"")
+    said = "bin/dockerd-rootless is made other than in moby's installPhase"
+    assert refusal(text) == f"{place(text, chr(39) * 2 + chr(10) + ' ' * 14 + 'makeWrapper')}: {said}"
+
+
+def test_wrapper_that_is_made_twice_is_refused() -> None:
+    once = 'makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}"'
+    text = command(f"{once}\n{{2}}: again\n{{2}}{once}")
+    line = int(place(text, ": again").split(":")[1]) + 1
+    said = refusal(text)
+    assert re.fullmatch(rf"x\.nix:{line}:\d+: bin/dockerd-rootless is made a second time", said), said
+
+
+# The parameter that nothing uses any more
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("      rootlesskit,\n", "      nixosTests,\n      runc,\n"),
+        ("      /* remark */ rootlesskit,\n", "      nixosTests,\n      /* remark */\n      runc,\n"),
+        ("      util-linux, rootlesskit,\n", "      nixosTests,\n      util-linux,\n      runc,\n"),
+        ("      rootlesskit, util-linux,\n", "      nixosTests,\n      util-linux,\n      runc,\n"),
+    ],
+)
+def test_parameter_is_dropped_and_what_stands_beside_it_is_not(written: str, left: str) -> None:
+    _, demoted = rewrite(sub(r"^ +rootlesskit,\n", written), demotion=Demotion.DROP)
+    assert left in demoted

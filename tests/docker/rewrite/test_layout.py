@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docker.rewrite.conftest import COMPONENTS, file_of, place, refusal, sub, text_of
+from toolkit.docker.rewrite.layout import component, inspect, newest, require_liftable
+from toolkit.docker.rewrite.style import Style
+from toolkit.errors import LayoutError
+
+if TYPE_CHECKING:
+    from toolkit.docker.rewrite.layout import DockerFile
+
+
+def file(name: str) -> DockerFile:
+    return file_of(text_of(name))
+
+
+@pytest.mark.parametrize(
+    ("layout", "style"),
+    [
+        ("20.10.14", Style.OLD),
+        ("24.0", Style.OLD),
+        ("26.0", Style.NIXFMT),
+        ("27.0", Style.OLD),
+        ("27.5", Style.NIXFMT),
+        ("27.5-alejandra", Style.ALEJANDRA),
+        ("28.4", Style.NIXFMT),
+        ("29.6", Style.NIXFMT),
+    ],
+)
+def test_style_is_recognised(layout: str, style: Style) -> None:
+    assert file(layout).style is style
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("29.6", "prefix"),
+        ("20.10.14", "prefix"),
+        ("states/fixed", "suffix"),
+        ("states/half-demoted", "suffix"),
+        ("states/half-lifted", "prefix"),
+        ("states/no-wrapper", "no wrapper"),
+    ],
+)
+def test_place_of_rootlesskit_is_found(name: str, where: str) -> None:
+    assert inspect(file(name), COMPONENTS, "rootlesskit").rootlesskit == where
+
+
+def test_references_of_moby_are_the_siblings_that_it_needs() -> None:
+    assert set(component(file("29.6"), "moby").references) == {
+        "docker-meta",
+        "docker-runc",
+        "docker-containerd",
+        "docker-tini",
+        "moby-src",
+    }
+    assert "docker-proxy" in component(file("24.0"), "moby").parameters
+
+
+def test_todo_is_found_by_its_text_and_not_guessed() -> None:
+    assert file("29.6").todo() is not None
+    assert file("20.10.14").todo() is None
+
+
+def test_releases_and_versions_are_read() -> None:
+    releases = file("29.6").releases()
+    assert [release.attr for release in releases] == ["docker_25", "docker_29"]
+    assert newest(releases) is not None
+    assert newest(releases) == releases[-1].version
+
+
+def attributes(text: str) -> list[str]:
+    return [release.attr for release in file_of(text).releases()]
+
+
+def test_quoted_release_is_known_by_its_name() -> None:
+    text = sub(r"^  docker_29 =", '  "docker_29" =')
+    assert attributes(text) == ["docker_25", "docker_29"]
+    assert list(file_of(text).release_blocks()) == ["docker_25", "docker_29"]
+
+
+def test_other_name_that_begins_alike_is_no_release() -> None:
+    assert attributes(sub(r"\n\}\n*\Z", "\n  docker_latest = null;\n}\n")) == ["docker_25", "docker_29"]
+
+
+def test_releases_in_another_set_are_not_guessed() -> None:
+    text = sub(r"^in\n\{((?:.|\n)*)\}\n*\Z", r"in\n{\n  versions = {\1};\n}\n")
+    assert refusal(text) == "x.nix: unknown layout: no 'docker_NN = …' beside or below dockerGen"
+
+
+def test_moby_in_a_second_let_is_not_taken_for_an_old_file() -> None:
+    text = sub(r"^    let$", "    let\n      a = 1;\n    in\n    let")
+    at = place(text, "moby = build").removeprefix("x.nix:")
+    said = f"unknown layout: moby is bound at {at}, not in the 'let' that dockerGen begins with"
+    assert refusal(text) == f"x.nix: {said}"
+    assert inspect(file_of(text), COMPONENTS, "rootlesskit").state == said
+
+
+def test_file_without_moby_is_old_only_by_its_release() -> None:
+    text = text_of("19.03")
+    assert refusal(text).startswith("x.nix: older than 20.10 (19.03.")
+    new = sub(r'version = "19\.03\.\d+"', 'version = "20.10.9"', text)
+    said = "x.nix: unknown layout: there is no moby in the 'let' of dockerGen, though docker is 20.10.9"
+    assert refusal(new) == said
+
+
+@pytest.mark.parametrize(
+    "written", ["dockerGen = with lib;", "dockerGen = x:", "dockerGen = import ./generator.nix; unused ="]
+)
+def test_generator_that_is_written_otherwise_is_named_with_its_place(written: str) -> None:
+    text = sub("dockerGen =$", written)
+    with pytest.raises(LayoutError) as caught:
+        file_of(text)
+    fact = "unknown layout: dockerGen is not a function with a set pattern"
+    assert caught.value.message == f"{place(text, written)}: {fact}"
+
+
+def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
+    hints: dict[str, str | None] = {}
+    for name, text in {
+        "fixed": text_of("states/fixed"),
+        "half": text_of("states/half-lifted"),
+        "unknown": sub(r"^    let$", "    let\n      a = 1;\n    in\n    let"),
+    }.items():
+        with pytest.raises(LayoutError) as caught:
+            require_liftable(file_of(text), COMPONENTS, "rootlesskit")
+        hints[name] = caught.value.hint
+    assert hints == {
+        "fixed": "there is nothing to propose",
+        "half": "both changes are written, or none; 'unlet inspect' shows what is left to do by hand",
+        "unknown": None,
+    }

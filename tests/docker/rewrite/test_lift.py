@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docker.rewrite.conftest import (
+    COMPONENTS,
+    EVERY_DEMOTION,
+    EVERY_STRATEGY,
+    file_of,
+    kit,
+    place,
+    refusal,
+    rewrite,
+    sub,
+    text_of,
+)
+from toolkit.docker.rewrite import lift
+from toolkit.docker.rewrite.style import Style
+from toolkit.errors import LayoutError
+from toolkit.model import Demotion, Strategy
+
+LAST = r",(\n    \}:)$"
+"""The end of dockerGen's parameters."""
+
+
+def test_components_that_are_not_in_the_let_cannot_be_prepared() -> None:
+    text = text_of("19.03")
+    with pytest.raises(LayoutError) as caught:
+        lift.prepare(file_of(text), COMPONENTS)
+    assert caught.value.message == f"{place(text, 'dockerGen =')}: the components are not bound in dockerGen's let"
+
+
+# Comments
+
+
+@EVERY_STRATEGY
+@EVERY_DEMOTION
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r"^( +)docker-tini =", r"\1# remark\n\1docker-tini ="),
+        (r"^( +)docker-tini =", r"\1/* remark */\n\n\1docker-tini ="),
+        (r"^( +)docker-tini =", r"\1/* remark */ docker-tini ="),
+        (r"^( +)docker-meta =", r"\1# remark\n\n\1docker-meta ="),
+        (r"^( +\}\);)\n\n( +docker-tini)", r"\1 # remark\n\n\2"),
+        (r"^( +\}\);)\n\n( +docker-tini)", r"\1 /* remark */\n\n\2"),
+        (r"^    let$", r"    let # remark"),
+        (r"^    let$", r"    # remark\n    let"),
+        (r"^    \}:$", r"    }: # remark"),
+        (r"dockerGen =$", r"dockerGen = # remark"),
+        (LAST, r", # remark\1"),
+        (LAST, r" /* remark */,\1"),
+        (LAST, r"\n      # remark\n      ,\1"),
+        (LAST, r" # remark\1"),
+        (r"^( +)rootlesskit$", r"\1# remark\n\1rootlesskit"),
+        (r"^( +)slirp4netns$", r"\1# remark\n\1slirp4netns"),
+    ],
+)
+def test_comment_stays_once(pattern: str, new: str, strategy: Strategy, demotion: Demotion) -> None:
+    lifted, demoted = rewrite(sub(pattern, new), strategy, demotion)
+    assert (lifted.count("remark"), demoted.count("remark")) == (1, 1)
+
+
+@pytest.mark.parametrize("remark", ["# remark", "/* remark */", "/* re */ /* remark */", "/* re */ # remark"])
+def test_comment_on_the_line_of_a_binding_moves_with_it(remark: str) -> None:
+    lifted, _ = rewrite(sub(r"^( +\}\);)\n\n( +docker-tini)", rf"\1 {remark}\n\n\2"))
+    assert f"}}); {remark}\n\n" in lifted
+    assert lifted.index("remark") < lifted.index("dockerGen =")
+
+
+def test_comment_before_code_on_the_same_line_belongs_to_that_code() -> None:
+    text = sub(r"^( +)docker-meta =", r"\1one = 1; /* remark */ docker-meta =")
+    lifted, _ = rewrite(text)
+    assert lifted.index("/* remark */ docker-meta =") < lifted.index("dockerGen =") < lifted.index("one = 1;\n")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "other", "pattern", "new"),
+    [
+        (Strategy.SENTINEL, Strategy.PARAMETER, "callPackage dockerGen", "callPackage /* remark */ dockerGen"),
+        (Strategy.IN_PLACE, Strategy.PARAMETER, "callPackage dockerGen", "callPackage /* remark */ dockerGen"),
+        (Strategy.PARAMETER, Strategy.SENTINEL, "docker-tini = ", "docker-tini = /* remark */ "),
+    ],
+)
+def test_comment_that_would_be_lost_is_refused(strategy: Strategy, other: Strategy, pattern: str, new: str) -> None:
+    text = sub(pattern, new)
+    fact = "this comment would be lost: what it stands in is not moved as it is"
+    assert refusal(text, strategy) == f"{place(text, '/* remark')}: {fact}"
+    assert "/* remark */" in rewrite(text, other)[1]
+
+
+# dockerGen's parameters
+
+
+@EVERY_STRATEGY
+def test_missing_last_comma_is_added(strategy: Strategy) -> None:
+    lifted, _ = rewrite(sub(LAST, r"\1"), strategy)
+    assert re.search(r"systemd,\n +# components", lifted)
+
+
+@EVERY_STRATEGY
+def test_last_comma_does_not_stand_before_one_that_leads(strategy: Strategy) -> None:
+    lifted, _ = rewrite(sub(r"^( +\}):$", r"      , # remark\n\1:", text_of("24.0")), strategy)
+    assert re.search(r"\n +# remark\n +# components", lifted)
+
+
+def test_lone_comma_does_not_make_the_style() -> None:
+    text = sub(r"^( +)rootlesskit,$", r"\1rootlesskit\n\1# remark\n\1,")
+    assert file_of(text).style is Style.NIXFMT
+    rewrite(text)
+
+
+@pytest.mark.parametrize("name", ["29.6", "24.0"])
+def test_parameter_goes_into_the_braces_of_a_pattern_with_a_name(name: str) -> None:
+    text = sub(r"^( +\}):$", r"\1@all:", text_of(name))
+    lifted, _ = rewrite(text, Strategy.PARAMETER)
+    assert lifted.index("docker-runc ?") < lifted.index("}@all:")
+
+
+@EVERY_STRATEGY
+@pytest.mark.parametrize("pattern", [r",?\n    \}:$", r",\n    \}:$"])
+def test_brace_need_not_stand_alone(pattern: str, strategy: Strategy) -> None:
+    rewrite(sub(pattern, " }:" if "?" in pattern else ", }:"), strategy)
+
+
+@EVERY_STRATEGY
+@pytest.mark.parametrize("name", ["29.6", "24.0"])
+def test_pattern_may_be_one_line(name: str, strategy: Strategy) -> None:
+    text = re.sub(r" *#[^\n]*", "", text_of(name))
+    rewrite(sub(r"dockerGen =(\s+)\{[^}]*\}:", lambda match: re.sub(r"\s+", " ", match[0]), text), strategy)
+
+
+def test_parameter_that_a_definition_hides_is_refused_where_both_would_be_one() -> None:
+    text = sub(r"^( +)version,$", r"\1version,\n\1moby-src ? null,")
+    said = "'moby-src' hides a parameter of that name"
+    assert refusal(text, Strategy.PARAMETER) == f"{place(text, 'moby-src = fetch')}: {said}"
+    for strategy in (Strategy.SENTINEL, Strategy.IN_PLACE):
+        rewrite(text, strategy)
+
+
+@pytest.mark.parametrize(("pattern", "new"), [(r"^( +\}):$", r"\1@all:"), (r"dockerGen =\s+\{", "dockerGen =\n all@{")])
+def test_pattern_with_a_name_is_refused_where_it_needs_another(pattern: str, new: str) -> None:
+    text = sub(pattern, new)
+    said = f"{place(text, '{' + chr(10) + '      # in alpha')}: dockerGen already names its argument set"
+    assert (refusal(text), refusal(text, Strategy.IN_PLACE)) == (said, said)
+
+
+@pytest.mark.parametrize("dots", ["...", "... # any"])
+def test_open_pattern_is_refused(dots: str) -> None:
+    text = sub(r"^(    \}:)$", f"      {dots}\n" + r"\1")
+    assert refusal(text) == f"{place(text, '{' + chr(10) + '      # in alpha')}: dockerGen takes any argument ('...')"
+
+
+@EVERY_STRATEGY
+def test_pattern_without_parameters_is_refused(strategy: Strategy) -> None:
+    text = sub(r"^let$", "with import ./all.nix;\nlet", sub(r"\{\n +# in alpha(?:.|\n)*?\n    \}:$", "{ }:"))
+    assert refusal(text, strategy) == f"{place(text, '{ }:')}: dockerGen has no parameters"
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["args", "components", "componentsGen", "callDocker", "release"])
+@pytest.mark.parametrize("written", ["{}", '"{}"', '${{"{}"}}'])
+def test_name_that_the_rewrite_introduces_is_seen_however_it_is_written(name: str, written: str) -> None:
+    attribute = written.format(name)
+    text = sub(r"^( +)docker-runc =", lambda match: f"{match[1]}{attribute} = 7;\n{match[0]}")
+    said = f"the name '{name}', which the rewrite would introduce, is in use here"
+    assert refusal(text) == f"{place(text, f'{attribute} = 7')}: {said}"
+
+
+def test_name_that_the_rewrite_introduces_is_seen_as_a_parameter_of_another_function() -> None:
+    text = sub(r"\(oldAttrs: \{", "(args: {").replace("oldAttrs.buildInputs", "args.buildInputs")
+    said = "the name 'args', which the rewrite would introduce, is in use here"
+    assert refusal(text) == f"{place(text, 'args: {')}: {said}"
+
+
+def test_text_is_no_name() -> None:
+    rewrite(sub(r"^( +)docker-runc =", r'\1unused = "release";\n\1docker-runc ='))
+
+
+@EVERY_STRATEGY
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [(r"^( +)docker-runc =", r"\1__sub = a: b: 7;\n\1docker-runc ="), (r"^( +)version,$", r"\1version,\n\1__sub ? 7,")],
+)
+def test_operator_that_dockergen_binds_is_refused(strategy: Strategy, pattern: str, new: str) -> None:
+    text = sub(pattern, new)
+    said = "'__sub' gives an operator another meaning in what would move"
+    assert refusal(text, strategy) == f"{place(text, '__sub')}: {said}"
+
+
+@EVERY_STRATEGY
+def test_operator_that_the_whole_file_has_is_no_obstacle(strategy: Strategy) -> None:
+    rewrite(sub(r"^let$", r"let\n  __sub = a: b: 7;"), strategy)
+
+
+# What stands around the let
+
+
+@EVERY_STRATEGY
+@pytest.mark.parametrize("where", [r"^    let$", r"^let$"])
+def test_assert_is_no_obstacle(where: str, strategy: Strategy) -> None:
+    lifted, _ = rewrite(sub(where, r"assert 1 == 1;\n\g<0>"), strategy)
+    assert lifted.count("assert 1") == 1
+
+
+@EVERY_STRATEGY
+def test_list_that_moves_is_found_again(strategy: Strategy) -> None:
+    text = sub(r"^( +)moby =", r"\1kitPath = lib.makeBinPath [ rootlesskit slirp4netns ];\n\n\1moby =", kit("kitPath"))
+    assert "lib.makeBinPath [ slirp4netns ]" in rewrite(text, strategy)[1]

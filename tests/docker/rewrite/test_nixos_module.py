@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+
+from toolkit import nix, specimen
+from toolkit.docker.rewrite.nixos_module import WRAPPER, rewrite
+from toolkit.errors import LayoutError, NixSyntaxError
+
+NAME = "docker-rootless.nix"
+OPTION = "exposePrivilegedPorts"
+DESCRIPTION = "Whether {command}`docker` may do `more`.\nOnly then."
+
+
+def module(layout: str) -> str:
+    return (specimen.path(layout) / "nixos/modules/virtualisation" / NAME).read_text()
+
+
+def rewritten(text: str) -> str:
+    """Rewrite a module, and return the lines that came, after a look at the others."""
+    after = rewrite(text, name=NAME, option=OPTION, description=DESCRIPTION)
+    nix.parse_text(after.encode(), name=NAME)
+    old, new, added = text.splitlines(), after.splitlines(), list[str]()
+    for line in new:
+        if old and line == old[0]:
+            old.pop(0)
+        else:
+            added.append(line)
+    assert old == []
+    return "\n".join(added)
+
+
+def test_option_and_wrapper_look_like_those_around_them() -> None:
+    assert (
+        rewritten(module("29.6"))
+        == f"""\
+    {OPTION} = lib.mkOption {{
+      type = lib.types.bool;
+      default = false;
+      description = ''
+        Whether {{command}}`docker` may do `more`.
+        Only then.
+      '';
+    }};
+
+    # dockerd-rootless looks for a program of this name before it takes
+    # rootlesskit, which the package may have in front of PATH.
+    security.wrappers.{WRAPPER} = lib.mkIf cfg.{OPTION} {{
+      owner = "root";
+      group = "root";
+      capabilities = "cap_net_bind_service+ep";
+      source = "${{pkgs.rootlesskit}}/bin/rootlesskit";
+    }};
+"""
+    )
+
+
+def test_module_of_an_older_style_gets_that() -> None:
+    text = module("24.0")
+    after = rewrite(text, name=NAME, option=OPTION, description=DESCRIPTION)
+    assert f"\n\n      {OPTION} = mkOption {{\n        type = types.bool;\n" in after
+    assert "        description = lib.mdDoc ''\n          Whether {command}`docker` may do `more`.\n" in after
+    # In front of the service, and of the comment about that.
+    assert f"    security.wrappers.{WRAPPER} = mkIf cfg.{OPTION} {{\n" in after
+    assert after.index("security.wrappers") < after.index("# The programs that may") < after.index("systemd.user")
+    assert rewritten(text)
+
+
+def test_order_of_the_fields_is_that_of_the_other_options() -> None:
+    old = "      type = lib.types.bool;\n      default = false;\n"
+    text = module("29.6")
+    sorted_text = text.replace(old, "      default = false;\n\n      type = lib.types.bool;\n\n")
+    assert sorted_text.count("\n\n      type = lib.types.bool;\n\n") == 2
+    assert f"{OPTION} = lib.mkOption {{\n      default = false;\n\n      type =" in rewritten(sorted_text)
+
+
+def test_description_is_docbook_where_the_others_are() -> None:
+    text = module("29.6").replace("{command}`docker`", "<command>docker</command>")
+    assert "Whether <command>docker</command> may do <literal>more</literal>." in rewritten(text)
+
+
+def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
+    text = module("24.0")
+    after = rewrite(text, name=NAME, option=OPTION, description=DESCRIPTION)
+    assert after.index("enable = mkOption") < after.index(f"{OPTION} =") < after.index("package = mkOption")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("package = ", "privilegedPorts = ", "LINE: the option 'privilegedPorts' is already there"),
+        (
+            "    environment.systemPackages",
+            "    security.wrappers.rootlesskit = { };\n    environment.systemPackages",
+            "LINE: a security wrapper for rootlesskit is already there",
+        ),
+        (
+            "    environment.systemPackages",
+            "    security.wrappers = { dockerd = pkgs.rootlesskit; };\n    environment.systemPackages",
+            "LINE: a security wrapper for rootlesskit is already there",
+        ),
+        ("config = lib.mkIf cfg.enable {", "config = lib.mkIf (cfg.enable) {", "LINE: 'config' is not of the form"),
+        (
+            "config = lib.mkIf cfg.enable {",
+            "config = lib.optionalAttrs cfg.enable {",
+            "LINE: 'config' is not of the form",
+        ),
+        ("  config = lib.mkIf", "  configuration = lib.mkIf", " binds no 'config'"),
+        ("options.virtualisation.docker.rootless", "options.docker", " has no attribute set 'options.virtualisation"),
+        ("  pkgs,\n", "", "1: is no module that takes 'pkgs'"),
+    ],
+)
+def test_what_is_not_understood_or_there_is_refused_in_one_line(old: str, new: str, message: str) -> None:
+    text = module("29.6")
+    assert text.count(old) == 1
+    with pytest.raises(LayoutError) as caught:
+        rewrite(text.replace(old, new), name=NAME, option=OPTION, description=DESCRIPTION)
+    line = text[: text.index(old)].count("\n") + 1
+    assert caught.value.message.startswith(f"{NAME}:{message.replace('LINE', str(line))}")
+
+
+@pytest.mark.parametrize("change", [("default = false;", "default = true;"), ("types.bool", "types.str"), ("''", '"')])
+def test_option_that_is_no_model_is_not_copied(change: tuple[str, str]) -> None:
+    with pytest.raises((LayoutError, NixSyntaxError)):
+        rewrite(module("29.6").replace(*change), name=NAME, option=OPTION, description=DESCRIPTION)

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.docker.conftest import Steps
+from toolkit import specimen
+from toolkit.cache import VARIABLE
+from toolkit.docker.check import check
+from toolkit.docker.propose import propose
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import CheckRequest, Demotion, ProposeRequest, SourceRequest, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolkit.model import Report
+
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+OTHER_FILE = "diff --git a/doc/x.md b/doc/x.md\n--- a/doc/x.md\n+++ b/doc/x.md\n@@ -1 +1 @@\n-old\n+new\n"
+
+
+def statuses(report: Report) -> dict[str, str]:
+    return {proof.name: str(proof.status) for proof in report.proofs}
+
+
+def reason(report: Report, name: str) -> str:
+    (proof,) = (proof for proof in report.proofs if proof.name == name)
+    return "\n".join((proof.reason or "", *proof.evidence))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1, (path, old)
+    path.write_text(text.replace(old, new))
+
+
+def rewrite_report(directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    document = json.loads((directory / "report.json").read_text())
+    change(document)
+    (directory / "report.json").write_text(json.dumps(document))
+
+
+class TestProposal:
+    @pytest.fixture
+    def proposal(self, proposals: Callable[..., tuple[Path, Report]], tmp_path: Path) -> Path:
+        """Return a copy of a proposal, which a test may spoil."""
+        return shutil.copytree(proposals()[0], tmp_path / "proposal")
+
+    @staticmethod
+    def check(directory: Path, *names: str) -> Report:
+        return check(CheckRequest(directory=directory, proofs=names), progress=Steps())
+
+    @pytest.mark.parametrize(
+        ("layout", "demotion"), [("24.0", Demotion.SUFFIX), ("29.6", Demotion.SUFFIX), ("29.6", Demotion.DROP)]
+    )
+    def test_proposal_is_proven_again_as_it_was(
+        self, proposals: Callable[..., tuple[Path, Report]], layout: str, demotion: Demotion
+    ) -> None:
+        out, first = proposals(layout, demotion=demotion)
+        again = self.check(out)
+        assert statuses(again) == statuses(first)
+        assert [(proof.covers, proof.evidence) for proof in again.proofs if proof.name != "parse"] == [
+            (proof.covers, proof.evidence) for proof in first.proofs if proof.name != "parse"
+        ]
+        assert again.warnings == ()
+        assert (again.proposal.strategy, again.proposal.demotion) == (Strategy.SENTINEL, demotion)
+
+    def test_only_the_named_proofs_run(self, proposal: Path) -> None:
+        report = self.check(proposal, "update.sh", "parse")
+        assert list(statuses(report)) == ["parse", "update.sh"]
+        assert all(proof.asked for proof in report.proofs)
+
+    def test_nothing_is_written(self, proposal: Path) -> None:
+        before = {path: path.stat().st_mtime_ns for path in proposal.rglob("*")}
+        self.check(proposal)
+        assert {path: path.stat().st_mtime_ns for path in proposal.rglob("*")} == before
+
+    def test_changed_patch_is_named_and_judged(self, proposal: Path) -> None:
+        (_, second) = sorted((proposal / "series").iterdir())
+        edit(second, "+            # rootlesskit comes last", "+            # it comes last")
+        report = self.check(proposal)
+        assert report.warnings == (f"changed since the report was written: {second.name}",)
+        # What the series gives is what is judged; the diff and the overlay are still the old ones.
+        assert {proof.name for proof in report.failed} == {"applies", "overlay"}
+        assert "the diff gives another file than the rewrite" in reason(report, "applies")
+
+    def test_patch_that_does_harm_fails_its_proof(self, proposal: Path) -> None:
+        (first, second) = sorted((proposal / "series").iterdir())
+        edit(first, "+        docker-runc = null;\n", "+        docker-runc = runc;\n")
+        report = self.check(proposal)
+        assert first.name in report.warnings[0]
+        assert second.name in report.warnings[0]
+        assert {"no-rebuild", "exact-change", "overridable"} <= {proof.name for proof in report.failed}
+        assert "undefined variable 'runc'" in reason(report, "no-rebuild")
+
+    def test_patch_that_touches_another_file_is_named(self, proposal: Path) -> None:
+        (first, _) = sorted((proposal / "series").iterdir())
+        with first.open("a") as file:
+            file.write(OTHER_FILE)
+        report = self.check(proposal, "applies")
+        assert f"{first.name} touches {TARGET}, doc/x.md" in reason(report, "applies")
+
+    def test_patch_that_does_not_apply_is_an_error(self, proposal: Path) -> None:
+        (_, second) = sorted((proposal / "series").iterdir())
+        edit(second, "             # the daemon of an ordinary user\n", "             # of any user\n")
+        with pytest.raises(ToolkitError, match="patch: does not apply: "):
+            self.check(proposal)
+
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_missing_patch_is_an_error(self, proposal: Path, number: int) -> None:
+        sorted((proposal / "series").iterdir())[number].unlink()
+        with pytest.raises(ToolkitError, match=r"/series: 1 commits instead of 2$"):
+            self.check(proposal)
+
+    def test_changed_diff_fails_alone(self, proposal: Path) -> None:
+        edit(proposal / "upstream.diff", "+            # rootlesskit comes last", "+            # it comes last")
+        report = self.check(proposal)
+        assert {proof.name for proof in report.failed} == {"applies"}
+        assert reason(report, "applies").startswith("the diff gives another file than the rewrite")
+
+    def test_diff_that_is_cut_off_fails(self, proposal: Path) -> None:
+        diff = proposal / "upstream.diff"
+        diff.write_bytes(diff.read_bytes()[:-200])
+        assert {proof.name for proof in self.check(proposal).failed} == {"applies"}
+
+    def test_changed_overlay_fails_alone(self, proposal: Path) -> None:
+        edit(proposal / "overlay" / "docker" / "default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
+        report = self.check(proposal)
+        assert {proof.name for proof in report.failed} == {"overlay"}
+        assert reason(report, "overlay").startswith("docker_29: /nix/store/")
+
+    def test_missing_overlay_fails_alone(self, proposal: Path) -> None:
+        shutil.rmtree(proposal / "overlay")
+        assert {proof.name for proof in self.check(proposal).failed} == {"overlay"}
+
+    def test_claims_of_the_report_are_not_believed(self, proposal: Path) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document["result"] = "passed"
+            document["demotion"] = "drop"
+            for proof in document["proofs"]:
+                proof["status"] = "passed"
+
+        rewrite_report(proposal, change)
+        assert {proof.name for proof in self.check(proposal).failed} == {"exact-change", "builds"}
+
+    def test_other_commit_in_the_report_is_named(self, proposal: Path) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document["commits"][0]["after"] = "0" * 40
+
+        rewrite_report(proposal, change)
+        report = self.check(proposal, "parse")
+        (first, _) = sorted((proposal / "series").iterdir())
+        assert report.warnings == (f"changed since the report was written: {first.name}",)
+
+    def test_report_of_another_file_is_an_error(self, proposal: Path) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document["source"]["blob"] = "0" * 40
+
+        rewrite_report(proposal, change)
+        with pytest.raises(ToolkitError, match=r"do not belong to the file of report\.json$"):
+            self.check(proposal)
+
+    @pytest.mark.parametrize("target", ["../../x", "/x", "pkgs/x.nix"])
+    def test_report_cannot_choose_where_a_file_is_written(self, proposal: Path, tmp_path: Path, target: str) -> None:
+        place = f"{tmp_path}/x" if target == "/x" else target
+        rewrite_report(proposal, lambda document: document.update(target=place))
+        with pytest.raises(ToolkitError, match=f"/report.json: field 'target' is '{place}' instead of '{TARGET}'"):
+            self.check(proposal)
+        assert not (tmp_path / "x").exists()
+
+    def test_report_with_another_number_of_commits_is_an_error(self, proposal: Path) -> None:
+        rewrite_report(proposal, lambda document: document["commits"].pop())
+        sorted((proposal / "series").iterdir())[1].unlink()
+        with pytest.raises(ToolkitError, match=r"/report\.json: 1 commits instead of 2$"):
+            self.check(proposal)
+
+    @pytest.mark.parametrize(
+        ("content", "fact"), [("", "not JSON"), ("{}", "field 'schema'"), ('{"schema": 99}', "field 'schema' is 99")]
+    )
+    def test_report_that_is_none_is_an_error(self, proposal: Path, content: str, fact: str) -> None:
+        (proposal / "report.json").write_text(content)
+        with pytest.raises(ToolkitError, match=f"/report.json: {fact}"):
+            self.check(proposal)
+
+    @pytest.mark.parametrize("name", ["report.json", "upstream.diff"])
+    def test_missing_file_is_an_error_with_a_hint(self, proposal: Path, name: str) -> None:
+        (proposal / name).unlink()
+        with pytest.raises(ToolkitError, match=f"/{name}: no such file or directory") as caught:
+            self.check(proposal)
+        assert caught.value.hint == "a proposal is what 'unlet propose' wrote"
+
+    def test_proof_with_another_name_is_a_usage_error(self, proposal: Path) -> None:
+        with pytest.raises(UsageError, match="proof: 'x' is unknown"):
+            self.check(proposal, "x")
+
+
+class TestSourceAgain:
+    @pytest.fixture
+    def tree(self, tmp_path: Path) -> Path:
+        return shutil.copytree(specimen.path("29.6"), tmp_path / "nixpkgs")
+
+    @staticmethod
+    def propose(tree: Path, out: Path) -> None:
+        propose(ProposeRequest(source=SourceRequest(nixpkgs=str(tree)), out=out), progress=Steps())
+
+    def test_source_that_is_still_there_is_taken(self, tree: Path, tmp_path: Path) -> None:
+        self.propose(tree, tmp_path / "out")
+        report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+        assert (report.failed, report.warnings) == ((), ())
+        assert report.proposal.source.root == tree
+
+    def test_source_that_is_gone_is_taken_from_the_proposal(self, tree: Path, tmp_path: Path) -> None:
+        self.propose(tree, tmp_path / "out")
+        shutil.rmtree(tree)
+        report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+        assert report.failed == ()
+        (warning,) = report.warnings
+        assert warning.startswith("the source is not at hand: the file was taken from the proposal")
+        assert report.proposal.source.content == (specimen.path("29.6") / TARGET).read_bytes()
+        assert "evaluated with unlet's lib" in reason(report, "no-rebuild")
+
+    def test_source_that_has_changed_is_taken_from_the_proposal(self, tree: Path, tmp_path: Path) -> None:
+        self.propose(tree, tmp_path / "out")
+        edit(tree / TARGET, 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
+        report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+        assert report.failed == ()
+        assert report.proposal.source.content == (specimen.path("29.6") / TARGET).read_bytes()
+        assert len(report.warnings) == 1
+
+    def test_source_that_is_gone_and_a_spoilt_overlay_are_an_error(self, tree: Path, tmp_path: Path) -> None:
+        self.propose(tree, tmp_path / "out")
+        shutil.rmtree(tree)
+        edit(tmp_path / "out" / "overlay" / "docker" / "default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
+        with pytest.raises(ToolkitError, match=r"/out: upstream\.diff and overlay/ do not belong to "):
+            check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+
+    def test_remote_is_not_asked_again(
+        self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: Callable[[str, str], None]
+    ) -> None:
+        for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=base")):
+            subprocess.run(["git", *arguments], cwd=tree, check=True)
+        source = SourceRequest(nixpkgs=tree.as_uri())
+        propose(ProposeRequest(source=source, out=tmp_path / "out"), progress=Steps())
+        monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+        install("git", f'echo "$*" >>"{tmp_path}/log"; exec "$real" "$@"')
+        report = check(CheckRequest(directory=tmp_path / "out", proofs=("applies",)), progress=Steps())
+        assert (report.failed, len(report.warnings)) == ((), 1)
+        said = (tmp_path / "log").read_text()
+        assert " am " in said
+        assert " fetch " not in said
+        assert "ls-remote" not in said
+
+    def test_relative_file_is_not_mistaken_in_another_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, text in (("here", (specimen.path("24.0") / TARGET).read_text()), ("there", "{ }\n")):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "docker.nix").write_text(text)
+        monkeypatch.chdir(tmp_path / "here")
+        request = ProposeRequest(source=SourceRequest(file=Path("docker.nix")), out=Path("out"))
+        propose(request, progress=Steps())
+        monkeypatch.chdir(tmp_path / "there")
+        report = check(CheckRequest(directory=tmp_path / "here" / "out"), progress=Steps())
+        assert report.failed == ()
+        assert report.proposal.source.content == (tmp_path / "here" / "docker.nix").read_bytes()
+
+
+def test_request_for_nothing_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="neither a proposal's directory nor a patch is given"):
+        check(CheckRequest(), progress=Steps())

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docker.conftest import Steps
+from toolkit import specimen
+from toolkit.docker import claims as proofs
+from toolkit.docker.check import check
+from toolkit.docker.claims.case import BEFORE, LIFTED
+from toolkit.docker.proposing import DROP_WARNING
+from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
+from toolkit.model import CheckRequest, Demotion, SourceRequest, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from tests.docker.conftest import Draft
+    from toolkit.model import Report
+
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+OTHER_FILE = "diff --git a/doc/x.md b/doc/x.md\n--- a/doc/x.md\n+++ b/doc/x.md\n@@ -1 +1 @@\n-old\n+new\n"
+
+
+def statuses(report: Report) -> dict[str, str]:
+    return {proof.name: str(proof.status) for proof in report.proofs}
+
+
+def reason(report: Report, name: str) -> str:
+    (proof,) = (proof for proof in report.proofs if proof.name == name)
+    return "\n".join((proof.reason or "", *proof.evidence))
+
+
+def diff_between(before: str, after: str) -> str:
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{TARGET}", f"b/{TARGET}"
+    )
+    return "".join(lines)
+
+
+class TestForeignPatch:
+    @pytest.fixture
+    def judge(self, tmp_path: Path) -> Callable[..., Report]:
+        def judge(patch: str | bytes, *names: str, nixpkgs: str = "specimen") -> Report:
+            path = tmp_path / "theirs.patch"
+            path.write_bytes(patch if isinstance(patch, bytes) else patch.encode())
+            request = CheckRequest(patch=path, source=SourceRequest(nixpkgs=nixpkgs), proofs=names)
+            return check(request, progress=Steps())
+
+        return judge
+
+    @staticmethod
+    def outcome(*, failed: Collection[str] = (), not_run: Collection[str] = ()) -> dict[str, str]:
+        """Return the statuses of all proofs; two never run for a patch of somebody else on this machine."""
+        never = {"format", "overlay", *not_run}
+        return {
+            claim.name: "failed" if claim.name in failed else "not run" if claim.name in never else "passed"
+            for claim in proofs.CLAIMS
+            if claim.name not in proofs.ON_REQUEST
+        }
+
+    def test_both_changes_at_once_rebuild_and_else_are_right(
+        self, judge: Callable[..., Report], proposals: Callable[..., tuple[Path, Report]]
+    ) -> None:
+        report = judge((proposals()[0] / "upstream.diff").read_bytes())
+        assert statuses(report) == self.outcome(failed={"no-rebuild"})
+        assert "x86_64-linux docker_29: moby is rebuilt: " in reason(report, "no-rebuild")
+        assert (report.proposal.strategy, report.proposal.demotion) == (None, Demotion.SUFFIX)
+        assert report.warnings == ()
+
+    def test_series_in_one_mailbox_is_judged_as_one(
+        self, judge: Callable[..., Report], proposals: Callable[..., tuple[Path, Report]]
+    ) -> None:
+        mails = b"".join(path.read_bytes() for path in sorted((proposals()[0] / "series").iterdir()))
+        assert statuses(judge(mails)) == self.outcome(failed={"no-rebuild"})
+
+    @pytest.mark.parametrize("strategy", [Strategy.SENTINEL, Strategy.IN_PLACE])
+    def test_lift_alone_passes_what_is_about_it(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft], strategy: Strategy
+    ) -> None:
+        series = draft(strategy=strategy)
+        report = judge(diff_between(series.texts[BEFORE], series.texts[LIFTED]))
+        assert statuses(report) == self.outcome(not_run={"exact-change"})
+        assert reason(report, "exact-change") == "because the patch leaves the wrapper's PATH as it is"
+
+    def test_demotion_alone_passes_what_is_about_it(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        after = series.texts[BEFORE]
+        flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
+        assert after.count(flag) == 1
+        after = after.replace(flag, f'{flag} \\\n              --suffix PATH : "${{lib.makeBinPath [ rootlesskit ]}}"')
+        after = after.replace("              rootlesskit\n              slirp", "              slirp")
+        report = judge(diff_between(series.texts[BEFORE], after))
+        names = {"no-rebuild", "overridable", "capture-safe"}
+        assert statuses(report) == self.outcome(not_run=names)
+        assert reason(report, "no-rebuild") == "because the patch leaves the components where they are"
+
+    def test_deletion_of_rootlesskit_is_judged_as_such_and_warned_of(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        after = before.replace("              rootlesskit\n              slirp", "              slirp")
+        report = judge(diff_between(before, after))
+        assert report.proposal.demotion is Demotion.DROP
+        assert report.failed == ()
+        assert report.warnings == (DROP_WARNING,)
+
+    def test_suffix_beside_the_prefix_is_no_demotion(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
+        after = before.replace(flag, f"{flag} --suffix PATH : ${{lib.makeBinPath [ rootlesskit ]}}")
+        report = judge(diff_between(before, after), "exact-change", "builds")
+        assert statuses(report) == {"exact-change": "failed", "builds": "failed"}
+        assert "no attribute of moby has lost rootlesskit" in reason(report, "exact-change")
+        assert report.warnings == ()
+
+    def test_defaulted_parameters_are_captured(self, judge: Callable[..., Report], draft: Callable[..., Draft]) -> None:
+        series = draft(strategy=Strategy.PARAMETER)
+        report = judge(diff_between(series.texts[BEFORE], series.texts[LIFTED]))
+        assert statuses(report) == self.outcome(failed={"capture-safe"}, not_run={"exact-change"})
+
+    def test_naive_moby_parameter_leaves_the_others_where_they_are(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        after = before.replace("      mobyHash,\n", "      moby ? null,\n      mobyHash,\n", 1)
+        after = after.replace(
+            "      moby = buildGoModule (",
+            "      chosen = if moby != null then moby else default;\n      default = buildGoModule (",
+            1,
+        )
+        after = after.replace("${moby}/", "${chosen}/").replace(
+            "          moby\n          ;\n      }\n    );", "          ;\n        moby = chosen;\n      }\n    );"
+        )
+        report = judge(diff_between(before, after))
+        assert statuses(report) == self.outcome(failed={"overridable", "capture-safe"}, not_run={"exact-change"})
+        facts = [line for line in reason(report, "overridable").splitlines() if "override of" in line]
+        assert (
+            "lifted: x86_64-linux docker_29: override of docker-runc is refused: dockerGen has no such parameter"
+            in facts
+        )
+        assert not any("override of moby" in fact for fact in facts)
+
+    def test_patch_of_another_file_is_an_error(self, judge: Callable[..., Report]) -> None:
+        with pytest.raises(ToolkitError, match=rf"^patch: does not touch '{TARGET}', only doc/x\.md$"):
+            judge(OTHER_FILE)
+
+    def test_other_files_of_a_patch_are_left_out_and_said_so(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        report = judge(diff_between(series.texts[BEFORE], series.texts[LIFTED]) + OTHER_FILE)
+        assert statuses(report) == self.outcome(not_run={"exact-change"})
+        assert report.warnings == ("left out of the proofs, other files of the patch: doc/x.md",)
+        assert "not tried: doc/x.md" in reason(report, "applies")
+
+    def test_patch_that_does_not_apply_is_an_error(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        patch = diff_between(series.texts[BEFORE], series.texts[LIFTED])
+        with pytest.raises(ToolkitError, match=r"^patch: does not apply: "):
+            judge(patch, nixpkgs="specimen:24.0")
+
+    @pytest.mark.parametrize("patch", ["", "hello\n"])
+    def test_file_that_is_no_patch_is_an_error(self, judge: Callable[..., Report], patch: str) -> None:
+        with pytest.raises(ToolkitError, match=r"^patch: holds no diff$"):
+            judge(patch)
+
+    def test_patch_that_breaks_the_syntax_is_named_with_its_place(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        patch = diff_between(before, before.replace("      plugins =\n", "      plugins ==\n"))
+        with pytest.raises(NixSyntaxError, match=rf"^{TARGET}:\d+:\d+: syntax error"):
+            judge(patch)
+
+    def test_change_of_neither_kind_overrides_nothing(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        report = judge(diff_between(before, f"{before}# more\n"), "no-rebuild", "overridable")
+        assert statuses(report) == {"no-rebuild": "passed", "overridable": "failed"}
+
+    def test_changed_hash_is_found_by_every_proof_that_reads_it(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        after = series.texts[LIFTED].replace("fake/moby/29/6/1", "fake/moby/29/6/2")
+        report = judge(diff_between(series.texts[BEFORE], after))
+        assert {"no-rebuild", "update.sh"} <= {proof.name for proof in report.failed}
+
+    def test_file_that_the_patch_does_not_need_any_more_is_there_before(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        series = draft()
+        after = series.texts[LIFTED].replace(
+            "./cli-plugin-dirs-from-environment-25.patch", "./cli-plugin-dirs-from-environment.patch"
+        )
+        report = judge(diff_between(series.texts[BEFORE], after), "no-rebuild")
+        assert reason(report, "no-rebuild").startswith("aarch64-darwin docker_25: client is rebuilt: ")
+
+    def test_patch_cannot_have_files_written_outside_of_the_cache(
+        self, judge: Callable[..., Report], draft: Callable[..., Draft]
+    ) -> None:
+        before = draft().texts[BEFORE]
+        patch = diff_between(before, before.replace("./update.sh", "./../../../../../x.sh"))
+        with pytest.raises(RefusalError, match=r"refers to '\./\.\./\.\./.*x\.sh', which is not below its directory"):
+            judge(patch)
+
+    def test_missing_patch_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(ToolkitError, match=r"/none\.patch: no such file or directory$"):
+            check(
+                CheckRequest(patch=tmp_path / "none.patch", source=SourceRequest(nixpkgs="specimen")), progress=Steps()
+            )
+
+    def test_fixed_file_has_nothing_to_judge_by(self, judge: Callable[..., Report]) -> None:
+        before = (specimen.path("states/fixed") / TARGET).read_text()
+        report = judge(diff_between(before, f"{before}# more\n"), "overridable", nixpkgs="specimen:states/fixed")
+        assert "before: x86_64-linux docker_29: override of moby already works" in reason(report, "overridable")

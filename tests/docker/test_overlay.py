@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.docker.conftest import Steps
+from toolkit import nix
+from toolkit.docker.claims.building import CALLER
+from toolkit.docker.claims.rewrapping_trees import read_order
+from toolkit.docker.overlay import overlay
+from toolkit.errors import RefusalError, ToolkitError
+from toolkit.model import Depth, OverlayKind, OverlayRequest, PathOrder, SourceRequest, Status, Tier
+
+SPECIMEN = SourceRequest(nixpkgs="specimen")
+ROOT = Path(__file__).parents[2]
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+
+
+def test_rewrap_is_the_overlay_and_the_module_of_this_project(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    report = overlay(OverlayRequest(source=SPECIMEN, out=out), progress=Steps())
+    assert names(out) == list(report.files) == ["default.nix", "privileged-ports.nix", "report.json", "rewrap.nix"]
+    for name in ("rewrap.nix", "privileged-ports.nix"):
+        assert (out / name).read_bytes() == (ROOT / "overlays" / name).read_bytes()
+    assert (out / "default.nix").read_text() == "import ./rewrap.nix\n"
+    assert [(proof.name, proof.status) for proof in report.proofs] == [
+        ("keeps", Status.PASSED),
+        ("compiles-nothing", Status.PASSED),
+        ("builds", Status.PASSED),
+    ]
+
+
+def test_patched_is_the_file_of_the_series_and_equals_it(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    request = OverlayRequest(source=SPECIMEN, kind=OverlayKind.PATCHED, out=out)
+    report = overlay(request, progress=Steps())
+    assert {"default.nix", "docker/default.nix", "docker/update.sh", "report.json"} <= set(names(out))
+    assert not report.failed
+    assert [proof.status for proof in report.proofs if proof.name == "overlay"] == [Status.PASSED]
+
+
+@pytest.mark.parametrize("kind", list(OverlayKind))
+def test_report_names_kind_source_and_proofs_that_can_be_repeated(tmp_path: Path, kind: OverlayKind) -> None:
+    out = tmp_path / "out"
+    overlay(OverlayRequest(source=SPECIMEN, kind=kind, out=out), progress=Steps())
+    document = json.loads((out / "report.json").read_text())
+    assert (document["kind"], document["result"]) == (kind, "passed")
+    assert document["source"]["origin"] == "the embedded specimen"
+    commands = [command for proof in document["proofs"] for command in proof["commands"]]
+    assert any(str(out) in command for command in commands)
+    assert not any(".out." in command for command in commands)
+
+
+def test_whole_tree_is_evaluated_and_built(tmp_path: Path) -> None:
+    request = OverlayRequest(source=SPECIMEN, out=tmp_path / "out", depth=Depth(tier=Tier.BUILD))
+    report = overlay(request, progress=Steps())
+    deep = {proof.name.partition("-")[0]: proof for proof in report.proofs if proof.name.endswith("-linux")}
+    assert {name: (proof.status, proof.reason) for name, proof in deep.items()} == {
+        "tree": (Status.PASSED, None),
+        "built": (Status.PASSED, None),
+    }
+    *_, after = deep["built"].evidence
+    assert after.endswith(":fuse-overlayfs/bin:<PATH>:rootlesskit/bin")
+    assert any(line.endswith("new besides: make-wrapper-1.0") for line in deep["tree"].evidence)
+
+
+def test_nothing_is_written_for_a_docker_that_stays_as_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for state, fact in (("states/fixed", "any more"), ("states/no-wrapper", "makes no dockerd-rootless")):
+        request = OverlayRequest(source=SourceRequest(nixpkgs=f"specimen:{state}"), out=out)
+        with pytest.raises(RefusalError, match=fact):
+            overlay(request, progress=Steps())
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_said_of_a_wrapper_that_is_made_otherwise(tmp_path: Path) -> None:
+    text = (ROOT / "toolkit/specimen/29.6/pkgs/applications/virtualization/docker/default.nix").read_text()
+    file = tmp_path / "default.nix"
+    file.write_text(text.replace('--prefix PATH : "$out/libexec/docker:$extraPath:', '--set PATH "'))
+    request = OverlayRequest(source=SourceRequest(file=file), out=tmp_path / "out")
+    with pytest.raises(RefusalError, match="whether rootlesskit is in the PATH prefix cannot be told"):
+        overlay(request, progress=Steps())
+
+
+def test_nixpkgs_without_docker_is_named(tmp_path: Path) -> None:
+    empty = tmp_path / "nixpkgs"
+    empty.mkdir()
+    request = OverlayRequest(source=SourceRequest(nixpkgs=str(empty)), out=tmp_path / "out")
+    with pytest.raises(ToolkitError, match=r"has no 'pkgs/applications/virtualization/docker/default\.nix'"):
+        overlay(request, progress=Steps())
+
+
+def test_file_alone_is_enough(tmp_path: Path) -> None:
+    file = ROOT / "toolkit/specimen/20.10.14/pkgs/applications/virtualization/docker/default.nix"
+    report = overlay(OverlayRequest(source=SourceRequest(file=file), out=tmp_path / "out"), progress=Steps())
+    assert {proof.status for proof in report.proofs} == {Status.PASSED}
+
+
+def test_path_of_a_script_is_read_without_starting_its_program(tmp_path: Path) -> None:
+    script = tmp_path / "dockerd-rootless"
+    head = f"#! {nix.tools().shell} -e\n"
+    script.write_text(f"{head}PATH=/first:$PATH\nPATH=$PATH:/last\nexport PATH\nexec touch '{tmp_path}/started'\n")
+    assert read_order(script) == PathOrder(prefix=("/first",), suffix=("/last",))
+    assert not (tmp_path / "started").exists()
+    script.write_text(f"{head}PATH=/other\nexec true\n")
+    with pytest.raises(ToolkitError, match="stands 0 times"):
+        read_order(script)
+    assert CALLER not in script.read_text()

@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from unidiff.patch import PatchSet
+
+from tests.docker.conftest import Steps
+from toolkit import git, patches, specimen
+from toolkit.docker.claims.case import BEFORE, LIFTED
+from toolkit.docker.propose import propose
+from toolkit.docker.proposing import DROP_WARNING
+from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.errors import LayoutError, ToolkitError
+from toolkit.model import Demotion, ProposeRequest, SourceRequest, Status, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.docker.conftest import Draft
+    from toolkit.model import Report
+
+ROOT = Path(__file__).parents[2]
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+LAYOUTS = [name for name in specimen.names() if name != "19.03"]
+SPECIMEN = SourceRequest(nixpkgs="specimen")
+
+# The same for every run with the same source; the rest tells of one run.
+REPRODUCIBLE = ("series", "overlay", "upstream.diff")
+
+
+def run_git(directory: Path, *arguments: str | Path) -> str:
+    done = subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True, encoding="utf-8")
+    return done.stdout
+
+
+def repository(directory: Path, content: str) -> Path:
+    """Make the repository of somebody who has the file, and nothing else."""
+    target = directory / TARGET
+    target.parent.mkdir(parents=True)
+    target.write_text(content)
+    run_git(directory, "init", "--quiet", "--initial-branch=master")
+    run_git(directory, "add", "--all")
+    run_git(directory, "commit", "--quiet", "--message=base")
+    return target
+
+
+def tree_of(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def text_of(layout: str) -> str:
+    return (specimen.path(layout) / TARGET).read_text()
+
+
+class TestOutput:
+    def test_files_are_those_that_the_report_lists(self, proposals: Callable[..., tuple[Path, Report]]) -> None:
+        out, report = proposals()
+        assert tuple(sorted(tree_of(out))) == report.files
+        series = [name for name in report.files if name.startswith("series/")]
+        assert [re.sub(r"(\d{4}-)[a-z0-9-]+", r"\1…", name) for name in series] == [
+            "series/0001-….patch",
+            "series/0002-….patch",
+        ]
+        assert {name for name in report.files if not name.startswith("series/")} == {
+            "overlay/default.nix",
+            "overlay/docker/cli-plugin-dirs-from-environment-25.patch",
+            "overlay/docker/cli-plugin-dirs-from-environment.patch",
+            "overlay/docker/default.nix",
+            "overlay/docker/update.sh",
+            "pull-request.md",
+            "report.json",
+            "report.md",
+            "upstream.diff",
+        }
+        assert os.access(out / "overlay" / "docker" / "update.sh", os.X_OK)
+
+    def test_diff_is_the_series_as_one_and_touches_the_file_alone(
+        self, proposals: Callable[..., tuple[Path, Report]]
+    ) -> None:
+        out, _ = proposals()
+        read = PatchSet.from_filename(str(out / "upstream.diff"), encoding="utf-8", newline="\n")
+        assert [file.path for file in read] == [TARGET]
+        diff = (out / "upstream.diff").read_bytes()
+        applied = git.apply(text_of("29.6").encode(), patches.plan().target, diff)
+        assert applied.content == (out / "overlay" / "docker" / "default.nix").read_bytes()
+
+    def test_default_specimen_is_the_newest_layout(self, tmp_path: Path) -> None:
+        report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
+        assert report.proposal.source.origin == "the embedded specimen"
+        assert report.proposal.source.content == text_of(specimen.names()[-1]).encode()
+
+    def test_commands_of_the_report_name_the_place_of_the_proposal(self, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        report = propose(ProposeRequest(source=SPECIMEN, out=out), progress=Steps())
+        (overlay,) = (proof for proof in report.proofs if proof.name == "overlay")
+        assert f"--argstr overlay {out}/overlay " in overlay.commands[0]
+        assert ".out." not in (out / "report.json").read_text() + (out / "report.md").read_text()
+
+    def test_progress_hears_of_every_step_and_every_proof(self, tmp_path: Path) -> None:
+        progress = Steps()
+        report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
+        assert progress.seen[:2] == ["reading nixpkgs", "rewriting"]
+        assert [(proof.name, proof.status) for proof in progress.proofs] == [
+            (proof.name, proof.status) for proof in report.proofs
+        ]
+        assert progress.seen[-len(report.proofs) :] == [f"proving {proof.name}" for proof in report.proofs]
+
+    def test_drop_warns_of_what_does_not_start(self, proposals: Callable[..., tuple[Path, Report]]) -> None:
+        assert DROP_WARNING in proposals(demotion=Demotion.DROP)[1].warnings
+        assert proposals()[1].warnings == ()
+
+    def test_lone_file_is_proposed_without_what_is_not_beside_it(self, tmp_path: Path) -> None:
+        file = tmp_path / "docker.nix"
+        file.write_text(text_of("29.6"))
+        report = propose(ProposeRequest(source=SourceRequest(file=file), out=tmp_path / "out"), progress=Steps())
+        (warning,) = report.warnings
+        assert warning.startswith("not found beside the file: ")
+        assert {"update.sh", "cli-plugin-dirs-from-environment.patch"} <= set(re.findall(r"[\w.-]+", warning))
+        assert report.failed == ()
+        (overlay,) = (proof for proof in report.proofs if proof.name == "overlay")
+        assert overlay.status is Status.NOT_RUN
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_is_proposed_and_proven_by_every_strategy(
+    proposals: Callable[..., tuple[Path, Report]], layout: str, strategy: Strategy
+) -> None:
+    _, report = proposals(layout, strategy=strategy)
+    # callPackage fills a parameter with a default from the package set as well: this is why the strategy is a trap.
+    trap = {"capture-safe"} if strategy is Strategy.PARAMETER else set[str]()
+    assert {proof.name for proof in report.failed} == trap, [proof.reason for proof in report.failed]
+    others = {proof.name: proof.reason for proof in report.proofs if proof.status is Status.NOT_RUN}
+    assert others == {"format": "because nixfmt is not installed"}
+    assert report.proposal.strategy is strategy
+
+
+@pytest.mark.parametrize("layout", ["20.10.14", "29.6"])
+def test_drop_is_proven(proposals: Callable[..., tuple[Path, Report]], layout: str) -> None:
+    assert proposals(layout, demotion=Demotion.DROP)[1].failed == ()
+
+
+class TestReproducible:
+    def test_two_runs_from_two_places_give_the_same_bytes(
+        self, tmp_path: Path, sealed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        runs: list[dict[str, bytes]] = []
+        for number, name in enumerate(("here", "there")):
+            directory = tmp_path / name
+            directory.mkdir()
+            monkeypatch.chdir(directory)
+            if number:
+                (sealed / ".gitconfig").write_text(
+                    "[diff]\nnoprefix = true\nalgorithm = patience\ncontext = 1\n[core]\nabbrev = 5\nautocrlf = true\n"
+                    "[color]\nui = always\n[format]\nsignature = me\nattach = x\n[user]\nname = Somebody\n"
+                )
+                monkeypatch.setenv("TZ", "Asia/Tokyo")
+                monkeypatch.setenv("GIT_AUTHOR_DATE", "@1 +0000")
+                time.sleep(1.1)
+            propose(ProposeRequest(source=SPECIMEN, out=Path("out")), progress=Steps())
+            written = tree_of(directory / "out")
+            runs.append({name: content for name, content in written.items() if name.startswith(REPRODUCIBLE)})
+        assert runs[0] == runs[1]
+        assert len(runs[0]) == 8
+
+    def test_nothing_of_this_machine_is_in_them(
+        self, proposals: Callable[..., tuple[Path, Report]], sealed: Path
+    ) -> None:
+        out, _ = proposals()
+        for name, content in tree_of(out).items():
+            if name.startswith(REPRODUCIBLE):
+                for place in (str(out), str(sealed), str(ROOT), "/tmp"):  # noqa: S108 - a text, not a file
+                    assert place.encode() not in content, (name, place)
+
+
+class TestForUsers:
+    def test_series_applies_with_plain_git_am(
+        self, proposals: Callable[..., tuple[Path, Report]], tmp_path: Path
+    ) -> None:
+        out, report = proposals()
+        target = repository(tmp_path / "nixpkgs", text_of("29.6"))
+        run_git(tmp_path / "nixpkgs", "am", *sorted((out / "series").iterdir()))
+        assert target.read_bytes() == report.proposal.commits[-1].after
+        subjects = run_git(tmp_path / "nixpkgs", "log", "--reverse", "--format=%s").splitlines()
+        assert subjects == ["base", *(commit.subject for commit in report.proposal.commits)]
+        message = run_git(tmp_path / "nixpkgs", "log", "-1", "--format=%B")
+        assert message.strip() == report.proposal.commits[-1].message.strip()
+        assert run_git(tmp_path / "nixpkgs", "status", "--porcelain") == ""
+
+    def test_diff_applies_with_plain_git_apply(
+        self, proposals: Callable[..., tuple[Path, Report]], tmp_path: Path
+    ) -> None:
+        out, report = proposals("24.0")
+        target = repository(tmp_path / "nixpkgs", text_of("24.0"))
+        run_git(tmp_path / "nixpkgs", "apply", "--index", "--whitespace=error-all", out / "upstream.diff")
+        assert target.read_bytes() == report.proposal.commits[-1].after
+
+    def test_commit_of_a_clone_is_proposed_on_that_commit(self, tmp_path: Path) -> None:
+        repository(tmp_path / "nixpkgs", text_of("24.0"))
+        commit = run_git(tmp_path / "nixpkgs", "rev-parse", "HEAD").strip()
+        request = ProposeRequest(source=SourceRequest(nixpkgs=str(tmp_path / "nixpkgs")), out=tmp_path / "out")
+        before = tree_of(tmp_path / "nixpkgs")
+        report = propose(request, progress=Steps())
+        assert report.failed == ()
+        (applies,) = (proof for proof in report.proofs if proof.name == "applies")
+        assert applies.evidence == (f"git apply --check and git am, on commit {commit}",)
+        assert tree_of(tmp_path / "nixpkgs") == before
+        # The date of the mails is that of the commit, which is the same for everybody.
+        mails = "".join(path.read_text() for path in (tmp_path / "out" / "series").iterdir())
+        assert mails.count("\nDate: Tue, 14 Nov 2023 22:13:20 +0000\n") == 2
+        assert f"for nixpkgs at commit {commit}." in (tmp_path / "out" / "overlay" / "default.nix").read_text()
+
+    @pytest.mark.parametrize("layout", LAYOUTS)
+    def test_color_moved_shows_the_definitions_as_moved(
+        self, draft: Callable[..., Draft], tmp_path: Path, layout: str
+    ) -> None:
+        series = draft(layout)
+        target = repository(tmp_path / "nixpkgs", series.texts[BEFORE])
+        target.write_text(series.texts[LIFTED])
+        shown = run_git(tmp_path / "nixpkgs", "diff", "--color=always", "--color-moved", "--histogram")
+        lines = re.findall(
+            r"^((?:\x1b\[[0-9;]*m)+)([+-])(?:\x1b\[[0-9;]*m)*(.*?)(?:\x1b\[[0-9;]*m)*$", shown, re.MULTILINE
+        )
+        # git's defaults: a line that is new is green, one that is gone red, one that moved neither.
+        rewritten = {text.strip() for color, sign, text in lines if color in {"\x1b[32m", "\x1b[31m"} and sign in "+-"}
+        file = DockerFile(series.texts[BEFORE], name=layout)
+        components = patches.plan().components
+        definitions = [line.strip() for name in components for line in file.bindings[name].text.splitlines()]
+        moved = {text.strip() for color, _, text in lines if color not in {"\x1b[32m", "\x1b[31m", "\x1b[1m"}}
+        assert moved
+        # git takes no notice of a block with fewer than 20 letters and digits.
+        assert [line for line in definitions if line in rewritten and len(re.findall(r"\w", line)) >= 20] == []
+
+
+class TestWholeOrNotAtAll:
+    @pytest.mark.parametrize("state", ["19.03", *specimen.states()])
+    def test_refusal_leaves_nothing(self, tmp_path: Path, state: str) -> None:
+        request = ProposeRequest(source=SourceRequest(nixpkgs=f"specimen:{state}"), out=tmp_path / "out")
+        with pytest.raises(LayoutError):
+            propose(request, progress=Steps())
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        "step",
+        ["reading nixpkgs", "rewriting", "proving parse", "proving no-rebuild", "proving builds", "proving overlay"],
+    )
+    def test_interrupt_leaves_nothing(self, tmp_path: Path, step: str) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps(interrupted_at=step))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_is_in_the_way_stays_without_force(self, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "mine").write_text("x")
+        progress = Steps()
+        with pytest.raises(ToolkitError, match="is not empty"):
+            propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
+        # Nothing is read, let alone fetched, for a place that cannot be written to.
+        assert progress.seen == []
+        assert tree_of(tmp_path) == {"out/mine": b"x"}
+
+    def test_what_comes_in_the_way_meanwhile_stays(self, tmp_path: Path) -> None:
+        class Meddling(Steps):
+            def step(self, what: str) -> None:
+                if what == "proving builds":
+                    (tmp_path / "out").mkdir()
+                    (tmp_path / "out" / "mine").write_text("x")
+
+        with pytest.raises(ToolkitError, match="is not empty"):
+            propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Meddling())
+        assert tree_of(tmp_path) == {"out/mine": b"x"}
+
+    def test_force_never_takes_what_is_no_proposal(self, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "mine").write_text("x")
+        with pytest.raises(ToolkitError, match="holds other files than a proposal"):
+            propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out", force=True), progress=Steps())
+        assert tree_of(tmp_path) == {"out/mine": b"x"}
+
+    def test_force_replaces_when_the_new_one_is_whole(
+        self, proposals: Callable[..., tuple[Path, Report]], tmp_path: Path
+    ) -> None:
+        out = shutil.copytree(proposals("24.0")[0], tmp_path / "out")
+        old = tree_of(out)
+        request = ProposeRequest(source=SPECIMEN, out=out, force=True)
+        for step in ("proving parse", "proving overlay"):
+            with pytest.raises(KeyboardInterrupt):
+                propose(request, progress=Steps(interrupted_at=step))
+            assert tree_of(out) == old
+        report = propose(request, progress=Steps())
+        assert tuple(sorted(tree_of(out))) == report.files
+        assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+    def test_refused_source_leaves_the_old_proposal(
+        self, proposals: Callable[..., tuple[Path, Report]], tmp_path: Path
+    ) -> None:
+        out = shutil.copytree(proposals("24.0")[0], tmp_path / "out")
+        old = tree_of(out)
+        request = ProposeRequest(source=SourceRequest(nixpkgs="specimen:states/fixed"), out=out, force=True)
+        with pytest.raises(LayoutError):
+            propose(request, progress=Steps())
+        assert tree_of(tmp_path / "out") == old
+
+    def test_signal_ends_nix_and_leaves_nothing_but_a_good_cache(
+        self, tmp_path: Path, install: Callable[[str, str], None]
+    ) -> None:
+        mark = tmp_path / "evaluating"
+        install(
+            "nix-instantiate",
+            f'case " $* " in *" --eval "*) echo $$ >"{mark}.new"; mv "{mark}.new" "{mark}"; exec sleep 60 ;; esac\n'
+            'exec "$real" "$@"\n',
+        )
+        work = tmp_path / "work"
+        work.mkdir()
+        # A shell that starts this in the background lets the signal be ignored.
+        program = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from toolkit.__main__ import main; sys.exit(main())"
+        )
+        command = [sys.executable, "-c", program, "propose", "--nixpkgs", "specimen"]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with subprocess.Popen(
+            command, cwd=work, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        ) as process:
+            try:
+                deadline = time.monotonic() + 30
+                while not mark.exists() and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                # The output directory is being built beside its place.
+                assert [path.name.startswith(".proposal.") for path in work.iterdir()] == [True]
+                began = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                stdout, stderr = process.communicate(timeout=30)
+            finally:
+                process.kill()
+        assert process.returncode == 130
+        assert time.monotonic() - began < 10
+        assert stdout == ""
+        # An empty line, since a terminal has just shown ^C.
+        assert stderr == "\nunlet: interrupted\n"
+        assert list(work.iterdir()) == []
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(mark.read_text()), 0)
+        (tmp_path / "bin" / "nix-instantiate").unlink()
+        assert propose(ProposeRequest(source=SPECIMEN, out=work / "proposal"), progress=Steps()).failed == ()
+
+    def test_full_disk_leaves_nothing_but_a_good_cache(self, tmp_path: Path) -> None:
+        propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "first"), progress=Steps())
+        # Less than the patched file has: every file before it can be written.
+        limit = (tmp_path / "first" / "overlay" / "docker" / "default.nix").stat().st_size - 1
+        program = (
+            f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+            "import sys; from toolkit.__main__ import main; sys.exit(main())"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, "propose", "--nixpkgs", "specimen", "--out", "second"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.splitlines() == [
+            "second: cannot be written: file too large",
+            "hint: free some space, or write to another place",
+        ]
+        assert [path.name for path in tmp_path.iterdir()] == ["first"]
+        report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "second"), progress=Steps())
+        assert report.failed == ()
+
+    def test_proof_that_fails_is_in_the_report_and_the_proposal_is_there(
+        self, tmp_path: Path, install: Callable[[str, str], None]
+    ) -> None:
+        install("nix-build", "echo 'error: no space left' >&2; exit 1")
+        report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
+        assert {proof.name: proof.reason for proof in report.failed} == {"builds": "nix-build: no space left"}
+        assert (tmp_path / "out" / "report.json").is_file()
+
+    def test_messages_do_not_say_what_was_not_proven(
+        self, tmp_path: Path, install: Callable[[str, str], None], proposals: Callable[..., tuple[Path, Report]]
+    ) -> None:
+        whole, _ = proposals()
+        real = shutil.which("nix-instantiate")
+        refuse = "*/evaluate.nix*) echo 'error: no memory' >&2; exit 1;;"
+        install("nix-instantiate", f'case "$*" in {refuse} esac; exec {real} "$@"')
+        report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
+        assert {"no-rebuild", "exact-change"} <= {proof.name for proof in report.failed}
+        proven, unproven = (
+            [path.read_text() for path in sorted((place / "series").iterdir())] for place in (whole, tmp_path / "out")
+        )
+        for number, sentence in enumerate(("nothing is rebuilt", "that contain it are rebuilt")):
+            assert sentence in proven[number]
+            assert sentence not in unproven[number]
+        assert (tmp_path / "out" / "upstream.diff").read_bytes() == (whole / "upstream.diff").read_bytes()

@@ -1,0 +1,52 @@
+"""Real docker files of nixpkgs, from the folder that UNLET_CORPUS names; none is shipped with this project."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docker.conftest import Steps
+from toolkit.docker.propose import propose
+from toolkit.errors import LayoutError
+from toolkit.model import ProposeRequest, SourceRequest, Status, Strategy
+
+if TYPE_CHECKING:
+    from toolkit.model import Report
+
+CORPUS = os.environ.get("UNLET_CORPUS")
+FILES = sorted(Path(CORPUS).glob("*.nix")) if CORPUS else []
+
+pytestmark = pytest.mark.skipif(CORPUS is None, reason="UNLET_CORPUS is not set: no real upstream files to try")
+
+
+def test_corpus_is_not_empty() -> None:
+    assert FILES
+
+
+def report_or_refusal(path: Path, strategy: Strategy, out: Path) -> Report | str:
+    """Propose, and return the report, or what the file is called that there is nothing to propose for."""
+    try:
+        return propose(ProposeRequest(source=SourceRequest(file=path), strategy=strategy, out=out), progress=Steps())
+    except LayoutError as error:
+        return error.message
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_real_file_is_proposed_and_proven_or_named(tmp_path: Path, path: Path, strategy: Strategy) -> None:
+    out = tmp_path / "out"
+    report = report_or_refusal(path, strategy, out)
+    if isinstance(report, str):
+        assert re.fullmatch(r".*\b(older than|no dockerd-rootless|fixed|unknown layout)\b.*", report)
+        assert list(tmp_path.iterdir()) == []
+        return
+    trap = {"capture-safe"} if strategy is Strategy.PARAMETER else set[str]()
+    assert {proof.name for proof in report.failed} == trap, [proof.reason for proof in report.failed]
+    # A lone file does not bring along the patches that most real files refer to.
+    not_run = {proof.name for proof in report.proofs if proof.status is Status.NOT_RUN}
+    assert not_run <= {"format", "overlay"}
+    assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == set(report.files)

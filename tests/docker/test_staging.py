@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import specimen
+from toolkit.docker import staging
+from toolkit.docker.claims.case import SYSTEMS
+from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.errors import NixSyntaxError, RefusalError
+from toolkit.model import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from toolkit.docker.staging import Layout, Siblings
+
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
+
+
+def source_of(name: str) -> Source:
+    root = specimen.path(name)
+    return Source(origin=name, content=(root / TARGET).read_bytes(), directory=(root / TARGET).parent, root=root)
+
+
+def beside(source: Source) -> Siblings:
+    return staging.siblings(source, DockerFile(source.content.decode(), name="default.nix"))
+
+
+def lay_out(source: Source, contents: Mapping[str, bytes] | None = None) -> Layout:
+    return staging.lay_out(
+        contents or {"before": source.content, "after": source.content + b"# x\n"},
+        name="default.nix",
+        beside=beside(source),
+        source=source,
+        components=COMPONENTS,
+    )
+
+
+def test_stages_lie_in_the_cache_with_the_files_beside_them(cache: Path) -> None:
+    source = source_of("29.6")
+    laid_out = lay_out(source)
+    assert list(laid_out.stages) == ["before", "after"]
+    for name, stage in laid_out.stages.items():
+        assert stage.path == laid_out.question.parent / name / "default.nix"
+        assert stage.path.is_relative_to(cache / "stages")
+        assert stage.path.read_bytes() == stage.content == stage.file.text.encode()
+        for file in ("update.sh", "cli-plugin-dirs-from-environment.patch"):
+            assert (stage.directory / file).read_bytes() == (source.directory / file).read_bytes()
+
+
+def test_question_names_stages_systems_and_library() -> None:
+    source = source_of("29.6")
+    laid_out = lay_out(source)
+    question = json.loads(laid_out.question.read_text())
+    assert question["sides"] == {name: str(stage.directory) for name, stage in laid_out.stages.items()}
+    assert question["components"] == list(COMPONENTS)
+    assert [tuple(system.values()) for system in question["systems"]] == list(SYSTEMS)
+    assert question["libPath"] == f"{source.root}/lib"
+    assert not laid_out.own_library
+
+
+@pytest.mark.parametrize("root", [None, "tree"])
+def test_source_without_a_lib_is_evaluated_with_ours(tmp_path: Path, root: str | None) -> None:
+    source = replace(source_of("24.0"), root=tmp_path if root else None)
+    laid_out = lay_out(source)
+    assert json.loads(laid_out.question.read_text())["libPath"] == ""
+    assert laid_out.own_library
+
+
+def test_package_set_has_what_is_required_and_nothing_that_would_be_captured() -> None:
+    source = source_of("states/fixed")
+    file = DockerFile(source.content.decode(), name="default.nix")
+    packages = set(json.loads(lay_out(source).question.read_text())["packages"])
+    assert {"rootlesskit", "stdenv", "runc"} <= packages
+    assert "moby" in file.formals
+    assert not packages & {*COMPONENTS, "clientOnly", "buildxSupport", "withSeccomp"}
+    assert packages <= set(file.formals)
+
+
+def test_package_of_any_stage_is_in_the_set() -> None:
+    source = source_of("29.6")
+    after = source.content.replace(b"      rootlesskit,\n", b"      rootlesskit,\n      more,\n", 1)
+    laid_out = lay_out(source, {"before": source.content, "after": after})
+    assert "more" in json.loads(laid_out.question.read_text())["packages"]
+
+
+def test_same_input_is_laid_out_once_and_other_input_elsewhere() -> None:
+    source = source_of("29.6")
+    first = lay_out(source)
+    before = first.question.stat()
+    again = lay_out(source)
+    assert again.question == first.question
+    assert again.question.stat().st_ino == before.st_ino
+    for other in (
+        replace(source, content=source.content + b"#\n"),
+        replace(source, root=None),
+    ):
+        assert lay_out(other).question.parent != first.question.parent
+
+
+def test_names_and_contents_cannot_be_confused_in_the_key() -> None:
+    source = source_of("29.6")
+    more = source.content + b"#\n"
+    laid_out = [
+        lay_out(source, contents).question.parent
+        for contents in (
+            {"before": source.content, "lifted": more},
+            {"before": source.content, "demoted": more},
+            {"before": more, "lifted": source.content},
+        )
+    ]
+    assert len(set(laid_out)) == 3
+
+
+@pytest.mark.parametrize("name", ["case.json", "before/default.nix", "after/update.sh"])
+def test_damaged_stage_is_laid_out_anew(name: str) -> None:
+    source = source_of("29.6")
+    path = lay_out(source).question.parent / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    lay_out(source)
+    assert path.read_bytes() == whole
+    path.unlink()
+    lay_out(source)
+    assert path.read_bytes() == whole
+
+
+def test_missing_file_is_named_and_stood_in_for_by_an_empty_one(tmp_path: Path) -> None:
+    source = replace(source_of("29.6"), directory=tmp_path)
+    (tmp_path / "update.sh").write_text("x")
+    found = beside(source)
+    assert dict(found.present) == {"update.sh": b"x"}
+    assert found.missing == ("cli-plugin-dirs-from-environment-25.patch", "cli-plugin-dirs-from-environment.patch")
+    directory = lay_out(source).stages["after"].directory
+    assert (directory / "update.sh").read_bytes() == b"x"
+    assert (directory / found.missing[0]).read_bytes() == b""
+
+
+def test_file_of_any_stage_is_looked_for() -> None:
+    source = source_of("29.6")
+    text = source.content.decode()
+    other = DockerFile(text.replace("./update.sh", "./other.sh"), name="default.nix")
+    found = staging.siblings(source, DockerFile(text, name="default.nix"), other)
+    assert "update.sh" in found.present
+    assert found.missing == ("other.sh",)
+
+
+def test_file_above_the_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    source = source_of("29.6")
+    text = source.content.decode().replace("./update.sh", "./a/../../secret")
+    with pytest.raises(RefusalError, match=r"^default\.nix: refers to '\./a/\.\./\.\./secret', which is not below"):
+        staging.siblings(replace(source, directory=tmp_path / "x"), DockerFile(text, name="default.nix"))
+
+
+def test_content_that_is_no_docker_file_is_refused() -> None:
+    source = source_of("29.6")
+    with pytest.raises(NixSyntaxError):
+        lay_out(source, {"before": source.content, "after": source.content + b"}"})

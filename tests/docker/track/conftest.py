@@ -1,0 +1,142 @@
+"""A nixpkgs whose docker file goes through our specimens' layouts, as a clone and as a server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.forge.server import Forge, serving
+from toolkit import specimen
+from toolkit.cache import VARIABLE
+from toolkit.docker.track.tracking import TrackRequest, track
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from toolkit.docker.track.report.document import Answer, Ref
+    from toolkit.model import Proof
+
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+BY_NAME = "pkgs/by-name/do/docker/package.nix"
+DAY = 86400
+BEGINNING = 1577880000
+
+
+def layout(name: str) -> str:
+    return (specimen.path(name) / TARGET).read_text()
+
+
+@dataclass
+class Nixpkgs:
+    """A repository in which each commit is a month after the one before."""
+
+    path: Path
+    date: int = BEGINNING
+    commits: dict[str, str] = field(default_factory=dict[str, str])
+
+    def git(self, *arguments: str, ok: bool = True) -> str:
+        env = {
+            **os.environ,
+            "GIT_AUTHOR_DATE": f"@{self.date} +0000",
+            "GIT_COMMITTER_DATE": f"@{self.date} +0000",
+        }
+        run = subprocess.run(["git", "-C", self.path, *arguments], check=ok, capture_output=True, text=True, env=env)
+        return run.stdout.strip()
+
+    def commit(self, subject: str, content: str | None = None, *, path: str = TARGET) -> str:
+        """Write the file, where a content is given, and commit all that is new."""
+        self.date += 30 * DAY
+        if content is not None:
+            file = self.path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", f"--message={subject}")
+        self.commits[subject] = self.git("rev-parse", "HEAD")
+        return self.commits[subject]
+
+    def move(self, old: str, new: str) -> None:
+        (self.path / new).parent.mkdir(parents=True, exist_ok=True)
+        self.git("mv", old, new)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Nixpkgs:
+    path = tmp_path / "nixpkgs"
+    path.mkdir()
+    nixpkgs = Nixpkgs(path)
+    nixpkgs.git("init", "--quiet", "--initial-branch=master")
+    nixpkgs.git("config", "uploadpack.allowFilter", "true")
+    return nixpkgs
+
+
+@pytest.fixture
+def nixpkgs(empty: Nixpkgs) -> Nixpkgs:
+    """The layouts in turn, nothing fixed at the end; branches for two releases and for the channels."""
+    for name in ("19.03", "20.10.14", "20.10.21", "27.0"):
+        empty.commit(f"docker: {name}", layout(name))
+    empty.git("branch", "release-25.05")
+    empty.git("branch", "release-9.11")
+    empty.commit("docker: 28.4", layout("28.4"))
+    empty.git("branch", "release-25.11")
+    empty.git("branch", "nixos-25.11")
+    for name in ("nixos-unstable", "nixpkgs-unstable"):
+        empty.git("branch", name)
+    empty.commit("docker: 29.6", layout("29.6"))
+    empty.git("branch", "staging")
+    return empty
+
+
+@pytest.fixture
+def forge(nixpkgs: Nixpkgs) -> Generator[Forge]:
+    yield from serving(nixpkgs.path)
+
+
+@pytest.fixture(autouse=True)
+def cache(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a cache of its own: an answer must not come from another test's."""
+    root = sealed / "unlet-cache"
+    monkeypatch.setenv(VARIABLE, str(root))
+    return root
+
+
+class Silent:
+    """Progress that nobody looks at."""
+
+    def step(self, what: str) -> None:
+        pass
+
+    def proof(self, proof: Proof) -> None:
+        raise AssertionError(proof)
+
+
+@pytest.fixture
+def ask() -> Callable[..., Answer]:
+    def of(where: Nixpkgs | Forge, *refs: str, with_pulls: bool = False, **more: object) -> Answer:
+        if isinstance(where, Nixpkgs):
+            place: dict[str, object] = {"git_dir": where.path}
+        else:
+            place = {"api_url": where.api, "raw_url": where.raw, "timeout": 5.0, "wait": 0.5}
+        request = TrackRequest(refs=refs, with_pulls=with_pulls, **{**place, **more})  # type: ignore[arg-type] # by name
+        return track(request, progress=Silent())
+
+    return of
+
+
+def ref(answer: Answer, name: str) -> Ref:
+    return next(each for each in answer.refs if each.name == name)
+
+
+@pytest.fixture
+def without_nix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PATH that has git and nothing else."""
+    directory = tmp_path / "only-git"
+    directory.mkdir()
+    git = subprocess.run(["sh", "-c", "command -v git"], check=True, capture_output=True, text=True).stdout.strip()
+    (directory / "git").symlink_to(Path(git).resolve())
+    monkeypatch.setenv("PATH", str(directory))

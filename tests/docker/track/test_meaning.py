@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.docker.track.conftest import layout
+from toolkit import patches, specimen
+from toolkit.docker.track import meaning
+from toolkit.docker.track.report.document import Overridable, Place, Reading, State
+
+
+def read(text: str | bytes) -> Reading:
+    content = text if isinstance(text, bytes) else text.encode()
+    return meaning.read(content, patches.plan(), name="default.nix")
+
+
+STATES = {
+    "19.03": (State.NOT_APPLICABLE, Overridable.NOT_APPLICABLE, Place.NO_WRAPPER, False),
+    "20.10.14": (State.NOT_FIXED, Overridable.NO, Place.PREFIX, False),
+    "states/fixed": (State.FIXED, Overridable.YES, Place.SUFFIX, False),
+    "states/half-demoted": (State.HALF_FIXED, Overridable.NO, Place.SUFFIX, False),
+    "states/half-lifted": (State.HALF_FIXED, Overridable.PARTLY, Place.PREFIX, True),
+    "states/no-wrapper": (State.UNKNOWN, Overridable.NO, Place.UNKNOWN, True),
+    "states/unknown": (State.UNKNOWN, Overridable.UNKNOWN, Place.UNKNOWN, None),
+}
+USUAL = (State.NOT_FIXED, Overridable.NO, Place.PREFIX, True)
+
+
+@pytest.mark.parametrize("name", [*specimen.names(), *specimen.states()])
+def test_specimen_means_what_it_was_written_for(name: str) -> None:
+    reading = read(layout(name))
+    assert (reading.state, reading.overridable, reading.rootlesskit, reading.todo) == STATES.get(name, USUAL)
+
+
+@pytest.mark.parametrize("name", specimen.names())
+def test_versions_are_the_files_own(name: str) -> None:
+    reading = read(layout(name))
+    assert reading.newest is not None
+    assert reading.newest.startswith(name.partition("-")[0])
+    assert all(version and "@" not in version for version in reading.releases.values())
+
+
+def test_todo_alone_means_nothing() -> None:
+    text = layout("29.6").replace("# TODO: move packages out of the let", "# packages in the let")
+    assert (read(text).state, read(text).todo) == (State.NOT_FIXED, False)
+    text = layout("states/fixed").replace("{ lib", "# TODO: move packages out of the let...in into top-level\n{ lib", 1)
+    assert (read(text).state, read(text).todo) == (State.FIXED, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"\xff\xfe", "1:1: is not UTF-8"),
+        (b"{ }: \0", "is binary"),
+        (b"{ a = 1;\r\n}", "line ends with CRLF"),
+        (b"{ }: { }", "unknown layout: nothing in it is bound to a function dockerGen"),
+        (b"<<<<<<< ours\n{ }\n", "cannot be parsed: 1:1: merge conflict marker"),
+        (b"(" * 5000 + b"1" + b")" * 5000, "is nested too deeply to be parsed"),
+    ],
+)
+def test_what_cannot_be_read_is_unknown_and_says_why(content: bytes, reason: str) -> None:
+    reading = read(content)
+    assert (reading.state, reading.overridable, reading.rootlesskit) == (State.UNKNOWN, "unknown", "unknown")
+    assert reading.reason is not None
+    assert reason in reading.reason
+
+
+def test_place_of_a_syntax_error_is_the_files_own() -> None:
+    lines = layout("29.6").splitlines()
+    number = next(index for index, line in enumerate(lines) if 'version = "29' in line)
+    lines[number + 1] = "  }}} ]"
+    reason = read("\n".join(lines)).reason
+    assert reason is not None
+    assert f"cannot be parsed: {number + 2}:" in reason
+
+
+def test_component_that_is_nowhere_is_not_called_bound() -> None:
+    reading = read(layout("states/fixed").replace("moby", "mobby"))
+    assert reading.overridable is Overridable.UNKNOWN
+    assert reading.state is State.UNKNOWN
+
+
+def test_rootlesskit_that_is_used_in_another_way_is_not_called_gone() -> None:
+    text = layout("states/half-demoted")
+    assert "lib.makeBinPath [ rootlesskit ]" in text
+    other = read(text.replace("lib.makeBinPath [ rootlesskit ]", "${rootlesskit}/bin"))
+    assert (other.rootlesskit, other.state) == (Place.UNKNOWN, State.UNKNOWN)
+
+
+def test_wrapper_that_is_made_otherwise_is_unknown_and_says_why() -> None:
+    text = layout("29.6")
+    flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
+    assert flag in text
+    reading = read(text.replace(flag, flag.replace("--prefix PATH :", "--set PATH")))
+    assert (reading.rootlesskit, reading.state) == (Place.UNKNOWN, State.UNKNOWN)
+    assert reading.reason == "dockerd-rootless is made, or gets rootlesskit, in a way that was not recognised"
+
+
+def test_numbers_and_hashes_do_not_count() -> None:
+    text = layout("29.6")
+    other = text.replace("29.6.1", "29.7.0").replace('Hash = "sha256-', 'Hash = "sha256-x')
+    assert other != text
+    before = meaning.parse.cache_info().misses
+    first, second = read(text), read(other)
+    assert meaning.parse.cache_info().misses <= before + 1
+    assert (first.newest, second.newest) == ("29.6.1", "29.7.0")

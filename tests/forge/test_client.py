@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.forge.conftest import client, github
+from tests.forge.server import Fault
+from toolkit.cache import Cache
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.forge import AccessError, Client, GoneError, NotFoundError, RateLimitError, UnreachableError
+
+if TYPE_CHECKING:
+    from tests.forge.server import Forge
+
+SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
+
+
+def test_second_download_of_an_unchanged_file_has_no_body(forge: Forge, tmp_path: Path) -> None:
+    first = github(forge, tmp_path)
+    assert first.raw("master", "file") == b"content\n"
+    second = github(forge, tmp_path)
+    assert second.raw("master", "file") == b"content\n"
+    traffic = second.client.traffic()
+    assert (traffic.requests, traffic.unchanged, traffic.bodies, traffic.bytes) == (1, 1, 0, 0)
+    assert [request.status for request in forge.requests] == [200, 304]
+
+
+def test_changed_file_comes_again(forge: Forge, tmp_path: Path) -> None:
+    github(forge, tmp_path).raw("master", "file")
+    (forge.repository / "file").write_text("new\n")
+    forge.git("commit", "--quiet", "--all", "--message=second")
+    assert github(forge, tmp_path).raw("master", "file") == b"new\n"
+
+
+def test_all_pages_are_read(forge: Forge, tmp_path: Path) -> None:
+    for number in range(5):
+        forge.git("branch", f"release-{number}")
+    forge.page = 2
+    assert list(github(forge, tmp_path).branches("release-")) == [f"release-{number}" for number in range(5)]
+    assert len(forge.requests) == 3
+
+
+def test_pages_that_do_not_end_are_an_error(forge: Forge, tmp_path: Path) -> None:
+    forge.headers["Link"] = f'<{forge.api}/repos/NixOS/nixpkgs/git/matching-refs/heads/x>; rel="next"'
+    with pytest.raises(ToolkitError, match="its pages do not end"):
+        github(forge, tmp_path).branches("x")
+
+
+def test_next_page_on_another_server_is_not_asked(forge: Forge, tmp_path: Path) -> None:
+    forge.headers["Link"] = '<https://localhost.invalid/x>; rel="next"'
+    with pytest.raises(ToolkitError, match="another server"):
+        github(forge, tmp_path).branches("x")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (Fault(status=404, body=b'{"message": "Not Found"}'), NotFoundError, "not found"),
+        (Fault(status=410, body=b'{"message": "This was deleted"}'), GoneError, "gone: This was deleted"),
+        (Fault(status=401, body=b'{"message": "Bad credentials"}'), AccessError, "is refused: Bad credentials"),
+        (Fault(status=403, body=b'{"message": "Resource not accessible"}'), AccessError, "Resource not accessible"),
+        (Fault(status=418, body=b"{}"), UnreachableError, "HTTP status 418"),
+    ],
+)
+def test_refusal_is_one_line_that_says_why(
+    forge: Forge, tmp_path: Path, fault: Fault, kind: type[ToolkitError], words: str
+) -> None:
+    forge.faults["/pulls/1"] = [fault]
+    with pytest.raises(kind, match=words) as caught:
+        github(forge, tmp_path, token=SECRET).pull(1)
+    assert "\n" not in caught.value.message
+    assert len(forge.requests) == 1
+
+
+def test_server_error_is_tried_again(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(status=502), Fault(status=503)]
+    assert github(forge, tmp_path).raw("master", "file") == b"content\n"
+    assert [request.status for request in forge.requests] == [502, 503, 200]
+
+
+def test_server_that_stays_broken_is_an_error_after_three_tries(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(status=500) for _ in range(9)]
+    with pytest.raises(UnreachableError, match="HTTP status 500: Server Error"):
+        github(forge, tmp_path).raw("master", "file")
+    assert len(forge.requests) == 3
+
+
+def test_body_that_was_cut_off_is_tried_again_and_not_kept(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(status=200, headers={"ETag": '"x"'}, body=b"cont", cut=True)]
+    assert github(forge, tmp_path).raw("master", "file") == b"content\n"
+
+
+def test_json_that_was_cut_off_is_tried_again_and_not_kept(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/matching-refs/"] = [Fault(status=200, headers={"ETag": '"x"'}, body=b'[{"ref": "refs/he')]
+    assert list(github(forge, tmp_path).branches("master")) == ["master"]
+    assert "if-none-match" not in forge.requests[1].headers
+
+
+def test_json_that_is_always_cut_off_is_an_error(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/matching-refs/"] = [Fault(status=200, body=b"[{") for _ in range(9)]
+    with pytest.raises(UnreachableError, match="is no JSON, or was cut off"):
+        github(forge, tmp_path).branches("master")
+
+
+def test_field_that_is_not_as_it_should_be_is_named(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/matching-refs/"] = [Fault(status=200, body=b'[{"ref": "x", "object": {"sha": 1}}]')]
+    with pytest.raises(ToolkitError, match=r"field 'items\[0\].object.sha' is not a string"):
+        github(forge, tmp_path).branches("master")
+
+
+def test_silence_ends_with_the_time_out(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(status=200, slow=2.0) for _ in range(9)]
+    began = time.monotonic()
+    with pytest.raises(UnreachableError, match=r"no whole answer within 0\.2 s"):
+        github(forge, tmp_path, timeout=0.2).raw("master", "file")
+    assert time.monotonic() - began < 2
+
+
+def test_answer_that_trickles_ends_with_the_time_out(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(status=200, body=b"x" * 200, trickle=0.05) for _ in range(9)]
+    began = time.monotonic()
+    with pytest.raises(UnreachableError, match="no whole answer"):
+        github(forge, tmp_path, timeout=0.3).raw("master", "file")
+    assert time.monotonic() - began < 3
+
+
+def test_slow_answer_within_the_time_out_is_waited_for(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(slow=0.3, truth=True)]
+    assert github(forge, tmp_path).raw("master", "file") == b"content\n"
+
+
+def test_nobody_there_is_said_at_once(tmp_path: Path) -> None:
+    nobody = Client(
+        api_url="http://127.0.0.1:9", raw_url="http://127.0.0.1:9", token=None, cache=Cache(tmp_path / "cache")
+    )
+    began = time.monotonic()
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9: cannot be reached"):
+        nobody.raw("a/b/master/file")
+    assert time.monotonic() - began < 1
+
+
+def test_server_that_is_not_there_is_asked_once(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:9"
+    nobody = Client(api_url=url, raw_url=url, token=None, cache=Cache(tmp_path / "cache"))
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9: cannot be reached") as first:
+        nobody.raw("a/b/master/file")
+    with pytest.raises(UnreachableError) as second:
+        nobody.json("repos/a/b")
+    assert second.value is first.value
+
+
+def test_redirect_is_followed(forge: Forge, tmp_path: Path) -> None:
+    target = f"{forge.raw}/NixOS/nixpkgs/master/file"
+    forge.faults["/old/"] = [Fault(status=301, headers={"Location": target}, body=b"")]
+    assert client(forge, tmp_path).raw("old/master/file") == b"content\n"
+
+
+def test_token_does_not_follow_a_redirect_to_another_server(forge: Forge, tmp_path: Path) -> None:
+    other = forge.url.replace("127.0.0.1", "localhost")
+    forge.faults["/old/"] = [
+        Fault(status=302, headers={"Location": f"{other}/raw/NixOS/nixpkgs/master/file"}, body=b"")
+    ]
+    assert client(forge, tmp_path, token=SECRET).raw("old/master/file") == b"content\n"
+    assert "authorization" in forge.requests[0].headers
+    assert "authorization" not in forge.requests[1].headers
+
+
+def test_redirects_in_a_circle_end(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/a"] = [Fault(status=302, headers={"Location": "/raw/b"}, body=b"") for _ in range(9)]
+    forge.faults["/b"] = [Fault(status=302, headers={"Location": "/raw/a"}, body=b"") for _ in range(9)]
+    with pytest.raises(UnreachableError, match="redirected more than 5 times"):
+        client(forge, tmp_path).raw("a")
+
+
+def test_rate_limit_names_the_time_to_come_back_by_this_clock(forge: Forge, tmp_path: Path) -> None:
+    # The server's clock is two days ahead; only the difference of its two times counts.
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 2 * 86400))
+    reset = str(int(time.time() + 2 * 86400 + 600))
+    limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset, "X-RateLimit-Limit": "60"}
+    forge.faults["/pulls/"] = [Fault(status=403, headers={**limit, "X-Date": date})]
+    with pytest.raises(RateLimitError) as caught:
+        github(forge, tmp_path).pull(1)
+    # http.server sends its own Date, so that here both clocks agree.
+    assert caught.value.until == pytest.approx(time.time() + 2 * 86400 + 600, abs=5)
+    back = time.strftime("%Y-%m-%d %H:%M", time.localtime(caught.value.until))
+    assert f"rate limit reached; come back at {back}" in caught.value.message
+    assert caught.value.hint is not None
+    assert "GITHUB_TOKEN" in caught.value.hint
+
+
+def test_after_a_rate_limit_nothing_more_is_sent(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/pulls/"] = [Fault(status=429, headers={"Retry-After": "60"})]
+    asked = github(forge, tmp_path)
+    for _ in range(3):
+        with pytest.raises(RateLimitError):
+            asked.pull(1)
+    assert len(forge.requests) == 1
+
+
+def test_limit_of_the_search_does_not_stop_the_rest(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/search/"] = [Fault(status=403, headers={"Retry-After": "60"})]
+    asked = github(forge, tmp_path)
+    with pytest.raises(RateLimitError):
+        asked.search_pulls("docker", most=5)
+    assert list(asked.branches("master")) == ["master"]
+
+
+def test_short_wait_that_a_limit_asks_for_is_waited(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(status=429, headers={"Retry-After": "0"})]
+    assert github(forge, tmp_path).raw("master", "file") == b"content\n"
+    assert [request.status for request in forge.requests] == [429, 200]
+
+
+def test_secondary_limit_without_headers_is_one(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/pulls/"] = [Fault(status=403, body=b'{"message": "You have exceeded a secondary rate limit"}')]
+    with pytest.raises(RateLimitError) as caught:
+        github(forge, tmp_path).pull(1)
+    assert caught.value.until == pytest.approx(time.time() + 60, abs=5)
+
+
+def test_what_is_left_of_the_limit_is_known(forge: Forge, tmp_path: Path) -> None:
+    forge.headers |= {"X-RateLimit-Remaining": "57", "X-RateLimit-Limit": "60", "X-RateLimit-Reset": "4102444800"}
+    asked = github(forge, tmp_path)
+    asked.branches("master")
+    traffic = asked.client.traffic()
+    assert (traffic.remaining, traffic.limit, traffic.reset) == (57, 60, 4102444800)
+
+
+def test_token_is_sent_and_kept_nowhere(forge: Forge, tmp_path: Path) -> None:
+    github(forge, tmp_path, token=SECRET).branches("master")
+    github(forge, tmp_path, token=SECRET).branches("master")
+    assert [request.headers["authorization"] for request in forge.requests] == [f"Bearer {SECRET}"] * 2
+    assert [request.status for request in forge.requests] == [200, 304]
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(SECRET.encode() in path.read_bytes() for path in kept)
+
+
+def test_token_is_in_no_error_and_no_repr(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/pulls/"] = [Fault(status=401, body=b'{"message": "Bad credentials"}')]
+    asked = client(forge, tmp_path, token=SECRET)
+    with pytest.raises(AccessError) as caught:
+        asked.json("repos/a/b/pulls/1")
+    assert SECRET not in f"{caught.value!r} {caught.value.message} {vars(asked)}"
+
+
+def test_netrc_is_not_read(forge: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = Path(os.environ["HOME"]) / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    github(forge, tmp_path).branches("master")
+    assert "authorization" not in forge.requests[0].headers
+
+
+def test_damaged_answer_is_set_aside_and_asked_for_again(forge: Forge, tmp_path: Path) -> None:
+    github(forge, tmp_path).raw("master", "file")
+    (kept,) = [path for path in (tmp_path / "cache" / "http").rglob("*") if path.is_file()]
+    content = bytearray(kept.read_bytes())
+    content[content.index(b"content\n")] ^= 1
+    kept.write_bytes(content)
+    second = github(forge, tmp_path)
+    assert second.raw("master", "file") == b"content\n"
+    assert second.client.damaged > 0
+    assert "if-none-match" not in forge.requests[1].headers
+    assert [path for path in (tmp_path / "cache" / "broken").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://localhost", "localhost", "https://", "https://user:hidden@localhost", "https://localhost?x=1"]
+)
+def test_url_that_is_none_is_a_usage_error(url: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--api-url") as caught:
+        Client(api_url=url, raw_url="https://localhost", token=None, cache=Cache(tmp_path))
+    assert "hidden" not in caught.value.message
+
+
+def test_unwritable_cache_is_no_failure(forge: Forge, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    assert github(forge, tmp_path).raw("master", "file") == b"content\n"

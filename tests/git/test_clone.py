@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.clones import BRANCH, REMOTE, TARGET, git, objects, snapshot
+from tests.situations import SITUATIONS
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.git import clone as clones
+from toolkit.git import committing
+from toolkit.model import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.clones import Clone
+    from tests.remotes import Remote
+
+
+@pytest.fixture
+def clone(new_clone: Callable[..., Clone]) -> Clone:
+    return new_clone()
+
+
+def opened(clone: Clone) -> clones.Clone:
+    return clones.open_clone(clone.repo, REMOTE)
+
+
+class TestOpening:
+    @pytest.mark.parametrize("place", ["", "pkgs/top-level"])
+    def test_clone_is_found_from_within(self, clone: Clone, place: str) -> None:
+        found = clones.open_clone(clone.top / place, REMOTE)
+        assert (found.top, found.common, found.upstream, found.partial) == (
+            clone.top,
+            clone.top / ".git",
+            "upstream",
+            False,
+        )
+        assert set(found.remotes) == {"upstream", "origin"}
+
+    def test_link_and_relative_path_are_followed(self, clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+        link = clone.upstream.with_name("link")
+        link.symlink_to(clone.top)
+        monkeypatch.chdir(link.parent)
+        assert clones.open_clone(link.relative_to(link.parent), REMOTE).top == clone.top
+
+    @pytest.mark.parametrize(
+        ("situation", "top", "partial"),
+        [
+            ("partial", "nixpkgs", True),
+            ("linked", "linked", False),
+            ("bare", "nixpkgs.git", False),
+            ("bare-with-worktree", "linked", False),
+            ("apart", "nixpkgs", False),
+            ("reftable", "nixpkgs", False),
+        ],
+    )
+    def test_kind_of_the_clone(
+        self, new_clone: Callable[..., Clone], situation: str, top: str, *, partial: bool
+    ) -> None:
+        clone = SITUATIONS[situation](new_clone)
+        found = opened(clone)
+        assert (found.top.name, found.partial) == (top, partial)
+        assert found.common == clone.common
+
+    def test_bare_repository_has_to_be_allowed(self, new_clone: Callable[..., Clone], sealed: Path) -> None:
+        clone = new_clone("--bare", name="nixpkgs.git")
+        (sealed / ".gitconfig").write_text("[safe]\n\tbareRepository = explicit\n")
+        with pytest.raises(ToolkitError, match=r"git cannot read it: cannot use bare repository"):
+            opened(clone)
+
+    @pytest.mark.parametrize("place", ["nowhere", "file", ".git/objects/info"])
+    def test_no_clone_is_one_line(self, clone: Clone, place: str) -> None:
+        (clone.top / "file").touch()
+        with pytest.raises(ToolkitError) as caught:
+            clones.open_clone(clone.top / place, REMOTE)
+        assert "\n" not in str(caught.value)
+
+    def test_line_feed_in_the_path_is_no_end(self, tmp_path: Path) -> None:
+        place = tmp_path / "a\nb"
+        place.mkdir()
+        git(place, "init", "--quiet")
+        assert clones.open_clone(place, REMOTE).top == place
+
+
+class TestRemotes:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://github.com/NixOS/nixpkgs",
+            "https://github.com/nixos/nixpkgs.git/",
+            "git@github.com:NixOS/nixpkgs.git",
+            "ssh://git@github.com/NixOS/nixpkgs",
+            "gh:NixOS/nixpkgs",
+            "/srv/mirrors/NixOS/nixpkgs.git",
+        ],
+    )
+    def test_upstream_is_known_by_its_end(self, clone: Clone, url: str) -> None:
+        clone.git("remote", "set-url", "upstream", url)
+        assert opened(clone).upstream == "upstream"
+
+    @pytest.mark.parametrize("url", ["https://github.com/jane/nixpkgs", "git@github.com:NixOS/nixpkgs-review.git"])
+    def test_other_repositories_are_not_upstream(self, clone: Clone, url: str) -> None:
+        clone.git("remote", "set-url", "upstream", url)
+        assert opened(clone).upstream is None
+
+    def test_fork_is_pushed_to_and_never_upstream(self, clone: Clone) -> None:
+        assert clones.push_remote(opened(clone)) == "origin"
+        clone.git("remote", "rename", "origin", "fork")
+        assert clones.push_remote(opened(clone)) == "fork"
+        # The same repository by another way.
+        clone.git("remote", "remove", "fork")
+        clone.git("remote", "add", "origin", "git@github.com:NixOS/nixpkgs.git")
+        assert clones.push_remote(opened(clone)) is None
+        clone.configure(remote__pushDefault="elsewhere")
+        assert clones.push_remote(opened(clone)) == "elsewhere"
+
+    @pytest.mark.parametrize(
+        ("url", "owner"),
+        [
+            ("git@github.com:jane/nixpkgs.git", "jane"),
+            ("https://token@github.com/jane/nixpkgs", "jane"),
+            ("ssh://git@github.com/jane/nixpkgs", "jane"),
+            ("https://example.org/github.community/jane/nixpkgs", None),
+            ("/home/jane/nixpkgs.git", None),
+        ],
+    )
+    def test_owner_is_known_on_github(self, url: str, owner: str | None) -> None:
+        assert clones.github_owner(url) == owner
+
+
+class TestBase:
+    @pytest.mark.parametrize(
+        ("name", "called", "branch"),
+        [
+            ("master", "upstream/master", "master"),
+            ("upstream/master", "upstream/master", "master"),
+            ("trunk", "upstream/trunk", "trunk"),
+            ("mine", "mine", "mine"),
+            ("HEAD", "HEAD", None),
+            ("v1", "v1", None),
+            ("HEAD~0", "HEAD~0", None),
+        ],
+    )
+    def test_name_is_a_commit(self, clone: Clone, name: str, called: str, branch: str | None) -> None:
+        clone.git("branch", "mine")
+        clone.git("tag", "--annotate", "--message=v1", "v1")
+        base = clones.find_base(opened(clone), name)
+        assert (base.name, base.branch) == (called, branch)
+        assert str(base.commit) == clone.git("rev-parse", "HEAD")
+
+    def test_remote_branch_is_preferred_to_a_local_one(self, clone: Clone) -> None:
+        clone.git("update-ref", "refs/heads/master", "HEAD~1")
+        assert str(clones.find_base(opened(clone), "master").commit) == clone.git("rev-parse", "upstream/master")
+
+    def test_id_may_be_short(self, clone: Clone) -> None:
+        commit = clone.git("rev-parse", "upstream/newer")
+        for name in (commit, commit[:9]):
+            base = clones.find_base(opened(clone), name)
+            assert (str(base.commit), base.branch, base.fetched) == (commit, None, None)
+
+    def test_fetch_is_dated(self, clone: Clone) -> None:
+        assert clones.find_base(opened(clone), "master").fetched is None
+        clone.git("fetch", "--quiet", "upstream")
+        os.utime(clone.common / "FETCH_HEAD", (1000, 1000))
+        assert clones.find_base(opened(clone), "master").fetched == 1000
+        clone.git("branch", "mine")
+        assert clones.find_base(opened(clone), "mine").fetched is None
+
+    def test_unknown_one_is_told_with_those_that_are_there(self, clone: Clone) -> None:
+        with pytest.raises(ToolkitError, match=r"has no branch, tag or commit 'main'") as caught:
+            clones.find_base(opened(clone), "main")
+        assert str(caught.value.hint).startswith("--base NAME; it has master, ")
+
+    @pytest.mark.parametrize("name", ["", "-x", "a b", "a..b", "HEAD:README.md", "@{-1}^-", "a\nb"])
+    def test_what_cannot_be_a_name_is_wrong_usage(self, clone: Clone, name: str) -> None:
+        with pytest.raises(UsageError, match=r"^--base: "):
+            clones.find_base(opened(clone), name)
+
+    def test_blob_is_no_base(self, clone: Clone) -> None:
+        with pytest.raises(ToolkitError):
+            clones.find_base(opened(clone), clone.git("rev-parse", "HEAD:README.md"))
+
+
+class TestIdentity:
+    def test_configuration_of_the_clone_comes_first(self, clone: Clone, jane: str) -> None:
+        assert clones.identity(opened(clone)) == jane
+        clone.configure(user__email="jane@work.example.org")
+        assert clones.identity(opened(clone)) == "Jané Doe <jane@work.example.org>"
+
+    def test_condition_on_the_place_counts(self, clone: Clone, sealed: Path) -> None:
+        (sealed / "work").write_text("[user]\n\temail = jane@work.example.org\n")
+        with (sealed / ".gitconfig").open("a") as config:
+            config.write(f'[includeIf "gitdir:{clone.top.parent}/"]\n\tpath = {sealed}/work\n')
+        found = opened(clone)
+        assert clones.identity(found) == "Jané Doe <jane@work.example.org>"
+        with committing.workshop(found) as shop:
+            assert shop.run("var", "GIT_COMMITTER_IDENT").startswith("Jané Doe <jane@work.example.org> ")
+
+    def test_variables_of_git_count(self, clone: Clone, sealed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (sealed / ".gitconfig").unlink()
+        for role in ("AUTHOR", "COMMITTER"):
+            monkeypatch.setenv(f"GIT_{role}_NAME", role.lower())
+            monkeypatch.setenv(f"GIT_{role}_EMAIL", f"{role.lower()}@example.org")
+        assert clones.identity(opened(clone)) == "author <author@example.org>"
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            "",
+            "[user]\n\tname = Jane\n",
+            "[user]\n\temail = jane@example.org\n",
+            "[user]\n\tname = Jane\n\temail =\n",
+            "[user]\n\tname = <>\n\temail = jane@example.org\n",
+            "[user]\n\tuseConfigOnly = false\n",
+            "[author]\n\tname = Jane\n\temail = jane@example.org\n",
+        ],
+        ids=["nothing", "name", "email", "empty", "crud", "guess", "no-committer"],
+    )
+    def test_nobody_is_made_up(self, clone: Clone, sealed: Path, monkeypatch: pytest.MonkeyPatch, config: str) -> None:
+        (sealed / ".gitconfig").write_text(config)
+        monkeypatch.setenv("EMAIL", "jane@machine.example.org")
+        with pytest.raises(ToolkitError, match=r"git does not know whose the commits are") as caught:
+            clones.identity(opened(clone))
+        assert "git config --global user.name" in str(caught.value.hint)
+
+
+class TestBranches:
+    def test_commit_of_a_branch(self, clone: Clone) -> None:
+        clone.git("tag", "docker")
+        assert clones.branch_commit(opened(clone), "docker") is None
+        clone.git("branch", "docker", "HEAD~1")
+        assert str(clones.branch_commit(opened(clone), "docker")) == clone.git("rev-parse", "HEAD~1")
+
+    @pytest.mark.parametrize("name", ["", "-x", "@{-1}", "@{u}", "a b", "a..b", "HEAD", "a.lock", "/a", "a/", "a~1"])
+    def test_what_cannot_be_a_branch_is_wrong_usage(self, clone: Clone, name: str) -> None:
+        clone.git("checkout", "--quiet", "trunk")
+        with pytest.raises(UsageError, match=r"^--branch: "):
+            clones.branch_commit(opened(clone), name)
+
+    @pytest.mark.parametrize(
+        ("there", "name", "in_the_way"),
+        [
+            ("docker", "docker/x", "docker"),
+            ("docker/x", "docker", "docker/x"),
+            ("docker/x/y", "docker/x", "docker/x/y"),
+            ("docker/x", "docker/y", None),
+            ("docker-x", "docker", None),
+            ("docker", "docker-x", None),
+        ],
+    )
+    def test_branch_in_the_way(self, clone: Clone, there: str, name: str, in_the_way: str | None) -> None:
+        clone.git("branch", there)
+        assert clones.branch_in_the_way(opened(clone), name) == in_the_way
+
+    def test_pushed_is_what_a_remote_has(self, clone: Clone) -> None:
+        clone.git("checkout", "--quiet", "-b", BRANCH)
+        clone.git("commit", "--quiet", "--allow-empty", "--message=mine")
+        tip = Oid(clone.git("rev-parse", "HEAD"))
+        assert not clones.is_pushed(opened(clone), tip)
+        clone.git("push", "--quiet", "origin", BRANCH)
+        assert clones.is_pushed(opened(clone), tip)
+
+
+class TestFetching:
+    def test_only_the_branches_that_are_asked_for_move(self, clone: Clone) -> None:
+        git(clone.upstream, "tag", "v2", "newer")
+        for name in ("master", "trunk"):
+            git(clone.upstream, "update-ref", f"refs/heads/{name}", "newer")
+        clone.git("tag", "mine")
+        clone.install_hooks()
+        clone.configure(fetch__prune="true", fetch__pruneTags="true", gc__auto="1", remote__upstream__tagOpt="--tags")
+        before = snapshot(clone)
+        clones.fetch_branches(opened(clone), ["master"])
+        after = snapshot(clone)
+        assert clone.git("rev-parse", "upstream/master") == git(clone.upstream, "rev-parse", "newer")
+        changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        assert changed == {
+            "refs",
+            "git/FETCH_HEAD",
+            "git/refs/remotes/upstream/master",
+            "git/logs/refs/remotes/upstream/master",
+        }
+        assert clone.git("tag") == "mine"
+        assert clone.hooks_run == []
+
+    def test_remote_is_the_one_in_the_name(self, clone: Clone) -> None:
+        git(clone.upstream.parent.parent / "jane" / "nixpkgs.git", "update-ref", "refs/heads/mine", "newer")
+        clones.fetch_branches(opened(clone), ["origin/mine", "trunk", "upstream/fixed"])
+        assert clone.git("rev-parse", "origin/mine") == clone.git("rev-parse", "upstream/newer")
+
+    def test_what_is_not_there_is_one_line(self, clone: Clone) -> None:
+        with pytest.raises(ToolkitError, match=r"cannot fetch from 'upstream': couldn't find remote ref") as caught:
+            clones.fetch_branches(opened(clone), ["nowhere"])
+        assert "\n" not in str(caught.value)
+        for name in ("upstream", "origin"):
+            clone.git("remote", "remove", name)
+        with pytest.raises(ToolkitError, match="has no remote to fetch from"):
+            clones.fetch_branches(opened(clone), ["master"])
+
+    def test_partial_clone_gets_the_files_alone(
+        self, upstream: Path, tmp_path: Path, jane: str, server: Remote
+    ) -> None:
+        assert jane
+        shutil.copytree(upstream, server.root / "NixOS" / "nixpkgs.git")
+        top = tmp_path / "partial"
+        git(tmp_path, "clone", "--quiet", "--filter=blob:none", "--no-checkout", f"{server.url}/NixOS/nixpkgs.git", top)
+        clone = clones.open_clone(top, REMOTE)
+        commit, paths = clones.find_base(clone, "newer").commit, [PurePosixPath(TARGET).parent]
+        asked = len(server.requests)
+        missing = clones.missing_files(clone, commit, paths)
+        assert missing
+        assert len(server.requests) == asked
+        refs = git(top, "for-each-ref")
+        clones.fetch_files(clone, commit, paths)
+        assert len(server.requests) > asked
+        assert clones.missing_files(clone, commit, paths) == ()
+        assert clones.missing_files(clone, commit, [PurePosixPath("big")])
+        assert git(top, "for-each-ref") == refs
+        assert not (clone.common / "FETCH_HEAD").exists()
+        # Nothing more to ask for.
+        asked = len(server.requests)
+        clones.fetch_files(clone, commit, paths)
+        assert len(server.requests) == asked
+
+    def test_clone_without_trees_is_one_line(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone("--filter=tree:0", "--no-checkout")
+        had = objects(clone)
+        with pytest.raises(ToolkitError) as caught:
+            clones.missing_files(opened(clone), Oid(clone.git("rev-parse", "HEAD")), [PurePosixPath(TARGET)])
+        assert "\n" not in str(caught.value)
+        assert objects(clone) == had

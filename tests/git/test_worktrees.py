@@ -1,0 +1,346 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.clones import BRANCH, REMOTE, TARGET, git, objects, snapshot
+from tests.situations import SITUATIONS
+from toolkit.errors import ToolkitError
+from toolkit.git import clone as clones
+from toolkit.git import committing, worktrees
+from toolkit.model import FileChange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from tests.clones import Clone
+    from toolkit.model import Oid
+
+PATHS = (PurePosixPath(TARGET).parent,)
+
+
+def prepare(clone: Clone, text: str = "changed\n", *, onto: str = "master") -> tuple[clones.Clone, Oid]:
+    """Put two commits on a base into the clone, with what it lacks for them, and return the second."""
+    opened = clones.open_clone(clone.repo, REMOTE)
+    base = clones.find_base(opened, onto).commit
+    clones.fetch_files(opened, base, PATHS)
+    path = PurePosixPath(TARGET)
+    with committing.workshop(opened) as shop:
+        states = [shop.content(base, path), b"halfway\n", text.encode()]
+        files = [(FileChange(path=path, before=before, after=after),) for before, after in pairwise(states)]
+        made = shop.series(
+            base, list(zip(files, ("docker: one\n\nBödy.\n", "docker: two\n\n# No comment.\n"), strict=True))
+        )
+        shop.keep()
+    return opened, made[-1]
+
+
+@pytest.fixture
+def clone(new_clone: Callable[..., Clone]) -> Clone:
+    return new_clone()
+
+
+class TestAnySituation:
+    @pytest.mark.parametrize("situation", SITUATIONS)
+    def test_branch_comes_moves_and_goes_and_nothing_else_changes(
+        self, new_clone: Callable[..., Clone], situation: str, jane: str
+    ) -> None:
+        clone = SITUATIONS[situation](new_clone)
+        before, had = snapshot(clone), objects(clone)
+        place = clone.beside
+        opened, commit = prepare(clone)
+        _, later = prepare(clone, "changed again\n", onto="newer")
+        with worktrees.adding(opened, branch=BRANCH, commit=commit, path=place, paths=PATHS):
+            pass
+        assert snapshot(clone, branch=BRANCH, worktree=place) == before
+        assert (place / TARGET).read_bytes() == b"changed\n"
+        assert git(place, "symbolic-ref", "HEAD") == f"refs/heads/{BRANCH}"
+        assert git(place, "log", "-1", "--format=%an <%ae>|%cn <%ce>|%e", "--encoding=UTF-8") == f"{jane}|{jane}|"
+        assert worktrees.changes(place) == ()
+        whole = (place / "big").exists()
+        worktrees.move(opened, on_branch(opened), to=later, fetching=opened.partial)
+        assert snapshot(clone, branch=BRANCH, worktree=place) == before
+        assert (place / TARGET).read_bytes() == b"changed again\n"
+        assert (place / "big").exists() is whole
+        assert git(place, "rev-parse", "HEAD") == str(later)
+        worktrees.remove(opened, branch=BRANCH, path=place)
+        assert snapshot(clone) == before
+        assert objects(clone) >= had
+        assert not (clone.common / "refs" / "heads" / BRANCH).exists()
+        assert clone.hooks_run == []
+
+
+class TestAdding:
+    def test_branch_that_is_there_stays(self, clone: Clone) -> None:
+        opened, commit = prepare(clone)
+        clone.git("branch", BRANCH, str(commit))
+        before = snapshot(clone)
+        with pytest.raises(ToolkitError, match="reference already exists"), adding(opened, commit, clone.beside):
+            pytest.fail("has been let in")
+        assert snapshot(clone) == before
+
+    @pytest.mark.parametrize("kind", ["file", "directory", "empty", "link"])
+    def test_path_that_is_there_stays(self, clone: Clone, kind: str) -> None:
+        opened, commit = prepare(clone)
+        if kind == "file":
+            clone.beside.write_text("mine\n")
+        elif kind == "link":
+            clone.beside.symlink_to("nowhere")
+        else:
+            clone.beside.mkdir()
+        if kind == "directory":
+            (clone.beside / "file").write_text("mine\n")
+        before = snapshot(clone)
+        with pytest.raises(ToolkitError, match="cannot be made: File exists"), adding(opened, commit, clone.beside):
+            pytest.fail("has been let in")
+        assert snapshot(clone) == before
+
+    def test_failure_within_leaves_no_trace(self, clone: Clone) -> None:
+        opened, commit = prepare(clone)
+        before = snapshot(clone)
+        with pytest.raises(ZeroDivisionError), adding(opened, commit, clone.beside):  # noqa: PT012 - it is within
+            (clone.beside / "new").write_text("by somebody\n")
+            raise ZeroDivisionError
+        assert snapshot(clone) == before
+        assert not (clone.common / "worktrees").exists()
+
+    def test_directory_that_cannot_be_written(self, clone: Clone) -> None:
+        opened, commit = prepare(clone)
+        before = snapshot(clone)
+        # Here root may not either.
+        with pytest.raises(ToolkitError, match=r"^/proc/x: cannot be made: "), adding(opened, commit, Path("/proc/x")):
+            pytest.fail("has been let in")
+        assert snapshot(clone) == before
+
+    def test_full_disk_is_one_line_and_leaves_no_trace(self, clone: Clone, small_disk: Path) -> None:
+        opened, commit = prepare(clone, "x" * 400000)
+        before = snapshot(clone)
+        with (
+            pytest.raises(ToolkitError, match="cannot be checked out: ") as caught,
+            adding(opened, commit, small_disk / "x"),
+        ):
+            pytest.fail("has been let in")
+        assert "\n" not in str(caught.value)
+        assert list(small_disk.iterdir()) == []
+        assert snapshot(clone) == before
+
+    def test_locked_reference_is_one_line(self, clone: Clone) -> None:
+        opened, commit = prepare(clone)
+        (clone.common / "refs" / "heads" / f"{BRANCH}.lock").touch()
+        before = snapshot(clone)
+        with (
+            pytest.raises(ToolkitError, match=r"Unable to create .*\.lock': File exists") as caught,
+            adding(opened, commit, clone.beside),
+        ):
+            pytest.fail("has been let in")
+        assert "\n" not in str(caught.value)
+        assert snapshot(clone) == before
+
+    @pytest.mark.parametrize(
+        ("situation", "there"),
+        [
+            ("sparse-cone", {"README.md", "lib", "pkgs"}),
+            ("sparse-patterns", {"README.md", "lib", "pkgs"}),
+            ("partial", {"pkgs"}),
+        ],
+    )
+    def test_sparse_worktree_has_what_the_user_has_and_the_files(
+        self, new_clone: Callable[..., Clone], situation: str, there: set[str]
+    ) -> None:
+        clone = SITUATIONS[situation](new_clone)
+        opened, commit = prepare(clone)
+        with adding(opened, commit, clone.beside):
+            names = {path.name for path in clone.beside.iterdir()}
+            assert there <= names
+            assert "big" not in names
+            assert {path.name for path in (clone.beside / "pkgs").iterdir()} == {"applications"}
+            assert git(clone.beside, "status", "--porcelain") == ""
+
+    def test_partial_clone_says_how_to_get_what_it_lacks(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone("--filter=blob:none", "--sparse")
+        opened, commit = prepare(clone, onto="newer")
+        before, had = snapshot(clone), objects(clone)
+        with pytest.raises(ToolkitError) as caught, adding(opened, commit, clone.beside):
+            pytest.fail("has been let in")
+        assert caught.value.hint == "--fetch gets what a partial clone lacks"
+        assert (snapshot(clone), objects(clone)) == (before, had)
+        with worktrees.adding(opened, branch=BRANCH, commit=commit, path=clone.beside, paths=PATHS, fetching=True):
+            assert (clone.beside / "README.md").read_text() == "second\n"
+
+
+class TestMoving:
+    def made(self, clone: Clone) -> tuple[clones.Clone, worktrees.Worktree, Oid]:
+        """Make the branch, and return it with a commit to move it to."""
+        opened, commit = prepare(clone)
+        _, later = prepare(clone, "changed again\n", onto="newer")
+        with adding(opened, commit, clone.beside):
+            pass
+        return opened, on_branch(opened), later
+
+    @pytest.mark.parametrize("kind", ["edit", "new", "commit", "switch", "detach"])
+    def test_worktree_that_has_changed_stays(self, clone: Clone, kind: str) -> None:
+        opened, worktree, later = self.made(clone)
+        clone.configure(status__showUntrackedFiles="no")
+        if kind in {"edit", "new"}:
+            (clone.beside / ("new" if kind == "new" else "README.md")).write_text("mine\n")
+        else:
+            how = {
+                "commit": ("commit", "--allow-empty", "-m", "mine"),
+                "switch": ("checkout", "-b", "mine"),
+                "detach": ("checkout", "--detach"),
+            }
+            git(clone.beside, *how[kind])
+        before = snapshot(clone)
+        with pytest.raises(ToolkitError, match="has been changed meanwhile"):
+            worktrees.move(opened, worktree, to=later)
+        assert snapshot(clone) == before
+
+    def test_ignored_files_stay(self, clone: Clone) -> None:
+        opened, worktree, later = self.made(clone)
+        (clone.beside / "result").symlink_to("/nix/store/nowhere")
+        worktrees.move(opened, worktree, to=later)
+        assert (clone.beside / "result").is_symlink()
+
+    def test_touched_file_is_no_change(self, clone: Clone) -> None:
+        opened, worktree, later = self.made(clone)
+        os.utime(clone.beside / "README.md", (1000, 1000))
+        worktrees.move(opened, worktree, to=later)
+        assert (clone.beside / "README.md").read_text() == "second\n"
+
+    def test_failure_leaves_everything(self, clone: Clone) -> None:
+        opened, worktree, later = self.made(clone)
+        (blob,) = (clone.common / "objects").glob(f"{git(clone.top, 'rev-parse', f'{later}:{TARGET}')[:2]}/*")
+        content = blob.read_bytes()
+        blob.unlink()
+        before = git(clone.beside, "rev-parse", "HEAD"), (clone.beside / TARGET).read_bytes()
+        with pytest.raises(ToolkitError, match="cannot be moved: "):
+            worktrees.move(opened, worktree, to=later)
+        assert (git(clone.beside, "rev-parse", "HEAD"), (clone.beside / TARGET).read_bytes()) == before
+        assert worktrees.changes(clone.beside) == ()
+        assert content
+
+
+class TestListing:
+    def test_each_is_told_with_its_state(self, new_clone: Callable[..., Clone]) -> None:
+        clone = SITUATIONS["others"](new_clone)
+        opened, commit = prepare(clone)
+        with adding(opened, commit, clone.beside):
+            listed = {each.path.name: each for each in worktrees.worktrees(opened)}
+        assert next(iter(listed)) == "nixpkgs"
+        assert {name: (each.branch, each.made_for, each.locked) for name, each in listed.items()} == {
+            "nixpkgs": ("master", None, None),
+            "locked": ("locked", None, "on a stick\nthat is away"),
+            "detached": (None, None, None),
+            "gone": ("gone", None, None),
+            clone.beside.name: (BRANCH, BRANCH, None),
+        }
+        assert listed[clone.beside.name].commit == commit
+        place = clone.top.with_name("moved")
+        clone.git("worktree", "move", clone.beside, place)
+        assert next(each for each in worktrees.worktrees(opened) if each.path == place).made_for == BRANCH
+
+    @pytest.mark.parametrize("situation", ["unborn", "bare"])
+    def test_main_one_may_have_no_commit(self, new_clone: Callable[..., Clone], situation: str) -> None:
+        clone = SITUATIONS[situation](new_clone)
+        first = worktrees.worktrees(clones.open_clone(clone.repo, REMOTE))[0]
+        assert (first.path, first.commit) == (clone.top, None)
+
+
+class TestInterrupts:
+    """Git is interrupted, or has just done what it was told, when the signal comes."""
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    @pytest.mark.parametrize(
+        "command", ["update-ref -m", "worktree add", "rev-parse --absolute", "reset --quiet --hard"]
+    )
+    def test_adding_leaves_no_trace(self, clone: Clone, command: str, when: str) -> None:
+        _, commit = prepare(clone)
+        before = snapshot(clone)
+        interrupt(
+            clone,
+            command,
+            when,
+            f"""
+            commit, path = Oid({str(commit)!r}), Path({str(clone.beside)!r})
+            with worktrees.adding(clone, branch={BRANCH!r}, commit=commit, path=path, paths=()):
+                print("in")
+        """,
+        )
+        assert snapshot(clone) == before
+        assert not (clone.common / "worktrees").exists()
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_moving_leaves_everything(self, clone: Clone, when: str) -> None:
+        opened, commit = prepare(clone)
+        _, later = prepare(clone, "changed again\n", onto="newer")
+        with adding(opened, commit, clone.beside):
+            pass
+        before = snapshot(clone, branch=BRANCH, worktree=clone.beside)
+        interrupt(
+            clone,
+            "reset --quiet --keep",
+            when,
+            f"""
+            (worktree,) = [each for each in worktrees.worktrees(clone) if each.branch == {BRANCH!r}]
+            worktrees.move(clone, worktree, to=Oid({str(later)!r}))
+            print("in")
+        """,
+        )
+        assert snapshot(clone, branch=BRANCH, worktree=clone.beside) == before
+        assert clone.git("rev-parse", BRANCH) == str(commit)
+        assert (clone.beside / TARGET).read_text() == "changed\n"
+        assert worktrees.changes(clone.beside) == ()
+
+
+def interrupt(clone: Clone, command: str, when: str, code: str) -> None:
+    """Run Python in a process that is interrupted before, or after, git runs a command."""
+    directory = clone.upstream.parent.parent / "bin"
+    directory.mkdir()
+    program = directory / "git"
+    run = f'"{shutil.which("git")}" "$@"'
+    signal = "kill -INT $PPID; exec sleep 30"
+    act = f"{run}; {signal}" if when == "after" else signal
+    # Whatever it is told with `-c` stands before the command.
+    program.write_text(f'#!/bin/sh\ncase " $* " in *" {command}"*) {act};; esac\nexec {run}\n')
+    program.chmod(0o755)
+    script = f"""
+import signal, sys
+from pathlib import Path
+from toolkit.git import clone as clones, worktrees
+from toolkit.model import Oid
+# A shell that starts this in the background lets the signal be ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+clone = clones.open_clone(Path({str(clone.repo)!r}), {REMOTE!r})
+try:
+    exec({dedent(code)!r})
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    env = {
+        **os.environ,
+        "PATH": f"{directory}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (130, ""), done.stderr
+
+
+@contextmanager
+def adding(opened: clones.Clone, commit: Oid, place: Path) -> Generator[None]:
+    with worktrees.adding(opened, branch=BRANCH, commit=commit, path=place, paths=PATHS):
+        yield
+
+
+def on_branch(opened: clones.Clone) -> worktrees.Worktree:
+    return next(each for each in worktrees.worktrees(opened) if each.branch == BRANCH)

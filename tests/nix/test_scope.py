@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import subprocess
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from toolkit.nix.scope import GLOBALS, bound_names, formals, look_up, references
+from toolkit.nix.tree import Tree
+
+
+def binders(text: str, name: str) -> list[str | None]:
+    """For each use of `name`: the kind of node that binds it, or None."""
+    found = references(Tree(text, name="test.nix").root)
+    return [r.scope.node.kind if r.scope is not None else None for r in found if r.name == name]
+
+
+def test_parameter_is_bound_by_its_lambda() -> None:
+    assert binders("x: x", "x") == ["function_expression"]
+
+
+def test_set_pattern_binds_parameters_and_the_argument_set() -> None:
+    assert binders("args@{ a, ... }: [ a args ]", "a") == ["function_expression"]
+    assert binders("{ a, ... }@args: [ a args ]", "args") == ["function_expression"]
+
+
+def test_default_of_a_parameter_sees_the_other_parameters_but_not_the_let_of_the_body() -> None:
+    assert binders("{ a ? b, b }: a", "b") == ["function_expression"]
+    assert binders("{ a ? b }: let b = 1; in a", "b") == [None]
+
+
+def test_let_and_rec_bind_recursively_and_a_plain_set_does_not() -> None:
+    assert binders("let a = b; b = 1; in a", "b") == ["let_expression"]
+    assert binders("rec { a = b; b = 1; }", "b") == ["rec_attrset_expression"]
+    assert binders("{ a = b; b = 1; }", "b") == [None]
+
+
+def test_inherit_takes_from_outside_and_inherit_from_sees_inside() -> None:
+    assert binders("a: rec { inherit a; }", "a") == ["function_expression"]
+    assert binders("s: let inherit (s) t; s = { }; in t", "s") == ["let_expression"]
+
+
+def test_static_names_beat_with() -> None:
+    assert binders("a: with { a = 1; }; a", "a") == ["function_expression"]
+
+
+def test_unbound_name_knows_the_withs_around_it() -> None:
+    found = [r for r in references(Tree("p: with p; with p.q; a", name="t").root) if r.name == "a"]
+    assert [scope.node.start for scope in found[0].withs] == [11, 3]
+
+
+def test_with_expression_itself_is_outside_of_its_scope() -> None:
+    found = [r for r in references(Tree("with a; 1", name="t").root) if r.name == "a"]
+    assert found[0].withs == ()
+
+
+def test_quoted_names_are_static() -> None:
+    assert set(
+        bound_names(Tree('{ "a" = 1; ${"b"} = 2; c.d = 3; ${x} = 4; }', name="t").root.child("binding_set"))
+    ) == {
+        "a",
+        "b",
+        "c",
+    }
+
+
+def test_interpolations_are_searched() -> None:
+    assert binders("a: ''x ${''y ${a}''}''", "a") == ["function_expression"]
+
+
+def test_formals_have_the_names_in_order() -> None:
+    assert list(formals(Tree("{ b, a ? 1, ... }: b", name="t").root)) == ["b", "a"]
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+EXPRESSIONS = st.recursive(
+    st.one_of(NAMES, st.just("1")),
+    lambda inner: st.one_of(
+        st.builds("({}: {})".format, NAMES, inner),
+        st.builds("({{ {} ? {} }}: {})".format, NAMES, inner, inner),
+        st.builds("(let {} = {}; in {})".format, NAMES, inner, inner),
+        st.builds("(rec {{ {} = {}; }})".format, NAMES, inner),
+        st.builds("(let inherit ({}) {}; in {})".format, inner, NAMES, inner),
+        st.builds("(with {}; {})".format, inner, inner),
+        st.builds("{{ inherit {}; x = {}; }}".format, NAMES, inner),
+        st.builds("[ {} {} ]".format, inner, inner),
+        st.builds('"${{{}}}"'.format, inner),
+        st.builds("({}).a or {}".format, inner, NAMES),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(EXPRESSIONS)
+def test_unbound_names_are_those_that_nix_rejects(text: str) -> None:
+    """Nix checks static names when it parses: it is the oracle."""
+    unbound = [
+        r for r in references(Tree(text, name="t").root) if r.scope is None and not r.withs and r.name not in GLOBALS
+    ]
+    said = subprocess.run(
+        ["nix-instantiate", "--store", "dummy://", "--parse", "-E", text], capture_output=True, text=True, check=False
+    )
+    assert (said.returncode == 0) == (not unbound), (text, said.stderr)
+
+
+def test_globals_are_known_to_nix() -> None:
+    names = sorted(GLOBALS - {"fetchTree"})  # an experimental feature
+    text = f"[ {' '.join(names)} ]"
+    said = subprocess.run(
+        ["nix-instantiate", "--store", "dummy://", "--parse", "-E", text], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+
+
+def test_name_is_looked_up_from_any_place() -> None:
+    root = Tree('x: with x; let a = 1; in { b = [ a ]; c = with a; "s"; }', name="t").root
+    (listed,) = (
+        r for r in references(root) if r.name == "a" and r.node.parent and r.node.parent.kind == "list_expression"
+    )
+    string = next(node for node in root.walk() if node.kind == "string_expression")
+    assert look_up("a", string).means(listed)
+    free, there = look_up("b", listed.node), look_up("b", string)
+    assert [scope.node.text[:6] for scope in free.withs] == ["with x"]
+    assert [scope.node.text[:6] for scope in there.withs] == ["with a", "with x"]
+    assert not free.means(there)
+    assert not listed.means(free)
+
+
+def test_lookup_knows_every_kind_of_scope() -> None:
+    root = Tree('f: rec { a = 1; b = { c }: let d = 1; in with (e: "s"); "t"; }', name="t").root
+    first, second = (node for node in root.walk() if node.kind == "string_expression")
+    bound = {name: look_up(name, second).scope for name in ("f", "a", "c", "d")}
+    assert {name: scope.node.kind for name, scope in bound.items() if scope is not None} == {
+        "f": "function_expression",
+        "a": "rec_attrset_expression",
+        "c": "function_expression",
+        "d": "let_expression",
+    }
+    assert look_up("e", first).scope is not None
+    assert look_up("g", first).withs == ()
+    assert look_up("e", second).scope is None

@@ -1,0 +1,264 @@
+"""Real repositories, real remotes and a real full disk."""
+
+from __future__ import annotations
+
+import base64
+import os
+import resource
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.cache import Cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from toolkit.model import Proof
+
+TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
+NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository with a worktree, driven by git itself."""
+
+    path: Path
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the repository and return what it printed."""
+        run = subprocess.run(["git", "-C", self.path, *arguments], check=True, capture_output=True, text=True)
+        return run.stdout.strip()
+
+    def commit(self, files: Mapping[str, str | bytes], message: str = "change") -> str:
+        """Write files, commit them, and return the commit's id."""
+        for name, content in files.items():
+            file = self.path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
+        return self.git("rev-parse", "HEAD")
+
+
+def nixpkgs(target: str = "{ docker = 1; }\n", **more: str) -> dict[str, str | bytes]:
+    """Return the files of a nixpkgs-shaped tree, by path."""
+    return {
+        str(TARGET): target,
+        str(TARGET.parent / "update.sh"): "#!/bin/sh\n",
+        "lib/default.nix": "{ }\n",
+        "lib/deep/er.nix": "{ deeper = true; }\n",
+        "pkgs/top-level/all-packages.nix": "{ }: { }\n",
+        "README.md": "a big file that nobody asked for\n" * 2000,
+        **more,
+    }
+
+
+@pytest.fixture
+def target() -> PurePosixPath:
+    return TARGET
+
+
+@pytest.fixture
+def tree() -> Callable[..., dict[str, str | bytes]]:
+    return nixpkgs
+
+
+@pytest.fixture
+def new_repository(tmp_path: Path) -> Callable[[str], Repository]:
+    def make(name: str) -> Repository:
+        path = tmp_path / name
+        path.mkdir()
+        repository = Repository(path)
+        repository.git("init", "--quiet", "--initial-branch=master")
+        return repository
+
+    return make
+
+
+@pytest.fixture
+def clone(new_repository: Callable[[str], Repository]) -> Repository:
+    """A clone of a nixpkgs with two commits; `v1` is a tag of the first, `next` a branch with a third."""
+    repository = new_repository("clone")
+    repository.commit(nixpkgs("{ docker = 0; }\n"), "first")
+    repository.git("tag", "--annotate", "--message=release", "v1")
+    repository.git("checkout", "--quiet", "-b", "next")
+    repository.commit({str(TARGET): "{ docker = 2; }\n"}, "third")
+    repository.git("checkout", "--quiet", "master")
+    repository.commit(nixpkgs(), "second")
+    return repository
+
+
+@dataclass
+class Remote:
+    """A git server on loopback that is `git http-backend` behind an HTTP server.
+
+    `protocol` False hides from it that the client speaks version 2; `required` is the password of `user`, where it
+    asks for one. `requests` are the paths that were asked for.
+    """
+
+    url: str
+    root: Path
+    protocol: bool = True
+    required: str | None = None
+    requests: list[str] = field(default_factory=list[str])
+
+    def serve(self, repository: Repository, name: str = "nixpkgs.git", **config: str) -> str:
+        """Publish a bare copy of a repository with settings such as `uploadpack__allowFilter`; return its URL."""
+        bare = self.root / name
+        subprocess.run(["git", "clone", "--quiet", "--bare", repository.path, bare], check=True)
+        for key, value in config.items():
+            subprocess.run(["git", "-C", bare, "config", key.replace("__", "."), value], check=True)
+        return f"{self.url}/{name}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    remote: Remote
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+        pass
+
+    def _answer(self) -> None:
+        path, _, query = self.path.partition("?")
+        self.remote.requests.append(self.path)
+        if self.remote.required is not None:
+            expected = "Basic " + base64.b64encode(f"user:{self.remote.required}".encode()).decode()
+            if self.headers.get("Authorization") != expected:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="test"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+        if path.startswith("/static/"):
+            self._static(path)
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+            "GIT_PROJECT_ROOT": str(self.remote.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type") or "",
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding") or "",
+            "REMOTE_ADDR": "127.0.0.1",
+        }
+        if self.remote.protocol:
+            environment["GIT_PROTOCOL"] = self.headers.get("Git-Protocol") or ""
+        backend = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+        head, _, content = backend.stdout.partition(b"\r\n\r\n")
+        headers = [line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line]
+        status = next((value for name, value in headers if name == "Status"), "200")
+        self.send_response(int(status.split()[0]))
+        for name, value in headers:
+            if name != "Status":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _static(self, path: str) -> None:
+        file = self.remote.root / path.lstrip("/")
+        content = file.read_bytes() if file.is_file() else b"nothing here"
+        self.send_response(200 if file.is_file() else 404)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Generator[Remote]:
+    """A git server that has nothing yet."""
+    root = tmp_path / "served"
+    root.mkdir()
+    handler = type("Handler", (_Handler,), {})
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    remote = Remote(url=f"http://127.0.0.1:{http.server_port}", root=root)
+    handler.remote = remote  # type: ignore[attr-defined] # a class of our own
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield remote
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+@dataclass
+class Recorder:
+    """A Progress that keeps what it is told."""
+
+    steps: list[str] = field(default_factory=list[str])
+
+    def step(self, what: str) -> None:
+        self.steps.append(what)
+
+    def proof(self, proof: Proof) -> None:
+        raise AssertionError(proof)
+
+
+@pytest.fixture
+def progress() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def full_disk() -> Generator[Callable[[], None]]:
+    """Return a function after whose call no file of this process grows beyond 4 KiB; what is there stays."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Generator[Path]:
+    """A file system of 256 KiB. Only root may mount one; another user gets a directory and the limit of `full_disk`."""
+    directory = tmp_path / "small"
+    directory.mkdir()
+    if os.geteuid() == 0:
+        options = ["-t", "tmpfs", "-o", "size=256k", "unlet-test", str(directory)]
+        subprocess.run(["mount", *options], check=True)
+        yield directory
+        subprocess.run(["umount", str(directory)], check=True)
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (262144, hard))
+    yield directory
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def ordinary_user() -> Generator[Path]:
+    """Run the test as a user whom permissions bind, in a directory of that user's, which is returned."""
+    with tempfile.TemporaryDirectory(prefix="unlet-test-") as name:
+        if os.geteuid() != 0:
+            yield Path(name)
+            return
+        os.chown(name, NOBODY, NOBODY)
+        os.setegid(NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(0)
+            os.setegid(0)

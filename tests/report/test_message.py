@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import patches
+from toolkit.errors import UsageError
+from toolkit.report.message import checked_trailers, compose, faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from toolkit.patches import Message
+
+GOOD = "docker: allow overriding moby\n\nIt was out of reach.\n"
+
+
+def _messages() -> Iterator[tuple[str, Message]]:
+    """Yield the messages of patches/, by the field that holds each."""
+    plan = patches.plan()
+    yield from ((f"lift.{strategy}", message) for strategy, message in plan.lift.items())
+    yield from ((f"demote.{demotion}", message) for demotion, message in plan.demote.items())
+    yield from ((f"extras.{extra}", extra_plan.message) for extra, extra_plan in plan.extras.items())
+    yield "by-hand", plan.by_hand
+
+
+@pytest.mark.parametrize(("name", "message"), list(_messages()))
+def test_every_shipped_message_follows_the_rules(name: str, message: Message) -> None:
+    for body in (message.body, message.whole):
+        text = compose(message.subject, body)
+        assert text == f"{message.subject}\n\n{body}\n", name
+        assert faults(text) == (), name
+        assert text.isascii(), name
+        assert re.match(r"[\w/-]+: [^A-Z]", text), name
+    # What is said of rebuilds is said by a proof alone.
+    assert "nothing is rebuilt" not in message.body
+    assert "are rebuilt" not in message.body
+
+
+def test_good_message_has_no_fault() -> None:
+    assert faults(GOOD) == ()
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "nixos/docker: start after the network",
+        "docker: 29.6.0 -> 29.6.1",
+        "python3Packages.{numpy,scipy}: fix build",
+        "nixosTests.docker-rootless: publish port 80",
+        "linuxPackages_6_1.x: init at 1.0",
+        "featherpad: fix build",
+    ],
+)
+def test_prefix_is_an_attribute_or_a_module(subject: str) -> None:
+    assert faults(f"{subject}\n\nBecause.\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "fault"),
+    [
+        ("allow overriding moby\n\nB.\n", "subject 'allow overriding moby': has no prefix such as 'docker: ' or "),
+        ("docker:allow\n\nB.\n", "subject 'docker:allow': has no prefix"),
+        ("the docker: allow\n\nB.\n", "subject 'the docker: allow': has no prefix"),
+        ("\n\nB.\n", "subject '': has no prefix"),
+        ("feat: allow\n\nB.\n", "subject 'feat: allow': has a conventional type"),
+        ("fix!: allow\n\nB.\n", "subject 'fix!: allow': has a conventional type"),
+        ("refactor(docker): allow\n\nB.\n", "subject 'refactor(docker): allow': has a conventional type"),
+        ("test: allow\n\nB.\n", "subject 'test: allow': has a conventional type"),
+        ("docker: allow.\n\nB.\n", "subject 'docker: allow.': ends with a full stop"),
+        ("fixup! docker: allow\n\nB.\n", "subject 'fixup! docker: allow': is one for git rebase --autosquash"),
+        ("squash! docker: allow\n\nB.\n", "subject 'squash! docker: allow': is one for git rebase --autosquash"),
+        ("amend! docker: allow\n\nB.\n", "subject 'amend! docker: allow': is one for git rebase --autosquash"),
+        (f"docker: {'a' * 65}\n\nB.\n", f"subject 'docker: {'a' * 63}…': has 73 characters, more than 72"),
+        ("docker: allow \n\nB.\n", "subject 'docker: allow': has blanks around it, or characters"),
+        ("docker: \x1b[1mallow\n\nB.\n", "subject 'docker: \ufffd[1mallow': has blanks around it, or characters"),
+        ("docker: allow\nBecause.\n", "line 2 is not blank: 'Because.'"),
+        ("docker: allow\n", "body is empty: "),
+        ("docker: allow\n\n", "body is empty: "),
+        ("docker: allow\n\nAssisted-by: A tool\n", "body is empty: "),
+        (f"docker: allow\n\n{'a b ' * 18}c\n", f"line '{'a b ' * 17}a b…': has 73 characters, more than 72"),
+        ("docker: allow\n\nBecause.\n---\nNot seen.\n", "line '---': ends the message for git am"),
+        ("docker: allow\n\ndiff -r is what it is.\n", "line 'diff -r is what it is.': ends the message for git am"),
+        ("docker: allow\n\nBecause. \n", "line 'Because.': ends with blanks, or has characters"),
+        ("docker: allow\n\nA\ttab.\n", "line 'A tab.': ends with blanks, or has characters"),
+    ],
+)
+def test_each_rule_names_what_breaks_it(message: str, fault: str) -> None:
+    found = faults(message)
+    assert any(line.startswith(fault) for line in found), found
+    assert all("\n" not in line for line in found)
+
+
+def test_a_word_that_cannot_be_broken_may_be_long() -> None:
+    assert faults(f"docker: allow\n\nhttps://example.org/{'a' * 80}\n") == ()
+
+
+def test_trailers_may_be_long() -> None:
+    assert faults(compose("docker: allow", "Because.", [f"Assisted-by: a tool {'of some name ' * 8}"])) == ()
+
+
+def test_a_type_that_is_the_name_of_a_changed_directory_is_none() -> None:
+    message = "doc: tell of docker\n\nBecause.\n"
+    assert faults(message)
+    assert faults(message, paths=[PurePosixPath("doc/release-notes/rl-2611.section.md")]) == ()
+
+
+def test_what_no_proof_backs_may_not_be_said() -> None:
+    message = patches.plan().lift[next(iter(patches.plan().lift))]
+    (claim,) = message.unbacked(())
+    assert message.unbacked(["no-rebuild"]) == ()
+    wrapped = message.whole.replace("stay the same, ", "stay the same,\n")
+    assert faults(compose(message.subject, wrapped), unproven=[claim]) == (f"says '{claim}', which no proof backs",)
+    assert faults(compose(message.subject, message.backed(())), unproven=[claim]) == ()
+    assert message.backed(["no-rebuild"]) == message.whole != message.backed(())
+
+
+def test_message_is_stored_without_trailing_blanks_and_spare_lines() -> None:
+    assert compose("docker: allow ", "\n\nA. \n\n\n\nB.\n\n") == "docker: allow\n\nA.\n\nB.\n"
+    assert compose("docker: allow", "") == "docker: allow\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Because.",
+        "Because.\n\nSigned-off-by: A <a@example.org>",
+        "Because.\n\nCo-authored-by: A <a@example.org>\n of two lines\nAcked-by: B",
+        "Because.\n\nNote: this is a sentence\nthat is no trailer.",
+        "Because.\n\n(cherry picked from commit 1234)",
+        "Because.\n\nSome text\nSome text\nSigned-off-by: A <a@example.org>",
+        "Because.\n\nAssisted-by: A tool",
+        "Because.\n\nassisted-by: a TOOL",
+        "Key: of the only paragraph",
+    ],
+)
+def test_trailers_go_where_git_puts_them(body: str, tmp_path: Path) -> None:
+    trailers = ("Assisted-by: A tool", "Reviewed-by: B <b@example.org>")
+    ours = compose("docker: allow", body, trailers)
+    arguments = [word for trailer in trailers for word in ("--trailer", trailer)]
+    by_git = subprocess.run(
+        ["git", "interpret-trailers", "--if-exists=addIfDifferent", *arguments],
+        input=f"docker: allow\n\n{body}\n",
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert ours == by_git.stdout
+
+
+def test_no_trailer_is_the_default() -> None:
+    assert compose("docker: allow", "Because.") == "docker: allow\n\nBecause.\n"
+
+
+def test_a_trailer_is_written_once_in_git_s_form() -> None:
+    assert checked_trailers([" Assisted-by :A tool ", "assisted-by: a tool", "X-Y: z"]) == (
+        "Assisted-by: A tool",
+        "X-Y: z",
+    )
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [
+        "",
+        "Assisted-by",
+        "Assisted by: A tool",
+        "Assisted-by:",
+        "Assisted-by: ",
+        ": x",
+        "A: b\nC: d",
+        "A: b\x00c",
+        "Ä: b",
+    ],
+)
+def test_wrong_trailer_is_a_usage_error_of_one_line(trailer: str) -> None:
+    with pytest.raises(UsageError, match=r"^trailer: '.*' is not of the form 'Key: value'$") as caught:
+        compose("docker: allow", "Because.", [trailer])
+    assert "\n" not in caught.value.message
+    assert "\x00" not in caught.value.message

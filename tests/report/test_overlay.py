@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toolkit.report.overlay import default_nix, files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.model import Report
+
+
+def test_overlay_gives_every_release_from_the_patched_file(report: Report, tmp_path: Path) -> None:
+    commits = (replace(report.proposal.commits[0], after=b'{ hello }: { docker_28 = "old"; docker_29 = hello; }\n'),)
+    proposal = replace(report.proposal, commits=commits)
+    for file in files(proposal, releases=("docker_28", "docker_29"), siblings={"update.sh": b"#!/bin/sh\n"}):
+        path = tmp_path / file.name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(file.content)
+    expression = f"""
+      let overlay = import {tmp_path} {{ callPackage = file: _: import file {{ hello = "new"; }}; }} {{ }}; in overlay
+    """
+    said = subprocess.run(
+        ["nix-instantiate", "--store", "dummy://", "--eval", "--strict", "--json", "-E", expression],
+        check=True,
+        capture_output=True,
+    )
+    assert json.loads(said.stdout) == {"docker_28": "old", "docker_29": "new"}
+
+
+def test_overlay_holds_the_patched_file_and_what_it_refers_to(report: Report) -> None:
+    written = files(report.proposal, releases=("docker_29",), siblings={"update.sh": b"#!/bin/sh\n", "a.patch": b"x"})
+    assert [file.name for file in written] == [
+        "default.nix",
+        "docker/a.patch",
+        "docker/default.nix",
+        "docker/update.sh",
+    ]
+    assert written[2].content == report.proposal.commits[-1].after
+    assert [file.executable for file in written] == [False, False, False, True]
+
+
+def test_comment_names_commit_use_and_cost(report: Report) -> None:
+    text = default_nix(report.proposal, releases=("docker_29",)).decode()
+    for part in (f"at commit {'4' * 40}", "overlays = [ (import ./proposal/overlay) ]", "are compiled"):
+        assert part in text
+
+
+def test_origin_of_several_lines_stays_in_the_comment(report: Report) -> None:
+    source = replace(report.proposal.source, commit=None, origin="a\nb }; evil")
+    text = default_nix(replace(report.proposal, source=source), releases=("docker_29",)).decode()
+    assert "# An overlay for nixpkgs as in a b }; evil.\n" in text

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from toolkit.errors import ToolkitError
+from toolkit.model import Report, Status
+from toolkit.report.report import SCHEMA, blob_id, document, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_document_survives_being_written_and_read(report: Report) -> None:
+    written = document(report)
+    proofs = tuple(replace(proof, seconds=round(proof.seconds, 3)) for proof in written.proofs)
+    assert from_json(to_json(report)) == replace(written, proofs=proofs)
+
+
+def test_same_report_gives_the_same_bytes_with_sorted_keys(report: Report) -> None:
+    content = to_json(report)
+    assert content == to_json(replace(report))
+    value = json.loads(content)
+    assert list(value) == sorted(value)
+    assert value["schema"] == SCHEMA
+    assert content.endswith(b"}\n")
+
+
+def test_blob_id_is_that_of_git_hash_object() -> None:
+    assert str(blob_id(b"hello\n")) == "ce013625030ba8dba906f756967f9e9ca394464a"
+
+
+def test_report_records_source_and_request(report: Report) -> None:
+    source = document(report).source
+    assert (source.commit, source.nixpkgs, source.rev, source.fetched) == ("4" * 40, "somewhere", "main", 12345)
+    assert source.blob == str(blob_id(report.proposal.source.content))
+
+
+def test_one_failed_proof_makes_the_result_failed(report: Report) -> None:
+    assert document(report).result == "failed"
+
+
+def test_a_proof_that_was_not_run_makes_the_result_incomplete(report: Report) -> None:
+    proofs = tuple(proof for proof in report.proofs if proof.status is not Status.FAILED)
+    assert document(replace(report, proofs=proofs)).result == "incomplete"
+
+
+def test_no_proof_at_all_is_no_success(report: Report) -> None:
+    assert document(replace(report, proofs=())).result == "incomplete"
+
+
+def test_all_proofs_passed_is_success(report: Report) -> None:
+    assert document(replace(report, proofs=report.proofs[:1])).result == "passed"
+
+
+def _set(path: str, new: object) -> Callable[[dict[str, Any]], None]:
+    def change(value: Any) -> None:  # noqa: ANN401 - any JSON
+        *way, last = path.split(".")
+        for name in way:
+            value = value[int(name)] if name.isdigit() else value[name]
+        if new is None:
+            del value[last]
+        else:
+            value[last] = new
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_set("schema", 99), "field 'schema' is 99"),
+        (_set("schema", None), "field 'schema' is missing"),
+        (_set("strategy", "magic"), "field 'strategy' is 'magic'; known are sentinel, in-place, parameter"),
+        (_set("proofs.1.status", "maybe"), "field 'proofs[1].status' is 'maybe'"),
+        (_set("proofs.0.seconds", "1"), "field 'proofs[0].seconds' is not a number"),
+        (_set("proofs.2.evidence", [1]), "field 'proofs[2].evidence' is not a list of strings"),
+        (_set("source.blob", "abc"), "field 'source.blob' is no git object id: 'abc'"),
+        (_set("source", []), "field 'source' is not a table"),
+        (_set("commits", {}), "field 'commits' is not a list"),
+        (_set("tools.nix", 2), "field 'tools.nix' is not a string"),
+    ],
+)
+def test_wrong_field_is_named(report: Report, change: Callable[[dict[str, Any]], None], message: str) -> None:
+    value = json.loads(to_json(report))
+    change(value)
+    with pytest.raises(ToolkitError) as caught:
+        from_json(json.dumps(value).encode(), name="x/report.json")
+    assert caught.value.message.startswith(f"x/report.json: {message}")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_is_refused_in_one_line(content: bytes) -> None:
+    with pytest.raises(ToolkitError, match=r"^report\.json: not JSON: [^\n]*$"):
+        from_json(content)
+
+
+def test_json_that_is_no_table_is_refused() -> None:
+    with pytest.raises(ToolkitError, match="the document is not a table"):
+        from_json(b"[]")
+
+
+def test_unknown_fields_of_a_newer_version_are_passed_over(report: Report) -> None:
+    value = json.loads(to_json(report)) | {"novelty": 1}
+    assert from_json(json.dumps(value).encode()).target == str(report.proposal.target)

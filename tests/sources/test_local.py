@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import git, sources, specimen
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import Oid, Pin, SourceRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import PurePosixPath
+
+    from tests.remotes import Recorder, Repository
+    from toolkit.cache import Cache
+    from toolkit.model import Source
+
+    Tree = Callable[..., dict[str, str | bytes]]
+
+
+@pytest.fixture
+def resolve(cache: Cache, progress: Recorder, target: PurePosixPath) -> Callable[..., Source]:
+    """Resolve a request that is given by its fields; none of the sources here may need a network."""
+
+    def call(*, pins: tuple[Pin, ...] = (), **fields: object) -> Source:
+        return sources.resolve(
+            SourceRequest(**fields, offline=True),  # type: ignore[arg-type] # named by each test
+            target=target,
+            pins={pin.name: pin for pin in pins},
+            default_pin="original",
+            remote="http://unlet.invalid/nixpkgs.git",
+            sparse=("/lib/", "/pkgs/top-level/all-packages.nix", "/gone/"),
+            progress=progress,
+            cache=cache,
+        )
+
+    return call
+
+
+def state(path: Path) -> set[tuple[str, int, int]]:
+    """Return what a write to a directory would change."""
+    return {(str(each), each.lstat().st_mtime_ns, each.lstat().st_size) for each in (path, *path.rglob("*"))}
+
+
+def write(directory: Path, files: dict[str, str | bytes]) -> Path:
+    for name, content in files.items():
+        file = directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return directory
+
+
+def files_of(root: Path | None) -> set[str]:
+    assert root is not None
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_lone_file_has_no_tree_around_it(resolve: Callable[..., Source], tmp_path: Path) -> None:
+    (tmp_path / "docker.nix").write_text("{ }\n")
+    source = resolve(file=tmp_path / "docker.nix")
+    assert source.content == b"{ }\n"
+    assert (source.origin, source.directory, source.root) == (str(tmp_path / "docker.nix"), tmp_path, None)
+    assert (source.commit, source.committed, source.repository, source.fetched) == (None, None, None, 0)
+
+
+def test_a_lone_file_that_cannot_be_used_is_one_line(resolve: Callable[..., Source], tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match=r"gone\.nix: no such file"):
+        resolve(file=tmp_path / "gone.nix")
+
+
+@pytest.mark.parametrize("name", ["specimen", "specimen:27.5", "specimen:states/fixed"])
+def test_a_specimen_is_a_source(resolve: Callable[..., Source], target: PurePosixPath, name: str) -> None:
+    source = resolve(nixpkgs=name)
+    _, _, layout = name.partition(":")
+    root = specimen.path(layout) if layout else specimen.path()
+    assert source.root == root
+    assert source.content == (root / target).read_bytes()
+    assert source.directory == (root / target).parent
+    assert source.origin == f"the embedded specimen {layout}".strip()
+
+
+def test_an_unknown_specimen_is_a_wrong_call(resolve: Callable[..., Source]) -> None:
+    with pytest.raises(UsageError, match=r"'99'"):
+        resolve(nixpkgs="specimen:99")
+
+
+def test_a_directory_is_used_where_it_is(
+    resolve: Callable[..., Source], tmp_path: Path, tree: Tree, target: PurePosixPath
+) -> None:
+    write(tmp_path, tree())
+    before = state(tmp_path)
+    source = resolve(nixpkgs=str(tmp_path))
+    assert source.content == b"{ docker = 1; }\n"
+    assert (source.root, source.directory) == (tmp_path, (tmp_path / target).parent)
+    assert (source.commit, source.repository, source.warnings) == (None, None, ())
+    assert source.origin == str(tmp_path)
+    assert state(tmp_path) == before | {each for each in state(tmp_path) if "/cache" in each[0]}
+
+
+@pytest.mark.parametrize("below", ["nixpkgs", "nixos", "nixos/nixpkgs"])
+def test_a_channel_is_found_below_its_directory(
+    resolve: Callable[..., Source], tmp_path: Path, tree: Tree, below: str
+) -> None:
+    commit = "1" * 40
+    versions = {".version": "25.11", ".version-suffix": "pre123.1111111", ".git-revision": commit}
+    write(tmp_path / "store" / below, tree(**versions))
+    (tmp_path / "channels").symlink_to("store")
+    source = resolve(nixpkgs=str(tmp_path / "channels"))
+    assert source.root == tmp_path / "store" / below
+    assert source.origin == f"{tmp_path}/channels (25.11pre123.1111111)"
+
+
+def test_a_tree_says_its_version_and_revision(resolve: Callable[..., Source], tmp_path: Path, tree: Tree) -> None:
+    write(tmp_path, tree(**{".version": "25.11\n", ".git-revision": "1" * 40 + "\n"}))
+    assert resolve(nixpkgs=str(tmp_path)).origin == f"{tmp_path} (25.11, {'1' * 12})"
+
+
+def test_a_directory_without_the_target_says_so(
+    resolve: Callable[..., Source], tmp_path: Path, target: PurePosixPath
+) -> None:
+    (tmp_path / "flake.lock").write_text("{}")
+    with pytest.raises(ToolkitError, match=rf"^{tmp_path}: has no '{target}'$") as raised:
+        resolve(nixpkgs=str(tmp_path))
+    assert raised.value.hint == f"to use what it pins: --nixpkgs {tmp_path}/flake.lock"
+
+
+@pytest.mark.parametrize("name", ["/nonexistent/nixpkgs", "nixpkgs", "~/nixpkgs", "a:b", ""])
+def test_a_name_that_is_nothing_says_so(
+    resolve: Callable[..., Source], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ToolkitError):
+        resolve(nixpkgs=name)
+
+
+def test_the_home_directory_may_be_abbreviated(resolve: Callable[..., Source], sealed: Path, tree: Tree) -> None:
+    write(sealed / "nixpkgs", tree())
+    assert resolve(nixpkgs="~/nixpkgs").root == sealed / "nixpkgs"
+
+
+def test_rev_does_not_go_with_a_plain_directory(resolve: Callable[..., Source], tmp_path: Path, tree: Tree) -> None:
+    write(tmp_path, tree())
+    with pytest.raises(UsageError, match=r"--rev: does not go with '.*', which is no git clone"):
+        resolve(nixpkgs=str(tmp_path), rev="master")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"file": Path("x"), "nixpkgs": "y"},
+        {"file": Path("x"), "pin": "y"},
+        {"nixpkgs": "x", "pin": "y"},
+        {"file": Path("x"), "rev": "y"},
+        {"pin": "x", "rev": "y"},
+        {"nixpkgs": "specimen", "rev": "y"},
+    ],
+)
+def test_what_does_not_go_together_is_a_wrong_call(resolve: Callable[..., Source], fields: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        resolve(**fields)
+
+
+def test_a_clone_gives_the_files_of_its_commit(
+    resolve: Callable[..., Source], clone: Repository, target: PurePosixPath
+) -> None:
+    before = state(clone.path)
+    source = resolve(nixpkgs=str(clone.path))
+    assert state(clone.path) == before
+    commit = clone.git("rev-parse", "HEAD")
+    assert source.content == b"{ docker = 1; }\n"
+    assert (source.commit, source.committed) == (Oid(commit), 1700000000)
+    assert source.repository == clone.path / ".git"
+    assert source.origin == f"{clone.path} at HEAD ({commit[:12]})"
+    assert (source.fetched, source.warnings) == (0, ())
+    assert files_of(source.root) == {
+        str(target),
+        str(target.parent / "update.sh"),
+        "lib/default.nix",
+        "lib/deep/er.nix",
+        "pkgs/top-level/all-packages.nix",
+    }
+
+
+@pytest.mark.parametrize("rev", ["next", "v1", "HEAD~1"])
+def test_a_clone_gives_another_commit_on_request(resolve: Callable[..., Source], clone: Repository, rev: str) -> None:
+    source = resolve(nixpkgs=str(clone.path), rev=rev)
+    assert str(source.commit) == clone.git("rev-parse", f"{rev}^{{commit}}")
+    assert source.content != b"{ docker = 1; }\n"
+
+
+def test_uncommitted_changes_do_not_count_and_it_is_said(
+    resolve: Callable[..., Source], clone: Repository, target: PurePosixPath
+) -> None:
+    (clone.path / target).write_text("{ docker = 5; }\n")
+    (clone.path / "lib" / "untracked.nix").write_text("{ }\n")
+    source = resolve(nixpkgs=str(clone.path))
+    assert source.content == b"{ docker = 1; }\n"
+    assert "lib/untracked.nix" not in files_of(source.root)
+    worktree = clone.path / target
+    assert source.warnings == (
+        f"{worktree}: has changes that are not committed and do not count; --file {worktree} takes them",
+    )
+    assert resolve(nixpkgs=str(clone.path), rev="HEAD").warnings == ()
+
+
+def test_a_worktree_and_a_bare_repository_are_clones(
+    resolve: Callable[..., Source], clone: Repository, tmp_path: Path
+) -> None:
+    clone.git("worktree", "add", "--quiet", str(tmp_path / "worktree"), "next")
+    subprocess.run(["git", "clone", "--quiet", "--bare", clone.path, tmp_path / "nixpkgs.git"], check=True)
+    assert resolve(nixpkgs=str(tmp_path / "worktree")).content == b"{ docker = 2; }\n"
+    assert resolve(nixpkgs=str(tmp_path / "nixpkgs.git"), rev="v1").content == b"{ docker = 0; }\n"
+
+
+def test_a_clone_of_something_else_says_so(
+    resolve: Callable[..., Source], new_repository: Callable[[str], Repository], target: PurePosixPath, cache: Cache
+) -> None:
+    repository = new_repository("other")
+    commit = repository.commit({"README.md": "x\n"})
+    with pytest.raises(ToolkitError, match=rf"other: commit {commit[:12]} has no '{target}'"):
+        resolve(nixpkgs=str(repository.path))
+    assert cache.entries() == ()
+
+
+def test_a_clone_with_a_file_that_cannot_be_used_says_so(
+    resolve: Callable[..., Source], clone: Repository, target: PurePosixPath
+) -> None:
+    clone.commit({str(target): b"{\r\n}\r\n"})
+    with pytest.raises(ToolkitError, match=rf"clone: {target}:1:2: line ends with CRLF"):
+        resolve(nixpkgs=str(clone.path))
+
+
+def test_a_shallow_clone_without_the_rev_says_so(
+    resolve: Callable[..., Source], clone: Repository, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", clone.path.as_uri(), tmp_path / "shallow"], check=True)
+    with pytest.raises(ToolkitError, match=r"shallow clone has no 'v1'"):
+        resolve(nixpkgs=str(tmp_path / "shallow"), rev="v1")
+
+
+def test_the_files_of_a_commit_are_written_once(
+    resolve: Callable[..., Source], clone: Repository, progress: Recorder
+) -> None:
+    first, second = resolve(nixpkgs=str(clone.path)), resolve(nixpkgs=str(clone.path))
+    assert first == second
+    assert len(progress.steps) == 1
+
+
+def test_a_changed_file_in_the_cache_is_noticed(
+    resolve: Callable[..., Source], clone: Repository, progress: Recorder, cache: Cache
+) -> None:
+    source = resolve(nixpkgs=str(clone.path))
+    assert source.root is not None
+    (source.root / "lib" / "default.nix").write_text("{ x }\n")
+    assert (resolve(nixpkgs=str(clone.path)).directory.parents[3] / "lib" / "default.nix").read_text() == "{ }\n"
+    assert len(progress.steps) == 2
+    assert "broken" in {entry.kind for entry in cache.entries()}
+
+
+def test_nix_path_is_searched(
+    resolve: Callable[..., Source], tmp_path: Path, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "tree", tree())
+    monkeypatch.setenv("NIX_PATH", f"nixpkgs={tmp_path}/tree")
+    assert resolve(nixpkgs="<nixpkgs>").root == tmp_path / "tree"
+
+
+def test_nix_path_without_the_name_says_so(
+    resolve: Callable[..., Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIX_PATH", f"other={tmp_path}")
+    with pytest.raises(ToolkitError, match=r"^<nixpkgs>: is not found: ") as raised:
+        resolve(nixpkgs="<nixpkgs>")
+    assert "\n" not in raised.value.message
+    assert raised.value.hint is not None
+    assert "NIX_PATH" in raised.value.hint
+
+
+def test_a_known_pin_with_another_file_is_an_error(
+    resolve: Callable[..., Source], clone: Repository, target: PurePosixPath
+) -> None:
+    commit = Oid(clone.git("rev-parse", "HEAD"))
+    good = Pin(name="good", commit=commit, about="", blob=Oid(clone.git("rev-parse", f"HEAD:{target}")))
+    bad = Pin(name="bad", commit=commit, about="", blob=git.blob_id(b"other"))
+    unknown = Pin(name="unknown", commit=commit, about="")
+    resolve(nixpkgs=str(clone.path), pins=(good, unknown))
+    with pytest.raises(ToolkitError, match=rf"^pin bad: '{target}' is blob \w{{12}}, recorded is \w{{12}}$"):
+        resolve(nixpkgs=str(clone.path), pins=(good, bad))
+
+
+def test_an_interrupt_leaves_the_cache_good(
+    resolve: Callable[..., Source], clone: Repository, cache: Cache, target: PurePosixPath
+) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path, PurePosixPath\n"
+        "from toolkit import process, sources\n"
+        "from toolkit.cache import Cache\n"
+        "from toolkit.model import SourceRequest\n"
+        "class Quiet:\n"
+        "    def step(self, what): pass\n"
+        "    def proof(self, proof): pass\n"
+        "def interrupt(line):\n"
+        "    if 'cat-file --batch' in line: os.kill(os.getpid(), signal.SIGINT)\n"
+        "with process.echoing(interrupt):\n"
+        f"    request = SourceRequest(nixpkgs={str(clone.path)!r})\n"
+        f"    cache = Cache(Path({str(cache.root)!r}))\n"
+        f"    sources.resolve(request, target=PurePosixPath({str(target)!r}), pins={{}}, default_pin='', remote='',"
+        " sparse=(), progress=Quiet(), cache=cache)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -2 or "KeyboardInterrupt" in done.stderr
+    assert cache.entries() == ()
+    assert resolve(nixpkgs=str(clone.path)).content == b"{ docker = 1; }\n"

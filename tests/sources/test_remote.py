@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import git, sources
+from toolkit.cache import Cache
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import Oid, Pin, SourceRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path, PurePosixPath
+
+    from tests.remotes import Recorder, Remote, Repository
+    from toolkit.model import Source
+
+OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
+
+
+@pytest.fixture
+def url(server: Remote, clone: Repository) -> str:
+    return server.serve(clone, **OPEN)
+
+
+@pytest.fixture
+def resolve(
+    cache: Cache, progress: Recorder, target: PurePosixPath, clone: Repository, url: str
+) -> Callable[..., Source]:
+    """Resolve a request that is given by its fields; the pin `original` is the clone's first commit."""
+    original = Pin(name="original", commit=Oid(clone.git("rev-parse", "v1^{}")), about="")
+
+    def call(
+        *,
+        pins: tuple[Pin, ...] = (original,),
+        sparse: tuple[str, ...] = ("/lib/", "/gone/"),
+        cache: Cache = cache,
+        **fields: object,
+    ) -> Source:
+        return sources.resolve(
+            SourceRequest(**fields),  # type: ignore[arg-type] # named by each test
+            target=target,
+            pins={pin.name: pin for pin in pins},
+            default_pin="original",
+            remote=url,
+            sparse=sparse,
+            progress=progress,
+            cache=cache,
+        )
+
+    return call
+
+
+def lock(path: Path, document: object) -> str:
+    path.write_text(json.dumps(document))
+    return str(path)
+
+
+def flake_lock(path: Path, locked: Mapping[str, object], **nodes: object) -> str:
+    document = {
+        "nodes": {"nixpkgs": {"locked": locked}, "root": {"inputs": {"nixpkgs": "nixpkgs"}}, **nodes},
+        "root": "root",
+        "version": 7,
+    }
+    return lock(path / "flake.lock", document)
+
+
+def npins(path: Path, version: int = 5, **pins: object) -> str:
+    return lock(path / "sources.json", {"pins": pins, "version": version})
+
+
+def test_the_default_is_the_default_pin(
+    resolve: Callable[..., Source], clone: Repository, target: PurePosixPath
+) -> None:
+    source = resolve()
+    commit = clone.git("rev-parse", "v1^{}")
+    assert source.content == b"{ docker = 0; }\n"
+    assert (str(source.commit), source.committed) == (commit, 1700000000)
+    assert source.origin == f"nixpkgs {commit[:12]} (pin original)"
+    assert source.root is not None
+    assert (source.root / "lib" / "deep" / "er.nix").exists()
+    assert not (source.root / "README.md").exists()
+    assert source.directory == (source.root / target).parent
+    assert source.fetched > 0
+    assert source.warnings == ()
+
+
+def test_what_was_fetched_is_a_repository_for_the_proofs(resolve: Callable[..., Source], target: PurePosixPath) -> None:
+    source = resolve()
+    assert source.repository is not None
+    assert source.commit is not None
+    assert git.show(source.repository, source.commit, target) == source.content
+    applied = git.applies(source.content, target, (), b"", pin=git.locate(source.repository))
+    assert applied.failure == 'upstream.diff: No valid patches in input (allow with "--allow-empty")'
+
+
+def test_the_second_run_fetches_nothing(resolve: Callable[..., Source], server: Remote) -> None:
+    first = resolve()
+    server.requests.clear()
+    second = resolve(offline=True)
+    assert server.requests == []
+    assert second.fetched == 0
+    assert (second.content, second.root, second.commit) == (first.content, first.root, first.commit)
+    resolve()
+    assert server.requests == []
+
+
+def test_offline_refuses_what_was_not_fetched(
+    resolve: Callable[..., Source], server: Remote, clone: Repository
+) -> None:
+    with pytest.raises(ToolkitError, match=rf"^commit {clone.git('rev-parse', 'v1^{}')[:12]}: is not in the cache$"):
+        resolve(offline=True)
+    with pytest.raises(ToolkitError, match=r"nixpkgs\.git: what 'next' is cannot be known offline"):
+        resolve(rev="next", offline=True)
+    assert server.requests == []
+
+
+def test_a_pin_by_name_and_an_unknown_one(resolve: Callable[..., Source], clone: Repository) -> None:
+    newer = Pin(name="newer", commit=Oid(clone.git("rev-parse", "HEAD")), about="")
+    assert resolve(pin="newer", pins=(newer,)).content == b"{ docker = 1; }\n"
+    with pytest.raises(UsageError, match=r"--pin: 'older' is unknown; known are newer"):
+        resolve(pin="older", pins=(newer,))
+
+
+def test_a_pin_with_another_file_is_an_error(resolve: Callable[..., Source], clone: Repository) -> None:
+    pin = Pin(name="original", commit=Oid(clone.git("rev-parse", "HEAD")), about="", blob=git.blob_id(b"x"))
+    with pytest.raises(ToolkitError, match=r"^pin original: "):
+        resolve(pins=(pin,))
+
+
+def test_a_rev_alone_is_one_of_nixpkgs(resolve: Callable[..., Source]) -> None:
+    assert resolve(rev="next").content == b"{ docker = 2; }\n"
+    assert resolve(rev="v1").content == b"{ docker = 0; }\n"
+
+
+def test_a_url_without_rev_is_its_head(resolve: Callable[..., Source], url: str, clone: Repository) -> None:
+    source = resolve(nixpkgs=url)
+    assert source.content == b"{ docker = 1; }\n"
+    assert source.origin == f"{url} at HEAD ({clone.git('rev-parse', 'HEAD')[:12]})"
+    assert resolve(nixpkgs=clone.path.as_uri(), rev="next").content == b"{ docker = 2; }\n"
+
+
+def test_a_branch_that_has_moved_is_fetched_again(
+    resolve: Callable[..., Source], server: Remote, clone: Repository, url: str, target: PurePosixPath
+) -> None:
+    resolve(nixpkgs=url)
+    clone.commit({str(target): "{ docker = 7; }\n"})
+    clone.git("push", "--quiet", str(server.root / "nixpkgs.git"), "master")
+    assert resolve(nixpkgs=url).content == b"{ docker = 7; }\n"
+
+
+def test_a_branch_is_what_it_was_when_the_remote_is_gone(
+    resolve: Callable[..., Source], server: Remote, clone: Repository, progress: Recorder
+) -> None:
+    # A name that leads here and then nowhere: the rewriting of URLs stands for a network that is switched off.
+    remote = "https://nixpkgs.invalid/nixpkgs.git"
+    clone.git("config", "--global", f"url.{server.url}/.insteadOf", "https://nixpkgs.invalid/")
+    resolve(nixpkgs=remote)
+    clone.git("config", "--global", "--unset", f"url.{server.url}/.insteadOf")
+    source = resolve(nixpkgs=remote)
+    assert source.content == b"{ docker = 1; }\n"
+    (warning,) = source.warnings
+    assert "nixpkgs.invalid/nixpkgs.git: cannot be reached: " in warning
+    assert f"; 'HEAD' is taken for what it was on 2" in warning  # noqa: F541
+    (warning,) = resolve(nixpkgs=remote, offline=True).warnings
+    assert "not asked, since --offline" in warning
+    assert progress.steps
+
+
+def test_a_remote_that_was_never_reached_is_an_error(resolve: Callable[..., Source], cache: Cache) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
+        with pytest.raises(ToolkitError, match=r"cannot be reached"):
+            resolve(nixpkgs=url)
+        with pytest.raises(ToolkitError, match=r"cannot be reached"):
+            resolve(nixpkgs=url, rev="1" * 40)
+    assert cache.entries() == ()
+
+
+def test_an_unknown_rev_leaves_the_cache_empty(resolve: Callable[..., Source], cache: Cache) -> None:
+    with pytest.raises(ToolkitError, match=r"has no commit, branch or tag 'nixos-99'"):
+        resolve(rev="nixos-99")
+    with pytest.raises(ToolkitError, match=rf"has no commit, branch or tag '{'1' * 40}'"):
+        resolve(rev="1" * 40)
+    assert cache.entries() == ()
+
+
+def test_a_remote_that_is_no_nixpkgs_says_so(
+    resolve: Callable[..., Source], server: Remote, new_repository: Callable[[str], Repository], target: PurePosixPath
+) -> None:
+    repository = new_repository("other")
+    commit = repository.commit({"README.md": "x\n"})
+    url = server.serve(repository, "other.git", **OPEN)
+    with pytest.raises(ToolkitError, match=rf"other\.git: commit {commit[:12]} has no '{target}'"):
+        resolve(nixpkgs=url)
+
+
+@pytest.mark.parametrize("damage", ["tree", "pack", "list"])
+def test_a_damaged_entry_is_fetched_again(resolve: Callable[..., Source], cache: Cache, damage: str) -> None:
+    source = resolve()
+    assert source.repository is not None
+    assert source.root is not None
+    if damage == "tree":
+        (source.root / "lib" / "default.nix").unlink()
+    elif damage == "pack":
+        pack = max((source.repository / "objects").rglob("*.pack"), key=lambda path: path.stat().st_size)
+        pack.chmod(0o644)
+        pack.write_bytes(pack.read_bytes()[:-1])
+    else:
+        (source.root.parent / "entry.json").write_text("{")
+    with pytest.raises(ToolkitError, match=r"is not in the cache"):
+        resolve(offline=True)
+    assert resolve().fetched > 0
+    assert resolve(offline=True).content == source.content
+    assert [entry.kind for entry in cache.entries()].count("broken") >= 1
+
+
+def test_more_paths_than_were_fetched_are_fetched(resolve: Callable[..., Source]) -> None:
+    resolve()
+    source = resolve(sparse=("lib", "README.md"))
+    assert source.fetched > 0
+    assert source.root is not None
+    assert (source.root / "README.md").exists()
+
+
+def test_a_note_about_the_fetch_is_a_warning_once(
+    resolve: Callable[..., Source], server: Remote, clone: Repository
+) -> None:
+    url = server.serve(clone, "plain.git", uploadpack__allowFilter="false")
+    assert resolve(nixpkgs=url).warnings == (f"{url}: knows no partial fetch; all files of the commit were fetched",)
+    assert resolve(nixpkgs=url).warnings == ()
+
+
+def test_credentials_are_not_shown(resolve: Callable[..., Source], server: Remote, url: str, cache: Cache) -> None:
+    server.required = "secret"
+    source = resolve(nixpkgs=url.replace("http://", "http://user:secret@"))
+    assert source.origin.startswith(f"{url} at HEAD")
+    kept = [path for path in cache.root.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
+    assert kept == []
+
+
+def test_a_flake_lock_gives_its_nixpkgs(
+    resolve: Callable[..., Source], clone: Repository, url: str, tmp_path: Path
+) -> None:
+    rev = clone.git("rev-parse", "next")
+    name = flake_lock(tmp_path, {"type": "git", "url": f"git+{url}", "rev": rev, "narHash": "x"})
+    source = resolve(nixpkgs=name)
+    assert source.content == b"{ docker = 2; }\n"
+    assert source.origin == f"{url} at {rev[:12]}"
+
+
+def test_a_flake_lock_of_nixpkgs_itself_needs_no_url(
+    resolve: Callable[..., Source], clone: Repository, tmp_path: Path
+) -> None:
+    rev = clone.git("rev-parse", "next")
+    for locked in (
+        {"type": "indirect", "id": "nixpkgs", "rev": rev},
+        {"type": "tarball", "url": "https://channels.invalid/nixexprs.tar.xz", "rev": rev},
+        {"type": "tarball", "url": f"https://channels.invalid/nixexprs.tar.xz?lastModified=1&rev={rev}"},
+    ):
+        assert resolve(nixpkgs=flake_lock(tmp_path, locked)).content == b"{ docker = 2; }\n"
+
+
+def test_a_flake_lock_may_name_a_directory(resolve: Callable[..., Source], clone: Repository, tmp_path: Path) -> None:
+    (tmp_path / "flake").mkdir()
+    for path in (str(clone.path), "../clone"):
+        name = flake_lock(tmp_path / "flake", {"type": "path", "path": path})
+        assert resolve(nixpkgs=name).content == b"{ docker = 1; }\n"
+    name = flake_lock(tmp_path / "flake", {"type": "path", "path": "/nix/store/gone"})
+    with pytest.raises(ToolkitError, match=r"input 'nixpkgs' is '/nix/store/gone', which is no directory"):
+        resolve(nixpkgs=name)
+
+
+def test_npins_gives_its_nixpkgs(resolve: Callable[..., Source], clone: Repository, url: str, tmp_path: Path) -> None:
+    first, third = clone.git("rev-parse", "v1^{}"), clone.git("rev-parse", "next")
+    repository = {"type": "Git", "url": url}
+    pins = {
+        "nixpkgs": {"type": "Git", "repository": repository, "branch": "next", "revision": third, "hash": "x"},
+        "old": {"type": "GitRelease", "repository": repository, "version": "v1", "revision": first},
+    }
+    for version in (3, 7):
+        assert resolve(nixpkgs=npins(tmp_path, version, **pins)).content == b"{ docker = 2; }\n"
+    assert resolve(nixpkgs=f"{tmp_path}/sources.json#old").content == b"{ docker = 0; }\n"
+
+
+def test_a_channels_release_says_its_commit(
+    resolve: Callable[..., Source], server: Remote, clone: Repository, tmp_path: Path
+) -> None:
+    commit = clone.git("rev-parse", "next")
+    place = server.root / "static" / f"nixos-25.11pre1.{commit[:12]}"
+    place.mkdir(parents=True)
+    (place / "git-revision").write_text(commit)
+    channel = {"type": "Channel", "name": "nixos-unstable", "url": f"{server.url}/static/{place.name}/nixexprs.tar.xz"}
+    name = npins(tmp_path, nixpkgs={**channel, "hash": "x"})
+    source = resolve(nixpkgs=name)
+    assert source.content == b"{ docker = 2; }\n"
+    assert str(source.commit) == commit
+    server.requests.clear()
+    assert resolve(nixpkgs=name, offline=True).content == source.content
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("said", "fact"),
+    [(None, "HTTP status 404"), ("<html>", "holds no commit id"), ("2" * 40, "says 222222222222, the release's name ")],
+)
+def test_a_release_that_does_not_say_its_commit_is_an_error(
+    resolve: Callable[..., Source], server: Remote, tmp_path: Path, said: str | None, fact: str
+) -> None:
+    place = server.root / "static" / "nixos-25.11pre1.111111111111"
+    place.mkdir(parents=True)
+    if said is not None:
+        (place / "git-revision").write_text(said)
+    channel = {"type": "Channel", "name": "x", "url": f"{server.url}/static/{place.name}/nixexprs.tar.xz"}
+    with pytest.raises(ToolkitError, match=rf"git-revision: {fact}"):
+        resolve(nixpkgs=npins(tmp_path, nixpkgs=channel))
+
+
+def test_a_release_that_cannot_be_asked_is_an_error(resolve: Callable[..., Source], tmp_path: Path) -> None:
+    channel = {"type": "Channel", "name": "x", "url": "http://unlet.invalid/a.111111111111/nixexprs.tar.xz"}
+    with pytest.raises(git.UnreachableError, match=r"unlet\.invalid/a\.111111111111: cannot be reached"):
+        resolve(nixpkgs=npins(tmp_path, nixpkgs=channel))
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_cache_good(
+    resolve: Callable[..., Source], clone: Repository, server: Remote, request: pytest.FixtureRequest
+) -> None:
+    commit = clone.commit({"lib/large": os.urandom(600_000)})
+    url = server.serve(clone, "large.git", **OPEN)
+    small_disk: Path = request.getfixturevalue("small_disk")
+    resolve(cache=Cache(small_disk / "cache"), rev="v1")
+    with pytest.raises(ToolkitError) as raised:
+        resolve(cache=Cache(small_disk / "cache"), nixpkgs=url, rev=commit)
+    assert "\n" not in raised.value.message
+    assert resolve(cache=Cache(small_disk / "cache"), rev="v1", offline=True).content == b"{ docker = 0; }\n"
+    assert {entry.kind for entry in Cache(small_disk / "cache").entries()} == {"commits", "names"}
+    if os.geteuid() == 0:
+        assert raised.value.message.startswith(f"{url}: the disk is full: ")

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import patches, sources, specimen
+from toolkit.cache import VARIABLE
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import SourceRequest
+from toolkit.sources import trees
+
+if TYPE_CHECKING:
+    from toolkit.model import Proof, Source
+
+TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
+
+
+class Silence:
+    def step(self, what: str) -> None:
+        assert what
+
+    def proof(self, proof: Proof) -> None:
+        raise AssertionError(proof)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    return shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+
+
+@pytest.fixture
+def clone(plain: Path) -> Path:
+    for words in (
+        ("init", "--quiet"),
+        ("config", "uploadpack.allowAnySHA1InWant", "true"),
+        ("config", "uploadpack.allowFilter", "true"),
+        ("add", "--all"),
+        ("commit", "--quiet", "--message=base"),
+    ):
+        subprocess.run(["git", "-C", str(plain), *words], check=True)
+    return plain
+
+
+def source_at(nixpkgs: str, *, offline: bool = False) -> Source:
+    plan = patches.plan()
+    return sources.resolve(
+        SourceRequest(nixpkgs=nixpkgs, offline=offline),
+        target=TARGET,
+        pins={},
+        default_pin=plan.default_pin,
+        remote=plan.remote,
+        sparse=plan.sparse,
+        progress=Silence(),
+    )
+
+
+def whole(source: Source, *, offline: bool = False) -> trees.Tree:
+    return trees.whole(source, offline=offline, progress=Silence())
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    found = [path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts]
+    return {str(path.relative_to(root)): path.read_bytes() for path in found}
+
+
+def test_directory_is_copied_and_never_linked_to(plain: Path) -> None:
+    tree = whole(source_at(str(plain)))
+    assert contents(tree.root) == contents(plain)
+    assert (plain / TARGET).stat().st_nlink == 1
+    assert tree.is_specimen
+
+
+def test_changed_tree_differs_in_the_file_alone_and_shares_the_others(plain: Path) -> None:
+    tree = whole(source_at(str(plain)))
+    other = trees.changed(tree, {TARGET: b"{ }\n", PurePosixPath("nixos/tests/new.nix"): b"new\n"})
+    expected = {**contents(plain), str(TARGET): b"{ }\n", "nixos/tests/new.nix": b"new\n"}
+    assert contents(other.root) == expected
+    assert contents(tree.root) == contents(plain)
+    assert (tree.root / "default.nix").samefile(other.root / "default.nix")
+    assert other.key != tree.key
+    assert all(not path.is_symlink() for path in other.root.rglob("*"))
+
+
+def test_changed_script_stays_executable(plain: Path) -> None:
+    script = TARGET.with_name("update.sh")
+    (plain / script).chmod(0o755)
+    tree = whole(source_at(str(plain)))
+    changed = trees.changed(tree, {script: b"#!/bin/sh\n"})
+    assert os.access(changed.root / script, os.X_OK)
+
+
+def test_edit_of_the_directory_gives_another_tree(plain: Path) -> None:
+    first = whole(source_at(str(plain)))
+    assert whole(source_at(str(plain))) == first
+    with (plain / "pkgs" / "top-level" / "aliases.nix").open("a") as file:
+        file.write("# more\n")
+    second = whole(source_at(str(plain)))
+    assert second.key != first.key
+    assert contents(second.root) == contents(plain)
+
+
+def test_tree_that_somebody_changed_in_the_cache_is_made_again(plain: Path) -> None:
+    tree = whole(source_at(str(plain)))
+    changed = trees.changed(tree, {TARGET: b"{ }\n"})
+    (changed.root / TARGET).write_bytes(b"{ spoilt = true; }\n")
+    assert (trees.changed(tree, {TARGET: b"{ }\n"}).root / TARGET).read_bytes() == b"{ }\n"
+    (tree.root / "default.nix").unlink()
+    assert contents(whole(source_at(str(plain))).root) == contents(plain)
+
+
+def test_commit_of_a_clone_is_checked_out_without_the_worktree_s_edits(clone: Path) -> None:
+    before = contents(clone)
+    source = source_at(str(clone))
+    (clone / "default.nix").write_text("edited\n")
+    tree = whole(source)
+    assert contents(tree.root) == before
+    assert tree.key == str(source.commit)
+
+
+def test_remote_is_fetched_whole_where_only_a_part_is_known(clone: Path) -> None:
+    source = source_at(clone.as_uri())
+    assert source.root is not None
+    assert not (source.root / "default.nix").exists()
+    with pytest.raises(ToolkitError, match=r"only a part of it is in the cache$"):
+        whole(source, offline=True)
+    tree = whole(source)
+    assert contents(tree.root) == contents(clone)
+    assert whole(source, offline=True) == tree
+
+
+def test_commit_without_a_package_set_is_a_usage_error(clone: Path) -> None:
+    subprocess.run(["git", "-C", str(clone), "rm", "--quiet", "default.nix"], check=True)
+    subprocess.run(["git", "-C", str(clone), "commit", "--quiet", "--message=less"], check=True)
+    with pytest.raises(UsageError, match=r"is no whole nixpkgs: it has no 'default\.nix'$"):
+        whole(source_at(str(clone)))
+
+
+def test_links_of_the_tree_stay_links(plain: Path) -> None:
+    (plain / "link").symlink_to("pkgs/top-level")
+    (plain / "nowhere").symlink_to("gone")
+    tree = whole(source_at(str(plain)))
+    other = trees.changed(tree, {TARGET: b"{ }\n"})
+    for root in (tree.root, other.root):
+        assert (root / "link").readlink() == Path("pkgs/top-level")
+        assert (root / "nowhere").is_symlink()

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.cache import Cache, default_cache
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def is_good(directory: Path) -> bool:
+    return (directory / "value").exists() and (directory / "value").read_text() != "bad"
+
+
+def making(value: str, made: list[str]) -> Callable[[Path], None]:
+    def make(directory: Path) -> None:
+        made.append(value)
+        (directory / "value").write_text(value)
+
+    return make
+
+
+def all_files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and "locks" not in path.parts}
+
+
+def test_an_entry_is_made_once(cache: Cache) -> None:
+    made: list[str] = []
+    first = cache.obtain("kind", "key", make=making("a", made), check=is_good)
+    second = cache.obtain("kind", "key", make=making("b", made), check=is_good)
+    assert first == second == cache.root / "kind" / "key"
+    assert (first / "value").read_text() == "a"
+    assert made == ["a"]
+
+
+def test_nothing_is_found_where_nothing_is(cache: Cache) -> None:
+    assert cache.find("kind", "key", check=is_good) is None
+    assert not cache.root.exists()
+
+
+def test_a_broken_entry_is_set_aside_and_made_again(cache: Cache) -> None:
+    made: list[str] = []
+    path = cache.obtain("kind", "key", make=making("a", made), check=is_good)
+    (path / "value").write_text("bad")
+    assert cache.find("kind", "key", check=is_good) is None
+    cache.obtain("kind", "key", make=making("b", made), check=is_good)
+    assert (path / "value").read_text() == "b"
+    (broken,) = (entry for entry in cache.entries() if entry.kind == "broken")
+    assert (broken.path / "value").read_text() == "bad"
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
+def test_a_failure_leaves_nothing(cache: Cache, failure: type[BaseException]) -> None:
+    def make(directory: Path) -> None:
+        (directory / "value").write_text("half")
+        raise failure
+
+    with pytest.raises(failure):
+        cache.obtain("kind", "key", make=make, check=is_good)
+    assert all_files(cache.root) == set()
+    assert (cache.obtain("kind", "key", make=making("a", []), check=is_good) / "value").read_text() == "a"
+
+
+def test_an_entry_is_never_seen_half_made(cache: Cache) -> None:
+    seen: list[Path | None] = []
+
+    def make(directory: Path) -> None:
+        (directory / "value").write_text("a")
+        seen.append(cache.find("kind", "key", check=lambda _: True))
+
+    cache.obtain("kind", "key", make=make, check=is_good)
+    assert seen == [None]
+
+
+def test_of_several_that_want_an_entry_one_makes_it(cache: Cache) -> None:
+    made: list[str] = []
+
+    def make(directory: Path) -> None:
+        made.append("a")
+        time.sleep(0.2)
+        (directory / "value").write_text("a")
+
+    threads = [
+        threading.Thread(target=cache.obtain, args=("kind", "key"), kwargs={"make": make, "check": is_good})
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == ["a"]
+
+
+def test_replace_makes_an_entry_again(cache: Cache) -> None:
+    made: list[str] = []
+    cache.replace("kind", "key", make=making("a", made))
+    cache.replace("kind", "key", make=making("b", made))
+    found = cache.find("kind", "key", check=is_good)
+    assert found is not None
+    assert (found / "value").read_text() == "b"
+    assert all_files(cache.root) == {"kind/key/value"}
+
+
+def test_a_replacement_that_fails_leaves_the_entry(cache: Cache) -> None:
+    def make(directory: Path) -> None:
+        (directory / "value").write_text("half")
+        raise RuntimeError
+
+    cache.replace("kind", "key", make=making("a", []))
+    with pytest.raises(RuntimeError):
+        cache.replace("kind", "key", make=make)
+    assert all_files(cache.root) == {"kind/key/value"}
+    assert (cache.root / "kind" / "key" / "value").read_text() == "a"
+
+
+def test_entries_have_kind_size_and_age(cache: Cache) -> None:
+    assert cache.entries() == ()
+    cache.replace("kind", "older", make=making("12345", []))
+    cache.replace("other", "newer", make=making("1", []))
+    os.utime(cache.root / "kind" / "older", (1000, 1000))
+    newer, older = cache.entries()
+    assert (newer.kind, newer.key) == ("other", "newer")
+    assert (older.kind, older.key, older.size, older.used) == ("kind", "older", 5, 1000)
+
+
+def test_a_use_is_what_counts_as_age(cache: Cache) -> None:
+    cache.replace("kind", "key", make=making("a", []))
+    os.utime(cache.root / "kind" / "key", (1000, 1000))
+    cache.find("kind", "key", check=is_good)
+    assert time.time() - cache.entries()[0].used < 60
+
+
+def test_clean_deletes_all_and_says_what(cache: Cache) -> None:
+    cache.replace("kind", "key", make=making("a", []))
+    gone = cache.clean()
+    assert [(entry.kind, entry.key) for entry in gone] == [("kind", "key")]
+    assert cache.entries() == ()
+    assert all_files(cache.root) == set()
+
+
+def test_clean_can_leave_what_was_used_lately(cache: Cache) -> None:
+    for key, used in (("old", 1000.0), ("new", time.time())):
+        cache.replace("kind", key, make=making("a", []))
+        os.utime(cache.root / "kind" / key, (used, used))
+    assert [entry.key for entry in cache.clean(unused_for=86400)] == ["old"]
+    assert [entry.key for entry in cache.entries()] == ["new"]
+
+
+def test_clean_leaves_what_is_being_made_and_deletes_what_was_left(cache: Cache) -> None:
+    for name, used in (("making-now", time.time()), ("left", 1000.0)):
+        path = cache.root / "making" / name
+        path.mkdir(parents=True)
+        os.utime(path, (used, used))
+    assert [entry.key for entry in cache.clean()] == ["left"]
+
+
+def test_clean_without_a_cache_is_no_failure(cache: Cache) -> None:
+    assert cache.clean() == ()
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(ordinary_user: Path) -> None:
+    (ordinary_user / "closed").mkdir(mode=0o555)
+    cache = Cache(ordinary_user / "closed" / "cache")
+    with pytest.raises(ToolkitError, match=r"closed/cache: the cache cannot be written: permission denied") as raised:
+        cache.obtain("kind", "key", make=making("a", []), check=is_good)
+    assert raised.value.hint is not None
+    assert "UNLET_CACHE_DIR" in raised.value.hint
+
+
+def test_a_cache_that_cannot_be_written_can_be_read(ordinary_user: Path) -> None:
+    cache = Cache(ordinary_user / "cache")
+    path = cache.obtain("kind", "key", make=making("a", []), check=is_good)
+    for directory in (path, path.parent, cache.root):
+        directory.chmod(0o555)
+    assert cache.obtain("kind", "key", make=making("b", []), check=is_good) == path
+    for directory in (cache.root, path.parent, path):
+        directory.chmod(0o755)
+
+
+def test_a_full_disk_leaves_the_cache_good(small_disk: Path) -> None:
+    cache = Cache(small_disk / "cache")
+    cache.obtain("kind", "good", make=making("a", []), check=is_good)
+    with pytest.raises(ToolkitError, match=r"cannot be written: (no space left|file too large)"):
+        cache.obtain("kind", "large", make=making("x" * 600_000, []), check=is_good)
+    assert all_files(cache.root) == {"kind/good/value"}
+
+
+@pytest.mark.parametrize("key", ["", ".", "..", "a/b", "../x", "-x"])
+def test_a_key_is_a_name(cache: Cache, key: str) -> None:
+    with pytest.raises(ToolkitError, match=r"is no name of an entry"):
+        cache.obtain("kind", key, make=making("a", []), check=is_good)
+
+
+def test_the_variable_names_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("UNLET_CACHE_DIR", str(tmp_path / "elsewhere"))
+    assert default_cache().root == tmp_path / "elsewhere"
+
+
+def test_a_relative_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNLET_CACHE_DIR", "elsewhere")
+    with pytest.raises(ToolkitError, match=r"UNLET_CACHE_DIR: 'elsewhere' is no absolute path"):
+        default_cache()
+
+
+def test_the_place_follows_xdg(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_cache().root == sealed / ".cache" / "unlet"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert default_cache().root == Path("/xdg/unlet")

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import files
+from toolkit.errors import ToolkitError
+from toolkit.files import check_content, ensure_free, read_target, whole_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OURS = '{"unlet": "0.1.0"}'
+
+
+def proposal(path: Path, **more: str) -> Path:
+    """Make a directory as an earlier run has left it."""
+    path.mkdir()
+    for name, content in {"report.json": OURS, "old": "old", **more}.items():
+        (path / name).write_text(content)
+    return path
+
+
+def content_of(path: Path) -> dict[str, str]:
+    return {str(each.relative_to(path)): each.read_text() for each in path.rglob("*") if each.is_file()}
+
+
+def write_half(place: Path, failure: BaseException) -> None:
+    with whole_directory(place, force=True) as building:
+        (building / "half").write_text("half")
+        raise failure
+
+
+def write_large(place: Path) -> None:
+    with whole_directory(place, force=True) as building:
+        (building / "small").write_text("small")
+        (building / "large").write_bytes(b"x" * 600_000)
+
+
+def test_the_file_is_read_byte_for_byte(tmp_path: Path) -> None:
+    file = tmp_path / "default.nix"
+    file.write_bytes('{ a = "ü";\r }'.encode())
+    assert read_target(file) == '{ a = "ü";\r }'.encode()
+
+
+def test_a_pipe_is_read_to_its_end() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"{ }\n")
+    os.close(writing)
+    assert read_target(Path(f"/dev/fd/{reading}")) == b"{ }\n"
+    os.close(reading)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match=r"^/.*/gone\.nix: no such file$"):
+        read_target(tmp_path / "gone.nix")
+
+
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("gone")
+    with pytest.raises(ToolkitError, match=r"link: the link leads nowhere"):
+        read_target(tmp_path / "link")
+
+
+def test_a_link_that_leads_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("link")
+    with pytest.raises(ToolkitError, match=r"link: cannot be read: too many levels of symbolic links"):
+        read_target(tmp_path / "link")
+
+
+def test_a_name_with_nul() -> None:
+    with pytest.raises(ToolkitError, match=r"cannot be read: embedded null byte"):
+        read_target(Path("a\0b"))
+
+
+def test_a_directory_gets_the_hint_to_the_other_option(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match=r"is a directory$") as raised:
+        read_target(tmp_path)
+    assert raised.value.hint == "--file takes a file, --nixpkgs a directory"
+
+
+def test_an_unreadable_file(ordinary_user: Path) -> None:
+    file = ordinary_user / "default.nix"
+    file.write_text("{ }")
+    file.chmod(0)
+    with pytest.raises(ToolkitError, match=r"default\.nix: permission denied$"):
+        read_target(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (b"", "x: is empty"),
+        (b"{ }\n\0", "x: is binary: NUL byte at offset 4"),
+        (b"{ }\n# \xc3\xbc \xff", "x:2:5: is not UTF-8: byte 0xff at offset 9"),
+        (b"{ }\n\xc3", "x:2:1: is not UTF-8: byte 0xc3 at offset 4"),
+        (b"{\n  a = 1;\r\n}\r\n", "x:2:9: line ends with CRLF"),
+        (b"#" * 10_000_000, "x: is too big: 10.0 MB, more than 1 MiB"),
+    ],
+)
+def test_content_that_cannot_be_the_target(content: bytes, fact: str) -> None:
+    with pytest.raises(ToolkitError) as raised:
+        check_content("x", content)
+    assert raised.value.message == fact
+
+
+def test_content_of_the_largest_size_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "default.nix"
+    file.write_bytes(b"#" * files.MAXIMUM_BYTES)
+    assert len(read_target(file)) == files.MAXIMUM_BYTES
+    file.write_bytes(b"#" * (files.MAXIMUM_BYTES + 1))
+    with pytest.raises(ToolkitError, match=r"too big"):
+        read_target(file)
+
+
+def test_what_has_no_end_is_not_read_to_it() -> None:
+    with pytest.raises(ToolkitError, match=r"is too big|is binary"):
+        read_target(Path("/dev/zero"))
+
+
+def test_a_directory_appears_when_it_is_whole(tmp_path: Path) -> None:
+    place = tmp_path / "proposal"
+    with whole_directory(place) as building:
+        (building / "series").mkdir()
+        (building / "series" / "a").write_text("a")
+        assert not place.exists()
+        assert building.parent == place.parent
+    assert content_of(place) == {"series/a": "a"}
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_the_directory_gets_the_usual_mode(tmp_path: Path) -> None:
+    (tmp_path / "usual").mkdir()
+    with whole_directory(tmp_path / "proposal"):
+        pass
+    assert (tmp_path / "proposal").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_an_empty_directory_is_replaced_without_force(tmp_path: Path) -> None:
+    place = tmp_path / "proposal"
+    place.mkdir()
+    with whole_directory(place) as building:
+        (building / "a").write_text("a")
+    assert content_of(place) == {"a": "a"}
+
+
+def test_a_directory_that_is_not_empty_needs_force(tmp_path: Path) -> None:
+    place = proposal(tmp_path / "proposal")
+    with pytest.raises(ToolkitError, match=r"proposal: is not empty$") as raised, whole_directory(place):
+        pytest.fail("the block must not run")
+    assert raised.value.hint is not None
+    assert "--force" in raised.value.hint
+    assert content_of(place)["old"] == "old"
+
+
+def test_force_replaces_an_earlier_proposal_as_a_whole(tmp_path: Path) -> None:
+    place = proposal(tmp_path / "proposal")
+    with whole_directory(place, force=True) as building:
+        (building / "report.json").write_text(OURS)
+        assert content_of(place)["old"] == "old"
+    assert content_of(place) == {"report.json": OURS}
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    place = proposal(tmp_path / "proposal")
+    (tmp_path / "link").symlink_to(place)
+    with whole_directory(tmp_path / "link", force=True) as building:
+        (building / "new").write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert content_of(place) == {"new": "new"}
+
+
+@pytest.mark.parametrize("report", [None, "", "[]", "{}", '{"unlet": 1}', "\0", "[" * 100_000])
+def test_force_does_not_replace_what_no_run_has_written(tmp_path: Path, report: str | None) -> None:
+    place = proposal(tmp_path / "proposal")
+    if report is None:
+        (place / "report.json").unlink()
+    else:
+        (place / "report.json").write_text(report)
+    with pytest.raises(ToolkitError, match=r"holds other files than a proposal"):
+        ensure_free(place, force=True)
+
+
+def test_force_never_replaces_a_checkout(tmp_path: Path) -> None:
+    place = proposal(tmp_path / "proposal", **{".git": "gitdir: elsewhere"})
+    with pytest.raises(ToolkitError, match=r"is a git checkout, which is never replaced"):
+        ensure_free(place, force=True)
+
+
+def test_force_never_replaces_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = proposal(tmp_path / "proposal")
+    (place / "below").mkdir()
+    for directory in (place, place / "below"):
+        monkeypatch.chdir(directory)
+        with pytest.raises(ToolkitError, match=r"is or contains the current directory"):
+            ensure_free(place, force=True)
+
+
+def test_force_never_replaces_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = proposal(tmp_path / "proposal")
+    monkeypatch.setenv("HOME", str(place))
+    with pytest.raises(ToolkitError, match=r"is or contains the home directory"):
+        ensure_free(place, force=True)
+    with pytest.raises(ToolkitError, match=r"/: .*never replaced"):
+        ensure_free(Path("/"), force=True)
+
+
+def test_a_file_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "proposal").write_text("x")
+    with pytest.raises(ToolkitError, match=r"exists and is no directory"):
+        ensure_free(tmp_path / "proposal", force=True)
+
+
+def test_the_directory_above_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match=r"'.*/gone' is no directory") as raised:
+        ensure_free(tmp_path / "gone" / "proposal")
+    assert raised.value.hint == f"mkdir -p {tmp_path}/gone"
+
+
+def test_the_directory_above_cannot_be_written(ordinary_user: Path) -> None:
+    (ordinary_user / "closed").mkdir(mode=0o555)
+    with pytest.raises(ToolkitError, match=r"closed' cannot be written to"):
+        ensure_free(ordinary_user / "closed" / "proposal")
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), RuntimeError(), ToolkitError("x: y")])
+def test_a_failure_leaves_what_was_there_and_no_litter(tmp_path: Path, failure: BaseException) -> None:
+    place = proposal(tmp_path / "proposal")
+    with pytest.raises(type(failure)):
+        write_half(place, failure)
+    assert list(tmp_path.iterdir()) == [place]
+    assert content_of(place) == {"report.json": OURS, "old": "old"}
+
+
+def test_a_full_disk_leaves_what_was_there_and_no_litter(small_disk: Path) -> None:
+    place = proposal(small_disk / "proposal")
+    with pytest.raises(ToolkitError, match=r"proposal: cannot be written: (no space left|file too large)") as raised:
+        write_large(place)
+    assert raised.value.hint == "free some space, or write to another place"
+    assert list(small_disk.iterdir()) == [place]
+    assert content_of(place) == {"report.json": OURS, "old": "old"}
+
+
+def test_what_was_there_comes_back_when_the_last_step_fails(tmp_path: Path) -> None:
+    place = proposal(tmp_path / "proposal")
+    with (
+        pytest.raises(ToolkitError, match=r"cannot be written: no such file"),
+        whole_directory(place, force=True) as building,
+    ):
+        building.rmdir()
+    assert list(tmp_path.iterdir()) == [place]
+    assert content_of(place)["old"] == "old"
+
+
+def test_what_appears_at_the_place_meanwhile_stays(tmp_path: Path) -> None:
+    place = tmp_path / "proposal"
+    with pytest.raises(ToolkitError, match=r"is not empty"), whole_directory(place):
+        proposal(place)
+    assert list(tmp_path.iterdir()) == [place]
+    assert content_of(place)["old"] == "old"
+
+
+def test_the_limit_of_a_file_is_told_as_a_full_disk(tmp_path: Path, full_disk: Callable[[], None]) -> None:
+    full_disk()
+    with (
+        pytest.raises(ToolkitError, match=r"cannot be written: file too large") as raised,
+        whole_directory(tmp_path / "proposal") as building,
+    ):
+        (building / "a").write_bytes(b"x" * 10_000)
+    assert isinstance(raised.value.__cause__, OSError)
+    assert raised.value.__cause__.errno == errno.EFBIG
+    assert list(tmp_path.iterdir()) == []

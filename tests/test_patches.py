@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import patches
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import Demotion, Oid, Pin, Strategy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PIN = Pin(name="one", commit=Oid("1" * 40), about="the first")
+
+
+def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
+    plan = patches.plan()
+    assert set(plan.lift) == set(Strategy)
+    assert set(plan.demote) == set(Demotion)
+    assert set(plan.components) == {"moby", "docker-runc", "docker-containerd", "docker-tini"}
+
+
+def test_default_pin_is_the_commit_of_the_idea() -> None:
+    assert str(patches.pin().commit) == "4298c7f1bcfd465d807d9fc099ab905c58dc5af1"
+    assert patches.pin("current").name == "current"
+
+
+def test_unknown_pin_is_a_usage_error_that_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"^pin: 'x' is unknown$") as caught:
+        patches.pin("x")
+    assert caught.value.hint is not None
+    assert "original" in caught.value.hint
+
+
+def test_pins_survive_being_written_and_read(tmp_path: Path) -> None:
+    pins = (PIN, Pin(name="two", commit=Oid("2" * 40), about='"q"', blob=Oid("3" * 40), newest="29.6.1"))
+    path = tmp_path / "pins.toml"
+    path.write_bytes(patches.pins_toml(pins))
+    assert patches.read_pins(path) == pins
+
+
+def test_a_pin_without_a_blob_is_written_without_one() -> None:
+    assert b"blob =" not in patches.pins_toml((PIN,))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[pin]", "not TOML: "),
+        ("pins = []", "field 'pins' is unknown; known are pin"),
+        ('[[pin]]\nname = "a"', "field 'pin[0].commit' is missing"),
+        ('[[pin]]\nname = "a"\ncommit = "zz"\nabout = ""', "field 'pin[0].commit' is no git object id: 'zz'"),
+        (f'[[pin]]\nname = 1\ncommit = "{"1" * 40}"\nabout = ""', "field 'pin[0].name' is not a string"),
+        (f'[[pin]]\nname = "a"\ncommit = "{"1" * 40}"\nabout = ""\n' * 2, "field 'pin[1].name' is 'a', which"),
+    ],
+)
+def test_wrong_field_of_the_pins_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "pins.toml"
+    path.write_text(text)
+    with pytest.raises(ToolkitError) as caught:
+        patches.read_pins(path)
+    assert caught.value.message.startswith(f"{path}: {message}")
+
+
+def test_missing_file_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match=r"proposal\.toml: cannot be read: No such file or directory$"):
+        patches.read_plan(tmp_path / "proposal.toml")

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import contextvars
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from toolkit import process
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.process import Command, run, run_all
+
+# A shell whose child is a program of its own; the child's process id is in the file `pid`.
+PARENT = ("sh", "-c", "sleep 60 & echo $! > pid; wait")
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and that nobody has waited for does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(") ")[2][0] not in "ZX"
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 5
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"{pid} still runs"
+        time.sleep(0.01)
+
+
+def read_pid(directory: Path) -> int:
+    deadline = time.monotonic() + 5
+    while not (directory / "pid").exists() or not (directory / "pid").read_text().strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return int((directory / "pid").read_text())
+
+
+def test_run_returns_what_the_program_wrote_and_its_time() -> None:
+    done = run(["sh", "-c", "printf 'a\\n\\377\\n'; echo b >&2; sleep 0.1"])
+    assert done.stdout == b"a\n\xff\n"
+    assert done.text == "a\n\N{REPLACEMENT CHARACTER}"
+    assert (done.status, done.stderr) == (0, "b\n")
+    assert 0.1 <= done.seconds < 5
+
+
+def test_stdin_and_stdout_may_be_larger_than_a_pipe() -> None:
+    content = os.urandom(1 << 20)
+    assert run(["cat"], stdin=content).stdout == content
+
+
+def test_stdin_is_empty_when_none_is_given() -> None:
+    assert run(["cat"]).stdout == b""
+
+
+def test_an_unexpected_status_raises_with_argv_status_and_stderr() -> None:
+    with pytest.raises(CommandError, match=r"^sh: ended with status 7: last words$") as raised:
+        run(["sh", "-c", "echo first >&2; echo last words >&2; exit 7"])
+    assert raised.value.argv[0] == "sh"
+    assert raised.value.status == 7
+    assert raised.value.stderr == "first\nlast words\n"
+
+
+def test_an_expected_status_is_returned() -> None:
+    assert run(["sh", "-c", "exit 7"], ok=(0, 7)).status == 7
+    assert run(["sh", "-c", "exit 9"], ok=None).status == 9
+
+
+def test_a_signal_is_named_as_the_end() -> None:
+    with pytest.raises(CommandError, match=r"was ended by signal 9"):
+        run(["sh", "-c", "kill -9 $$"])
+
+
+def test_a_missing_program_is_named_with_the_package_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(ToolkitError, match=r"^nix-instantiate: not found on PATH$") as raised:
+        run(["nix-instantiate", "--version"])
+    assert raised.value.hint is not None
+    assert "nix-bin" in raised.value.hint
+
+
+def test_a_program_that_cannot_be_started_is_one_line(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("no program\n")
+    with pytest.raises(ToolkitError, match=r"cannot be started: permission denied"):
+        run([str(program)])
+    program.chmod(0o755)
+    with pytest.raises(ToolkitError, match=r"cannot be started: exec format error"):
+        run([str(program)])
+
+
+def test_a_missing_directory_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match=r"cannot run in '.*gone': no such directory"):
+        run(["true"], cwd=tmp_path / "gone")
+
+
+def test_env_is_laid_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEPT", "1")
+    monkeypatch.setenv("REMOVED", "2")
+    done = run(["sh", "-c", 'echo "$KEPT:${REMOVED-none}:$ADDED"'], env={"REMOVED": None, "ADDED": "3"})
+    assert done.text == "1:none:3"
+
+
+def test_a_time_out_ends_the_program_and_its_children(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"sh: was ended by signal 15: still running after 0\.3 s"):
+        run(PARENT, cwd=tmp_path, timeout=0.3)
+    wait_until_gone(read_pid(tmp_path))
+
+
+def test_a_program_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
+    with pytest.raises(CommandError):
+        run(["sh", "-c", "trap '' TERM; echo $$ > pid; while :; do sleep 1; done"], cwd=tmp_path, timeout=0.3)
+    wait_until_gone(read_pid(tmp_path))
+
+
+@pytest.mark.parametrize("call", ["run(command)", "run_all([Command(argv=command), Command(argv=('sleep', '60'))])"])
+def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: str) -> None:
+    script = f"from toolkit.process import *; command = {PARENT!r}; {call}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as python:
+        child = read_pid(tmp_path)
+        assert is_alive(child)
+        python.send_signal(signal.SIGINT)
+        _, stderr = python.communicate(timeout=10)
+    assert "KeyboardInterrupt" in stderr
+    wait_until_gone(child)
+
+
+def test_an_interrupt_at_any_moment_leaves_no_program(tmp_path: Path) -> None:
+    # The interrupt comes a little later each time, while the program is being started or just after.
+    script = (
+        "import os, signal, sys, threading\n"
+        "from toolkit import process\n"
+        "threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        f"process.run({PARENT!r})\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for number in range(12):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        command = [sys.executable, "-c", script, str(number / 2000)]
+        done = subprocess.run(command, cwd=directory, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+        assert "KeyboardInterrupt" in done.stderr
+        if (directory / "pid").exists() and (directory / "pid").read_text().strip():
+            wait_until_gone(read_pid(directory))
+
+
+def test_the_programs_of_a_block_end_together(tmp_path: Path) -> None:
+    ended: list[CommandError] = []
+
+    def work() -> None:
+        try:
+            run(PARENT, cwd=tmp_path)
+        except CommandError as error:
+            ended.append(error)
+
+    def block() -> None:
+        with process.ending_together():
+            threads.append(threading.Thread(target=contextvars.copy_context().run, args=(work,)))
+            threads[0].start()
+            read_pid(tmp_path)
+            raise RuntimeError
+
+    threads: list[threading.Thread] = []
+    with pytest.raises(RuntimeError):
+        block()
+    threads[0].join(5)
+    assert [error.status for error in ended] == [-signal.SIGTERM]
+    wait_until_gone(read_pid(tmp_path))
+
+
+def test_each_line_of_stderr_comes_while_the_program_runs() -> None:
+    lines: list[tuple[str, float]] = []
+    began = time.monotonic()
+    done = run(
+        ["sh", "-c", r"printf '10%%\r' >&2; sleep 0.3; printf '20%%\rdone\nrest' >&2"],
+        on_stderr=lambda line: lines.append((line, time.monotonic() - began)),
+    )
+    assert [line for line, _ in lines] == ["10%", "20%", "done", "rest"]
+    assert lines[1][1] - lines[0][1] > 0.2
+    assert done.stderr == "10%\r20%\rdone\nrest"
+
+
+def test_an_echoed_command_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tmp_path / "with space"
+    directory.mkdir()
+    monkeypatch.setenv("REMOVED", "here")
+    lines: list[str] = []
+    argv = ["sh", "-c", 'pwd; echo "$ADDED" "${REMOVED-none}" "$1"', "sh", "it's $HOME"]
+    with process.echoing(lines.append):
+        done = run(argv, cwd=directory, env={"ADDED": "a b", "REMOVED": None, "NEVER_SET": None})
+    run(["true"])
+    (line,) = lines
+    assert "NEVER_SET" not in line
+    pasted = subprocess.run(["sh", "-c", line], cwd="/", capture_output=True, check=True)
+    assert pasted.stdout == done.stdout == f"{directory}\na b none it's $HOME\n".encode()
+
+
+def test_a_plain_command_is_echoed_as_it_is() -> None:
+    assert Command(argv=("git", "log", "a b")).line == "git log 'a b'"
+
+
+def test_commands_run_side_by_side_and_results_keep_the_order() -> None:
+    began = time.monotonic()
+    results = run_all([Command(argv=("sh", "-c", f"sleep 0.{5 - n}; echo {n}")) for n in range(4)], jobs=4)
+    assert [result.text for result in results] == ["0", "1", "2", "3"]
+    assert time.monotonic() - began < 1.2
+
+
+def test_the_first_failure_ends_the_others(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(CommandError, match=r"sh: ended with status 3: oh"):
+        run_all(
+            [
+                Command(argv=PARENT, cwd=tmp_path),
+                Command(argv=("sh", "-c", "while ! test -s pid; do :; done; echo oh >&2; exit 3"), cwd=tmp_path),
+                Command(argv=("sleep", "60")),
+            ],
+            jobs=2,
+        )
+    assert time.monotonic() - began < 5
+    wait_until_gone(read_pid(tmp_path))
+
+
+def test_commands_that_run_side_by_side_are_echoed() -> None:
+    lines: list[str] = []
+    with process.echoing(lines.append):
+        run_all([Command(argv=("true",)), Command(argv=("echo", "x"))], jobs=2)
+    assert sorted(lines) == ["echo x", "true"]
+
+
+def test_no_command_gives_no_result() -> None:
+    assert run_all([]) == ()
+
+
+def test_find_tells_where_path_has_a_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert process.find("program") == program
+    assert process.find("other") is None
+
+
+def test_a_program_has_no_terminal() -> None:
+    with suppress(OSError):
+        os.close(os.open("/dev/tty", os.O_RDONLY))
+    done = run(["sh", "-c", "exec 2>/dev/null; (: < /dev/tty) || echo none"])
+    assert done.text == "none"

@@ -1,0 +1,199 @@
+"""The cache: directories that are made whole, found again by a key, and thrown away when they are broken.
+
+Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `broken/` those that were found
+damaged, `locks/` a lock file for each entry that was ever made. The root is `$UNLET_CACHE_DIR`, or what the XDG base
+directory specification says.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import files
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+VARIABLE = "UNLET_CACHE_DIR"
+
+_MAKING = "making"
+_BROKEN = "broken"
+_LOCKS = "locks"
+
+# What an interrupted machine left in `making/` is litter after this time; an hour is more than any fetch takes.
+_STALE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheEntry:
+    """One directory of the cache.
+
+    `size` is in bytes; `used` is when it was last used, in seconds since the epoch. The kinds `broken` and `making`
+    are what a damage or an interrupt has left; nothing reads them again.
+    """
+
+    kind: str
+    key: str
+    path: Path
+    size: int
+    used: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The cache below the directory `root`, which need not exist."""
+
+    root: Path
+
+    def find(self, kind: str, key: str, *, check: Callable[[Path], bool]) -> Path | None:
+        """Return the entry's directory, None where there is none that `check` accepts. Nothing is changed."""
+        path = self._path(kind, key)
+        if not path.is_dir() or not check(path):
+            return None
+        # A cache that cannot be written to can still be read.
+        try:
+            os.utime(path)
+        except OSError:
+            return path
+        return path
+
+    def obtain(self, kind: str, key: str, *, make: Callable[[Path], None], check: Callable[[Path], bool]) -> Path:
+        """Return the entry's directory; where there is none, `make` writes it into the directory that it is given.
+
+        An entry that `check` does not accept is set aside and made again. Of several processes that want the same
+        entry one makes it, and the others wait. What `make` raises is passed on and leaves nothing behind.
+        Raises ToolkitError where the cache cannot be written.
+        """
+        if (found := self.find(kind, key, check=check)) is not None:
+            return found
+        path = self._path(kind, key)
+        try:
+            with self.locked(f"{kind}-{key}"):
+                if (found := self.find(kind, key, check=check)) is not None:
+                    return found
+                self._set_aside(path)
+                self._make(path, make)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return path
+
+    def replace(self, kind: str, key: str, *, make: Callable[[Path], None]) -> None:
+        """Make the entry, whether there was one or not. Raises as `obtain` does."""
+        path = self._path(kind, key)
+        try:
+            with self.locked(f"{kind}-{key}"):
+                self._make(path, make)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def entries(self) -> tuple[CacheEntry, ...]:
+        """Return all entries, the one that was used last first."""
+        kinds = [kind for kind in _children(self.root) if kind.name != _LOCKS]
+        found = [entry for kind in kinds for path in _children(kind) if (entry := _entry(kind.name, path))]
+        return tuple(sorted(found, key=lambda entry: (-entry.used, entry.kind, entry.key)))
+
+    def clean(self, *, unused_for: float = 0.0) -> tuple[CacheEntry, ...]:
+        """Delete the entries that were not used for so many seconds, and return them.
+
+        What an interrupt has left goes when it is an hour old, since a younger one may be in the making; an entry that
+        another process reads at the moment may go.
+        """
+        now = time.time()
+        gone: list[CacheEntry] = []
+        for entry in self.entries():
+            limit = max(unused_for, _STALE_SECONDS) if entry.kind == _MAKING else unused_for
+            if now - entry.used < limit:
+                continue
+            # Renamed first, so that nobody finds half an entry.
+            doomed = self.root / _BROKEN / f"{entry.key}-{os.urandom(4).hex()}"
+            try:
+                doomed.parent.mkdir(exist_ok=True)
+                entry.path.rename(doomed)
+            except OSError as error:
+                raise ToolkitError(f"{entry.path}: cannot be deleted: {(error.strerror or '').lower()}") from error
+            files.remove(doomed)
+            gone.append(entry)
+        return tuple(gone)
+
+    def _path(self, kind: str, key: str) -> Path:
+        for name in (kind, key):
+            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
+                raise ToolkitError(f"cache: '{name}' is no name of an entry")
+        return self.root / kind / key
+
+    def _make(self, path: Path, make: Callable[[Path], None]) -> None:
+        making = self.root / _MAKING / f"{path.parent.name}-{path.name}-{os.urandom(4).hex()}"
+        old = making.with_name(f"{making.name}-old")
+        try:
+            making.mkdir(parents=True)
+            make(making)
+            path.parent.mkdir(exist_ok=True)
+            if path.exists():
+                path.rename(old)
+            making.rename(path)
+        finally:
+            files.remove(making)
+            files.remove(old)
+
+    def _unwritable(self, error: OSError) -> ToolkitError:
+        hint = f"{VARIABLE} names another place for the cache; unlet cache clean frees space"
+        reason = (error.strerror or str(error)).lower()
+        return ToolkitError(f"{self.root}: the cache cannot be written: {reason}", hint=hint)
+
+    @contextmanager
+    def locked(self, name: str) -> Generator[None]:
+        """Hold the lock of this name against other processes and threads; it ends with the process at the latest."""
+        directory = self.root / _LOCKS
+        directory.mkdir(parents=True, exist_ok=True)
+        # The lock ends with the process, however that ends; the file stays, since deleting it would let two
+        # processes hold locks on different files of the same name.
+        with (directory / name).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _set_aside(self, path: Path) -> None:
+        if not os.path.lexists(path):
+            return
+        aside = self.root / _BROKEN / f"{path.name}-{os.urandom(4).hex()}"
+        aside.parent.mkdir(exist_ok=True)
+        path.rename(aside)
+
+
+def default_cache() -> Cache:
+    """Return the user's cache: `$UNLET_CACHE_DIR`, or `unlet` below `$XDG_CACHE_HOME` (`~/.cache`).
+
+    Raises ToolkitError for a relative `$UNLET_CACHE_DIR`, which would be another cache in each directory.
+    """
+    if given := os.environ.get(VARIABLE):
+        root = Path(given).expanduser()
+        if not root.is_absolute():
+            raise ToolkitError(f"{VARIABLE}: '{given}' is no absolute path")
+        return Cache(root)
+    # It is needed where a cache is, and not for `--version`.
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return Cache(user_cache_path("unlet", appauthor=False))
+
+
+def _children(directory: Path) -> list[Path]:
+    try:
+        return sorted(path for path in directory.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return []
+
+
+def _entry(kind: str, path: Path) -> CacheEntry | None:
+    """Return the entry at `path`, None where another process has just deleted it."""
+    try:
+        sizes = [each.lstat().st_size for each in path.rglob("*")]
+        return CacheEntry(kind=kind, key=path.name, path=path, size=sum(sizes), used=path.lstat().st_mtime)
+    except FileNotFoundError:
+        return None

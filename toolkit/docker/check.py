@@ -1,0 +1,255 @@
+"""Prove again what a proposal says, or judge somebody else's patch of the same file."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import git, nix, patches, sources
+from toolkit.docker import claims as proofs
+from toolkit.docker import comparing, staging
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.docker.deepening import deepen
+from toolkit.docker.proposing import DROP_WARNING
+from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite import layout, wrapper
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import Commit, Demotion, Patch, Proposal, Report, Source, SourceRequest
+from toolkit.report import report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.docker.claims.case import Added
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.model import CheckRequest, Column, Extra, Progress
+    from toolkit.patches import Plan
+    from toolkit.report.report import Document
+
+
+def check(request: CheckRequest, *, progress: Progress) -> Report:
+    """Run the proofs named in the request, or all, and return their report; nothing is written.
+
+    Raise ToolkitError for a directory that holds no proposal, a source or a patch that cannot be used.
+    """
+    nix_version = nix.version()
+    plan = patches.plan()
+    if request.patch is not None:
+        case, proposal, warnings = _foreign(request, request.patch, plan, progress)
+    elif request.directory is not None:
+        case, proposal, warnings = _proposed(request.directory, plan, progress)
+    else:
+        raise UsageError("check: neither a proposal's directory nor a patch is given")
+    case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
+    also = ("runs",) if request.run else ()
+    proven = proofs.run(case, request.proofs, also=also, asked=(*request.proofs, *also), progress=progress)
+    comparison: tuple[Column, ...] = ()
+    if request.compare:
+        name = proposal.strategy or proposal.commits[0].subject
+        demotion = proposal.demotion or Demotion.SUFFIX
+        comparison = (
+            comparing.column(name, proposal, proven),
+            *comparing.others(case.before.file, case.source, plan, proposal.strategy, demotion, progress=progress),
+        )
+    return Report(
+        proposal=proposal,
+        proofs=proven,
+        warnings=warnings,
+        tools={"nix": str(nix_version)},
+        request=request.source,
+        comparison=comparison,
+    )
+
+
+def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Proposal, tuple[str, ...]]:
+    """Read a proposal back from its directory."""
+    progress.step("reading the proposal")
+    document = report.from_json(_read(directory / "report.json"), name=str(directory / "report.json"))
+    target = PurePosixPath(document.target)
+    if target != plan.target:
+        raise ToolkitError(f"{directory / 'report.json'}: field 'target' is '{target}' instead of '{plan.target}'")
+    diff = _read(directory / "upstream.diff")
+    mails = tuple(Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch")))
+    series = mails[: len(document.commits)]
+    for what, found_there in (("report.json", document.commits), ("series", series)):
+        if len(found_there) != (wanted := len((LIFTED, DEMOTED))):
+            raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
+    behind = mails[len(document.commits) :]
+    found, warnings = _source_again(document, directory, diff, plan, _wanted(behind), progress)
+    contents = [found.content]
+    for patch in series:
+        contents.append(git.apply(contents[-1], target, patch.content).content)
+    beside = staging.siblings(found, docker_file(found.content, name=str(target)))
+    laid_out = staging.lay_out(
+        dict(zip((BEFORE, LIFTED, DEMOTED), contents, strict=True)),
+        name=str(target),
+        beside=beside,
+        source=found,
+        components=plan.components,
+    )
+    stages = laid_out.stages
+    case = Case(
+        source=found,
+        target=target,
+        components=plan.components,
+        entry=plan.prefix_entry,
+        demotion=document.demotion,
+        before=stages[BEFORE],
+        lifted=stages[LIFTED],
+        demoted=stages[DEMOTED],
+        patches=series,
+        upstream_diff=diff,
+        question=laid_out.question,
+        own_library=laid_out.own_library,
+        overlay=(directory / "overlay").resolve(),
+        missing=beside.missing,
+        extras=_extras(behind, found),
+    )
+    commits = tuple(
+        Commit(subject=commit.subject, body="", before=before, after=after)
+        for commit, before, after in zip(document.commits, contents[:-1], contents[1:], strict=True)
+    )
+    changed = [
+        patch.name
+        for patch, commit, content in zip(series, document.commits, contents[1:], strict=True)
+        if str(report.blob_id(content)) != commit.after
+    ]
+    if changed:
+        warnings = (*warnings, f"changed since the report was written: {', '.join(changed)}")
+    proposal = Proposal(
+        source=found,
+        target=target,
+        strategy=document.strategy,
+        demotion=document.demotion,
+        commits=commits,
+        patches=series,
+        upstream_diff=diff,
+    )
+    return case, proposal, warnings
+
+
+def _wanted(mails: Sequence[Patch]) -> tuple[Extra, ...]:
+    """Tell which extras stand behind a series; raise ToolkitError for a mail that is none."""
+    if not mails:
+        return ()
+    from toolkit.docker import extras  # noqa: PLC0415 - for a proposal that has any
+
+    return tuple(extras.of_patch(mail) for mail in mails)
+
+
+def _extras(mails: Sequence[Patch], source: Source) -> tuple[Added, ...]:
+    if not mails:
+        return ()
+    from toolkit.docker import extras  # noqa: PLC0415 - as above
+
+    return extras.read_back(mails, source)
+
+
+def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it is made of
+    document: Document, directory: Path, diff: bytes, plan: Plan, extras: tuple[Extra, ...], progress: Progress
+) -> tuple[Source, tuple[str, ...]]:
+    """Get the source that the report names, from the cache or this machine; else take the diff back."""
+    was = document.source
+    request = SourceRequest(
+        nixpkgs=was.nixpkgs,
+        rev=was.commit if was.commit is not None and was.nixpkgs not in {None, "<nixpkgs>"} else was.rev,
+        file=_path(was.file),
+        pin=was.pin,
+        offline=True,
+    )
+    try:
+        found = sources.resolve(
+            request,
+            target=PurePosixPath(document.target),
+            pins={pin.name: pin for pin in patches.pins()},
+            default_pin=plan.default_pin,
+            remote=plan.remote,
+            sparse=plan.needed(extras),
+            progress=progress,
+        )
+    except ToolkitError:
+        found = None
+    if found is not None and str(report.blob_id(found.content)) == was.blob:
+        return found, found.warnings
+    patched = _read(directory / "overlay" / "docker" / "default.nix")
+    before = git.apply(patched, PurePosixPath(document.target), diff, reverse=True).content
+    if str(report.blob_id(before)) != was.blob:
+        raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
+    note = "the source is not at hand: the file was taken from the proposal, and evaluated with unlet's own lib"
+    return Source(origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve()), (note,)
+
+
+def _foreign(
+    request: CheckRequest, path: Path, plan: Plan, progress: Progress
+) -> tuple[Case, Proposal, tuple[str, ...]]:
+    """Apply a patch to the source's file, and find out which of the two changes it makes."""
+    progress.step("reading nixpkgs")
+    found = sources.resolve(
+        request.source,
+        target=plan.target,
+        pins={pin.name: pin for pin in patches.pins()},
+        default_pin=plan.default_pin,
+        remote=plan.remote,
+        sparse=plan.sparse,
+        progress=progress,
+    )
+    diff = _read(path)
+    patched = git.apply(found.content, plan.target, diff)
+    name = str(plan.target)
+    before, after = (docker_file(content, name=name) for content in (found.content, patched.content))
+    demotion = _demotion(before, after, plan.prefix_entry)
+    lifts = any(layout.component(after, component).bound != "let" for component in plan.components)
+    beside = staging.siblings(found, before, after)
+    contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched.content}
+    laid_out = staging.lay_out(contents, name=name, beside=beside, source=found, components=plan.components)
+    stages = laid_out.stages
+    last = stages[LIFTED if demotion is None else DEMOTED]
+    case = Case(
+        source=found,
+        target=plan.target,
+        components=plan.components,
+        entry=plan.prefix_entry,
+        demotion=demotion,
+        before=stages[BEFORE],
+        lifted=last if lifts or demotion is None else None,
+        demoted=last if demotion is not None else None,
+        patches=(),
+        upstream_diff=diff,
+        question=laid_out.question,
+        own_library=laid_out.own_library,
+        missing=beside.missing,
+    )
+    proposal = Proposal(
+        source=found,
+        target=plan.target,
+        strategy=None,
+        demotion=demotion,
+        commits=(Commit(subject=path.name, body="", before=found.content, after=patched.content),),
+        upstream_diff=diff,
+    )
+    warnings = [*found.warnings]
+    if demotion is Demotion.DROP:
+        warnings.append(DROP_WARNING)
+    if others := [str(file) for file in patched.touched if file != plan.target]:
+        warnings.append(f"left out of the proofs, other files of the patch: {', '.join(others)}")
+    return case, proposal, tuple(warnings)
+
+
+def _demotion(before: DockerFile, after: DockerFile, entry: str) -> Demotion | None:
+    """Say what a patch does to the wrapper's PATH, None where it leaves it alone."""
+    old, new = wrapper.placement(before, entry).where, wrapper.placement(after, entry).where
+    if old == new:
+        return None
+    return Demotion.SUFFIX if "suffix" in new else Demotion.DROP
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text is not None else None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ToolkitError(f"{path}: {reason}", hint="a proposal is what 'unlet propose' wrote") from None

@@ -1,0 +1,167 @@
+"""The claim about what is built: moby's own install phase, run in Nix's sandbox, and the wrapper it makes."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import nix
+from toolkit.docker.claims.case import BEFORE, Finding
+from toolkit.docker.claims.install_phase import without
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.model import Demotion, PathOrder
+from toolkit.nix import wrappers
+from toolkit.shipped import EXPRESSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.docker.claims.case import Case
+
+EXPRESSION = EXPRESSIONS / "build.nix"
+HOOK = Path("pkgs/build-support/setup-hooks/make-wrapper.sh")
+WRAPPER = Path("bin/dockerd-rootless")
+FORMS = ("script", "elf")
+CALLER = wrappers.CALLER
+
+
+def builds(case: Case) -> Finding:
+    """Build the newest release's moby before and after, in both wrapper forms, and read PATH back."""
+    if not case.before.file.releases():
+        return Finding(covers="nothing", failures=("the file exports no docker release",))
+    if platform.system() != "Linux":
+        return Finding(covers="nothing", not_run=f"because moby is built on Linux, and this is {platform.system()}")
+    try:
+        arguments = _arguments(case)
+    except ToolkitError as error:
+        return Finding(covers="nothing", not_run=f"because {error.message}")
+    stages = (BEFORE, case.after.name)
+    names = [f"{stage}.{output}" for stage in stages for output in (*FORMS, "path")]
+    names.append(f"{case.after.name}.docker")
+    try:
+        outputs = nix.build(EXPRESSION, arguments, names)
+    except CommandError as error:
+        # What a builder says of a sandbox is a builder's failure.
+        if "sandbox" not in (why := nix.reason(error)) or "cannot be built: " in why:
+            raise
+        return Finding(covers="nothing", not_run=f"because Nix cannot build in a sandbox here: {why}")
+    if len(outputs) != len(names):
+        raise ToolkitError(f"nix-build: gave {len(outputs)} results instead of {len(names)}")
+    built = dict(zip(names, outputs, strict=True))
+    failures: list[str] = []
+    evidence: list[str] = []
+    for form in FORMS:
+        before, after = (built[f"{stage}.{form}"] for stage in stages)
+        if form == "elf":
+            old, new = (read_binary(nix.physical(moby / WRAPPER)) for moby in (before, after))
+        else:
+            old, new = (read_seen(nix.physical(built[f"{stage}.path"])) for stage in stages)
+        failures += [f"{form}: {fact}" for fact in _path_changes(case, old, new)]
+        failures += [f"{form}: {fact}" for fact in _other_changes(before, after)]
+        evidence += [f"{form}, before: {show(old)}", f"{form}, after: {show(new)}"]
+    link = nix.physical(built[f"{case.after.name}.docker"] / WRAPPER)
+    linked = link.readlink() if link.is_symlink() else None
+    if linked != built[f"{case.after.name}.script"] / WRAPPER:
+        failures.append(f"docker's {WRAPPER} is {f'a link to {linked}' if linked else 'no link to that of moby'}")
+    return Finding(
+        covers=f"{arguments['release']}, {len(names)} builds, wrapper as script and as ELF file",
+        failures=tuple(failures),
+        evidence=tuple(evidence),
+        commands=(
+            nix.build_command(EXPRESSION, arguments, names).line,
+            shlex.join(["cat", *(str(nix.physical(built[f"{stage}.path"])) for stage in stages)]),
+        ),
+    )
+
+
+def show(order: PathOrder) -> str:
+    """Write a PATH as one line, each store path by its package's name."""
+    entries = [*map(_short, order.prefix), "<PATH>", *map(_short, order.suffix)]
+    return ":".join(entries)
+
+
+def _arguments(case: Case) -> dict[str, str]:
+    tools = nix.tools()
+    hook = case.source.root / HOOK if case.source.root is not None else None
+    return {
+        "case": str(case.question),
+        "release": case.before.file.releases()[-1].attr,
+        "shell": tools.shell,
+        "busybox": tools.busybox,
+        "makeWrapperHook": str(hook) if hook is not None and hook.is_file() else "",
+    }
+
+
+def read_seen(output: Path) -> PathOrder:
+    """Read the PATH that dockerd-rootless.sh was given, from what it printed."""
+    return _split(output.read_text().splitlines()[-1].split(":"), output)
+
+
+def _split(entries: list[str], wrapper: Path) -> PathOrder:
+    if entries.count(CALLER) != 1:
+        raise ToolkitError(f"{wrapper}: the caller's PATH stands {entries.count(CALLER)} times in the wrapper's")
+    place = entries.index(CALLER)
+    return PathOrder(prefix=tuple(entries[:place]), suffix=tuple(entries[place + 1 :]))
+
+
+def read_binary(wrapper: Path) -> PathOrder:
+    """Read PATH from a wrapper that makeBinaryWrapper made; raise ToolkitError where it is another file."""
+    read = wrappers.read(wrapper.read_bytes(), name=str(wrapper))
+    if read is None or read.form != "elf":
+        raise ToolkitError(f"{wrapper}: no wrapper by makeBinaryWrapper")
+    return read.order
+
+
+def _path_changes(case: Case, old: PathOrder, new: PathOrder) -> Iterator[str]:
+    """Yield what changed in PATH that should not have, or did not change that should have."""
+    if case.demoted is None:
+        if [_own(e) for e in old.prefix + old.suffix] != [_own(e) for e in new.prefix + new.suffix]:
+            yield f"PATH changed: {show(old)} → {show(new)}"
+        return
+    moved = [entry for entry in old.prefix if entry not in without(list(old.prefix), case.entry)]
+    wanted_prefix = without([_own(entry) for entry in old.prefix], case.entry)
+    kept = case.demotion is not Demotion.DROP
+    wanted_suffix = [*(_own(entry) for entry in old.suffix), *(moved if kept else [])]
+    if not moved:
+        yield f"{case.entry} is not in the prefix before: {show(old)}"
+    if (found := [_own(entry) for entry in new.prefix]) != wanted_prefix:
+        yield f"the prefix is {':'.join(map(_short, found))} instead of {':'.join(map(_short, wanted_prefix))}"
+    if (found := [_own(entry) for entry in new.suffix]) != wanted_suffix:
+        yield f"the suffix is '{':'.join(map(_short, found))}' instead of '{':'.join(map(_short, wanted_suffix))}'"
+    if "" in new.prefix + new.suffix:
+        yield "PATH has an empty entry, which means the current directory"
+
+
+def _own(entry: str) -> str:
+    """Name entries in moby itself alike before and after: its store path differs."""
+    return re.sub(r"^/nix/store/[^/]+(?=/libexec/docker$)", "/moby", entry)
+
+
+def _short(entry: str) -> str:
+    return re.sub(r"^/nix/store/[0-9a-z]{32}-([^/]*?)(?:-[0-9][^/]*)?(?=/|$)", r"\1", entry)
+
+
+def _other_changes(before: Path, after: Path) -> Iterator[str]:
+    """Yield the files other than the wrapper that differ, when each output's own path is left out."""
+    old, new = _listing(before), _listing(after)
+    for name in sorted(old.keys() | new.keys()):
+        if name != str(WRAPPER) and old.get(name) != new.get(name):
+            yield f"{name} differs"
+
+
+def _listing(output: Path) -> dict[str, str]:
+    """Return name → kind and content of all below a store path, its own path left out."""
+    listing: dict[str, str] = {}
+    root = nix.physical(output)
+    for path in root.rglob("*"):
+        name = str(path.relative_to(root))
+        if path.is_symlink():
+            listing[name] = f"link {path.readlink()}".replace(str(output), "")
+        elif path.is_file():
+            content = path.read_bytes().replace(str(output).encode(), b"")
+            listing[name] = f"{path.stat().st_mode & 0o777:o} {hashlib.sha256(content).hexdigest()}"
+    return listing

@@ -1,0 +1,79 @@
+"""The claims of the tiers below the isolated one, and what their proofs work on besides the case.
+
+Imported only where such a tier is wanted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from toolkit.docker.claims import dependants, names_in_set, package_set, real_builds, realising, virtual
+from toolkit.docker.claims.case import Claim
+from toolkit.model import Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolkit.model import Depth, Progress
+    from toolkit.sources.trees import Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Deep:
+    """How deep the proofs go, the whole nixpkgs tree of each stage by its name, and who is told how it goes."""
+
+    depth: Depth
+    trees: Mapping[str, Tree]
+    progress: Progress
+
+
+def claims(deep: Deep) -> tuple[Claim, ...]:
+    """Return the claims that a depth asks for, in the order in which they are proven."""
+    depth = deep.depth
+    # What is built of the specimen says nothing about the platforms of nixpkgs.
+    built = "specimen-built" if any(tree.is_specimen for tree in deep.trees.values()) else "built"
+    found = [
+        Claim(
+            "tree-no-rebuild",
+            "the first commit rebuilds nothing in the real package set",
+            package_set.no_rebuild,
+            Tier.TREE,
+        ),
+        Claim(
+            "tree-exact-change",
+            "the second commit changes moby, what contains it, and nothing else in the real package set",
+            package_set.exact_change,
+            Tier.TREE,
+        ),
+        Claim(
+            "tree-names",
+            "docker takes none of its components from the real package set",
+            names_in_set.not_captured,
+            Tier.TREE,
+        ),
+    ]
+    if depth.reverse_dependencies:
+        found.append(
+            Claim("reverse-dependencies", "what each commit rebuilds in all of nixpkgs", dependants.counted, Tier.TREE)
+        )
+    found += [
+        Claim(
+            f"{built}-{system}",
+            f"Nix builds docker of the real package set for {system}, by the series and by the overlay alike",
+            partial(real_builds.builds, system=system),
+            Tier.BUILD,
+        )
+        for system in depth.systems or (realising.here(),)
+    ]
+    found += [
+        Claim("vm-evaluates", "a NixOS test of the ports evaluates with the patched tree", virtual.evaluates, Tier.VM),
+        Claim(
+            "vm",
+            "on NixOS a security wrapper makes port 80 answer, and without one it is refused",
+            virtual.passes,
+            Tier.VM,
+        ),
+    ]
+    return tuple(claim for claim in found if depth.tier.includes(claim.tier))

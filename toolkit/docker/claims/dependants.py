@@ -1,0 +1,93 @@
+"""The claim about reverse dependencies: what of all nixpkgs each commit rebuilds, counted on both sides of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.docker.claims import all_packages, package_set
+from toolkit.docker.claims.case import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.docker.claims.all_packages import Packages
+    from toolkit.docker.claims.case import Case, Stage
+
+_SHOWN = 40
+
+
+def counted(case: Case) -> Finding:
+    """Evaluate all packages at each stage, and count what differs.
+
+    A side that was evaluated in part only, or that counts other packages than the other, fails the claim.
+    """
+    work = package_set.deep(case)
+    failures: list[str] = []
+    evidence: list[str] = []
+    covers: list[str] = []
+    native = list(dict.fromkeys(host for _, build, host in package_set.systems(case) if build == host))
+    # Minutes and gigabytes each: only what was named, else one.
+    for system in native if work.depth.systems else native[:1]:
+        found = {
+            stage.name: all_packages.evaluate(
+                work.trees[stage.name],
+                system,
+                work.depth,
+                progress=work.progress,
+                what=f"{system}, {stage.name}",
+            )
+            for stage in case.stages
+        }
+        evidence += [f"{system}, {name}: {packages.counts()}" for name, packages in found.items()]
+        failures += [f"{system}: {fact}" for name, packages in found.items() for fact in _partial(name, packages)]
+        for before, after, may_change in _commits(case):
+            old, new = found[before.name], found[after.name]
+            failures += [f"{system}: {fact}" for fact in disagreements(old, new)]
+            changed = sorted(name for name, path in old.derivations.items() if new.derivations.get(name, path) != path)
+            label = f"{before.name} → {after.name}"
+            covers.append(f"{system}: {label} rebuilds {len(changed)} of {len(old.derivations)}")
+            evidence += [f"{system}, {label}: {len(changed)} rebuilt", *_listed(changed)]
+            if changed and not may_change:
+                failures.append(f"{system}: the first commit rebuilds {len(changed)} packages, {changed[0]} for one")
+            if may_change and system.endswith("-linux") and "docker" not in changed:
+                failures.append(f"{system}: the second commit does not change docker")
+    return Finding(
+        covers="; ".join(covers) or "nothing",
+        failures=tuple(failures) if covers else (*failures, "no system was evaluated"),
+        evidence=tuple(evidence),
+        commands=("unlet check --tier tree --reverse-dependencies --proof reverse-dependencies",),
+    )
+
+
+def disagreements(old: Packages, new: Packages) -> Iterator[str]:
+    """Yield where two sides did not count the same packages."""
+    if lost := sorted(old.derivations.keys() - new.derivations.keys()):
+        yield f"{len(lost)} packages evaluate before only, {lost[0]} for one"
+    if gained := sorted(new.derivations.keys() - old.derivations.keys()):
+        yield f"{len(gained)} packages evaluate after only, {gained[0]} for one"
+    if other := sorted(set(old.failed) ^ set(new.failed)):
+        yield f"{len(old.failed)} fail before, {len(new.failed)} after, {other[0]} on one side only"
+    if old.skipped != new.skipped:
+        yield f"{old.skipped} attributes are no packages before, {new.skipped} after"
+
+
+def _commits(case: Case) -> Iterator[tuple[Stage, Stage, bool]]:
+    """Yield both sides of each commit, and whether it may rebuild anything."""
+    if case.lifted is not None and case.lifted is not case.demoted:
+        yield case.before, case.lifted, False
+    if case.demoted is not None:
+        yield case.before_demotion, case.demoted, True
+
+
+def _partial(name: str, packages: Packages) -> Iterator[str]:
+    if packages.partial:
+        advice = "raise --max-memory or --timeout"
+        yield f"{name}: {len(packages.partial)} attributes were not evaluated: {packages.partial[0]}; {advice}"
+    if not packages.derivations:
+        yield f"{name}: no package was evaluated"
+
+
+def _listed(names: list[str]) -> Iterator[str]:
+    yield from (f"  {name}" for name in names[:_SHOWN])
+    if len(names) > _SHOWN:
+        yield f"  … and {len(names) - _SHOWN} more"

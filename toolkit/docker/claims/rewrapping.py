@@ -1,0 +1,214 @@
+"""The claims about overlays/rewrap.nix: docker keeps what it has, nothing is compiled, rootlesskit comes last on PATH.
+
+Of the dockers of one file in the isolated tier; toolkit.docker.claims.rewrapping_trees has those of a whole
+nixpkgs.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import nix
+from toolkit.docker.claims.building import HOOK, WRAPPER, read_seen, show
+from toolkit.docker.claims.case import BEFORE, SYSTEMS, Finding
+from toolkit.docker.claims.install_phase import is_of, without
+from toolkit.errors import ToolkitError
+from toolkit.record import Record
+from toolkit.shipped import EXPRESSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from toolkit.docker.claims.case import Case
+    from toolkit.model import PathOrder
+
+EVALUATION = EXPRESSIONS / "rewrapping.nix"
+BUILD = EXPRESSIONS / "rewrapped.nix"
+OVERLAY = "rewrap.nix"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What overlaid.nix tells of one docker; `kept` says of each thing whether it is as it was."""
+
+    rewrapped: bool
+    before: Path
+    after: Path
+    moby: Path | None
+    overridable: bool
+    lost: tuple[str, ...]
+    kept: Mapping[str, bool]
+
+
+def keeps(case: Case) -> Finding:
+    """Compare what each docker has with the overlay and without it."""
+    arguments = isolated(case)
+    found = read(nix.evaluate(EVALUATION, arguments, attribute="facts"))
+    return Finding(
+        covers=covered(found),
+        failures=tuple(differences(found)),
+        evidence=tuple(f"{name}: {told(facts)}" for name, facts in found.items()),
+        commands=(nix.evaluate_command(EVALUATION, arguments, attribute="facts").line,),
+    )
+
+
+def compiles_nothing(case: Case) -> Finding:
+    """Look for the docker and the moby of the set in what each docker of the overlay is built from."""
+    arguments = isolated(case)
+    found = read(nix.evaluate(EVALUATION, arguments, attribute="facts"))
+    return closures(EVALUATION, arguments, found)
+
+
+def builds(case: Case) -> Finding:
+    """Build the wrapper of the newest docker around stand-ins, and read PATH back."""
+    if platform.system() != "Linux":
+        return Finding(covers="nothing", not_run=f"because docker is built on Linux, and this is {platform.system()}")
+    try:
+        tools = nix.tools()
+    except ToolkitError as error:
+        return Finding(covers="nothing", not_run=f"because {error.message}")
+    hook = case.source.root / HOOK if case.source.root is not None else None
+    arguments = {
+        **{name: value for name, value in isolated(case).items() if name != "system"},
+        "release": case.before.file.releases()[-1].attr,
+        "shell": tools.shell,
+        "busybox": tools.busybox,
+        "makeWrapperHook": str(hook) if hook is not None and hook.is_file() else "",
+    }
+    names = ("docker", "rewrapped", "before", "after")
+    outputs = nix.build(BUILD, arguments, names)
+    if len(outputs) != len(names):
+        raise ToolkitError(f"nix-build: gave {len(outputs)} results instead of {len(names)}")
+    docker, rewrapped, *seen = outputs
+    old, new = (read_seen(nix.physical(path)) for path in seen)
+    return Finding(
+        covers=f"{arguments['release']}, {len(names)} builds",
+        failures=(*path_changes(old, new, case.entry), *other_files(docker, rewrapped)),
+        evidence=(f"before: {show(old)}", f"after: {show(new)}"),
+        commands=(nix.build_command(BUILD, arguments, names).line,),
+    )
+
+
+def isolated(case: Case) -> dict[str, str]:
+    """Return the arguments of rewrapping.nix."""
+    if case.overlay is None:
+        raise AssertionError(case)
+    return {
+        "overlay": str(case.overlay / OVERLAY),
+        "case": str(case.question),
+        "side": BEFORE,
+        "system": SYSTEMS[0][1],
+    }
+
+
+def read(answer: object) -> dict[str, Facts]:
+    """Read what overlaid.nix says, by the names of the dockers."""
+    record = Record(answer, document="dockers with the overlay")
+    found: dict[str, Facts] = {}
+    for name in record.names():
+        one = record.record(name)
+        kept, moby = one.record("kept"), one.text("moby")
+        found[name] = Facts(
+            rewrapped=one.boolean("rewrapped"),
+            before=Path(one.text("before")),
+            after=Path(one.text("after")),
+            moby=Path(moby) if moby else None,
+            overridable=one.boolean("overridable"),
+            lost=one.texts("lost"),
+            kept={what: kept.boolean(what) for what in kept.names()},
+        )
+    return found
+
+
+def covered(found: Mapping[str, Facts]) -> str:
+    """Say of how many dockers something is known."""
+    rewrapped = sum(facts.rewrapped for facts in found.values())
+    left = f", {len(found) - rewrapped} left as they are" if rewrapped < len(found) else ""
+    return f"{rewrapped} dockers{left}, {SYSTEMS[0][0]}"
+
+
+def differences(found: Mapping[str, Facts]) -> Iterator[str]:
+    """Yield what a docker has no longer or has otherwise."""
+    if not any(facts.rewrapped for facts in found.values()):
+        yield "no docker is wrapped anew"
+    for name, facts in found.items():
+        if facts.lost:
+            yield f"{name}: has no longer {', '.join(facts.lost)}"
+        if changed := [what for what, same in facts.kept.items() if not same]:
+            yield f"{name}: is not the same in {', '.join(changed)}"
+
+
+def told(facts: Facts) -> str:
+    """Return what is known of one docker as a line."""
+    if not facts.rewrapped:
+        return f"left as it is, {facts.before}"
+    return f"{facts.before} → {facts.after}; the same in {', '.join(facts.kept)}"
+
+
+def closures(expression: Path, arguments: Mapping[str, str], found: Mapping[str, Facts]) -> Finding:
+    """Compare what each docker is built from with the overlay and without it, overridden ones as well."""
+    rewrapped = {name: facts for name, facts in found.items() if facts.rewrapped}
+    wanted = [f"packages.{name}" for name in rewrapped]
+    wanted += [f"packages.{name}.overridden" for name, facts in rewrapped.items() if facts.overridable]
+    paths = nix.instantiate(
+        expression, arguments, [f"{name}.{side}" for name in wanted for side in ("before", "after")]
+    )
+    failures: list[str] = []
+    evidence: list[str] = []
+    commands: list[str] = []
+    for name, before, after in zip(wanted, paths[::2], paths[1::2], strict=True):
+        label = name.removeprefix("packages.")
+        old, new = nix.requisites(before), nix.requisites(after)
+        lost = [path for path in (before, *old) if _is_docker(path) and path not in new]
+        added = sorted(new - old - {after})
+        failures += [f"{label}: {path} is not what it is built from" for path in lost]
+        failures += [f"{label}: {path} is built besides" for path in added if _is_docker(path)]
+        besides = ", ".join(map(_name, added)) or "nothing"
+        evidence.append(f"{label}: {after} is built from {before} and its moby, new besides: {besides}")
+        commands.append(nix.requisites_command(after).line)
+    for name, facts in rewrapped.items():
+        if facts.moby not in nix.requisites(facts.after):
+            failures.append(f"{name}: {facts.moby} is not what it is built from")
+    if not rewrapped:
+        failures.append("no docker is wrapped anew")
+    return Finding(
+        covers=f"{len(wanted)} dockers, {len(wanted) - len(rewrapped)} of them overridden",
+        failures=tuple(failures),
+        evidence=tuple(evidence),
+        commands=tuple(commands),
+    )
+
+
+def path_changes(old: PathOrder, new: PathOrder, entry: str) -> Iterator[str]:
+    """Yield what else changed in PATH than that `entry` went from the front to the end."""
+    moved = tuple(place for place in old.prefix if is_of(place, entry))
+    if not moved:
+        yield f"{entry} is not in the prefix before: {show(old)}"
+    if new.prefix != tuple(without(list(old.prefix), entry)) or new.suffix != (*old.suffix, *moved):
+        yield f"PATH is {show(new)}, and was {show(old)}"
+
+
+def other_files(docker: Path, rewrapped: Path) -> Iterator[str]:
+    """Yield the files of the new package, but for the wrapper, that are no links to those of docker."""
+    old, new = nix.physical(docker), nix.physical(rewrapped)
+    names = [{path.relative_to(root) for path in root.rglob("*") if not path.is_dir()} for root in (old, new)]
+    yield from (f"{name} is in one of them only" for name in sorted(names[0] ^ names[1]))
+    for name in sorted(names[0] & names[1] - {WRAPPER}):
+        target = (new / name).readlink() if (new / name).is_symlink() else None
+        own = (old / name).readlink() if (old / name).is_symlink() else docker / name
+        if target not in {docker / name, own}:
+            yield f"{name} is {f'a link to {target}' if target else 'no link'}"
+    if (new / WRAPPER).is_symlink():
+        yield f"{WRAPPER} is still that of docker"
+
+
+def _is_docker(path: Path) -> bool:
+    return re.match(r"(moby|docker)-[0-9]", _name(path)) is not None
+
+
+def _name(path: Path) -> str:
+    return path.name.partition("-")[2].removesuffix(".drv")

@@ -1,0 +1,88 @@
+"""The claim about update.sh: it reads the same from the file, and would write the same into it.
+
+update.sh (nixpkgs, beside the file since 2026) reads the file as text. Its rules, as they matter here: the
+last `docker_NN` in the file is the newest release; a release's block begins at the line with `docker_NN =` and ends
+at the next line that begins with `  docker_` and a digit, or at a line `}`; the first `version = "` after the
+beginning is the version; within the block the lines with version, …Hash and …Rev are rewritten.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from toolkit.docker.claims.case import Finding
+
+if TYPE_CHECKING:
+    from toolkit.docker.claims.case import Case
+
+ATTRIBUTE = re.compile(r"docker_[0-9]+")
+REWRITTEN = re.compile(r'\b(version|cliHash|mobyHash|runcRev|runcHash|containerdRev|containerdHash) = "')
+
+
+def unchanged(case: Case) -> Finding:
+    """Compare what update.sh reads, which lines it would rewrite, and each release's block."""
+    before, after = case.before.file, case.after.file
+    attributes = sorted(set(ATTRIBUTE.findall(before.text)))
+    failures: list[str] = []
+    if newest(before.text) != newest(after.text):
+        failures.append(f"the newest release is read as '{newest(after.text)}' instead of '{newest(before.text)}'")
+    lines = 0
+    for attribute in attributes:
+        if (read := version(after.text, attribute)) != version(before.text, attribute):
+            failures.append(f"the version of {attribute} is read as '{read}'")
+        old, new = rewritten(before.text, attribute), rewritten(after.text, attribute)
+        lines += len(old)
+        if old != new:
+            failures.append(f"an update of {attribute} would touch other lines: {_first_difference(old, new)}")
+    old_blocks, new_blocks = before.release_blocks(), after.release_blocks()
+    for attribute in sorted(old_blocks.keys() | new_blocks.keys()):
+        old, new = (_assignments(blocks.get(attribute, "")) for blocks in (old_blocks, new_blocks))
+        if old != new:
+            failures.append(f"the block of {attribute} has other values: {_first_difference(old, new)}")
+    if not old_blocks:
+        failures.append("the file has no release")
+    return Finding(
+        covers=f"{len(old_blocks)} release blocks, {lines} lines that update.sh rewrites",
+        failures=tuple(failures),
+        evidence=(f"newest for update.sh: {newest(before.text)} {version(before.text, newest(before.text))}".rstrip(),),
+        commands=tuple(f"grep -oE 'docker_[0-9]+' {stage.path} | tail -n 1" for stage in (case.before, case.after)),
+    )
+
+
+def _assignments(block: str) -> list[str]:
+    """Return the lines of a block that assign a string."""
+    return [line.strip() for line in block.splitlines() if re.search(r'\w+ = "', line)]
+
+
+def _first_difference(old: list[str], new: list[str]) -> str:
+    return next((line.strip() for line in [*old, *new] if (line in old) != (line in new)), "their order")
+
+
+def newest(text: str) -> str:
+    """Return the attribute that update.sh takes for `docker`."""
+    found = ATTRIBUTE.findall(text)
+    return found[-1] if found else ""
+
+
+def version(text: str, attribute: str) -> str:
+    """Return the version that update.sh reads for an attribute, "" where it finds none."""
+    started = False
+    for line in text.splitlines():
+        started = started or f"{attribute} =" in line
+        if started and (found := re.search(r'version = "([^"]+)"', line)):
+            return found[1]
+    return ""
+
+
+def rewritten(text: str, attribute: str) -> list[str]:
+    """Return the lines that an update of the attribute changes, in order."""
+    inside = False
+    lines: list[str] = []
+    for line in text.splitlines():
+        inside = inside or f"{attribute} =" in line
+        if inside and (line == "}" or (re.match(r"  docker_[0-9]", line) and attribute not in line)):
+            inside = False
+        if inside and REWRITTEN.search(line):
+            lines.append(line)
+    return lines

@@ -1,0 +1,104 @@
+"""The claims about NixOS: a test of rootless docker's ports evaluates with the patched tree, and passes there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import nix, patches
+from toolkit.docker.claims import in_tree, package_set, realising
+from toolkit.docker.claims.case import Finding
+from toolkit.docker.rewrite import nixos_test
+from toolkit.model import Demotion
+from toolkit.record import Record
+from toolkit.shipped import EXPRESSIONS
+
+if TYPE_CHECKING:
+    from toolkit.docker.claims.case import Case
+
+EXPRESSION = EXPRESSIONS / "nixos-test.nix"
+KVM = Path("/dev/kvm")
+
+
+def evaluates(case: Case) -> Finding:
+    """Evaluate the test with the patched tree."""
+    system = system_of(case)
+    if (reason := without_nixos(case, system)) is not None:
+        return Finding(covers="nothing", not_run=reason)
+    arguments = _arguments(case, system)
+    package_set.deep(case).progress.step(f"evaluating the NixOS test ({system})")
+    answer = Record({"drvPath": nix.evaluate(EXPRESSION, arguments, attribute="drvPath")}, document="NixOS test")
+    return Finding(
+        covers=f"three machines, {system}",
+        evidence=(answer.text("drvPath"),),
+        commands=(nix.evaluate_command(EXPRESSION, arguments, attribute="drvPath").line,),
+    )
+
+
+def passes(case: Case) -> Finding:
+    """Run the test in virtual machines, where this machine or a builder can."""
+    system = system_of(case)
+    work = package_set.deep(case)
+    reason = without_nixos(case, system)
+    if reason is None and work.trees[case.after.name].is_specimen:
+        reason = "because the specimen's machines are stand-ins"
+    elsewhere = {"--builders", "--store"} & set(work.depth.nix_options)
+    if reason is None and not elsewhere:
+        reason = without_kvm(system)
+    if reason is not None:
+        return Finding(covers="nothing", not_run=reason)
+    command = realising.command(case, EXPRESSION, _arguments(case, system), ("test",))
+    work.progress.step(f"running the NixOS test ({system})")
+    built = realising.build(command, expected=1)
+    return Finding(
+        covers=f"three machines, ports 80 and 8080, {system}",
+        failures=(built.failure,) if built.failure is not None else (),
+        evidence=(*built.log, *map(str, built.paths)),
+        commands=(command.line,),
+    )
+
+
+def system_of(case: Case) -> str:
+    """Return the first Linux system that the user named, else the first, else this machine's."""
+    named = package_set.deep(case).depth.systems or (realising.here(),)
+    return next((name for name in named if name.endswith("-linux")), named[0])
+
+
+def _arguments(case: Case, system: str) -> dict[str, str]:
+    tree = package_set.deep(case).trees[case.after.name]
+    return {
+        "tree": str(tree.root),
+        "test": str(_test(case)),
+        "system": system,
+        "tools": realising.tools(tree, package_set.deep(case).depth.nix_options),
+    }
+
+
+def _test(case: Case) -> Path:
+    """Return where the test is, in the form of a module; it depends on what the second commit does."""
+    module = patches.nixos_test().read_text(encoding="utf-8")
+    written = nixos_test.content(module, nixos_test.Form.MODULE, brought=case.demotion is not Demotion.DROP)
+    return in_tree.lay_out({patches.TEST: written.encode()}) / patches.TEST
+
+
+def without_nixos(case: Case, system: str) -> str | None:
+    """Return why there is no NixOS test to evaluate, None where there is."""
+    if not (package_set.deep(case).trees[case.after.name].root / "nixos").is_dir():
+        return "because this nixpkgs has no nixos/"
+    if not system.endswith("-linux"):
+        return f"because NixOS is a Linux, and this is {system}; --system x86_64-linux evaluates it"
+    if case.demoted is None:
+        return "because the patch leaves the wrapper's PATH as it is"
+    return None
+
+
+def without_kvm(system: str) -> str | None:
+    """Return why this machine cannot run a test of `system`, None where it can."""
+    if system != realising.here():
+        return f"because this machine is no {system}; --builders names one that is"
+    if not KVM.exists():
+        return f"because there is no {KVM}; --builders names a machine that has one"
+    if not os.access(KVM, os.R_OK | os.W_OK):
+        return f"because this user may not use {KVM}; join the group that owns it, mostly kvm"
+    return None

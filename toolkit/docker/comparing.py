@@ -1,0 +1,59 @@
+"""Prove the other designs as well, so that a reviewer can compare them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.docker import claims as proofs
+from toolkit.docker.preparing import prepare
+from toolkit.errors import RefusalError
+from toolkit.model import Column, Demotion, Extra, Strategy
+from toolkit.report import changes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.model import Progress, Proof, Proposal, Source
+    from toolkit.patches import Plan
+
+
+def column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
+    """Return the column of a proposal whose proofs ran; lines are those of its whole diff.
+
+    What is proven of commits on request is left out: it is the same for each design.
+    """
+    counted = changes.count(proposal.upstream_diff)
+    of_design = tuple(proof for proof in proven if proof.name not in set(Extra))
+    return Column(name=name, proofs=of_design, added=counted.added, removed=counted.removed, moved=counted.moved)
+
+
+def others(  # noqa: PLR0913 - what a proposal is made of, and what is done already
+    file: DockerFile, source: Source, plan: Plan, done: Strategy | None, demotion: Demotion, *, progress: Progress
+) -> tuple[Column, ...]:
+    """Propose and prove by every strategy but `done`; one that refuses the file has no column."""
+    columns: list[Column] = []
+    for strategy in Strategy:
+        if strategy is done:
+            continue
+        progress.step(f"comparing with {strategy}")
+        with tempfile.TemporaryDirectory(prefix="unlet-compare-") as directory:
+            try:
+                prepared = prepare(file, source, plan, strategy, demotion, at=Path(directory))
+            except RefusalError:
+                continue
+            prepared.write_overlay()
+            columns.append(column(strategy, prepared.proposal, proofs.run(prepared.case, (), progress=_Silent())))
+    return tuple(columns)
+
+
+class _Silent:
+    """Takes no notice: the proofs of a comparison are not those that were asked for."""
+
+    def step(self, what: str) -> None:
+        """Ignore the step."""
+
+    def proof(self, proof: Proof) -> None:
+        """Ignore the proof."""

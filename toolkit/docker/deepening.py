@@ -1,0 +1,52 @@
+"""Give a case what the tiers below the isolated one need: a whole nixpkgs tree for each stage of the series."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toolkit.errors import UsageError
+from toolkit.model import Tier
+from toolkit.record import Record
+from toolkit.shipped import EXPRESSIONS
+
+if TYPE_CHECKING:
+    from toolkit.docker.claims.case import Case
+    from toolkit.model import Depth, Progress
+    from toolkit.sources.trees import Tree
+
+SYSTEMS = EXPRESSIONS / "systems.nix"
+
+
+def deepen(case: Case, depth: Depth, *, offline: bool, progress: Progress) -> Case:
+    """Return the case for a depth; for the isolated tier it is the same, and nothing is done.
+
+    Raise UsageError where the source is no whole nixpkgs, or a system is asked for which that does not know,
+    ToolkitError where the tree cannot be had.
+    """
+    if depth.tier is Tier.ISOLATED:
+        return case
+    # Not needed for what most runs do.
+    from toolkit.docker.claims.deep import Deep  # noqa: PLC0415
+    from toolkit.sources import trees  # noqa: PLC0415
+
+    base = trees.whole(case.source, offline=offline, progress=progress)
+    _check_systems(base, depth.systems)
+    progress.step("laying out the changed trees")
+    of_stages = {stage.name: trees.changed(base, {case.target: stage.content}) for stage in case.stages[1:]}
+    return replace(case, deep=Deep(depth=depth, trees={case.before.name: base, **of_stages}, progress=progress))
+
+
+def _check_systems(tree: Tree, names: tuple[str, ...]) -> None:
+    if not names:
+        return
+    from toolkit import nix  # noqa: PLC0415 - as above
+
+    answer = Record({"systems": nix.evaluate(SYSTEMS, {"tree": str(tree.root)})}, document=f"{tree.root}/lib")
+    known = answer.texts("systems")
+    for name in names:
+        if name not in known:
+            common = [other for other in known if re.fullmatch(r"(x86_64|aarch64|riscv64)-(linux|darwin)", other)]
+            hint = f"among those that it knows are {', '.join(common)}"
+            raise UsageError(f"--system: '{name}' is no system that this nixpkgs knows", hint=hint)

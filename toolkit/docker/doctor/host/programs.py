@@ -1,0 +1,182 @@
+"""A program as the kernel sees it: where PATH has it, its rights, the mount it lies on, what it runs in turn."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import process
+from toolkit.errors import CommandError, ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SETUID = 7
+NET_BIND_SERVICE = 10
+"""Bits of capabilities(7), counted from 0."""
+
+_ATTRIBUTE = "security.capability"
+_REVISION = 0xFF000000
+_EFFECTIVE = 1
+# Revision → words behind the first one: permitted and inheritable, the same for the upper bits, the namespace's root.
+_WORDS = {1: 2, 2: 4, 3: 5}
+# A security wrapper is a few kilobytes, a statically linked one less than a megabyte.
+_WRAPPER_BYTES = 4 << 20
+_TRIAL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """The file capabilities of a program: sets of bits; `root` is the user id of the namespace that they count in."""
+
+    permitted: int
+    inheritable: int
+    effective: bool
+    root: int = 0
+
+    def grants(self, bit: int) -> bool:
+        """Tell whether whoever starts the program gets the capability outside of every namespace."""
+        return bool(self.permitted >> bit & 1) and self.root == 0
+
+    def __str__(self) -> str:
+        flags = "ep" if self.effective else "p"
+        within = f", only in the user namespace of user {self.root}" if self.root else ""
+        return f"0x{self.permitted:x}={flags}{within}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program that was found.
+
+    `path` is as PATH has it, `resolved` the file behind all links. `attributes` says whether its file system can
+    hold capabilities. `changed` is the time of its inode's last change, in seconds since the epoch. `nosuid` is the
+    mount point that makes capabilities and setuid void, None where nothing does. `source` is what it runs, for a
+    security wrapper that tells.
+    """
+
+    path: Path
+    resolved: Path
+    capability: Capability | None
+    attributes: bool
+    setuid: bool
+    changed: float
+    nosuid: Path | None
+    source: Path | None
+
+    def grants(self, bit: int) -> bool:
+        """Tell whether the file has the capability, whatever its mount makes of that."""
+        return self.capability is not None and self.capability.grants(bit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What `--version` said; `status` is None where the program could not be started or did not end."""
+
+    status: int | None
+    said: str
+
+
+def locate(name: str, path: str) -> Iterator[Path]:
+    """Yield each program of this name on a PATH, in order, as a shell finds them."""
+    for entry in path.split(os.pathsep) if path else ():
+        candidate = Path(entry or ".") / name
+        with suppress(OSError):
+            if candidate.is_file() and os.access(candidate, os.X_OK):
+                yield candidate
+
+
+def look(path: Path) -> Program:
+    """Return what there is to know of a program; raise ToolkitError where it cannot be looked at."""
+    try:
+        resolved = path.resolve(strict=True)
+        status = resolved.stat()
+        nosuid = bool(os.statvfs(resolved).f_flag & os.ST_NOSUID)
+    except OSError as error:
+        raise ToolkitError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    value, attributes = _attribute(resolved)
+    return Program(
+        path=path,
+        resolved=resolved,
+        capability=parse(value) if value else None,
+        attributes=attributes,
+        setuid=bool(status.st_mode & stat.S_ISUID) and status.st_uid == 0,
+        changed=status.st_ctime,
+        nosuid=mount_point(resolved) if nosuid else None,
+        source=_source(resolved),
+    )
+
+
+def parse(value: bytes) -> Capability | None:
+    """Read the attribute's value (struct vfs_ns_cap_data in linux/capability.h); None where it is of another kind."""
+    if len(value) < 4:  # noqa: PLR2004 - a word
+        return None
+    head, *data = (int.from_bytes(value[at : at + 4], "little") for at in range(0, len(value) // 4 * 4, 4))
+    words = _WORDS.get((head & _REVISION) >> 24)
+    if words is None or len(data) < words:
+        return None
+    low, low_inheritable, high, high_inheritable, root = [*data[:words], 0, 0, 0][:5]
+    return Capability(
+        permitted=low | high << 32,
+        inheritable=low_inheritable | high_inheritable << 32,
+        effective=bool(head & _EFFECTIVE),
+        root=root,
+    )
+
+
+def mount_point(path: Path) -> Path:
+    """Return the mount point that `path` lies below; proc_pid_mountinfo(5)."""
+    with suppress(OSError):
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace")
+        points = {
+            re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4]) for line in mounts.splitlines()
+        }
+        return next(parent for parent in (path, *path.parents) if str(parent) in points)
+    return Path("/")
+
+
+def content(path: Path) -> bytes:
+    """Return what is in a wrapper; raise ToolkitError where it cannot be read, or is far too big for one."""
+    try:
+        if path.stat().st_size > _WRAPPER_BYTES:
+            raise ToolkitError(f"{path}: is too big for a wrapper")
+        return path.read_bytes()
+    except OSError as error:
+        raise ToolkitError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def try_version(program: Path) -> Trial:
+    """Run `program --version`, which changes nothing and shows whether a security wrapper can do its work."""
+    try:
+        # With it NixOS' security wrapper tells which capabilities it hands on.
+        done = process.run([str(program), "--version"], env={"WRAPPER_DEBUG": "1"}, ok=None, timeout=_TRIAL_SECONDS)
+    except CommandError as error:
+        return Trial(status=None, said=error.stderr.strip())
+    except ToolkitError as error:
+        return Trial(status=None, said=error.message)
+    return Trial(status=done.status, said=f"{done.text}\n{done.stderr}".strip())
+
+
+def _attribute(path: Path) -> tuple[bytes, bool]:
+    try:
+        return os.getxattr(path, _ATTRIBUTE), True
+    except OSError as error:
+        return b"", error.errno != errno.ENOTSUP
+
+
+def _source(path: Path) -> Path | None:
+    """Return what a security wrapper runs: until 2023 it stood in a file beside it, since then within it."""
+    with suppress(OSError):
+        return Path(path.with_name(f"{path.name}.real").read_text())
+    with suppress(OSError):
+        if path.stat().st_size <= _WRAPPER_BYTES:
+            text = path.read_bytes()
+            if b"inherit capabilities" in text:
+                found = re.search(rb"(?<=[\0'`])/[^\0'`]*/(?:docker-)?rootlesskit(?=[\0'`])", text)
+                return Path(os.fsdecode(found[0])) if found else None
+    return None

@@ -1,0 +1,93 @@
+"""Tell which PATH dockerd-rootless has: as a docker file builds it, by each route around it, and after the fix."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from toolkit import nix, patches, sources
+from toolkit.docker import staging
+from toolkit.docker.claims import building, rewrapping
+from toolkit.docker.claims.case import BEFORE, DEMOTED
+from toolkit.docker.claims.install_phase import is_of
+from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite import demote, wrapper
+from toolkit.errors import LayoutError, RefusalError, ToolkitError
+from toolkit.model import Demotion, PathInspection, PathOrder, Route, SourceRequest
+from toolkit.shipped import shipped_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.model import Progress
+
+WRAPPERS = "/run/wrappers/bin"
+NAMES = ("docker-rootlesskit", "rootlesskit")
+"""What dockerd-rootless.sh looks for, in that order."""
+
+
+def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
+    """Build the wrappers of the newest release around stand-ins, and read PATH back from each.
+
+    Raise ToolkitError for what cannot be read, LayoutError or RefusalError for a file without such a wrapper.
+    """
+    if platform.system() != "Linux":
+        raise ToolkitError(f"{path}: docker is built on Linux, and this is {platform.system()}")
+    plan = patches.plan()
+    found = sources.resolve(
+        SourceRequest(file=path),
+        target=plan.target,
+        pins={},
+        default_pin=plan.default_pin,
+        remote=plan.remote,
+        sparse=plan.sparse,
+        progress=progress,
+    )
+    file = docker_file(found.content, name=str(path))
+    if not file.releases():
+        raise LayoutError(f"{path}: exports no docker release")
+    where = wrapper.placement(file, plan.prefix_entry).where
+    if where == "no wrapper":
+        raise RefusalError(f"{path}: makes no dockerd-rootless")
+    fixable = where == "prefix"
+    contents = {BEFORE: found.content}
+    if fixable:
+        fixed = demote.rewrite(file.text, name=str(path), entry=plan.prefix_entry, demotion=Demotion.SUFFIX)
+        contents[DEMOTED] = fixed.encode()
+    beside = staging.siblings(found, file)
+    laid_out = staging.lay_out(contents, name=str(path), beside=beside, source=found, components=plan.components)
+    progress.step("building the wrappers")
+    tools = nix.tools()
+    arguments = {
+        "case": str(laid_out.question),
+        "release": file.releases()[-1].attr,
+        "shell": tools.shell,
+        "busybox": tools.busybox,
+    }
+    orders = dict(
+        zip(contents, _read(building.EXPRESSION, arguments, [f"{stage}.path" for stage in contents]), strict=True)
+    )
+    routes = [
+        _route("as it is", orders[BEFORE], "rootlesskit", plan.prefix_entry),
+        _route("wrapper-name", orders[BEFORE], "docker-rootlesskit", plan.prefix_entry),
+    ]
+    if fixable:
+        overlay = {"overlay": str(shipped_path(rewrapping.OVERLAY)), "side": BEFORE}
+        (rewrapped,) = _read(rewrapping.BUILD, {**arguments, **overlay}, ["after"])
+        routes.append(_route("rewrap", rewrapped, "rootlesskit", plan.prefix_entry))
+        routes.append(_route("fixed", orders[DEMOTED], "rootlesskit", plan.prefix_entry))
+    return PathInspection(path=str(path), release=arguments["release"], routes=tuple(routes))
+
+
+def _read(expression: Path, arguments: dict[str, str], attributes: list[str]) -> list[PathOrder]:
+    return [building.read_seen(nix.physical(output)) for output in nix.build(expression, arguments, attributes)]
+
+
+def _route(name: str, order: PathOrder, security: str, entry: str) -> Route:
+    """Look a program up as dockerd-rootless.sh does: all of PATH for one name, then for the other."""
+    places = [*order.prefix, WRAPPERS, *order.suffix]
+    for wanted in NAMES:
+        for place in places:
+            if (place == WRAPPERS and wanted == security) or (wanted == entry and is_of(place, entry)):
+                return Route(name=name, order=order, wrapper=security, found=place, privileged=place == WRAPPERS)
+    raise AssertionError(places)

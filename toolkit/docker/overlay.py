@@ -1,0 +1,153 @@
+"""Write an overlay for a nixpkgs, and prove it there: the one that wraps docker anew, or the patched file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toolkit import files, nix, patches, sources
+from toolkit.docker import claims as proofs
+from toolkit.docker import staging
+from toolkit.docker.claims import rewrapping
+from toolkit.docker.claims.case import BEFORE, Case, Claim, prove
+from toolkit.docker.deepening import deepen
+from toolkit.docker.preparing import prepare
+from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite import wrapper
+from toolkit.errors import RefusalError
+from toolkit.model import Demotion, OverlayKind, OverlayReport, Strategy, Tier
+from toolkit.report import overlay_report
+from toolkit.shipped import shipped_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.model import OverlayRequest, Progress, Proof, Source
+    from toolkit.patches import Plan
+
+SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
+"""The files of overlays/ that the kind `rewrap` consists of, the module among them."""
+
+CLAIMS = (
+    Claim("keeps", "each docker is wrapped anew and keeps its attributes and overrides", rewrapping.keeps),
+    Claim("compiles-nothing", "docker and moby are the derivations that they were", rewrapping.compiles_nothing),
+    Claim("builds", "the new wrapper has the same PATH, but for rootlesskit, which is its end", rewrapping.builds),
+)
+
+PATCHED_CLAIMS = ("parse", "overridable", "compatible", "builds", "overlay")
+"""The claims about a series that are about its overlay as well."""
+
+
+def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
+    """Write the overlay to `request.out`, whole or not at all, and return its report.
+
+    Raise ToolkitError for a source, a file or an output directory that cannot be used, RefusalError for a docker
+    that the overlay would leave as it is. A proof that fails is no error: it is in the report.
+    """
+    files.ensure_free(request.out, force=request.force)
+    nix_version = nix.version()
+    plan = patches.plan()
+    progress.step("reading nixpkgs")
+    found = sources.resolve(
+        request.source,
+        target=plan.target,
+        pins={pin.name: pin for pin in patches.pins()},
+        default_pin=plan.default_pin,
+        remote=plan.remote,
+        sparse=plan.sparse,
+        progress=progress,
+    )
+    name = str(request.source.file) if request.source.file is not None else str(plan.target)
+    file = docker_file(found.content, name=name)
+    with files.whole_directory(request.out, force=request.force) as building:
+        make = _rewrap if request.kind is OverlayKind.REWRAP else _patched
+        proven, warnings = make(file, found, plan, request, at=building, progress=progress)
+        here, there = str(building), str(request.out.resolve())
+        report = OverlayReport(
+            kind=request.kind,
+            source=found,
+            proofs=tuple(
+                replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands))
+                for proof in proven
+            ),
+            files=tuple(
+                sorted({files.REPORT, *(str(p.relative_to(building)) for p in building.rglob("*") if p.is_file())})
+            ),
+            warnings=(*found.warnings, *warnings),
+            tools={"nix": str(nix_version)},
+        )
+        (building / files.REPORT).write_bytes(overlay_report.to_json(report))
+    return report
+
+
+def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:
+    """Return what the claims about rewrap.nix work on; the overlay's directory is `at`.
+
+    Raise RefusalError where the overlay would leave this docker as it is.
+    """
+    name = file.tree.name
+    where = wrapper.placement(file, plan.prefix_entry).where
+    if where == "no wrapper":
+        raise RefusalError(f"{name}: makes no dockerd-rootless that could be wrapped anew")
+    if where == "unknown":
+        raise RefusalError(f"{name}: whether {plan.prefix_entry} is in the PATH prefix cannot be told")
+    if where != "prefix":
+        hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
+        raise RefusalError(f"{name}: {plan.prefix_entry} is not in the PATH prefix any more ({where})", hint=hint)
+    beside = staging.siblings(found, file)
+    laid_out = staging.lay_out(
+        {BEFORE: found.content}, name=name, beside=beside, source=found, components=plan.components
+    )
+    return Case(
+        source=found,
+        target=plan.target,
+        components=plan.components,
+        entry=plan.prefix_entry,
+        demotion=None,
+        before=laid_out.stages[BEFORE],
+        lifted=None,
+        demoted=None,
+        patches=(),
+        upstream_diff=b"",
+        question=laid_out.question,
+        own_library=laid_out.own_library,
+        overlay=at,
+        missing=beside.missing,
+    )
+
+
+def _rewrap(  # noqa: PLR0913 - as _patched, which takes what `prepare` does
+    file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, *, at: Path, progress: Progress
+) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
+    case = rewrap_case(file, found, plan, at)
+    for name in SHIPPED:
+        (at / name).write_bytes(shipped_path(name).read_bytes())
+    (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
+    case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
+    claims: tuple[Claim, ...] = CLAIMS
+    if request.depth.tier is not Tier.ISOLATED:
+        # Not needed for what most runs do.
+        from toolkit.docker.claims import rewrapping_trees  # noqa: PLC0415
+
+        claims += rewrapping_trees.claims(request.depth)
+    proven: list[Proof] = []
+    for claim in claims:
+        progress.step(f"proving {claim.name}")
+        proven.append(prove(claim, case))
+        progress.proof(proven[-1])
+    return tuple(proven), ()
+
+
+def _patched(  # noqa: PLR0913 - what a proposal is made of
+    file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, *, at: Path, progress: Progress
+) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
+    prepared = prepare(file, found, plan, Strategy.SENTINEL, Demotion.SUFFIX, at=at)
+    prepared.write_overlay()
+    case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
+    deeper = proofs.deeper(case)
+    proven = proofs.run(case, (*PATCHED_CLAIMS, *(claim.name for claim in deeper)), progress=progress)
+    if not prepared.siblings.missing:
+        return proven, ()
+    names = ", ".join(prepared.siblings.missing)
+    return proven, (f"not found beside the file: {names}; the overlay needs them in docker/",)

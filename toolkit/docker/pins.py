@@ -1,0 +1,60 @@
+"""Fill in what is not known of the pins: fetch each commit, and look at the docker file in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from toolkit import patches, sources
+from toolkit.docker.rewrite import layout
+from toolkit.errors import ToolkitError
+from toolkit.model import SourceRequest
+from toolkit.report.report import blob_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from toolkit.model import Pin, Progress
+    from toolkit.patches import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdatedPins:
+    """All pins as they are now, and the file that holds them."""
+
+    pins: tuple[Pin, ...]
+    path: Path
+
+
+def update(names: Sequence[str], *, progress: Progress) -> UpdatedPins:
+    """Fetch the pins of these names, or all for none, and write `blob` and `newest` of each.
+
+    Nothing is written unless all can be fetched. Raise UsageError for an unknown name, ToolkitError as `look` does.
+    """
+    plan = patches.plan()
+    wanted = {patches.pin(name).name for name in names}
+    pins = tuple(look(pin, plan, progress) if not wanted or pin.name in wanted else pin for pin in patches.pins())
+    return UpdatedPins(pins=pins, path=patches.write_pins(pins))
+
+
+def look(pin: Pin, plan: Plan, progress: Progress) -> Pin:
+    """Return the pin with `blob` and `newest` as its commit has them at the remote of `plan`.
+
+    Raise ToolkitError for a commit that cannot be fetched, and for one whose file is not the recorded one.
+    """
+    progress.step(f"fetching pin {pin.name}")
+    found = sources.resolve(
+        SourceRequest(nixpkgs=plan.remote, rev=str(pin.commit)),
+        target=plan.target,
+        pins={},
+        default_pin=plan.default_pin,
+        remote=plan.remote,
+        sparse=plan.sparse,
+        progress=progress,
+    )
+    blob = blob_id(found.content)
+    if pin.blob not in {None, blob}:
+        raise ToolkitError(f"pin {pin.name}: the file has blob {blob}, recorded is {pin.blob}")
+    file = layout.DockerFile(found.content.decode(), name=f"{pin.name}:{plan.target}")
+    return replace(pin, blob=blob, newest=layout.newest(file.releases()))

@@ -1,0 +1,233 @@
+"""Carry a series over to other branches of a clone: does it fit there, what is it made afresh, and is it proven."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import git, patches, sources
+from toolkit.docker import claims as proofs
+from toolkit.docker.preparing import prepare_texts
+from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite import series
+from toolkit.docker.track import meaning
+from toolkit.docker.track.report.document import State
+from toolkit.errors import NixSyntaxError, RefusalError
+from toolkit.git import merging, reading
+from toolkit.model import Fit, Ported, Proof, SourceRequest, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.model import Demotion, Oid, Progress, Proposal, Source, Strategy
+    from toolkit.patches import Plan
+
+Texts = tuple[str, str]
+"""The file after each of the two commits."""
+
+# From the best to the worst.
+_FITS = (Fit.APPLIES, Fit.MERGES, Fit.CONFLICTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Series:
+    """What is carried over, and how it was made."""
+
+    proposal: Proposal
+    plan: Plan
+    strategy: Strategy
+    demotion: Demotion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Carried:
+    """What the merge of all commits came to; `texts` is None where it conflicts."""
+
+    fit: Fit
+    texts: Texts | None
+    offset: int
+    conflicts: tuple[int, ...]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Branch:
+    """A branch's file, None where it is not understood, and what the rewrite makes of it; `refused` says why not."""
+
+    source: Source
+    file: DockerFile | None = None
+    texts: Texts | None = None
+    refused: str | None = None
+
+
+def port(  # noqa: PLR0913 - what was made, how, and where it is to go
+    proposal: Proposal,
+    plan: Plan,
+    *,
+    repository: Path,
+    branches: Sequence[str],
+    strategy: Strategy,
+    demotion: Demotion,
+    progress: Progress,
+) -> tuple[Ported, ...]:
+    """Carry the two commits of a proposal over to each branch, of the clone `repository`; a name counts once.
+
+    The rewrite is run on the branch's own file as well, by `strategy` and `demotion`, and the isolated proofs on what
+    was carried over; where that conflicts, on what was made afresh. Nothing is written to the clone, and the network
+    is not used. Raise ToolkitError, before anything else is done, for a branch that the clone does not have, and for
+    one whose objects it lacks. What is wrong with a branch's file is in its answer.
+    """
+    wanted = {branch: git.locate(repository, branch) for branch in dict.fromkeys(branches)}
+    ours = _Series(proposal=proposal, plan=plan, strategy=strategy, demotion=demotion)
+    done: dict[Oid, Ported] = {}
+    for branch, located in wanted.items():
+        if located.commit not in done:
+            done[located.commit] = _port(ours, branch, located, repository, _OnBranch(branch, progress))
+    return tuple(replace(done[located.commit], branch=branch) for branch, located in wanted.items())
+
+
+def _port(ours: _Series, branch: str, located: git.Located, repository: Path, progress: Progress) -> Ported:
+    target = ours.plan.target
+    progress.step("carrying the series over")
+    if not reading.entries(located.repository, located.commit, [target]):
+        reason = f"has no '{target}'"
+        return Ported(branch=branch, commit=located.commit, newest=None, fit=Fit.CONFLICTS, reason=reason)
+    source = _source(repository, located, ours.plan, progress)
+    means = meaning.read(source.content, ours.plan, name=target.name)
+    own = _rewrite(ours, source)
+    found = Ported(branch=branch, commit=located.commit, newest=means.newest, fit=Fit.UNNEEDED)
+    if means.state in {State.FIXED, State.NOT_APPLICABLE} and own.texts is None:
+        return replace(found, reason=own.refused)
+    carried = _merge(ours, source)
+    differing = _differing(carried.texts, own.texts)
+    proven = _prove(ours, own, carried.texts or own.texts, progress)
+    return replace(
+        found,
+        fit=carried.fit,
+        offset=carried.offset,
+        conflicts=carried.conflicts,
+        afresh=None if differing is None else differing == 0,
+        differing=differing or 0,
+        reason="; ".join((*carried.reasons, *_instead(ours, own, carried, proven, progress))) or None,
+        proofs=proven,
+    )
+
+
+def _instead(
+    ours: _Series, own: _Branch, carried: _Carried, proven: Sequence[Proof], progress: Progress
+) -> Iterator[str]:
+    """Yield what making it afresh comes to, where that is not what was carried over."""
+    if own.texts is None:
+        yield f"cannot be made afresh: {own.refused}"
+    elif carried.texts not in {None, own.texts} and _failed(proven):
+        failed = _failed(_prove(ours, own, own.texts, progress))
+        yield f"made afresh, it fails {', '.join(failed)}" if failed else "made afresh, it fails no proof"
+
+
+def _failed(proven: Sequence[Proof]) -> list[str]:
+    return [proof.name for proof in proven if proof.status is Status.FAILED]
+
+
+def _source(repository: Path, located: git.Located, plan: Plan, progress: Progress) -> Source:
+    """Return the commit as a source; by its id, since a branch may have moved meanwhile."""
+    return sources.resolve(
+        SourceRequest(nixpkgs=str(repository.absolute()), rev=str(located.commit), offline=True),
+        target=plan.target,
+        pins={pin.name: pin for pin in patches.pins()},
+        default_pin=plan.default_pin,
+        remote=plan.remote,
+        sparse=plan.sparse,
+        progress=progress,
+    )
+
+
+def _rewrite(ours: _Series, source: Source) -> _Branch:
+    """Run the rewrite on the branch's own file."""
+    plan = ours.plan
+    name = plan.target.name
+    file: DockerFile | None = None
+    try:
+        file = docker_file(source.content, name=name)
+        texts = series.rewrite(
+            file,
+            components=plan.components,
+            entry=plan.prefix_entry,
+            strategy=ours.strategy,
+            demotion=ours.demotion,
+        )
+    except (NixSyntaxError, RefusalError) as error:
+        return _Branch(source=source, file=file, refused=error.message.removeprefix(f"{name}: "))
+    return _Branch(source=source, file=file, texts=texts)
+
+
+def _merge(ours: _Series, source: Source) -> _Carried:
+    """Carry the commits over, one onto the result of the other."""
+    commits = ours.proposal.commits
+    steps = merging.merge(source.content, ours.plan.target, commits, ours.proposal.patches)
+    contents = [step.content for step in steps if step.content is not None]
+    texts = None
+    if len(contents) == len(commits):
+        lifted, demoted = (content.decode() for content in contents)
+        texts = (lifted, demoted)
+    return _Carried(
+        fit=max((step.fit for step in steps), key=_FITS.index),
+        texts=texts,
+        offset=max(step.offset for step in steps),
+        conflicts=tuple(dict.fromkeys(line for step in steps for line in step.conflicts)),
+        reasons=tuple(
+            f"commit {number} {step.reason}" for number, step in enumerate(steps, start=1) if step.reason is not None
+        ),
+    )
+
+
+def _differing(carried: Texts | None, afresh: Texts | None) -> int | None:
+    """Count the lines that are not the same after a commit, of the commit after which they are more."""
+    if carried is None or afresh is None:
+        return None
+    return max(_count(one, other) for one, other in zip(carried, afresh, strict=True))
+
+
+def _count(one: str, other: str) -> int:
+    blocks = SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False).get_opcodes()
+    return sum(max(end - begin, stop - start) for kind, begin, end, start, stop in blocks if kind != "equal")
+
+
+def _prove(ours: _Series, own: _Branch, texts: Texts | None, progress: Progress) -> tuple[Proof, ...]:
+    """Run the proofs on the file's texts; ones that cannot be read fail by that."""
+    if texts is None:
+        return ()
+    if own.file is None:
+        return (_unreadable(own.refused),)
+    with tempfile.TemporaryDirectory(prefix="unlet-port-") as directory:
+        try:
+            prepared = prepare_texts(
+                texts, own.file, own.source, ours.plan, ours.strategy, ours.demotion, at=Path(directory)
+            )
+        except (NixSyntaxError, RefusalError) as error:
+            return (_unreadable(error.message),)
+        prepared.write_overlay()
+        return proofs.run(prepared.case, (), progress=progress)
+
+
+def _unreadable(reason: str | None) -> Proof:
+    claim = next(claim for claim in proofs.CLAIMS if claim.name == "parse")
+    return Proof(name=claim.name, claim=claim.sentence, status=Status.FAILED, covers="nothing", reason=reason)
+
+
+class _OnBranch:
+    """Names the branch with each step; its proofs are not those that were asked for."""
+
+    def __init__(self, branch: str, progress: Progress) -> None:
+        self._branch = branch
+        self._progress = progress
+
+    def step(self, what: str) -> None:
+        """Pass the step on."""
+        self._progress.step(f"{self._branch}: {what}")
+
+    def proof(self, proof: Proof) -> None:
+        """Ignore the proof."""

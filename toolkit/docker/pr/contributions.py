@@ -1,0 +1,189 @@
+"""What is kept of a branch that was made in a clone: its proposal, pull-request.md, and how it was made.
+
+It has a directory of its own in the clone's git directory, `unlet/BRANCH`, where no command of git looks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from toolkit import files
+from toolkit.errors import ToolkitError
+from toolkit.model import Contribution, Demotion, Extra, Strategy
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+TEXT = "pull-request.md"
+NEW_TEXT = "pull-request.new.md"
+
+_DIRECTORY = "unlet"
+_KEPT = "branch.json"
+_SCHEMA = 1
+
+
+def place(common: Path, branch: str) -> Path:
+    """Return where the files of a branch are, in the git directory that is common to all worktrees."""
+    return common / _DIRECTORY / quote(branch, safe="")
+
+
+def known(common: Path) -> tuple[Contribution, ...]:
+    """Return what is kept of all branches, by their names."""
+    with suppress(FileNotFoundError):
+        names = sorted(unquote(path.name) for path in (common / _DIRECTORY).iterdir() if not path.name.startswith("."))
+        return tuple(found for name in names if (found := read(common, name)) is not None)
+    return ()
+
+
+def read(common: Path, branch: str) -> Contribution | None:
+    """Return what is kept of a branch, None where it was not made by this program; raise ToolkitError for damage."""
+    path = place(common, branch) / _KEPT
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        record = Record(json.loads(content), document=str(path))
+    except ValueError as error:
+        raise ToolkitError(f"{path}: not JSON: {error}", hint="delete it to let go of the branch") from error
+    if record.integer("schema") != _SCHEMA:
+        raise record.error("schema", f"is not {_SCHEMA}: another version of unlet wrote it")
+    return Contribution(
+        branch=branch,
+        base=record.text("base"),
+        base_commit=record.oid("base_commit"),
+        commits=record.oids("commits"),
+        strategy=record.choice("strategy", Strategy),
+        demotion=record.choice("rootlesskit", Demotion),
+        extras=record.choices("with", Extra),
+        trailers=record.texts("trailers"),
+        text=record.text("text"),
+    )
+
+
+def write(common: Path, contribution: Contribution) -> None:
+    """Keep what is known of a branch."""
+    value = {
+        "schema": _SCHEMA,
+        "base": contribution.base,
+        "base_commit": str(contribution.base_commit),
+        "commits": [str(commit) for commit in contribution.commits],
+        "strategy": contribution.strategy,
+        "rootlesskit": contribution.demotion,
+        "with": list(contribution.extras),
+        "trailers": list(contribution.trailers),
+        "text": contribution.text,
+    }
+    path = place(common, contribution.branch) / _KEPT
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of a text, by which an edited one is told."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def edited_text(common: Path, contribution: Contribution) -> bytes | None:
+    """Return pull-request.md where somebody has changed it since it was written, else None."""
+    with suppress(FileNotFoundError):
+        content = (place(common, contribution.branch) / TEXT).read_bytes()
+        return content if digest(content) != contribution.text else None
+    return None
+
+
+@dataclass(slots=True)
+class Replacement:
+    """A directory that takes the place of another one where `keep` is called, and else makes room for it again."""
+
+    place: Path
+    kept: bool = False
+
+    def keep(self) -> None:
+        """Let the new one stay."""
+        self.kept = True
+
+
+@contextmanager
+def alone(common: Path) -> Generator[None]:
+    """Keep others of this program out of a clone while the block runs; raise ToolkitError where one is in there."""
+    descriptor = os.open(common, os.O_RDONLY)
+    try:
+        # The lock of a directory leaves no file behind, and ends with the process. Where a file system has none,
+        # git still lets nobody make the same branch twice.
+        with suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                hint = "once more, when that has ended"
+                raise ToolkitError(f"{common}: another unlet is at work in this clone", hint=hint) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replacing(common: Path, branch: str) -> Generator[Replacement]:
+    """Yield where to put a proposal; what was there comes back unless it is told that the new one is to stay.
+
+    Raises ToolkitError for an OSError from within the block, such as a full disk; see also `alone`.
+    """
+    there = place(common, branch)
+    aside = there.with_name(f".{there.name}.{os.urandom(4).hex()}")
+    replacement = Replacement(there)
+    with alone(common):
+        new = not os.path.lexists(there)
+        try:
+            there.parent.mkdir(exist_ok=True)
+            if not new:
+                there.rename(aside)
+            yield replacement
+        except OSError as error:
+            raise ToolkitError(f"{error.filename or there}: cannot be written: {error.strerror}") from error
+        finally:
+            if replacement.kept:
+                files.remove(aside)
+            elif new or aside.exists():
+                files.remove(there)
+                if not new:
+                    aside.rename(there)
+                _remove_empty(there.parent)
+
+
+def recover(common: Path) -> None:
+    """Bring back what a run that was killed had set aside, and delete what it left half-made.
+
+    Nothing is done while another one of this program is at work in the clone.
+    """
+    if not (common / _DIRECTORY).is_dir():
+        return
+    with suppress(ToolkitError), alone(common):
+        for aside in (common / _DIRECTORY).glob(".*.*"):
+            there = aside.with_name(aside.name[1:].rpartition(".")[0])
+            if (aside / _KEPT).is_file() and not (there / _KEPT).is_file():
+                files.remove(there)
+                aside.rename(there)
+            else:
+                files.remove(aside)
+        _remove_empty(common / _DIRECTORY)
+
+
+def forget(common: Path, branch: str) -> None:
+    """Delete what is kept of a branch."""
+    files.remove(place(common, branch))
+    _remove_empty(common / _DIRECTORY)
+
+
+def _remove_empty(directory: Path) -> None:
+    with suppress(OSError):
+        directory.rmdir()

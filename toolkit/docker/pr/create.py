@@ -1,0 +1,83 @@
+"""Make a branch with the series in the user's clone, in a worktree of its own, once it is proven."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toolkit import patches
+from toolkit.docker.pr import contributions, evidence, grounds
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.git import clone as clones
+from toolkit.git import committing, worktrees
+from toolkit.model import PullRequest
+from toolkit.report import message
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.git.clone import Clone
+    from toolkit.model import BranchRequest, Progress
+
+
+def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
+    """Prove the series on the base, then make the branch; nothing is made where a proof fails, or anything else.
+
+    Raise ToolkitError for a clone, a base, a branch or a place that cannot be used.
+    """
+    plan = patches.plan()
+    request = replace(request, trailers=message.checked_trailers(request.trailers))
+    clone = clones.open_clone(request.repo, plan.remote)
+    contributions.recover(clone.common)
+    clones.identity(clone)
+    path = request.worktree.absolute() if request.worktree is not None else _beside(clone, request.branch)
+    _require_free(clone, request.branch, path)
+    ground = grounds.find(clone, request, plan, progress=progress)
+    with contributions.replacing(clone.common, request.branch) as replacement:
+        report = evidence.prove(ground, request, at=replacement.place, progress=progress)
+        if report.failed and not request.force:
+            return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
+        ported = evidence.port_onto(ground, request, report, progress=progress)
+        commits = evidence.commits(ground, request, report)
+        progress.step("committing")
+        with committing.workshop(clone, signed=request.signed) as shop:
+            messages = evidence.messages(commits, request.trailers)
+            files = [commit.files for commit in commits]
+            oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
+            shop.keep()
+        progress.step(f"checking out {path}")
+        paths = evidence.paths(plan, commits)
+        with worktrees.adding(
+            clone, branch=request.branch, commit=oids[-1], path=path, paths=paths, fetching=request.fetch
+        ):
+            kept = evidence.write(ground, request, report, commits, oids, ported=ported)
+            replacement.keep()
+    made = evidence.told(ground, kept, report, [commit.subject for commit in commits], path)
+    return PullRequest(clone=clone.top, report=report, made=made, matrix=ported, warnings=ground.warnings)
+
+
+def _beside(clone: Clone, branch: str) -> Path:
+    """Return where the worktree of a branch is by default: beside the clone, called after both."""
+    name = clone.top.name.removesuffix(".git") or "nixpkgs"
+    return clone.top.parent / f"{name}-{branch.replace('/', '-')}"
+
+
+def _require_free(clone: Clone, branch: str, path: Path) -> None:
+    """Raise ToolkitError where the branch or its place is there already."""
+    if clones.branch_commit(clone, branch) is not None:
+        if contributions.read(clone.common, branch) is not None:
+            hint = "--update moves it to a newer base, --remove takes it away, --branch NAME makes another"
+        else:
+            hint = "--branch NAME makes another"
+        raise ToolkitError(f"{clone.top}: branch '{branch}' is there already", hint=hint)
+    if (other := clones.branch_in_the_way(clone, branch)) is not None:
+        fact = f"branch '{branch}' cannot be beside '{other}'"
+        raise ToolkitError(f"{clone.top}: {fact}", hint="--branch NAME makes another")
+    if os.path.lexists(path):
+        raise ToolkitError(f"{path}: is there already", hint="--worktree DIR names another place for the worktree")
+    if any(each.path == path for each in worktrees.worktrees(clone)):
+        hint = f"git -C {clone.top} worktree prune, or --worktree DIR"
+        raise ToolkitError(f"{path}: is the place of a worktree that is gone", hint=hint)
+    if not path.parent.is_dir():
+        raise UsageError(f"--worktree: '{path.parent}' is no directory")

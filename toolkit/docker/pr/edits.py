@@ -1,0 +1,140 @@
+"""What the contributor did to a branch: told apart from what was made for them, and carried to where it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.docker.pr import evidence, grounds
+from toolkit.docker.rewrite.series import rewrite
+from toolkit.errors import ToolkitError
+from toolkit.git import committing
+from toolkit.git import reading as git_reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.git.clone import Clone
+    from toolkit.git.committing import Recorded, Workshop
+    from toolkit.model import Contribution, Oid, Progress
+    from toolkit.patches import Message, Plan
+
+_MOST = 100
+"""More commits than anybody puts on such a branch: then its base has been taken for another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """What is a contributor's on a branch that begins after the commit `fork`.
+
+    `ours` are those commits that were made for them, and which they left as they were but for their messages;
+    `messages` are theirs, None for one that is as it was written. `own` are the commits on top; where ours were
+    changed, it is one with all of that.
+    """
+
+    fork: Oid
+    ours: tuple[Recorded, ...]
+    messages: tuple[str | None, ...]
+    own: tuple[Recorded, ...]
+
+    def are_like(self, made: Sequence[Recorded]) -> bool:
+        """Tell whether the branch has these commits already, but for their dates."""
+        if not self.ours or not made or made[0].parents != self.ours[0].parents:
+            return False
+        return [(each.tree, each.message) for each in made] == [(each.tree, each.message) for each in self.ours]
+
+    def kept_messages(self, written: Sequence[str]) -> tuple[str, ...]:
+        """Return messages as they are written now, the contributor's own in the place of those that they changed."""
+        theirs = (*self.messages, *[None] * len(written))
+        return tuple(own if own is not None else ours for own, ours in zip(theirs, written, strict=False))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """The contributor's commits in their new place, and the subjects of those of which nothing was left."""
+
+    tip: Oid
+    own: tuple[Oid, ...]
+    subjects: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+def find(  # noqa: PLR0913 - the branch as it was made, as it is, and where it is going
+    shop: Workshop, kept: Contribution, tip: Oid, base: Oid, plan: Plan, *, progress: Progress
+) -> Edits:
+    """Tell the contributor's commits and messages from ours; raise ToolkitError for a branch of another shape."""
+    clone = shop.clone
+    fork = _fork(clone, kept, tip, base)
+    there = shop.recorded(fork, tip)
+    if len(there) > _MOST:
+        raise ToolkitError(f"{clone.top}: branch '{kept.branch}' has {len(there)} commits on {fork.short}, not a few")
+    if merge := next((commit for commit in there if len(commit.parents) != 1), None):
+        hint = f"in its worktree, git rebase {fork.short} makes it one line of commits"
+        raise ToolkitError(f"{clone.top}: commit {merge.oid.short} on '{kept.branch}' is a merge", hint=hint)
+    made = _made(shop, kept, fork, plan, progress=progress)
+    messages: list[str | None] = []
+    for ours, commit in zip(made, there, strict=False):
+        if commit.tree != ours.tree:
+            break
+        messages.append(commit.message if commit.message != ours.message else None)
+    rest = there[len(messages) :]
+    if len(messages) < len(made):
+        rest = _folded(shop, made[-1], tip, there, plan.by_hand)
+    return Edits(fork=fork, ours=there[: len(messages)], messages=tuple(messages), own=rest)
+
+
+def carry(shop: Workshop, edits: Edits, onto: Oid) -> Carried:
+    """Put the contributor's commits on `onto`; raise ToolkitError for one that conflicts."""
+    tip = onto
+    own: list[Oid] = []
+    subjects: list[str] = []
+    dropped: list[str] = []
+    for commit in edits.own:
+        picked = shop.pick(commit, tip)
+        if picked is None:
+            dropped.append(commit.subject)
+            continue
+        tip = picked
+        own.append(picked)
+        subjects.append(commit.subject)
+    return Carried(tip=tip, own=tuple(own), subjects=tuple(subjects), dropped=tuple(dropped))
+
+
+def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:
+    """Return the commit after which the branch begins: the base it was made on, or that of the contributor's rebase."""
+    shared = committing.common_ancestor(clone, tip, base)
+    if committing.common_ancestor(clone, tip, kept.base_commit) != kept.base_commit:
+        if shared is None:
+            raise ToolkitError(f"{clone.top}: branch '{kept.branch}' has no commit in common with its base")
+        return shared
+    rebased = shared is not None and committing.common_ancestor(clone, shared, kept.base_commit) == kept.base_commit
+    return shared if shared is not None and rebased else kept.base_commit
+
+
+def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress: Progress) -> tuple[Recorded, ...]:
+    """Return our commits as they were made on `fork`, or as they are when they are made there now."""
+    clone = shop.clone
+    if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
+        return shop.recorded(fork, kept.commits[-1])
+    ground = grounds.at(clone, fork, plan, kept.extras, progress=progress)
+    lifted, demoted = rewrite(
+        ground.file,
+        components=plan.components,
+        entry=plan.prefix_entry,
+        strategy=kept.strategy,
+        demotion=kept.demotion,
+    )
+    commits = evidence.tree_commits(ground, kept, lifted=lifted.encode(), demoted=demoted.encode())
+    messages = evidence.messages(commits, kept.trailers)
+    oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
+    return shop.recorded(fork, oids[-1])
+
+
+def _folded(shop: Workshop, last: Recorded, tip: Oid, there: Sequence[Recorded], said: Message) -> tuple[Recorded, ...]:
+    """Return one commit on our last that leads to what the branch has: ours were changed, and not only followed."""
+    tree = shop.tree(tip)
+    if tree == last.tree:
+        return ()
+    subjects = "\n".join(f"- {commit.subject}" for commit in there)
+    oid = shop.commit_tree(tree, last.oid, f"{said.subject}\n\n{said.body}\n\n{subjects}\n")
+    return shop.recorded(last.oid, oid)

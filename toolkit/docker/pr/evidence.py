@@ -1,0 +1,220 @@
+"""What stands behind a branch: its proofs, the commits that they are about, and the text that cites them."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import patches
+from toolkit.docker import claims as proofs
+from toolkit.docker import extras
+from toolkit.docker.porting import port
+from toolkit.docker.pr import contributions
+from toolkit.docker.preparing import prepare_texts
+from toolkit.docker.propose import propose
+from toolkit.docker.reading import docker_file
+from toolkit.errors import ToolkitError
+from toolkit.git import clone as clones
+from toolkit.model import Contribution, FileChange, Made, ProposeRequest, Status, TreeCommit
+from toolkit.report import matrix, message, pull_request
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import PurePosixPath
+
+    from toolkit.docker.pr.edits import Carried
+    from toolkit.docker.pr.grounds import Ground
+    from toolkit.model import BranchRequest, Oid, Ported, Progress, Proof, Report
+    from toolkit.patches import Plan
+
+
+_MAIN = "master"
+"""The branch of nixpkgs that a pull request goes to where its base is no branch."""
+
+
+def prove(ground: Ground, request: BranchRequest, *, at: Path, progress: Progress) -> Report:
+    """Write the proposal for the base to `at`, and prove it and the other designs."""
+    return propose(
+        ProposeRequest(
+            source=ground.request,
+            strategy=request.strategy,
+            demotion=request.demotion,
+            out=at,
+            extras=request.extras,
+            depth=request.depth,
+            compare=True,
+        ),
+        progress=progress,
+    )
+
+
+def commits(ground: Ground, request: BranchRequest, report: Report) -> tuple[TreeCommit, ...]:
+    """Return the commits to make: those that were proven, which say what was proven of them, and the extras."""
+    passed = {proof.name for proof in report.proofs if proof.status is Status.PASSED}
+    lifted, demoted = (commit.after for commit in report.proposal.commits)
+    return tree_commits(ground, request, lifted=lifted, demoted=demoted, passed=passed)
+
+
+def tree_commits(
+    ground: Ground,
+    wanted: BranchRequest | Contribution,
+    *,
+    lifted: bytes,
+    demoted: bytes,
+    passed: Collection[str] | None = None,
+) -> tuple[TreeCommit, ...]:
+    """Return the commits that are wanted, which say what the proofs `passed` have proven; None means all of it."""
+    said = (ground.plan.lift[wanted.strategy], ground.plan.demote[wanted.demotion])
+    states = ((ground.source.content, lifted), (lifted, demoted))
+    series = tuple(
+        TreeCommit(
+            subject=each.subject,
+            body=each.whole if passed is None else each.backed(passed),
+            files=(FileChange(path=ground.plan.target, before=before, after=after),),
+        )
+        for each, (before, after) in zip(said, states, strict=True)
+    )
+    return (*series, *extras.prepare(wanted.extras, ground.source, ground.plan, wanted.demotion))
+
+
+def port_onto(ground: Ground, request: BranchRequest, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
+    """Carry the series over to the further branches of the ground."""
+    if not ground.onto:
+        return ()
+    ported = port(
+        report.proposal,
+        ground.plan,
+        repository=ground.clone.top,
+        branches=[base.name for base in ground.onto.values()],
+        strategy=request.strategy,
+        demotion=request.demotion,
+        progress=progress,
+    )
+    by_name = {each.branch: each for each in ported}
+    return tuple(replace(by_name[base.name], branch=name) for name, base in ground.onto.items())
+
+
+def prove_own(
+    ground: Ground, request: BranchRequest, report: Report, final: bytes, *, progress: Progress
+) -> tuple[Proof, ...]:
+    """Prove the file as it is after the contributor's own commits, in the place of the second of ours.
+
+    Raise ToolkitError where that is no docker file any more.
+    """
+    lifted, demoted = (commit.after for commit in report.proposal.commits)
+    if final == demoted:
+        return ()
+    name = str(ground.plan.target)
+    with tempfile.TemporaryDirectory(prefix="unlet-own-") as directory:
+        prepared = prepare_texts(
+            (lifted.decode(), docker_file(final, name=name).text),
+            docker_file(ground.source.content, name=name),
+            ground.source,
+            ground.plan,
+            request.strategy,
+            request.demotion,
+            at=Path(directory),
+        )
+        prepared.write_overlay()
+        return proofs.run(prepared.case, (), progress=progress)
+
+
+def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
+    """Return the messages of the commits; raise ToolkitError for one that upstream would not take."""
+    composed = tuple(message.compose(commit.subject, commit.body, trailers) for commit in made)
+    for text, commit in zip(composed, made, strict=True):
+        if faults := message.faults(text, paths=[file.path for file in commit.files]):
+            raise ToolkitError(f"commit message: {faults[0]}")
+    return composed
+
+
+def paths(plan: Plan, made: Sequence[TreeCommit]) -> tuple[PurePosixPath, ...]:
+    """Return what has to be checked out of nixpkgs for the commits to be looked at."""
+    changed = [file.path for commit in made for file in commit.files]
+    return tuple(dict.fromkeys([plan.target.parent, *(path for path in changed if path != plan.target)]))
+
+
+def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are made of
+    ground: Ground,
+    request: BranchRequest,
+    report: Report,
+    made: Sequence[TreeCommit],
+    oids: Sequence[Oid],
+    *,
+    ported: Sequence[Ported],
+    edited: bytes | None = None,
+) -> Contribution:
+    """Write pull-request.md, and what is kept of the branch, beside the proposal; return the latter.
+
+    `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
+    """
+    content = pull_request.draft(
+        report,
+        _texts(),
+        releases=[release.attr for release in ground.file.releases()],
+        extras=[commit for commit in made if commit.extra is not None],
+        matrix=_matrix_text(ported, request),
+        trailers=request.trailers,
+        commits=oids,
+        base=ground.base.commit,
+    )
+    kept = Contribution(
+        branch=request.branch,
+        base=request.base,
+        base_commit=ground.base.commit,
+        commits=tuple(oids),
+        strategy=request.strategy,
+        demotion=request.demotion,
+        extras=request.extras,
+        trailers=request.trailers,
+        text=contributions.digest(content),
+    )
+    place = contributions.place(ground.clone.common, request.branch)
+    (place / contributions.TEXT).write_bytes(content if edited is None else edited)
+    if edited is not None:
+        (place / contributions.NEW_TEXT).write_bytes(content)
+    contributions.write(ground.clone.common, kept)
+    return kept
+
+
+def told(  # noqa: PLR0913 - a branch, and what was done with it
+    ground: Ground,
+    kept: Contribution,
+    report: Report,
+    subjects: Sequence[str],
+    worktree: Path,
+    *,
+    carried: Carried | None = None,
+    edited: bool = False,
+) -> Made:
+    """Return what is told of a branch."""
+    remote = clones.push_remote(ground.clone)
+    owner = clones.github_owner(ground.clone.remotes.get(remote, "")) if remote is not None else None
+    place = contributions.place(ground.clone.common, kept.branch)
+    return Made(
+        contribution=kept,
+        worktree=worktree,
+        base_name=ground.base.name,
+        target_branch=ground.base.branch or _MAIN,
+        author=clones.identity(ground.clone),
+        subjects=tuple(subjects),
+        title=pull_request.title(report, _texts()),
+        text=place / contributions.TEXT,
+        push=remote,
+        head=f"{owner or 'YOU'}:{kept.branch}",
+        own=tuple(zip(carried.own, carried.subjects, strict=True)) if carried is not None else (),
+        text_beside=place / contributions.NEW_TEXT if edited else None,
+    )
+
+
+def _matrix_text(ported: Sequence[Ported], request: BranchRequest) -> str | None:
+    if not ported:
+        return None
+    said = matrix.backports(ported, request.demotion, branch=request.branch)
+    return "\n".join([*matrix.markdown(ported), "", *said])
+
+
+def _texts() -> pull_request.Texts:
+    return pull_request.read(patches.pull_request())

@@ -1,0 +1,66 @@
+"""Say of each hunk on a branch why it is there, and which proof covers it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toolkit import files, patches
+from toolkit.docker.pr import contributions, edits, standing
+from toolkit.docker.rewrite import reasons
+from toolkit.errors import ToolkitError
+from toolkit.git import clone as clones
+from toolkit.git import committing
+from toolkit.model import ExplainedCommit, Explanation, TreeCommit
+from toolkit.report import report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.git.committing import Recorded, Workshop
+    from toolkit.model import Progress
+    from toolkit.patches import Plan
+
+
+def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanation:
+    """Explain the commits of a branch that `pr` made, by default the only one.
+
+    No reason is given for what the contributor has changed. Raise ToolkitError where there is no such branch.
+    """
+    plan = patches.plan()
+    clone = clones.open_clone(repo, plan.remote)
+    contributions.recover(clone.common)
+    found = standing.find(clone, branch)
+    if found.tip is None:
+        raise ToolkitError(f"{clone.top}: branch '{found.kept.branch}' is gone", hint="unlet pr --remove forgets it")
+    base = clones.find_base(clone, found.kept.base)
+    place = contributions.place(clone.common, found.kept.branch) / files.REPORT
+    with committing.workshop(clone) as shop:
+        was = edits.find(shop, found.kept, found.tip, base.commit, plan, progress=progress)
+        ours = {commit.oid for commit in was.ours}
+        explained = tuple(
+            _explained(shop, commit, plan, known=commit.oid in ours) for commit in shop.recorded(was.fork, found.tip)
+        )
+    try:
+        document = report.from_json(place.read_bytes(), name=str(place))
+    except OSError as error:
+        raise ToolkitError(
+            f"{place}: cannot be read: {error.strerror}", hint="unlet pr --update proves again"
+        ) from error
+    proofs = {proof.name: proof for proof in document.proofs}
+    return Explanation(clone=clone.top, branch=found.kept.branch, commits=explained, proofs=proofs)
+
+
+def _explained(shop: Workshop, commit: Recorded, plan: Plan, *, known: bool) -> ExplainedCommit:
+    told = reasons.explain(
+        TreeCommit(subject=commit.subject, body="", files=shop.changes(commit)),
+        shop.diff(commit),
+        target=plan.target,
+        components=plan.components,
+        entry=plan.prefix_entry,
+        oid=commit.oid,
+    )
+    if known:
+        return told
+    # A hunk may look like one of ours: the proofs ran without it all the same.
+    return replace(told, hunks=tuple(replace(hunk, reasons=()) for hunk in told.hunks))

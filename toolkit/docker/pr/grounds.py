@@ -1,0 +1,118 @@
+"""What a branch is made on: the clone, the base in it, and the nixpkgs of that commit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import patches, sources
+from toolkit.docker.reading import docker_file
+from toolkit.errors import ToolkitError
+from toolkit.git import clone as clones
+from toolkit.git.clone import Base
+from toolkit.model import SourceRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.git.clone import Clone
+    from toolkit.model import BranchRequest, Extra, Oid, Progress, Source
+    from toolkit.patches import Plan
+
+_OLD_DAYS = 14
+_FETCH = "--fetch gets what this partial clone lacks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """A base in a clone, and what is there.
+
+    `onto` are further branches of the clone by the names that the user gave them. `warnings` say, a line each, what may
+    have been expected otherwise.
+    """
+
+    clone: Clone
+    plan: Plan
+    base: Base
+    source: Source
+    file: DockerFile
+    onto: Mapping[str, Base] = field(default_factory=dict[str, Base])
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def request(self) -> SourceRequest:
+        """The request by which the source is had again."""
+        return _request(self.clone, self.base)
+
+
+def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress) -> Ground:
+    """Return the base that the request names, after a fetch where it asks for one.
+
+    Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
+    """
+    if request.fetch:
+        progress.step("fetching")
+        clones.fetch_branches(clone, (request.base, *request.onto))
+    base = clones.find_base(clone, request.base)
+    onto = {name: clones.find_base(clone, name) for name in request.onto}
+    if clone.partial:
+        files = [PurePosixPath(path) for path in plan.needed(request.extras)]
+        for each in (base, *onto.values()):
+            if request.fetch:
+                clones.fetch_files(clone, each.commit, files)
+            elif clones.missing_files(clone, each.commit, files):
+                # Also where the files are in the cache: git works with those of the clone.
+                raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
+    return replace(_ground(clone, base, plan, request.extras, progress), onto=onto, warnings=_warnings(base))
+
+
+def at(clone: Clone, commit: Oid, plan: Plan, extras: Sequence[Extra], *, progress: Progress) -> Ground:
+    """Return a commit of the clone as a base; raise ToolkitError as `find` does."""
+    return _ground(clone, Base(name=str(commit), commit=commit), plan, extras, progress)
+
+
+def _ground(clone: Clone, base: Base, plan: Plan, extras: Sequence[Extra], progress: Progress) -> Ground:
+    source = _source(clone, base, plan, extras, progress)
+    return Ground(
+        clone=clone,
+        plan=plan,
+        base=base,
+        source=source,
+        file=docker_file(source.content, name=str(plan.target)),
+    )
+
+
+def _request(clone: Clone, base: Base) -> SourceRequest:
+    return SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
+
+
+def _source(clone: Clone, base: Base, plan: Plan, extras: Sequence[Extra], progress: Progress) -> Source:
+    try:
+        source = sources.resolve(
+            _request(clone, base),
+            target=plan.target,
+            pins={pin.name: pin for pin in patches.pins()},
+            default_pin=plan.default_pin,
+            remote=plan.remote,
+            sparse=plan.needed(extras),
+            progress=progress,
+        )
+    except ToolkitError as error:
+        if clone.partial and "missing" in error.message:
+            raise ToolkitError(error.message, hint=_FETCH) from error
+        raise
+    if source.commit != base.commit:
+        raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")
+    return source
+
+
+def _warnings(base: Base) -> tuple[str, ...]:
+    if base.fetched is None:
+        return ()
+    days = int((time.time() - base.fetched) / 86400)
+    if days < _OLD_DAYS:
+        return ()
+    return (f"{base.name}: was fetched {days} days ago; --fetch gets a newer one",)

@@ -1,0 +1,61 @@
+"""Take a branch away again, with its worktree and all that is kept of it; what the contributor did is not lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit import patches
+from toolkit.docker.pr import contributions, standing
+from toolkit.errors import ToolkitError
+from toolkit.git import clone as clones
+from toolkit.git import committing, worktrees
+from toolkit.model import Removed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from toolkit.docker.pr.standing import Standing
+    from toolkit.git.clone import Clone
+
+
+def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
+    """Remove a branch that `pr` made, by default the only one.
+
+    Raise ToolkitError where that would lose something of the contributor's, unless `force` says that it may, and
+    for a branch that is checked out elsewhere or locked.
+    """
+    clone = clones.open_clone(repo, patches.plan().remote)
+    contributions.recover(clone.common)
+    with contributions.alone(clone.common):
+        found = standing.find(clone, branch)
+        name, worktree = found.kept.branch, found.worktree
+        if worktree is not None and worktree.locked is not None:
+            hint = f"git worktree unlock {worktree.path}"
+            raise ToolkitError(f"{worktree.path}: is locked, branch '{name}' stays", hint=hint)
+        if worktree is not None and worktree.path == worktrees.worktrees(clone)[0].path:
+            hint = "check out another branch there first"
+            raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
+        if not force and (lost := next(_lost(clone, found), None)) is not None:
+            raise ToolkitError(f"{lost}, which would be lost", hint="--force removes it all the same")
+        path = worktree.path if worktree is not None else None
+        worktrees.remove(clone, branch=name if found.tip is not None else None, path=path)
+        contributions.forget(clone.common, name)
+    return Removed(clone=clone.top, branch=name, worktree=path, commit=found.tip)
+
+
+def _lost(clone: Clone, found: Standing) -> Iterator[str]:
+    """Yield what the contributor has done to the branch, and is nowhere else."""
+    if found.worktree is not None and found.worktree.path.is_dir():
+        if found.worktree.branch is None:
+            yield f"{found.worktree.path}: has branch '{found.kept.branch}' not checked out, but something else"
+        if (fact := standing.uncommitted(found.worktree)) is not None:
+            yield fact
+    if (
+        found.tip is not None
+        and committing.common_ancestor(clone, found.tip, found.kept.commits[-1]) != found.tip
+        and not clones.is_pushed(clone, found.tip)
+    ):
+        yield f"{clone.top}: branch '{found.kept.branch}' has commits that unlet did not make"
+    if contributions.edited_text(clone.common, found.kept) is not None:
+        yield f"{contributions.place(clone.common, found.kept.branch) / contributions.TEXT}: has been edited"

@@ -1,0 +1,115 @@
+"""Move a branch to a newer base: the rewrite is run again there, and the contributor's own commits follow it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit import patches
+from toolkit.docker.pr import contributions, edits, evidence, grounds, standing
+from toolkit.errors import ToolkitError
+from toolkit.git import clone as clones
+from toolkit.git import committing, worktrees
+from toolkit.model import BranchRequest, PullRequest
+from toolkit.report import message
+
+if TYPE_CHECKING:
+    from toolkit.docker.pr.standing import Standing
+    from toolkit.git.clone import Clone
+    from toolkit.git.worktrees import Worktree
+    from toolkit.model import Contribution, Oid, Progress, UpdateRequest
+
+
+def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
+    """Run the rewrite on the new base, prove it, and move the branch and its worktree; all of it, or nothing.
+
+    Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
+    """
+    plan = patches.plan()
+    clone = clones.open_clone(request.repo, plan.remote)
+    contributions.recover(clone.common)
+    clones.identity(clone)
+    found = standing.find(clone, request.branch)
+    tip, worktree = _require_movable(clone, found)
+    wanted = _wanted(request, found.kept)
+    edited = contributions.edited_text(clone.common, found.kept)
+    ground = grounds.find(clone, wanted, plan, progress=progress)
+    with (
+        contributions.replacing(clone.common, wanted.branch) as replacement,
+        committing.workshop(clone, signed=request.signed) as shop,
+    ):
+        was = edits.find(shop, found.kept, tip, ground.base.commit, plan, progress=progress)
+        report = evidence.prove(ground, wanted, at=replacement.place, progress=progress)
+        if report.failed and not request.force:
+            return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
+        ported = evidence.port_onto(ground, wanted, report, progress=progress)
+        commits = evidence.commits(ground, wanted, report)
+        progress.step("committing")
+        files = [commit.files for commit in commits]
+        messages = was.kept_messages(evidence.messages(commits, wanted.trailers))
+        oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
+        if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
+            oids = tuple(commit.oid for commit in was.ours)
+        carried = edits.carry(shop, was, oids[-1])
+        final = shop.content(carried.tip, plan.target)
+        difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
+        shop.keep()
+        own = evidence.prove_own(ground, wanted, report, final, progress=progress)
+        kept = evidence.write(ground, wanted, report, commits, oids, ported=ported, edited=edited)
+        progress.step(f"moving {worktree.path}")
+        worktrees.move(clone, worktree, to=carried.tip, fetching=request.fetch)
+        replacement.keep()
+    subjects = [text.partition("\n")[0] for text in messages]
+    return PullRequest(
+        clone=clone.top,
+        report=report,
+        made=evidence.told(ground, kept, report, subjects, worktree.path, carried=carried, edited=edited is not None),
+        matrix=ported,
+        warnings=(
+            *ground.warnings,
+            *(f"your commit '{subject}' is gone: the new base has all of it" for subject in carried.dropped),
+        ),
+        own_proofs=own,
+        before=tip,
+        range_diff=difference,
+    )
+
+
+def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
+    """Return where the branch is, and its worktree; raise ToolkitError where it cannot be moved without a loss."""
+    name = found.kept.branch
+    if found.tip is None:
+        raise ToolkitError(
+            f"{clone.top}: branch '{name}' is gone", hint="unlet pr --remove, then unlet pr makes it again"
+        )
+    if found.worktree is None or not found.worktree.path.is_dir():
+        hint = f"git -C {clone.top} worktree add DIR {name}"
+        raise ToolkitError(f"{clone.top}: branch '{name}' is checked out nowhere", hint=hint)
+    path = found.worktree.path
+    if found.worktree.branch is None:
+        hint = f"git -C {path} status tells what is going on; git -C {path} switch {name} goes back"
+        raise ToolkitError(f"{path}: has branch '{name}' not checked out, but a commit", hint=hint)
+    if path == worktrees.worktrees(clone)[0].path:
+        hint = f"check out another branch there, then git worktree add DIR {name}"
+        raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
+    if (fact := standing.uncommitted(found.worktree)) is not None:
+        raise ToolkitError(fact, hint=f"git -C {path} commit, or stash")
+    return found.tip, found.worktree
+
+
+def _wanted(request: UpdateRequest, kept: Contribution) -> BranchRequest:
+    """Return the request that makes the branch anew: as it was made, but for what is asked for now."""
+    trailers = request.trailers
+    return BranchRequest(
+        repo=request.repo,
+        base=request.base or kept.base,
+        branch=kept.branch,
+        fetch=request.fetch,
+        onto=request.onto,
+        strategy=request.strategy or kept.strategy,
+        demotion=request.demotion or kept.demotion,
+        extras=request.extras if request.extras is not None else kept.extras,
+        trailers=message.checked_trailers(trailers) if trailers is not None else kept.trailers,
+        signed=request.signed,
+        depth=request.depth,
+        force=request.force,
+    )

@@ -1,0 +1,281 @@
+"""Read nixpkgs' docker file: what it binds where, and which of the known states it is in.
+
+The layouts are those of the file's history since 2018: an outer `rec { dockerGen = …; docker_NN = …; }`
+or `let dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function with a set pattern.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from toolkit.docker.rewrite import wrapper
+from toolkit.docker.rewrite.style import Style
+from toolkit.errors import LayoutError
+from toolkit.model import Component, Inspection, Release
+from toolkit.nix.scope import Reference, binding_names, bound_names, formals, references
+from toolkit.nix.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolkit.nix.tree import Node
+
+GENERATOR = "dockerGen"
+
+TODO = re.compile(r"TODO: move packages out of the let\b")
+"""What upstream's comment says (nixpkgs, from docker 20.10.21 on)."""
+
+_MOBY_SINCE = [20, 10]
+
+
+class DockerFile:
+    """The docker file as a tree, with the places that the rewrites need."""
+
+    def __init__(self, text: str, *, name: str) -> None:
+        """Parse and recognise `text`.
+
+        Raise NixSyntaxError for what is no Nix, LayoutError where there is no dockerGen as in nixpkgs.
+        """
+        self.tree = Tree(text, name=name)
+        self.references = references(self.tree.root)
+        binding, container = self._find_generator()
+        self.binding = binding
+        self.container = container
+        self.function = _value(binding)
+        self.formals = formals(self.function)
+        self.body = _body(self.function)
+        self.let = next((node for node in _spine(self.body) if node.kind == "let_expression"), None)
+        self.bindings: Mapping[str, Node] = bound_names(self.let.child("binding_set")) if self.let is not None else {}
+        self.style = Style.of(binding, self.function)
+
+    @property
+    def text(self) -> str:
+        """The file's text."""
+        return self.tree.text
+
+    def at(self, node: Node) -> str:
+        """`file:line:column` of a node, the subject of a message."""
+        return f"{self.tree.name}:{node.place}"
+
+    def uses(self, node: Node) -> list[Reference]:
+        """Return the references that stand in `node`."""
+        return [reference for reference in self.references if node.contains(reference.node)]
+
+    def siblings(self, node: Node) -> list[str]:
+        """Return the names of dockerGen's let that `node` refers to, each once, in the order of the let."""
+        used = {r.name for r in self.uses(node) if r.scope is not None and r.scope.node is self.let}
+        return [name for name in self.bindings if name in used]
+
+    def parameters(self, node: Node) -> list[str]:
+        """Return dockerGen's parameters that `node` refers to, each once, in their order."""
+        used = {r.name for r in self.uses(node) if r.scope is not None and r.scope.node is self.function}
+        return [name for name in self.formals if name in used]
+
+    def calls(self) -> list[Node]:
+        """Return the `callPackage dockerGen` of each release.
+
+        Raise LayoutError where dockerGen is used in another way.
+        """
+        found: list[Node] = []
+        for reference in self.references:
+            if reference.name != GENERATOR or reference.scope is None:
+                continue
+            call = reference.node.parent
+            if call is None or call.kind != "apply_expression" or call.children[0].text != "callPackage":
+                raise LayoutError(
+                    f"{self.at(reference.node)}: {GENERATOR} is used other than by 'callPackage {GENERATOR}'"
+                )
+            found.append(call)
+        return found
+
+    def paths(self) -> tuple[str, ...]:
+        """Return the files beside the file that it refers to, as written behind their `./`, each once."""
+        found = [
+            node.text.removeprefix("./")
+            for node in self.tree.root.walk()
+            if node.kind == "path_expression" and node.text.startswith("./")
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def release_blocks(self) -> dict[str, str]:
+        """Return the text of each release's binding, by attribute, in the order of the file."""
+        return {name: node.text for name, node in self._release_bindings()}
+
+    def releases(self) -> tuple[Release, ...]:
+        """Return the releases, in the order of the file."""
+        return tuple(
+            Release(
+                attr=name,
+                version=(found := re.search(r'\bversion = "([^"]+)"', node.text)) and found[1],
+                line=node.line,
+            )
+            for name, node in self._release_bindings()
+        )
+
+    def _release_bindings(self) -> list[tuple[str, Node]]:
+        """Return the bindings `docker_NN… = …` beside or below dockerGen, in the order of the file."""
+        sets = [node for node in _spine(self.tree.root) if node.kind.endswith("attrset_expression")]
+        return [
+            (name, binding)
+            for node in sets
+            for name, binding in bound_names(node.child("binding_set")).items()
+            if re.match(r"docker_\d", name) and binding.kind == "binding"
+        ]
+
+    def todo(self) -> Node | None:
+        """Return the first comment with upstream's TODO, if it is there."""
+        return next(iter(self.todos()), None)
+
+    def todos(self) -> list[Node]:
+        """Return all comments with upstream's TODO."""
+        return [node for node in self.comments() if TODO.search(node.text)]
+
+    def comments(self) -> list[Node]:
+        """Return all comments, in the order of the file."""
+        return [node for node in self.tree.source.walk() if node.kind == "comment"]
+
+    def _find_generator(self) -> tuple[Node, Node]:
+        for node in _spine(self.tree.root):
+            if node.kind in {"rec_attrset_expression", "let_expression"}:
+                binding = bound_names(node.child("binding_set")).get(GENERATOR)
+                if binding is None:
+                    continue
+                if binding.kind != "binding" or _value(binding).child("formals") is None:
+                    raise LayoutError(
+                        f"{self.at(binding)}: unknown layout: {GENERATOR} is not a function with a set pattern"
+                    )
+                return binding, node
+        raise LayoutError(
+            f"{self.tree.name}: unknown layout: no function {GENERATOR} in a 'let' or 'rec' of the file",
+            hint="this is not nixpkgs' pkgs/applications/virtualization/docker/default.nix",
+        )
+
+
+def component(file: DockerFile, name: str) -> Component:
+    """Say where `name` is bound and what it refers to."""
+    if (node := file.formals.get(name)) is not None:
+        return Component(name=name, bound="parameter", line=node.line)
+    if (node := file.bindings.get(name)) is not None:
+        return Component(
+            name=name,
+            bound="let",
+            line=node.line,
+            references=tuple(file.siblings(node)),
+            parameters=tuple(file.parameters(node)),
+        )
+    return Component(name=name, bound="absent", line=None)
+
+
+def inspect(file: DockerFile, components: Sequence[str], entry: str) -> Inspection:
+    """Describe a file: `components` are the packages to look for, `entry` the package in the wrapper's PATH."""
+    releases = file.releases()
+    found = tuple(component(file, name) for name in components)
+    place = wrapper.placement(file, entry)
+    todo = file.todo()
+    outer = "let … in" if file.container.kind == "let_expression" else "rec"
+    return Inspection(
+        path=file.tree.name,
+        state=_state(file, found, place),
+        layout=f"{GENERATOR} in {outer}, {file.style.value} style",
+        newest=newest(releases),
+        releases=releases,
+        components=found,
+        rootlesskit=place.where,
+        rootlesskit_line=place.line,
+        todo_line=todo.line if todo is not None else None,
+    )
+
+
+def newest(releases: Sequence[Release]) -> str | None:
+    """Return the highest version among releases, by the numbers in it."""
+    versions = [release.version for release in releases if release.version is not None]
+    return max(versions, key=_numbers, default=None)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]
+
+
+def require_liftable(file: DockerFile, components: Sequence[str], entry: str) -> None:
+    """Raise LayoutError, in one line that names what the file is, unless both defects are in it."""
+    found = [component(file, name) for name in components]
+    place = wrapper.placement(file, entry)
+    if place.obscure is not None:
+        raise LayoutError(f"{file.at(place.obscure)}: unknown layout: {_OBSCURE}")
+    if all(part.bound == "let" for part in found) and place.where == "prefix":
+        if not file.releases():
+            raise LayoutError(f"{file.tree.name}: unknown layout: no 'docker_NN = …' beside or below {GENERATOR}")
+        return
+    state = _state(file, found, place)
+    hint: str | None = "there is nothing to propose"
+    if state.startswith("half fixed"):
+        hint = "both changes are written, or none; 'unlet inspect' shows what is left to do by hand"
+    elif state.startswith("unknown"):
+        hint = None
+    raise LayoutError(f"{file.tree.name}: {state}", hint=hint)
+
+
+_OBSCURE = "bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known"
+
+
+def _state(file: DockerFile, found: Sequence[Component], place: wrapper.Placement) -> str:
+    bound = {part.bound for part in found}
+    moby = next((part for part in found if part.name == "moby"), None)
+    if place.obscure is not None:
+        return f"unknown layout: at {place.obscure.place} {_OBSCURE}"
+    if moby is not None and moby.bound == "absent":
+        return _without_moby(file)
+    lifted = bound == {"parameter"}
+    if not lifted and bound != {"let"}:
+        places = ", ".join(f"{part.name} {part.bound}" for part in found)
+        return f"half fixed: only some components can be overridden ({places})"
+    components = "components overridable" if lifted else "components bound in dockerGen's let"
+    if place.where == "no wrapper":
+        return f"{components}, no dockerd-rootless wrapper: there is no PATH to change"
+    where = {
+        "prefix": "rootlesskit in the PATH prefix",
+        "suffix": "rootlesskit in the PATH suffix",
+        "prefix and suffix": "rootlesskit in both the PATH prefix and the suffix",
+        "absent": "rootlesskit not in the wrapper's PATH",
+    }[place.where]
+    demoted = place.where in {"suffix", "absent"}
+    kind = {(True, True): "fixed", (False, False): "not fixed"}.get((lifted, demoted), "half fixed")
+    return f"{kind}: {components}, {where}"
+
+
+def _without_moby(file: DockerFile) -> str:
+    elsewhere = next((node for node in file.function.walk() if "moby" in binding_names(node)), None)
+    if elsewhere is not None and elsewhere.kind == "binding":
+        return f"unknown layout: moby is bound at {elsewhere.place}, not in the 'let' that {GENERATOR} begins with"
+    version = newest(file.releases())
+    if version is not None and _numbers(version) >= _MOBY_SINCE:
+        return f"unknown layout: there is no moby in the 'let' of {GENERATOR}, though docker is {version}"
+    return (
+        f"older than 20.10 ({version or 'no release'}): the daemon is built with the client, "
+        "there is no moby to move and no rootless wrapper"
+    )
+
+
+_THROUGH = frozenset(
+    ["function_expression", "let_expression", "with_expression", "assert_expression", "parenthesized_expression"]
+)
+
+
+def _spine(node: Node) -> list[Node]:
+    """Return the expressions which `node` evaluates to in turn: through lambdas, lets, withs, asserts, parentheses."""
+    spine = [node]
+    while node.kind in _THROUGH:
+        node = _body(node)
+        spine.append(node)
+    return spine
+
+
+def _body(node: Node) -> Node:
+    return [child for child in node.children if child.kind not in {"comment", ")"}][-1]
+
+
+def _value(binding: Node) -> Node:
+    """Return the expression of a binding, without the parentheses around it."""
+    value = next(child for child in reversed(binding.children) if child.kind not in {";", "comment"})
+    return _spine(value)[-1] if value.kind == "parenthesized_expression" else value

@@ -1,0 +1,165 @@
+"""The NixOS module of rootless docker gets an option for ports below 1024, in the style of the options that it has."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+from toolkit.errors import LayoutError
+from toolkit.nix import attributes
+from toolkit.nix.edit import Edit, apply
+from toolkit.nix.scope import formals
+from toolkit.nix.tree import Tree
+
+if TYPE_CHECKING:
+    from toolkit.nix.tree import Node
+
+OPTIONS = "virtualisation.docker.rootless"
+"""The path of the module's options."""
+
+WRAPPER = "docker-rootlesskit"
+"""The name that dockerd-rootless looks for first.
+
+A security wrapper called rootlesskit wins only where the package has none in front of the caller's PATH, and that is up
+to the user's `package`. This one wins with each, and no other program takes it for its own.
+"""
+
+_BLOCK = """\
+# dockerd-rootless looks for a program of this name before it takes
+# rootlesskit, which the package may have in front of PATH.
+security.wrappers.{wrapper} = {condition} {{
+  owner = "root";
+  group = "root";
+  capabilities = "cap_net_bind_service+ep";
+  source = "${{pkgs.rootlesskit}}/bin/rootlesskit";
+}};"""
+
+_MODELS = ("setSocketVariable", "enable")
+_FIELDS = {"type", "default", "description"}
+
+
+def rewrite(text: str, *, name: str, option: str, description: str) -> str:
+    """Return the module with a boolean option `option`, false by default, that adds the security wrapper.
+
+    `description` is Markdown, with roles such as {command}`…`, in lines. Raise LayoutError where the module is not
+    understood, or has such an option or wrapper.
+    """
+    tree = Tree(text, name=name)
+    options = _set_at(tree, f"options.{OPTIONS}")
+    body, condition, prefix = _configuration(tree)
+    _refuse_twice(tree, options, option)
+    if "pkgs" not in formals(tree.root):
+        raise LayoutError(f"{name}:1: is no module that takes 'pkgs'")
+    model = _model(options)
+    added = _like(model, option, _marked_up(description, options))
+    block = _BLOCK.format(wrapper=WRAPPER, condition=f"{condition} {prefix}.{option}")
+    return apply(text, [_after(model, added), _into_configuration(body, block)])
+
+
+def _refuse_twice(tree: Tree, options: Node, option: str) -> None:
+    for binding in attributes.bindings(options):
+        path = attributes.path(binding)
+        if path == option or "privileged" in path.lower():
+            raise LayoutError(f"{tree.name}:{binding.line}: the option '{path}' is already there")
+    for node in tree.nodes:
+        if node.kind == "binding" and "security.wrappers" in attributes.full_path(node) and "rootlesskit" in node.text:
+            raise LayoutError(f"{tree.name}:{node.line}: a security wrapper for rootlesskit is already there")
+
+
+def _set_at(tree: Tree, path: str) -> Node:
+    """Return the attribute set that is bound at a path, through sets in sets."""
+    for node in tree.nodes:
+        if (
+            node.kind == "binding"
+            and attributes.full_path(node) == path
+            and attributes.value(node).kind == "attrset_expression"
+        ):
+            return attributes.value(node)
+    raise LayoutError(f"{tree.name}: has no attribute set '{path}'")
+
+
+def _configuration(tree: Tree) -> tuple[Node, str, str]:
+    """Return the set that `config` is where docker is enabled, the text of `mkIf`, and what `.enable` is taken from."""
+    for node in tree.nodes:
+        if node.kind == "binding" and attributes.full_path(node) == "config":
+            words = attributes.call(attributes.value(node))
+            if len(words) == 3 and words[2].kind == "attrset_expression":  # noqa: PLR2004 - mkIf, condition, set
+                found = re.fullmatch(r"(\w+)\.enable", words[1].text)
+                if found is not None and re.fullmatch(r"(?:lib\.)?mkIf", words[0].text):
+                    return words[2], words[0].text, found[1]
+            raise LayoutError(f"{tree.name}:{node.line}: 'config' is not of the form 'mkIf cfg.enable {{ … }}'")
+    raise LayoutError(f"{tree.name}: binds no 'config'")
+
+
+def _model(options: Node) -> Node:
+    """Return an option that the new one is to look like: a boolean one with nothing out of the ordinary."""
+    named = {attributes.path(binding): binding for binding in attributes.bindings(options)}
+    for name in _MODELS:
+        binding = named.get(name)
+        if binding is None:
+            continue
+        words = attributes.call(attributes.value(binding))
+        fields = {attributes.path(field): attributes.value(field).text for field in attributes.bindings(words[-1])}
+        plain = re.fullmatch(r"(?:lib\.)?mkOption", words[0].text) is not None and len(words) == 2  # noqa: PLR2004
+        boolean = re.fullmatch(r"(?:lib\.)?types\.bool", fields.get("type", "")) is not None
+        if plain and boolean and set(fields) == _FIELDS and fields["default"] == "false":
+            return binding
+    tree = options.tree
+    raise LayoutError(f"{tree.name}:{options.line}: has no option '{_MODELS[0]}' or '{_MODELS[1]}' of a known form")
+
+
+def _like(model: Node, option: str, description: str) -> str:
+    """Return the text of an option like `model`, with another name and description."""
+    fields = attributes.bindings(attributes.call(attributes.value(model))[-1])
+    written = next(field for field in fields if attributes.path(field) == "description")
+    string = attributes.call(attributes.value(written))[-1]
+    if string.kind != "indented_string_expression":
+        raise LayoutError(f"{model.tree.name}:{written.line}: the description is not of the form ''…''")
+    margin = re.compile(r"''[ \t]*\n([ \t]*)").match(string.text)
+    closing = re.search(r"\n([ \t]*)''$", string.text)
+    if margin is None or closing is None:
+        raise LayoutError(f"{model.tree.name}:{written.line}: the description is on the line of its quotes")
+    lines = textwrap.indent(description, margin[1])
+    key = model.children[0]
+    edits = [
+        Edit(key.start - model.start, key.end - model.start, option),
+        Edit(string.start - model.start, string.end - model.start, f"''\n{lines}\n{closing[1]}''"),
+    ]
+    return apply(model.text, edits)
+
+
+def _marked_up(description: str, options: Node) -> str:
+    """Return the description in the language of the others, which was DocBook until 2022."""
+    if not re.search(r"<(?:command|literal|option)>", options.text):
+        return description
+    description = re.sub(r"\{command\}`([^`]*)`", r"<command>\1</command>", description)
+    return re.sub(r"`([^`]*)`", r"<literal>\1</literal>", description)
+
+
+def _after(binding: Node, added: str) -> Edit:
+    """Put a binding after another one, with an empty line between them."""
+    end, margin = attributes.line_end(binding), attributes.margin(binding)
+    if end < 0 or margin is None:
+        raise LayoutError(f"{binding.tree.name}:{binding.line}: '{attributes.path(binding)}' is not alone on its line")
+    return Edit(end, end, f"\n\n{margin}{added}")
+
+
+def _into_configuration(body: Node, block: str) -> Edit:
+    """Put the wrapper in front of the first unit of systemd, with an empty line on both sides; else at the end."""
+    bindings = attributes.bindings(body)
+    if not bindings:
+        raise LayoutError(f"{body.tree.name}:{body.line}: 'config' is empty")
+    first = next(
+        (index for index, binding in enumerate(bindings) if attributes.path(binding).startswith("systemd.")), None
+    )
+    # The one in front of it; itself where it is the first, the last where there is none.
+    beside = bindings[max(first - 1, 0) if first is not None else -1]
+    margin = attributes.margin(beside) or ""
+    indented = textwrap.indent(block, margin).removeprefix(margin)
+    if first != 0:
+        return _after(beside, indented)
+    # In front of the comment that belongs to it.
+    above = re.search(r"(?:[ \t]*#[^\n]*\n)*[ \t]*\Z", body.tree.text[: beside.start])
+    place = above.start() if above is not None else beside.start
+    return Edit(place, place, f"{margin}{indented}\n\n")

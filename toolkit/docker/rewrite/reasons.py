@@ -1,0 +1,256 @@
+"""Say of each hunk of a commit why it is there and which proofs cover it.
+
+The reasons of the docker file's hunks come from what its syntax trees mean before and after; of the other files only
+the place is known. What no reason is known for was not made by unlet, and is said to be so.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from unidiff.patch import PatchSet
+
+from toolkit.docker.rewrite import leftovers, recognise
+from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.docker.rewrite.regions import Cause, Change, Regions
+from toolkit.errors import ToolkitError
+from toolkit.model import ExplainedCommit, ExplainedHunk, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from unidiff.patch import Hunk
+
+    from toolkit.docker.rewrite.leftovers import Line
+    from toolkit.model import FileChange, Oid, TreeCommit
+
+REASONS: dict[Cause, Reason] = {
+    Cause.MOVED: Reason(
+        text="{names}: only moved, from dockerGen's let into componentsGen; not a line of it is another",
+        proofs=("no-rebuild", "compatible", "overridable"),
+    ),
+    Cause.NEEDED: Reason(
+        text="{names}: moved along, since a component refers to it; not a line of it is another",
+        proofs=("no-rebuild", "compatible"),
+    ),
+    Cause.FUNCTION: Reason(
+        text="componentsGen is what the definitions move into; it takes what they refer to, the components too, so "
+        "that an overridden one is used by the others",
+        proofs=("overridable", "no-rebuild", "compatible"),
+    ),
+    Cause.RESULT: Reason(
+        text="dockerGen calls componentsGen with its own arguments, and with what they lack: the defaults of those not "
+        "given, and the components as they were chosen",
+        proofs=("no-rebuild", "compatible", "overridable"),
+    ),
+    Cause.INHERITED: Reason(
+        text="{names}: taken back from componentsGen, so that dockerGen goes on to have them",
+        proofs=("no-rebuild", "compatible"),
+    ),
+    Cause.RENAMED: Reason(
+        text="{names}: the definition stays where it is, named default-… now that the name stands for what was chosen",
+        proofs=("no-rebuild", "overridable", "compatible"),
+    ),
+    Cause.DEFAULTED: Reason(
+        text="{names}: the definition becomes the default of a parameter; a danger, since callPackage prefers a "
+        "package of that name, related or not, as soon as the package set has one",
+        proofs=("capture-safe", "overridable", "no-rebuild", "compatible"),
+    ),
+    Cause.REQUIRED: Reason(
+        text="{names}: a parameter of dockerGen, which override can reach; it has no default, since callPackage would "
+        "fill one that has with any package of that name",
+        proofs=("overridable", "capture-safe", "no-rebuild"),
+    ),
+    Cause.ARGUMENTS: Reason(
+        text="args names the arguments as they were given; the let has bindings of the components' names, behind which "
+        "the parameters cannot be seen",
+        proofs=("overridable", "no-rebuild", "compatible"),
+    ),
+    Cause.CHOICE: Reason(
+        text="{names}: what was given, or the default where that is null",
+        proofs=("overridable", "no-rebuild", "compatible"),
+    ),
+    Cause.CALLER: Reason(
+        text="callDocker calls dockerGen with each component set to null, which stands for the default; without it "
+        "callPackage would look them up in the package set",
+        proofs=("capture-safe", "no-rebuild", "compatible"),
+    ),
+    Cause.CALL: Reason(
+        text="{names}: called by callDocker from now on; version and hashes stay where update.sh reads them",
+        proofs=("no-rebuild", "update.sh", "capture-safe"),
+    ),
+    Cause.DONE: Reason(
+        text="the TODO goes, since this does what it asks for; the components stay attributes of the derivation, where "
+        "overrideAttrs finds them",
+        proofs=("overridable", "no-rebuild", "compatible"),
+    ),
+    Cause.DEMOTED: Reason(
+        text="{names} leaves the prefix of PATH, where it came before a security wrapper; it is appended instead",
+        proofs=("exact-change", "builds", "runs"),
+    ),
+    Cause.SUFFIX: Reason(
+        text="{names} comes last in PATH: after a security wrapper, and still there where is none",
+        proofs=("builds", "exact-change", "runs"),
+    ),
+    Cause.DROPPED: Reason(
+        text="{names} leaves the prefix of PATH, where it came before a security wrapper; nothing takes its place, so "
+        "that without another one the daemon does not start",
+        proofs=("exact-change", "builds", "runs"),
+    ),
+    Cause.UNUSED: Reason(
+        text="{names}: a parameter that nothing refers to any more",
+        proofs=("parse", "exact-change"),
+    ),
+    Cause.DISPLACED: Reason(
+        text="lines that have not changed: {names} moved past them, which the diff shows the other way round",
+        proofs=("no-rebuild", "applies"),
+    ),
+}
+"""By cause; `{names}` are those which it is about in the hunk."""
+
+BY_PLACE: tuple[tuple[str, Reason], ...] = (
+    (
+        "nixos/tests",
+        Reason(
+            text="a NixOS test of the ports that rootless containers can publish, with a security wrapper and without",
+            proofs=("nixos-test",),
+        ),
+    ),
+    (
+        "nixos/modules/virtualisation/docker-rootless.nix",
+        Reason(
+            text="an option of the NixOS module that sets up a security wrapper for rootlesskit",
+            proofs=("nixos-module",),
+        ),
+    ),
+    (
+        "nixos/doc/manual/release-notes",
+        Reason(text="the release notes tell users what changes for them", proofs=("release-note",)),
+    ),
+)
+"""Of the files that are not looked into: those at or below a path."""
+
+
+def explain(  # noqa: PLR0913 - a commit as it is, and what the plan says of the file
+    commit: TreeCommit,
+    diff: bytes,
+    *,
+    target: PurePosixPath,
+    components: Sequence[str],
+    entry: str,
+    oid: Oid | None = None,
+) -> ExplainedCommit:
+    """Say why each hunk of a commit is there.
+
+    `diff` is what git prints for the commit, which may be a mail of git-format-patch(1). A hunk of which nothing is
+    known has no reason, such as each of a docker file that cannot be read; one of which a part is not known has, as its
+    last, a reason without proofs which names the lines. Raise ValueError where the diff is not that of the files.
+    """
+    files = {file.path: file for file in commit.files}
+    hunks: list[ExplainedHunk] = []
+    for patched in PatchSet(io.StringIO(diff.decode(errors="replace"))):
+        path = PurePosixPath(patched.path)
+        if path == target and (file := files.get(path)) is not None and file.before is not None:
+            hunks += _of_target(file, file.before, list(patched), tuple(components), entry)
+        else:
+            reasons = tuple(reason for place, reason in BY_PLACE if path.is_relative_to(place))
+            hunks += [_hunk(path, hunk, reasons) for hunk in patched]
+    return ExplainedCommit(subject=commit.subject, hunks=tuple(hunks), oid=oid)
+
+
+def _of_target(
+    file: FileChange, content: bytes, hunks: Sequence[Hunk], components: tuple[str, ...], entry: str
+) -> list[ExplainedHunk]:
+    old, new = content.decode(errors="replace"), file.after.decode(errors="replace")
+    regions = _regions(old, new, str(file.path), components, entry)
+    before = leftovers.lines(old, regions, removed=True)
+    after = leftovers.lines(new, regions, removed=False)
+    leftovers.mark_foreign(before, after, _kept(before, after, hunks))
+    moved = [move.name for move in regions.moves]
+    return [_hunk(file.path, hunk, _reasons(hunk, before, after, moved)) for hunk in hunks]
+
+
+def _regions(before: str, after: str, name: str, components: tuple[str, ...], entry: str) -> Regions:
+    """Return what is known of the change: nothing where one of the two files is not what a rewrite reads or writes."""
+    try:
+        return recognise.regions(
+            Change(
+                before=DockerFile(before, name=name),
+                after=DockerFile(after, name=name),
+                components=components,
+                entry=entry,
+            )
+        )
+    except ToolkitError:
+        return Regions()
+
+
+def _kept(before: Sequence[Line], after: Sequence[Line], hunks: Sequence[Hunk]) -> list[tuple[int, int]]:
+    """Return the indices of the lines that the diff has as the same, in pairs."""
+    gone = {line.source_line_no for hunk in hunks for line in hunk if line.is_removed}
+    come = {line.target_line_no for hunk in hunks for line in hunk if line.is_added}
+    old = [index for index in range(len(before)) if index + 1 not in gone]
+    new = [index for index in range(len(after)) if index + 1 not in come]
+    if [before[index].text for index in old] != [after[index].text for index in new]:
+        raise ValueError("the diff is not that of the two files")
+    return list(zip(old, new, strict=True))
+
+
+def _reasons(hunk: Hunk, before: Sequence[Line], after: Sequence[Line], moved: Sequence[str]) -> tuple[Reason, ...]:
+    names: dict[Cause, list[str]] = {}
+    foreign: dict[str, list[int]] = {}
+    for part in hunk:
+        for side, lines, number in (("old", before, part.source_line_no), ("new", after, part.target_line_no)):
+            if number is None:
+                continue
+            line = lines[number - 1]
+            if line.foreign:
+                foreign.setdefault(side, []).append(number)
+            if not part.is_context:
+                for cause, name in _causes(line, moved):
+                    names.setdefault(cause, []).append(name)
+    known = tuple(_reason(cause, names[cause]) for cause in Cause if cause in names)
+    return (*known, _unknown(foreign)) if known and foreign else known
+
+
+def _causes(line: Line, moved: Sequence[str]) -> Iterable[tuple[Cause, str]]:
+    """Return why a line has changed, each with the name that it is about: nothing where no reason is known.
+
+    It has regions, or its counterpart has; it belongs to a definition that moves; or it is one that others moved past.
+    """
+    regions = line.regions or (line.other.regions if line.other is not None else ())
+    found = [(region.cause, region.name) for region in regions]
+    if line.move is not None and not line.foreign:
+        found.append((line.move.cause, line.move.name))
+    if not found and line.other is not None and line.text == line.other.text:
+        found += [(Cause.DISPLACED, name) for name in moved]
+    return found
+
+
+def _reason(cause: Cause, names: Sequence[str]) -> Reason:
+    reason = REASONS[cause]
+    return Reason(text=reason.text.format(names=", ".join(dict.fromkeys(names))), proofs=reason.proofs)
+
+
+def _unknown(numbers: Mapping[str, Sequence[int]]) -> Reason:
+    places = " and ".join(f"{side} {_ranges(each)}" for side, each in sorted(numbers.items()))
+    return Reason(text=f"no reason known for a part, not made by unlet: lines {places}", proofs=())
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Write line numbers, as `3, 5-9`."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and groups[-1][-1] == number - 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return ", ".join(str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}" for group in groups)
+
+
+def _hunk(path: PurePosixPath, hunk: Hunk, reasons: tuple[Reason, ...]) -> ExplainedHunk:
+    header = str(hunk).partition("\n")[0]
+    lines = tuple(f"{line.line_type}{line.value}".rstrip("\n") for line in hunk)
+    return ExplainedHunk(path=path, header=header, lines=lines, reasons=reasons)

@@ -1,0 +1,124 @@
+"""How the docker file is formatted at the place of an edit, and how new code is written in that form."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.nix.tree import Node
+
+WIDTH = 100
+"""The line length of nixfmt (RFC 166), which does not count the indentation."""
+
+INHERIT_ON_ONE_LINE = 3
+"""nixfmt writes as many inherited names on the line of their `inherit`; more stand one a line."""
+
+
+class Style(StrEnum):
+    """The formats that the file has had; `nixpkgs-fmt` and `old` have leading commas."""
+
+    NIXFMT = "nixfmt"
+    ALEJANDRA = "alejandra"
+    NIXPKGS_FMT = "nixpkgs-fmt"
+    OLD = "old"
+
+    @classmethod
+    def of(cls, binding: Node, function: Node) -> Style:
+        """Recognise the style from a binding whose value is a lambda with a set pattern."""
+        text = binding.tree.text
+        pattern = next(child for child in function.children if child.kind == "formals")
+        # By the majority, since a formatter may leave a comma on a line of its own behind a comment.
+        leading = len(re.findall(r"\n\s*,", pattern.text)) > len(re.findall(r",[ \t]*(?:#[^\n]*)?\n", pattern.text))
+        broken = "\n" in text[binding.start : function.start]
+        if leading:
+            return cls.NIXPKGS_FMT if broken else cls.OLD
+        return cls.NIXFMT if broken else cls.ALEJANDRA
+
+    def inherit(self, names: Sequence[str], indent: int, *, source: str = "") -> str:
+        """Write `inherit (source) names;` at `indent`, without a final line feed."""
+        head = f"{' ' * indent}inherit{f' ({source})' if source else ''}"
+        line = f"{head} {' '.join(names)};"
+        if self in {Style.OLD, Style.NIXPKGS_FMT}:
+            return line if len(line.lstrip()) <= WIDTH else f"{head}\n{self._fill(names, indent + 2)};"
+        if len(names) <= INHERIT_ON_ONE_LINE and len(line.lstrip()) <= WIDTH:
+            return line
+        inner = " " * (indent + 2)
+        return "\n".join([head, *(f"{inner}{name}" for name in names), f"{inner};"])
+
+    def choice(self, name: str, default: str, indent: int) -> str:
+        """Write the binding that takes the argument `name` unless it is null, else `default`."""
+        margin = " " * indent
+        chosen = f"if args.{name} != null then args.{name} else {default};"
+        if len(f"{name} = {chosen}") <= WIDTH:
+            return f"{margin}{name} = {chosen}"
+        return f"{margin}{name} =\n{margin}  {chosen}"
+
+    def call_with_scope(self, name: str, function: str, names: Sequence[str], indent: int) -> str:
+        """Write `name = function (args // { inherit names; });`."""
+        margin = " " * indent
+        match self:
+            case Style.NIXFMT:
+                inherit = self.inherit(names, indent + 4)
+                return (
+                    f"{margin}{name} = {function} (\n{margin}  args\n{margin}  // {{\n{inherit}\n"
+                    f"{margin}  }}\n{margin});"
+                )
+            case Style.ALEJANDRA:
+                inherit = self.inherit(names, indent + 4)
+                return f"{margin}{name} = {function} (args\n{margin}  // {{\n{inherit}\n{margin}  }});"
+            case _:
+                inherit = self.inherit(names, indent + 2)
+                return f"{margin}{name} = {function} (args // {{\n{inherit}\n{margin}}});"
+
+    def caller(self, name: str, function: str, nulls: Sequence[str], indent: int) -> str:
+        """Write the function `name` that calls `callPackage function` with `nulls` set to null."""
+        margin = " " * indent
+
+        def attributes(depth: int) -> str:
+            return "\n".join(f"{' ' * depth}{null} = null;" for null in nulls)
+
+        match self:
+            case Style.NIXFMT:
+                return (
+                    f"{margin}{name} =\n{margin}  release:\n{margin}  callPackage {function} (\n"
+                    f"{margin}    {{\n{attributes(indent + 6)}\n{margin}    }}\n{margin}    // release\n{margin}  );"
+                )
+            case Style.ALEJANDRA:
+                return (
+                    f"{margin}{name} = release:\n{margin}  callPackage {function} (\n"
+                    f"{margin}    {{\n{attributes(indent + 6)}\n{margin}    }}\n{margin}    // release\n{margin}  );"
+                )
+            case _:
+                return (
+                    f"{margin}{name} = release: callPackage {function} ({{\n{attributes(indent + 2)}\n"
+                    f"{margin}}} // release);"
+                )
+
+    @staticmethod
+    def comment(text: str, indent: int) -> str:
+        """Write `text` as lines of comment at `indent`, wrapped at 80 columns."""
+        margin = " " * indent
+        return textwrap.fill(
+            text,
+            80,
+            initial_indent=f"{margin}# ",
+            subsequent_indent=f"{margin}# ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    def _fill(self, names: Sequence[str], indent: int) -> str:
+        margin = " " * indent
+        return textwrap.fill(
+            " ".join(names),
+            80,
+            initial_indent=margin,
+            subsequent_indent=margin,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )

@@ -1,0 +1,274 @@
+"""Read the shell command that makes the dockerd-rootless wrapper, inside of moby's install phase."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.nix.scope import static_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.nix.tree import Node
+
+WRAPPER = re.compile(r"""\S*/bin/dockerd-rootless["']?(?=[\s;&|]|$)""")
+_MADE = re.compile(r"""bin/dockerd-rootless["']?(?=[\s;&|]|$)""")
+_GAP = r"(?:\s|\\\n)+"
+_WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\;&|<>()])+"""
+FLAG = re.compile(rf"--(prefix|suffix){_GAP}PATH{_GAP}\S+{_GAP}({_WORD})")
+WORDS = re.compile(rf"(?:{_GAP}(?!#){_WORD})*")
+"""What may follow a flag so that another one may follow that."""
+
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
+_COMMENT = re.compile(r"^[ \t]*#[^\n]*", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One `--prefix PATH : value` or `--suffix PATH : value`; offsets of the value in the file's text."""
+
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """The makeWrapper command: the string it stands in, its offsets in the file's text, its PATH flags.
+
+    `indent` is the column of its first line, `continuation` that of its following lines.
+    """
+
+    string: Node
+    start: int
+    end: int
+    indent: int
+    continuation: int
+    flags: tuple[Flag, ...]
+
+    def kind_at(self, offset: int) -> str | None:
+        """Return the kind of the flag whose value the offset is in."""
+        return next((flag.kind for flag in self.flags if flag.start <= offset < flag.end), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a package stands in the wrapper's PATH.
+
+    `where` is `prefix`, `suffix`, `prefix and suffix`, `absent`, `no wrapper`, or `unknown`: then `obscure` is a use of
+    which it cannot be told whether it gets into the PATH, or a script that may make the wrapper. `line` is that of
+    the first use found, `commands` are all that make bin/dockerd-rootless, of which only the first is looked into,
+    `elements` the list elements that a variable of the shell brings into the prefix.
+
+    What stands in the way of a change: `others` are the other uses that get into the script, `shared` is the name of
+    what carries the first element to another command too.
+    """
+
+    where: str
+    line: int | None = None
+    commands: tuple[Invocation, ...] = ()
+    elements: tuple[Node, ...] = ()
+    others: tuple[Node, ...] = ()
+    shared: str | None = None
+    obscure: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """A use of a name: by Nix, where `node` is the name, or by the shell, where `node` is the string."""
+
+    name: str
+    offset: int
+    node: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Use:
+    """A use of the package, and the `kinds` of flags that it gets into, with None for another place in a script.
+
+    `elsewhere` is the name by which it gets there. `by_variable`: scripts have it in variables of the shell only.
+    """
+
+    node: Node
+    kinds: frozenset[str | None]
+    elsewhere: str | None
+    by_variable: bool
+
+
+def placement(file: DockerFile, entry: str) -> Placement:
+    """Say in which flag of the wrapper the package `entry` ends up, directly or through other bindings."""
+    scripts = {node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS}
+    commands = tuple(command for string, script in scripts.items() for command in _invocations(string, script))
+    if not commands:
+        maker = next((string for string, script in scripts.items() if _may_make_it(script)), None)
+        return Placement(where="no wrapper") if maker is None else _obscure(maker)
+    mentions = _mentions(file, scripts)
+    uses = [_use(file, commands[0], node, mentions) for node in _uses(file, entry)]
+    prefix = [use for use in uses if "prefix" in use.kinds]
+    suffix = [use for use in uses if "suffix" in use.kinds]
+    where = " and ".join(kind for kind, found in (("prefix", prefix), ("suffix", suffix)) if found)
+    elements = [use for use in prefix if use.by_variable and _is_element(use.node)]
+    others = [use.node for use in uses if use not in elements and (use in prefix or use.elsewhere is not None)]
+    if not where and others:
+        return _obscure(others[0])
+    return Placement(
+        where=where or "absent",
+        line=min((use.node.line for use in prefix + suffix), default=None),
+        commands=commands,
+        elements=tuple(use.node for use in elements),
+        others=tuple(others),
+        shared=next((use.elsewhere for use in elements), None),
+    )
+
+
+def _obscure(node: Node) -> Placement:
+    return Placement(where="unknown", line=node.line, obscure=node)
+
+
+def _uses(file: DockerFile, entry: str) -> list[Node]:
+    """Return where the package is used: by its name, or taken out of a set by an attribute of that name."""
+    selections = [node.child("attrpath") for node in file.tree.root.walk() if node.kind == "select_expression"]
+    taken = [path for path in selections if path is not None and path.text == entry]
+    return [reference.node for reference in file.references if reference.name == entry] + taken
+
+
+def _is_element(node: Node) -> bool:
+    return node.parent is not None and node.parent.kind == "list_expression"
+
+
+def _mentions(file: DockerFile, scripts: Mapping[Node, str]) -> dict[str, list[_Mention]]:
+    """Return where each name is used.
+
+    Names and not bindings, since the command sees one of them as a variable of its shell.
+    """
+    found: defaultdict[str, list[_Mention]] = defaultdict(list)
+    for reference in file.references:
+        found[reference.name].append(_Mention(reference.name, reference.node.start, reference.node))
+    for string, script in scripts.items():
+        for match in _VARIABLE.finditer(script):
+            found[match[1]].append(_Mention(match[1], string.start + match.start(), string))
+    return found
+
+
+def _use(file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]) -> _Use:
+    ends = sorted(_ends(file, command, node, mentions), key=lambda end: end.offset)
+    kinds = [command.kind_at(end.offset) for end in ends]
+    return _Use(
+        node=node,
+        kinds=frozenset(kinds),
+        elsewhere=next((end.name for end, kind in zip(ends, kinds, strict=True) if kind is None), None),
+        by_variable=all(end.node.kind in _STRINGS for end in ends),
+    )
+
+
+def _ends(
+    file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]
+) -> Iterator[_Mention]:
+    """Yield where `node`, or what carries it, is used by the derivation's scripts.
+
+    What carries it are the bindings that it stands in, and those that mention such a one in turn. Where one has the
+    package's own name (`inherit rootlesskit;`), what Nix calls so is another use, which is looked at by itself.
+    """
+    pending = _owners(node, command)
+    phase = command.string.enclosing("binding") or command.string
+    if not pending and phase.contains(node):
+        yield _Mention(node.text, node.start, node)
+    builder = command.string.enclosing("attrset_expression", "rec_attrset_expression") or file.tree.root
+    carriers: set[str] = set()
+    while pending:
+        name = pending.pop()
+        carriers.add(name)
+        for mention in mentions.get(name, ()):
+            if name == node.text and mention.node.kind not in _STRINGS:
+                continue
+            owners = _owners(mention.node, command)
+            pending |= owners - carriers
+            final = builder.contains(mention.node) and mentions.keys().isdisjoint(owners)
+            if final and _is_scripted(file, command, mention):
+                yield mention
+
+
+def _owners(node: Node, command: Invocation) -> set[str]:
+    """Return the names of the bindings and defaults that `node` stands in, but for those with the command.
+
+    Of `env.path = …` both are, since the shell knows it by the second.
+    """
+    names: set[str] = set()
+    for owner in node.ancestors():
+        if owner.contains(command.string):
+            break
+        if owner.kind == "binding":
+            path = owner.child("attrpath")
+            names.update(name for part in (path.children if path else ()) if (name := static_name(part)) is not None)
+        elif owner.kind == "formal":
+            names.add(owner.children[0].text)
+        elif owner.kind == "inherit" and (name := static_name(node)) is not None:
+            names.add(name)
+    return names
+
+
+def _is_scripted(file: DockerFile, command: Invocation, mention: _Mention) -> bool:
+    """Tell whether a script sees the value; `${…}/bin/…` is a program of a package that was made with it."""
+    if mention.node.kind in _STRINGS:
+        return True
+    between = mention.node.enclosing("interpolation")
+    if between is None:
+        return False
+    return command.kind_at(mention.offset) is not None or not file.text.startswith("/", between.end)
+
+
+_STRINGS = frozenset(["indented_string_expression", "string_expression"])
+
+
+def _script(string: Node) -> str:
+    """Return the string's text, with its quotes, and what is no shell in it, replaced: `${…}` and lines of comment."""
+    text = list(string.text)
+    for child in (string.children[0], string.children[-1]):
+        text[child.start - string.start : child.end - string.start] = "\n" * (child.end - child.start)
+    for child in string.children:
+        if child.kind == "interpolation":
+            text[child.start - string.start : child.end - string.start] = "\x01" * (child.end - child.start)
+    return _COMMENT.sub(lambda match: "\x01" * len(match[0]), "".join(text))
+
+
+def _may_make_it(script: str) -> bool:
+    """Tell whether a script wraps programs and names bin/dockerd-rootless."""
+    return _MADE.search(script) is not None and re.search(r"\b(?:make\w*Wrapper|wrapProgram)", script) is not None
+
+
+def _invocations(string: Node, script: str) -> Iterator[Invocation]:
+    """Yield the commands of a script that make bin/dockerd-rootless; in `"…"`, which has other escapes, none."""
+    if string.kind != "indented_string_expression":
+        return
+    for start, end in _commands(script):
+        command = script[start:end]
+        if re.match(r"\s*make(?:Binary|Shell)?Wrapper\s", command) and WRAPPER.search(command):
+            yield _invocation(string, start, end, command)
+
+
+def _commands(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the offsets of each shell line, continuation lines included, without the final line feed."""
+    for match in re.finditer(r"(?:[^\n]*\\\n)*[^\n]+", text):
+        yield match.span()
+
+
+def _invocation(string: Node, start: int, end: int, command: str) -> Invocation:
+    lines = command.split("\n")
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    continuation = len(lines[-1]) - len(lines[-1].lstrip()) if len(lines) > 1 else indent + 2
+    base = string.start + start
+    return Invocation(
+        string=string,
+        start=base,
+        end=string.start + end,
+        indent=indent,
+        continuation=continuation,
+        flags=tuple(
+            Flag(kind=match[1], start=base + match.start(2), end=base + match.end(2))
+            for match in FLAG.finditer(command)
+        ),
+    )

@@ -1,0 +1,32 @@
+"""Rootless dockerd, for as long as one question takes: started by a wrapper, asked on loopback, gone without a trace.
+
+    site(account(), host())      a place for daemons, made and removed again
+    run(site, rows)              what became of each published port, a row of them for each daemon
+
+Everything that a machine may lack is a ToolkitError before the first daemon starts, with a hint.
+"""
+
+from toolkit.docker.rootless.accounts import Account, account
+from toolkit.docker.rootless.daemon import Kind, Outcome, Row, run
+from toolkit.docker.rootless.hosts import Host, host
+from toolkit.docker.rootless.programs import launcher
+from toolkit.docker.rootless.requirements import require
+from toolkit.docker.rootless.sites import Site, site
+from toolkit.docker.rootless.symptoms import NO_PROXY, NO_ROOTLESSKIT
+
+__all__ = [
+    "NO_PROXY",
+    "NO_ROOTLESSKIT",
+    "Account",
+    "Host",
+    "Kind",
+    "Outcome",
+    "Row",
+    "Site",
+    "account",
+    "host",
+    "launcher",
+    "require",
+    "run",
+    "site",
+]

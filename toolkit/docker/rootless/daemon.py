@@ -1,0 +1,258 @@
+"""One daemon: started by a wrapper, told to publish ports, asked by HTTP, stopped; and several side by side."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import secrets
+import select
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.docker.rootless import engine, symptoms
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from toolkit.docker.rootless.sites import Site
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+START_SECONDS = 60.0
+ANSWER_SECONDS = 10.0
+# What the supervisor needs at most, with all its patience; see there.
+STOP_SECONDS = 60.0
+TICK = 0.05
+SIDE_BY_SIDE = 3
+
+# The driver of cgroups is for a daemon in a systemd session, and iptables for its containers' way out: neither
+# has a part in publishing a port, and not every kernel has the latter.
+OPTIONS = (
+    *("--storage-driver", "vfs"),
+    *("--exec-opt", "native.cgroupdriver=cgroupfs"),
+    "--iptables=false",
+    "--ip6tables=false",
+    *("--shutdown-timeout", "2"),
+)
+
+
+class Kind(StrEnum):
+    """What becomes of a published port. UNABLE is about this machine and says nothing about the wrapper."""
+
+    ANSWERS = "answers"
+    REFUSED = "refused"
+    NO_START = "no start"
+    OTHER = "other"
+    UNABLE = "unable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a port, and why where it does not answer."""
+
+    kind: Kind
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A daemon to start: `program` is a dockerd-rootless, `wrapper` the security wrapper's name, None for none."""
+
+    program: Path
+    wrapper: str | None
+
+
+def run(site: Site, rows: Sequence[Row], *, ports: Sequence[int]) -> tuple[tuple[Outcome, ...], ...]:
+    """Start a daemon for each row, a few at a time, and return what became of each port on it, in order.
+
+    When an exception leaves this, KeyboardInterrupt included, the daemons are gone and their data with them.
+    """
+    crew = _Crew()
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        futures: list[Future[tuple[Outcome, ...]]] = []
+        try:
+            futures += (pool.submit(_row, site, str(number), row, ports, crew) for number, row in enumerate(rows))
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            if failure := next((found for future in done if (found := future.exception())), None):
+                raise failure
+            return tuple(future.result() for future in futures)
+        finally:
+            for future in futures:
+                future.cancel()
+            crew.stop()
+
+
+def _row(site: Site, name: str, row: Row, ports: Sequence[int], crew: _Crew) -> tuple[Outcome, ...]:
+    with _running(site, name, row, crew) as running:
+        if (outcome := running.wait_until_ready()) is not None:
+            return (outcome,) * len(ports)
+        engine.import_image(running.socket, site.image.read_bytes())
+        # A loopback address of its own: daemons side by side do not meet.
+        address = "127." + ".".join(str(64 + secrets.randbelow(64)) for _ in range(3))
+        return tuple(running.publish(address, port, token=site.token) for port in ports)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Daemon:
+    """A daemon that was started; its supervisor is the process that we see."""
+
+    directory: Path
+    supervisor: subprocess.Popen[bytes]
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "docker.sock"
+
+    def wait_until_ready(self) -> Outcome | None:
+        """Wait for the socket; return why it will never be there, None where it is."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if engine.ready(self.socket):
+                return None
+            if self._ended():
+                return self._failure("ended")
+            time.sleep(TICK)
+        return self._failure(f"does not answer after {START_SECONDS:g} s")
+
+    def publish(self, address: str, port: int, *, token: str) -> Outcome:
+        """Publish a port of a container, ask it, and remove the container."""
+        name = f"port-{port}"
+        engine.create(self.socket, name, address=address, port=port)
+        try:
+            if (objection := engine.start(self.socket, name)) is not None:
+                kind = Kind.REFUSED if symptoms.PRIVILEGED in objection else Kind.OTHER
+                return Outcome(kind=kind, detail=objection)
+            return _ask(address, port, token)
+        finally:
+            engine.remove(self.socket, name)
+
+    def _ended(self) -> bool:
+        output = self.supervisor.stdout
+        return output is None or bool(select.select([output], [], [], 0)[0])
+
+    def _failure(self, what: str) -> Outcome:
+        log = (self.directory / "log").read_text("utf-8", "replace")
+        symptom = symptoms.recognise(log)
+        if symptom is None:
+            last = next((line for line in reversed(log.splitlines()) if line.strip()), "it wrote nothing")
+            return Outcome(kind=Kind.OTHER, detail=f"the daemon {what}: {last.strip()}")
+        kind = Kind.NO_START if symptom.about_path else Kind.UNABLE
+        return Outcome(kind=kind, detail=symptom.cause, hint=symptom.hint)
+
+
+@contextmanager
+def _running(site: Site, name: str, row: Row, crew: _Crew) -> Generator[_Daemon]:
+    """Start a daemon in a directory of its own; in the end it is stopped and the directory removed."""
+    directory = site.directory / name
+    account = site.account
+    directory.mkdir(mode=0o700)
+    for path in (directory, directory / "home"):
+        path.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(path, account.uid, account.gid)
+    identity = (str(account.uid), str(account.gid), ",".join(map(str, account.groups)))
+    places = (
+        *("--host", f"unix://{directory / 'docker.sock'}"),
+        *("--data-root", str(directory / "data")),
+        *("--exec-root", str(directory / "exec")),
+        *("--pidfile", str(directory / "docker.pid")),
+    )
+    supervisor = crew.start(
+        [
+            *(sys.executable, "-I", str(SUPERVISOR), str(directory), *identity),
+            *(str(site.host.programs["rootlesskit"]), str(row.program), *OPTIONS, *places),
+        ],
+        {
+            "HOME": str(directory / "home"),
+            "LANG": "C.UTF-8",
+            "PATH": site.path(row.wrapper),
+            "XDG_RUNTIME_DIR": str(directory),
+        },
+    )
+    try:
+        yield _Daemon(directory=directory, supervisor=supervisor)
+    finally:
+        crew.end(supervisor)
+    if directory.exists():
+        raise ToolkitError(f"rootless docker: what it left in '{directory}' cannot be removed")
+
+
+def _ask(address: str, port: int, token: str) -> Outcome:
+    """Ask until the container's server is up, which is a moment after it was started."""
+    end = time.monotonic() + ANSWER_SECONDS
+    said = "nothing"
+    while time.monotonic() < end:
+        connection = http.client.HTTPConnection(address, port, timeout=ANSWER_SECONDS)
+        try:
+            connection.request("GET", "/")
+            said = connection.getresponse().read().decode("utf-8", "replace")
+            if said == token:
+                return Outcome(kind=Kind.ANSWERS)
+            break
+        except (OSError, http.client.HTTPException) as error:
+            said = str(error)
+            time.sleep(TICK)
+        finally:
+            connection.close()
+    return Outcome(kind=Kind.OTHER, detail=f"the container's port answers '{said[:80]}'")
+
+
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """The supervisors that are at work, so that another thread can make them all stop."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _living: set[subprocess.Popen[bytes]] = field(default_factory=set["subprocess.Popen[bytes]"])
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def start(self, argv: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped.is_set():
+                raise ToolkitError("rootless docker: not started, another daemon failed")
+            process = subprocess.Popen(
+                argv,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            self._living.add(process)
+            return process
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Let a supervisor end its daemon, and wait for it."""
+        with self._lock:
+            _close(process)
+        try:
+            status = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            status = None
+        if process.stdout is not None:
+            process.stdout.close()
+        with self._lock:
+            self._living.discard(process)
+        if status != 0:
+            raise ToolkitError("rootless docker: a daemon could not be stopped")
+
+    def stop(self) -> None:
+        """Let all supervisors end their daemons; the threads that they belong to wait for them."""
+        self._stopped.set()
+        with self._lock:
+            for process in self._living:
+                _close(process)
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        with suppress(OSError):
+            process.stdin.close()

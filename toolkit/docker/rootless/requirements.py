@@ -1,0 +1,143 @@
+"""What the kernel and the machine's settings must allow; each that is missing is one line, with what to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import process
+from toolkit.errors import CommandError, ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from toolkit.docker.rootless.accounts import Account
+    from toolkit.docker.rootless.hosts import Host
+
+TUN = Path("/dev/net/tun")
+UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+CAPABILITY = "security.capability"
+
+# What rootlesskit maps: fewer than this and images with ordinary user ids do not unpack.
+SUBORDINATE_IDS = 65536
+
+
+def require(host: Host, account: Account, *, ports: Collection[int]) -> None:
+    """Raise ToolkitError for the first thing that a rootless daemon of `account` lacks on this machine."""
+    require_tun(host, account)
+    require_setuid(host)
+    require_subordinate_ids(account)
+    require_namespaces(host, account)
+    require_bare(host.programs["rootlesskit"])
+    require_privileged(min(ports))
+    for port in ports:
+        require_free(port)
+
+
+def as_account(host: Host, account: Account, argv: list[str]) -> list[str]:
+    """Return a command that runs `argv` as that user."""
+    if os.geteuid() != 0:
+        return argv
+    identity = [f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups"]
+    return [str(host.programs["setpriv"]), *identity, *argv]
+
+
+def require_tun(host: Host, account: Account, path: Path = TUN) -> None:
+    """Require the device of the network that slirp4netns makes."""
+    if not path.exists():
+        raise ToolkitError(
+            f"{path}: no such file or directory",
+            hint=f"as root: mkdir -p {path.parent} && mknod -m 666 {path} c 10 200 (in a container: --device {path})",
+        )
+    if not stat.S_ISCHR(path.stat().st_mode):
+        raise ToolkitError(f"{path}: is no device", hint=f"as root: rm {path} && mknod -m 666 {path} c 10 200")
+    if not succeeds(as_account(host, account, ["test", "-r", str(path), "-a", "-w", str(path)])):
+        raise ToolkitError(f"{path}: permission denied for {account.name}", hint=f"as root: chmod 666 {path}")
+
+
+def require_setuid(host: Host) -> None:
+    """Require that newuidmap and newgidmap may map more than the user's own id."""
+    for name in ("newuidmap", "newgidmap"):
+        path = host.programs[name]
+        if not path.stat().st_mode & stat.S_ISUID and not _has_capability(path):
+            raise ToolkitError(f"{path}: is neither setuid nor has it capabilities", hint=f"as root: chmod u+s {path}")
+
+
+def require_subordinate_ids(account: Account, directory: Path = Path("/etc")) -> None:
+    """Require ids to map, as `directory`/subuid and subgid give them: subuid(5)."""
+    for name in ("subuid", "subgid"):
+        file = directory / name
+        lines = file.read_text().splitlines() if file.is_file() else []
+        ranges = [line.split(":") for line in lines]
+        counts = [
+            int(entry[2])
+            for entry in ranges
+            if len(entry) == 3 and entry[0] in {account.name, str(account.uid)} and entry[2].isdecimal()  # noqa: PLR2004 - name:first:count, subuid(5)
+        ]
+        if sum(counts) < SUBORDINATE_IDS:
+            has = f"only {sum(counts)}" if counts else "no"
+            raise ToolkitError(
+                f"{file}: {account.name} has {has} subordinate ids",
+                hint=f"as root: usermod --add-subuids 300000-365535 --add-subgids 300000-365535 {account.name}",
+            )
+
+
+def require_namespaces(host: Host, account: Account) -> None:
+    """Try it; where AppArmor restricts it, rootlesskit may have a profile that allows it, and its log tells."""
+    argv = [str(host.programs["unshare"]), "--user", "--net", "--mount", "true"]
+    with suppress(OSError):
+        if APPARMOR.read_text().strip() == "1":
+            return
+    if not succeeds(as_account(host, account, argv)):
+        raise ToolkitError(
+            f"user namespaces: the kernel gives {account.name} none",
+            hint="as root: sysctl user.max_user_namespaces=15000 (in a container: --privileged)",
+        )
+
+
+def require_bare(rootlesskit: Path) -> None:
+    """With a capability of its own it needs no security wrapper, and nothing could be told from port 80."""
+    if _has_capability(rootlesskit):
+        raise ToolkitError(f"{rootlesskit}: has capabilities of its own", hint=f"as root: setcap -r {rootlesskit}")
+
+
+def require_privileged(port: int, setting: Path = UNPRIVILEGED) -> None:
+    """Require that a port takes a capability; the setting is described in ip-sysctl of the kernel."""
+    try:
+        first = int(setting.read_text())
+    except (OSError, ValueError):
+        return
+    if first <= port:
+        raise ToolkitError(
+            f"net.ipv4.ip_unprivileged_port_start: is {first}, so that everybody may bind port {port}",
+            hint="as root: sysctl net.ipv4.ip_unprivileged_port_start=1024",
+        )
+
+
+def require_free(port: int) -> None:
+    """Find what listens on every address; the daemons have loopback addresses of their own."""
+    with suppress(OSError), socket.create_connection(("127.127.127.127", port), timeout=1):
+        raise ToolkitError(
+            f"port {port}: is taken, something on this machine listens on it on every address",
+            hint=f"stop it (as root: ss -tlnp sport = :{port} names it)",
+        )
+
+
+def _has_capability(path: Path) -> bool:
+    with suppress(OSError):
+        return bool(os.getxattr(path, CAPABILITY))
+    return False
+
+
+def succeeds(argv: list[str]) -> bool:
+    """Tell whether a program ends with status 0."""
+    try:
+        process.run(argv)
+    except CommandError:
+        return False
+    return True

@@ -1,0 +1,123 @@
+"""The directory that all daemons of one question live below, and what they share: programs and an image."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import tarfile
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import files
+from toolkit.docker.rootless import programs, requirements
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Generator
+
+    from toolkit.docker.rootless.accounts import Account
+    from toolkit.docker.rootless.hosts import Host
+
+# The longest name of a socket below it is DIRECTORY/99/exec/containerd/containerd-debug.sock; unix(7) allows 107 bytes.
+MAXIMUM_LENGTH = 60
+
+# What a service of NixOS has on PATH behind the security wrappers, and the two programs that rootlesskit sets a
+# network up with: not every release of the file has them in its wrapper. No rootlesskit is among them.
+UNIT = (
+    *("cat", "chmod", "chown", "cp", "env", "find", "grep", "id", "ln", "ls", "mkdir", "mount", "mv"),
+    *("ip", "nsenter"),
+    *("readlink", "realpath", "rm", "rmdir", "sed", "sh", "stat", "test", "touch", "umount", "uname"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A place for daemons of `account`. Every container answers with `token`; `image` is its tar file."""
+
+    directory: Path
+    host: Host
+    account: Account
+    token: str
+
+    @property
+    def image(self) -> Path:
+        """What `docker import` takes."""
+        return self.directory / "image.tar"
+
+    def path(self, wrapper: str | None) -> str:
+        """Return the PATH of a service, with the directory of security wrappers in front."""
+        return f"{self._wrappers(wrapper)}:{self.directory / 'unit'}"
+
+    def add_wrappers(self, names: Collection[str | None], *, rootlesskit: Path) -> None:
+        """Make directories that stand for /run/wrappers/bin: one with a security wrapper of each name, None without.
+
+        `rootlesskit` is the program that the security wrapper runs. Raise ToolkitError where that cannot be made.
+        """
+        for name in names:
+            directory = self._wrappers(name)
+            directory.mkdir()
+            for program in ("newuidmap", "newgidmap"):
+                (directory / program).symlink_to(self.host.programs[program])
+            if name is not None:
+                programs.security_wrapper(self.host, rootlesskit, directory / name, gid=self.account.gid)
+
+    def _wrappers(self, name: str | None) -> Path:
+        return self.directory / f"wrappers-{name or 'none'}"
+
+
+@contextmanager
+def site(host: Host, account: Account, *, busybox: Path) -> Generator[Site]:
+    """Make a site; it is removed again whatever happens. `busybox` is a static one, for the image.
+
+    Raise ToolkitError where no directory for temporary files will do.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="unlet-", dir=temporary(host, account)))
+    try:
+        # Others may pass, as the daemon's user does, but not look around.
+        directory.chmod(0o711)
+        made = Site(directory=directory, host=host, account=account, token=secrets.token_hex(16))
+        _write_image(made.image, busybox, made.token)
+        _link_unit(directory / "unit", host)
+        yield made
+    finally:
+        files.remove(directory)
+
+
+def temporary(host: Host, account: Account) -> Path:
+    """Return a directory for temporary files that the daemon's user gets into."""
+    candidates = (Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/tmp"))  # noqa: S108 - mkdtemp goes there
+    for place in candidates:
+        short = len(str(place)) + len("/unlet-12345678") <= MAXIMUM_LENGTH
+        if not short or not os.access(place, os.W_OK | os.X_OK):
+            continue
+        entered = requirements.succeeds(requirements.as_account(host, account, ["test", "-x", str(place)]))
+        if entered and not os.statvfs(place).f_flag & (os.ST_NOSUID | os.ST_NOEXEC):
+            return place
+    raise ToolkitError(
+        f"{candidates[0]}: no program can have capabilities there, nor in /var/tmp: mounted nosuid or noexec, "
+        f"or closed to {account.name}",
+        hint="set TMPDIR to another directory with a short name",
+    )
+
+
+def _write_image(path: Path, busybox: Path, token: str) -> None:
+    content = busybox.read_bytes()
+    if b"/ld-" in content[:4096]:
+        raise ToolkitError(f"{busybox}: is not statically linked", hint="Debian, Ubuntu: apt install busybox-static")
+    with tarfile.open(path, "w") as image:
+        for name, mode, data in (("bin/busybox", 0o755, content), ("www/index.html", 0o644, token.encode())):
+            member = tarfile.TarInfo(name)
+            member.mode, member.size = mode, len(data)
+            image.addfile(member, io.BytesIO(data))
+
+
+def _link_unit(directory: Path, host: Host) -> None:
+    directory.mkdir()
+    for name in UNIT:
+        if found := host.programs.get(name) or shutil.which(name):
+            (directory / name).symlink_to(found)

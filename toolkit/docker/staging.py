@@ -1,0 +1,131 @@
+"""Lay a series out on disk, so that Nix can be asked about it: the file at each stage, and a case.json.
+
+They live in the cache under a key of their content: the commands in a report can be repeated as long
+as they are there, and the same input is laid out once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit.cache import default_cache
+from toolkit.docker.claims.case import SYSTEMS, Stage
+from toolkit.docker.reading import docker_file
+from toolkit.errors import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.model import Source
+
+KIND = "stages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What was laid out: the stages by name, and the JSON file that tells Nix about them.
+
+    `own_library` says that the source has no `lib`, so that unlet's own is used.
+    """
+
+    stages: Mapping[str, Stage]
+    question: Path
+    own_library: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Siblings:
+    """The files beside the target that it refers to: `present` by name, and the names that are `missing`."""
+
+    present: Mapping[str, bytes]
+    missing: tuple[str, ...]
+
+
+def siblings(source: Source, *stages: DockerFile) -> Siblings:
+    """Read the files that the stages refer to from beside the source.
+
+    Raise RefusalError for one that is not below the source's directory: it would be written outside of the stage.
+    """
+    present: dict[str, bytes] = {}
+    missing: list[str] = []
+    for name in dict.fromkeys(name for file in stages for name in file.paths()):
+        if ".." in PurePosixPath(name).parts:
+            raise RefusalError(f"{stages[0].tree.name}: refers to './{name}', which is not below its directory")
+        path = source.directory / name
+        if path.is_file():
+            present[name] = path.read_bytes()
+        else:
+            missing.append(name)
+    return Siblings(present=present, missing=tuple(missing))
+
+
+def lay_out(
+    contents: Mapping[str, bytes], *, name: str, beside: Siblings, source: Source, components: Sequence[str]
+) -> Layout:
+    """Write each content as `STAGE/default.nix` with its siblings, empty files for those that are missing.
+
+    `contents` maps the stage's name to the file's content, before any change first. Raise NixSyntaxError,
+    RefusalError or LayoutError for a content that is no docker file.
+    """
+    parsed = {stage: docker_file(content, name=name) for stage, content in contents.items()}
+    around = {**beside.present, **dict.fromkeys(beside.missing, b"")}
+    written = {
+        f"{stage}/{path}": data
+        for stage, content in contents.items()
+        for path, data in {**around, "default.nix": content}.items()
+    }
+    library = source.root / "lib" if source.root is not None else None
+    question = {
+        "libPath": str(library) if library is not None and (library / "default.nix").is_file() else "",
+        "packages": _packages(parsed.values(), components),
+        "components": list(components),
+        "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
+    }
+    digest = hashlib.sha256(json.dumps(question).encode())
+    for path, data in sorted(written.items()):
+        digest.update(f"{path}\0{len(data)}\0".encode() + data)
+    key = digest.hexdigest()[:32]
+    cache = default_cache()
+    sides = {stage: str(cache.root / KIND / key / stage) for stage in contents}
+    written["case.json"] = json.dumps({"sides": sides, **question}, indent=1, ensure_ascii=False).encode()
+
+    def make(directory: Path) -> None:
+        for path, data in written.items():
+            file = directory / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+
+    def check(directory: Path) -> bool:
+        return all(
+            (directory / path).is_file() and (directory / path).read_bytes() == data for path, data in written.items()
+        )
+
+    root = cache.obtain(KIND, key, make=make, check=check)
+    return Layout(
+        stages={
+            stage: Stage(name=stage, file=parsed[stage], content=content, directory=root / stage)
+            for stage, content in contents.items()
+        },
+        question=root / "case.json",
+        own_library=not question["libPath"],
+    )
+
+
+def _packages(files: Iterable[DockerFile], components: Sequence[str]) -> list[str]:
+    """Return the names that the stub package set has: what the file requires, but no component.
+
+    A component must not be in the set by accident: callPackage would take it from there.
+    """
+    names = {
+        name: None
+        for file in files
+        for name, formal in file.formals.items()
+        if formal.kind == "formal" and len(formal.children) == 1 and name not in components
+    }
+    return list(names)

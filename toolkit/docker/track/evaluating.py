@@ -1,0 +1,243 @@
+"""Let Nix decide what versions of the file mean: all of them in one evaluation, as the isolated tier does it.
+
+The versions may be anybody's. They are evaluated with nothing in reach but themselves and our own expressions: no
+other file, no environment, no network, no store (Nix manual, `restrict-eval`), in bounded memory and time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import limits, nix, process
+from toolkit.cache import default_cache
+from toolkit.docker.claims import install_phase
+from toolkit.docker.claims.case import SYSTEMS
+from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.docker.track.report.document import Place
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix.scope import formals
+from toolkit.process import Command
+from toolkit.record import Record
+from toolkit.shipped import EXPRESSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from toolkit.patches import Plan
+
+EVALUATION = "evaluation"
+
+_KIND = "tracked"
+_MEMORY_MIB = 1024
+_SECONDS = 20.0
+_SECONDS_EACH = 0.5
+_PASSES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """What Nix found: component → whether overriding it changes what is built, and where rootlesskit is.
+
+    `place` is None where no command was found that makes the wrapper. `failure` is why Nix could not tell.
+    """
+
+    works: Mapping[str, bool]
+    place: Place | None
+    failure: str | None = None
+
+
+def is_possible() -> bool:
+    """Tell whether there is a Nix to ask."""
+    return process.find("nix-instantiate") is not None
+
+
+def evaluate(contents: Mapping[str, bytes], plan: Plan) -> dict[str, Evaluated]:
+    """Return what Nix says of each content, by its key: one process for all; where that fails, some more.
+
+    Raises ToolkitError where there is no Nix, or an old one.
+    """
+    nix.version()
+    cases: dict[str, Path] = {}
+    found: dict[str, Evaluated] = {}
+    for key, content in contents.items():
+        try:
+            cases[key] = _lay_out(content, plan)
+        except (ToolkitError, RecursionError):
+            found[key] = _failed("cannot be laid out for Nix")
+    for key, answer in _answers(cases).items():
+        found[key] = answer if isinstance(answer, Evaluated) else _evaluated(answer, plan)
+    return found
+
+
+def _answers(cases: Mapping[str, Path]) -> dict[str, Record | Evaluated]:
+    """Evaluate cases; of those that break an evaluation find out which, by halves."""
+    if not cases:
+        return {}
+    try:
+        document = Record(_run(cases), document="evaluation")
+    except CommandError as error:
+        if len(cases) == 1:
+            return dict.fromkeys(cases, _failed(nix.reason(error)))
+        keys = list(cases)
+        halves = (keys[: len(keys) // 2], keys[len(keys) // 2 :])
+        return {key: answer for half in halves for key, answer in _answers({k: cases[k] for k in half}).items()}
+    return {key: document.record(key) for key in cases}
+
+
+def command(cases: Path, roots: Sequence[Path]) -> Command:
+    """Return the command that evaluates the cases which a file lists, and reads nothing but `roots`."""
+    reach = [word for root in (EXPRESSIONS, cases.parent, *roots) for word in ("-I", str(root))]
+    argv = (
+        *("nix-instantiate", "--eval", "--strict", "--json", "--store", "dummy://"),
+        *("--option", "restrict-eval", "true", "--option", "allow-import-from-derivation", "false", *nix.OFFLINE),
+        *(*reach, str(EXPRESSIONS / "readings.nix"), "--argstr", "cases", str(cases)),
+    )
+    return limits.bounded(Command(argv=argv, env={"NIX_PATH": None, "NIX_REMOTE": None}), _MEMORY_MIB)
+
+
+def _run(cases: Mapping[str, Path]) -> object:
+    listed = json.dumps({key: str(path) for key, path in cases.items()}, sort_keys=True).encode()
+    root = _kept({"cases.json": listed})
+    asked = command(root / "cases.json", [path.parent for path in cases.values()])
+    seconds = _SECONDS + _SECONDS_EACH * len(cases)
+    done = process.run(asked.argv, env=asked.env, timeout=seconds)
+    try:
+        return json.loads(done.stdout)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(asked.argv, status=0, stderr="its output is no JSON") from error
+
+
+def _lay_out(content: bytes, plan: Plan) -> Path:
+    """Write a version, empty files for those that it refers to, and its case; return the case."""
+    file = DockerFile(content.decode(), name=plan.target.name)
+    written = {"file/default.nix": content}
+    for name in file.paths():
+        # Below the version's own directory and nowhere else; Nix says what is missing.
+        if ".." not in PurePosixPath(name).parts and not name.startswith("/") and name != "default.nix":
+            written[f"file/{name}"] = b""
+    _, build, host = SYSTEMS[0]
+    question = {
+        "libPath": "",
+        "packages": list(_packages(file, plan.components)),
+        "components": list(plan.components),
+        "systems": [{"label": "here", "build": build, "host": host}],
+    }
+    written["question.json"] = json.dumps(question, sort_keys=True).encode()
+    root = _path(written)
+    written["case.json"] = json.dumps({"sides": {"file": str(root / "file")}, **question}, sort_keys=True).encode()
+    return _kept(written, at=root) / "case.json"
+
+
+def _packages(file: DockerFile, components: Sequence[str]) -> Iterator[str]:
+    """Yield what the file must be given: its own parameters and dockerGen's, without defaults and components."""
+    outer = formals(file.tree.root) if file.tree.root.kind == "function_expression" else {}
+    for name, formal in {**outer, **file.formals}.items():
+        if formal.kind == "formal" and len(formal.children) == 1 and name not in {*components, "callPackage"}:
+            yield name
+
+
+def _path(written: Mapping[str, bytes]) -> Path:
+    digest = hashlib.sha256()
+    for path, data in sorted(written.items()):
+        digest.update(f"{path}\0{len(data)}\0".encode() + data)
+    return default_cache().root / _KIND / digest.hexdigest()[:32]
+
+
+def _kept(written: Mapping[str, bytes], *, at: Path | None = None) -> Path:
+    """Return a directory of the cache that has these files and no others changed."""
+    root = at if at is not None else _path(written)
+
+    def make(directory: Path) -> None:
+        for path, data in written.items():
+            file = directory / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+
+    def check(directory: Path) -> bool:
+        return all((directory / p).is_file() and (directory / p).read_bytes() == data for p, data in written.items())
+
+    return default_cache().obtain(_KIND, root.name, make=make, check=check)
+
+
+def _failed(reason: str) -> Evaluated:
+    return Evaluated(works={}, place=None, failure=reason)
+
+
+def _evaluated(releases: Record, plan: Plan) -> Evaluated:
+    """Read the answer for one version: what holds for its releases must hold for each that evaluates."""
+    works: dict[str, bool] = {}
+    places: list[Place] = []
+    thrown = 0
+    for release in releases.names():
+        record = releases.record(release)
+        if "error" in record:
+            thrown += 1
+            continue
+        components, overridable = record.record("components"), record.record("overridable")
+        for name in plan.components:
+            if name not in components:
+                continue
+            answer = overridable.record(name)
+            good = "error" not in answer and all(
+                answer.boolean(field) for field in ("accepted", "changesDrv", "reaches", "oldGone")
+            )
+            works[name] = works.get(name, True) and good
+        attributes = record.record("attributes")
+        place = where({name: attributes.text(name) for name in attributes.names()}, plan.prefix_entry)
+        if place is not None:
+            places.append(place)
+    count = sum(1 for _ in releases.names())
+    if thrown == count:
+        return _failed("no release of it evaluates" if count else "it has no release")
+    return Evaluated(works=works, place=_worst(places))
+
+
+def where(attributes: Mapping[str, str], entry: str) -> Place | None:
+    """Return where a package is in the PATH of the wrapper that the build steps make; None for no wrapper."""
+    found: set[str] = set()
+    seen = False
+    for script in attributes.values():
+        if "dockerd-rootless" not in script:
+            continue
+        for words in install_phase.commands(script):
+            if not re.fullmatch(r"(make|wrap)\w*(Wrapper|Program)\w*", words[0]):
+                continue
+            if not any(install_phase.WRAPPER.fullmatch(word.strip('"')) for word in words):
+                continue
+            seen = True
+            for flag, value in _flags(words):
+                entries = _expanded(value, attributes).split(":")
+                if any(install_phase.is_of(path, entry) for path in entries):
+                    found.add(flag)
+    if not seen:
+        return None
+    if len(found) > 1:
+        return Place.BOTH
+    return Place(found.pop()) if found else Place.ABSENT
+
+
+def _flags(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for index, word in enumerate(words[:-3]):
+        if word in {"--prefix", "--suffix"} and words[index + 1] == "PATH":
+            yield word.removeprefix("--"), words[index + 3].strip("\"'")
+
+
+def _expanded(value: str, attributes: Mapping[str, str]) -> str:
+    """Return a shell word with the attributes in it, which are variables of the build, in place of their names."""
+    for _ in range(_PASSES):
+        new = re.sub(r"\$\{?(\w+)\}?", lambda match: attributes.get(match[1], match[0]), value)
+        if new == value:
+            break
+        value = new
+    return value
+
+
+def _worst(places: Iterable[Place]) -> Place | None:
+    order = (Place.BOTH, Place.PREFIX, Place.ABSENT, Place.SUFFIX)
+    present = set(places)
+    return next((place for place in order if place in present), None)

@@ -1,0 +1,161 @@
+"""nixpkgs on GitHub: files by raw download, all refs side by side, the rest by the REST API."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import git
+from toolkit.docker.track.parallel import side_by_side
+from toolkit.docker.track.places import Places
+from toolkit.docker.track.pull_requests import PullRequests
+from toolkit.docker.track.report.document import Network, date
+from toolkit.docker.track.upstream import File, Found, Heads, Past, Wanted, default_refs
+from toolkit.errors import ToolkitError
+from toolkit.forge import NotFoundError
+from toolkit.git.history import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.docker.track.memory import Memory
+    from toolkit.docker.track.tracked import Tracked
+    from toolkit.forge import GitHub
+    from toolkit.patches import Plan
+
+_MOST_MOVES = 5
+_AT_A_TIME = 40
+
+
+class Forge:
+    """A repository on GitHub as an Upstream; what it knows of unchanged files is in the memory."""
+
+    def __init__(self, github: GitHub, plan: Plan, tracked: Tracked, memory: Memory) -> None:
+        self.warnings: list[str] = []
+        self._github = github
+        self._plan = plan
+        self._tracked = tracked
+        self._memory = memory
+        self._places = Places(github, plan, tracked)
+        self._early: dict[Wanted, Found] = {}
+        self.source = f"{github.client.api_url}/repos/{github.repository}"
+
+    def defaults(self) -> tuple[Wanted, ...]:
+        """Return the usual refs; where the releases cannot be asked for, a warning says so.
+
+        The files at those of last time are fetched meanwhile.
+        """
+        usual = (*self._tracked.branches, *self._tracked.channels)
+        beginnings = (self._tracked.release_branch, self._tracked.release_channel)
+        guessed = default_refs(self._tracked, self._memory.names.get(self._github.repository, usual))
+        tasks: list[str | Wanted] = [*beginnings, *guessed]
+        outcomes = side_by_side(self._begin, tasks)
+        found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
+        self._early = {each.wanted: each for each in found}
+        listed: list[str] = []
+        for outcome in outcomes:
+            if isinstance(outcome, ToolkitError):
+                self.warnings.append(f"the newest releases cannot be found: {outcome.message}")
+                return default_refs(self._tracked, usual)
+            if not isinstance(outcome, Found):
+                listed += outcome
+        # What begins so has been listed; that the others are there is known.
+        names = [*listed, *(name for name in usual if not name.startswith(beginnings))]
+        wanted = default_refs(self._tracked, names)
+        self._memory.names[self._github.repository] = tuple(each.name for each in wanted)
+        return wanted
+
+    def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Return the file at each ref."""
+        missing = [each for each in wanted if each not in self._early]
+        found = {**self._early, **{each.wanted: each for each in side_by_side(self._look, missing)}}
+        return [found[each] for each in wanted]
+
+    def past(self, found: Found, *, most: int | None) -> Past:
+        """Return the commits that changed the file; renames are followed."""
+        if found.file is None:
+            return Past(steps=(), notes=(found.reason or "there is no file",))
+        steps: list[Step] = []
+        ref, path = found.wanted.name, found.file.path
+        try:
+            for _ in range(_MOST_MOVES + 1):
+                before = len(steps)
+                for change in self._github.changes(ref, str(path)):
+                    steps.append(Step(change=change, path=path, blob=None, previous=None, before=None))
+                    if most is not None and len(steps) >= most:
+                        return Past(steps=tuple(steps))
+                if len(steps) == before:
+                    break
+                detail = self._github.commit(str(steps[-1].change.commit))
+                previous = next((f.previous for f in detail.files if f.path == str(path) and f.previous), None)
+                if previous is None or not detail.parents:
+                    break
+                ref, path = str(detail.parents[0]), PurePosixPath(previous)
+        except ToolkitError as error:
+            return Past(steps=tuple(steps), notes=(f"older versions are missing: {error.message}",))
+        return Past(steps=tuple(steps))
+
+    def contents(self, steps: Sequence[Step]) -> Iterator[tuple[Step, bytes | None]]:
+        """Yield the file after each step; some at a time, so that what was read can be kept in between."""
+        for start in range(0, len(steps), _AT_A_TIME):
+            some = steps[start : start + _AT_A_TIME]
+            yield from zip(some, side_by_side(self._content, some), strict=True)
+
+    def pulls(self, numbers: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
+        """Return the listed pull requests, and those that a search finds."""
+        requests = PullRequests(self._github, self._plan, self._tracked)
+        found = requests.find(numbers, refs)
+        self.warnings += requests.warnings
+        return found
+
+    def finish(self) -> Network:
+        """Return what went over the network; a warning says where a kept answer was damaged."""
+        self.warnings += self._places.warnings
+        if damaged := self._github.client.damaged:
+            self.warnings.append(f"{damaged} kept answers were damaged; set aside, and asked for again")
+        traffic = self._github.client.traffic()
+        return Network(
+            requests=traffic.requests,
+            bodies=traffic.bodies,
+            unchanged=traffic.unchanged,
+            bytes=traffic.bytes,
+            remaining=traffic.remaining,
+            limit=traffic.limit,
+            reset=date(traffic.reset) if traffic.reset is not None else None,
+        )
+
+    def _begin(self, task: str | Wanted) -> list[str] | Found | ToolkitError:
+        """List the branches that begin so, or look at a ref; what is wrong with the list is returned."""
+        if isinstance(task, Wanted):
+            return self._look(task)
+        try:
+            return list(self._github.branches(task))
+        except ToolkitError as error:
+            return error
+
+    def _look(self, wanted: Wanted) -> Found:
+        try:
+            git.check_rev(wanted.name)
+            path, content = self._places.find(wanted.name)
+        except ToolkitError as error:
+            return Found(wanted=wanted, reason=error.message)
+        blob = git.blob_id(content)
+        key = f"{self._github.repository} {wanted.name} {path} {blob}"
+        change = self._memory.changes.get(key)
+        if change is None:
+            try:
+                change = self._github.last_change(wanted.name, str(path))
+            except ToolkitError as error:
+                self.warnings.append(f"{wanted.name}: the last change cannot be told: {error.message}")
+        if change is not None:
+            self._memory.changes[key] = change
+        return Found(wanted=wanted, file=File(path=path, content=content, blob=blob, change=change))
+
+    def _content(self, step: Step) -> bytes | None:
+        try:
+            return self._github.raw(str(step.change.commit), str(step.path), keep=False)
+        except NotFoundError:
+            return None
+        except ToolkitError as error:
+            self.warnings.append(f"{step.change.commit.short}: {error.message}")
+            return None

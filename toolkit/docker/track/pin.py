@@ -1,0 +1,63 @@
+"""The user's own nixpkgs: which commit it is, and the file there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import git, patches, sources
+from toolkit.docker.track.upstream import PIN, File, Found, Wanted
+from toolkit.sources import locks
+
+if TYPE_CHECKING:
+    from toolkit.docker.track.upstream import Upstream
+    from toolkit.model import Progress, SourceRequest
+    from toolkit.patches import Plan
+
+
+def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str, progress: Progress) -> Found:
+    """Return the file of the user's nixpkgs.
+
+    A commit that a lock file names is looked up where all refs are and nowhere else: in the clone without a network,
+    on the server by one small request. What is on this machine is read there. Raise ToolkitError for what is no
+    nixpkgs; one that cannot be had now is returned with the reason.
+    """
+    name = request.nixpkgs or request.pin or str(request.file)
+    locked = _locked(request, repository)
+    if locked is not None:
+        (found,) = upstream.look([Wanted(locked, PIN)])
+        return replace(found, wanted=Wanted(f"{name} {locked[:12]}", PIN))
+    try:
+        source = sources.resolve(
+            request,
+            target=plan.target,
+            pins={pin.name: pin for pin in patches.pins()},
+            default_pin=plan.default_pin,
+            remote=plan.remote,
+            sparse=plan.sparse,
+            progress=progress,
+        )
+    except git.UnreachableError as error:
+        return Found(wanted=Wanted(name, PIN), reason=error.message)
+    file = File(path=plan.target, content=source.content, blob=git.blob_id(source.content), change=None)
+    shown = f"{name} {source.commit.short}" if source.commit is not None else name
+    return Found(wanted=Wanted(shown, PIN), commit=source.commit, file=file)
+
+
+def _locked(request: SourceRequest, repository: str) -> str | None:
+    """Return the commit of the repository that is pinned; None for all else."""
+    if request.pin is not None:
+        return str(patches.pin(request.pin).commit)
+    if request.nixpkgs is None or request.rev is not None:
+        return None
+    path, _, entry = request.nixpkgs.partition("#")
+    file = Path(path).expanduser()
+    if not file.is_file():
+        return None
+    locked = locks.read(file, entry or "nixpkgs")
+    if not isinstance(locked, locks.AtCommit) or not re.fullmatch(r"[0-9a-f]{40}", locked.rev):
+        return None
+    ours = locked.url is None or re.search(rf"[/:]{re.escape(repository)}(\.git)?/?$", locked.url, re.IGNORECASE)
+    return locked.rev if ours else None

@@ -1,0 +1,179 @@
+"""The last answer in a file of the user's, and what is another answer now.
+
+What could not be told this time keeps the value of last time: silence is no change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.docker.track.report.document import UNKNOWN, Change
+from toolkit.errors import ToolkitError
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from toolkit.docker.track.report.document import Pull, Ref, Verdict
+
+# The pin's name has its commit in it, and that is no other subject.
+_OWN = "your nixpkgs"
+_SCHEMA = 1
+_KIND = "unlet track"
+_SKEW_SECONDS = 3600
+_MOST_BYTES = 4 << 20
+
+Facts = dict[str, dict[str, str]]
+"""Subject (a ref, `#NUMBER`, `verdict`) → field → value; what could not be told is not in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Last:
+    """The answer of last time: `facts` is None where there was none, `warnings` say what was wrong with the file."""
+
+    facts: Facts | None
+    warnings: tuple[str, ...] = ()
+
+
+def load(path: Path) -> Last:
+    """Read a state file; one that is damaged is renamed and told of. Raise ToolkitError for what cannot be read."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise ToolkitError(f"{path}: '{path.parent}' is no directory") from None
+        return Last(facts=None)
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+    try:
+        facts, checked = _read(content, path)
+    except (ValueError, RecursionError, ToolkitError) as error:
+        return Last(facts=None, warnings=(_set_aside(path, content, error),))
+    if checked > time.time() + _SKEW_SECONDS:
+        return Last(facts=facts, warnings=(f"{path}: was written in the future; is this clock right?",))
+    return Last(facts=facts)
+
+
+def save(path: Path, facts: Facts) -> None:
+    """Replace a state file as a whole; raise ToolkitError where that cannot be done."""
+    checked = int(time.time())
+    document = {
+        "schema": _SCHEMA,
+        "kind": _KIND,
+        "checked": checked,
+        "facts": facts,
+        "digest": _digest(facts, checked),
+    }
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_text(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n", encoding="ascii")
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise ToolkitError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+
+
+def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, with_series: bool) -> Facts:
+    """Return what is remembered of an answer: its meaning, not its dates, numbers and hashes.
+
+    How a series fits is only worth it `with_series`, where it is the same series each time.
+    """
+    facts: Facts = {_OWN if ref.kind == "pin" else ref.name: dict(_ref(ref, with_series=with_series)) for ref in refs}
+    for pull in pulls:
+        facts[f"#{pull.number}"] = dict(_pull(pull))
+        for backport in pull.backports:
+            facts[f"#{backport.number}"] = dict(_pull(backport))
+    if verdict.judgement.value != UNKNOWN:
+        facts["verdict"] = {"judgement": verdict.judgement.value}
+    return facts
+
+
+def changes(before: Facts | None, now: Facts) -> tuple[Change, ...]:
+    """Return what was known both times and is different, and what is known for the first time of a new subject."""
+    if before is None:
+        return ()
+    found: list[Change] = []
+    for subject, fields in now.items():
+        old = before.get(subject)
+        if old is None:
+            found += [Change(subject=subject, field=name, before=None, after=value) for name, value in fields.items()]
+            continue
+        found += [
+            Change(subject=subject, field=name, before=old.get(name), after=value)
+            for name, value in fields.items()
+            if old.get(name) != value
+        ]
+    return tuple(found)
+
+
+def merged(before: Facts | None, now: Facts) -> Facts:
+    """Return what is to be remembered: what is known now, and beside it what was known before."""
+    old = before if before is not None else {}
+    return {subject: {**old.get(subject, {}), **now.get(subject, {})} for subject in {**old, **now}}
+
+
+def _ref(ref: Ref, *, with_series: bool) -> Iterator[tuple[str, str]]:
+    reading = ref.reading
+    if ref.state.value != UNKNOWN:
+        yield "state", ref.state.value
+    if ref.path is not None:
+        yield "path", ref.path
+    if reading is None:
+        return
+    for name, value in (
+        ("overridable", reading.overridable.value),
+        ("rootlesskit", reading.rootlesskit.value),
+        ("TODO", None if reading.todo is None else "there" if reading.todo else "gone"),
+        ("series", ref.series.fit.value if with_series and ref.series is not None else None),
+    ):
+        if value not in {None, UNKNOWN}:
+            yield name, str(value)
+
+
+def _pull(pull: Pull) -> Iterator[tuple[str, str]]:
+    if pull.state != UNKNOWN:
+        yield "state", pull.state
+    if pull.review is not None:
+        yield "review", pull.review
+    if pull.reading is not None and pull.reading.state.value != UNKNOWN:
+        yield "effect", pull.reading.state.value
+    for arrival in pull.arrivals:
+        if arrival.arrived is not None:
+            yield f"in {arrival.ref}", "yes" if arrival.arrived else "no"
+
+
+def _read(content: bytes, path: Path) -> tuple[Facts, int]:
+    if len(content) > _MOST_BYTES:
+        raise ValueError("too big")
+    record = Record(json.loads(content), document=str(path))
+    if record.integer("schema") != _SCHEMA or record.text("kind") != _KIND:
+        raise record.error("schema", "is another one")
+    subjects, checked = record.record("facts"), record.integer("checked")
+    facts: Facts = {}
+    for subject in subjects.names():
+        fields = subjects.record(subject)
+        facts[subject] = {name: fields.text(name) for name in fields.names()}
+    if record.text("digest") != _digest(facts, checked):
+        raise record.error("digest", "does not fit what is in the file")
+    return facts, checked
+
+
+def _digest(facts: Facts, checked: int) -> str:
+    return hashlib.sha256(json.dumps([checked, facts], sort_keys=True).encode()).hexdigest()
+
+
+def _set_aside(path: Path, content: bytes, error: Exception) -> str:
+    """Rename a damaged file, and return what to tell about it."""
+    aside = path.with_name(f"{path.name}.broken-{hashlib.sha256(content).hexdigest()[:8]}")
+    fact = error.message if isinstance(error, ToolkitError) else f"{path}: is no JSON"
+    try:
+        path.replace(aside)
+    except OSError as failure:
+        raise ToolkitError(f"{path}: is damaged, and cannot be renamed: {failure.strerror}") from error
+    return f"{fact}; set aside as {aside.name}, so that nothing is known of last time"

@@ -1,1 +1,0 @@
-"""The only code that runs programs, opens sockets or reads the environment."""

@@ -1,0 +1,71 @@
+"""Where the token comes from: a command, the environment, or `gh`. Never an argument, and never a file of ours."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import dataclass, field
+
+from toolkit import process
+from toolkit.errors import ToolkitError, UsageError
+
+_VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
+_SECONDS = 30.0
+_PUBLIC_HOST = "github.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token, and where it came from, in words that may be shown; the value is in no repr."""
+
+    value: str = field(repr=False)
+    origin: str
+
+    def __post_init__(self) -> None:
+        # What is not one word of these would end up in a header, where a line feed begins another one.
+        if not re.fullmatch(r"[\x21-\x7e]{1,1024}", self.value):
+            raise ToolkitError(f"token from {self.origin}: is not one word of ASCII characters")
+
+
+def find_token(command: str | None, *, host: str) -> Token | None:
+    """Return the token for `host` (that of the API's URL) of the first place that has one, None where none has.
+
+    The places: the first line that `command` prints (words as for a shell, but none is started), `$GITHUB_TOKEN`,
+    `$GH_TOKEN`, `gh auth token`. Raises ToolkitError where the command fails; nothing of what it says is shown.
+    """
+    if command is not None:
+        return Token(value=_output(_words(command), "the token command"), origin="the token command")
+    for variable in _VARIABLES:
+        if value := os.environ.get(variable, "").strip():
+            return Token(value=value, origin=variable)
+    if process.find("gh") is None:
+        return None
+    asked = _PUBLIC_HOST if host == f"api.{_PUBLIC_HOST}" else host
+    try:
+        return Token(value=_output(["gh", "auth", "token", "--hostname", asked], "gh"), origin="gh auth token")
+    except ToolkitError:
+        # Nobody is logged in there; that is no reason to stop.
+        return None
+
+
+def _words(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--token-command: {str(error).lower()}") from None
+    if not words:
+        raise UsageError("--token-command is empty")
+    return words
+
+
+def _output(words: list[str], what: str) -> str:
+    """Return the first line that a program prints; it is not echoed, and what it says of a failure is not told."""
+    with process.echoing(lambda _: None):
+        done = process.run(words, ok=None, timeout=_SECONDS)
+    if done.status != 0:
+        raise ToolkitError(f"{what}: '{words[0]}' ended with status {done.status}")
+    line = done.text.partition("\n")[0].strip()
+    if not line:
+        raise ToolkitError(f"{what}: '{words[0]}' printed nothing")
+    return line

@@ -1,0 +1,37 @@
+"""git: the calls that most of the program makes, each of them one function; others are in modules beside.
+
+Repositories of the user's are only read; what is written is in the cache or in a temporary directory.
+"""
+
+from __future__ import annotations
+
+from toolkit.git.applying import Applied, Patched, applies, apply
+from toolkit.git.fetching import Fetched, UnreachableError, fetch, resolve_remote, shown
+from toolkit.git.program import blob_id
+from toolkit.git.reading import Entry, Located, check_rev, export, fact, is_repository, locate, rev_parse, show
+from toolkit.git.series import Series, addition, series
+
+__all__ = [
+    "Applied",
+    "Entry",
+    "Fetched",
+    "Located",
+    "Patched",
+    "Series",
+    "UnreachableError",
+    "addition",
+    "applies",
+    "apply",
+    "blob_id",
+    "check_rev",
+    "export",
+    "fact",
+    "fetch",
+    "is_repository",
+    "locate",
+    "resolve_remote",
+    "rev_parse",
+    "series",
+    "show",
+    "shown",
+]

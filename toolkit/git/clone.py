@@ -1,0 +1,221 @@
+"""A clone of the user's that a branch is made in: what it is, whose the commits will be, and fetching into it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.errors import CommandError, ToolkitError, UsageError
+from toolkit.git import history, program, reading
+from toolkit.model import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import PurePosixPath
+
+_OWNER_AND_NAME = re.compile(r"[/:]([^/:]+/[^/]+?)(?:\.git)?/?$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone:
+    """A repository of the user's.
+
+    `top` is the worktree's uppermost directory, or the git directory of a bare one, `common` the git directory that
+    all its worktrees share. `remotes` are URLs by name, `upstream` the name of the one that is `OWNER/NAME` on
+    GitHub. A `partial` clone lacks objects, which it would fetch when they are asked for.
+    """
+
+    top: Path
+    common: Path
+    remotes: Mapping[str, str]
+    upstream: str | None
+    partial: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """A commit that a branch starts from; `name` is how people say it, such as `origin/master`.
+
+    `branch` is what a remote, or else the clone, calls the branch; None for what is no branch. `fetched` is when the
+    clone last fetched, in seconds since the epoch; None where it never did, and for what is no branch of a remote.
+    """
+
+    name: str
+    commit: Oid
+    branch: str | None = None
+    fetched: int | None = None
+
+
+def open_clone(directory: Path, remote: str) -> Clone:
+    """Look at the clone that `directory` is in; `remote` is a URL of upstream's.
+
+    Raises ToolkitError for what is no repository of git, or one that the user may not read.
+    """
+    if not directory.is_dir():
+        raise ToolkitError(f"{directory}: no such directory", hint="--repo names your clone of nixpkgs")
+    try:
+        common, bare = program.run_reading(
+            directory, "rev-parse", "--path-format=absolute", "--git-common-dir", "--is-bare-repository", found=False
+        ).text.rsplit("\n", 1)
+        top = Path(common)
+        if bare == "false":
+            top = Path(
+                program.run_reading(
+                    directory, "rev-parse", "--path-format=absolute", "--show-toplevel", found=False
+                ).text
+            )
+        listed = program.run_reading(
+            Path(common), "config", "-z", "--get-regexp", r"^remote\..*\.(url|promisor|partialclonefilter)$", ok=(0, 1)
+        ).text
+    except CommandError as error:
+        raise reading.explained(directory, error.stderr) from error
+    entries = [entry.partition("\n")[::2] for entry in listed.split("\0") if entry]
+    remotes = {key[len("remote.") : -len(".url")]: url for key, url in entries if key.endswith(".url")}
+    wanted = owner_and_name(remote)
+    return Clone(
+        top=top,
+        common=Path(common),
+        remotes=remotes,
+        upstream=next((name for name, url in remotes.items() if owner_and_name(url) == wanted), None),
+        partial=any(not key.endswith(".url") for key, _ in entries),
+    )
+
+
+def owner_and_name(url: str) -> str | None:
+    """Return `owner/name` of a URL, in lower case; None for what has no such end."""
+    found = _OWNER_AND_NAME.search(url)
+    return found[1].lower() if found is not None else None
+
+
+def github_owner(url: str) -> str | None:
+    """Return who a repository on GitHub belongs to, None for one elsewhere."""
+    found = re.search(r"(?:^|[/@.])github\.com[/:]([^/:]+)/", url, re.IGNORECASE)
+    return found[1] if found is not None else None
+
+
+def find_base(clone: Clone, name: str) -> Base:
+    """Return the commit of a branch, which is upstream's where a remote has it, or of any other name of a commit.
+
+    Raises ToolkitError where the clone has nothing of that name.
+    """
+    upstream = owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
+    known = history.branches(clone.common, upstream or "/")
+    commit = known.commits.get(name)
+    if commit is not None:
+        ref = known.refs[name]
+        remote = ref.startswith("refs/remotes/")
+        short = ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
+        return Base(name=short, commit=commit, branch=name, fetched=known.fetched if remote else None)
+    in_remote = (name.removeprefix(f"{remote}/") for remote in clone.remotes if name.startswith(f"{remote}/"))
+    try:
+        return Base(name=name, commit=reading.rev_parse(clone.common, name), branch=next(in_remote, None))
+    except UsageError:
+        raise UsageError(f"--base: {name!r} is no commit, branch or tag") from None
+    except ToolkitError as error:
+        if "is no git repository" in error.message or "belongs to another" in error.message:
+            raise
+        hint = f"--base NAME; it has {_some(known.commits)}, and --fetch gets others"
+        raise ToolkitError(f"{clone.top}: has no branch, tag or commit '{name}'", hint=hint) from error
+
+
+def fetch_branches(clone: Clone, names: Sequence[str], *, on_stderr: Callable[[str], None] | None = None) -> None:
+    """Fetch branches from the remotes that their names begin with, else from upstream's, else from `origin`.
+
+    Only what these remotes call their branches moves in the clone. Raises ToolkitError where they cannot be had.
+    """
+    preferred = clone.upstream or ("origin" if "origin" in clone.remotes else next(iter(clone.remotes), None))
+    if preferred is None:
+        raise ToolkitError(f"{clone.top}: has no remote to fetch from", hint="git remote add upstream URL")
+    wanted: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        remote = next((each for each in clone.remotes if name.startswith(f"{each}/")), preferred)
+        branch = name.removeprefix(f"{remote}/")
+        wanted.setdefault(remote, []).append(f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}")
+    options = ("--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--progress")
+    for remote, refs in wanted.items():
+        try:
+            program.run_network(clone.top, "fetch", *options, remote, *refs, on_stderr=on_stderr)
+        except CommandError as error:
+            raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
+
+
+def missing_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[Oid, ...]:
+    """Return what a partial clone lacks of the files at and below `paths`."""
+    wanted = [entry.blob for entry in reading.entries(clone.common, commit, paths) if not entry.is_submodule]
+    return reading.missing_objects(clone.common, wanted)
+
+
+def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> None:
+    """Fetch what a partial clone lacks of the files at and below `paths`; raises ToolkitError where that fails."""
+    missing = missing_files(clone, commit, paths)
+    if not missing:
+        return
+    remote = clone.upstream or "origin"
+    # As git itself gets the objects that a promisor remote has promised.
+    options = ("--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+    asked = "".join(f"{oid}\n" for oid in missing).encode()
+    try:
+        program.run_network(
+            clone.top,
+            *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--filter=blob:none", "--stdin"),
+            *options,
+            remote,
+            stdin=asked,
+        )
+    except CommandError as error:
+        raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
+
+
+def identity(clone: Clone) -> str:
+    """Return `NAME <EMAIL>` of the author that commits in the clone will have.
+
+    Raises ToolkitError where git has not been told who its user is: no name is made up.
+    """
+    found: list[str] = []
+    for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+        asked = program.run_contributing(clone.top, "var", who, ok=None)
+        if asked.status != 0 or "<>" in asked.text:
+            hint = "git config --global user.name 'YOUR NAME' and git config --global user.email YOU@EXAMPLE.ORG"
+            raise ToolkitError(f"{clone.top}: git does not know whose the commits are", hint=hint)
+        found.append(asked.text.rsplit(" ", 2)[0])
+    return found[0]
+
+
+def branch_commit(clone: Clone, branch: str) -> Oid | None:
+    """Return the commit of a local branch, None where there is none; raise UsageError for what cannot be a branch."""
+    if program.run_reading(clone.common, "check-ref-format", "--branch", branch, ok=None).status != 0 or (
+        branch.startswith(("-", "@{"))
+    ):
+        raise UsageError(f"--branch: {branch!r} cannot be the name of a branch")
+    asked = program.run_reading(clone.common, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", ok=(0, 1))
+    return Oid(asked.text) if asked.status == 0 else None
+
+
+def branch_in_the_way(clone: Clone, branch: str) -> str | None:
+    """Return a local branch without which there could be one of this name, as `a` and `a/b` cannot both be."""
+    listed = ("for-each-ref", "--format=%(refname)", f"refs/heads/{branch.partition('/')[0]}")
+    names = (ref.removeprefix("refs/heads/") for ref in program.run_reading(clone.common, *listed).text.splitlines())
+    return next((name for name in names if f"{name}/".startswith(f"{branch}/") or branch.startswith(f"{name}/")), None)
+
+
+def is_pushed(clone: Clone, commit: Oid) -> bool:
+    """Tell whether a branch of a remote has the commit, as far as the clone knows."""
+    listed = ("for-each-ref", "--count=1", "--format=%(refname)", f"--contains={commit}", "refs/remotes")
+    return bool(program.run_reading(clone.common, *listed).text)
+
+
+def push_remote(clone: Clone) -> str | None:
+    """Return the remote that the user pushes to: as configured, else the one that is not upstream's; None for none."""
+    asked = program.run_reading(clone.common, "config", "--get", "remote.pushDefault", ok=(0, 1)).text
+    if asked:
+        return asked
+    upstream = owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
+    others = [name for name, url in clone.remotes.items() if upstream is None or owner_and_name(url) != upstream]
+    return "origin" if "origin" in others else next(iter(others), None)
+
+
+def _some(names: Mapping[str, object]) -> str:
+    shown = sorted(names, key=lambda name: (name not in {"master", "main", "staging"}, len(name), name))[:4]
+    return ", ".join(shown) if shown else "no branch"

@@ -1,0 +1,216 @@
+"""Commits for a clone of the user's, by their author; they get there only when all of them are made.
+
+Until then their objects are in a temporary directory, which has those of the clone as its alternates. What the clone
+gets is a few loose objects, by one process; no reference, index or file of it takes part.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.git import program, reading
+from toolkit.git.series import DIFF
+from toolkit.model import FileChange, Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Generator, Mapping, Sequence
+
+    from toolkit.git.clone import Clone
+    from toolkit.process import Completed
+
+_NEW_FILE = "100644"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A commit as it is in a repository; `author` are the variables by which git makes another one by that author."""
+
+    oid: Oid
+    tree: Oid
+    parents: tuple[Oid, ...]
+    author: Mapping[str, str]
+    message: str
+
+    @property
+    def span(self) -> tuple[str, str]:
+        """The commit and the one before it, as arguments of git-diff-tree(1)."""
+        return str(self.parents[0]), str(self.oid)
+
+    @property
+    def subject(self) -> str:
+        """The first line of the message."""
+        return self.message.partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Where new commits are made, outside of the clone that they are for."""
+
+    clone: Clone
+    directory: Path
+    signed: bool
+
+    def commit(self, parent: Oid, files: Sequence[FileChange], message: str) -> Oid:
+        """Commit on `parent` what the files are after the change, signed where the user's configuration says so.
+
+        Raises ToolkitError where a signature fails.
+        """
+        self.run("read-tree", str(parent))
+        entries: list[str] = []
+        for file in files:
+            listed = self.run("ls-files", "--stage", "--full-name", "--", f":(top,literal){file.path}")
+            mode = listed.partition(" ")[0] or _NEW_FILE
+            blob = self.run("hash-object", "-w", "--no-filters", "--stdin", stdin=file.after)
+            entries.append(f"{mode} {blob}\t{file.path}\0")
+        self.run("update-index", "-z", "--index-info", stdin="".join(entries).encode())
+        return self.commit_tree(Oid(self.run("write-tree", "--missing-ok")), parent, message)
+
+    def series(self, base: Oid, commits: Sequence[tuple[Sequence[FileChange], str]]) -> tuple[Oid, ...]:
+        """Commit files by their messages, one commit on the other; see `commit`."""
+        made: list[Oid] = []
+        for files, message in commits:
+            made.append(self.commit(made[-1] if made else base, files, message))
+        return tuple(made)
+
+    def commit_tree(self, tree: Oid, parent: Oid, message: str, *, author: Mapping[str, str] | None = None) -> Oid:
+        """Commit a tree on `parent`; `author` are git's variables for another author than the user."""
+        sign = ("-S",) if self.signed else ()
+        try:
+            made = self.run("commit-tree", *sign, "-p", str(parent), str(tree), stdin=message.encode(), env=author)
+        except CommandError as error:
+            if not self.signed:
+                raise
+            hint = "git -c commit.gpgsign=false config …, or --no-sign, makes commits without"
+            raise ToolkitError(f"{self.clone.top}: cannot sign: {reading.fact(error.stderr)}", hint=hint) from error
+        return Oid(made)
+
+    def diff(self, commit: Recorded) -> bytes:
+        """Return what a commit changes, as the series would have it (external.git.series)."""
+        return self._git("diff-tree", "-r", "--patch", "--no-commit-id", *DIFF, *commit.span).stdout
+
+    def changes(self, commit: Recorded) -> tuple[FileChange, ...]:
+        """Return the files that a commit adds or changes."""
+        listed = self.run("diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AM", "--name-only", *commit.span)
+        paths = [PurePosixPath(name) for name in listed.split("\0") if name]
+        parent = commit.parents[0]
+        return tuple(
+            FileChange(
+                path=path,
+                before=self.content(parent, path) if self._has(parent, path) else None,
+                after=self.content(commit.oid, path),
+            )
+            for path in paths
+        )
+
+    def _has(self, commit: Oid, path: PurePosixPath) -> bool:
+        return self._git("cat-file", "-e", f"{commit}:{path}", ok=None).status == 0
+
+    def tree(self, commit: Oid) -> Oid:
+        """Return the tree of a commit."""
+        return Oid(self.run("rev-parse", f"{commit}^{{tree}}"))
+
+    def content(self, commit: Oid, path: PurePosixPath) -> bytes:
+        """Return a file of a commit; raises ToolkitError where it has none of that name."""
+        try:
+            return self._git("cat-file", "blob", f"{commit}:{path}").stdout
+        except CommandError as error:
+            raise ToolkitError(f"{self.clone.top}: commit {commit.short} has no file '{path}'") from error
+
+    def recorded(self, base: Oid, tip: Oid) -> tuple[Recorded, ...]:
+        """Return the commits that `tip` has and `base` has not, the oldest first."""
+        fields = "%H%x1f%T%x1f%P%x1f%an%x1f%ae%x1f%ad%x1f%B"
+        options = ("--reverse", "--topo-order", "--date=raw", "--no-show-signature", "--encoding=UTF-8", "-z")
+        found: list[Recorded] = []
+        for block in filter(None, self.run("log", *options, f"--format={fields}", f"{base}..{tip}", "--").split("\0")):
+            oid, tree, parents, name, email, date, message = block.split("\x1f", 6)
+            found.append(
+                Recorded(
+                    oid=Oid(oid),
+                    tree=Oid(tree),
+                    parents=tuple(map(Oid, parents.split())),
+                    author={"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": f"@{date}"},
+                    message=message.rstrip("\n") + "\n",
+                )
+            )
+        return tuple(found)
+
+    def pick(self, commit: Recorded, onto: Oid) -> Oid | None:
+        """Carry a commit over as `git cherry-pick` does; None where there is nothing left of it.
+
+        Raises ToolkitError for one that conflicts.
+        """
+        (parent,) = commit.parents
+        if parent == onto:
+            return commit.oid
+        asked = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z")
+        merged = self._git(*asked, f"--merge-base={parent}", str(onto), str(commit.oid), ok=(0, 1))
+        tree, *conflicting = merged.text.rstrip("\0").split("\0")
+        if merged.status != 0:
+            fact = f"{commit.oid.short} '{commit.subject}' conflicts in {', '.join(dict.fromkeys(conflicting))}"
+            raise ToolkitError(f"{self.clone.top}: commit {fact}")
+        if Oid(tree) == self.tree(onto):
+            return None
+        return self.commit_tree(Oid(tree), onto, commit.message, author=commit.author)
+
+    def range_diff(self, before: tuple[Oid, Oid], after: tuple[Oid, Oid]) -> tuple[str, ...]:
+        """Return what git-range-diff(1) tells of two series, each from where it begins to its last commit."""
+        ranges = (f"{first}..{last}" for first, last in (before, after))
+        return tuple(self.run("range-diff", "--no-color", "--no-notes", *ranges).splitlines())
+
+    def run(self, *arguments: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> str:
+        """Run git with the configuration and all objects of the clone; what it makes stays here. Return its stdout."""
+        return self._git(*arguments, stdin=stdin, env=env).text
+
+    def _git(
+        self,
+        *arguments: str,
+        stdin: bytes | None = None,
+        ok: Collection[int] | None = (0,),
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        here = {
+            "GIT_OBJECT_DIRECTORY": str(self.directory / "objects"),
+            "GIT_INDEX_FILE": str(self.directory / "index"),
+        }
+        return program.run_contributing(self.clone.top, *arguments, env={**here, **(env or {})}, stdin=stdin, ok=ok)
+
+    def keep(self) -> None:
+        """Hand the new objects over to the clone, where nothing refers to them yet."""
+        names = [part.name + path.name for part in (self.directory / "objects").glob("??") for path in part.iterdir()]
+        pack = program.run_contributing(
+            self.clone.common,
+            "pack-objects",
+            "--stdout",
+            "--quiet",
+            env={"GIT_OBJECT_DIRECTORY": str(self.directory / "objects")},
+            stdin="".join(f"{name}\n" for name in names).encode(),
+        ).stdout
+        try:
+            program.run_contributing(self.clone.common, "unpack-objects", "-q", stdin=pack)
+        except CommandError as error:
+            raise ToolkitError(f"{self.clone.top}: cannot be written: {reading.fact(error.stderr)}") from error
+
+
+def common_ancestor(clone: Clone, one: Oid, other: Oid) -> Oid | None:
+    """Return the newest commit that is in the history of both, None where the clone knows of none."""
+    asked = program.run_reading(clone.common, "merge-base", str(one), str(other), ok=(0, 1))
+    return Oid(asked.text) if asked.status == 0 else None
+
+
+@contextmanager
+def workshop(clone: Clone, *, signed: bool | None = None) -> Generator[Workshop]:
+    """Yield a place to make commits in; `signed` is what `commit.gpgSign` says where it is None."""
+    if signed is None:
+        asked = program.run_contributing(clone.top, "config", "--type=bool", "--get", "commit.gpgSign", ok=(0, 1))
+        signed = asked.text == "true"
+    with tempfile.TemporaryDirectory(prefix="unlet-commits-") as name:
+        info = Path(name) / "objects" / "info"
+        info.mkdir(parents=True)
+        (info / "alternates").write_bytes(os.fsencode(clone.common / "objects") + b"\n")
+        yield Workshop(clone=clone, directory=Path(name), signed=signed)

@@ -1,0 +1,256 @@
+"""Fetching a few files of one commit from a remote: depth 1, without blobs, then the blobs of some paths."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit import files
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.git import program, reading
+from toolkit.model import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path, PurePosixPath
+
+_FILTER = "--filter=blob:none"
+_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_REFUSES_ID = re.compile(r"does not allow request for unadvertised object|not our ref|unadvertised object")
+
+_UNREACHABLE = "cannot be reached"
+
+# What git says, and what that means to the user; the first match counts.
+_MEANINGS: tuple[tuple[tuple[str, ...], str, str | None], ...] = (
+    (
+        (
+            r"could not read (Username|Password)|Authentication failed|terminal prompts disabled",
+            r"Permission denied|requested URL returned error: (401|403)|Host key verification failed",
+        ),
+        "authentication failed, or there is no such repository",
+        "git's credential helpers and ssh's agent are used; questions at a terminal are off",
+    ),
+    (
+        (
+            r"[Cc]ould not resolve (host|proxy)|Name or service not known|Temporary failure in name resolution",
+            r"Couldn't connect|[Ff]ailed to connect|Connection refused|Connection reset|unable to connect",
+            r"timed out|Network is unreachable|No route to host|Operation too slow|Proxy CONNECT aborted",
+            r"requested URL returned error: (407|5\d\d)|unable to look up",
+        ),
+        _UNREACHABLE,
+        "check the network; --offline uses what was fetched before, --nixpkgs a directory or the specimen",
+    ),
+    (
+        (
+            r"not found|does not appear to be a git repository|not a git repository|valid repository name",
+            r"No such file or directory|does not exist|requested URL returned error: 404",
+            r"access denied or repository not exported",
+        ),
+        "is no git repository",
+        None,
+    ),
+    ((r"dubious ownership",), "belongs to another user", "git's safe.directory says which ones are trusted"),
+    ((r"dumb http transport",), "serves no shallow fetch", None),
+    ((r"SSL|certificate",), "its certificate is not accepted", "GIT_SSL_CAINFO names an authority to accept"),
+    ((r"No space left on device",), "the disk is full", "UNLET_CACHE_DIR names another place for the cache"),
+)
+
+
+class UnreachableError(ToolkitError):
+    """A remote does not answer; what was fetched from it before may still do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What a fetch brought: the commit, and how many bytes it added to the object store on disk.
+
+    `notes` say, a line each, where the remote could not do what was asked and more than needed had to come.
+    """
+
+    commit: Oid
+    bytes: int
+    notes: tuple[str, ...] = ()
+
+
+def resolve_remote(url: str, rev: str, *, directory: Path) -> Oid:
+    """Ask a remote which commit `rev` (a branch, a tag, `HEAD` or a full ref name) is now.
+
+    A full commit id is returned as it is, with no question asked. `directory` is any directory. Raises
+    ToolkitError for an unknown name and for a remote that does not answer.
+    """
+    reading.check_rev(rev)
+    if _FULL_ID.fullmatch(rev):
+        return Oid(rev)
+    # `^{}` is the commit of an annotated tag.
+    names = (f"{rev}^{{}}", rev, f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}")
+    listed = _ask(url, directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}")
+    found = {name: oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
+    for name in names:
+        if name in found:
+            return Oid(found[name])
+    raise _unknown(url, rev)
+
+
+def fetch(
+    url: str,
+    rev: str,
+    into: Path,
+    paths: Sequence[PurePosixPath],
+    *,
+    on_progress: Callable[[str], None] | None = None,
+) -> Fetched:
+    """Fetch the commit `rev` of a remote, with the blobs at and below `paths`, into the directory `into`.
+
+    `into`, which must not exist, becomes a bare repository whose HEAD is the commit; it does not remember the
+    URL. `rev` is a full commit id, a branch, a tag or `HEAD`. Two round trips where the remote knows filters
+    and hands out objects by their id, as every server with protocol version 2 does; else all files of the
+    commit, or even its whole history, have to come. `on_progress` gets phrases for people.
+
+    Raises ToolkitError, one line, for an unknown rev, a remote that cannot be reached or is no repository, and for
+    refused credentials.
+    """
+    reading.check_rev(rev)
+    attempt = _Attempt(url=url, rev=rev, into=into, report=_progress(on_progress))
+    try:
+        return attempt.filtered(paths)
+    except CommandError as error:
+        if not _REFUSES_ID.search(error.stderr):
+            raise _explained(url, rev, error.stderr) from error
+    try:
+        if _FULL_ID.fullmatch(rev):
+            if on_progress is not None:
+                on_progress("fetching the whole history, since the remote hands out no commit by its id")
+            return attempt.history()
+        return attempt.whole()
+    except CommandError as error:
+        raise _explained(url, rev, error.stderr) from error
+
+
+def stored(repository: Path) -> int:
+    """Return how many bytes the object store of a repository takes on disk."""
+    return sum(path.stat().st_size for path in (repository / "objects").rglob("*") if path.is_file())
+
+
+def shown(url: str) -> str:
+    """Return a URL without the user name and password that it may hold."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """The ways to get one commit; each begins with an empty repository, and raises CommandError when refused."""
+
+    url: str
+    rev: str
+    into: Path
+    report: Callable[[str], None] | None
+
+    def filtered(self, paths: Sequence[PurePosixPath]) -> Fetched:
+        """Fetch the commit and its trees, then the blobs of `paths`, all of them in one round trip."""
+        self._begin()
+        said = self._fetch("--depth=1", _FILTER, "origin", self.rev)
+        commit = self._pin("FETCH_HEAD")
+        if "filtering not recognized" in said:
+            return self._fetched(commit, "knows no partial fetch; all files of the commit were fetched")
+        found = reading.entries(self.into, commit, paths)
+        wanted = dict.fromkeys(f"{entry.blob}\n" for entry in found if not entry.is_submodule)
+        if wanted:
+            # As git itself does it for a checkout.
+            options = (_FILTER, "--no-write-fetch-head", "--stdin", "origin")
+            self._fetch(*options, stdin="".join(wanted).encode())
+        return self._fetched(commit)
+
+    def whole(self) -> Fetched:
+        """Fetch the commit with all its files."""
+        self._begin()
+        self._fetch("--depth=1", "origin", self.rev)
+        return self._fetched(
+            self._pin("FETCH_HEAD"), "hands out no file by its id; all files of the commit were fetched"
+        )
+
+    def history(self) -> Fetched:
+        """Fetch all branches and tags, and look for the commit in them."""
+        self._begin()
+        self._fetch("origin", "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+        return self._fetched(self._pin(self.rev), "hands out no commit by its id; all of its history was fetched")
+
+    def _begin(self) -> None:
+        files.remove(self.into)
+        self.into.mkdir(parents=True)
+        program.init(self.into, bare=True, length=64 if re.fullmatch(r"[0-9a-f]{64}", self.rev) else 40)
+
+    def _fetch(self, *arguments: str, stdin: bytes | None = None) -> str:
+        """Run `git fetch`, and return what it wrote to stderr."""
+        return program.run_network(
+            self.into,
+            "-c",
+            f"remote.origin.url={self.url}",
+            "-c",
+            "fetch.negotiationAlgorithm=noop",
+            "fetch",
+            "--quiet" if self.report is None else "--progress",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+            *arguments,
+            stdin=stdin,
+            on_stderr=self.report,
+        ).stderr
+
+    def _pin(self, name: str) -> Oid:
+        """Make the commit that is called `name` in the repository its HEAD, and return it."""
+        found = program.run_hermetic(self.into, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", ok=None)
+        if found.status != 0:
+            raise _unknown(self.url, self.rev)
+        commit = Oid(found.text)
+        program.run_hermetic(self.into, "update-ref", "--no-deref", "HEAD", str(commit))
+        return commit
+
+    def _fetched(self, commit: Oid, *notes: str) -> Fetched:
+        remote = shown(self.url)
+        return Fetched(commit=commit, bytes=stored(self.into), notes=tuple(f"{remote}: {note}" for note in notes))
+
+
+def _ask(url: str, directory: Path, *arguments: str) -> str:
+    try:
+        return program.run_network(directory, *arguments).text
+    except CommandError as error:
+        raise _explained(url, "HEAD", error.stderr) from error
+
+
+def _unknown(url: str, rev: str) -> ToolkitError:
+    hint = "a remote needs all 40 digits of a commit id" if re.fullmatch(r"[0-9a-f]{4,39}", rev) else None
+    return ToolkitError(f"{shown(url)}: has no commit, branch or tag '{rev}'", hint=hint)
+
+
+def _explained(url: str, rev: str, said: str) -> ToolkitError:
+    """Return the error for what git said on stderr about a remote."""
+    if re.search(rf"couldn't find remote ref|{_REFUSES_ID.pattern}|no such remote ref", said):
+        return _unknown(url, rev)
+    said = said.replace(url, shown(url))
+    for patterns, meaning, hint in _MEANINGS:
+        if any(re.search(pattern, said) for pattern in patterns):
+            kind = UnreachableError if meaning == _UNREACHABLE else ToolkitError
+            return kind(f"{shown(url)}: {meaning}: {reading.fact(said)}", hint=hint)
+    return ToolkitError(f"{shown(url)}: git cannot fetch from it: {reading.fact(said)}")
+
+
+def _progress(on_progress: Callable[[str], None] | None) -> Callable[[str], None] | None:
+    """Return what turns git's progress lines into phrases such as `receiving objects, 45 %, 1.20 MiB`."""
+    if on_progress is None:
+        return None
+    # It costs a tenth of a second to import, and only a fetch needs it.
+    from git import RemoteProgress  # noqa: PLC0415
+
+    tell = on_progress
+
+    class Phrases(RemoteProgress):
+        def update(
+            self, op_code: int, cur_count: str | float, max_count: str | float | None = None, message: str = ""
+        ) -> None:
+            if op_code & self.OP_MASK == self.RECEIVING and max_count:
+                share = 100 * float(cur_count) / float(max_count)
+                tell(f"receiving objects, {share:.0f} %" + (f", {message}" if message else ""))
+
+    return Phrases().new_message_handler()

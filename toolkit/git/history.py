@@ -1,0 +1,239 @@
+"""Branches and the history of one file in a clone, by few processes: git lists, one `cat-file` has the contents."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import process
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.git import program, reading
+from toolkit.model import Oid
+from toolkit.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_NONE = re.compile(r"0+")
+_RECORD, _FIELD = "\x01", "\x02"
+# A subject may have any character in it.
+_BEGINNING = re.compile(rf"{_RECORD}(?=[0-9a-f]{{40,64}}{_FIELD}-?[0-9]+{_FIELD})")
+_FORMAT = f"--format={_RECORD}%H{_FIELD}%ct{_FIELD}%s{_FIELD}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A commit that changed a file: the committer's date in seconds since the epoch, and the message's first line."""
+
+    commit: Oid
+    committed: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one commit did to the file: its path and blob after it, None where it deleted it.
+
+    `previous` and `before` are path and blob in the (first) parent, None where the commit added the file.
+    """
+
+    change: Change
+    path: PurePosixPath
+    blob: Oid | None
+    previous: PurePosixPath | None
+    before: Oid | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branches:
+    """The branches of a clone by name, and the git directory that has them.
+
+    A branch of the remote that is `upstream`'s comes before one of `origin`, that before a local one, which may be
+    long behind; `refs` has the full names. `fetched` is when the clone last fetched, in seconds since the epoch, where
+    it ever did.
+    """
+
+    repository: Path
+    commits: Mapping[str, Oid]
+    refs: Mapping[str, str]
+    fetched: int | None
+    shallow: frozenset[str]
+
+
+def branches(directory: Path, upstream: str) -> Branches:
+    """List the branches of the clone at `directory`; `upstream` is `OWNER/NAME` on GitHub.
+
+    Raises ToolkitError for what is no repository.
+    """
+    try:
+        head, common = program.run_reading(
+            directory, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", found=False
+        ).text.split("\n")
+        repository = Path(common)
+        listed = program.run_reading(
+            repository, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/remotes", "refs/pull"
+        ).text
+        urls = program.run_reading(repository, "config", "--get-regexp", r"^remote\..*\.url$", ok=(0, 1)).text
+    except CommandError as error:
+        fact = reading.fact(error.stderr)
+        hint = f"git config --global --add safe.directory {directory}" if "dubious ownership" in fact else None
+        raise ToolkitError(f"{directory}: git cannot read it: {fact}", hint=hint) from error
+    ours = {
+        line.split(" ", 1)[0].removeprefix("remote.").removesuffix(".url")
+        for line in urls.splitlines()
+        if re.search(rf"[/:]{re.escape(upstream)}(\.git)?/?$", line, re.IGNORECASE)
+    }
+    best: dict[str, tuple[int, Oid, str]] = {}
+    for line in listed.splitlines():
+        oid, name = line.split(" ", 1)
+        rank, short = _rank(name, ours)
+        if short != "HEAD" and rank < best.get(short, (9,))[0]:
+            best[short] = rank, Oid(oid), name
+    times = [path.stat().st_mtime for path in {Path(head) / "FETCH_HEAD", repository / "FETCH_HEAD"} if path.is_file()]
+    shallow = repository / "shallow"
+    return Branches(
+        repository=repository,
+        commits={name: oid for name, (_, oid, _) in best.items()},
+        refs={name: ref for name, (_, _, ref) in best.items()},
+        fetched=int(max(times)) if times else None,
+        shallow=frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset(),
+    )
+
+
+def contents(repository: Path, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
+    """Return blob and content of each object (`ID`, `COMMIT:PATH`) by one process, None for what is not there."""
+    asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
+    answer = program.run_reading(repository, "cat-file", "--batch", "--buffer", stdin=asked).stdout
+    found: list[tuple[Oid, bytes] | None] = []
+    start = 0
+    for _ in names:
+        end = answer.find(b"\n", start)
+        words = answer[start:end].split(b" ")
+        if end < 0 or len(words) < 3 or not words[-1].isdigit():  # noqa: PLR2004 - `ID TYPE SIZE`
+            found.append(None)
+            start = end + 1
+            continue
+        size = int(words[-1])
+        content = answer[end + 1 : end + 1 + size]
+        found.append((Oid(words[0].decode()), content) if words[1] == b"blob" else None)
+        start = end + 1 + size + 1
+    return tuple(found)
+
+
+def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) -> tuple[Change | None, ...]:
+    """Return for each commit and path the newest commit up to it that changed the file, side by side."""
+    distinct = list(dict.fromkeys(places))
+    commands = [_reading(repository, "log", "-1", _FORMAT, str(commit), "--", str(path)) for commit, path in distinct]
+    found = {
+        place: next((change for change, _ in _records(done.stdout)), None)
+        for place, done in zip(distinct, process.run_all(commands), strict=True)
+    }
+    return tuple(found[place] for place in places)
+
+
+def steps(repository: Path, commit: Oid, path: PurePosixPath) -> Iterator[Step]:
+    """Yield the commits up to `commit` that changed the file which is at `path` there, newest first, by one process.
+
+    Renames are followed. A merge counts where the file is another than in each parent.
+    """
+    options = ("--follow", "--topo-order", "-c", "--raw", "--no-abbrev", "-z", "--no-color", "--find-renames=40%")
+    command = _reading(repository, "log", *options, _FORMAT, str(commit), "--", str(path))
+    try:
+        output = process.run(command.argv, env=command.env).stdout
+    except CommandError as error:
+        raise ToolkitError(f"{repository}: git cannot list its history: {reading.fact(error.stderr)}") from error
+    for change, rest in _records(output):
+        step = _step(change, rest)
+        if step is not None:
+            yield step
+
+
+def renamed_to(repository: Path, commit: Oid, path: PurePosixPath) -> PurePosixPath | None:
+    """Return where the file that was once at `path` is at `commit`, after one move; None where nothing tells."""
+    deleted = _reading(repository, "log", "-1", "--diff-filter=D", "--format=%H", str(commit), "--", str(path))
+    oid = process.run(deleted.argv, env=deleted.env).text.strip()
+    if not oid:
+        return None
+    listed = program.run_reading(
+        repository, "diff-tree", "-r", "-z", "--no-commit-id", "--name-status", "--diff-filter=R", "-M40%", "-m", oid
+    ).stdout.decode("utf-8", "replace")
+    fields = listed.split("\0")
+    moves = {fields[i + 1]: fields[i + 2] for i in range(0, len(fields) - 2, 3) if fields[i].startswith("R")}
+    new = moves.get(str(path))
+    return PurePosixPath(new) if new is not None else None
+
+
+def files_with(repository: Path, commit: Oid, word: str) -> tuple[PurePosixPath, ...]:
+    """Return the Nix files of a commit that have a word in them."""
+    options = ("grep", "-l", "-z", "--no-color", "-w", "-F", "-e", word, str(commit), "--", "*.nix")
+    done = program.run_reading(repository, *options, ok=(0, 1))
+    names = done.stdout.decode("utf-8", "replace").split("\0")[:-1]
+    return tuple(PurePosixPath(name.partition(":")[2]) for name in names)
+
+
+def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tuple[Change, ...]:
+    """Return the commits on the first-parent lines up to `commits` whose messages have one of the words."""
+    if not words or not commits:
+        return ()
+    greps = [f"--grep={word}" for word in words]
+    ids = list(map(str, dict.fromkeys(commits)))
+    done = program.run_reading(repository, "log", "--first-parent", "-F", *greps, _FORMAT, *ids)
+    return tuple(change for change, _ in _records(done.stdout))
+
+
+def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[bool, ...]:
+    """Tell for each of `commits` whether `commit` is in its history."""
+    commands = [
+        _reading(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1)) for other in commits
+    ]
+    return tuple(done.status == 0 for done in process.run_all(commands))
+
+
+def _rank(name: str, ours: set[str]) -> tuple[int, str]:
+    """Return how much a ref is to be trusted, less is more, and the branch's name."""
+    if name.startswith("refs/remotes/"):
+        remote, _, short = name.removeprefix("refs/remotes/").partition("/")
+        if remote in ours:
+            return 0, short
+        return (1, short) if remote in {"upstream", "origin"} else (3, short)
+    if name.startswith("refs/pull/"):
+        return 0, name.removeprefix("refs/")
+    return 2, name.removeprefix("refs/heads/")
+
+
+def _reading(repository: Path, *arguments: str, ok: Sequence[int] = (0,)) -> Command:
+    return Command(argv=("git", f"--git-dir={repository}", *arguments), env=program.reading(), ok=ok)
+
+
+def _records(output: bytes) -> Iterator[tuple[Change, str]]:
+    """Yield the commits of a log in our format, each with what git has written behind it."""
+    for record in _BEGINNING.split(output.decode("utf-8", "replace"))[1:]:
+        oid, date, message = record.split(_FIELD, 2)
+        subject, _, rest = message.rpartition(_FIELD)
+        yield Change(commit=Oid(oid), committed=int(date), subject=subject), rest
+
+
+def _step(change: Change, raw: str) -> Step | None:
+    """Read the raw diff of one commit; None for one that has none."""
+    fields = raw.strip("\0\n").split("\0")
+    head = fields[0].split(" ")
+    if not head[0].startswith(":"):
+        return None
+    parents = len(head[0]) - len(head[0].lstrip(":"))
+    # `:MODE… BLOB… STATUS`: one mode and one blob a parent, then those of the result.
+    blobs = head[parents + 1 : 2 * parents + 2]
+    before, after = _blob(blobs[0]), _blob(blobs[-1])
+    path = PurePosixPath(fields[-1])
+    return Step(
+        change=change,
+        path=path,
+        blob=after,
+        previous=None if before is None else PurePosixPath(fields[1]),
+        before=before,
+    )
+
+
+def _blob(text: str) -> Oid | None:
+    return None if _NONE.fullmatch(text) else Oid(text)

@@ -1,0 +1,196 @@
+"""How git is called: which environment and configuration it sees, for each of the four ways it is used.
+
+- On repositories of our own (`hermetic`): the configuration is hermetic.gitconfig and nothing else, identity and
+  dates are fixed, no hook runs, so the same input gives the same bytes everywhere. Needs git 2.32.
+- On the user's repositories (`reading`): only plumbing that reads objects, which runs no program that they name, and
+  no network, not even for what a partial clone lacks, since that would write to it (GIT_NO_LAZY_FETCH is known from
+  git 2.44 on, the protocol `none` has the same effect before). The user's configuration stays, as it is there that
+  `safe.directory` says which foreign repositories are trusted.
+- On remotes (`network`): the user's configuration and variables for proxies, ssh and credentials stay; questions
+  at a terminal are off.
+- On a clone of the user's that gets a branch (`contributing`): identity and signing are the user's, and nothing is
+  made up in their place. No hook runs, and nothing but what is asked for is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import process
+from toolkit.model import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+# As in hermetic.gitconfig.
+IDENTITY = "unlet <unlet@localhost.invalid>"
+
+# The date of what has none of its own: 2000-01-01.
+EPOCH = 946684800
+
+# What says how a remote is reached, not which repository is meant.
+_FOR_NETWORK = (
+    "GIT_ASKPASS",
+    "GIT_CONFIG",
+    "GIT_CURL_",
+    "GIT_HTTP_",
+    "GIT_PROXY_",
+    "GIT_SSH",
+    "GIT_SSL_",
+    "GIT_TRACE",
+)
+
+_FOR_READING = ("GIT_CONFIG",)
+
+# The variables by which users say who they are, beside their configuration.
+_FOR_CONTRIBUTING = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG")
+
+_CONTRIBUTING = {
+    # A hook could change what was proven.
+    "core.hooksPath": os.devnull,
+    "user.useConfigOnly": "true",
+    # Files as they are in the commit: Nix hashes them.
+    "core.autocrlf": "false",
+    "core.eol": "lf",
+    "core.attributesFile": os.devnull,
+    "i18n.commitEncoding": "UTF-8",
+    # What git otherwise does on the way: a daemon, housekeeping, files beside the index.
+    "core.fsmonitor": "false",
+    "core.splitIndex": "false",
+    "core.untrackedCache": "false",
+    "index.sparse": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "advice.detachedHead": "false",
+}
+
+_PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
+
+_HERMETIC = Path(__file__).with_name("hermetic.gitconfig")
+
+
+def _scrubbed(kept: Sequence[str] = ()) -> dict[str, str | None]:
+    """Return None for each GIT_ variable of the environment, but for those that begin as one of `kept`."""
+    return {name: None for name in os.environ if name.startswith("GIT_") and not name.startswith(tuple(kept))}
+
+
+def hermetic(*, date: int | None = None) -> Mapping[str, str | None]:
+    """Return what the environment of git is overlaid with for repositories of our own.
+
+    `date` is the author's and committer's date in seconds since the epoch, for a command that commits.
+    """
+    when = {} if date is None else {"GIT_AUTHOR_DATE": f"@{date} +0000", "GIT_COMMITTER_DATE": f"@{date} +0000"}
+    return {
+        **_scrubbed(),
+        "GIT_CONFIG_GLOBAL": str(_HERMETIC),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        **when,
+        **_PLAIN,
+    }
+
+
+def reading() -> Mapping[str, str | None]:
+    """Return what the environment is overlaid with for repositories of the user's."""
+    return {
+        **_scrubbed(_FOR_READING),
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        **_PLAIN,
+    }
+
+
+def network() -> Mapping[str, str | None]:
+    """Return what the environment is overlaid with for access to a remote."""
+    patience = {
+        name: value
+        for name, value in (("GIT_HTTP_LOW_SPEED_LIMIT", "1"), ("GIT_HTTP_LOW_SPEED_TIME", "60"))
+        if name not in os.environ
+    }
+    return {**_scrubbed(_FOR_NETWORK), **patience, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", **_PLAIN}
+
+
+def contributing(*, fetching: bool = False) -> Mapping[str, str | None]:
+    """Return what the environment is overlaid with for a clone of the user's that gets a branch.
+
+    With `fetching` git may get what a partial clone lacks on the way.
+    """
+    if fetching:
+        return network()
+    return {
+        **_scrubbed(_FOR_CONTRIBUTING),
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
+
+
+def run_hermetic(
+    directory: Path,
+    *arguments: str,
+    stdin: bytes | None = None,
+    ok: Collection[int] | None = (0,),
+    date: int | None = None,
+    alone: bool = False,
+) -> process.Completed:
+    """Run git in a directory of our own; with `alone` it is no repository, and one above it is not looked for."""
+    ceiling = {"GIT_CEILING_DIRECTORIES": str(directory.resolve().parent)} if alone else {}
+    env = {**hermetic(date=date), **ceiling}
+    return process.run(("git", "-C", str(directory), *arguments), env=env, stdin=stdin, ok=ok)
+
+
+def run_reading(
+    place: Path, *arguments: str, stdin: bytes | None = None, ok: Collection[int] | None = (0,), found: bool = True
+) -> process.Completed:
+    """Run git to read from a repository of the user's.
+
+    `place` is the git directory; without `found` it is where git has to look for one, and to decide whether its
+    owner is trusted.
+    """
+    where = (f"--git-dir={place}",) if found else ("-C", str(place))
+    return process.run(("git", *where, *arguments), env=reading(), stdin=stdin, ok=ok)
+
+
+def run_contributing(
+    place: Path,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    ok: Collection[int] | None = (0,),
+    fetching: bool = False,
+) -> process.Completed:
+    """Run git in a clone of the user's that gets a branch; `place` is its top, a worktree, or its git directory."""
+    settings = [word for name, value in _CONTRIBUTING.items() for word in ("-c", f"{name}={value}")]
+    argv = ("git", "-C", str(place), *settings, *arguments)
+    return process.run(argv, env={**contributing(fetching=fetching), **(env or {})}, stdin=stdin, ok=ok)
+
+
+def run_network(
+    directory: Path,
+    *arguments: str,
+    stdin: bytes | None = None,
+    on_stderr: Callable[[str], None] | None = None,
+) -> process.Completed:
+    """Run git against a remote, in `directory`, which is our own."""
+    argv = ("git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments)
+    return process.run(argv, env=network(), stdin=stdin, on_stderr=on_stderr)
+
+
+def init(directory: Path, *, bare: bool = False, length: int = 40) -> None:
+    """Make `directory` an empty repository for object ids of `length` digits, whatever templates the user has."""
+    form = ("--object-format=sha256",) if length == 64 else ()  # noqa: PLR2004 - the digits of a SHA-256
+    kind = ("--bare",) if bare else ()
+    run_hermetic(directory, "init", "--quiet", "--template=", "--initial-branch=main", *form, *kind)
+
+
+def blob_id(content: bytes, *, length: int = 40) -> Oid:
+    """Return the id that git gives a file of this content; `length` is that of the repository's ids in digits."""
+    data = b"blob %d\0" % len(content) + content
+    if length == 64:  # noqa: PLR2004 - the digits of a SHA-256
+        return Oid(hashlib.sha256(data).hexdigest())
+    return Oid(hashlib.sha1(data, usedforsecurity=False).hexdigest())

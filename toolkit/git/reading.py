@@ -1,0 +1,226 @@
+"""Reading commits and files from a repository without writing to it: a clone, a worktree or a bare one."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit.errors import CommandError, ToolkitError, UsageError
+from toolkit.git import program
+from toolkit.model import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LINK = "120000"
+_SUBMODULE = "160000"
+_EXECUTABLE = "100755"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """A commit in a repository.
+
+    `repository` is the git directory that holds the objects (a worktree's is its main repository's),
+    `committed` is the committer's date in seconds since the epoch.
+    """
+
+    repository: Path
+    commit: Oid
+    committed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file in a commit's tree; `mode` is git's, six octal digits."""
+
+    path: PurePosixPath
+    mode: str
+    blob: Oid
+
+    @property
+    def is_submodule(self) -> bool:
+        """Tell whether the entry is another repository's commit; its `blob` is no object of this one."""
+        return self.mode == _SUBMODULE
+
+
+def is_repository(directory: Path) -> bool:
+    """Tell whether `directory` is the top of a worktree, or a git directory itself."""
+    if (directory / ".git").exists():
+        return True
+    return all((directory / name).exists() for name in ("HEAD", "objects", "refs"))
+
+
+def locate(directory: Path, rev: str = "HEAD") -> Located:
+    """Find the commit that `rev` names in the repository at `directory`.
+
+    A branch that only remotes have (`nixos-25.11` for `origin/nixos-25.11`) is found too, where all of them
+    agree. Raises ToolkitError with one line for whatever keeps git from reading it.
+    """
+    check_rev(rev)
+    try:
+        found = program.run_reading(
+            directory,
+            "rev-parse",
+            "--path-format=absolute",
+            "--git-common-dir",
+            f"{rev}^{{commit}}",
+            ok=None,
+            found=False,
+        )
+        if found.status != 0:
+            remote = _in_remotes(directory, rev, said=found.stderr)
+            found = program.run_reading(
+                directory,
+                "rev-parse",
+                "--path-format=absolute",
+                "--git-common-dir",
+                f"{remote}^{{commit}}",
+                found=False,
+            )
+        common, commit = found.stdout.removesuffix(b"\n").rsplit(b"\n", 1)
+        repository = Path(os.fsdecode(common))
+        oid = Oid(commit.decode())
+        header = program.run_reading(repository, "cat-file", "commit", str(oid)).stdout.partition(b"\n\n")[0]
+    except CommandError as error:
+        raise explained(directory, error.stderr) from error
+    date = re.search(rb"^committer .* (-?\d+) [+-]\d{4}$", header, re.MULTILINE)
+    if date is None:
+        raise ToolkitError(f"{directory}: commit {oid.short} has no date")
+    return Located(repository=repository, commit=oid, committed=int(date[1]))
+
+
+def rev_parse(directory: Path, rev: str) -> Oid:
+    """Return the commit that `rev` names; see `locate`."""
+    return locate(directory, rev).commit
+
+
+def show(repository: Path, commit: Oid, path: PurePosixPath) -> bytes:
+    """Return the content of a file in a commit; raise ToolkitError where the commit has no such file."""
+    entry = next((entry for entry in entries(repository, commit, [path]) if entry.path == path), None)
+    if entry is None or entry.mode == _LINK or entry.is_submodule:
+        raise ToolkitError(f"{repository}: commit {commit.short} has no file '{path}'")
+    return read_objects(repository, [str(entry.blob)])[0]
+
+
+def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[Entry, ...]:
+    """Return the files of a commit at and below `paths`; a path that the commit lacks adds none."""
+    try:
+        listed = program.run_reading(
+            repository, "ls-tree", "-r", "-z", "--full-tree", str(commit), "--", *map(str, paths)
+        ).stdout
+    except CommandError as error:
+        raise explained(repository, error.stderr) from error
+    found: list[Entry] = []
+    for line in listed.split(b"\0")[:-1]:
+        head, _, name = line.partition(b"\t")
+        mode, _, blob = head.decode().split(" ")
+        found.append(Entry(path=PurePosixPath(os.fsdecode(name)), mode=mode, blob=Oid(blob)))
+    return tuple(found)
+
+
+def read_objects(repository: Path, names: Sequence[str]) -> tuple[bytes, ...]:
+    """Return the content of each object (`ID`, or `COMMIT:PATH`), by one git process."""
+    asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
+    try:
+        answer = program.run_reading(repository, "cat-file", "--batch", "--buffer", stdin=asked).stdout
+    except CommandError as error:
+        raise explained(repository, error.stderr) from error
+    contents: list[bytes] = []
+    start = 0
+    for name in names:
+        end = answer.find(b"\n", start)
+        header = answer[start:end]
+        size = header.rpartition(b" ")[2]
+        if end < 0 or not size.isdigit():
+            hint = "a partial clone lacks files: check the commit out there once, or name its remote instead"
+            raise ToolkitError(f"{repository}: object '{name}' is missing", hint=hint)
+        start = end + 1 + int(size) + 1
+        contents.append(answer[end + 1 : start - 1])
+    return tuple(contents)
+
+
+def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
+    """Return those of `oids` that the repository does not have, by one git process."""
+    asked = "".join(f"{oid}\n" for oid in oids).encode()
+    answer = program.run_reading(repository, "cat-file", "--batch-check", "--buffer", stdin=asked).text
+    return tuple(Oid(line.split(" ")[0]) for line in answer.splitlines() if line.endswith(" missing"))
+
+
+def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: Path) -> tuple[Entry, ...]:
+    """Write the files of a commit at and below `paths` into the directory `into`; submodules are left out.
+
+    Attributes such as `export-subst` have no effect: the files are the blobs, byte for byte.
+    """
+    found = tuple(entry for entry in entries(repository, commit, paths) if not entry.is_submodule)
+    for entry in found:
+        if any(part in {"..", ".git"} for part in entry.path.parts) or entry.path.is_absolute():
+            raise ToolkitError(f"{repository}: commit {commit.short} has the unsafe path '{entry.path}'")
+    contents = read_objects(repository, [str(entry.blob) for entry in found])
+    for directory in {into / entry.path.parent for entry in found}:
+        directory.mkdir(parents=True, exist_ok=True)
+    # Links come last, so that no file is written through one.
+    for entry, content in sorted(zip(found, contents, strict=True), key=lambda pair: pair[0].mode == _LINK):
+        path = into / entry.path
+        if entry.mode == _LINK:
+            path.symlink_to(os.fsdecode(content))
+            continue
+        path.write_bytes(content)
+        if entry.mode == _EXECUTABLE:
+            path.chmod(path.stat().st_mode | 0o111)
+    return found
+
+
+def check_rev(rev: str) -> None:
+    """Raise UsageError for what cannot be the name of a commit, so that git never takes it for something else."""
+    if not re.fullmatch(r"[^\s\x00-\x1f\x7f:-][^\s\x00-\x1f\x7f:]*", rev) or re.search(r"\.\.|\^[@!-]", rev):
+        raise UsageError(f"--rev: {rev!r} is no commit, branch or tag")
+
+
+def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
+    """Return the commit of the remotes' branch `rev`; `said` is what git said of the name itself."""
+    if re.search(r"short object ID \S+ is ambiguous", said):
+        raise ToolkitError(f"{directory}: '{rev}' fits several objects", hint="give more digits of the commit id")
+    if not re.search(r"unknown revision|ambiguous argument|bad revision|Needed a single revision", said):
+        raise explained(directory, said)
+    listed = program.run_reading(
+        directory, "for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes", found=False
+    ).text
+    found: dict[str, str] = {}
+    for line in listed.splitlines():
+        oid, _, name = line.partition(" ")
+        if name.removeprefix("refs/remotes/").partition("/")[2] == rev:
+            found[name.removeprefix("refs/remotes/")] = oid
+    if len(set(found.values())) > 1:
+        raise ToolkitError(f"{directory}: '{rev}' is another commit in each of {', '.join(sorted(found))}")
+    if found:
+        return Oid(next(iter(found.values())))
+    if rev == "HEAD":
+        raise ToolkitError(f"{directory}: has no commit yet")
+    shallow = program.run_reading(directory, "rev-parse", "--is-shallow-repository", found=False).text == "true"
+    what = "shallow clone has no" if shallow else "has no commit, branch or tag"
+    hint = f"git -C {directory} fetch{' --depth 1' if shallow else ''} origin {rev}"
+    raise ToolkitError(f"{directory}: {what} '{rev}'", hint=hint)
+
+
+def explained(directory: Path, said: str) -> ToolkitError:
+    """Return the error for what git said on stderr about the repository at `directory`."""
+    if "dubious ownership" in said:
+        hint = f"git config --global --add safe.directory {directory}"
+        return ToolkitError(f"{directory}: the repository belongs to another user", hint=hint)
+    if re.search(r"not a git repository|invalid gitfile", said, re.IGNORECASE):
+        return ToolkitError(f"{directory}: is no git repository")
+    if re.search(r"missing|promisor|transport \S+ not allowed|could not read|could not get object|bad object", said):
+        hint = "if it is a partial or shallow clone, name its remote instead"
+        return ToolkitError(f"{directory}: lacks objects of the commit: {fact(said)}", hint=hint)
+    return ToolkitError(f"{directory}: git cannot read it: {fact(said)}")
+
+
+def fact(said: str) -> str:
+    """Return git's own reason out of what it wrote to stderr: its first `fatal:` or `error:` line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "unknown")
+    return re.sub(r"^(fatal|error): ", "", chosen)

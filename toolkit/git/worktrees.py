@@ -1,0 +1,207 @@
+"""A branch in a clone of the user's, in a worktree of its own; all of it is there, or nothing.
+
+The user's own checkout, index, stash and branches take no part. Hooks do not run, and files are as in the commit
+(program.contributing).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import files
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.git import program, reading
+from toolkit.model import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import PurePosixPath
+
+    from toolkit.git.clone import Clone
+
+# A file in the git directory of a worktree. Unlike its path it stays when the worktree is moved.
+_MARK = "unlet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worktree:
+    """A worktree of a clone.
+
+    `branch` is None where it has a commit checked out, as in the midst of a rebase. `made_for` is the branch that
+    `adding` made it for, None for one that somebody else made. `locked` is why it must stay.
+    """
+
+    path: Path
+    commit: Oid | None
+    branch: str | None
+    made_for: str | None
+    locked: str | None
+
+
+def worktrees(clone: Clone) -> tuple[Worktree, ...]:
+    """Return the worktrees of a clone, the main one first; one whose directory is gone counts."""
+    listed = program.run_reading(clone.common, "worktree", "list", "--porcelain", "-z").text
+    marked = _marked(clone)
+    found: list[Worktree] = []
+    for block in listed.removesuffix("\0").split("\0\0"):
+        lines = (line.partition(" ") for line in block.strip("\0").split("\0"))
+        fields = {name: value for name, _, value in lines}
+        head = fields.get("HEAD")
+        branch = fields.get("branch")
+        path = Path(fields["worktree"])
+        found.append(
+            Worktree(
+                path=path,
+                commit=Oid(head) if head is not None and re.search(r"[^0]", head) else None,
+                branch=branch.removeprefix("refs/heads/") if branch is not None else None,
+                made_for=marked.get(path),
+                locked=fields.get("locked"),
+            )
+        )
+    return tuple(found)
+
+
+def _marked(clone: Clone) -> dict[Path, str]:
+    """Return the branches that worktrees were made for, by their paths."""
+    marked: dict[Path, str] = {}
+    for mark in clone.common.glob(f"worktrees/*/{_MARK}"):
+        with suppress(OSError):
+            # It may be relative to where it stands, from git 2.48 on.
+            link = os.path.normpath(mark.parent / (mark.parent / "gitdir").read_text().removesuffix("\n"))
+            marked[Path(link).parent] = mark.read_text()
+    return marked
+
+
+@contextmanager
+def adding(  # noqa: PLR0913 - a branch, its place, and what is to be there
+    clone: Clone, *, branch: str, commit: Oid, path: Path, paths: Sequence[PurePosixPath], fetching: bool = False
+) -> Generator[None]:
+    """Make a branch at `commit` and check it out at `path`; both are gone again where the block raises.
+
+    Where the clone is sparse or partial, `paths` are checked out beside what the user has in each worktree, nothing
+    else; with `fetching` a partial clone gets what it lacks of them. Raises ToolkitError where the branch or the
+    path is there already, or the worktree cannot be made.
+    """
+    try:
+        # Whoever comes second fails here, and takes nothing away from the first.
+        path.mkdir()
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be made: {error.strerror}") from error
+    taken = False
+    try:
+        try:
+            _say(clone, "update-ref", "-m", "unlet", f"refs/heads/{branch}", str(commit), "0" * len(str(commit)))
+        except ToolkitError:
+            taken = True
+            raise
+        _say(clone, "worktree", "add", "--quiet", "--no-checkout", str(path), branch)
+        (_git_directory(path) / _MARK).write_text(branch)
+        _check_out(clone, path, paths, fetching=fetching)
+        yield
+    except BaseException:
+        # An interrupt may come when git has done what it was told, hence all of it is taken back.
+        _ignore_failure(clone.common, "worktree", "remove", "--force", str(path))
+        files.remove(path)
+        if not taken:
+            _ignore_failure(clone.common, "update-ref", "-d", f"refs/heads/{branch}", str(commit))
+        raise
+
+
+def changes(path: Path) -> tuple[str, ...]:
+    """Return the paths of a worktree whose files are not as in its commit, such as new ones, as git quotes them."""
+    asked = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules")
+    listed = program.run_contributing(path, "--no-optional-locks", *asked).text
+    return tuple(line[3:] for line in listed.splitlines())
+
+
+def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -> None:
+    """Move the branch of a worktree, and its files; all is as before where that fails.
+
+    With `fetching` a partial clone gets what it lacks. Raises ToolkitError where the worktree has changes, or is not
+    any more what it was when it was looked at.
+    """
+    path, settings = worktree.path, _narrow(clone, worktree.path)
+    head = program.run_contributing(path, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text
+    if head != f"{worktree.commit}\nrefs/heads/{worktree.branch}" or changes(path):
+        raise ToolkitError(f"{path}: has been changed meanwhile", hint="once more, when nothing changes there")
+    # To git-reset(1) a file is a changed one until somebody has looked whether it is.
+    program.run_contributing(path, *settings, "update-index", "-q", "--refresh", ok=None)
+    try:
+        program.run_contributing(path, *settings, "reset", "--quiet", "--keep", str(to), fetching=fetching)
+    except BaseException as error:
+        _ignore_failure(path, *settings, "reset", "--quiet", "--hard", str(worktree.commit))
+        if isinstance(error, CommandError):
+            raise _unwritten(clone, f"{path}: cannot be moved", error) from error
+        raise
+
+
+def remove(clone: Clone, *, branch: str | None, path: Path | None) -> None:
+    """Take away a worktree with what was changed in there, and a branch; None for what is gone already."""
+    if path is not None:
+        _say(clone, "worktree", "remove", "--force", str(path))
+    if branch is not None:
+        _say(clone, "branch", "--quiet", "-D", "--", branch)
+
+
+def _check_out(clone: Clone, path: Path, paths: Sequence[PurePosixPath], *, fetching: bool) -> None:
+    if _is_set(path, "core.sparseCheckout"):
+        cone = _is_set(path, "core.sparseCheckoutCone")
+        # Cones are made of directories alone.
+        lines = (
+            [str(each.parent if each.suffix else each) for each in paths] if cone else [f"/{each}" for each in paths]
+        )
+        program.run_contributing(path, "sparse-checkout", "add", "--stdin", stdin="\n".join(lines).encode())
+    elif clone.partial:
+        patterns = _patterns(path)
+        patterns.parent.mkdir(exist_ok=True)
+        patterns.write_text("".join(f"/{each}\n" for each in paths))
+    try:
+        program.run_contributing(path, *_narrow(clone, path), "reset", "--quiet", "--hard", fetching=fetching)
+    except CommandError as error:
+        raise _unwritten(clone, f"{path}: cannot be checked out", error) from error
+
+
+def _narrow(clone: Clone, path: Path) -> tuple[str, ...]:
+    """Return the options by which git leaves those files alone that were not checked out of a partial clone.
+
+    They stand in no configuration, as git-sparse-checkout would write to the one that all worktrees share.
+    """
+    if not clone.partial or _is_set(path, "core.sparseCheckout") or not _patterns(path).is_file():
+        return ()
+    return "-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false"
+
+
+def _patterns(path: Path) -> Path:
+    return _git_directory(path) / "info" / "sparse-checkout"
+
+
+def _git_directory(path: Path) -> Path:
+    return Path(program.run_contributing(path, "rev-parse", "--absolute-git-dir").text)
+
+
+def _unwritten(clone: Clone, what: str, error: CommandError) -> ToolkitError:
+    hint = "--fetch gets what a partial clone lacks" if clone.partial and "promisor" in error.stderr else None
+    return ToolkitError(f"{what}: {reading.fact(error.stderr)}", hint=hint)
+
+
+def _is_set(path: Path, name: str) -> bool:
+    return program.run_contributing(path, "config", "--type=bool", "--get", name, ok=(0, 1)).text == "true"
+
+
+def _say(clone: Clone, *arguments: str) -> None:
+    """Run git in the clone; raise ToolkitError with its own reason where it fails."""
+    try:
+        program.run_contributing(clone.common, *arguments)
+    except CommandError as error:
+        raise ToolkitError(f"{clone.top}: {reading.fact(error.stderr)}") from error
+
+
+def _ignore_failure(place: Path, *arguments: str) -> None:
+    """Run git on the way back from another failure, which is the one to tell of."""
+    with suppress(ToolkitError):
+        program.run_contributing(place, *arguments)

@@ -1,0 +1,234 @@
+"""The values of `unlet pr`: the commits of a pull request, and how far they carry. No I/O, no formatting for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from toolkit.model.choices import Demotion, Extra, Strategy
+from toolkit.model.proofs import Status
+from toolkit.model.requests import Depth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.model.pins import Oid
+    from toolkit.model.proofs import Proof
+    from toolkit.model.reports import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """A file of nixpkgs before and after a commit; `before` is None for one that the commit adds."""
+
+    path: PurePosixPath
+    before: bytes | None
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeCommit:
+    """A commit of any number of files. `body` has no trailers; `extra` is None for the two of every series."""
+
+    subject: str
+    body: str
+    files: tuple[FileChange, ...]
+    extra: Extra | None = None
+
+    @property
+    def message(self) -> str:
+        """The commit message as git stores it, with its final line feed."""
+        return f"{self.subject}\n\n{self.body.strip()}\n"
+
+
+class Fit(StrEnum):
+    """How the commits made for one branch go onto another one."""
+
+    APPLIES = "applies"
+    MERGES = "merges"
+    CONFLICTS = "conflicts"
+    UNNEEDED = "not needed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ported:
+    """A series on another branch than the one that it was made for.
+
+    `newest` is the newest docker in the branch's file. `offset` is by how many lines hunks moved, `conflicts` are lines
+    of the branch's file. `afresh` tells whether the rewrite, run on the branch's own file, gives what the ported
+    patches give: None where one of the two could not be had, `differing` counts the lines that are not the same.
+    `reason` says what stood in the way. `proofs` are those of the ported file, of the one made afresh where porting
+    conflicts, and empty where there is neither.
+    """
+
+    branch: str
+    commit: Oid
+    newest: str | None
+    fit: Fit
+    offset: int = 0
+    conflicts: tuple[int, ...] = ()
+    afresh: bool | None = None
+    differing: int = 0
+    reason: str | None = None
+    proofs: tuple[Proof, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a part of a change is there; `proofs` are the names of those that cover it, the first the closest."""
+
+    text: str
+    proofs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedHunk:
+    """A hunk of a diff, and why it is there; no reason is known for what somebody else wrote.
+
+    `header` is the line `@@ … @@`, `lines` are those below it as the diff has them, without their line feeds.
+    """
+
+    path: PurePosixPath
+    header: str
+    lines: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedCommit:
+    """The hunks of one commit; `oid` is None for one that is in no repository yet."""
+
+    subject: str
+    hunks: tuple[ExplainedHunk, ...]
+    oid: Oid | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What is remembered of a branch that was made, so that it can be moved, explained and removed.
+
+    `base` is what the user called it, `base_commit` the commit that it was. `commits` are ours, oldest first; the
+    contributor's own may follow. `text` is the SHA-256 of pull-request.md as it was written, in hexadecimal digits.
+    """
+
+    branch: str
+    base: str
+    base_commit: Oid
+    commits: tuple[Oid, ...]
+    strategy: Strategy
+    demotion: Demotion
+    extras: tuple[Extra, ...]
+    trailers: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchRequest:
+    """One call of `pr` that makes a branch in the clone around `repo`.
+
+    `worktree` is where it is checked out, None for a place beside the clone. `fetch` allows to use the network, `onto`
+    are further branches to try. `signed` is as the user's git has it where it is None. With `force` a proof that fails
+    is no reason to stop.
+    """
+
+    repo: Path
+    base: str
+    branch: str
+    worktree: Path | None = None
+    fetch: bool = False
+    onto: tuple[str, ...] = ()
+    strategy: Strategy = Strategy.SENTINEL
+    demotion: Demotion = Demotion.SUFFIX
+    extras: tuple[Extra, ...] = ()
+    trailers: tuple[str, ...] = ()
+    signed: bool | None = None
+    depth: Depth = field(default_factory=Depth)
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRequest:
+    """One call of `pr` that moves a branch; what is None stays as it is. `branch` is the only one where it is None."""
+
+    repo: Path
+    branch: str | None = None
+    base: str | None = None
+    fetch: bool = False
+    onto: tuple[str, ...] = ()
+    strategy: Strategy | None = None
+    demotion: Demotion | None = None
+    extras: tuple[Extra, ...] | None = None
+    trailers: tuple[str, ...] | None = None
+    signed: bool | None = None
+    depth: Depth = field(default_factory=Depth)
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A branch as it is now.
+
+    `target_branch` is what the pull request is for, `author` is `NAME <EMAIL>`. `own` are the contributor's commits on
+    top, with their subjects, oldest first. `text` is pull-request.md, `text_beside` where the new text was put instead
+    because the contributor had edited it. `push` is the remote to push to, None where the clone has none of the user's,
+    `head` what GitHub calls the branch.
+    """
+
+    contribution: Contribution
+    worktree: Path
+    base_name: str
+    target_branch: str
+    author: str
+    subjects: tuple[str, ...]
+    title: str
+    text: Path
+    push: str | None
+    head: str
+    own: tuple[tuple[Oid, str], ...] = ()
+    text_beside: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    """What `pr` did in the clone whose top is `clone`. `made` is None where a proof failed: then nothing was written.
+
+    `own_proofs` are those of the file as the contributor's own commits leave it, empty where they leave it alone.
+    `range_diff` are the lines of git-range-diff(1) between the branch as it was, which is `before`, and as it is.
+    """
+
+    clone: Path
+    report: Report
+    made: Made | None
+    matrix: tuple[Ported, ...] = ()
+    warnings: tuple[str, ...] = ()
+    own_proofs: tuple[Proof, ...] = ()
+    before: Oid | None = None
+    range_diff: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether a proof failed: of our commits, of the contributor's, or on a further branch."""
+        others = (*self.own_proofs, *(proof for each in self.matrix for proof in each.proofs))
+        return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """A branch that is no longer in the clone; `commit` is where it was, None where only its files were left."""
+
+    clone: Path
+    branch: str
+    worktree: Path | None
+    commit: Oid | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The commits of a branch with their reasons, and the proofs that ran for it, by name."""
+
+    clone: Path
+    branch: str
+    commits: tuple[ExplainedCommit, ...]
+    proofs: Mapping[str, Proof]

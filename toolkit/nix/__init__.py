@@ -1,0 +1,276 @@
+"""Ask Nix: parse, evaluate, build. Nothing here guesses what Nix would say.
+
+Needs Nix 2.18, the oldest that nixpkgs itself still supports (its lib/minver.nix). Builds are sandboxed and
+never wait for a substituter, since nothing that is built here is in any.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, quote
+
+from packaging.version import InvalidVersion, Version
+
+from toolkit import process
+from toolkit.cache import default_cache
+from toolkit.errors import CommandError, NixSyntaxError, ToolkitError
+from toolkit.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolkit.process import Completed
+
+MINIMUM = Version("2.18")
+STORE = Path("/nix/store")
+DAEMON = Path("/nix/var/nix/daemon-socket/socket")
+OFFLINE = ("--option", "substituters", "")
+SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Store paths of the programs inside of the sandbox: a bash and a busybox."""
+
+    shell: str
+    busybox: str
+
+
+@cache
+def environment() -> Mapping[str, str]:
+    """Return what Nix needs in its environment to have a store that this user may write to.
+
+    Nothing where `NIX_REMOTE` is set, for root, and where a daemon answers. Else a store of the user's own,
+    in a user namespace (Nix manual, "Local Store", root): its paths are the same as in /nix/store, its files
+    are below PRIVATE_ROOT, see `physical`. Raise ToolkitError where there is no user namespace either.
+    """
+    if "NIX_REMOTE" in os.environ or os.access("/nix/var/nix/db", os.W_OK) or os.access(DAEMON, os.W_OK):
+        return {}
+    if process.find("nix-instantiate") is None:
+        return {}  # whoever starts it says that it is missing
+    try:
+        process.run(["unshare", "--user", "--map-root-user", "--mount", "true"])
+    except ToolkitError as error:
+        raise ToolkitError(
+            "nix: no daemon answers, and this user may not have a store of their own without user namespaces",
+            hint="start the nix-daemon (Debian, Ubuntu: apt install nix-setup-systemd, and join the group nix-users)",
+        ) from error
+    store = {"NIX_REMOTE": f"local?root={quote(str(_private_root()))}"}
+    # Nix does not expect that several of its programs make one store at the same time.
+    with default_cache().locked("nix"):
+        if not (_private_root() / "nix/var/nix/db/db.sqlite").is_file():
+            process.run(["nix-store", "--init"], env=store)
+    return store
+
+
+def physical(path: Path) -> Path:
+    """Return where a store path can be read, which for a store with another root is not /nix/store."""
+    remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE", "")
+    root = parse_qs(remote.partition("?")[2]).get("root")
+    return Path(root[0]) / path.relative_to("/") if root else path
+
+
+def _private_root() -> Path:
+    return default_cache().root / "nix"
+
+
+@cache
+def version() -> Version:
+    """Return the version of the Nix on PATH.
+
+    Raise ToolkitError where there is none, or one older than MINIMUM.
+    """
+    said = process.run(["nix-instantiate", "--version"]).text
+    found = re.search(r"\(Nix\) (\d+(?:\.\d+)+)", said)
+    try:
+        number = Version(found[1]) if found else None
+    except InvalidVersion:
+        number = None
+    if number is None:
+        raise ToolkitError(f"nix-instantiate: cannot tell its version from '{said}'")
+    if number < MINIMUM:
+        raise ToolkitError(f"nix: version {number} is too old", hint=f"install Nix {MINIMUM} or newer")
+    return number
+
+
+def parse_command(paths: Sequence[Path]) -> Command:
+    """Return the command that parses files."""
+    return Command(argv=("nix-instantiate", "--store", "dummy://", "--parse", *map(str, paths)))
+
+
+def parse(paths: Sequence[Path]) -> None:
+    """Parse files; raise NixSyntaxError at the first that Nix rejects."""
+    try:
+        _run(parse_command(paths))
+    except CommandError as error:
+        raise _syntax_error(error) or error from error
+
+
+def parse_text(content: bytes, *, name: str) -> None:
+    """Parse a content; raise NixSyntaxError where Nix rejects it, with `name` as the file's name.
+
+    Needs no store, so that a user without one can ask.
+    """
+    parsed(content, name=name)
+
+
+def parsed(content: bytes, *, name: str) -> str:
+    """Return what Nix reads in a content, printed in its own form: without comments, attributes in their order.
+
+    Relative paths are those of the working directory. Raise NixSyntaxError as `parse_text` does.
+    """
+    try:
+        return process.run(["nix-instantiate", "--store", "dummy://", "--parse", "-"], stdin=content).text
+    except CommandError as error:
+        raise _syntax_error_at(error, r"«stdin»", name, content) or error from error
+
+
+def evaluate_command(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> Command:
+    """Return the command that evaluates `expression`, a function of strings, or an attribute of it, to JSON."""
+    chosen = ("-A", attribute) if attribute is not None else ()
+    argv = ("nix-instantiate", "--eval", "--strict", "--json", *_arguments(expression, arguments), *chosen)
+    return Command(argv=argv, env=environment())
+
+
+def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:
+    """Evaluate `expression`, a function of strings, or an attribute of it, to JSON and return what that says.
+
+    Raise CommandError with Nix's own words where the evaluation fails or is killed.
+    """
+    completed = _run(evaluate_command(expression, arguments, attribute=attribute))
+    try:
+        result: object = json.loads(completed.stdout)
+    except ValueError as error:
+        raise ToolkitError(f"nix-instantiate: its output is no JSON: {error}") from error
+    return result
+
+
+def build_command(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
+    """Return the command that builds attributes of `expression`, a function of strings."""
+    selected = [word for attribute in attributes for word in ("-A", attribute)]
+    argv = ("nix-build", "--no-out-link", *OFFLINE, *SANDBOXED, *_arguments(expression, arguments), *selected)
+    return Command(argv=argv, env=environment())
+
+
+def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
+    """Build attributes and return their store paths, in the order of `attributes`."""
+    completed = _run(build_command(expression, arguments, attributes))
+    return tuple(Path(line) for line in completed.text.splitlines())
+
+
+def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
+    """Write the derivations of attributes to the store and return their paths, in the order of `attributes`."""
+    selected = [word for attribute in attributes for word in ("-A", attribute)]
+    command = Command(argv=("nix-instantiate", *_arguments(expression, arguments), *selected), env=environment())
+    return tuple(Path(line) for line in _run(command).text.splitlines())
+
+
+def requisites_command(derivation: Path) -> Command:
+    """Return the command that lists all that a derivation is built from."""
+    return Command(argv=("nix-store", "--query", "--requisites", str(derivation)), env=environment())
+
+
+def requisites(derivation: Path) -> frozenset[Path]:
+    """Return the derivations that a derivation needs, direct and indirect, itself among them."""
+    lines = _run(requisites_command(derivation)).text.splitlines()
+    return frozenset(Path(line) for line in lines if line.endswith(".drv"))
+
+
+def reason(error: CommandError) -> str:
+    """Return the one line of Nix's stderr that says what is wrong."""
+    lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
+    if error.status in {-9, -6}:
+        return f"the evaluation was killed by signal {-error.status}: probably out of memory"
+    if lines and lines[-1].startswith("still running after "):
+        return lines[-1]
+    if (failed := _failed_build(lines)) is not None:
+        return failed
+    said = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
+    # Some messages begin on the line after a bare `error:`.
+    bare = [after for line, after in pairwise(lines) if line == "error:" and not after.startswith("…")]
+    return next((line for line in reversed(said + bare[-1:]) if line), lines[-1] if lines else error.message)
+
+
+def _failed_build(lines: Sequence[str]) -> str | None:
+    """Name the first derivation that could not be built, with the last that its builder said before."""
+    for index, line in enumerate(lines):
+        if found := re.match(r"error: (?:builder for|Cannot build) '[^']*/[0-9a-z]{32}-([^']+)\.drv'", line):
+            said = [before for before in lines[:index] if not before.startswith(("building '", "/nix/store/"))]
+            return f"{found[1]} cannot be built: {said[-1] if said else 'its builder said nothing'}"
+    return None
+
+
+@cache
+def tools() -> Tools:
+    """Return a bash and a busybox in the Nix store, to build with.
+
+    Static ones of the host are added to the store; else those of a store that already has them, as on NixOS.
+    Raise ToolkitError where neither is there.
+    """
+    found = [_find_tool("bash", "bash-static"), _find_tool("busybox", "busybox-static")]
+    foreign = [str(path) for path in found if not path.is_relative_to(STORE)]
+    add = Command(argv=("nix-store", "--add", *foreign), env=environment())
+    added = _run(add).text.splitlines() if foreign else []
+    stored = dict(zip(foreign, added, strict=True))
+    shell, busybox = (stored.get(str(path), str(path)) for path in found)
+    return Tools(shell=shell, busybox=busybox)
+
+
+def _find_tool(program: str, package: str) -> Path:
+    """Return where a program is that runs in the sandbox: static, or in the store with what it needs."""
+    for name in (f"{program}-static", program):
+        path = process.find(name)
+        real = path.resolve() if path is not None else None
+        if real is not None and (real.is_relative_to(STORE) or _is_static(real)):
+            return real
+    raise ToolkitError(
+        f"{program}: no statically linked {program} on PATH, and none in the Nix store",
+        hint=f"Debian, Ubuntu: apt install {package}; elsewhere: nix-shell -p {program}",
+    )
+
+
+def _is_static(path: Path) -> bool:
+    """Tell whether an ELF file asks for no dynamic loader: it has no PT_INTERP program header (elf(5))."""
+    with path.open("rb") as file:
+        head = file.read(64)
+        if head[:5] != b"\x7fELF\x02":
+            return False
+        offset = int.from_bytes(head[32:40], "little")
+        size = int.from_bytes(head[54:56], "little")
+        count = int.from_bytes(head[56:58], "little")
+        file.seek(offset)
+        headers = file.read(size * count)
+    return all(headers[i * size : i * size + 4] != b"\x03\x00\x00\x00" for i in range(count))
+
+
+def _run(command: Command) -> Completed:
+    return process.run(command.argv, env=command.env)
+
+
+def _arguments(expression: Path, arguments: Mapping[str, str]) -> list[str]:
+    return [str(expression), *(word for name, value in arguments.items() for word in ("--argstr", name, value))]
+
+
+def _syntax_error(error: CommandError) -> NixSyntaxError | None:
+    """Turn Nix's report of a syntax error in a file into one line with its place."""
+    named = re.search(r"at (/\S+?):\d+:\d+", error.stderr)
+    if named is None:
+        return None
+    return _syntax_error_at(error, re.escape(named[1]), named[1], Path(named[1]).read_bytes())
+
+
+def _syntax_error_at(error: CommandError, pattern: str, name: str, content: bytes) -> NixSyntaxError | None:
+    place = re.search(rf"at {pattern}:(\d+):(\d+)", error.stderr)
+    if place is None:
+        return None
+    line, column = int(place[1]), int(place[2])
+    lines = content.decode("utf-8", "replace").splitlines()
+    shown = lines[line - 1] if line <= len(lines) else ""
+    return NixSyntaxError(f"{name}:{line}:{column}: {reason(error)}", excerpt=f"{shown}\n{' ' * (column - 1)}^")

@@ -1,0 +1,59 @@
+"""Attribute sets and calls as they are written: bindings, their paths and values, a function and its arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolkit.nix.tree import Node
+
+
+def bindings(attributes: Node) -> list[Node]:
+    """Return the bindings of an attribute set, without what it inherits."""
+    bound = attributes.child("binding_set")
+    return [child for child in bound.children if child.kind == "binding"] if bound is not None else []
+
+
+def path(binding: Node) -> str:
+    """Return the attribute path of a binding as it is written."""
+    return binding.children[0].text
+
+
+def full_path(binding: Node) -> str:
+    """Return the attribute path of a binding from the innermost expression that is no plain set."""
+    parts = [path(binding)]
+    node = binding.parent
+    while node is not None and node.kind in {"binding_set", "attrset_expression", "binding"}:
+        if node.kind == "binding":
+            parts.append(path(node))
+        node = node.parent
+    return ".".join(reversed(parts))
+
+
+def value(binding: Node) -> Node:
+    """Return the expression of a binding."""
+    return next(child for child in reversed(binding.children) if child.kind not in {";", "comment"})
+
+
+def call(expression: Node) -> list[Node]:
+    """Return the function of a call and its arguments; the expression alone where it is no call."""
+    if expression.kind != "apply_expression":
+        return [expression]
+    function, argument = (child for child in expression.children if child.kind != "comment")
+    return [*call(function), argument]
+
+
+def line_end(binding: Node) -> int:
+    """Return the offset of the end of the binding's last line, behind a comment; -1 where more follows on it."""
+    text = binding.tree.text
+    newline = text.find("\n", binding.end)
+    end = newline if newline >= 0 else len(text)
+    rest = text[binding.end : end].strip()
+    return end if not rest or rest.startswith("#") else -1
+
+
+def margin(binding: Node) -> str | None:
+    """Return the indentation of the binding's first line, None where something stands before it on that line."""
+    text = binding.tree.text
+    before = text[text.rfind("\n", 0, binding.start) + 1 : binding.start]
+    return before if not before.strip() else None

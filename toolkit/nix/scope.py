@@ -1,0 +1,218 @@
+"""Find out what each name in a Nix expression refers to.
+
+The rules are those of the Nix manual, "Constructs": lambdas, let and rec bind statically and win over every
+`with`; parameters' defaults see all parameters; plain `inherit a` takes `a` from outside of its let or rec,
+while the `e` of `inherit (e) a` sees the inside; `${"a"}` and `"a"` are static attribute names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from toolkit.nix.tree import Node
+
+
+GLOBALS = frozenset(
+    [
+        "true",
+        "false",
+        "null",
+        "builtins",
+        "derivation",
+        "derivationStrict",
+        "import",
+        "scopedImport",
+        "abort",
+        "throw",
+        "toString",
+        "map",
+        "removeAttrs",
+        "baseNameOf",
+        "dirOf",
+        "isNull",
+        "placeholder",
+        "break",
+        "fromTOML",
+        "fetchTarball",
+        "fetchGit",
+        "fetchMercurial",
+        "fetchTree",
+    ]
+)
+"""The names that Nix binds outside of every file; they win over `with` (Nix manual, "Built-in Functions")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What binds names: `node` is the lambda, let, rec or with, `names` maps each name to its binding node."""
+
+    node: Node
+    names: dict[str, Node]
+    is_with: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A use of `name` at `node`. `scope` binds it statically, else None.
+
+    `withs` are the `with` scopes, innermost first, in which an unbound name is looked up.
+    """
+
+    name: str
+    node: Node
+    scope: Scope | None
+    withs: tuple[Scope, ...]
+
+    def means(self, other: Reference) -> bool:
+        """Tell whether `other`, of the same name, gets its value from the same place."""
+        if self.scope is not None or other.scope is not None:
+            return self.scope is not None and other.scope is not None and self.scope.node is other.scope.node
+        return [scope.node for scope in self.withs] == [scope.node for scope in other.withs]
+
+
+def references(root: Node) -> list[Reference]:
+    """Resolve every name used in `root`, in the order of the text."""
+    return list(_resolve(root, ()))
+
+
+def look_up(name: str, node: Node) -> Reference:
+    """Resolve a name as it would be if the expression `node` used it."""
+    scopes: list[Scope] = []
+    for owner in node.ancestors():
+        if owner.kind == "function_expression":
+            scopes.append(Scope(owner, formals(owner)))
+        elif owner.kind in _RECURSIVE:
+            scopes.append(Scope(owner, bound_names(owner.child("binding_set"))))
+        elif owner.kind == "with_expression" and owner.children[-1].contains(node):
+            scopes.append(Scope(owner, {}, is_with=True))
+    return _look_up(name, node, tuple(scopes))
+
+
+def bound_names(bindings: Node | None) -> dict[str, Node]:
+    """Return the static names that a binding set defines, with the first node that defines each."""
+    names: dict[str, Node] = {}
+    for binding in bindings.children if bindings is not None else ():
+        for name in binding_names(binding):
+            names.setdefault(name, binding)
+    return names
+
+
+def binding_names(binding: Node) -> tuple[str, ...]:
+    """Return the names that one binding or inherit defines in its set."""
+    if binding.kind == "binding":
+        path = binding.child("attrpath")
+        first = static_name(path.children[0]) if path is not None else None
+        return (first,) if first is not None else ()
+    if binding.kind in {"inherit", "inherit_from"}:
+        inherited = binding.child("inherited_attrs")
+        return tuple(
+            name
+            for child in (inherited.children if inherited is not None else ())
+            if (name := static_name(child)) is not None
+        )
+    return ()
+
+
+def static_name(attribute: Node) -> str | None:
+    """Return the name of an attribute that is written as `a`, `"a"` or `${"a"}`, None for a computed one."""
+    if attribute.kind == "identifier":
+        return attribute.text
+    if attribute.kind == "string_expression" and all(
+        child.kind in {'"', "string_fragment"} for child in attribute.children
+    ):
+        return attribute.text[1:-1]
+    if attribute.kind == "interpolation":
+        inner = [child for child in attribute.children if child.kind not in {"${", "}", "comment"}]
+        if len(inner) == 1 and inner[0].kind == "string_expression":
+            return static_name(inner[0])
+    return None
+
+
+def formals(function: Node) -> dict[str, Node]:
+    """Return the parameters of a lambda: `x:`, `{ a, b ? 1 }:` and the `args` of `args@{ … }`."""
+    names: dict[str, Node] = {}
+    for child in function.children:
+        if child.kind == ":":
+            break
+        if child.kind == "identifier":
+            names[child.text] = child
+        elif child.kind == "formals":
+            for formal in child.children:
+                if formal.kind == "formal":
+                    names[formal.children[0].text] = formal
+    return names
+
+
+Scopes = tuple[Scope, ...]
+
+_RECURSIVE = ("let_expression", "rec_attrset_expression", "let_attrset_expression")
+
+
+def _resolve(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    """Yield the references below `node`; `scopes` are the enclosing ones, innermost first."""
+    resolve = _BY_KIND.get(node.kind)
+    if resolve is not None:
+        yield from resolve(node, scopes)
+    else:
+        for child in node.children:
+            yield from _resolve(child, scopes)
+
+
+def _resolve_variable(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    yield _look_up(node.text, node, scopes)
+
+
+def _resolve_function(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    inner = (Scope(node, formals(node)), *scopes)
+    for child in node.children:
+        if child.kind != "identifier":
+            yield from _resolve(child, inner)
+
+
+def _resolve_formal(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    for child in node.children[1:]:
+        yield from _resolve(child, scopes)
+
+
+def _resolve_recursive(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    inner = (Scope(node, bound_names(node.child("binding_set"))), *scopes)
+    for child in node.children:
+        for part in child.children if child.kind == "binding_set" else [child]:
+            yield from _resolve(part, scopes if part.kind == "inherit" else inner)
+
+
+def _resolve_with(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    source, body = (child for child in node.children if child.kind not in {"with", ";", "comment"})
+    yield from _resolve(source, scopes)
+    yield from _resolve(body, (Scope(node, {}, is_with=True), *scopes))
+
+
+def _resolve_inherit(node: Node, scopes: Scopes) -> Iterator[Reference]:
+    inherited = node.child("inherited_attrs")
+    for child in inherited.children if inherited is not None else ():
+        if (name := static_name(child)) is not None:
+            yield _look_up(name, child, scopes)
+
+
+def _resolve_nothing(_node: Node, _scopes: Scopes) -> Iterator[Reference]:
+    return iter(())
+
+
+_BY_KIND: dict[str, Callable[[Node, Scopes], Iterator[Reference]]] = {
+    "variable_expression": _resolve_variable,
+    "function_expression": _resolve_function,
+    "formal": _resolve_formal,
+    **dict.fromkeys(_RECURSIVE, _resolve_recursive),
+    "with_expression": _resolve_with,
+    "inherit": _resolve_inherit,
+    "inherited_attrs": _resolve_nothing,
+}
+
+
+def _look_up(name: str, node: Node, scopes: tuple[Scope, ...]) -> Reference:
+    binder = next((scope for scope in scopes if name in scope.names), None)
+    return Reference(name, node, binder, tuple(scope for scope in scopes if scope.is_with))

@@ -1,0 +1,277 @@
+"""The proposal and the known pins: TOML files in `patches/`, read into values, and the pins written back.
+
+They stand beside the package in a checkout and inside of it when installed. Where that place cannot be
+written, pins that were filled in go to the user's configuration, and take the place of those of the same name.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import model
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import Demotion, Extra, Strategy
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+_PACKAGE = Path(__file__).parent
+_PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
+_PINS = "pins.toml"
+
+TEST = "docker-rootless-ports.nix"
+"""The name of the NixOS test, here and in nixos/tests/."""
+
+_HEADER = """\
+# Known commits of nixpkgs. `unlet pins update` fetches each and fills in `blob`, the id of the target file in
+# it, and `newest`, the newest docker in that file.
+
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A commit message without its trailers; `body` has lines of at most 72 characters and no line feed at its end.
+
+    `proven` are the sentences that end the body, each by the proof without which it may not be said.
+    """
+
+    subject: str
+    body: str
+    proven: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def whole(self) -> str:
+        """The body with all that is to be proven."""
+        return self.backed(self.proven)
+
+    def backed(self, passed: Collection[str]) -> str:
+        """Return the body with what the proofs of these names have proven, and nothing else of `proven`."""
+        return "\n\n".join([self.body, *(text for proof, text in self.proven.items() if proof in passed)])
+
+    def unbacked(self, passed: Collection[str]) -> tuple[str, ...]:
+        """Return the sentences that may not be said where only the proofs of these names passed."""
+        return tuple(text for proof, text in self.proven.items() if proof not in passed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraPlan:
+    """A commit on request: its message, and the paths of nixpkgs that a checkout needs for it."""
+
+    message: Message
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is proposed to nixpkgs, as patches/proposal.toml says.
+
+    `target` is the file's path in nixpkgs, `remote` a git URL, `sparse` the paths of nixpkgs that a
+    checkout needs, `components` the packages that leave the let, `prefix_entry` the one that leaves the
+    wrapper's PATH prefix, `default_pin` the name of a pin. `option` is that of the NixOS module, `description` in
+    Markdown; `notes` are items of the release notes, `option_note` the sentence about the option.
+    """
+
+    target: PurePosixPath
+    remote: str
+    default_pin: str
+    components: tuple[str, ...]
+    prefix_entry: str
+    sparse: tuple[str, ...]
+    lift: dict[Strategy, Message]
+    demote: dict[Demotion, Message]
+    extras: dict[Extra, ExtraPlan]
+    option: str
+    description: str
+    notes: dict[Demotion, str]
+    option_note: str
+    by_hand: Message
+
+    def needed(self, extras: Iterable[Extra]) -> tuple[str, ...]:
+        """Return the paths of nixpkgs that a checkout needs where these extras are wanted too."""
+        return tuple(dict.fromkeys([*self.sparse, *(path for extra in extras for path in self.extras[extra].needs)]))
+
+
+@cache
+def plan() -> Plan:
+    """Read patches/proposal.toml.
+
+    Raise ToolkitError where it is missing, is no TOML, or has a field that is not as it should be.
+    """
+    return read_plan(shipped() / "proposal.toml")
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
+    record = read_toml(path)
+    record.only(
+        *("target", "remote", "default-pin", "components", "prefix-entry", "sparse"),
+        *("lift", "demote", "extras", "by-hand"),
+    )
+    lift, demote, extras = record.record("lift"), record.record("demote"), record.record("extras")
+    lift.only(*Strategy)
+    demote.only(*Demotion)
+    extras.only(*Extra)
+    module, note = extras.record(Extra.NIXOS_MODULE), extras.record(Extra.RELEASE_NOTE)
+    return Plan(
+        target=PurePosixPath(record.text("target")),
+        remote=record.text("remote"),
+        default_pin=record.text("default-pin"),
+        components=record.texts("components"),
+        prefix_entry=record.text("prefix-entry"),
+        sparse=record.texts("sparse"),
+        lift={strategy: _message(lift.record(strategy)) for strategy in Strategy},
+        demote={demotion: _message(demote.record(demotion)) for demotion in Demotion},
+        extras={
+            Extra.NIXOS_TEST: _extra(extras.record(Extra.NIXOS_TEST)),
+            Extra.NIXOS_MODULE: _extra(module, "option", "description"),
+            Extra.RELEASE_NOTE: _extra(note, *Demotion, "option"),
+        },
+        option=module.text("option"),
+        description=module.text("description").strip(),
+        notes={demotion: note.text(demotion).strip() for demotion in Demotion},
+        option_note=note.text("option").strip(),
+        by_hand=_message(record.record("by-hand")),
+    )
+
+
+def nixos_test() -> Path:
+    """Return where the NixOS test is that can be added to the series."""
+    return shipped() / TEST
+
+
+def pull_request() -> bytes:
+    """Return the content of patches/pull-request.toml, the texts of pull-request.md."""
+    path = shipped() / "pull-request.toml"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def pins() -> tuple[model.Pin, ...]:
+    """Return the known pins: the shipped ones in their order, then those that only the user's file has."""
+    known = {pin.name: pin for pin in read_pins(shipped() / _PINS)}
+    own = _own()
+    if own.is_file():
+        known |= {pin.name: pin for pin in read_pins(own)}
+    return tuple(known.values())
+
+
+def read_pins(path: Path) -> tuple[model.Pin, ...]:
+    """Read a file like patches/pins.toml; raise ToolkitError as `plan` does, and for a name that is there twice."""
+    record = read_toml(path)
+    record.only("pin")
+    found: dict[str, model.Pin] = {}
+    for table in record.records("pin"):
+        table.only("name", "commit", "about", "blob", "newest")
+        pin = model.Pin(
+            name=table.text("name"),
+            commit=table.oid("commit"),
+            about=table.text("about"),
+            blob=table.optional("blob", table.oid),
+            newest=table.optional("newest", table.text),
+        )
+        if pin.name in found:
+            raise table.error("name", f"is '{pin.name}', which another pin has as well")
+        found[pin.name] = pin
+    return tuple(found.values())
+
+
+def pin(name: str | None = None) -> model.Pin:
+    """Return the pin of that name, or the default pin; raise UsageError where there is none."""
+    wanted = name if name is not None else plan().default_pin
+    known = {pin.name: pin for pin in pins()}
+    if wanted not in known:
+        raise UsageError(f"pin: '{wanted}' is unknown", hint=f"known pins are {', '.join(known)}; see 'unlet pins'")
+    return known[wanted]
+
+
+def write_pins(pins: Sequence[model.Pin]) -> Path:
+    """Replace the file of pins as a whole, and return its path.
+
+    The shipped file is taken where it can be written, else the user's own.
+    """
+    ours = shipped() / _PINS
+    path = ours if os.access(ours, os.W_OK) and os.access(ours.parent, os.W_OK) else _own()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, pins_toml(pins))
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def pins_toml(pins: Sequence[model.Pin]) -> bytes:
+    """Return the content of a file of pins."""
+    import tomli_w  # noqa: PLC0415 - for `unlet pins update` alone
+
+    tables: list[dict[str, str]] = []
+    for pin in pins:
+        table = {"name": pin.name, "commit": str(pin.commit), "about": pin.about}
+        if pin.blob is not None:
+            table["blob"] = str(pin.blob)
+        if pin.newest is not None:
+            table["newest"] = pin.newest
+        tables.append(table)
+    content: str = tomli_w.dumps({"pin": tables})
+    return (_HEADER + content).encode()
+
+
+def shipped() -> Path:
+    """Return the directory `patches/`; raise ToolkitError where it is missing."""
+    for place in _PLACES:
+        if (place / "proposal.toml").is_file():
+            return place
+    raise ToolkitError(f"patches: not found beside or inside of '{_PACKAGE}'", hint="install the package again")
+
+
+def _own() -> Path:
+    import platformdirs  # noqa: PLC0415 - not needed before the pins are
+
+    return platformdirs.user_config_path("unlet") / _PINS
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_bytes(content)
+        if path.exists():
+            new.chmod(path.stat().st_mode & 0o777)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def read_toml(path: Path) -> Record:
+    """Return the tables of a TOML file; raise ToolkitError where it cannot be read or is no TOML."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolkitError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        return Record(tomllib.loads(content), document=str(path))
+    except tomllib.TOMLDecodeError as error:
+        raise ToolkitError(f"{path}: not TOML: {error}") from error
+
+
+def _extra(record: Record, *more: str) -> ExtraPlan:
+    record.only("subject", "body", "proven", "needs", *more)
+    return ExtraPlan(message=_text(record), needs=record.texts("needs"))
+
+
+def _message(record: Record) -> Message:
+    record.only("subject", "body", "proven")
+    return _text(record)
+
+
+def _text(record: Record) -> Message:
+    table = record.optional("proven", record.record)
+    proven = {name: table.text(name) for name in table.names()} if table is not None else {}
+    return Message(subject=record.text("subject"), body=record.text("body").strip(), proven=proven)

@@ -1,0 +1,254 @@
+"""How far a series carries: a row for each branch, what stood in the way, and which backports to ask for.
+
+What is said of backports are upstream's rules: CONTRIBUTING.md of nixpkgs, its workflows backport.yml and
+periodic-merge-*.yml, and ci/github-script/commits.js, which looks at the commits of a backport.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.model import Demotion, Fit, Status
+from toolkit.report.markdown import cell, fence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolkit.model import Ported
+
+NO_REBUILD = "no-rebuild"
+
+_NONE = "-"
+_RULES = "https://github.com/NixOS/nixpkgs/blob/master/CONTRIBUTING.md"
+
+_BEHAVIOUR = {
+    Demotion.SUFFIX: "any other rootlesskit on the caller's PATH is preferred from then on",
+    Demotion.DROP: "without another rootlesskit on the caller's PATH the daemon no longer starts",
+}
+
+# A paragraph is one line: GitHub breaks a line of a pull request wherever the text does.
+_LABEL = (
+    "A label works on a pull request to master, before or after that is merged. Once it is, a workflow picks its "
+    "commits with `git cherry-pick -x` and opens a pull request to the branch. Only maintainers of nixpkgs can set "
+    f"labels: ask for it in a comment ([how to backport]({_RULES}#how-to-backport-pull-requests))."
+)
+
+_OWN = (
+    "The commits of a branch of its own are not picked ones. Upstream's check of backports wants each to name the "
+    "commit on master in its message, as `cherry-pick -x` does, and shows reviewers in what the two differ; or to have "
+    "a last line `Not-cherry-picked-because: REASON`."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchDocument:
+    """A branch in the JSON form; the fields are those of Ported, `proofs` maps a proof's name to its status.
+
+    `failures` maps the names of those that failed to the reason. `label` is the one to ask for, `command` what makes a
+    branch of its own; both are missing where neither is of use.
+    """
+
+    branch: str
+    commit: str
+    newest: str | None
+    fit: Fit
+    offset: int
+    conflicts: tuple[int, ...]
+    afresh: bool | None
+    differing: int
+    reason: str | None
+    proofs: Mapping[str, Status]
+    failures: Mapping[str, str]
+    label: str | None
+    command: str | None
+
+
+def table(matrix: Sequence[Ported]) -> list[list[str]]:
+    """Return the table's rows, the first of which is its head; every row has as many cells."""
+    return [
+        ["branch", "docker", "the series", "made afresh", "proofs"],
+        *([each.branch, each.newest or _NONE, _fit(each), _afresh(each), _proofs(each)] for each in matrix),
+    ]
+
+
+def notes(matrix: Sequence[Ported]) -> list[str]:
+    """Return what does not fit in a cell, a line each: what stood in the way, and why a proof failed."""
+    lines: list[str] = []
+    for each in matrix:
+        if each.reason is not None:
+            lines.append(f"{each.branch}: {each.reason}")
+        failed: dict[str, list[str]] = {}
+        for name, reason in _failures(each).items():
+            # The place of the file is that of a copy, and another one for some proofs.
+            failed.setdefault(re.sub(r"(?<![^\s'«])/\S*/(?=default\.nix\b)", "", reason), []).append(name)
+        lines += [f"{each.branch}: {', '.join(names)} failed: {reason}" for reason, names in failed.items()]
+    return lines
+
+
+def markdown(matrix: Sequence[Ported]) -> list[str]:
+    """Return table and notes as lines of Markdown, none where no branch was tried."""
+    if not matrix:
+        return []
+    head, *rows = table(matrix)
+    lines = [_row(head), "|---" * len(head) + "|", *map(_row, rows)]
+    if said := notes(matrix):
+        lines += ["", *(f"- {' '.join(line.split())}" for line in said)]
+    return lines
+
+
+def documents(matrix: Sequence[Ported], *, repository: str = "REPO", branch: str | None = None) -> list[BranchDocument]:
+    """Return the matrix in its JSON form; `repository` and `branch` are those of `unlet pr`, for commands."""
+    return [
+        BranchDocument(
+            branch=each.branch,
+            commit=str(each.commit),
+            newest=each.newest,
+            fit=each.fit,
+            offset=each.offset,
+            conflicts=each.conflicts,
+            afresh=each.afresh,
+            differing=each.differing,
+            reason=each.reason,
+            proofs={proof.name: proof.status for proof in each.proofs},
+            failures=_failures(each),
+            label=label(each),
+            command=command(each, repository=repository, branch=branch),
+        )
+        for each in matrix
+    ]
+
+
+def label(ported: Ported) -> str | None:
+    """Return the label that makes upstream's workflow open a backport, where the commits can be picked as they are."""
+    version = _release(ported.branch)
+    return f"backport release-{version}" if version is not None and _carries(ported) else None
+
+
+def command(ported: Ported, *, repository: str = "REPO", branch: str | None = None) -> str | None:
+    """Return the command for a pull request of its own to a release branch that the commits cannot be picked on.
+
+    None where the rewrite has nothing to offer either, or where there is no need. `branch` is what the first
+    pull request's branch is called: this one needs another name.
+    """
+    version = _release(ported.branch)
+    proven = ported.proofs and not _failures(ported)
+    # What the rewrite makes there is something else, to be proven by that command, or it is what was proven.
+    made = ported.afresh is False or (proven and (ported.afresh or ported.fit is Fit.CONFLICTS))
+    if version is None or _carries(ported) or not made:
+        return None
+    named = ("--branch", f"{branch}-{version}") if branch is not None else ()
+    return f"unlet pr {shlex.join(('--repo', repository, '--base', ported.branch, *named))}"
+
+
+def backports(
+    matrix: Sequence[Ported], demotion: Demotion, *, repository: str = "REPO", branch: str | None = None
+) -> list[str]:
+    """Return what to do about the branches as lines of Markdown, none where none of them takes a backport.
+
+    `repository` and `branch` are as for `documents`.
+    """
+    said = [line for each in matrix for line in _advice(each, repository, branch)]
+    if any(label(each) for each in matrix):
+        said += ["", _LABEL]
+    if any(command(each) for each in matrix):
+        said += ["", _OWN]
+    if any(_release(each.branch) for each in matrix):
+        said += ["", *_acceptable(matrix, demotion)]
+    return said
+
+
+def _acceptable(matrix: Sequence[Ported], demotion: Demotion) -> Iterator[str]:
+    """Yield what upstream asks of a backport, and how the two commits stand to that."""
+    yield (
+        "Releases take what is compatible with what was there, and only while they are supported "
+        f"([rules]({_RULES}#changes-acceptable-for-releases)):"
+    )
+    yield ""
+    proven = [each.branch for each in matrix if _release(each.branch) and _passed(each, NO_REBUILD)]
+    shown = f" That is proven on {', '.join(proven)}." if proven else " <!-- Not proven on any of them. -->"
+    yield f"- Commit 1 is meant to rebuild nothing and to leave all overrides as they are.{shown}"
+    yield f"- Commit 2 changes behaviour: {_BEHAVIOUR[demotion]}. Say so, or have commit 1 alone backported."
+
+
+def _advice(each: Ported, repository: str, branch: str | None) -> Iterator[str]:
+    """Yield what to do about one branch."""
+    name = each.branch.rpartition("/")[2]
+    if re.fullmatch(r"(nixos|nixpkgs)-.+", name):
+        yield f"- `{each.branch}` is a channel: it takes no pull requests, and follows master or `release-YY.MM`."
+    elif (staging := re.fullmatch(r"staging(?:-next)?(-\d\d\.\d\d)?", name)) is not None:
+        source = f"release{staging[1]}" if staging[1] else "master"
+        clash = "" if _carries(each) or each.fit is Fit.UNNEEDED else " Here that merge has to be looked at."
+        yield (
+            f"- `{each.branch}` is for mass rebuilds and needs no pull request: upstream merges `{source}` into it "
+            f"regularly, directly or by staging-next.{clash}"
+        )
+    elif _release(each.branch) is not None:
+        yield from _release_advice(each, repository, branch)
+
+
+def _release_advice(each: Ported, repository: str, branch: str | None) -> Iterator[str]:
+    if (wanted := label(each)) is not None:
+        yield f"- `{each.branch}`: ask for the label `{wanted}`."
+    elif each.fit is Fit.UNNEEDED:
+        yield f"- `{each.branch}`: nothing to backport."
+    elif (own := command(each, repository=repository, branch=branch)) is not None:
+        why = "the commits cannot be picked there" if each.conflicts else "picked, the commits are wrong there"
+        yield f"- `{each.branch}`: {why}. This makes a branch of its own:"
+        yield ""
+        yield from (f"  {line}" for line in fence((own,), "sh").splitlines())
+        yield ""
+    else:
+        yield f"- `{each.branch}`: the commits cannot be picked, and no rewrite of its file is proven."
+
+
+def _carries(each: Ported) -> bool:
+    """Tell whether the commits can be picked on the branch, and what comes of it is proven."""
+    return (
+        each.fit in {Fit.APPLIES, Fit.MERGES}
+        and not each.conflicts
+        and bool(each.proofs)
+        and not _failures(each)
+        and _passed(each, NO_REBUILD)
+    )
+
+
+def _release(branch: str) -> str | None:
+    """Return the version of a release branch, `YY.MM`, whatever remote it is of."""
+    found = re.fullmatch(r"(?:.*/)?release-(\d\d\.\d\d)", branch)
+    return found[1] if found is not None else None
+
+
+def _passed(each: Ported, name: str) -> bool:
+    return any(proof.name == name and proof.status is Status.PASSED for proof in each.proofs)
+
+
+def _failures(each: Ported) -> dict[str, str]:
+    return {proof.name: proof.reason or _NONE for proof in each.proofs if proof.status is Status.FAILED}
+
+
+def _fit(each: Ported) -> str:
+    where = f" at line {', '.join(map(str, each.conflicts))}" if each.conflicts else ""
+    moved = f", moved by {each.offset} {'line' if each.offset == 1 else 'lines'}" if each.offset else ""
+    if each.fit is Fit.CONFLICTS:
+        return f"{each.fit}{where}"
+    return f"{each.fit}{moved}{f', cherry-pick conflicts{where}' if where else ''}"
+
+
+def _afresh(each: Ported) -> str:
+    if each.afresh is None:
+        return "instead" if each.fit is Fit.CONFLICTS and each.proofs else _NONE
+    if each.afresh:
+        return "the same"
+    return "1 line differs" if each.differing == 1 else f"{each.differing} lines differ"
+
+
+def _proofs(each: Ported) -> str:
+    counts = {status: sum(proof.status is status for proof in each.proofs) for status in Status}
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or _NONE
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(cell, cells))} |"

@@ -1,0 +1,21 @@
+"""Where the files are that unlet comes with: the expressions of the package, and the files of overlays/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.errors import ToolkitError
+
+# Not by importlib.resources: the files have to be on a disk for Nix, and to import it takes longer than to find them.
+PACKAGE = Path(__file__).parent
+EXPRESSIONS = PACKAGE / "expressions"
+
+_PLACES = (PACKAGE.parent / "overlays", PACKAGE / "data" / "overlays")
+
+
+def shipped_path(name: str) -> Path:
+    """Return where a file of overlays/ is: beside the package in a checkout, inside of it when installed."""
+    for place in _PLACES:
+        if (place / name).is_file():
+            return place / name
+    raise ToolkitError(f"overlays/{name}: is missing from this installation of unlet")

@@ -1,0 +1,166 @@
+"""Commits of a remote: fetched once, then read from the cache.
+
+What a branch or a tag was when it was last asked for is remembered, so that it can be used without a network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from typing import TYPE_CHECKING
+
+from toolkit import files, git
+from toolkit.errors import ToolkitError
+from toolkit.model import Oid, Source
+from toolkit.record import Record
+from toolkit.sources import kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from toolkit.sources.wanted import Wanted
+
+# A phrase about a fetch that is under way comes at most this often.
+_PROGRESS_SECONDS = 5.0
+
+_COMMITS = "commits"
+_NAMES = "names"
+_NAME = "name.json"
+
+
+def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
+    """Return the source at `rev` (a full commit id, a branch, a tag, `HEAD`) of the remote `url`.
+
+    A name is asked for each time; where the remote does not answer, or may not be asked, the name stands for
+    what it was last time, and a warning says so.
+    """
+    git.check_rev(rev)
+    if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", rev):
+        return at_commit(url, Oid(rev), wanted, origin=f"{git.shown(url)} at {rev[:12]}")
+
+    def ask() -> Oid:
+        wanted.progress.step(f"asking {git.shown(url)} for {rev}")
+        return git.resolve_remote(url, rev, directory=_directory(wanted))
+
+    commit, warnings = remembered(url, rev, ask, wanted)
+    origin = f"{git.shown(url)} at {rev} ({commit.short})"
+    return at_commit(url, commit, wanted, origin=origin, warnings=warnings)
+
+
+def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: tuple[str, ...] = ()) -> Source:
+    """Return the source at a commit of the remote `url`; `origin` describes it for people.
+
+    Raises ToolkitError where it is not in the cache and no network may be used, for whatever keeps git from
+    fetching it, and where the commit does not have the target.
+    """
+    fetched = 0
+
+    def make(directory: Path) -> None:
+        nonlocal fetched
+        if wanted.offline:
+            hint = "leave --offline out once; unlet cache list shows what is there"
+            raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
+        wanted.progress.step(f"fetching {commit.short} from {git.shown(url)}")
+        repository = directory / kept.REPOSITORY
+        got = git.fetch(url, str(commit), repository, wanted.paths, on_progress=_seldom(wanted.progress.step))
+        located = git.locate(repository)
+        kept.write(directory, located, wanted.paths, fetched=got.bytes, notes=got.notes)
+        if not (directory / kept.TREE / wanted.target).is_file():
+            raise ToolkitError(f"{git.shown(url)}: commit {commit.short} has no '{wanted.target}'")
+        fetched = got.bytes
+
+    path = wanted.cache.obtain(
+        _COMMITS,
+        str(commit),
+        make=make,
+        check=lambda directory: kept.is_whole(directory, commit, wanted.paths),
+    )
+    entry = kept.read(path)
+    content = (path / kept.TREE / wanted.target).read_bytes()
+    files.check_content(str(wanted.target), content)
+    return Source(
+        origin=origin,
+        content=content,
+        directory=path / kept.TREE / wanted.target.parent,
+        root=path / kept.TREE,
+        commit=commit,
+        committed=entry.committed,
+        repository=path / kept.REPOSITORY,
+        remote=url,
+        fetched=fetched,
+        warnings=(*warnings, *(entry.notes if fetched else ())),
+    )
+
+
+def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> tuple[Oid, tuple[str, ...]]:
+    """Return the commit that `ask` finds for `name` at `url`, or the one of last time with a warning.
+
+    Raises what `ask` raises where there was no last time, ToolkitError where it may not be asked.
+    """
+    key = hashlib.sha256(f"{url}\0{name}".encode()).hexdigest()
+    failure = None
+    if not wanted.offline:
+        try:
+            commit = ask()
+        except git.UnreachableError as error:
+            failure = error
+        else:
+            _remember(key, url, name, commit, wanted)
+            return commit, ()
+    path = wanted.cache.find(_NAMES, key, check=_is_readable)
+    if path is None:
+        hint = "leave --offline out once, or name a commit that is in the cache"
+        raise failure or ToolkitError(f"{git.shown(url)}: what '{name}' is cannot be known offline", hint=hint)
+    record = _record(path)
+    commit, asked = record.oid("commit"), time.strftime("%Y-%m-%d %H:%M", time.localtime(record.integer("asked")))
+    reason = failure.message if failure is not None else f"{git.shown(url)}: not asked, since --offline"
+    return commit, (f"{reason}; '{name}' is taken for what it was on {asked}, {commit.short}",)
+
+
+def _remember(key: str, url: str, name: str, commit: Oid, wanted: Wanted) -> None:
+    document = {"url": git.shown(url), "name": name, "commit": str(commit), "asked": int(time.time())}
+    wanted.cache.replace(_NAMES, key, make=lambda directory: _write(directory / _NAME, json.dumps(document)))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n")
+
+
+def _record(directory: Path) -> Record:
+    return Record(json.loads((directory / _NAME).read_bytes()), document=str(directory / _NAME))
+
+
+def _is_readable(directory: Path) -> bool:
+    try:
+        record = _record(directory)
+        record.oid("commit")
+        record.integer("asked")
+    except (OSError, ValueError, ToolkitError):
+        return False
+    return True
+
+
+def _directory(wanted: Wanted) -> Path:
+    """Return a directory that is in no repository of the user's, for a git that only talks to a remote."""
+    directory = wanted.cache.root
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolkitError(f"{directory}: the cache cannot be written: {(error.strerror or '').lower()}") from error
+    return directory
+
+
+def _seldom(step: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a `step` that leaves out what comes too soon after the one before."""
+    last = time.monotonic()
+
+    def tell(what: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _PROGRESS_SECONDS:
+            last = time.monotonic()
+            step(what)
+
+    return tell

@@ -1,0 +1,114 @@
+"""Files of a commit in the cache, and how they are known to be whole.
+
+An entry has the files below `tree/`, for a commit that was fetched also its objects in `repository/`, and
+`entry.json`, which lists them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit import git
+from toolkit.errors import ToolkitError
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.git import Entry
+    from toolkit.model import Oid
+
+TREE = "tree"
+REPOSITORY = "repository"
+
+_LIST = "entry.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What the cache holds of a commit.
+
+    `committed` is its date in seconds since the epoch; `paths` are those that were asked for, `blobs` the ids of
+    the files that came of it; `packs` are the sizes in bytes of the object files, relative to `repository/`;
+    `fetched` counts the bytes that were fetched, `notes` say what was peculiar about it.
+    """
+
+    commit: Oid
+    committed: int
+    paths: tuple[str, ...]
+    blobs: Mapping[str, Oid]
+    packs: Mapping[str, int]
+    fetched: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def write(
+    directory: Path,
+    located: git.Located,
+    paths: Sequence[PurePosixPath],
+    *,
+    fetched: int = 0,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the files of a commit into `directory`, which may hold its repository already, and list them."""
+    tree = directory / TREE
+    tree.mkdir()
+    found: tuple[Entry, ...] = git.export(located.repository, located.commit, paths, tree)
+    document = {
+        "commit": str(located.commit),
+        "committed": located.committed,
+        "paths": [str(path) for path in paths],
+        "blobs": {str(entry.path): str(entry.blob) for entry in found},
+        "packs": _packs(directory),
+        "fetched": fetched,
+        "notes": list(notes),
+    }
+    (directory / _LIST).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def read(directory: Path) -> Kept:
+    """Read an entry's list; raise ToolkitError for one that is missing or mangled."""
+    try:
+        value: object = json.loads((directory / _LIST).read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ToolkitError(f"{directory}: has no list of its files") from error
+    record = Record(value, document=str(directory / _LIST))
+    blobs, packs = record.record("blobs"), record.record("packs")
+    return Kept(
+        commit=record.oid("commit"),
+        committed=record.integer("committed"),
+        paths=record.texts("paths"),
+        blobs={name: blobs.oid(name) for name in blobs.names()},
+        packs={name: packs.integer(name) for name in packs.names()},
+        fetched=record.integer("fetched"),
+        notes=record.texts("notes"),
+    )
+
+
+def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bool:
+    """Tell whether an entry is one of `commit`, holds `paths`, and has each file as it was written."""
+    try:
+        kept = read(directory)
+        return (
+            kept.commit == commit
+            and {str(path) for path in paths} <= set(kept.paths)
+            and _packs(directory) == kept.packs
+            and all(_blob(directory / TREE / name, len(str(blob))) == blob for name, blob in kept.blobs.items())
+        )
+    except (OSError, ToolkitError):
+        return False
+
+
+def _packs(directory: Path) -> dict[str, int]:
+    objects = directory / REPOSITORY / "objects"
+    files = [path for path in objects.rglob("*") if path.is_file()]
+    return {str(path.relative_to(directory / REPOSITORY)): path.stat().st_size for path in files}
+
+
+def _blob(path: Path, length: int) -> Oid:
+    content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+    return git.blob_id(content, length=length)

@@ -1,0 +1,137 @@
+"""Sources on this machine: a lone file, a nixpkgs-shaped directory, a git clone, `<nixpkgs>`, the specimen.
+
+None of them is written to. Of a clone the commit counts, not the worktree: what is proposed is a patch series,
+and that applies to a commit. Uncommitted changes of the target are told in a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import files, git, process, specimen
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.model import Source
+from toolkit.sources import kept
+
+if TYPE_CHECKING:
+    from toolkit.sources.wanted import Wanted
+
+_TREES = "trees"
+
+# Where a channel, or a profile of channels, has its nixpkgs.
+_BELOW = (".", "nixpkgs", "nixos", "nixos/nixpkgs")
+
+
+def of_file(path: Path) -> Source:
+    """Return a lone file as a source."""
+    return Source(origin=str(path), content=files.read_target(path), directory=path.resolve().parent)
+
+
+def of_specimen(name: str | None, wanted: Wanted) -> Source:
+    """Return an embedded specimen; `name` is one of toolkit.specimen.names(), None the default."""
+    root = specimen.path() if name is None else specimen.path(name)
+    content = files.read_target(root / wanted.target)
+    origin = "the embedded specimen" if name is None else f"the embedded specimen {name}"
+    return Source(origin=origin, content=content, directory=(root / wanted.target).parent, root=root)
+
+
+def of_directory(given: Path, wanted: Wanted) -> Source:
+    """Return a directory that has nixpkgs, or a channel which has it, as a source."""
+    root = next((root for below in _BELOW if ((root := given / below) / wanted.target).exists()), None)
+    if root is None:
+        locks = [given / "flake.lock", given / "npins" / "sources.json"]
+        lock = next((lock for lock in locks if lock.is_file()), None)
+        hint = f"to use what it pins: --nixpkgs {lock}" if lock is not None else "a nixpkgs tree has that file"
+        raise ToolkitError(f"{given}: has no '{wanted.target}'", hint=hint)
+    root = root.resolve()
+    content = files.read_target(root / wanted.target)
+    version = _version(root)
+    return Source(
+        origin=f"{given} ({version})" if version else str(given),
+        content=content,
+        directory=(root / wanted.target).parent,
+        root=root,
+    )
+
+
+def of_clone(directory: Path, rev: str | None, wanted: Wanted) -> Source:
+    """Return a commit of a clone, a worktree or a bare repository as a source; `rev` is HEAD where it is None.
+
+    The files come from its objects into the cache.
+    """
+    located = git.locate(directory, rev or "HEAD")
+    commit = located.commit
+
+    def make(path: Path) -> None:
+        wanted.progress.step(f"reading {commit.short} from {directory}")
+        kept.write(path, located, wanted.paths)
+        if not (path / kept.TREE / wanted.target).is_file():
+            raise ToolkitError(f"{directory}: commit {commit.short} has no '{wanted.target}'")
+
+    path = wanted.cache.obtain(
+        _TREES, str(commit), make=make, check=lambda found: kept.is_whole(found, commit, wanted.paths)
+    )
+    root = path / kept.TREE
+    content = (root / wanted.target).read_bytes()
+    files.check_content(f"{directory}: {wanted.target}", content)
+    return Source(
+        origin=f"{directory} at {rev or 'HEAD'} ({commit.short})",
+        content=content,
+        directory=(root / wanted.target).parent,
+        root=root,
+        commit=commit,
+        committed=located.committed,
+        repository=located.repository,
+        warnings=_uncommitted(directory, content, wanted) if rev is None else (),
+    )
+
+
+def find_in_nix_path(name: str) -> Path:
+    """Return what `<name>` stands for in Nix.
+
+    Raises ToolkitError where it is not in NIX_PATH.
+    """
+    search = ("--find-file", name)
+    try:
+        try:
+            # A directory needs no store, and a store may be out of reach; a URL in NIX_PATH needs one.
+            return Path(process.run(("nix-instantiate", "--store", "dummy://", *search)).text)
+        except CommandError as error:
+            if "was not found in the Nix search path" in error.stderr:
+                raise
+        return Path(process.run(("nix-instantiate", *search)).text)
+    except CommandError as error:
+        hint = f"NIX_PATH has no such entry; add {name}=DIRECTORY to it, or name the directory itself"
+        raise ToolkitError(f"<{name}>: is not found: {git.fact(error.stderr)}", hint=hint) from error
+
+
+def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, ...]:
+    worktree = directory / wanted.target
+    try:
+        same = worktree.read_bytes() == content
+    except OSError:
+        # A bare repository, a sparse checkout: there is nothing that anybody has changed.
+        return ()
+    if same:
+        return ()
+    return (f"{worktree}: has changes that are not committed and do not count; --file {worktree} takes them",)
+
+
+def _version(root: Path) -> str | None:
+    """Return the version that a tree says of itself; `.version` is in every nixpkgs, the others in channels."""
+    parts: list[str] = []
+    for name in (".version", ".version-suffix"):
+        try:
+            parts.append((root / name).read_text().strip())
+        except (OSError, ValueError):
+            continue
+    version = "".join(parts)
+    try:
+        revision = (root / ".git-revision").read_text().strip()
+    except (OSError, ValueError):
+        revision = ""
+    if re.fullmatch(r"[0-9a-f]{40}", revision) and revision[:7] not in version:
+        version = f"{version}, {revision[:12]}" if version else revision[:12]
+    return version or None

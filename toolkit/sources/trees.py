@@ -1,0 +1,176 @@
+"""Whole nixpkgs trees: the one that a source stands for, and copies of it with a few files changed.
+
+Both are in the cache, and nothing evaluates the user's own files while they may change. A changed tree consists of
+real directories with hard links to the files of the first, so it costs no space, and every relative path in it leads
+to the tree itself. With links to directories it would not: Nix follows a link before it looks for a file
+relative to the one that it reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import git, nix, specimen
+from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from toolkit.model import Progress, Source
+
+KIND = "whole-trees"
+
+_TREE = "tree"
+_FINGERPRINT = "fingerprint"
+_PARTS = ("default.nix", "lib/default.nix", "pkgs/top-level/all-packages.nix")
+_HINT = "--tier tree and those above it need a checkout, a channel, a git clone or URL, or the specimen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """A whole nixpkgs at `root`; `key` stands for its content, so equal keys mean equal trees."""
+
+    root: Path
+    key: str
+
+    @property
+    def is_specimen(self) -> bool:
+        """Tell whether it is our own, which can build without a network."""
+        return specimen.is_tree(self.root)
+
+
+def whole(source: Source, *, offline: bool, progress: Progress) -> Tree:
+    """Return the whole tree that a source is a part of.
+
+    Raises UsageError where the source is a file or a part of a tree, ToolkitError where it cannot be had.
+    """
+    if source.commit is not None and source.repository is not None:
+        return _of_commit(source, offline=offline, progress=progress)
+    if source.root is None:
+        raise UsageError(f"{source.origin}: is a file and no whole nixpkgs", hint=_HINT)
+    _require_parts(source.root, source.origin)
+    if source.root.is_relative_to(nix.STORE):
+        return Tree(root=source.root, key=hashlib.sha256(str(source.root).encode()).hexdigest())
+    root, key = source.root, fingerprint(source.root)
+    progress.step(f"copying {root}")
+    return _obtain(key, lambda into: _copy(root, into, link=False))
+
+
+def changed(tree: Tree, contents: Mapping[PurePosixPath, bytes]) -> Tree:
+    """Return the tree with these files instead of, or besides, its own."""
+    digest = hashlib.sha256(tree.key.encode())
+    for path, content in sorted(contents.items()):
+        digest.update(f"\0{path}\0{len(content)}\0".encode() + content)
+
+    def make(into: Path) -> None:
+        _copy(tree.root, into, link=True)
+        for path, content in contents.items():
+            place = into / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            mode = place.stat().st_mode & 0o777 if place.is_file() else 0o644
+            # Not written into: the file is that of the tree it is linked from.
+            place.unlink(missing_ok=True)
+            place.write_bytes(content)
+            place.chmod(mode | 0o200)
+
+    return _obtain(digest.hexdigest(), make)
+
+
+def fingerprint(root: Path) -> str:
+    """Return what stands for the names, sizes and times of all files below `root`, as rsync and make compare them."""
+    digest = hashlib.sha256()
+    for entry in _entries(root):
+        name = os.path.relpath(entry.path, root)
+        if entry.is_symlink():
+            digest.update(f"{name}\0{Path(entry.path).readlink()}\0".encode(errors="surrogateescape"))
+        elif entry.is_file():
+            status = entry.stat()
+            facts = f"{name}\0{status.st_mode:o} {status.st_size} {status.st_mtime_ns}\0"
+            digest.update(facts.encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _of_commit(source: Source, *, offline: bool, progress: Progress) -> Tree:
+    commit, repository, remote = source.commit, source.repository, source.remote
+    if commit is None or repository is None:
+        raise AssertionError(source)
+
+    def make(into: Path) -> None:
+        held = repository
+        if remote is not None:
+            if offline:
+                hint = "leave --offline out once"
+                raise ToolkitError(f"commit {commit.short}: only a part of it is in the cache", hint=hint)
+            progress.step(f"fetching all of {commit.short} from {git.shown(remote)}")
+            held = into.parent / "repository"
+            git.fetch(remote, str(commit), held, [PurePosixPath()], on_progress=progress.step)
+        progress.step(f"checking out {commit.short}")
+        into.mkdir()
+        git.export(held, commit, [PurePosixPath()], into)
+        _require_parts(into, source.origin)
+
+    return _obtain(str(commit), make)
+
+
+def _obtain(key: str, make: Callable[[Path], None]) -> Tree:
+    """Return the cache's tree of that key; one that was changed since it was made is made again."""
+
+    def whole_entry(directory: Path) -> None:
+        make(directory / _TREE)
+        (directory / _FINGERPRINT).write_text(fingerprint(directory / _TREE))
+
+    def check(directory: Path) -> bool:
+        try:
+            return (directory / _FINGERPRINT).read_text() == fingerprint(directory / _TREE)
+        except OSError:
+            return False
+
+    path = default_cache().obtain(KIND, key, make=whole_entry, check=check)
+    return Tree(root=path / _TREE, key=key)
+
+
+def _require_parts(root: Path, origin: str) -> None:
+    for part in _PARTS:
+        if not (root / part).is_file():
+            raise UsageError(f"{origin}: is no whole nixpkgs: it has no '{part}'", hint=_HINT)
+
+
+def _entries(root: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield all that is below a directory, each directory before what is in it, but for git's own."""
+    waiting = [str(root)]
+    while waiting:
+        place = waiting.pop()
+        with os.scandir(place) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            if entry.name == ".git":
+                continue
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+
+
+def _copy(root: Path, into: Path, *, link: bool) -> None:
+    """Copy a tree; with `link` its files are hard links where the file system and the files' owner allow it."""
+    into.mkdir()
+    start = len(str(root)) + 1
+    for entry in _entries(root):
+        place = into / entry.path[start:]
+        if entry.is_symlink():
+            place.symlink_to(Path(entry.path).readlink())
+        elif entry.is_dir():
+            place.mkdir()
+        elif entry.is_file():
+            if link:
+                try:
+                    os.link(entry.path, place)
+                    continue
+                except OSError:
+                    link = False
+            shutil.copy2(entry.path, place)

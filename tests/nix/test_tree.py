@@ -1,16 +1,64 @@
 from __future__ import annotations
 
-import pytest
+import time
 
-from toolkit.errors import NixSyntaxError
+import pytest
+from ast_grep_py import SgRoot
+
+from toolkit import specimen
+from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.nix.edit import Edit, apply
+from toolkit.nix.scope import references
 from toolkit.nix.tree import Tree
+
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+ODD = "  # é\n\t{ a = \"  😀 ${ b }é\\n\"; /* ü */ c = ''\n  é ''${x} ${d}\n''; e = [ ]; inherit ({ }) f; }\n\n"
 
 
 def test_offsets_count_characters() -> None:
     tree = Tree('{ a = "é…😀"; b = x; }', name="t")
     names = [node for node in tree.root.walk() if node.kind == "variable_expression"]
     assert [(node.text, node.place) for node in names] == [("x", "1:18")]
+
+
+@pytest.mark.parametrize("name", [*specimen.names(), "odd"])
+def test_spans_are_those_of_the_parser(name: str) -> None:
+    text = ODD if name == "odd" else (specimen.path(name) / TARGET).read_text()
+    unseen = [SgRoot(text, "nix").root()]
+    for node in Tree(text, name="t").nodes:
+        given = unseen.pop()
+        span = given.range()
+        assert (node.kind, node.start, node.end) == (given.kind(), span.start.index, span.end.index)
+        unseen += reversed(given.children())
+    assert unseen == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"' + "\\\\" * 200_000 + '"',
+        "{" + "a=1;" * 25_000 + "}",
+        '"' + "${a}" * 25_000 + '"',
+        "[" + '"é" ' * 20_000 + "]",
+        "1" + "\n" * 100_000,
+        "#\n" * 50_000 + "1",
+    ],
+)
+def test_time_grows_with_the_length_alone(text: str) -> None:
+    began = time.process_time()
+    tree = Tree(text, name="t")
+    assert time.process_time() - began < 1.5
+    assert tree.root.end == len(text.rstrip("\n"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("(", ")"), ("{a=", ";}"), ('"${', '}"'), ("rec {a=", ";}"), ("with b; ", ""), ("b + ", "")]
+)
+def test_what_is_nested_too_deeply_is_refused_and_the_rest_can_be_resolved(before: str, after: str) -> None:
+    with pytest.raises(RefusalError, match=r"t:1:\d+: nested more than 300 levels deep"):
+        Tree(before * 5000 + "x" + after * 5000, name="t")
+    # Some of these take two or three levels each.
+    assert references(Tree(before * 95 + "x" + after * 95, name="t").root)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +75,13 @@ def test_syntax_error_names_line_and_column(text: str, place: str) -> None:
         Tree(text, name="file.nix")
     assert caught.value.message.startswith(f"file.nix:{place}")
     assert caught.value.excerpt.splitlines()[-1].endswith("^")
+
+
+def test_excerpt_of_a_long_line_is_short() -> None:
+    with pytest.raises(NixSyntaxError) as caught:
+        Tree("[" + " 1" * 50_000 + " ; 2 ]", name="t")
+    line, caret = caught.value.excerpt.splitlines()
+    assert (len(line) < 200, line[len(caret) - 1]) == (True, ";")
 
 
 def test_merge_marker_is_called_by_its_name() -> None:

@@ -6,17 +6,22 @@ files that Nix rejects. Whether a file is valid Nix is asked of `nix-instantiate
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
 
-from toolkit.errors import NixSyntaxError
+from toolkit.errors import NixSyntaxError, RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ast_grep_py import SgNode
+
+_VISIBLE = re.compile(r"\S")
+_DEEPEST = 300
+_EXCERPT = 160
 
 
 @dataclass(slots=True, eq=False)
@@ -78,28 +83,65 @@ class Tree:
     """A parsed file. `name` is used in messages; `root` is the file's expression."""
 
     def __init__(self, text: str, *, name: str) -> None:
-        """Parse `text`; raise NixSyntaxError at the first place that the grammar rejects."""
+        """Parse `text`; raise NixSyntaxError at the first place that the grammar rejects.
+
+        Raise RefusalError for a file whose expressions are nested more deeply than the functions below can follow.
+        """
         self.text = text
         self.name = name
         self.nodes: list[Node] = []
-        source = self._convert(SgRoot(text, "nix").root(), None)
-        broken = next((node for node in self.nodes if node.kind == "ERROR"), None)
-        broken = broken or next((node for node in self.nodes if _is_missing(node)), None)
-        if broken is not None:
-            raise syntax_error(name, text, broken.start)
-        expressions = [node for node in source.children if node.kind != "comment"]
+        self.source = self._convert(SgRoot(text, "nix").root())
+        missing = next((node for node in self.nodes if _is_missing(node)), None)
+        if missing is not None:
+            raise syntax_error(name, text, missing.start)
+        expressions = [node for node in self.source.children if node.kind != "comment"]
         if not expressions:
             raise NixSyntaxError(f"{name}:1:1: no expression in this file", excerpt="")
-        self.source = source
         self.root = expressions[0]
 
-    def _convert(self, source: SgNode, parent: Node | None) -> Node:
-        span = source.range()
-        node = Node(self, source.kind(), span.start.index, span.end.index, parent, [], len(self.nodes))
-        self.nodes.append(node)
-        node.children = [self._convert(child, node) for child in source.children()]
-        node.after = len(self.nodes)
-        return node
+    def _convert(self, top: SgNode) -> Node:
+        """Copy the parser's tree, in time that grows with the file's length alone.
+
+        Of a node the parser library tells line and column, for which it counts from the beginning of the line: that
+        takes long in a long line. So the tokens' own texts are counted instead.
+        """
+        source = Node(self, top.kind(), 0, len(self.text), None, [], 0)
+        self.nodes.append(source)
+        unfinished = [(source, iter(top.children()))]
+        offset = 0
+        while unfinished:
+            parent, rest = unfinished[-1]
+            given = next(rest, None)
+            if given is None:
+                unfinished.pop()
+                parent.after = len(self.nodes)
+                if parent.children:
+                    parent.start = parent.children[0].start
+                    # The outermost node also has the white space at the end of the file.
+                    parent.end = parent.children[-1].end if unfinished else len(self.text)
+                continue
+            node = Node(self, given.kind(), offset, offset, parent, [], len(self.nodes))
+            if node.kind == "ERROR":
+                raise syntax_error(self.name, self.text, given.range().start.index)
+            self.nodes.append(node)
+            parent.children.append(node)
+            if children := given.children():
+                if len(unfinished) == _DEEPEST:
+                    raise RefusalError(f"{self.name}:{self.place(offset)}: nested more than {_DEEPEST} levels deep")
+                unfinished.append((node, iter(children)))
+                continue
+            token = given.text()
+            node.start = self._beginning(token, offset)
+            node.end = offset = node.start + len(token)
+            node.after = len(self.nodes)
+        return source
+
+    def _beginning(self, token: str, offset: int) -> int:
+        """Return where a token is, which nothing but white space separates from what ended at `offset`."""
+        if self.text.startswith(token, offset):
+            return offset
+        visible = _VISIBLE.search(self.text, offset)
+        return visible.start() if visible is not None else offset
 
     def place(self, offset: int) -> str:
         """`line:column` of an offset, both counted from 1."""
@@ -115,7 +157,9 @@ def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:
     fact, hint = "syntax error", None
     if shown.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         fact, hint = "merge conflict marker", "resolve the merge first"
-    return NixSyntaxError(f"{name}:{line}:{column}: {fact}", excerpt=f"{shown}\n{' ' * (column - 1)}^", hint=hint)
+    left_out = max(0, column - 1 - _EXCERPT // 2)
+    excerpt = f"{shown[left_out : left_out + _EXCERPT]}\n{' ' * (column - 1 - left_out)}^"
+    return NixSyntaxError(f"{name}:{line}:{column}: {fact}", excerpt=excerpt, hint=hint)
 
 
 def _line_and_column(text: str, offset: int) -> tuple[int, int]:

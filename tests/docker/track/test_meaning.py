@@ -55,7 +55,7 @@ def test_todo_alone_means_nothing() -> None:
         (b"{ a = 1;\r\n}", "line ends with CRLF"),
         (b"{ }: { }", "unknown layout: nothing in it is bound to a function dockerGen"),
         (b"<<<<<<< ours\n{ }\n", "cannot be parsed: 1:1: merge conflict marker"),
-        (b"(" * 5000 + b"1" + b")" * 5000, "is nested too deeply to be parsed"),
+        (b"(" * 5000 + b"1" + b")" * 5000, "1:300: nested more than 300 levels deep"),
     ],
 )
 def test_what_cannot_be_read_is_unknown_and_says_why(content: bytes, reason: str) -> None:

@@ -135,8 +135,6 @@ def parse(text: str, components: tuple[str, ...], entry: str, name: str) -> _Syn
         return f"unknown layout: nothing in it is bound to a function {layout.GENERATOR}"
     except RefusalError as error:
         return _subjectless(error.message, name)
-    except RecursionError:
-        return "is nested too deeply to be parsed"
     uses = [
         reference.node.parent is not None and reference.node.parent.kind == "list_expression"
         for reference in file.references

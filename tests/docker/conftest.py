@@ -20,10 +20,9 @@ from toolkit.docker.rewrite import series
 from toolkit.model import Commit, Demotion, ProposeRequest, SourceRequest, Status, Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Stage
     from toolkit.model import Patch, Proof, Report, Source
 
 STAGES = (BEFORE, LIFTED, DEMOTED)
@@ -33,8 +32,6 @@ class Changes(TypedDict, total=False):
     """Fields of a case that a test may set."""
 
     demotion: Demotion | None
-    lifted: Stage | None
-    demoted: Stage | None
     patches: tuple[Patch, ...]
     upstream_diff: bytes
     question: Path
@@ -96,9 +93,7 @@ class Draft:
             components=plan.components,
             entry=plan.prefix_entry,
             demotion=self.demotion,
-            before=laid_out.stages[BEFORE],
-            lifted=laid_out.stages[LIFTED],
-            demoted=laid_out.stages[DEMOTED],
+            stages=tuple(laid_out.stages.values()),
             patches=made.patches,
             upstream_diff=made.upstream_diff,
             question=laid_out.question,
@@ -106,10 +101,12 @@ class Draft:
             missing=beside.missing,
         )
 
-    def prove(self, name: str, **changes: Unpack[Changes]) -> Proof:
-        """Run the one proof of this name, on a case with other fields where there are `changes`."""
+    def prove(self, name: str, *, without: Collection[str] = (), **changes: Unpack[Changes]) -> Proof:
+        """Run the one proof of this name, on a case with other fields where there are `changes`, `without` a step."""
         progress = Steps()
-        (proof,) = proofs.run(replace(self.case(), **changes), (name,), progress=progress)
+        case = self.case()
+        stages = tuple(stage for stage in case.stages if not stage.steps & set(without))
+        (proof,) = proofs.run(replace(case, stages=stages, **changes), (name,), progress=progress)
         assert progress.proofs == [proof]
         return proof
 
@@ -118,9 +115,9 @@ class Draft:
         assert (proof.status, proof.reason) == (Status.PASSED, None), proof
         return True
 
-    def failure(self, name: str, **changes: Unpack[Changes]) -> str:
+    def failure(self, name: str, *, without: Collection[str] = (), **changes: Unpack[Changes]) -> str:
         """Run a proof that has to fail, and return all that it says, a fact a line."""
-        proof = self.prove(name, **changes)
+        proof = self.prove(name, without=without, **changes)
         assert proof.status is Status.FAILED, proof
         assert proof.reason is not None
         return "\n".join((proof.reason, *proof.evidence))

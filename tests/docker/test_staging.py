@@ -51,14 +51,14 @@ def test_stages_lie_in_the_cache_with_the_files_beside_them(cache: Path) -> None
         assert stage.path.is_relative_to(cache / "stages")
         assert stage.path.read_bytes() == stage.content == stage.file.text.encode()
         for file in ("update.sh", "cli-plugin-dirs-from-environment.patch"):
-            assert (stage.directory / file).read_bytes() == (source.directory / file).read_bytes()
+            assert (stage.path.parent / file).read_bytes() == (source.directory / file).read_bytes()
 
 
 def test_question_names_stages_systems_and_library() -> None:
     source = source_of("29.6")
     laid_out = lay_out(source)
     question = json.loads(laid_out.question.read_text())
-    assert question["sides"] == {name: str(stage.directory) for name, stage in laid_out.stages.items()}
+    assert question["sides"] == {name: str(stage.path.parent) for name, stage in laid_out.stages.items()}
     assert question["components"] == list(COMPONENTS)
     assert [tuple(system.values()) for system in question["systems"]] == list(SYSTEMS)
     assert question["libPath"] == f"{source.root}/lib"
@@ -137,7 +137,7 @@ def test_missing_file_is_named_and_stood_in_for_by_an_empty_one(tmp_path: Path) 
     found = beside(source)
     assert dict(found.present) == {"update.sh": b"x"}
     assert found.missing == ("cli-plugin-dirs-from-environment-25.patch", "cli-plugin-dirs-from-environment.patch")
-    directory = lay_out(source).stages["after"].directory
+    directory = lay_out(source).stages["after"].path.parent
     assert (directory / "update.sh").read_bytes() == b"x"
     assert (directory / found.missing[0]).read_bytes() == b""
 

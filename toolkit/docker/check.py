@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import git, nix, patches, sources
 from toolkit.docker import claims as proofs
 from toolkit.docker import comparing, staging
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.docker.claims.case import BEFORE, DEMOTE, DEMOTED, LIFT, LIFTED, Case
 from toolkit.docker.deepening import deepen
 from toolkit.docker.proposing import DROP_WARNING
 from toolkit.docker.reading import docker_file
@@ -42,7 +43,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
         raise UsageError("check: neither a proposal's directory nor a patch is given")
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
     also = ("runs",) if request.run else ()
-    proven = proofs.run(case, request.proofs, also=also, asked=(*request.proofs, *also), progress=progress)
+    proven = proofs.run(case, request.proofs, also=also, progress=progress)
     comparison: tuple[Column, ...] = ()
     if request.compare:
         name = proposal.strategy or proposal.commits[0].subject
@@ -87,16 +88,13 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
         source=found,
         components=plan.components,
     )
-    stages = laid_out.stages
     case = Case(
         source=found,
         target=target,
         components=plan.components,
         entry=plan.prefix_entry,
         demotion=document.demotion,
-        before=stages[BEFORE],
-        lifted=stages[LIFTED],
-        demoted=stages[DEMOTED],
+        stages=tuple(laid_out.stages.values()),
         patches=series,
         upstream_diff=diff,
         question=laid_out.question,
@@ -202,17 +200,16 @@ def _foreign(
     beside = staging.siblings(found, before, after)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched.content}
     laid_out = staging.lay_out(contents, name=name, beside=beside, source=found, components=plan.components)
-    stages = laid_out.stages
-    last = stages[LIFTED if demotion is None else DEMOTED]
+    first, last = laid_out.stages.values()
+    steps = {LIFT} if lifts or demotion is None else set[str]()
+    steps |= {DEMOTE} if demotion is not None else set()
     case = Case(
         source=found,
         target=plan.target,
         components=plan.components,
         entry=plan.prefix_entry,
         demotion=demotion,
-        before=stages[BEFORE],
-        lifted=last if lifts or demotion is None else None,
-        demoted=last if demotion is not None else None,
+        stages=(first, replace(last, steps=frozenset(steps))),
         patches=(),
         upstream_diff=diff,
         question=laid_out.question,

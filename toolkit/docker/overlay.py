@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit import files, nix, patches, sources
+from toolkit import files, nix, patches, prove, sources
 from toolkit.docker import claims as proofs
 from toolkit.docker import staging
 from toolkit.docker.claims import rewrapping
-from toolkit.docker.claims.case import BEFORE, Case, Claim, prove
+from toolkit.docker.claims.case import BEFORE, Case
 from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import prepare
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import wrapper
 from toolkit.errors import RefusalError
 from toolkit.model import Demotion, OverlayKind, OverlayReport, Strategy, Tier
+from toolkit.prove import Claim
 from toolkit.report import overlay_report
 from toolkit.shipped import shipped_path
 
@@ -105,9 +106,7 @@ def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:
         components=plan.components,
         entry=plan.prefix_entry,
         demotion=None,
-        before=laid_out.stages[BEFORE],
-        lifted=None,
-        demoted=None,
+        stages=tuple(laid_out.stages.values()),
         patches=(),
         upstream_diff=b"",
         question=laid_out.question,
@@ -125,18 +124,13 @@ def _rewrap(  # noqa: PLR0913 - as _patched, which takes what `prepare` does
         (at / name).write_bytes(shipped_path(name).read_bytes())
     (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
-    claims: tuple[Claim, ...] = CLAIMS
+    claims: tuple[Claim[Case], ...] = CLAIMS
     if request.depth.tier is not Tier.ISOLATED:
         # Not needed for what most runs do.
         from toolkit.docker.claims import rewrapping_trees  # noqa: PLC0415
 
         claims += rewrapping_trees.claims(request.depth)
-    proven: list[Proof] = []
-    for claim in claims:
-        progress.step(f"proving {claim.name}")
-        proven.append(prove(claim, case))
-        progress.proof(proven[-1])
-    return tuple(proven), ()
+    return prove.run(claims, case, progress=progress), ()
 
 
 def _patched(  # noqa: PLR0913 - what a proposal is made of
@@ -145,8 +139,8 @@ def _patched(  # noqa: PLR0913 - what a proposal is made of
     prepared = prepare(file, found, plan, Strategy.SENTINEL, Demotion.SUFFIX, at=at)
     prepared.write_overlay()
     case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
-    deeper = proofs.deeper(case)
-    proven = proofs.run(case, (*PATCHED_CLAIMS, *(claim.name for claim in deeper)), progress=progress)
+    claims = [each for each in proofs.of(case) if each.name in PATCHED_CLAIMS or each.tier is not Tier.ISOLATED]
+    proven = prove.run(claims, case, progress=progress)
     if not prepared.siblings.missing:
         return proven, ()
     names = ", ".join(prepared.siblings.missing)

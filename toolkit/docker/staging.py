@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.cache import default_cache
-from toolkit.docker.claims.case import SYSTEMS, Stage
+from toolkit.docker.claims.case import STEPS, SYSTEMS, Stage
 from toolkit.docker.reading import docker_file
 from toolkit.errors import RefusalError
 
@@ -109,7 +109,13 @@ def lay_out(
     root = cache.obtain(KIND, key, make=make, check=check)
     return Layout(
         stages={
-            stage: Stage(name=stage, file=parsed[stage], content=content, directory=root / stage)
+            stage: Stage(
+                name=stage,
+                file=parsed[stage],
+                content=content,
+                path=root / stage / "default.nix",
+                steps=STEPS.get(stage, frozenset()),
+            )
             for stage, content in contents.items()
         },
         question=root / "case.json",

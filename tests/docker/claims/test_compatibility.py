@@ -66,6 +66,6 @@ class TestCaptureSafe:
         assert failure.count("6 of 8 dockers change") >= 2
 
     def test_patch_that_lifts_nothing_is_not_judged(self, draft: Callable[..., Draft]) -> None:
-        proof = draft().prove("capture-safe", lifted=None)
+        proof = draft().prove("capture-safe", without={"lift"})
         assert (proof.status, proof.covers) == (Status.NOT_RUN, "nothing")
         assert proof.reason == "because the patch leaves the components where they are"

@@ -244,10 +244,10 @@ class TestOverridable:
 
 def test_claim_about_a_commit_that_is_not_there_is_not_run(draft: Callable[..., Draft]) -> None:
     series = draft()
-    proof = series.prove("exact-change", demoted=None)
+    proof = series.prove("exact-change", without={"demote"})
     assert (proof.status, proof.reason) == (Status.NOT_RUN, "because the patch leaves the wrapper's PATH as it is")
     for name in ("no-rebuild", "overridable"):
-        proof = series.prove(name, lifted=None)
+        proof = series.prove(name, without={"lift"})
         assert (proof.status, proof.reason) == (
             Status.NOT_RUN,
             "because the patch leaves the components where they are",

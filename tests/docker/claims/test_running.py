@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.rootless.account import remains, wait_for
-from toolkit.docker.claims import ON_REQUEST, running
+from toolkit.docker.claims import CLAIMS, running
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.running import AFTER, DROP, REWRAPPED, Cell, expected
 from toolkit.docker.rootless import Kind, Outcome
@@ -117,7 +117,7 @@ def test_interrupt_leaves_nothing(proposals: Callable[..., tuple[Path, Report]],
 
 
 def test_proof_runs_only_when_it_is_asked_for(proposals: Callable[..., tuple[Path, Report]]) -> None:
-    assert "runs" in ON_REQUEST
+    assert next(claim for claim in CLAIMS if claim.name == "runs").on_request
     _, report = proposals()
     assert "runs" not in {proof.name for proof in report.proofs}
 
@@ -163,7 +163,7 @@ def test_store_that_is_elsewhere_is_not_run(
 
 
 def test_patch_that_leaves_the_wrapper_alone_is_not_run(draft: Callable[..., Draft]) -> None:
-    proof = draft().prove("runs", demoted=None)
+    proof = draft().prove("runs", without={"demote"})
     assert (proof.status, proof.reason) == (Status.NOT_RUN, "because the patch leaves the wrapper's PATH as it is")
 
 

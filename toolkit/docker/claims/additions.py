@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit.docker.claims import nixos_modules, nixos_tests, release_notes
-from toolkit.docker.claims.case import Claim, Finding
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import stacking
-from toolkit.model import Extra, Tier
+from toolkit.model import Extra
+from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,27 +33,10 @@ _CLAIMS: Mapping[Extra, tuple[str, Check]] = {
 }
 
 
-def claims(case: Case) -> tuple[Claim, ...]:
+def claims(case: Case) -> tuple[Claim[Case], ...]:
     """Return the claims about the commits on request, in their order; their names are those of the extras."""
     return tuple(
         Claim(added.extra.value, _CLAIMS[added.extra][0], partial(_prove, added=added)) for added in case.extras
-    )
-
-
-def deeper(case: Case) -> tuple[Claim, ...]:
-    """Return the claims about them that need a whole nixpkgs, where the case has one."""
-    depth = case.deep.depth if case.deep is not None else None
-    if depth is None or not depth.tier.includes(Tier.TREE):
-        return ()
-    return tuple(
-        Claim(
-            f"tree-{added.extra}",
-            "the registered test evaluates in the real package set",
-            partial(nixos_tests.evaluates, added=added),
-            Tier.TREE,
-        )
-        for added in case.extras
-        if added.extra is Extra.NIXOS_TEST
     )
 
 

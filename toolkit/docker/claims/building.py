@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix
-from toolkit.docker.claims.case import BEFORE, Finding
+from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import without
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.model import Demotion, PathOrder
 from toolkit.nix import wrappers
+from toolkit.prove import Finding
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:

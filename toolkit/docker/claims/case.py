@@ -1,24 +1,26 @@
-"""What the proofs work on, and how one is run and timed."""
+"""What the proofs of docker work on."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit import nix
-from toolkit.errors import CommandError, ToolkitError
-from toolkit.model import Proof, Status, Tier
+from toolkit import prove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path, PurePosixPath
+    from pathlib import Path
 
     from toolkit.docker.claims.deep import Deep
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Demotion, Extra, Patch, Source, TreeCommit
+    from toolkit.model import Demotion, Extra, Patch, TreeCommit
 
 BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
+"""The stages of our own series, by name."""
+
+LIFT, DEMOTE = "lift", "demote"
+"""The steps of the proposal."""
+
+STEPS = {BEFORE: frozenset[str](), LIFTED: frozenset({LIFT}), DEMOTED: frozenset({DEMOTE})}
 
 SYSTEMS: tuple[tuple[str, str, str], ...] = (
     ("x86_64-linux", "x86_64-linux", "x86_64-linux"),
@@ -30,18 +32,10 @@ SYSTEMS: tuple[tuple[str, str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stage:
-    """The file at one point of the series. `directory` holds it with the files that it refers to."""
+class Stage(prove.Stage):
+    """The docker file at one point of the series, in a directory with the files that it refers to."""
 
-    name: str
     file: DockerFile
-    content: bytes
-    directory: Path
-
-    @property
-    def path(self) -> Path:
-        """The file itself."""
-        return self.directory / "default.nix"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,26 +53,18 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Case:
-    """A series to be proven: the file before, after commit 1 (`lifted`), after commit 2 (`demoted`).
+class Case(prove.Case):
+    """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
 
-    A foreign patch may do only one of the two (the stage of the other is None) or both at once (they are the
-    same stage). `question` is the JSON file that tells Nix about the stages; `own_library` says that the
-    source has no `lib`. `missing` are the files beside the source that the file refers to and that are not
-    there; empty ones stand in for them. `extras` follow the series. `deep` is None where no tier below the first is
-    wanted.
+    `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.
+    `missing` are the files beside the source that the file refers to and that are not there; empty ones stand in for
+    them. `extras` follow the series. `deep` is None if no tier below the first is wanted.
     """
 
-    source: Source
-    target: PurePosixPath
+    stages: tuple[Stage, ...]
     components: tuple[str, ...]
     entry: str
     demotion: Demotion | None
-    before: Stage
-    lifted: Stage | None
-    demoted: Stage | None
-    patches: tuple[Patch, ...]
-    upstream_diff: bytes
     question: Path
     own_library: bool
     overlay: Path | None = None
@@ -87,68 +73,26 @@ class Case:
     deep: Deep | None = None
 
     @property
-    def after(self) -> Stage:
-        """The file at the end of the series."""
-        stage = self.demoted or self.lifted
-        if stage is None:
-            raise AssertionError(self)
-        return stage
+    def before(self) -> Stage:
+        """The unchanged file."""
+        return self.stages[0]
 
     @property
-    def stages(self) -> tuple[Stage, ...]:
-        """All stages there are, in order; a patch that does both at once has two."""
-        return tuple(dict.fromkeys(s for s in (self.before, self.lifted, self.demoted) if s is not None))
+    def after(self) -> Stage:
+        """The file at the end of the series."""
+        return self.stages[-1]
+
+    @property
+    def lifted(self) -> Stage | None:
+        """The file after the components have left the let; None if nothing moves them."""
+        return next((stage for stage in self.stages if LIFT in stage.steps), None)
+
+    @property
+    def demoted(self) -> Stage | None:
+        """The file after rootlesskit has left the PATH prefix; None if nothing moves it."""
+        return next((stage for stage in self.stages if DEMOTE in stage.steps), None)
 
     @property
     def before_demotion(self) -> Stage:
-        """What the demotion is compared with: the file after commit 1, where that is a commit of its own."""
-        return self.lifted if self.lifted is not None and self.lifted is not self.demoted else self.before
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What a proof found, before it is named and timed."""
-
-    covers: str
-    evidence: tuple[str, ...] = ()
-    failures: tuple[str, ...] = ()
-    not_run: str | None = None
-    commands: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A proof's name, the sentence that it proves, the function that does, and the tier from which on it is run."""
-
-    name: str
-    sentence: str
-    check: Callable[[Case], Finding]
-    tier: Tier = Tier.ISOLATED
-
-
-def prove(claim: Claim, case: Case) -> Proof:
-    """Run one proof. An error of Nix or git is a failure of the proof and not of the run."""
-    began = time.monotonic()
-    try:
-        finding = claim.check(case)
-    except CommandError as error:
-        finding = Finding(
-            covers="nothing", failures=(f"{error.argv[0]}: {nix.reason(error)}",), commands=(error.command,)
-        )
-    except ToolkitError as error:
-        finding = Finding(covers="nothing", failures=(error.message,))
-    status, why = Status.PASSED, None
-    if finding.failures:
-        status, why = Status.FAILED, finding.failures[0]
-    elif finding.not_run is not None:
-        status, why = Status.NOT_RUN, finding.not_run
-    return Proof(
-        name=claim.name,
-        claim=claim.sentence,
-        status=status,
-        covers=finding.covers,
-        evidence=finding.failures[1:] + finding.evidence,
-        reason=why,
-        commands=finding.commands,
-        seconds=time.monotonic() - began,
-    )
+        """The stage that the demotion is compared with."""
+        return self.stages[[DEMOTE in stage.steps for stage in self.stages].index(True) - 1]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix
 from toolkit.docker.claims import evaluation
-from toolkit.docker.claims.case import BEFORE, Finding
+from toolkit.docker.claims.case import BEFORE
 from toolkit.errors import CommandError
+from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from toolkit.docker.claims import dependants, names_in_set, package_set, real_builds, realising, virtual
-from toolkit.docker.claims.case import Claim
-from toolkit.model import Tier
+from toolkit.docker.claims import dependants, names_in_set, nixos_tests, package_set, real_builds, realising, virtual
+from toolkit.model import Extra, Tier
+from toolkit.prove import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toolkit.docker.claims.case import Case
     from toolkit.model import Depth, Progress
     from toolkit.sources.trees import Tree
 
@@ -29,7 +30,7 @@ class Deep:
     progress: Progress
 
 
-def claims(deep: Deep) -> tuple[Claim, ...]:
+def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
     """Return the claims that a depth asks for, in the order in which they are proven."""
     depth = deep.depth
     # What is built of the specimen says nothing about the platforms of nixpkgs.
@@ -75,5 +76,15 @@ def claims(deep: Deep) -> tuple[Claim, ...]:
             virtual.passes,
             Tier.VM,
         ),
+    ]
+    found += [
+        Claim(
+            f"tree-{added.extra}",
+            "the registered test evaluates in the real package set",
+            partial(nixos_tests.evaluates, added=added),
+            Tier.TREE,
+        )
+        for added in case.extras
+        if added.extra is Extra.NIXOS_TEST
     ]
     return tuple(claim for claim in found if depth.tier.includes(claim.tier))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.docker.claims import all_packages, package_set
-from toolkit.docker.claims.case import Finding
+from toolkit.prove import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix
 from toolkit.docker.claims import install_phase
-from toolkit.docker.claims.case import BEFORE, SYSTEMS, Finding
+from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.errors import ToolkitError
 from toolkit.model import Demotion
+from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit.docker.claims import package_set
-from toolkit.docker.claims.case import Finding
 from toolkit.errors import ToolkitError
+from toolkit.prove import Finding
 from toolkit.record import Record
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from toolkit import nix, patches
 from toolkit.docker.claims import in_tree
-from toolkit.docker.claims.case import Finding
 from toolkit.docker.extras import MODULE
 from toolkit.docker.rewrite.nixos_module import OPTIONS, WRAPPER
 from toolkit.errors import CommandError
+from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import nix
-from toolkit.docker.claims.case import SYSTEMS, Finding
+from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import evaluate
+from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 

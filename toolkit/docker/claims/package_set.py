@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from toolkit import limits, nix, process
-from toolkit.docker.claims.case import BEFORE, SYSTEMS, Finding
+from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 

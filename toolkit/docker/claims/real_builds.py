@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from toolkit import nix
 from toolkit.docker.claims import package_set, realising
 from toolkit.docker.claims.building import WRAPPER, show
-from toolkit.docker.claims.case import BEFORE, Finding
+from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import is_of
 from toolkit.docker.claims.rewrapping_trees import read_order
 from toolkit.model import Demotion
+from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from toolkit import patches
 from toolkit.docker.claims import in_tree
-from toolkit.docker.claims.case import Finding
 from toolkit.docker.extras import RELEASE_NOTES
 from toolkit.docker.rewrite import release_note
 from toolkit.model import Extra
+from toolkit.prove import Finding
 
 if TYPE_CHECKING:
     from toolkit.docker.claims.case import Case

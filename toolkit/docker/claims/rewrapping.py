@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix
 from toolkit.docker.claims.building import HOOK, WRAPPER, read_seen, show
-from toolkit.docker.claims.case import BEFORE, SYSTEMS, Finding
+from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.install_phase import is_of, without
 from toolkit.errors import ToolkitError
+from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 

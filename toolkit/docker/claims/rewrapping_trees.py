@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from toolkit import limits, nix, process
 from toolkit.docker.claims import package_set, realising
 from toolkit.docker.claims.building import CALLER, WRAPPER, read_binary, show
-from toolkit.docker.claims.case import BEFORE, Claim, Finding
+from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.rewrapping import (
     OVERLAY,
     closures,
@@ -24,6 +24,7 @@ from toolkit.docker.claims.rewrapping import (
 )
 from toolkit.errors import ToolkitError
 from toolkit.model import PathOrder, Tier
+from toolkit.prove import Claim, Finding
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ EXPRESSION = EXPRESSIONS / "tree-rewrapping.nix"
 _READ_SCRIPT = 'exec() { printf "%s\\n" "$PATH"; exit; }; . "$1"'
 
 
-def claims(depth: Depth) -> tuple[Claim, ...]:
+def claims(depth: Depth) -> tuple[Claim[Case], ...]:
     """Return the claims that a depth asks for."""
     systems = depth.systems or (realising.here(),)
     found = [

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 from toolkit import nix
 from toolkit.docker import rootless, staging
 from toolkit.docker.claims import building, rewrapping
-from toolkit.docker.claims.case import BEFORE, Finding
+from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rootless import Kind, Outcome
 from toolkit.errors import ToolkitError
 from toolkit.model import Demotion
+from toolkit.prove import Finding
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toolkit.docker.claims.case import Finding
+from toolkit.prove import Finding
 
 if TYPE_CHECKING:
     from toolkit.docker.claims.case import Case

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix, patches
 from toolkit.docker.claims import in_tree, package_set, realising
-from toolkit.docker.claims.case import Finding
 from toolkit.docker.rewrite import nixos_test
 from toolkit.model import Demotion
+from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 

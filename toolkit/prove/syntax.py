@@ -6,10 +6,10 @@ import shlex
 from typing import TYPE_CHECKING
 
 from toolkit import nix, process
-from toolkit.docker.claims.case import Finding
+from toolkit.prove.claim import Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Case, Stage
+    from toolkit.prove.case import Case, Stage
 
 
 def parses(case: Case) -> Finding:

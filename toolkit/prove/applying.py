@@ -9,11 +9,11 @@ from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
 from toolkit import git
-from toolkit.docker.claims.case import Finding
 from toolkit.errors import ToolkitError
+from toolkit.prove.claim import Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Case
+    from toolkit.prove.case import Case
 
 
 def applies(case: Case) -> Finding:

@@ -1,0 +1,48 @@
+"""What proofs work on: the target file at each point of a series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.model import Patch, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stage:
+    """The target file at one point of a series, in a copy of its own at `path`.
+
+    `steps` are the names of the proposal's steps that lead here from the stage before; the first stage has none.
+    """
+
+    name: str
+    content: bytes
+    path: Path
+    steps: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """A series to be proven: its stages in order, the first of which is the unchanged file.
+
+    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff.
+    """
+
+    source: Source
+    target: PurePosixPath
+    stages: tuple[Stage, ...]
+    patches: tuple[Patch, ...] = ()
+    upstream_diff: bytes = b""
+
+    @property
+    def before(self) -> Stage:
+        """The unchanged file."""
+        return self.stages[0]
+
+    @property
+    def after(self) -> Stage:
+        """The file at the end of the series."""
+        return self.stages[-1]

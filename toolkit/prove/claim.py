@@ -1,0 +1,108 @@
+"""A claim, what its proof finds, and the one runner of all proofs."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from toolkit import nix, process
+from toolkit.errors import CommandError, ToolkitError, UsageError
+from toolkit.model import Proof, Status, Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from toolkit.model import Progress
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a proof found, before it is named and timed."""
+
+    covers: str
+    evidence: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    not_run: str | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(Generic[C]):
+    """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
+
+    One that is `alone`, or of a deeper tier, takes all of the machine and has no other beside it; one `on_request` runs
+    only if it is named.
+    """
+
+    name: str
+    sentence: str
+    check: Callable[[C], Finding]
+    tier: Tier = Tier.ISOLATED
+    alone: bool = False
+    on_request: bool = False
+
+
+def run(
+    claims: Sequence[Claim[C]],
+    case: C,
+    names: Collection[str] = (),
+    *,
+    also: Collection[str] = (),
+    progress: Progress,
+) -> tuple[Proof, ...]:
+    """Prove the claims of these names, for none all but those on request, and `also`; in their order.
+
+    Those that are named are marked as asked for, and so are those of the tiers below the isolated one. They run side by
+    side, but for those that are alone, which follow. Raise UsageError for a name that no claim has. An interrupt ends
+    all programs that still run.
+    """
+    known = [claim.name for claim in claims]
+    for name in (*names, *also):
+        if name not in known:
+            raise UsageError(f"proof: '{name}' is unknown", hint=f"there are {', '.join(known)}")
+    wanted = {*(names or (claim.name for claim in claims if not claim.on_request)), *also}
+    chosen = [claim for claim in claims if claim.name in wanted]
+    beside = [claim for claim in chosen if not claim.alone and claim.tier is Tier.ISOLATED]
+    proofs: list[Proof] = []
+    with ThreadPoolExecutor(max_workers=max(len(beside), 1)) as pool, process.ending_together():
+        running = {claim.name: pool.submit(copy_context().run, _prove, claim, case) for claim in beside}
+        for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
+            progress.step(f"proving {claim.name}")
+            proof = running[claim.name].result() if claim.name in running else _prove(claim, case)
+            asked = claim.name in {*names, *also} or claim.tier is not Tier.ISOLATED
+            proofs.append(replace(proof, asked=asked))
+            progress.proof(proofs[-1])
+    return tuple(proofs)
+
+
+def _prove(claim: Claim[C], case: C) -> Proof:
+    """Run one proof. An error of Nix or git is a failure of the proof and not of the run."""
+    began = time.monotonic()
+    try:
+        finding = claim.check(case)
+    except CommandError as error:
+        finding = Finding(
+            covers="nothing", failures=(f"{error.argv[0]}: {nix.reason(error)}",), commands=(error.command,)
+        )
+    except ToolkitError as error:
+        finding = Finding(covers="nothing", failures=(error.message,))
+    status, why = Status.PASSED, None
+    if finding.failures:
+        status, why = Status.FAILED, finding.failures[0]
+    elif finding.not_run is not None:
+        status, why = Status.NOT_RUN, finding.not_run
+    return Proof(
+        name=claim.name,
+        claim=claim.sentence,
+        status=status,
+        covers=finding.covers,
+        evidence=finding.failures[1:] + finding.evidence,
+        reason=why,
+        commands=finding.commands,
+        seconds=time.monotonic() - began,
+    )

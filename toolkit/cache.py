@@ -82,7 +82,7 @@ class Cache:
                 self._set_aside(path)
                 self._make(path, make)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self.unwritable(error) from error
         return path
 
     def replace(self, kind: str, key: str, *, make: Callable[[Path], None]) -> None:
@@ -92,7 +92,7 @@ class Cache:
             with self.locked(f"{kind}-{key}"):
                 self._make(path, make)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self.unwritable(error) from error
 
     def entries(self) -> tuple[CacheEntry, ...]:
         """Return all entries, the one that was used last first."""
@@ -123,6 +123,12 @@ class Cache:
             gone.append(entry)
         return tuple(gone)
 
+    def unwritable(self, error: OSError) -> ToolkitError:
+        """Return the error that says that the cache cannot be written, and why."""
+        hint = f"{VARIABLE} names another place for the cache; unlet cache clean frees space"
+        reason = (error.strerror or str(error)).lower()
+        return ToolkitError(f"{self.root}: the cache cannot be written: {reason}", hint=hint)
+
     def _path(self, kind: str, key: str) -> Path:
         for name in (kind, key):
             if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
@@ -142,11 +148,6 @@ class Cache:
         finally:
             files.remove(making)
             files.remove(old)
-
-    def _unwritable(self, error: OSError) -> ToolkitError:
-        hint = f"{VARIABLE} names another place for the cache; unlet cache clean frees space"
-        reason = (error.strerror or str(error)).lower()
-        return ToolkitError(f"{self.root}: the cache cannot be written: {reason}", hint=hint)
 
     @contextmanager
     def locked(self, name: str) -> Generator[None]:

@@ -18,6 +18,7 @@ from toolkit.docker.propose import propose
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import series
 from toolkit.model import Commit, Demotion, ProposeRequest, SourceRequest, Status, Strategy
+from toolkit.nix import stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -150,10 +151,10 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Share one cache among these tests, with the store in it for a user who has no other."""
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
-    nix.environment.cache_clear()
+    stores.environment.cache_clear()
     nix.tools.cache_clear()
     yield shared / "cache"
-    nix.environment.cache_clear()
+    stores.environment.cache_clear()
     nix.tools.cache_clear()
 
 

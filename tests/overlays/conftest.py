@@ -15,6 +15,7 @@ from toolkit.cache import VARIABLE
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import series
 from toolkit.model import Demotion, Strategy
+from toolkit.nix import stores
 from toolkit.record import Record
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Share one cache among these tests, with the store in it for a user who has no other."""
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
-    nix.environment.cache_clear()
+    stores.environment.cache_clear()
     nix.tools.cache_clear()
     yield
-    nix.environment.cache_clear()
+    stores.environment.cache_clear()
     nix.tools.cache_clear()
 
 

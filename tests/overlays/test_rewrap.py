@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import nix
+from toolkit.nix import stores
 
 if TYPE_CHECKING:
     from tests.overlays.conftest import Answer, Ask
@@ -110,10 +111,13 @@ def test_new_wrapper_is_built_and_all_else_is_a_link() -> None:
     tools = nix.tools()
     arguments = {"shell": tools.shell, "busybox": tools.busybox}
     plain, rewrapped = nix.build(INSTANCES, arguments, ["plain", "rewrapped"])
-    for path in nix.physical(plain).rglob("*"):
-        name = path.relative_to(nix.physical(plain))
+    for path in stores.physical(plain).rglob("*"):
+        name = path.relative_to(stores.physical(plain))
         if not path.is_dir() and str(name) != "bin/dockerd-rootless":
-            assert (nix.physical(rewrapped) / name).readlink() in {plain / name, path.is_symlink() and path.readlink()}
-    made = nix.physical(rewrapped) / "bin/dockerd-rootless"
+            assert (stores.physical(rewrapped) / name).readlink() in {
+                plain / name,
+                path.is_symlink() and path.readlink(),
+            }
+    made = stores.physical(rewrapped) / "bin/dockerd-rootless"
     assert not made.is_symlink()
     assert "-rootlesskit-1.0/bin" in made.read_text()

@@ -14,6 +14,7 @@ from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import demote, wrapper
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.model import Demotion, PathInspection, PathOrder, Route, SourceRequest
+from toolkit.nix import stores
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
 
 
 def _read(expression: Path, arguments: dict[str, str], attributes: list[str]) -> list[PathOrder]:
-    return [building.read_seen(nix.physical(output)) for output in nix.build(expression, arguments, attributes)]
+    return [building.read_seen(stores.physical(output)) for output in nix.build(expression, arguments, attributes)]
 
 
 def _route(name: str, order: PathOrder, security: str, entry: str) -> Route:

@@ -7,20 +7,18 @@ never wait for a substituter, since nothing that is built here is in any.
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote
 
 from packaging.version import InvalidVersion, Version
 
 from toolkit import process
-from toolkit.cache import default_cache
 from toolkit.errors import CommandError, NixSyntaxError, ToolkitError
+from toolkit.nix.stores import STORE, environment
 from toolkit.process import Command
 
 if TYPE_CHECKING:
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from toolkit.process import Completed
 
 MINIMUM = Version("2.18")
-STORE = Path("/nix/store")
-DAEMON = Path("/nix/var/nix/daemon-socket/socket")
 OFFLINE = ("--option", "substituters", "")
 SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
 
@@ -41,44 +37,6 @@ class Tools:
 
     shell: str
     busybox: str
-
-
-@cache
-def environment() -> Mapping[str, str]:
-    """Return what Nix needs in its environment to have a store that this user may write to.
-
-    Nothing where `NIX_REMOTE` is set, for root, and where a daemon answers. Else a store of the user's own,
-    in a user namespace (Nix manual, "Local Store", root): its paths are the same as in /nix/store, its files
-    are below PRIVATE_ROOT, see `physical`. Raise ToolkitError where there is no user namespace either.
-    """
-    if "NIX_REMOTE" in os.environ or os.access("/nix/var/nix/db", os.W_OK) or os.access(DAEMON, os.W_OK):
-        return {}
-    if process.find("nix-instantiate") is None:
-        return {}  # whoever starts it says that it is missing
-    try:
-        process.run(["unshare", "--user", "--map-root-user", "--mount", "true"])
-    except ToolkitError as error:
-        raise ToolkitError(
-            "nix: no daemon answers, and this user may not have a store of their own without user namespaces",
-            hint="start the nix-daemon (Debian, Ubuntu: apt install nix-setup-systemd, and join the group nix-users)",
-        ) from error
-    store = {"NIX_REMOTE": f"local?root={quote(str(_private_root()))}"}
-    # Nix does not expect that several of its programs make one store at the same time.
-    with default_cache().locked("nix"):
-        if not (_private_root() / "nix/var/nix/db/db.sqlite").is_file():
-            process.run(["nix-store", "--init"], env=store)
-    return store
-
-
-def physical(path: Path) -> Path:
-    """Return where a store path can be read, which for a store with another root is not /nix/store."""
-    remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE", "")
-    root = parse_qs(remote.partition("?")[2]).get("root")
-    return Path(root[0]) / path.relative_to("/") if root else path
-
-
-def _private_root() -> Path:
-    return default_cache().root / "nix"
 
 
 @cache

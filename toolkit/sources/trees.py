@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import git, nix, specimen
+from toolkit import git, specimen
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.nix import stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,7 +56,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> Tree:
     if source.root is None:
         raise UsageError(f"{source.origin}: is a file and no whole nixpkgs", hint=_HINT)
     _require_parts(source.root, source.origin)
-    if source.root.is_relative_to(nix.STORE):
+    if source.root.is_relative_to(stores.STORE):
         return Tree(root=source.root, key=hashlib.sha256(str(source.root).encode()).hexdigest())
     root, key = source.root, fingerprint(source.root)
     progress.step(f"copying {root}")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.docker.deep.conftest import TREE
-from toolkit import nix
 from toolkit.docker.claims import realising
 from toolkit.docker.claims.case import DEMOTED
 from toolkit.model import Status, Tier
+from toolkit.nix import stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,9 @@ def test_series_and_overlay_are_one_derivation_that_builds(
 ) -> None:
     proof = deepened().prove(NAME, BUILD, overlay=proposals()[0] / "overlay")
     assert (proof.status, proof.covers) == (Status.PASSED, f"docker, {HERE}, by series and overlay")
-    paths = [nix.STORE / line.split("→ ")[1].removeprefix("/nix/store/") for line in proof.evidence[:2]]
+    paths = [stores.STORE / line.split("→ ")[1].removeprefix("/nix/store/") for line in proof.evidence[:2]]
     assert paths[0] == paths[1]
-    assert (nix.physical(paths[0]) / "bin" / "docker").is_file()
+    assert (stores.physical(paths[0]) / "bin" / "docker").is_file()
     order = proof.evidence[2].removeprefix("bin/dockerd-rootless: ").split(":")
     assert order[0].endswith("/libexec/docker")
     assert order[-2:] == ["<PATH>", "rootlesskit/bin"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from toolkit import limits, nix, process
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix import stores
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 
@@ -140,7 +141,7 @@ def jobs_command(tree: Tree, system: str, depth: Depth) -> Command:
         "system",
         system,
     )
-    return process.Command(argv=argv, env=nix.environment(), ok=(0,))
+    return process.Command(argv=argv, env=stores.environment(), ok=(0,))
 
 
 def from_jobs(lines: Iterable[str]) -> Packages:

@@ -14,7 +14,7 @@ from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import without
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.model import Demotion, PathOrder
-from toolkit.nix import wrappers
+from toolkit.nix import stores, wrappers
 from toolkit.prove import Finding
 from toolkit.shipped import EXPRESSIONS
 
@@ -58,13 +58,13 @@ def builds(case: Case) -> Finding:
     for form in FORMS:
         before, after = (built[f"{stage}.{form}"] for stage in stages)
         if form == "elf":
-            old, new = (read_binary(nix.physical(moby / WRAPPER)) for moby in (before, after))
+            old, new = (read_binary(stores.physical(moby / WRAPPER)) for moby in (before, after))
         else:
-            old, new = (read_seen(nix.physical(built[f"{stage}.path"])) for stage in stages)
+            old, new = (read_seen(stores.physical(built[f"{stage}.path"])) for stage in stages)
         failures += [f"{form}: {fact}" for fact in _path_changes(case, old, new)]
         failures += [f"{form}: {fact}" for fact in _other_changes(before, after)]
         evidence += [f"{form}, before: {show(old)}", f"{form}, after: {show(new)}"]
-    link = nix.physical(built[f"{case.after.name}.docker"] / WRAPPER)
+    link = stores.physical(built[f"{case.after.name}.docker"] / WRAPPER)
     linked = link.readlink() if link.is_symlink() else None
     if linked != built[f"{case.after.name}.script"] / WRAPPER:
         failures.append(f"docker's {WRAPPER} is {f'a link to {linked}' if linked else 'no link to that of moby'}")
@@ -74,7 +74,7 @@ def builds(case: Case) -> Finding:
         evidence=tuple(evidence),
         commands=(
             nix.build_command(EXPRESSION, arguments, names).line,
-            shlex.join(["cat", *(str(nix.physical(built[f"{stage}.path"])) for stage in stages)]),
+            shlex.join(["cat", *(str(stores.physical(built[f"{stage}.path"])) for stage in stages)]),
         ),
     )
 
@@ -157,7 +157,7 @@ def _other_changes(before: Path, after: Path) -> Iterator[str]:
 def _listing(output: Path) -> dict[str, str]:
     """Return name → kind and content of all below a store path, its own path left out."""
     listing: dict[str, str] = {}
-    root = nix.physical(output)
+    root = stores.physical(output)
     for path in root.rglob("*"):
         name = str(path.relative_to(root))
         if path.is_symlink():

@@ -11,6 +11,7 @@ from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import is_of
 from toolkit.docker.claims.rewrapping_trees import read_order
 from toolkit.model import Demotion
+from toolkit.nix import stores
 from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
@@ -67,7 +68,7 @@ def _look(case: Case, output: Path, system: str) -> tuple[list[str], list[str]]:
     """Look at a finished docker, where its files can be read: return failures and evidence."""
     if "--store" in package_set.deep(case).depth.nix_options:
         return [], ["what was built is in another store, and was not looked at"]
-    root = nix.physical(output)
+    root = stores.physical(output)
     program = root / "bin" / "docker"
     if not program.exists():
         return [f"{output}: has no bin/docker"], []
@@ -76,7 +77,7 @@ def _look(case: Case, output: Path, system: str) -> tuple[list[str], list[str]]:
         return [], []
     if not wrapper.is_symlink() and not wrapper.exists():
         return [f"{output}: has no {WRAPPER}"], []
-    target = nix.physical(wrapper.readlink()) if wrapper.is_symlink() else wrapper
+    target = stores.physical(wrapper.readlink()) if wrapper.is_symlink() else wrapper
     order = read_order(target)
     failures = [f"{entry} is in the wrapper's prefix" for entry in order.prefix if is_of(entry, case.entry)]
     if case.demotion is Demotion.SUFFIX and not any(is_of(entry, case.entry) for entry in order.suffix):

@@ -13,6 +13,7 @@ from toolkit import nix, process
 from toolkit.docker.claims import package_set
 from toolkit.docker.claims.case import BEFORE
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix import stores
 from toolkit.process import Command
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def tools(tree: Tree, words: Sequence[str] = ()) -> str:
     found = nix.tools()
     if "--store" in words:
         store = words[words.index("--store") + 1]
-        env = nix.environment()
+        env = stores.environment()
         needed = process.run(["nix-store", "--query", "--requisites", found.shell, found.busybox], env=env).text
         packed = process.run(["nix-store", "--export", *needed.splitlines()], env=env).stdout
         process.run(["nix-store", "--store", store, "--import"], env=env, stdin=packed)
@@ -80,7 +81,7 @@ def command(case: Case, expression: Path, arguments: Mapping[str, str], attribut
 
     return Command(
         argv=("nix-build", "--no-out-link", *offline, str(expression), *given, *chosen, *work.depth.nix_options),
-        env=nix.environment(),
+        env=stores.environment(),
         ok=None,
         on_stderr=tell,
     )
@@ -108,7 +109,7 @@ def _log(done: Completed) -> tuple[str, ...]:
         return _tail(done.stderr)
     read = ["nix-store", "--read-log", failed[1]]
     try:
-        kept = process.run(read, env=nix.environment()).text
+        kept = process.run(read, env=stores.environment()).text
     except ToolkitError:
         return _tail(done.stderr)
     return (f"the end of the log of {failed[1]}:", *_tail(kept))

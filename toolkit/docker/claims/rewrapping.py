@@ -17,6 +17,7 @@ from toolkit.docker.claims.building import HOOK, WRAPPER, read_seen, show
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.install_phase import is_of, without
 from toolkit.errors import ToolkitError
+from toolkit.nix import stores
 from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
@@ -85,7 +86,7 @@ def builds(case: Case) -> Finding:
     if len(outputs) != len(names):
         raise ToolkitError(f"nix-build: gave {len(outputs)} results instead of {len(names)}")
     docker, rewrapped, *seen = outputs
-    old, new = (read_seen(nix.physical(path)) for path in seen)
+    old, new = (read_seen(stores.physical(path)) for path in seen)
     return Finding(
         covers=f"{arguments['release']}, {len(names)} builds",
         failures=(*path_changes(old, new, case.entry), *other_files(docker, rewrapped)),
@@ -195,7 +196,7 @@ def path_changes(old: PathOrder, new: PathOrder, entry: str) -> Iterator[str]:
 
 def other_files(docker: Path, rewrapped: Path) -> Iterator[str]:
     """Yield the files of the new package, but for the wrapper, that are no links to those of docker."""
-    old, new = nix.physical(docker), nix.physical(rewrapped)
+    old, new = stores.physical(docker), stores.physical(rewrapped)
     names = [{path.relative_to(root) for path in root.rglob("*") if not path.is_dir()} for root in (old, new)]
     yield from (f"{name} is in one of them only" for name in sorted(names[0] ^ names[1]))
     for name in sorted(names[0] & names[1] - {WRAPPER}):

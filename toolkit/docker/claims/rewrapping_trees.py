@@ -24,6 +24,7 @@ from toolkit.docker.claims.rewrapping import (
 )
 from toolkit.errors import ToolkitError
 from toolkit.model import PathOrder, Tier
+from toolkit.nix import stores
 from toolkit.prove import Claim, Finding
 from toolkit.shipped import EXPRESSIONS
 
@@ -95,9 +96,9 @@ def builds(case: Case, *, system: str) -> Finding:
             evidence=(f"{rewrapped}: is in another store, and was not looked at",),
             commands=(command.line,),
         )
-    link = nix.physical(docker / WRAPPER)
-    old = read_order(nix.physical(link.readlink()) if link.is_symlink() else link)
-    new = read_order(nix.physical(rewrapped / WRAPPER))
+    link = stores.physical(docker / WRAPPER)
+    old = read_order(stores.physical(link.readlink()) if link.is_symlink() else link)
+    new = read_order(stores.physical(rewrapped / WRAPPER))
     return Finding(
         covers=f"docker, {system}",
         failures=(*path_changes(old, new, case.entry), *other_files(docker, rewrapped)),
@@ -110,7 +111,7 @@ def read_order(wrapper: Path) -> PathOrder:
     """Read PATH from a wrapper: what an ELF file tells, or what a script sets before it starts anything."""
     if wrapper.read_bytes().startswith(b"\x7fELF"):
         return read_binary(wrapper)
-    shell = nix.physical(Path(nix.tools().shell))
+    shell = stores.physical(Path(nix.tools().shell))
     seen = process.run([str(shell), "-c", _READ_SCRIPT, "-", str(wrapper)], env={"PATH": CALLER}).text.split(":")
     if seen.count(CALLER) != 1:
         raise ToolkitError(f"{wrapper}: the caller's PATH stands {seen.count(CALLER)} times in the wrapper's")

@@ -27,6 +27,7 @@ from toolkit.docker.rewrite import demote
 from toolkit.docker.rootless import Kind, Outcome
 from toolkit.errors import ToolkitError
 from toolkit.model import Demotion
+from toolkit.nix import stores
 from toolkit.prove import Finding
 from toolkit.shipped import shipped_path
 
@@ -177,9 +178,9 @@ def _planned(case: Case) -> Iterator[tuple[str, str, str | None]]:
 
 def _arguments(case: Case, host: Host) -> dict[str, str]:
     """Lay out the stages of the series; return what build.nix needs for wrappers that run this machine's programs."""
-    if nix.physical(nix.STORE) != nix.STORE:
+    if stores.physical(stores.STORE) != stores.STORE:
         raise ToolkitError(
-            f"nix: the store is at '{nix.physical(nix.STORE)}', so nothing in it can be started",
+            f"nix: the store is at '{stores.physical(stores.STORE)}', so nothing in it can be started",
             hint="start the nix-daemon",
         )
     if case.demoted is None:

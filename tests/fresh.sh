@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# README's two commands on a machine that has Nix and never had a store: for an ordinary user, then for root.
+# Of the steps of `check` these are the ones that use the machine's store; the tests of `pytest` ask for it as they do.
+# Run by root in a checkout; the machine is emulated by namespaces, a copy of the checkout and an empty /nix.
+set -euo pipefail
+
+uid=54321
+
+as_user() { setpriv --reuid=$uid --regid=$uid --clear-groups env HOME="$place/user" "$@"; }
+
+# Nothing is built where the store cannot be used, and that is no failure of `propose`.
+propose() { # HOME COMMAND…
+  "${@:2}" ./unlet propose --nixpkgs specimen --out "$1/proposal" | tee "$place/printed"
+  grep -q '^passed *builds' "$place/printed"
+}
+
+emulated() {
+  mount -t tmpfs -o mode=755 tmpfs /nix
+  cd "$place/checkout"
+  export HOME=$place/root
+  # The Python environments are set up once, and for both.
+  ./unlet cache list && ./check shell
+  printf '# an ordinary user\n'
+  propose "$place/user" as_user
+  as_user ./check nix fresh rootless
+  printf '# root\n'
+  propose "$place/root" env
+  ./check nix rootless
+}
+
+if [[ ${1-} == emulated ]]; then
+  place=$2
+  emulated
+  exit
+fi
+place=$(mktemp -d /var/tmp/unlet-fresh-XXXXXX)
+trap 'rm -rf "$place"' EXIT
+mkdir -p /nix "$place"/{checkout,root,user}
+chmod 755 "$place"
+chown $uid:$uid "$place/user"
+tar -c --exclude './.git' --exclude './.venv*' --exclude './.*_cache' . | tar -x --no-same-owner -C "$place/checkout"
+unshare --mount env -u NIX_REMOTE -u UNLET_CACHE_DIR -u XDG_CACHE_HOME -u XDG_CONFIG_HOME \
+  "${BASH_SOURCE[0]}" emulated "$place"

@@ -1,0 +1,135 @@
+"""On machines that are emulated by namespaces: /nix is empty there, and a user of no name runs Nix."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+ROOT = Path(__file__).parents[2]
+UID = 54321
+SOCKET = "/nix/var/nix/daemon-socket/socket"
+
+ASK = """
+import json, os, sys
+from pathlib import Path
+import platformdirs
+from toolkit.errors import ToolkitError
+from toolkit import process
+from toolkit.nix import stores
+uid = int(sys.argv[1])
+if uid:
+    # Only now, as another user may not be able to read Python's modules.
+    os.setgroups([]), os.setresgid(uid, uid, uid), os.setresuid(uid, uid, uid)
+try:
+    env = stores.environment()
+    added = process.run(["nix-store", "--add", "home/file"], env=env).text
+    print(json.dumps([env.get("NIX_REMOTE"), stores.physical(Path(added)).is_file()]))
+except ToolkitError as error:
+    print(json.dumps([error.message, error.exit_code]))
+"""
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can emulate a machine")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine whose users share a home in the directory."""
+
+    directory: Path
+
+    def ask(self, *before: str, uid: int, namespaces: bool = True, times: int = 1) -> list[list[object]]:
+        """Run shell commands as root, then ask for a store as often at once; return the answers."""
+        isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        if not namespaces:
+            isolated += ["--user", "--map-users=0,0,65536", "--map-groups=0,0,65536"]
+            before = ("echo 0 > /proc/sys/user/max_user_namespaces", *before)
+        asked = shlex.join([sys.executable, "-c", ASK, str(uid)])
+        script = ["set -e", "mount -t tmpfs -o mode=755 tmpfs /nix", *before, "asked=()"]
+        script += [f"{asked} & asked+=($!)"] * times
+        done = subprocess.run(
+            [*isolated, "bash", "-c", "\n".join([*script, 'wait "${asked[@]}"'])],
+            cwd=self.directory,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.directory / "home"), "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    @property
+    def own(self) -> list[object]:
+        """The answer of a store of the user's own, in which something can be put."""
+        return [f"local?root={self.directory}/home/.cache/unlet/nix", True]
+
+
+@pytest.fixture
+def machine() -> Generator[Machine]:
+    # The directories of pytest are closed to other users.
+    with tempfile.TemporaryDirectory(prefix="unlet-test-", dir="/var/tmp") as name:
+        home = Path(name) / "home"
+        home.mkdir()
+        (home / "file").write_text("content")
+        os.chown(home, UID, UID)
+        Path(name).chmod(0o755)
+        yield Machine(Path(name))
+
+
+def serving(users: str) -> tuple[str, ...]:
+    """Return the commands that start a daemon for these users, and wait for it."""
+    start = f"NIX_CONFIG='allowed-users = {users}' nix-daemon 2>/dev/null &"
+    return start, f"while ! test -S {SOCKET}; do sleep 0.05; done"
+
+
+def test_root_without_a_store_gets_that_of_the_machine(machine: Machine) -> None:
+    assert machine.ask(uid=0) == [[None, True]]
+
+
+def test_store_that_several_want_at_once_is_made_once(machine: Machine) -> None:
+    assert machine.ask(uid=0, times=6) == [[None, True]] * 6
+
+
+def test_user_who_may_write_below_nix_gets_the_store_of_the_machine(machine: Machine) -> None:
+    assert machine.ask(f"chown {UID} /nix", uid=UID) == [[None, True]]
+
+
+def test_user_without_a_daemon_gets_a_store_of_their_own(machine: Machine) -> None:
+    assert machine.ask(uid=UID, times=3) == [machine.own] * 3
+    assert machine.ask("nix-store --init", uid=UID) == [machine.own]
+
+
+def test_daemon_that_serves_the_user_is_used(machine: Machine) -> None:
+    assert machine.ask(*serving("*"), uid=UID) == [[None, True]]
+
+
+REFUSALS = {
+    "the daemon does not serve this user": serving("root"),
+    f"this user may not enter '{Path(SOCKET).parent}'": (*serving("*"), f"chmod 750 {Path(SOCKET).parent}"),
+    "no daemon answers": (),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
+def test_user_whom_the_daemon_refuses_gets_a_store_of_their_own_or_one_line(machine: Machine, reason: str) -> None:
+    assert machine.ask(*REFUSALS[reason], uid=UID) == [machine.own]
+    without = f"nix: {reason}, and without user namespaces this user cannot have a store of their own"
+    assert machine.ask(*REFUSALS[reason], uid=UID, namespaces=False) == [[without, 3]]
+
+
+def test_own_store_that_cannot_be_made_is_one_line(machine: Machine) -> None:
+    ((message, status),) = machine.ask(f"chown 0 {machine.directory}/home", uid=UID)
+    assert status == 3
+    assert message == f"{machine.directory}/home/.cache/unlet: the cache cannot be written: permission denied"

@@ -1,0 +1,105 @@
+"""Which store Nix has here: that of the machine, or one of the user's own where they may not write to it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, quote
+
+from toolkit import process
+from toolkit.cache import default_cache
+from toolkit.errors import CommandError, ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STORE = Path("/nix/store")
+STATE = Path("/nix/var/nix")
+
+_SOCKET = STATE / "daemon-socket/socket"
+_NOWHERE = STORE / f"{'0' * 32}-unlet"
+"""A path that no store has: its hash would be that of a chosen content."""
+
+_PATIENCE_SECONDS = 20.0
+
+
+@cache
+def environment() -> Mapping[str, str]:
+    """Return what Nix needs in its environment to have a store that this user may write to.
+
+    Nothing if `NIX_REMOTE` says which, if the machine's store may be written to (it is made if it is not there yet),
+    and if the daemon accepts the user. Else a store of the user's own, in a user namespace (Nix manual, "Local Store",
+    root): its paths are the same as in /nix/store, its files are in the cache, see `physical`.
+    Raise ToolkitError if none of them can be had.
+    """
+    # Whoever starts a Nix that is not installed reports it.
+    if "NIX_REMOTE" in os.environ or process.find("nix-store") is None:
+        return {}
+    if _may_write(STATE / "db"):
+        _make(STATE, remote="local")
+        return {}
+    if (refusal := _refusal()) is None:
+        return {}
+    try:
+        process.run(["unshare", "--user", "--map-root-user", "--mount", "true"])
+    except ToolkitError as error:
+        raise ToolkitError(
+            f"nix: {refusal}, and without user namespaces this user cannot have a store of their own",
+            hint="start the nix-daemon (Debian, Ubuntu: apt install nix-setup-systemd), and join the group nix-users",
+        ) from error
+    own = default_cache()
+    root = own.root / "nix"
+    remote = f"local?root={quote(str(root))}"
+    try:
+        _make(root / "nix/var/nix", remote=remote)
+    except OSError as error:
+        raise own.unwritable(error) from error
+    return {"NIX_REMOTE": remote}
+
+
+def physical(path: Path) -> Path:
+    """Return where a store path can be read, which for a store with another root is not /nix/store."""
+    remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE", "")
+    root = parse_qs(remote.partition("?")[2]).get("root")
+    return Path(root[0]) / path.relative_to("/") if root else path
+
+
+def _may_write(directory: Path) -> bool:
+    """Tell whether this user may write to a directory, or may make it where there is none."""
+    there = next(path for path in (directory, *directory.parents) if os.access(path, os.F_OK))
+    return os.access(there, os.W_OK | os.X_OK)
+
+
+def _make(state: Path, *, remote: str) -> None:
+    """Make a local store unless there is one: Nix does not expect that several of its programs do so at once."""
+    schema = state / "db/schema"  # is written last
+    if schema.exists():
+        return
+    state.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(state, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not schema.exists():
+            process.run(["nix-store", "--init"], env={"NIX_REMOTE": remote})
+    finally:
+        os.close(descriptor)
+
+
+def _refusal() -> str | None:
+    """Say why this user cannot use the daemon, None if they can.
+
+    That its socket can be opened is not enough: whom the daemon serves is said by its setting `allowed-users`.
+    """
+    socket = Path(os.environ.get("NIX_DAEMON_SOCKET_PATH") or _SOCKET)
+    if not os.access(socket, os.W_OK):
+        closed = os.access(socket.parent, os.F_OK) and not os.access(socket.parent, os.X_OK)
+        return f"this user may not enter '{socket.parent}'" if closed else "no daemon answers"
+    question = ["nix-store", "--store", "daemon", "--check-validity", "--print-invalid", str(_NOWHERE)]
+    try:
+        process.run(question, timeout=_PATIENCE_SECONDS)
+    except CommandError:
+        return "the daemon does not serve this user"
+    return None

@@ -48,7 +48,7 @@ def test_a_pin_without_a_blob_is_written_without_one() -> None:
     ("text", "message"),
     [
         ("[[pin]", "not TOML: "),
-        ("pins = []", "field 'pins' is unknown; known are pin"),
+        ("pins = []", "field 'pins' is unknown; known are remote, default, file, pin"),
         ('[[pin]]\nname = "a"', "field 'pin[0].commit' is missing"),
         ('[[pin]]\nname = "a"\ncommit = "zz"\nabout = ""', "field 'pin[0].commit' is no git object id: 'zz'"),
         (f'[[pin]]\nname = 1\ncommit = "{"1" * 40}"\nabout = ""', "field 'pin[0].name' is not a string"),

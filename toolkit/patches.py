@@ -29,8 +29,8 @@ TEST = "docker-rootless-ports.nix"
 """The name of the NixOS test, here and in nixos/tests/."""
 
 _HEADER = """\
-# Known commits of nixpkgs. `unlet pins update` fetches each and fills in `blob`, the id of the target file in
-# it, and `newest`, the newest docker in that file.
+# Known commits of nixpkgs. `unlet pins update` fetches each and fills in `blob`, the id of `file` in it, and `newest`,
+# the newest release in that file.
 
 """
 
@@ -72,15 +72,13 @@ class ExtraPlan:
 class Plan:
     """What is proposed to nixpkgs, as patches/proposal.toml says.
 
-    `target` is the file's path in nixpkgs, `remote` a git URL, `sparse` the paths of nixpkgs that a
-    checkout needs, `components` the packages that leave the let, `prefix_entry` the one that leaves the
-    wrapper's PATH prefix, `default_pin` the name of a pin. `option` is that of the NixOS module, `description` in
-    Markdown; `notes` are items of the release notes, `option_note` the sentence about the option.
+    `target` is the file's path in nixpkgs, `sparse` the paths of nixpkgs that a checkout needs, `components` the
+    packages that leave the let, `prefix_entry` the one that leaves the wrapper's PATH prefix. `option` is that of the
+    NixOS module, `description` in Markdown; `notes` are items of the release notes, `option_note` what they say of the
+    option.
     """
 
     target: PurePosixPath
-    remote: str
-    default_pin: str
     components: tuple[str, ...]
     prefix_entry: str
     sparse: tuple[str, ...]
@@ -111,7 +109,7 @@ def read_plan(path: Path) -> Plan:
     """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
     record = read_toml(path)
     record.only(
-        *("target", "remote", "default-pin", "components", "prefix-entry", "sparse"),
+        *("target", "components", "prefix-entry", "sparse"),
         *("lift", "demote", "extras", "by-hand"),
     )
     lift, demote, extras = record.record("lift"), record.record("demote"), record.record("extras")
@@ -121,8 +119,6 @@ def read_plan(path: Path) -> Plan:
     module, note = extras.record(Extra.NIXOS_MODULE), extras.record(Extra.RELEASE_NOTE)
     return Plan(
         target=PurePosixPath(record.text("target")),
-        remote=record.text("remote"),
-        default_pin=record.text("default-pin"),
         components=record.texts("components"),
         prefix_entry=record.text("prefix-entry"),
         sparse=record.texts("sparse"),
@@ -155,19 +151,28 @@ def pull_request() -> bytes:
         raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def pins() -> tuple[model.Pin, ...]:
-    """Return the known pins: the shipped ones in their order, then those that only the user's file has."""
-    known = {pin.name: pin for pin in read_pins(shipped() / _PINS)}
+def upstream() -> model.Upstream:
+    """Return nixpkgs with its known pins: the shipped ones in their order, then those that only the user's file has."""
+    record = read_toml(shipped() / _PINS)
+    known = {pin.name: pin for pin in _pins(record)}
     own = _own()
     if own.is_file():
         known |= {pin.name: pin for pin in read_pins(own)}
-    return tuple(known.values())
+    return model.Upstream(
+        remote=record.text("remote"),
+        default_pin=record.text("default"),
+        file=PurePosixPath(record.text("file")),
+        pins=tuple(known.values()),
+    )
 
 
 def read_pins(path: Path) -> tuple[model.Pin, ...]:
     """Read a file like patches/pins.toml; raise ToolkitError as `plan` does, and for a name that is there twice."""
-    record = read_toml(path)
-    record.only("pin")
+    return _pins(read_toml(path))
+
+
+def _pins(record: Record) -> tuple[model.Pin, ...]:
+    record.only("remote", "default", "file", "pin")
     found: dict[str, model.Pin] = {}
     for table in record.records("pin"):
         table.only("name", "commit", "about", "blob", "newest")
@@ -186,8 +191,9 @@ def read_pins(path: Path) -> tuple[model.Pin, ...]:
 
 def pin(name: str | None = None) -> model.Pin:
     """Return the pin of that name, or the default pin; raise UsageError where there is none."""
-    wanted = name if name is not None else plan().default_pin
-    known = {pin.name: pin for pin in pins()}
+    nixpkgs = upstream()
+    wanted = name if name is not None else nixpkgs.default_pin
+    known = {pin.name: pin for pin in nixpkgs.pins}
     if wanted not in known:
         raise UsageError(f"pin: '{wanted}' is unknown", hint=f"known pins are {', '.join(known)}; see 'unlet pins'")
     return known[wanted]
@@ -199,17 +205,17 @@ def write_pins(pins: Sequence[model.Pin]) -> Path:
     The shipped file is taken where it can be written, else the user's own.
     """
     ours = shipped() / _PINS
-    path = ours if os.access(ours, os.W_OK) and os.access(ours.parent, os.W_OK) else _own()
+    path, of = (ours, upstream()) if os.access(ours, os.W_OK) and os.access(ours.parent, os.W_OK) else (_own(), None)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, pins_toml(pins))
+        _replace(path, pins_toml(pins, of=of))
     except OSError as error:
         raise ToolkitError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path
 
 
-def pins_toml(pins: Sequence[model.Pin]) -> bytes:
-    """Return the content of a file of pins."""
+def pins_toml(pins: Sequence[model.Pin], *, of: model.Upstream | None = None) -> bytes:
+    """Return the content of a file of pins, with what is known of nixpkgs itself if `of` says it."""
     import tomli_w  # noqa: PLC0415 - for `unlet pins update` alone
 
     tables: list[dict[str, str]] = []
@@ -220,7 +226,8 @@ def pins_toml(pins: Sequence[model.Pin]) -> bytes:
         if pin.newest is not None:
             table["newest"] = pin.newest
         tables.append(table)
-    content: str = tomli_w.dumps({"pin": tables})
+    known = {"remote": of.remote, "default": of.default_pin, "file": str(of.file)} if of is not None else {}
+    content: str = tomli_w.dumps({**known, "pin": tables})
     return (_HEADER + content).encode()
 
 

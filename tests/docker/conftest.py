@@ -133,9 +133,6 @@ def source_at(nixpkgs: str) -> Source:
     return sources.resolve(
         SourceRequest(nixpkgs=nixpkgs),
         target=plan.target,
-        pins={},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
         sparse=plan.sparse,
         progress=Steps(),
     )

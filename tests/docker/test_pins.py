@@ -36,14 +36,14 @@ def remote(tmp_path: Path) -> Path:
 
 
 def test_blob_and_newest_are_read_from_the_commit(remote: Path) -> None:
-    plan = replace(patches.plan(), remote=remote.as_uri())
+    upstream = replace(patches.upstream(), remote=remote.as_uri())
     pin = Pin(name="here", commit=Oid(_git(remote, "rev-parse", "HEAD")), about="")
-    found = look(pin, plan, Silence())
-    assert found == replace(pin, blob=blob_id((remote / plan.target).read_bytes()), newest="29.6.1")
+    found = look(pin, upstream, Silence())
+    assert found == replace(pin, blob=blob_id((remote / upstream.file).read_bytes()), newest="29.6.1")
 
 
 def test_file_with_another_blob_than_recorded_is_an_error(remote: Path) -> None:
-    plan = replace(patches.plan(), remote=remote.as_uri())
+    upstream = replace(patches.upstream(), remote=remote.as_uri())
     pin = Pin(name="here", commit=Oid(_git(remote, "rev-parse", "HEAD")), about="", blob=Oid("0" * 40))
     with pytest.raises(ToolkitError, match=r"^pin here: the file has blob [0-9a-f]{40}, recorded is 0{40}$"):
-        look(pin, plan, Silence())
+        look(pin, upstream, Silence())

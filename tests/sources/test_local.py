@@ -10,7 +10,7 @@ import pytest
 
 from toolkit import git, sources, specimen
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Oid, Pin, SourceRequest
+from toolkit.model import Oid, Pin, SourceRequest, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,9 @@ def resolve(cache: Cache, progress: Recorder, target: PurePosixPath) -> Callable
         return sources.resolve(
             SourceRequest(**fields, offline=True),  # type: ignore[arg-type] # named by each test
             target=target,
-            pins={pin.name: pin for pin in pins},
-            default_pin="original",
-            remote="http://unlet.invalid/nixpkgs.git",
+            upstream=Upstream(
+                remote="http://unlet.invalid/nixpkgs.git", default_pin="original", file=target, pins=pins
+            ),
             sparse=("/lib/", "/pkgs/top-level/all-packages.nix", "/gone/"),
             progress=progress,
             cache=cache,
@@ -310,7 +310,7 @@ def test_an_interrupt_leaves_the_cache_good(
         "with process.echoing(interrupt):\n"
         f"    request = SourceRequest(nixpkgs={str(clone.path)!r})\n"
         f"    cache = Cache(Path({str(cache.root)!r}))\n"
-        f"    sources.resolve(request, target=PurePosixPath({str(target)!r}), pins={{}}, default_pin='', remote='',"
+        f"    sources.resolve(request, target=PurePosixPath({str(target)!r}),"
         " sparse=(), progress=Quiet(), cache=cache)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

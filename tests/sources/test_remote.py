@@ -10,7 +10,7 @@ import pytest
 from toolkit import git, sources
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Oid, Pin, SourceRequest
+from toolkit.model import Oid, Pin, SourceRequest, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,9 +44,7 @@ def resolve(
         return sources.resolve(
             SourceRequest(**fields),  # type: ignore[arg-type] # named by each test
             target=target,
-            pins={pin.name: pin for pin in pins},
-            default_pin="original",
-            remote=url,
+            upstream=Upstream(remote=url, default_pin="original", file=target, pins=pins),
             sparse=sparse,
             progress=progress,
             cache=cache,

@@ -57,9 +57,6 @@ def source_at(nixpkgs: str, *, offline: bool = False) -> Source:
     return sources.resolve(
         SourceRequest(nixpkgs=nixpkgs, offline=offline),
         target=TARGET,
-        pins={},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
         sparse=plan.sparse,
         progress=Silence(),
     )

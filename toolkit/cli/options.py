@@ -138,4 +138,4 @@ def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None
 def _complete_pin(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
     from toolkit import patches  # noqa: PLC0415 - for completion alone
 
-    return [pin.name for pin in patches.pins() if pin.name.startswith(incomplete)]
+    return [pin.name for pin in patches.upstream().pins if pin.name.startswith(incomplete)]

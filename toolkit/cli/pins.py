@@ -24,7 +24,8 @@ def command(ctx: click.Context) -> int:
     if ctx.invoked_subcommand is not None:
         return 0
     settings = options.settings()
-    pins, default = patches.pins(), patches.plan().default_pin
+    upstream = patches.upstream()
+    pins, default = upstream.pins, upstream.default_pin
     if settings.json:
         output.write_json({"default": default, "pins": [_value(pin) for pin in pins]})
     else:
@@ -43,7 +44,7 @@ def update_pins(*, names: tuple[str, ...]) -> int:
     if settings.json:
         output.write_json({"path": str(updated.path), "pins": [_value(pin) for pin in updated.pins]})
     elif not settings.quiet:
-        rows = _rows(updated.pins, patches.plan().default_pin)
+        rows = _rows(updated.pins, patches.upstream().default_pin)
         output.write_lines((*output.table(rows), f"wrote {updated.path}"))
     return 0
 

@@ -159,9 +159,6 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
         found = sources.resolve(
             request,
             target=PurePosixPath(document.target),
-            pins={pin.name: pin for pin in patches.pins()},
-            default_pin=plan.default_pin,
-            remote=plan.remote,
             sparse=plan.needed(extras),
             progress=progress,
         )
@@ -185,9 +182,6 @@ def _foreign(
     found = sources.resolve(
         request.source,
         target=plan.target,
-        pins={pin.name: pin for pin in patches.pins()},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
         sparse=plan.sparse,
         progress=progress,
     )

@@ -38,9 +38,6 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
     found = sources.resolve(
         SourceRequest(file=path),
         target=plan.target,
-        pins={},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
         sparse=plan.sparse,
         progress=progress,
     )

@@ -53,9 +53,6 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     found = sources.resolve(
         request.source,
         target=plan.target,
-        pins={pin.name: pin for pin in patches.pins()},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
         sparse=plan.sparse,
         progress=progress,
     )

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.model import Pin, Progress
-    from toolkit.patches import Plan
+    from toolkit.model import Pin, Progress, Upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,29 +31,27 @@ def update(names: Sequence[str], *, progress: Progress) -> UpdatedPins:
 
     Nothing is written unless all can be fetched. Raise UsageError for an unknown name, ToolkitError as `look` does.
     """
-    plan = patches.plan()
     wanted = {patches.pin(name).name for name in names}
-    pins = tuple(look(pin, plan, progress) if not wanted or pin.name in wanted else pin for pin in patches.pins())
+    upstream = patches.upstream()
+    pins = tuple(look(pin, upstream, progress) if not wanted or pin.name in wanted else pin for pin in upstream.pins)
     return UpdatedPins(pins=pins, path=patches.write_pins(pins))
 
 
-def look(pin: Pin, plan: Plan, progress: Progress) -> Pin:
-    """Return the pin with `blob` and `newest` as its commit has them at the remote of `plan`.
+def look(pin: Pin, upstream: Upstream, progress: Progress) -> Pin:
+    """Return the pin with `blob` and `newest` as its commit has them at the remote of `upstream`.
 
     Raise ToolkitError for a commit that cannot be fetched, and for one whose file is not the recorded one.
     """
     progress.step(f"fetching pin {pin.name}")
     found = sources.resolve(
-        SourceRequest(nixpkgs=plan.remote, rev=str(pin.commit)),
-        target=plan.target,
-        pins={},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
-        sparse=plan.sparse,
+        SourceRequest(nixpkgs=upstream.remote, rev=str(pin.commit)),
+        target=upstream.file,
+        sparse=patches.plan().sparse,
+        upstream=replace(upstream, pins=()),
         progress=progress,
     )
     blob = blob_id(found.content)
     if pin.blob not in {None, blob}:
         raise ToolkitError(f"pin {pin.name}: the file has blob {blob}, recorded is {pin.blob}")
-    file = layout.DockerFile(found.content.decode(), name=f"{pin.name}:{plan.target}")
+    file = layout.DockerFile(found.content.decode(), name=f"{pin.name}:{upstream.file}")
     return replace(pin, blob=blob, newest=layout.newest(file.releases()))

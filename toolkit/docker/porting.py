@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import git, patches, sources
+from toolkit import git, sources
 from toolkit.docker import claims as proofs
 from toolkit.docker.preparing import prepare_texts
 from toolkit.docker.reading import docker_file
@@ -137,9 +137,6 @@ def _source(repository: Path, located: git.Located, plan: Plan, progress: Progre
     return sources.resolve(
         SourceRequest(nixpkgs=str(repository.absolute()), rev=str(located.commit), offline=True),
         target=plan.target,
-        pins={pin.name: pin for pin in patches.pins()},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
         sparse=plan.sparse,
         progress=progress,
     )

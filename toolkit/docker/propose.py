@@ -24,9 +24,6 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     found = sources.resolve(
         request.source,
         target=plan.target,
-        pins={pin.name: pin for pin in patches.pins()},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
         sparse=plan.needed(request.extras),
         progress=progress,
     )

@@ -21,7 +21,7 @@ from toolkit.model.contribution import (
     UpdateRequest,
 )
 from toolkit.model.inspections import Component, Inspection, Release
-from toolkit.model.pins import Oid, Pin
+from toolkit.model.pins import Oid, Pin, Upstream
 from toolkit.model.proofs import Progress, Proof, Status
 from toolkit.model.reports import Column, OverlayReport, Report
 from toolkit.model.requests import CheckRequest, Depth, OverlayRequest, ProposeRequest, SourceRequest, Tier
@@ -71,4 +71,5 @@ __all__ = [
     "Tier",
     "TreeCommit",
     "UpdateRequest",
+    "Upstream",
 ]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from toolkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,8 @@ class Oid:
 class Pin:
     """A known nixpkgs commit.
 
-    `blob` is the id of the target file in it and `newest` the newest docker version in that file; both
-    are None until the commit was fetched once.
+    `blob` is the id of the recorded file in it and `newest` the newest version in that file; both are None until the
+    commit was fetched once.
     """
 
     name: str
@@ -40,3 +44,16 @@ class Pin:
     about: str
     blob: Oid | None = None
     newest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """nixpkgs: its git URL, the commits of it that are known, and the name of the one that is the default.
+
+    `file` is the path in nixpkgs of the file whose blobs the pins record.
+    """
+
+    remote: str
+    default_pin: str
+    file: PurePosixPath
+    pins: tuple[Pin, ...]

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import git
+from toolkit import git, patches
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.sources import commits, local, locks, release
 from toolkit.sources.wanted import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from toolkit.cache import Cache
-    from toolkit.model import Pin, Progress, Source, SourceRequest
+    from toolkit.model import Pin, Progress, Source, SourceRequest, Upstream
 
 # git's two forms of a remote: a URL, and ssh's `[USER@]HOST:PATH`.
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://.+|([\w.-]+@)?[\w.-]+\.[\w.-]+:[^/].*|[\w.-]+@[\w.-]+:.+")
@@ -27,18 +27,16 @@ def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ tha
     request: SourceRequest,
     *,
     target: PurePosixPath,
-    pins: Mapping[str, Pin],
-    default_pin: str,
-    remote: str,
     sparse: Sequence[str],
     progress: Progress,
+    upstream: Upstream | None = None,
     cache: Cache | None = None,
 ) -> Source:
     """Return the source that `request` names.
 
     `target` is the file's path in nixpkgs, `sparse` the paths of nixpkgs that are wanted beside its directory (a
-    slash at either end is ignored), `remote` the URL of nixpkgs for pins and lock files that say a commit only. `cache`
-    is the user's where it is None. With `request.offline` no network is used.
+    slash at either end is ignored). `upstream` is what patches/ says of nixpkgs if it is None, `cache` the user's. With
+    `request.offline` no network is used.
 
     `request.nixpkgs` may be a lock file with `#NAME`, for another pin of it than `nixpkgs`, and a channel's or
     profile's directory that has nixpkgs one level down. Of a git clone the commit counts, not the worktree.
@@ -47,17 +45,19 @@ def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ tha
     be read or fetched, and for a known pin whose file is another than the recorded one.
     """
     _check(request)
+    upstream = upstream if upstream is not None else patches.upstream()
     beside = (PurePosixPath(path.strip("/")) for path in sparse)
     asked = Wanted(
         target=target,
         paths=tuple(sorted({target.parent, *beside})),
-        remote=remote,
+        remote=upstream.remote,
         cache=cache if cache is not None else default_cache(),
         offline=request.offline,
         progress=progress,
     )
-    source = _Kinds(asked=asked, pins=pins, default_pin=default_pin).of(request)
-    _check_pins(source, target, pins)
+    source = _Kinds(asked=asked, upstream=upstream).of(request)
+    if target == upstream.file:
+        _check_pins(source, target, upstream.pins)
     return source
 
 
@@ -66,8 +66,7 @@ class _Kinds:
     """The kinds of sources, each tried in its turn."""
 
     asked: Wanted
-    pins: Mapping[str, Pin]
-    default_pin: str
+    upstream: Upstream
 
     def of(self, request: SourceRequest) -> Source:
         if request.file is not None:
@@ -75,7 +74,7 @@ class _Kinds:
         if request.nixpkgs is None:
             if request.rev is not None:
                 return commits.at_rev(self.asked.remote, request.rev, self.asked)
-            return self._pin(request.pin or self.default_pin)
+            return self._pin(request.pin or self.upstream.default_pin)
         return self._named(request.nixpkgs, request.rev)
 
     def _named(self, name: str, rev: str | None) -> Source:
@@ -100,9 +99,10 @@ class _Kinds:
         raise ToolkitError(f"{name}: no such file or directory", hint=f"--nixpkgs takes {hint}")
 
     def _pin(self, name: str) -> Source:
-        pin = self.pins.get(name)
+        pins = {pin.name: pin for pin in self.upstream.pins}
+        pin = pins.get(name)
         if pin is None:
-            raise UsageError(f"--pin: '{name}' is unknown; known are {', '.join(self.pins)}", hint="unlet pins")
+            raise UsageError(f"--pin: '{name}' is unknown; known are {', '.join(pins)}", hint="unlet pins")
         origin = f"nixpkgs {pin.commit.short} (pin {name})"
         return commits.at_commit(self.asked.remote, pin.commit, self.asked, origin=origin)
 
@@ -147,9 +147,9 @@ def _refuse_rev(rev: str | None, what: str) -> None:
         raise UsageError(f"--rev: does not go with {what}", hint="it names a commit of a git clone or a git URL")
 
 
-def _check_pins(source: Source, target: PurePosixPath, pins: Mapping[str, Pin]) -> None:
+def _check_pins(source: Source, target: PurePosixPath, pins: Sequence[Pin]) -> None:
     """Raise ToolkitError where the source is a known pin with another file than the recorded one."""
-    for pin in pins.values():
+    for pin in pins:
         if pin.blob is None or pin.commit != source.commit:
             continue
         blob = git.blob_id(source.content, length=len(str(pin.blob)))

@@ -28,7 +28,7 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
     """
     plan = patches.plan()
     request = replace(request, trailers=message.checked_trailers(request.trailers))
-    clone = clones.open_clone(request.repo, plan.remote)
+    clone = clones.open_clone(request.repo, patches.upstream().remote)
     contributions.recover(clone.common)
     clones.identity(clone)
     path = request.worktree.absolute() if request.worktree is not None else _beside(clone, request.branch)

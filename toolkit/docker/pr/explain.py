@@ -28,7 +28,7 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     No reason is given for what the contributor has changed. Raise ToolkitError where there is no such branch.
     """
     plan = patches.plan()
-    clone = clones.open_clone(repo, plan.remote)
+    clone = clones.open_clone(repo, patches.upstream().remote)
     contributions.recover(clone.common)
     found = standing.find(clone, branch)
     if found.tip is None:

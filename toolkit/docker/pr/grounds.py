@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import patches, sources
+from toolkit import sources
 from toolkit.docker.reading import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -94,9 +94,6 @@ def _source(clone: Clone, base: Base, plan: Plan, extras: Sequence[Extra], progr
         source = sources.resolve(
             _request(clone, base),
             target=plan.target,
-            pins={pin.name: pin for pin in patches.pins()},
-            default_pin=plan.default_pin,
-            remote=plan.remote,
             sparse=plan.needed(extras),
             progress=progress,
         )

@@ -25,7 +25,7 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
     Raise ToolkitError where that would lose something of the contributor's, unless `force` says that it may, and
     for a branch that is checked out elsewhere or locked.
     """
-    clone = clones.open_clone(repo, patches.plan().remote)
+    clone = clones.open_clone(repo, patches.upstream().remote)
     contributions.recover(clone.common)
     with contributions.alone(clone.common):
         found = standing.find(clone, branch)

@@ -25,7 +25,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
     """
     plan = patches.plan()
-    clone = clones.open_clone(request.repo, plan.remote)
+    clone = clones.open_clone(request.repo, patches.upstream().remote)
     contributions.recover(clone.common)
     clones.identity(clone)
     found = standing.find(clone, request.branch)

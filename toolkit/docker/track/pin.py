@@ -33,9 +33,6 @@ def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str
         source = sources.resolve(
             request,
             target=plan.target,
-            pins={pin.name: pin for pin in patches.pins()},
-            default_pin=plan.default_pin,
-            remote=plan.remote,
             sparse=plan.sparse,
             progress=progress,
         )

@@ -1,0 +1,132 @@
+"""Find by syntax how a package shows what its file's lets bind, and whether an override of that reaches all uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from toolkit.lift.shape import inner, selection
+from toolkit.syntax.attributes import value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.lift.shape import Shape
+    from toolkit.syntax.scope import Reference
+    from toolkit.syntax.tree import Node
+
+PASSTHRU = "passthru"
+
+
+class State(StrEnum):
+    """How far an override reaches what a let binds, by syntax."""
+
+    HIDDEN = "hidden"
+    SHOWN = "shown without effect"
+    ROUTED = "routed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """An attribute of a package that is one of its lets' bindings.
+
+    `path` is the attribute's among those of the package, `node` the binding or the inherit that it is bound by, `use`
+    the name of the let's binding in it.
+    """
+
+    path: tuple[str, ...]
+    node: Node
+    use: Node
+
+
+def doors(shape: Shape, name: str) -> tuple[Door, ...]:
+    """Return the attributes that show the binding `name`, in the order of the text."""
+    if shape.construction is None:
+        return ()
+    uses = {use.node.index: use.node for use in shape.uses if use.name == name}
+    return tuple(
+        Door(path=path, node=node, use=use)
+        for path, node in shape.construction.attributes
+        if len(path) == 1 + (path[0] == PASSTHRU)
+        and node.kind != "inherit_from"
+        and (use := uses.get(_source(path, node).index)) is not None
+    )
+
+
+def direct_uses(shape: Shape, name: str) -> list[Reference]:
+    """Return the uses of a binding that an override of its doors leaves as they are, as far as the package reaches them.
+
+    A use of the attribute by its name, within a `rec` set that binds it, is one of them.
+    """
+    shown = doors(shape, name)
+    passed = {door.use.index for door in shown}
+    reached = [shape.body, *(shape.bindings[user] for user in shape.reached)]
+    return [
+        *(
+            use
+            for use in shape.uses
+            if use.name == name and use.node.index not in passed and any(place.contains(use.node) for place in reached)
+        ),
+        *(use for door in shown for use in uses_by_rec(shape, door)),
+    ]
+
+
+def uses_by_rec(shape: Shape, door: Door) -> Iterator[Reference]:
+    """Yield the uses of an attribute by its name within the `rec` set that binds it."""
+    owner = door.node.enclosing("rec_attrset_expression", "attrset_expression")
+    for use in shape.references:
+        if use.scope is not None and use.scope.node is owner and use.name == door.path[-1]:
+            yield use
+
+
+def state(shape: Shape, name: str) -> State:
+    """Return how far an override reaches a binding, by syntax."""
+    if not doors(shape, name):
+        return State.HIDDEN
+    return State.SHOWN if direct_uses(shape, name) else State.ROUTED
+
+
+def shared(shape: Shape, name: str) -> tuple[str, ...]:
+    """Return which of `src` and `version` a binding takes from where the package takes its own: a let, a parameter."""
+    if shape.construction is None:
+        return ()
+    binding = shape.bindings[name]
+    taken = {
+        (_bound_at(use), use.name, part)
+        for use in shape.references
+        if binding.contains(use.node)
+        for part in ("", *selection(use.node))
+    }
+    found = {
+        path[0]: None
+        for path, node in shape.construction.attributes
+        if path in {("src",), ("version",)} and _origin(shape, path, node) in taken
+    }
+    return tuple(found)
+
+
+def _origin(shape: Shape, path: tuple[str, ...], node: Node) -> tuple[int, str, str] | None:
+    """Return the name that an attribute is taken from and where it is bound, with the part of it that is selected."""
+    source = _source(path, node)
+    variable = source.children[0] if source.kind == "select_expression" else source
+    use = next((use for use in shape.references if use.node is variable), None)
+    if use is None or use.scope is None:
+        return None
+    part = path[-1] if node.kind == "inherit_from" else next(iter(selection(variable)), "")
+    return _bound_at(use), use.name, part
+
+
+def _bound_at(use: Reference) -> int:
+    return use.scope.node.index if use.scope is not None else -1
+
+
+def _source(path: tuple[str, ...], node: Node) -> Node:
+    """Return the expression that an attribute is bound to; of an inherit the name, or what is inherited from."""
+    if node.kind == "binding":
+        return inner(value(node))
+    if node.kind == "inherit_from":
+        return inner(next(child for child in node.children if child.kind not in {"inherit", "(", "comment"}))
+    inherited = node.child("inherited_attrs")
+    children = inherited.children if inherited is not None else [node]
+    return next((child for child in children if child.text.strip('"') == path[-1]), node)

@@ -1,0 +1,56 @@
+"""Which packages the lets of one file bind, and how far out of reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.lift.doors import State, shared, state
+from toolkit.lift.kinds import Kind, kind
+from toolkit.lift.shape import read
+from toolkit.syntax.attributes import value
+
+if TYPE_CHECKING:
+    from toolkit.syntax.tree import Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A package that a let of a file binds.
+
+    `builder` is its builder's name as it is written, `shares` which of `src` and `version` it takes from the same place
+    as the package that the file is for.
+    """
+
+    name: str
+    builder: str
+    kind: Kind
+    line: int
+    state: State
+    shares: tuple[str, ...]
+
+
+def find(tree: Tree) -> tuple[Binding, ...]:
+    """Return what the lets below the file's functions bind and its package is made of, in the order of the file.
+
+    Nothing for a file that does not end in a builder's call.
+    """
+    shape = read(tree)
+    if not shape.lets or not shape.functions or shape.construction is None:
+        return ()
+    found: list[Binding] = []
+    for name, node in shape.bindings.items():
+        known = kind(node)
+        if known is None or name not in shape.reached or value(node).contains(shape.body):
+            continue
+        found.append(
+            Binding(
+                name=name,
+                kind=known[0],
+                builder=known[1],
+                line=node.line,
+                state=state(shape, name),
+                shares=shared(shape, name),
+            )
+        )
+    return tuple(sorted(found, key=lambda binding: binding.line))

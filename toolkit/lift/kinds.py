@@ -1,0 +1,87 @@
+"""Tell what kind of thing a `let` binds: a package of its own, a variation of another, a helper, or nothing of these."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from toolkit.lift.shape import callee, construction, inner, result
+from toolkit.syntax.attributes import call, value
+
+if TYPE_CHECKING:
+    from toolkit.syntax.tree import Node
+
+
+class Kind(StrEnum):
+    """Kinds of bindings, those that people want to override first."""
+
+    PACKAGE = "package"
+    """A builder's call with a source of its own, or one of a language's builder."""
+    DERIVATION = "derivation"
+    """mkDerivation without a source."""
+    CALL = "callPackage"
+    OVERRIDE = "override"
+    """Another package with changes."""
+    ENVIRONMENT = "environment"
+    """Packages put together: withPackages, an FHS environment, an AppImage."""
+    HELPER = "helper"
+    """A script, a file, a link farm."""
+
+
+_ENVIRONMENTS = re.compile(r"with\w*Packages|withPlugins|withExtensions|build(FHS\w*|Env)|wrapType\d|bundler(Env|App)|wrapAppImage")
+_HELPERS = re.compile(
+    r"run\w*Command\w*|runLocalCommand|symlinkJoin|linkFarm\w*|write[A-Z]\w*|make(Setup|Desktop)\w*|applyPatches|"
+    r"(replace|substitute)Vars\w*|srcOnly|extract\w*|wrap[A-Z]\w*|concatTextFile"
+)
+_LANGUAGES = re.compile(r"build[A-Z]\w*'?|mk[A-Z]\w*(Package|Plugin|Application|Module)'?|mixRelease|melpaBuild|trivialBuild")
+_SOURCES = re.compile(r"fetch\w*|clean\w*|import\w*|unpack\w*|filter\w*|gitignore\w*|lib\..*|builtins\..*")
+_CHANGES = frozenset(["override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs", "overrideCabal"])
+
+
+def kind(binding: Node) -> tuple[Kind, str] | None:
+    """Return the kind of a binding of a let and the builder as it is written, None where it binds no package."""
+    if binding.kind != "binding" or len(binding.children[0].children) != 1:
+        return None
+    expression = result(value(binding))
+    if expression.kind != "apply_expression":
+        return None
+    function, *arguments = call(expression)
+    if (path := _selected(function)) and path[-1] in _CHANGES and len(arguments) <= (path[-1] == "overrideCabal") + 1:
+        base = inner(function.children[0])
+        builds = construction(base)
+        if builds is None:
+            return None if _is_builder(callee(base)) else (Kind.OVERRIDE, ".".join(path))
+        expression = base
+    builder = callee(expression)
+    if not builder or _SOURCES.fullmatch(builder[-1]) or _SOURCES.fullmatch(".".join(builder)):
+        return None
+    found = _kind(builder[-1], expression)
+    return (found, ".".join(builder)) if found is not None else None
+
+
+def _kind(name: str, expression: Node) -> Kind | None:
+    if name in {"callPackage", "callPackages"}:
+        return Kind.CALL
+    if _ENVIRONMENTS.fullmatch(name):
+        return Kind.ENVIRONMENT
+    if _HELPERS.fullmatch(name):
+        return Kind.HELPER
+    builds = construction(expression)
+    if builds is None:
+        return None
+    given = {path[0] for path, _ in builds.attributes}
+    sourced = bool(given & {"src", "srcs"})
+    if "mkDerivation" in name:
+        return Kind.PACKAGE if sourced else Kind.DERIVATION
+    if _LANGUAGES.fullmatch(name) or (sourced and given & {"name", "pname"}):
+        return Kind.PACKAGE
+    return None
+
+
+def _selected(function: Node) -> tuple[str, ...]:
+    return callee(function) if inner(function).kind == "select_expression" else ()
+
+
+def _is_builder(name: tuple[str, ...]) -> bool:
+    return bool(name) and re.fullmatch(r"(build|mk|fetch)[A-Z]\w*", name[-1]) is not None

@@ -1,0 +1,69 @@
+"""Which file a package of nixpkgs is in, and which package a file is: by pkgs/by-name, and by what calls the file.
+
+By text, for a survey. What an attribute path really leads to is asked of Nix.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from posixpath import normpath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PACKAGES = PurePosixPath("pkgs")
+_BY_NAME = PACKAGES / "by-name"
+_SETS = {
+    "all-packages.nix": "",
+    "python-packages.nix": "python3Packages.",
+    "ocaml-packages.nix": "ocamlPackages.",
+    "kodi-packages.nix": "kodiPackages.",
+    "php-packages.nix": "php.packages.",
+    "perl-packages.nix": "perlPackages.",
+    "coq-packages.nix": "coqPackages.",
+}
+_CALL = re.compile(r"^ *([A-Za-z_][\w'-]*) *=\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What calls which file: `called` has the attribute path of a file or directory that a package set calls."""
+
+    called: Mapping[PurePosixPath, str]
+
+    @classmethod
+    def of(cls, root: Path) -> Names:
+        """Read the package sets of the tree at `root`; a set that it does not have names nothing."""
+        called: dict[PurePosixPath, str] = {}
+        directory = PACKAGES / "top-level"
+        for name, prefix in _SETS.items():
+            try:
+                text = (root / directory / name).read_text(errors="replace")
+            except OSError:
+                continue
+            for attribute, path in _CALL.findall(text):
+                called.setdefault(PurePosixPath(normpath(directory / path)), prefix + attribute)
+        return cls(called=called)
+
+    def package(self, file: PurePosixPath) -> str:
+        """Return the attribute path of the package that a file below pkgs is for; by its place where nothing calls it."""
+        if file.is_relative_to(_BY_NAME) and len(file.parts) > len(_BY_NAME.parts) + 2:
+            return file.parts[len(_BY_NAME.parts) + 1]
+        for path in (file, *file.parents):
+            if (attribute := self.called.get(path)) is not None:
+                return attribute
+        return file.parent.name if file.name == "default.nix" else file.stem
+
+    def all(self, root: Path) -> list[str]:
+        """Return the packages that are known by name."""
+        return [path.name for path in (root / _BY_NAME).glob("*/*")] + list(self.called.values())
+
+    def places(self, root: Path, package: str) -> tuple[PurePosixPath, ...]:
+        """Return the files and directories below pkgs that have a package, none where its name is not known."""
+        by_name = _BY_NAME / package[:2].lower() / package
+        found = [path for path, attribute in self.called.items() if attribute == package]
+        return (*([by_name] if (root / by_name).is_dir() else []), *found)

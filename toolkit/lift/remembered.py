@@ -1,0 +1,70 @@
+"""What files bind, remembered by their contents, in the cache."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import toolkit.lift
+import toolkit.syntax
+from toolkit.external.cache import default_cache
+from toolkit.lift.doors import State
+from toolkit.lift.findings import Binding
+from toolkit.lift.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KIND = "findings"
+_NAME = "findings.json"
+_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is known, by what stands for a file's content."""
+
+    bindings: dict[str, tuple[Binding, ...]]
+
+    @classmethod
+    def load(cls) -> Remembered:
+        """Read what is in the cache; nothing where that was written by other code than this."""
+        path = default_cache().find(_KIND, _code(), check=lambda found: (found / _NAME).is_file())
+        if path is None:
+            return cls({})
+        try:
+            known = json.loads((path / _NAME).read_text())
+            return cls({content: tuple(_binding(**fields) for fields in found) for content, found in known.items()})
+        except (OSError, ValueError, TypeError, AttributeError):
+            return cls({})
+
+    def add(self, new: Mapping[str, tuple[Binding, ...]]) -> None:
+        """Remember more, also in the cache."""
+        if not new:
+            return
+        self.bindings.update(new)
+        kept = self.bindings if len(self.bindings) <= _LIMIT else new
+        text = json.dumps({content: [asdict(binding) for binding in found] for content, found in kept.items()})
+        default_cache().replace(_KIND, _code(), make=lambda into: _write(into / _NAME, text))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def _binding(*, kind: str, state: str, shares: list[str], **fields: Any) -> Binding:
+    return Binding(kind=Kind(kind), state=State(state), shares=tuple(shares), **fields)
+
+
+@cache
+def _code() -> str:
+    """Return what stands for the code that reads files, so that what other code has found is not taken for its own."""
+    digest = blake2b(digest_size=16)
+    for package in (toolkit.lift, toolkit.syntax):
+        for path in sorted(Path(package.__path__[0]).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,212 @@
+"""Read the shape of a package's file: a function, the lets below it, and the builder's call that they end in.
+
+Purely by syntax. What a builder makes of its argument is asked of Nix, elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from toolkit.syntax.attributes import call, value
+from toolkit.syntax.scope import Reference, bound_names, references, static_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from toolkit.syntax.tree import Node, Tree
+
+_SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
+_WITHIN = frozenset(["let_expression", "with_expression", "assert_expression", "parenthesized_expression"])
+_OVERRIDES = frozenset(["override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Construction:
+    """A builder's call on attributes.
+
+    `builder` is what is called, `argument` the expression of the attributes, `final` the function of the final
+    attributes where there is one, `sets` the literal sets that `//` joins to the attributes.
+    """
+
+    call: Node
+    builder: Node
+    argument: Node
+    final: Node | None
+    sets: tuple[Node, ...]
+
+    @property
+    def name(self) -> str:
+        """The builder's dotted name as it is written."""
+        return ".".join(callee(self.builder))
+
+    @property
+    def attributes(self) -> Iterator[tuple[tuple[str, ...], Node]]:
+        """What the sets bind, as `bound` yields it."""
+        return (attribute for literal in self.sets for attribute in bound(literal))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A file as a function of packages: `functions` and `lets` lie around `body`, the outermost first.
+
+    Where the lets end in the name of one of their own bindings, `body` is what that one is bound to.
+    """
+
+    tree: Tree
+    functions: tuple[Node, ...]
+    lets: tuple[Node, ...]
+    body: Node
+
+    @cached_property
+    def bindings(self) -> Mapping[str, Node]:
+        """What the lets bind, by name; of two of one name the inner one, which hides the other."""
+        return {name: node for let in self.lets for name, node in bound_names(let.child("binding_set")).items()}
+
+    @cached_property
+    def construction(self) -> Construction | None:
+        """The builder's call that the file ends in, None where it ends in something else."""
+        return construction(self.body)
+
+    @cached_property
+    def references(self) -> list[Reference]:
+        """All uses of names in the file, in the order of the text."""
+        return references(self.tree.root)
+
+    @cached_property
+    def uses(self) -> list[Reference]:
+        """The uses of what the lets bind, in the order of the text."""
+        names = self.bindings
+        return [
+            reference
+            for reference in self.references
+            if reference.scope is not None
+            and reference.scope.names.get(reference.name) is names.get(reference.name, self)
+        ]
+
+    def uses_in(self, node: Node) -> list[Reference]:
+        """Return the uses of what the lets bind that stand within `node`."""
+        return [reference for reference in self.uses if node.contains(reference.node)]
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """The names of the bindings that the body uses, by itself or through others."""
+        found: set[str] = set()
+        waiting = [reference.name for reference in self.uses_in(self.body)]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += [reference.name for reference in self.uses_in(self.bindings[name])]
+        return frozenset(found)
+
+
+def read(tree: Tree) -> Shape:
+    """Return the shape of a file: what its functions, lets, withs and asserts end in."""
+    functions: list[Node] = []
+    lets: list[Node] = []
+    node = tree.root
+    while True:
+        if node.kind == "function_expression":
+            functions.append(node)
+        elif node.kind == "let_expression":
+            lets.append(node)
+        elif node.kind not in _WITHIN:
+            break
+        node = body(node)
+    shape = Shape(tree=tree, functions=tuple(functions), lets=tuple(lets), body=node)
+    named = shape.bindings.get(node.text) if node.kind == "variable_expression" else None
+    if named is None or named.kind != "binding":
+        return shape
+    return Shape(tree=tree, functions=shape.functions, lets=shape.lets, body=result(value(named)))
+
+
+def body(node: Node) -> Node:
+    """Return what a function, let, with, assert or parenthesis holds."""
+    return [child for child in node.children if child.kind not in {"comment", ")"}][-1]
+
+
+def result(node: Node) -> Node:
+    """Return what an expression evaluates to, within lets, withs, asserts and parentheses."""
+    while node.kind in _WITHIN:
+        node = body(node)
+    return node
+
+
+def inner(node: Node) -> Node:
+    """Return the expression within parentheses."""
+    while node.kind == "parenthesized_expression":
+        node = body(node)
+    return node
+
+
+def construction(expression: Node) -> Construction | None:
+    """Read a builder's call: an application whose last argument is a set, or a function that ends in one."""
+    if expression.kind != "apply_expression":
+        return None
+    builder, argument = (child for child in expression.children if child.kind != "comment")
+    attributes = inner(argument)
+    final = attributes if attributes.kind == "function_expression" else None
+    if final is not None:
+        if final.child("formals") is not None:
+            return None
+        attributes = body(final)
+    sets = tuple(_joined(result(attributes)))
+    if not sets:
+        return None
+    return Construction(call=expression, builder=builder, argument=argument, final=final, sets=sets)
+
+
+def _joined(node: Node) -> Iterator[Node]:
+    """Yield the literal sets that `//` joins, in the order of the text."""
+    node = inner(node)
+    if node.kind in _SETS:
+        yield node
+    elif node.kind == "binary_expression" and node.child("//") is not None:
+        for child in node.children:
+            yield from _joined(child)
+
+
+def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
+    """Yield the path and the binding of each attribute that a literal set and the literal sets in it bind.
+
+    A binding is a `binding` or, for a path that ends in an inherited name, the `inherit` or `inherit_from`.
+    """
+    within = literal.child("binding_set")
+    for child in within.children if within is not None else ():
+        if child.kind == "binding":
+            path = tuple(static_name(part) or "" for part in child.children[0].children if part.kind != ".")
+            yield path, child
+            if (inside := inner(value(child))).kind in _SETS:
+                yield from (((*path, *below), node) for below, node in bound(inside))
+        elif child.kind in {"inherit", "inherit_from"}:
+            inherited = child.child("inherited_attrs")
+            for name in inherited.children if inherited is not None else ():
+                yield (static_name(name) or "",), child
+
+
+def callee(function: Node) -> tuple[str, ...]:
+    """Return the dotted name of a function, without what overrides it; empty for one that has no name."""
+    function = inner(function)
+    if function.kind == "apply_expression":
+        base = inner(call(function)[0])
+        name = callee(base)
+        return name[:-1] if name and name[-1] in _OVERRIDES else name
+    if function.kind == "select_expression":
+        path = function.child("attrpath")
+        parts = tuple(static_name(part) or "" for part in path.children if part.kind != ".") if path is not None else ()
+        return (*callee(function.children[0]), *parts)
+    return (function.text,) if function.kind == "variable_expression" else ()
+
+
+def selection(variable: Node) -> tuple[str, ...]:
+    """Return the attributes that are selected of a variable where it stands, by `.a` or by `inherit (it) a b`."""
+    around = variable.parent
+    if around is None or around.kind not in {"select_expression", "inherit_from"} or around.children[-1] is variable:
+        return ()
+    chosen = around.child("attrpath", "inherited_attrs")
+    names = [static_name(part) or "" for part in chosen.children if part.kind != "."] if chosen is not None else []
+    return tuple(names[:1] if around.kind == "select_expression" else names)
+
+

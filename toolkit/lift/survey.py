@@ -1,0 +1,193 @@
+"""Look through a whole tree for packages that lets bind out of reach, on all processors."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from difflib import get_close_matches
+from hashlib import blake2b
+from multiprocessing.connection import wait
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit.errors import NixSyntaxError, ToolkitError
+from toolkit.lift.doors import State
+from toolkit.lift.findings import Binding, find
+from toolkit.lift.kinds import Kind
+from toolkit.lift.naming import PACKAGES, Names
+from toolkit.lift.remembered import Remembered
+from toolkit.syntax.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_LET = re.compile(rb"\blet\b")
+_SERVICE = re.compile(rb"\bnixosTests\b")
+_CHUNK = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A package that a let binds. `file` is a path in the tree, `package` the attribute path that the file is for.
+
+    `service` tells that the file names a NixOS test: people run it, and reviewers look at it.
+    """
+
+    file: PurePosixPath
+    package: str
+    binding: Binding
+    service: bool
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Orders findings: what people would mend first stands first."""
+        kinds, states = list(Kind), list(State)
+        return (
+            kinds.index(self.binding.kind),
+            states.index(self.binding.state),
+            not self.binding.shares,
+            not self.service,
+            self.package,
+            self.binding.line,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What was found in `files` files; `unread` are those that are no Nix to our grammar."""
+
+    findings: tuple[Finding, ...]
+    files: int
+    unread: tuple[PurePosixPath, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file with a `let`: its path, what stands for its content, and what it binds, None where that is remembered."""
+
+    path: str
+    content: str
+    service: bool
+    bindings: tuple[Binding, ...] | None
+    readable: bool = True
+
+
+def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
+    """Look through the packages of the tree at `root`, or through some of them: attribute paths, or paths in the tree.
+
+    Raise ToolkitError for a tree without `pkgs`, and for a package that is not found by its name.
+    """
+    if not (root / PACKAGES).is_dir():
+        raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs takes a nixpkgs tree")
+    names = Names.of(root)
+    remembered = Remembered.load()
+    known = frozenset(remembered.bindings)
+    if packages:
+        places = dict.fromkeys(str(root / place) for name in packages for place in _places(root, names, name))
+        parts = [_look_below(place, known) for place in places]
+    else:
+        parts = list(_look_everywhere(root, known))
+    looked = [file for _, files in parts for file in files]
+    remembered.add({file.content: file.bindings for file in looked if file.bindings is not None and file.readable})
+    found = [
+        Finding(file=path, package=names.package(path), binding=binding, service=file.service)
+        for file in looked
+        for binding in (remembered.bindings[file.content] if file.readable else ())
+        for path in [PurePosixPath(file.path).relative_to(root)]
+    ]
+    return Survey(
+        findings=tuple(sorted(found, key=lambda finding: finding.rank)),
+        files=sum(count for count, _ in parts),
+        unread=tuple(PurePosixPath(file.path).relative_to(root) for file in looked if not file.readable),
+    )
+
+
+def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]:
+    if "/" in package and (root / package).exists():
+        return (PurePosixPath(package),)
+    if places := names.places(root, package):
+        return places
+    near = get_close_matches(package, names.all(root), n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "a package is an attribute path, or a path in the tree"
+    raise ToolkitError(f"{package}: no package of this name in {root / PACKAGES}", hint=hint)
+
+
+def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, list[_File]]]:
+    # Directories of the second level are many enough to share, and few enough to hand over.
+    first = [entry for entry in os.scandir(root / PACKAGES) if entry.is_dir(follow_symlinks=False)]
+    shares = sorted(entry.path for directory in first for entry in os.scandir(directory))
+    shares += [entry.path for entry in os.scandir(root / PACKAGES) if entry.is_file(follow_symlinks=False)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=(known,)) as workers:
+        try:
+            yield from workers.map(_look, shares, chunksize=_CHUNK)
+        except KeyboardInterrupt:
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_known: frozenset[str] = frozenset()
+
+
+def _begin(known: frozenset[str]) -> None:
+    """Set a worker up: it leaves interrupts to the process that it works for, and ends with that."""
+    global _known  # noqa: PLW0603 - how a process pool hands what all tasks need to its workers
+    _known = known
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _look(place: str) -> tuple[int, list[_File]]:
+    return _look_below(place, _known)
+
+
+def _look_below(place: str, known: frozenset[str]) -> tuple[int, list[_File]]:
+    """Read all files at or below a place; return their number, and those that have a `let`."""
+    files = list(_nix_files(place))
+    return len(files), [file for path in files if (file := _read(path, known)) is not None]
+
+
+def _read(path: str, known: frozenset[str]) -> _File | None:
+    try:
+        content = Path(path).read_bytes()
+    except OSError:
+        return _File(path=path, content="", service=False, bindings=(), readable=False)
+    if _LET.search(content) is None:
+        return None
+    key = blake2b(content, digest_size=16).hexdigest()
+    service = _SERVICE.search(content) is not None
+    if key in known:
+        return _File(path=path, content=key, service=service, bindings=None)
+    try:
+        bindings = find(Tree(content.decode(), name=path))
+    except (NixSyntaxError, UnicodeDecodeError, RecursionError):
+        return _File(path=path, content=key, service=service, bindings=(), readable=False)
+    return _File(path=path, content=key, service=service, bindings=bindings)
+
+
+def _nix_files(place: str) -> Iterator[str]:
+    if not os.path.isdir(place):  # noqa: PTH112 - a Path for each of 40,000 files takes as long as reading them
+        if place.endswith(".nix"):
+            yield place
+        return
+    waiting = [place]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif entry.name.endswith(".nix") and entry.is_file():
+                    yield entry.path

@@ -7,14 +7,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toolkit.lift.shape import inner, selection
-from toolkit.syntax.attributes import value
+from toolkit.nix.attributes import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.lift.shape import Shape
-    from toolkit.syntax.scope import Reference
-    from toolkit.syntax.tree import Node
+    from toolkit.nix.scope import Reference
+    from toolkit.nix.tree import Node
 
 PASSTHRU = "passthru"
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from toolkit.lift.doors import State, shared, state
 from toolkit.lift.kinds import Kind, kind
 from toolkit.lift.shape import read
-from toolkit.syntax.attributes import value
+from toolkit.nix.attributes import value
 
 if TYPE_CHECKING:
-    from toolkit.syntax.tree import Tree
+    from toolkit.nix.tree import Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toolkit.lift.shape import callee, construction, inner, result
-from toolkit.syntax.attributes import call, value
+from toolkit.nix.attributes import call, value
 
 if TYPE_CHECKING:
-    from toolkit.syntax.tree import Node
+    from toolkit.nix.tree import Node
 
 
 class Kind(StrEnum):
@@ -29,12 +29,16 @@ class Kind(StrEnum):
     """A script, a file, a link farm."""
 
 
-_ENVIRONMENTS = re.compile(r"with\w*Packages|withPlugins|withExtensions|build(FHS\w*|Env)|wrapType\d|bundler(Env|App)|wrapAppImage")
+_ENVIRONMENTS = re.compile(
+    r"with\w*Packages|withPlugins|withExtensions|build(FHS\w*|Env)|wrapType\d|bundler(Env|App)|wrapAppImage"
+)
 _HELPERS = re.compile(
     r"run\w*Command\w*|runLocalCommand|symlinkJoin|linkFarm\w*|write[A-Z]\w*|make(Setup|Desktop)\w*|applyPatches|"
     r"(replace|substitute)Vars\w*|srcOnly|extract\w*|wrap[A-Z]\w*|concatTextFile"
 )
-_LANGUAGES = re.compile(r"build[A-Z]\w*'?|mk[A-Z]\w*(Package|Plugin|Application|Module)'?|mixRelease|melpaBuild|trivialBuild")
+_LANGUAGES = re.compile(
+    r"build[A-Z]\w*'?|mk[A-Z]\w*(Package|Plugin|Application|Module)'?|mixRelease|melpaBuild|trivialBuild"
+)
 _SOURCES = re.compile(r"fetch\w*|clean\w*|import\w*|unpack\w*|filter\w*|gitignore\w*|lib\..*|builtins\..*")
 _CHANGES = frozenset(["override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs", "overrideCabal"])
 

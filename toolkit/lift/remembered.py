@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import toolkit.lift
-import toolkit.syntax
-from toolkit.external.cache import default_cache
+import toolkit.nix
+from toolkit.cache import default_cache
 from toolkit.lift.doors import State
 from toolkit.lift.findings import Binding
 from toolkit.lift.kinds import Kind
@@ -64,7 +64,7 @@ def _binding(*, kind: str, state: str, shares: list[str], **fields: Any) -> Bind
 def _code() -> str:
     """Return what stands for the code that reads files, so that what other code has found is not taken for its own."""
     digest = blake2b(digest_size=16)
-    for package in (toolkit.lift, toolkit.syntax):
+    for package in (toolkit.lift, toolkit.nix):
         for path in sorted(Path(package.__path__[0]).glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

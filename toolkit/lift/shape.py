@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from toolkit.syntax.attributes import call, value
-from toolkit.syntax.scope import Reference, bound_names, references, static_name
+from toolkit.nix.attributes import call, value
+from toolkit.nix.scope import Reference, bound_names, references, static_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolkit.syntax.tree import Node, Tree
+    from toolkit.nix.tree import Node, Tree
 
 _SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 _WITHIN = frozenset(["let_expression", "with_expression", "assert_expression", "parenthesized_expression"])
@@ -208,5 +208,3 @@ def selection(variable: Node) -> tuple[str, ...]:
     chosen = around.child("attrpath", "inherited_attrs")
     names = [static_name(part) or "" for part in chosen.children if part.kind != "."] if chosen is not None else []
     return tuple(names[:1] if around.kind == "select_expression" else names)
-
-

@@ -21,7 +21,7 @@ from toolkit.lift.findings import Binding, find
 from toolkit.lift.kinds import Kind
 from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.remembered import Remembered
-from toolkit.syntax.tree import Tree
+from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "Prove a proposal again, or somebody else's patch of the same file.",
     "pr": "Prepare the pull request in your own clone of nixpkgs: a branch, and its text.",
     "overlay": "Write an overlay for your nixpkgs, and prove it there.",
+    "find": "Find packages that other packages bind in a let, out of reach of any override.",
     "inspect": "Tell what a docker file binds where.",
     "doctor": "Tell why rootless docker refuses a port below 1024, or does not start.",
     "track": "Tell whether upstream has fixed it, and whether the overlay may go.",

@@ -55,7 +55,7 @@ def doors(shape: Shape, name: str) -> tuple[Door, ...]:
 
 
 def direct_uses(shape: Shape, name: str) -> list[Reference]:
-    """Return the uses of a binding that an override of its doors leaves as they are, as far as the package reaches them.
+    """Return the uses of a binding that an override of its doors leaves as they are, of those that the package reaches.
 
     A use of the attribute by its name, within a `rec` set that binds it, is one of them.
     """

@@ -1,4 +1,4 @@
-"""Tell what kind of thing a `let` binds: a package of its own, a variation of another, a helper, or nothing of these."""
+"""Tell what kind of thing a `let` binds: a package of its own, a variation of another, a helper, or none of these."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Kind(StrEnum):
     """A script, a file, a link farm."""
 
 
+_CALLS = re.compile(r"callPackages?")
 _ENVIRONMENTS = re.compile(
     r"with\w*Packages|withPlugins|withExtensions|build(FHS\w*|Env)|wrapType\d|bundler(Env|App)|wrapAppImage"
 )
@@ -65,15 +66,11 @@ def kind(binding: Node) -> tuple[Kind, str] | None:
 
 
 def _kind(name: str, expression: Node) -> Kind | None:
-    if name in {"callPackage", "callPackages"}:
-        return Kind.CALL
-    if _ENVIRONMENTS.fullmatch(name):
-        return Kind.ENVIRONMENT
-    if _HELPERS.fullmatch(name):
-        return Kind.HELPER
+    plain = {_CALLS: Kind.CALL, _ENVIRONMENTS: Kind.ENVIRONMENT, _HELPERS: Kind.HELPER}
+    found = next((kind for pattern, kind in plain.items() if pattern.fullmatch(name)), None)
     builds = construction(expression)
-    if builds is None:
-        return None
+    if found is not None or builds is None:
+        return found
     given = {path[0] for path, _ in builds.attributes}
     sourced = bool(given & {"src", "srcs"})
     if "mkDerivation" in name:

@@ -50,7 +50,7 @@ class Names:
         return cls(called=called)
 
     def package(self, file: PurePosixPath) -> str:
-        """Return the attribute path of the package that a file below pkgs is for; by its place where nothing calls it."""
+        """Return the attribute path of the package that a file below pkgs is for, by its place if nothing calls it."""
         if file.is_relative_to(_BY_NAME) and len(file.parts) > len(_BY_NAME.parts) + 2:
             return file.parts[len(_BY_NAME.parts) + 1]
         for path in (file, *file.parents):

@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import toolkit.lift
 import toolkit.nix
 from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError
 from toolkit.lift.doors import State
 from toolkit.lift.findings import Binding
 from toolkit.lift.kinds import Kind
+from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,9 +39,9 @@ class Remembered:
         if path is None:
             return cls({})
         try:
-            known = json.loads((path / _NAME).read_text())
-            return cls({content: tuple(_binding(**fields) for fields in found) for content, found in known.items()})
-        except (OSError, ValueError, TypeError, AttributeError):
+            known = Record(json.loads((path / _NAME).read_text()), document=_NAME)
+            return cls({content: tuple(map(_binding, known.records(content))) for content in known.names()})
+        except (OSError, ValueError, ToolkitError):
             return cls({})
 
     def add(self, new: Mapping[str, tuple[Binding, ...]]) -> None:
@@ -56,8 +58,15 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _binding(*, kind: str, state: str, shares: list[str], **fields: Any) -> Binding:
-    return Binding(kind=Kind(kind), state=State(state), shares=tuple(shares), **fields)
+def _binding(record: Record) -> Binding:
+    return Binding(
+        name=record.text("name"),
+        builder=record.text("builder"),
+        kind=record.choice("kind", Kind),
+        line=record.integer("line"),
+        state=record.choice("state", State),
+        shares=record.texts("shares"),
+    )
 
 
 @cache

@@ -124,8 +124,14 @@ def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, l
     shares += [entry.path for entry in os.scandir(root / PACKAGES) if entry.is_file(follow_symlinks=False)]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=(known,)) as workers:
+        # The workers inherit that an interrupt does not reach them: this process ends them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            yield from workers.map(_look, shares, chunksize=_CHUNK)
+            parts = workers.map(_look, shares, chunksize=_CHUNK)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        try:
+            yield from parts
         except KeyboardInterrupt:
             workers.shutdown(wait=False, cancel_futures=True)
             raise
@@ -135,11 +141,9 @@ _known: frozenset[str] = frozenset()
 
 
 def _begin(known: frozenset[str]) -> None:
-    """Set a worker up: it leaves interrupts to the process that it works for, and ends with that."""
+    """Set a worker up: it ends with the process that it works for."""
     global _known  # noqa: PLW0603 - how a process pool hands what all tasks need to its workers
     _known = known
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _TREES = "trees"
 
-# Where a channel, or a profile of channels, has its nixpkgs.
-_BELOW = (".", "nixpkgs", "nixos", "nixos/nixpkgs")
+BELOW = (".", "nixpkgs", "nixos", "nixos/nixpkgs")
+"""Where a channel, or a profile of channels, has its nixpkgs."""
 
 
 def of_file(path: Path) -> Source:
@@ -39,7 +39,7 @@ def of_specimen(name: str | None, wanted: Wanted) -> Source:
 
 def of_directory(given: Path, wanted: Wanted) -> Source:
     """Return a directory that has nixpkgs, or a channel which has it, as a source."""
-    root = next((root for below in _BELOW if ((root := given / below) / wanted.target).exists()), None)
+    root = next((root for below in BELOW if ((root := given / below) / wanted.target).exists()), None)
     if root is None:
         locks = [given / "flake.lock", given / "npins" / "sources.json"]
         lock = next((lock for lock in locks if lock.is_file()), None)

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import git, specimen
+from toolkit import git, patches, specimen
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.nix import stores
+from toolkit.sources import local
+from toolkit.sources.resolving import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from toolkit.model import Progress, Source
+    from toolkit.model import Progress, Source, SourceRequest
 
 KIND = "whole-trees"
 
@@ -61,6 +64,32 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> Tree:
     root, key = source.root, fingerprint(source.root)
     progress.step(f"copying {root}")
     return _obtain(key, lambda into: _copy(root, into, link=False))
+
+
+def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
+    """Return the top of the tree that a request names, for reading only; of a checkout its files as they are now.
+
+    Raises as `resolve` and `whole` do, UsageError for a lone file.
+    """
+    if request.nixpkgs is not None and request.rev is None:
+        found = re.fullmatch(r"<([^<>]+)>", request.nixpkgs)
+        path = local.find_in_nix_path(found[1]) if found is not None else Path(request.nixpkgs).expanduser()
+        below = next((path / part for part in local.BELOW if (path / part / _PARTS[-1]).is_file()), None)
+        if below is not None:
+            return below.resolve()
+    plan = patches.plan()
+    source = resolve(
+        request,
+        target=PurePosixPath(_PARTS[-1]),
+        pins={pin.name: pin for pin in patches.pins()},
+        default_pin=plan.default_pin,
+        remote=plan.remote,
+        sparse=(),
+        progress=progress,
+    )
+    if source.commit is None and source.root is not None:
+        return source.root
+    return whole(source, offline=request.offline, progress=progress).root
 
 
 def changed(tree: Tree, contents: Mapping[PurePosixPath, bytes]) -> Tree:

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Unlet
+
+UI = (
+    "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; s = runCommand x { } x; in "
+    "mk { inherit src; e = [ ui s ]; }"
+)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    package = tmp_path / "nixpkgs/pkgs/by-name/zy/zyx/package.nix"
+    package.parent.mkdir(parents=True)
+    package.write_text(UI)
+    sets = tmp_path / "nixpkgs/pkgs/top-level/all-packages.nix"
+    sets.parent.mkdir(parents=True)
+    sets.write_text("{ }")
+    return tmp_path / "nixpkgs"
+
+
+def test_a_line_says_where_and_how_far_out_of_reach(unlet: Unlet, tree: Path) -> None:
+    done = unlet("find", "--nixpkgs", tree)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "zyx  ui  buildX  hidden  shares src  pkgs/by-name/zy/zyx/package.nix:1\n"
+        "\n"
+        "1 bindings in 1 of 2 files: 1 hidden, 0 shown without effect, 0 routed\n"
+        "1 share src or version with the package around them\n"
+    )
+
+
+def test_json_has_paths_in_the_tree(unlet: Unlet, tree: Path) -> None:
+    done = unlet("find", "zyx", "--nixpkgs", tree, "--json", "--all")
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert document["schema"] == 1
+    assert document["bindings"][0] == {
+        "file": "pkgs/by-name/zy/zyx/package.nix",
+        "package": "zyx",
+        "binding": "ui",
+        "builder": "buildX",
+        "kind": "package",
+        "line": 1,
+        "state": "hidden",
+        "shares": ["src"],
+    }
+    assert [binding["kind"] for binding in document["bindings"]] == ["package", "helper"]
+    assert document["totals"]["hidden"] == 2
+
+
+def test_the_checkout_around_the_working_directory_is_taken(unlet: Unlet, tree: Path) -> None:
+    done = subprocess.run(
+        [*unlet.argv, "find"],
+        cwd=tree / "pkgs/by-name",
+        env=unlet.env,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        0,
+        "zyx  ui  buildX  hidden  shares src  pkgs/by-name/zy/zyx/package.nix:1",
+    )
+
+
+def test_elsewhere_a_nixpkgs_has_to_be_named(unlet: Unlet) -> None:
+    done = unlet("find")
+    assert done.returncode == 2
+    assert done.stderr.startswith("unlet find: this is no checkout of nixpkgs; name one by --nixpkgs\n")
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.7, 1.2])
+def test_an_interrupt_leaves_no_process(unlet: Unlet, tree: Path, seconds: float) -> None:
+    for number in range(3000):
+        package = tree / f"pkgs/by-name/p{number % 90}/p{number}/package.nix"
+        package.parent.mkdir(parents=True)
+        package.write_text(UI + f" # {number}")
+    with subprocess.Popen(
+        [*unlet.argv, "find", "--nixpkgs", str(tree)],
+        cwd=unlet.cwd,
+        env=unlet.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as running:
+        time.sleep(seconds)
+        os.killpg(running.pid, signal.SIGINT)
+        _, stderr = running.communicate(timeout=30)
+    assert (running.returncode, stderr.strip()) == (130, "unlet: interrupted")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)

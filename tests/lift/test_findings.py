@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import pytest
+
+from toolkit.lift.doors import State
+from toolkit.lift.findings import Binding, find
+from toolkit.lift.kinds import Kind
+from toolkit.nix.tree import Tree
+
+UI = 'ui = buildNpmPackage { pname = "ui"; inherit src version; };'
+
+
+def found(bindings: str, attributes: str, *, call: str = "buildGoModule") -> dict[str, Binding]:
+    text = f"{{ lib, buildGoModule, version, x }}:\nlet\n  src = x;\n  {bindings}\nin\n{call} {attributes}\n"
+    return {binding.name: binding for binding in find(Tree(text, name="package.nix"))}
+
+
+def the_state(attributes: str, *, bindings: str = UI) -> State:
+    return found(bindings, attributes)["ui"].state
+
+
+def test_a_binding_that_no_attribute_shows_is_hidden() -> None:
+    binding = found(UI, '{ pname = "a"; postInstall = "${ui}"; }')["ui"]
+    assert (binding.state, binding.kind, binding.builder) == (State.HIDDEN, Kind.PACKAGE, "buildNpmPackage")
+    assert binding.line == 4
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "passthru = { inherit ui; };",
+        "passthru.ui = ui;",
+        "passthru = { frontend = (ui); };",
+        'passthru."ui" = ui;',
+        "inherit ui;",
+    ],
+)
+def test_an_attribute_beside_a_direct_use_has_no_effect(shown: str) -> None:
+    assert the_state(f'{{ pname = "a"; {shown} postInstall = "${{ui}}"; }}') is State.SHOWN
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        '(finalAttrs: { passthru = { inherit ui; }; postInstall = "${finalAttrs.passthru.ui}"; })',
+        '(finalAttrs: { inherit ui; postInstall = "${finalAttrs.ui}"; })',
+        "{ passthru = { inherit ui; }; }",
+    ],
+)
+def test_a_binding_that_all_uses_take_from_the_attribute_is_routed(attributes: str) -> None:
+    assert the_state(attributes) is State.ROUTED
+
+
+def test_a_use_by_name_within_a_rec_set_is_not_routed() -> None:
+    assert the_state('rec { inherit ui; postInstall = "${ui}"; }') is State.SHOWN
+
+
+def test_a_use_through_another_binding_is_not_routed() -> None:
+    bindings = f"{UI} path = lib.makeBinPath [ ui ];"
+    assert the_state("{ inherit path; passthru = { inherit ui; }; }", bindings=bindings) is State.SHOWN
+
+
+def test_a_name_that_means_something_else_in_the_attributes_is_no_use() -> None:
+    assert the_state('{ passthru = { inherit ui; }; f = { ui }: "${ui}"; }') is State.ROUTED
+
+
+def test_what_is_taken_out_of_a_binding_shows_it_not() -> None:
+    assert the_state("{ passthru = { inherit (ui) npmDeps; }; }") is State.HIDDEN
+
+
+def test_a_binding_that_the_package_does_not_reach_is_left_out() -> None:
+    assert found(UI, '{ pname = "a"; }') == {}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "shares"),
+    [
+        ("{ inherit src version; e = ui; }", ("src", "version")),
+        ("{ src = src; e = ui; }", ("src",)),
+        ("{ version = version + x; inherit (x) src; e = ui; }", ()),
+    ],
+)
+def test_what_is_taken_from_the_same_place_as_the_package_is_shared(attributes: str, shares: tuple[str, ...]) -> None:
+    assert found(UI, attributes)["ui"].shares == shares
+
+
+def test_parts_of_one_set_are_told_apart_where_they_are_shared() -> None:
+    ui = 'ui = buildNpmPackage { pname = "ui"; inherit (x) version; hash = x.src; };'
+    assert found(ui, "{ inherit (x) version hash; src = x.other; e = ui; }")["ui"].shares == ("version",)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "builder"),
+    [
+        ("stdenv.mkDerivation { src = x; }", Kind.PACKAGE, "stdenv.mkDerivation"),
+        ("stdenv.mkDerivation (finalAttrs: { src = x; })", Kind.PACKAGE, "stdenv.mkDerivation"),
+        ("stdenv.mkDerivation rec { src = x; }", Kind.PACKAGE, "stdenv.mkDerivation"),
+        ("(rustPlatform.buildRustPackage.override { y = 1; }) { }", Kind.PACKAGE, "rustPlatform.buildRustPackage"),
+        ("with x; assert y; buildGoModule { }", Kind.PACKAGE, "buildGoModule"),
+        ("(buildGoModule { }).overrideAttrs { }", Kind.PACKAGE, "buildGoModule"),
+        ("local { pname = x; src = x; }", Kind.PACKAGE, "local"),
+        ("stdenv.mkDerivation { name = x; }", Kind.DERIVATION, "stdenv.mkDerivation"),
+        ("python3Packages.callPackage ./x.nix { }", Kind.CALL, "python3Packages.callPackage"),
+        ("curl.override { x = 1; }", Kind.OVERRIDE, "curl.override"),
+        ("haskell.lib.overrideCabal curl { }", Kind.OVERRIDE, "haskell.lib.overrideCabal"),
+        ("python3.withPackages (ps: [ ])", Kind.ENVIRONMENT, "python3.withPackages"),
+        ("runCommand x { src = x; } x", Kind.HELPER, "runCommand"),
+        ('writeShellScript "x" "y"', Kind.HELPER, "writeShellScript"),
+    ],
+)
+def test_kinds_are_told_apart(value: str, kind: Kind, builder: str) -> None:
+    binding = found(f"ui = {value};", "{ e = ui; }")["ui"]
+    assert (binding.kind, binding.builder) == (kind, builder)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "fetchFromGitHub { pname = x; src = x; }",
+        "lib.cleanSourceWith { name = x; src = x; }",
+        "buildGoModule.override { go = x; }",
+        "{ y }: buildGoModule { }",
+        "x.y",
+        "lib.optional x y",
+    ],
+)
+def test_what_is_no_package_is_left_out(value: str) -> None:
+    assert found(f"ui = {value};", "{ e = ui; }") == {}
+
+
+def test_a_file_that_ends_in_one_of_its_own_bindings_is_read_there() -> None:
+    text = "{ mk }: let ui = buildX { }; self = mk { e = ui; passthru.tests = self; }; in self"
+    assert [binding.name for binding in find(Tree(text, name="x"))] == ["ui"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "let ui = buildX { }; in mk { e = ui; }",
+        "{ mk }: mk { }",
+        "{ mk }: let ui = buildX { }; in { a = mk { e = ui; }; }",
+        "{ mk }: let ui = buildX { }; in if mk then ui else mk { e = ui; }",
+    ],
+)
+def test_a_file_of_another_shape_has_nothing(text: str) -> None:
+    assert find(Tree(text, name="x")) == ()

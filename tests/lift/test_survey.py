@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from toolkit.errors import ToolkitError
+from toolkit.lift.survey import Survey, survey
+
+UI = "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; in mk { inherit src; e = ui; }"
+PLAIN = "{ mk }: let ui = buildX { }; in mk { e = ui; }"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    write(tmp_path, "pkgs/by-name/ab/abc/package.nix", PLAIN)
+    write(tmp_path, "pkgs/by-name/zy/zyx/generic.nix", UI)
+    write(tmp_path, "pkgs/servers/http/thing/default.nix", PLAIN)
+    write(tmp_path, "pkgs/servers/http/other/default.nix", PLAIN)
+    write(tmp_path, "pkgs/servers/http/broken/default.nix", "let in }")
+    write(tmp_path, "pkgs/servers/http/notes.txt", "let")
+    write(tmp_path, "pkgs/top-level/all-packages.nix", "{\n  thing_2 = callPackage ../servers/http/thing { };\n}\n")
+    return tmp_path
+
+
+def write(root: Path, path: str, content: str) -> None:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+
+
+def packages(found: Survey) -> list[str]:
+    return [finding.package for finding in found.findings]
+
+
+def test_what_shares_its_source_stands_first_and_packages_are_named_by_what_calls_them(tree: Path) -> None:
+    found = survey(tree)
+    assert packages(found) == ["zyx", "abc", "other", "thing_2"]
+    assert found.findings[0].file == PurePosixPath("pkgs/by-name/zy/zyx/generic.nix")
+    assert found.files == 6
+
+
+def test_a_file_that_is_no_nix_is_named(tree: Path) -> None:
+    assert survey(tree).unread == (PurePosixPath("pkgs/servers/http/broken/default.nix"),)
+
+
+def test_a_second_look_finds_the_same_and_what_has_changed(tree: Path) -> None:
+    first = survey(tree)
+    assert survey(tree) == first
+    write(tree, "pkgs/by-name/ab/abc/package.nix", "{ mk }: mk { }")
+    assert packages(survey(tree)) == ["zyx", "other", "thing_2"]
+
+
+@pytest.mark.parametrize("name", ["abc", "thing_2", "pkgs/by-name/zy", "pkgs/by-name/zy/zyx/generic.nix"])
+def test_one_package_is_looked_at_alone(tree: Path, name: str) -> None:
+    found = survey(tree, [name])
+    assert found.files == len(found.findings) == 1
+
+
+def test_a_package_without_a_let_has_nothing(tree: Path) -> None:
+    write(tree, "pkgs/by-name/ab/abc/package.nix", "{ mk }: mk { }")
+    assert survey(tree, ["abc"]).findings == ()
+
+
+def test_an_unknown_package_has_near_ones_named(tree: Path) -> None:
+    with pytest.raises(ToolkitError, match=r"^abd: no package of this name") as caught:
+        survey(tree, ["abd"])
+    assert caught.value.hint == "did you mean abc?"
+
+
+def test_a_directory_that_is_no_nixpkgs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match="has no directory 'pkgs'"):
+        survey(tmp_path)

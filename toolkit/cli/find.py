@@ -1,0 +1,116 @@
+"""`unlet find`: packages that other packages bind in a let, out of reach of any override."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.lift.doors import State
+from toolkit.lift.kinds import Kind
+from toolkit.lift.survey import survey
+from toolkit.model import SourceRequest
+from toolkit.sources import trees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.lift.survey import Finding, Survey
+
+SCHEMA = 1
+_TREE = Path("pkgs/top-level/all-packages.nix")
+
+
+@click.command("find")
+@click.argument("packages", metavar="[PACKAGE…]", nargs=-1)
+@click.option(
+    "--nixpkgs",
+    metavar="WHERE",
+    help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen'. Without it "
+    "the checkout that one stands in.",
+)
+@click.option("--rev", metavar="REV", help="A commit, branch or tag; without it the files as they are.")
+@click.option("--all", "all_kinds", is_flag=True, help="Show helpers, environments and variations of packages as well.")
+@click.option("--offline", is_flag=True, help="Use only what is in the cache or on this machine.")
+@options.common
+def command(*, packages: tuple[str, ...], nixpkgs: str | None, rev: str | None, all_kinds: bool, offline: bool) -> int:
+    """Find packages that other packages bind in a let, out of reach of any override.
+
+    A PACKAGE is an attribute path, or a path in the tree; without one it is the whole tree. This only reads the
+    files, so it is advice.
+    """
+    settings = options.settings()
+    request = SourceRequest(nixpkgs=nixpkgs, rev=rev, offline=offline)
+    with output.working(settings) as progress:
+        root = trees.as_they_are(request if nixpkgs or rev else _here(request), progress=progress)
+        progress.step(f"looking through {root}")
+        found = survey(root, packages)
+    shown = [finding for finding in found.findings if all_kinds or finding.binding.kind is Kind.PACKAGE]
+    if settings.json:
+        output.write_json(_document(found, shown))
+    else:
+        output.write_lines(_lines(found, shown))
+    return 0
+
+
+def _here(request: SourceRequest) -> SourceRequest:
+    """Return the request for the nixpkgs that the working directory is in."""
+    directory = Path.cwd()
+    here = next((place for place in (directory, *directory.parents) if (place / _TREE).is_file()), None)
+    if here is None:
+        raise click.UsageError("this is no checkout of nixpkgs; name one by --nixpkgs")
+    return SourceRequest(nixpkgs=str(here), offline=request.offline)
+
+
+def _document(found: Survey, shown: Sequence[Finding]) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "files": found.files,
+        "unread": [str(path) for path in found.unread],
+        "bindings": [{"file": str(finding.file), "package": finding.package, **_fields(finding)} for finding in shown],
+        "totals": _totals(shown),
+    }
+
+
+def _fields(finding: Finding) -> dict[str, object]:
+    fields = asdict(finding.binding)
+    return {"binding": fields.pop("name"), **fields}
+
+
+def _totals(shown: Sequence[Finding]) -> dict[str, int]:
+    states = Counter(finding.binding.state for finding in shown)
+    return {
+        "bindings": len(shown),
+        "files": len({finding.file for finding in shown}),
+        **{state.value: states[state] for state in State},
+        "sharing": sum(bool(finding.binding.shares) for finding in shown),
+    }
+
+
+def _lines(found: Survey, shown: Sequence[Finding]) -> Iterator[str]:
+    yield from output.table(
+        [
+            (
+                finding.package,
+                finding.binding.name,
+                finding.binding.builder,
+                finding.binding.state,
+                f"shares {', '.join(finding.binding.shares)}" if finding.binding.shares else "",
+                f"{finding.file}:{finding.binding.line}",
+            )
+            for finding in shown
+        ]
+    )
+    totals = _totals(shown)
+    states = ", ".join(f"{totals[state]} {state}" for state in State)
+    if shown:
+        yield ""
+    yield f"{totals['bindings']} bindings in {totals['files']} of {found.files} files: {states}"
+    if totals["sharing"]:
+        yield f"{totals['sharing']} share src or version with the package around them"
+    for path in found.unread:
+        yield f"{path}: cannot be read"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import git, patches, specimen
+from toolkit import git, specimen
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.nix import stores
@@ -77,16 +77,7 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
         below = next((path / part for part in local.BELOW if (path / part / _PARTS[-1]).is_file()), None)
         if below is not None:
             return below.resolve()
-    plan = patches.plan()
-    source = resolve(
-        request,
-        target=PurePosixPath(_PARTS[-1]),
-        pins={pin.name: pin for pin in patches.pins()},
-        default_pin=plan.default_pin,
-        remote=plan.remote,
-        sparse=(),
-        progress=progress,
-    )
+    source = resolve(request, target=PurePosixPath(_PARTS[-1]), sparse=(), progress=progress)
     if source.commit is None and source.root is not None:
         return source.root
     return whole(source, offline=request.offline, progress=progress).root

@@ -1,4 +1,4 @@
-"""The command itself; what it finds on hosts is tested where they are made, in tests/workflows/doctoring."""
+"""The command itself; what it finds on hosts is tested where they are made, in tests/docker/doctor."""
 
 from __future__ import annotations
 
@@ -12,66 +12,73 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
 
 REFUSED = (
-    "Error response from daemon: driver failed programming external connectivity on endpoint web: error while calling "
-    "PortManager.AddPort(): cannot expose privileged port 80, you can add 'net.ipv4.ip_unprivileged_port_start=80' to "
-    "/etc/sysctl.conf (currently 1024), or set CAP_NET_BIND_SERVICE on rootlesskit binary, or choose a larger port "
-    "number (>= 1024): listen tcp4 0.0.0.0:80: bind: permission denied"
+    "Error response from daemon: error while calling PortManager.AddPort(): cannot expose privileged port 80, you can "
+    "add 'net.ipv4.ip_unprivileged_port_start=80' to /etc/sysctl.conf (currently 1024)"
 )
-LINES = {
-    "rootlesskit-missing": "dockerd-rootless[7]: rootlesskit needs to be installed",
-    "proxy-missing": "failed to start daemon: running with RootlessKit, but rootlesskit-docker-proxy not installed",
-    "privileged-port": REFUSED,
-    "newuidmap-missing": 'newuidmap 7 [0 1000 1] failed: : exec: "newuidmap": executable file not found in $PATH',
-    "newuidmap-refused": "newuidmap: write to uid_map failed: Operation not permitted",
-    "subordinate-ids-missing": "failed to setup UID/GID map: No subuid ranges found for user",
-    "attributes-unsupported": "Failed to set capabilities on file '/run/x': Operation not supported",
-    "capability-not-inherited": "failed to inherit capabilities: Operation not permitted",
-    "source-gone": "docker-rootlesskit: cannot run `/nix/store/x/bin/rootlesskit': No such file or directory",
-    "tun-unusable": "open: No such file or directory\nfailed to setup network: setting up tap tap0",
-    "user-namespace-refused": "failed to start the child: fork/exec /proc/self/exe: permission denied",
-    "user-namespace-unavailable": "failed to start the child: fork/exec /proc/self/exe: no space left on device",
-}
 
 
-@pytest.mark.parametrize("symptom", LINES)
-def test_each_symptom_is_recognised_in_a_log_of_elsewhere(unlet: Unlet, symptom: str) -> None:
-    (unlet.cwd / "log").write_text(f"Nov 24 12:00:00 host systemd[1]: Starting docker.service\n{LINES[symptom]}\n")
-    done = unlet("doctor", "--elsewhere", "--log", "log", "--json")
-    document = json.loads(done.stdout)
-    assert (done.returncode, done.stderr, document["schema"]) == (1, "", 1)
-    (found,) = document["log"]["symptoms"]
-    assert (found["name"], found["line"]) == (symptom, 2)
-    assert all(suspect["here"] is None and suspect["check"] for suspect in found["suspects"])
-    assert document["findings"] == []
-
-
-def test_text_with_several_causes_lists_each_with_its_check(unlet: Unlet) -> None:
+def test_log_from_elsewhere_is_explained_with_checks_and_remedies(unlet: Unlet) -> None:
     (unlet.cwd / "log").write_text(f"{REFUSED}\n" * 3)
     done = unlet("doctor", "--elsewhere", "--log", "log")
     assert done.returncode == 1
-    assert done.stdout.startswith("privileged-port: one of shadowed, capability, nosuid, ")
-    assert "line 1 (and 2 more): Error response" in done.stdout
-    assert (
-        "nosuid: the program with the capability lies on a mount with the option nosuid — check: findmnt "
-        in done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0] == (
+        "privileged-port: probably no rootlesskit on PATH has CAP_NET_BIND_SERVICE (6 other causes are possible)"
     )
+    assert lines[1] == "log      privileged-port"
+    assert lines[2].startswith("         line 3 (and 2 more): Error response from daemon: ")
+    assert "         nosuid: the program with the capability is on a mount with the option nosuid" in done.stdout
+    assert "\n           check: findmnt " in done.stdout
+    assert "\n           do: as root: setcap cap_net_bind_service=ep $(command -v rootlesskit), then " in done.stdout
+    assert "\n           NixOS: security.wrappers.docker-rootlesskit = " in done.stdout
+    assert "@" not in done.stdout
 
 
-def test_command_that_is_echoed_is_no_symptom(unlet: Unlet) -> None:
+def test_document_of_a_log(unlet: Unlet) -> None:
+    (unlet.cwd / "log").write_text(f"host systemd[1]: Starting docker.service\n{REFUSED}\n")
+    done = unlet("doctor", "--elsewhere", "--log", "log", "--json", "--port", "443")
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, document["schema"], document["conditions"]) == (1, "", 2, [])
+    (entry,) = document["log"]["entries"]
+    assert (entry["name"], entry["line"], entry["count"], entry["text"]) == ("privileged-port", 2, 1, REFUSED)
+    suspect = entry["suspects"][0]
+    assert set(suspect) == {"name", "fact", "check", "here", "remedies", "on_nixos"}
+    assert suspect["here"] is None
+    assert any("ip_unprivileged_port_start=443" in remedy for remedy in suspect["remedies"])
+
+
+def test_what_was_written_last_leads_and_what_only_says_that_something_failed_follows(unlet: Unlet) -> None:
+    (unlet.cwd / "log").write_text(
+        "No subuid ranges found for user 1000\n"
+        "timeout waiting for containerd to start\n"
+        "[ERROR] Failed to start docker.service. Run `journalctl`\n"
+    )
+    document = json.loads(unlet("doctor", "--elsewhere", "--log", "log", "--json").stdout)
+    names = [entry["name"] for entry in document["log"]["entries"]]
+    assert names == ["containerd-timeout", "subordinate-ids-missing", "setup-failed"]
+
+
+def test_long_line_is_cut_around_what_was_recognised(unlet: Unlet) -> None:
+    (unlet.cwd / "log").write_text(
+        f"error: failed to setup network &{{{'x' * 900}}}: setting up tap tap0: exit status 1\n"
+    )
+    done = unlet("doctor", "--elsewhere", "--log", "log")
+    (line,) = (line for line in done.stdout.splitlines() if " line 1: " in line)
+    assert line.endswith("x}: setting up tap tap0: exit status 1")
+    assert " line 1: …x" in line
+    assert len(line) < 300
+
+
+def test_log_without_a_known_symptom_is_unclear(unlet: Unlet) -> None:
     (unlet.cwd / "log").write_text("+ echo 'rootlesskit needs to be installed'\n+ command -v rootlesskit\n")
     done = unlet("doctor", "--elsewhere", "--log", "log")
-    assert (done.returncode, done.stdout) == (3, "log: none of 2 lines is a known symptom\n")
-
-
-def test_tap_without_its_cause_is_no_symptom(unlet: Unlet) -> None:
-    (unlet.cwd / "log").write_text("open: Permission denied\n")
-    assert unlet("doctor", "--elsewhere", "--log", "log").returncode == 3
+    assert (done.returncode, done.stdout) == (3, "log: none of 2 lines shows a known symptom\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--elsewhere",), 2, "--elsewhere goes with --log only"),
+        (("--elsewhere",), 2, "--elsewhere requires --log"),
         (("--elsewhere", "--log", "log", "--docker", "x"), 2, "--elsewhere and --docker exclude each other"),
         (("--port", "0"), 2, "0 is not in the range"),
         (("--elsewhere", "--log", "-"), 3, "standard input: is empty"),

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from toolkit import __version__
 from toolkit.cli import options, output
-from toolkit.docker.doctor import diagnosis as told
-from toolkit.docker.doctor.diagnosis import Health, State
+from toolkit.docker.doctor.diagnosis import Health, Role
 from toolkit.docker.doctor.examining import DoctorRequest, doctor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.cli.options import Settings
-    from toolkit.docker.doctor.diagnosis import Diagnosis
+    from toolkit.docker.doctor.diagnosis import Condition, Diagnosis, Entry, Suspect
+
+SCHEMA = 2
+"""The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""
 
 EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
 
-_COLORS = {State.CAUSE: "red", State.EFFECT: "yellow", State.UNKNOWN: "yellow", State.OK: "green"}
+_COLORS = {Role.CAUSE: "red", Role.EFFECT: "yellow", Role.UNKNOWN: "yellow", Role.OK: "green"}
+_INDENT = " " * 9
 
 
 @click.command("doctor")
@@ -29,15 +34,15 @@ _COLORS = {State.CAUSE: "red", State.EFFECT: "yellow", State.UNKNOWN: "yellow", 
     "--docker",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="A docker package or dockerd-rootless to look at, instead of the one that the service starts.",
+    help="Examine this docker package or dockerd-rootless instead of the one that the service starts.",
 )
 @click.option(
     "--log",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A log to explain as well; - reads it from standard input: journalctl --user -u docker | unlet doctor --log -",
+    help="Explain a log as well; - reads standard input: journalctl --user -u docker | unlet doctor --log -",
 )
-@click.option("--elsewhere", is_flag=True, help="The log is of another machine: do not look at this one.")
+@click.option("--elsewhere", is_flag=True, help="The log comes from another machine: do not examine this one.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -47,36 +52,86 @@ _COLORS = {State.CAUSE: "red", State.EFFECT: "yellow", State.UNKNOWN: "yellow", 
 )
 @options.common
 def command(*, docker: Path | None, log: Path | None, elsewhere: bool, port: int) -> int:
-    """Tell why rootless docker refuses a port below 1024, or does not start. Changes nothing.
+    """Explain why rootless docker refuses a port below 1024, or does not start. Changes nothing.
 
-    Exit codes: 0 healthy, 1 a cause was found, 3 something that matters cannot be seen.
+    Exit codes: 0 healthy, 1 a cause was found, 3 something important could not be examined.
     """
     settings = options.settings()
     if elsewhere and log is None:
-        raise click.UsageError("--elsewhere goes with --log only")
+        raise click.UsageError("--elsewhere requires --log")
     if elsewhere:
         options.refuse_together("--elsewhere", {"--docker": docker})
     with output.working(settings) as progress:
-        progress.step("looking at this host")
+        progress.step("examining this machine")
         diagnosis = doctor(DoctorRequest(docker=docker, log=log, elsewhere=elsewhere, port=port))
     if settings.json:
-        output.write(told.to_json(diagnosis))
+        output.write_json(_document(diagnosis))
     else:
         output.write_lines(_lines(diagnosis, settings))
     return EXIT_CODES[diagnosis.health]
 
 
+def _document(diagnosis: Diagnosis) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "unlet": __version__,
+        "health": diagnosis.health,
+        "verdict": diagnosis.verdict,
+        "port": diagnosis.port,
+        "causes": diagnosis.causes,
+        "views": [
+            {
+                "seen_by": view.seen_by,
+                "path": view.path.split(":") if view.path else [],
+                "taken": str(view.taken.path) if view.taken is not None else None,
+                "hidden": [str(program.path) for program in view.candidates[1:]],
+            }
+            for view in diagnosis.views
+        ],
+        "conditions": [asdict(condition) for condition in diagnosis.conditions],
+        "log": asdict(diagnosis.log) if diagnosis.log is not None else None,
+    }
+
+
 def _lines(diagnosis: Diagnosis, settings: Settings) -> Iterator[str]:
     yield diagnosis.verdict
-    if diagnosis.log is not None:
-        for symptom in diagnosis.log.symptoms:
-            yield f"{_colored('log'.ljust(8), 'red', settings)} {symptom.name}"
-            yield from (f"         {line}" for line in told.symptom_lines(symptom))
-    for finding in told.ordered(diagnosis, brief=settings.quiet):
-        state = _colored(finding.state.ljust(8), _COLORS.get(finding.state), settings)
-        yield f"{state} {finding.name}: {finding.fact}"
-        if finding.state is not State.OK or settings.verbose:
-            yield from (f"         {line}" for line in told.details(finding))
+    for entry in diagnosis.log.entries if diagnosis.log is not None else ():
+        yield f"{_colored('log'.ljust(8), 'red', settings)} {entry.name}"
+        yield from _explained(entry)
+    roles = list(Role)[: 3 if settings.quiet else None]
+    for condition in (each for role in roles for each in diagnosis.conditions if each.role is role):
+        role = _colored(condition.role.ljust(8), _COLORS.get(condition.role), settings)
+        yield f"{role} {condition.name}: {condition.fact}"
+        if condition.role is not Role.OK or settings.verbose:
+            yield from _details(condition)
+
+
+def _details(condition: Condition) -> Iterator[str]:
+    yield from (f"{_INDENT}{line}" for line in condition.evidence)
+    yield from _remedies(_INDENT, condition.remedies)
+
+
+def _explained(entry: Entry) -> Iterator[str]:
+    others = f" (and {entry.count - 1} more)" if entry.count > 1 else ""
+    yield f"{_INDENT}line {entry.line}{others}: {entry.text}"
+    for suspect in entry.suspects:
+        yield from _suspected(suspect)
+
+
+def _suspected(suspect: Suspect) -> Iterator[str]:
+    outcome = {True: " — this host has it", False: " — not on this host", None: ""}[suspect.here]
+    yield f"{_INDENT}{suspect.name}: {suspect.fact}{outcome}"
+    if suspect.here is None:
+        indent = f"{_INDENT}  "
+        yield f"{indent}check: {suspect.check}"
+        yield from _remedies(indent, suspect.remedies)
+        yield from _remedies(indent, suspect.on_nixos, first="NixOS")
+
+
+def _remedies(indent: str, remedies: tuple[str, ...], *, first: str = "do") -> Iterator[str]:
+    """Yield the remedies as alternatives, the one that is usually right first."""
+    for number, remedy in enumerate(remedies):
+        yield f"{indent}{(first if number == 0 else 'or')}: {remedy}"
 
 
 def _colored(text: str, color: str | None, settings: Settings) -> str:

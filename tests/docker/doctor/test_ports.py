@@ -16,12 +16,12 @@ REFUSED = "cannot expose privileged port 80"
 SETUP = ("--docker", DOCKER)
 
 
-def finding(document: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(each for each in document["findings"] if each["name"] == name)
+def condition(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in document["conditions"] if each["name"] == name)
 
 
-def states(document: dict[str, Any], *names: str) -> tuple[str, ...]:
-    return tuple(finding(document, name)["state"] for name in names)
+def roles(document: dict[str, Any], *names: str) -> tuple[str, ...]:
+    return tuple(condition(document, name)["role"] for name in names)
 
 
 def test_security_wrapper_of_the_name_that_comes_first_makes_a_healthy_host(host: Host, image: bytes) -> None:
@@ -31,18 +31,18 @@ def test_security_wrapper_of_the_name_that_comes_first_makes_a_healthy_host(host
         host.wait()
         assert host.publish(80, image) is None
         document = host.doctor()
-        told = host.unlet("doctor", "--verbose")
+        shown = host.unlet("doctor", "--verbose")
     assert (document["health"], document["exit"], document["causes"]) == ("healthy", 0, [])
-    assert document["verdict"] == "the daemon that runs can publish port 80"
+    assert document["verdict"] == "the running daemon can publish port 80"
     document.pop("exit")
-    assert set(document) == {"schema", "unlet", "health", "verdict", "port", "causes", "views", "findings", "log"}
-    assert set(document["findings"][0]) == {"name", "state", "fact", "evidence", "remedy"}
+    assert set(document) == {"schema", "unlet", "health", "verdict", "port", "causes", "views", "conditions", "log"}
+    assert set(document["conditions"][0]) == {"name", "role", "fact", "evidence", "remedies"}
     views = {view["seen_by"]: view["taken"] for view in document["views"]}
     assert views["service"] == views["daemon"] == f"{WRAPPERS}/docker-rootlesskit"
-    assert "CapEff 0000000000000400" in finding(document, "daemon")["evidence"][0]
-    assert finding(document, "port-driver")["evidence"][1] == "the running rootlesskit: --port-driver=builtin"
-    assert told.stdout.startswith("the daemon that runs can publish port 80\n")
-    assert f"in front of PATH: {KIT}/bin" in told.stdout
+    assert "CapEff 0000000000000400" in condition(document, "daemon")["evidence"][0]
+    assert condition(document, "port-driver")["evidence"][1] == "the running rootlesskit: --port-driver=builtin"
+    assert shown.stdout.startswith("the running daemon can publish port 80\n")
+    assert f"prefixed to PATH: {KIT}/bin" in shown.stdout
 
 
 @pytest.mark.parametrize("form", ["script", "elf"])
@@ -60,13 +60,13 @@ def test_wrapper_that_the_prefix_hides_is_named(host: Host, image: bytes, form: 
         (host / "/run/objection").write_text(objection)
         explained = host.doctor("--log", "/run/objection")
     assert (document["exit"], document["causes"]) == (1, ["shadowed"])
-    hides = f"{KIT}/bin/rootlesskit hides {WRAPPERS}/rootlesskit, which is for privileged ports"
+    hides = f"{KIT}/bin/rootlesskit comes before {WRAPPERS}/rootlesskit, which is the one for privileged ports"
     assert document["verdict"] == f"containers cannot publish port 80: {hides}"
-    assert finding(document, "shadowed")["evidence"][0].endswith("put in front by the wrapper, without capabilities")
-    assert "docker-rootlesskit" in finding(document, "shadowed")["remedy"]
-    assert states(document, "daemon", "capability", "nosuid") == ("effect", "ok", "ok")
+    assert condition(document, "shadowed")["evidence"][0].endswith("prefixed by the wrapper, no capabilities")
+    assert "docker-rootlesskit" in condition(document, "shadowed")["remedies"][0]
+    assert roles(document, "daemon", "capability", "nosuid") == ("effect", "ok", "ok")
     assert explained["verdict"] == f"privileged-port: {hides}"
-    (symptom,) = explained["log"]["symptoms"]
+    (symptom,) = explained["log"]["entries"]
     here = {suspect["name"]: suspect["here"] for suspect in symptom["suspects"]}
     assert here == {
         **dict.fromkeys(("capability", "nosuid", "no-new-privileges", "bounding-set", "daemon-age"), False),
@@ -86,7 +86,7 @@ def test_wrapper_is_taken_where_rootlesskit_is_behind_path(host: Host, image: by
     assert document["views"][0]["hidden"] == [f"{KIT}/bin/rootlesskit"]
 
 
-def test_host_without_any_capability_is_told_both_ways_out(host: Host, image: bytes) -> None:
+def test_host_without_any_capability_gets_both_ways_out(host: Host, image: bytes) -> None:
     with host.daemon() as started:
         host.wait(started)
         objection = host.publish(80, image)
@@ -94,9 +94,9 @@ def test_host_without_any_capability_is_told_both_ways_out(host: Host, image: by
     assert objection is not None
     assert REFUSED in objection
     assert (document["exit"], document["causes"]) == (1, ["capability"])
-    remedy = finding(document, "capability")["remedy"]
-    assert "security.wrappers.docker-rootlesskit" in remedy
-    assert 'boot.kernel.sysctl."net.ipv4.ip_unprivileged_port_start" = 80;' in remedy
+    first, second = condition(document, "capability")["remedies"]
+    assert first.startswith("security.wrappers.docker-rootlesskit = {")
+    assert second.startswith('boot.kernel.sysctl."net.ipv4.ip_unprivileged_port_start" = 80; which lets every user ')
 
 
 def test_setting_for_everybody_makes_the_capability_needless(host: Host, image: bytes) -> None:
@@ -107,7 +107,7 @@ def test_setting_for_everybody_makes_the_capability_needless(host: Host, image: 
         document = host.doctor(*SETUP)
         below = host.doctor(*SETUP, "--port", "79")
     assert (document["exit"], document["causes"]) == (0, [])
-    assert states(document, "sysctl", "capability", "daemon") == ("ok", "note", "note")
+    assert roles(document, "sysctl", "capability", "daemon") == ("ok", "note", "note")
     assert (below["exit"], below["causes"]) == (1, ["capability"])
 
 
@@ -126,21 +126,21 @@ def test_capability_on_a_nosuid_mount_is_void(host: Host, image: bytes) -> None:
     assert objection is not None
     assert REFUSED in objection
     assert (document["exit"], document["causes"]) == (1, ["nosuid"])
-    assert finding(document, "nosuid")["evidence"][0] == f"mounted nosuid: {wrappers}"
+    assert condition(document, "nosuid")["evidence"][0] == f"mounted nosuid: {wrappers}"
 
 
-def test_daemon_that_is_older_than_the_wrapper_is_told_to_restart(host: Host) -> None:
+def test_daemon_that_is_older_than_the_wrapper_has_to_be_restarted(host: Host) -> None:
     with host.daemon() as started:
         host.wait(started)
         host.security_wrapper("docker-rootlesskit")
         document = host.doctor(*SETUP)
     assert (document["exit"], document["causes"]) == (1, ["daemon-age"])
-    fact = f"the daemon is older than {WRAPPERS}/docker-rootlesskit, which its next start will take"
+    fact = f"the daemon is older than {WRAPPERS}/docker-rootlesskit, which its next start will use"
     assert document["verdict"] == f"containers cannot publish port 80: {fact}"
-    assert finding(document, "daemon-age")["remedy"] == "restart the daemon"
+    assert condition(document, "daemon-age")["remedies"] == ["restart the daemon"]
 
 
-def test_daemon_that_its_next_start_will_spoil_is_told_in_time(host: Host, image: bytes) -> None:
+def test_daemon_that_its_next_start_will_spoil_is_named_in_time(host: Host, image: bytes) -> None:
     host.security_wrapper("docker-rootlesskit")
     with host.daemon() as started:
         host.wait(started)
@@ -149,10 +149,10 @@ def test_daemon_that_its_next_start_will_spoil_is_told_in_time(host: Host, image
         assert host.publish(80, image) is None
         document = host.doctor(*SETUP)
     assert (document["exit"], document["causes"]) == (1, ["shadowed"])
-    assert document["verdict"].startswith("containers can publish port 80 until the daemon's next start: ")
+    assert document["verdict"].startswith("containers can publish port 80 only until the daemon is restarted: ")
 
 
-def test_daemon_that_was_started_with_another_path_is_told_to_restart(host: Host) -> None:
+def test_daemon_that_was_started_with_another_path_has_to_be_restarted(host: Host) -> None:
     host.security_wrapper("docker-rootlesskit")
     (host / "/run/few").mkdir()
     for name in ("newuidmap", "newgidmap"):
@@ -161,7 +161,7 @@ def test_daemon_that_was_started_with_another_path_is_told_to_restart(host: Host
         host.wait(started)
         document = host.doctor()
     assert (document["exit"], document["causes"]) == (1, ["daemon-age"])
-    assert "was started with another PATH" in finding(document, "daemon-age")["fact"]
+    assert "was started with another PATH" in condition(document, "daemon-age")["fact"]
 
 
 @pytest.mark.parametrize("driver", ["slirp4netns", "implicit"])
@@ -185,7 +185,7 @@ def test_security_wrapper_without_capability_is_named(host: Host) -> None:
     host.root_runs("setcap", "-r", f"{WRAPPERS}/docker-rootlesskit")
     document = host.doctor(*SETUP)
     assert (document["exit"], document["causes"]) == (1, ["capability"])
-    assert finding(document, "capability")["fact"] == f"{WRAPPERS}/docker-rootlesskit lacks CAP_NET_BIND_SERVICE"
+    assert condition(document, "capability")["fact"] == f"{WRAPPERS}/docker-rootlesskit lacks CAP_NET_BIND_SERVICE"
 
 
 def test_capability_that_is_not_in_effect_is_named(host: Host) -> None:
@@ -194,7 +194,7 @@ def test_capability_that_is_not_in_effect_is_named(host: Host) -> None:
     host.root_runs("setcap", "cap_net_bind_service=p", "/run/own/docker-rootlesskit")
     document = host.doctor(*SETUP, PATH=f"/run/own:{WRAPPERS}:/run/unit")
     assert (document["exit"], document["causes"]) == (1, ["capability"])
-    assert "does not have it in effect" in document["verdict"]
+    assert "but not as effective" in document["verdict"]
 
 
 def test_file_system_without_attributes_is_named_by_host_and_log(host: Host) -> None:

@@ -13,7 +13,7 @@ import pytest
 from packaging.version import Version
 
 from toolkit.docker import rootless
-from toolkit.docker.rootless import Account, Host, hosts, programs, requirements, sites, symptoms
+from toolkit.docker.rootless import Account, Host, hosts, programs, requirements, sites
 from toolkit.errors import ToolkitError
 
 TOOLS = ("sh", "test", "true")
@@ -218,32 +218,6 @@ def test_busybox_that_is_not_static_is_told(host: Host, account: Account, place:
         rootless.site(host, account, busybox=Path("/usr/bin/env")),
     ):
         pass
-
-
-@pytest.mark.parametrize(
-    ("log", "cause"),
-    [
-        ("+ echo rootlesskit needs to be installed\n", "no rootlesskit on PATH"),
-        ("running with RootlessKit, but rootlesskit-docker-proxy not installed", "no rootlesskit-docker-proxy on PATH"),
-        ("open: Permission denied\n[rootlesskit:parent] error: setting up tap tap0: exit status 1", "/dev/net/tun"),
-        ("x\nopen: No such file or directory\nerror: setting up tap tap0: exit status 1", "/dev/net/tun"),
-        ("newuidmap: write to uid_map failed: Operation not permitted", "newuidmap may not map ids"),
-        ("error: No subuid ranges found for user 987", "the user has no subordinate ids"),
-        ("failed to inherit capabilities: Operation not permitted", "the security wrapper gets no capability"),
-        ("failed to start the child: fork/exec /proc/self/exe: permission denied", "AppArmor"),
-        ("failed to start the child: fork/exec /proc/self/exe: no space left on device", "no more user namespaces"),
-    ],
-)
-def test_log_of_a_daemon_is_understood(log: str, cause: str) -> None:
-    found = symptoms.recognise(log)
-    assert found is not None
-    assert cause in found.cause
-    assert found.about_path or found.hint
-
-
-def test_log_that_says_nothing_known_is_no_symptom() -> None:
-    text = 'setting up tap tap0: executing [[nsenter …]]: exec: "nsenter": executable file not found in $PATH'
-    assert symptoms.recognise(text) is None
 
 
 def test_source_of_a_security_wrapper_that_is_gone_is_named(host: Host, account: Account, place: Path) -> None:

@@ -133,9 +133,9 @@ def runs(case: Case) -> Finding:
 def expected(stage: str, wrapper: str | None, port: int, *, needs_proxy: bool) -> Outcome:
     """Return what must become of a port; a security wrapper is for ports below 1024."""
     if stage == DROP and wrapper is None:
-        return Outcome(kind=Kind.NO_START, detail=rootless.NO_ROOTLESSKIT.cause)
+        return rootless.missing("rootlesskit")
     if stage == DROP and needs_proxy:
-        return Outcome(kind=Kind.NO_START, detail=rootless.NO_PROXY.cause)
+        return rootless.missing("docker-proxy")
     hidden = stage == BEFORE and wrapper == "rootlesskit"
     privileged = wrapper is not None and not hidden
     return Outcome(kind=Kind.ANSWERS if privileged or port >= FIRST_UNPRIVILEGED else Kind.REFUSED)

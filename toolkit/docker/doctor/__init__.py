@@ -1,1 +1,1 @@
-"""The parts of a diagnosis: what is looked at, and what each of it means."""
+"""Why rootless docker refuses a port below 1024, or does not start: on this machine, or according to a log."""

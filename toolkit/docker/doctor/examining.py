@@ -1,4 +1,4 @@
-"""Tell why rootless docker refuses a port below 1024, or does not start: on this host, or by a log."""
+"""Examine this machine, a log, or both, and conclude."""
 
 from __future__ import annotations
 
@@ -6,42 +6,27 @@ import platform
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from toolkit.docker.doctor import conditions, lookup, rights, symptoms
-from toolkit.docker.doctor.diagnosis import Diagnosis, Finding, Health, State, View
-from toolkit.docker.doctor.host.logs import read_log
-from toolkit.docker.doctor.host.machine import this_machine
+from toolkit.docker.doctor import port, start
+from toolkit.docker.doctor.diagnosis import Diagnosis, Health, Role
+from toolkit.docker.doctor.log import explain, read_log
+from toolkit.docker.doctor.machine import this_machine
 from toolkit.docker.doctor.sight import sight
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.docker.doctor.diagnosis import Log
-    from toolkit.docker.doctor.host.machine import Machine
+    from toolkit.docker.doctor.diagnosis import Condition, Log
+    from toolkit.docker.doctor.machine import Machine
     from toolkit.docker.doctor.sight import Sight
-
-# The more telling, the further in front: what keeps the daemon from starting, then what keeps the port closed.
-START = (
-    *("rootlesskit", "docker-proxy", "no-new-privileges", "security-wrapper"),
-    *("subordinate-ids", "newuidmap", "user-namespaces", "apparmor", "tun"),
-)
-PORT = (
-    "shadowed",
-    "nosuid",
-    "extended-attributes",
-    "capability",
-    "bounding-set",
-    "port-driver",
-    "daemon-age",
-    "daemon",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorRequest:
     """One call of `doctor`.
 
-    `docker` is a package of docker or a dockerd-rootless to look at, instead of that which the user's service starts.
-    `log` is a file or `-`; with `elsewhere` it is of another machine, and this one is not looked at.
+    `docker` is a docker package or a dockerd-rootless to examine instead of the one that the user's service starts.
+    `log` is a file or `-`; with `elsewhere` it comes from another machine, and this one is not examined.
     """
 
     docker: Path | None = None
@@ -51,84 +36,85 @@ class DoctorRequest:
 
 
 def doctor(request: DoctorRequest) -> Diagnosis:
-    """Look, and conclude; it changes nothing.
+    """Examine and conclude; change nothing.
 
-    Raise ToolkitError for root, for a host without rootless docker, and, unless there is a log, for one that is no
-    Linux.
+    Raise ToolkitError for root, for a machine without rootless docker, and for one that does not run Linux, unless
+    there is a log.
     """
     text = read_log(request.log) if request.log is not None else None
-    looked = not request.elsewhere and (text is None or platform.system() == "Linux")
-    diagnosis = examine(this_machine(), docker=request.docker, port=request.port) if looked else None
-    if text is None and diagnosis is not None:
+    if request.elsewhere or (text is not None and platform.system() != "Linux"):
+        log = explain(text or "", name=str(request.log), port=request.port)
+        return by_log(log, Diagnosis(health=Health.UNCLEAR, verdict="", port=request.port))
+    machine = this_machine()
+    diagnosis = examine(machine, docker=request.docker, port=request.port)
+    if text is None:
         return diagnosis
-    findings = diagnosis.findings if diagnosis is not None else ()
-    log = symptoms.read(text or "", name=str(request.log), findings=findings)
-    return by_log(log, diagnosis or Diagnosis(health=Health.UNCLEAR, verdict="", port=request.port))
+    name = str(request.log)
+    log = explain(text, name=name, port=request.port, machine=machine, conditions=diagnosis.conditions)
+    return by_log(log, diagnosis)
 
 
 def examine(machine: Machine, *, docker: Path | None = None, port: int = 80) -> Diagnosis:
-    """Return what there is to say about a machine."""
+    """Return the diagnosis of a machine."""
     seen = sight(machine, docker=docker, port=port)
-    findings = [*lookup.findings(seen), *rights.findings(seen), *conditions.findings(seen)]
-    if not any(finding.state is State.CAUSE for finding in findings):
-        # An effect without a cause: the cause is then one that is not known here.
-        findings = [
-            replace(finding, state=State.CAUSE) if finding.state is State.EFFECT else finding for finding in findings
-        ]
-    findings.sort(key=_rank)
-    health, verdict = _verdict(findings, seen)
-    views = tuple(
-        View(
-            seen_by=view.seen_by,
-            path=tuple(view.path.split(":")) if view.path else (),
-            taken=str(view.taken.path) if view.taken is not None else None,
-            hidden=tuple(str(program.path) for program in view.candidates[1:]),
-        )
-        for view in seen.views
-    )
-    return Diagnosis(health=health, verdict=verdict, port=port, views=views, findings=tuple(findings))
+    conditions = _conditions(seen)
+    health, verdict = _verdict(conditions, seen)
+    return Diagnosis(health=health, verdict=verdict, port=port, views=seen.views, conditions=conditions)
 
 
 def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
-    """Return a diagnosis with a log beside it: what the log shows and the host has leads the verdict."""
-    if not log.symptoms:
-        fact = f"{log.name}: none of {log.lines} lines is a known symptom"
+    """Return the diagnosis with the log in it: what the log shows and the machine has leads the verdict."""
+    if not log.entries:
+        fact = f"{log.name}: none of {log.lines} lines shows a known symptom"
         verdict = f"{diagnosis.verdict}; {fact}" if diagnosis.verdict else fact
         return replace(diagnosis, log=log, verdict=verdict)
-    facts = {finding.name: finding.fact for finding in diagnosis.findings}
-    for symptom in log.symptoms:
-        confirmed = [suspect for suspect in symptom.suspects if suspect.here]
-        open_ = [suspect for suspect in symptom.suspects if suspect.here is None]
-        if confirmed:
-            fact = facts.get(confirmed[0].name, confirmed[0].fact)
-            return replace(diagnosis, log=log, health=Health.ILL, verdict=f"{symptom.name}: {fact}")
-        if len(open_) == 1:
-            return replace(diagnosis, log=log, health=Health.ILL, verdict=f"{symptom.name}: {open_[0].fact}")
-    first = log.symptoms[0]
-    names = ", ".join(suspect.name for suspect in first.suspects if suspect.here is None)
-    verdict = f"{first.name}: one of {names}" if names else f"{first.name}: this host does not have its cause any more"
-    return replace(diagnosis, log=log, health=Health.ILL, verdict=verdict)
+    facts = {condition.name: condition.fact for condition in diagnosis.conditions}
+    found = next(
+        (
+            f"{entry.name}: {facts.get(suspect.name, suspect.fact)}"
+            for entry in log.entries
+            for suspect in entry.suspects
+            if suspect.here
+        ),
+        None,
+    )
+    return replace(diagnosis, log=log, health=Health.ILL, verdict=found or _suspicion(log))
 
 
-def _rank(finding: Finding) -> int:
-    names = (*START, *PORT)
-    return names.index(finding.name) if finding.name in names else len(names)
+def _suspicion(log: Log) -> str:
+    entry = log.entries[0]
+    possible = [suspect for suspect in entry.suspects if suspect.here is None]
+    if not possible:
+        return f"{entry.name}: this host no longer has the cause of it"
+    if len(possible) == 1:
+        return f"{entry.name}: {possible[0].fact}"
+    others = f"{len(possible) - 1} other causes are" if len(possible) > 2 else "another cause is"  # noqa: PLR2004
+    return f"{entry.name}: probably {possible[0].fact} ({others} possible)"
 
 
-def _verdict(findings: list[Finding], seen: Sight) -> tuple[Health, str]:
+def _conditions(seen: Sight) -> tuple[Condition, ...]:
+    """Return all conditions: those that keep the daemon from starting first, then those that keep the port closed."""
+    found = [*start.conditions(seen), *port.conditions(seen)]
+    if not any(condition.role is Role.CAUSE for condition in found):
+        # An effect without a cause: nothing here knows the cause.
+        found = [replace(each, role=Role.CAUSE) if each.role is Role.EFFECT else each for each in found]
+    return tuple(found)
+
+
+def _verdict(conditions: Sequence[Condition], seen: Sight) -> tuple[Health, str]:
     running = seen.daemon is not None
-    causes = [finding for finding in findings if finding.state is State.CAUSE]
-    unknown = [finding for finding in findings if finding.state is State.UNKNOWN]
+    causes = [condition for condition in conditions if condition.role is Role.CAUSE]
+    unknown = [condition for condition in conditions if condition.role is Role.UNKNOWN]
     if causes:
-        able = any(finding.name == "daemon" and finding.state is State.OK for finding in findings)
-        what = f"containers cannot publish port {seen.port}"
+        able = any(condition.name == "daemon" and condition.role is Role.OK for condition in conditions)
+        outcome = f"containers cannot publish port {seen.port}"
         if able and causes[0].name != "port-driver":
-            what = f"containers can publish port {seen.port} until the daemon's next start"
-        if causes[0].name in START:
-            what = "rootless docker will not start again" if running else "rootless docker cannot start"
+            outcome = f"containers can publish port {seen.port} only until the daemon is restarted"
+        if causes[0].name in start.NAMES:
+            outcome = "rootless docker will not start again" if running else "rootless docker cannot start"
         more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
-        return Health.ILL, f"{what}: {causes[0].fact}{more}"
+        return Health.ILL, f"{outcome}: {causes[0].fact}{more}"
     if unknown:
-        return Health.UNCLEAR, f"nothing wrong is seen, but {unknown[0].fact}"
-    which = "the daemon that runs" if running else "the daemon, once it is started"
+        return Health.UNCLEAR, f"no cause was found, but {unknown[0].fact}"
+    which = "the running daemon" if running else "the daemon, once it is started,"
     return Health.HEALTHY, f"{which} can publish port {seen.port}"

@@ -1,36 +1,101 @@
-"""All that is looked at for one diagnosis, before anything is concluded from it."""
+"""Everything that is looked at for one diagnosis, before anything is concluded from it.
+
+The center is which rootlesskit dockerd-rootless takes: through its wrappers, on the PATH of whoever starts it.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from toolkit.docker.doctor import views
-from toolkit.docker.doctor.host import kernel, processes, programs
-from toolkit.docker.doctor.host.service import service
+from toolkit.docker.doctor import machine as here
+from toolkit.docker.doctor import programs
+from toolkit.docker.rootless.symptoms import causes
+from toolkit.errors import ToolkitError
+from toolkit.nix import wrappers
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from toolkit.docker.doctor.host.machine import Machine
-    from toolkit.docker.doctor.host.processes import Daemon, Process
-    from toolkit.docker.doctor.host.programs import Program, Trial
-    from toolkit.docker.doctor.host.service import Service
-    from toolkit.docker.doctor.views import Launcher, View
+    from toolkit.docker.doctor.machine import Machine, Service
+    from toolkit.docker.doctor.programs import Daemon, Process, Program, Trial
+    from toolkit.model import PathOrder
+    from toolkit.nix.wrappers import Wrapper
+
+NAMES = ("docker-rootlesskit", "rootlesskit")
+"""What dockerd-rootless.sh looks for, in this order, each on all of PATH."""
+
+# nixpkgs has the one, docker's own packages the other; Debian's is in a directory that no PATH contains.
+_LAUNCHERS = ("dockerd-rootless", "dockerd-rootless.sh")
+_PLACES = ("/usr/share/docker.io/contrib", "/run/current-system/sw/bin")
+_NESTED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launcher:
+    """A dockerd-rootless: the wrappers around it, outermost first, and the script inside."""
+
+    path: Path
+    wrappers: tuple[Wrapper, ...]
+    script: Path
+
+    def environment(self, caller: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of the script if the outermost wrapper is started in that of `caller`."""
+        environment = dict(caller)
+        for wrapper in self.wrappers:
+            environment = wrapper.environment(environment)
+        return environment
+
+    @property
+    def order(self) -> PathOrder:
+        """What all wrappers together put before and after the caller's PATH."""
+        steps = tuple(step for wrapper in self.wrappers for step in wrapper.steps)
+        return wrappers.Wrapper(form="script", program=str(self.script), steps=steps).order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What dockerd-rootless finds if it is started by `seen_by`: the `service`, the running `daemon`, or the `shell`.
+
+    `candidates` are in the order in which it would take them, without duplicates; `environment` is the script's.
+    """
+
+    seen_by: str
+    environment: Mapping[str, str]
+    candidates: tuple[Program, ...]
+
+    @property
+    def path(self) -> str:
+        """The PATH of the script."""
+        return self.environment.get("PATH", "")
+
+    @property
+    def taken(self) -> Program | None:
+        """The program that becomes the daemon's rootlesskit."""
+        return self.candidates[0] if self.candidates else None
+
+    def find(self, name: str) -> Program | None:
+        """Return a program as the script, and the programs it starts, find it."""
+        found = next(programs.locate(name, self.path), None)
+        with suppress(ToolkitError):
+            return programs.look(found) if found is not None else None
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """What was seen.
 
-    `views` are those that there are, the one that counts for the daemon's next start first. `trials` has what became
-    of running each program that could be taken there and has the capability. `dockerd` is found at the next start as
-    well, `version` None where it does not tell. Everybody may listen on ports from `first_port` on; `port` is the one
-    that is asked about.
+    The first of `views` is the one that counts for the daemon's next start. `trials` has the outcome of running each
+    program that could be taken there and has the capability. `dockerd` is the one of the next start as well, `version`
+    is None if it is not printed. Every program may listen on ports from `first_port` up; `port` is the one that was
+    asked about.
     """
 
     machine: Machine
@@ -52,28 +117,40 @@ class Sight:
 
     @property
     def everybody(self) -> bool:
-        """Tell whether the port needs no capability."""
+        """Whether the port needs no capability."""
         return self.first_port <= self.port
 
     @property
     def bearers(self) -> tuple[Program, ...]:
-        """The rootlesskits that have the capability, in the order in which they are found at the next start."""
+        """The rootlesskits that have the capability, in the order in which the next start finds them."""
         return tuple(program for program in self.next.candidates if self.bears(program))
 
     @property
     def shadowed(self) -> Program | None:
-        """The first rootlesskit with the capability, where one without it is taken instead."""
+        """The first rootlesskit with the capability, if one without it is taken instead."""
         taken = self.next.taken
         return self.bearers[0] if self.bearers and taken is not None and not self.bears(taken) else None
 
     @property
     def subject(self) -> Program | None:
-        """The rootlesskit whose rights are of interest: the one that has the capability, else the one that is taken."""
+        """The rootlesskit whose rights matter: the one that has the capability, else the one that is taken."""
         return self.bearers[0] if self.bearers else self.next.taken
 
+    @property
+    def fails(self) -> bool:
+        """Whether the rootlesskit that is taken was tried, and does not run."""
+        trial = self.trials.get(self.subject.path) if self.subject is not None else None
+        return self.subject is self.next.taken and trial is not None and trial.status != 0
+
     def bears(self, program: Program) -> bool:
-        """Tell whether a rootlesskit is for privileged ports: by its capability, or as a security wrapper without."""
+        """Return whether a rootlesskit is for privileged ports: it has the capability, or is a security wrapper."""
         return program.grants(programs.NET_BIND_SERVICE) or program.path.parent == self.machine.wrappers
+
+    def remedies(self, cause: str, **facts: str) -> tuple[str, ...]:
+        """Return what to do about a cause on this machine; `facts` are words for the remedies, see symptoms.toml."""
+        restart = {"restart": "restart the daemon"} if self.service.missing else {}
+        words = {"user": self.machine.user.name, "port": str(self.port), **restart, **facts}
+        return causes()[cause].remedies(nixos=self.machine.is_nixos, **words)
 
     @property
     def no_new_privileges(self) -> str | None:
@@ -86,23 +163,24 @@ class Sight:
 
 
 def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
-    """Look at the machine; raise ToolkitError where it has no rootless docker."""
-    unit = service()
-    launched = views.launcher(machine, unit, docker)
-    running = processes.daemon(machine, unit.environment)
-    seen = [views.of_shell(launched, machine)]
-    if running is not None and (by_daemon := views.of_daemon(running)) is not None:
-        # The running daemon may be of another docker than the one that is asked about.
-        seen.insert(0 if docker is None else 1, by_daemon)
+    """Look at the machine; raise ToolkitError if it has no rootless docker."""
+    unit = here.service()
+    launched = launcher(machine, unit, docker)
+    running = programs.daemon(machine, unit.environment)
+    seen = [_view("shell", launched.environment(machine.environment))]
+    if running is not None and running.child.environment is not None:
+        # The running daemon may belong to a docker other than the one that was asked about.
+        seen.insert(0 if docker is None else 1, _view("daemon", running.child.environment))
     if not unit.missing:
-        seen.insert(0, views.of_service(launched, machine, unit))
+        login = {"HOME": str(Path.home()), "XDG_RUNTIME_DIR": str(machine.runtime)}
+        seen.insert(0, _view("service", launched.environment({**login, **unit.environment})))
     dockerd = next(programs.locate(seen[0].environment.get("DOCKERD") or "dockerd", seen[0].path), None)
     return Sight(
         machine=machine,
         service=unit,
         launcher=launched,
         daemon=running,
-        own=processes.process(os.getpid()),
+        own=programs.process(os.getpid()),
         views=tuple(seen),
         trials={
             program.path: programs.try_version(program.path)
@@ -111,12 +189,59 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
         },
         dockerd=dockerd,
         version=_version(dockerd) if dockerd is not None else None,
-        first_port=kernel.first_unprivileged_port(machine),
+        first_port=here.first_unprivileged_port(machine),
         port=port,
     )
 
 
+def launcher(machine: Machine, service: Service, wanted: Path | None) -> Launcher:
+    """Return the dockerd-rootless in question: the wanted one, that of the service, or that of the shell.
+
+    `wanted` is a docker package or the program itself. Raise ToolkitError if there is none, or it cannot be read.
+    """
+    if wanted is not None:
+        candidates = [wanted, *(wanted / directory / name for directory in ("bin", ".") for name in _LAUNCHERS)]
+        found = next((path for path in candidates if path.is_file()), None)
+        if found is None:
+            fact = "contains no bin/dockerd-rootless" if wanted.exists() else "no such file or directory"
+            raise ToolkitError(f"{wanted}: {fact}", hint="docker-client has none; 'nix build nixpkgs#docker' has one")
+        return _open(found)
+    if service.program is not None:
+        return _open(service.program)
+    path = os.pathsep.join((machine.environment.get("PATH", ""), *_PLACES))
+    for name in _LAUNCHERS:
+        if (found := next(programs.locate(name, path), None)) is not None:
+            return _open(found)
+    raise ToolkitError(
+        "doctor: no rootless docker found: the user has no docker.service, and PATH has no dockerd-rootless",
+        hint="name one with --docker; on NixOS: virtualisation.docker.rootless.enable = true;",
+    )
+
+
+def _open(path: Path) -> Launcher:
+    read: list[Wrapper] = []
+    program = path
+    while len(read) < _NESTED:
+        resolved = program.resolve()
+        wrapper = wrappers.read(programs.content(resolved), name=str(program))
+        if wrapper is None:
+            return Launcher(path=path, wrappers=tuple(read), script=resolved)
+        read.append(wrapper)
+        program = Path(wrapper.program)
+    raise ToolkitError(f"{path}: more than {_NESTED} nested wrappers")
+
+
+def _view(seen_by: str, environment: Mapping[str, str]) -> View:
+    found: dict[Path, Program] = {}
+    for name in NAMES:
+        for path in programs.locate(name, environment.get("PATH", "")):
+            with suppress(ToolkitError):
+                program = programs.look(path)
+                found.setdefault(program.resolved, program)
+    return View(seen_by=seen_by, environment=environment, candidates=tuple(found.values()))
+
+
 def _version(dockerd: Path) -> Version | None:
-    said = f"{programs.try_version(dockerd).said} {dockerd.resolve()}"
-    found = re.search(r"(?:version |-(?:moby|docker)-)(\d+\.\d+\.\d+)", said)
+    output = f"{programs.try_version(dockerd).output} {dockerd.resolve()}"
+    found = re.search(r"(?:version |-(?:moby|docker)-)(\d+\.\d+\.\d+)", output)
     return Version(found[1]) if found else None

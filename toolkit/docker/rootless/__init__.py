@@ -7,16 +7,13 @@ Everything that a machine may lack is a ToolkitError before the first daemon sta
 """
 
 from toolkit.docker.rootless.accounts import Account, account
-from toolkit.docker.rootless.daemon import Kind, Outcome, Row, run
+from toolkit.docker.rootless.daemon import Kind, Outcome, Row, missing, run
 from toolkit.docker.rootless.hosts import Host, host
 from toolkit.docker.rootless.programs import launcher
 from toolkit.docker.rootless.requirements import require
 from toolkit.docker.rootless.sites import Site, site
-from toolkit.docker.rootless.symptoms import NO_PROXY, NO_ROOTLESSKIT
 
 __all__ = [
-    "NO_PROXY",
-    "NO_ROOTLESSKIT",
     "Account",
     "Host",
     "Kind",
@@ -26,6 +23,7 @@ __all__ = [
     "account",
     "host",
     "launcher",
+    "missing",
     "require",
     "run",
     "site",

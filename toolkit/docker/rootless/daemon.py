@@ -17,7 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.docker.rootless import engine, symptoms
+from toolkit.docker.rootless import engine
+from toolkit.docker.rootless.symptoms import causes, recognise, symptoms
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ OPTIONS = (
     *("--shutdown-timeout", "2"),
 )
 
+_DECIDED_BY_WRAPPER = ("rootlesskit", "docker-proxy")
+
 
 class Kind(StrEnum):
     """What becomes of a published port. UNABLE is about this machine and says nothing about the wrapper."""
@@ -61,6 +64,11 @@ class Outcome:
     kind: Kind
     detail: str = ""
     hint: str = ""
+
+
+def missing(program: str) -> Outcome:
+    """Return the outcome if PATH lacks `rootlesskit` or its `docker-proxy`, which is what the wrapper decides."""
+    return Outcome(kind=Kind.NO_START, detail=causes()[program].fact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +137,8 @@ class _Daemon:
         engine.create(self.socket, name, address=address, port=port)
         try:
             if (objection := engine.start(self.socket, name)) is not None:
-                kind = Kind.REFUSED if symptoms.PRIVILEGED in objection else Kind.OTHER
+                refused = symptoms()["privileged-port"].pattern.search(objection) is not None
+                kind = Kind.REFUSED if refused else Kind.OTHER
                 return Outcome(kind=kind, detail=objection)
             return _ask(address, port, token)
         finally:
@@ -140,13 +149,15 @@ class _Daemon:
         return output is None or bool(select.select([output], [], [], 0)[0])
 
     def _failure(self, what: str) -> Outcome:
-        log = (self.directory / "log").read_text("utf-8", "replace")
-        symptom = symptoms.recognise(log)
-        if symptom is None:
-            last = next((line for line in reversed(log.splitlines()) if line.strip()), "it wrote nothing")
+        lines = (self.directory / "log").read_text("utf-8", "replace").splitlines()
+        signs = recognise(lines)
+        if not signs:
+            last = next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
             return Outcome(kind=Kind.OTHER, detail=f"the daemon {what}: {last.strip()}")
-        kind = Kind.NO_START if symptom.about_path else Kind.UNABLE
-        return Outcome(kind=kind, detail=symptom.cause, hint=symptom.hint)
+        cause = signs[0].symptom.causes[0]
+        if cause.name in _DECIDED_BY_WRAPPER:
+            return missing(cause.name)
+        return Outcome(kind=Kind.UNABLE, detail=cause.fact, hint=cause.remedies(nixos=False)[0])
 
 
 @contextmanager

@@ -1,70 +1,114 @@
-"""What a rootless daemon writes when it cannot start, and what that means."""
+"""What programs write when rootless docker does not work, and what to do about it: symptoms.toml, read into values."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FILE = Path(__file__).with_name("symptoms.toml")
+
+# dockerd-rootless.sh runs with `set -x`: it prints each command, the one that is about to print a message included.
+_TRACE = re.compile(r"(?:^|\]: )\++ ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Something that may be wrong: `check` shows whether it is. `do` and `nixos` are remedies, the best one first."""
+
+    name: str
+    fact: str
+    check: str
+    do: tuple[str, ...]
+    nixos: tuple[str, ...]
+
+    def remedies(self, *, nixos: bool, **facts: str) -> tuple[str, ...]:
+        """Return what to do on a machine of this kind; `facts` take the place of the general words of [text]."""
+        text, on_nixos = _texts()
+        words = {**text, **(on_nixos if nixos else {}), **facts}
+        return tuple(
+            re.sub(r"@([a-z]+)@", lambda name: words[name[1]], remedy)
+            for remedy in (self.nixos if nixos and self.nixos else self.do)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symptom:
-    """A text that gives a cause away.
+    """A text that gives causes away, the most likely one first; a `vague` one only says that something failed."""
 
-    `about_path`: PATH lacks a program, which is what the wrapper decides. Everything else is about the machine,
-    and then `hint` says what to do.
-    """
-
-    text: str
-    cause: str
-    about_path: bool = False
-    hint: str = ""
+    name: str
+    pattern: re.Pattern[str]
+    causes: tuple[Cause, ...]
+    vague: bool
 
 
-NO_ROOTLESSKIT = Symptom(text="rootlesskit needs to be installed", cause="no rootlesskit on PATH", about_path=True)
-NO_PROXY = Symptom(
-    text="rootlesskit-docker-proxy not installed", cause="no rootlesskit-docker-proxy on PATH", about_path=True
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """A symptom that a log has, and the numbers of the lines that show it, counted from 0."""
 
-SYMPTOMS = (
-    NO_ROOTLESSKIT,
-    NO_PROXY,
-    Symptom(
-        text="failed to inherit capabilities: Operation not permitted",
-        cause="the security wrapper gets no capability",
-        hint="set TMPDIR to a directory that is not mounted nosuid, and run without NoNewPrivileges",
-    ),
-    Symptom(
-        text="write to uid_map failed: Operation not permitted",
-        cause="newuidmap may not map ids",
-        hint="as root: chmod u+s newuidmap newgidmap; a nosuid mount or NoNewPrivileges forbids it as well",
-    ),
-    Symptom(
-        text="No subuid ranges found", cause="the user has no subordinate ids", hint="as root: usermod --add-subuids"
-    ),
-    Symptom(
-        text="No subgid ranges found", cause="the user has no subordinate ids", hint="as root: usermod --add-subgids"
-    ),
-    # It is `ip tuntap` that says this, hence no name of the device.
-    Symptom(
-        text="\nopen: ",
-        cause="/dev/net/tun cannot be used",
-        hint="as root: chmod 666 /dev/net/tun; in a container: --device /dev/net/tun",
-    ),
-    Symptom(
-        text="fork/exec /proc/self/exe: permission denied",
-        cause="AppArmor forbids user namespaces",
-        hint="as root: sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
-    Symptom(
-        text="fork/exec /proc/self/exe: no space left on device",
-        cause="the kernel gives no more user namespaces",
-        hint="as root: sysctl user.max_user_namespaces=15000",
-    ),
-)
-
-PRIVILEGED = "cannot expose privileged port"
-"""Docker's answer where rootlesskit may not bind the port."""
+    symptom: Symptom
+    lines: tuple[int, ...]
 
 
-def recognise(log: str) -> Symptom | None:
-    """Return the symptom that a daemon's log shows, if it is a known one."""
-    return next((symptom for symptom in SYMPTOMS if symptom.text in f"\n{log}"), None)
+def recognise(lines: Sequence[str]) -> tuple[Sign, ...]:
+    """Return the symptoms that a log has: vague ones last, and otherwise what was written last comes first."""
+    found: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        if line and _TRACE.search(line) is None:
+            symptom = next((each for each in symptoms().values() if each.pattern.search(line)), None)
+            if symptom is not None:
+                found.setdefault(symptom.name, []).append(number)
+    signs = (Sign(symptom=symptoms()[name], lines=tuple(numbers)) for name, numbers in found.items())
+    return tuple(sorted(signs, key=lambda sign: (sign.symptom.vague, -sign.lines[-1])))
+
+
+@cache
+def symptoms() -> Mapping[str, Symptom]:
+    """Return all symptoms by their names, in the order in which they are tried on a line."""
+    return {
+        entry.text("name"): Symptom(
+            name=entry.text("name"),
+            pattern=re.compile(entry.text("pattern")),
+            causes=tuple(causes()[name] for name in entry.texts("causes")),
+            vague="vague" in entry,
+        )
+        for entry in _document().records("symptom")
+    }
+
+
+@cache
+def causes() -> Mapping[str, Cause]:
+    """Return all causes by their names."""
+    table = _document().record("cause")
+    return {name: _cause(name, table.record(name)) for name in table.names()}
+
+
+def _cause(name: str, entry: Record) -> Cause:
+    entry.only("fact", "check", "do", "nixos")
+    return Cause(
+        name=name,
+        fact=entry.text("fact"),
+        check=entry.text("check"),
+        do=entry.texts("do"),
+        nixos=entry.optional("nixos", entry.texts) or (),
+    )
+
+
+@cache
+def _texts() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the words that fill a remedy, and those that are different on NixOS."""
+    text, on_nixos = _document().record("text"), _document().record("on-nixos")
+    return {name: text.text(name) for name in text.names()}, {name: on_nixos.text(name) for name in on_nixos.names()}
+
+
+@cache
+def _document() -> Record:
+    return Record(tomllib.loads(FILE.read_text("utf-8")), document=FILE.name)

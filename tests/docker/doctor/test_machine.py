@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.docker.doctor.host import kernel, processes, programs
-from toolkit.docker.doctor.host.logs import read_log
-from toolkit.docker.doctor.host.machine import Machine
-from toolkit.docker.doctor.host.programs import NET_BIND_SERVICE, Capability, parse
+from toolkit.docker.doctor import machine as kernel
+from toolkit.docker.doctor import programs
+from toolkit.docker.doctor.log import MAXIMUM_BYTES, explain, read_log
+from toolkit.docker.doctor.machine import Machine
+from toolkit.docker.doctor.programs import NET_BIND_SERVICE, Capability, parse
 from toolkit.docker.rootless import Account
 from toolkit.errors import ToolkitError
 
@@ -82,30 +83,30 @@ class TestPrograms:
         with pytest.raises(ToolkitError, match="gone: no such file or directory"):
             programs.look(tmp_path / "gone")
 
-    def test_trial_tells_why_a_program_does_not_run(self, tmp_path: Path) -> None:
+    def test_program_that_cannot_be_started_has_no_status(self, tmp_path: Path) -> None:
         (tmp_path / "program").write_text("#!/gone\n")
         (tmp_path / "program").chmod(0o755)
         assert programs.try_version(tmp_path / "program").status is None
 
 
 class TestProcesses:
-    def test_process_is_told_by_proc(self) -> None:
+    def test_process_is_read_from_proc(self) -> None:
         started = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"A": "b=c"})
         time.sleep(0.1)
-        seen = processes.process(started.pid)
+        seen = programs.process(started.pid)
         started.communicate()
         assert seen is not None
         assert (seen.parent, seen.command[1:]) == (os.getpid(), ("-c", "input()"))
         assert seen.environment is not None
         assert seen.environment["A"] == "b=c"
         assert abs(time.time() - seen.started) < 10
-        assert processes.process(started.pid) is None
+        assert programs.process(started.pid) is None
 
     def test_pid_that_is_another_process_by_now_is_no_daemon(self, tmp_path: Path) -> None:
         write(tmp_path / "dockerd-rootless/child_pid", f"{os.getpid()}\n")
         environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
         here = Machine(user=Account(name="ordinary", uid=4711, gid=4711), environment=environment)
-        assert processes.daemon(here, {}) is None
+        assert programs.daemon(here, {}) is None
 
 
 class TestKernel:
@@ -121,8 +122,44 @@ class TestKernel:
         write(here.etc / "subuid", "other:1:65536\nordinary:100000:65535\n4711:200000:1\nordinary:x:y\n")
         uids, gids = kernel.subordinate_ids(here)
         assert (uids.count, uids.enough, gids.count, gids.elsewhere) == (65536, True, 0, False)
+        assert uids.overlap(4711) is None
         write(here.etc / "nsswitch.conf", "passwd: files\nsubid: sss\n")
         assert all(each.elsewhere for each in kernel.subordinate_ids(here))
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("ordinary:100000:65536\nordinary:165536:65536\n", None),
+            ("ordinary:100000:65536\nordinary:100000:65536\n", "100000-165535 and 100000-165535 overlap"),
+            ("ordinary:165535:1\nother:1:1\nordinary:100000:65536\n", "100000-165535 and 165535-165535 overlap"),
+            ("ordinary:4711:1\nordinary:100000:65536\n", "4711-4711 contains 4711"),
+            ("ordinary:100000:0\nordinary:100000:65536\n", None),
+        ],
+    )
+    def test_subordinate_ids_that_the_kernel_refuses_to_map_are_named(
+        self, tmp_path: Path, text: str, problem: str | None
+    ) -> None:
+        here = machine(tmp_path)
+        write(here.etc / "subuid", text)
+        assert kernel.subordinate_ids(here)[0].overlap(4711) == problem
+
+    def test_runtime_directory_that_is_missing_is_named(self, tmp_path: Path) -> None:
+        user = Account(name="ordinary", uid=4711, gid=4711)
+        here = Machine(user=user, environment={"XDG_RUNTIME_DIR": str(tmp_path / "gone")})
+        assert kernel.runtime_problem(here) == f"{tmp_path / 'gone'}: no such directory"
+        (tmp_path / "gone").mkdir()
+        assert kernel.runtime_problem(here) is None
+
+    @pytest.mark.parametrize(
+        ("text", "mark"),
+        [("0 100000 65536\n", "only 65536 user ids are mapped"), ("0 0 4294967295\n", None), ("", None)],
+    )
+    def test_container_is_known_by_its_ids_or_by_a_file(self, tmp_path: Path, text: str, mark: str | None) -> None:
+        here = machine(tmp_path)
+        write(here.proc / "self/uid_map", text)
+        assert kernel.container_mark(here, tmp_path) == mark
+        write(tmp_path / "run/.containerenv", "")
+        assert kernel.container_mark(here, tmp_path) == f"{tmp_path}/run/.containerenv exists"
 
     @pytest.mark.parametrize("setting", [kernel.NAMESPACES, kernel.CLONE])
     def test_user_namespaces_that_are_turned_off_are_named(self, tmp_path: Path, setting: Path) -> None:
@@ -142,7 +179,7 @@ class TestKernel:
     def test_file_in_the_place_of_the_device_is_named(self, tmp_path: Path) -> None:
         here = machine(tmp_path)
         write(here.dev / kernel.TUN, "")
-        assert kernel.tun_problem(here) == f"{here.dev / 'net/tun'} is no device"
+        assert kernel.tun_problem(here) == f"{here.dev / 'net/tun'}: is not a device"
 
 
 class TestLogs:
@@ -150,8 +187,8 @@ class TestLogs:
         ("content", "fact"),
         [
             (b" \n", "is empty"),
-            (b"a\0b", "is binary"),
-            (b"LPKSHHRH\0", "is a file of systemd's journal"),
+            (b"a\0b", "is a binary file"),
+            (b"LPKSHHRH\0", "is a journal file of systemd"),
             (None, "no such"),
         ],
     )
@@ -160,3 +197,9 @@ class TestLogs:
             (tmp_path / "log").write_bytes(content)
         with pytest.raises(ToolkitError, match=fact):
             read_log(tmp_path / "log")
+
+    def test_long_log_is_examined_at_its_end(self, tmp_path: Path) -> None:
+        line = "No subuid ranges found"
+        (tmp_path / "log").write_text(f"{line}\n" + f"{'x' * 99}\n" * (MAXIMUM_BYTES // 100) + f"{line}\n")
+        (entry,) = explain(read_log(tmp_path / "log"), name="log", port=80).entries
+        assert (entry.count, entry.line) == (1, MAXIMUM_BYTES // 100 + 2)

@@ -1,0 +1,261 @@
+"""The machine as an ordinary user sees it: who asks, what the kernel allows, what systemd starts. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import process
+from toolkit.docker.rootless import Account, account
+from toolkit.docker.rootless.requirements import SUBORDINATE_IDS
+from toolkit.errors import CommandError, ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PORT_START = Path("sys/net/ipv4/ip_unprivileged_port_start")
+NAMESPACES = Path("sys/user/max_user_namespaces")
+CLONE = Path("sys/kernel/unprivileged_userns_clone")
+APPARMOR = Path("sys/kernel/apparmor_restrict_unprivileged_userns")
+TUN = Path("net/tun")
+UNIT = "docker.service"
+
+# What docker, podman and systemd-nspawn leave in a container. Other unprivileged ones are known by their ids.
+_CONTAINER_MARKS = (".dockerenv", "run/.containerenv", "run/systemd/container")
+_ALL_IDS = 1 << 32
+_DEFAULT_PORT_START = 1024
+_PROPERTIES = "LoadState,ActiveState,SubState,Environment,ExecStart,NoNewPrivileges,FragmentPath,DropInPaths"
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The places that are read, the user whose docker it is, and the environment of the user's shell."""
+
+    user: Account
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    proc: Path = Path("/proc")
+    etc: Path = Path("/etc")
+    dev: Path = Path("/dev")
+    wrappers: Path = Path("/run/wrappers/bin")
+
+    @property
+    def is_nixos(self) -> bool:
+        """Whether settings are NixOS options."""
+        return (self.etc / "NIXOS").exists()
+
+    @property
+    def runtime(self) -> Path:
+        """The user's directory for sockets and process ids."""
+        return Path(self.environment.get("XDG_RUNTIME_DIR") or f"/run/user/{self.user.uid}")
+
+
+def this_machine() -> Machine:
+    """Return the machine that this process runs on.
+
+    Raise ToolkitError unless it runs Linux, and for root, who has no rootless docker.
+    """
+    if (system := platform.system()) != "Linux":
+        raise ToolkitError(
+            f"doctor: rootless docker needs Linux, and this is {system}",
+            hint="'unlet doctor --elsewhere --log FILE' explains a log from another machine",
+        )
+    if os.geteuid() == 0:
+        raise ToolkitError(
+            "doctor: root has no rootless docker", hint="run it as the user whose daemon it is, without sudo"
+        )
+    try:
+        user = account()
+    except KeyError:
+        raise ToolkitError(f"doctor: user {os.geteuid()} has no name in /etc/passwd") from None
+    return Machine(user=user, environment=dict(os.environ))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubordinateIds:
+    """The ids that a file gives to the user; `ranges` are (first, count).
+
+    `elsewhere`: nsswitch.conf(5) names a source other than files.
+    """
+
+    path: Path
+    ranges: tuple[tuple[int, int], ...]
+    readable: bool
+    elsewhere: bool
+
+    @property
+    def count(self) -> int:
+        """How many ids there are."""
+        return sum(count for _, count in self.ranges)
+
+    @property
+    def enough(self) -> bool:
+        """Whether images with ordinary user ids can be unpacked."""
+        return self.count >= SUBORDINATE_IDS
+
+    def overlap(self, own: int) -> str | None:
+        """Return what the kernel refuses to map: two ranges that overlap, or one that contains the user's `own` id."""
+        spans = sorted((first, first + count - 1) for first, count in self.ranges if count)
+        for before, after in pairwise(spans):
+            if after[0] <= before[1]:
+                return f"{before[0]}-{before[1]} and {after[0]}-{after[1]} overlap"
+        return next((f"{first}-{last} contains {own}" for first, last in spans if first <= own <= last), None)
+
+
+def subordinate_ids(machine: Machine) -> tuple[SubordinateIds, ...]:
+    """Return what /etc/subuid and /etc/subgid have for the user; subuid(5)."""
+    switch = _text(machine.etc / "nsswitch.conf") or ""
+    sources = [line.split()[1:] for line in switch.splitlines() if line.startswith("subid:")]
+    owners = {machine.user.name, str(machine.user.uid)}
+    found: list[SubordinateIds] = []
+    for name in ("subuid", "subgid"):
+        path = machine.etc / name
+        text = _text(path)
+        entries = [re.fullmatch(r"([^:]+):(\d+):(\d+)", line.strip()) for line in (text or "").splitlines()]
+        found.append(
+            SubordinateIds(
+                path=path,
+                ranges=tuple((int(entry[2]), int(entry[3])) for entry in entries if entry and entry[1] in owners),
+                readable=text is not None or not path.exists(),
+                elsewhere=any(source != ["files"] for source in sources),
+            )
+        )
+    return tuple(found)
+
+
+def first_unprivileged_port(machine: Machine) -> int:
+    """Return the first port that every program may listen on, in the network that this process is in."""
+    value = _number(machine.proc / PORT_START)
+    return _DEFAULT_PORT_START if value is None else value
+
+
+def runtime_problem(machine: Machine) -> str | None:
+    """Return why the user's runtime directory cannot be used, None if it can."""
+    path = machine.runtime
+    if not path.is_dir():
+        return f"{path}: no such directory"
+    return None if os.access(path, os.W_OK) else f"{path}: not writable"
+
+
+def tun_problem(machine: Machine) -> str | None:
+    """Return why the device for the container network cannot be used, None if it can."""
+    path = machine.dev / TUN
+    try:
+        if not stat.S_ISCHR(path.stat().st_mode):
+            return f"{path}: is not a device"
+    except OSError as error:
+        return f"{path}: {(error.strerror or str(error)).lower()}"
+    return None if os.access(path, os.R_OK | os.W_OK) else f"{path}: permission denied"
+
+
+def namespaces_problem(machine: Machine) -> str | None:
+    """Return why an ordinary user gets no user namespace, None if they do; it tries to make one."""
+    if _number(machine.proc / NAMESPACES) == 0:
+        return "user.max_user_namespaces is 0"
+    if _number(machine.proc / CLONE) == 0:
+        return "kernel.unprivileged_userns_clone is 0"
+    try:
+        process.run(["unshare", "--user", "--map-root-user", "true"])
+    except CommandError as error:
+        return error.stderr.strip() or error.message
+    except ToolkitError:
+        return None
+    return None
+
+
+def container_mark(machine: Machine, root: Path = Path("/")) -> str | None:
+    """Return what shows that this is inside of a container, None if nothing does."""
+    mark = next((root / path for path in _CONTAINER_MARKS if (root / path).exists()), None)
+    if mark is not None:
+        return f"{mark} exists"
+    ids = (_text(machine.proc / "self/uid_map") or "").split()
+    return f"only {ids[2]} user ids are mapped" if ids and int(ids[2]) < _ALL_IDS - 1 else None
+
+
+def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
+    """Return whether AppArmor denies user namespaces to `program`: the restriction is on, and no profile names it.
+
+    None stands for a program without a profile.
+    """
+    if _number(machine.proc / APPARMOR) != 1:
+        return False
+    if program is None:
+        return True
+    return all(str(program) not in (_text(profile) or "") for profile in (machine.etc / "apparmor.d").glob("*"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The systemd user service that starts rootless docker; if `missing` has a reason, the other fields are empty.
+
+    `environment` is that of the manager with the unit's own on top. `stale`: the unit's files have changed since the
+    manager read them.
+    """
+
+    missing: str = ""
+    state: str = ""
+    program: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    no_new_privileges: bool = False
+    files: tuple[str, ...] = ()
+    stale: bool = False
+
+
+def service() -> Service:
+    """Ask systemd for the user's docker.service."""
+    if process.find("systemctl") is None:
+        return Service(missing="there is no systemctl")
+    try:
+        shown = _show(_PROPERTIES + ",NeedDaemonReload", UNIT)
+        if shown.get("LoadState") != "loaded":
+            return Service(missing=f"the user has no {UNIT}: {shown.get('LoadState', 'unknown').replace('-', ' ')}")
+        manager = _show("Environment")
+    except CommandError as error:
+        return Service(missing=(error.stderr.strip() or error.message).splitlines()[-1].strip())
+    except ToolkitError as error:
+        return Service(missing=error.message)
+    start = re.search(r"\{ path=(\S+) ;", shown.get("ExecStart", ""))
+    return Service(
+        state=f"{shown.get('ActiveState', 'unknown')} ({shown.get('SubState', 'unknown')})",
+        program=Path(start[1]) if start else None,
+        environment=_variables(manager.get("Environment", "")) | _variables(shown.get("Environment", "")),
+        no_new_privileges=shown.get("NoNewPrivileges") == "yes",
+        files=tuple(filter(None, (shown.get("FragmentPath"), *shown.get("DropInPaths", "").split()))),
+        stale=shown.get("NeedDaemonReload") == "yes",
+    )
+
+
+def _show(properties: str, *units: str) -> dict[str, str]:
+    argv = ["systemctl", "--user", "show", *units, "--property", properties]
+    text = process.run(argv, timeout=_SECONDS).text
+    return {name: value for name, _, value in (line.partition("=") for line in text.splitlines())}
+
+
+def _variables(text: str) -> dict[str, str]:
+    """Read `A=b "C=d e"`, the form of systemctl's Environment."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
+
+
+def _number(path: Path) -> int | None:
+    with suppress(ValueError):
+        return int(_text(path) or "")
+    return None
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return None

@@ -1,0 +1,308 @@
+"""What keeps the daemon from starting, whatever port it publishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from toolkit.docker.doctor import machine, programs
+from toolkit.docker.doctor.diagnosis import Condition, Role
+from toolkit.docker.rootless.hosts import PROXY, WITHOUT_PROXY
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.docker.doctor.programs import Program
+    from toolkit.docker.doctor.sight import Sight, View
+
+NAMES = (
+    *("rootlesskit", "docker-proxy", "network-program", "no-new-privileges", "security-wrapper", "session"),
+    *("subordinate-ids", "overlapping-ids", "newuidmap", "user-namespaces", "apparmor", "tun"),
+)
+"""The conditions that can be causes, the most important one first."""
+
+NET = "DOCKERD_ROOTLESS_ROOTLESSKIT_NET"
+_NETWORK_PROGRAMS = ("slirp4netns", "pasta", "vpnkit")
+# With it came rootlesskit 3, which has a network driver of its own.
+_WITHOUT_NETWORK_PROGRAM = Version("29.5")
+
+
+def conditions(sight: Sight) -> Iterator[Condition]:
+    """Yield them in the order of NAMES, and last those that are never causes."""
+    yield _rootlesskit(sight)
+    yield _proxy(sight)
+    yield _network_program(sight)
+    yield _no_new_privileges(sight)
+    yield _security_wrapper(sight)
+    yield _session(sight)
+    yield _subordinate_ids(sight)
+    yield _overlapping_ids(sight)
+    yield _newuidmap(sight)
+    yield _user_namespaces(sight)
+    yield _apparmor(sight)
+    yield _tun(sight)
+    yield _outer_container(sight)
+    yield _wrapper(sight)
+    yield _service(sight)
+
+
+def position(sight: Sight, view: View, program: Program) -> str:
+    """Return where on PATH a program is, and whether the wrapper put it there."""
+    entries = view.path.split(":")
+    directory = str(program.path.parent)
+    place = f"entry {entries.index(directory) + 1} of {len(entries)}" if directory in entries else "on PATH"
+    try:
+        order = sight.launcher.order
+    except ToolkitError:
+        return place
+    # The running daemon may have been started by another wrapper.
+    known = tuple(entries[: len(order.prefix)]) == order.prefix
+    if known and directory in order.prefix:
+        return f"{place}, prefixed by the wrapper"
+    if known and directory in order.suffix:
+        return f"{place}, appended by the wrapper"
+    return place
+
+
+def _rootlesskit(sight: Sight) -> Condition:
+    name, taken = "rootlesskit", sight.next.taken
+    evidence = tuple(line for view in sight.views for line in _found(sight, view))
+    if taken is None:
+        fact = f"neither docker-rootlesskit nor rootlesskit is on the PATH of the {sight.next.seen_by}"
+        remedies = sight.remedies(name)
+        return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
+    fact = f"the {sight.next.seen_by} uses {taken.path}"
+    return Condition(name=name, role=Role.OK, fact=fact, evidence=evidence)
+
+
+def _found(sight: Sight, view: View) -> Iterator[str]:
+    if view.taken is None:
+        yield f"{view.seen_by}: finds none, PATH is {view.path or 'empty'}"
+    for number, program in enumerate(view.candidates):
+        verb = "uses" if number == 0 else "would use next"
+        yield f"{view.seen_by}: {verb} {program.path}, {position(sight, view, program)}"
+
+
+def _proxy(sight: Sight) -> Condition:
+    name = "docker-proxy"
+    if sight.dockerd is None or sight.version is None:
+        fact = "no dockerd is on PATH" if sight.dockerd is None else f"{sight.dockerd} does not print its version"
+        return Condition(name=name, role=Role.NOTE, fact=f"{fact}, so it is not known whether it needs {PROXY}")
+    evidence = (f"{sight.dockerd}: version {sight.version}",)
+    if sight.version >= WITHOUT_PROXY:
+        fact = f"dockerd {sight.version} does not need {PROXY}"
+        return Condition(name=name, role=Role.OK, fact=fact, evidence=evidence)
+    found = next(programs.locate(PROXY, sight.next.path), None)
+    if found is not None:
+        fact = f"dockerd {sight.version} needs {PROXY}, and finds it"
+        return Condition(name=name, role=Role.OK, fact=fact, evidence=(*evidence, str(found)))
+    return Condition(
+        name=name,
+        role=Role.CAUSE,
+        fact=f"dockerd {sight.version} needs {PROXY}, which is not on its PATH",
+        evidence=(*evidence, f"PATH: {sight.next.path}"),
+        remedies=sight.remedies(name),
+    )
+
+
+def _network_program(sight: Sight) -> Condition:
+    name = "network-program"
+    found = [program for each in _NETWORK_PROGRAMS if (program := sight.next.find(each)) is not None]
+    if found:
+        return Condition(name=name, role=Role.OK, fact=f"the network can be made by {found[0].path}")
+    if sight.next.environment.get(NET) or (sight.version is not None and sight.version >= _WITHOUT_NETWORK_PROGRAM):
+        return Condition(name=name, role=Role.OK, fact="the network needs neither slirp4netns nor pasta nor vpnkit")
+    fact = f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the {sight.next.seen_by}"
+    evidence = (f"PATH: {sight.next.path}",)
+    role = Role.CAUSE if sight.version is not None else Role.UNKNOWN
+    return Condition(name=name, role=role, fact=fact, evidence=evidence, remedies=sight.remedies(name))
+
+
+def _no_new_privileges(sight: Sight) -> Condition:
+    name = "no-new-privileges"
+    if (reason := sight.no_new_privileges) is None:
+        return Condition(name=name, role=Role.OK, fact="nothing keeps programs from gaining privileges")
+    return Condition(
+        name=name,
+        role=Role.CAUSE,
+        fact=f"{reason}: neither capabilities nor newuidmap's setuid bit work",
+        evidence=tuple(f"unit: {file}" for file in sight.service.files),
+        remedies=sight.remedies(name),
+    )
+
+
+def _security_wrapper(sight: Sight) -> Condition:
+    """Run the program that has the capability: only root can read a security wrapper, so it can only be tried."""
+    name, subject = "security-wrapper", sight.subject
+    trial = sight.trials.get(subject.path) if subject is not None else None
+    gone = subject is not None and subject.source is not None and not subject.source.exists()
+    if subject is None or (trial is None and not gone):
+        return Condition(name=name, role=Role.OK, fact="there is none to try")
+    output = trial.output if trial is not None else ""
+    evidence = tuple(f"{subject.path} --version: {line}" for line in output.splitlines()[-3:])
+    # A wrapper that does not run is a cause even if every program may have the port: it is the one that is used.
+    role = Role.CAUSE if sight.fails or not sight.everybody else Role.NOTE
+    fact, remedies = f"{subject.path} does not run", sight.remedies(name)
+    if gone or "cannot run" in output:
+        source = f": {subject.source}" if subject.source is not None else ""
+        fact = f"{subject.path} runs a program that no longer exists{source}"
+        evidence = evidence or (f"it runs {subject.source}",)
+    elif "failed to inherit capabilities" in output:
+        if subject.nosuid is not None or sight.no_new_privileges is not None:
+            role, fact, remedies = Role.EFFECT, f"{subject.path} gets no capability, and refuses to run", ()
+        elif sight.own is not None and sight.own.no_new_privileges:
+            role, fact = Role.UNKNOWN, f"{subject.path} cannot be tried, because this shell has NoNewPrivs set"
+            remedies = ("run unlet in a shell outside of a sandbox",)
+        else:
+            fact = f"{subject.path} gets no capability"
+    elif trial is not None and trial.status == 0:
+        role, fact, remedies = Role.OK, f"{subject.path} runs", ()
+    return Condition(name=name, role=role, fact=fact, evidence=evidence, remedies=remedies)
+
+
+def _session(sight: Sight) -> Condition:
+    name, problem = "session", machine.runtime_problem(sight.machine)
+    if problem is None:
+        return Condition(name=name, role=Role.OK, fact=f"{sight.machine.runtime} can be used")
+    return Condition(name=name, role=Role.CAUSE, fact=problem, remedies=sight.remedies(name))
+
+
+def _subordinate_ids(sight: Sight) -> Condition:
+    name, user = "subordinate-ids", sight.machine.user.name
+    found = machine.subordinate_ids(sight.machine)
+    evidence = tuple(
+        f"{each.path}: {each.count} ids" if each.readable else f"{each.path}: not readable" for each in found
+    )
+    lacking = [each for each in found if each.count == 0]
+    if any(each.elsewhere or not each.readable for each in lacking):
+        role = Role.NOTE if sight.daemon is not None else Role.UNKNOWN
+        fact = f"the subordinate ids of {user} cannot be read here"
+        check = f"'getsubids {user}' and 'getsubids -g {user}' print them"
+        return Condition(name=name, role=role, fact=fact, evidence=evidence, remedies=(check,))
+    remedies = sight.remedies(name)
+    if lacking:
+        fact = f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}"
+        return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
+    if not all(each.enough for each in found):
+        fact = f"{user} has fewer than 65536 subordinate ids: some images cannot be unpacked"
+        return Condition(name=name, role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
+    return Condition(name=name, role=Role.OK, fact=f"{user} has subordinate ids", evidence=evidence)
+
+
+def _overlapping_ids(sight: Sight) -> Condition:
+    name, user = "overlapping-ids", sight.machine.user
+    problems = [
+        f"{each.path}: {problem}"
+        for each in machine.subordinate_ids(sight.machine)
+        if (problem := each.overlap(user.uid if each.path.name == "subuid" else user.gid)) is not None
+    ]
+    if not problems:
+        return Condition(name=name, role=Role.OK, fact=f"the subordinate ids of {user.name} do not overlap")
+    remedies = sight.remedies(name)
+    return Condition(name=name, role=Role.CAUSE, fact=problems[0], evidence=tuple(problems[1:]), remedies=remedies)
+
+
+def _newuidmap(sight: Sight) -> Condition:
+    name, rights = "newuidmap", list[str]()
+    for program in ("newuidmap", "newgidmap"):
+        found = sight.next.find(program)
+        bit = programs.SETUID - (program == "newgidmap")
+        if found is None:
+            fact, evidence = f"{program} is not on the PATH of the {sight.next.seen_by}", f"PATH: {sight.next.path}"
+        elif not found.setuid and not found.grants(bit):
+            fact, evidence = f"{found.path} is neither setuid root nor has capabilities", f"file: {found.resolved}"
+        elif found.nosuid is not None:
+            fact, evidence = f"{found.path} is on a mount with the option nosuid", f"mounted nosuid: {found.nosuid}"
+        else:
+            rights.append(f"{found.path}: {'setuid root' if found.setuid else f'capabilities {found.capability}'}")
+            continue
+        nosuid = found.nosuid if found is not None else None
+        remedies = sight.remedies("nosuid", point=str(nosuid)) if nosuid else sight.remedies(name, file=program)
+        return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
+    return Condition(name=name, role=Role.OK, fact="newuidmap and newgidmap can map ids", evidence=tuple(rights))
+
+
+def _user_namespaces(sight: Sight) -> Condition:
+    name, user = "user-namespaces", sight.machine.user.name
+    if sight.daemon is not None:
+        return Condition(name=name, role=Role.OK, fact="the running daemon has one")
+    problem = machine.namespaces_problem(sight.machine)
+    if problem is None:
+        return Condition(name=name, role=Role.OK, fact=f"{user} can create one")
+    if machine.apparmor_restricts(sight.machine, None):
+        fact = f"unshare cannot create one, which AppArmor may cause: {problem}"
+        return Condition(name=name, role=Role.NOTE, fact=fact)
+    remedies = (*sight.remedies(name), *sight.remedies("outer-container"))
+    return Condition(name=name, role=Role.CAUSE, fact=f"{user} cannot create one: {problem}", remedies=remedies)
+
+
+def _apparmor(sight: Sight) -> Condition:
+    name, taken = "apparmor", sight.next.taken
+    program = None if taken is None else (taken.source or taken.resolved)
+    if not machine.apparmor_restricts(sight.machine, program):
+        return Condition(name=name, role=Role.OK, fact="AppArmor does not deny user namespaces to rootlesskit")
+    if sight.daemon is not None:
+        fact = "AppArmor restricts user namespaces, but the running daemon has one"
+        return Condition(name=name, role=Role.OK, fact=fact)
+    return Condition(
+        name=name,
+        role=Role.CAUSE,
+        fact="AppArmor denies user namespaces to programs without a profile, such as this rootlesskit",
+        evidence=(
+            "kernel.apparmor_restrict_unprivileged_userns = 1",
+            f"no file in {sight.machine.etc / 'apparmor.d'} names {program}",
+        ),
+        remedies=sight.remedies(name),
+    )
+
+
+def _tun(sight: Sight) -> Condition:
+    name, problem = "tun", machine.tun_problem(sight.machine)
+    if problem is None:
+        return Condition(name=name, role=Role.OK, fact=f"{sight.machine.dev / machine.TUN} can be used")
+    return Condition(name=name, role=Role.CAUSE, fact=problem, remedies=sight.remedies(name))
+
+
+def _outer_container(sight: Sight) -> Condition:
+    name, mark = "outer-container", machine.container_mark(sight.machine)
+    if mark is None:
+        return Condition(name=name, role=Role.OK, fact="this does not run inside of a container")
+    if sight.daemon is not None:
+        return Condition(name=name, role=Role.OK, fact="this runs inside of a container, and so does the daemon")
+    return Condition(name=name, role=Role.NOTE, fact="this runs inside of a container", evidence=(mark,))
+
+
+def _wrapper(sight: Sight) -> Condition:
+    name, launcher = "wrapper", sight.launcher
+    evidence = [f"runs {launcher.script}"]
+    evidence += [
+        f"wrapper ({'an ELF file' if wrapper.form == 'elf' else 'a script'}) around {wrapper.program}"
+        for wrapper in launcher.wrappers
+    ]
+    try:
+        order = launcher.order
+    except ToolkitError as error:
+        return Condition(name=name, role=Role.UNKNOWN, fact=error.message, evidence=tuple(evidence))
+    evidence += [f"prefixed to PATH: {entry}" for entry in order.prefix]
+    evidence += [f"appended to PATH: {entry}" for entry in order.suffix]
+    fact = f"{launcher.path} prefixes {len(order.prefix)} entries to PATH and appends {len(order.suffix)}"
+    if not launcher.wrappers:
+        fact = f"{launcher.path} does not change PATH"
+    return Condition(name=name, role=Role.OK, fact=fact, evidence=tuple(evidence))
+
+
+def _service(sight: Sight) -> Condition:
+    name, service = "service", sight.service
+    if service.missing:
+        return Condition(name=name, role=Role.NOTE, fact=f"no service was examined: {service.missing}")
+    evidence = (
+        *(f"ExecStart: {service.program}", f"PATH: {service.environment.get('PATH', '')}"),
+        *(f"unit: {file}" for file in service.files),
+    )
+    if service.stale:
+        fact = "the unit's files have changed, and systemd has not read them again"
+        remedies = ("systemctl --user daemon-reload && systemctl --user restart docker",)
+        return Condition(name=name, role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
+    return Condition(name=name, role=Role.OK, fact=f"docker.service is {service.state}", evidence=evidence)

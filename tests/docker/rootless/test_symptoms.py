@@ -36,6 +36,7 @@ LINES = {
     "podman": (
         'level=debug msg="Using conmon: \\"/usr/bin/conmon\\""',
         'Error: OCI runtime error: unable to start container "7": cannot set memory limit: container could not join',
+        "Error: sd-bus call: Permission denied: OCI runtime permission denied error",
         "Resource limits are not supported and ignored on cgroups V1 rootless systems",
     ),
     "rootlesskit-missing": ("dockerd-rootless[7]: rootlesskit needs to be installed",),
@@ -180,10 +181,19 @@ LINES = {
         "could not create session key: disk quota exceeded",
     ),
     "proc-mount": (f'{RUNC} error mounting "proc" to rootfs at "/proc": operation not permitted',),
+    "entrypoint-refused": (
+        f'{RUNC} exec: "./start.sh": permission denied: unknown',
+        "standard_init_linux.go:228: exec user process caused: permission denied",
+    ),
     "ping-refused": ("ping: socket: Operation not permitted", "ping: permission denied (are you root?)"),
     "privileged-port": (
         "error while calling PortManager.AddPort(): cannot expose privileged port 80, you can add",
         "cannot expose privileged port 443, you might need to add",
+        "Error starting userland proxy: listen tcp 0.0.0.0:80: bind: permission denied",
+    ),
+    "container-port": (
+        "Error: loading initial config: listening on :443: listen tcp :443: bind: permission denied",
+        "Error creating server: listen tcp 127.0.0.1:80: bind: permission denied",
     ),
     "slirp-hostfwd": ("reply.Error: map[desc:bad request: add_hostfwd: slirp_add_hostfwd failed]",),
     "rootlesskit-outdated": ("failed to call info API, probably RootlessKit binary is too old (needs to be v0.14.0)",),
@@ -205,6 +215,7 @@ LINES = {
     ),
     "requirements-missing": ("[ERROR] Missing system requirements. Run the following commands to",),
     "daemon-unreachable": ("Cannot connect to the Docker daemon at unix:///run/user/7/docker.sock.",),
+    "child-exited": (f"{KIT} child exited: exit status 1",),
     "setup-failed": (
         "[ERROR] Failed to start docker.service. Run `journalctl` to show the error log.",
         "[ERROR] RootlessKit failed, see the error messages and the page.",
@@ -229,7 +240,7 @@ def test_line_is_recognised_as_this_symptom(name: str, line: str) -> None:
         "++ command -v rootlesskit-docker-proxy not installed",
         'exec: "bash": executable file not found in $PATH: unknown, OCI runtime create failed',
         "open: Permission denied",
-        "listen tcp 127.0.0.1:80: bind: permission denied",
+        "  + echo rootlesskit needs to be installed",
         "podman-compose is an alias here, said rootlesskit",
     ],
 )

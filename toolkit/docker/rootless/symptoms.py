@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FILE = Path(__file__).with_name("symptoms.toml")
 
 # dockerd-rootless.sh runs with `set -x`: it prints each command, the one that is about to print a message included.
-_TRACE = re.compile(r"(?:^|\]: )\++ ")
+_TRACE = re.compile(r"(?:^|\]: )\s*\++ ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

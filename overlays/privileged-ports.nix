@@ -15,6 +15,8 @@
 }:
 let
   rootless = config.virtualisation.docker.rootless;
+  # NixOS before 21.11 has no rootless docker.
+  enabled = rootless.enable or false;
   cfg = rootless.privilegedPorts;
 
   byRewrap = cfg.route == "rewrap";
@@ -29,9 +31,49 @@ let
       docker = package;
     }).docker;
 
+  service = config.systemd.user.services.docker or { };
   variable = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER";
-  environment = config.systemd.user.services.docker.environment or { };
+  environment = service.environment or { };
   portDriver = if environment.${variable} or null == null then "builtin" else environment.${variable};
+
+  # What implies NoNewPrivileges in a unit of a user's systemd, see systemd.exec(5): no program that the service starts
+  # then gets a capability by its file.
+  restrictions = [
+    "DynamicUser"
+    "LockPersonality"
+    "MemoryDenyWriteExecute"
+    "NoNewPrivileges"
+    "PrivateDevices"
+    "ProtectClock"
+    "ProtectHostname"
+    "ProtectKernelLogs"
+    "ProtectKernelModules"
+    "ProtectKernelTunables"
+    "RestrictAddressFamilies"
+    "RestrictNamespaces"
+    "RestrictRealtime"
+    "RestrictSUIDSGID"
+    "SystemCallArchitectures"
+    "SystemCallFilter"
+    "SystemCallLog"
+  ];
+  isOff =
+    value:
+    builtins.elem value [
+      null
+      false
+      [ ]
+      ""
+      "0"
+      "f"
+      "false"
+      "n"
+      "no"
+      "off"
+    ];
+  restricting = builtins.filter (
+    name: !(isOff (service.serviceConfig.${name} or null))
+  ) restrictions;
 
   option = "virtualisation.docker.rootless.privilegedPorts";
 in
@@ -79,8 +121,9 @@ in
         default = null;
         example = "docker-rootless";
         description = ''
-          The group whose members may use the security wrapper, `null` for every user of this machine. The
-          dockers of other users run all the same, and cannot publish ports below 1024.
+          The group whose members may use the security wrapper, `null` for every user of this machine. The group is
+          created if there is none, and `users.users.NAME.extraGroups` puts a user into it. The dockers of other
+          users still run, but cannot publish ports below 1024.
         '';
       };
     };
@@ -92,17 +135,50 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    # One script of NixOS makes all security wrappers. It stops at the first fault, and at boot there is then no sudo,
+    # su or newuidmap. So the group has to exist, and nothing may be joined to the capabilities: NixOS joins several
+    # definitions by a comma, which setcap refuses.
     security.wrappers.${name} = {
-      owner = "root";
-      group = if cfg.group == null then "root" else cfg.group;
-      permissions = if cfg.group == null then "u+rx,g+x,o+x" else "u+rx,g+x";
-      capabilities = "cap_net_bind_service+ep";
+      owner = lib.mkForce "root";
+      group = lib.mkForce (if cfg.group == null then "root" else config.users.groups.${cfg.group}.name);
+      permissions = lib.mkForce (if cfg.group == null then "u+rx,g+x,o+x" else "u+rx,g+x");
+      capabilities = lib.mkForce "cap_net_bind_service+ep";
       source = "${lib.getBin pkgs.rootlesskit}/bin/rootlesskit";
     };
 
+    users.groups = lib.optionalAttrs (cfg.group != null) { ${cfg.group} = { }; };
+
+    warnings = lib.optional (rootless.exposePrivilegedPorts or false) ''
+      ${option}.enable and virtualisation.docker.rootless.exposePrivilegedPorts, which NixOS itself has, do the same.
+      Remove ${option}, unless you set its group or route: these hold as long as both are enabled.
+    '';
+
     assertions = [
       {
-        assertion = rootless.enable;
+        assertion = cfg.group == null || builtins.match "[a-zA-Z_][a-zA-Z0-9_-]{0,30}" cfg.group != null;
+        message = ''
+          ${option}.group is '${toString cfg.group}', which cannot be the name of a group. A name has at most 31
+          characters: letters, digits, '_' and '-', and no digit or '-' at its beginning.
+        '';
+      }
+      {
+        assertion =
+          (config.security.enableWrappers or true) && (config.security.wrappers.${name}.enable or true);
+        message = ''
+          ${option}.enable has no effect without the security wrapper '${name}', which
+          security.enableWrappers or security.wrappers.${name}.enable turns off.
+        '';
+      }
+      {
+        assertion = restricting == [ ];
+        message = ''
+          ${option}.enable has no effect with these settings in systemd.user.services.docker.serviceConfig:
+          ${builtins.concatStringsSep ", " restricting}. A service that has them may not gain privileges by any
+          security wrapper, that of newuidmap included. Remove them.
+        '';
+      }
+      {
+        assertion = enabled;
         message = ''
           ${option}.enable has no effect without rootless docker:
           set virtualisation.docker.rootless.enable = true as well.
@@ -125,7 +201,7 @@ in
         '';
       }
       {
-        assertion = byRewrap || !(rootless.package ? rewrapped);
+        assertion = byRewrap || !enabled || !(rootless.package ? rewrapped);
         message = ''
           ${option}.route is 'wrapper-name', but virtualisation.docker.rootless.package is changed by
           rewrap.nix, which is the other route. Take rewrap.nix out of nixpkgs.overlays, or set the route 'rewrap'.

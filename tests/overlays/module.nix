@@ -1,24 +1,33 @@
 # What privileged-ports.nix makes of some configurations, beside stand-ins for the modules of NixOS that it touches.
-# Argument: `library`, the absolute path of nixpkgs' lib, whose module system is taken; "" for our own.
-{ library }:
 let
-  plain = import ./set.nix { overlays = [ ]; };
-  lib =
-    if library == "" then import ./evaluation.nix { inherit (plain) lib; } else import (/. + library);
+  lib = import ../../toolkit/expressions/modules.nix { lib = import ../../toolkit/expressions/lib.nix; };
+  set = overlays: import ./set.nix { inherit overlays; };
+  plain = set [ ];
   rewrap = import ../../overlays/rewrap.nix;
   path = package: builtins.unsafeDiscardStringContext package.drvPath;
 
   option = type: default: lib.mkOption { inherit type default; };
   nixos =
-    { config, pkgs, ... }:
+    { pkgs, ... }:
     {
       options = {
-        assertions = option (lib.types.listOf lib.types.raw) [ ];
-        nixpkgs.overlays = option (lib.types.listOf lib.types.raw) [ ];
-        security.wrappers = option (lib.types.attrsOf lib.types.raw) { };
-        systemd.user.services.docker.environment = option (lib.types.attrsOf lib.types.str) { };
-        virtualisation.docker.rootless.enable = option lib.types.bool false;
-        virtualisation.docker.rootless.package = option lib.types.package pkgs.docker;
+        assertions = option lib.types.raw [ ];
+        warnings = option lib.types.raw [ ];
+        nixpkgs.overlays = option lib.types.raw [ ];
+        security.enableWrappers = option lib.types.bool true;
+        security.wrappers = option lib.types.raw { };
+        systemd.user.services.docker = {
+          environment = option lib.types.raw { };
+          serviceConfig = option lib.types.raw { };
+        };
+        users.groups = option lib.types.raw { } // {
+          apply = builtins.mapAttrs (name: group: { inherit name; } // group);
+        };
+        virtualisation.docker.rootless = {
+          enable = option lib.types.bool false;
+          exposePrivilegedPorts = option lib.types.bool false;
+          package = option lib.types.package pkgs.docker;
+        };
       };
     };
 
@@ -30,41 +39,51 @@ let
           modules = [
             nixos
             ../../overlays/privileged-ports.nix
-            settings
-          ];
-          specialArgs.pkgs = import ./set.nix { inherit (config.nixpkgs) overlays; };
+          ]
+          ++ settings;
+          specialArgs.pkgs = set config.nixpkgs.overlays;
         })
         config
         ;
-      inherit (config) security virtualisation;
+      inherit (config) security users virtualisation;
     in
     {
+      inherit (config) warnings;
       inherit (security) wrappers;
+      groups = map (group: group.name) (builtins.attrValues users.groups);
       failed = map (one: one.message) (builtins.filter (one: !one.assertion) config.assertions);
       docker = path virtualisation.docker.rootless.package;
       overlays = builtins.length config.nixpkgs.overlays;
     };
 
-  with' = settings: { ... }: {
-    virtualisation.docker.rootless = {
-      enable = true;
-      privilegedPorts = {
+  with' = settings: [
+    {
+      virtualisation.docker.rootless = {
         enable = true;
-      }
-      // settings;
-    };
-  };
-  and' = settings: more: { ... }@arguments: with' settings arguments // more;
+        privilegedPorts = {
+          enable = true;
+        }
+        // settings;
+      };
+    }
+  ];
+  and' = settings: more: with' settings ++ [ more ];
+  # As one writes it by hand.
   wrapper = name: {
     security.wrappers.${name} = {
-      source = "/bin/sh";
+      owner = "root";
+      group = "root";
+      capabilities = "cap_net_bind_service=ep";
+      inherit source;
     };
   };
+  unit = serviceConfig: { systemd.user.services.docker = { inherit serviceConfig; }; };
+  source = builtins.unsafeDiscardStringContext "${plain.rootlesskit}/bin/rootlesskit";
   variable = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER";
   driver = name: { systemd.user.services.docker.environment.${variable} = name; };
   byRewrap.route = "rewrap";
 
-  # The values of the enum, which the types of the two libraries do not tell alike.
+  # The values of the enum.
   routes =
     (import ../../overlays/privileged-ports.nix {
       config = { };
@@ -79,28 +98,70 @@ in
 {
   byRoute = lib.genAttrs routes (route: evaluate (with' { inherit route; }));
 
-  source = builtins.unsafeDiscardStringContext "${plain.rootlesskit}/bin/rootlesskit";
+  inherit source;
   plain = path plain.docker;
-  rewrapped = path (import ./set.nix { overlays = [ rewrap ]; }).docker;
-  rewrapped25 = path (import ./set.nix { overlays = [ rewrap ]; }).docker_25;
+  rewrapped = path (set [ rewrap ]).docker;
+  rewrapped25 = path (set [ rewrap ]).docker_25;
 
-  off = evaluate { };
+  off = evaluate [ ];
   standard = evaluate (with' { });
   rewrap = evaluate (with' byRewrap);
   group = evaluate (with' {
     group = "docker-rootless";
   });
+  groupRewrap = evaluate (with' (byRewrap // { group = "docker-rootless"; }));
+  groupThere = evaluate (and' { group = "web"; } { users.groups.web.name = "www"; });
+  groupNames =
+    lib.genAttrs
+      [
+        "docker"
+        "Docker_2"
+        ""
+        "2docker"
+        "docker users"
+        "docker;reboot"
+        "docker-users-with-a-name-too-long"
+      ]
+      (
+        group:
+        builtins.length (evaluate (and' { inherit group; } { users.groups.${group}.name = "x"; })).failed
+      );
+  byHand = evaluate (and' { } (wrapper "docker-rootlesskit"));
+  byHandRewrap = evaluate (and' byRewrap (wrapper "rootlesskit"));
+  # Upstream's option, with its effect written out.
+  upstream = evaluate (
+    and' { group = "docker-rootless"; } (
+      wrapper "docker-rootlesskit" // { virtualisation.docker.rootless.exposePrivilegedPorts = true; }
+    )
+  );
   ownPackage = evaluate (
-    { pkgs, ... }@arguments:
-    {
-      virtualisation.docker.rootless = (with' byRewrap arguments).virtualisation.docker.rootless // {
-        package = pkgs.docker_25;
-      };
-    }
+    and' byRewrap (
+      { pkgs, ... }:
+      {
+        virtualisation.docker.rootless.package = pkgs.docker_25;
+      }
+    )
   );
   withOverlay = evaluate (and' byRewrap { nixpkgs.overlays = [ rewrap ]; });
 
-  withoutRootless = evaluate { virtualisation.docker.rootless.privilegedPorts.enable = true; };
+  withoutRootless = evaluate [ { virtualisation.docker.rootless.privilegedPorts.enable = true; } ];
+  withoutWrappers = evaluate (and' { } { security.enableWrappers = false; });
+  withoutWrapper = evaluate (and' { } { security.wrappers.docker-rootlesskit.enable = false; });
+  noNewPrivileges = evaluate (and' { } (unit {
+    NoNewPrivileges = true;
+  }));
+  implied = evaluate (and' { } (unit {
+    SystemCallFilter = "~@obsolete";
+    RestrictNamespaces = "no";
+    ProtectClock = false;
+  }));
+  unrestricted = evaluate (and' { } (unit {
+    NoNewPrivileges = "no";
+    SystemCallFilter = [ ];
+    ExecStart = "/bin/sh";
+  }));
+  wrongGroup = evaluate (and' { group = "docker users"; } { });
+
   portDriver = evaluate (and' { } (driver "slirp4netns"));
   builtin = evaluate (and' { } (driver "builtin"));
   bothWrappers = evaluate (and' { } (wrapper "rootlesskit"));

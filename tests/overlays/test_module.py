@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,22 +11,12 @@ if TYPE_CHECKING:
     from tests.overlays.conftest import Ask
     from toolkit.record import Record
 
-# Read here: within a test the environment is sealed.
-LIBRARY = os.environ.get("UNLET_NIXPKGS_LIB")
-REAL = pytest.param(
-    LIBRARY,
-    marks=pytest.mark.skipif(
-        LIBRARY is None, reason="UNLET_NIXPKGS_LIB is not set: the module is evaluated by our own stand-in alone"
-    ),
-    id="nixpkgs",
-)
-
 OPTION = "virtualisation.docker.rootless.privilegedPorts"
 
 
-@pytest.fixture(params=[pytest.param("", id="own"), REAL])
-def answer(request: pytest.FixtureRequest, ask: Ask) -> Record:
-    return ask("module.nix", library=str(request.param)).value
+@pytest.fixture
+def answer(ask: Ask) -> Record:
+    return ask("module.nix").value
 
 
 def wrapper(answer: Record, case: str) -> tuple[str, dict[str, str]]:
@@ -93,7 +82,58 @@ def test_only_the_group_may_use_the_wrapper(answer: Record) -> None:
     assert (fields["group"], fields["permissions"]) == ("docker-rootless", "u+rx,g+x")
 
 
-@pytest.mark.parametrize("case", ["off", "standard", "rewrap", "group", "ownPackage", "builtin"])
+@pytest.mark.parametrize(
+    ("case", "groups"),
+    [
+        ("off", ()),
+        ("standard", ()),
+        ("rewrap", ()),
+        ("group", ("docker-rootless",)),
+        ("groupRewrap", ("docker-rootless",)),
+        ("groupThere", ("www",)),
+        ("upstream", ("docker-rootless",)),
+    ],
+)
+def test_group_that_the_wrapper_names_is_there(answer: Record, case: str, groups: tuple[str, ...]) -> None:
+    one = answer.record(case)
+    assert one.texts("groups") == groups
+    wrappers = one.record("wrappers")
+    assert {wrappers.record(name).text("group") for name in wrappers.names()} <= {"root", *groups}
+
+
+def test_name_that_no_group_can_have_is_refused(answer: Record) -> None:
+    names = answer.record("groupNames")
+    assert sorted(name for name in names.names() if names.integer(name) == 0) == ["Docker_2", "docker"]
+
+
+@pytest.mark.parametrize(("case", "alone"), [("byHand", "standard"), ("byHandRewrap", "rewrap"), ("upstream", "group")])
+def test_wrapper_that_is_defined_elsewhere_too_is_the_modules(answer: Record, case: str, alone: str) -> None:
+    assert wrapper(answer, case) == wrapper(answer, alone)
+
+
+def test_upstreams_option_beside_it_is_harmless_and_named(answer: Record) -> None:
+    (warning,) = answer.record("upstream").texts("warnings")
+    assert warning.startswith(f"{OPTION}.enable and virtualisation.docker.rootless.exposePrivilegedPorts")
+    assert answer.record("upstream").texts("failed") == ()
+    assert answer.record("group").texts("warnings") == ()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "off",
+        "standard",
+        "rewrap",
+        "group",
+        "groupRewrap",
+        "groupThere",
+        "byHand",
+        "byHandRewrap",
+        "ownPackage",
+        "builtin",
+        "unrestricted",
+    ],
+)
 def test_working_configurations_fail_no_assertion(answer: Record, case: str) -> None:
     assert answer.record(case).texts("failed") == ()
 
@@ -102,6 +142,11 @@ def test_working_configurations_fail_no_assertion(answer: Record, case: str) -> 
     ("case", "fact", "remedy"),
     [
         ("withoutRootless", "has no effect without rootless docker", "rootless.enable = true as well"),
+        ("withoutWrappers", "has no effect without the security wrapper 'docker-rootlesskit'", "enableWrappers"),
+        ("withoutWrapper", "has no effect without the security wrapper 'docker-rootlesskit'", "turns off"),
+        ("noNewPrivileges", "docker.serviceConfig: NoNewPrivileges. A service", "Remove them"),
+        ("implied", "docker.serviceConfig: SystemCallFilter. A service", "Remove them"),
+        ("wrongGroup", "group is 'docker users', which cannot be the name of a group", "letters, digits"),
         ("portDriver", "has no effect with RootlessKit's port driver 'slirp4netns'", "ip_unprivileged_port_start"),
         ("bothWrappers", "there is also security.wrappers.rootlesskit", "Remove one of the two"),
         ("bothWrappersRewrap", "there is also security.wrappers.docker-rootlesskit", "Remove one of the two"),

@@ -1,5 +1,5 @@
-# A small module system, for a lib that has none: options with defaults, mkIf, mkDefault, and definitions that are
-# attribute sets or lists, which are merged, or anything else, of which there can be one.
+# A small module system, for a lib that has none: options with `default` and `apply`, mkIf, mkDefault, mkForce, and
+# definitions that are attribute sets or lists, which are merged, or anything else, of which there can be one.
 # Argument: `lib`. Result: the lib with what modules need; what no module declares is merged as it is defined.
 { lib }:
 let
@@ -12,14 +12,15 @@ let
 
   isOption = value: value._type or null == "option";
   isCondition = value: value._type or null == "if";
-  isDefault = value: value._type or null == "override";
+  isOverride = value: value._type or null == "override";
+  priority = value: if isOverride value then value.priority else 100;
   isSet = value: isAttrs value && value.type or null != "derivation" && !(value ? _type);
 
-  # The tree of all options, from the modules' trees.
+  # The tree of all options, from the modules' trees. An option may be declared in parts.
   declare =
     trees:
-    if builtins.length trees == 1 || builtins.any isOption trees then
-      builtins.head trees
+    if builtins.any isOption trees then
+      builtins.foldl' (all: option: option // all) { } trees
     else
       builtins.zipAttrsWith (_: declare) trees;
 
@@ -44,8 +45,12 @@ let
     path: values:
     let
       plain = held (concatMap (at [ ] [ ]) values);
-      firm = filter (value: !isDefault value) plain;
-      left = if firm == [ ] then map (value: value.content) plain else firm;
+      first = builtins.foldl' (
+        least: value: if priority value < least then priority value else least
+      ) 10000 plain;
+      left = map (value: if isOverride value then value.content else value) (
+        filter (value: priority value == first) plain
+      );
     in
     if left == [ ] then
       [ ]
@@ -88,7 +93,7 @@ let
           let
             found = merge path (held (concatMap (at path [ ]) definitions));
           in
-          if found == [ ] then tree.default else builtins.head found
+          (tree.apply or (value: value)) (if found == [ ] then tree.default else builtins.head found)
         else
           builtins.mapAttrs (name: valueOf (path ++ [ name ])) tree;
       declared = valueOf [ ] options;
@@ -125,6 +130,12 @@ let
     };
     mkDefault = content: {
       _type = "override";
+      priority = 1000;
+      inherit content;
+    };
+    mkForce = content: {
+      _type = "override";
+      priority = 50;
       inherit content;
     };
     mdDoc = text: text;

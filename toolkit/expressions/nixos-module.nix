@@ -1,14 +1,17 @@
 # What rootless docker's NixOS module makes of some settings, before and after it got an option, beside stand-ins for the
 # modules of NixOS that it touches. Arguments, each a string: `before` and `after`, absolute paths of the two modules;
-# `library`, that of nixpkgs' lib, or ""; `option`, the new option's name; `packages`, JSON, what the modules take of pkgs.
-# Result: { ownModules, before, after, wrapped, options, option, rootlesskit }: whether the module system is our own;
-# the configuration with docker off and on, in the third with the new option set; the options' names before and after;
-# the new one's type, default and description; the path of rootlesskit.
+# `library`, that of nixpkgs' lib, or ""; `option`, the new option's name; `wrapper`, that of the security wrapper which
+# it adds; `packages`, JSON, what the modules take of pkgs.
+# Result: { ownModules, before, after, wrapped, byHand, options, option, rootlesskit }: whether the module system is our
+# own; the configuration with docker off and on, in the third with the new option set; the capabilities with the option
+# where the user defines the same wrapper; the options' names before and after; the new one's type, default and
+# description; the path of rootlesskit.
 {
   before,
   after,
   library,
   option,
+  wrapper,
   packages,
 }:
 let
@@ -41,7 +44,7 @@ let
   option' = type: default: lib.mkOption { inherit type default; };
   # Declared one by one: with a type for whatever is not declared, the set's names would depend on what is set.
   surroundings.options = {
-    security.wrappers = option' (lib.types.attrsOf lib.types.attrs) { };
+    security.wrappers = option' (lib.types.attrsOf (lib.types.attrsOf lib.types.anything)) { };
     networking.proxy.envVars = option' lib.types.attrs { no_proxy = "localhost"; };
     assertions = option' (lib.types.listOf lib.types.attrs) [ ];
     warnings = option' (lib.types.listOf lib.types.str) [ ];
@@ -63,16 +66,17 @@ let
   );
 
   evaluate =
-    module: settings:
+    module: settings: byHand:
     lib.evalModules {
       modules = [
         surroundings
         (/. + module)
         { virtualisation.docker.rootless = settings; }
+        { security.wrappers = byHand; }
       ];
       specialArgs = { inherit pkgs utils; };
     };
-  configuration = module: settings: removeAttrs (evaluate module settings).config [ "_module" ];
+  configuration = module: settings: removeAttrs (evaluate module settings { }).config [ "_module" ];
   both =
     module: settings:
     builtins.listToAttrs (
@@ -87,7 +91,7 @@ let
         ]
     );
 
-  declared = module: (evaluate module { }).options.virtualisation.docker.rootless;
+  declared = module: (evaluate module { } { }).options.virtualisation.docker.rootless;
   added = (declared after).${option};
 in
 {
@@ -95,6 +99,16 @@ in
   before = both before { };
   after = both after { };
   wrapped = both after { ${option} = true; };
+  byHand =
+    let
+      settings = {
+        enable = true;
+        ${option} = true;
+      };
+      wrappers = (evaluate after settings { ${wrapper}.capabilities = "cap_sys_admin+ep"; }).config.security.wrappers;
+      found = builtins.tryEval wrappers.${wrapper}.capabilities;
+    in
+    if found.success then found.value else "";
   options = {
     before = builtins.attrNames (declared before);
     after = builtins.attrNames (declared after);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -10,12 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.conftest import Steps, source_of
+from tests.trees import trees
 from toolkit import patches
 from toolkit.docker import claims as proofs
 from toolkit.docker import extras
 from toolkit.docker.claims.case import DEMOTED
 from toolkit.docker.deepening import deepen
 from toolkit.docker.extras import ALL_TESTS, MODULE, TEST
+from toolkit.errors import ToolkitError
 from toolkit.model import Demotion, Depth, Extra, FileChange, Status, Tier
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 LAYOUTS = ("29.6", "24.0")
 NOTES = PurePosixPath("nixos/doc/manual/release-notes/rl-2611.section.md")
-
-# Read here: within a test the environment is sealed.
-LIBRARY = os.environ.get("UNLET_NIXPKGS_LIB")
 
 
 def commits(layout: str = "29.6", demotion: Demotion = Demotion.SUFFIX) -> list[TreeCommit]:
@@ -87,15 +85,18 @@ def test_proofs_are_there_only_for_the_commits_that_are(draft: Callable[..., Dra
     ]
 
 
-@pytest.mark.skipif(LIBRARY is None, reason="UNLET_NIXPKGS_LIB is not set: the module system is our own stand-in alone")
-@pytest.mark.parametrize("layout", ["29.6"])
-def test_option_holds_with_nixpkgs_own_module_system(layout: str, draft: Callable[..., Draft], tmp_path: Path) -> None:
-    made = draft(layout)
-    assert LIBRARY is not None
-    (tmp_path / "lib").symlink_to(Path(LIBRARY))
-    case = replace(made.case(), source=replace(made.source, root=tmp_path))
-    proof = proven(case, Extra.NIXOS_MODULE, extras.mails(commits(layout), first=3))
-    assert proof.status is Status.PASSED
+@pytest.mark.parametrize("tree", trees())
+def test_option_holds_in_the_module_of_a_real_nixos(tree: Path, draft: Callable[..., Draft]) -> None:
+    made = draft("29.6")
+    source = replace(made.source, root=tree)
+    wanted = (Extra.NIXOS_MODULE,)
+    if not (tree / MODULE).exists():
+        with pytest.raises(ToolkitError, match=f"^{MODULE}: "):
+            extras.prepare(wanted, source, patches.plan())
+        return
+    added = extras.mails(extras.prepare(wanted, source, patches.plan()), first=3)
+    proof = proven(replace(made.case(), source=source), Extra.NIXOS_MODULE, added)
+    assert (proof.status, proof.reason) == (Status.PASSED, None)
     assert proof.covers.endswith("by the module system of its lib")
 
 
@@ -138,6 +139,7 @@ def test_test_in_the_form_of_another_call_is_caught(draft: Callable[..., Draft])
         ("lib.mkIf cfg.exposePrivilegedPorts {", "{", "the option off: security.wrappers"),
         ("lib.mkIf cfg.exposePrivilegedPorts {", "lib.mkIf false {", "adds no security.wrappers.docker-rootlesskit"),
         ("security.wrappers.docker-rootlesskit", "security.wrappers.rootlesskit", "adds no security.wrappers.docker-"),
+        ('lib.mkDefault "cap_net', '"cap_net', "of the user's own does not replace the option's"),
         ("cap_net_bind_service+ep", "cap_net_admin+ep", "cap_net_admin+ep"),
         ('group = "root"', 'group = "docker"', '"group": "docker"'),
         ('      path = [ "/run/wrappers" ];\n', "      path = [ ];\n", "systemd.user.services.docker.path is another"),

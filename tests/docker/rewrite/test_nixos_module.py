@@ -47,7 +47,8 @@ def test_option_and_wrapper_look_like_those_around_them() -> None:
     security.wrappers.{WRAPPER} = lib.mkIf cfg.{OPTION} {{
       owner = "root";
       group = "root";
-      capabilities = "cap_net_bind_service+ep";
+      # Two definitions would be joined by a comma, which setcap rejects.
+      capabilities = lib.mkDefault "cap_net_bind_service+ep";
       source = "${{pkgs.rootlesskit}}/bin/rootlesskit";
     }};
 """
@@ -61,6 +62,7 @@ def test_module_of_an_older_style_gets_that() -> None:
     assert "        description = lib.mdDoc ''\n          Whether {command}`docker` may do `more`.\n" in after
     # In front of the service, and of the comment about that.
     assert f"    security.wrappers.{WRAPPER} = mkIf cfg.{OPTION} {{\n" in after
+    assert "      capabilities = mkDefault " in after
     assert after.index("security.wrappers") < after.index("# The programs that may") < after.index("systemd.user")
     assert rewritten(text)
 

@@ -34,6 +34,7 @@ def adds_wrapper(case: Case, commit: TreeCommit) -> Finding:
         "after": str(directory / "after.nix"),
         "library": in_tree.library(case.source),
         "option": option,
+        "wrapper": WRAPPER,
         "packages": json.dumps(in_tree.packages(change.before or b"", change.after)),
     }
     try:
@@ -50,6 +51,7 @@ def adds_wrapper(case: Case, commit: TreeCommit) -> Finding:
         failures=(
             *in_tree.only(commit, MODULE),
             *_declaration(answer, option),
+            *_by_hand(answer),
             *(
                 failure
                 for switched in _SWITCHED
@@ -59,7 +61,7 @@ def adds_wrapper(case: Case, commit: TreeCommit) -> Finding:
         ),
         evidence=(
             f"{OPTIONS}.{option}: {answer.record('option').text('type')}, off by default, described",
-            f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root",
+            f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; where the user defines it, theirs",
             seen,
         ),
         commands=(nix.evaluate_command(EXPRESSION, arguments).line,),
@@ -80,6 +82,14 @@ def _declaration(answer: Record, option: str) -> list[str]:
     if not declared.text("description").strip():
         failures.append("the option has no description")
     return failures
+
+
+def _by_hand(answer: Record) -> list[str]:
+    """Say whether the capabilities of the user's own wrapper are joined with the module's, which setcap refuses."""
+    capabilities = answer.text("byHand")
+    if capabilities == "cap_sys_admin+ep":
+        return []
+    return [f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{capabilities}'"]
 
 
 def _configuration(found: object, rootlesskit: str, option: str, switched: str) -> list[str]:

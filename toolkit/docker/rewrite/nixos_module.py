@@ -25,13 +25,16 @@ A security wrapper called rootlesskit wins only where the package has none in fr
 to the user's `package`. This one wins with each, and no other program takes it for its own.
 """
 
+# Many systems have a wrapper of this name by hand. Capabilities of two definitions are joined by a comma, which setcap
+# refuses, and then NixOS makes no security wrapper at all: hence the default.
 _BLOCK = """\
 # dockerd-rootless looks for a program of this name before it takes
 # rootlesskit, which the package may have in front of PATH.
-security.wrappers.{wrapper} = {condition} {{
+security.wrappers.{wrapper} = {library}mkIf {condition} {{
   owner = "root";
   group = "root";
-  capabilities = "cap_net_bind_service+ep";
+  # Two definitions would be joined by a comma, which setcap rejects.
+  capabilities = {library}mkDefault "cap_net_bind_service+ep";
   source = "${{pkgs.rootlesskit}}/bin/rootlesskit";
 }};"""
 
@@ -47,13 +50,13 @@ def rewrite(text: str, *, name: str, option: str, description: str) -> str:
     """
     tree = Tree(text, name=name)
     options = _set_at(tree, f"options.{OPTIONS}")
-    body, condition, prefix = _configuration(tree)
+    body, library, prefix = _configuration(tree)
     _refuse_twice(tree, options, option)
     if "pkgs" not in formals(tree.root):
         raise LayoutError(f"{name}:1: is no module that takes 'pkgs'")
     model = _model(options)
     added = _like(model, option, _marked_up(description, options))
-    block = _BLOCK.format(wrapper=WRAPPER, condition=f"{condition} {prefix}.{option}")
+    block = _BLOCK.format(wrapper=WRAPPER, library=library, condition=f"{prefix}.{option}")
     return apply(text, [_after(model, added), _into_configuration(body, block)])
 
 
@@ -80,14 +83,14 @@ def _set_at(tree: Tree, path: str) -> Node:
 
 
 def _configuration(tree: Tree) -> tuple[Node, str, str]:
-    """Return the set that `config` is where docker is enabled, the text of `mkIf`, and what `.enable` is taken from."""
+    """Return the set that `config` is where docker is enabled, `lib.` or "" before `mkIf`, and where `.enable` is."""
     for node in tree.nodes:
         if node.kind == "binding" and attributes.full_path(node) == "config":
             words = attributes.call(attributes.value(node))
             if len(words) == 3 and words[2].kind == "attrset_expression":  # noqa: PLR2004 - mkIf, condition, set
                 found = re.fullmatch(r"(\w+)\.enable", words[1].text)
                 if found is not None and re.fullmatch(r"(?:lib\.)?mkIf", words[0].text):
-                    return words[2], words[0].text, found[1]
+                    return words[2], words[0].text.removesuffix("mkIf"), found[1]
             raise LayoutError(f"{tree.name}:{node.line}: 'config' is not of the form 'mkIf cfg.enable {{ … }}'")
     raise LayoutError(f"{tree.name}: binds no 'config'")
 

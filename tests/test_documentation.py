@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCUMENTS = [README, ROOT / "CONTRIBUTING.md"]
+DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "docs/nixos.md"]
 SYSTEM = "x86_64-linux"
 
 

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from toolkit.cli.options import Settings
     from toolkit.model import OverlayReport
 
+_WRAPPER = (
+    'security.wrappers.rootlesskit = { owner = "root"; group = "root"; '
+    'capabilities = "cap_net_bind_service+ep"; source = "${pkgs.rootlesskit}/bin/rootlesskit"; };'
+)
+
 
 @click.command("overlay")
 @options.source
@@ -97,9 +102,8 @@ def _lines(report: OverlayReport, out: Path, settings: Settings) -> Iterator[str
 
 def _next_steps(report: OverlayReport, out: Path) -> Iterator[tuple[str, str]]:
     yield "on NixOS", f"nixpkgs.overlays = [ (import {nix_path(out)}) ];"
-    yield "elsewhere", f"import <nixpkgs> {{ overlays = [ (import {nix_path(out)}) ]; }}"
+    yield "with the wrapper", _WRAPPER
     if report.kind is OverlayKind.REWRAP:
         module = nix_path(out / "privileged-ports.nix")
-        yield "with the wrapper", f"imports = [ {module} ];  # its comment says what to set"
-    else:
-        yield "and the wrapper", 'security.wrappers.rootlesskit, with capabilities = "cap_net_bind_service+ep"'
+        yield "or by the module", f'imports = [ {module} ];  # with privilegedPorts.route = "rewrap"'
+    yield "elsewhere", f"import <nixpkgs> {{ overlays = [ (import {nix_path(out)}) ]; }}"

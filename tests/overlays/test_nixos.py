@@ -1,0 +1,285 @@
+"""The examples of docs/nixos.md in a real NixOS: what each evaluates to, and whether it has its security wrappers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.trees import trees
+from toolkit import nix, patches
+from toolkit.docker.extras import MODULE
+from toolkit.docker.rewrite import nixos_module
+from toolkit.errors import CommandError
+from toolkit.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DOCUMENT = ROOT / "docs/nixos.md"
+
+EXAMPLES = {
+    found[1]: found[0]
+    for found in re.finditer(r"(?<=^```nix\n)# (\S+)\n.*?(?=^```$)", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+}
+MODULES = sorted(EXAMPLES.keys() - {"flake.nix"})
+
+# Beside the examples: what turns a wrapper's effect off, and a group that nothing creates.
+OTHERS = {
+    "plain.nix": "{ virtualisation.docker.rootless.enable = true; }",
+    "alice.nix": "{ users.users.alice.isNormalUser = true; }",
+    "no-wrappers.nix": "{ security.enableWrappers = false; }",
+    "no-new-privileges.nix": "{ systemd.user.services.docker.serviceConfig.NoNewPrivileges = true; }",
+    "missing-group.nix": '{ lib, ... }: { security.wrappers.docker-rootlesskit.group = lib.mkForce "nobodys"; }',
+    "twice.nix": '{ security.wrappers.docker-rootlesskit.capabilities = "cap_net_bind_service+ep"; }',
+    "proposed.nix": '{ disabledModules = [ "virtualisation/docker-rootless.nix" ]; imports = [ ./rewritten.nix ]; }',
+}
+COMBINED = {
+    "wrapper and ports": ("wrapper.nix", "ports.nix"),
+    "wrapper and group": ("wrapper.nix", "group.nix"),
+    "wrapper and upstream": ("wrapper.nix", "upstream.nix"),
+    "ports and upstream": ("ports.nix", "upstream.nix"),
+    "group and upstream": ("group.nix", "upstream.nix"),
+    "rewrap and upstream": ("rewrap.nix", "upstream.nix"),
+    "printed for rewrap": ("printed-rewrap.nix",),
+    "printed for patched": ("printed-patched.nix",),
+}
+STOPPED = {
+    "route and upstream": ("route.nix", "upstream.nix"),
+    "ports without wrappers": ("ports.nix", "no-wrappers.nix"),
+    "ports without new privileges": ("ports.nix", "no-new-privileges.nix"),
+}
+UNMADE = {
+    "wrapper for a missing group": ("wrapper.nix", "missing-group.nix"),
+    "wrapper twice": ("wrapper.nix", "twice.nix"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A tree, and what a real NixOS of it makes of each configuration."""
+
+    tree: Path
+    answers: Record
+
+    def of(self, case: str) -> Record:
+        return self.answers.record(case)
+
+
+def lay_out(directory: Path, tree: Path) -> None:
+    """Write the examples and what they refer to, as the document's commands do."""
+    for name, text in (EXAMPLES | OTHERS).items():
+        (directory / name).write_text(text)
+    (directory / "unlet").symlink_to(ROOT)
+    (directory / "fix.patch").write_text("")
+    plan = patches.plan()
+    module = (tree / MODULE).read_text()
+    (directory / "rewritten.nix").write_text(
+        nixos_module.rewrite(module, name=str(MODULE), option=plan.option, description=plan.description)
+    )
+    for kind, out in (("rewrap", "overlay"), ("patched", "patched")):
+        done = unlet("overlay", "--nixpkgs", str(tree), "--kind", kind, "--out", str(directory / out))
+        assert done.returncode == 0, done.stderr
+        *_, overlay, wrapper = re.findall(r"^(?:on NixOS|with the wrapper) +(.*)$", done.stdout, re.MULTILINE)
+        settings = "virtualisation.docker.rootless.enable = true;"
+        (directory / f"printed-{kind}.nix").write_text(f"{{ pkgs, ... }}: {{ {overlay} {wrapper} {settings} }}")
+
+
+def unlet(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "toolkit", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+    )
+
+
+@pytest.fixture(scope="session", params=trees(having=str(MODULE)))
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> System:
+    tree: Path = request.param
+    directory = tmp_path_factory.mktemp(tree.name)
+    lay_out(directory, tree)
+    cases = {name: (name,) for name in ("plain.nix", *MODULES)} | COMBINED | STOPPED | UNMADE
+    paths = {
+        case: [
+            str(directory / name)
+            for name in (*names, "alice.nix", *(("proposed.nix",) if "upstream.nix" in names else ()))
+        ]
+        for case, names in cases.items()
+    }
+    answer = nix.evaluate(HERE / "nixos.nix", {"tree": str(tree), "cases": json.dumps(paths)})
+    return System(tree=tree, answers=Record(answer, document="nixos.nix"))
+
+
+@pytest.fixture
+def make_wrappers(tmp_path: Path) -> Callable[[Record], subprocess.CompletedProcess[str]]:
+    """Return what runs a system's own script beside stand-ins for the programs that would have to be built."""
+
+    def run(answer: Record) -> subprocess.CompletedProcess[str]:
+        stage = tmp_path / "stage"
+        (stage / "etc").mkdir(parents=True)
+        (stage / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\n")
+        # The namespace of an ordinary user has one group.
+        (stage / "etc/group").write_text("".join(f"{name}:x:0:\n" for name in answer.texts("groups")))
+        (stage / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\n")
+        script = answer.text("script")
+        (stage / "script").write_text(script)
+        for path in set(re.findall(r"/nix/store/([^\s\"]+)", script)):
+            program = stage / "store" / path
+            program.parent.mkdir(parents=True, exist_ok=True)
+            program.symlink_to(str(shutil.which("setcap" if program.name == "setcap" else "true")))
+        namespace = ["unshare", "--user", "--map-root-user", "--mount"]
+        return subprocess.run(
+            [*namespace, "bash", str(HERE / "suid-sgid.sh"), str(stage)],
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    return run
+
+
+def failed(system: System, case: str) -> str:
+    (message,) = system.of(case).texts("failed")
+    return " ".join(message.split())
+
+
+@pytest.mark.parametrize("case", [*MODULES, *COMBINED])
+def test_every_security_wrapper_can_be_made(
+    system: System, make_wrappers: Callable[[Record], subprocess.CompletedProcess[str]], case: str
+) -> None:
+    answer = system.of(case)
+    assert answer.texts("failed") == ()
+    done = make_wrappers(answer)
+    assert done.returncode == 0, done.stderr
+    made = {line.split()[1]: line.split()[::2] for line in done.stdout.splitlines()}
+    assert {"sudo", "su", "newuidmap"} <= made.keys()
+    for name in answer.record("wrappers").names():
+        group = answer.record("wrappers").record(name).text("group")
+        mode, capabilities = made[name]
+        assert mode == ("511" if group == "root" else "510")
+        assert set(capabilities.removesuffix("=ep").split(",")) == {"cap_net_bind_service", "cap_setpcap"}
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("wrapper for a missing group", "root:nobodys"),
+        ("wrapper twice", "cap_net_bind_service+ep,cap_net_bind_service+ep"),
+    ],
+)
+def test_wrapper_that_cannot_be_made_leaves_a_system_without_sudo(
+    system: System, make_wrappers: Callable[[Record], subprocess.CompletedProcess[str]], case: str, said: str
+) -> None:
+    done = make_wrappers(system.of(case))
+    assert done.returncode == 1
+    assert "sudo" not in done.stdout
+    assert said in done.stdout + done.stderr
+
+
+def wrappers(system: System, case: str) -> dict[str, str]:
+    """Return the group of each security wrapper for rootlesskit."""
+    found = system.of(case).record("wrappers")
+    return {name: found.record(name).text("group") for name in found.names()}
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("plain.nix", {}),
+        ("sysctl.nix", {}),
+        ("own-moby.nix", {}),
+        ("wrapper.nix", {"docker-rootlesskit": "root"}),
+        ("ports.nix", {"docker-rootlesskit": "root"}),
+        ("group.nix", {"docker-rootlesskit": "docker-rootless"}),
+        ("route.nix", {"rootlesskit": "root"}),
+        ("rewrap.nix", {"rootlesskit": "root"}),
+        ("patched.nix", {"rootlesskit": "root"}),
+        ("upstream.nix", {"docker-rootlesskit": "root"}),
+        ("wrapper and group", {"docker-rootlesskit": "docker-rootless"}),
+        ("group and upstream", {"docker-rootlesskit": "docker-rootless"}),
+        ("rewrap and upstream", {"docker-rootlesskit": "root", "rootlesskit": "root"}),
+    ],
+)
+def test_wrapper_has_the_name_and_group_that_the_document_says(
+    system: System, case: str, expected: dict[str, str]
+) -> None:
+    assert wrappers(system, case) == expected
+
+
+def test_every_example_is_in_a_case(system: System) -> None:
+    assert set(MODULES) <= set(system.answers.names())
+    assert len(MODULES) == len(re.findall(r"^```nix$", DOCUMENT.read_text(), re.MULTILINE)) - 1
+
+
+@pytest.mark.parametrize("case", MODULES)
+def test_service_looks_for_security_wrappers_first_and_starts_the_docker(system: System, case: str) -> None:
+    answer = system.of(case)
+    assert answer.text("path").split(":")[0] == "/run/wrappers/bin"
+    assert re.match(r"/nix/store/\w{32}-docker-[\d.]+/bin/dockerd-rootless --config-file=", answer.text("start"))
+    plain = system.of("plain.nix")
+    assert (answer.text("start") == plain.text("start")) == (answer.text("docker") == plain.text("docker"))
+
+
+@pytest.mark.parametrize("case", MODULES)
+def test_only_what_the_document_says_is_compiled(system: System, case: str) -> None:
+    answer, plain = system.of(case), system.of("plain.nix")
+    same = tuple(answer.text(name) == plain.text(name) for name in ("docker", "moby"))
+    changed = {"route.nix": (False, True), "rewrap.nix": (False, True)}
+    changed |= dict.fromkeys(("patched.nix", "own-moby.nix"), (False, False))
+    assert same == changed.get(case, (True, True))
+
+
+@pytest.mark.parametrize("kind", ["rewrap", "patched"])
+def test_what_the_command_prints_is_what_the_document_shows(system: System, kind: str) -> None:
+    printed, shown = (
+        [system.of(case).text(name) for name in ("docker", "script")] for case in (f"printed for {kind}", f"{kind}.nix")
+    )
+    assert printed == shown
+
+
+def test_own_moby_changes_what_the_patched_docker_starts(system: System) -> None:
+    assert system.of("own-moby.nix").text("moby") != system.of("patched.nix").text("moby")
+
+
+def test_group_of_the_example_has_its_user(system: System) -> None:
+    assert "docker-rootless" in system.of("group.nix").texts("groups")
+    assert "docker-rootless" not in system.of("plain.nix").texts("groups")
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("route and upstream", "which is the other route"),
+        ("ports without wrappers", "has no effect without the security wrapper 'docker-rootlesskit'"),
+        ("ports without new privileges", "serviceConfig: NoNewPrivileges."),
+    ],
+)
+def test_what_has_no_effect_stops_the_build(system: System, case: str, said: str) -> None:
+    assert said in failed(system, case)
+
+
+def test_warnings_are_those_that_every_system_has(system: System) -> None:
+    expected = set(system.of("plain.nix").texts("warnings"))
+    of_module = {name for name in system.answers.names() if set(system.of(name).texts("warnings")) - expected}
+    assert of_module == {"ports and upstream", "group and upstream", "route and upstream"}
+
+
+@pytest.mark.parametrize("tree", trees(lacking=str(MODULE)))
+def test_tree_without_rootless_docker_says_so(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "unlet").symlink_to(ROOT)
+    for name in ("wrapper.nix", "ports.nix"):
+        (tmp_path / name).write_text(EXAMPLES[name])
+        cases = json.dumps({name: [str(tmp_path / name)]})
+        with pytest.raises(CommandError) as caught:
+            nix.evaluate(HERE / "nixos.nix", {"tree": str(tree), "cases": cases})
+        assert "virtualisation.docker.rootless" in caught.value.stderr
+    done = unlet("overlay", "--nixpkgs", str(tree), "--out", str(tmp_path / "overlay"))
+    assert (done.returncode, (tmp_path / "overlay").exists()) == (3, False)
+    assert "makes no dockerd-rootless" in done.stderr

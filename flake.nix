@@ -17,10 +17,10 @@
       dependencies =
         ps: with ps; [
           ast-grep-py
-          cachecontrol
           click
-          filelock
           gitpython
+          jinja2
+          msgspec
           packaging
           platformdirs
           requests

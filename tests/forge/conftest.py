@@ -9,8 +9,9 @@ import pytest
 
 from tests.forge.server import NAME, Forge, serving
 from toolkit.cache import Cache
-from toolkit.forge import Client, GitHub, Token
-from toolkit.forge.client import Settings
+from toolkit.forge.client import Client, Settings
+from toolkit.forge.github import GitHub
+from toolkit.forge.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Generator

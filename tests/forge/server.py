@@ -22,7 +22,10 @@ FORMAT = "%H%x00%cI%x00%B%x00%P%x01"
 
 @dataclass(kw_only=True)
 class Fault:
-    """What is answered instead of the truth. `cut` ends the body early, `slow` waits before it, `trickle` within it."""
+    """What is answered instead of the truth. `cut` ends the body early, `slow` waits before it, `trickle` within it.
+
+    A redirect has a body as well, as GitHub's have; `chunked` ones say their length piece by piece.
+    """
 
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict[str, str])
@@ -31,6 +34,7 @@ class Fault:
     slow: float = 0.0
     trickle: float = 0.0
     truth: bool = False
+    chunked: bool = False
 
 
 @dataclass
@@ -54,6 +58,7 @@ class Forge:
     faults: dict[str, list[Fault]] = field(default_factory=dict[str, list[Fault]])
     headers: dict[str, str] = field(default_factory=dict[str, str])
     page: int = 100
+    old_name: str = "NixOS/nixpkgs-before"
     requests: list[Request] = field(default_factory=list[Request])
 
     @property
@@ -114,6 +119,10 @@ class Handler(BaseHTTPRequestHandler):
             request.status = fault[0].status
             self._fail(fault.pop(0))
             return
+        if f"/{self.forge.old_name}/" in self.path:
+            place = {"Location": self.path.replace(self.forge.old_name, NAME)}
+            self._send(301, json.dumps({"message": "Moved Permanently", "url": place["Location"]}).encode(), place)
+            return
         self._truth()
 
     def _fail(self, fault: Fault) -> None:
@@ -124,6 +133,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(fault.status)
         for name, value in {"Content-Type": "application/json", **fault.headers}.items():
             self.send_header(name, value)
+        if fault.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self._write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(fault.body), fault.body))
+            return
         self.send_header("Content-Length", str(len(fault.body) + 100 * fault.cut))
         self.end_headers()
         for byte in fault.body if fault.trickle else ():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,16 @@ from tests.forge.conftest import client, github
 from tests.forge.server import Fault
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.forge import AccessError, Client, GoneError, NotFoundError, RateLimitError, UnreachableError
+from toolkit.forge.client import Client, budget
+from toolkit.forge.failures import (
+    AccessError,
+    GoneError,
+    NotFoundError,
+    RateLimitError,
+    SilentError,
+    UnreachableError,
+)
+from toolkit.forge.github import GitHub
 
 if TYPE_CHECKING:
     from tests.forge.server import Forge
@@ -21,19 +31,19 @@ SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
 
 def test_second_download_of_an_unchanged_file_has_no_body(forge: Forge, tmp_path: Path) -> None:
     first = github(forge, tmp_path)
-    assert first.raw("master", "file") == b"content\n"
+    assert first.raw("master", "file", most=100) == b"content\n"
     second = github(forge, tmp_path)
-    assert second.raw("master", "file") == b"content\n"
+    assert second.raw("master", "file", most=100) == b"content\n"
     traffic = second.client.traffic()
     assert (traffic.requests, traffic.unchanged, traffic.bodies, traffic.bytes) == (1, 1, 0, 0)
     assert [request.status for request in forge.requests] == [200, 304]
 
 
 def test_changed_file_comes_again(forge: Forge, tmp_path: Path) -> None:
-    github(forge, tmp_path).raw("master", "file")
+    github(forge, tmp_path).raw("master", "file", most=100)
     (forge.repository / "file").write_text("new\n")
     forge.git("commit", "--quiet", "--all", "--message=second")
-    assert github(forge, tmp_path).raw("master", "file") == b"new\n"
+    assert github(forge, tmp_path).raw("master", "file", most=100) == b"new\n"
 
 
 def test_all_pages_are_read(forge: Forge, tmp_path: Path) -> None:
@@ -78,20 +88,20 @@ def test_refusal_is_one_line_that_says_why(
 
 def test_server_error_is_tried_again(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/raw/"] = [Fault(status=502), Fault(status=503)]
-    assert github(forge, tmp_path).raw("master", "file") == b"content\n"
+    assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
     assert [request.status for request in forge.requests] == [502, 503, 200]
 
 
 def test_server_that_stays_broken_is_an_error_after_three_tries(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/raw/"] = [Fault(status=500) for _ in range(9)]
     with pytest.raises(UnreachableError, match="HTTP status 500: Server Error"):
-        github(forge, tmp_path).raw("master", "file")
+        github(forge, tmp_path).raw("master", "file", most=100)
     assert len(forge.requests) == 3
 
 
 def test_body_that_was_cut_off_is_tried_again_and_not_kept(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/raw/"] = [Fault(status=200, headers={"ETag": '"x"'}, body=b"cont", cut=True)]
-    assert github(forge, tmp_path).raw("master", "file") == b"content\n"
+    assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
 
 
 def test_json_that_was_cut_off_is_tried_again_and_not_kept(forge: Forge, tmp_path: Path) -> None:
@@ -107,8 +117,8 @@ def test_json_that_is_always_cut_off_is_an_error(forge: Forge, tmp_path: Path) -
 
 
 def test_field_that_is_not_as_it_should_be_is_named(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/matching-refs/"] = [Fault(status=200, body=b'[{"ref": "x", "object": {"sha": 1}}]')]
-    with pytest.raises(ToolkitError, match=r"field 'items\[0\].object.sha' is not a string"):
+    forge.faults["/matching-refs/"] = [Fault(status=200, body=b'[{"ref": 1}]')]
+    with pytest.raises(ToolkitError, match=r"expected 'str', got 'int' - at '\$\[0\].ref'"):
         github(forge, tmp_path).branches("master")
 
 
@@ -116,7 +126,7 @@ def test_silence_ends_with_the_time_out(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/raw/"] = [Fault(status=200, slow=2.0) for _ in range(9)]
     began = time.monotonic()
     with pytest.raises(UnreachableError, match=r"no whole answer within 0\.2 s"):
-        github(forge, tmp_path, timeout=0.2).raw("master", "file")
+        github(forge, tmp_path, timeout=0.2).raw("master", "file", most=100)
     assert time.monotonic() - began < 2
 
 
@@ -124,13 +134,41 @@ def test_answer_that_trickles_ends_with_the_time_out(forge: Forge, tmp_path: Pat
     forge.faults["/raw/"] = [Fault(status=200, body=b"x" * 200, trickle=0.05) for _ in range(9)]
     began = time.monotonic()
     with pytest.raises(UnreachableError, match="no whole answer"):
-        github(forge, tmp_path, timeout=0.3).raw("master", "file")
+        github(forge, tmp_path, timeout=0.3).raw("master", "file", most=100)
     assert time.monotonic() - began < 3
+
+
+def test_time_out_is_for_an_answer_with_its_repetitions(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(status=500, slow=0.2) for _ in range(9)]
+    began = time.monotonic()
+    with pytest.raises(UnreachableError):
+        github(forge, tmp_path, timeout=0.5, pause=0.1).raw("master", "file", most=100)
+    assert time.monotonic() - began < 0.8
+
+
+def test_budget_is_for_all_that_is_asked_within(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(slow=5, truth=True) for _ in range(9)]
+    asked = github(forge, tmp_path, timeout=60)
+    began = time.monotonic()
+    with budget(0.3):
+        for _ in range(5):
+            with pytest.raises(SilentError):
+                asked.raw("master", "file", most=100)
+    assert time.monotonic() - began < 1
+    assert len(forge.requests) == 1
+    forge.faults.clear()
+    assert asked.raw("master", "file", most=100) == b"content\n"
+
+
+def test_file_that_is_too_large_is_not_read_to_its_end(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/raw/"] = [Fault(status=200, body=b"x" * (3 << 20))]
+    with pytest.raises(ToolkitError, match="is larger than 1 MiB"):
+        github(forge, tmp_path).raw("master", "file", most=1 << 20)
 
 
 def test_slow_answer_within_the_time_out_is_waited_for(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/raw/"] = [Fault(slow=0.3, truth=True)]
-    assert github(forge, tmp_path).raw("master", "file") == b"content\n"
+    assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
 
 
 def test_nobody_there_is_said_at_once(tmp_path: Path) -> None:
@@ -139,7 +177,7 @@ def test_nobody_there_is_said_at_once(tmp_path: Path) -> None:
     )
     began = time.monotonic()
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9: cannot be reached"):
-        nobody.raw("a/b/master/file")
+        nobody.raw("a/b/master/file", most=100)
     assert time.monotonic() - began < 1
 
 
@@ -147,33 +185,62 @@ def test_server_that_is_not_there_is_asked_once(tmp_path: Path) -> None:
     url = "http://127.0.0.1:9"
     nobody = Client(api_url=url, raw_url=url, token=None, cache=Cache(tmp_path / "cache"))
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9: cannot be reached") as first:
-        nobody.raw("a/b/master/file")
+        nobody.raw("a/b/master/file", most=100)
     with pytest.raises(UnreachableError) as second:
-        nobody.json("repos/a/b")
+        nobody.json("repos/a/b", dict)
     assert second.value is first.value
 
 
 def test_redirect_is_followed(forge: Forge, tmp_path: Path) -> None:
     target = f"{forge.raw}/NixOS/nixpkgs/master/file"
-    forge.faults["/old/"] = [Fault(status=301, headers={"Location": target}, body=b"")]
-    assert client(forge, tmp_path).raw("old/master/file") == b"content\n"
+    forge.faults["/old/"] = [Fault(status=301, headers={"Location": target})]
+    assert client(forge, tmp_path).raw("old/master/file", most=100) == b"content\n"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_with_a_body_of_any_form_is_followed(forge: Forge, tmp_path: Path, status: int) -> None:
+    target = {"Location": "/raw/NixOS/nixpkgs/master/file"}
+    forge.faults["/old/"] = [
+        Fault(status=status, headers=target, body=b""),
+        Fault(status=status, headers=target, body=b"<html>" + b"moved " * 20_000),
+        Fault(status=status, headers={**target, "Content-Encoding": "gzip"}, body=b"\x1f\x8b no gzip"),
+        Fault(status=status, headers=target, chunked=True),
+        Fault(status=status, headers=target, body=b"x" * 100, trickle=1.0),
+        Fault(status=status, headers=target, cut=True),
+    ]
+    began = time.monotonic()
+    for _ in range(6):
+        assert client(forge, tmp_path).raw("old/master/file", most=100) == b"content\n"
+    assert time.monotonic() - began < 3
+
+
+def test_repository_that_was_renamed_is_found_by_its_old_name(forge: Forge, tmp_path: Path) -> None:
+    moved = GitHub(client(forge, tmp_path), forge.old_name)
+    assert moved.branches("master") == ["master"]
+    assert moved.raw("master", "file", most=100) == b"content\n"
+    assert {request.status for request in forge.asked(forge.old_name)} == {301}
+
+
+def test_redirect_away_from_https_is_not_followed(forge: Forge, tmp_path: Path) -> None:
+    forge.faults["/old/"] = [Fault(status=302, headers={"Location": "ftp://localhost.invalid/"}), Fault(status=302)]
+    for _ in range(2):
+        with pytest.raises(UnreachableError, match="is redirected to itself or away from https"):
+            client(forge, tmp_path).raw("old/master/file", most=100)
 
 
 def test_token_does_not_follow_a_redirect_to_another_server(forge: Forge, tmp_path: Path) -> None:
     other = forge.url.replace("127.0.0.1", "localhost")
-    forge.faults["/old/"] = [
-        Fault(status=302, headers={"Location": f"{other}/raw/NixOS/nixpkgs/master/file"}, body=b"")
-    ]
-    assert client(forge, tmp_path, token=SECRET).raw("old/master/file") == b"content\n"
+    forge.faults["/old/"] = [Fault(status=302, headers={"Location": f"{other}/raw/NixOS/nixpkgs/master/file"})]
+    assert client(forge, tmp_path, token=SECRET).raw("old/master/file", most=100) == b"content\n"
     assert "authorization" in forge.requests[0].headers
     assert "authorization" not in forge.requests[1].headers
 
 
 def test_redirects_in_a_circle_end(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/a"] = [Fault(status=302, headers={"Location": "/raw/b"}, body=b"") for _ in range(9)]
-    forge.faults["/b"] = [Fault(status=302, headers={"Location": "/raw/a"}, body=b"") for _ in range(9)]
+    forge.faults["/a"] = [Fault(status=302, headers={"Location": "/raw/b"}) for _ in range(9)]
+    forge.faults["/b"] = [Fault(status=302, headers={"Location": "/raw/a"}) for _ in range(9)]
     with pytest.raises(UnreachableError, match="redirected more than 5 times"):
-        client(forge, tmp_path).raw("a")
+        client(forge, tmp_path).raw("a", most=100)
 
 
 def test_rate_limit_names_the_time_to_come_back_by_this_clock(forge: Forge, tmp_path: Path) -> None:
@@ -211,7 +278,7 @@ def test_limit_of_the_search_does_not_stop_the_rest(forge: Forge, tmp_path: Path
 
 def test_short_wait_that_a_limit_asks_for_is_waited(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/raw/"] = [Fault(status=429, headers={"Retry-After": "0"})]
-    assert github(forge, tmp_path).raw("master", "file") == b"content\n"
+    assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
     assert [request.status for request in forge.requests] == [429, 200]
 
 
@@ -227,7 +294,8 @@ def test_what_is_left_of_the_limit_is_known(forge: Forge, tmp_path: Path) -> Non
     asked = github(forge, tmp_path)
     asked.branches("master")
     traffic = asked.client.traffic()
-    assert (traffic.remaining, traffic.limit, traffic.reset) == (57, 60, 4102444800)
+    assert (traffic.remaining, traffic.limit) == (57, 60)
+    assert traffic.reset == datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def test_token_is_sent_and_kept_nowhere(forge: Forge, tmp_path: Path) -> None:
@@ -244,8 +312,25 @@ def test_token_is_in_no_error_and_no_repr(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/pulls/"] = [Fault(status=401, body=b'{"message": "Bad credentials"}')]
     asked = client(forge, tmp_path, token=SECRET)
     with pytest.raises(AccessError) as caught:
-        asked.json("repos/a/b/pulls/1")
+        asked.json("repos/a/b/pulls/1", dict)
     assert SECRET not in f"{caught.value!r} {caught.value.message} {vars(asked)}"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 422, 500])
+def test_token_that_the_server_says_back_is_told_to_nobody(forge: Forge, tmp_path: Path, status: int) -> None:
+    written = f'"No such token: {SECRET}; No commit found"'
+    for message in (written, written.replace("ghp", "\\u0067hp")):
+        forge.faults["/pulls/1"] = [Fault(status=status, body=f'{{"message": {message}}}'.encode())] * 3
+        with pytest.raises(ToolkitError) as caught:
+            github(forge, tmp_path, token=SECRET).pull(1)
+        assert SECRET not in f"{caught.value!r} {caught.value.message} {caught.value.hint}"
+
+
+def test_token_that_is_in_a_good_answer_is_not_kept(forge: Forge, tmp_path: Path) -> None:
+    (forge.repository / "file").write_text(f"x{SECRET}x")
+    forge.git("commit", "--quiet", "--all", "--message=second")
+    assert github(forge, tmp_path, token=SECRET).raw("master", "file", most=100) == b"x(the token)x"
+    assert not any(SECRET.encode() in p.read_bytes() for p in (tmp_path / "cache").rglob("*") if p.is_file())
 
 
 def test_netrc_is_not_read(forge: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,13 +342,13 @@ def test_netrc_is_not_read(forge: Forge, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_damaged_answer_is_set_aside_and_asked_for_again(forge: Forge, tmp_path: Path) -> None:
-    github(forge, tmp_path).raw("master", "file")
-    (kept,) = [path for path in (tmp_path / "cache" / "http").rglob("*") if path.is_file()]
+    github(forge, tmp_path).raw("master", "file", most=100)
+    (kept,) = [path for path in (tmp_path / "cache" / "answers").rglob("*") if path.is_file()]
     content = bytearray(kept.read_bytes())
     content[content.index(b"content\n")] ^= 1
     kept.write_bytes(content)
     second = github(forge, tmp_path)
-    assert second.raw("master", "file") == b"content\n"
+    assert second.raw("master", "file", most=100) == b"content\n"
     assert second.client.damaged > 0
     assert "if-none-match" not in forge.requests[1].headers
     assert [path for path in (tmp_path / "cache" / "broken").rglob("*") if path.is_file()]
@@ -280,4 +365,4 @@ def test_url_that_is_none_is_a_usage_error(url: str, tmp_path: Path) -> None:
 
 def test_unwritable_cache_is_no_failure(forge: Forge, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
-    assert github(forge, tmp_path).raw("master", "file") == b"content\n"
+    assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"

@@ -7,7 +7,7 @@ import pytest
 
 from toolkit import process
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.forge import Token, find_token
+from toolkit.forge.token import Token, find_token
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,46 +1,50 @@
 """Sends requests to GitHub, keeps the answers, and says in one line what is wrong with a bad one.
 
 The token goes to the two servers that were named and to no other, and not over plain HTTP except to this machine.
-It is put into a request when that leaves, and taken out before anything of it is kept.
+It is put into a request when that leaves; what is kept of an answer, and what is told of it, does not have it.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
+from collections import Counter
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from toolkit import __version__
+from toolkit import __version__, documents
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.forge.answers import (
+from toolkit.forge.failures import (
+    RateLimitError,
+    SilentError,
+    UnreachableError,
     is_final,
-    is_private,
     number,
-    origin,
-    raise_for,
     rate_limit,
-    resource,
+    refusal,
+    server,
     shown,
     unreachable,
 )
-from toolkit.forge.failures import RateLimitError, UnreachableError
-from toolkit.forge.store import Store
-from toolkit.forge.transport import Adapter, Nothing, Watch, decoded, read
-from toolkit.record import Record
+from toolkit.forge.kept import Answer, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from requests import Response
+    from collections.abc import Callable, Generator, Iterator
 
     from toolkit.cache import Cache
     from toolkit.forge.token import Token
+
+T = TypeVar("T")
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
@@ -48,13 +52,17 @@ _ATTEMPTS = 3
 _MOST_BYTES = 32 << 20
 _MOST_PAGES = 200
 _CONNECT_SECONDS = 10.0
+_CHUNK = 65536
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+_end: ContextVar[float] = ContextVar("_end", default=float("inf"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What went over the network: `requests` sent, `bodies` and their `bytes` that came, `unchanged` answers (304).
 
-    `remaining` of `limit` requests are left until `reset` (seconds since the epoch), where the server says so.
+    `remaining` of `limit` requests are left until `reset`, where the server says so.
     """
 
     requests: int
@@ -63,20 +71,49 @@ class Traffic:
     bytes: int
     remaining: int | None
     limit: int | None
-    reset: float | None
+    reset: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How patient the client is, in seconds.
 
-    `timeout` is for one answer, `wait` the longest that a rate limit may ask to wait for, `pause` what the first
-    repetition of a failed request waits.
+    `timeout` is for one answer with all its repetitions, `wait` the longest that a rate limit may ask to wait for,
+    `pause` what the first repetition of a failed request waits.
     """
 
     timeout: float = 30.0
     wait: float = 5.0
     pause: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What is asked for: at most `most` bytes of the type `accept`, which `check` takes for whole."""
+
+    accept: str
+    most: int
+    keep: bool
+    check: Callable[[bytes], object]
+
+
+class _AgainError(Exception):
+    """Another try may help, after some `seconds`; if there is none, it is this failure."""
+
+    def __init__(self, failure: ToolkitError, seconds: float | None = None) -> None:
+        super().__init__(failure)
+        self.failure = failure
+        self.seconds = seconds
+
+
+@contextmanager
+def budget(seconds: float) -> Generator[None]:
+    """Give all that is asked for within, in any thread that has this context, so many seconds together."""
+    token = _end.set(min(_end.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _end.reset(token)
 
 
 class Client:
@@ -90,15 +127,14 @@ class Client:
         self.raw_url = _base(raw_url, "--raw-url")
         self.settings = settings if settings is not None else Settings()
         self._token = token
+        self._trusted = {_origin(url) for url in (self.api_url, self.raw_url) if _is_private(url)}
         self._store = Store(cache)
         self._lock = threading.Lock()
-        self._counts: dict[str, int] = {"requests": 0, "bodies": 0, "unchanged": 0, "bytes": 0}
-        self._rate: tuple[int | None, int | None, float | None] = (None, None, None)
+        self._counts = Counter[str]()
+        self._rate: tuple[int | None, int | None, datetime | None] = (None, None, None)
         self._closed: dict[str, RateLimitError] = {}
         self._gone: dict[str, UnreachableError] = {}
-        trusted = {origin(url): token for url in (self.api_url, self.raw_url) if is_private(url)}
-        self._adapter = Adapter(self._store, trusted)
-        self._session = self._make_session()
+        self._session = _Session()
 
     @property
     def damaged(self) -> int:
@@ -109,154 +145,197 @@ class Client:
         """Return what went over the network so far."""
         with self._lock:
             remaining, limit, reset = self._rate
-            return Traffic(**self._counts, remaining=remaining, limit=limit, reset=reset)
+            counts = {name: self._counts[name] for name in ("requests", "bodies", "unchanged", "bytes")}
+            return Traffic(**counts, remaining=remaining, limit=limit, reset=reset)
 
-    def raw(self, path: str, *, keep: bool = True) -> bytes:
-        """Return a file below the raw URL; `keep` False is for what is kept elsewhere."""
-        return self._body(
-            f"{self.raw_url}/{path}", {"Accept": "*/*", **({} if keep else {"Cache-Control": "no-store"})}
-        )
+    def raw(self, path: str, *, most: int, keep: bool = True) -> bytes:
+        """Return a file of at most `most` bytes below the raw URL; `keep` False is for what is kept elsewhere."""
+        wanted = _Wanted(accept="*/*", most=most, keep=keep, check=len)
+        return self._answer(f"{self.raw_url}/{path}", wanted).body
 
-    def json(self, path: str) -> Record:
-        """Return a document below the API's URL; a list is the field `items` of the record."""
-        return self._json(f"{self.api_url}/{path}")[0]
+    def json(self, path: str, kind: type[T]) -> T:
+        """Return a document below the API's URL."""
+        return self._json(f"{self.api_url}/{path}", kind)[0]
 
-    def pages(self, path: str) -> Iterator[Record]:
-        """Yield a document and those that its `Link` headers call the next ones."""
+    def pages(self, path: str, kind: type[T]) -> Iterator[T]:
+        """Yield what is in a list and in those that its `Link` headers call the next pages."""
         url: str | None = f"{self.api_url}/{path}"
         seen: set[str] = set()
         while url is not None:
             if url in seen or len(seen) >= _MOST_PAGES:
                 raise ToolkitError(f"{shown(url)}: its pages do not end")
-            if origin(url) != origin(self.api_url):
+            if _origin(url) != _origin(self.api_url):
                 raise ToolkitError(f"{shown(url)}: the next page is on another server")
             seen.add(url)
-            record, url = self._json(url)
-            yield record
+            found, url = self._json(url, list[kind])  # type: ignore[valid-type] # msgspec takes it at run time
+            yield from found
 
-    def _json(self, url: str) -> tuple[Record, str | None]:
-        headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-        for attempt in range(_ATTEMPTS):
-            answer, body = self._answer(url, headers)
-            try:
-                value: object = json.loads(body)
-            except (ValueError, RecursionError):
-                # An answer that was cut off is kept by nobody.
-                self._store.delete(answer.url)
-                self._store.delete(url)
-                if attempt + 1 < _ATTEMPTS:
-                    time.sleep(self.settings.pause)
-                continue
-            is_list = body.lstrip().startswith(b"[")
-            return Record({"items": value} if is_list else value, document=shown(url)), answer.links.get(
-                "next", {}
-            ).get("url")
-        raise UnreachableError(f"{shown(url)}: the answer is no JSON, or was cut off")
+    def _json(self, url: str, kind: type[T]) -> tuple[T, str | None]:
+        def check(body: bytes) -> T:
+            return documents.read(body, kind, document=shown(url))
 
-    def _body(self, url: str, headers: Mapping[str, str]) -> bytes:
-        return self._answer(url, headers)[1]
+        wanted = _Wanted(accept="application/vnd.github+json", most=_MOST_BYTES, keep=True, check=check)
+        answer = self._answer(url, wanted)
+        return check(answer.body), answer.next
 
-    def _answer(self, url: str, headers: Mapping[str, str]) -> tuple[Response, bytes]:
-        """Return a good answer with its body, after redirects and repetitions; raise one of `failures` for another."""
+    def _answer(self, url: str, wanted: _Wanted) -> Answer:
+        """Return a good answer, after redirects and repetitions; raise one of `failures` for another."""
+        end = min(_end.get(), time.monotonic() + self.settings.timeout)
         where = url
         for _ in range(_MOST_REDIRECTS):
-            answer, body = self._patiently(where, headers)
-            if answer.status_code not in _REDIRECTS:
-                raise_for(answer, body, self._token)
-                return answer, body
-            target = urljoin(where, answer.headers.get("Location", ""))
+            answer = self._patiently(where, wanted, end)
+            if isinstance(answer, Answer):
+                return answer
+            target = urljoin(where, answer)
             if urlsplit(target).scheme not in {"https", urlsplit(where).scheme} or target == where:
-                raise UnreachableError(f"{shown(url)}: is redirected to '{shown(target)}', which is not followed")
+                raise UnreachableError(f"{shown(url)}: is redirected to itself or away from https, and not followed")
             where = target
         raise UnreachableError(f"{shown(url)}: is redirected more than {_MOST_REDIRECTS} times")
 
-    def _patiently(self, url: str, headers: Mapping[str, str]) -> tuple[Response, bytes]:
+    def _patiently(self, url: str, wanted: _Wanted, end: float) -> Answer | str:
+        """Return an answer, or the place that it redirects to; try again what may pass."""
         for attempt in range(_ATTEMPTS):
-            last = attempt + 1 == _ATTEMPTS
             try:
-                answer, body = self._once(url, headers)
-            except requests.RequestException as error:
-                if last or is_final(error):
-                    failure = unreachable(url, error, self.settings.timeout)
-                    if is_final(error):
-                        self._give_up(url, failure)
-                    raise failure from None
-                time.sleep(self.settings.pause * 2**attempt)
-                continue
-            limit = rate_limit(answer, body, self._token)
-            if limit is not None:
-                if not last and (seconds := limit.until - time.time()) <= self.settings.wait:
-                    time.sleep(max(0.0, seconds))
-                    continue
-                self._close(url, limit)
-                raise limit
-            if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and not last:
-                time.sleep(self.settings.pause * 2**attempt)
-                continue
-            return answer, body
+                return self._once(url, wanted, end)
+            except _AgainError as again:
+                pause = again.seconds if again.seconds is not None else self.settings.pause * 2**attempt
+                if attempt + 1 == _ATTEMPTS or time.monotonic() + pause >= end:
+                    if isinstance(again.failure, RateLimitError):
+                        self._close(url, again.failure)
+                    raise again.failure from None
+                time.sleep(pause)
         raise AssertionError(url)
 
-    def _once(self, url: str, headers: Mapping[str, str]) -> tuple[Response, bytes]:
+    def _once(self, url: str, wanted: _Wanted, end: float) -> Answer | str:
+        self._refuse(url, end)
+        kept = self._store.find(url) if wanted.keep else None
+        try:
+            answer, body = self._send(url, wanted, kept, end)
+        except requests.RequestException as error:
+            failure = unreachable(url, error, self.settings.timeout)
+            if not is_final(error):
+                raise _AgainError(failure) from None
+            with self._lock:
+                self._gone[server(url)] = failure
+            raise failure from None
+        if kept is not None and answer.status_code == HTTPStatus.NOT_MODIFIED:
+            return kept
+        if answer.status_code in _REDIRECTS:
+            return answer.headers.get("Location", "")
+        limit = rate_limit(answer, body, self._token)
+        if limit is not None:
+            if (seconds := limit.until - time.time()) <= self.settings.wait:
+                raise _AgainError(limit, max(0.0, seconds))
+            self._close(url, limit)
+            raise limit
+        failed = refusal(answer, body, self._token)
+        if failed is not None:
+            raise _AgainError(failed) if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else failed
+        try:
+            wanted.check(body)
+        except documents.BrokenError as error:
+            raise _AgainError(UnreachableError(f"{shown(url)}: the answer is no JSON, or was cut off")) from error
+        etag = answer.headers.get("ETag", "")
+        new = Answer(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
+        if wanted.keep and etag:
+            self._store.keep(url, new)
+        return new
+
+    def _send(self, url: str, wanted: _Wanted, kept: Answer | None, end: float) -> tuple[requests.Response, bytes]:
+        """Send one request, and return its answer with the whole body, in which the token does not stand."""
+        # Without an encoding the length of a body says how much memory it takes.
+        headers = {"Accept": wanted.accept, "Accept-Encoding": "identity"}
+        if kept is not None:
+            headers["If-None-Match"] = kept.etag
+        left = max(0.001, end - time.monotonic())
+        answer = self._session.get(
+            url,
+            headers=headers,
+            auth=_Authorization(self._token if _origin(url) in self._trusted else None),
+            timeout=(min(_CONNECT_SECONDS, left), left),
+            allow_redirects=False,
+            stream=True,
+        )
+        try:
+            # The body of a redirect is for people, and need not come to an end.
+            body = b"" if answer.status_code in _REDIRECTS else _body(answer, most=wanted.most, end=end)
+        finally:
+            answer.close()
+        self._count(answer, len(body))
+        return answer, self._token.hidden_in_bytes(body) if self._token is not None else body
+
+    def _refuse(self, url: str, end: float) -> None:
+        """Raise for what need not be asked: the time is up, the server is not there, or has said stop."""
         with self._lock:
-            closed, gone = self._closed.get(resource(url)), self._gone.get(urlsplit(url).netloc)
+            closed, gone = self._closed.get(_resource(url)), self._gone.get(server(url))
         if closed is not None and closed.until > time.time():
             raise closed
         if gone is not None:
             raise gone
-        self._adapter.forget()
-        patience = (_CONNECT_SECONDS, self.settings.timeout)
-        answer = self._session.get(url, headers=dict(headers), timeout=patience, allow_redirects=False, stream=True)
-        kept = bool(getattr(answer, "from_cache", False))
-        # The time-out above is for silence; this one is for an answer that trickles.
-        watch = Watch(answer, self.settings.timeout)
-        if not kept:
-            watch.start()
-        try:
-            body = read(answer, most=_MOST_BYTES)
-        finally:
-            watch.cancel()
-            if watch.expired:
-                raise requests.ReadTimeout(request=answer.request)
-        content = decoded(answer, body, most=_MOST_BYTES) if body is not None else None
-        if body is None or content is None:
-            raise ToolkitError(f"{shown(url)}: the answer is bigger than {_MOST_BYTES >> 20} MiB")
-        if not kept:
-            self._adapter.keep(answer, body)
-        self._count(answer, len(body), kept=kept)
-        return answer, content
+        if time.monotonic() >= end:
+            raise SilentError(f"{server(url)}: was not asked in the time that there was")
 
-    def _count(self, answer: Response, size: int, *, kept: bool) -> None:
-        """Count what went over the network: CacheControl turns a 304 into the kept answer, with its new headers."""
-        sent = self._adapter.has_sent
+    def _count(self, answer: requests.Response, size: int) -> None:
+        unchanged = answer.status_code == HTTPStatus.NOT_MODIFIED
         with self._lock:
-            self._counts["requests"] += sent
-            self._counts["unchanged"] += sent and kept
-            if not kept:
-                self._counts["bodies"] += bool(size)
-                self._counts["bytes"] += size
-            if sent and answer.headers.get("X-RateLimit-Resource", "core") == "core":
-                remaining, limit = (number(answer, f"X-RateLimit-{name}") for name in ("Remaining", "Limit"))
+            self._counts.update(requests=1, unchanged=unchanged, bodies=bool(size), bytes=size)
+            if answer.headers.get("X-RateLimit-Resource", "core") == "core":
+                remaining, limit, reset = (
+                    number(answer.headers, f"X-RateLimit-{name}") for name in ("Remaining", "Limit", "Reset")
+                )
                 if remaining is not None:
-                    self._rate = (remaining, limit, number(answer, "X-RateLimit-Reset"))
+                    self._rate = remaining, limit, datetime.fromtimestamp(min(reset or 0, 1 << 37), tz=UTC)
 
     def _close(self, url: str, limit: RateLimitError) -> None:
         """Send nothing more of this kind: a server that has said stop counts each further request against us."""
         with self._lock:
-            self._closed[resource(url)] = limit
+            self._closed[_resource(url)] = limit
 
-    def _give_up(self, url: str, failure: UnreachableError) -> None:
-        """Ask a server that is not there no more: not to find a host can take seconds."""
-        with self._lock:
-            self._gone[urlsplit(url).netloc] = failure
 
-    def _make_session(self) -> requests.Session:
-        session = requests.Session()
-        session.headers["User-Agent"] = f"unlet/{__version__}"
-        # Without it a ~/.netrc would add a password of its own.
-        session.auth = Nothing()
+class _Session(requests.Session):
+    """A session that leaves redirects alone: requests would read their bodies, however long they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers["User-Agent"] = f"unlet/{__version__}"
+        self.headers["X-GitHub-Api-Version"] = "2022-11-28"
         for scheme in ("https://", "http://"):
-            session.mount(scheme, self._adapter)
-        return session
+            self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=32))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return no place."""
+
+
+class _Authorization(AuthBase):
+    """Adds the token, or nothing; without it a ~/.netrc would add a password of its own."""
+
+    def __init__(self, token: Token | None) -> None:
+        self._token = token
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return the request with its header."""
+        if self._token is not None:
+            r.headers["Authorization"] = f"Bearer {self._token.value}"
+        return r
+
+
+def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
+    """Return a body as it comes; raise what requests raises for one that is cut off or does not end."""
+    body = bytearray()
+    try:
+        while chunk := answer.raw.read1(_CHUNK, decode_content=False):
+            body += chunk
+            if len(body) > most or time.monotonic() > end:
+                break
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(request=answer.request) from error
+    except (HTTPError, OSError) as error:
+        raise requests.exceptions.ChunkedEncodingError(request=answer.request) from error
+    if len(body) > most:
+        raise ToolkitError(f"{shown(answer.url)}: is larger than {most >> 20} MiB")
+    if time.monotonic() > end:
+        raise requests.ReadTimeout(request=answer.request)
+    return bytes(body)
 
 
 def _base(url: str, option: str) -> str:
@@ -266,3 +345,19 @@ def _base(url: str, option: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise UsageError(f"{option}: holds a user name or password", hint="a token comes from GITHUB_TOKEN")
     return url.rstrip("/")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def _is_private(url: str) -> bool:
+    """Tell whether nobody on the way can read what is sent there."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in _LOOPBACK
+
+
+def _resource(url: str) -> str:
+    """Return what a rate limit is for: the search has one of its own, as has each server."""
+    return f"{server(url)} search" if "/search/" in urlsplit(url).path else server(url)

@@ -1,8 +1,29 @@
-"""What GitHub's answers mean when they are no good ones; each is one line that names what to do."""
+"""What an answer means that is no good one: an error of one line, which never has the token in it."""
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from toolkit import documents
 from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolkit.forge.token import Token
+
+_MINUTE = 60.0
+_MOST_SAID = 200
+_LONGEST_NUMBER = 18
 
 
 class NotFoundError(ToolkitError):
@@ -21,9 +42,126 @@ class UnreachableError(ToolkitError):
     """Nothing answered, or nothing that makes sense, more than once."""
 
 
+class SilentError(UnreachableError):
+    """The answer did not come, or did not come to its end, in the time that it had."""
+
+
 class RateLimitError(ToolkitError):
     """403 and 429: too many requests. `until` is when to come back, in seconds since the epoch of this machine."""
 
     def __init__(self, message: str, *, until: float, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.until = until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    message: str
+
+
+def rate_limit(answer: requests.Response, body: bytes, token: Token | None) -> RateLimitError | None:
+    """Return what a refusal says of a rate limit, with the time to come back by this machine's clock."""
+    if answer.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
+        return None
+    after, reset = number(answer.headers, "Retry-After"), number(answer.headers, "X-RateLimit-Reset")
+    spent = number(answer.headers, "X-RateLimit-Remaining") == 0
+    forbidden = answer.status_code == HTTPStatus.FORBIDDEN
+    if forbidden and after is None and not spent and b"rate limit" not in body.lower():
+        return None
+    if after is not None:
+        seconds = float(after)
+    elif spent and reset is not None:
+        # Both times are the server's, so that a wrong clock here does no harm.
+        seconds = max(0.0, reset - _server_time(answer.headers)) + 1
+    else:
+        seconds = _MINUTE
+    until = time.time() + seconds
+    hint = None if token is not None else "a token in GITHUB_TOKEN, or 'gh auth login', allows more"
+    return RateLimitError(
+        f"{server(answer.url)}: rate limit reached; come back at {_local(until)}", until=until, hint=hint
+    )
+
+
+def refusal(answer: requests.Response, body: bytes, token: Token | None) -> ToolkitError | None:
+    """Return what a bad status means, None for a good one."""
+    if answer.ok:
+        return None
+    status, where, said = answer.status_code, shown(answer.url), _message(body, token)
+    # The second is what GitHub says of a commit that there is not.
+    if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.UNPROCESSABLE_ENTITY and "No commit found" in said):
+        return NotFoundError(f"{where}: not found")
+    if status == HTTPStatus.GONE:
+        return GoneError(f"{where}: gone: {said or 'deleted'}")
+    if status == HTTPStatus.UNAUTHORIZED:
+        who = f"the token from {token.origin}" if token is not None else "a request without a token"
+        return AccessError(f"{where}: {who} is refused: {said or 'status 401'}", hint="renew it: gh auth login")
+    if status == HTTPStatus.FORBIDDEN:
+        who = f"the token from {token.origin} has no right" if token is not None else "nobody has the right without one"
+        return AccessError(f"{where}: {who} to read this: {said or 'status 403'}")
+    return UnreachableError(f"{where}: HTTP status {status}{f': {said}' if said else ''}")
+
+
+def unreachable(url: str, error: requests.RequestException, seconds: float) -> UnreachableError:
+    """Return the error for a request that got no whole answer within `seconds`."""
+    hint = "check the network and the proxy variables; --git-dir needs none"
+    if isinstance(error, requests.ReadTimeout):
+        return SilentError(f"{server(url)}: no whole answer within {seconds:.3g} s", hint=hint)
+    if isinstance(error, requests.exceptions.SSLError):
+        hint = "REQUESTS_CA_BUNDLE names other certificates"
+        return UnreachableError(f"{server(url)}: its certificate is not trusted", hint=hint)
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return UnreachableError(f"{server(url)}: the answer was cut off", hint=hint)
+    return UnreachableError(f"{server(url)}: cannot be reached", hint=hint)
+
+
+def is_final(error: requests.RequestException) -> bool:
+    """Tell whether another try is pointless: no such host, nothing listens, a certificate that nobody trusts."""
+    kinds = requests.exceptions
+    if isinstance(error, kinds.SSLError | kinds.ProxyError | kinds.ConnectTimeout | kinds.InvalidURL):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+
+
+def server(url: str) -> str:
+    """Return the server of a URL for messages, without a password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def shown(url: str) -> str:
+    """Return a URL for messages, without a password and without its query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{server(url)}{parts.path}"
+
+
+def number(headers: Mapping[str, str], name: str) -> int | None:
+    """Return the number in a header; a date in `Retry-After` becomes the seconds until then."""
+    value = headers.get(name, "").strip()
+    if name == "Retry-After" and value and not value.isdecimal():
+        # The other form is a date (RFC 9110, 10.2.3).
+        with suppress(ValueError):
+            return max(0, round(parsedate_to_datetime(value).timestamp() - _server_time(headers)))
+    return int(value) if value.isdecimal() and len(value) <= _LONGEST_NUMBER else None
+
+
+def _local(seconds: float) -> str:
+    """Return a time as a date here; what a server says may be in no calendar."""
+    with suppress(ValueError, OverflowError, OSError):
+        return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))
+    return "no time that this clock knows"
+
+
+def _server_time(headers: Mapping[str, str]) -> float:
+    try:
+        return parsedate_to_datetime(headers["Date"]).timestamp()
+    except (KeyError, ValueError):
+        return time.time()
+
+
+def _message(body: bytes, token: Token | None) -> str:
+    """Return what GitHub says of an error, in one line, and nothing of what it was told in confidence."""
+    try:
+        said = " ".join(documents.read(body, _Said, document="").message.split())
+    except ToolkitError:
+        return ""
+    return (token.hidden_in(said) if token is not None else said)[:_MOST_SAID]

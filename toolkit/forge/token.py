@@ -13,6 +13,7 @@ from toolkit.errors import ToolkitError, UsageError
 _VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
 _SECONDS = 30.0
 _PUBLIC_HOST = "github.com"
+_HIDDEN = "(the token)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,14 @@ class Token:
         # What is not one word of these would end up in a header, where a line feed begins another one.
         if not re.fullmatch(r"[\x21-\x7e]{1,1024}", self.value):
             raise ToolkitError(f"token from {self.origin}: is not one word of ASCII characters")
+
+    def hidden_in(self, text: str) -> str:
+        """Return a text of the server's without the token: it may say back what it was told."""
+        return text.replace(self.value, _HIDDEN)
+
+    def hidden_in_bytes(self, content: bytes) -> bytes:
+        """Return a body as `hidden_in` does a text."""
+        return content.replace(self.value.encode(), _HIDDEN.encode())
 
 
 def find_token(command: str | None, *, host: str) -> Token | None:

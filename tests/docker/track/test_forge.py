@@ -64,7 +64,7 @@ def test_refs_are_asked_for_side_by_side(forge: Forge, ask: Ask) -> None:
         (Fault(status=429, headers={"Retry-After": "3600"}), "rate limit reached; come back at 20"),
         (Fault(status=401), "is refused"),
         (Fault(status=200, body=b"{ ", cut=True), "the answer was cut off"),
-        (Fault(status=302, headers={"Location": "http://127.0.0.1:9/"}, body=b""), "cannot be reached"),
+        (Fault(status=302, headers={"Location": "http://127.0.0.1:9/"}), "cannot be reached"),
     ],
 )
 def test_fault_at_one_ref_is_told_there_and_keeps_no_other(forge: Forge, ask: Ask, fault: Fault, reason: str) -> None:
@@ -135,7 +135,7 @@ def test_commit_from_the_future_is_told(nixpkgs: Nixpkgs, forge: Forge, ask: Ask
 
 def test_damaged_answer_that_was_kept_is_told(forge: Forge, ask: Ask, cache: Path) -> None:
     ask(forge, "master")
-    for path in (cache / "http").rglob("*"):
+    for path in (cache / "answers").rglob("*"):
         if path.is_file():
             path.write_bytes(path.read_bytes()[:-1])
     answer = ask(forge, "master")

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from toolkit.cache import default_cache
 from toolkit.docker.track.forge import Forge
 from toolkit.errors import UsageError
-from toolkit.forge import Client, GitHub, find_token
-from toolkit.forge.client import Settings
+from toolkit.forge.client import Client, Settings
+from toolkit.forge.github import GitHub
+from toolkit.forge.token import find_token
 
 if TYPE_CHECKING:
     from toolkit.docker.track.memory import Memory

@@ -12,15 +12,17 @@ from toolkit.docker.track.pull_requests import PullRequests
 from toolkit.docker.track.report.document import Network, date
 from toolkit.docker.track.upstream import File, Found, Heads, Past, Wanted, default_refs
 from toolkit.errors import ToolkitError
-from toolkit.forge import NotFoundError
-from toolkit.git.history import Step
+from toolkit.files import MAXIMUM_BYTES
+from toolkit.forge.failures import NotFoundError
+from toolkit.git.history import Change, Step
+from toolkit.model import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.tracked import Tracked
-    from toolkit.forge import GitHub
+    from toolkit.forge.github import Commit, GitHub
     from toolkit.patches import Plan
 
 _MOST_MOVES = 5
@@ -81,16 +83,16 @@ class Forge:
             for _ in range(_MOST_MOVES + 1):
                 before = len(steps)
                 for change in self._github.changes(ref, str(path)):
-                    steps.append(Step(change=change, path=path, blob=None, previous=None, before=None))
+                    steps.append(Step(change=_change(change), path=path, blob=None, previous=None, before=None))
                     if most is not None and len(steps) >= most:
                         return Past(steps=tuple(steps))
                 if len(steps) == before:
                     break
                 detail = self._github.commit(str(steps[-1].change.commit))
-                previous = next((f.previous for f in detail.files if f.path == str(path) and f.previous), None)
+                previous = next((f.previous_filename for f in detail.files if f.filename == str(path)), None)
                 if previous is None or not detail.parents:
                     break
-                ref, path = str(detail.parents[0]), PurePosixPath(previous)
+                ref, path = detail.parents[0].sha, PurePosixPath(previous)
         except ToolkitError as error:
             return Past(steps=tuple(steps), notes=(f"older versions are missing: {error.message}",))
         return Past(steps=tuple(steps))
@@ -121,7 +123,7 @@ class Forge:
             bytes=traffic.bytes,
             remaining=traffic.remaining,
             limit=traffic.limit,
-            reset=date(traffic.reset) if traffic.reset is not None else None,
+            reset=date(traffic.reset.timestamp()) if traffic.reset is not None else None,
         )
 
     def _begin(self, task: str | Wanted) -> list[str] | Found | ToolkitError:
@@ -129,7 +131,7 @@ class Forge:
         if isinstance(task, Wanted):
             return self._look(task)
         try:
-            return list(self._github.branches(task))
+            return self._github.branches(task)
         except ToolkitError as error:
             return error
 
@@ -144,7 +146,8 @@ class Forge:
         change = self._memory.changes.get(key)
         if change is None:
             try:
-                change = self._github.last_change(wanted.name, str(path))
+                found = self._github.last_change(wanted.name, str(path))
+                change = _change(found) if found is not None else None
             except ToolkitError as error:
                 self.warnings.append(f"{wanted.name}: the last change cannot be told: {error.message}")
         if change is not None:
@@ -153,9 +156,14 @@ class Forge:
 
     def _content(self, step: Step) -> bytes | None:
         try:
-            return self._github.raw(str(step.change.commit), str(step.path), keep=False)
+            return self._github.raw(str(step.change.commit), str(step.path), most=MAXIMUM_BYTES, keep=False)
         except NotFoundError:
             return None
         except ToolkitError as error:
             self.warnings.append(f"{step.change.commit.short}: {error.message}")
             return None
+
+
+def _change(commit: Commit) -> Change:
+    committed = int(commit.commit.committer.date.timestamp())
+    return Change(commit=Oid(commit.sha), committed=committed, subject=commit.subject)

@@ -9,13 +9,14 @@ from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track import meaning
 from toolkit.docker.track.parallel import side_by_side
 from toolkit.errors import ToolkitError
-from toolkit.forge import NotFoundError
+from toolkit.files import MAXIMUM_BYTES
+from toolkit.forge.failures import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolkit.docker.track.tracked import Tracked
-    from toolkit.forge import ChangedFile, GitHub
+    from toolkit.forge.github import ChangedFile, GitHub
     from toolkit.patches import Plan
 
 _MOST_MOVES = 5
@@ -35,7 +36,7 @@ class Places:
         """Return the file's path and content at a ref; raise ToolkitError where there is none."""
         target = self._plan.target
         try:
-            content = self._github.raw(ref, str(target))
+            content = self._github.raw(ref, str(target), most=MAXIMUM_BYTES)
         except NotFoundError:
             return self._elsewhere(ref)
         if meaning.binds_generator(content) or GENERATOR.encode() in content:
@@ -74,7 +75,7 @@ class Places:
             change = self._github.last_change(ref, path)
             if change is None:
                 break
-            new = moved_to(self._github.commit(str(change.commit)).files, path)
+            new = moved_to(self._github.commit(change.sha).files, path)
             if new is None:
                 break
             found.append(PurePosixPath(new))
@@ -89,27 +90,28 @@ class Places:
         found: list[PurePosixPath] = []
         for directory in directories:
             try:
-                files, _ = self._github.tree(ref, str(directory))
+                files = self._github.tree(ref, str(directory)).tree
             except NotFoundError:
                 continue
-            found += [directory / each.path for each in files if each.kind == "blob"]
+            found += [directory / each.path for each in files if each.type == "blob"]
         if not any(_is_candidate(path) for path in found):
-            files, truncated = self._github.tree(ref)
-            found = [PurePosixPath(each.path) for each in files if each.kind == "blob"]
-            if truncated:
+            whole = self._github.tree(ref)
+            found = [PurePosixPath(each.path) for each in whole.tree if each.type == "blob"]
+            if whole.truncated:
                 self.warnings.append(f"{ref}: GitHub lists only a part of its files")
         return [path for path in found if _is_candidate(path) and path != self._plan.target][:_MOST_CANDIDATES]
 
     def _raw_or_none(self, ref: str, path: PurePosixPath) -> bytes | None:
         try:
-            return self._github.raw(ref, str(path))
+            return self._github.raw(ref, str(path), most=MAXIMUM_BYTES)
         except NotFoundError:
             return None
 
 
 def moved_to(files: Sequence[ChangedFile], path: str) -> str | None:
     """Return where a file went in a commit or a pull request that renamed it."""
-    return next((file.path for file in files if file.status == "renamed" and file.previous == path), None)
+    renamed = (file for file in files if file.status == "renamed" and file.previous_filename == path)
+    return next((file.filename for file in renamed), None)
 
 
 def _is_candidate(path: PurePosixPath) -> bool:

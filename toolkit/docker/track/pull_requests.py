@@ -11,13 +11,14 @@ from toolkit.docker.track.places import moved_to
 from toolkit.docker.track.report.document import Arrival, Pull, date
 from toolkit.docker.track.upstream import BRANCH, CHANNEL, File, Found, Heads
 from toolkit.errors import ToolkitError
+from toolkit.files import MAXIMUM_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from toolkit.docker.track.tracked import Tracked
-    from toolkit.forge import ChangedFile, GitHub, Review
-    from toolkit.forge import Pull as Request
+    from toolkit.forge.github import ChangedFile, GitHub, Review
+    from toolkit.forge.github import Pull as Request
     from toolkit.patches import Plan
 
 
@@ -72,12 +73,12 @@ class PullRequests:
         try:
             review = _standing(self._github.reviews(request.number))
             if path is not None:
-                content = self._github.raw(str(request.head), path)
+                content = self._github.raw(request.head.sha, path, most=MAXIMUM_BYTES)
                 file = File(path=PurePosixPath(path), content=content, blob=git.blob_id(content), change=None)
         except ToolkitError as error:
             reasons.append(error.message)
-        arrivals = self._arrivals(request, refs) if request.merged else ()
-        backports = self._backports(request, refs) if request.merged else ()
+        arrivals = self._arrivals(request, refs) if request.merged_at else ()
+        backports = self._backports(request, refs) if request.merged_at else ()
         pull = _pull(
             request,
             listed=listed,
@@ -89,7 +90,7 @@ class PullRequests:
         return Heads(pull=pull, file=file, backports=backports)
 
     def _arrivals(self, request: Request, refs: Sequence[Found]) -> tuple[Arrival, ...]:
-        commit = request.merged_as
+        commit = request.merge_commit_sha
         if commit is None:
             return ()
 
@@ -116,13 +117,13 @@ class PullRequests:
                 self.warnings.append(f"#{request.number}: backports to {release} cannot be told: {error.message}")
                 continue
             for each in requests:
-                arrivals = self._arrivals(each, refs) if each.merged else ()
+                arrivals = self._arrivals(each, refs) if each.merged_at else ()
                 found.append(Heads(pull=_pull(each, listed=False, arrivals=arrivals)))
         return tuple(found)
 
     def _touched(self, files: Sequence[ChangedFile], refs: Sequence[Found]) -> str | None:
         """Return where the file is after a pull request that touches it; where it is gone, what has taken its place."""
-        names = {each.path: each.status for each in files}
+        names = {each.filename: each.status for each in files}
         there = (found.file.path for found in refs if found.file is not None)
         for path in dict.fromkeys(map(str, (self._plan.target, *there))):
             moved = moved_to(files, path)
@@ -147,19 +148,19 @@ def _pull(  # noqa: PLR0913 - what is known beside the request itself
     return Pull(
         number=request.number,
         listed=listed,
-        state="merged" if request.merged else request.state,
+        state="merged" if request.merged_at else request.state,
         reason=reason,
         title=request.title,
-        url=request.url,
-        author=request.author,
-        base=request.base,
-        head=str(request.head),
+        url=request.html_url,
+        author=request.user.login if request.user is not None else None,
+        base=request.base.ref,
+        head=request.head.sha,
         draft=request.draft,
-        mergeable=None if request.merged else request.mergeable,
+        mergeable=None if request.merged_at else request.mergeable,
         review=review,
         touches=touches,
-        merged_as=str(request.merged_as) if request.merged_as is not None else None,
-        merged=date(request.merged_at) if request.merged_at is not None else None,
+        merged_as=request.merge_commit_sha if request.merged_at else None,
+        merged=date(request.merged_at.timestamp()) if request.merged_at is not None else None,
         arrivals=arrivals,
     )
 
@@ -168,8 +169,9 @@ def _standing(reviews: Sequence[Review]) -> str:
     """Return what the last words of all reviewers come to; a comment takes nothing back."""
     last: dict[str | None, str] = {}
     for review in reviews:
-        if review.state in {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"} or review.author not in last:
-            last[review.author] = review.state
+        author = review.user.login if review.user is not None else None
+        if review.state in {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"} or author not in last:
+            last[author] = review.state
     states = set(last.values())
     if "CHANGES_REQUESTED" in states:
         return "changes requested"

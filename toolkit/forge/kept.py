@@ -1,4 +1,4 @@
-"""The answers that came, kept on disk for CacheControl; an entry that is damaged is set aside and told."""
+"""Answers that are kept on disk with their ETags; one that is damaged is set aside and counted."""
 
 from __future__ import annotations
 
@@ -6,24 +6,33 @@ import hashlib
 import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cachecontrol.cache import BaseCache
+import msgspec
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from toolkit.cache import Cache
 
-_KIND = "http"
+_KIND = "answers"
 _BROKEN = "broken"
 _DIGEST = hashlib.sha256().digest_size
 
 
-class Store(BaseCache):
-    """One file an answer, in `http/HOST/` of the cache, each behind the digest of what it holds.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The body of a good answer; `next` is the URL that its `Link` header calls the next page."""
+
+    body: bytes
+    etag: str
+    next: str | None
+
+
+class Store:
+    """One file an answer, in `answers/HOST/` of the cache, each behind the digest of what it holds.
 
     A cache that cannot be written keeps nothing; that is no failure. `damaged` counts what was set aside.
     """
@@ -32,22 +41,26 @@ class Store(BaseCache):
         self._root = cache.root
         self.damaged = 0
 
-    def get(self, key: str) -> bytes | None:
+    def find(self, url: str) -> Answer | None:
         """Return what is kept for a URL."""
-        path = self._path(key)
+        path = self._path(url)
         try:
             content = path.read_bytes()
         except OSError:
             return None
         digest, value = content[:_DIGEST], content[_DIGEST:]
-        if hashlib.sha256(value).digest() != digest:
-            self._set_aside(path)
-            return None
-        return value
+        try:
+            if hashlib.sha256(value).digest() == digest:
+                return msgspec.msgpack.decode(value, type=Answer)
+        except msgspec.DecodeError:
+            pass
+        self._set_aside(path)
+        return None
 
-    def set(self, key: str, value: bytes, expires: int | datetime | None = None) -> None:  # noqa: ARG002 - the base's
+    def keep(self, url: str, answer: Answer) -> None:
         """Keep an answer."""
-        path = self._path(key)
+        value = msgspec.msgpack.encode(answer)
+        path = self._path(url)
         new = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,22 +70,13 @@ class Store(BaseCache):
             with suppress(OSError):
                 new.unlink()
 
-    def delete(self, key: str) -> None:
-        """Forget an answer."""
-        try:
-            self._path(key).unlink(missing_ok=True)
-        except OSError:
-            return
-
-    def _path(self, key: str) -> Path:
-        host = re.sub(r"[^A-Za-z0-9.-]", "_", urlsplit(key).netloc.rpartition("@")[2])
-        return self._root / _KIND / f"h_{host}" / hashlib.sha256(key.encode()).hexdigest()
+    def _path(self, url: str) -> Path:
+        host = re.sub(r"[^A-Za-z0-9.-]", "_", urlsplit(url).netloc.rpartition("@")[2])
+        return self._root / _KIND / f"h_{host}" / hashlib.sha256(url.encode()).hexdigest()
 
     def _set_aside(self, path: Path) -> None:
         self.damaged += 1
         aside = self._root / _BROKEN / f"{path.name[:16]}-{os.urandom(4).hex()}"
-        try:
+        with suppress(OSError):
             aside.mkdir(parents=True)
             path.rename(aside / path.name)
-        except OSError:
-            return

@@ -1,0 +1,215 @@
+"""The questions that are asked of GitHub about one repository, and the parts of its answers that are used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - msgspec reads the types of the fields
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import quote, urlencode
+
+from msgspec import Meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.forge.client import Client
+
+_PAGE = 100
+
+Sha = Annotated[str, Meta(pattern=r"\A(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Who something is from; GitHub has null in its place where they were deleted."""
+
+    login: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Whose commit it is, and when they made it."""
+
+    date: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What git has of a commit."""
+
+    committer: Signature
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object:
+    """What a name stands for."""
+
+    sha: Sha
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """A file in a commit or a pull request; `status` is GitHub's: added, modified, renamed, removed, …."""
+
+    filename: str
+    status: str
+    previous_filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit; its parents and the first 300 of its files are not in a list of commits."""
+
+    sha: Sha
+    commit: Message
+    parents: tuple[Object, ...]
+    files: tuple[ChangedFile, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """The first line of the message."""
+        return (self.commit.message.splitlines() or [""])[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The branch that a pull request is for."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """A pull request; `mergeable` is None while GitHub is still finding out, and in a list.
+
+    `merge_commit_sha` is the commit in the base once it is merged; before that GitHub has one of its own there.
+    """
+
+    number: int
+    title: str
+    html_url: str
+    state: str
+    base: Base
+    head: Object
+    user: User | None = None
+    draft: bool = False
+    mergeable: bool | None = None
+    merged_at: datetime | None = None
+    merge_commit_sha: Sha | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """One review; `state` is GitHub's: APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED, PENDING."""
+
+    state: str
+    user: User | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A branch by its full name."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeFile:
+    """An entry of a tree; `type` is blob, tree or commit."""
+
+    path: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """The entries of a tree, of which GitHub may have left some out."""
+
+    tree: tuple[TreeFile, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Number:
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Numbers:
+    items: tuple[_Number, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Comparison:
+    status: Literal["ahead", "behind", "diverged", "identical"]
+
+
+class GitHub:
+    """One repository, `OWNER/NAME`; a ref is a branch, a tag or a commit id."""
+
+    def __init__(self, client: Client, repository: str) -> None:
+        self.client = client
+        self.repository = repository
+        self._at = f"repos/{repository}"
+
+    def raw(self, ref: str, path: str, *, most: int, keep: bool = True) -> bytes:
+        """Return a file's content of at most so many bytes; `keep` False leaves it to the caller to keep it."""
+        return self.client.raw(f"{self.repository}/{_quoted(ref)}/{_quoted(path)}", most=most, keep=keep)
+
+    def branches(self, beginning: str) -> list[str]:
+        """Return the names of the branches that begin so."""
+        listed = self.client.pages(f"{self._at}/git/matching-refs/heads/{_quoted(beginning)}", Branch)
+        return [branch.ref.removeprefix("refs/heads/") for branch in listed]
+
+    def changes(self, ref: str, path: str) -> Iterator[Commit]:
+        """Yield the commits of a ref that changed the file at this path, newest first; a page is asked for when due."""
+        query = urlencode({"sha": ref, "path": path, "per_page": _PAGE})
+        return self.client.pages(f"{self._at}/commits?{query}", Commit)
+
+    def last_change(self, ref: str, path: str) -> Commit | None:
+        """Return the newest commit of a ref that changed the file at this path, None where none did."""
+        query = urlencode({"sha": ref, "path": path, "per_page": 1})
+        return next(iter(self.client.json(f"{self._at}/commits?{query}", list[Commit])), None)
+
+    def commit(self, ref: str) -> Commit:
+        """Return a commit with its files."""
+        return self.client.json(f"{self._at}/commits/{_quoted(ref)}", Commit)
+
+    def tree(self, ref: str, path: str = "") -> Tree:
+        """Return all that is below a path at a ref."""
+        at = f"{ref}:{path}" if path else ref
+        return self.client.json(f"{self._at}/git/trees/{quote(at, safe='')}?recursive=1", Tree)
+
+    def pull(self, number: int) -> Pull:
+        """Return a pull request."""
+        return self.client.json(f"{self._at}/pulls/{number}", Pull)
+
+    def pull_files(self, number: int) -> list[ChangedFile]:
+        """Return the files that a pull request changes."""
+        return list(self.client.pages(f"{self._at}/pulls/{number}/files?per_page={_PAGE}", ChangedFile))
+
+    def reviews(self, number: int) -> list[Review]:
+        """Return the reviews of a pull request, oldest first."""
+        return list(self.client.pages(f"{self._at}/pulls/{number}/reviews?per_page={_PAGE}", Review))
+
+    def pulls_from(self, branch: str) -> list[Pull]:
+        """Return the pull requests, open or not, whose head is this branch of the repository itself."""
+        query = urlencode({"state": "all", "head": f"{self.repository.partition('/')[0]}:{branch}"})
+        return self.client.json(f"{self._at}/pulls?{query}", list[Pull])
+
+    def search_pulls(self, words: str, *, most: int) -> list[int]:
+        """Return the numbers of the pull requests that GitHub's search finds, the latest to change first."""
+        query = urlencode({"q": f"repo:{self.repository} is:pr {words}", "sort": "updated", "per_page": most})
+        found = self.client.json(f"search/issues?{query}", _Numbers)
+        return [item.number for item in islice(found.items, most)]
+
+    def contains(self, ref: str, commit: str) -> bool:
+        """Tell whether a commit is in a ref's history; the second page of one commit each has no list of files."""
+        at = f"{self._at}/compare/{commit}...{_quoted(ref)}?per_page=1&page=2"
+        return self.client.json(at, _Comparison).status in {"ahead", "identical"}
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="/")

@@ -70,7 +70,7 @@ def make_upstream(directory: Path, *options: str) -> Path:
     (work / "README.md").write_text("first\n")
     commit("first")
     shutil.copytree(specimen.path(), work, dirs_exist_ok=True)
-    (work / ".gitignore").write_text("result\nignored/\n")
+    _shape(work)
     (work / "big").mkdir()
     (work / "big" / "file").write_text("nobody asked for it\n" * 1000)
     commit("nixpkgs")
@@ -94,6 +94,20 @@ def make_upstream(directory: Path, *options: str) -> Path:
     run("-C", str(bare), "config", "uploadpack.allowFilter", "true")
     run("-C", str(bare), "config", "uploadpack.allowAnySHA1InWant", "true")
     return bare
+
+
+def _shape(work: Path) -> None:
+    """Add what nixpkgs has beside its packages: what git reads on the way to each file, links and modes."""
+    (work / ".gitignore").write_text("result\nignored/\n")
+    (work / ".gitattributes").write_text("*.lock linguist-generated\n*.patch -whitespace\n")
+    (work / ".mailmap").write_text("Jane Doe <jane@example.org> <doe@example.org>\n")
+    (work / "pkgs" / ".gitattributes").write_text("*.nix diff=nix\n")
+    (work / "pkgs" / "applications" / ".gitignore").write_text("*.orig\n")
+    (work / "lib" / ".version").write_text((work / ".version").read_text())
+    (work / ".version").unlink()
+    (work / ".version").symlink_to("lib/.version")
+    for script in work.rglob("*.sh"):
+        script.chmod(0o755)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

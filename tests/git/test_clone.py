@@ -11,7 +11,7 @@ from tests.clones import BRANCH, REMOTE, TARGET, git, objects, snapshot
 from tests.situations import SITUATIONS
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
-from toolkit.git import committing
+from toolkit.git import committing, reading
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
@@ -313,14 +313,14 @@ class TestFetching:
         clone = clones.open_clone(top, REMOTE)
         commit, paths = clones.find_base(clone, "newer").commit, [PurePosixPath(TARGET).parent]
         asked = len(server.requests)
-        missing = clones.missing_files(clone, commit, paths)
+        missing = reading.missing_files(clone.common, commit, paths)
         assert missing
         assert len(server.requests) == asked
         refs = git(top, "for-each-ref")
         clones.fetch_files(clone, commit, paths)
         assert len(server.requests) > asked
-        assert clones.missing_files(clone, commit, paths) == ()
-        assert clones.missing_files(clone, commit, [PurePosixPath("big")])
+        assert reading.missing_files(clone.common, commit, paths) == ()
+        assert reading.missing_files(clone.common, commit, [PurePosixPath("big")])
         assert git(top, "for-each-ref") == refs
         assert not (clone.common / "FETCH_HEAD").exists()
         # Nothing more to ask for.
@@ -332,6 +332,6 @@ class TestFetching:
         clone = new_clone("--filter=tree:0", "--no-checkout")
         had = objects(clone)
         with pytest.raises(ToolkitError) as caught:
-            clones.missing_files(opened(clone), Oid(clone.git("rev-parse", "HEAD")), [PurePosixPath(TARGET)])
+            reading.missing_files(opened(clone).common, Oid(clone.git("rev-parse", "HEAD")), [PurePosixPath(TARGET)])
         assert "\n" not in str(caught.value)
         assert objects(clone) == had

@@ -8,7 +8,19 @@ from __future__ import annotations
 from toolkit.git.applying import Applied, Patched, applies, apply
 from toolkit.git.fetching import Fetched, UnreachableError, fetch, resolve_remote, shown
 from toolkit.git.program import blob_id
-from toolkit.git.reading import Entry, Located, check_rev, export, fact, is_repository, locate, rev_parse, show
+from toolkit.git.reading import (
+    Entry,
+    Located,
+    check_rev,
+    export,
+    fact,
+    for_checkout,
+    is_repository,
+    locate,
+    missing_files,
+    rev_parse,
+    show,
+)
 from toolkit.git.series import Series, addition, series
 
 __all__ = [
@@ -27,8 +39,10 @@ __all__ = [
     "export",
     "fact",
     "fetch",
+    "for_checkout",
     "is_repository",
     "locate",
+    "missing_files",
     "resolve_remote",
     "rev_parse",
     "series",

@@ -141,15 +141,9 @@ def fetch_branches(clone: Clone, names: Sequence[str], *, on_stderr: Callable[[s
             raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
 
 
-def missing_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[Oid, ...]:
-    """Return what a partial clone lacks of the files at and below `paths`."""
-    wanted = [entry.blob for entry in reading.entries(clone.common, commit, paths) if not entry.is_submodule]
-    return reading.missing_objects(clone.common, wanted)
-
-
 def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> None:
-    """Fetch what a partial clone lacks of the files at and below `paths`; raises ToolkitError where that fails."""
-    missing = missing_files(clone, commit, paths)
+    """Fetch what `reading.missing_files` returns; raise ToolkitError if that fails."""
+    missing = reading.missing_files(clone.common, commit, paths)
     if not missing:
         return
     remote = clone.upstream or "origin"

@@ -122,6 +122,13 @@ def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tu
     return tuple(found)
 
 
+def for_checkout(paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, ...]:
+    """Return `paths`, and what git itself reads when it checks out and compares the files at and below them."""
+    directories = dict.fromkeys(directory for path in paths for directory in path.parents)
+    beside = (directory / name for directory in directories for name in (".gitattributes", ".gitignore"))
+    return tuple(dict.fromkeys((*paths, *beside, PurePosixPath(".gitmodules"))))
+
+
 def read_objects(repository: Path, names: Sequence[str]) -> tuple[bytes, ...]:
     """Return the content of each object (`ID`, or `COMMIT:PATH`), by one git process."""
     asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
@@ -148,6 +155,12 @@ def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
     asked = "".join(f"{oid}\n" for oid in oids).encode()
     answer = program.run_reading(repository, "cat-file", "--batch-check", "--buffer", stdin=asked).text
     return tuple(Oid(line.split(" ")[0]) for line in answer.splitlines() if line.endswith(" missing"))
+
+
+def missing_files(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[Oid, ...]:
+    """Return what a partial clone lacks of the files at and below `paths`, and of what git reads to check them out."""
+    wanted = entries(repository, commit, for_checkout(paths))
+    return missing_objects(repository, [entry.blob for entry in wanted if not entry.is_submodule])
 
 
 def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: Path) -> tuple[Entry, ...]:

@@ -21,9 +21,13 @@ def applies(case: Case) -> Finding:
     if not case.patches:
         return _applies_alone(case)
     source = case.source
-    pin = None
+    pin, where = None, "a commit of the file"
     if source.repository is not None and source.commit is not None:
-        pin = git.Located(repository=source.repository, commit=source.commit, committed=source.committed or 0)
+        if git.missing_files(source.repository, source.commit, [case.target]):
+            where += f", since {source.repository} lacks what a checkout of {source.commit.short} reads"
+        else:
+            pin = git.Located(repository=source.repository, commit=source.commit, committed=source.committed or 0)
+            where = f"commit {source.commit}"
     applied = git.applies(source.content, case.target, case.patches, case.upstream_diff, pin=pin, copy=case.before.path)
     failures = [applied.failure] if applied.failure is not None else []
     wanted = [stage.content for stage in case.stages[1:]]
@@ -36,7 +40,6 @@ def applies(case: Case) -> Finding:
     for name, diff in diffs.items():
         if (touched := _touched(diff)) != [str(case.target)]:
             failures.append(f"{name} touches {', '.join(touched) or 'nothing'}")
-    where = f"commit {source.commit}" if pin is not None else "a commit of the file"
     return Finding(
         covers=f"{len(case.patches)} patches, {read.added} lines added, {read.removed} removed",
         failures=tuple(failures),

@@ -57,6 +57,8 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
     fetching it, and where the commit does not have the target.
     """
     fetched = 0
+    # A checkout of the commit, such as the proof makes to apply the series, must find all that git reads.
+    paths = git.for_checkout(wanted.paths)
 
     def make(directory: Path) -> None:
         nonlocal fetched
@@ -65,9 +67,9 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
             raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
         wanted.progress.step(f"fetching {commit.short} from {git.shown(url)}")
         repository = directory / kept.REPOSITORY
-        got = git.fetch(url, str(commit), repository, wanted.paths, on_progress=_seldom(wanted.progress.step))
+        got = git.fetch(url, str(commit), repository, paths, on_progress=_seldom(wanted.progress.step))
         located = git.locate(repository)
-        kept.write(directory, located, wanted.paths, fetched=got.bytes, notes=got.notes)
+        kept.write(directory, located, paths, fetched=got.bytes, notes=got.notes)
         if not (directory / kept.TREE / wanted.target).is_file():
             raise ToolkitError(f"{git.shown(url)}: commit {commit.short} has no '{wanted.target}'")
         fetched = got.bytes
@@ -76,7 +78,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
         _COMMITS,
         str(commit),
         make=make,
-        check=lambda directory: kept.is_whole(directory, commit, wanted.paths),
+        check=lambda directory: kept.is_whole(directory, commit, paths),
     )
     entry = kept.read(path)
     content = (path / kept.TREE / wanted.target).read_bytes()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import sources
+from toolkit import git, sources
 from toolkit.docker.reading import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -63,7 +63,7 @@ def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress
         for each in (base, *onto.values()):
             if request.fetch:
                 clones.fetch_files(clone, each.commit, files)
-            elif clones.missing_files(clone, each.commit, files):
+            elif git.missing_files(clone.common, each.commit, files):
                 # Also where the files are in the cache: git works with those of the clone.
                 raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
     return replace(_ground(clone, base, plan, request.extras, progress), onto=onto, warnings=_warnings(base))

@@ -1,0 +1,165 @@
+"""The commands, as README has them, against a remote in the form of nixpkgs; and clones of it that lack most files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.conftest import ROOT
+from tests.remotes import Repository, shaped_like_nixpkgs
+from toolkit import patches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.cli.conftest import Unlet
+    from tests.remotes import Remote
+
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+EXTRAS = ("--with", "nixos-test", "--with", "nixos-module", "--with", "release-note")
+OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
+# Whether the server speaks version 2 of git's protocol, in which any object may be asked for, and its settings.
+SERVERS: Mapping[str, tuple[bool, Mapping[str, str]]] = {
+    "filters": (True, OPEN),
+    "filters, version 0": (False, OPEN),
+    "no filters": (True, {}),
+    "no objects by their id": (False, {"uploadpack__allowFilter": "true"}),
+    "commits by their id": (False, {"uploadpack__allowReachableSHA1InWant": "true"}),
+    "nothing": (False, {}),
+}
+
+# Options of git-clone, and arguments of `git sparse-checkout set`.
+CLONES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "nothing checked out": (("--no-checkout",), ()),
+    "sparse by directories": (("--sparse",), ("--cone", "lib")),
+    "sparse by patterns": (("--sparse",), ("--no-cone", "/lib/*", "!/.version")),
+    "bare": (("--bare",), ()),
+}
+
+
+@pytest.fixture(scope="session")
+def shaped(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return shaped_like_nixpkgs(tmp_path_factory.mktemp("shaped") / "nixpkgs.git", packages=30_000)
+
+
+def served(server: Remote, repository: Repository, kind: str) -> str:
+    protocol, config = SERVERS[kind]
+    server.protocol = protocol
+    return server.serve(repository, **config)
+
+
+def statuses(out: Path) -> dict[str, str]:
+    proofs = json.loads((out / "report.json").read_bytes())["proofs"]
+    return {proof["name"]: proof["status"] for proof in proofs}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_default_command_passes(unlet: Unlet, shaped: Repository, server: Remote, kind: str) -> None:
+    url = served(server, shaped, kind)
+    for extras in ((), EXTRAS):
+        done = unlet("propose", "--nixpkgs", url, "--rev", "master", "--force", *extras)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        found = statuses(unlet.cwd / "proposal")
+        assert found["applies"] == "passed"
+        assert set(found.values()) <= {"passed", "not run"}
+        assert len(found) == 11 + len(extras) // 2
+
+
+@pytest.mark.parametrize("kind", ["filters", "no filters", "nothing"])
+def test_commit_by_its_id_and_a_second_run_without_a_network(
+    unlet: Unlet, shaped: Repository, server: Remote, kind: str
+) -> None:
+    url, commit = served(server, shaped, kind), shaped.git("rev-parse", "master")
+    done = unlet("propose", "--nixpkgs", url, "--rev", commit)
+    assert done.returncode == 0, done.stdout
+    asked = len(server.requests)
+    assert unlet("propose", "--nixpkgs", url, "--rev", commit, "--offline", "--force").returncode == 0
+    assert len(server.requests) == asked
+
+
+def test_what_is_fetched_is_what_a_checkout_reads(unlet: Unlet, shaped: Repository, server: Remote) -> None:
+    url = served(server, shaped, "filters")
+    assert unlet("propose", "--nixpkgs", url, *EXTRAS).returncode == 0
+    (tree,) = (Path(unlet.env["XDG_CACHE_HOME"]) / "unlet" / "commits").glob("*/tree")
+    there = {str(path.relative_to(tree)) for path in tree.rglob(".git*")}
+    assert there == {
+        ".gitattributes",
+        ".gitignore",
+        ".gitmodules",
+        "nixos/.gitattributes",
+        "pkgs/.gitattributes",
+        "pkgs/applications/virtualization/.gitignore",
+    }
+    assert (tree / ".version").is_symlink()
+    assert not (tree / "pkgs" / "by-name" / "000").exists()
+
+
+def test_other_commands_that_fetch(unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path) -> None:
+    url, commit = served(server, shaped, "filters"), shaped.git("rev-parse", "master")
+    for kind in ("rewrap", "patched"):
+        done = unlet("overlay", "--nixpkgs", url, "--rev", "master", "--kind", kind, "--out", kind)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    (Path(unlet.env["HOME"]) / ".gitconfig").write_text(
+        f'[url "{url}"]\ninsteadOf = https://github.com/NixOS/nixpkgs.git\n'
+    )
+    # A copy, since `pins update` writes to the checkout that it runs from.
+    copy = tmp_path / "unlet"
+    for name in ("toolkit", "patches", "overlays"):
+        shutil.copytree(ROOT / name, copy / name)
+    pins = copy / "patches" / "pins.toml"
+    pins.write_text(f'[[pin]]\nname = "original"\ncommit = "{commit}"\nabout = "mine"\n')
+    done = unlet("pins", "update", "original", PYTHONPATH=str(copy))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shaped.git("rev-parse", f"master:{TARGET}") in pins.read_text()
+    done = unlet("propose", PYTHONPATH=str(copy))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("kind", CLONES)
+def test_branch_in_a_partial_clone(unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path, kind: str) -> None:
+    options, patterns = CLONES[kind]
+    shutil.copytree(shaped.path, server.root / "NixOS" / "nixpkgs.git")
+    for name in OPEN:
+        Repository(server.root / "NixOS" / "nixpkgs.git").git("config", name.replace("__", "."), "true")
+    clone = Repository(tmp_path / "clone")
+    home = Path(unlet.env["HOME"])
+    (home / ".gitconfig").write_text("[user]\nname = Jane\nemail = jane@localhost.invalid\n")
+    command = ["git", "clone", "--quiet", "--filter=blob:none", *options, f"{server.url}/NixOS/nixpkgs.git"]
+    subprocess.run([*command, str(clone.path)], check=True)
+    if patterns:
+        clone.git("sparse-checkout", "set", *patterns)
+    extras = ("--with", "release-note")
+    done = unlet("pr", "--repo", clone.path, *extras)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines() == [
+        f"{clone.path}: lacks files of '{'master' if '--bare' in options else 'origin/master'}'",
+        "hint: --fetch gets what this partial clone lacks",
+    ]
+    done = unlet("pr", "--repo", clone.path, "--fetch", *extras)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    for mode in ("--update", "--explain", "--remove"):
+        done = unlet("pr", "--repo", clone.path, mode)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_partial_clone_without_attributes_is_told(
+    unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path
+) -> None:
+    clone, plan = Repository(tmp_path / "clone"), patches.plan()
+    command = ["git", "clone", "--quiet", "--filter=blob:none", "--no-checkout", served(server, shaped, "filters")]
+    subprocess.run([*command, str(clone.path)], check=True)
+    for line in clone.git("ls-tree", "-r", "HEAD", *plan.sparse, str(plan.target.parent)).splitlines():
+        clone.git("cat-file", "blob", line.split()[2])
+    asked = len(server.requests)
+    done = unlet("propose", "--nixpkgs", clone.path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert len(server.requests) == asked
+    proofs = json.loads((unlet.cwd / "proposal" / "report.json").read_bytes())["proofs"]
+    (evidence,) = next(proof["evidence"] for proof in proofs if proof["name"] == "applies")
+    where = f"on a commit of the file, since {clone.path / '.git'} lacks what a checkout of "
+    assert evidence.startswith(f"git apply --check and git am, {where}")

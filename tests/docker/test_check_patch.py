@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.designs import DESIGNS, demoted
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.docker import claims as proofs
@@ -77,14 +78,19 @@ class TestForeignPatch:
         mails = b"".join(path.read_bytes() for path in sorted((proposals()[0] / "series").iterdir()))
         assert statuses(judge(mails)) == self.outcome(failed={"no-rebuild"})
 
-    @pytest.mark.parametrize("strategy", [Strategy.SENTINEL, Strategy.IN_PLACE])
-    def test_lift_alone_passes_what_is_about_it(
-        self, judge: Callable[..., Report], draft: Callable[..., Draft], strategy: Strategy
-    ) -> None:
-        series = draft(strategy=strategy)
-        report = judge(diff_between(series.texts[BEFORE], series.texts[LIFTED]))
-        assert statuses(report) == self.outcome(not_run={"exact-change"})
+    @pytest.mark.parametrize("name", DESIGNS)
+    def test_design_is_judged_by_what_its_overrides_do(self, judge: Callable[..., Report], name: str) -> None:
+        before = (specimen.path() / TARGET).read_text()
+        lifted = DESIGNS[name](before)
+        trap = {"capture-safe"} if name == "parameter" else set[str]()
+        report = judge(diff_between(before, lifted))
+        assert statuses(report) == self.outcome(failed=trap, not_run={"exact-change"})
         assert reason(report, "exact-change") == "because the patch leaves the wrapper's PATH as it is"
+        report = judge(
+            diff_between(before, demoted(lifted)), "no-rebuild", "exact-change", "overridable", "capture-safe"
+        )
+        failed = {proof.name for proof in report.failed}
+        assert failed == {"no-rebuild", *trap}
 
     def test_demotion_alone_passes_what_is_about_it(
         self, judge: Callable[..., Report], draft: Callable[..., Draft]
@@ -141,12 +147,8 @@ class TestForeignPatch:
         )
         report = judge(diff_between(before, after))
         assert statuses(report) == self.outcome(failed={"overridable", "capture-safe"}, not_run={"exact-change"})
-        facts = [line for line in reason(report, "overridable").splitlines() if "override of" in line]
-        assert (
-            "lifted: x86_64-linux docker_29: override of docker-runc is refused: dockerGen has no such parameter"
-            in facts
-        )
-        assert not any("override of moby" in fact for fact in facts)
+        facts = [line for line in reason(report, "overridable").splitlines() if "cannot be overridden" in line]
+        assert [fact.partition(" ")[0] for fact in facts] == ["docker-containerd", "docker-runc", "docker-tini"]
 
     def test_patch_of_another_file_is_an_error(self, judge: Callable[..., Report]) -> None:
         with pytest.raises(ToolkitError, match=rf"^patch: does not touch '{TARGET}', only doc/x\.md$"):
@@ -224,4 +226,4 @@ class TestForeignPatch:
     def test_fixed_file_has_nothing_to_judge_by(self, judge: Callable[..., Report]) -> None:
         before = (specimen.path("states/fixed") / TARGET).read_text()
         report = judge(diff_between(before, f"{before}# more\n"), "overridable", nixpkgs="specimen:states/fixed")
-        assert "before: x86_64-linux docker_29: override of moby already works" in reason(report, "overridable")
+        assert "moby could be overridden before, by override { moby = …; }" in reason(report, "overridable")

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 from unidiff.patch import PatchSet
 
+from tests import designs
 from tests.docker.conftest import Steps
 from toolkit import git, patches, specimen
+from toolkit.cache import VARIABLE
 from toolkit.docker.claims.case import BEFORE, LIFTED
 from toolkit.docker.propose import propose
 from toolkit.docker.proposing import DROP_WARNING
@@ -387,9 +389,15 @@ class TestWholeOrNotAtAll:
         assert (tmp_path / "out" / "report.json").is_file()
 
     def test_messages_do_not_say_what_was_not_proven(
-        self, tmp_path: Path, install: Callable[[str, str], None], proposals: Callable[..., tuple[Path, Report]]
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        install: Callable[[str, str], None],
+        proposals: Callable[..., tuple[Path, Report]],
     ) -> None:
         whole, _ = proposals()
+        # What is known of the same files is not asked again.
+        monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
         real = shutil.which("nix-instantiate")
         refuse = "*/evaluate.nix*) echo 'error: no memory' >&2; exit 1;;"
         install("nix-instantiate", f'case "$*" in {refuse} esac; exec {real} "$@"')
@@ -402,3 +410,37 @@ class TestWholeOrNotAtAll:
             assert sentence in proven[number]
             assert sentence not in unproven[number]
         assert (tmp_path / "out" / "upstream.diff").read_bytes() == (whole / "upstream.diff").read_bytes()
+
+
+class TestOtherDesigns:
+    @pytest.mark.parametrize("name", [name for name in designs.DESIGNS if name != "parameter"])
+    def test_file_that_another_design_has_fixed_is_left_alone(self, tmp_path: Path, name: str) -> None:
+        path, out = tmp_path / "default.nix", tmp_path / "out"
+        path.write_text(designs.DESIGNS[name](text_of("29.6")))
+        with pytest.raises(LayoutError):
+            propose(ProposeRequest(source=SourceRequest(file=path), out=out), progress=Steps())
+        assert not out.exists()
+
+    @pytest.mark.parametrize("name", ["override-attrs", "component-overrides", "final-small"])
+    def test_components_that_stayed_in_the_let_are_known_to_be_overridable(self, tmp_path: Path, name: str) -> None:
+        path = tmp_path / "default.nix"
+        path.write_text(designs.DESIGNS[name](text_of("29.6")))
+        steps = Steps()
+        with pytest.raises(
+            LayoutError, match=rf"^{re.escape(str(path))}: the components can be overridden: "
+        ) as caught:
+            propose(ProposeRequest(source=SourceRequest(file=path), out=tmp_path / "out"), progress=steps)
+        assert caught.value.hint == "there is nothing to propose"
+        assert designs.DOORS[name]("moby")[0].replace("NAME", "moby") in caught.value.message
+        # With upstream's comment, all that could be known is known when the proofs have run.
+        assert bool(steps.proofs) == (name == "final-small")
+
+    def test_file_of_which_only_one_component_is_fixed_is_half_fixed(self, tmp_path: Path) -> None:
+        path, text = tmp_path / "default.nix", text_of("29.6")
+        old = designs.value(text, "docker-tini")
+        text = designs.replaced(
+            text, f" docker-tini = {old};", f" docker-tini = ({old}).overrideAttrs overrideTiniAttrs;"
+        )
+        path.write_text(designs.with_formals(text, ["overrideTiniAttrs ? { }"]))
+        with pytest.raises(LayoutError, match=r"half fixed: only some components can be overridden: override \{ "):
+            propose(ProposeRequest(source=SourceRequest(file=path), out=tmp_path / "out"), progress=Steps())

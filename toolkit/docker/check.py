@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from toolkit import git, nix, patches, sources
 from toolkit.docker import claims as proofs
 from toolkit.docker import comparing, staging
+from toolkit.docker.claims import evaluation, overriding
 from toolkit.docker.claims.case import BEFORE, DEMOTE, DEMOTED, LIFT, LIFTED, Case
 from toolkit.docker.deepening import deepen
 from toolkit.docker.proposing import DROP_WARNING
@@ -190,13 +191,11 @@ def _foreign(
     name = str(plan.target)
     before, after = (docker_file(content, name=name) for content in (found.content, patched.content))
     demotion = _demotion(before, after, plan.prefix_entry)
-    lifts = any(layout.component(after, component).bound != "let" for component in plan.components)
     beside = staging.siblings(found, before, after)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched.content}
     laid_out = staging.lay_out(contents, name=name, beside=beside, source=found, components=plan.components)
     first, last = laid_out.stages.values()
-    steps = {LIFT} if lifts or demotion is None else set[str]()
-    steps |= {DEMOTE} if demotion is not None else set()
+    steps = {LIFT, DEMOTE} if demotion is not None else {LIFT}
     case = Case(
         source=found,
         target=plan.target,
@@ -210,6 +209,8 @@ def _foreign(
         own_library=laid_out.own_library,
         missing=beside.missing,
     )
+    if demotion is not None and not _lifts(case):
+        case = replace(case, stages=(first, replace(case.after, steps=frozenset({DEMOTE}))))
     proposal = Proposal(
         source=found,
         target=plan.target,
@@ -224,6 +225,17 @@ def _foreign(
     if others := [str(file) for file in patched.touched if file != plan.target]:
         warnings.append(f"left out of the proofs, other files of the patch: {', '.join(others)}")
     return case, proposal, tuple(warnings)
+
+
+def _lifts(case: Case) -> bool:
+    """Tell whether a patch which demotes does anything about the components too: moves them, or opens a door."""
+    if any(layout.component(case.after.file, component).bound != "let" for component in case.components):
+        return True
+    try:
+        before, after = (overriding.open_doors(evaluation.evaluate(case)[stage.name]) for stage in case.stages)
+    except ToolkitError:
+        return False
+    return before != after
 
 
 def _demotion(before: DockerFile, after: DockerFile, entry: str) -> Demotion | None:

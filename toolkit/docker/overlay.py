@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolkit import files, nix, patches, prove, sources
 from toolkit.docker import claims as proofs
 from toolkit.docker import staging
-from toolkit.docker.claims import rewrapping
+from toolkit.docker.claims import overriding, rewrapping
 from toolkit.docker.claims.case import BEFORE, Case
 from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import prepare
@@ -138,6 +138,7 @@ def _patched(  # noqa: PLR0913 - what a proposal is made of
     case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
     claims = [each for each in proofs.of(case) if each.name in PATCHED_CLAIMS or each.tier is not Tier.ISOLATED]
     proven = prove.run(claims, case, progress=progress)
+    overriding.require_closed(case, name=file.tree.name)
     if not prepared.siblings.missing:
         return proven, ()
     names = ", ".join(prepared.siblings.missing)

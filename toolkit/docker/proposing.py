@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from toolkit import files, patches
 from toolkit.docker import claims as proofs
 from toolkit.docker import comparing
+from toolkit.docker.claims import overriding
 from toolkit.docker.claims.case import DEMOTED, LIFTED
 from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import backed, prepare_texts
@@ -55,7 +56,11 @@ def write(  # noqa: PLR0913 - all that the first half has found
         case = deepen(
             replace(prepared.case, extras=added), request.depth, offline=request.source.offline, progress=progress
         )
+        if file.todo() is None:
+            # Upstream's own word that there is something to do: without it, look before all else is proven.
+            overriding.require_closed(case, name=file.tree.name)
         proven = proofs.run(case, (), progress=progress)
+        overriding.require_closed(case, name=file.tree.name)
         proposal = backed(prepared.proposal, plan, proven)
         if proposal is not prepared.proposal:
             _write_patches(building, proposal, added)

@@ -68,7 +68,7 @@ let
   docker =
     directory: stubs:
     let
-      released = (import ./releases.nix { inherit lib stubs directory; }).${release};
+      released = (import ./releases.nix { inherit lib stubs directory; }).releases.${release};
       replacements = lib.genAttrs replaced (component: stubs.built "replacement-of-${component}");
     in
     if replaced == [ ] then released else released.override replacements;

@@ -43,12 +43,11 @@ let
 
   releases =
     conditions: stubs:
-    mapAttrs (_: answer) (
-      import ./releases.nix {
+    mapAttrs (_: answer)
+      (import ./releases.nix {
         inherit lib conditions stubs;
         directory = sides.${side};
-      }
-    );
+      }).releases;
 in
 mapAttrs (
   _: conditions:

@@ -1,23 +1,30 @@
 # All that evaluation can tell about a docker file, for all its variants and systems at once:
-#   nix-instantiate --eval --strict --json evaluate.nix --argstr case /path/of/case.json
-# Arguments, each a string: `case`, the absolute path of a JSON file, see below; `set`, JSON, names →
-# conditions of the package set (see releases.nix); `labels`, JSON, those of the systems to evaluate,
-# "" for all.
+#   nix-instantiate --eval --strict --json evaluate.nix --argstr case /path/of/case.json …
+# Arguments, each a string: `case`, the absolute path of a JSON file, see below; `asked`, JSON, what is wanted:
+# side → { derivations, doors, rows }, a boolean, component → a list as for doors.nix, and names of rows of matrix.nix;
+# `labels`, JSON, those of the systems to evaluate, "" for all.
 # The case is { sides, libPath, packages, components, systems }: `sides`, names → absolute folders
 # with a default.nix; `libPath`, the folder of a nixpkgs lib, or "" for ours; `packages`, names of the
 # packages that the set has (no parameter with a default may be there: callPackage would fill it);
 # `components`, names; `systems`, a list of { label, build, host }.
 # Result: side → system label → release → the result of inspect.nix.
+#
+# Every release on every system is asked for its derivations. How it can be overridden is up to the function that
+# makes them all: that is asked of some releases on the first system, and of the newest on the others.
 {
   case,
-  set ? "{}",
+  asked,
   labels ? "",
 }:
 let
   inherit (builtins)
     elem
+    elemAt
     filter
     fromJSON
+    genList
+    head
+    length
     listToAttrs
     mapAttrs
     ;
@@ -40,6 +47,7 @@ let
     }:
     {
       inherit label;
+      examples = if label == (head systems).label then 4 else 1;
       stubs = import ./stubs.nix {
         inherit lib build host;
         names = packages;
@@ -47,30 +55,52 @@ let
     }
   ) (filter ({ label, ... }: labels == "" || elem label (fromJSON labels)) systems);
 
+  # The newest, and further ones at equal distances down to the oldest.
+  spread =
+    count: names:
+    let
+      last = length names - 1;
+      steps = if count == 1 then 1 else count - 1;
+    in
+    if length names <= count then names else genList (n: elemAt names (n * last / steps)) count;
+
   releases =
-    directory: stubs:
+    wanted: examples: directory: stubs:
     let
       inspect = import ./inspect.nix {
         inherit lib components;
         inherit (stubs) plain;
       };
+      found = import ./releases.nix { inherit lib stubs directory; };
+      chosen = spread examples found.names;
     in
-    mapAttrs (_: inspect) (
-      import ./releases.nix {
-        inherit lib stubs directory;
-        conditions = fromJSON set;
-      }
-    );
+    mapAttrs (
+      name:
+      inspect (
+        if elem name chosen then
+          wanted
+        else
+          wanted
+          // {
+            doors = { };
+            rows = [ ];
+          }
+      )
+    ) found.releases;
 in
 mapAttrs (
-  _: directory:
+  side: wanted:
   listToAttrs (
     map (
-      { label, stubs }:
+      {
+        label,
+        examples,
+        stubs,
+      }:
       {
         name = label;
-        value = releases directory stubs;
+        value = releases wanted examples sides.${side} stubs;
       }
     ) bySystem
   )
-) sides
+) (fromJSON asked)

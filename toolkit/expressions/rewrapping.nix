@@ -18,20 +18,21 @@ let
     host = system;
     names = packages;
   };
-  releases = import ./releases.nix {
-    inherit lib stubs;
-    directory = sides.${side};
-  };
-  names = lib.attrNames releases;
-  # None is older than 18, so this is their order.
-  newest = builtins.elemAt names (builtins.length names - 1);
+  inherit
+    (import ./releases.nix {
+      inherit lib stubs;
+      directory = sides.${side};
+    })
+    names
+    releases
+    ;
 
   base =
     final:
     stubs.packages
     // releases
     // {
-      docker = final.${newest};
+      docker = final.${builtins.head names};
       makeWrapper = stubs.plain "makeWrapper" { };
       callPackage = lib.callPackageWith final;
     };

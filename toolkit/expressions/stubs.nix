@@ -80,6 +80,7 @@ let
       pname = name;
       version = "0";
       outPath = file "${name}-0" attributes;
+      standsFor = file name attributes;
       meta = meta name;
       inherit (mkDerivation (recipe name attributes)) overrideAttrs;
     });

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.claims.case import DEMOTED, LIFTED
+from tests import designs
+from tests.docker.claims.test_overriding import designed
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.model import Status, Strategy
 
 if TYPE_CHECKING:
@@ -29,8 +32,37 @@ class TestCompatible:
 
     def test_every_row_is_counted(self, draft: Callable[..., Draft]) -> None:
         proof = draft().prove("compatible")
-        assert proof.covers == "12 of 12 rows, 98 overrides"
-        assert len(proof.evidence) == 13
+        assert proof.covers == "12 of 12 rows, 85 overrides"
+        assert len(proof.evidence) == 18
+
+    def test_override_that_comes_to_have_its_effect_is_no_difference_and_is_said(self) -> None:
+        proof = designed("attrs-first").prove("compatible")
+        assert (proof.status, proof.reason) == (Status.PASSED, None)
+        gained = [line for line in proof.evidence if line.endswith("4 had no effect before and have it now")]
+        assert [line.partition(":")[0] for line in gained] == [
+            "row 10, overrideAttrs (old",
+            "row 10, row 10, then override { iptables = …; }",
+            "row 10, row 10, then overrideAttrs { docker-runc = …; }",
+            "row 10, overrideAttrs { docker-runc = …; }, then row 10",
+        ]
+
+    def test_override_that_loses_its_effect_is_named(self) -> None:
+        after = designed("attrs-first")
+        back = after.rewritten(BEFORE, lambda _: after.texts[LIFTED]).rewritten(LIFTED, lambda _: after.texts[BEFORE])
+        assert "row 10, then override { iptables = …; }: /nix/store/" in back.failure("compatible")
+
+    def test_override_that_gives_another_package_without_effect_is_named(self) -> None:
+        """The attribute is another than before, and what is built is still not made of it."""
+        series = designed("hidden").edit(
+            LIFTED, "          moby\n          ;", "          ;\n        moby = moby // { };"
+        )
+        text = series.texts[LIFTED].replace("moby = moby // { };", "moby = moby.overrideAttrs { stamped = true; };")
+        failure = series.rewritten(LIFTED, lambda _: text).failure("compatible")
+        assert "overrideAttrs (old: { moby = old.moby.overrideAttrs …; }): /nix/store/" in failure
+
+    def test_daemon_that_is_not_in_the_client_is_looked_for_in_vain_as_before(self) -> None:
+        evidence = designed("attrs-first").prove("compatible").evidence
+        assert "row 10, row 10, then override { clientOnly = true; }: 4 of 4 equal" in evidence
 
     def test_override_that_stops_to_reach_moby_is_named(self, draft: Callable[..., Draft]) -> None:
         """As if the components were built outside of dockerGen: they do not follow an overridden argument."""
@@ -64,6 +96,23 @@ class TestCaptureSafe:
         assert "an alias of each component's name that throws: " in failure
         assert "an overlay that defines each component from docker's own attribute (row 11): " in failure
         assert failure.count("6 of 8 dockers change") >= 2
+
+    @pytest.mark.parametrize("name", ["override-attrs", "component-overrides"])
+    def test_new_option_is_said_to_be_taken_from_a_set_that_has_it(self, name: str) -> None:
+        proof = designed(name).prove("capture-safe")
+        assert proof.status is Status.PASSED
+        assert re.fullmatch(
+            r"callPackage would take (component|override).* from a set that has them", proof.evidence[-1]
+        )
+
+    def test_package_under_another_name_is_captured_all_the_same(self) -> None:
+        before = designed("parameter").texts[BEFORE]
+        value = designs.value(before, "docker-tini")
+        text = designs.replaced(before, f" docker-tini = {value};", " docker-tini = dockerTini;")
+        text = designs.with_formals(text, [f"dockerTini ? {value}"])
+        series = designed("hidden").rewritten(LIFTED, lambda _: text)
+        failure = series.rewritten(DEMOTED, lambda _: text).failure("capture-safe")
+        assert "an alias of each component's name that throws: x86_64-linux docker_25: " in failure
 
     def test_patch_that_lifts_nothing_is_not_judged(self, draft: Callable[..., Draft]) -> None:
         proof = draft().prove("capture-safe", without={"lift"})

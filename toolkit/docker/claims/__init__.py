@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import prove
-from toolkit.docker.claims import building, compatibility, evaluation, overlaying, updating
+from toolkit.docker.claims import building, compatibility, derivations, overlaying, overriding, updating
 from toolkit.prove import Claim, applying, syntax
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ CLAIMS: tuple[Claim[Case], ...] = (
     Claim("parse", "Nix parses the file before and after each commit", syntax.parses),
     Claim("format", "nixfmt has nothing to change in the result", syntax.formatted),
     Claim("applies", "the diff and the series apply to a clean checkout", applying.applies),
-    Claim("no-rebuild", "the first commit rebuilds nothing", evaluation.no_rebuild),
+    Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
     Claim(
         "exact-change",
         "the second commit changes moby's PATH, what contains moby, nothing else",
-        evaluation.exact_change,
+        derivations.exact_change,
     ),
-    Claim("overridable", "each component can be overridden after, and could not before", evaluation.overridable),
+    Claim("overridable", "each component can be overridden in a way that it could not before", overriding.overridable),
     Claim("compatible", "the overrides that people use give what they gave", compatibility.compatible),
     Claim("capture-safe", "packages with the components' names do no harm", compatibility.capture_safe),
     Claim("builds", "moby's install phase makes a wrapper with the PATH that was meant", building.builds),

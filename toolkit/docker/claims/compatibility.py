@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from toolkit import nix
 from toolkit.docker.claims import evaluation
 from toolkit.docker.claims.case import BEFORE
+from toolkit.docker.claims.evaluation import ROWS, Answer
+from toolkit.docker.claims.overriding import open_doors
 from toolkit.errors import CommandError
 from toolkit.prove import Finding
 from toolkit.record import Record
@@ -19,28 +21,11 @@ if TYPE_CHECKING:
 
     from toolkit.docker.claims.case import Case
     from toolkit.docker.claims.evaluation import Facts
+    from toolkit.docker.rewrite.layout import DockerFile
 
 EXPRESSION = EXPRESSIONS / "capturing.nix"
 
-ROWS: tuple[tuple[str, str, str], ...] = (
-    ("1", "iptables", "override { iptables = …; }"),
-    ("2", "runcSource", "override { runcRev = …; runcHash = …; }"),
-    ("3", "containerdAndSources", "override { version, sources of cli and moby, containerd }"),
-    ("4", "client", "override { clientOnly = true; }"),
-    ("5", "plugins", "override { buildxSupport = false; composeSupport = false; }"),
-    ("5", "pluginsByFunction", "override (old: { buildxSupport = …; })"),
-    ("6", "initSupport", "override { initSupport = true; }"),
-    ("7", "compose", "override { docker-compose = …; }"),
-    ("8", "xfsprogsThenMoby", "(override { xfsprogs = …; }).moby.overrideAttrs"),
-    ("9", "mobyAsPath", '"${docker.moby}/libexec/docker/dockerd-rootless.sh"'),
-    ("10", "mobyAttribute", "overrideAttrs (old: { moby = old.moby.overrideAttrs …; })"),
-    ("12", "runc", "another runc in the package set"),
-    ("13", "cliPatched", "overrideAttrs with a patch of the cli"),
-)
-"""Number (of the list of overrides found in public configurations), name in matrix.nix, what it does.
-
-Row 11, an overlay that defines `moby` from docker's own attribute, is a condition of the package set.
-"""
+_ROWS = (*ROWS[:3], ("4", "client", "override { clientOnly = true; }"), *ROWS[3:])
 
 CONDITIONS: tuple[tuple[str, str], ...] = (
     ("unrelated", "an unrelated package of each component's name"),
@@ -52,50 +37,69 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
 # A set that refers to itself ends the evaluator where docker takes notice of it; the others only throw.
 _TOGETHER: tuple[tuple[str, ...], ...] = (("unrelated", "throws"), ("from-docker",))
 
+_OPTION = "option"
+"""The set with throwing aliases for the parameters with a default that the patch brings in and that are no packages."""
+
 
 def compatible(case: Case) -> Finding:
-    """Compare the override matrix before and after commit 1, and what of it commit 2 changes."""
+    """Compare the override matrix before and after commit 1, and what of it commit 2 changes.
+
+    A row may differ if it replaces a part of moby, and what is built did not have that before, and has it after.
+    """
     evaluated = evaluation.evaluate(case)
     before = evaluated[BEFORE]
     failures: list[str] = []
     compared: Counter[str] = Counter()
+    gained: Counter[str] = Counter()
     if case.lifted is not None and case.lifted is not case.demoted:
-        failures += _differences(before, evaluated[case.lifted.name], compared)
+        failures += _differences(before, evaluated[case.lifted.name], compared, gained)
     else:
         for facts in before.values():
-            compared.update(name for name, answer in _answers(facts).items() if answer is not None)
+            compared.update(name for name, answer in _answers(facts).items() if answer.package is not None)
     if case.demoted is not None:
         failures += _strays(evaluated[case.before_demotion.name], evaluated[case.demoted.name])
-    for _, name, _ in ROWS:
+    for _, name, _ in _ROWS:
         if not any(name in _answers(facts) for facts in before.values()):
             failures.append(f"row {name} was not evaluated")
-    rows = {number for number, name, _ in ROWS if compared[name]}
+    rows = {number for number, name, _ in _ROWS if compared[name] or gained[name]}
     return Finding(
-        covers=f"{len(rows)} of {len({number for number, _, _ in ROWS})} rows, {compared.total()} overrides",
+        covers=f"{len(rows)} of {len({number for number, _, _ in _ROWS})} rows, "
+        f"{compared.total() + gained.total()} overrides",
         failures=tuple(failures),
-        evidence=tuple(_rows(before, compared)),
+        evidence=tuple(_rows(before, compared, gained)),
         commands=tuple(command.line for command in evaluation.commands(case)),
     )
 
 
 def capture_safe(case: Case) -> Finding:
-    """Put packages of the components' names into the package set: docker must not take notice of them."""
+    """Put packages of the components' names into the package set: docker must not take notice of them.
+
+    So must those be that the patch brings in as parameters which take a package. What else is a new parameter with a
+    default is looked at as well: to take such a thing from the set is what nixpkgs' options do, and it is said.
+    """
     if case.lifted is None:
         return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
     stage = case.lifted
-    asked = {
-        conditions: {
-            "case": str(case.question),
-            "side": stage.name,
-            "sets": json.dumps({condition: dict.fromkeys(case.components, condition) for condition in conditions}),
-        }
-        for conditions in _TOGETHER
-    }
+    options = [name for name in _gained(case.before.file, stage.file) if name not in case.components]
+    packages = [*case.components]
+    if options:
+        taken = {door for doors in open_doors(evaluation.evaluate(case)[case.after.name]).values() for door in doors}
+        packages += [name for name in options if f"{name} package" in taken]
+        options = [name for name in options if name not in packages]
+    # Only what docker has under a name can be made of docker.
+    named = {"from-docker": case.components}
+    sets = [
+        {condition: dict.fromkeys(named.get(condition, packages), condition) for condition in together}
+        for together in _TOGETHER
+    ]
+    if options:
+        sets[0][_OPTION] = dict.fromkeys(options, "throws")
+    asked = [{"case": str(case.question), "side": stage.name, "sets": json.dumps(each)} for each in sets]
     # Before the evaluation that all proofs wait for, so that both run at the same time.
     answers = {
         condition: answer
-        for conditions, arguments in asked.items()
-        for condition, answer in _ask(conditions, arguments).items()
+        for each, arguments in zip(sets, asked, strict=True)
+        for condition, answer in _ask([*each], arguments).items()
     }
     wanted = {key: facts.docker for key, facts in evaluation.evaluate(case)[stage.name].items()}
     failures: list[str] = []
@@ -110,12 +114,22 @@ def capture_safe(case: Case) -> Finding:
         if wrong:
             failures.append(f"{meaning}: {' '.join(wrong[0])}: {found.get(wrong[0], 'absent')}, and so on: {outcome}")
         evidence.append(f"{meaning}: {outcome}")
+    if options:
+        takes = answers[_OPTION] != wanted
+        evidence.append(
+            f"callPackage {'would take' if takes else 'does not take'} {', '.join(options)} from a set that has them"
+        )
     return Finding(
         covers=f"{len(CONDITIONS)} package sets, {len(wanted)} dockers each",
         failures=tuple(failures),
         evidence=tuple(evidence),
-        commands=tuple(nix.evaluate_command(EXPRESSION, arguments).line for arguments in asked.values()),
+        commands=tuple(nix.evaluate_command(EXPRESSION, arguments).line for arguments in asked),
     )
+
+
+def _gained(before: DockerFile, after: DockerFile) -> list[str]:
+    """Return the parameters that a file has and did not have, and that have a default, which callPackage ignores."""
+    return [name for name, formal in after.formals.items() if name not in before.formals and len(formal.children) > 1]
 
 
 def _ask(conditions: Sequence[str], arguments: Mapping[str, str]) -> Mapping[str, Mapping[tuple[str, str], str] | str]:
@@ -136,21 +150,27 @@ def _paths(by_system: Record) -> dict[tuple[str, str], str]:
     }
 
 
-def _answers(facts: Facts) -> dict[str, str | None]:
-    return {"client": facts.client, **facts.matrix}
+def _answers(facts: Facts) -> dict[str, Answer]:
+    return {"client": Answer(facts.client), **facts.matrix}
 
 
 def _differences(
-    before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, str], Facts], compared: Counter[str]
+    before: Mapping[tuple[str, str], Facts],
+    after: Mapping[tuple[str, str], Facts],
+    compared: Counter[str],
+    gained: Counter[str],
 ) -> Iterator[str]:
-    """Yield the overrides whose result is another one, and count those whose result is the same."""
+    """Yield the overrides whose result is another one; count those with the same, and those that have gained effect."""
     for key, facts in before.items():
         new = _answers(after[key])
         for name, answer in _answers(facts).items():
-            if new.get(name) != answer:
-                yield f"{' '.join(key)}: {_meaning(name)}: {answer} → {new.get(name)}"
-            elif answer is not None:
-                compared[name] += 1
+            found = new.get(name, Answer(None))
+            if found.package == answer.package:
+                compared[name] += answer.package is not None
+            elif (answer.effect, found.effect) == (False, True):
+                gained[name] += 1
+            else:
+                yield f"{' '.join(key)}: {_meaning(name)}: {answer.package} → {found.package}"
 
 
 def _strays(before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, str], Facts]) -> Iterator[str]:
@@ -159,18 +179,20 @@ def _strays(before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, s
         new = _answers(after[key])
         has_moby = facts.components.get("moby") is not None
         for name, answer in _answers(facts).items():
-            contains_moby = has_moby and name != "client" and answer is not None
-            if (new.get(name) != answer) != contains_moby:
+            contains_moby = has_moby and not name.startswith("client") and answer.package is not None
+            if (new.get(name, Answer(None)).package != answer.package) != contains_moby:
                 fact = "is changed, though it does not contain moby" if not contains_moby else "is not changed"
                 yield f"{' '.join(key)}: {_meaning(name)} {fact} by the second commit"
 
 
-def _rows(before: Mapping[tuple[str, str], Facts], equal: Counter[str]) -> Iterator[str]:
-    for number, name, meaning in ROWS:
-        there = sum(_answers(facts).get(name) is not None for facts in before.values())
+def _rows(before: Mapping[tuple[str, str], Facts], equal: Counter[str], gained: Counter[str]) -> Iterator[str]:
+    for number, name, meaning in _ROWS:
+        there = sum(_answers(facts)[name].package is not None for facts in before.values() if name in _answers(facts))
         found = f"{equal[name]} of {there} equal" if there else "not applicable: no release has these parameters"
+        if gained[name]:
+            found += f", {gained[name]} had no effect before and have it now"
         yield f"row {number}, {meaning}: {found}"
 
 
 def _meaning(name: str) -> str:
-    return next(meaning for _, known, meaning in ROWS if known == name)
+    return next(meaning for _, known, meaning in _ROWS if known == name)

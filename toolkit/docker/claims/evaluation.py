@@ -1,4 +1,4 @@
-"""The evaluation of all stages on all systems, and the three claims that are read from it."""
+"""The evaluation of all stages on all systems, which the claims about derivations and overrides are read from."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from toolkit import nix
-from toolkit.docker.claims import install_phase
+from toolkit.docker.claims import doors
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
-from toolkit.errors import ToolkitError
-from toolkit.model import Demotion
-from toolkit.prove import Finding
+from toolkit.errors import CommandError, ToolkitError
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from toolkit.docker.claims.case import Case
     from toolkit.process import Command
@@ -31,32 +30,51 @@ EXPRESSION = EXPRESSIONS / "evaluate.nix"
 # processor. Each part reads the file and the library again, a tenth of its time.
 _PARTS = 2
 
+_DOCUMENT = "evaluation"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overriding:
-    """What `docker.override { component = …; }` does.
+ROWS: tuple[tuple[str, str, str], ...] = (
+    ("1", "iptables", "override { iptables = …; }"),
+    ("2", "runcSource", "override { runcRev = …; runcHash = …; }"),
+    ("3", "containerdAndSources", "override { version, sources of cli and moby, containerd }"),
+    ("5", "plugins", "override { buildxSupport = false; composeSupport = false; }"),
+    ("5", "pluginsByFunction", "override (old: { buildxSupport = …; })"),
+    ("6", "initSupport", "override { initSupport = true; }"),
+    ("7", "compose", "override { docker-compose = …; }"),
+    ("8", "xfsprogsThenMoby", "(override { xfsprogs = …; }).moby.overrideAttrs"),
+    ("9", "mobyAsPath", '"${docker.moby}/libexec/docker/dockerd-rootless.sh"'),
+    ("10", "mobyAttribute", "overrideAttrs (old: { moby = old.moby.overrideAttrs …; })"),
+    ("10", "mobyThenIptables", "row 10, then override { iptables = …; }"),
+    ("10", "mobyThenRunc", "row 10, then overrideAttrs { docker-runc = …; }"),
+    ("10", "runcThenMoby", "overrideAttrs { docker-runc = …; }, then row 10"),
+    ("10", "clientOfMoby", "row 10, then override { clientOnly = true; }"),
+    ("10", "clientOfMobyIfAny", "row 10 where there is a moby, then override { clientOnly = true; }"),
+    ("12", "runc", "another runc in the package set"),
+    ("13", "cliPatched", "overrideAttrs with a patch of the cli"),
+)
+"""Number (of the list of overrides found in public configurations), name in matrix.nix, what it does.
 
-    `accepted`: dockerGen has the parameter. `reaches`: the replacement is in what the install phase links.
-    `old_gone`: the component that it replaces is in neither docker nor moby any more.
+Row 4, the client, is asked of every release, and row 11, an overlay that defines `moby` from docker's own attribute, is
+a condition of the package set.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an override gives: a store path, the text of an error, or None where the file has no such thing.
+
+    `effect` tells whether a row that replaces a part of moby reaches what is built; None for other rows.
     """
 
-    accepted: bool
-    changes: bool
-    reaches: bool
-    old_gone: bool
-
-    @property
-    def works(self) -> bool:
-        """Tell whether the override changes the built package as one expects."""
-        return self.accepted and self.changes and self.reaches and self.old_gone
+    package: str | None
+    effect: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """One release on one system. Derivations are drvPaths; a component is None where docker has none.
 
-    `matrix` maps the rows of matrix.nix to what the override gives: a store path, the text of an error, or None
-    where the file has no such parameter or attribute.
+    `doors` maps each component that docker has to door → outcome, and `matrix` the rows of matrix.nix to what they
+    give; both are empty where this release was not asked on this system.
     """
 
     docker: str
@@ -64,8 +82,8 @@ class Facts:
     components: Mapping[str, str | None]
     moby_attributes: Mapping[str, str]
     docker_attributes: Mapping[str, str]
-    overriding: Mapping[str, Overriding]
-    matrix: Mapping[str, str | None]
+    doors: Mapping[str, Mapping[str, str]]
+    matrix: Mapping[str, Answer]
 
     def derivations(self) -> Iterator[tuple[str, str]]:
         """Yield name and drvPath of the package, its client form, and each component there is."""
@@ -81,9 +99,32 @@ Evaluation = dict[str, dict[tuple[str, str], Facts]]
 """Stage name → (system label, release) → facts."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One door of one component on one side, or, of no component, one row of the matrix."""
+
+    side: str
+    component: str
+    name: str
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works."""
+
+    question: Path
+    sides: tuple[str, ...]
+    releases: tuple[str, ...]
+    ends: tuple[_Question, ...]
+    own: tuple[_Question, ...]
+
+
 def commands(case: Case) -> tuple[Command, ...]:
     """Return the commands that evaluate all stages, each on a part of the systems."""
-    return tuple(nix.evaluate_command(EXPRESSION, arguments) for arguments in _arguments(case))
+    asked = _asked(case)
+    arguments = _arguments(asked.question, asked.sides, asked.ends)
+    return tuple(nix.evaluate_command(EXPRESSION, each) for each in arguments)
 
 
 def evaluate(case: Case) -> Evaluation:
@@ -92,137 +133,147 @@ def evaluate(case: Case) -> Evaluation:
     Raise CommandError where Nix cannot, ToolkitError where a release throws or its answer is not complete.
     """
     with _ONE_AT_A_TIME:
-        return _evaluate(case)
+        return _evaluate(_asked(case))
 
 
 _ONE_AT_A_TIME = Lock()
 
 
+def coverage(facts: Mapping[tuple[str, str], Facts], what: str) -> str:
+    """Return what was looked at, with the releases and systems that it was looked at for."""
+    releases, systems = ({key[index] for key in facts} for index in (1, 0))
+    plurals = ["" if len(found) == 1 else "s" for found in (releases, systems)]
+    return f"{what}; {len(releases)} release{plurals[0]}, {len(systems)} system{plurals[1]}"
+
+
+def _asked(case: Case) -> _Asked:
+    ends = [case.stages[0], case.stages[-1]]
+    rows = [_Question(stage.name, "", name) for stage in case.stages for _, name, _ in ROWS]
+    standard = [
+        _Question(stage.name, component, door)
+        for stage in ends
+        for component in case.components
+        for door in doors.STANDARD
+    ]
+    own = [
+        _Question(stage.name, component, parameter, form)
+        for stage in ends
+        for component, names in doors.parameters(stage.file, case.components, before=case.before.file).items()
+        for parameter in names
+        for form in doors.FORMS
+    ]
+    return _Asked(
+        question=case.question,
+        sides=tuple(stage.name for stage in case.stages),
+        releases=tuple(release.attr for release in case.before.file.releases()),
+        ends=(*rows, *standard),
+        own=tuple(own),
+    )
+
+
 @lru_cache(maxsize=4)
-def _evaluate(case: Case) -> Evaluation:
-    with ThreadPoolExecutor(max_workers=_PARTS) as pool:
-        asked = [pool.submit(copy_context().run, nix.evaluate, EXPRESSION, each) for each in _arguments(case)]
-        answers = [Record(answer.result(), document="evaluation") for answer in asked]
+def _evaluate(asked: _Asked) -> Evaluation:
+    document = _answers(asked)
     result: Evaluation = {}
-    for stage in case.stages:
+    for stage in asked.sides:
         facts: dict[tuple[str, str], Facts] = {}
-        for by_system in (answer.record(stage.name) for answer in answers):
-            for label in by_system.names():
-                releases = by_system.record(label)
-                for release in releases.names():
-                    facts[label, release] = _facts(releases.record(release), f"{stage.name}, {label}, {release}")
-        result[stage.name] = facts
-    _require_complete(case, result)
+        by_system = Record(document, document=_DOCUMENT).record(stage)
+        for label in by_system.names():
+            releases = by_system.record(label)
+            for release in releases.names():
+                facts[label, release] = _facts(releases.record(release), f"{stage}, {label}, {release}")
+        result[stage] = facts
+    _require_complete(asked, result)
     return result
 
 
-def no_rebuild(case: Case) -> Finding:
-    """Compare every drvPath before and after commit 1."""
-    if case.lifted is None:
-        return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
-    evaluation = evaluate(case)
-    before, after = evaluation[BEFORE], evaluation[case.lifted.name]
-    failures: list[str] = []
-    counted = 0
-    for key, facts in before.items():
-        old, new = dict(facts.derivations()), dict(after[key].derivations())
-        counted += len(old)
-        failures += [
-            f"{' '.join(key)}: {name} is rebuilt: {old.get(name)} → {new.get(name)}"
-            for name in old.keys() | new.keys()
-            if old.get(name) != new.get(name)
+def _answers(asked: _Asked) -> dict[str, object]:
+    try:
+        document = _ask(asked.question, asked.sides, asked.ends)
+    except CommandError:
+        # Nix can catch a throw, and no other error: all that is left to do is to look for the one who makes it.
+        document = _ask(asked.question, asked.sides, ())
+        for answer in _one_by_one(asked.question, asked.ends):
+            _merge(document, answer)
+    return _with_own(asked, document)
+
+
+def _one_by_one(case: Path, questions: Sequence[_Question]) -> Iterator[dict[str, object]]:
+    """Yield the answers to questions of which some end the evaluator; to those there is none."""
+    half = len(questions) // 2
+    for part in (questions[:half], questions[half:]) if half else ():
+        try:
+            yield _ask(case, (), part)
+        except CommandError:
+            yield from _one_by_one(case, part)
+
+
+def _with_own(asked: _Asked, document: dict[str, object]) -> dict[str, object]:
+    """Add what parameters do that were made for an override, for components which have no other door."""
+    left = _without_door(document, asked.own)
+    for form in doors.FORMS:
+        questions = [question for question in left if question.form == form]
+        if not questions:
+            continue
+        try:
+            _merge(document, _ask(asked.question, (), questions))
+        except CommandError:
+            for answer in _one_by_one(asked.question, questions):
+                _merge(document, answer)
+        left = _without_door(document, left)
+    return document
+
+
+def _without_door(document: Mapping[str, object], questions: Sequence[_Question]) -> list[_Question]:
+    """Return the questions about components for which no door was found that works on any system."""
+    by_side = Record(document, document=_DOCUMENT)
+    found: set[tuple[str, str]] = set()
+    for side in by_side.names():
+        for releases in map(by_side.record(side).record, by_side.record(side).names()):
+            for facts in map(releases.record, releases.names()):
+                found |= {(side, component) for component, outcomes in _doors(facts).items() if doors.working(outcomes)}
+    return [question for question in questions if (question.side, question.component) not in found]
+
+
+def _merge(document: dict[str, object], other: Mapping[str, object]) -> None:
+    for name, value in other.items():
+        there = document.get(name)
+        if isinstance(there, dict) and isinstance(value, dict):
+            _merge(cast("dict[str, object]", there), cast("dict[str, object]", value))
+        else:
+            document[name] = value
+
+
+def _ask(case: Path, sides: Sequence[str], questions: Sequence[_Question]) -> dict[str, object]:
+    """Ask for the derivations of `sides`, and the questions; raise CommandError where one ends the evaluator."""
+    result: dict[str, object] = {}
+    with ThreadPoolExecutor(max_workers=_PARTS) as pool:
+        parts = [
+            pool.submit(copy_context().run, nix.evaluate, EXPRESSION, arguments)
+            for arguments in _arguments(case, sides, questions)
         ]
-    summary: list[str] = []
-    if failures and case.lifted is case.demoted:
-        summary.append(f"{len(failures)} derivations are rebuilt, since one patch makes both changes: split it")
-    return Finding(
-        covers=_coverage(before, f"{counted} drvPaths equal" if not failures else f"{counted} drvPaths"),
-        failures=(*summary, *sorted(failures)),
-        evidence=(_library(case), *_paths(before)),
-        commands=tuple(command.line for command in commands(case)),
-    )
+        for part in parts:
+            answer = part.result()
+            if not isinstance(answer, dict):
+                raise ToolkitError(f"{_DOCUMENT}: the document is not a table")
+            _merge(result, cast("dict[str, object]", answer))
+    return result
 
 
-def exact_change(case: Case) -> Finding:
-    """Check that commit 2 changes moby and what contains it, and in moby only the wrapper's PATH."""
-    if case.demoted is None:
-        return Finding(covers="nothing", not_run="because the patch leaves the wrapper's PATH as it is")
-    evaluation = evaluate(case)
-    before, after = evaluation[case.before_demotion.name], evaluation[case.demoted.name]
-    failures: list[str] = []
-    changed = kept = 0
-    for key, old in before.items():
-        new = after[key]
-        expected = {"docker", "moby"} if old.components.get("moby") is not None else set[str]()
-        paths = dict(new.derivations())
-        for name, path in old.derivations():
-            is_changed = paths.get(name) != path
-            changed += is_changed
-            kept += not is_changed
-            if is_changed != (name in expected):
-                fact = "is rebuilt, though it does not contain moby" if is_changed else "is not changed"
-                failures.append(f"{' '.join(key)}: {name} {fact}")
-        if expected:
-            failures += [f"{' '.join(key)}: {fact}" for fact in _attribute_changes(case, old, new)]
-    return Finding(
-        covers=_coverage(before, f"{changed} drvPaths changed, {kept} kept"),
-        failures=tuple(failures),
-        evidence=_change_evidence(before, after),
-        commands=tuple(command.line for command in commands(case)),
-    )
-
-
-def overridable(case: Case) -> Finding:
-    """Override each component: before, that must not reach the built package; after, it must."""
-    if case.lifted is None:
-        return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
-    evaluation = evaluate(case)
-    failures: list[str] = []
-    tried = 0
-    for stage, wanted in ((BEFORE, False), (case.after.name, True)):
-        for key, facts in evaluation[stage].items():
-            for name in case.components:
-                if evaluation[BEFORE][key].components.get(name) is None:
-                    continue
-                tried += 1
-                if facts.components.get(name) is None:
-                    failures.append(f"{stage}: {' '.join(key)}: docker has no attribute {name} any more")
-                    continue
-                found = facts.overriding[name]
-                if found.works is not wanted:
-                    what = "already works" if found.works else _why_not(found)
-                    failures.append(f"{stage}: {' '.join(key)}: override of {name} {what}")
-    if not tried:
-        failures.append("no release has any of the components")
-    return Finding(
-        covers=_coverage(evaluation[BEFORE], f"{tried} overrides, {len(case.components)} components"),
-        failures=tuple(failures),
-        evidence=(
-            "before: docker.override has none of these parameters, or what it replaces stays in the package",
-            "after: the replacement is in the install phase, and nothing of what it replaces is left",
-        ),
-        commands=tuple(command.line for command in commands(case)),
-    )
-
-
-def _why_not(found: Overriding) -> str:
-    if not found.accepted:
-        return "is refused: dockerGen has no such parameter"
-    if not found.changes:
-        return "changes nothing"
-    if not found.reaches:
-        return "does not reach what is built"
-    return "leaves the replaced package in what is built"
-
-
-def _library(case: Case) -> str:
-    return f"evaluated with {'unlet' if case.own_library else 'the tree'}'s lib"
-
-
-def _arguments(case: Case) -> tuple[dict[str, str], ...]:
+def _arguments(case: Path, sides: Sequence[str], questions: Sequence[_Question]) -> tuple[dict[str, str], ...]:
+    wanted: dict[str, object] = {}
+    for side in dict.fromkeys([*sides, *(question.side for question in questions)]):
+        here = [question for question in questions if question.side == side]
+        by_component: dict[str, list[object]] = {}
+        for question in here:
+            door = {"parameter": question.name, "form": question.form} if question.form else question.name
+            by_component.setdefault(question.component, []).append(door)
+        rows = by_component.pop("", [])
+        wanted[side] = {"derivations": side in sides, "doors": by_component, "rows": rows}
+    asked = json.dumps(wanted)
     labels = [label for label, _, _ in SYSTEMS]
     return tuple(
-        {"case": str(case.question), "labels": json.dumps(labels[first::_PARTS], ensure_ascii=False)}
+        {"case": str(case), "asked": asked, "labels": json.dumps(labels[first::_PARTS], ensure_ascii=False)}
         for first in range(_PARTS)
     )
 
@@ -230,16 +281,15 @@ def _arguments(case: Case) -> tuple[dict[str, str], ...]:
 def _facts(record: Record, where: str) -> Facts:
     if "error" in record:
         raise ToolkitError(f"evaluation: {where}: {record.text('error')}")
-    components = record.record("components")
-    overriding, matrix = record.record("overridable"), record.record("matrix")
+    components, matrix = record.record("components"), record.record("matrix")
     return Facts(
         docker=record.text("docker"),
         client=record.optional("client", record.text),
         components={name: components.optional(name, components.text) for name in components.names()},
         moby_attributes=_texts(record.record("attributes")),
         docker_attributes=_texts(record.record("dockerAttributes")),
-        overriding={name: _overriding(overriding.record(name)) for name in overriding.names()},
-        matrix={name: matrix.optional(name, matrix.text_or_error) for name in matrix.names()},
+        doors=_doors(record),
+        matrix={name: _answer(matrix.record(name)) for name in matrix.names()},
     )
 
 
@@ -247,18 +297,29 @@ def _texts(record: Record) -> dict[str, str]:
     return {name: record.text(name) for name in record.names()}
 
 
-def _overriding(record: Record) -> Overriding:
-    return Overriding(
-        accepted=record.boolean("accepted"),
-        changes=record.boolean("changesDrv"),
-        reaches=record.boolean("reaches"),
-        old_gone=record.boolean("oldGone"),
-    )
+def _doors(record: Record) -> dict[str, dict[str, str]]:
+    """Return component → door → outcome, the doors in the order of their kinds and not in that of the alphabet."""
+    if "error" in record:
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    by_component = record.record("doors")
+    for component in by_component.names():
+        outcomes = by_component.record(component)
+        names = list(outcomes.names())
+        ordered = dict.fromkeys((*(name for name in doors.STANDARD if name in names), *names))
+        found[component] = {name: outcomes.text(name) for name in ordered}
+    return found
 
 
-def _require_complete(case: Case, evaluation: Evaluation) -> None:
+def _answer(record: Record) -> Answer:
+    if "error" in record:
+        return Answer(record.text("error"))
+    return Answer(record.optional("package", record.text), record.optional("effect", record.boolean))
+
+
+def _require_complete(asked: _Asked, evaluation: Evaluation) -> None:
     """Raise ToolkitError unless every stage has every release of the file, and no other, on every system."""
-    wanted = {(label, release.attr) for label, _, _ in SYSTEMS for release in case.before.file.releases()}
+    wanted = {(label, release) for label, _, _ in SYSTEMS for release in asked.releases}
     if not wanted:
         raise ToolkitError("evaluation: the file exports no docker release")
     for stage, facts in evaluation.items():
@@ -266,63 +327,3 @@ def _require_complete(case: Case, evaluation: Evaluation) -> None:
             raise ToolkitError(f"evaluation: {stage}: {' '.join(min(absent))} was not evaluated")
         if new := facts.keys() ^ evaluation[BEFORE].keys():
             raise ToolkitError(f"evaluation: {stage}: {' '.join(min(new))} is not in both this stage and '{BEFORE}'")
-
-
-def _attribute_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
-    """Yield what changed in moby's or docker's attributes that should not have."""
-    names = old.moby_attributes.keys() | new.moby_attributes.keys()
-    changed = {name for name in names if old.moby_attributes.get(name) != new.moby_attributes.get(name)}
-    yield from install_phase.other_changes(
-        old.moby_attributes.get("installPhase", ""),
-        new.moby_attributes.get("installPhase", ""),
-        entry=case.entry,
-        kept=case.demotion is not Demotion.DROP,
-    )
-    if not changed - {"installPhase"}:
-        yield f"no attribute of moby has lost {case.entry}"
-    for name in sorted(changed - {"installPhase"}):
-        before, after = old.moby_attributes.get(name), new.moby_attributes.get(name)
-        if before is None or after is None:
-            yield f"moby's attribute {name} is {'new' if before is None else 'gone'}"
-        elif install_phase.without(before.split(":"), case.entry) != after.split(":"):
-            yield f"moby's attribute {name} changed otherwise than by the loss of {case.entry}"
-    moby_before, moby_after = old.docker_attributes.get("moby"), new.docker_attributes.get("moby")
-    for name in sorted(old.docker_attributes.keys() | new.docker_attributes.keys()):
-        text = old.docker_attributes.get(name)
-        wanted = text.replace(moby_before, moby_after) if text and moby_before and moby_after else text
-        if new.docker_attributes.get(name) != wanted:
-            yield f"docker's attribute {name} changed otherwise than by moby's path"
-
-
-def _change_evidence(
-    before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, str], Facts]
-) -> tuple[str, ...]:
-    """Show what is rebuilt of each release on each system, and each attribute of the last one's moby that changed."""
-    rebuilt = tuple(
-        f"{' '.join(key)}: {', '.join(_rebuilt(facts, after[key])) or 'nothing'}" for key, facts in before.items()
-    )
-    key = max((key for key, facts in before.items() if facts.components.get("moby") is not None), default=None)
-    if key is None:
-        return rebuilt
-    old, new = before[key].moby_attributes, after[key].moby_attributes
-    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    return (*rebuilt, f"{' '.join(key)}: moby's changed attributes: {', '.join(names)}")
-
-
-def _rebuilt(old: Facts, new: Facts) -> list[str]:
-    paths = dict(new.derivations())
-    return [name for name, path in old.derivations() if paths.get(name) != path]
-
-
-def _coverage(facts: Mapping[tuple[str, str], Facts], what: str) -> str:
-    releases = {release for _, release in facts}
-    plural = "" if len(releases) == 1 else "s"
-    return f"{what}; {len(releases)} release{plural}, {len(SYSTEMS)} systems"
-
-
-def _paths(facts: Mapping[tuple[str, str], Facts]) -> Iterator[str]:
-    """Yield one line per release on the first system, as a sample to compare by eye."""
-    label = SYSTEMS[0][0]
-    for (system, release), found in facts.items():
-        if system == label:
-            yield f"{label} {release}: {found.docker}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import limits, nix, process
 from toolkit.cache import default_cache
-from toolkit.docker.claims import install_phase
+from toolkit.docker.claims import doors, install_phase
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.track.report.document import Place
@@ -69,41 +69,43 @@ def evaluate(contents: Mapping[str, bytes], plan: Plan) -> dict[str, Evaluated]:
             cases[key] = _lay_out(content, plan)
         except (ToolkitError, RecursionError):
             found[key] = _failed("cannot be laid out for Nix")
-    for key, answer in _answers(cases).items():
+    for key, answer in _answers(cases, plan).items():
         found[key] = answer if isinstance(answer, Evaluated) else _evaluated(answer, plan)
     return found
 
 
-def _answers(cases: Mapping[str, Path]) -> dict[str, Record | Evaluated]:
+def _answers(cases: Mapping[str, Path], plan: Plan) -> dict[str, Record | Evaluated]:
     """Evaluate cases; of those that break an evaluation find out which, by halves."""
     if not cases:
         return {}
     try:
-        document = Record(_run(cases), document="evaluation")
+        document = Record(_run(cases, plan), document="evaluation")
     except CommandError as error:
         if len(cases) == 1:
             return dict.fromkeys(cases, _failed(nix.reason(error)))
         keys = list(cases)
         halves = (keys[: len(keys) // 2], keys[len(keys) // 2 :])
-        return {key: answer for half in halves for key, answer in _answers({k: cases[k] for k in half}).items()}
+        return {key: answer for half in halves for key, answer in _answers({k: cases[k] for k in half}, plan).items()}
     return {key: document.record(key) for key in cases}
 
 
-def command(cases: Path, roots: Sequence[Path]) -> Command:
+def command(cases: Path, roots: Sequence[Path], plan: Plan) -> Command:
     """Return the command that evaluates the cases which a file lists, and reads nothing but `roots`."""
+    doors_of = dict.fromkeys(plan.components, doors.STANDARD)
+    asked = json.dumps({"file": {"derivations": True, "doors": doors_of, "rows": []}})
     reach = [word for root in (EXPRESSIONS, cases.parent, *roots) for word in ("-I", str(root))]
     argv = (
         *("nix-instantiate", "--eval", "--strict", "--json", "--store", "dummy://"),
         *("--option", "restrict-eval", "true", "--option", "allow-import-from-derivation", "false", *nix.OFFLINE),
-        *(*reach, str(EXPRESSIONS / "readings.nix"), "--argstr", "cases", str(cases)),
+        *(*reach, str(EXPRESSIONS / "readings.nix"), "--argstr", "cases", str(cases), "--argstr", "asked", asked),
     )
     return limits.bounded(Command(argv=argv, env={"NIX_PATH": None, "NIX_REMOTE": None}), _MEMORY_MIB)
 
 
-def _run(cases: Mapping[str, Path]) -> object:
+def _run(cases: Mapping[str, Path], plan: Plan) -> object:
     listed = json.dumps({key: str(path) for key, path in cases.items()}, sort_keys=True).encode()
     root = _kept({"cases.json": listed})
-    asked = command(root / "cases.json", [path.parent for path in cases.values()])
+    asked = command(root / "cases.json", [path.parent for path in cases.values()], plan)
     seconds = _SECONDS + _SECONDS_EACH * len(cases)
     done = process.run(asked.argv, env=asked.env, timeout=seconds)
     try:
@@ -178,14 +180,10 @@ def _evaluated(releases: Record, plan: Plan) -> Evaluated:
         if "error" in record:
             thrown += 1
             continue
-        components, overridable = record.record("components"), record.record("overridable")
-        for name in plan.components:
-            if name not in components:
-                continue
-            answer = overridable.record(name)
-            good = "error" not in answer and all(
-                answer.boolean(field) for field in ("accepted", "changesDrv", "reaches", "oldGone")
-            )
+        outcomes = record.record("doors")
+        for name in outcomes.names():
+            found = outcomes.record(name)
+            good = any(found.text(door) == doors.WORKS for door in found.names())
             works[name] = works.get(name, True) and good
         attributes = record.record("attributes")
         place = where({name: attributes.text(name) for name in attributes.names()}, plan.prefix_entry)

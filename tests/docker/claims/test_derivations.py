@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
-from toolkit.model import Demotion, Status, Strategy
+from toolkit.docker.claims.case import DEMOTED, LIFTED, SYSTEMS
+from toolkit.model import Demotion, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def product(systems: set[str], releases: set[str], names: set[str]) -> set[tuple
     return {(system, release, name) for system in systems for release in releases for name in names}
 
 
-@pytest.mark.parametrize("claim", ["no-rebuild", "exact-change", "overridable"])
+@pytest.mark.parametrize("claim", ["no-rebuild", "exact-change"])
 @pytest.mark.parametrize("layout", ["20.10.14", "24.0", "29.6"])
 def test_series_of_the_rewrites_is_proven(draft: Callable[..., Draft], layout: str, claim: str) -> None:
     assert draft(layout).passes(claim)
@@ -45,7 +45,6 @@ def test_proof_tells_what_it_covered_and_how_to_repeat_it(draft: Callable[..., D
     assert "nix-instantiate --eval --strict --json " in proof.commands[0]
     assert draft().prove("no-rebuild").evidence[0] == "evaluated with the tree's lib"
     assert draft().prove("exact-change").covers == "12 drvPaths changed, 28 kept; 2 releases, 4 systems"
-    assert draft().prove("overridable").covers == "48 overrides, 4 components; 2 releases, 4 systems"
 
 
 class TestNoRebuild:
@@ -166,80 +165,6 @@ class TestExactChange:
         fact = "moby's installPhase changed in more than the command that makes bin/dockerd-rootless"
         assert f"x86_64-linux docker_25: {fact}" in failure
         assert f"docker_29: {fact}" not in failure
-
-
-class TestOverridable:
-    @pytest.mark.parametrize("strategy", Strategy)
-    def test_every_strategy_makes_the_components_overridable(
-        self, draft: Callable[..., Draft], strategy: Strategy
-    ) -> None:
-        assert draft(strategy=strategy).passes("overridable")
-
-    def test_argument_that_is_ignored_is_named(self, draft: Callable[..., Draft]) -> None:
-        text = "if args.docker-tini != null then args.docker-tini else components.docker-tini"
-        failure = draft().edit(LIFTED, text, "components.docker-tini").failure("overridable")
-        facts = [line for line in failure.splitlines() if "override of" in line]
-        assert len(facts) == 6
-        assert "demoted: x86_64-linux docker_29: override of docker-tini changes nothing" in facts
-        assert all("docker-tini" in fact for fact in facts)
-
-    def test_argument_that_is_not_linked_is_named(self, draft: Callable[..., Draft]) -> None:
-        series = draft().edit(
-            LIFTED, "${moby}/bin/dockerd ${moby}/bin", "${components.moby}/bin/dockerd ${components.moby}/bin"
-        )
-        for unit in ("service", "socket"):
-            series = series.edit(
-                LIFTED, f"${{moby}}/etc/systemd/system/docker.{unit}", f"${{components.moby}}/docker.{unit}"
-            )
-        assert "demoted: x86_64-linux docker_29: override of moby does not reach what is built" in series.failure(
-            "overridable"
-        )
-
-    def test_argument_that_is_linked_in_part_is_named(self, draft: Callable[..., Draft]) -> None:
-        series = draft().edit(LIFTED, "${moby}/bin/dockerd ${moby}/bin", "${moby}/bin/dockerd ${components.moby}/bin")
-        assert (
-            "demoted: x86_64-linux docker_29: override of moby leaves the replaced package in what is built"
-            in series.failure("overridable")
-        )
-
-    def test_component_that_does_not_reach_moby_is_named(self, draft: Callable[..., Draft]) -> None:
-        text = (
-            "            docker-meta\n            docker-runc\n            docker-containerd\n            docker-tini\n"
-        )
-        new = text.replace("            docker-runc\n", "")
-        series = (
-            draft()
-            .edit(LIFTED, text, new)
-            .edit(
-                LIFTED,
-                "            moby-src\n            ;\n",
-                "            moby-src\n            ;\n          inherit (components) docker-runc;\n",
-            )
-        )
-        failure = series.failure("overridable")
-        assert "demoted: x86_64-linux docker_29: override of docker-runc does not reach what is built" in failure
-
-    def test_argument_that_only_takes_the_old_one_away_is_named(self, draft: Callable[..., Draft]) -> None:
-        text = "if args.docker-runc != null then args.docker-runc else"
-        failure = draft().edit(LIFTED, text, text.replace("then args.docker-runc", "then runc")).failure("overridable")
-        assert "demoted: x86_64-linux docker_29: override of docker-runc does not reach what is built" in failure
-
-    def test_parameter_that_is_missing_is_named(self, draft: Callable[..., Draft]) -> None:
-        series = draft()
-        failure = series.rewritten(DEMOTED, lambda _: series.texts[BEFORE]).failure("overridable")
-        assert (
-            "demoted: x86_64-linux docker_29: override of moby is refused: dockerGen has no such parameter" in failure
-        )
-
-    def test_file_that_was_overridable_before_is_named(self, draft: Callable[..., Draft]) -> None:
-        series = draft()
-        failure = series.rewritten(BEFORE, lambda _: series.texts[LIFTED]).failure("overridable")
-        assert "before: x86_64-linux docker_29: override of moby already works" in failure
-
-    def test_component_that_is_no_attribute_any_more_is_named(self, draft: Callable[..., Draft]) -> None:
-        text = "          docker-tini\n          moby\n          ;\n      }\n    );"
-        series = draft().edit(LIFTED, text, text.replace("          docker-tini\n", ""))
-        assert "docker-tini" in series.failure("overridable")
 
 
 def test_claim_about_a_commit_that_is_not_there_is_not_run(draft: Callable[..., Draft]) -> None:

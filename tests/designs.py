@@ -1,0 +1,210 @@
+"""The specimen with its components lifted out of dockerGen's let, by designs of several kinds.
+
+Each is what a person might send: a text made from the text of the specimen, by what stands in it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from toolkit.docker.rewrite.layout import DockerFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
+_TODO = "        # TODO: move packages out of the let...in into top-level to allow proper overrides\n"
+_INHERITED = "".join(["        inherit\n", *(f"          {name}\n" for name in COMPONENTS), "          ;\n"])
+
+
+def attrs_first(text: str) -> str:
+    """Make the components attributes of docker's own set, in which they are referred to as `finalAttrs.…`."""
+    attributes = "".join(f"        {name} = {through_final(value(text, name))};\n" for name in COMPONENTS)
+    text = without_definitions(text, COMPONENTS)
+    return with_final(text).replace(_TODO, "").replace(_INHERITED, attributes)
+
+
+def hidden(text: str) -> str:
+    """Make them defaults of parameters of which callPackage does not know."""
+    names = ("docker-meta", "moby-src", *COMPONENTS)
+    formals = [f"{name} ? {value(text, name)}" for name in names]
+    return hiding(with_formals(without_definitions(text, names), formals).replace(_TODO, ""), names)
+
+
+def both(text: str) -> str:
+    """Make them attributes that a parameter, of which callPackage does not know, goes before."""
+    attributes = "".join(
+        f"        {name} = if {name} != null then {name} else {through_final(value(text, name))};\n"
+        for name in COMPONENTS
+    )
+    text = with_final(without_definitions(text, COMPONENTS)).replace(_TODO, "").replace(_INHERITED, attributes)
+    return hiding(with_formals(text, [f"{name} ? null" for name in COMPONENTS]), COMPONENTS)
+
+
+def final_let(text: str) -> str:
+    """Let them be bound where `finalAttrs` is, and refer to them by that."""
+    definitions = "".join(f"{name} = {through_final(value(text, name))};\n" for name in COMPONENTS)
+    return with_final(without_definitions(text, COMPONENTS), f"let {definitions} in").replace(_TODO, "")
+
+
+def final_small(text: str) -> str:
+    """Leave them in the let, and have what is built refer to passthru, in which moby is made anew."""
+    parts = ("docker-runc", "docker-containerd", "docker-tini")
+    moby = value(text, "moby")
+    text = replaced(
+        text, moby, f"lib.makeOverridable ({{ {', '.join(parts)} }}: {moby}) {{ inherit {' '.join(parts)}; }}"
+    )
+    text = text.replace("${moby}/", "${finalAttrs.passthru.moby}/")
+    passthru = (
+        f"\n        }} // lib.optionalAttrs (!clientOnly) {{\n          inherit {' '.join(parts)};\n"
+        f"          moby = moby.override {{ inherit (finalAttrs.passthru) {' '.join(parts)}; }};\n"
+        "        };\n\n        meta ="
+    )
+    text = replaced(
+        text,
+        "\n        };\n\n        meta = docker-meta // {\n          inherit",
+        f"{passthru} docker-meta // {{\n          inherit",
+    )
+    text = replaced(text, _INHERITED, _INHERITED.replace("inherit\n", "inherit (finalAttrs.passthru)\n"))
+    return replaced(text, "    buildGoModule (\n      {", "    buildGoModule (\n      finalAttrs: {")
+
+
+def in_place(text: str) -> str:
+    """Leave them in the let, where a parameter that each release sets to null goes before."""
+    for name in COMPONENTS:
+        old = value(text, name)
+        text = replaced(text, f" {name} = {old};", f" {name} = if args.{name} != null then args.{name} else {old};")
+    return nulls(text).replace(_TODO, "")
+
+
+def sentinel(text: str) -> str:
+    """Move them to a function beside dockerGen; a parameter that each release sets to null goes before."""
+    definitions = "".join(f"    {name} = {value(text, name)};\n" for name in COMPONENTS)
+    taken = "stdenv, fetchFromGitHub, runc, runcHash, runcRev, containerd, containerdHash, containerdRev, tini, tiniHash, tiniRev, version, cliRev, buildGoModule, makeBinaryWrapper, sqlite, btrfs-progs, systemd, libseccomp, glibc, iproute2, iptables, xfsprogs, util-linuxMinimal, rootlesskit, slirp4netns, fuse-overlayfs, withBtrfs, withSystemd, withSeccomp, clientOnly, docker-meta, moby-src, docker-runc, docker-containerd, docker-tini, ..."  # noqa: E501 - a list of names
+    text = without_definitions(text, COMPONENTS)
+    text = replaced(text, "  dockerGen =\n", f"  parts = {{ {taken} }}: {{\n{definitions}  }};\n\n  dockerGen =\n")
+    chosen = "".join(
+        f"      {name} = if args.{name} != null then args.{name} else made.{name};\n" for name in COMPONENTS
+    )
+    given = (
+        "withBtrfs withSystemd withSeccomp clientOnly docker-meta moby-src docker-runc docker-containerd docker-tini"
+    )
+    text = replaced(
+        text, "      plugins =\n", f"      made = parts (args // {{ inherit {given}; }});\n{chosen}\n      plugins =\n"
+    )
+    return nulls(text).replace(_TODO, "")
+
+
+def override_attrs(text: str) -> str:
+    """Leave them in the let, each with a parameter of changes to its attributes."""
+    for name, parameter in zip(COMPONENTS, ("Runc", "Containerd", "Tini", "Moby"), strict=True):
+        old = value(text, name)
+        text = replaced(text, f" {name} = {old};", f" {name} = ({old}).overrideAttrs override{parameter}Attrs;")
+    formals = [f"override{name}Attrs ? {{ }}" for name in ("Runc", "Containerd", "Tini", "Moby")]
+    return with_formals(text, formals).replace(_TODO, "")
+
+
+def component_overrides(text: str) -> str:
+    """Leave them in the let, where those in one set, a parameter, go before."""
+    for name in COMPONENTS:
+        old = value(text, name)
+        text = replaced(text, f" {name} = {old};", f" {name} = componentOverrides.{name} or ({old});")
+    return with_formals(text, ["componentOverrides ? { }"]).replace(_TODO, "")
+
+
+def parameter(text: str) -> str:
+    """Make them defaults of parameters, which callPackage fills from the set."""
+    names = ("docker-meta", "moby-src", *COMPONENTS)
+    formals = [f"{name} ? {value(text, name)}" for name in names]
+    return with_formals(without_definitions(text, names), formals).replace(_TODO, "")
+
+
+DESIGNS: dict[str, Callable[[str], str]] = {
+    "attrs-first": attrs_first,
+    "hidden": hidden,
+    "both": both,
+    "final-let": final_let,
+    "final-small": final_small,
+    "in-place": in_place,
+    "sentinel": sentinel,
+    "override-attrs": override_attrs,
+    "component-overrides": component_overrides,
+    "parameter": parameter,
+}
+
+
+_ARGUMENT = ("override { NAME = …; }",)
+_ATTRIBUTE = ("overrideAttrs { NAME = …; }", "overrideAttrs (old: { NAME = …; })")
+
+DOORS: dict[str, Callable[[str], tuple[str, ...]]] = {
+    "attrs-first": lambda _: _ATTRIBUTE,
+    "hidden": lambda _: _ARGUMENT,
+    "both": lambda _: (*_ARGUMENT, *_ATTRIBUTE),
+    "final-let": lambda _: _ATTRIBUTE,
+    "final-small": lambda _: ("overrideAttrs of passthru.NAME",),
+    "in-place": lambda _: _ARGUMENT,
+    "sentinel": lambda _: _ARGUMENT,
+    "override-attrs": lambda name: (f"override {{ override{name.removeprefix('docker-').title()}Attrs = {{ … }}; }}",),
+    "component-overrides": lambda _: ("override { componentOverrides = { NAME = …; }; }",),
+    "parameter": lambda _: _ARGUMENT,
+}
+"""What works after each design, by component, as one writes it."""
+
+
+def demoted(text: str) -> str:
+    """Move rootlesskit from the prefix of the wrapper's PATH to a suffix."""
+    flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
+    text = replaced(text, flag, f'{flag} \\\n              --suffix PATH : "${{lib.makeBinPath [ rootlesskit ]}}"')
+    return re.sub(r"\n +rootlesskit\n(?= +slirp)", "\n", text)
+
+
+def value(text: str, name: str) -> str:
+    """Return what dockerGen's let binds a name to."""
+    node = DockerFile(text, name="default.nix").bindings[name]
+    return node.text.partition("=")[2].strip().removesuffix(";")
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    """Replace what stands once in a text."""
+    assert text.count(old) == 1, (text.count(old), old)
+    return text.replace(old, new)
+
+
+def without_definitions(text: str, names: Iterable[str]) -> str:
+    for name in names:
+        text = replaced(text, DockerFile(text, name="default.nix").bindings[name].text, "")
+    return text
+
+
+def through_final(text: str) -> str:
+    for name in COMPONENTS:
+        text = text.replace(f"${{{name}}}", f"${{finalAttrs.{name}}}")
+    return text
+
+
+def with_final(text: str, between: str = "") -> str:
+    text = replaced(text, "    buildGoModule (\n      {", f"    buildGoModule (\n      finalAttrs: {between} {{")
+    return text.replace("${moby}/", "${finalAttrs.moby}/")
+
+
+def with_formals(text: str, formals: Iterable[str]) -> str:
+    new = "".join(f"      {formal},\n" for formal in formals)
+    return replaced(text, "      version,\n      xfsprogs,\n", f"      version,\n      xfsprogs,\n{new}")
+
+
+def hiding(text: str, names: Iterable[str]) -> str:
+    """Call dockerGen as if it had no parameters of these names."""
+    text = text.replace("callPackage dockerGen {", "callDocker {")
+    quoted = " ".join(f'"{name}"' for name in names)
+    known = f"removeAttrs (lib.functionArgs dockerGen) [ {quoted} ]"
+    caller = f"  callDocker = callPackage (lib.setFunctionArgs dockerGen ({known}));\nin\n{{\n"
+    return replaced(text, "in\n{\n", caller)
+
+
+def nulls(text: str) -> str:
+    """Give dockerGen parameters of the components' names, which each release sets to null."""
+    text = with_formals(text, COMPONENTS)
+    text = replaced(text, "  dockerGen =\n    {", "  dockerGen =\n    args@{")
+    given = "".join(f"      {name} = null;\n" for name in COMPONENTS)
+    return text.replace("callPackage dockerGen {\n", f"callPackage dockerGen {{\n{given}")

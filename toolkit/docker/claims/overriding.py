@@ -1,0 +1,106 @@
+"""The claim about overriding: after the series each component has a door that it had not before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.docker.claims import doors
+from toolkit.docker.claims.case import BEFORE
+from toolkit.docker.claims.evaluation import commands, coverage, evaluate
+from toolkit.errors import LayoutError, ToolkitError
+from toolkit.prove import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.evaluation import Evaluation, Facts
+
+
+def overridable(case: Case) -> Finding:
+    """Try every door of each component, before and after."""
+    if case.lifted is None:
+        return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
+    evaluation = evaluate(case)
+    before, after = evaluation[BEFORE], evaluation[case.after.name]
+    asked = {key: facts for key, facts in before.items() if facts.doors}
+    wrong: dict[str, list[str]] = {}
+    for key, facts in asked.items():
+        for component in facts.doors:
+            for fact in _changes(component, facts, after[key]):
+                wrong.setdefault(fact, []).append(" ".join(key))
+    failures = [f"{fact} ({_places(places)})" for fact, places in wrong.items()]
+    if not asked:
+        failures.append("no release has any of the components")
+    tried = sum(len(outcomes) for facts in asked.values() for outcomes in facts.doors.values())
+    return Finding(
+        covers=coverage(asked, f"{tried} overrides, {len(case.components)} components"),
+        failures=tuple(failures),
+        evidence=tuple(line for stage in (BEFORE, case.after.name) for line in evidence(evaluation, stage, case)),
+        commands=tuple(command.line for command in commands(case)),
+    )
+
+
+def open_doors(facts: Mapping[tuple[str, str], Facts]) -> dict[str, tuple[str, ...]]:
+    """Return for each component that any docker has the doors that work in all of those which were asked."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in facts.values():
+        for component, outcomes in each.doors.items():
+            here = doors.working(outcomes)
+            found[component] = tuple(door for door in found.get(component, here) if door in here)
+    return found
+
+
+def require_closed(case: Case, *, name: str) -> None:
+    """Raise LayoutError where some or all components can be overridden before the first commit, in whatever way.
+
+    Where Nix cannot tell, nothing is raised: then the proofs say so.
+    """
+    try:
+        found = open_doors(evaluate(case)[BEFORE])
+    except ToolkitError:
+        return
+    ways = ", ".join(doors.show(opened[0], component) for component, opened in found.items() if opened)
+    if not ways:
+        return
+    if all(found.values()):
+        raise LayoutError(f"{name}: the components can be overridden: {ways}", hint="there is nothing to propose")
+    raise LayoutError(f"{name}: half fixed: only some components can be overridden: {ways}")
+
+
+def evidence(evaluation: Evaluation, stage: str, case: Case) -> Iterator[str]:
+    """Yield a line for each component: the doors that it has at a stage."""
+    found = open_doors(evaluation[stage])
+    for component in case.components:
+        if component in found:
+            shown = ", ".join(doors.show(door, component) for door in found[component])
+            yield f"{stage}: {component}: {shown or 'no override reaches what is built'}"
+
+
+def _changes(component: str, before: Facts, after: Facts) -> Iterator[str]:
+    """Yield what is not as it should be with the doors of a component."""
+    if after.components.get(component) is None:
+        yield f"docker has no attribute {component} any more"
+        return
+    old, outcomes = doors.working(before.doors[component]), after.doors.get(component, {})
+    new = doors.working(outcomes)
+    for door in old:
+        if door not in new:
+            yield f"{doors.show(door, component)} worked before and {outcomes.get(door, doors.UNEVALUABLE)} after"
+    if not set(new) - set(old):
+        if old:
+            yield f"{component} could be overridden before, by {doors.show(old[0], component)}, and in no new way after"
+        else:
+            yield f"{component} cannot be overridden: {_why_not(component, outcomes)}"
+
+
+def _places(places: Sequence[str]) -> str:
+    return places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more"
+
+
+def _why_not(component: str, outcomes: Mapping[str, str]) -> str:
+    """Return the outcomes, each with the doors that have it."""
+    by_outcome: dict[str, list[str]] = {}
+    for door in doors.STANDARD:
+        by_outcome.setdefault(outcomes.get(door, doors.UNEVALUABLE), []).append(doors.show(door, component))
+    return "; ".join(f"{outcome}: {', '.join(shown)}" for outcome, shown in by_outcome.items())

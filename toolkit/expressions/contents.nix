@@ -1,0 +1,63 @@
+# What a package is made of, as its derivation has it.
+# Argument: `lib`. Result: functions of packages, see below. Their texts keep their context.
+{ lib }:
+let
+  inherit (builtins)
+    concatStringsSep
+    getContext
+    isAttrs
+    isList
+    isPath
+    mapAttrs
+    toJSON
+    unsafeDiscardStringContext
+    ;
+in
+rec {
+  # As the value goes into the derivation. Unlike toString, "${path}" gives the path in the store.
+  text =
+    value:
+    if isList value then
+      concatStringsSep " " (map text value)
+    else if isPath value then
+      "${value}"
+    else if isAttrs value && !(value ? outPath) then
+      toJSON value
+    else
+      toString value;
+
+  attributes =
+    package:
+    mapAttrs (_: text) (
+      lib.filterAttrs (_: value: value != null) (
+        removeAttrs (package.drvAttrs or { }) [
+          "__ignoreNulls"
+          "args"
+          "builder"
+          "system"
+        ]
+      )
+    );
+
+  # Also the name under which a string's context holds the package. A plain stub has no drvPath.
+  identity = package: unsafeDiscardStringContext (package.drvPath or package.outPath);
+
+  context = strings: getContext (concatStringsSep "" strings);
+
+  # The steps that make up the result: unlike an attribute, what they name is really used.
+  steps =
+    package:
+    context (
+      map (step: text (package.${step} or "")) [
+        "preInstall"
+        "installPhase"
+        "postInstall"
+        "preFixup"
+        "postFixup"
+      ]
+    );
+
+  installs = package: other: steps package ? ${identity other};
+
+  whole = package: context (lib.attrValues (attributes package));
+}

@@ -49,9 +49,10 @@ def test_no_program_for_the_network(host: Host) -> None:
     explained(host, "network-program-missing", "network-program")
 
 
-def test_runtime_directory_is_missing(host: Host) -> None:
-    document = explained(host, "runtime-directory-missing", "session", XDG_RUNTIME_DIR="/run/user/gone")
-    assert document["verdict"] == "runtime-directory-missing: /run/user/gone: no such directory"
+@pytest.mark.parametrize(("directory", "fact"), [("/run/user/gone", "no such directory"), ("/run", "not writable")])
+def test_runtime_directory_cannot_be_used(host: Host, directory: str, fact: str) -> None:
+    document = explained(host, "runtime-directory-missing", "session", XDG_RUNTIME_DIR=directory)
+    assert document["verdict"] == f"runtime-directory-missing: {directory}: {fact}"
 
 
 def test_newuidmap_is_missing(host: Host) -> None:

@@ -260,6 +260,12 @@ def test_cause_is_used_and_its_remedies_can_be_filled() -> None:
     assert causes()["subordinate-ids"].remedies(nixos=False, user="ordinary")[0].startswith("as root: usermod ")
 
 
+def test_service_is_named_in_the_words_of_the_machine() -> None:
+    remedies = causes()["port-driver"]
+    assert "systemctl --user edit docker" in remedies.remedies(nixos=False)[0]
+    assert "systemd.user.services.docker.environment" in remedies.remedies(nixos=True)[0]
+
+
 # What opens a machine further than the fault needs, and what the remedy has to say if it is there all the same.
 HARMS = {
     r"chmod (?:u\+s|\d?[4267]\d\d\d)|chmod -R|chmod 777": None,

@@ -168,7 +168,7 @@ def _daemon(sight: Sight) -> Condition:
         state = f", docker.service is {sight.service.state}" if sight.service.state else ""
         failed = sight.service.state.startswith("failed")
         remedies = ("journalctl --user -u docker -b | unlet doctor --log - explains why it failed",) if failed else ()
-        fact = f"no daemon runs{state}: this is about its next start"
+        fact = f"no daemon runs{state}; the conclusions are about its next start"
         return Condition(name=name, role=Role.NOTE, fact=fact, remedies=remedies)
     kit = sight.daemon.rootlesskit
     evidence = (

@@ -111,7 +111,7 @@ def _network_program(sight: Sight) -> Condition:
     name = "network-program"
     found = [program for each in _NETWORK_PROGRAMS if (program := sight.next.find(each)) is not None]
     if found:
-        return Condition(name=name, role=Role.OK, fact=f"the network can be made by {found[0].path}")
+        return Condition(name=name, role=Role.OK, fact=f"{found[0].path} can provide the network")
     if sight.next.environment.get(NET) or (sight.version is not None and sight.version >= _WITHOUT_NETWORK_PROGRAM):
         return Condition(name=name, role=Role.OK, fact="the network needs neither slirp4netns nor pasta nor vpnkit")
     fact = f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the {sight.next.seen_by}"
@@ -227,15 +227,17 @@ def _newuidmap(sight: Sight) -> Condition:
 def _user_namespaces(sight: Sight) -> Condition:
     name, user = "user-namespaces", sight.machine.user.name
     if sight.daemon is not None:
-        return Condition(name=name, role=Role.OK, fact="the running daemon has one")
+        return Condition(name=name, role=Role.OK, fact="the running daemon has a user namespace")
     problem = machine.namespaces_problem(sight.machine)
     if problem is None:
-        return Condition(name=name, role=Role.OK, fact=f"{user} can create one")
+        return Condition(name=name, role=Role.OK, fact=f"{user} can create user namespaces")
     if machine.apparmor_restricts(sight.machine, None):
-        fact = f"unshare cannot create one, which AppArmor may cause: {problem}"
+        fact = f"unshare cannot create one, perhaps because of AppArmor: {problem}"
         return Condition(name=name, role=Role.NOTE, fact=fact)
     remedies = (*sight.remedies(name), *sight.remedies("outer-container"))
-    return Condition(name=name, role=Role.CAUSE, fact=f"{user} cannot create one: {problem}", remedies=remedies)
+    return Condition(
+        name=name, role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies
+    )
 
 
 def _apparmor(sight: Sight) -> Condition:
@@ -296,7 +298,9 @@ def _wrapper(sight: Sight) -> Condition:
 def _service(sight: Sight) -> Condition:
     name, service = "service", sight.service
     if service.missing:
-        return Condition(name=name, role=Role.NOTE, fact=f"no service was examined: {service.missing}")
+        return Condition(
+            name=name, role=Role.NOTE, fact=f"the user's docker.service was not examined: {service.missing}"
+        )
     evidence = (
         *(f"ExecStart: {service.program}", f"PATH: {service.environment.get('PATH', '')}"),
         *(f"unit: {file}" for file in service.files),

@@ -59,15 +59,16 @@ class Sign:
 
 
 def recognise(lines: Sequence[str]) -> tuple[Sign, ...]:
-    """Return the symptoms that a log has: vague ones last, and otherwise what was written last comes first."""
+    """Return the symptoms that a log has, what was written last first; vague ones only if there are no others."""
     found: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
         if line and _TRACE.search(line) is None:
             symptom = next((each for each in symptoms().values() if each.pattern.search(line)), None)
             if symptom is not None:
                 found.setdefault(symptom.name, []).append(number)
-    signs = (Sign(symptom=symptoms()[name], lines=tuple(numbers)) for name, numbers in found.items())
-    return tuple(sorted(signs, key=lambda sign: (sign.symptom.vague, -sign.lines[-1])))
+    signs = [Sign(symptom=symptoms()[name], lines=tuple(numbers)) for name, numbers in found.items()]
+    telling = [sign for sign in signs if not sign.symptom.vague]
+    return tuple(sorted(telling or signs, key=lambda sign: sign.lines[-1], reverse=True))
 
 
 @cache

@@ -66,7 +66,8 @@ def shaped_like_nixpkgs(directory: Path, *, packages: int) -> Repository:
     """Make a bare repository with the specimen, the files, links and modes around it, and so many other packages."""
     root = specimen.path()
     files = {
-        path.relative_to(root): (0o100755 if path.suffix == ".sh" else 0o100644, path.read_bytes())
+        # The other way round than one would guess from the names.
+        path.relative_to(root): (0o100755 if path.suffix == ".patch" else 0o100644, path.read_bytes())
         for path in root.rglob("*")
         if path.is_file() and path.name != ".version"
     }

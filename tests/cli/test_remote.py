@@ -96,6 +96,9 @@ def test_what_is_fetched_is_what_a_checkout_reads(unlet: Unlet, shaped: Reposito
         "pkgs/applications/virtualization/.gitignore",
     }
     assert (tree / ".version").is_symlink()
+    overlay = {path.name: path.stat().st_mode & 0o100 for path in (unlet.cwd / "proposal/overlay/docker").iterdir()}
+    assert overlay == {name: 0o100 if name.endswith(".patch") else 0 for name in overlay}
+    assert set(overlay) > {"update.sh", "cli-plugin-dirs-from-environment.patch"}
     assert not (tree / "pkgs" / "by-name" / "000").exists()
 
 

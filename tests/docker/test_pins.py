@@ -11,8 +11,8 @@ from toolkit import patches, specimen
 from toolkit.cli.output import Silence
 from toolkit.docker.pins import look
 from toolkit.errors import ToolkitError
+from toolkit.git.blobs import blob_id
 from toolkit.model import Oid, Pin
-from toolkit.report.report import blob_id
 
 if TYPE_CHECKING:
     from pathlib import Path

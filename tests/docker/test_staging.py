@@ -11,6 +11,8 @@ from toolkit.docker import staging
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import NixSyntaxError, RefusalError
+from toolkit.git import blobs
+from toolkit.git.blobs import TreeFile
 from toolkit.model import Source
 
 if TYPE_CHECKING:
@@ -135,11 +137,41 @@ def test_missing_file_is_named_and_stood_in_for_by_an_empty_one(tmp_path: Path) 
     source = replace(source_of("29.6"), directory=tmp_path)
     (tmp_path / "update.sh").write_text("x")
     found = beside(source)
-    assert dict(found.present) == {"update.sh": b"x"}
+    assert dict(found.present) == {"update.sh": TreeFile(content=b"x")}
     assert found.missing == ("cli-plugin-dirs-from-environment-25.patch", "cli-plugin-dirs-from-environment.patch")
     directory = lay_out(source).stages["after"].path.parent
     assert (directory / "update.sh").read_bytes() == b"x"
     assert (directory / found.missing[0]).read_bytes() == b""
+
+
+def test_modes_links_and_directories_are_those_of_the_source(tmp_path: Path) -> None:
+    docker = tmp_path / "tree" / "docker"
+    for name, mode in {"docker/update.sh": 0o644, "docker/hook": 0o755, "docker/d/e/tool": 0o744, "out": 0o755}.items():
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        path.chmod(mode)
+    for name, led in {"link": "hook", "outward": "../out", "d/inward": "../update.sh", "nowhere": "gone"}.items():
+        (docker / name).symlink_to(led)
+    text = source_of("29.6").content.decode()
+    for name in ("hook", "link", "outward", "nowhere", "d"):
+        text = text.replace("./update.sh", f"[ ./update.sh ./{name} ]", 1)
+    source = replace(source_of("29.6"), content=text.encode(), directory=docker)
+    found = beside(source)
+    assert {name: (file.mode, file.content) for name, file in found.present.items()} == {
+        "update.sh": ("100644", b"docker/update.sh"),
+        "hook": ("100755", b"docker/hook"),
+        "link": ("120000", b"hook"),
+        "outward": ("100755", b"out"),
+        "d/e/tool": ("100755", b"docker/d/e/tool"),
+        "d/inward": ("120000", b"../update.sh"),
+    }
+    assert "nowhere" in found.missing
+    stage = lay_out(source).stages["after"].path.parent
+    assert {name: blobs.read(stage / name) for name in found.present} == found.present
+    (stage / "hook").chmod(0o644)
+    lay_out(source)
+    assert blobs.read(stage / "hook").mode == "100755"
 
 
 def test_file_of_any_stage_is_looked_for() -> None:

@@ -5,6 +5,8 @@ import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from toolkit.git import blobs
+from toolkit.git.blobs import EXECUTABLE, TreeFile
 from toolkit.report.overlay import default_nix, files
 
 if TYPE_CHECKING:
@@ -16,10 +18,9 @@ if TYPE_CHECKING:
 def test_overlay_gives_every_release_from_the_patched_file(report: Report, tmp_path: Path) -> None:
     commits = (replace(report.proposal.commits[0], after=b'{ hello }: { docker_28 = "old"; docker_29 = hello; }\n'),)
     proposal = replace(report.proposal, commits=commits)
-    for file in files(proposal, releases=("docker_28", "docker_29"), siblings={"update.sh": b"#!/bin/sh\n"}):
-        path = tmp_path / file.name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(file.content)
+    beside = {"update.sh": TreeFile(content=b"#!/bin/sh\n")}
+    for name, file in files(proposal, releases=("docker_28", "docker_29"), siblings=beside).items():
+        blobs.write(tmp_path / name, file)
     expression = f"""
       let overlay = import {tmp_path} {{ callPackage = file: _: import file {{ hello = "new"; }}; }} {{ }}; in overlay
     """
@@ -32,15 +33,11 @@ def test_overlay_gives_every_release_from_the_patched_file(report: Report, tmp_p
 
 
 def test_overlay_holds_the_patched_file_and_what_it_refers_to(report: Report) -> None:
-    written = files(report.proposal, releases=("docker_29",), siblings={"update.sh": b"#!/bin/sh\n", "a.patch": b"x"})
-    assert [file.name for file in written] == [
-        "default.nix",
-        "docker/a.patch",
-        "docker/default.nix",
-        "docker/update.sh",
-    ]
-    assert written[2].content == report.proposal.commits[-1].after
-    assert [file.executable for file in written] == [False, False, False, True]
+    beside = {"update.sh": TreeFile(content=b"#!/bin/sh\n"), "hook": TreeFile(content=b"x", mode=EXECUTABLE)}
+    written = files(report.proposal, releases=("docker_29",), siblings=beside)
+    assert set(written) == {"default.nix", "docker/hook", "docker/default.nix", "docker/update.sh"}
+    assert written["docker/default.nix"].content == report.proposal.commits[-1].after
+    assert {name for name, file in written.items() if file.mode == EXECUTABLE} == {"docker/hook"}
 
 
 def test_comment_names_commit_use_and_cost(report: Report) -> None:

@@ -111,7 +111,7 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     changed = [
         patch.name
         for patch, commit, content in zip(series, document.commits, contents[1:], strict=True)
-        if str(report.blob_id(content)) != commit.after
+        if str(git.blob_id(content)) != commit.after
     ]
     if changed:
         warnings = (*warnings, f"changed since the report was written: {', '.join(changed)}")
@@ -165,11 +165,11 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
         )
     except ToolkitError:
         found = None
-    if found is not None and str(report.blob_id(found.content)) == was.blob:
+    if found is not None and str(git.blob_id(found.content)) == was.blob:
         return found, found.warnings
     patched = _read(directory / "overlay" / "docker" / "default.nix")
     before = git.apply(patched, PurePosixPath(document.target), diff, reverse=True).content
-    if str(report.blob_id(before)) != was.blob:
+    if str(git.blob_id(before)) != was.blob:
         raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
     note = "the source is not at hand: the file was taken from the proposal, and evaluated with unlet's own lib"
     return Source(origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve()), (note,)

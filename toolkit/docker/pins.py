@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from toolkit import patches, sources
 from toolkit.docker.rewrite import layout
 from toolkit.errors import ToolkitError
+from toolkit.git.blobs import blob_id
 from toolkit.model import SourceRequest
-from toolkit.report.report import blob_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

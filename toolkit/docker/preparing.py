@@ -11,6 +11,7 @@ from toolkit import git, process
 from toolkit.docker import staging
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
 from toolkit.docker.rewrite import series
+from toolkit.git import blobs
 from toolkit.model import Commit, Proposal, Status
 from toolkit.report import overlay
 
@@ -37,12 +38,9 @@ class Prepared:
         """Write the overlay to where the case expects it."""
         if self.case.overlay is None:
             return
-        for file in overlay.files(self.proposal, releases=self.releases, siblings=self.siblings.present):
-            path = self.case.overlay / file.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.content)
-            if file.executable:
-                path.chmod(0o755)
+        written = overlay.files(self.proposal, releases=self.releases, siblings=self.siblings.present)
+        for name, file in written.items():
+            blobs.write(self.case.overlay / name, file)
 
 
 def prepare(  # noqa: PLR0913 - what a proposal is made of

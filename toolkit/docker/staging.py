@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.cache import default_cache
 from toolkit.docker.claims.case import STEPS, SYSTEMS, Stage
 from toolkit.docker.reading import docker_file
 from toolkit.errors import RefusalError
+from toolkit.git import blobs
+from toolkit.git.blobs import TreeFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Source
@@ -43,26 +45,41 @@ class Layout:
 class Siblings:
     """The files beside the target that it refers to: `present` by name, and the names that are `missing`."""
 
-    present: Mapping[str, bytes]
+    present: Mapping[str, TreeFile]
     missing: tuple[str, ...]
 
 
 def siblings(source: Source, *stages: DockerFile) -> Siblings:
-    """Read the files that the stages refer to from beside the source.
+    """Read the files that the stages refer to from beside the source, of a directory all that are below it.
 
+    A link stays one if it leads to a file beside it, which comes along; of any other link, what it leads to comes.
     Raise RefusalError for one that is not below the source's directory: it would be written outside of the stage.
     """
-    present: dict[str, bytes] = {}
+    present: dict[str, TreeFile] = {}
     missing: list[str] = []
-    for name in dict.fromkeys(name for file in stages for name in file.paths()):
+    waiting = list(dict.fromkeys(name for file in stages for name in file.paths()))
+    for name in waiting:
         if ".." in PurePosixPath(name).parts:
             raise RefusalError(f"{stages[0].tree.name}: refers to './{name}', which is not below its directory")
         path = source.directory / name
-        if path.is_file():
-            present[name] = path.read_bytes()
-        else:
+        if path.is_dir():
+            below = (each for each in path.rglob("*") if each.is_symlink() or not each.is_dir())
+            found = sorted(str(each.relative_to(source.directory)) for each in below)
+        elif not path.is_file():
             missing.append(name)
+            continue
+        else:
+            led = _beside(path, source.directory) if path.is_symlink() else None
+            present[name] = blobs.read(path, follow=led is None)
+            found = [led] if led is not None else []
+        waiting += [each for each in found if each not in waiting]
     return Siblings(present=present, missing=tuple(missing))
+
+
+def _beside(link: Path, directory: Path) -> str | None:
+    """Return the name of the file that a link leads to, None if it is not below the directory."""
+    led = Path(os.path.normpath(link.parent / link.readlink()))
+    return str(led.relative_to(directory)) if led.is_relative_to(directory) else None
 
 
 def lay_out(
@@ -74,11 +91,11 @@ def lay_out(
     RefusalError or LayoutError for a content that is no docker file.
     """
     parsed = {stage: docker_file(content, name=name) for stage, content in contents.items()}
-    around = {**beside.present, **dict.fromkeys(beside.missing, b"")}
+    around = {**beside.present, **dict.fromkeys(beside.missing, TreeFile(content=b""))}
     written = {
-        f"{stage}/{path}": data
+        f"{stage}/{path}": file
         for stage, content in contents.items()
-        for path, data in {**around, "default.nix": content}.items()
+        for path, file in {**around, "default.nix": TreeFile(content=content)}.items()
     }
     library = source.root / "lib" if source.root is not None else None
     question = {
@@ -88,23 +105,23 @@ def lay_out(
         "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
     }
     digest = hashlib.sha256(json.dumps(question).encode())
-    for path, data in sorted(written.items()):
-        digest.update(f"{path}\0{len(data)}\0".encode() + data)
+    for path, file in sorted(written.items()):
+        digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
     key = digest.hexdigest()[:32]
     cache = default_cache()
     sides = {stage: str(cache.root / KIND / key / stage) for stage in contents}
-    written["case.json"] = json.dumps({"sides": sides, **question}, indent=1, ensure_ascii=False).encode()
+    document = json.dumps({"sides": sides, **question}, indent=1, ensure_ascii=False)
+    written["case.json"] = TreeFile(content=document.encode())
 
     def make(directory: Path) -> None:
-        for path, data in written.items():
-            file = directory / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
+        for path, file in written.items():
+            blobs.write(directory / path, file)
 
     def check(directory: Path) -> bool:
-        return all(
-            (directory / path).is_file() and (directory / path).read_bytes() == data for path, data in written.items()
-        )
+        try:
+            return all(blobs.read(directory / path) == file for path, file in written.items())
+        except OSError:
+            return False
 
     root = cache.obtain(KIND, key, make=make, check=check)
     return Layout(

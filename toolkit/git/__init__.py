@@ -6,8 +6,8 @@ Repositories of the user's are only read; what is written is in the cache or in 
 from __future__ import annotations
 
 from toolkit.git.applying import Applied, Patched, applies, apply
+from toolkit.git.blobs import TreeFile, blob_id
 from toolkit.git.fetching import Fetched, UnreachableError, fetch, resolve_remote, shown
-from toolkit.git.program import blob_id
 from toolkit.git.reading import (
     Entry,
     Located,
@@ -30,6 +30,7 @@ __all__ = [
     "Located",
     "Patched",
     "Series",
+    "TreeFile",
     "UnreachableError",
     "addition",
     "applies",

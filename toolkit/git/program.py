@@ -14,13 +14,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import process
-from toolkit.model import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -186,11 +184,3 @@ def init(directory: Path, *, bare: bool = False, length: int = 40) -> None:
     form = ("--object-format=sha256",) if length == 64 else ()  # noqa: PLR2004 - the digits of a SHA-256
     kind = ("--bare",) if bare else ()
     run_hermetic(directory, "init", "--quiet", "--template=", "--initial-branch=main", *form, *kind)
-
-
-def blob_id(content: bytes, *, length: int = 40) -> Oid:
-    """Return the id that git gives a file of this content; `length` is that of the repository's ids in digits."""
-    data = b"blob %d\0" % len(content) + content
-    if length == 64:  # noqa: PLR2004 - the digits of a SHA-256
-        return Oid(hashlib.sha256(data).hexdigest())
-    return Oid(hashlib.sha1(data, usedforsecurity=False).hexdigest())

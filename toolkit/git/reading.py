@@ -9,15 +9,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError, UsageError
-from toolkit.git import program
+from toolkit.git import blobs, program
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LINK = "120000"
 _SUBMODULE = "160000"
-_EXECUTABLE = "100755"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +99,7 @@ def rev_parse(directory: Path, rev: str) -> Oid:
 def show(repository: Path, commit: Oid, path: PurePosixPath) -> bytes:
     """Return the content of a file in a commit; raise ToolkitError where the commit has no such file."""
     entry = next((entry for entry in entries(repository, commit, [path]) if entry.path == path), None)
-    if entry is None or entry.mode == _LINK or entry.is_submodule:
+    if entry is None or entry.mode == blobs.LINK or entry.is_submodule:
         raise ToolkitError(f"{repository}: commit {commit.short} has no file '{path}'")
     return read_objects(repository, [str(entry.blob)])[0]
 
@@ -173,17 +171,9 @@ def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: 
         if any(part in {"..", ".git"} for part in entry.path.parts) or entry.path.is_absolute():
             raise ToolkitError(f"{repository}: commit {commit.short} has the unsafe path '{entry.path}'")
     contents = read_objects(repository, [str(entry.blob) for entry in found])
-    for directory in {into / entry.path.parent for entry in found}:
-        directory.mkdir(parents=True, exist_ok=True)
     # Links come last, so that no file is written through one.
-    for entry, content in sorted(zip(found, contents, strict=True), key=lambda pair: pair[0].mode == _LINK):
-        path = into / entry.path
-        if entry.mode == _LINK:
-            path.symlink_to(os.fsdecode(content))
-            continue
-        path.write_bytes(content)
-        if entry.mode == _EXECUTABLE:
-            path.chmod(path.stat().st_mode | 0o111)
+    for entry, content in sorted(zip(found, contents, strict=True), key=lambda pair: pair[0].mode == blobs.LINK):
+        blobs.write(into / entry.path, blobs.TreeFile(content=content, mode=entry.mode))
     return found
 
 

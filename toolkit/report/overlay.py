@@ -5,8 +5,9 @@ The patched file is written out whole, so that evaluating it builds nothing (no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from toolkit.git.blobs import TreeFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,32 +35,17 @@ final: _prev: {{
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverlayFile:
-    """One file of the overlay; `name` is relative to the overlay's directory."""
-
-    name: str
-    content: bytes
-    executable: bool = False
-
-
-def files(proposal: Proposal, *, releases: Sequence[str], siblings: Mapping[str, bytes]) -> tuple[OverlayFile, ...]:
-    """Return the files of the overlay, sorted by name.
+def files(proposal: Proposal, *, releases: Sequence[str], siblings: Mapping[str, TreeFile]) -> Mapping[str, TreeFile]:
+    """Return the files of the overlay by their names, which are relative to its directory.
 
     `releases` are the attributes that the target file exports and nixpkgs takes over (`docker_NN`);
     `siblings` are the files beside the target that it refers to, by name.
     """
-    patched = proposal.commits[-1].after
-    return (
-        OverlayFile(name="default.nix", content=default_nix(proposal, releases=releases)),
-        *sorted(
-            (
-                OverlayFile(name=f"{DIRECTORY}/{name}", content=content, executable=name.endswith(".sh"))
-                for name, content in {**siblings, "default.nix": patched}.items()
-            ),
-            key=lambda file: file.name,
-        ),
-    )
+    patched = {**siblings, "default.nix": TreeFile(content=proposal.commits[-1].after)}
+    return {
+        "default.nix": TreeFile(content=default_nix(proposal, releases=releases)),
+        **{f"{DIRECTORY}/{name}": file for name, file in patched.items()},
+    }
 
 
 def default_nix(proposal: Proposal, *, releases: Sequence[str]) -> bytes:

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
+from toolkit.git.blobs import blob_id
 from toolkit.model import Status
-from toolkit.report.report import blob_id
 
 if TYPE_CHECKING:
     from toolkit.model import OverlayReport

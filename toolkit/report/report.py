@@ -6,14 +6,14 @@ changes its meaning or goes needs a new number.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
 from toolkit.errors import ToolkitError
-from toolkit.model import Demotion, Oid, Proof, Status, Strategy
+from toolkit.git.blobs import blob_id
+from toolkit.model import Demotion, Proof, Status, Strategy
 from toolkit.record import Record
 
 if TYPE_CHECKING:
@@ -170,11 +170,6 @@ def from_json(content: bytes, *, name: str = "report.json") -> Document:
         tools={tool: tools.text(tool) for tools in [record.record("tools")] for tool in tools.names()},
         comparison=tuple(_column(column) for column in record.records("comparison")) if "comparison" in record else (),
     )
-
-
-def blob_id(content: bytes) -> Oid:
-    """Return the id under which git (with SHA-1) stores a file of this content."""
-    return Oid(hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest())
 
 
 def _source(record: Record) -> SourceDocument:

@@ -7,12 +7,12 @@ An entry has the files below `tree/`, for a commit that was fetched also its obj
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import git
 from toolkit.errors import ToolkitError
+from toolkit.git import blobs
 from toolkit.record import Record
 
 if TYPE_CHECKING:
@@ -97,7 +97,10 @@ def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bo
             kept.commit == commit
             and {str(path) for path in paths} <= set(kept.paths)
             and _packs(directory) == kept.packs
-            and all(_blob(directory / TREE / name, len(str(blob))) == blob for name, blob in kept.blobs.items())
+            and all(
+                git.blob_id(blobs.read(directory / TREE / name).content, length=len(str(blob))) == blob
+                for name, blob in kept.blobs.items()
+            )
         )
     except (OSError, ToolkitError):
         return False
@@ -107,8 +110,3 @@ def _packs(directory: Path) -> dict[str, int]:
     objects = directory / REPOSITORY / "objects"
     files = [path for path in objects.rglob("*") if path.is_file()]
     return {str(path.relative_to(directory / REPOSITORY)): path.stat().st_size for path in files}
-
-
-def _blob(path: Path, length: int) -> Oid:
-    content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
-    return git.blob_id(content, length=length)

@@ -16,8 +16,8 @@ import pytest
 from toolkit import specimen
 from toolkit.cli import entry, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
+from toolkit.docker.choices import Extra
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import patches
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Demotion, Oid, Pin, Strategy
+from toolkit.model import Oid, Pin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +17,7 @@ PIN = Pin(name="one", commit=Oid("1" * 40), about="the first")
 
 
 def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
-    plan = patches.plan()
+    plan = plans.plan()
     assert set(plan.lift) == set(Strategy)
     assert set(plan.demote) == set(Demotion)
     assert set(plan.components) == {"moby", "docker-runc", "docker-containerd", "docker-tini"}
@@ -65,4 +67,4 @@ def test_wrong_field_of_the_pins_is_named(tmp_path: Path, text: str, message: st
 
 def test_missing_file_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match=r"proposal\.toml: cannot be read: No such file or directory$"):
-        patches.read_plan(tmp_path / "proposal.toml")
+        plans.read_plan(tmp_path / "proposal.toml")

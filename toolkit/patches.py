@@ -9,24 +9,19 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import model
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Demotion, Extra, Strategy
 from toolkit.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 _PACKAGE = Path(__file__).parent
 _PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
 _PINS = "pins.toml"
-
-TEST = "docker-rootless-ports.nix"
-"""The name of the NixOS test, here and in nixos/tests/."""
 
 _HEADER = """\
 # Known commits of nixpkgs. `unlet pins update` fetches each and fills in `blob`, the id of `file` in it, and `newest`,
@@ -58,97 +53,6 @@ class Message:
     def unbacked(self, passed: Collection[str]) -> tuple[str, ...]:
         """Return the sentences that may not be said where only the proofs of these names passed."""
         return tuple(text for proof, text in self.proven.items() if proof not in passed)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtraPlan:
-    """A commit on request: its message, and the paths of nixpkgs that a checkout needs for it."""
-
-    message: Message
-    needs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is proposed to nixpkgs, as patches/proposal.toml says.
-
-    `target` is the file's path in nixpkgs, `sparse` the paths of nixpkgs that a checkout needs, `components` the
-    packages that leave the let, `prefix_entry` the one that leaves the wrapper's PATH prefix. `option` is that of the
-    NixOS module, `description` in Markdown; `notes` are items of the release notes, `option_note` what they say of the
-    option.
-    """
-
-    target: PurePosixPath
-    components: tuple[str, ...]
-    prefix_entry: str
-    sparse: tuple[str, ...]
-    lift: dict[Strategy, Message]
-    demote: dict[Demotion, Message]
-    extras: dict[Extra, ExtraPlan]
-    option: str
-    description: str
-    notes: dict[Demotion, str]
-    option_note: str
-    by_hand: Message
-
-    def needed(self, extras: Iterable[Extra]) -> tuple[str, ...]:
-        """Return the paths of nixpkgs that a checkout needs where these extras are wanted too."""
-        return tuple(dict.fromkeys([*self.sparse, *(path for extra in extras for path in self.extras[extra].needs)]))
-
-
-@cache
-def plan() -> Plan:
-    """Read patches/proposal.toml.
-
-    Raise ToolkitError where it is missing, is no TOML, or has a field that is not as it should be.
-    """
-    return read_plan(shipped() / "proposal.toml")
-
-
-def read_plan(path: Path) -> Plan:
-    """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
-    record = read_toml(path)
-    record.only(
-        *("target", "components", "prefix-entry", "sparse"),
-        *("lift", "demote", "extras", "by-hand"),
-    )
-    lift, demote, extras = record.record("lift"), record.record("demote"), record.record("extras")
-    lift.only(*Strategy)
-    demote.only(*Demotion)
-    extras.only(*Extra)
-    module, note = extras.record(Extra.NIXOS_MODULE), extras.record(Extra.RELEASE_NOTE)
-    return Plan(
-        target=PurePosixPath(record.text("target")),
-        components=record.texts("components"),
-        prefix_entry=record.text("prefix-entry"),
-        sparse=record.texts("sparse"),
-        lift={strategy: _message(lift.record(strategy)) for strategy in Strategy},
-        demote={demotion: _message(demote.record(demotion)) for demotion in Demotion},
-        extras={
-            Extra.NIXOS_TEST: _extra(extras.record(Extra.NIXOS_TEST)),
-            Extra.NIXOS_MODULE: _extra(module, "option", "description"),
-            Extra.RELEASE_NOTE: _extra(note, *Demotion, "option"),
-        },
-        option=module.text("option"),
-        description=module.text("description").strip(),
-        notes={demotion: note.text(demotion).strip() for demotion in Demotion},
-        option_note=note.text("option").strip(),
-        by_hand=_message(record.record("by-hand")),
-    )
-
-
-def nixos_test() -> Path:
-    """Return where the NixOS test is that can be added to the series."""
-    return shipped() / TEST
-
-
-def pull_request() -> bytes:
-    """Return the content of patches/pull-request.toml, the texts of pull-request.md."""
-    path = shipped() / "pull-request.toml"
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def upstream() -> model.Upstream:
@@ -268,17 +172,14 @@ def read_toml(path: Path) -> Record:
         raise ToolkitError(f"{path}: not TOML: {error}") from error
 
 
-def _extra(record: Record, *more: str) -> ExtraPlan:
-    record.only("subject", "body", "proven", "needs", *more)
-    return ExtraPlan(message=_text(record), needs=record.texts("needs"))
-
-
-def _message(record: Record) -> Message:
+def message(record: Record) -> Message:
+    """Read a table that is a message and nothing else."""
     record.only("subject", "body", "proven")
-    return _text(record)
+    return text(record)
 
 
-def _text(record: Record) -> Message:
+def text(record: Record) -> Message:
+    """Read the message in a table, which may have more fields."""
     table = record.optional("proven", record.record)
     proven = {name: table.text(name) for name in table.names()} if table is not None else {}
     return Message(subject=record.text("subject"), body=record.text("body").strip(), proven=proven)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import ROOT
 from tests.remotes import Repository, shaped_like_nixpkgs
-from toolkit import patches
+from toolkit.docker import plan as plans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,7 +153,7 @@ def test_branch_in_a_partial_clone(unlet: Unlet, shaped: Repository, server: Rem
 def test_partial_clone_without_attributes_is_told(
     unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path
 ) -> None:
-    clone, plan = Repository(tmp_path / "clone"), patches.plan()
+    clone, plan = Repository(tmp_path / "clone"), plans.plan()
     command = ["git", "clone", "--quiet", "--filter=blob:none", "--no-checkout", served(server, shaped, "filters")]
     subprocess.run([*command, str(clone.path)], check=True)
     for line in clone.git("ls-tree", "-r", "HEAD", *plan.sparse, str(plan.target.parent)).splitlines():

@@ -10,7 +10,8 @@ import pytest
 from toolkit.cli import terminal
 from toolkit.cli.options import Settings
 from toolkit.cli.report import exit_code, nix_path, plain, show
-from toolkit.model import Commit, Demotion, Oid, Proof, Proposal, Report, Source, SourceRequest, Status, Strategy
+from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status
 
 OUT = Path("proposal")
 ESCAPE = "\x1b["
@@ -41,10 +42,12 @@ def _report(*proofs: Proof) -> Report:
             source=Source(
                 origin="a nixpkgs", content=b"1", directory=Path("/x"), commit=Oid("a" * 40), fetched=2_345_678
             ),
+            package="docker",
             target=PurePosixPath("docker/default.nix"),
-            strategy=Strategy.SENTINEL,
-            demotion=Demotion.SUFFIX,
+            bindings=("moby",),
+            steps=steps(Strategy.SENTINEL, Demotion.SUFFIX),
             commits=(COMMIT,),
+            patches=(Patch(name="0001-x.patch", content=b""),),
         ),
         proofs=proofs,
         warnings=("mind the gap",),
@@ -60,7 +63,7 @@ def test_plain_lines_are_aligned_and_tell_source_proofs_and_files() -> None:
     lines = _lines(PASSED, NOT_RUN)
     assert lines[:6] == [
         "source    a nixpkgs, 2.3 MB fetched",
-        "strategy  sentinel, rootlesskit suffix",
+        "designs   lift: sentinel, demote: suffix",
         "passed   parse   3 files  0.01 s",
         "not run  format  nothing  0.00 s",
         "format: not run, because nixfmt is not installed",
@@ -85,7 +88,7 @@ def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:
 
 def test_branch_is_made_as_the_proposal_was() -> None:
     report = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
-    report = replace(report, proposal=replace(report.proposal, strategy=Strategy.IN_PLACE, demotion=Demotion.DROP))
+    report = replace(report, proposal=replace(report.proposal, steps=steps(Strategy.IN_PLACE, Demotion.DROP)))
     (contribute, *_) = list(plain(report, settings=Settings(), out=OUT))[-3:]
     assert contribute.endswith("unlet pr --repo /src/nixpkgs --strategy in-place --rootlesskit drop")
 
@@ -125,7 +128,7 @@ def test_quiet_tells_only_what_did_not_pass() -> None:
 
 def test_foreign_patch_has_no_strategy() -> None:
     report = _report(PASSED)
-    report = replace(report, proposal=replace(report.proposal, strategy=None, demotion=None))
+    report = replace(report, proposal=replace(report.proposal, steps=(), patches=()))
     assert list(plain(report, settings=Settings(), out=None))[1] == "patch     docker: change"
 
 

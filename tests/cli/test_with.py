@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.model import Extra
+from toolkit.docker.choices import Extra
 
 if TYPE_CHECKING:
     from pathlib import Path

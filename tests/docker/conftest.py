@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import pytest
 
-from toolkit import git, nix, patches, sources
+from toolkit import git, nix, sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import claims as proofs
+from toolkit.docker import plan as plans
 from toolkit.docker import staging
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
 from toolkit.docker.propose import propose
 from toolkit.docker.reading import docker_file
+from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite import series
-from toolkit.model import Commit, Demotion, ProposeRequest, SourceRequest, Status, Strategy
+from toolkit.model import Commit, SourceRequest, Status
 from toolkit.nix import stores
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ class Draft:
         return replace(self, texts={**self.texts, stage: change(self.texts[stage])})
 
     def case(self) -> Case:
-        plan = patches.plan()
+        plan = plans.plan()
         name = str(plan.target)
         contents = {stage: text.encode() for stage, text in self.texts.items()}
         beside = staging.siblings(self.source, docker_file(contents[BEFORE], name=name))
@@ -129,7 +132,7 @@ def source_of(layout: str) -> Source:
 
 
 def source_at(nixpkgs: str) -> Source:
-    plan = patches.plan()
+    plan = plans.plan()
     return sources.resolve(
         SourceRequest(nixpkgs=nixpkgs),
         target=plan.target,
@@ -160,7 +163,7 @@ def draft() -> Callable[..., Draft]:
     def make(
         layout: str = "29.6", *, strategy: Strategy = Strategy.SENTINEL, demotion: Demotion = Demotion.SUFFIX
     ) -> Draft:
-        plan = patches.plan()
+        plan = plans.plan()
         source = source_of(layout)
         lifted, demoted = series.rewrite(
             docker_file(source.content, name=str(plan.target)),

@@ -12,9 +12,11 @@ from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker.check import check
+from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.propose import propose
+from toolkit.docker.requests import CheckRequest, ProposeRequest
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import CheckRequest, Demotion, ProposeRequest, SourceRequest, Strategy
+from toolkit.model import SourceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +71,7 @@ class TestProposal:
             (proof.covers, proof.evidence) for proof in first.proofs if proof.name != "parse"
         ]
         assert again.warnings == ()
-        assert (again.proposal.strategy, again.proposal.demotion) == (Strategy.SENTINEL, demotion)
+        assert again.proposal.steps == steps(Strategy.SENTINEL, demotion)
 
     def test_only_the_named_proofs_run(self, proposal: Path) -> None:
         report = self.check(proposal, "update.sh", "parse")
@@ -142,7 +144,7 @@ class TestProposal:
     def test_claims_of_the_report_are_not_believed(self, proposal: Path) -> None:
         def change(document: dict[str, Any]) -> None:
             document["result"] = "passed"
-            document["demotion"] = "drop"
+            document["steps"][1]["design"] = "drop"
             for proof in document["proofs"]:
                 proof["status"] = "passed"
 
@@ -169,8 +171,8 @@ class TestProposal:
     @pytest.mark.parametrize("target", ["../../x", "/x", "pkgs/x.nix"])
     def test_report_cannot_choose_where_a_file_is_written(self, proposal: Path, tmp_path: Path, target: str) -> None:
         place = f"{tmp_path}/x" if target == "/x" else target
-        rewrite_report(proposal, lambda document: document.update(target=place))
-        with pytest.raises(ToolkitError, match=f"/report.json: field 'target' is '{place}' instead of '{TARGET}'"):
+        rewrite_report(proposal, lambda document: document.update(file=place))
+        with pytest.raises(ToolkitError, match=f"/report.json: field 'file' is '{place}' instead of '{TARGET}'"):
             self.check(proposal)
         assert not (tmp_path / "x").exists()
 

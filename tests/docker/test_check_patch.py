@@ -10,10 +10,12 @@ from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.docker import claims as proofs
 from toolkit.docker.check import check
+from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.claims.case import BEFORE, LIFTED
 from toolkit.docker.proposing import DROP_WARNING
+from toolkit.docker.requests import CheckRequest
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
-from toolkit.model import CheckRequest, Demotion, SourceRequest, Strategy
+from toolkit.model import SourceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -69,7 +71,7 @@ class TestForeignPatch:
         report = judge((proposals()[0] / "upstream.diff").read_bytes())
         assert statuses(report) == self.outcome(failed={"no-rebuild"})
         assert "x86_64-linux docker_29: moby is rebuilt: " in reason(report, "no-rebuild")
-        assert (report.proposal.strategy, report.proposal.demotion) == (None, Demotion.SUFFIX)
+        assert report.proposal.steps == steps(None, Demotion.SUFFIX)
         assert report.warnings == ()
 
     def test_series_in_one_mailbox_is_judged_as_one(
@@ -112,7 +114,7 @@ class TestForeignPatch:
         before = draft().texts[BEFORE]
         after = before.replace("              rootlesskit\n              slirp", "              slirp")
         report = judge(diff_between(before, after))
-        assert report.proposal.demotion is Demotion.DROP
+        assert report.proposal.design("demote") == Demotion.DROP
         assert report.failed == ()
         assert report.warnings == (DROP_WARNING,)
 

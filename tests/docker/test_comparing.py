@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from toolkit.docker import comparing
-from toolkit.model import Extra, Proof, Proposal, Source, Status
+from toolkit.docker.choices import Extra, steps
+from toolkit.model import Proof, Proposal, Source, Status
 
 
 def _proof(name: str) -> Proof:
@@ -13,9 +14,10 @@ def _proof(name: str) -> Proof:
 def test_commits_on_request_are_no_row_of_the_comparison() -> None:
     proposal = Proposal(
         source=Source(origin="a nixpkgs", content=b"1", directory=Path("/x")),
+        package="docker",
         target=PurePosixPath("docker/default.nix"),
-        strategy=None,
-        demotion=None,
+        bindings=("moby",),
+        steps=steps(None, None),
         commits=(),
     )
     proven = [_proof("parse"), *(_proof(extra) for extra in Extra), _proof("tree-no-rebuild")]

@@ -7,11 +7,14 @@ import pytest
 
 from tests.docker.conftest import Steps
 from toolkit import nix
+from toolkit.docker.choices import OverlayKind
 from toolkit.docker.claims.building import CALLER
 from toolkit.docker.claims.rewrapping_trees import read_order
 from toolkit.docker.overlay import overlay
+from toolkit.docker.requests import OverlayRequest
+from toolkit.docker.routes import PathOrder
 from toolkit.errors import RefusalError, ToolkitError
-from toolkit.model import Depth, OverlayKind, OverlayRequest, PathOrder, SourceRequest, Status, Tier
+from toolkit.model import Depth, SourceRequest, Status, Tier
 
 SPECIMEN = SourceRequest(nixpkgs="specimen")
 ROOT = Path(__file__).parents[2]

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from toolkit.docker import path_graph
-from toolkit.model import PathInspection, PathOrder, Route
-from toolkit.report import graph
+from toolkit.docker import graph, path_graph
+from toolkit.docker.routes import PathInspection, PathOrder, Route
 
 KIT, TOOL, NET = (f"/nix/store/{'0' * 32}-{name}-1.2/bin" for name in ("rootlesskit", "tool", "slirp4netns"))
 INSPECTION = PathInspection(

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.conftest import Steps, source_at
-from toolkit import patches, specimen
+from toolkit import specimen
 from toolkit.docker import claims as proofs
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare
 from toolkit.docker.reading import docker_file
 from toolkit.errors import ToolkitError
-from toolkit.model import Demotion, Fit, Status, Strategy
+from toolkit.model import Fit, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +56,7 @@ class Clone:
         run_git(self.path, "checkout", "--quiet", branch)
         source = source_at(str(self.path))
         file = docker_file(source.content, name="default.nix")
-        return prepare(file, source, patches.plan(), strategy, Demotion.SUFFIX, at=self.path / "overlay").proposal
+        return prepare(file, source, plans.plan(), strategy, Demotion.SUFFIX, at=self.path / "overlay").proposal
 
     def port(
         self, *branches: str, strategy: Strategy = Strategy.SENTINEL, progress: Steps | None = None
@@ -62,7 +64,7 @@ class Clone:
         """Port the series for `master`."""
         return port(
             self.proposal("master", strategy),
-            patches.plan(),
+            plans.plan(),
             repository=self.path,
             branches=branches,
             strategy=strategy,
@@ -299,7 +301,7 @@ class TestClone:
         before = {path: path.lstat().st_mtime_ns for path in clone.path.rglob("*")}
         port(
             proposal,
-            patches.plan(),
+            plans.plan(),
             repository=clone.path,
             branches=["release-25.11"],
             strategy=Strategy.SENTINEL,

@@ -15,14 +15,17 @@ from unidiff.patch import PatchSet
 
 from tests import designs
 from tests.docker.conftest import Steps
-from toolkit import git, patches, specimen
+from toolkit import git, specimen
 from toolkit.cache import VARIABLE
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, LIFTED
 from toolkit.docker.propose import propose
 from toolkit.docker.proposing import DROP_WARNING
+from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import LayoutError, ToolkitError
-from toolkit.model import Demotion, ProposeRequest, SourceRequest, Status, Strategy
+from toolkit.model import SourceRequest, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +95,7 @@ class TestOutput:
         read = PatchSet.from_filename(str(out / "upstream.diff"), encoding="utf-8", newline="\n")
         assert [file.path for file in read] == [TARGET]
         diff = (out / "upstream.diff").read_bytes()
-        applied = git.apply(text_of("29.6").encode(), patches.plan().target, diff)
+        applied = git.apply(text_of("29.6").encode(), plans.plan().target, diff)
         assert applied.content == (out / "overlay" / "docker" / "default.nix").read_bytes()
 
     def test_default_specimen_is_the_newest_layout(self, tmp_path: Path) -> None:
@@ -143,7 +146,7 @@ def test_every_layout_is_proposed_and_proven_by_every_strategy(
     assert {proof.name for proof in report.failed} == trap, [proof.reason for proof in report.failed]
     others = {proof.name: proof.reason for proof in report.proofs if proof.status is Status.NOT_RUN}
     assert others == {"format": "because nixfmt is not installed"}
-    assert report.proposal.strategy is strategy
+    assert report.proposal.design("lift") == strategy
 
 
 @pytest.mark.parametrize("layout", ["20.10.14", "29.6"])
@@ -235,7 +238,7 @@ class TestForUsers:
         # git's defaults: a line that is new is green, one that is gone red, one that moved neither.
         rewritten = {text.strip() for color, sign, text in lines if color in {"\x1b[32m", "\x1b[31m"} and sign in "+-"}
         file = DockerFile(series.texts[BEFORE], name=layout)
-        components = patches.plan().components
+        components = plans.plan().components
         definitions = [line.strip() for name in components for line in file.bindings[name].text.splitlines()]
         moved = {text.strip() for color, _, text in lines if color not in {"\x1b[32m", "\x1b[31m", "\x1b[1m"}}
         assert moved

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.conftest import Steps
+from toolkit.docker.choices import Strategy
 from toolkit.docker.propose import propose
+from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import LayoutError
-from toolkit.model import ProposeRequest, SourceRequest, Status, Strategy
+from toolkit.model import SourceRequest, Status
 
 if TYPE_CHECKING:
     from toolkit.model import Report

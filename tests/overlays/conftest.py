@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from toolkit import nix, patches, process, specimen
+from toolkit import nix, process, specimen
 from toolkit.cache import VARIABLE
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import series
-from toolkit.model import Demotion, Strategy
 from toolkit.nix import stores
 from toolkit.record import Record
 
@@ -79,7 +80,7 @@ def ask(answers: dict[str, Answer]) -> Ask:
 @pytest.fixture(scope="session")
 def patched(shared: Path) -> Path:
     """Return the specimen with the series applied, a whole tree."""
-    plan = patches.plan()
+    plan = plans.plan()
     tree = shared / "patched"
     shutil.copytree(specimen.path(), tree)
     target = tree / plan.target

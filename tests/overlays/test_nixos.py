@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.trees import trees
-from toolkit import nix, patches
+from toolkit import nix
+from toolkit.docker import plan as plans
 from toolkit.docker.extras import MODULE
 from toolkit.docker.rewrite import nixos_module
 from toolkit.errors import CommandError
@@ -81,7 +82,7 @@ def lay_out(directory: Path, tree: Path) -> None:
         (directory / name).write_text(text)
     (directory / "unlet").symlink_to(ROOT)
     (directory / "fix.patch").write_text("")
-    plan = patches.plan()
+    plan = plans.plan()
     module = (tree / MODULE).read_text()
     (directory / "rewritten.nix").write_text(
         nixos_module.rewrite(module, name=str(MODULE), option=plan.option, description=plan.description)

@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit.model import Commit, Demotion, Oid, Proof, Proposal, Report, Source, SourceRequest, Status, Strategy
+from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.model import Commit, Oid, Proof, Proposal, Report, Source, SourceRequest, Status
 
 BEFORE = b"{ moby = 1; }\n"
 LIFTED = b"{ moby = 2; }\n"
@@ -25,9 +26,10 @@ def report() -> Report:
                 committed=1700000000,
                 fetched=12345,
             ),
+            package="docker",
             target=PurePosixPath("pkgs/applications/virtualization/docker/default.nix"),
-            strategy=Strategy.SENTINEL,
-            demotion=Demotion.SUFFIX,
+            bindings=("moby",),
+            steps=steps(Strategy.SENTINEL, Demotion.SUFFIX),
             commits=(
                 Commit(subject="docker: lift", body="Because.", before=BEFORE, after=LIFTED),
                 Commit(subject="docker: demote", body="Because.", before=LIFTED, after=DEMOTED),

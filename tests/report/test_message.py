@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import patches
+from toolkit.docker import plan as plans
 from toolkit.errors import UsageError
 from toolkit.report.message import checked_trailers, compose, faults
 
@@ -22,7 +22,7 @@ GOOD = "docker: allow overriding moby\n\nIt was out of reach.\n"
 
 def _messages() -> Iterator[tuple[str, Message]]:
     """Yield the messages of patches/, by the field that holds each."""
-    plan = patches.plan()
+    plan = plans.plan()
     yield from ((f"lift.{strategy}", message) for strategy, message in plan.lift.items())
     yield from ((f"demote.{demotion}", message) for demotion, message in plan.demote.items())
     yield from ((f"extras.{extra}", extra_plan.message) for extra, extra_plan in plan.extras.items())
@@ -111,7 +111,7 @@ def test_a_type_that_is_the_name_of_a_changed_directory_is_none() -> None:
 
 
 def test_what_no_proof_backs_may_not_be_said() -> None:
-    message = patches.plan().lift[next(iter(patches.plan().lift))]
+    message = plans.plan().lift[next(iter(plans.plan().lift))]
     (claim,) = message.unbacked(())
     assert message.unbacked(["no-rebuild"]) == ()
     wrapped = message.whole.replace("stay the same, ", "stay the same,\n")

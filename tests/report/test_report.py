@@ -71,7 +71,7 @@ def _set(path: str, new: object) -> Callable[[dict[str, Any]], None]:
     [
         (_set("schema", 99), "field 'schema' is 99"),
         (_set("schema", None), "field 'schema' is missing"),
-        (_set("strategy", "magic"), "field 'strategy' is 'magic'; known are sentinel, in-place, parameter"),
+        (_set("steps", [{"name": "lift"}]), "field 'steps[0].design' is missing"),
         (_set("proofs.1.status", "maybe"), "field 'proofs[1].status' is 'maybe'"),
         (_set("proofs.0.seconds", "1"), "field 'proofs[0].seconds' is not a number"),
         (_set("proofs.2.evidence", [1]), "field 'proofs[2].evidence' is not a list of strings"),
@@ -102,4 +102,4 @@ def test_json_that_is_no_table_is_refused() -> None:
 
 def test_unknown_fields_of_a_newer_version_are_passed_over(report: Report) -> None:
     value = json.loads(to_json(report)) | {"novelty": 1}
-    assert from_json(json.dumps(value).encode()).target == str(report.proposal.target)
+    assert from_json(json.dumps(value).encode()).file == str(report.proposal.target)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import patches, sources, specimen
+from toolkit import sources, specimen
 from toolkit.cache import VARIABLE
+from toolkit.docker import plan as plans
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import SourceRequest
 from toolkit.sources import trees
@@ -53,7 +54,7 @@ def clone(plain: Path) -> Path:
 
 
 def source_at(nixpkgs: str, *, offline: bool = False) -> Source:
-    plan = patches.plan()
+    plan = plans.plan()
     return sources.resolve(
         SourceRequest(nixpkgs=nixpkgs, offline=offline),
         target=TARGET,

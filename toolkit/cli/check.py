@@ -10,7 +10,7 @@ from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import exit_code, show
 from toolkit.docker.check import check
-from toolkit.model import CheckRequest
+from toolkit.docker.requests import CheckRequest
 
 
 @click.command("check")

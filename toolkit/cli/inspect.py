@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.cli.options import Settings
-    from toolkit.model import Inspection
+    from toolkit.docker.inspections import Inspection
 
 
 @click.command("inspect")
@@ -42,7 +42,7 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
         return _path(next(iter(files)), picture, settings)
     inspections = [inspect(path) for path in files]
     if picture is not None:
-        from toolkit.report import graph  # noqa: PLC0415 - for --graph alone
+        from toolkit.docker import graph  # noqa: PLC0415 - for --graph alone
 
         output.write((graph.to_dot if picture == "dot" else graph.to_mermaid)(inspections[0]))
     elif settings.json:
@@ -53,9 +53,11 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
 
 
 def _path(file: Path, picture: str | None, settings: Settings) -> int:
-    from toolkit.docker import path_graph  # noqa: PLC0415 - for --path alone, as the next
+    from toolkit.docker import (
+        graph,  # noqa: PLC0415 - for --path alone, as the next
+        path_graph,  # noqa: PLC0415 - for --path alone, as the next
+    )
     from toolkit.docker.inspect_path import inspect_path  # noqa: PLC0415
-    from toolkit.report import graph  # noqa: PLC0415 - for --path alone, as the next
 
     with output.working(settings) as progress:
         inspection = inspect_path(file, progress=progress)

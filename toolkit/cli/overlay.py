@@ -10,8 +10,10 @@ import click
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import details, exit_code, nix_path
+from toolkit.docker.choices import OverlayKind
 from toolkit.docker.overlay import overlay
-from toolkit.model import OverlayKind, OverlayRequest, Status
+from toolkit.docker.requests import OverlayRequest
+from toolkit.model import Status
 from toolkit.report import overlay_report
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ import click
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import details, exit_code, show
-from toolkit.model import BranchRequest, Demotion, Extra, Status, Strategy, UpdateRequest
+from toolkit.docker.choices import Demotion, Extra, Strategy
+from toolkit.docker.requests import BranchRequest, UpdateRequest
+from toolkit.model import Status
 from toolkit.report import contribution
 
 if TYPE_CHECKING:

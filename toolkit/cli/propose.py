@@ -8,8 +8,9 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
+from toolkit.docker.choices import Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
-from toolkit.model import Demotion, Extra, ProposeRequest, Strategy
+from toolkit.docker.requests import ProposeRequest
 
 
 @click.command("propose")

@@ -6,7 +6,8 @@ from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from toolkit.cli import output
-from toolkit.model import Demotion, Status, Strategy
+from toolkit.docker.choices import Demotion, Strategy, demotion_of, strategy_of
+from toolkit.model import Status
 from toolkit.report import comparison
 from toolkit.report.report import to_json
 
@@ -70,8 +71,8 @@ def heading(report: Report) -> Iterator[str]:
     proposal, source = report.proposal, report.proposal.source
     fetched = f", {output.size(source.fetched)} fetched" if source.fetched else ""
     yield f"source    {source.origin}{fetched}"
-    if proposal.strategy is not None:
-        yield f"strategy  {proposal.strategy}, rootlesskit {proposal.demotion}"
+    if proposal.patches:
+        yield f"designs   {', '.join(f'{step.name}: {step.design}' for step in proposal.steps)}"
     else:
         yield f"patch     {', '.join(commit.subject for commit in proposal.commits)}"
 
@@ -126,10 +127,11 @@ def _contributing(report: Report, out: Path) -> str:
     commit = proposal.source.commit
     if request is not None and request.nixpkgs is not None and commit is not None and proposal.source.remote is None:
         words = ["unlet", "pr", "--repo", request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
-        if proposal.strategy is not None and proposal.strategy is not Strategy.SENTINEL:
-            words += ["--strategy", proposal.strategy]
-        if proposal.demotion is not None and proposal.demotion is not Demotion.SUFFIX:
-            words += ["--rootlesskit", proposal.demotion]
+        strategy, demotion = strategy_of(proposal.steps), demotion_of(proposal.steps)
+        if strategy not in {None, Strategy.SENTINEL}:
+            words += ["--strategy", str(strategy)]
+        if demotion not in {None, Demotion.SUFFIX}:
+            words += ["--rootlesskit", str(demotion)]
         return join(words)
     base = commit.short if commit is not None else "BASE"
     series = quote(str(out.absolute() / "series"))

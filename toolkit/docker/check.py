@@ -6,26 +6,31 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import git, nix, patches, sources
+from toolkit import git, nix, sources
 from toolkit.docker import claims as proofs
 from toolkit.docker import comparing, staging
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import DEMOTE, LIFT, Demotion, demotion_of, steps, strategy_of
 from toolkit.docker.claims import evaluation, overriding
-from toolkit.docker.claims.case import BEFORE, DEMOTE, DEMOTED, LIFT, LIFTED, Case
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
 from toolkit.docker.deepening import deepen
+from toolkit.docker.plan import PACKAGE
 from toolkit.docker.proposing import DROP_WARNING
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Commit, Demotion, Patch, Proposal, Report, Source, SourceRequest
+from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest
 from toolkit.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolkit.docker.choices import Extra
     from toolkit.docker.claims.case import Added
+    from toolkit.docker.plan import Plan
+    from toolkit.docker.requests import CheckRequest
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import CheckRequest, Column, Extra, Progress
-    from toolkit.patches import Plan
+    from toolkit.model import Column, Progress
     from toolkit.report.report import Document
 
 
@@ -35,7 +40,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     Raise ToolkitError for a directory that holds no proposal, a source or a patch that cannot be used.
     """
     nix_version = nix.version()
-    plan = patches.plan()
+    plan = plans.plan()
     if request.patch is not None:
         case, proposal, warnings = _foreign(request, request.patch, plan, progress)
     elif request.directory is not None:
@@ -47,11 +52,12 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     proven = proofs.run(case, request.proofs, also=also, progress=progress)
     comparison: tuple[Column, ...] = ()
     if request.compare:
-        name = proposal.strategy or proposal.commits[0].subject
-        demotion = proposal.demotion or Demotion.SUFFIX
+        strategy = strategy_of(proposal.steps) if proposal.patches else None
+        name = strategy or proposal.commits[0].subject
+        demotion = demotion_of(proposal.steps) or Demotion.SUFFIX
         comparison = (
             comparing.column(name, proposal, proven),
-            *comparing.others(case.before.file, case.source, plan, proposal.strategy, demotion, progress=progress),
+            *comparing.others(case.before.file, case.source, plan, strategy, demotion, progress=progress),
         )
     return Report(
         proposal=proposal,
@@ -67,9 +73,9 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     """Read a proposal back from its directory."""
     progress.step("reading the proposal")
     document = report.from_json(_read(directory / "report.json"), name=str(directory / "report.json"))
-    target = PurePosixPath(document.target)
+    target = PurePosixPath(document.file)
     if target != plan.target:
-        raise ToolkitError(f"{directory / 'report.json'}: field 'target' is '{target}' instead of '{plan.target}'")
+        raise ToolkitError(f"{directory / 'report.json'}: field 'file' is '{target}' instead of '{plan.target}'")
     diff = _read(directory / "upstream.diff")
     mails = tuple(Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch")))
     series = mails[: len(document.commits)]
@@ -94,7 +100,7 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
         target=target,
         components=plan.components,
         entry=plan.prefix_entry,
-        demotion=document.demotion,
+        demotion=demotion_of(document.steps),
         stages=tuple(laid_out.stages.values()),
         patches=series,
         upstream_diff=diff,
@@ -117,9 +123,10 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
         warnings = (*warnings, f"changed since the report was written: {', '.join(changed)}")
     proposal = Proposal(
         source=found,
+        package=document.target,
         target=target,
-        strategy=document.strategy,
-        demotion=document.demotion,
+        bindings=document.bindings,
+        steps=document.steps,
         commits=commits,
         patches=series,
         upstream_diff=diff,
@@ -159,7 +166,7 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
     try:
         found = sources.resolve(
             request,
-            target=PurePosixPath(document.target),
+            target=PurePosixPath(document.file),
             sparse=plan.needed(extras),
             progress=progress,
         )
@@ -168,7 +175,7 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
     if found is not None and str(git.blob_id(found.content)) == was.blob:
         return found, found.warnings
     patched = _read(directory / "overlay" / "docker" / "default.nix")
-    before = git.apply(patched, PurePosixPath(document.target), diff, reverse=True).content
+    before = git.apply(patched, PurePosixPath(document.file), diff, reverse=True).content
     if str(git.blob_id(before)) != was.blob:
         raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
     note = "the source is not at hand: the file was taken from the proposal, and evaluated with unlet's own lib"
@@ -195,14 +202,14 @@ def _foreign(
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched.content}
     laid_out = staging.lay_out(contents, name=name, beside=beside, source=found, components=plan.components)
     first, last = laid_out.stages.values()
-    steps = {LIFT, DEMOTE} if demotion is not None else {LIFT}
+    made = {LIFT, DEMOTE} if demotion is not None else {LIFT}
     case = Case(
         source=found,
         target=plan.target,
         components=plan.components,
         entry=plan.prefix_entry,
         demotion=demotion,
-        stages=(first, replace(last, steps=frozenset(steps))),
+        stages=(first, replace(last, steps=frozenset(made))),
         patches=(),
         upstream_diff=diff,
         question=laid_out.question,
@@ -213,9 +220,10 @@ def _foreign(
         case = replace(case, stages=(first, replace(case.after, steps=frozenset({DEMOTE}))))
     proposal = Proposal(
         source=found,
+        package=PACKAGE,
         target=plan.target,
-        strategy=None,
-        demotion=demotion,
+        bindings=plan.components,
+        steps=steps(None, demotion),
         commits=(Commit(subject=path.name, body="", before=found.content, after=patched.content),),
         upstream_diff=diff,
     )

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.docker import claims as proofs
+from toolkit.docker.choices import Demotion, Extra, Strategy
 from toolkit.docker.preparing import prepare
 from toolkit.errors import RefusalError
-from toolkit.model import Column, Demotion, Extra, Strategy
+from toolkit.model import Column
 from toolkit.report import changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Progress, Proof, Proposal, Source
-    from toolkit.patches import Plan
 
 
 def column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:

@@ -10,21 +10,23 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import git, patches
+from toolkit import git
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion, Extra
 from toolkit.docker.claims.case import Added
 from toolkit.docker.rewrite import nixos_module, nixos_test, release_note
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import stacking
-from toolkit.model import Demotion, Extra, FileChange, TreeCommit
+from toolkit.model import FileChange, TreeCommit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from toolkit.docker.plan import Plan
     from toolkit.model import Patch, Source
-    from toolkit.patches import Plan
 
-TEST = PurePosixPath("nixos/tests") / patches.TEST
+TEST = PurePosixPath("nixos/tests") / plans.TEST
 ALL_TESTS = PurePosixPath("nixos/tests/all-tests.nix")
 MODULE = PurePosixPath("nixos/modules/virtualisation/docker-rootless.nix")
 RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
@@ -127,7 +129,7 @@ def _content(root: Path, path: PurePosixPath) -> bytes | None:
 def _extra(commit: TreeCommit) -> Extra:
     if commit.extra is None:
         raise AssertionError(commit)
-    return commit.extra
+    return Extra(commit.extra)
 
 
 def _nixos_test(root: Path, demotion: Demotion) -> tuple[FileChange, ...]:
@@ -136,7 +138,7 @@ def _nixos_test(root: Path, demotion: Demotion) -> tuple[FileChange, ...]:
     before = _read(root, ALL_TESTS, Extra.NIXOS_TEST)
     after = nixos_test.register(before, name=str(ALL_TESTS), test=TEST.stem)
     form = nixos_test.registration(after, name=str(ALL_TESTS), test=TEST.stem).form
-    module = patches.nixos_test().read_text(encoding="utf-8")
+    module = plans.nixos_test().read_text(encoding="utf-8")
     test = nixos_test.content(module, form, brought=demotion is Demotion.SUFFIX)
     return (_change(ALL_TESTS, before, after), FileChange(path=TEST, before=None, after=test.encode()))
 

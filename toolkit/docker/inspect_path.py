@@ -5,15 +5,18 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
-from toolkit import nix, patches, sources
+from toolkit import nix, sources
+from toolkit.docker import plan as plans
 from toolkit.docker import staging
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE, DEMOTED
 from toolkit.docker.claims.install_phase import is_of
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import demote, wrapper
+from toolkit.docker.routes import PathInspection, PathOrder, Route
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
-from toolkit.model import Demotion, PathInspection, PathOrder, Route, SourceRequest
+from toolkit.model import SourceRequest
 from toolkit.nix import stores
 from toolkit.shipped import shipped_path
 
@@ -34,7 +37,7 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
     """
     if platform.system() != "Linux":
         raise ToolkitError(f"{path}: docker is built on Linux, and this is {platform.system()}")
-    plan = patches.plan()
+    plan = plans.plan()
     found = sources.resolve(
         SourceRequest(file=path),
         target=plan.target,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit import files, nix, patches, prove, sources
+from toolkit import files, nix, prove, sources
 from toolkit.docker import claims as proofs
+from toolkit.docker import plan as plans
 from toolkit.docker import staging
+from toolkit.docker.choices import Demotion, OverlayKind, Strategy
 from toolkit.docker.claims import overriding, rewrapping
 from toolkit.docker.claims.case import BEFORE, Case
 from toolkit.docker.deepening import deepen
@@ -15,7 +17,7 @@ from toolkit.docker.preparing import prepare
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import wrapper
 from toolkit.errors import RefusalError
-from toolkit.model import Demotion, OverlayKind, OverlayReport, Strategy, Tier
+from toolkit.model import OverlayReport, Tier
 from toolkit.prove import Claim
 from toolkit.report import overlay_report
 from toolkit.shipped import shipped_path
@@ -23,9 +25,10 @@ from toolkit.shipped import shipped_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolkit.docker.plan import Plan
+    from toolkit.docker.requests import OverlayRequest
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import OverlayRequest, Progress, Proof, Source
-    from toolkit.patches import Plan
+    from toolkit.model import Progress, Proof, Source
 
 SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 """The files of overlays/ that the kind `rewrap` consists of, the module among them."""
@@ -48,7 +51,7 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     """
     files.ensure_free(request.out, force=request.force)
     nix_version = nix.version()
-    plan = patches.plan()
+    plan = plans.plan()
     progress.step("reading nixpkgs")
     found = sources.resolve(
         request.source,

@@ -6,12 +6,12 @@ import re
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from toolkit.report.graph import Edge, Graph, Node
+from toolkit.docker.graph import Edge, Graph, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolkit.model import PathInspection, Route
+    from toolkit.docker.routes import PathInspection, Route
 
 TITLES = {
     "as it is": "as it is",

@@ -22,9 +22,10 @@ from toolkit.model import Fit, Ported, Proof, SourceRequest, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from toolkit.docker.choices import Demotion, Strategy
+    from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Demotion, Oid, Progress, Proposal, Source, Strategy
-    from toolkit.patches import Plan
+    from toolkit.model import Oid, Progress, Proposal, Source
 
 Texts = tuple[str, str]
 """The file after each of the two commits."""

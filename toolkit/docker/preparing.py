@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from toolkit import git, process
 from toolkit.docker import staging
+from toolkit.docker.choices import steps
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.docker.plan import PACKAGE
 from toolkit.docker.rewrite import series
 from toolkit.git import blobs
 from toolkit.model import Commit, Proposal, Status
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from toolkit.docker.choices import Demotion, Strategy
+    from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.staging import Siblings
-    from toolkit.model import Demotion, Proof, Source, Strategy
-    from toolkit.patches import Plan
+    from toolkit.model import Proof, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +94,10 @@ def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
         made = written.result()
     proposal = Proposal(
         source=source,
+        package=PACKAGE,
         target=plan.target,
-        strategy=strategy,
-        demotion=demotion,
+        bindings=plan.components,
+        steps=steps(strategy, demotion),
         commits=commits,
         patches=made.patches,
         upstream_diff=made.upstream_diff,
@@ -122,10 +126,8 @@ def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
 
 def backed(proposal: Proposal, plan: Plan, proofs: Sequence[Proof]) -> Proposal:
     """Return a prepared proposal with messages that say only what these proofs have proven."""
-    if proposal.strategy is None or proposal.demotion is None:
-        return proposal
     passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
-    messages = (plan.lift[proposal.strategy], plan.demote[proposal.demotion])
+    messages = [plan.message(step) for step in proposal.steps]
     if not any(message.unbacked(passed) for message in messages):
         return proposal
     commits = tuple(

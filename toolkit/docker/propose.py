@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
-from toolkit import files, nix, patches, process, sources
+from toolkit import files, nix, process, sources
+from toolkit.docker import plan as plans
 
 if TYPE_CHECKING:
-    from toolkit.model import Progress, ProposeRequest, Report
+    from toolkit.docker.requests import ProposeRequest
+    from toolkit.model import Progress, Report
 
 
 def propose(request: ProposeRequest, *, progress: Progress) -> Report:
@@ -19,7 +21,7 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     no error: it is in the report.
     """
     files.ensure_free(request.out, force=request.force)
-    plan = patches.plan()
+    plan = plans.plan()
     progress.step("reading nixpkgs")
     found = sources.resolve(
         request.source,

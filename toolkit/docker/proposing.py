@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit import files, patches
+from toolkit import files
 from toolkit.docker import claims as proofs
 from toolkit.docker import comparing
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import overriding
 from toolkit.docker.claims.case import DEMOTED, LIFTED
 from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import backed, prepare_texts
-from toolkit.model import Demotion, Report
+from toolkit.model import Report
 from toolkit.report import markdown, pull_request, report
 
 if TYPE_CHECKING:
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from toolkit.docker.claims.case import Added
+    from toolkit.docker.plan import Plan
+    from toolkit.docker.requests import ProposeRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.staging import Siblings
-    from toolkit.model import Column, Progress, Proposal, ProposeRequest, Source
-    from toolkit.patches import Plan
+    from toolkit.model import Column, Progress, Proposal, Source
 
 DROP_WARNING = (
     "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
@@ -113,7 +116,7 @@ def _write_report(
     result = replace(result, proofs=proven, files=tuple(sorted(written)))
     (directory / "report.json").write_bytes(report.to_json(result))
     (directory / "report.md").write_bytes(markdown.to_markdown(result))
-    texts = pull_request.read(patches.pull_request())
+    texts = pull_request.read(plans.pull_request())
     extras = [each.commit for each in added if each.commit is not None]
     (directory / "pull-request.md").write_bytes(pull_request.draft(result, texts, releases=releases, extras=extras))
     return result

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from toolkit.model.changes import Commit, Patch, Proposal
-from toolkit.model.choices import Demotion, Extra, OverlayKind, Strategy
+from toolkit.model.changes import Commit, Patch, Proposal, Step
 from toolkit.model.contribution import (
-    BranchRequest,
     Contribution,
     ExplainedCommit,
     ExplainedHunk,
@@ -18,58 +16,41 @@ from toolkit.model.contribution import (
     Reason,
     Removed,
     TreeCommit,
-    UpdateRequest,
 )
-from toolkit.model.inspections import Component, Inspection, Release
 from toolkit.model.pins import Oid, Pin, Upstream
 from toolkit.model.proofs import Progress, Proof, Status
 from toolkit.model.reports import Column, OverlayReport, Report
-from toolkit.model.requests import CheckRequest, Depth, OverlayRequest, ProposeRequest, SourceRequest, Tier
-from toolkit.model.routes import PathInspection, PathOrder, Route
+from toolkit.model.requests import Depth, SourceRequest, Tier
 from toolkit.model.sources import Source
 
 __all__ = [
-    "BranchRequest",
-    "CheckRequest",
     "Column",
     "Commit",
-    "Component",
     "Contribution",
-    "Demotion",
     "Depth",
     "ExplainedCommit",
     "ExplainedHunk",
     "Explanation",
-    "Extra",
     "FileChange",
     "Fit",
-    "Inspection",
     "Made",
     "Oid",
-    "OverlayKind",
     "OverlayReport",
-    "OverlayRequest",
     "Patch",
-    "PathInspection",
-    "PathOrder",
     "Pin",
     "Ported",
     "Progress",
     "Proof",
     "Proposal",
-    "ProposeRequest",
     "PullRequest",
     "Reason",
-    "Release",
     "Removed",
     "Report",
-    "Route",
     "Source",
     "SourceRequest",
     "Status",
-    "Strategy",
+    "Step",
     "Tier",
     "TreeCommit",
-    "UpdateRequest",
     "Upstream",
 ]

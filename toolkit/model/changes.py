@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-    from toolkit.model.choices import Demotion, Strategy
     from toolkit.model.sources import Source
 
 
@@ -36,16 +35,30 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a proposal, a commit, and the design by which it is made."""
+
+    name: str
+    design: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """What the user asked for, and the commits that came of it.
 
-    `strategy` is None for somebody else's patch, `demotion` is None for one that leaves the wrapper alone.
+    `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
+    let. Of somebody else's patch, `steps` are those that it was seen to make; the design may be unknown.
     """
 
     source: Source
+    package: str
     target: PurePosixPath
-    strategy: Strategy | None
-    demotion: Demotion | None
+    bindings: tuple[str, ...]
+    steps: tuple[Step, ...]
     commits: tuple[Commit, ...]
     patches: tuple[Patch, ...] = ()
     upstream_diff: bytes = b""
+
+    def design(self, step: str) -> str | None:
+        """Return the design of the step of that name, None if there is no such step."""
+        return next((each.design for each in self.steps if each.name == step), None)

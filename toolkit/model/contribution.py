@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolkit.model.choices import Demotion, Extra, Strategy
 from toolkit.model.proofs import Status
-from toolkit.model.requests import Depth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path, PurePosixPath
 
+    from toolkit.model.changes import Step
     from toolkit.model.pins import Oid
     from toolkit.model.proofs import Proof
     from toolkit.model.reports import Report
@@ -35,7 +34,7 @@ class TreeCommit:
     subject: str
     body: str
     files: tuple[FileChange, ...]
-    extra: Extra | None = None
+    extra: str | None = None
 
     @property
     def message(self) -> str:
@@ -117,53 +116,10 @@ class Contribution:
     base: str
     base_commit: Oid
     commits: tuple[Oid, ...]
-    strategy: Strategy
-    demotion: Demotion
-    extras: tuple[Extra, ...]
+    steps: tuple[Step, ...]
+    extras: tuple[str, ...]
     trailers: tuple[str, ...]
     text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BranchRequest:
-    """One call of `pr` that makes a branch in the clone around `repo`.
-
-    `worktree` is where it is checked out, None for a place beside the clone. `fetch` allows to use the network, `onto`
-    are further branches to try. `signed` is as the user's git has it where it is None. With `force` a proof that fails
-    is no reason to stop.
-    """
-
-    repo: Path
-    base: str
-    branch: str
-    worktree: Path | None = None
-    fetch: bool = False
-    onto: tuple[str, ...] = ()
-    strategy: Strategy = Strategy.SENTINEL
-    demotion: Demotion = Demotion.SUFFIX
-    extras: tuple[Extra, ...] = ()
-    trailers: tuple[str, ...] = ()
-    signed: bool | None = None
-    depth: Depth = field(default_factory=Depth)
-    force: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateRequest:
-    """One call of `pr` that moves a branch; what is None stays as it is. `branch` is the only one where it is None."""
-
-    repo: Path
-    branch: str | None = None
-    base: str | None = None
-    fetch: bool = False
-    onto: tuple[str, ...] = ()
-    strategy: Strategy | None = None
-    demotion: Demotion | None = None
-    extras: tuple[Extra, ...] | None = None
-    trailers: tuple[str, ...] | None = None
-    signed: bool | None = None
-    depth: Depth = field(default_factory=Depth)
-    force: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from toolkit.model.proofs import Proof, Status
 
 if TYPE_CHECKING:
     from toolkit.model.changes import Proposal
-    from toolkit.model.choices import OverlayKind
     from toolkit.model.requests import SourceRequest
     from toolkit.model.sources import Source
 
@@ -56,7 +55,7 @@ class Report:
 class OverlayReport:
     """What is known about an overlay that was written; `files` are names relative to its directory."""
 
-    kind: OverlayKind
+    kind: str
     source: Source
     proofs: tuple[Proof, ...]
     files: tuple[str, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from toolkit.model.choices import Demotion, Extra, OverlayKind, Strategy
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,44 +54,3 @@ class Depth:
     max_memory: int | None = None
     timeout: float | None = None
     nix_options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposeRequest:
-    """One call of `propose`. `out` appears whole or not at all; `force` lets it replace what is there."""
-
-    source: SourceRequest
-    strategy: Strategy = Strategy.SENTINEL
-    demotion: Demotion = Demotion.SUFFIX
-    out: Path = Path("proposal")
-    force: bool = False
-    extras: tuple[Extra, ...] = ()
-    depth: Depth = Depth()
-    compare: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRequest:
-    """One call of `check`: a proposal's directory, or a foreign patch (`patch`) for the file of `source`.
-
-    `proofs` names the proofs to run; empty means all but the one that starts daemons. `run` adds that one.
-    """
-
-    directory: Path | None = None
-    patch: Path | None = None
-    source: SourceRequest = SourceRequest()
-    proofs: tuple[str, ...] = ()
-    depth: Depth = Depth()
-    compare: bool = False
-    run: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverlayRequest:
-    """One call of `overlay`. `out` appears whole or not at all; `force` lets it replace what is there."""
-
-    source: SourceRequest
-    kind: OverlayKind = OverlayKind.REWRAP
-    out: Path = Path("overlay")
-    force: bool = False
-    depth: Depth = Depth()

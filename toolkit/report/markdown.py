@@ -47,15 +47,13 @@ def _lines(report: Document) -> Iterator[str]:
     yield ""
     yield "| | |"
     yield "|---|---|"
-    yield f"| file | `{report.target}` |"
+    yield f"| package | `{report.target}` |"
+    yield f"| file | `{report.file}` |"
     yield f"| from | {cell(source.origin)} |"
     if source.commit is not None:
         yield f"| commit | `{source.commit}` |"
     yield f"| blob | `{source.blob}` |"
-    if report.strategy is not None:
-        yield f"| strategy | {report.strategy} |"
-    if report.demotion is not None:
-        yield f"| rootlesskit | {report.demotion} |"
+    yield from (f"| {step.name} | {step.design} |" for step in report.steps)
     yield f"| made by | unlet {report.unlet} |"
     for tool, version in sorted(report.tools.items()):
         yield f"| {cell(tool)} | {cell(version)} |"

@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.model import Demotion, Fit, Status
+from toolkit.model import Fit, Status
 from toolkit.report.markdown import cell, fence
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ NO_REBUILD = "no-rebuild"
 
 _NONE = "-"
 _RULES = "https://github.com/NixOS/nixpkgs/blob/master/CONTRIBUTING.md"
-
-_BEHAVIOUR = {
-    Demotion.SUFFIX: "any other rootlesskit on the caller's PATH is preferred from then on",
-    Demotion.DROP: "without another rootlesskit on the caller's PATH the daemon no longer starts",
-}
 
 # A paragraph is one line: GitHub breaks a line of a pull request wherever the text does.
 _LABEL = (
@@ -144,11 +139,11 @@ def command(ported: Ported, *, repository: str = "REPO", branch: str | None = No
 
 
 def backports(
-    matrix: Sequence[Ported], demotion: Demotion, *, repository: str = "REPO", branch: str | None = None
+    matrix: Sequence[Ported], behaviour: str, *, repository: str = "REPO", branch: str | None = None
 ) -> list[str]:
     """Return what to do about the branches as lines of Markdown, none where none of them takes a backport.
 
-    `repository` and `branch` are as for `documents`.
+    `behaviour` says what the second commit changes for users. `repository` and `branch` are as for `documents`.
     """
     said = [line for each in matrix for line in _advice(each, repository, branch)]
     if any(label(each) for each in matrix):
@@ -156,11 +151,11 @@ def backports(
     if any(command(each) for each in matrix):
         said += ["", _OWN]
     if any(_release(each.branch) for each in matrix):
-        said += ["", *_acceptable(matrix, demotion)]
+        said += ["", *_acceptable(matrix, behaviour)]
     return said
 
 
-def _acceptable(matrix: Sequence[Ported], demotion: Demotion) -> Iterator[str]:
+def _acceptable(matrix: Sequence[Ported], behaviour: str) -> Iterator[str]:
     """Yield what upstream asks of a backport, and how the two commits stand to that."""
     yield (
         "Releases take what is compatible with what was there, and only while they are supported "
@@ -170,7 +165,7 @@ def _acceptable(matrix: Sequence[Ported], demotion: Demotion) -> Iterator[str]:
     proven = [each.branch for each in matrix if _release(each.branch) and _passed(each, NO_REBUILD)]
     shown = f" That is proven on {', '.join(proven)}." if proven else " <!-- Not proven on any of them. -->"
     yield f"- Commit 1 is meant to rebuild nothing and to leave all overrides as they are.{shown}"
-    yield f"- Commit 2 changes behaviour: {_BEHAVIOUR[demotion]}. Say so, or have commit 1 alone backported."
+    yield f"- Commit 2 changes behaviour: {behaviour}. Say so, or have commit 1 alone backported."
 
 
 def _advice(each: Ported, repository: str, branch: str | None) -> Iterator[str]:

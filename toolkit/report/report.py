@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from toolkit import __version__
 from toolkit.errors import ToolkitError
 from toolkit.git.blobs import blob_id
-from toolkit.model import Demotion, Proof, Status, Strategy
+from toolkit.model import Proof, Status, Step
 from toolkit.record import Record
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from toolkit.model import Report
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +67,18 @@ class ColumnDocument:
 class Document:
     """The whole report.
 
-    `unlet` is the version that made it; `result` is `passed`, `failed`, or `incomplete` where no proof
-    failed but one was not run; `target` is the file's path in nixpkgs; `strategy` and `demotion` are missing where
-    a patch of somebody else was checked; `files` is what was written, relative to the report's directory.
+    `unlet` is the version that made it; `result` is `passed`, `failed`, or `incomplete` if no proof failed but one was
+    not run. `target` is the attribute path in nixpkgs, `file` the path of its file, `bindings` are the names that leave
+    the let, `steps` the designs of the commits. `files` is what was written, relative to the report's directory.
     """
 
     schema: int
     unlet: str
     result: str
     target: str
-    strategy: Strategy | None = None
-    demotion: Demotion | None = None
+    file: str
+    bindings: tuple[str, ...]
+    steps: tuple[Step, ...]
     source: SourceDocument
     commits: tuple[CommitDocument, ...]
     proofs: tuple[Proof, ...]
@@ -94,9 +95,10 @@ def document(report: Report) -> Document:
         schema=SCHEMA,
         unlet=__version__,
         result=_result(report),
-        target=str(proposal.target),
-        strategy=proposal.strategy,
-        demotion=proposal.demotion,
+        target=proposal.package,
+        file=str(proposal.target),
+        bindings=proposal.bindings,
+        steps=proposal.steps,
         source=SourceDocument(
             origin=source.origin,
             blob=str(blob_id(source.content)),
@@ -155,8 +157,9 @@ def from_json(content: bytes, *, name: str = "report.json") -> Document:
         unlet=record.text("unlet"),
         result=record.text("result"),
         target=record.text("target"),
-        strategy=record.optional("strategy", lambda name: record.choice(name, Strategy)),
-        demotion=record.optional("demotion", lambda name: record.choice(name, Demotion)),
+        file=record.text("file"),
+        bindings=record.texts("bindings"),
+        steps=tuple(Step(name=step.text("name"), design=step.text("design")) for step in record.records("steps")),
         source=_source(record.record("source")),
         commits=tuple(
             CommitDocument(

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.docker.choices import Strategy
 from toolkit.docker.claims.case import LIFTED
-from toolkit.model import Patch, Strategy
+from toolkit.model import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.building import read_binary
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.routes import PathOrder
 from toolkit.errors import ToolkitError
-from toolkit.model import Demotion, PathOrder, Status
+from toolkit.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,9 @@ import pytest
 
 from tests import designs
 from tests.docker.claims.test_overriding import designed
+from toolkit.docker.choices import Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
-from toolkit.model import Status, Strategy
+from toolkit.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.case import DEMOTED, LIFTED, SYSTEMS
-from toolkit.model import Demotion, Status
+from toolkit.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.conftest import source_of
-from toolkit import nix, patches, specimen
+from toolkit import nix, specimen
+from toolkit.docker import plan as plans
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.overlay import rewrap_case
 from toolkit.docker.reading import docker_file
+from toolkit.docker.routes import PathOrder
 from toolkit.errors import RefusalError
-from toolkit.model import PathOrder
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def case(tmp_path: Path) -> Callable[..., Case]:
             text = text.replace(old, new)
         (tmp_path / rewrapping.OVERLAY).write_text(text)
         source = source_of(layout)
-        return rewrap_case(docker_file(source.content, name=TARGET), source, patches.plan(), tmp_path)
+        return rewrap_case(docker_file(source.content, name=TARGET), source, plans.plan(), tmp_path)
 
     return make
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.rootless.account import remains, wait_for
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import CLAIMS, running
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.running import AFTER, DROP, REWRAPPED, Cell, expected
 from toolkit.docker.rootless import Kind, Outcome
-from toolkit.model import Demotion, Status
+from toolkit.model import Status
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import pytest
 from tests.docker.conftest import Steps, source_at
 from toolkit import specimen
 from toolkit.docker import claims as proofs
+from toolkit.docker.choices import Strategy
 from toolkit.docker.deepening import deepen
-from toolkit.model import Depth, Status, Strategy, Tier
+from toolkit.model import Depth, Status, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.model import Status, Strategy
+from toolkit.docker.choices import Strategy
+from toolkit.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

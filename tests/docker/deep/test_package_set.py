@@ -9,10 +9,11 @@ import pytest
 
 from tests.docker.conftest import Steps
 from tests.docker.deep.conftest import TREE
+from toolkit.docker.choices import Strategy
 from toolkit.docker.claims.case import DEMOTED, LIFTED
 from toolkit.docker.deepening import deepen
 from toolkit.errors import UsageError
-from toolkit.model import Depth, Source, Status, Strategy, Tier
+from toolkit.model import Depth, Source, Status, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable

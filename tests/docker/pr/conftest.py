@@ -13,7 +13,7 @@ from toolkit.docker.pr import contributions
 from toolkit.docker.pr.create import create
 from toolkit.docker.pr.remove import remove
 from toolkit.docker.pr.update import update
-from toolkit.model import BranchRequest, UpdateRequest
+from toolkit.docker.requests import BranchRequest, UpdateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.docker.choices import Demotion, Extra, Strategy, steps
 from toolkit.docker.pr import contributions
 from toolkit.errors import ToolkitError
-from toolkit.model import Contribution, Demotion, Extra, Oid, Strategy
+from toolkit.model import Contribution, Oid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,7 @@ def contribution(branch: str, text: bytes = b"text\n") -> Contribution:
         base="upstream/master",
         base_commit=Oid("a" * 40),
         commits=(Oid("b" * 40), Oid("c" * 40)),
-        strategy=Strategy.IN_PLACE,
-        demotion=Demotion.DROP,
+        steps=steps(Strategy.IN_PLACE, Demotion.DROP),
         extras=(Extra.NIXOS_TEST, Extra.RELEASE_NOTE),
         trailers=("Assisted-by: nobody",),
         text=contributions.digest(text),
@@ -73,12 +73,12 @@ class TestRecord:
         ("change", "message"),
         [
             (None, "not JSON"),
-            ({"schema": 2}, "another version of unlet wrote it"),
+            ({"schema": 1}, "another version of unlet wrote it"),
             ({"schema": "1"}, "schema"),
             ({"base_commit": "abc"}, "abc"),
             ({"commits": "none"}, "commits"),
-            ({"strategy": "magic"}, "strategy"),
-            ({"with": ["everything"]}, "with"),
+            ({"steps": [{"name": "lift", "design": "magic"}]}, "strategy 'magic' is unknown; known are sentinel"),
+            ({"with": ["everything"]}, "extra 'everything' is unknown; known are nixos-test"),
             ({"text": None}, "text"),
         ],
     )

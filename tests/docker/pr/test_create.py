@@ -10,10 +10,10 @@ from tests.clones import BRANCH, TARGET, Clone, git, make_clone, make_upstream, 
 from tests.docker.conftest import Steps
 from tests.docker.pr.conftest import ask
 from tests.situations import SITUATIONS
+from toolkit.docker.choices import Demotion, Extra, Strategy
 from toolkit.docker.pr import contributions
 from toolkit.docker.pr.remove import remove
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Demotion, Extra, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import pytest
 
 from tests.clones import BRANCH, REMOTE
 from tests.docker.conftest import Steps
-from toolkit import patches
+from toolkit.docker import plan as plans
 from toolkit.docker.pr import edits
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -27,7 +27,7 @@ def find() -> Callable[[Contributed], Edits]:
         kept, base = contributed.kept, clones.find_base(clone, "master").commit
         assert kept is not None
         with committing.workshop(clone) as shop:
-            return edits.find(shop, kept, Oid(contributed.tip), base, patches.plan(), progress=Steps())
+            return edits.find(shop, kept, Oid(contributed.tip), base, plans.plan(), progress=Steps())
 
     return found
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import specimen
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import RefusalError
-from toolkit.model import Demotion, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from tests.docker.rewrite.conftest import EVERY_STRATEGY, command, kit, place, refusal, rewrite, sub, text_of
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.rewrite import demote
 from toolkit.errors import LayoutError
-from toolkit.model import Demotion, Strategy
 
 SUFFIX = r'--suffix PATH : "\$\{lib\.makeBinPath \[ rootlesskit \]\}"'
 OTHERWISE = "rootlesskit gets into the script other than by a list in a variable"

@@ -16,10 +16,10 @@ from tests.docker.rewrite.conftest import (
     sub,
     text_of,
 )
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.rewrite import lift
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
-from toolkit.model import Demotion, Strategy
 
 LAST = r",(\n    \}:)$"
 """The end of dockerGen's parameters."""

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import specimen
+from toolkit.docker.choices import Demotion, Extra, Strategy
 from toolkit.docker.claims import CLAIMS
 from toolkit.docker.rewrite import leftovers, series
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.reasons import BY_PLACE, REASONS, explain
 from toolkit.docker.rewrite.regions import Cause, Move, Regions
 from toolkit.errors import LayoutError
-from toolkit.model import Demotion, ExplainedHunk, Extra, FileChange, Strategy, TreeCommit
+from toolkit.model import ExplainedHunk, FileChange, TreeCommit
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 
 from tests.docker.rewrite.conftest import COMPONENTS, place, refusal, rewrite, sub, text_of
 from toolkit import specimen
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.rewrite.layout import DockerFile, component
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
-from toolkit.model import Demotion, Strategy
 
 LAYOUTS = [name for name in specimen.names() if name != "19.03"]
 

@@ -9,7 +9,7 @@ from tests.docker.rewrite.conftest import EVERY_STRATEGY, place, refusal, rewrit
 from toolkit.docker.rewrite import todo
 
 if TYPE_CHECKING:
-    from toolkit.model import Strategy
+    from toolkit.docker.choices import Strategy
 
 LINE = r"^( +)# TODO: move packages.*\n"
 GOES = "TODO: move packages out of the let"

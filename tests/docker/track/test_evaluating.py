@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.track.conftest import layout
-from toolkit import patches, process, specimen
+from toolkit import process, specimen
+from toolkit.docker import plan as plans
 from toolkit.docker.track import evaluating
 from toolkit.docker.track.knowing import Knowledge
 from toolkit.docker.track.memory import Memory
@@ -19,7 +20,7 @@ COMPONENTS = {"docker-runc", "docker-containerd", "docker-tini", "moby"}
 
 
 def evaluate(**texts: str) -> dict[str, evaluating.Evaluated]:
-    return evaluating.evaluate({name: text.encode() for name, text in texts.items()}, patches.plan())
+    return evaluating.evaluate({name: text.encode() for name, text in texts.items()}, plans.plan())
 
 
 def hostile(expression: str) -> str:
@@ -119,7 +120,7 @@ def test_parameter_that_nothing_uses_is_no_override() -> None:
     used = [line for line in lifted.splitlines() if "moby = orElse moby" in line]
     assert len(used) == 1
     fake = lifted.replace(used[0], used[0].replace("orElse moby", "orElse null"))
-    plan = patches.plan()
+    plan = plans.plan()
     knowledge = Knowledge(plan, Memory(plan))
     by_syntax = knowledge.by_syntax("b" * 40, fake.encode())
     assert by_syntax is not None
@@ -131,13 +132,13 @@ def test_parameter_that_nothing_uses_is_no_override() -> None:
 
 @pytest.mark.usefixtures("without_nix")
 def test_without_nix_the_syntax_decides_and_says_so() -> None:
-    plan = patches.plan()
+    plan = plans.plan()
     reading = Knowledge(plan, Memory(plan)).read({"a" * 40: layout("states/fixed").encode()})["a" * 40]
     assert (reading.state, reading.overridable_by, reading.rootlesskit_by) == (State.FIXED, "syntax", "syntax")
 
 
 def test_what_nix_said_is_kept() -> None:
-    plan = patches.plan()
+    plan = plans.plan()
     memory = Memory(plan)
     Knowledge(plan, memory).read({"a" * 40: layout("states/fixed").encode()})
     memory.save()
@@ -149,7 +150,7 @@ def test_what_nix_said_is_kept() -> None:
 
 
 def test_damaged_memory_is_set_aside_with_a_word(cache: Path) -> None:
-    plan = patches.plan()
+    plan = plans.plan()
     memory = Memory(plan)
     Knowledge(plan, memory).by_syntax("a" * 40, layout("29.6").encode())
     memory.save()

@@ -3,14 +3,15 @@ from __future__ import annotations
 import pytest
 
 from tests.docker.track.conftest import layout
-from toolkit import patches, specimen
+from toolkit import specimen
+from toolkit.docker import plan as plans
 from toolkit.docker.track import meaning
 from toolkit.docker.track.report.document import Overridable, Place, Reading, State
 
 
 def read(text: str | bytes) -> Reading:
     content = text if isinstance(text, bytes) else text.encode()
-    return meaning.read(content, patches.plan(), name="default.nix")
+    return meaning.read(content, plans.plan(), name="default.nix")
 
 
 STATES = {

@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from toolkit.docker.choices import Extra
 from toolkit.docker.claims import nixos_modules, nixos_tests, release_notes
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import stacking
-from toolkit.model import Extra
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:

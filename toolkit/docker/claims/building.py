@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix
+from toolkit.docker import wrappers
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import without
+from toolkit.docker.routes import PathOrder
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.model import Demotion, PathOrder
-from toolkit.nix import stores, wrappers
+from toolkit.nix import stores
 from toolkit.prove import Finding
 from toolkit.shipped import EXPRESSIONS
 

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import prove
+from toolkit.docker.choices import DEMOTE, LIFT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolkit.docker.choices import Demotion, Extra
     from toolkit.docker.claims.deep import Deep
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Demotion, Extra, Patch, TreeCommit
+    from toolkit.model import Patch, TreeCommit
 
 BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
 """The stages of our own series, by name."""
-
-LIFT, DEMOTE = "lift", "demote"
-"""The steps of the proposal."""
 
 STEPS = {BEFORE: frozenset[str](), LIFTED: frozenset({LIFT}), DEMOTED: frozenset({DEMOTE})}
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from toolkit.docker.choices import Extra
 from toolkit.docker.claims import dependants, names_in_set, nixos_tests, package_set, real_builds, realising, virtual
-from toolkit.model import Extra, Tier
+from toolkit.model import Tier
 from toolkit.prove import Claim
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import install_phase
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.evaluation import commands, coverage, evaluate
-from toolkit.model import Demotion
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:

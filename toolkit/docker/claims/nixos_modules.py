@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
-from toolkit import nix, patches
+from toolkit import nix
+from toolkit.docker import plan as plans
 from toolkit.docker.claims import in_tree
 from toolkit.docker.extras import MODULE
 from toolkit.docker.rewrite.nixos_module import OPTIONS, WRAPPER
@@ -27,7 +28,7 @@ def adds_wrapper(case: Case, commit: TreeCommit) -> Finding:
     """Evaluate the module before and after, with docker off and on, and the new option off and on."""
     change = in_tree.change(commit, MODULE)
     nix.parse_text(change.after, name=str(MODULE))
-    option = patches.plan().option
+    option = plans.plan().option
     directory = in_tree.lay_out({"before.nix": change.before or b"", "after.nix": change.after})
     arguments = {
         "before": str(directory / "before.nix"),

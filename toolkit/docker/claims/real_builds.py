@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import nix
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import package_set, realising
 from toolkit.docker.claims.building import WRAPPER, show
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import is_of
 from toolkit.docker.claims.rewrapping_trees import read_order
-from toolkit.model import Demotion
 from toolkit.nix import stores
 from toolkit.prove import Finding
 from toolkit.record import Record

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit import patches
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Extra
 from toolkit.docker.claims import in_tree
 from toolkit.docker.extras import RELEASE_NOTES
 from toolkit.docker.rewrite import release_note
-from toolkit.model import Extra
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def adds_item(case: Case, commit: TreeCommit) -> Finding:
         failures.append(f"{name}: the anchors change")
     if repeated := sorted({one for one in release_note.anchors(after) if release_note.anchors(after).count(one) > 1}):
         failures.append(f"{name}: the anchor '{repeated[0]}' is there twice")
-    option = patches.plan().option
+    option = plans.plan().option
     if option in item and Extra.NIXOS_MODULE not in {one.extra for one in case.extras}:
         failures.append(f"{name}:{added[0] + 1}: tells of the option {option}, which no commit adds")
     return Finding(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from toolkit.docker.claims.case import Case
-    from toolkit.model import PathOrder
+    from toolkit.docker.routes import PathOrder
 
 EVALUATION = EXPRESSIONS / "rewrapping.nix"
 BUILD = EXPRESSIONS / "rewrapped.nix"

@@ -22,8 +22,9 @@ from toolkit.docker.claims.rewrapping import (
     read,
     told,
 )
+from toolkit.docker.routes import PathOrder
 from toolkit.errors import ToolkitError
-from toolkit.model import PathOrder, Tier
+from toolkit.model import Tier
 from toolkit.nix import stores
 from toolkit.prove import Claim, Finding
 from toolkit.shipped import EXPRESSIONS

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix
 from toolkit.docker import rootless, staging
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rootless import Kind, Outcome
 from toolkit.errors import ToolkitError
-from toolkit.model import Demotion
 from toolkit.nix import stores
 from toolkit.prove import Finding
 from toolkit.shipped import shipped_path

@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import nix, patches
+from toolkit import nix
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import in_tree, package_set, realising
 from toolkit.docker.rewrite import nixos_test
-from toolkit.model import Demotion
 from toolkit.prove import Finding
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
@@ -77,9 +78,9 @@ def _arguments(case: Case, system: str) -> dict[str, str]:
 
 def _test(case: Case) -> Path:
     """Return where the test is, in the form of a module; it depends on what the second commit does."""
-    module = patches.nixos_test().read_text(encoding="utf-8")
+    module = plans.nixos_test().read_text(encoding="utf-8")
     written = nixos_test.content(module, nixos_test.Form.MODULE, brought=case.demotion is not Demotion.DROP)
-    return in_tree.lay_out({patches.TEST: written.encode()}) / patches.TEST
+    return in_tree.lay_out({plans.TEST: written.encode()}) / plans.TEST
 
 
 def without_nixos(case: Case, system: str) -> str | None:

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from toolkit.docker import wrappers
 from toolkit.docker.doctor import machine as here
 from toolkit.docker.doctor import programs
 from toolkit.docker.rootless.symptoms import causes
 from toolkit.errors import ToolkitError
-from toolkit.nix import wrappers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolkit.docker.doctor.machine import Machine, Service
     from toolkit.docker.doctor.programs import Daemon, Process, Program, Trial
-    from toolkit.model import PathOrder
-    from toolkit.nix.wrappers import Wrapper
+    from toolkit.docker.routes import PathOrder
+    from toolkit.docker.wrappers import Wrapper
 
 NAMES = ("docker-rootlesskit", "rootlesskit")
 """What dockerd-rootless.sh looks for, in this order, each on all of PATH."""

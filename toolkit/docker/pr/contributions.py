@@ -10,13 +10,14 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from toolkit import files
+from toolkit.docker.choices import demotion_of, extras_of, strategy_of
 from toolkit.errors import ToolkitError
-from toolkit.model import Contribution, Demotion, Extra, Strategy
+from toolkit.model import Contribution, Step
 from toolkit.record import Record
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NEW_TEXT = "pull-request.new.md"
 
 _DIRECTORY = "unlet"
 _KEPT = "branch.json"
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 def place(common: Path, branch: str) -> Path:
@@ -59,17 +60,21 @@ def read(common: Path, branch: str) -> Contribution | None:
         raise ToolkitError(f"{path}: not JSON: {error}", hint="delete it to let go of the branch") from error
     if record.integer("schema") != _SCHEMA:
         raise record.error("schema", f"is not {_SCHEMA}: another version of unlet wrote it")
-    return Contribution(
+    found = Contribution(
         branch=branch,
         base=record.text("base"),
         base_commit=record.oid("base_commit"),
         commits=record.oids("commits"),
-        strategy=record.choice("strategy", Strategy),
-        demotion=record.choice("rootlesskit", Demotion),
-        extras=record.choices("with", Extra),
+        steps=tuple(Step(name=step.text("name"), design=step.text("design")) for step in record.records("steps")),
+        extras=record.texts("with"),
         trailers=record.texts("trailers"),
         text=record.text("text"),
     )
+    try:
+        strategy_of(found.steps), demotion_of(found.steps), extras_of(found.extras)
+    except ToolkitError as error:
+        raise ToolkitError(f"{path}: {error.message}") from None
+    return found
 
 
 def write(common: Path, contribution: Contribution) -> None:
@@ -79,8 +84,7 @@ def write(common: Path, contribution: Contribution) -> None:
         "base": contribution.base,
         "base_commit": str(contribution.base_commit),
         "commits": [str(commit) for commit in contribution.commits],
-        "strategy": contribution.strategy,
-        "rootlesskit": contribution.demotion,
+        "steps": [asdict(step) for step in contribution.steps],
         "with": list(contribution.extras),
         "trailers": list(contribution.trailers),
         "text": contribution.text,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import patches
+from toolkit.docker import plan as plans
 from toolkit.docker.pr import contributions, evidence, grounds
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
@@ -17,8 +18,9 @@ from toolkit.report import message
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolkit.docker.requests import BranchRequest
     from toolkit.git.clone import Clone
-    from toolkit.model import BranchRequest, Progress
+    from toolkit.model import Progress
 
 
 def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
@@ -26,7 +28,7 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
 
     Raise ToolkitError for a clone, a base, a branch or a place that cannot be used.
     """
-    plan = patches.plan()
+    plan = plans.plan()
     request = replace(request, trailers=message.checked_trailers(request.trailers))
     clone = clones.open_clone(request.repo, patches.upstream().remote)
     contributions.recover(clone.common)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.docker.choices import Demotion, Strategy, demotion_of, extras_of, strategy_of
 from toolkit.docker.pr import evidence, grounds
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError
@@ -14,10 +15,11 @@ from toolkit.git import reading as git_reading
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolkit.docker.plan import Plan
     from toolkit.git.clone import Clone
     from toolkit.git.committing import Recorded, Workshop
     from toolkit.model import Contribution, Oid, Progress
-    from toolkit.patches import Message, Plan
+    from toolkit.patches import Message
 
 _MOST = 100
 """More commits than anybody puts on such a branch: then its base has been taken for another."""
@@ -116,15 +118,15 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
         return shop.recorded(fork, kept.commits[-1])
-    ground = grounds.at(clone, fork, plan, kept.extras, progress=progress)
-    lifted, demoted = rewrite(
+    ground = grounds.at(clone, fork, plan, extras_of(kept.extras), progress=progress)
+    texts = rewrite(
         ground.file,
         components=plan.components,
         entry=plan.prefix_entry,
-        strategy=kept.strategy,
-        demotion=kept.demotion,
+        strategy=strategy_of(kept.steps) or Strategy.SENTINEL,
+        demotion=demotion_of(kept.steps) or Demotion.SUFFIX,
     )
-    commits = evidence.tree_commits(ground, kept, lifted=lifted.encode(), demoted=demoted.encode())
+    commits = evidence.tree_commits(ground, kept, [text.encode() for text in texts])
     messages = evidence.messages(commits, kept.trailers)
     oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
     return shop.recorded(fork, oids[-1])

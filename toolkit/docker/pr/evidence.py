@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import patches
 from toolkit.docker import claims as proofs
 from toolkit.docker import extras
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion, demotion_of, extras_of
 from toolkit.docker.porting import port
 from toolkit.docker.pr import contributions
 from toolkit.docker.preparing import prepare_texts
 from toolkit.docker.propose import propose
 from toolkit.docker.reading import docker_file
+from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
-from toolkit.model import Contribution, FileChange, Made, ProposeRequest, Status, TreeCommit
+from toolkit.model import Contribution, FileChange, Made, Status, TreeCommit
 from toolkit.report import matrix, message, pull_request
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import PurePosixPath
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.pr.edits import Carried
     from toolkit.docker.pr.grounds import Ground
-    from toolkit.model import BranchRequest, Oid, Ported, Progress, Proof, Report
-    from toolkit.patches import Plan
+    from toolkit.docker.requests import BranchRequest
+    from toolkit.model import Oid, Ported, Progress, Proof, Report
 
+
+_BEHAVIOUR = {
+    Demotion.SUFFIX: "any other rootlesskit on the caller's PATH is preferred from then on",
+    Demotion.DROP: "without another rootlesskit on the caller's PATH the daemon no longer starts",
+}
 
 _MAIN = "master"
 """The branch of nixpkgs that a pull request goes to where its base is no branch."""
@@ -53,21 +62,22 @@ def prove(ground: Ground, request: BranchRequest, *, at: Path, progress: Progres
 def commits(ground: Ground, request: BranchRequest, report: Report) -> tuple[TreeCommit, ...]:
     """Return the commits to make: those that were proven, which say what was proven of them, and the extras."""
     passed = {proof.name for proof in report.proofs if proof.status is Status.PASSED}
-    lifted, demoted = (commit.after for commit in report.proposal.commits)
-    return tree_commits(ground, request, lifted=lifted, demoted=demoted, passed=passed)
+    return tree_commits(ground, request, [commit.after for commit in report.proposal.commits], passed=passed)
 
 
 def tree_commits(
     ground: Ground,
     wanted: BranchRequest | Contribution,
+    contents: Sequence[bytes],
     *,
-    lifted: bytes,
-    demoted: bytes,
     passed: Collection[str] | None = None,
 ) -> tuple[TreeCommit, ...]:
-    """Return the commits that are wanted, which say what the proofs `passed` have proven; None means all of it."""
-    said = (ground.plan.lift[wanted.strategy], ground.plan.demote[wanted.demotion])
-    states = ((ground.source.content, lifted), (lifted, demoted))
+    """Return the commits that lead to `contents`, one a step, which say what the proofs `passed` have proven.
+
+    None means all of it.
+    """
+    said = [ground.plan.message(step) for step in wanted.steps]
+    states = pairwise((ground.source.content, *contents))
     series = tuple(
         TreeCommit(
             subject=each.subject,
@@ -76,7 +86,15 @@ def tree_commits(
         )
         for each, (before, after) in zip(said, states, strict=True)
     )
-    return (*series, *extras.prepare(wanted.extras, ground.source, ground.plan, wanted.demotion))
+    return (
+        *series,
+        *extras.prepare(
+            extras_of(wanted.extras),
+            ground.source,
+            ground.plan,
+            demotion_of(wanted.steps) or Demotion.SUFFIX,
+        ),
+    )
 
 
 def port_onto(ground: Ground, request: BranchRequest, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
@@ -165,8 +183,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
         base=request.base,
         base_commit=ground.base.commit,
         commits=tuple(oids),
-        strategy=request.strategy,
-        demotion=request.demotion,
+        steps=request.steps,
         extras=request.extras,
         trailers=request.trailers,
         text=contributions.digest(content),
@@ -212,9 +229,9 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
 def _matrix_text(ported: Sequence[Ported], request: BranchRequest) -> str | None:
     if not ported:
         return None
-    said = matrix.backports(ported, request.demotion, branch=request.branch)
+    said = matrix.backports(ported, _BEHAVIOUR[request.demotion], branch=request.branch)
     return "\n".join([*matrix.markdown(ported), "", *said])
 
 
 def _texts() -> pull_request.Texts:
-    return pull_request.read(patches.pull_request())
+    return pull_request.read(plans.pull_request())

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files, patches
+from toolkit.docker import plan as plans
 from toolkit.docker.pr import contributions, edits, standing
 from toolkit.docker.rewrite import reasons
 from toolkit.errors import ToolkitError
@@ -17,9 +18,9 @@ from toolkit.report import report
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolkit.docker.plan import Plan
     from toolkit.git.committing import Recorded, Workshop
     from toolkit.model import Progress
-    from toolkit.patches import Plan
 
 
 def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanation:
@@ -27,7 +28,7 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
 
     No reason is given for what the contributor has changed. Raise ToolkitError where there is no such branch.
     """
-    plan = patches.plan()
+    plan = plans.plan()
     clone = clones.open_clone(repo, patches.upstream().remote)
     contributions.recover(clone.common)
     found = standing.find(clone, branch)

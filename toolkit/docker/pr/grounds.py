@@ -17,10 +17,12 @@ from toolkit.model import SourceRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from toolkit.docker.choices import Extra
+    from toolkit.docker.plan import Plan
+    from toolkit.docker.requests import BranchRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.clone import Clone
-    from toolkit.model import BranchRequest, Extra, Oid, Progress, Source
-    from toolkit.patches import Plan
+    from toolkit.model import Oid, Progress, Source
 
 _OLD_DAYS = 14
 _FETCH = "--fetch gets what this partial clone lacks"

@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import patches
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion, Strategy, demotion_of, extras_of, strategy_of
 from toolkit.docker.pr import contributions, edits, evidence, grounds, standing
+from toolkit.docker.requests import BranchRequest
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
-from toolkit.model import BranchRequest, PullRequest
+from toolkit.model import PullRequest
 from toolkit.report import message
 
 if TYPE_CHECKING:
     from toolkit.docker.pr.standing import Standing
+    from toolkit.docker.requests import UpdateRequest
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
-    from toolkit.model import Contribution, Oid, Progress, UpdateRequest
+    from toolkit.model import Contribution, Oid, Progress
 
 
 def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
@@ -24,7 +28,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
 
     Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
     """
-    plan = patches.plan()
+    plan = plans.plan()
     clone = clones.open_clone(request.repo, patches.upstream().remote)
     contributions.recover(clone.common)
     clones.identity(clone)
@@ -105,9 +109,9 @@ def _wanted(request: UpdateRequest, kept: Contribution) -> BranchRequest:
         branch=kept.branch,
         fetch=request.fetch,
         onto=request.onto,
-        strategy=request.strategy or kept.strategy,
-        demotion=request.demotion or kept.demotion,
-        extras=request.extras if request.extras is not None else kept.extras,
+        strategy=request.strategy or strategy_of(kept.steps) or Strategy.SENTINEL,
+        demotion=request.demotion or demotion_of(kept.steps) or Demotion.SUFFIX,
+        extras=request.extras if request.extras is not None else extras_of(kept.extras),
         trailers=message.checked_trailers(trailers) if trailers is not None else kept.trailers,
         signed=request.signed,
         depth=request.depth,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from toolkit.docker.choices import Demotion
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.model import Demotion
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import binding_names, look_up
 

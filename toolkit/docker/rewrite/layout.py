@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from toolkit.docker.inspections import Component, Inspection, Release
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
-from toolkit.model import Component, Inspection, Release
 from toolkit.nix.scope import Reference, binding_names, bound_names, formals, references
 from toolkit.nix.tree import Tree
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.rewrite import demote, in_place, lift, parameter, sentinel, todo
 from toolkit.docker.rewrite.layout import TODO, DockerFile, require_liftable
 from toolkit.errors import NixSyntaxError, RefusalError
-from toolkit.model import Demotion, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

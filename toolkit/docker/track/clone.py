@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path, PurePosixPath
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.track.tracked import Tracked
     from toolkit.git.history import Change, Step
     from toolkit.model import Oid
-    from toolkit.patches import Plan
 
 _MOST_MOVES = 5
 _MOST_CANDIDATES = 40

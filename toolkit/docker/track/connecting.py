@@ -14,10 +14,10 @@ from toolkit.forge.github import GitHub
 from toolkit.forge.token import find_token
 
 if TYPE_CHECKING:
+    from toolkit.docker.plan import Plan
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.tracked import Tracked
     from toolkit.docker.track.tracking import TrackRequest
-    from toolkit.patches import Plan
 
 
 def connect(request: TrackRequest, plan: Plan, what: Tracked, memory: Memory) -> Forge:

@@ -28,7 +28,7 @@ from toolkit.shipped import EXPRESSIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from toolkit.patches import Plan
+    from toolkit.docker.plan import Plan
 
 EVALUATION = "evaluation"
 

@@ -20,10 +20,10 @@ from toolkit.model import Oid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.tracked import Tracked
     from toolkit.forge.github import Commit, GitHub
-    from toolkit.patches import Plan
 
 _MOST_MOVES = 5
 _AT_A_TIME = 40

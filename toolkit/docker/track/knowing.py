@@ -12,8 +12,8 @@ from toolkit.errors import ToolkitError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.track.memory import Memory
-    from toolkit.patches import Plan
 
 
 class Knowledge:

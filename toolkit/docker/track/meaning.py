@@ -20,7 +20,7 @@ from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitErr
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from toolkit.patches import Plan
+    from toolkit.docker.plan import Plan
 
 SYNTAX = "syntax"
 

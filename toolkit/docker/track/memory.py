@@ -23,7 +23,7 @@ from toolkit.shipped import PACKAGE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolkit.patches import Plan
+    from toolkit.docker.plan import Plan
 
 T = TypeVar("T")
 

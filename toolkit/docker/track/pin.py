@@ -12,9 +12,9 @@ from toolkit.docker.track.upstream import PIN, File, Found, Wanted
 from toolkit.sources import locks
 
 if TYPE_CHECKING:
+    from toolkit.docker.plan import Plan
     from toolkit.docker.track.upstream import Upstream
     from toolkit.model import Progress, SourceRequest
-    from toolkit.patches import Plan
 
 
 def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str, progress: Progress) -> Found:

@@ -15,9 +15,9 @@ from toolkit.forge.failures import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.track.tracked import Tracked
     from toolkit.forge.github import ChangedFile, GitHub
-    from toolkit.patches import Plan
 
 _MOST_MOVES = 5
 _MOST_CANDIDATES = 40

@@ -16,10 +16,10 @@ from toolkit.files import MAXIMUM_BYTES
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.track.tracked import Tracked
     from toolkit.forge.github import ChangedFile, GitHub, Review
     from toolkit.forge.github import Pull as Request
-    from toolkit.patches import Plan
 
 
 class PullRequests:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import git
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import series
 from toolkit.docker.track.report.document import Fit, Reading, Series, State
 from toolkit.errors import ToolkitError
 from toolkit.git import fitting
-from toolkit.model import Commit, Demotion, Strategy
+from toolkit.model import Commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.track.upstream import File, Found
-    from toolkit.patches import Plan
 
 
 class Ours:

@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from toolkit import __version__, patches
+from toolkit import __version__
+from toolkit.docker import plan as plans
 from toolkit.docker.track import pin as pins
 from toolkit.docker.track import series, state, verdict
 from toolkit.docker.track.clone import Clone
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.track.tracked import Tracked
     from toolkit.docker.track.upstream import Heads, Upstream
     from toolkit.git.history import Change
     from toolkit.model import Progress, SourceRequest
-    from toolkit.patches import Plan
 
 # A fix that is older than so many versions is dated by none of them.
 _MOST_SINCE = 60
@@ -65,7 +66,7 @@ def track(request: TrackRequest, *, progress: Progress) -> Answer:
 
     What cannot be told of a ref or of a pull request is in its part of the answer, and keeps nothing else back.
     """
-    plan, what = patches.plan(), tracked()
+    plan, what = plans.plan(), tracked()
     last = state.load(request.state) if request.state is not None else state.Last(facts=None)
     memory = Memory(plan)
     upstream = _upstream(request, plan, what, memory)

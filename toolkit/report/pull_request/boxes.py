@@ -25,5 +25,5 @@ def section(facts: Facts) -> Iterator[str]:
 
 def is_ticked(box: Box, facts: Facts) -> bool:
     """Tell whether a proof that passed, of a series with all that it takes, shows what the box says."""
-    has_commit = box.extra is None or any(commit.extra is box.extra for commit in facts.extras)
+    has_commit = box.extra is None or any(commit.extra == box.extra for commit in facts.extras)
     return box.proof is not None and has_commit and facts.passed(box.proof) is not None

@@ -21,7 +21,7 @@ _COMPARING = "unlet propose --compare"
 
 def section(facts: Facts) -> Iterator[str]:
     """Yield what was done, and the table of all designs: with their proofs where they were compared."""
-    strategy = facts.report.proposal.strategy
+    strategy = facts.report.proposal.design("lift")
     if strategy is not None:
         yield facts.texts.designs[strategy].taken
     yield "\n".join(_table(facts))
@@ -37,7 +37,7 @@ def _table(facts: Facts) -> Iterator[str]:
         design = designs.get(name)
         what = design.what if design is not None else plain_cell(name)
         found = [_proofs(columns.get(name)), _diff(columns.get(name))] if columns else []
-        if name == facts.report.proposal.strategy:
+        if name == facts.report.proposal.design("lift"):
             reason = "**taken**"
         else:
             reason = design.rejected if design is not None else ""

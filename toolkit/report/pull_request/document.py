@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
-from toolkit.model import Demotion
 from toolkit.report.pull_request import boxes, designs, proving, rebuilds
 from toolkit.report.pull_request.facts import Facts
 from toolkit.report.pull_request.wording import code, listed, plain
@@ -93,7 +92,7 @@ def _sections(facts: Facts) -> Iterator[str]:
 
 
 def _ending(report: Report, texts: Texts) -> Ending:
-    return texts.endings[report.proposal.demotion or Demotion.SUFFIX]
+    return texts.endings[report.proposal.design("demote") or next(iter(texts.endings))]
 
 
 def _commits(facts: Facts) -> Iterator[str]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError
-from toolkit.model import Demotion, Extra, Strategy
 from toolkit.record import Record
 from toolkit.report.pull_request.wording import unwrapped
 
@@ -54,7 +53,7 @@ class Box:
     heading: str | None = None
     level: int = 0
     proof: str | None = None
-    extra: Extra | None = None
+    extra: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +64,9 @@ class Texts:
     why: str
     usage: str
     usage_proven: Mapping[str, str]
-    endings: Mapping[Demotion, Ending]
+    endings: Mapping[str, Ending]
     designs: Mapping[str, Design]
-    extras: Mapping[Extra, tuple[str, ...]]
+    extras: Mapping[str, tuple[str, ...]]
     earlier: tuple[Earlier, ...]
     disclosure: str
     disclosure_trailers: str
@@ -85,17 +84,15 @@ def read(content: bytes, *, name: str = "pull-request.toml") -> Texts:
         *("note", "why", "usage", "usage-proven", "demotion", "design", "extra", "earlier", "disclosure", "box", "link")
     )
     demotion, extra, disclosure = record.record("demotion"), record.record("extra"), record.record("disclosure")
-    demotion.only(*Demotion)
-    extra.only(*Extra)
     disclosure.only("text", "trailers")
     return Texts(
         note=record.text("note").strip(),
         why=unwrapped(record.text("why")),
         usage=unwrapped(record.text("usage")),
         usage_proven=_texts(record.record("usage-proven")),
-        endings={kind: _ending(demotion.record(kind)) for kind in Demotion},
+        endings={kind: _ending(demotion.record(kind)) for kind in demotion.names()},
         designs=_designs(record.record("design")),
-        extras={kind: extra.record(kind).texts("proofs") for kind in Extra},
+        extras={kind: extra.record(kind).texts("proofs") for kind in extra.names()},
         earlier=tuple(_earlier(table) for table in record.records("earlier")),
         disclosure=unwrapped(disclosure.text("text")),
         disclosure_trailers=disclosure.text("trailers"),
@@ -114,7 +111,7 @@ def _ending(record: Record) -> Ending:
 
 
 def _designs(record: Record) -> dict[str, Design]:
-    """Return the designs in their order; each strategy has to be one, and says what it is where it is taken."""
+    """Return the designs in their order; one without `taken` is never that of a series."""
     found: dict[str, Design] = {}
     for name in record.names():
         table = record.record(name)
@@ -124,9 +121,6 @@ def _designs(record: Record) -> dict[str, Design]:
             taken=unwrapped(table.optional("taken", table.text) or ""),
             rejected=table.text("rejected").strip(),
         )
-    for strategy in Strategy:
-        if strategy not in found or not found[strategy].taken:
-            raise record.error(strategy, "is missing, or has no 'taken'")
     return found
 
 
@@ -143,5 +137,5 @@ def _box(record: Record) -> Box:
         heading=record.optional("heading", record.text),
         level=record.optional("level", record.integer) or 0,
         proof=record.optional("proof", record.text),
-        extra=record.optional("with", lambda name: record.choice(name, Extra)),
+        extra=record.optional("with", record.text),
     )

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from toolkit.model import Component, Inspection
-from toolkit.report.graph import to_dot, to_mermaid
+from toolkit.docker.graph import to_dot, to_mermaid
+from toolkit.docker.inspections import Component, Inspection
 
 INSPECTION = Inspection(
     path="docker/default.nix",

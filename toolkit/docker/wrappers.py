@@ -12,9 +12,9 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.docker.routes import PathOrder
+from toolkit.docker.words import expand
 from toolkit.errors import ToolkitError
-from toolkit.model import PathOrder
-from toolkit.nix.words import expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
+from toolkit.docker.routes import PathOrder
+from toolkit.docker.wrappers import CALLER, Wrapper, read
 from toolkit.errors import ToolkitError
-from toolkit.model import PathOrder
-from toolkit.nix.wrappers import CALLER, Wrapper, read
 
 
 def _joined(directories: tuple[str, ...], *, at_the_end: bool) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolkit.model import Component, Inspection
+    from toolkit.docker.inspections import Component, Inspection
 
 CALLER = "caller"
 

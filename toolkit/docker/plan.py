@@ -1,0 +1,123 @@
+"""What is proposed of docker: patches/proposal.toml as values, and the files that belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import patches
+from toolkit.docker.choices import LIFT, Demotion, Extra, Strategy
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolkit.model import Step
+    from toolkit.record import Record
+
+PACKAGE = "docker"
+
+TEST = "docker-rootless-ports.nix"
+"""The name of the NixOS test, here and in nixos/tests/."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraPlan:
+    """A commit on request: its message, and the paths of nixpkgs that a checkout needs for it."""
+
+    message: patches.Message
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is proposed to nixpkgs, as patches/proposal.toml says.
+
+    `target` is the file's path in nixpkgs, `sparse` the paths of nixpkgs that a checkout needs, `components` the
+    packages that leave the let, `prefix_entry` the one that leaves the wrapper's PATH prefix. `option` is that of the
+    NixOS module, `description` in Markdown; `notes` are items of the release notes, `option_note` what they say of the
+    option.
+    """
+
+    target: PurePosixPath
+    components: tuple[str, ...]
+    prefix_entry: str
+    sparse: tuple[str, ...]
+    lift: dict[Strategy, patches.Message]
+    demote: dict[Demotion, patches.Message]
+    extras: dict[Extra, ExtraPlan]
+    option: str
+    description: str
+    notes: dict[Demotion, str]
+    option_note: str
+    by_hand: patches.Message
+
+    def message(self, step: Step) -> patches.Message:
+        """Return the message of the commit that makes a step."""
+        return self.lift[Strategy(step.design)] if step.name == LIFT else self.demote[Demotion(step.design)]
+
+    def needed(self, extras: Iterable[Extra]) -> tuple[str, ...]:
+        """Return the paths of nixpkgs that a checkout needs where these extras are wanted too."""
+        return tuple(dict.fromkeys([*self.sparse, *(path for extra in extras for path in self.extras[extra].needs)]))
+
+
+@cache
+def plan() -> Plan:
+    """Read patches/proposal.toml.
+
+    Raise ToolkitError where it is missing, is no TOML, or has a field that is not as it should be.
+    """
+    return read_plan(patches.shipped() / "proposal.toml")
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
+    record = patches.read_toml(path)
+    record.only(
+        *("target", "components", "prefix-entry", "sparse"),
+        *("lift", "demote", "extras", "by-hand"),
+    )
+    lift, demote, extras = record.record("lift"), record.record("demote"), record.record("extras")
+    lift.only(*Strategy)
+    demote.only(*Demotion)
+    extras.only(*Extra)
+    module, note = extras.record(Extra.NIXOS_MODULE), extras.record(Extra.RELEASE_NOTE)
+    return Plan(
+        target=PurePosixPath(record.text("target")),
+        components=record.texts("components"),
+        prefix_entry=record.text("prefix-entry"),
+        sparse=record.texts("sparse"),
+        lift={strategy: patches.message(lift.record(strategy)) for strategy in Strategy},
+        demote={demotion: patches.message(demote.record(demotion)) for demotion in Demotion},
+        extras={
+            Extra.NIXOS_TEST: _extra(extras.record(Extra.NIXOS_TEST)),
+            Extra.NIXOS_MODULE: _extra(module, "option", "description"),
+            Extra.RELEASE_NOTE: _extra(note, *Demotion, "option"),
+        },
+        option=module.text("option"),
+        description=module.text("description").strip(),
+        notes={demotion: note.text(demotion).strip() for demotion in Demotion},
+        option_note=note.text("option").strip(),
+        by_hand=patches.message(record.record("by-hand")),
+    )
+
+
+def nixos_test() -> Path:
+    """Return where the NixOS test is that can be added to the series."""
+    return patches.shipped() / TEST
+
+
+def pull_request() -> bytes:
+    """Return the content of patches/pull-request.toml, the texts of pull-request.md."""
+    path = patches.shipped() / "pull-request.toml"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _extra(record: Record, *more: str) -> ExtraPlan:
+    record.only("subject", "body", "proven", "needs", *more)
+    return ExtraPlan(message=patches.text(record), needs=record.texts("needs"))

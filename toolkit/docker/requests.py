@@ -1,0 +1,97 @@
+"""What a command is asked for, where docker is what it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toolkit.docker.choices import Demotion, Extra, OverlayKind, Strategy, steps
+from toolkit.model import Depth, SourceRequest, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposeRequest:
+    """One call of `propose`. `out` appears whole or not at all; `force` lets it replace what is there."""
+
+    source: SourceRequest
+    strategy: Strategy = Strategy.SENTINEL
+    demotion: Demotion = Demotion.SUFFIX
+    out: Path = Path("proposal")
+    force: bool = False
+    extras: tuple[Extra, ...] = ()
+    depth: Depth = field(default_factory=Depth)
+    compare: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """One call of `check`: a proposal's directory, or a foreign patch (`patch`) for the file of `source`.
+
+    `proofs` names the proofs to run; empty means all but the one that starts daemons. `run` adds that one.
+    """
+
+    directory: Path | None = None
+    patch: Path | None = None
+    source: SourceRequest = field(default_factory=SourceRequest)
+    proofs: tuple[str, ...] = ()
+    depth: Depth = field(default_factory=Depth)
+    compare: bool = False
+    run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayRequest:
+    """One call of `overlay`. `out` appears whole or not at all; `force` lets it replace what is there."""
+
+    source: SourceRequest
+    kind: OverlayKind = OverlayKind.REWRAP
+    out: Path = Path("overlay")
+    force: bool = False
+    depth: Depth = field(default_factory=Depth)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchRequest:
+    """One call of `pr` that makes a branch in the clone around `repo`.
+
+    `worktree` is where it is checked out, None for a place beside the clone. `fetch` allows to use the network, `onto`
+    are further branches to try. `signed` is as the user's git has it where it is None. With `force` a proof that fails
+    is no reason to stop.
+    """
+
+    repo: Path
+    base: str
+    branch: str
+    worktree: Path | None = None
+    fetch: bool = False
+    onto: tuple[str, ...] = ()
+    strategy: Strategy = Strategy.SENTINEL
+    demotion: Demotion = Demotion.SUFFIX
+    extras: tuple[Extra, ...] = ()
+    trailers: tuple[str, ...] = ()
+    signed: bool | None = None
+    depth: Depth = field(default_factory=Depth)
+    force: bool = False
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the series."""
+        return steps(self.strategy, self.demotion)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRequest:
+    """One call of `pr` that moves a branch; what is None stays as it is. `branch` is the only one where it is None."""
+
+    repo: Path
+    branch: str | None = None
+    base: str | None = None
+    fetch: bool = False
+    onto: tuple[str, ...] = ()
+    strategy: Strategy | None = None
+    demotion: Demotion | None = None
+    extras: tuple[Extra, ...] | None = None
+    trailers: tuple[str, ...] | None = None
+    signed: bool | None = None
+    depth: Depth = field(default_factory=Depth)
+    force: bool = False

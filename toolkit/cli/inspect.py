@@ -53,10 +53,7 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
 
 
 def _path(file: Path, picture: str | None, settings: Settings) -> int:
-    from toolkit.docker import (
-        graph,  # noqa: PLC0415 - for --path alone, as the next
-        path_graph,  # noqa: PLC0415 - for --path alone, as the next
-    )
+    from toolkit.docker import graph, path_graph  # noqa: PLC0415 - for --path alone, as the next
     from toolkit.docker.inspect_path import inspect_path  # noqa: PLC0415
 
     with output.working(settings) as progress:

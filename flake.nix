@@ -8,11 +8,22 @@
     let
       forEachSystem =
         f:
-        nixpkgs.lib.genAttrs [
-          "x86_64-linux"
-          "aarch64-linux"
-          "aarch64-darwin"
-        ] (system: f nixpkgs.legacyPackages.${system});
+        nixpkgs.lib.genAttrs
+          [
+            "x86_64-linux"
+            "aarch64-linux"
+            "aarch64-darwin"
+          ]
+          (
+            system:
+            let
+              pkgs = nixpkgs.legacyPackages.${system};
+            in
+            if pkgs.python3Packages ? ast-grep-py then
+              f pkgs
+            else
+              throw "unlet: this nixpkgs has no python3Packages.ast-grep-py: take that of NixOS 25.11 or newer"
+          );
 
       dependencies =
         ps: with ps; [
@@ -71,6 +82,7 @@
         };
       });
 
+      # All of the project's tools but import-linter, which nixpkgs does not have.
       devShells = forEachSystem (pkgs: {
         default = pkgs.mkShell {
           packages = programs pkgs ++ [
@@ -86,7 +98,6 @@
                 ps.types-requests
               ]
             ))
-            pkgs.import-linter
             pkgs.nixfmt
             pkgs.pyright
             pkgs.ruff

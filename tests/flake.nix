@@ -1,0 +1,72 @@
+# What the flake gives: with stand-ins for a nixpkgs, of which only names are looked at; or with a real one as its input.
+# Arguments, each a string: `tree`, the absolute path of a nixpkgs, or ""; `names`, JSON, Python packages.
+# Result with stand-ins: { package, shell }, the names that they are made of.
+# Result with a tree: { package, shell }, their drvPaths by system, and { versions }, of the Python packages in `names`.
+{
+  tree,
+  names,
+}:
+let
+  flake =
+    nixpkgs:
+    let
+      self = (import ../flake.nix).outputs {
+        self = self // {
+          outPath = toString ../.;
+        };
+        inherit nixpkgs;
+      };
+    in
+    self;
+
+  lib = import ../toolkit/expressions/lib.nix;
+  named = names: lib.genAttrs names (name: name);
+  programs = [
+    "git"
+    "nix"
+    "nixfmt"
+    "pyright"
+    "ruff"
+    "shellcheck"
+  ];
+  standIns = flake {
+    inherit lib;
+    legacyPackages.x86_64-linux = named programs // {
+      lib = lib // {
+        licenses.mit = "MIT";
+      };
+      mkShell = shell: shell;
+      python3.withPackages = choose: choose (named (builtins.fromJSON names));
+      python3Packages = named (builtins.fromJSON names) // {
+        buildPythonApplication = package: package;
+      };
+    };
+  };
+
+  given = (import (/. + tree + "/flake.nix")).outputs {
+    self = given // {
+      outPath = tree;
+      lastModifiedDate = "19700101000000";
+    };
+  };
+  # For a tree without its largest file, which lists what Haskell's programs are made of.
+  legible =
+    pkgs: if pkgs.haskellPackages ? safe-exceptions then pkgs else pkgs // { nixfmt = pkgs.hello; };
+  real = flake (
+    given // { legacyPackages = builtins.mapAttrs (_: legible) given.legacyPackages; }
+  );
+  drvPaths = builtins.mapAttrs (_: made: builtins.unsafeDiscardStringContext made.default.drvPath);
+in
+if tree == "" then
+  {
+    package = standIns.packages.x86_64-linux.default.dependencies;
+    shell = lib.flatten standIns.devShells.x86_64-linux.default.packages;
+  }
+else
+  {
+    package = drvPaths real.packages;
+    shell = drvPaths real.devShells;
+    versions = lib.genAttrs (builtins.fromJSON names) (
+      name: given.legacyPackages.x86_64-linux.python3Packages.${name}.version
+    );
+  }

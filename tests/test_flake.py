@@ -1,0 +1,63 @@
+"""The flake: it names what pyproject.toml names, and each nixpkgs that is given has that."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.trees import trees
+from toolkit import nix
+from toolkit.errors import CommandError
+from toolkit.record import Record
+
+EXPRESSION = Path(__file__).with_name("flake.nix")
+PROJECT = tomllib.loads((EXPRESSION.parents[1] / "pyproject.toml").read_text())
+AST_GREP = "pkgs/development/python-modules/ast-grep-py"
+
+# Not in nixpkgs.
+ABSENT = {"import-linter"}
+# Not of Python's packages there.
+PROGRAMS = {"pyright", "ruff"}
+# Named by no file for Python.
+OTHERS = {"git", "nix", "nixfmt", "shellcheck"}
+
+
+def requirements(lines: list[str]) -> dict[str, Requirement]:
+    return {canonicalize_name(each.name): each for each in map(Requirement, lines)}
+
+
+NEEDED = requirements(PROJECT["project"]["dependencies"])
+DEVELOPMENT = requirements(PROJECT["dependency-groups"]["dev"])
+
+
+def outputs(names: set[str], tree: Path | None = None, attribute: str | None = None) -> Record:
+    arguments = {"tree": "" if tree is None else str(tree), "names": json.dumps(sorted(names))}
+    return Record({"answer": nix.evaluate(EXPRESSION, arguments, attribute=attribute)}, document="flake.nix")
+
+
+def test_package_and_shell_have_what_the_project_names() -> None:
+    python = NEEDED.keys() | DEVELOPMENT.keys() - ABSENT - PROGRAMS
+    found = outputs(python).record("answer")
+    assert set(found.texts("package")) == NEEDED.keys()
+    assert set(found.texts("shell")) == python | PROGRAMS | OTHERS
+
+
+@pytest.mark.parametrize("tree", trees(having=AST_GREP))
+def test_package_and_shell_evaluate_with_a_real_nixpkgs(tree: Path) -> None:
+    found = outputs(set(NEEDED), tree).record("answer")
+    systems = ["aarch64-darwin", "aarch64-linux", "x86_64-linux"]
+    assert sorted(found.record("package").names()) == sorted(found.record("shell").names()) == systems
+    versions = found.record("versions")
+    assert [str(each) for name, each in NEEDED.items() if versions.text(name) not in each.specifier] == []
+
+
+@pytest.mark.parametrize("tree", trees(lacking=AST_GREP))
+def test_nixpkgs_that_is_too_old_is_told_the_release_to_take(tree: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        outputs(set(), tree, "package.x86_64-linux")
+    assert "no python3Packages.ast-grep-py: take that of NixOS 25.11 or newer" in caught.value.stderr

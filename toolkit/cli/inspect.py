@@ -20,19 +20,17 @@ if TYPE_CHECKING:
 
 @click.command("inspect")
 @click.argument("files", type=click.Path(path_type=Path), metavar="FILE…", nargs=-1, required=True)
-@click.option(
-    "--graph", "picture", type=click.Choice(["mermaid", "dot"]), help="Print the layout of one FILE as a picture."
-)
+@click.option("--graph", "picture", type=click.Choice(["mermaid"]), help="Print the layout of one FILE as a flowchart.")
 @click.option(
     "--path",
     "of_path",
     is_flag=True,
-    help="Build the wrapper dockerd-rootless of one FILE around stand-ins, and tell its PATH: as it is, by each route "
-    "around it, and after the fix.",
+    help="Build the wrapper dockerd-rootless of one FILE with stand-ins, and show its PATH: as it is, with each "
+    "workaround, and after the fix.",
 )
 @options.common
 def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> int:
-    """Tell what a docker file binds where: its components, rootlesskit, the TODO."""
+    """Show where a docker file binds each component, and where rootlesskit and the TODO are."""
     settings = options.settings()
     if picture is not None and settings.json:
         options.refuse_together("--graph", {"--json": True})
@@ -42,9 +40,9 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
         return _path(next(iter(files)), picture, settings)
     inspections = [inspect(path) for path in files]
     if picture is not None:
-        from toolkit.docker import graph  # noqa: PLC0415 - for --graph alone
+        from toolkit.docker import picture as pictures  # noqa: PLC0415 - for --graph alone
 
-        output.write((graph.to_dot if picture == "dot" else graph.to_mermaid)(inspections[0]))
+        output.write(pictures.layout(inspections[0]))
     elif settings.json:
         output.write_json({"schema": 1, "files": [asdict(inspection) for inspection in inspections]})
     else:
@@ -53,19 +51,17 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
 
 
 def _path(file: Path, picture: str | None, settings: Settings) -> int:
-    from toolkit.docker import graph, path_graph  # noqa: PLC0415 - for --path alone, as the next
+    from toolkit.docker import picture as pictures  # noqa: PLC0415 - for --path alone, as the next
     from toolkit.docker.inspect_path import inspect_path  # noqa: PLC0415
 
     with output.working(settings) as progress:
         inspection = inspect_path(file, progress=progress)
     if picture is not None:
-        draw = graph.dot if picture == "dot" else graph.mermaid
-        title = f"{inspection.path}: PATH of dockerd-rootless, {inspection.release}"
-        output.write(draw(path_graph.graph(inspection), title=title))
+        output.write(pictures.routes(inspection))
     elif settings.json:
         output.write_json({"schema": 1, **asdict(inspection)})
     else:
-        output.write_lines(path_graph.lines(inspection))
+        output.write_lines(pictures.path_lines(inspection))
     return 0
 
 

@@ -1,0 +1,161 @@
+"""A docker file in pictures (Mermaid), and the PATH of dockerd-rootless by each route in lines."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.docker.inspections import Component, Inspection
+    from toolkit.docker.routes import PathInspection, Route
+
+CALLER = "caller"
+TITLES = {
+    "as it is": "as it is",
+    "wrapper-name": "route wrapper-name",
+    "rewrap": "route rewrap",
+    "fixed": "after the fix in nixpkgs",
+}
+
+_PLACES = {
+    "let": "bound in dockerGen's let: out of reach",
+    "parameter": "parameter of dockerGen: can be overridden",
+    "file level": "bound at the top of the file",
+    "absent": "not in this file",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A box of a picture, in a group; a `marked` one has a thick border."""
+
+    key: str
+    label: str
+    group: str
+    marked: bool = False
+
+
+def layout(inspection: Inspection) -> bytes:
+    """Return a flowchart: components by where they are bound, what they use, the order of PATH."""
+    components = {component.name: f"c{index}" for index, component in enumerate(inspection.components)}
+    bound = dict.fromkeys(component.bound for component in inspection.components)
+    places = {place: f"g{index}" for index, place in enumerate(bound)}
+    boxes = [
+        Box(key=components[component.name], label=_label(component), group=places[component.bound])
+        for component in inspection.components
+    ]
+    arrows: list[str] = []
+    others: dict[str, str] = {}
+    for component in inspection.components:
+        for name in component.references:
+            key = components.get(name) or others.setdefault(name, f"o{len(others)}")
+            arrows.append(f'{components[component.name]} -->|"uses"| {key}')
+    boxes += [Box(key=key, label=name, group="other") for name, key in others.items()]
+    groups = {key: _PLACES.get(place, place) for place, key in places.items()}
+    if others:
+        groups["other"] = "also used"
+    if path := list(_path(inspection)):
+        groups["path"] = "PATH of dockerd-rootless, first to last"
+        boxes += path
+        arrows += [f'{before.key} -->|"then"| {after.key}' for before, after in pairwise(path)]
+    lines = ["flowchart LR"]
+    for key, title in groups.items():
+        lines += [*_group(key, title, [box for box in boxes if box.group == key]), "  end"]
+    lines += [f"  {arrow}" for arrow in arrows]
+    return _picture(f"{inspection.path}: {inspection.state}", lines)
+
+
+def routes(inspection: PathInspection) -> bytes:
+    """Return a flowchart with a row for each route; what is taken is marked."""
+    lines = ["flowchart TB"]
+    marked: list[str] = []
+    for number, route in enumerate(inspection.routes):
+        group = f"r{number}"
+        caller = f"the caller's PATH: /run/wrappers/bin with {route.wrapper}, …"
+        places = [
+            *((short(entry), entry == route.found) for entry in route.order.prefix),
+            (caller, route.privileged),
+            *((short(entry), entry == route.found) for entry in route.order.suffix),
+        ]
+        row = [
+            Box(key=f"{group}p{index}", label=", ".join(label for label, _ in part), group=group, marked=taken)
+            for index, (taken, part) in enumerate(_parts(places, caller))
+        ]
+        title, *inside = _group(group, f"{TITLES[route.name]}: {_taken(route)}", row)
+        lines += [title, "    direction LR", *inside]
+        lines += [f"    {before.key} --> {after.key}" for before, after in pairwise(row)]
+        lines.append("  end")
+        marked += [box.key for box in row if box.marked]
+    lines += [f"  r{number - 1} ~~~ r{number}" for number in range(1, len(inspection.routes))]
+    if marked:
+        lines += ["  classDef taken stroke-width:4px", f"  class {','.join(marked)} taken"]
+    return _picture(f"{inspection.path}: PATH of dockerd-rootless, {inspection.release}", lines)
+
+
+def path_lines(inspection: PathInspection) -> Iterator[str]:
+    """Yield for each route its PATH, first to last, and what dockerd-rootless takes; store paths by their names."""
+    yield f"{inspection.path}: {inspection.release}, PATH of dockerd-rootless"
+    for route in inspection.routes:
+        entries = [*map(short, route.order.prefix), "<PATH>", *map(short, route.order.suffix)]
+        yield f"{TITLES[route.name]}, with a security wrapper {route.wrapper}:"
+        yield f"  {':'.join(entries)}"
+        yield f"  {_taken(route)}"
+
+
+def short(entry: str) -> str:
+    """Name a PATH entry in the store by its package, without hash, version and `/bin`."""
+    return re.sub(r"^/nix/store/[0-9a-z]{32}-([^/]*?)(?:-[0-9][^/]*)?(?=/|$)", r"\1", entry).removesuffix("/bin")
+
+
+def _taken(route: Route) -> str:
+    if route.privileged:
+        return f"takes the security wrapper {route.wrapper}, so ports below 1024 can be published"
+    return f"takes {short(route.found)} of the store, so ports below 1024 are refused"
+
+
+def _parts(places: list[tuple[str, bool]], caller: str) -> Iterator[tuple[bool, list[tuple[str, bool]]]]:
+    """Yield neighbours together, but for the caller's PATH, rootlesskit, and what is taken."""
+
+    def apart(place: tuple[int, tuple[str, bool]]) -> int:
+        index, (label, marked) = place
+        return index if marked or label in {caller, "rootlesskit"} else -1
+
+    for _, part in groupby(enumerate(places), key=apart):
+        found = [place for _, place in part]
+        yield any(marked for _, marked in found), found
+
+
+def _label(component: Component) -> str:
+    return component.name if component.line is None else f"{component.name} (line {component.line})"
+
+
+def _path(inspection: Inspection) -> Iterator[Box]:
+    """Yield the parts of the wrapper's PATH; none if there is no wrapper."""
+    where = inspection.rootlesskit
+    if where == "no wrapper":
+        return
+    line = f" (line {inspection.rootlesskit_line})" if inspection.rootlesskit_line is not None else ""
+    kit = f", rootlesskit{line}" if "prefix" in where else ""
+    yield Box(key="prefix", label=f"prefix: the package's own programs{kit}", group="path")
+    yield Box(key=CALLER, label="the caller's PATH: /run/wrappers/bin, …", group="path")
+    if "suffix" in where:
+        yield Box(key="suffix", label=f"suffix: rootlesskit{line if where == 'suffix' else ''}", group="path")
+
+
+def _group(key: str, title: str, boxes: Sequence[Box]) -> Iterator[str]:
+    yield f'  subgraph {key}["{_escaped(title)}"]'
+    yield from (f'    {box.key}["{_escaped(box.label)}"]' for box in boxes)
+
+
+def _picture(title: str, lines: Sequence[str]) -> bytes:
+    text = "\n".join([f"%% {' '.join(title.split())}", *lines, ""])
+    return text.encode(errors="backslashreplace")
+
+
+def _escaped(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")

@@ -115,6 +115,28 @@ def test_a_time_out_ends_the_program_and_its_children(tmp_path: Path) -> None:
     wait_until_gone(read_pid(tmp_path))
 
 
+def test_a_child_that_keeps_the_output_open_is_ended_in_time(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"still running after 0\.3 s"):
+        run(["sh", "-c", "sleep 60 & echo $! > pid"], cwd=tmp_path, timeout=0.3)
+    wait_until_gone(read_pid(tmp_path))
+
+
+def test_a_program_that_writes_too_much_is_ended(tmp_path: Path) -> None:
+    endless = ("sh", "-c", "echo $$ > pid; echo why >&2; exec yes")
+    with pytest.raises(CommandError, match=r"it has written more than 100000 bytes") as raised:
+        process.execute(Command(argv=endless, cwd=tmp_path, most=100_000))
+    assert raised.value.stderr.startswith("why\n")
+    wait_until_gone(read_pid(tmp_path))
+    assert len(process.execute(Command(argv=("head", "-c", "100000", "/dev/zero"), most=100_000)).stdout) == 100_000
+
+
+def test_the_end_of_a_long_stderr_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_KEPT_BYTES", 1 << 20)
+    done = run(["sh", "-c", "yes | head -c 5000000 >&2; echo last >&2"])
+    assert 1 << 20 <= len(done.stderr) < (1 << 20) + 65536
+    assert done.stderr.endswith("y\nlast\n")
+
+
 def test_a_program_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
     with pytest.raises(CommandError):

@@ -15,6 +15,8 @@ EVALUATION_MIB = 1536
 """What one evaluation of docker in a nixpkgs of 2026 takes at most, where nobody says how much it may."""
 
 _INITIAL_MIB = 32
+_NIX_INITIAL_MIB = 384
+"""What Nix itself begins with at most; less makes it slower."""
 
 
 def available() -> int | None:
@@ -42,8 +44,7 @@ def bounded(command: Command, mebibytes: int | None) -> Command:
     """
     if mebibytes is None:
         return command
-    heap = {
-        "GC_INITIAL_HEAP_SIZE": str(min(_INITIAL_MIB, mebibytes) << 20),
-        "GC_MAXIMUM_HEAP_SIZE": str(mebibytes << 20),
-    }
+    heap = {"GC_MAXIMUM_HEAP_SIZE": str(mebibytes << 20)}
+    if mebibytes < 2 * _NIX_INITIAL_MIB:
+        heap["GC_INITIAL_HEAP_SIZE"] = str(min(_INITIAL_MIB, mebibytes) << 20)
     return replace(command, env={**command.env, **heap})

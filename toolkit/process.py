@@ -15,6 +15,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 # What a program gets between SIGTERM and SIGKILL: Nix ends its builders and unlocks its paths in that time.
 GRACE_SECONDS = 3.0
+
+# What is kept of stderr: a program that never stops complaining must not fill the memory.
+_KEPT_BYTES = 16 << 20
 
 _HINTS = {
     "git": "install git (Debian, Ubuntu: apt install git)",
@@ -51,6 +55,7 @@ class Command:
     `env` is laid over the environment of this process; None as a value takes the variable away. `ok` holds
     the statuses that are no failure, None means all. `timeout` is in seconds. `on_stderr` gets each line
     that the program writes to stderr while it runs, from another thread; a carriage return ends a line too.
+    A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept.
     """
 
     argv: tuple[str, ...]
@@ -60,6 +65,7 @@ class Command:
     ok: Collection[int] | None = (0,)
     timeout: float | None = None
     on_stderr: Callable[[str], None] | None = None
+    most: int | None = None
 
     @property
     def line(self) -> str:
@@ -140,6 +146,11 @@ def run(  # noqa: PLR0913 - the fields of Command, by name
     command = Command(
         argv=tuple(argv), cwd=cwd, env=env or {}, stdin=stdin, ok=ok, timeout=timeout, on_stderr=on_stderr
     )
+    return execute(command)
+
+
+def execute(command: Command) -> Completed:
+    """Run a command as `run` does."""
     return _execute(command, _group.get() or _Living())
 
 
@@ -174,11 +185,11 @@ class _Living:
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
-    def start(self, command: Command, stderr: int) -> subprocess.Popen[bytes]:
+    def start(self, command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._stopped:
                 raise CommandError(command.argv, status=-signal.SIGTERM, stderr="not started, another one failed")
-            process = _start(command, stderr)
+            process = _start(command, stdout, stderr)
             self._processes.add(process)
             return process
 
@@ -204,39 +215,45 @@ def _execute(command: Command, living: _Living) -> Completed:
     if (observer := _echo.get()) is not None:
         observer(command.line)
     began = time.monotonic()
-    reading, writing = os.pipe()
-    lines = _Lines(reading, command.on_stderr)
+    stdout, stderr = _Stream(most=command.most), _Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
     # Between the start of the program and the `try` that ends it there must be no interrupt.
     signals = _HeldSignals()
     try:
-        process = living.start(command, writing)
+        process = living.start(command, stdout.writing, stderr.writing)
     except BaseException:
-        os.close(reading)
-        os.close(writing)
+        stdout.close()
+        stderr.close()
         signals.release()
         raise
     try:
-        os.close(writing)
-        lines.start()
+        stdout.start(process)
+        stderr.start(process)
         signals.release()
-        stdout, _ = process.communicate(command.stdin, timeout=command.timeout)
+        process.communicate(command.stdin, timeout=command.timeout)
+        for stream in (stdout, stderr):
+            # A child of the program may have it open still.
+            if not stream.ends(None if command.timeout is None else began + command.timeout - time.monotonic()):
+                raise subprocess.TimeoutExpired(command.argv, command.timeout or 0)  # noqa: TRY301 - as the one above
     except subprocess.TimeoutExpired:
         _end(process)
-        said = f"{lines.finish(within=1)}\nstill running after {command.timeout:g} s"
+        stderr.ends(1)
+        said = f"{stderr.text}\nstill running after {command.timeout:g} s"
         raise CommandError(command.argv, status=-signal.SIGTERM, stderr=said) from None
     except BaseException:
         _end(process)
         raise
     finally:
         living.ended(process)
-    stderr = lines.finish()
+    if stdout.is_full:
+        said = f"{stderr.text}\nit has written more than {command.most} bytes"
+        raise CommandError(command.argv, status=process.returncode, stderr=said)
     if command.ok is not None and process.returncode not in command.ok:
-        raise CommandError(command.argv, status=process.returncode, stderr=stderr)
+        raise CommandError(command.argv, status=process.returncode, stderr=stderr.text)
     return Completed(
         argv=command.argv,
         status=process.returncode,
-        stdout=stdout,
-        stderr=stderr,
+        stdout=stdout.content,
+        stderr=stderr.text,
         seconds=time.monotonic() - began,
     )
 
@@ -269,28 +286,59 @@ class _HeldSignals:
         self._came.append((number, frame))
 
 
-class _Lines:
-    """Collects what a program writes to stderr, and passes it on line by line."""
+class _Stream:
+    """Collects what a program writes to one of its outputs, in a thread, and passes it on line by line.
 
-    def __init__(self, descriptor: int, observer: Callable[[str], None] | None) -> None:
-        self._descriptor = descriptor
+    More than `most` bytes end the program; of more than `kept` bytes the first are forgotten.
+    """
+
+    def __init__(
+        self, *, most: int | None = None, kept: int | None = None, observer: Callable[[str], None] | None = None
+    ) -> None:
+        self._reading, self.writing = os.pipe()
+        self._most, self._kept = most, kept
         self._observer = observer
-        self._chunks: list[bytes] = []
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
         self._thread = threading.Thread(target=self._read, daemon=True)
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, process: subprocess.Popen[bytes]) -> None:
+        """Begin to read what the process writes."""
+        os.close(self.writing)
+        self._process = process
         self._thread.start()
 
-    def finish(self, *, within: float | None = None) -> str:
-        """Wait for the end of stderr, at most `within` seconds, and return what came."""
-        self._thread.join(within)
-        return b"".join(self._chunks).decode("utf-8", "replace")
+    def close(self) -> None:
+        """Give up: there is no process."""
+        os.close(self._reading)
+        os.close(self.writing)
+
+    def ends(self, within: float | None) -> bool:
+        """Wait at most so many seconds for the end, and tell whether it came."""
+        self._thread.join(None if within is None else max(within, 0))
+        return not self._thread.is_alive()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more came than may."""
+        return self._most is not None and self._size > self._most
+
+    @property
+    def content(self) -> bytes:
+        """What came."""
+        return b"".join(self._chunks)
+
+    @property
+    def text(self) -> str:
+        """What came, as text."""
+        return self.content.decode("utf-8", "replace")
 
     def _read(self) -> None:
         rest = b""
-        with os.fdopen(self._descriptor, "rb", buffering=0) as stream:
+        with os.fdopen(self._reading, "rb", buffering=0) as stream:
             while chunk := stream.read(65536):
-                self._chunks.append(chunk)
+                self._keep(chunk)
                 if self._observer is None:
                     continue
                 *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
@@ -299,8 +347,20 @@ class _Lines:
         if rest and self._observer is not None:
             self._observer(rest.decode("utf-8", "replace"))
 
+    def _keep(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self.is_full:
+            self._chunks.clear()
+            if self._process is not None:
+                _signal(self._process, signal.SIGTERM)
+            return
+        self._chunks.append(chunk)
+        if self._kept is not None:
+            while self._size - len(self._chunks[0]) >= self._kept:
+                self._size -= len(self._chunks.popleft())
 
-def _start(command: Command, stderr: int) -> subprocess.Popen[bytes]:
+
+def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     for name, value in command.env.items():
         if value is None:
@@ -314,7 +374,7 @@ def _start(command: Command, stderr: int) -> subprocess.Popen[bytes]:
             cwd=command.cwd,
             env=environment,
             stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             start_new_session=True,
         )
@@ -343,7 +403,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     finally:
         _signal(process, signal.SIGKILL)
         process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
+        if process.stdin is not None:
+            with suppress(OSError):
+                process.stdin.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix, sources
@@ -18,11 +19,10 @@ from toolkit.docker.routes import PathInspection, PathOrder, Route
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import stores
+from toolkit.nix.seal import sealed
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from toolkit.model import Progress
 
 WRAPPERS = "/run/wrappers/bin"
@@ -81,7 +81,9 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
 
 
 def _read(expression: Path, arguments: dict[str, str], attributes: list[str]) -> list[PathOrder]:
-    return [building.read_seen(stores.physical(output)) for output in nix.build(expression, arguments, attributes)]
+    with sealed(Path(arguments["case"]).parent):
+        outputs = nix.build(expression, arguments, attributes)
+    return [building.read_seen(stores.physical(output)) for output in outputs]
 
 
 def _route(name: str, order: PathOrder, security: str, entry: str) -> Route:

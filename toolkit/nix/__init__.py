@@ -18,17 +18,18 @@ from packaging.version import InvalidVersion, Version
 
 from toolkit import process
 from toolkit.errors import CommandError, NixSyntaxError, ToolkitError
-from toolkit.nix.stores import STORE, environment
+from toolkit.nix.seal import is_sealed, restrict
+from toolkit.nix.stores import STORE, environment, physical
 from toolkit.process import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from toolkit.process import Completed
 
 MINIMUM = Version("2.18")
 OFFLINE = ("--option", "substituters", "")
 SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
+_BUILD_SECONDS = "300"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def parse_command(paths: Sequence[Path]) -> Command:
 def parse(paths: Sequence[Path]) -> None:
     """Parse files; raise NixSyntaxError at the first that Nix rejects."""
     try:
-        _run(parse_command(paths))
+        process.execute(parse_command(paths))
     except CommandError as error:
         raise _syntax_error(error) or error from error
 
@@ -91,10 +92,15 @@ def parsed(content: bytes, *, name: str) -> str:
 
 
 def evaluate_command(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> Command:
-    """Return the command that evaluates `expression`, a function of strings, or an attribute of it, to JSON."""
+    """Return the command that evaluates `expression`, a function of strings, or an attribute of it, to JSON.
+
+    Sealed it needs no store: none is written to, and no path of one can be read.
+    """
     chosen = ("-A", attribute) if attribute is not None else ()
-    argv = ("nix-instantiate", "--eval", "--strict", "--json", *_arguments(expression, arguments), *chosen)
-    return Command(argv=argv, env=environment())
+    store = ("--store", "dummy://") if is_sealed() else ()
+    argv = ("nix-instantiate", "--eval", "--strict", "--json", *store, *_arguments(expression, arguments), *chosen)
+    env = {"NIX_REMOTE": None} if store else environment()
+    return restrict(Command(argv=argv, env=env), *_named(expression, arguments))
 
 
 def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:
@@ -102,43 +108,71 @@ def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str |
 
     Raise CommandError with Nix's own words where the evaluation fails or is killed.
     """
-    completed = _run(evaluate_command(expression, arguments, attribute=attribute))
+    completed = process.execute(evaluate_command(expression, arguments, attribute=attribute))
     try:
         result: object = json.loads(completed.stdout)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ToolkitError(f"nix-instantiate: its output is no JSON: {error}") from error
     return result
 
 
-def build_command(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
-    """Return the command that builds attributes of `expression`, a function of strings."""
-    selected = [word for attribute in attributes for word in ("-A", attribute)]
-    argv = ("nix-build", "--no-out-link", *OFFLINE, *SANDBOXED, *_arguments(expression, arguments), *selected)
-    return Command(argv=argv, env=environment())
+def build_line(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> str:
+    """Return the commands of `build` as one line."""
+    return f"{_realise(()).line} $({_instantiate(expression, arguments, attributes).line})"
 
 
 def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
-    """Build attributes and return their store paths, in the order of `attributes`."""
-    completed = _run(build_command(expression, arguments, attributes))
-    return tuple(Path(line) for line in completed.text.splitlines())
+    """Build attributes and return the store paths of their outputs `out`, in the order of `attributes`.
+
+    Evaluated as it has to be here, then built as the user's Nix is configured. If sealed, raise ToolkitError for what
+    would have the network while it is built.
+    """
+    derivations = instantiate(expression, arguments, attributes)
+    if is_sealed():
+        _require_no_network(derivations)
+    return tuple(
+        Path(line) for line in process.execute(_realise(f"{path}!out" for path in derivations)).text.splitlines()
+    )
 
 
 def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
     """Write the derivations of attributes to the store and return their paths, in the order of `attributes`."""
+    return tuple(
+        Path(line) for line in process.execute(_instantiate(expression, arguments, attributes)).text.splitlines()
+    )
+
+
+def _instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
     selected = [word for attribute in attributes for word in ("-A", attribute)]
     command = Command(argv=("nix-instantiate", *_arguments(expression, arguments), *selected), env=environment())
-    return tuple(Path(line) for line in _run(command).text.splitlines())
+    return restrict(command, *_named(expression, arguments))
 
 
-def requisites_command(derivation: Path) -> Command:
-    """Return the command that lists all that a derivation is built from."""
-    return Command(argv=("nix-store", "--query", "--requisites", str(derivation)), env=environment())
+def _realise(derivations: Iterable[str]) -> Command:
+    limit = ("--option", "timeout", _BUILD_SECONDS)
+    argv = ("nix-build", "--no-out-link", *OFFLINE, *SANDBOXED, *limit, *derivations)
+    return Command(argv=argv, env=environment())
 
 
-def requisites(derivation: Path) -> frozenset[Path]:
-    """Return the derivations that a derivation needs, direct and indirect, itself among them."""
-    lines = _run(requisites_command(derivation)).text.splitlines()
-    return frozenset(Path(line) for line in lines if line.endswith(".drv"))
+def requisites_command(*derivations: Path) -> Command:
+    """Return the command that lists all that derivations are built from."""
+    return Command(argv=("nix-store", "--query", "--requisites", *map(str, derivations)), env=environment())
+
+
+def requisites(*derivations: Path) -> frozenset[Path]:
+    """Return the derivations that some derivations need, direct and indirect, themselves among them."""
+    return frozenset(path for path in _paths(requisites_command(*derivations)) if path.suffix == ".drv")
+
+
+def _paths(command: Command) -> tuple[Path, ...]:
+    return tuple(Path(line) for line in process.execute(command).text.splitlines())
+
+
+def _require_no_network(derivations: Sequence[Path]) -> None:
+    """Raise ToolkitError for a fixed-output derivation: the sandbox leaves the machine's network to it."""
+    for path in sorted(requisites(*derivations)):
+        if b'("outputHash",' in physical(path).read_bytes():
+            raise ToolkitError(f"{path.name[33:]}: is not built, since a fixed-output derivation can use the network")
 
 
 def reason(error: CommandError) -> str:
@@ -175,7 +209,7 @@ def tools() -> Tools:
     found = [_find_tool("bash", "bash-static"), _find_tool("busybox", "busybox-static")]
     foreign = [str(path) for path in found if not path.is_relative_to(STORE)]
     add = Command(argv=("nix-store", "--add", *foreign), env=environment())
-    added = _run(add).text.splitlines() if foreign else []
+    added = process.execute(add).text.splitlines() if foreign else []
     stored = dict(zip(foreign, added, strict=True))
     shell, busybox = (stored.get(str(path), str(path)) for path in found)
     return Tools(shell=shell, busybox=busybox)
@@ -208,12 +242,12 @@ def _is_static(path: Path) -> bool:
     return all(headers[i * size : i * size + 4] != b"\x03\x00\x00\x00" for i in range(count))
 
 
-def _run(command: Command) -> Completed:
-    return process.run(command.argv, env=command.env)
-
-
 def _arguments(expression: Path, arguments: Mapping[str, str]) -> list[str]:
     return [str(expression), *(word for name, value in arguments.items() for word in ("--argstr", name, value))]
+
+
+def _named(expression: Path, arguments: Mapping[str, str]) -> list[Path]:
+    return [expression.parent, *(Path(value) for value in arguments.values() if value.startswith("/"))]
 
 
 def _syntax_error(error: CommandError) -> NixSyntaxError | None:

@@ -46,3 +46,10 @@ class Case:
     def after(self) -> Stage:
         """The file at the end of the series."""
         return self.stages[-1]
+
+    @property
+    def reach(self) -> tuple[Path, ...]:
+        """What an evaluation of the isolated tier may read: the stages, and the library of the source's nixpkgs."""
+        root = self.source.root
+        library = () if root is None else (root / "lib", root / ".version")
+        return (*(stage.path.parent for stage in self.stages), *(path for path in library if path.exists()))

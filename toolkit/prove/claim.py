@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from toolkit import nix, process
 from toolkit.errors import CommandError, ToolkitError, UsageError
 from toolkit.model import Proof, Status, Tier
+from toolkit.nix.seal import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from toolkit.model import Progress
+    from toolkit.prove.case import Case
 
-C = TypeVar("C")
+C = TypeVar("C", bound="Case")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ def run(
 ) -> tuple[Proof, ...]:
     """Prove the claims of these names, for none all but those on request, and `also`; in their order.
 
+    What the isolated tier evaluates is sealed, see `toolkit.nix.seal`.
+
     Those that are named are marked as asked for, and so are those of the tiers below the isolated one. They run side by
     side, but for those that are alone, which follow. Raise UsageError for a name that no claim has. An interrupt ends
     all programs that still run.
@@ -84,7 +89,8 @@ def _prove(claim: Claim[C], case: C) -> Proof:
     """Run one proof. An error of Nix or git is a failure of the proof and not of the run."""
     began = time.monotonic()
     try:
-        finding = claim.check(case)
+        with sealed(*case.reach) if claim.tier is Tier.ISOLATED else nullcontext():
+            finding = claim.check(case)
     except CommandError as error:
         finding = Finding(
             covers="nothing", failures=(f"{error.argv[0]}: {nix.reason(error)}",), commands=(error.command,)

@@ -75,7 +75,7 @@ def builds(case: Case) -> Finding:
         failures=tuple(failures),
         evidence=tuple(evidence),
         commands=(
-            nix.build_command(EXPRESSION, arguments, names).line,
+            nix.build_line(EXPRESSION, arguments, names),
             shlex.join(["cat", *(str(stores.physical(built[f"{stage}.path"])) for stage in stages)]),
         ),
     )

@@ -91,7 +91,7 @@ def builds(case: Case) -> Finding:
         covers=f"{arguments['release']}, {len(names)} builds",
         failures=(*path_changes(old, new, case.entry), *other_files(docker, rewrapped)),
         evidence=(f"before: {show(old)}", f"after: {show(new)}"),
-        commands=(nix.build_command(BUILD, arguments, names).line,),
+        commands=(nix.build_line(BUILD, arguments, names),),
     )
 
 

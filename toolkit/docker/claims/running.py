@@ -123,8 +123,8 @@ def runs(case: Case) -> Finding:
         failures=tuple(_told(cell) for cell in cells if cell.differs),
         evidence=tuple(matrix(cells)),
         commands=(
-            nix.build_command(building.EXPRESSION, arguments, names).line,
-            nix.build_command(rewrapping.BUILD, overlaid, ["rewrapped"]).line,
+            nix.build_line(building.EXPRESSION, arguments, names),
+            nix.build_line(rewrapping.BUILD, overlaid, ["rewrapped"]),
             "sudo unlet check --run",
         ),
     )

@@ -1,7 +1,7 @@
 """Let Nix decide what versions of the file mean: all of them in one evaluation, as the isolated tier does it.
 
 The versions may be anybody's. They are evaluated with nothing in reach but themselves and our own expressions: no
-other file, no environment, no network, no store (Nix manual, `restrict-eval`), in bounded memory and time.
+other file, no environment, no network, no store, in bounded memory and time, see `toolkit.nix.seal`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import limits, nix, process
+from toolkit import nix, process
 from toolkit.cache import default_cache
 from toolkit.docker.claims import doors, install_phase
 from toolkit.docker.claims.case import SYSTEMS
@@ -21,7 +21,7 @@ from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.track.report.document import Place
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.scope import formals
-from toolkit.process import Command
+from toolkit.nix.seal import sealed
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolkit.docker.plan import Plan
+    from toolkit.process import Command
 
 EVALUATION = "evaluation"
 
 _KIND = "tracked"
-_MEMORY_MIB = 1024
 _SECONDS = 20.0
 _SECONDS_EACH = 0.5
 _PASSES = 4
@@ -92,22 +92,17 @@ def _answers(cases: Mapping[str, Path], plan: Plan) -> dict[str, Record | Evalua
 def command(cases: Path, roots: Sequence[Path], plan: Plan) -> Command:
     """Return the command that evaluates the cases which a file lists, and reads nothing but `roots`."""
     doors_of = dict.fromkeys(plan.components, doors.STANDARD)
-    asked = json.dumps({"file": {"derivations": True, "doors": doors_of, "rows": []}})
-    reach = [word for root in (EXPRESSIONS, cases.parent, *roots) for word in ("-I", str(root))]
-    argv = (
-        *("nix-instantiate", "--eval", "--strict", "--json", "--store", "dummy://"),
-        *("--option", "restrict-eval", "true", "--option", "allow-import-from-derivation", "false", *nix.OFFLINE),
-        *(*reach, str(EXPRESSIONS / "readings.nix"), "--argstr", "cases", str(cases), "--argstr", "asked", asked),
-    )
-    return limits.bounded(Command(argv=argv, env={"NIX_PATH": None, "NIX_REMOTE": None}), _MEMORY_MIB)
+    question = json.dumps({"file": {"derivations": True, "doors": doors_of, "rows": []}})
+    with sealed(*roots):
+        asked = nix.evaluate_command(EXPRESSIONS / "readings.nix", {"cases": str(cases), "asked": question})
+    return replace(asked, timeout=_SECONDS + _SECONDS_EACH * len(roots))
 
 
 def _run(cases: Mapping[str, Path], plan: Plan) -> object:
     listed = json.dumps({key: str(path) for key, path in cases.items()}, sort_keys=True).encode()
     root = _kept({"cases.json": listed})
     asked = command(root / "cases.json", [path.parent for path in cases.values()], plan)
-    seconds = _SECONDS + _SECONDS_EACH * len(cases)
-    done = process.run(asked.argv, env=asked.env, timeout=seconds)
+    done = process.execute(asked)
     try:
         return json.loads(done.stdout)
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,213 @@
+"""What a stranger's expression can reach, with settings of the user's that open a door each."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import nix, process
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix import seal, stores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    Configure = Callable[[str], None]
+
+
+@pytest.fixture
+def requests() -> Generator[tuple[str, list[str]]]:
+    """Yield the URL of a server on loopback, and the list of what it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the standard library
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+def _by_variable(monkeypatch: pytest.MonkeyPatch, _: Path, line: str) -> None:
+    monkeypatch.setenv("NIX_CONFIG", line)
+
+
+def _by_user_file(_: pytest.MonkeyPatch, place: Path, line: str) -> None:
+    file = Path(os.environ["XDG_CONFIG_HOME"]) / "nix/nix.conf"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"{line}\n")
+    assert place.is_dir()
+
+
+def _by_named_file(monkeypatch: pytest.MonkeyPatch, place: Path, line: str) -> None:
+    (place / "user.conf").write_text(f"{line}\n")
+    monkeypatch.setenv("NIX_USER_CONF_FILES", str(place / "user.conf"))
+
+
+def _by_machine(monkeypatch: pytest.MonkeyPatch, place: Path, line: str) -> None:
+    (place / "nix.conf").write_text(f"{line}\n")
+    monkeypatch.setenv("NIX_CONF_DIR", str(place))
+
+
+@pytest.fixture(params=[_by_variable, _by_user_file, _by_named_file, _by_machine])
+def configure(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Configure:
+    """Return what gives the user's Nix a setting, in each way that Nix knows."""
+    place = tmp_path / "configuration"
+    place.mkdir()
+    return partial(request.param, monkeypatch, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody's expression, in a directory of its own."""
+
+    directory: Path
+
+    def evaluate(self, expression: str) -> object:
+        file = self.directory / "default.nix"
+        file.write_text(expression)
+        return nix.evaluate(file, {})
+
+    def refusal(self, expression: str) -> str:
+        """Evaluate sealed what must fail, and return what Nix says of it."""
+        with seal.sealed(), pytest.raises(CommandError) as caught:
+            self.evaluate(expression)
+        return caught.value.stderr
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Stranger:
+    (tmp_path / "stranger").mkdir()
+    return Stranger(tmp_path / "stranger")
+
+
+def test_flakes_of_the_user_reach_no_server(
+    configure: Configure, stranger: Stranger, requests: tuple[str, list[str]]
+) -> None:
+    url, asked = requests
+    configure("experimental-features = nix-command flakes")
+    expression = f'builtins.getFlake "{url}/flake.tar.gz"'
+    assert "getFlake" in stranger.refusal(expression)
+    assert asked == []
+    with pytest.raises(CommandError):
+        stranger.evaluate(expression)
+    assert asked != []
+
+
+@pytest.mark.parametrize("function", ["fetchurl", "fetchTarball", "fetchGit"])
+def test_fetchers_reach_no_server(
+    configure: Configure, stranger: Stranger, requests: tuple[str, list[str]], function: str
+) -> None:
+    url, asked = requests
+    configure(f"allowed-uris = {url}/")
+    reason = stranger.refusal(f'builtins.readFile (builtins.{function} "{url}/secret")')
+    assert re.search(r"restricted mode|is forbidden", reason)
+    assert asked == []
+
+
+def test_search_path_of_the_user_reads_no_file(
+    configure: Configure, stranger: Stranger, sealed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sealed / "secret").write_text("told")
+    configure(f"nix-path = home={sealed}")
+    expression = "builtins.readFile <home/secret>"
+    assert "was not found in the Nix search path" in stranger.refusal(expression)
+    assert stranger.evaluate(expression) == "told"
+    monkeypatch.setenv("NIX_PATH", f"home={sealed}")
+    assert "was not found in the Nix search path" in stranger.refusal(expression)
+
+
+def test_native_code_of_the_user_runs_no_shell(configure: Configure, stranger: Stranger, tmp_path: Path) -> None:
+    configure("allow-unsafe-native-code-during-evaluation = true")
+    expression = f'builtins.exec [ "sh" "-c" "echo ran >> {tmp_path}/ran; echo 1" ]'
+    assert "'exec'" in stranger.refusal(expression)
+    assert not (tmp_path / "ran").exists()
+    assert stranger.evaluate(expression) == 1
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("builtins.readFile {home}/secret", "is forbidden in restricted mode"),
+        ("builtins.readFile ~/secret", "is forbidden in restricted mode"),
+        ("builtins.readDir /nix/store", "is forbidden in restricted mode"),
+        (
+            'import (derivation {{ name = "x"; system = builtins.currentSystem; builder = "/bin/sh"; }})',
+            "is not valid",
+        ),
+    ],
+)
+def test_nothing_else_is_in_reach(stranger: Stranger, sealed: Path, expression: str, message: str) -> None:
+    (sealed / "secret").write_text("told")
+    assert message in stranger.refusal(expression.format(home=sealed))
+
+
+def test_environment_is_empty_and_what_is_named_can_be_read(
+    stranger: Stranger, sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "told")
+    assert sealed.is_dir()
+    (tmp_path / "named").mkdir()
+    (tmp_path / "named/file").write_text("read")
+    # A directory behind a link is in reach by either name.
+    (tmp_path / "link").symlink_to(tmp_path / "named")
+    with seal.sealed(tmp_path / "link"):
+        assert stranger.evaluate('builtins.getEnv "SECRET" + builtins.getEnv "HOME"') == ""
+        for way in ("link", "named"):
+            assert stranger.evaluate(f"builtins.readFile {tmp_path}/{way}/file") == "read"
+
+
+def test_evaluation_that_takes_too_much_is_ended(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seal, "SECONDS", 1.0)
+    with seal.sealed(), pytest.raises(CommandError) as time:
+        stranger.evaluate("let f = n: if n == 0 then 0 else f (n - 1); in builtins.genList (_: f 9000) 1000000")
+    assert nix.reason(time.value) == "still running after 1 s"
+    monkeypatch.setattr(seal, "SECONDS", 60.0)
+    monkeypatch.setattr(seal, "MEMORY_MIB", 64)
+    with seal.sealed(), pytest.raises(CommandError) as memory:
+        stranger.evaluate("builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1")
+    assert nix.reason(memory.value) == "out of memory"
+
+
+def test_command_to_paste_is_sealed_as_well(tmp_path: Path, configure: Configure) -> None:
+    configure("allow-unsafe-native-code-during-evaluation = true")
+    file = tmp_path / "default.nix"
+    file.write_text("builtins ? exec")
+    with seal.sealed():
+        line = nix.evaluate_command(file, {}).line
+    assert json.loads(process.run(["sh", "-c", line]).stdout) is False
+    assert nix.evaluate(file, {}) is True
+
+
+def test_build_that_could_use_the_network_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "default.nix"
+    file.write_text(
+        "{ }: rec {\n"
+        "  make = name: more: derivation ({ inherit name; system = builtins.currentSystem;\n"
+        f'    builder = builtins.storePath "{nix.tools().shell}"; args = [ "-c" "echo > $out" ]; }} // more);\n'
+        '  plain = make "plain" { };\n'
+        '  fixed = make "fixed" { outputHash = ""; outputHashAlgo = "sha256"; outputHashMode = "flat"; };\n'
+        '  needing = make "needing" { inherit fixed; };\n'
+        "}\n"
+    )
+    with seal.sealed(Path(nix.tools().shell)):
+        (built,) = nix.build(file, {}, ["plain"])
+        with pytest.raises(ToolkitError, match=r"^fixed\.drv: is not built, since a fixed-output derivation"):
+            nix.build(file, {}, ["needing"])
+    assert stores.physical(built).read_text() == "\n"

@@ -261,6 +261,33 @@ def test_signal_is_status_130_and_leaves_the_clone_as_it_was(
     assert not (clone.common / "unlet").exists()
 
 
+@pytest.mark.parametrize("words", ["update-ref -d", "worktree remove"])
+def test_removal_that_was_killed_is_undone_or_finished(
+    unlet: Unlet, new_clone: Callable[..., Clone], tmp_path: Path, words: str
+) -> None:
+    clone, directory = new_clone(), tmp_path / "bin"
+    before = snapshot(clone)
+    assert unlet("pr", "--repo", clone.top).returncode == 0
+    made = snapshot(clone)
+    directory.mkdir()
+    (directory / "git").write_text(
+        f'#!/bin/sh\ncase " $* " in *" {words} "*) kill -KILL $PPID; exit;; esac\nexec {shutil.which("git")} "$@"\n'
+    )
+    (directory / "git").chmod(0o755)
+    path = f"{directory}:{unlet.env['PATH']}"
+    assert unlet("pr", "--repo", clone.top, "--remove", PATH=path).returncode == -signal.SIGKILL
+    assert not clone.beside.exists()
+    again = unlet("pr", "--repo", clone.top, "--explain")
+    if words == "update-ref -d":
+        assert again.returncode == 0
+        assert snapshot(clone) == made
+    else:
+        assert again.stderr.splitlines()[0] == f"{clone.top}: branch '{BRANCH}' is gone"
+    assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
+    assert snapshot(clone) == before
+    assert not (clone.common / "unlet").exists()
+
+
 def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
     assert unlet("pr", "--repo", clone.top).returncode == 0

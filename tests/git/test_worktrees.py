@@ -72,7 +72,7 @@ class TestAnySituation:
         assert (place / TARGET).read_bytes() == b"changed again\n"
         assert (place / "big").exists() is whole
         assert git(place, "rev-parse", "HEAD") == str(later)
-        worktrees.remove(opened, branch=BRANCH, path=place)
+        worktrees.remove(opened, branch=BRANCH, tip=later, path=place)
         assert snapshot(clone) == before
         assert objects(clone) >= had
         assert not (clone.common / "refs" / "heads" / BRANCH).exists()
@@ -300,17 +300,44 @@ class TestInterrupts:
         assert (clone.beside / TARGET).read_text() == "changed\n"
         assert worktrees.changes(clone.beside) == ()
 
+    @pytest.mark.parametrize("when", ["before", "after"])
+    @pytest.mark.parametrize("signal", ["INT", "KILL"])
+    @pytest.mark.parametrize("command", ["update-ref -d", "config --remove-section", "worktree remove"])
+    def test_removal_is_all_or_nothing(self, clone: Clone, command: str, signal: str, when: str) -> None:
+        none = snapshot(clone)
+        opened, commit = prepare(clone)
+        with adding(opened, commit, clone.beside):
+            (clone.beside / "mine").write_text("mine\n")
+        made = snapshot(clone)
+        removal = (
+            f"worktrees.remove(clone, branch={BRANCH!r}, tip=Oid({str(commit)!r}), path=Path({str(clone.beside)!r}))"
+        )
+        interrupt(clone, command, when, removal, signal=signal)
+        if signal == "KILL":
+            # As far as it may have come with deleting.
+            for path in clone.beside.parent.glob(f".{clone.beside.name}.*/*"):
+                if clone.git("branch", "--list", BRANCH) == "" and path.is_file():
+                    path.unlink()
+            worktrees.recover(opened)
+        stays = command == "update-ref -d" and when == "before"
+        assert snapshot(clone) == (made if stays else none)
+        worktrees.remove(opened, branch=BRANCH, tip=commit if stays else None, path=clone.beside if stays else None)
+        assert snapshot(clone) == none
+        assert not (clone.common / "worktrees").exists()
 
-def interrupt(clone: Clone, command: str, when: str, code: str) -> None:
-    """Run Python in a process that is interrupted before, or after, git runs a command."""
+
+def interrupt(clone: Clone, command: str, when: str, code: str, *, signal: str = "INT") -> None:
+    """Run Python in a process that gets a signal before, or after, git runs a command."""
     directory = clone.upstream.parent.parent / "bin"
     directory.mkdir()
     program = directory / "git"
     run = f'"{shutil.which("git")}" "$@"'
-    signal = "kill -INT $PPID; exec sleep 30"
-    act = f"{run}; {signal}" if when == "after" else signal
+    kill = f"kill -{signal} $PPID; exec sleep {30 if signal == 'INT' else 0}"
+    act = f"{run}; {kill}" if when == "after" else kill
     # Whatever it is told with `-c` stands before the command.
-    program.write_text(f'#!/bin/sh\ncase " $* " in *" {command}"*) {act};; esac\nexec {run}\n')
+    program.write_text(
+        f'#!/bin/sh\ncase " $* " in *" {command}"*) mkdir "$0.once" && {{ {act}; }};; esac\nexec {run}\n'
+    )
     program.chmod(0o755)
     script = f"""
 import signal, sys
@@ -333,7 +360,7 @@ except KeyboardInterrupt:
     done = subprocess.run(
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False, timeout=60
     )
-    assert (done.returncode, done.stdout) == (130, ""), done.stderr
+    assert (done.returncode, done.stdout) == (130 if signal == "INT" else -9, ""), done.stderr
 
 
 @contextmanager

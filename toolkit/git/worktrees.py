@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import program, reading
+from toolkit.git.clone import branch_commit
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
@@ -140,12 +141,48 @@ def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -
         raise
 
 
-def remove(clone: Clone, *, branch: str | None, path: Path | None) -> None:
-    """Take away a worktree with what was changed in there, and a branch; None for what is gone already."""
+def remove(clone: Clone, *, branch: str, tip: Oid | None, path: Path | None) -> None:
+    """Take away a worktree with what was changed in there, and a branch that is at `tip`; None for what is gone.
+
+    Both go, or nothing. Raise ToolkitError if the branch is not at `tip` any more, or the worktree cannot be moved.
+    """
+    try:
+        if path is not None and path.is_dir():
+            path.rename(_aside(path))
+        if tip is not None:
+            _say(clone, "update-ref", "-d", f"refs/heads/{branch}", str(tip))
+        _finish(clone, branch, path)
+    except BaseException as error:
+        # An interrupt may come when git has done what it was told.
+        recover(clone)
+        if isinstance(error, OSError):
+            raise ToolkitError(f"{path}: cannot be removed: {error.strerror}") from error
+        raise
+
+
+def recover(clone: Clone) -> None:
+    """Undo each removal that was ended before the branch was gone, and finish those that were ended after."""
+    for worktree in worktrees(clone):
+        branch, aside = worktree.branch or worktree.made_for, _aside(worktree.path)
+        if branch is None or worktree.path.exists():
+            continue
+        if branch_commit(clone, branch) is None:
+            if aside.is_dir() or worktree.made_for is not None:
+                _finish(clone, branch, worktree.path)
+        elif aside.is_dir():
+            aside.rename(worktree.path)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.unlet-removed")
+
+
+def _finish(clone: Clone, branch: str, path: Path | None) -> None:
+    """Delete what is left of a branch and of its worktree; what git knows of the worktree goes last."""
+    _ignore_failure(clone.common, "config", "--remove-section", f"branch.{branch}")
     if path is not None:
+        files.remove(_aside(path))
         _say(clone, "worktree", "remove", "--force", str(path))
-    if branch is not None:
-        _say(clone, "branch", "--quiet", "-D", "--", branch)
 
 
 def _check_out(clone: Clone, path: Path, paths: Sequence[PurePosixPath], *, fetching: bool) -> None:

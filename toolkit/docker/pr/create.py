@@ -6,9 +6,8 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit import patches
 from toolkit.docker import plan as plans
-from toolkit.docker.pr import contributions, evidence, grounds
+from toolkit.docker.pr import contributions, evidence, grounds, standing
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
@@ -30,8 +29,7 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
     """
     plan = plans.plan()
     request = replace(request, trailers=message.checked_trailers(request.trailers))
-    clone = clones.open_clone(request.repo, patches.upstream().remote)
-    contributions.recover(clone.common)
+    clone = standing.open_clone(request.repo)
     clones.identity(clone)
     path = request.worktree.absolute() if request.worktree is not None else _beside(clone, request.branch)
     _require_free(clone, request.branch, path)

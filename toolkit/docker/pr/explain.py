@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit import files, patches
+from toolkit import files
 from toolkit.docker import plan as plans
 from toolkit.docker.pr import contributions, edits, standing
 from toolkit.docker.rewrite import reasons
@@ -29,8 +29,7 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     No reason is given for what the contributor has changed. Raise ToolkitError where there is no such branch.
     """
     plan = plans.plan()
-    clone = clones.open_clone(repo, patches.upstream().remote)
-    contributions.recover(clone.common)
+    clone = standing.open_clone(repo)
     found = standing.find(clone, branch)
     if found.tip is None:
         raise ToolkitError(f"{clone.top}: branch '{found.kept.branch}' is gone", hint="unlet pr --remove forgets it")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit import patches
 from toolkit.docker.pr import contributions, standing
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -25,8 +24,7 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
     Raise ToolkitError where that would lose something of the contributor's, unless `force` says that it may, and
     for a branch that is checked out elsewhere or locked.
     """
-    clone = clones.open_clone(repo, patches.upstream().remote)
-    contributions.recover(clone.common)
+    clone = standing.open_clone(repo)
     with contributions.alone(clone.common):
         found = standing.find(clone, branch)
         name, worktree = found.kept.branch, found.worktree
@@ -39,7 +37,7 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
         if not force and (lost := next(_lost(clone, found), None)) is not None:
             raise ToolkitError(f"{lost}, which would be lost", hint="--force removes it all the same")
         path = worktree.path if worktree is not None else None
-        worktrees.remove(clone, branch=name if found.tip is not None else None, path=path)
+        worktrees.remove(clone, branch=name, tip=found.tip, path=path)
         contributions.forget(clone.common, name)
     return Removed(clone=clone.top, branch=name, worktree=path, commit=found.tip)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit import patches
 from toolkit.docker.pr import contributions
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import worktrees
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Contribution, Oid
@@ -27,6 +31,21 @@ class Standing:
     kept: Contribution
     tip: Oid | None
     worktree: Worktree | None
+
+
+def open_clone(repo: Path) -> Clone:
+    """Look at a clone, and put right what a run that was killed has left in it, unless another one is at work there.
+
+    Raise ToolkitError for what is no repository of git.
+    """
+    clone = clones.open_clone(repo, patches.upstream().remote)
+    contributions.recover(clone.common)
+    with suppress(ToolkitError):
+        # What is kept of a branch is the last of it to go.
+        if contributions.known(clone.common):
+            with contributions.alone(clone.common):
+                worktrees.recover(clone)
+    return clone
 
 
 def find(clone: Clone, branch: str | None) -> Standing:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit import patches
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy, demotion_of, extras_of, strategy_of
 from toolkit.docker.pr import contributions, edits, evidence, grounds, standing
@@ -29,8 +28,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
     """
     plan = plans.plan()
-    clone = clones.open_clone(request.repo, patches.upstream().remote)
-    contributions.recover(clone.common)
+    clone = standing.open_clone(request.repo)
     clones.identity(clone)
     found = standing.find(clone, request.branch)
     tip, worktree = _require_movable(clone, found)

@@ -99,6 +99,19 @@ def test_host_without_any_capability_gets_both_ways_out(host: Host, image: bytes
     assert second.startswith('boot.kernel.sysctl."net.ipv4.ip_unprivileged_port_start" = 80; which lets every user ')
 
 
+def test_file_of_the_nix_store_gets_no_capability(host: Host) -> None:
+    (host / "/etc/NIXOS").unlink()
+    host.root_runs("mount", "-t", "tmpfs", "none", "/nix/store")
+    kit = KIT.replace("/run/store", "/nix/store")
+    (host / kit / "bin").mkdir(parents=True)
+    shutil.copy(host.programs.programs["rootlesskit"], host / kit / "bin")
+    host.docker(["/run/store/moby/bin", f"{kit}/bin", f"{SLIRP}/bin"], [])
+    document = host.doctor(*SETUP)
+    first, *_ = condition(document, "capability")["remedies"]
+    copy = "/usr/local/bin/docker-rootlesskit"
+    assert first.startswith(f"as root: install {kit}/bin/rootlesskit {copy} && setcap cap_net_bind_service=ep {copy}, ")
+
+
 def test_setting_for_everybody_makes_the_capability_needless(host: Host, image: bytes) -> None:
     host.root_runs("sysctl", "-q", "net.ipv4.ip_unprivileged_port_start=80")
     with host.daemon() as started:

@@ -103,12 +103,20 @@ def test_user_without_subordinate_ids_is_told(tmp_path: Path) -> None:
         (tmp_path / "subuid").write_text(content)
         with pytest.raises(ToolkitError, match=f"subuid: {fact}") as caught:
             requirements.require_subordinate_ids(user, tmp_path)
-        assert "usermod --add-subuids" in (caught.value.hint or "")
+        assert f"usermod --add-subuids {requirements.free_range(tmp_path)} " in (caught.value.hint or "")
     (tmp_path / "subuid").write_text("user:100000:65536\n")
     with pytest.raises(ToolkitError, match="subgid: user has no"):
         requirements.require_subordinate_ids(user, tmp_path)
     (tmp_path / "subgid").write_text("1234:100000:32768\nuser:200000:32768\n")
     requirements.require_subordinate_ids(user, tmp_path)
+
+
+def test_ids_to_add_are_nobody_elses(tmp_path: Path) -> None:
+    assert requirements.free_range(tmp_path) == "100000-165535"
+    (tmp_path / "subuid").write_text("one:100000:65536\nnonsense\ntwo:300000:65536\n")
+    assert requirements.free_range(tmp_path) == "365536-431071"
+    (tmp_path / "subgid").write_text("# a comment\nthree:600000:10\n")
+    assert requirements.free_range(tmp_path) == "600010-665545"
 
 
 def test_kernel_without_user_namespaces_is_told(host: Host, account: Account, place: Path) -> None:

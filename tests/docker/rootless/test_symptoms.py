@@ -269,6 +269,8 @@ def test_service_is_named_in_the_words_of_the_machine() -> None:
 # What opens a machine further than the fault needs, and what the remedy has to say if it is there all the same.
 HARMS = {
     r"chmod (?:u\+s|\d?[4267]\d\d\d)|chmod -R|chmod 777": None,
+    r"--add-sub[ug]ids": r"--add-subuids @ids@ --add-subgids @ids@ .*no other line",
+    r"\bmv\b|\brename\b|setcap -r": None,
     r"chmod 666": r"/dev/net/tun, the mode that udev gives it|whoever can write to it is root",
     r"setenforce|SELINUX=|selinux=0": None,
     r"apparmor=0|systemctl (?:stop|disable|mask) \S*apparmor|aa-(?:teardown|disable)": None,

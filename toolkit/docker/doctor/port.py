@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from toolkit.docker.doctor import programs, start
 from toolkit.docker.doctor.diagnosis import Condition, Role
 from toolkit.docker.doctor.programs import NET_BIND_SERVICE
+from toolkit.nix.stores import STORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +107,17 @@ def _capability(sight: Sight) -> Condition:
         fact = f"{subject.path} lacks {_CAPABILITY}"
     else:
         fact = f"no rootlesskit on PATH has {_CAPABILITY}"
-    remedies = sight.remedies(name, program=str(subject.resolved))
+    remedies = sight.remedies(name, grant=_grant(subject))
     return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
+
+
+def _grant(program: Program) -> str:
+    """Return the command that gives a rootlesskit the capability; a file of the Nix store must not change."""
+    path = program.resolved
+    if not path.is_relative_to(STORE):
+        return f"setcap cap_net_bind_service=ep {shlex.quote(str(path))}"
+    copy = "/usr/local/bin/docker-rootlesskit"
+    return f"install {shlex.quote(str(path))} {copy} && setcap cap_net_bind_service=ep {copy}, which has to be on PATH"
 
 
 def _bounding_set(sight: Sight) -> Condition:

@@ -9,6 +9,7 @@ from packaging.version import Version
 from toolkit.docker.doctor import machine, programs
 from toolkit.docker.doctor.diagnosis import Condition, Role
 from toolkit.docker.rootless.hosts import PROXY, WITHOUT_PROXY
+from toolkit.docker.rootless.requirements import free_range
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _subordinate_ids(sight: Sight) -> Condition:
         fact = f"the subordinate ids of {user} cannot be read here"
         check = f"'getsubids {user}' and 'getsubids -g {user}' print them"
         return Condition(name=name, role=role, fact=fact, evidence=evidence, remedies=(check,))
-    remedies = sight.remedies(name)
+    remedies = sight.remedies(name, ids=free_range(sight.machine.etc))
     if lacking:
         fact = f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}"
         return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)

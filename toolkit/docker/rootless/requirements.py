@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
 from contextlib import suppress
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
 
 TUN = Path("/dev/net/tun")
 UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+PORT_START = "net.ipv4.ip_unprivileged_port_start"
 APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 CAPABILITY = "security.capability"
 
 # What rootlesskit maps: fewer than this and images with ordinary user ids do not unpack.
 SUBORDINATE_IDS = 65536
+# SUB_UID_MIN, from which on useradd gives ranges: login.defs(5).
+_FIRST_SUBORDINATE = 100000
 
 
 def require(host: Host, account: Account, *, ports: Collection[int]) -> None:
@@ -60,12 +64,15 @@ def require_tun(host: Host, account: Account, path: Path = TUN) -> None:
         raise ToolkitError(f"{path}: permission denied for {account.name}", hint=f"as root: chmod 666 {path}")
 
 
+_RIGHTS = "reinstall the package that sets its rights (Debian, Ubuntu: apt install --reinstall uidmap)"
+
+
 def require_setuid(host: Host) -> None:
     """Require that newuidmap and newgidmap may map more than the user's own id."""
     for name in ("newuidmap", "newgidmap"):
         path = host.programs[name]
         if not path.stat().st_mode & stat.S_ISUID and not _has_capability(path):
-            raise ToolkitError(f"{path}: is neither setuid nor has it capabilities", hint=f"as root: chmod u+s {path}")
+            raise ToolkitError(f"{path}: is neither setuid nor has it capabilities", hint=_RIGHTS)
 
 
 def require_subordinate_ids(account: Account, directory: Path = Path("/etc")) -> None:
@@ -80,11 +87,23 @@ def require_subordinate_ids(account: Account, directory: Path = Path("/etc")) ->
             if len(entry) == 3 and entry[0] in {account.name, str(account.uid)} and entry[2].isdecimal()  # noqa: PLR2004 - name:first:count, subuid(5)
         ]
         if sum(counts) < SUBORDINATE_IDS:
-            has = f"only {sum(counts)}" if counts else "no"
+            has, ids = f"only {sum(counts)}" if counts else "no", free_range(directory)
             raise ToolkitError(
                 f"{file}: {account.name} has {has} subordinate ids",
-                hint=f"as root: usermod --add-subuids 300000-365535 --add-subgids 300000-365535 {account.name}",
+                hint=f"as root: usermod --add-subuids {ids} --add-subgids {ids} {account.name}",
             )
+
+
+def free_range(directory: Path = Path("/etc")) -> str:
+    """Return FIRST-LAST, as many subordinate ids as a daemon needs behind all that `directory` gives to anyone."""
+    ends = [_FIRST_SUBORDINATE]
+    for name in ("subuid", "subgid"):
+        with suppress(OSError):
+            entries = re.findall(
+                r"^[^:\n]+:(\d+):(\d+)$", (directory / name).read_text("utf-8", "replace"), re.MULTILINE
+            )
+            ends += [int(first) + int(count) for first, count in entries]
+    return f"{max(ends)}-{max(ends) + SUBORDINATE_IDS - 1}"
 
 
 def require_namespaces(host: Host, account: Account) -> None:
@@ -103,7 +122,10 @@ def require_namespaces(host: Host, account: Account) -> None:
 def require_bare(rootlesskit: Path) -> None:
     """With a capability of its own it needs no security wrapper, and nothing could be told from port 80."""
     if _has_capability(rootlesskit):
-        raise ToolkitError(f"{rootlesskit}: has capabilities of its own", hint=f"as root: setcap -r {rootlesskit}")
+        raise ToolkitError(
+            f"{rootlesskit}: has capabilities of its own",
+            hint=f"as root: setcap -r {rootlesskit}, and afterwards setcap cap_net_bind_service=ep {rootlesskit}",
+        )
 
 
 def require_privileged(port: int, setting: Path = UNPRIVILEGED) -> None:
@@ -114,8 +136,8 @@ def require_privileged(port: int, setting: Path = UNPRIVILEGED) -> None:
         return
     if first <= port:
         raise ToolkitError(
-            f"net.ipv4.ip_unprivileged_port_start: is {first}, so that everybody may bind port {port}",
-            hint="as root: sysctl net.ipv4.ip_unprivileged_port_start=1024",
+            f"{PORT_START}: is {first}, so that everybody may bind port {port}",
+            hint=f"as root: sysctl {PORT_START}=1024, and afterwards {PORT_START}={first}",
         )
 
 

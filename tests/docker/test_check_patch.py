@@ -12,7 +12,7 @@ from toolkit.docker import claims as proofs
 from toolkit.docker.check import check
 from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.claims.case import BEFORE, LIFTED
-from toolkit.docker.proposing import DROP_WARNING
+from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.requests import CheckRequest
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest

@@ -20,8 +20,8 @@ from toolkit.cache import VARIABLE
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, LIFTED
+from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.propose import propose
-from toolkit.docker.proposing import DROP_WARNING
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import LayoutError, ToolkitError

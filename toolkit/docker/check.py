@@ -15,7 +15,7 @@ from toolkit.docker.claims import evaluation, overriding
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
 from toolkit.docker.deepening import deepen
 from toolkit.docker.plan import PACKAGE
-from toolkit.docker.proposing import DROP_WARNING
+from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.errors import ToolkitError, UsageError

@@ -45,7 +45,7 @@ def others(  # noqa: PLR0913 - what a proposal is made of, and what is done alre
                 prepared = prepare(file, source, plan, strategy, demotion, at=Path(directory))
             except RefusalError:
                 continue
-            prepared.write_overlay()
+            prepared.write_overlay(Path(directory))
             columns.append(column(strategy, prepared.proposal, proofs.run(prepared.case, (), progress=_Silent())))
     return tuple(columns)
 

@@ -137,12 +137,12 @@ def _patched(  # noqa: PLR0913 - what a proposal is made of
     file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, *, at: Path, progress: Progress
 ) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
     prepared = prepare(file, found, plan, Strategy.SENTINEL, Demotion.SUFFIX, at=at)
-    prepared.write_overlay()
+    prepared.write_overlay(at)
     case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
     claims = [each for each in proofs.of(case) if each.name in PATCHED_CLAIMS or each.tier is not Tier.ISOLATED]
     proven = prove.run(claims, case, progress=progress)
     overriding.require_closed(case, name=file.tree.name)
-    if not prepared.siblings.missing:
+    if not case.missing:
         return proven, ()
-    names = ", ".join(prepared.siblings.missing)
+    names = ", ".join(case.missing)
     return proven, (f"not found beside the file: {names}; the overlay needs them in docker/",)

@@ -207,7 +207,7 @@ def _prove(ours: _Series, own: _Branch, texts: Texts | None, progress: Progress)
             )
         except (NixSyntaxError, RefusalError) as error:
             return (_unreadable(error.message),)
-        prepared.write_overlay()
+        prepared.write_overlay(Path(directory))
         return proofs.run(prepared.case, (), progress=progress)
 
 

@@ -1,54 +1,40 @@
-"""Make a proposal of a source by one strategy, and the case that proves it; nothing of it is in its place yet."""
+"""Make a proposal of a docker file by chosen designs, and the case that proves it; nothing is in its place yet."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from toolkit import git, process
-from toolkit.docker import staging
-from toolkit.docker.choices import steps
+from toolkit import process
+from toolkit import propose as proposals
+from toolkit.docker import claims, staging
+from toolkit.docker.choices import Demotion, steps
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
 from toolkit.docker.plan import PACKAGE
 from toolkit.docker.rewrite import series
-from toolkit.git import blobs
-from toolkit.model import Commit, Proposal, Status
+from toolkit.propose import Draft
 from toolkit.report import overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from toolkit.docker.choices import Demotion, Strategy
+    from toolkit.docker.choices import Strategy
     from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.staging import Siblings
-    from toolkit.model import Proof, Source
+    from toolkit.model import Source
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A proposal, the case that proves it, and what is beside the file. The case's overlay is not written yet."""
-
-    proposal: Proposal
-    case: Case
-    siblings: Siblings
-    releases: tuple[str, ...]
-
-    def write_overlay(self) -> None:
-        """Write the overlay to where the case expects it."""
-        if self.case.overlay is None:
-            return
-        written = overlay.files(self.proposal, releases=self.releases, siblings=self.siblings.present)
-        for name, file in written.items():
-            blobs.write(self.case.overlay / name, file)
+DROP_WARNING = (
+    "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
+    "rootlesskit-docker-proxy from the same package even if there is a security wrapper"
+)
 
 
 def prepare(  # noqa: PLR0913 - what a proposal is made of
     file: DockerFile, source: Source, plan: Plan, strategy: Strategy, demotion: Demotion, *, at: Path
-) -> Prepared:
+) -> Draft[Case]:
     """Rewrite `file`, which is the source's, and let git write the commits down; the overlay's place is `at`.
 
     Raise LayoutError or RefusalError where the file cannot be rewritten.
@@ -72,36 +58,36 @@ def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
     demotion: Demotion,
     *,
     at: Path,
-) -> Prepared:
+) -> Draft[Case]:
     """Prepare `texts`, what `file` is after each commit, whoever wrote them.
 
     Raise NixSyntaxError, LayoutError or RefusalError for a text that is no docker file.
     """
-    lifted, demoted = (text.encode() for text in texts)
-    contents = {BEFORE: source.content, LIFTED: lifted, DEMOTED: demoted}
-    first, second = plan.lift[strategy], plan.demote[demotion]
-    commits = (
-        Commit(subject=first.subject, body=first.whole, before=source.content, after=lifted),
-        Commit(subject=second.subject, body=second.whole, before=lifted, after=demoted),
-    )
+    chosen = steps(strategy, demotion)
+    messages = tuple(plan.message(step) for step in chosen)
+    contents = [text.encode() for text in texts]
     # The two do not need one another, and the proofs need both.
     with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
-        written = pool.submit(copy_context().run, git.series, commits, plan.target, committed=source.committed)
+        written = pool.submit(
+            copy_context().run,
+            proposals.make,
+            source,
+            package=PACKAGE,
+            target=plan.target,
+            bindings=plan.components,
+            steps=chosen,
+            messages=messages,
+            contents=contents,
+        )
         beside = staging.siblings(source, file)
         laid_out = staging.lay_out(
-            contents, name=file.tree.name, beside=beside, source=source, components=plan.components
+            dict(zip((BEFORE, LIFTED, DEMOTED), (source.content, *contents), strict=True)),
+            name=file.tree.name,
+            beside=beside,
+            source=source,
+            components=plan.components,
         )
-        made = written.result()
-    proposal = Proposal(
-        source=source,
-        package=PACKAGE,
-        target=plan.target,
-        bindings=plan.components,
-        steps=steps(strategy, demotion),
-        commits=commits,
-        patches=made.patches,
-        upstream_diff=made.upstream_diff,
-    )
+        proposal = written.result()
     case = Case(
         source=source,
         target=plan.target,
@@ -109,29 +95,27 @@ def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
         entry=plan.prefix_entry,
         demotion=demotion,
         stages=tuple(laid_out.stages.values()),
-        patches=made.patches,
-        upstream_diff=made.upstream_diff,
+        patches=proposal.patches,
+        upstream_diff=proposal.upstream_diff,
         question=laid_out.question,
         own_library=laid_out.own_library,
         overlay=at,
         missing=beside.missing,
     )
-    return Prepared(
+    return Draft(
         proposal=proposal,
+        messages=messages,
         case=case,
-        siblings=beside,
-        releases=tuple(release.attr for release in file.releases()),
+        claims=claims.of(case),
+        overlay=overlay.files(
+            proposal, releases=[release.attr for release in file.releases()], siblings=beside.present
+        ),
+        warnings=tuple(_warnings(demotion, beside)),
     )
 
 
-def backed(proposal: Proposal, plan: Plan, proofs: Sequence[Proof]) -> Proposal:
-    """Return a prepared proposal with messages that say only what these proofs have proven."""
-    passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
-    messages = [plan.message(step) for step in proposal.steps]
-    if not any(message.unbacked(passed) for message in messages):
-        return proposal
-    commits = tuple(
-        replace(commit, body=message.backed(passed)) for commit, message in zip(proposal.commits, messages, strict=True)
-    )
-    made = git.series(commits, plan.target, committed=proposal.source.committed)
-    return replace(proposal, commits=commits, patches=made.patches, upstream_diff=made.upstream_diff)
+def _warnings(demotion: Demotion, beside: Siblings) -> Iterator[str]:
+    if demotion is Demotion.DROP:
+        yield DROP_WARNING
+    if beside.missing:
+        yield f"not found beside the file: {', '.join(beside.missing)}; the overlay needs them in overlay/docker/"

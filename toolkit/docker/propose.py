@@ -1,17 +1,32 @@
-"""From a nixpkgs to a proven patch series, diff and overlay."""
+"""From a nixpkgs to a proven patch series, diff and overlay of docker."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files, nix, process, sources
+from toolkit.docker import claims, comparing, extras
 from toolkit.docker import plan as plans
+from toolkit.docker.claims import overriding
+from toolkit.docker.deepening import deepen
+from toolkit.docker.preparing import prepare_texts, rewrite
+from toolkit.docker.reading import docker_file
+from toolkit.propose import Order, write
+from toolkit.report import pull_request
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from toolkit.docker.claims.case import Added, Case
+    from toolkit.docker.plan import Plan
     from toolkit.docker.requests import ProposeRequest
-    from toolkit.model import Progress, Report
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.model import Column, Progress, Proof, Proposal, Report, Source
+    from toolkit.propose import Draft
 
 
 def propose(request: ProposeRequest, *, progress: Progress) -> Report:
@@ -23,29 +38,65 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     files.ensure_free(request.out, force=request.force)
     plan = plans.plan()
     progress.step("reading nixpkgs")
-    found = sources.resolve(
-        request.source,
-        target=plan.target,
-        sparse=plan.needed(request.extras),
-        progress=progress,
-    )
+    found = sources.resolve(request.source, target=plan.target, sparse=plan.needed(request.extras), progress=progress)
     progress.step("rewriting")
     name = str(request.source.file) if request.source.file is not None else str(plan.target)
-    with ThreadPoolExecutor(max_workers=3) as beside, process.ending_together():
-        version = beside.submit(copy_context().run, nix.version)
+    with ThreadPoolExecutor(max_workers=2) as beside, process.ending_together():
         accepted = beside.submit(copy_context().run, nix.parse_text, found.content, name=name)
         # Where it fails, the proof that needs them says why.
         beside.submit(copy_context().run, nix.tools)
         try:
-            # Imported while Nix is at work, which takes as long.
-            from toolkit.docker.preparing import rewrite  # noqa: PLC0415
-            from toolkit.docker.proposing import write  # noqa: PLC0415
-            from toolkit.docker.reading import docker_file  # noqa: PLC0415
-
             file = docker_file(found.content, name=name)
             texts = rewrite(file, plan, request.strategy, request.demotion)
         finally:
             # What Nix has to say against a file goes before what the rewrite has.
             accepted.result()
-            nix_version = version.result()
-    return write(request, plan, found, file, texts, nix_version=nix_version, progress=progress)
+    return _write(request, plan, found, file, texts, progress)
+
+
+def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
+    request: ProposeRequest, plan: Plan, found: Source, file: DockerFile, texts: tuple[str, str], progress: Progress
+) -> Report:
+    added = _extras(request, found, plan)
+
+    def draft(at: Path) -> Draft[Case]:
+        made = prepare_texts(texts, file, found, plan, request.strategy, request.demotion, at=at)
+        case = replace(made.case, extras=added)
+        case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
+        if file.todo() is None:
+            # Upstream's own word that there is something to do: without it, look before all else is proven.
+            overriding.require_closed(case, name=name)
+        return replace(made, case=case, claims=claims.of(case))
+
+    def compare(proposal: Proposal, proven: Sequence[Proof]) -> tuple[Column, ...]:
+        if not request.compare:
+            return ()
+        others = comparing.others(file, found, plan, request.strategy, request.demotion, progress=progress)
+        return (comparing.column(request.strategy, proposal, proven), *others)
+
+    def text(report: Report) -> bytes:
+        return pull_request.draft(
+            report,
+            pull_request.read(plans.pull_request()),
+            releases=[release.attr for release in file.releases()],
+            extras=[each.commit for each in added if each.commit is not None],
+        )
+
+    name = file.tree.name
+    order = Order(
+        out=request.out,
+        force=request.force,
+        request=request.source,
+        draft=draft,
+        text=text,
+        compare=compare,
+        extras=tuple(each.patch for each in added),
+        settle=lambda case: overriding.require_closed(case, name=name),
+    )
+    return write(order, progress=progress)
+
+
+def _extras(request: ProposeRequest, source: Source, plan: Plan) -> tuple[Added, ...]:
+    """Make the commits that are wanted besides, before anything is written."""
+    commits = extras.prepare(request.extras, source, plan, request.demotion)
+    return extras.mails(commits, first=3, committed=source.committed)

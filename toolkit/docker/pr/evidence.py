@@ -135,7 +135,7 @@ def prove_own(
             request.demotion,
             at=Path(directory),
         )
-        prepared.write_overlay()
+        prepared.write_overlay(Path(directory))
         return proofs.run(prepared.case, (), progress=progress)
 
 

@@ -35,6 +35,37 @@ def test_patch_that_rebuilds_is_told_and_ends_with_1(unlet: Unlet, docker_nix: P
     assert done.stdout.splitlines()[-1] == "1 of 1 proofs failed"
 
 
+@pytest.mark.parametrize(
+    ("setting", "code", "reason"),
+    [
+        ("nix-path = home={home}", "builtins.readFile <home/secret>", "was not found in the Nix search path"),
+        (
+            "allow-unsafe-native-code-during-evaluation = true",
+            'builtins.exec [ "sh" "-c" "echo >> {home}/ran; echo 1" ]',
+            "attribute 'exec' missing",
+        ),
+    ],
+)
+def test_patch_of_a_stranger_is_judged_sealed(
+    unlet: Unlet, docker_nix: Path, setting: str, code: str, reason: str
+) -> None:
+    home = Path(unlet.env["HOME"])
+    (home / "secret").write_text("told")
+    before = docker_nix.read_text()
+    code = f"builtins.seq ({code.format(home=home)}) "
+    after = before.replace('"-DMINIMAL=ON"', code + '"-DMINIMAL=ON"')
+    assert after != before
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{TARGET}", f"b/{TARGET}"
+    )
+    (unlet.cwd / "theirs.diff").write_text("".join(lines))
+    arguments = ("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--json")
+    done = unlet(*arguments, NIX_CONFIG=setting.format(home=home))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert reason in done.stdout
+    assert not (home / "ran").exists()
+
+
 def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
     done = unlet("check")
     assert done.returncode == 3
@@ -46,6 +77,8 @@ def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
     [
         (("proposal", "--patch", "x"), "--patch and DIR exclude each other"),
         (("--rev", "x"), "--rev goes with --patch only"),
+        (("--sealed", "--run"), "--sealed and --run exclude each other"),
+        (("--sealed", "--tier", "tree"), "--sealed goes with --tier isolated only"),
         (("--nixpkgs", "x"), "--nixpkgs goes with --patch only"),
     ],
 )

@@ -54,6 +54,7 @@ def test_isolated_tier_is_the_default(unlet: Unlet) -> None:
         (("--max-memory", "2000"), "--max-memory goes with --tier tree, build or vm only"),
         (("--timeout", "3"), "--timeout goes with --tier tree, build or vm only"),
         (("--reverse-dependencies",), "--reverse-dependencies goes with --tier tree, build or vm only"),
+        (("--sealed", "--tier", "tree"), "--sealed goes with --tier isolated only"),
         (("--tier", "tree", "--max-memory", "1"), "invalid value for '--max-memory': 1 is not in the range x>=64"),
         (("--tier", "tree", "--timeout", "0"), "invalid value for '--timeout': 0.0 is not in the range x>0"),
         (("--tier", "tree", "--build-args", "-j1"), "--build-args goes with --tier build or vm only"),

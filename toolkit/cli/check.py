@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.depth import depth, depth_options
+from toolkit.cli.depth import depth, depth_options, is_sealed
 from toolkit.cli.report import exit_code, show
 from toolkit.docker.check import check
 from toolkit.docker.requests import CheckRequest
@@ -19,7 +19,7 @@ from toolkit.docker.requests import CheckRequest
     "--patch",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Judge this patch of the docker file instead; the options below say of which.",
+    help="Judge this patch of the docker file instead, sealed; the options below say of which.",
 )
 @options.source
 @click.option(
@@ -59,6 +59,8 @@ def command(
     else:
         options.refuse_without("--patch", {"--nixpkgs": nixpkgs, "--rev": rev, "--file": file, "--pin": pin})
         directory = directory if directory is not None else Path("proposal")
+    if is_sealed():
+        options.refuse_together("--sealed", {"--run": run or None})
     request = CheckRequest(
         directory=directory, patch=patch, source=source, proofs=proofs, depth=depth(), compare=compare, run=run
     )

@@ -54,7 +54,13 @@ def depth_options(function: Callable[P, R]) -> Callable[P, R]:
             "--tier",
             type=click.Choice(_TIERS),
             help="How deep: the file alone (isolated, the default), docker in the whole nixpkgs, real builds, NixOS in "
-            "a virtual machine. Each includes those before it.",
+            "a virtual machine. Each includes those before it; all but the first evaluate nixpkgs with your rights.",
+        ),
+        _option(
+            "--sealed",
+            is_flag=True,
+            help="Evaluate nothing with your rights: only the tier isolated, in which Nix reads no other file, fetches "
+            "nothing and has limits of time and memory. The default of 'check --patch'.",
         ),
     ):
         function = option(function)
@@ -67,6 +73,8 @@ def depth() -> Depth:
 
     given: Mapping[str, object] = click.get_current_context().meta
     tier = Tier(str(given.get(f"{_META}tier", Tier.ISOLATED)))
+    if given.get(f"{_META}sealed") and tier is not Tier.ISOLATED:
+        raise click.UsageError("--sealed goes with --tier isolated only")
     words: list[str] = []
     for name in ("build_args", "builders", "store", "option"):
         if (value := given.get(_META + name)) is None:
@@ -89,6 +97,11 @@ def depth() -> Depth:
         timeout=timeout if isinstance(timeout, float) else None,
         nix_options=tuple(words),
     )
+
+
+def is_sealed() -> bool:
+    """Tell whether the running command was given --sealed."""
+    return bool(click.get_current_context().meta.get(f"{_META}sealed"))
 
 
 def _words(flag: str, value: object) -> list[str]:

@@ -19,7 +19,7 @@ from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest
+from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
 from toolkit.report import report
 
 if TYPE_CHECKING:
@@ -232,6 +232,9 @@ def _foreign(
         warnings.append(DROP_WARNING)
     if others := [str(file) for file in patched.touched if file != plan.target]:
         warnings.append(f"left out of the proofs, other files of the patch: {', '.join(others)}")
+    if request.run or request.depth.tier is not Tier.ISOLATED:
+        option = "--run" if request.run else f"--tier {request.depth.tier}"
+        warnings.append(f"the patch was run with your rights, as {option} asks for: only the tier isolated is sealed")
     return case, proposal, tuple(warnings)
 
 

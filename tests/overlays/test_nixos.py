@@ -34,8 +34,12 @@ EXAMPLES = {
 }
 MODULES = sorted(EXAMPLES.keys() - {"flake.nix"})
 
-# Beside the examples: what turns a wrapper's effect off, and a group that nothing creates.
+_MACHINE = "{{ lib, pkgs, ... }}@arguments: (import ./unlet/patches/docker-rootless-ports.nix arguments).nodes.{name}"
+
+# Beside the examples: the machines of the proposed NixOS test, and what keeps a wrapper from being made or used.
 OTHERS = {
+    "test-rootlesskit.nix": _MACHINE.format(name="rootlesskit"),
+    "test-docker-rootlesskit.nix": _MACHINE.format(name="docker_rootlesskit"),
     "plain.nix": "{ virtualisation.docker.rootless.enable = true; }",
     "alice.nix": "{ users.users.alice.isNormalUser = true; }",
     "no-wrappers.nix": "{ security.enableWrappers = false; }",
@@ -51,6 +55,8 @@ COMBINED = {
     "ports and upstream": ("ports.nix", "upstream.nix"),
     "group and upstream": ("group.nix", "upstream.nix"),
     "rewrap and upstream": ("rewrap.nix", "upstream.nix"),
+    "machine with rootlesskit": ("test-rootlesskit.nix",),
+    "machine with docker-rootlesskit": ("test-docker-rootlesskit.nix",),
     "printed for rewrap": ("printed-rewrap.nix",),
     "printed for patched": ("printed-patched.nix",),
 }
@@ -205,6 +211,8 @@ def wrappers(system: System, case: str) -> dict[str, str]:
         ("upstream.nix", {"docker-rootlesskit": "root"}),
         ("wrapper and group", {"docker-rootlesskit": "docker-rootless"}),
         ("group and upstream", {"docker-rootlesskit": "docker-rootless"}),
+        ("machine with rootlesskit", {"rootlesskit": "root"}),
+        ("machine with docker-rootlesskit", {"docker-rootlesskit": "root"}),
         ("rewrap and upstream", {"docker-rootlesskit": "root", "rootlesskit": "root"}),
     ],
 )
@@ -270,6 +278,20 @@ def test_warnings_are_those_that_every_system_has(system: System) -> None:
     expected = set(system.of("plain.nix").texts("warnings"))
     of_module = {name for name in system.answers.names() if set(system.of(name).texts("warnings")) - expected}
     assert of_module == {"ports and upstream", "group and upstream", "route and upstream"}
+
+
+def test_proposed_test_and_option_evaluate_in_the_tree(system: System, tmp_path: Path) -> None:
+    where = ["--nixpkgs", str(system.tree), "--out", str(tmp_path / "proposal")]
+    done = unlet("propose", *where, "--with", "nixos-test", "--with", "nixos-module")
+    assert done.returncode == 0, done.stdout
+    asked = ["--proof", "tree-nixos-test", "--proof", "nixos-module"]
+    done = unlet("check", str(tmp_path / "proposal"), "--tier", "tree", "--system", "x86_64-linux", *asked)
+    assert done.returncode == 0, done.stdout
+    passed = re.findall(r"^passed +(\S+) +(.*?)  +", done.stdout, re.MULTILINE)
+    assert passed == [
+        ("nixos-module", "docker off and on, the option off and on, by the module system of its lib"),
+        ("tree-nixos-test", "nixosTests.docker-rootless-ports, x86_64-linux"),
+    ]
 
 
 @pytest.mark.parametrize("tree", trees(lacking=str(MODULE)))

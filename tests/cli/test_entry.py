@@ -39,21 +39,36 @@ def test_help_names_every_command_and_exit_code_and_imports_no_workflow(unlet: U
     assert "rich" not in done.stderr
 
 
-def test_no_command_at_all_is_a_usage_error_with_the_help(unlet: Unlet) -> None:
+def test_no_command_at_all_shows_the_first_steps(unlet: Unlet) -> None:
     done = unlet()
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("Usage: unlet ")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("  unlet ")] == [
+        "propose",
+        "find",
+        "doctor",
+        "track",
+    ]
+
+
+def test_options_of_the_deeper_tiers_are_in_the_whole_help_alone(unlet: Unlet) -> None:
+    short, whole = (unlet("propose", option).stdout for option in ("--help", "--help-all"))
+    assert "--tier" in short
+    assert "--max-memory" not in short
+    assert "--max-memory" in whole
+    for section in ("Options:", "Source:", "Depth:", "Nix:", "Output:", "Examples:"):
+        assert f"\n{section}\n" in whole
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("frobnicate",), "unlet: no such command 'frobnicate'"),
+        (("propos",), "unlet: no such command 'propos'; did you mean 'propose'?"),
         (("--json",), "unlet: no command given"),
         (("inspect",), "unlet inspect: missing argument 'FILE…'"),
-        (("inspect", "--graph", "svg", "x"), "unlet inspect: invalid value for '--graph': 'svg' is not one of"),
-        (("inspect", "--graph", "dot", "x", "y"), "unlet inspect: --graph takes one FILE"),
-        (("inspect", "--graph", "dot", "--json", "x"), "unlet inspect: --graph and --json exclude each other"),
+        (("inspect", "--graph", "svg", "x"), "unlet inspect: invalid value for '--graph': 'svg' is not 'mermaid'"),
+        (("inspect", "--graph", "mermaid", "x", "y"), "unlet inspect: --graph takes one FILE"),
+        (("inspect", "--graph", "mermaid", "--json", "x"), "unlet inspect: --graph and --json exclude each other"),
         (("cache", "clean", "--unused-for", "-1"), "unlet cache clean: invalid value for '--unused-for'"),
     ],
 )

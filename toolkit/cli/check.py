@@ -13,7 +13,13 @@ from toolkit.docker.check import check
 from toolkit.docker.requests import CheckRequest
 
 
-@click.command("check")
+@options.command(
+    "check",
+    examples=(
+        "unlet check proposal --run",
+        "unlet check --patch theirs.diff --nixpkgs ~/src/nixpkgs",
+    ),
+)
 @click.argument("directory", type=click.Path(path_type=Path), metavar="[DIR]", required=False)
 @click.option(
     "--patch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,19 @@ Exit codes: 0 done, 1 a proof failed or a check differs, 2 usage, 3 an error tha
 """
 
 
+FIRST_STEPS = """\
+unlet takes packages that nixpkgs binds in a let … in out of it, so that they can be
+overridden, and proves with Nix that nothing else changes.
+
+  unlet propose --nixpkgs specimen   try it on the example that it comes with, offline: docker
+  unlet find --nixpkgs DIR           show which packages of a nixpkgs have such bindings
+  unlet doctor                       explain why rootless docker refuses port 80 on this machine
+  unlet track                        show whether upstream has fixed docker, so that your overlay can go
+
+'unlet --help' lists all commands.
+"""
+
+
 class Commands(click.Group):
     """The group of all commands."""
 
@@ -47,6 +61,15 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"toolkit.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; name the nearest one if there is none of that name."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and (near := get_close_matches(name, COMMANDS, n=1)):
+            raise click.UsageError(f"no such command '{name}'; did you mean '{near[0]}'?", ctx=ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the commands' section of the help."""
@@ -71,14 +94,14 @@ class Commands(click.Group):
 @click.version_option(__version__, message="unlet %(version)s")
 @click.pass_context
 def commands(ctx: click.Context) -> int:
-    """Change nixpkgs' docker package, and prove what the change does.
+    """Take let-bound packages of nixpkgs out of their let … in, so that they can be overridden, and prove the change.
 
-    Its components leave the let … in, so that they can be overridden, and a rootlesskit security wrapper wins in
+    The first of them is docker: its components become overridable, and a security wrapper for rootlesskit wins in
     dockerd-rootless, so that rootless containers can publish ports below 1024.
     """
     if ctx.invoked_subcommand is not None:
         return 0
     if options.settings() != options.Settings():
         raise click.UsageError("no command given")
-    click.echo(ctx.get_help(), err=True)
-    return 2
+    click.echo(FIRST_STEPS, nl=False)
+    return 0

@@ -10,7 +10,7 @@ from toolkit.cli.commands import commands
 from toolkit.errors import UsageError
 
 
-@click.command("completion")
+@options.command("completion", examples=("unlet completion bash > ~/.local/share/bash-completion/completions/unlet",))
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @options.common
 def command(*, shell: str) -> int:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 import click
 
+from toolkit.cli.options import DEPTH, NIX, Option
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -25,33 +27,50 @@ def depth_options(function: Callable[P, R]) -> Callable[P, R]:
     """Add the options to a command; `depth` reads their values."""
     for option in (
         _option(
-            "--option", nargs=2, multiple=True, metavar="NAME VALUE", help="A setting of Nix for --tier build and vm."
+            "--option",
+            group=NIX,
+            deep=True,
+            nargs=2,
+            multiple=True,
+            metavar="NAME VALUE",
+            help="A setting of Nix for --tier build and vm.",
         ),
-        _option("--store", metavar="URL", help="The store to build in, as for nix-build."),
-        _option("--builders", metavar="TEXT", help="The machines to build on, as for nix-build."),
-        _option("--build-args", metavar="TEXT", help="More words for nix-build, quoted as one."),
+        _option("--store", group=NIX, deep=True, metavar="URL", help="The store to build in, as for nix-build."),
+        _option("--builders", group=NIX, deep=True, metavar="TEXT", help="The machines to build on, as for nix-build."),
+        _option("--build-args", group=NIX, deep=True, metavar="TEXT", help="More words for nix-build, quoted as one."),
         _option(
-            "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="For one evaluation."
+            "--timeout",
+            group=DEPTH,
+            deep=True,
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help="For one evaluation.",
         ),
         _option(
             "--max-memory",
+            group=DEPTH,
+            deep=True,
             type=click.IntRange(min=_LEAST_MIB),
             metavar="MIB",
             help="What all evaluations together may take; by default what is free.",
         ),
         _option(
             "--reverse-dependencies",
+            group=DEPTH,
+            deep=True,
             is_flag=True,
             help="Count what is rebuilt in all of nixpkgs: minutes and gigabytes. With --tier tree and deeper.",
         ),
         _option(
             "--system",
+            group=DEPTH,
             multiple=True,
             metavar="NAME",
             help="A system of --tier tree, build or vm; may be given several times.",
         ),
         _option(
             "--tier",
+            group=DEPTH,
             type=click.Choice(_TIERS),
             help="How deep: the file alone (isolated, the default), docker in the whole nixpkgs, real builds, NixOS in "
             "a virtual machine. Each includes those before it; all but the first evaluate nixpkgs with your rights.",
@@ -125,4 +144,4 @@ def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None
         ctx.meta[f"{_META}{param.name}"] = value
 
 
-_option = partial(click.option, expose_value=False, callback=_remember)
+_option = partial(click.option, cls=Option, expose_value=False, callback=_remember)

@@ -29,7 +29,13 @@ _COLORS = {Role.CAUSE: "red", Role.EFFECT: "yellow", Role.UNKNOWN: "yellow", Rol
 _INDENT = " " * 9
 
 
-@click.command("doctor")
+@options.command(
+    "doctor",
+    examples=(
+        "unlet doctor",
+        "journalctl --user -u docker | unlet doctor --log -",
+    ),
+)
 @click.option(
     "--docker",
     type=click.Path(path_type=Path),

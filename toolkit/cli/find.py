@@ -25,7 +25,13 @@ SCHEMA = 1
 _TREE = Path("pkgs/top-level/all-packages.nix")
 
 
-@click.command("find")
+@options.command(
+    "find",
+    examples=(
+        "unlet find --nixpkgs ~/src/nixpkgs",
+        "unlet find --nixpkgs ~/src/nixpkgs forgejo",
+    ),
+)
 @click.argument("packages", metavar="[PACKAGE…]", nargs=-1)
 @click.option(
     "--nixpkgs",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.docker.inspections import Inspection
 
 
-@click.command("inspect")
+@options.command("inspect", examples=("unlet inspect pkgs/applications/virtualization/docker/default.nix",))
 @click.argument("files", type=click.Path(path_type=Path), metavar="FILE…", nargs=-1, required=True)
 @click.option("--graph", "picture", type=click.Choice(["mermaid"]), help="Print the layout of one FILE as a flowchart.")
 @click.option(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from toolkit.model import SourceRequest
 
@@ -17,6 +17,69 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _META = "toolkit."
+
+SOURCE, DEPTH, NIX, OUTPUT = "Source", "Depth", "Nix", "Output"
+"""The groups of options in --help, after those that are the command's own."""
+
+
+class Option(click.Option):
+    """An option that --help shows in a group, or, if it is for the deeper tiers alone, --help-all."""
+
+    def __init__(self, *arguments: Any, group: str, deep: bool = False, **keywords: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(*arguments, **keywords)
+        self.group = group
+        self.deep = deep
+
+
+class Command(click.Command):
+    """A command whose --help shows its options in groups, and examples below them."""
+
+    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **keywords: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(*arguments, **keywords)
+        self.examples = tuple(examples)
+        if any(isinstance(option, Option) and option.deep for option in self.params):
+            self.params.append(
+                click.Option(
+                    ["--help-all"],
+                    is_flag=True,
+                    is_eager=True,
+                    expose_value=False,
+                    callback=_show_all,
+                    help="Show the options of the deeper tiers as well.",
+                )
+            )
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, a section for each group."""
+        groups: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is None or (isinstance(option, Option) and option.deep and not ctx.meta.get(_ALL)):
+                continue
+            groups.setdefault(option.group if isinstance(option, Option) else "Options", []).append(record)
+        for name in ("Options", SOURCE, DEPTH, NIX, OUTPUT):
+            if rows := groups.get(name):
+                with formatter.section(name):
+                    formatter.write_dl(rows)
+        if self.examples:
+            with formatter.section("Examples" if len(self.examples) > 1 else "Example"):
+                for line in self.examples:
+                    formatter.write(f"{' ' * formatter.current_indent}{line}\n")
+
+
+_ALL = f"{_META}help-all"
+
+
+def _show_all(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001 - click's signature
+    if value:
+        ctx.meta[_ALL] = True
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+def command(name: str, *, examples: Sequence[str] = (), **keywords: Any) -> Callable[[Callable[..., Any]], Command]:  # noqa: ANN401
+    """Make a command of a function, as click.command does; `examples` are whole command lines."""
+    return click.command(name, cls=Command, examples=examples, **keywords)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +108,8 @@ def common(function: Callable[P, R]) -> Callable[P, R]:
     for option in (
         click.option(
             "--color",
+            cls=Option,
+            group=OUTPUT,
             type=click.Choice(["auto", "always", "never"]),
             expose_value=False,
             callback=_remember,
@@ -53,6 +118,8 @@ def common(function: Callable[P, R]) -> Callable[P, R]:
         click.option(
             "-q",
             "--quiet",
+            cls=Option,
+            group=OUTPUT,
             is_flag=True,
             expose_value=False,
             callback=_remember,
@@ -61,6 +128,8 @@ def common(function: Callable[P, R]) -> Callable[P, R]:
         click.option(
             "-v",
             "--verbose",
+            cls=Option,
+            group=OUTPUT,
             is_flag=True,
             expose_value=False,
             callback=_remember,
@@ -68,6 +137,8 @@ def common(function: Callable[P, R]) -> Callable[P, R]:
         ),
         click.option(
             "--json",
+            cls=Option,
+            group=OUTPUT,
             is_flag=True,
             expose_value=False,
             callback=_remember,
@@ -81,14 +152,34 @@ def common(function: Callable[P, R]) -> Callable[P, R]:
 def source(function: Callable[P, R]) -> Callable[P, R]:
     """Add the options that say where the docker file is; `source_request` takes their values."""
     for option in (
-        click.option("--offline", is_flag=True, help="Use only what is in the cache or on this machine."),
         click.option(
-            "--pin", metavar="NAME", shell_complete=_complete_pin, help="A known commit; 'unlet pins' lists them."
+            "--offline",
+            cls=Option,
+            group=SOURCE,
+            is_flag=True,
+            help="Use only what is in the cache or on this machine.",
         ),
-        click.option("--file", type=click.Path(path_type=Path), metavar="FILE", help="A docker/default.nix by itself."),
-        click.option("--rev", metavar="REV", help="A commit, branch or tag."),
+        click.option(
+            "--pin",
+            cls=Option,
+            group=SOURCE,
+            metavar="NAME",
+            shell_complete=_complete_pin,
+            help="A known commit; 'unlet pins' lists them.",
+        ),
+        click.option(
+            "--file",
+            cls=Option,
+            group=SOURCE,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="A docker/default.nix by itself.",
+        ),
+        click.option("--rev", cls=Option, group=SOURCE, metavar="REV", help="A commit, branch or tag."),
         click.option(
             "--nixpkgs",
+            cls=Option,
+            group=SOURCE,
             metavar="WHERE",
             help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen' "
             "(also specimen:24.0 and so on): a small tree that comes with unlet. Tiers other than isolated "

@@ -28,7 +28,7 @@ _WRAPPER = (
 )
 
 
-@click.command("overlay")
+@options.command("overlay", examples=("unlet overlay --nixpkgs '<nixpkgs>'",))
 @options.source
 @click.option(
     "--kind",
@@ -40,13 +40,21 @@ _WRAPPER = (
 )
 @click.option(
     "--out",
+    cls=options.Option,
+    group=options.OUTPUT,
     type=click.Path(path_type=Path),
     metavar="DIR",
     default=Path("overlay"),
     show_default=True,
     help="Where to write; appears whole or not at all.",
 )
-@click.option("--force", is_flag=True, help="Replace the overlay that is in the output directory.")
+@click.option(
+    "--force",
+    cls=options.Option,
+    group=options.OUTPUT,
+    is_flag=True,
+    help="Replace the overlay that is in the output directory.",
+)
 @depth_options
 @options.common
 def command(

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 BRANCH = "docker-overridable-components"
 
 
-@click.command("pr")
+@options.command(
+    "pr",
+    examples=(
+        "unlet pr --repo ~/src/nixpkgs",
+        "unlet pr --repo ~/src/nixpkgs --remove",
+    ),
+)
 @click.option(
     "--repo",
     type=click.Path(path_type=Path),

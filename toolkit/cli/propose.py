@@ -13,7 +13,13 @@ from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 
 
-@click.command("propose")
+@options.command(
+    "propose",
+    examples=(
+        "unlet propose --nixpkgs specimen",
+        "unlet propose --nixpkgs ~/src/nixpkgs --with nixos-test",
+    ),
+)
 @options.source
 @click.option(
     "--strategy",
@@ -31,13 +37,21 @@ from toolkit.docker.requests import ProposeRequest
 )
 @click.option(
     "--out",
+    cls=options.Option,
+    group=options.OUTPUT,
     type=click.Path(path_type=Path),
     metavar="DIR",
     default=Path("proposal"),
     show_default=True,
     help="Where to write; appears whole or not at all.",
 )
-@click.option("--force", is_flag=True, help="Replace the proposal that is in the output directory.")
+@click.option(
+    "--force",
+    cls=options.Option,
+    group=options.OUTPUT,
+    is_flag=True,
+    help="Replace the proposal that is in the output directory.",
+)
 @click.option(
     "--with",
     "extras",

@@ -27,7 +27,14 @@ for at least one ref; 2, 3, 4 and 130 as for all commands.
 """
 
 
-@click.command("track", epilog=EXIT_CODES)
+@options.command(
+    "track",
+    examples=(
+        "unlet track --nixpkgs ./flake.lock",
+        "unlet track --html status.html",
+    ),
+    epilog=EXIT_CODES,
+)
 @click.option("--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit; can be repeated.")
 @click.option(
     "--git-dir",

@@ -76,10 +76,10 @@ def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
     ("arguments", "message"),
     [
         (("proposal", "--patch", "x"), "--patch and DIR exclude each other"),
-        (("--rev", "x"), "--rev goes with --patch only"),
+        (("--rev", "x"), "--rev requires --patch"),
         (("--sealed", "--run"), "--sealed and --run exclude each other"),
-        (("--sealed", "--tier", "tree"), "--sealed goes with --tier isolated only"),
-        (("--nixpkgs", "x"), "--nixpkgs goes with --patch only"),
+        (("--sealed", "--tier", "tree"), "--sealed requires --tier isolated"),
+        (("--nixpkgs", "x"), "--nixpkgs requires --patch"),
     ],
 )
 def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:

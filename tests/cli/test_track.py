@@ -121,11 +121,11 @@ def test_token_is_in_nothing_that_is_printed_or_written(unlet: Unlet, forge: For
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--last", "3"), "unlet track: --last goes with --history only"),
+        (("--last", "3"), "unlet track: --last requires --history"),
         (("--git-dir", "x", "--api-url", "y"), "unlet track: --git-dir and --api-url exclude each other"),
         (("--nixpkgs", "x", "--pin", "y"), "unlet track: --nixpkgs and --pin exclude each other"),
         (("--ref", ""), "unlet track: --ref is empty"),
-        (("--json", "--html", "-"), "unlet track: --json and a form on stdout exclude each other"),
+        (("--json", "--html", "-"), "unlet track: --json excludes Markdown and HTML on stdout"),
         (("--html", "-", "--markdown", "-"), "unlet track: --markdown - and --html - exclude each other"),
         (("--token", "x"), "unlet track: no such option"),
         (("--api-url", "x"), "--api-url: 'x' is no http or https URL"),

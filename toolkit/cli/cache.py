@@ -22,14 +22,14 @@ SECONDS_A_DAY = 86400
 @options.common
 @click.pass_context
 def command(ctx: click.Context) -> int:
-    """List or clean what was fetched."""
+    """List or clean the cache."""
     return _list() if ctx.invoked_subcommand is None else 0
 
 
 @command.command("list")
 @options.common
 def list_entries() -> int:
-    """List the entries, the one that was used last first."""
+    """List the entries, the most recently used first."""
     return _list()
 
 
@@ -40,11 +40,11 @@ def list_entries() -> int:
     type=click.FloatRange(min=0),
     metavar="DAYS",
     default=0.0,
-    help="Only what was not used for so many days; all without this option.",
+    help="Delete only entries that were not used for this many days; by default all.",
 )
 @options.common
 def clean(*, days: float) -> int:
-    """Delete entries; what is needed again is fetched again."""
+    """Delete entries. Later commands fetch again what they need."""
     settings = options.settings()
     gone = default_cache().clean(unused_for=days * SECONDS_A_DAY)
     if settings.json:

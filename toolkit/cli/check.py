@@ -25,19 +25,17 @@ from toolkit.docker.requests import CheckRequest
     "--patch",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Judge this patch of the docker file instead, sealed; the options below say of which.",
+    help="Prove this patch instead, sealed; the options below name the docker file that it is for.",
 )
 @options.source
-@click.option(
-    "--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be given several times."
-)
+@click.option("--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be repeated.")
 @click.option(
     "--run",
     is_flag=True,
-    help="Also start rootless daemons by the wrappers, and ask containers on ports 80 and 8080 of loopback; takes half "
-    "a minute, and sudo.",
+    help="Also start rootless daemons with the wrappers, and request ports 80 and 8080 of containers on loopback. "
+    "Takes half a minute and needs sudo.",
 )
-@click.option("--compare", is_flag=True, help="Prove the other designs as well, and set them side by side.")
+@click.option("--compare", is_flag=True, help="Prove the other designs as well, and compare them.")
 @depth_options
 @options.common
 def command(
@@ -53,10 +51,9 @@ def command(
     compare: bool,
     run: bool,
 ) -> int:
-    """Prove a proposal again, or somebody else's patch of the same file.
+    """Prove a proposal again, or prove someone else's patch of the same file.
 
-    DIR is what 'unlet propose' wrote, by default ./proposal. The exit code is 3 where a proof that was
-    asked for cannot be run.
+    DIR is the output of 'unlet propose', by default ./proposal. The exit code is 3 if a requested proof cannot run.
     """
     settings = options.settings()
     source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)

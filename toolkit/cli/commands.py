@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 # For --help and for completion, which would otherwise import every workflow for one line each.
 COMMANDS = {
     "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and prove them.",
-    "check": "Prove a proposal again, or somebody else's patch of the same file.",
-    "pr": "Prepare the pull request in your own clone of nixpkgs: a branch, and its text.",
+    "check": "Prove a proposal again, or prove someone else's patch of the same file.",
+    "pr": "Prepare a pull request in your clone of nixpkgs: a branch and its text.",
     "overlay": "Write an overlay for your nixpkgs, and prove it there.",
     "find": "Find packages that other packages bind in a let, out of reach of any override.",
-    "inspect": "Tell what a docker file binds where.",
-    "doctor": "Tell why rootless docker refuses a port below 1024, or does not start.",
-    "track": "Tell whether upstream has fixed it, and whether the overlay may go.",
-    "pins": "List the known nixpkgs commits, or fill in what is not known of them.",
-    "cache": "List or clean what was fetched.",
+    "inspect": "Show where a docker file binds each component.",
+    "doctor": "Explain why rootless docker refuses a port below 1024, or does not start.",
+    "track": "Show whether upstream has fixed docker, and whether you can remove your overlay.",
+    "pins": "List the known nixpkgs commits, or complete their entries.",
+    "cache": "List or clean the cache.",
     "completion": "Print the completion script for a shell.",
 }
 

@@ -33,18 +33,28 @@ def depth_options(function: Callable[P, R]) -> Callable[P, R]:
             nargs=2,
             multiple=True,
             metavar="NAME VALUE",
-            help="A setting of Nix for --tier build and vm.",
+            help="A Nix setting for --tier build and vm.",
         ),
-        _option("--store", group=NIX, deep=True, metavar="URL", help="The store to build in, as for nix-build."),
-        _option("--builders", group=NIX, deep=True, metavar="TEXT", help="The machines to build on, as for nix-build."),
-        _option("--build-args", group=NIX, deep=True, metavar="TEXT", help="More words for nix-build, quoted as one."),
+        _option(
+            "--store", group=NIX, deep=True, metavar="URL", help="The store to build in, as for nix-build --store."
+        ),
+        _option(
+            "--builders",
+            group=NIX,
+            deep=True,
+            metavar="TEXT",
+            help="The machines to build on, as for nix-build --builders.",
+        ),
+        _option(
+            "--build-args", group=NIX, deep=True, metavar="TEXT", help="Further arguments for nix-build, quoted as one."
+        ),
         _option(
             "--timeout",
             group=DEPTH,
             deep=True,
             type=click.FloatRange(min=0, min_open=True),
             metavar="SECONDS",
-            help="For one evaluation.",
+            help="The time limit of one evaluation.",
         ),
         _option(
             "--max-memory",
@@ -52,34 +62,36 @@ def depth_options(function: Callable[P, R]) -> Callable[P, R]:
             deep=True,
             type=click.IntRange(min=_LEAST_MIB),
             metavar="MIB",
-            help="What all evaluations together may take; by default what is free.",
+            help="The memory that all evaluations together may use; by default all that is free.",
         ),
         _option(
             "--reverse-dependencies",
             group=DEPTH,
             deep=True,
             is_flag=True,
-            help="Count what is rebuilt in all of nixpkgs: minutes and gigabytes. With --tier tree and deeper.",
+            help="Count the rebuilds in all of nixpkgs, which takes minutes and gigabytes. Needs --tier tree or "
+            "deeper.",
         ),
         _option(
             "--system",
             group=DEPTH,
             multiple=True,
             metavar="NAME",
-            help="A system of --tier tree, build or vm; may be given several times.",
+            help="A system to evaluate or build for, with --tier tree, build or vm; may be repeated.",
         ),
         _option(
             "--tier",
             group=DEPTH,
             type=click.Choice(_TIERS),
-            help="How deep: the file alone (isolated, the default), docker in the whole nixpkgs, real builds, NixOS in "
-            "a virtual machine. Each includes those before it; all but the first evaluate nixpkgs with your rights.",
+            help="How deep to prove: the file alone (isolated, the default), docker in the whole nixpkgs, real builds, "
+            "NixOS in a virtual machine. Each level includes those before it; all but the first evaluate nixpkgs with "
+            "your rights.",
         ),
         _option(
             "--sealed",
             is_flag=True,
-            help="Evaluate nothing with your rights: only the tier isolated, in which Nix reads no other file, fetches "
-            "nothing and has limits of time and memory. The default of 'check --patch'.",
+            help="Evaluate nothing with your rights: only the tier isolated runs, in which Nix reads no other file, "
+            "fetches nothing and has limits of time and memory. The default of 'check --patch'.",
         ),
     ):
         function = option(function)
@@ -93,18 +105,18 @@ def depth() -> Depth:
     given: Mapping[str, object] = click.get_current_context().meta
     tier = Tier(str(given.get(f"{_META}tier", Tier.ISOLATED)))
     if given.get(f"{_META}sealed") and tier is not Tier.ISOLATED:
-        raise click.UsageError("--sealed goes with --tier isolated only")
+        raise click.UsageError("--sealed requires --tier isolated")
     words: list[str] = []
     for name in ("build_args", "builders", "store", "option"):
         if (value := given.get(_META + name)) is None:
             continue
         flag = f"--{name.replace('_', '-')}"
         if not tier.includes(Tier.BUILD):
-            raise click.UsageError(f"{flag} goes with --tier build or vm only")
+            raise click.UsageError(f"{flag} requires --tier build or vm")
         words += _words(flag, value)
     for name in ("system", "reverse_dependencies", "max_memory", "timeout"):
         if given.get(_META + name) and not tier.includes(Tier.TREE):
-            raise click.UsageError(f"--{name.replace('_', '-')} goes with --tier tree, build or vm only")
+            raise click.UsageError(f"--{name.replace('_', '-')} requires --tier tree, build or vm")
     systems = given.get(f"{_META}system")
     memory = given.get(f"{_META}max_memory")
     timeout = given.get(f"{_META}timeout")

@@ -74,7 +74,7 @@ def _usage(error: click.ClickException) -> UsageError:
     message = error.format_message().strip().removesuffix(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context is not None else "unlet"
-    return UsageError(f"{command}: {message[:1].lower()}{message[1:]}", hint=f"'{command} --help' tells what there is")
+    return UsageError(f"{command}: {message[:1].lower()}{message[1:]}", hint=f"'{command} --help' lists the options")
 
 
 def _unexpected(error: Exception, argv: Sequence[str]) -> int:

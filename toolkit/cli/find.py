@@ -36,24 +36,24 @@ _TREE = Path("pkgs/top-level/all-packages.nix")
 @click.option(
     "--nixpkgs",
     metavar="WHERE",
-    help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen'. Without it "
-    "the checkout that one stands in.",
+    help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen'. By default "
+    "the checkout that contains the current directory.",
 )
-@click.option("--rev", metavar="REV", help="A commit, branch or tag; without it the files as they are.")
+@click.option("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
 @click.option("--all", "all_kinds", is_flag=True, help="Show helpers, environments and variations of packages as well.")
-@click.option("--offline", is_flag=True, help="Use only what is in the cache or on this machine.")
+@click.option("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 @options.common
 def command(*, packages: tuple[str, ...], nixpkgs: str | None, rev: str | None, all_kinds: bool, offline: bool) -> int:
     """Find packages that other packages bind in a let, out of reach of any override.
 
-    A PACKAGE is an attribute path, or a path in the tree; without one it is the whole tree. This only reads the
-    files, so it is advice.
+    A PACKAGE is an attribute path, or a path in the tree; by default the whole tree is searched. The files are only
+    read, not evaluated, so take the result as advice.
     """
     settings = options.settings()
     request = SourceRequest(nixpkgs=nixpkgs, rev=rev, offline=offline)
     with output.working(settings) as progress:
         root = trees.as_they_are(request if nixpkgs or rev else _here(request), progress=progress)
-        progress.step(f"looking through {root}")
+        progress.step(f"reading {root}")
         found = survey(root, packages)
     shown = [finding for finding in found.findings if all_kinds or finding.binding.kind is Kind.PACKAGE]
     if settings.json:

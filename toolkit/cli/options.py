@@ -113,7 +113,7 @@ def common(function: Callable[P, R]) -> Callable[P, R]:
             type=click.Choice(["auto", "always", "never"]),
             expose_value=False,
             callback=_remember,
-            help="Colours: on a terminal (auto, unless NO_COLOR is set), always, never.",
+            help="When to use colours: on a terminal unless NO_COLOR is set (auto), always, or never.",
         ),
         click.option(
             "-q",
@@ -123,7 +123,7 @@ def common(function: Callable[P, R]) -> Callable[P, R]:
             is_flag=True,
             expose_value=False,
             callback=_remember,
-            help="Print only what is wrong.",
+            help="Print only problems.",
         ),
         click.option(
             "-v",
@@ -157,7 +157,7 @@ def source(function: Callable[P, R]) -> Callable[P, R]:
             cls=Option,
             group=SOURCE,
             is_flag=True,
-            help="Use only what is in the cache or on this machine.",
+            help="Use only the cache and this machine, not the network.",
         ),
         click.option(
             "--pin",
@@ -173,7 +173,7 @@ def source(function: Callable[P, R]) -> Callable[P, R]:
             group=SOURCE,
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="A docker/default.nix by itself.",
+            help="A docker/default.nix without the tree around it.",
         ),
         click.option("--rev", cls=Option, group=SOURCE, metavar="REV", help="A commit, branch or tag."),
         click.option(
@@ -218,7 +218,7 @@ def refuse_without(option: str, others: Mapping[str, object]) -> None:
     """Raise click.UsageError where one of `others`, by name, was given: each needs `option`."""
     for name, value in others.items():
         if value is not None:
-            raise click.UsageError(f"{name} goes with {option} only")
+            raise click.UsageError(f"{name} requires {option}")
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:

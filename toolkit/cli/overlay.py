@@ -46,14 +46,14 @@ _WRAPPER = (
     metavar="DIR",
     default=Path("overlay"),
     show_default=True,
-    help="Where to write; appears whole or not at all.",
+    help="The directory to write; it appears complete or not at all.",
 )
 @click.option(
     "--force",
     cls=options.Option,
     group=options.OUTPUT,
     is_flag=True,
-    help="Replace the overlay that is in the output directory.",
+    help="Replace an existing overlay in the output directory.",
 )
 @depth_options
 @options.common

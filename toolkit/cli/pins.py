@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.common
 @click.pass_context
 def command(ctx: click.Context) -> int:
-    """List the known nixpkgs commits, or fill in what is not known of them."""
+    """List the known nixpkgs commits, or complete their entries."""
     if ctx.invoked_subcommand is not None:
         return 0
     settings = options.settings()

@@ -34,43 +34,49 @@ BRANCH = "docker-overridable-components"
     type=click.Path(path_type=Path),
     metavar="DIR",
     default=Path(),
-    help="Your clone of nixpkgs, or a directory in it; by default the current one.",
+    help="Your clone of nixpkgs, or a directory in it; by default the current directory.",
 )
-@click.option("--base", metavar="NAME", help="The branch to contribute to, by default master.")
-@click.option("--branch", metavar="NAME", help=f"What to call the branch, by default {BRANCH}.")
+@click.option("--base", metavar="NAME", help="The branch to contribute to; by default master.")
+@click.option("--branch", metavar="NAME", help=f"The name of the branch; by default {BRANCH}.")
 @click.option(
     "--worktree",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where to check the branch out, by default beside the clone.",
+    help="Where to check out the branch; by default next to the clone.",
 )
-@click.option("--fetch", is_flag=True, help="Fetch the base first, and what a partial clone lacks.")
-@click.option(
-    "--onto", multiple=True, metavar="NAME", help="Also try the series on this branch; may be given several times."
-)
-@click.option("--update", "mode", flag_value="update", help="Move the branch to where the base is now.")
-@click.option("--explain", "mode", flag_value="explain", help="Tell why each hunk of the branch is there.")
-@click.option("--remove", "mode", flag_value="remove", help="Take the branch and its worktree away again.")
+@click.option("--fetch", is_flag=True, help="Fetch the base first, and the objects that a partial clone lacks.")
+@click.option("--onto", multiple=True, metavar="NAME", help="Also try the series on this branch; may be repeated.")
+@click.option("--update", "mode", flag_value="update", help="Move the branch to the current base.")
+@click.option("--explain", "mode", flag_value="explain", help="Explain each hunk of the branch.")
+@click.option("--remove", "mode", flag_value="remove", help="Remove the branch and its worktree.")
 @click.option(
     "--strategy",
     type=click.Choice([strategy.value for strategy in Strategy]),
-    help="How the components leave dockerGen's let, by default sentinel.",
+    help="How the components leave dockerGen's let; by default sentinel.",
 )
 @click.option(
     "--rootlesskit",
     type=click.Choice([demotion.value for demotion in Demotion]),
-    help="What becomes of rootlesskit in the wrapper's PATH, by default suffix.",
+    help="Where rootlesskit goes in the wrapper's PATH; by default suffix.",
 )
 @click.option(
     "--with",
     "extras",
     multiple=True,
     type=click.Choice([extra.value for extra in Extra]),
-    help="Add a commit; may be given several times.",
+    help="Add a commit; may be repeated.",
 )
-@click.option("--trailer", "trailers", multiple=True, metavar="'KEY: VALUE'", help="End each commit message with it.")
-@click.option("--sign/--no-sign", default=None, help="Sign the commits; by default as commit.gpgSign says.")
-@click.option("--force", is_flag=True, help="Make the branch though a proof fails; remove it though edits are lost.")
+@click.option(
+    "--trailer", "trailers", multiple=True, metavar="'KEY: VALUE'", help="Add this trailer to each commit message."
+)
+@click.option(
+    "--sign/--no-sign", default=None, help="Sign the commits, or do not; by default as commit.gpgSign is set."
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Make the branch even if a proof fails; with --remove, remove it even if edits are lost.",
+)
 @depth_options
 @options.common
 def command(
@@ -89,9 +95,9 @@ def command(
     sign: bool | None,
     force: bool,
 ) -> int:
-    """Prepare the pull request in your own clone of nixpkgs: a branch, and the text that goes with it.
+    """Prepare a pull request in your clone of nixpkgs: a branch and its text.
 
-    The branch gets a worktree of its own; nothing else of the clone changes, and nothing is sent.
+    The branch gets its own worktree. Nothing else in the clone changes, and nothing is sent.
     """
     settings = options.settings()
     if mode is not None:

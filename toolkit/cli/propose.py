@@ -33,7 +33,8 @@ from toolkit.docker.requests import ProposeRequest
     type=click.Choice([demotion.value for demotion in Demotion]),
     default=Demotion.SUFFIX.value,
     show_default=True,
-    help="What becomes of rootlesskit in the wrapper's PATH. After 'drop', docker before 28 does not start.",
+    help="Where rootlesskit goes in the wrapper's PATH: after everything else, or nowhere. With 'drop', docker before "
+    "28 does not start.",
 )
 @click.option(
     "--out",
@@ -43,14 +44,14 @@ from toolkit.docker.requests import ProposeRequest
     metavar="DIR",
     default=Path("proposal"),
     show_default=True,
-    help="Where to write; appears whole or not at all.",
+    help="The directory to write; it appears complete or not at all.",
 )
 @click.option(
     "--force",
     cls=options.Option,
     group=options.OUTPUT,
     is_flag=True,
-    help="Replace the proposal that is in the output directory.",
+    help="Replace an existing proposal in the output directory.",
 )
 @click.option(
     "--with",
@@ -58,9 +59,9 @@ from toolkit.docker.requests import ProposeRequest
     multiple=True,
     type=click.Choice([extra.value for extra in Extra]),
     help="Add a commit to the series: a NixOS test of the ports that rootless docker publishes, an option for those "
-    "below 1024 in its NixOS module, an item in the release notes. May be given several times.",
+    "below 1024 in its NixOS module, an item in the release notes. May be repeated.",
 )
-@click.option("--compare", is_flag=True, help="Prove the other strategies as well, and set them side by side.")
+@click.option("--compare", is_flag=True, help="Prove the other strategies as well, and compare them.")
 @depth_options
 @options.common
 def command(

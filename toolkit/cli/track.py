@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STDOUT = Path("-")
 
 EXIT_CODES = """\
-Exit codes: 0 nothing has changed since last time, 1 something has, 10 fixed where you can have it, 11 could not tell
+Exit codes: 0 nothing has changed since last time, 1 something has, 10 fixed in a place that you can use, 11 unknown
 for at least one ref; 2, 3, 4 and 130 as for all commands.
 """
 
@@ -35,12 +35,12 @@ for at least one ref; 2, 3, 4 and 130 as for all commands.
     ),
     epilog=EXIT_CODES,
 )
-@click.option("--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit; can be repeated.")
+@click.option("--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit; may be repeated.")
 @click.option(
     "--git-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="A local clone of nixpkgs, instead of GitHub; needs no network and no token.",
+    help="Read this local clone of nixpkgs instead of GitHub; needs no network and no token.",
 )
 @click.option(
     "--nixpkgs",
@@ -48,43 +48,53 @@ for at least one ref; 2, 3, 4 and 130 as for all commands.
     help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a channel, <nixpkgs>.",
 )
 @click.option("--pin", metavar="NAME", help="Your own nixpkgs, as a known commit; 'unlet pins' lists them.")
-@click.option("--pull", "pulls", type=click.IntRange(min=1), metavar="N", multiple=True, help="One more pull request.")
-@click.option("--no-pulls", is_flag=True, help="Leave pull requests out.")
-@click.option("--history", is_flag=True, help="Also print when the defects came and went at the first ref.")
-@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N versions of the history.")
+@click.option(
+    "--pull", "pulls", type=click.IntRange(min=1), metavar="N", multiple=True, help="Also look at this pull request."
+)
+@click.option("--no-pulls", is_flag=True, help="Do not look at pull requests.")
+@click.option("--history", is_flag=True, help="Also print when the defects appeared and disappeared on the first ref.")
+@click.option(
+    "--last", type=click.IntRange(min=1), metavar="N", help="Print only the newest N versions of the history."
+)
 @click.option(
     "--proposal",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Whose series is tried on each ref; without it, one for the first ref that it can be made for.",
+    help="The proposal whose series is tried on each ref; by default one is made for the first ref that allows it.",
 )
 @click.option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Remembers this answer, and tells what has changed since the last one.",
+    help="Keep the answer in this file, and print what has changed since the last one.",
 )
-@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write Markdown; - is stdout.")
 @click.option(
-    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write one page of HTML; - is stdout."
+    "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write Markdown; - means stdout."
 )
-@click.option("--repo", metavar="OWNER/NAME", help="Another repository than NixOS/nixpkgs.")
-@click.option("--api-url", metavar="URL", help="GitHub's REST API elsewhere, such as https://HOST/api/v3.")
-@click.option("--raw-url", metavar="URL", help="Raw files elsewhere, such as https://HOST/raw.")
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write an HTML page; - means stdout."
+)
+@click.option("--repo", metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs.")
+@click.option("--api-url", metavar="URL", help="The REST API of another GitHub server, such as https://HOST/api/v3.")
+@click.option("--raw-url", metavar="URL", help="The raw files of another GitHub server, such as https://HOST/raw.")
 @click.option(
     "--token-command",
     metavar="COMMAND",
-    help="Prints the token; without it $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' is asked.",
+    help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' provides it.",
 )
 @click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Seconds for one answer."
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="The time limit of one answer, in seconds.",
 )
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
     default=5.0,
     show_default=True,
-    help="Seconds to wait at most where a rate limit asks for it.",
+    help="The longest wait for a rate limit, in seconds.",
 )
 @options.common
 def command(
@@ -108,7 +118,7 @@ def command(
     timeout: float,
     wait: float,
 ) -> int:
-    """Tell for each branch and channel whether upstream has fixed docker, and whether the overlay may go."""
+    """Show for each branch and channel whether upstream has fixed docker, and whether you can remove your overlay."""
     settings = options.settings()
     if last is not None and not history:
         options.refuse_without("--history", {"--last": last})
@@ -119,7 +129,7 @@ def command(
     if markdown == _STDOUT == html:
         raise click.UsageError("--markdown - and --html - exclude each other")
     if settings.json and _STDOUT in {markdown, html}:
-        raise click.UsageError("--json and a form on stdout exclude each other")
+        raise click.UsageError("--json excludes Markdown and HTML on stdout")
     for name, value in {"--ref": "" in refs, "--nixpkgs": nixpkgs == "", "--pin": pin == ""}.items():
         if value:
             raise click.UsageError(f"{name} is empty")

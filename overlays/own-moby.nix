@@ -1,26 +1,43 @@
-# Docker with a daemon of your own, for a nixpkgs whose docker takes `moby` as an argument.
+# Docker with a daemon of your own, for a nixpkgs whose docker lets its moby be replaced.
 #
 #   nixpkgs.overlays = [
 #     (import ./own-moby.nix (old: { patches = old.patches or [ ] ++ [ ./my.patch ]; }))
 #   ];
 #
 # The function is what overrideAttrs takes. Every docker of the set then starts the changed daemon, and moby and
-# what contains it are compiled; the other components are not. Where docker takes no `moby` yet, its
-# override would be an error without a name and its overrideAttrs would change nothing, so this says it and stops.
+# what contains it are compiled; the other components are not. Docker takes a moby as an attribute or as an argument. If
+# it takes none, the attribute alone would change and not the daemon, so this stops.
 change: _final: prev:
 let
   inherit (prev) lib;
 
+  # Whether docker starts the moby that it has as an attribute.
+  links =
+    docker:
+    builtins.hasAttr (builtins.unsafeDiscardStringContext docker.moby.drvPath) (
+      builtins.getContext docker.installPhase
+    );
+
   withOwn =
     name: docker:
+    let
+      moby = docker.moby.overrideAttrs change;
+      # The client that override makes of it has no moby.
+      byAttribute = docker.overrideAttrs (
+        old: lib.optionalAttrs (old ? moby) { moby = old.moby.overrideAttrs change; }
+      );
+    in
     if !(docker ? override) then
       lib.warn "own-moby.nix: ${name} stays as it is: it is no docker of nixpkgs" docker
     else if !(docker ? moby) then
       docker
-    else if lib.functionArgs docker.override ? moby then
-      docker.override { moby = docker.moby.overrideAttrs change; }
+    else if links byAttribute then
+      byAttribute
     else
-      throw "own-moby.nix: ${name} of this nixpkgs takes no argument 'moby'";
+      # functionArgs need not show the argument, since callPackage must not fill it.
+      builtins.addErrorContext
+        "while own-moby.nix gives ${name} a moby of your own, which that of this nixpkgs may not take"
+        (docker.override { inherit moby; });
 
   # Not `docker` itself: it is one of these, and would be changed a second time.
   names = builtins.filter (name: builtins.match "docker_[0-9].*" name != null) (

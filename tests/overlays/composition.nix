@@ -38,6 +38,38 @@ let
 
   mark = old: { pname = "${old.pname}-of-my-own"; };
   mine = after [ (ownMoby mark) ];
+
+  # As if moby were an attribute that docker refers to by its final attributes.
+  byAttribute =
+    _: prev:
+    prev.lib.genAttrs [ "docker_25" "docker_29" ] (
+      name:
+      prev.${name}.overrideAttrs (
+        final: old:
+        prev.lib.optionalAttrs (old ? moby) {
+          installPhase = builtins.replaceStrings [ "${old.moby}" ] [ "${final.moby}" ] old.installPhase;
+        }
+      )
+    );
+  attributes = set [
+    byAttribute
+    (ownMoby mark)
+  ];
+  # As if callPackage did not see the argument.
+  hidden = after [
+    (_: prev: {
+      docker_29 = prev.docker_29 // {
+        override = prev.lib.setFunctionArgs prev.docker_29.override { };
+      };
+    })
+    (ownMoby mark)
+  ];
+  # Whether docker starts the moby that it has.
+  links =
+    docker:
+    builtins.match ".*${builtins.unsafeDiscardStringContext "${docker.moby}"}/bin/dockerd-rootless.*" (
+      builtins.unsafeDiscardStringContext docker.installPhase
+    ) != null;
 in
 {
   before =
@@ -127,10 +159,7 @@ in
   afterFix = {
     rewrap = same (after [ rewrap ]).docker (after [ ]).docker;
     moby = mine.docker.moby.name;
-    linked =
-      builtins.match ".*${builtins.unsafeDiscardStringContext "${mine.docker.moby}"}/bin/dockerd-rootless.*" (
-        builtins.unsafeDiscardStringContext mine.docker.installPhase
-      ) != null;
+    linked = links mine.docker;
     every = map (name: mine.${name}.moby.name) [
       "docker"
       "docker_25"
@@ -144,7 +173,12 @@ in
     client = same mine.docker-client (after [ ]).docker-client;
     parameters = same (mine.docker.override { iptables = plain.xfsprogs; }).moby mine.docker.moby;
   };
-  beforeFix = (builtins.tryEval (set [ (ownMoby mark) ]).docker).success;
+  byAttribute = {
+    moby = attributes.docker.moby.name;
+    linked = links attributes.docker;
+    hidden = hidden.docker_29.moby.name;
+    client = same attributes.docker-client (set [ byAttribute ]).docker-client;
+  };
   foreign =
     (ownMoby mark plain {
       inherit (plain) lib;

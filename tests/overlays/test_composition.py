@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.errors import CommandError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -72,8 +74,18 @@ def test_after_the_fix_every_docker_links_the_moby_of_the_user(answer: Answer) -
     assert after.boolean("parameters")
 
 
-def test_before_the_fix_a_moby_of_the_users_is_refused(answer: Answer) -> None:
-    assert not answer.value.boolean("beforeFix")
+def test_docker_with_moby_as_an_attribute_links_that_of_the_user(answer: Answer) -> None:
+    found = answer.value.record("byAttribute")
+    assert found.text("moby") == found.text("hidden") == "moby-of-my-own-29.6.1"
+    assert found.boolean("linked")
+    assert found.boolean("client")
+
+
+def test_before_the_fix_a_moby_of_the_users_is_refused(ask: Ask) -> None:
+    with pytest.raises(CommandError) as caught:
+        ask("refused.nix")
+    assert "while own-moby.nix gives docker_29 a moby of your own" in caught.value.stderr
+    assert "called with unexpected argument 'moby'" in caught.value.stderr
 
 
 def test_own_moby_names_what_is_no_docker(answer: Answer) -> None:

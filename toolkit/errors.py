@@ -12,11 +12,20 @@ Messages have the form `subject: fact`, on one line, in lower case, values quote
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_CREDENTIALS = re.compile(r"(https?://)[^/?#\s'\"]*@|(://[^/?#\s'\":@]*):[^/?#\s'\"]*@")
+
+
+def without_passwords(text: str) -> str:
+    """Return a text without the passwords of the URLs in it, of HTTP also without the users, who may be tokens."""
+    return _CREDENTIALS.sub(lambda found: found[1] or f"{found[2]}@", text)
 
 
 class ToolkitError(Exception):
@@ -59,14 +68,15 @@ class CommandError(ToolkitError):
     """A program ended with a status that its caller does not expect.
 
     `argv` is the command, `status` its exit status (negative: the signal that ended it), `stderr` all
-    that it wrote there.
+    that it wrote there; the passwords of URLs are taken out of both.
     """
 
     def __init__(self, argv: Sequence[str], *, status: int, stderr: str, hint: str | None = None) -> None:
+        stderr = without_passwords(stderr)
         last = next((line for line in reversed(stderr.splitlines()) if line.strip()), "no message")
         ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         super().__init__(f"{argv[0]}: {ended}: {last.strip()}", hint=hint)
-        self.argv = tuple(argv)
+        self.argv = tuple(map(without_passwords, argv))
         self.status = status
         self.stderr = stderr
 

@@ -10,6 +10,7 @@ import os
 import stat
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError
@@ -88,7 +89,9 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
         if protected.resolve().is_relative_to(place):
             raise ToolkitError(f"{destination}: is or contains {what}, which is never replaced")
     if not place.parent.is_dir():
-        raise ToolkitError(f"{destination}: '{place.parent}' is no directory", hint=f"mkdir -p {place.parent}")
+        raise ToolkitError(
+            f"{destination}: '{place.parent}' is no directory", hint=f"mkdir -p {quote(str(place.parent))}"
+        )
     if not os.access(place.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise ToolkitError(f"{destination}: '{place.parent}' cannot be written to")
     if not os.path.lexists(place):

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, ToolkitError, without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -69,8 +69,8 @@ class Command:
 
     @property
     def line(self) -> str:
-        """The command as one line that a shell takes, without its stdin."""
-        words = list(self.argv)
+        """The command as one line that a shell takes, without its stdin and without passwords of URLs."""
+        words = list(map(without_passwords, self.argv))
         if self.env:
             gone = [name for name, value in self.env.items() if value is None and name in os.environ]
             added = [f"{name}={shlex.quote(value)}" for name, value in self.env.items() if value is not None]

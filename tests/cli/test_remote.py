@@ -13,6 +13,7 @@ import pytest
 from tests.cli.conftest import ROOT
 from tests.remotes import Repository, shaped_like_nixpkgs
 from toolkit.docker import plan as plans
+from toolkit.errors import without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +116,8 @@ def test_other_commands_that_fetch(unlet: Unlet, shaped: Repository, server: Rem
     for name in ("toolkit", "patches", "overlays"):
         shutil.copytree(ROOT / name, copy / name)
     pins = copy / "patches" / "pins.toml"
-    pins.write_text(f'[[pin]]\nname = "original"\ncommit = "{commit}"\nabout = "mine"\n')
+    head = pins.read_text().partition("[[pin]]")[0]
+    pins.write_text(f'{head}[[pin]]\nname = "original"\ncommit = "{commit}"\nabout = "mine"\n')
     done = unlet("pins", "update", "original", PYTHONPATH=str(copy))
     assert (done.returncode, done.stderr) == (0, "")
     assert shaped.git("rev-parse", f"master:{TARGET}") in pins.read_text()
@@ -166,3 +168,41 @@ def test_partial_clone_without_attributes_is_told(
     (evidence,) = next(proof["evidence"] for proof in proofs if proof["name"] == "applies")
     where = f"on a commit of the file, since {clone.path / '.git'} lacks what a checkout of "
     assert evidence.startswith(f"git apply --check and git am, {where}")
+
+
+@pytest.mark.parametrize("password", ["secret", "wrong"])
+def test_password_of_a_url_is_printed_and_written_nowhere(
+    unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path, password: str
+) -> None:
+    url = served(server, shaped, "filters")
+    server.required = "secret"
+    with_password = url.replace("http://", f"http://user:{password}@")
+    clone = Repository(tmp_path / "clone")
+    subprocess.run(["git", "init", "--quiet", str(clone.path)], check=True)
+    clone.git("remote", "add", "origin", with_password)
+    home = Path(unlet.env["HOME"])
+    (home / ".gitconfig").write_text("[user]\nname = Jane\nemail = jane@localhost.invalid\n")
+    for command in (
+        ("propose", "--nixpkgs", with_password, "--rev", "master"),
+        ("overlay", "--nixpkgs", with_password, "--out", "overlay"),
+        ("track", "--nixpkgs", with_password, "--git-dir", shaped.path),
+        ("pr", "--repo", clone.path, "--fetch"),
+    ):
+        done = unlet(*command, "-v")
+        said = done.stdout + done.stderr
+        assert command[0] == "pr" or url.partition("://")[2] in said
+        assert password not in said
+        assert "user:" not in said
+    written = [path for place in (unlet.cwd, home / "cache") for path in place.rglob("*") if path.is_file()]
+    assert [path for path in written if f"user:{password}".encode() in path.read_bytes()] == []
+
+
+def test_users_of_other_protocols_stay_in_what_is_shown() -> None:
+    for text, shown in {
+        "git ls-remote ssh://git@host/x": "git ls-remote ssh://git@host/x",
+        "ssh://git:pass@host/x": "ssh://git@host/x",
+        "remote.origin.url=https://t0ken@host/x": "remote.origin.url=https://host/x",
+        "'https://user:p@ss@host/x' a@b": "'https://host/x' a@b",
+        "git@host:x http://host/a@b?c:d@e": "git@host:x http://host/a@b?c:d@e",
+    }.items():
+        assert without_passwords(text) == shown

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from toolkit.git.applying import Applied, Patched, applies, apply
 from toolkit.git.blobs import TreeFile, blob_id
-from toolkit.git.fetching import Fetched, UnreachableError, fetch, resolve_remote, shown
+from toolkit.git.fetching import Fetched, UnreachableError, fetch, resolve_remote
 from toolkit.git.reading import (
     Entry,
     Located,
@@ -48,5 +48,4 @@ __all__ = [
     "rev_parse",
     "series",
     "show",
-    "shown",
 ]

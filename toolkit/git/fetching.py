@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import files
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, ToolkitError, without_passwords
 from toolkit.git import program, reading
 from toolkit.model import Oid
 
@@ -132,11 +132,6 @@ def stored(repository: Path) -> int:
     return sum(path.stat().st_size for path in (repository / "objects").rglob("*") if path.is_file())
 
 
-def shown(url: str) -> str:
-    """Return a URL without the user name and password that it may hold."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", url)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attempt:
     """The ways to get one commit; each begins with an empty repository, and raises CommandError when refused."""
@@ -208,7 +203,7 @@ class _Attempt:
         return commit
 
     def _fetched(self, commit: Oid, *notes: str) -> Fetched:
-        remote = shown(self.url)
+        remote = without_passwords(self.url)
         return Fetched(commit=commit, bytes=stored(self.into), notes=tuple(f"{remote}: {note}" for note in notes))
 
 
@@ -221,19 +216,18 @@ def _ask(url: str, directory: Path, *arguments: str) -> str:
 
 def _unknown(url: str, rev: str) -> ToolkitError:
     hint = "a remote needs all 40 digits of a commit id" if re.fullmatch(r"[0-9a-f]{4,39}", rev) else None
-    return ToolkitError(f"{shown(url)}: has no commit, branch or tag '{rev}'", hint=hint)
+    return ToolkitError(f"{without_passwords(url)}: has no commit, branch or tag '{rev}'", hint=hint)
 
 
 def _explained(url: str, rev: str, said: str) -> ToolkitError:
     """Return the error for what git said on stderr about a remote."""
     if re.search(rf"couldn't find remote ref|{_REFUSES_ID.pattern}|no such remote ref", said):
         return _unknown(url, rev)
-    said = said.replace(url, shown(url))
     for patterns, meaning, hint in _MEANINGS:
         if any(re.search(pattern, said) for pattern in patterns):
             kind = UnreachableError if meaning == _UNREACHABLE else ToolkitError
-            return kind(f"{shown(url)}: {meaning}: {reading.fact(said)}", hint=hint)
-    return ToolkitError(f"{shown(url)}: git cannot fetch from it: {reading.fact(said)}")
+            return kind(f"{without_passwords(url)}: {meaning}: {reading.fact(said)}", hint=hint)
+    return ToolkitError(f"{without_passwords(url)}: git cannot fetch from it: {reading.fact(said)}")
 
 
 def _progress(on_progress: Callable[[str], None] | None) -> Callable[[str], None] | None:

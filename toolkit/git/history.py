@@ -77,9 +77,7 @@ def branches(directory: Path, upstream: str) -> Branches:
         ).text
         urls = program.run_reading(repository, "config", "--get-regexp", r"^remote\..*\.url$", ok=(0, 1)).text
     except CommandError as error:
-        fact = reading.fact(error.stderr)
-        hint = f"git config --global --add safe.directory {directory}" if "dubious ownership" in fact else None
-        raise ToolkitError(f"{directory}: git cannot read it: {fact}", hint=hint) from error
+        raise reading.explained(directory, error.stderr) from error
     ours = {
         line.split(" ", 1)[0].removeprefix("remote.").removesuffix(".url")
         for line in urls.splitlines()

@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError, UsageError
@@ -205,14 +206,14 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
         raise ToolkitError(f"{directory}: has no commit yet")
     shallow = program.run_reading(directory, "rev-parse", "--is-shallow-repository", found=False).text == "true"
     what = "shallow clone has no" if shallow else "has no commit, branch or tag"
-    hint = f"git -C {directory} fetch{' --depth 1' if shallow else ''} origin {rev}"
+    hint = f"git -C {quote(str(directory))} fetch{' --depth 1' if shallow else ''} origin {quote(rev)}"
     raise ToolkitError(f"{directory}: {what} '{rev}'", hint=hint)
 
 
 def explained(directory: Path, said: str) -> ToolkitError:
     """Return the error for what git said on stderr about the repository at `directory`."""
     if "dubious ownership" in said:
-        hint = f"git config --global --add safe.directory {directory}"
+        hint = f"git config --global --add safe.directory {quote(str(directory))}"
         return ToolkitError(f"{directory}: the repository belongs to another user", hint=hint)
     if re.search(r"not a git repository|invalid gitfile", said, re.IGNORECASE):
         return ToolkitError(f"{directory}: is no git repository")

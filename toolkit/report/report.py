@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, without_passwords
 from toolkit.git.blobs import blob_id
 from toolkit.model import Proof, Status, Step
 from toolkit.record import Record
@@ -105,7 +105,7 @@ def document(report: Report) -> Document:
             commit=str(source.commit) if source.commit is not None else None,
             committed=source.committed,
             fetched=source.fetched,
-            nixpkgs=request.nixpkgs if request is not None else None,
+            nixpkgs=without_passwords(request.nixpkgs) if request is not None and request.nixpkgs is not None else None,
             rev=request.rev if request is not None else None,
             file=str(request.file) if request is not None and request.file is not None else None,
             pin=request.pin if request is not None else None,

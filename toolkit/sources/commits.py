@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from toolkit import files, git
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, without_passwords
 from toolkit.model import Oid, Source
 from toolkit.record import Record
 from toolkit.sources import kept
@@ -39,14 +39,14 @@ def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
     """
     git.check_rev(rev)
     if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", rev):
-        return at_commit(url, Oid(rev), wanted, origin=f"{git.shown(url)} at {rev[:12]}")
+        return at_commit(url, Oid(rev), wanted, origin=f"{without_passwords(url)} at {rev[:12]}")
 
     def ask() -> Oid:
-        wanted.progress.step(f"asking {git.shown(url)} for {rev}")
+        wanted.progress.step(f"asking {without_passwords(url)} for {rev}")
         return git.resolve_remote(url, rev, directory=_directory(wanted))
 
     commit, warnings = remembered(url, rev, ask, wanted)
-    origin = f"{git.shown(url)} at {rev} ({commit.short})"
+    origin = f"{without_passwords(url)} at {rev} ({commit.short})"
     return at_commit(url, commit, wanted, origin=origin, warnings=warnings)
 
 
@@ -65,13 +65,13 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
         if wanted.offline:
             hint = "leave --offline out once; unlet cache list shows what is there"
             raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
-        wanted.progress.step(f"fetching {commit.short} from {git.shown(url)}")
+        wanted.progress.step(f"fetching {commit.short} from {without_passwords(url)}")
         repository = directory / kept.REPOSITORY
         got = git.fetch(url, str(commit), repository, paths, on_progress=_seldom(wanted.progress.step))
         located = git.locate(repository)
         kept.write(directory, located, paths, fetched=got.bytes, notes=got.notes)
         if not (directory / kept.TREE / wanted.target).is_file():
-            raise ToolkitError(f"{git.shown(url)}: commit {commit.short} has no '{wanted.target}'")
+            raise ToolkitError(f"{without_passwords(url)}: commit {commit.short} has no '{wanted.target}'")
         fetched = got.bytes
 
     path = wanted.cache.obtain(
@@ -115,15 +115,15 @@ def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> t
     path = wanted.cache.find(_NAMES, key, check=_is_readable)
     if path is None:
         hint = "leave --offline out once, or name a commit that is in the cache"
-        raise failure or ToolkitError(f"{git.shown(url)}: what '{name}' is cannot be known offline", hint=hint)
+        raise failure or ToolkitError(f"{without_passwords(url)}: what '{name}' is cannot be known offline", hint=hint)
     record = _record(path)
     commit, asked = record.oid("commit"), time.strftime("%Y-%m-%d %H:%M", time.localtime(record.integer("asked")))
-    reason = failure.message if failure is not None else f"{git.shown(url)}: not asked, since --offline"
+    reason = failure.message if failure is not None else f"{without_passwords(url)}: not asked, since --offline"
     return commit, (f"{reason}; '{name}' is taken for what it was on {asked}, {commit.short}",)
 
 
 def _remember(key: str, url: str, name: str, commit: Oid, wanted: Wanted) -> None:
-    document = {"url": git.shown(url), "name": name, "commit": str(commit), "asked": int(time.time())}
+    document = {"url": without_passwords(url), "name": name, "commit": str(commit), "asked": int(time.time())}
     wanted.cache.replace(_NAMES, key, make=lambda directory: _write(directory / _NAME, json.dumps(document)))
 
 

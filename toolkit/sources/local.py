@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit import files, git, process, specimen
@@ -43,7 +44,9 @@ def of_directory(given: Path, wanted: Wanted) -> Source:
     if root is None:
         locks = [given / "flake.lock", given / "npins" / "sources.json"]
         lock = next((lock for lock in locks if lock.is_file()), None)
-        hint = f"to use what it pins: --nixpkgs {lock}" if lock is not None else "a nixpkgs tree has that file"
+        hint = (
+            f"to use what it pins: --nixpkgs {quote(str(lock))}" if lock is not None else "a nixpkgs tree has that file"
+        )
         raise ToolkitError(f"{given}: has no '{wanted.target}'", hint=hint)
     root = root.resolve()
     content = files.read_target(root / wanted.target)
@@ -116,7 +119,9 @@ def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, 
         return ()
     if same:
         return ()
-    return (f"{worktree}: has changes that are not committed and do not count; --file {worktree} takes them",)
+    return (
+        f"{worktree}: has changes that are not committed and do not count; --file {quote(str(worktree))} takes them",
+    )
 
 
 def _version(root: Path) -> str | None:

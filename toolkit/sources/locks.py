@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, without_passwords
 from toolkit.record import Record
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _follow(nodes: Record, root: str, names: tuple[str, ...], path: Path, depth:
         inputs = record.record("inputs") if "inputs" in record else None
         if inputs is None or name not in inputs:
             known = ", ".join(inputs.names()) if inputs is not None else "none"
-            hint = f"another input is named with {path}#NAME"
+            hint = f"another input is named with {quote(str(path))}#NAME"
             raise ToolkitError(f"{path}: has no input '{'/'.join(names)}'; inputs are {known}", hint=hint)
         try:
             node = inputs.text(name)
@@ -149,7 +150,7 @@ def _npins(sources: Record, path: Path, name: str) -> Locked:
     pins = sources.record("pins")
     if name not in pins:
         known = ", ".join(pins.names()) or "none"
-        hint = f"another pin is named with {path}#NAME"
+        hint = f"another pin is named with {quote(str(path))}#NAME"
         raise ToolkitError(f"{path}: has no pin '{name}'; pins are {known}", hint=hint)
     pin = pins.record(name)
     match kind := pin.text("type"):
@@ -191,4 +192,4 @@ def _tarball(record: Record, field: str) -> Locked:
         return AtCommit(url=f"{parts.scheme}://{parts.netloc}/{project[1]}" if project else None, rev=found[1])
     if re.search(r"/nixexprs\.tar\.\w+$", parts.path):
         return AtRelease(url=url)
-    raise record.error(field, f"holds no commit: '{url}'")
+    raise record.error(field, f"holds no commit: '{without_passwords(url)}'")

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, without_passwords
 from toolkit.git import UnreachableError
 from toolkit.model import Oid
 
@@ -26,20 +26,21 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
     import requests  # noqa: PLC0415
 
     place = urlsplit(url)._replace(query="", fragment="").geturl().rpartition("/")[0]
-    wanted.progress.step(f"asking {place} for its commit")
+    shown = without_passwords(place)
+    wanted.progress.step(f"asking {shown} for its commit")
     try:
         answer = requests.get(f"{place}/git-revision", timeout=_TIMEOUT_SECONDS)
     except (requests.ConnectionError, requests.Timeout) as error:
         hint = "check the network and the proxy variables"
-        raise UnreachableError(f"{place}: cannot be reached", hint=hint) from error
+        raise UnreachableError(f"{shown}: cannot be reached", hint=hint) from error
     except requests.RequestException as error:
-        raise ToolkitError(f"{place}/git-revision: cannot be read: {type(error).__name__}") from error
+        raise ToolkitError(f"{shown}/git-revision: cannot be read: {type(error).__name__}") from error
     if not answer.ok:
-        raise ToolkitError(f"{place}/git-revision: HTTP status {answer.status_code}")
+        raise ToolkitError(f"{shown}/git-revision: HTTP status {answer.status_code}")
     said = answer.text.strip()
     if not re.fullmatch(r"[0-9a-f]{40}", said):
-        raise ToolkitError(f"{place}/git-revision: holds no commit id")
+        raise ToolkitError(f"{shown}/git-revision: holds no commit id")
     short = re.search(r"\.([0-9a-f]{7,40})$", place)
     if short is not None and not said.startswith(short[1]):
-        raise ToolkitError(f"{place}/git-revision: says {said[:12]}, the release's name {short[1]}")
+        raise ToolkitError(f"{shown}/git-revision: says {said[:12]}, the release's name {short[1]}")
     return Oid(said)

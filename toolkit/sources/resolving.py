@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit import git, patches
 from toolkit.cache import default_cache
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.sources import commits, local, locks, release
 from toolkit.sources.wanted import Wanted
 
@@ -93,8 +94,8 @@ class _Kinds:
         if _REMOTE.fullmatch(name):
             return commits.at_rev(name, rev or "HEAD", self.asked)
         if (flake := re.fullmatch(r"github:([\w.-]+/[\w.-]+)(?:/(.+))?", name)) is not None:
-            url = f"https://github.com/{flake[1]} --rev {flake[2] or rev or 'BRANCH'}"
-            raise ToolkitError(f"{name}: flake references are not read", hint=f"--nixpkgs {url}")
+            hint = f"--nixpkgs https://github.com/{flake[1]} --rev {quote(flake[2] or rev or 'BRANCH')}"
+            raise ToolkitError(f"{name}: flake references are not read", hint=hint)
         hint = "a directory, a git URL, '<nixpkgs>', a flake.lock, an npins sources.json, or specimen"
         raise ToolkitError(f"{name}: no such file or directory", hint=f"--nixpkgs takes {hint}")
 
@@ -128,7 +129,7 @@ class _Kinds:
                 commit, warnings = commits.remembered(
                     url, "git-revision", lambda: release.commit_of(url, self.asked), self.asked
                 )
-                origin = f"{url} ({commit.short})"
+                origin = f"{without_passwords(url)} ({commit.short})"
                 return commits.at_commit(self.asked.remote, commit, self.asked, origin=origin, warnings=warnings)
 
 

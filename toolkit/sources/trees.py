@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import git, specimen
 from toolkit.cache import default_cache
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.nix import stores
 from toolkit.sources import local
 from toolkit.sources.resolving import resolve
@@ -128,7 +128,7 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> Tree:
             if offline:
                 hint = "leave --offline out once"
                 raise ToolkitError(f"commit {commit.short}: only a part of it is in the cache", hint=hint)
-            progress.step(f"fetching all of {commit.short} from {git.shown(remote)}")
+            progress.step(f"fetching all of {commit.short} from {without_passwords(remote)}")
             held = into.parent / "repository"
             git.fetch(remote, str(commit), held, [PurePosixPath()], on_progress=progress.step)
         progress.step(f"checking out {commit.short}")

@@ -198,7 +198,7 @@ class TestRefusals:
         contributed.clone.advance()
         with pytest.raises(AssertionError, match=r"could not apply"):
             contributed.git("rebase", "--quiet", "upstream/master")
-        assert "status tells what is going on" in str(refused(contributed).hint)
+        assert "status shows what is going on" in str(refused(contributed).hint)
 
     @pytest.mark.parametrize(("base", "why"), [("fixed", "fixed"), ("19.03", "older than"), ("nowhere", "has no")])
     def test_base_with_nothing_to_do(self, contributed: Contributed, base: str, why: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.docker.doctor.diagnosis import Entry, Log, Role, Suspect
@@ -38,7 +39,7 @@ def read_log(path: Path) -> str:
             with path.open("rb") as stream:
                 content = stream.read(len(_JOURNAL))
                 if content == _JOURNAL:
-                    hint = f"journalctl --file {path} | unlet doctor --log -"
+                    hint = f"journalctl --file {quote(str(path))} | unlet doctor --log -"
                     raise ToolkitError(f"{name}: is a journal file of systemd, not text", hint=hint)
                 content += stream.read()
     except OSError as error:

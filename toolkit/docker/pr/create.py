@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.docker import plan as plans
@@ -77,7 +78,7 @@ def _require_free(clone: Clone, branch: str, path: Path) -> None:
     if os.path.lexists(path):
         raise ToolkitError(f"{path}: is there already", hint="--worktree DIR names another place for the worktree")
     if any(each.path == path for each in worktrees.worktrees(clone)):
-        hint = f"git -C {clone.top} worktree prune, or --worktree DIR"
+        hint = f"git -C {quote(str(clone.top))} worktree prune, or --worktree DIR"
         raise ToolkitError(f"{path}: is the place of a worktree that is gone", hint=hint)
     if not path.parent.is_dir():
         raise UsageError(f"--worktree: '{path.parent}' is no directory")

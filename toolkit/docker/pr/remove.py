@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.docker.pr import contributions, standing
@@ -29,7 +30,7 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
         found = standing.find(clone, branch)
         name, worktree = found.kept.branch, found.worktree
         if worktree is not None and worktree.locked is not None:
-            hint = f"git worktree unlock {worktree.path}"
+            hint = f"git worktree unlock {quote(str(worktree.path))}"
             raise ToolkitError(f"{worktree.path}: is locked, branch '{name}' stays", hint=hint)
         if worktree is not None and worktree.path == worktrees.worktrees(clone)[0].path:
             hint = "check out another branch there first"

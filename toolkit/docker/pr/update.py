@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.docker import plan as plans
@@ -84,17 +85,18 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
             f"{clone.top}: branch '{name}' is gone", hint="unlet pr --remove, then unlet pr makes it again"
         )
     if found.worktree is None or not found.worktree.path.is_dir():
-        hint = f"git -C {clone.top} worktree add DIR {name}"
+        hint = f"git -C {quote(str(clone.top))} worktree add DIR {quote(name)}"
         raise ToolkitError(f"{clone.top}: branch '{name}' is checked out nowhere", hint=hint)
     path = found.worktree.path
     if found.worktree.branch is None:
-        hint = f"git -C {path} status tells what is going on; git -C {path} switch {name} goes back"
+        here = f"git -C {quote(str(path))}"
+        hint = f"{here} status shows what is going on; {here} switch {quote(name)} goes back"
         raise ToolkitError(f"{path}: has branch '{name}' not checked out, but a commit", hint=hint)
     if path == worktrees.worktrees(clone)[0].path:
-        hint = f"check out another branch there, then git worktree add DIR {name}"
+        hint = f"check out another branch there, then git worktree add DIR {quote(name)}"
         raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
     if (fact := standing.uncommitted(found.worktree)) is not None:
-        raise ToolkitError(fact, hint=f"git -C {path} commit, or stash")
+        raise ToolkitError(fact, hint=f"git -C {quote(str(path))} commit, or stash")
     return found.tip, found.worktree
 
 

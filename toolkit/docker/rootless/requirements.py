@@ -8,6 +8,7 @@ import socket
 import stat
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit import process
@@ -53,15 +54,16 @@ def as_account(host: Host, account: Account, argv: list[str]) -> list[str]:
 
 def require_tun(host: Host, account: Account, path: Path = TUN) -> None:
     """Require the device of the network that slirp4netns makes."""
+    device, directory = quote(str(path)), quote(str(path.parent))
     if not path.exists():
         raise ToolkitError(
             f"{path}: no such file or directory",
-            hint=f"as root: mkdir -p {path.parent} && mknod -m 666 {path} c 10 200 (in a container: --device {path})",
+            hint=f"as root: mkdir -p {directory} && mknod -m 666 {device} c 10 200 (in a container: --device {device})",
         )
     if not stat.S_ISCHR(path.stat().st_mode):
-        raise ToolkitError(f"{path}: is no device", hint=f"as root: rm {path} && mknod -m 666 {path} c 10 200")
+        raise ToolkitError(f"{path}: is no device", hint=f"as root: rm {device} && mknod -m 666 {device} c 10 200")
     if not succeeds(as_account(host, account, ["test", "-r", str(path), "-a", "-w", str(path)])):
-        raise ToolkitError(f"{path}: permission denied for {account.name}", hint=f"as root: chmod 666 {path}")
+        raise ToolkitError(f"{path}: permission denied for {account.name}", hint=f"as root: chmod 666 {device}")
 
 
 _RIGHTS = "reinstall the package that sets its rights (Debian, Ubuntu: apt install --reinstall uidmap)"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import git, patches, sources
 from toolkit.docker.track.upstream import PIN, File, Found, Wanted
+from toolkit.errors import without_passwords
 from toolkit.sources import locks
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str
     on the server by one small request. What is on this machine is read there. Raise ToolkitError for what is no
     nixpkgs; one that cannot be had now is returned with the reason.
     """
-    name = request.nixpkgs or request.pin or str(request.file)
+    name = without_passwords(request.nixpkgs or request.pin or str(request.file))
     locked = _locked(request, repository)
     if locked is not None:
         (found,) = upstream.look([Wanted(locked, PIN)])

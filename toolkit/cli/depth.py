@@ -89,6 +89,7 @@ def depth_options(function: Callable[P, R]) -> Callable[P, R]:
         ),
         _option(
             "--sealed",
+            group=DEPTH,
             is_flag=True,
             help="Evaluate nothing with your rights: only the tier isolated runs, in which Nix reads no other file, "
             "fetches nothing and has limits of time and memory. The default of 'check --patch'.",

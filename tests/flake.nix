@@ -1,10 +1,13 @@
 # What the flake gives: with stand-ins for a nixpkgs, of which only names are looked at; or with a real one as its input.
-# Arguments, each a string: `tree`, the absolute path of a nixpkgs, or ""; `names`, JSON, Python packages.
+# Arguments, each a string: `tree`, the absolute path of a nixpkgs, or ""; `names`, JSON, Python packages; `example`, the
+# absolute path of a user's flake.nix.
 # Result with stand-ins: { package, shell }, the names that they are made of.
-# Result with a tree: { package, shell }, their drvPaths by system, and { versions }, of the Python packages in `names`.
+# Result with a tree: { package, shell }, their drvPaths by system; { versions }, of the Python packages in `names`;
+# { rewrapped }, whether the overlay does what it is for; { wrappers, failed }, of the example's system.
 {
   tree,
   names,
+  example,
 }:
 let
   flake =
@@ -55,6 +58,12 @@ let
   real = flake (
     given // { legacyPackages = builtins.mapAttrs (_: legible) given.legacyPackages; }
   );
+  pkgs = given.legacyPackages.x86_64-linux;
+  users = (import (/. + example)).outputs {
+    nixpkgs = given;
+    unlet = real;
+  };
+  host = users.nixosConfigurations.HOST.config;
   drvPaths = builtins.mapAttrs (_: made: builtins.unsafeDiscardStringContext made.default.drvPath);
 in
 if tree == "" then
@@ -67,6 +76,9 @@ else
     package = drvPaths real.packages;
     shell = drvPaths real.devShells;
     versions = lib.genAttrs (builtins.fromJSON names) (
-      name: given.legacyPackages.x86_64-linux.python3Packages.${name}.version
+      name: pkgs.python3Packages.${name}.version
     );
+    rewrapped = (pkgs.extend real.overlays.default).docker.rewrapped;
+    wrappers = builtins.filter (lib.hasSuffix "rootlesskit") (builtins.attrNames host.security.wrappers);
+    failed = map (one: one.message) (builtins.filter (one: !one.assertion) host.assertions);
   }

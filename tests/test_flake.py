@@ -10,6 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.overlays.test_nixos import EXAMPLES
 from tests.trees import trees
 from toolkit import nix
 from toolkit.errors import CommandError
@@ -35,8 +36,10 @@ NEEDED = requirements(PROJECT["project"]["dependencies"])
 DEVELOPMENT = requirements(PROJECT["dependency-groups"]["dev"])
 
 
-def outputs(names: set[str], tree: Path | None = None, attribute: str | None = None) -> Record:
-    arguments = {"tree": "" if tree is None else str(tree), "names": json.dumps(sorted(names))}
+def outputs(
+    names: set[str], tree: Path | str = "", *, example: Path | str = "", attribute: str | None = None
+) -> Record:
+    arguments = {"tree": str(tree), "names": json.dumps(sorted(names)), "example": str(example)}
     return Record({"answer": nix.evaluate(EXPRESSION, arguments, attribute=attribute)}, document="flake.nix")
 
 
@@ -48,16 +51,21 @@ def test_package_and_shell_have_what_the_project_names() -> None:
 
 
 @pytest.mark.parametrize("tree", trees(having=AST_GREP))
-def test_package_and_shell_evaluate_with_a_real_nixpkgs(tree: Path) -> None:
-    found = outputs(set(NEEDED), tree).record("answer")
+def test_all_outputs_evaluate_with_a_real_nixpkgs(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "flake.nix").write_text(EXAMPLES["flake.nix"])
+    machine = '{ boot.isContainer = true; system.stateVersion = "25.11"; }'
+    (tmp_path / "configuration.nix").write_text(machine)
+    found = outputs(set(NEEDED), tree, example=tmp_path / "flake.nix").record("answer")
     systems = ["aarch64-darwin", "aarch64-linux", "x86_64-linux"]
     assert sorted(found.record("package").names()) == sorted(found.record("shell").names()) == systems
     versions = found.record("versions")
     assert [str(each) for name, each in NEEDED.items() if versions.text(name) not in each.specifier] == []
+    assert found.boolean("rewrapped")
+    assert (found.texts("wrappers"), found.texts("failed")) == (("docker-rootlesskit",), ())
 
 
 @pytest.mark.parametrize("tree", trees(lacking=AST_GREP))
 def test_nixpkgs_that_is_too_old_is_told_the_release_to_take(tree: Path) -> None:
     with pytest.raises(CommandError) as caught:
-        outputs(set(), tree, "package.x86_64-linux")
+        outputs(set(), tree, attribute="package.x86_64-linux")
     assert "no python3Packages.ast-grep-py: take that of NixOS 25.11 or newer" in caught.value.stderr

@@ -5,6 +5,7 @@ ToolkitError                 something that the user can mend; exit code 3
 ├── RefusalError             a rewrite would have to guess
 │   └── LayoutError          the file is something else than what the rewrite is for
 ├── NixSyntaxError           the file is no Nix expression
+├── NotRunError              a proof cannot be run, by no fault of what it is about
 └── CommandError             a program failed
 
 Messages have the form `subject: fact`, on one line, in lower case, values quoted.
@@ -62,6 +63,10 @@ class NixSyntaxError(ToolkitError):
     def __init__(self, message: str, *, excerpt: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.excerpt = excerpt
+
+
+class NotRunError(ToolkitError):
+    """What a proof needs cannot be had for the unchanged file either: nothing is proven, and nothing has failed."""
 
 
 class CommandError(ToolkitError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from toolkit.git import blobs
 from toolkit.git.blobs import TreeFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Source
@@ -97,13 +98,7 @@ def lay_out(
         for stage, content in contents.items()
         for path, file in {**around, "default.nix": TreeFile(content=content)}.items()
     }
-    library = source.root / "lib" if source.root is not None else None
-    question = {
-        "libPath": str(library) if library is not None and (library / "default.nix").is_file() else "",
-        "packages": _packages(parsed.values(), components),
-        "components": list(components),
-        "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
-    }
+    question = ask([*parsed.values()], components, root=source.root)
     digest = hashlib.sha256(json.dumps(question).encode())
     for path, file in sorted(written.items()):
         digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
@@ -140,15 +135,35 @@ def lay_out(
     )
 
 
-def _packages(files: Iterable[DockerFile], components: Sequence[str]) -> list[str]:
-    """Return the names that the stub package set has: what the file requires, but no component.
+def ask(files: Sequence[DockerFile], components: Sequence[str], *, root: Path | None = None) -> dict[str, object]:
+    """Return what Nix has to know to evaluate files with stand-ins: what a case.json has besides the sides.
 
-    A component must not be in the set by accident: callPackage would take it from there.
+    `root` is the nixpkgs around them. `names` is whatever in the files might be a package of the set, but for the
+    components, which callPackage would take from there; `finals` tells whether Go's builders take a function.
     """
-    names = {
-        name: None
-        for file in files
-        for name, formal in file.formals.items()
-        if formal.kind == "formal" and len(formal.children) == 1 and name not in components
+    library = root / "lib" if root is not None else None
+    words = {word for file in files for word in _NAME.findall(file.text)}
+    return {
+        "libPath": str(library) if library is not None and (library / "default.nix").is_file() else "",
+        "names": sorted(words - {*components}),
+        "finals": _takes_function(files[0], root),
+        "components": list(components),
+        "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
     }
-    return list(names)
+
+
+_NAME = re.compile(r"[a-zA-Z_][\w'-]*")
+_GO_MODULE = "pkgs/build-support/go/module.nix"
+_FINALS_SINCE = (28,)
+
+
+def _takes_function(file: DockerFile, root: Path | None) -> bool:
+    """Tell whether buildGoModule takes a function, as it does since nixpkgs makes it by extendMkDerivation.
+
+    Without a nixpkgs, docker's version tells (PR 390220, March 2025).
+    """
+    module = root / _GO_MODULE if root is not None else None
+    if module is not None and module.is_file():
+        return b"extendMkDerivation" in module.read_bytes()
+    versions = [release.version for release in file.releases() if release.version is not None]
+    return any(tuple(map(int, re.findall(r"\d+", version))) >= _FINALS_SINCE for version in versions)

@@ -10,7 +10,8 @@
 # read. With both, dockerd-rootless starts a real daemon, and `path` cannot be built.
 # Result: side → { script, elf, docker, path }: moby with wrappers that are shell scripts, moby with
 # wrappers that are ELF files, the docker package that links the former, and a file with the PATH which
-# dockerd-rootless.sh sees when the script is called with a PATH of /path-of-the-caller.
+# dockerd-rootless.sh sees when the script is called with a PATH of /path-of-the-caller; where the file asks by name
+# for a wrapper that is an ELF file, that file.
 {
   case,
   release,
@@ -24,7 +25,7 @@
 }@arguments:
 let
   inherit (builtins) fromJSON mapAttrs storePath;
-  inherit (fromJSON (builtins.readFile case)) sides libPath packages;
+  inherit (fromJSON (builtins.readFile case)) sides libPath finals names;
 
   lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
   shell = storePath arguments.shell;
@@ -52,7 +53,7 @@ let
       inherit lib real shell;
       build = system;
       host = system;
-      names = packages;
+      inherit finals names;
       program = program wrapper;
     }
   );
@@ -88,8 +89,8 @@ mapAttrs (
       builder = shell;
       PATH = "/path-of-the-caller";
       args = [
-        "-c"
-        "${dockers.script.moby}/bin/dockerd-rootless >$out"
+        "${./builder}/see-path.sh"
+        "${dockers.script.moby}/bin/dockerd-rootless"
       ];
     };
   }

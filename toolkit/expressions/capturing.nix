@@ -12,7 +12,8 @@ let
   inherit (fromJSON (builtins.readFile case))
     sides
     libPath
-    packages
+    finals
+    names
     systems
     ;
 
@@ -36,7 +37,7 @@ let
       inherit label;
       stubs = import ./stubs.nix {
         inherit lib build host;
-        names = packages;
+        inherit finals names;
       };
     }
   ) systems;

@@ -1,11 +1,11 @@
 # All that evaluation can tell about a docker file, for all its variants and systems at once:
 #   nix-instantiate --eval --strict --json evaluate.nix --argstr case /path/of/case.json …
 # Arguments, each a string: `case`, the absolute path of a JSON file, see below; `asked`, JSON, what is wanted:
-# side → { derivations, doors, rows }, a boolean, component → a list as for doors.nix, and names of rows of matrix.nix;
+# side → { derivations, doors, rows, bare }, a boolean, component → a list as for doors.nix, names of rows of
+# matrix.nix, and whether to end with the error of a release that throws (false if it is not there);
 # `labels`, JSON, those of the systems to evaluate, "" for all.
-# The case is { sides, libPath, packages, components, systems }: `sides`, names → absolute folders
-# with a default.nix; `libPath`, the folder of a nixpkgs lib, or "" for ours; `packages`, names of the
-# packages that the set has (no parameter with a default may be there: callPackage would fill it);
+# The case is { sides, libPath, names, finals, components, systems }: `sides`, names → absolute folders
+# with a default.nix; `libPath`, the folder of a nixpkgs lib, or "" for ours; `names` and `finals` as for stubs.nix;
 # `components`, names; `systems`, a list of { label, build, host }.
 # Result: side → system label → release → the result of inspect.nix.
 #
@@ -31,7 +31,8 @@ let
   inherit (fromJSON (builtins.readFile case))
     sides
     libPath
-    packages
+    finals
+    names
     components
     systems
     ;
@@ -50,7 +51,7 @@ let
       examples = if label == (head systems).label then 4 else 1;
       stubs = import ./stubs.nix {
         inherit lib build host;
-        names = packages;
+        inherit finals names;
       };
     }
   ) (filter ({ label, ... }: labels == "" || elem label (fromJSON labels)) systems);

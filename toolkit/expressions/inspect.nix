@@ -1,6 +1,6 @@
 # What is to be known about one docker package.
 # Arguments: `lib`; `components`, names; `plain`, from stubs.nix, to make replacements of them.
-# Result: a function from { derivations, doors, rows } as for evaluate.nix and the package to { docker, client,
+# Result: a function from { derivations, doors, rows, bare } as for evaluate.nix and the package to { docker, client,
 # components, attributes, dockerAttributes }, if `derivations` is true, and { doors, matrix }, all of it strings,
 # booleans and nulls without context. { error } stands for the whole, or for one row of the matrix, where a throw or a
 # failed assertion is met. `doors` is by component, of those that docker has.
@@ -47,9 +47,10 @@ in
   derivations,
   doors,
   rows,
+  bare ? false,
 }:
 docker:
-guarded (
+(if bare then (value: value) else guarded) (
   lib.optionalAttrs derivations (found docker)
   // {
     doors = mapAttrs (component: outcomes docker component) (

@@ -16,7 +16,29 @@ let
   elaborate = import ./platforms.nix;
 
   trivial = {
-    inherit (builtins) isString isBool isInt;
+    inherit (builtins)
+      add
+      addErrorContext
+      bitAnd
+      bitOr
+      bitXor
+      ceil
+      deepSeq
+      floor
+      fromJSON
+      genericClosure
+      getAttr
+      isBool
+      isFloat
+      isInt
+      isString
+      lessThan
+      pathExists
+      readFile
+      seq
+      sub
+      tryEval
+      ;
     inherit (overriding)
       functionArgs
       isFunction
@@ -31,6 +53,26 @@ let
     pipe = builtins.foldl' (value: f: f value);
     defaultTo = fallback: value: if value == null then fallback else value;
     mapNullable = f: value: if value == null then null else f value;
+    and = a: b: a && b;
+    or = a: b: a || b;
+    xor = a: b: a != b;
+    min = a: b: if a < b then a else b;
+    max = a: b: if a > b then a else b;
+    mod = base: divisor: base - divisor * (base / divisor);
+    boolToString = value: if value then "true" else "false";
+    importJSON = path: builtins.fromJSON (builtins.readFile path);
+    importTOML = path: builtins.fromTOML (builtins.readFile path);
+    inNixShell = false;
+    version = "26.11pre-git";
+    release = "26.11";
+    oldestSupportedRelease = 2605;
+    isInOldestRelease = trivial.oldestSupportedReleaseIsAtLeast;
+    oldestSupportedReleaseIsAtLeast = release: release <= trivial.oldestSupportedRelease;
+    mergeAttrs = left: right: left // right;
+    traceVal = value: value;
+    traceIf = _: _: trivial.id;
+    info = _: trivial.id;
+    warnIfNot = condition: trivial.warnIf (!condition);
     warn = message: builtins.trace "warning: ${message}";
     warnIf = condition: message: if condition then trivial.warn message else trivial.id;
     throwIf = condition: message: if condition then throw message else trivial.id;
@@ -48,6 +90,19 @@ let
         previous = f final;
       in
       previous // overlay final previous;
+    composeExtensions =
+      first: second: final: previous:
+      let
+        changed = first final previous;
+      in
+      changed // second final (previous // changed);
+    composeManyExtensions = builtins.foldl' trivial.composeExtensions (_: _: { });
+    makeExtensible =
+      f:
+      trivial.fix f
+      // {
+        extend = overlay: trivial.makeExtensible (trivial.extends overlay f);
+      };
   };
 
   lists = {
@@ -66,6 +121,50 @@ let
       map
       tail
       ;
+    foldl = builtins.foldl';
+    foldr =
+      f: initial: values:
+      if values == [ ] then
+        initial
+      else
+        f (builtins.head values) (lists.foldr f initial (builtins.tail values));
+    fold = lists.foldr;
+    forEach = values: f: map f values;
+    genList = builtins.genList;
+    groupBy = builtins.groupBy;
+    partition = builtins.partition;
+    sort = builtins.sort;
+    naturalSort = builtins.sort (a: b: compareVersions a b < 0);
+    imap0 = f: values: builtins.genList (n: f n (elemAt values n)) (length values);
+    imap1 = f: values: builtins.genList (n: f (n + 1) (elemAt values n)) (length values);
+    range = first: last: if first > last then [ ] else builtins.genList (n: first + n) (last - first + 1);
+    replicate = count: value: builtins.genList (_: value) count;
+    reverseList =
+      values: builtins.genList (n: elemAt values (length values - 1 - n)) (length values);
+    sublist =
+      start: count: values:
+      let
+        left = length values - start;
+        size = if left < 0 then 0 else if left < count then left else count;
+      in
+      builtins.genList (n: elemAt values (start + n)) size;
+    take = lists.sublist 0;
+    drop = count: values: lists.sublist count (length values) values;
+    init = values: lists.take (length values - 1) values;
+    count = keep: values: length (filter keep values);
+    findFirst =
+      keep: fallback: values:
+      let
+        found = filter keep values;
+      in
+      if found == [ ] then fallback else builtins.head found;
+    zipListsWith =
+      f: left: right:
+      builtins.genList (n: f (elemAt left n) (elemAt right n)) (
+        trivial.min (length left) (length right)
+      );
+    intersectLists = wanted: filter (value: elem value wanted);
+    mutuallyExclusive = left: right: lists.intersectLists left right == [ ];
     optional = condition: value: if condition then [ value ] else [ ];
     optionals = condition: values: if condition then values else [ ];
     singleton = value: [ value ];
@@ -90,6 +189,41 @@ let
       mapAttrs
       removeAttrs
       ;
+    attrByPath =
+      path: fallback: attrs:
+      if path == [ ] then
+        attrs
+      else if attrs ? ${builtins.head path} then
+        attrByPath (builtins.tail path) fallback attrs.${builtins.head path}
+      else
+        fallback;
+    hasAttrByPath =
+      path: attrs:
+      path == [ ]
+      || attrs ? ${builtins.head path}
+      && hasAttrByPath (builtins.tail path) attrs.${builtins.head path};
+    getAttrFromPath = path: attrByPath path (throw "there is no attribute ${toString path}");
+    setAttrByPath =
+      path: value:
+      if path == [ ] then value else { ${builtins.head path} = setAttrByPath (builtins.tail path) value; };
+    getAttrs = names: attrs: genAttrs names (name: attrs.${name});
+    attrsToList = mapAttrsToList nameValuePair;
+    concatMapAttrs = f: attrs: mergeAttrsList (mapAttrsToList f attrs);
+    foldlAttrs =
+      f: initial: attrs:
+      builtins.foldl' (found: name: f found name attrs.${name}) initial (attrNames attrs);
+    mapAttrsRecursive =
+      f:
+      let
+        below =
+          path:
+          mapAttrs (
+            name: value: if isAttrs value then below (path ++ [ name ]) value else f (path ++ [ name ]) value
+          );
+      in
+      below [ ];
+    zipAttrsWith = builtins.zipAttrsWith;
+    zipAttrs = builtins.zipAttrsWith (_: values: values);
     nameValuePair = name: value: { inherit name value; };
     optionalAttrs = condition: attrs: if condition then attrs else { };
     genAttrs = names: f: listToAttrs (map (name: nameValuePair name (f name)) names);
@@ -115,6 +249,8 @@ let
     getBin = getOutput "bin";
     getLib = getOutput "lib";
     getDev = getOutput "dev";
+    getInclude = getOutput "dev";
+    chooseDevOutputs = map getDev;
     getMan = getOutput "man";
     getExe' = package: program: "${getBin package}/bin/${program}";
     getExe = package: getExe' package (package.meta.mainProgram or package.pname);
@@ -129,6 +265,55 @@ let
       substring
       toJSON
       ;
+    inherit (builtins)
+      fromJSON
+      isPath
+      match
+      split
+      unsafeDiscardStringContext
+      ;
+    readFile = builtins.readFile;
+    join = concatStringsSep;
+    concatImapStrings = f: values: concatStrings (lists.imap1 f values);
+    concatImapStringsSep =
+      separator: f: values:
+      concatStringsSep separator (lists.imap1 f values);
+    concatMapAttrsStringSep =
+      separator: f: attrs:
+      concatStringsSep separator (attrsets.mapAttrsToList f attrs);
+    fileContents = path: removeSuffix "\n" (builtins.readFile path);
+    stringToCharacters = text: builtins.genList (n: substring n 1 text) (stringLength text);
+    splitString = separator: text: filter isString (builtins.split (escapeRegex separator) text);
+    trim =
+      text:
+      let
+        found = builtins.match "[ \t\r\n]*(.*[^ \t\r\n])[ \t\r\n]*" text;
+      in
+      if found == null then "" else builtins.head found;
+    toLower = replaceStrings upper lower;
+    toUpper = replaceStrings lower upper;
+    lower = stringToCharacters "abcdefghijklmnopqrstuvwxyz";
+    upper = stringToCharacters "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    toInt = builtins.fromJSON;
+    toIntBase10 = text: builtins.fromJSON (builtins.head (builtins.match "0*([0-9]+)" text));
+    toShellVar = name: value: "${name}=${escapeShellArg value}";
+    toShellVars = concatMapAttrsStringSep "\n" toShellVar;
+    enableFeature = enable: feature: "--${if enable then "enable" else "disable"}-${feature}";
+    enableFeatureAs =
+      enable: feature: value:
+      enableFeature enable feature + optionalString enable "=${value}";
+    withFeature = with': feature: "--${if with' then "with" else "without"}-${feature}";
+    withFeatureAs =
+      with': feature: value:
+      withFeature with' feature + optionalString with' "=${value}";
+    cmakeBool = feature: enable: "-D${feature}:BOOL=${if enable then "TRUE" else "FALSE"}";
+    cmakeFeature = feature: value: "-D${feature}:STRING=${value}";
+    mesonBool = feature: enable: "-D${feature}=${trivial.boolToString enable}";
+    mesonEnable = feature: enable: "-D${feature}=${if enable then "enabled" else "disabled"}";
+    mesonOption = feature: value: "-D${feature}=${value}";
+    nameFromURL =
+      url: separator:
+      builtins.head (splitString separator (lists.last (splitString "/" url)));
     optionalString = condition: text: if condition then text else "";
     concatStrings = concatStringsSep "";
     concatMapStrings = f: values: concatStrings (map f values);
@@ -195,6 +380,15 @@ let
   };
 
   versions = {
+    inherit splitVersion;
+    pad =
+      count: version:
+      let
+        numbers = splitVersion version;
+      in
+      builtins.concatStringsSep "." (
+        lists.take count (numbers ++ lists.replicate (trivial.max 0 (count - length numbers)) "0")
+      );
     major = version: elemAt (splitVersion version) 0;
     minor = version: elemAt (splitVersion version) 1;
     patch = version: elemAt (splitVersion version) 2;
@@ -221,6 +415,12 @@ let
   };
 
   meta = {
+    addMetaAttrs = changes: package: package // { meta = package.meta or { } // changes; };
+    setName = name: package: package // { inherit name; };
+    lowPrio = trivial.id;
+    hiPrio = trivial.id;
+    setPrio = _: trivial.id;
+    platformMatch = platform: pattern: platform.system == pattern;
     availableOn =
       platform: package:
       elem platform.system (package.meta.platforms or platforms.all)
@@ -230,22 +430,39 @@ let
       update = "*";
     };
   };
+  # What is left out of a source makes no difference here: nothing is unpacked.
+  sources = {
+    cleanSource = trivial.id;
+    cleanSourceWith = { src, ... }: src;
+    sourceByRegex = source: _: source;
+    sourceFilesBySuffices = source: _: source;
+  };
 in
 trivial
 // lists
 // attrsets
 // strings
 // overriding
+// sources
 // {
   inherit
     attrsets
     lists
     meta
     platforms
+    sources
     strings
     trivial
     versions
     ;
+  inherit (meta)
+    addMetaAttrs
+    hiPrio
+    lowPrio
+    setName
+    setPrio
+    ;
+  inherit (versions) splitVersion;
   customisation = overriding;
   systems = {
     inherit elaborate;

@@ -3,7 +3,7 @@
 # the folder with default.nix; `conditions`, names → what the package set has under them besides:
 # "unrelated" (a package with nothing to do with docker), "throws" (an alias that was removed),
 # "from-docker" (the newest docker's attribute of that name, as an overlay may define it).
-# Result: { releases, names }: names → packages, and the names from the newest to the oldest. An argument that a package's function does not take is refused by a throw.
+# Result: { releases, names }: names → packages, and the names of those that evaluate, from the newest to the oldest.
 {
   lib,
   stubs,
@@ -20,45 +20,24 @@ let
     }
     .${kind};
 
-  # Nix's own error for an argument that a function does not take cannot be caught. Its XML is all that tells of `...`,
-  # and it tells of the parameters that setFunctionArgs hides.
-  strict =
-    function:
-    let
-      innermost = f: if builtins.isFunction f then f else innermost (f.__functor f);
-      accepted = builtins.functionArgs (innermost function);
-      isOpen = builtins.match ".*<attrspat( name=[^>]*)?>.*" (builtins.toXML (innermost function)) == null;
-      checked =
-        arguments:
-        let
-          unknown = lib.attrNames (removeAttrs arguments (lib.attrNames accepted));
-        in
-        if isOpen || unknown == [ ] then
-          function arguments
-        else
-          throw "called with unexpected argument '${builtins.head unknown}'";
-    in
-    lib.setFunctionArgs checked (lib.functionArgs function);
-
-  callPackage =
-    package: lib.callPackageWith packages (strict (if lib.isFunction package then package else import package));
-
   packages =
-    stubs.packages
+    stubs.packages packages
     // {
-      inherit callPackage;
       docker = newest;
     }
     // lib.mapAttrs condition conditions;
 
-  exported = callPackage (/. + directory) { };
+  exported = packages.callPackage (/. + directory) { };
   isRelease = name: builtins.match "docker_[0-9].*" name != null;
   dotted = builtins.replaceStrings [ "_" ] [ "." ];
   newer = name: other: builtins.compareVersions (dotted name) (dotted other) > 0;
-  names = builtins.sort newer (builtins.filter isRelease (lib.attrNames exported));
-  newest = exported.${builtins.head names};
+  releases = lib.genAttrs (builtins.filter isRelease (lib.attrNames exported)) (name: exported.${name});
+  # Evaluation may end with a throw, as that of the alias for a release which was removed.
+  names = builtins.filter (name: (builtins.tryEval releases.${name}.drvPath).success) (
+    builtins.sort newer (lib.attrNames releases)
+  );
+  newest = releases.${builtins.head names};
 in
 {
-  inherit names;
-  releases = lib.genAttrs names (name: exported.${name});
+  inherit names releases;
 }

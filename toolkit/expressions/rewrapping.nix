@@ -9,38 +9,33 @@
   system,
 }@arguments:
 let
-  inherit (builtins.fromJSON (builtins.readFile case)) libPath packages sides;
+  inherit (builtins.fromJSON (builtins.readFile case)) libPath finals names sides;
 
   lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
   stubs = import ./stubs.nix {
     inherit lib;
     build = system;
     host = system;
-    names = packages;
+    inherit finals names;
   };
-  inherit
-    (import ./releases.nix {
-      inherit lib stubs;
-      directory = sides.${side};
-    })
-    names
-    releases
-    ;
+  released = import ./releases.nix {
+    inherit lib stubs;
+    directory = sides.${side};
+  };
 
   base =
     final:
-    stubs.packages
-    // releases
+    stubs.packages final
+    // released.releases
     // {
-      docker = final.${builtins.head names};
+      docker = final.${builtins.head released.names};
       makeWrapper = stubs.plain "makeWrapper" { };
-      callPackage = lib.callPackageWith final;
     };
 in
 import ./overlaid.nix {
   inherit lib;
   set = overlays: lib.fix (builtins.foldl' (below: layer: lib.extends layer below) base overlays);
   overlay = import (/. + arguments.overlay);
-  names = names ++ [ "docker" ];
+  names = released.names ++ [ "docker" ];
   other = stubs.plain "iptables" { instead = true; };
 }

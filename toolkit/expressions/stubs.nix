@@ -1,15 +1,17 @@
 # The stub packages of one {build, host} pair of systems.
-# Arguments: `lib`; `build` and `host`, system names; `names`, the packages that the set has (those
-# that no package can do without, such as stdenv, are always there); `shell` and `program`, what a
-# derivation is built with (see derivation.nix); `real`, package names → lines `name path`, the
-# programs of this machine that the package has.
-# Result: { packages, plain, built }: the set, and what makes one more stub that is never built
-# (`plain name attributes`) or that has programs in it (`built name`).
+# Arguments: `lib`; `build` and `host`, system names; `names`, whatever a file might take for a package; `finals`,
+# whether Go's builders take a function of finalAttrs; `shell` and `program`, what a derivation is built with (see
+# derivation.nix); `real`, package names → lines `name path`, the programs of this machine that the package has.
+# Result: { callPackageWith, packages, plain, built }: a function from a set to its callPackage, which makes stubs of
+# `names` for the arguments that a function needs and the set lacks; a function from the whole set to the packages that
+# none can do without; what makes one more stub that is never built (`plain name attributes`) or that has programs in it
+# (`built name`).
 {
   lib,
   build,
   host,
   names,
+  finals,
   real ? { },
   shell ? "/bin/sh",
   program ? _: {
@@ -18,6 +20,19 @@
   },
 }:
 let
+  inherit (builtins)
+    concatStringsSep
+    elem
+    filter
+    isAttrs
+    isFunction
+    isList
+    mapAttrs
+    match
+    toFile
+    toJSON
+    unsafeDiscardStringContext
+    ;
   inherit (import ./overriding.nix) toFunction;
 
   buildPlatform = lib.systems.elaborate build;
@@ -33,23 +48,64 @@ let
   # A file in the store that is never built; what it is called and holds tells it from all others.
   file =
     name: attributes:
-    builtins.toFile name (
-      builtins.unsafeDiscardStringContext (builtins.toJSON { inherit build host attributes; })
-    );
+    toFile name (unsafeDiscardStringContext (toJSON (described 6 { inherit build host attributes; })));
+
+  # A value without the functions in it, which have no text.
+  described =
+    depth: value:
+    if isFunction value || depth == 0 then
+      "…"
+    else if isList value then
+      map (described (depth - 1)) value
+    else if isAttrs value then
+      if value ? outPath then "${value}" else mapAttrs (_: described (depth - 1)) value
+    else
+      value;
+
+  # What an override may add to. Phases are missing: what has one is built by it.
+  lists = [
+    "buildFlags"
+    "buildInputs"
+    "checkInputs"
+    "cmakeFlags"
+    "configureFlags"
+    "installFlags"
+    "ldflags"
+    "makeFlags"
+    "mesonFlags"
+    "nativeBuildInputs"
+    "nativeCheckInputs"
+    "patches"
+    "propagatedBuildInputs"
+    "subPackages"
+    "tags"
+  ];
+  texts = [
+    "postBuild"
+    "postConfigure"
+    "postFixup"
+    "postInstall"
+    "postPatch"
+    "preBuild"
+    "preConfigure"
+    "preFixup"
+    "preInstall"
+    "prePatch"
+  ];
 
   recipe =
     name: attributes:
-    {
+    lib.genAttrs lists (_: [ ])
+    // lib.genAttrs texts (_: "")
+    // {
       pname = name;
       version = "0";
       src = file "source" { inherit name; };
       # Outlives an override of the source, so that another package under the same name is told apart.
       standsFor = file name attributes;
-      buildInputs = [ ];
-      nativeBuildInputs = [ ];
-      patches = [ ];
-      postPatch = "";
+      env = { };
       meta = meta name;
+      passthru = { };
     }
     // lib.optionalAttrs (real ? ${name}) { realPrograms = real.${name}; };
 
@@ -69,7 +125,7 @@ let
     {
       mainProgram = name;
     }
-    // lib.optionalAttrs (builtins.elem name linuxOnly) { platforms = lib.platforms.linux; };
+    // lib.optionalAttrs (elem name linuxOnly) { platforms = lib.platforms.linux; };
 
   # Neither evaluation nor a build has to build these, and there are some forty of them.
   plain =
@@ -87,6 +143,29 @@ let
 
   built = name: lib.makeOverridable (attributes: mkDerivation (recipe name attributes)) { };
 
+  # A package, or a function that makes one of whatever it is given: only the call tells which.
+  callable =
+    name: package:
+    package
+    // {
+      __functor = _: argument: called name [ argument ];
+    };
+  called =
+    name: arguments:
+    lib.makeOverridable (
+      changes:
+      mkDerivation (
+        recipe name changes
+        // {
+          # With their context, as what is really made has it.
+          arguments = toJSON (described 6 arguments);
+        }
+      )
+    ) { }
+    // {
+      __functor = _: argument: called name (arguments ++ [ argument ]);
+    };
+
   # nixpkgs' builders can be overridden themselves, to choose the compiler; their outPath tells them
   # apart where they are an argument of a package.
   goBuilder =
@@ -96,16 +175,19 @@ let
       override = change: goBuilder (arguments // toFunction change arguments);
       __functor =
         _: attrs:
-        mkDerivation (
-          final:
-          let
-            given = toFunction attrs final;
-          in
-          removeAttrs given [ "overrideModAttrs" ]
-          // {
-            nativeBuildInputs = [ go ] ++ given.nativeBuildInputs or [ ];
-          }
-        );
+        if isFunction attrs && !finals then
+          throw "this nixpkgs' Go builder takes no function of finalAttrs"
+        else
+          mkDerivation (
+            final:
+            let
+              given = toFunction attrs final;
+            in
+            removeAttrs given [ "overrideModAttrs" ]
+            // {
+              nativeBuildInputs = [ go ] ++ given.nativeBuildInputs or [ ];
+            }
+          );
     };
 
   fetched = name: arguments: {
@@ -128,7 +210,11 @@ let
       }
   );
 
-  fetchurl = arguments: fetched (arguments.name or (baseNameOf arguments.url)) arguments;
+  # As fetchurl has it; what unpacks gives a directory that has no name of its own.
+  fetcher = lib.makeOverridable (
+    arguments:
+    arguments // fetched (arguments.name or (baseNameOf (arguments.url or arguments.path or "source"))) arguments
+  );
 
   glibc = plain "glibc" { } // {
     dev = plain "glibc-dev" { };
@@ -138,16 +224,15 @@ let
   essential = {
     inherit
       fetchFromGitHub
-      fetchurl
       glibc
       lib
       stdenv
       ;
-    fetchpatch = fetchurl;
-    fetchpatch2 = fetchurl;
-    buildGoModule = goBuilder { go = plain "go" { }; };
-    buildGoPackage = goBuilder { go = plain "go" { }; };
     symlinkJoin = mkDerivation;
+    config = {
+      allowAliases = false;
+      allowUnfree = true;
+    };
     nixosTests = lib.genAttrs [
       "docker"
       "docker-rootless"
@@ -181,19 +266,74 @@ let
   };
 
   # The packages that docker files take apart with overrideAttrs, and whose programs they link.
-  isComponent = name: builtins.match "(containerd|docker-proxy|runc|tini)(_.*)?" name != null;
-  isGoBuilder = name: builtins.match "buildGo[0-9_]*(Module|Package)" name != null;
+  isComponent = name: match "(containerd|docker-proxy|runc|tini)(_.*)?" name != null;
+  isGoBuilder = name: match "buildGo[0-9_]*(Module|Package)" name != null;
 
   stub =
     name:
-    if isGoBuilder name then
-      goBuilder { go = plain "go-for-${name}" { }; }
+    if essential ? ${name} then
+      essential.${name}
+    else if isGoBuilder name then
+      goBuilder { go = plain (if match "buildGo(Module|Package)" name != null then "go" else "go-for-${name}") { }; }
+    else if match "fetch.+" name != null then
+      fetcher
+    else if match ".*[sS]tdenv(NoCC)?" name != null then
+      stdenv
     else if isComponent name || real ? ${name} then
       built name
     else
-      plain name { };
+      callable name (plain name { });
+  pool = lib.genAttrs names stub;
+
+  # Nix's own error for an argument that a function does not take cannot be caught. Its XML is all that tells of `...`,
+  # and it tells of the parameters that setFunctionArgs hides.
+  strict =
+    function:
+    let
+      innermost = f: if isFunction f then f else innermost (f.__functor f);
+      accepted = builtins.functionArgs (innermost function);
+      isOpen = match ".*<attrspat( name=[^>]*)?>.*" (builtins.toXML (innermost function)) == null;
+      checked =
+        arguments:
+        let
+          unknown = lib.attrNames (removeAttrs arguments (lib.attrNames accepted));
+        in
+        if isOpen || unknown == [ ] then
+          function arguments
+        else
+          throw "called with unexpected argument '${builtins.head unknown}'";
+    in
+    lib.setFunctionArgs checked (lib.functionArgs function);
+
+  callPackageWith =
+    set: package:
+    let
+      function = strict (if lib.isFunction package then package else import package);
+      parameters = lib.functionArgs function;
+      # One with a default is left alone: callPackage would fill it.
+      needed = filter (name: !parameters.${name}) (lib.attrNames parameters);
+    in
+    lib.callPackageWith (builtins.intersectAttrs (lib.genAttrs needed (_: null)) pool // set) function;
+
+  packages =
+    set:
+    let
+      all = pool // set;
+    in
+    essential
+    // {
+      callPackage = callPackageWith set;
+      newScope = extra: callPackageWith (set // extra);
+      pkgs = all;
+      buildPackages = all;
+      targetPackages = all;
+    };
 in
 {
-  inherit built plain;
-  packages = lib.genAttrs names stub // essential;
+  inherit
+    built
+    callPackageWith
+    packages
+    plain
+    ;
 }

@@ -190,11 +190,15 @@ def reason(error: CommandError) -> str:
     return next((line for line in reversed(said + bare[-1:]) if line), lines[-1] if lines else error.message)
 
 
+_ANNOUNCED = re.compile(r"building '|copying path '|/nix/store/\S+$|(this|these) .*(derivation|path)s? will be ")
+"""What Nix says of its own before a builder says anything."""
+
+
 def _failed_build(lines: Sequence[str]) -> str | None:
     """Name the first derivation that could not be built, with the last that its builder said before."""
     for index, line in enumerate(lines):
         if found := re.match(r"error: (?:builder for|Cannot build) '[^']*/[0-9a-z]{32}-([^']+)\.drv'", line):
-            said = [before for before in lines[:index] if not before.startswith(("building '", "/nix/store/"))]
+            said = [before for before in lines[:index] if not _ANNOUNCED.match(before)]
             return f"{found[1]} cannot be built: {said[-1] if said else 'its builder said nothing'}"
     return None
 

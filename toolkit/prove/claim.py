@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from toolkit import nix, process
-from toolkit.errors import CommandError, ToolkitError, UsageError
+from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import Proof, Status, Tier
 from toolkit.nix.seal import sealed
 
@@ -95,6 +95,8 @@ def _prove(claim: Claim[C], case: C) -> Proof:
         finding = Finding(
             covers="nothing", failures=(f"{error.argv[0]}: {nix.reason(error)}",), commands=(error.command,)
         )
+    except NotRunError as error:
+        finding = Finding(covers="nothing", not_run=f"because {error.message}")
     except ToolkitError as error:
         finding = Finding(covers="nothing", failures=(error.message,))
     status, why = Status.PASSED, None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.docker.choices import Demotion
-from toolkit.docker.claims.building import read_binary
+from toolkit.docker.claims.building import read_wrapper
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.routes import PathOrder
 from toolkit.errors import ToolkitError
@@ -116,7 +116,7 @@ def test_lost_file_another_link_and_a_copy_for_a_link_are_named(
 
 def test_wrapper_whose_elf_form_alone_differs_is_named(draft: Callable[..., Draft]) -> None:
     flag = SUFFIX.partition("--")[2]
-    new = f" \\\n              $(declare -F makeBinaryWrapper >/dev/null || echo --{flag})"
+    new = f" \\\n              $([[ $(declare -f makeWrapper) == *Binary* ]] || echo --{flag})"
     failure = draft().edit(DEMOTED, SUFFIX, new).failure("builds")
     assert "elf: the suffix is '' instead of 'rootlesskit/bin'" in failure
     assert "script: the suffix is" not in failure
@@ -157,10 +157,10 @@ class TestReadBinary:
             b"    --suffix 'PATH' ':' '/c' \\\n    --prefix 'PATH' ':' '/d'\n\n"
         )
         wrapper.write_bytes(b"\x7fELF\0\0/a:/b\0" + command + b"\0")
-        assert read_binary(wrapper) == PathOrder(prefix=("/d", "/a", "/b"), suffix=("/c",))
+        assert read_wrapper(wrapper) == PathOrder(prefix=("/d", "/a", "/b"), suffix=("/c",))
 
     @pytest.mark.parametrize("content", [b"\x7fELF\0\0", b"#!/bin/sh\nmakeCWrapper x\n", b""])
     def test_other_file_is_an_error(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "wrapper").write_bytes(content)
-        with pytest.raises(ToolkitError, match="no wrapper by makeBinaryWrapper"):
-            read_binary(tmp_path / "wrapper")
+        with pytest.raises(ToolkitError, match="no wrapper that can be read"):
+            read_wrapper(tmp_path / "wrapper")

@@ -15,13 +15,13 @@ from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import without
 from toolkit.docker.routes import PathOrder
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import stores
 from toolkit.prove import Finding
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from toolkit.docker.claims.case import Case
 
@@ -43,24 +43,15 @@ def builds(case: Case) -> Finding:
     except ToolkitError as error:
         return Finding(covers="nothing", not_run=f"because {error.message}")
     stages = (BEFORE, case.after.name)
-    names = [f"{stage}.{output}" for stage in stages for output in (*FORMS, "path")]
-    names.append(f"{case.after.name}.docker")
-    try:
-        outputs = nix.build(EXPRESSION, arguments, names)
-    except CommandError as error:
-        # What a builder says of a sandbox is a builder's failure.
-        if "sandbox" not in (why := nix.reason(error)) or "cannot be built: " in why:
-            raise
-        return Finding(covers="nothing", not_run=f"because Nix cannot build in a sandbox here: {why}")
-    if len(outputs) != len(names):
-        raise ToolkitError(f"nix-build: gave {len(outputs)} results instead of {len(names)}")
-    built = dict(zip(names, outputs, strict=True))
+    unchanged, changed = ([f"{stage}.{output}" for output in (*FORMS, "path")] for stage in stages)
+    names = [*unchanged, *changed, f"{case.after.name}.docker"]
+    built = dict(zip(names, build(EXPRESSION, arguments, names, unchanged=unchanged), strict=True))
     failures: list[str] = []
     evidence: list[str] = []
     for form in FORMS:
         before, after = (built[f"{stage}.{form}"] for stage in stages)
         if form == "elf":
-            old, new = (read_binary(stores.physical(moby / WRAPPER)) for moby in (before, after))
+            old, new = (read_wrapper(stores.physical(moby / WRAPPER)) for moby in (before, after))
         else:
             old, new = (read_seen(stores.physical(built[f"{stage}.path"])) for stage in stages)
         failures += [f"{form}: {fact}" for fact in _path_changes(case, old, new)]
@@ -79,6 +70,34 @@ def builds(case: Case) -> Finding:
             shlex.join(["cat", *(str(stores.physical(built[f"{stage}.path"])) for stage in stages)]),
         ),
     )
+
+
+def build(
+    expression: Path, arguments: dict[str, str], names: Sequence[str], *, unchanged: Sequence[str]
+) -> tuple[Path, ...]:
+    """Build attributes of `expression`, of which those that are `unchanged` are of the file as it is.
+
+    Raise NotRunError where not even those can be built, or Nix has no sandbox; CommandError where others cannot.
+    """
+    try:
+        outputs = nix.build(expression, arguments, names)
+    except CommandError as error:
+        # What a builder says of a sandbox is a builder's failure.
+        if "sandbox" in (why := nix.reason(error)) and "cannot be built: " not in why:
+            raise NotRunError(f"Nix cannot build in a sandbox here: {why}") from error
+        if error.status < 0:
+            raise
+        try:
+            nix.build(expression, arguments, unchanged)
+        except CommandError as same:
+            why = nix.reason(same)
+            raise NotRunError(
+                f"the file cannot be built with stand-ins: {why}; '--tier build' builds the real packages"
+            ) from same
+        raise
+    if len(outputs) != len(names):
+        raise ToolkitError(f"nix-build: gave {len(outputs)} results instead of {len(names)}")
+    return outputs
 
 
 def show(order: PathOrder) -> str:
@@ -100,7 +119,9 @@ def _arguments(case: Case) -> dict[str, str]:
 
 
 def read_seen(output: Path) -> PathOrder:
-    """Read the PATH that dockerd-rootless.sh was given, from what it printed."""
+    """Read the PATH that dockerd-rootless.sh was given, from what it printed, or from a wrapper in its place."""
+    if wrappers.read(output.read_bytes(), name=str(output)) is not None:
+        return read_wrapper(output)
     return _split(output.read_text().splitlines()[-1].split(":"), output)
 
 
@@ -111,11 +132,11 @@ def _split(entries: list[str], wrapper: Path) -> PathOrder:
     return PathOrder(prefix=tuple(entries[:place]), suffix=tuple(entries[place + 1 :]))
 
 
-def read_binary(wrapper: Path) -> PathOrder:
-    """Read PATH from a wrapper that makeBinaryWrapper made; raise ToolkitError where it is another file."""
+def read_wrapper(wrapper: Path) -> PathOrder:
+    """Read PATH from a wrapper without running it; raise ToolkitError where it is another file."""
     read = wrappers.read(wrapper.read_bytes(), name=str(wrapper))
-    if read is None or read.form != "elf":
-        raise ToolkitError(f"{wrapper}: no wrapper by makeBinaryWrapper")
+    if read is None:
+        raise ToolkitError(f"{wrapper}: no wrapper that can be read")
     return read.order
 
 

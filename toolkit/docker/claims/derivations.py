@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from toolkit.docker.claims.case import Case
-    from toolkit.docker.claims.evaluation import Facts
+    from toolkit.docker.claims.evaluation import Evaluation, Facts
 
 
 def no_rebuild(case: Case) -> Finding:
@@ -39,7 +39,7 @@ def no_rebuild(case: Case) -> Finding:
     return Finding(
         covers=coverage(before, f"{counted} drvPaths equal" if not failures else f"{counted} drvPaths"),
         failures=(*summary, *sorted(failures)),
-        evidence=(_library(case), *_paths(before)),
+        evidence=(_library(case), *_unevaluated(evaluation), *_paths(before)),
         commands=tuple(command.line for command in commands(case)),
     )
 
@@ -71,6 +71,15 @@ def exact_change(case: Case) -> Finding:
         evidence=_change_evidence(before, after),
         commands=tuple(command.line for command in commands(case)),
     )
+
+
+def _unevaluated(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the releases that the unchanged file does not evaluate, with the systems."""
+    systems: dict[str, list[str]] = {}
+    for system, release in evaluation.unevaluated:
+        systems.setdefault(release, []).append(system)
+    for release, where in systems.items():
+        yield f"not evaluated, since the unchanged file throws: {release} on {', '.join(where)}"
 
 
 def _library(case: Case) -> str:

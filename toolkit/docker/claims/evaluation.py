@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from toolkit import nix
 from toolkit.docker.claims import doors
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import Case, Stage
     from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "evaluate.nix"
@@ -95,8 +96,19 @@ class Facts:
                 yield name, path
 
 
-Evaluation = dict[str, dict[tuple[str, str], Facts]]
-"""Stage name → (system label, release) → facts."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What was found of each stage, by its name: (system label, release) → facts.
+
+    `unevaluated` are those of which the unchanged file throws: they are at no stage.
+    """
+
+    stages: Mapping[str, Mapping[tuple[str, str], Facts]]
+    unevaluated: tuple[tuple[str, str], ...] = ()
+
+    def __getitem__(self, stage: str) -> Mapping[tuple[str, str], Facts]:
+        """Return the facts of a stage."""
+        return self.stages[stage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +123,12 @@ class _Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works."""
+    """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works.
 
+    `of` is the unchanged file of one case, and of no other with the same content: that may be asked of another Nix.
+    """
+
+    of: Stage
     question: Path
     sides: tuple[str, ...]
     releases: tuple[str, ...]
@@ -130,10 +146,14 @@ def commands(case: Case) -> tuple[Command, ...]:
 def evaluate(case: Case) -> Evaluation:
     """Evaluate all stages on all systems, once for a case, whichever proof asks first.
 
-    Raise CommandError where Nix cannot, ToolkitError where a release throws or its answer is not complete.
+    Raise NotRunError where the unchanged file does not evaluate, CommandError where Nix fails at another stage,
+    ToolkitError where a release throws there, or the answer is not complete.
     """
     with _ONE_AT_A_TIME:
-        return _evaluate(_asked(case))
+        found = _evaluate(_asked(case))
+    if isinstance(found, ToolkitError):
+        raise found
+    return found
 
 
 _ONE_AT_A_TIME = Lock()
@@ -163,6 +183,7 @@ def _asked(case: Case) -> _Asked:
         for form in doors.FORMS
     ]
     return _Asked(
+        of=case.before,
         question=case.question,
         sides=tuple(stage.name for stage in case.stages),
         releases=tuple(release.attr for release in case.before.file.releases()),
@@ -172,17 +193,37 @@ def _asked(case: Case) -> _Asked:
 
 
 @lru_cache(maxsize=4)
-def _evaluate(asked: _Asked) -> Evaluation:
-    document = _answers(asked)
-    result: Evaluation = {}
+def _evaluate(asked: _Asked) -> Evaluation | ToolkitError:
+    try:
+        return _evaluation(asked, _answers(asked))
+    except ToolkitError as error:
+        # Whoever asks next is told the same.
+        return error
+
+
+def _evaluation(asked: _Asked, document: Mapping[str, object]) -> Evaluation:
+    first = asked.sides[0]
+    stages: dict[str, dict[tuple[str, str], Facts]] = {}
+    unevaluated: list[tuple[str, str]] = []
     for stage in asked.sides:
         facts: dict[tuple[str, str], Facts] = {}
         by_system = Record(document, document=_DOCUMENT).record(stage)
         for label in by_system.names():
             releases = by_system.record(label)
             for release in releases.names():
-                facts[label, release] = _facts(releases.record(release), f"{stage}, {label}, {release}")
-        result[stage] = facts
+                record, key = releases.record(release), (label, release)
+                if stage == first and "error" in record:
+                    unevaluated.append(key)
+                elif key not in unevaluated:
+                    facts[key] = _facts(record, f"{stage}, {label}, {release}")
+        stages[stage] = facts
+    label = SYSTEMS[0][0]
+    if unevaluated and not any(system == label for system, _ in stages[first]):
+        # What was caught has no message.
+        wanted = {first: {"derivations": True, "doors": {}, "rows": [], "bare": True}}
+        with _first_stage():
+            nix.evaluate(EXPRESSION, {"case": str(asked.question), "asked": json.dumps(wanted)})
+    result = Evaluation(stages=stages, unevaluated=tuple(unevaluated))
     _require_complete(asked, result)
     return result
 
@@ -190,12 +231,27 @@ def _evaluate(asked: _Asked) -> Evaluation:
 def _answers(asked: _Asked) -> dict[str, object]:
     try:
         document = _ask(asked.question, asked.sides, asked.ends)
-    except CommandError:
+    except CommandError as error:
+        if error.status < 0:
+            raise
         # Nix can catch a throw, and no other error: all that is left to do is to look for the one who makes it.
+        with _first_stage():
+            _ask(asked.question, asked.sides[:1], ())
         document = _ask(asked.question, asked.sides, ())
         for answer in _one_by_one(asked.question, asked.ends):
             _merge(document, answer)
     return _with_own(asked, document)
+
+
+@contextmanager
+def _first_stage() -> Iterator[None]:
+    """Raise NotRunError where Nix cannot evaluate what is of the unchanged file."""
+    try:
+        yield
+    except CommandError as error:
+        raise NotRunError(
+            f"the file cannot be evaluated with stand-ins: {nix.reason(error)}; '--tier tree' asks a whole nixpkgs"
+        ) from error
 
 
 def _one_by_one(case: Path, questions: Sequence[_Question]) -> Iterator[dict[str, object]]:
@@ -322,7 +378,8 @@ def _require_complete(asked: _Asked, evaluation: Evaluation) -> None:
     wanted = {(label, release) for label, _, _ in SYSTEMS for release in asked.releases}
     if not wanted:
         raise ToolkitError("evaluation: the file exports no docker release")
-    for stage, facts in evaluation.items():
+    wanted -= {*evaluation.unevaluated}
+    for stage, facts in evaluation.stages.items():
         if absent := wanted - facts.keys():
             raise ToolkitError(f"evaluation: {stage}: {' '.join(min(absent))} was not evaluated")
         if new := facts.keys() ^ evaluation[BEFORE].keys():

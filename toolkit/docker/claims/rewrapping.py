@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix
-from toolkit.docker.claims.building import HOOK, WRAPPER, read_seen, show
+from toolkit.docker.claims.building import HOOK, WRAPPER, build, read_seen, show
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.install_phase import is_of, without
 from toolkit.errors import ToolkitError
@@ -82,10 +82,7 @@ def builds(case: Case) -> Finding:
         "makeWrapperHook": str(hook) if hook is not None and hook.is_file() else "",
     }
     names = ("docker", "rewrapped", "before", "after")
-    outputs = nix.build(BUILD, arguments, names)
-    if len(outputs) != len(names):
-        raise ToolkitError(f"nix-build: gave {len(outputs)} results instead of {len(names)}")
-    docker, rewrapped, *seen = outputs
+    docker, rewrapped, *seen = build(BUILD, arguments, names, unchanged=("docker", "before"))
     old, new = (read_seen(stores.physical(path)) for path in seen)
     return Finding(
         covers=f"{arguments['release']}, {len(names)} builds",

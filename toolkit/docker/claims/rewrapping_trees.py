@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import limits, nix, process
 from toolkit.docker.claims import package_set, realising
-from toolkit.docker.claims.building import CALLER, WRAPPER, read_binary, show
+from toolkit.docker.claims.building import CALLER, WRAPPER, read_wrapper, show
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.rewrapping import (
     OVERLAY,
@@ -111,7 +111,7 @@ def builds(case: Case, *, system: str) -> Finding:
 def read_order(wrapper: Path) -> PathOrder:
     """Read PATH from a wrapper: what an ELF file tells, or what a script sets before it starts anything."""
     if wrapper.read_bytes().startswith(b"\x7fELF"):
-        return read_binary(wrapper)
+        return read_wrapper(wrapper)
     shell = stores.physical(Path(nix.tools().shell))
     seen = process.run([str(shell), "-c", _READ_SCRIPT, "-", str(wrapper)], env={"PATH": CALLER}).text.split(":")
     if seen.count(CALLER) != 1:

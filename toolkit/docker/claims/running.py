@@ -210,7 +210,7 @@ def _arguments(case: Case, host: Host) -> dict[str, str]:
 
 def _rootlesskit(moby: Path, entry: str) -> Path:
     """Return the program that a security wrapper has as its source: the one that moby was built with."""
-    order = building.read_binary(moby / building.WRAPPER)
+    order = building.read_wrapper(moby / building.WRAPPER)
     package = re.compile(rf"/nix/store/[^-/]+-{re.escape(entry)}(-[0-9][^/]*)?/bin")
     found = [place for place in order.prefix + order.suffix if package.fullmatch(place)]
     if not found:

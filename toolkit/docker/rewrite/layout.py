@@ -120,7 +120,7 @@ class DockerFile:
             (name, binding)
             for node in sets
             for name, binding in bound_names(node.child("binding_set")).items()
-            if re.match(r"docker_\d", name) and binding.kind == "binding"
+            if re.match(r"docker_\d", name) and binding.kind == "binding" and not _is_removed(binding)
         ]
 
     def todo(self) -> Node | None:
@@ -150,6 +150,12 @@ class DockerFile:
             f"{self.tree.name}: unknown layout: no function {GENERATOR} in a 'let' or 'rec' of the file",
             hint="this is not nixpkgs' pkgs/applications/virtualization/docker/default.nix",
         )
+
+
+def _is_removed(binding: Node) -> bool:
+    """Tell whether a release is only an alias that says why there is none: `docker_NN = throw "…";`."""
+    value = _value(binding)
+    return value.kind == "apply_expression" and value.children[0].text == "throw"
 
 
 def component(file: DockerFile, name: str) -> Component:

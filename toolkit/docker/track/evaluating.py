@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix, process
 from toolkit.cache import default_cache
+from toolkit.docker import staging
 from toolkit.docker.claims import doors, install_phase
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.track.report.document import Place
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix.scope import formals
 from toolkit.nix.seal import sealed
 from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
@@ -117,25 +117,13 @@ def _lay_out(content: bytes, plan: Plan) -> Path:
         # Below the version's own directory and nowhere else; Nix says what is missing.
         if ".." not in PurePosixPath(name).parts and not name.startswith("/") and name != "default.nix":
             written[f"file/{name}"] = b""
+    question = staging.ask([file], plan.components)
     _, build, host = SYSTEMS[0]
-    question = {
-        "libPath": "",
-        "packages": list(_packages(file, plan.components)),
-        "components": list(plan.components),
-        "systems": [{"label": "here", "build": build, "host": host}],
-    }
+    question["systems"] = [{"label": "here", "build": build, "host": host}]
     written["question.json"] = json.dumps(question, sort_keys=True).encode()
     root = _path(written)
     written["case.json"] = json.dumps({"sides": {"file": str(root / "file")}, **question}, sort_keys=True).encode()
     return _kept(written, at=root) / "case.json"
-
-
-def _packages(file: DockerFile, components: Sequence[str]) -> Iterator[str]:
-    """Yield what the file must be given: its own parameters and dockerGen's, without defaults and components."""
-    outer = formals(file.tree.root) if file.tree.root.kind == "function_expression" else {}
-    for name, formal in {**outer, **file.formals}.items():
-        if formal.kind == "formal" and len(formal.children) == 1 and name not in {*components, "callPackage"}:
-            yield name
 
 
 def _path(written: Mapping[str, bytes]) -> Path:

@@ -29,9 +29,12 @@ if (($# == 0)); then
 fi
 
 source "${0%/*}/phases.sh"
-# A tree's own hook is a template; nixpkgs fills in the shell when it makes the package of it.
-wrapper=$(<"$1")
-eval "${wrapper//@shell@/$SHELL}"
+# Both, since a file may ask for one by its name; the last one is what makeWrapper is. A tree's own hook is a template;
+# nixpkgs fills in the shell when it makes the package of it.
+for wrapper in "${0%/*}/make-binary-wrapper.sh" "${0%/*}/make-wrapper.sh" "$1"; do
+  text=$(<"$wrapper")
+  eval "${text//@shell@/$SHELL}"
+done
 
 standInSources "$NIX_BUILD_TOP/source"
 cd "$NIX_BUILD_TOP/source"

@@ -1,6 +1,6 @@
 # makeWrapper as an ELF file: the program `launcher` where it is set (see launcher.c), else a header for
 # the machine, which cannot be run; then what the wrapper does, and the text by which a wrapper of nixpkgs
-# can be read: the command that it was made with.
+# can be read: the command that it was made with. What has to --run something becomes a script: an ELF file cannot.
 
 makeWrapper() { makeBinaryWrapper "$@"; }
 wrapProgram() { wrapProgramBinary "$@"; }
@@ -8,6 +8,10 @@ wrapProgram() { wrapProgramBinary "$@"; }
 makeBinaryWrapper() { # program, wrapper, flags
   local program=$1 wrapper=$2 command operands
   local -a words=()
+  if [[ " $* " == *' --run '* ]]; then
+    makeShellWrapper "$@"
+    return
+  fi
   shift 2
   [[ -f $program && -x $program ]] || die "makeBinaryWrapper: '$program' is not an executable file"
   command="makeCWrapper ${program@Q}"

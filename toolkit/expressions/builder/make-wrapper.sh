@@ -69,8 +69,16 @@ SCRIPT
           before+=" $2"
           shift 2
           ;;
+        --add-flag)
+          before+=" ${2@Q}"
+          shift 2
+          ;;
         --append-flags)
           after+=" $2"
+          shift 2
+          ;;
+        --append-flag)
+          after+=" ${2@Q}"
           shift 2
           ;;
         --argv0)
@@ -79,6 +87,9 @@ SCRIPT
           ;;
         --inherit-argv0)
           argv0='$0'
+          shift
+          ;;
+        --resolve-argv0)
           shift
           ;;
         *) die "makeWrapper: unknown flag '$1'" ;;

@@ -42,11 +42,47 @@ substituteOne() { # file, options
         text=${text//"$2"/"$3"}
         shift 3
         ;;
+      --subst-var)
+        text=${text//"@$2@"/"${!2}"}
+        shift 2
+        ;;
+      --subst-var-by)
+        text=${text//"@$2@"/"$3"}
+        shift 3
+        ;;
       *) die "substituteInPlace: unknown option '$1'" ;;
     esac
   done
   printf '%s' "${text%x}" >"$file"
 }
+
+substitute() { # file, new file, options
+  cat "$1" >"$2"
+  substituteOne "${@:2}"
+}
+
+installBin() { # files
+  local file
+  for file in "$@"; do
+    install -Dm755 "$file" "${bin:-$out}/bin/${file##*/}"
+  done
+}
+
+moveToOutput() { # pattern below an output, output
+  local from to=${!2} path
+  for from in $(for name in "${outputNames[@]}"; do printf '%s\n' "${!name}"; done); do
+    [[ $from != "$to" ]] || continue
+    for path in "$from"/$1; do
+      [[ -e $path || -L $path ]] || continue
+      mkdir -p "$to${path#"$from"}"
+      rmdir "$to${path#"$from"}"
+      mv "$path" "$to${path#"$from"}"
+    done
+  done
+}
+
+# It takes the hash out of files, which nothing here looks for.
+remove-references-to() { :; }
 
 installShellCompletion() { # [--cmd name] {--bash|--fish|--zsh} [--name name] files
   local shell= name= command=

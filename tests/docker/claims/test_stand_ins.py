@@ -1,0 +1,225 @@
+"""Files that use more of nixpkgs than the specimens do are evaluated and built with stand-ins all the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import designs
+from tests.docker.conftest import Draft, Steps, source_of
+from toolkit.docker import claims
+from toolkit.docker.choices import Demotion
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.model import Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLAIMS = ("no-rebuild", "exact-change", "overridable", "compatible", "capture-safe", "builds")
+INSTALLED = "            # the daemon of an ordinary user\n"
+WRAPPER = "makeWrapper $out/libexec/docker/dockerd-rootless.sh"
+
+
+def series(*changes: tuple[str, str], lib: str = "theirs") -> Draft:
+    """Return a series for the specimen after changes of its text, which is lifted and demoted by hand."""
+    source = source_of("29.6")
+    before = source.content.decode()
+    for old, new in changes:
+        before = designs.replaced(before, old, new)
+    lifted = designs.hidden(before)
+    texts = {BEFORE: before, LIFTED: lifted, DEMOTED: designs.demoted(lifted)}
+    if lib == "ours":
+        source = replace(source, root=None)
+    return Draft(source=replace(source, content=before.encode()), demotion=Demotion.SUFFIX, texts=texts)
+
+
+def parameter(name: str) -> tuple[str, str]:
+    return "      stdenv,\n      fetchFromGitHub,\n", f"      stdenv,\n      {name},\n      fetchFromGitHub,\n"
+
+
+HEAD = "{ lib, callPackage }:"
+CALL = 'callPackage dockerGen {\n      inherit version;\n      cliHash = "sha256-fake/cli/29'
+LAST = '0019000000000000000000000000000000000000";\n    };\n\n}'
+INPUTS = "nativeBuildInputs = [ makeBinaryWrapper ];\n\n          buildInputs"
+
+
+def lines(*words: str) -> str:
+    return "".join(f"            {line}\n" for line in words)
+
+
+FILES: dict[str, tuple[tuple[str, str], ...]] = {
+    "config as an argument": (
+        (HEAD, "{ lib, callPackage, config }:"),
+        (INPUTS, f"aliases = toString (config.allowAliases or true);\n{INPUTS}"),
+    ),
+    "pkgs as an argument": (
+        (HEAD, "{ lib, callPackage, pkgs, ... }:"),
+        ("              iproute2\n              iptables\n", "              pkgs.iproute2\n              iptables\n"),
+        (INPUTS, INPUTS.replace("[ makeBinaryWrapper", "with pkgs; [ makeBinaryWrapper pkg-config")),
+    ),
+    "a release whose attributes are overridden": (
+        (CALL, f"({CALL}"),
+        (LAST, LAST.replace("};\n\n}", "}).overrideAttrs (old: { inherit (old) pname; });\n\n}")),
+    ),
+    "a release whose arguments are overridden": (
+        (CALL, f"({CALL}"),
+        (LAST, LAST.replace("};\n\n}", "}).override { composeSupport = false; };\n\n}")),
+    ),
+    "components in passthru": (
+        (
+            "          inherit moby-src;\n",
+            lines(
+                "inherit moby-src;",
+                "} // lib.optionalAttrs (!clientOnly) {",
+                "inherit docker-runc docker-containerd docker-tini moby;",
+                "} // {",
+            ),
+        ),
+    ),
+    "attributes of the packages that components are made of": (
+        (
+            '        installTargets = "install";\n',
+            lines(
+                'makeFlags = oldAttrs.makeFlags ++ [ "V=1" ];',
+                "passthru = oldAttrs.passthru // { x = 1; };",
+                'postInstall = oldAttrs.postInstall + "true";',
+                'tags = oldAttrs.tags ++ [ "seccomp" ];',
+                'env = oldAttrs.env // { X = "1"; };',
+            ),
+        ),
+    ),
+    "packages that are functions": (
+        parameter("replaceVars, applyPatches, buildEnv, writeShellScript, runCommand, fetchgit"),
+        (
+            "          src = moby-src;\n",
+            lines(
+                'src = applyPatches { src = moby-src; patches = [ (replaceVars ./update.sh { s = "x"; }) ]; };',
+                'shared = buildEnv { name = "x"; paths = [ docker-buildx ]; postBuild = "true"; };',
+                'hook = writeShellScript "hook" "exec ${stdenv.shell}";',
+                'made = runCommand "made" { nativeBuildInputs = [ sqlite ]; } "touch $out";',
+                'other = fetchgit { url = "https://example.org/x.git"; rev = "v1"; hash = ""; };',
+            ),
+        ),
+    ),
+    "makeShellWrapper by its name": ((WRAPPER, WRAPPER.replace("makeWrapper", "makeShellWrapper")),),
+    "makeBinaryWrapper by its name": ((WRAPPER, WRAPPER.replace("makeWrapper", "makeBinaryWrapper")),),
+    "a wrapper that runs something": (
+        ("$out/bin/dockerd-rootless \\\n", "$out/bin/dockerd-rootless \\\n              --run 'export X=1' \\\n"),
+    ),
+    "an install phase that uses more of nixpkgs' shell functions": (
+        (
+            INSTALLED,
+            INSTALLED
+            + lines(
+                "install -Dm755 ${docker-tini}/bin/tini extra",
+                "installBin extra",
+                "moveToOutput bin/extra out",
+                "substitute contrib/dockerd-rootless.sh $out/changed --replace-fail PATH WAY --subst-var-by x y",
+                "substituteInPlace $out/changed --replace-fail WAY PATH",
+                "remove-references-to -t ${stdenv.cc} $out/changed",
+            ),
+        ),
+    ),
+    "an alias of a release that was removed": (("\n}\n", '\n  docker_24 = throw "docker_24 was removed";\n}\n'),),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_is_proven_as_any_other(name: str) -> None:
+    found = claims.run(series(*FILES[name]).case(), CLAIMS, progress=Steps())
+    assert {proof.name: (proof.status, proof.reason) for proof in found} == dict.fromkeys(CLAIMS, (Status.PASSED, None))
+
+
+def using(text: str) -> tuple[str, str]:
+    """Return the change by which moby has an attribute of this value, whatever it is."""
+    return (
+        "vendorHash = null;\n\n          env",
+        f"vendorHash = null;\n          more = toString ({text});\n\n          env",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'lib.concatStringsSep "," (lib.imap1 (_: lib.toUpper) (lib.splitString "." version))',
+        'lib.optionals (lib.versionAtLeast version "1") (lib.take 1 (lib.reverseList (lib.range 1 3)))',
+        'lib.mapAttrsToList (lib.cmakeBool) { A = true; } ++ [ (lib.enableFeature true "x") (lib.trim " a ") ]',
+        'lib.attrByPath [ "a" "b" ] (lib.versions.pad 2 version) { } + lib.boolToString (lib.hasInfix "9" version)',
+        '"${lib.cleanSource ./update.sh}"',
+    ],
+)
+def test_lib_of_ours_has_what_files_use_of_it(text: str) -> None:
+    assert series(using(text), lib="ours").passes("no-rebuild")
+
+
+class TestFileThatStandInsAreNotEnoughFor:
+    @pytest.mark.parametrize("claim", ["no-rebuild", "exact-change", "overridable", "compatible", "capture-safe"])
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [("lib.nothingOfTheKind", "attribute 'nothingOfTheKind' missing"), ('throw "not here"', "not here")],
+    )
+    def test_nothing_has_failed(self, claim: str, text: str, why: str) -> None:
+        proof = series(using(text)).prove(claim)
+        assert (proof.status, proof.covers) == (Status.NOT_RUN, "nothing")
+        assert proof.reason == (
+            f"because the file cannot be evaluated with stand-ins: {why}; '--tier tree' asks a whole nixpkgs"
+        )
+
+    def test_overlay_of_it_has_not_failed_either(self, tmp_path: Path) -> None:
+        (tmp_path / "default.nix").write_text("final: prev: { docker_29 = prev.nothing; }")
+        proof = series(using("lib.nothingOfTheKind")).prove("overlay", overlay=tmp_path)
+        assert (proof.status, proof.covers) == (Status.NOT_RUN, "nothing")
+
+    def test_overlay_that_does_not_evaluate_has_failed(self, tmp_path: Path) -> None:
+        (tmp_path / "default.nix").write_text("final: prev: { docker_29 = prev.nothing; }")
+        assert "attribute 'nothing' missing" in series().failure("overlay", overlay=tmp_path)
+
+    def test_what_only_the_patch_breaks_has_failed(self) -> None:
+        draft = series().edit(DEMOTED, *using("lib.nothingOfTheKind"))
+        assert draft.failure("no-rebuild") == "nix-instantiate: attribute 'nothingOfTheKind' missing"
+
+    def test_release_that_does_not_evaluate_is_named_and_the_others_are_proven(self) -> None:
+        text = 'lib.optionalString (version == "25.0.16" && stdenv.hostPlatform.isAarch64) (throw "no")'
+        proof = series(using(text)).prove("no-rebuild")
+        assert (proof.status, proof.reason) == (Status.PASSED, None)
+        assert (
+            "not evaluated, since the unchanged file throws: docker_25 on aarch64-linux, x86_64-linux → aarch64-linux"
+            in (proof.evidence)
+        )
+
+    def test_release_that_only_the_patch_breaks_has_failed(self) -> None:
+        text = 'lib.optionalString (version == "25.0.16") (throw "no")'
+        assert "lifted, x86_64-linux, docker_25: evaluation throws" in series().edit(LIFTED, *using(text)).failure(
+            "no-rebuild"
+        )
+
+    def test_file_that_cannot_be_built_has_not_failed(self) -> None:
+        proof = series((INSTALLED, f"{INSTALLED}            thatNobodyHas\n")).prove("builds")
+        assert proof.status is Status.NOT_RUN
+        assert re.fullmatch(
+            r"because the file cannot be built with stand-ins: moby-29\.6\.1 cannot be built: .*thatNobodyHas.*; "
+            r"'--tier build' builds the real packages",
+            proof.reason or "",
+        )
+
+    def test_builder_that_says_nothing_is_said_to(self) -> None:
+        failure = series().edit(DEMOTED, INSTALLED, f"{INSTALLED}            exit 3\n").failure("builds")
+        assert failure == "nix-build: moby-29.6.1 cannot be built: its builder said nothing"
+
+
+class TestGoBuilder:
+    @pytest.mark.parametrize("layout", ["27.5", "28.4"])
+    def test_function_is_taken_where_nixpkgs_takes_it(self, layout: str) -> None:
+        source = source_of(layout)
+        before = source.content.decode()
+        after = re.sub(r"(\n    buildGoModule \(\n +)", r"\1finalAttrs: ", before)
+        assert after != before
+        draft = Draft(source=source, demotion=Demotion.SUFFIX, texts=dict.fromkeys((BEFORE, LIFTED, DEMOTED), before))
+        draft = draft.rewritten(LIFTED, lambda _: after)
+        if layout == "28.4":
+            assert draft.passes("no-rebuild")
+        else:
+            assert "evaluation throws" in draft.failure("no-rebuild")

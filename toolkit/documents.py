@@ -14,7 +14,7 @@ from toolkit.errors import ToolkitError
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -35,6 +35,38 @@ def read(content: bytes, kind: type[T], *, document: str) -> T:
         raise ToolkitError(f"{document}: {fact[:1].lower()}{fact[1:]}") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise BrokenError(f"{document}: is no JSON, or was cut off") from error
+
+
+def convert(tables: object, kind: type[T], *, document: str) -> T:
+    """Return tables, as those of a TOML file, as a value of `kind`.
+
+    Raise ToolkitError for a field that is not as `kind` has it, and for one that it has not.
+    """
+    try:
+        value = msgspec.convert(tables, type=kind)
+    except msgspec.ValidationError as error:
+        fact = str(error).replace("`", "'")
+        raise ToolkitError(f"{document}: {fact[:1].lower()}{fact[1:]}") from error
+    if (unknown := next(_unknown(tables, msgspec.to_builtins(value), ""), None)) is not None:
+        raise ToolkitError(f"{document}: field '{unknown}' is unknown")
+    return value
+
+
+def _unknown(given: object, known: object, path: str) -> Iterator[str]:
+    match given, known:
+        case dict(), dict():
+            for key, each in cast("Mapping[str, object]", given).items():
+                here = f"{path}.{key}" if path else key
+                if key not in known:
+                    yield here
+                else:
+                    yield from _unknown(each, cast("Mapping[str, object]", known)[key], here)
+        case list(), list() | tuple():
+            pairs = zip(cast("Sequence[object]", given), cast("Sequence[object]", known), strict=True)
+            for number, (one, other) in enumerate(pairs):
+                yield from _unknown(one, other, f"{path}[{number}]")
+        case _:
+            return
 
 
 def write(value: object) -> bytes:

@@ -51,7 +51,7 @@ def test_first_commit_is_equal_on_both_sides(script: str, clone: Path) -> None:
     assert done.returncode == 0, done.stderr
     *derivations, last = done.stdout.splitlines()
     assert last == "equal on both sides"
-    assert len(derivations) == 3 * len(("docker", "docker-client", "docker_25", "docker_29"))
+    assert len(derivations) == 3 * len(("docker", "docker-client"))
     assert all(re.fullmatch(r"/nix/store/\w{32}-docker-.*\.drv", line) for line in derivations)
 
 
@@ -62,7 +62,7 @@ def test_second_commit_is_not(script: str, clone: Path) -> None:
 
 
 def test_two_failures_are_no_equality_and_nothing_is_left_behind(script: str, clone: Path) -> None:
-    done = _bash(script.replace("docker_25", "docker_0"), clone)
+    done = _bash(script.replace("docker-client", "docker_0"), clone)
     assert done.returncode == 1
     assert "equal" not in done.stdout
     assert "docker_0" in done.stderr

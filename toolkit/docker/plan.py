@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 from toolkit import patches
 from toolkit.docker.choices import LIFT, Demotion, Extra, Strategy
 from toolkit.errors import ToolkitError
+from toolkit.report import pull_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from toolkit.model import Step
+    from toolkit.model import Report, Source, Step, TreeCommit
     from toolkit.record import Record
 
 PACKAGE = "docker"
+
+TEMPLATE = PurePosixPath(".github/PULL_REQUEST_TEMPLATE.md")
 
 TEST = "docker-rootless-ports.nix"
 """The name of the NixOS test, here and in nixos/tests/."""
@@ -109,13 +112,25 @@ def nixos_test() -> Path:
     return patches.shipped() / TEST
 
 
-def pull_request() -> bytes:
-    """Return the content of patches/pull-request.toml, the texts of pull-request.md."""
+def texts() -> pull_request.Texts:
+    """Return the texts of pull-request.md; raise ToolkitError if they are missing or wrong."""
     path = patches.shipped() / "pull-request.toml"
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return pull_request.read(content, name=str(path))
+
+
+def facts(report: Report, source: Source, extras: Sequence[TreeCommit]) -> pull_request.Facts:
+    """Return what the draft of a pull request is made from, with the template of the source's own nixpkgs."""
+    template = source.root / TEMPLATE if source.root is not None else None
+    return pull_request.Facts(
+        report=report,
+        texts=texts(),
+        template=template.read_bytes() if template is not None and template.is_file() else b"",
+        extras={commit.extra: commit.subject for commit in extras if commit.extra is not None},
+    )
 
 
 def _extra(record: Record, *more: str) -> ExtraPlan:

@@ -75,12 +75,8 @@ def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
         return (comparing.column(request.strategy, proposal, proven), *others)
 
     def text(report: Report) -> bytes:
-        return pull_request.draft(
-            report,
-            pull_request.read(plans.pull_request()),
-            releases=[release.attr for release in file.releases()],
-            extras=[each.commit for each in added if each.commit is not None],
-        )
+        commits = [each.commit for each in added if each.commit is not None]
+        return pull_request.draft(plans.facts(report, found, commits))
 
     name = file.tree.name
     order = Order(

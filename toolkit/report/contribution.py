@@ -85,6 +85,7 @@ def lines(done: PullRequest) -> Iterator[str]:
     yield f"text      {made.text}"
     if made.text_beside is not None:
         yield f"          yours; the new one is {made.text_beside.name}, beside it"
+    yield f"boxes     {made.text.with_name('boxes.md')}: which boxes of the template the proofs tick"
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
         yield "          no remote is yours: gh repo fork NixOS/nixpkgs --remote, in the clone, makes one"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TEXT = "pull-request.md"
 NEW_TEXT = "pull-request.new.md"
+BOXES = "boxes.md"
 
 _DIRECTORY = "unlet"
 _KEPT = "branch.json"

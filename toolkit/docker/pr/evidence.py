@@ -168,16 +168,14 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
 
     `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
     """
-    content = pull_request.draft(
-        report,
-        _texts(),
-        releases=[release.attr for release in ground.file.releases()],
-        extras=[commit for commit in made if commit.extra is not None],
+    facts = replace(
+        plans.facts(report, ground.source, made),
         matrix=_matrix_text(ported, request),
         trailers=request.trailers,
-        commits=oids,
+        commits=tuple(oids),
         base=ground.base.commit,
     )
+    content = pull_request.draft(facts)
     kept = Contribution(
         branch=request.branch,
         base=request.base,
@@ -192,6 +190,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
     (place / contributions.TEXT).write_bytes(content if edited is None else edited)
     if edited is not None:
         (place / contributions.NEW_TEXT).write_bytes(content)
+    (place / contributions.BOXES).write_bytes(pull_request.boxes(facts))
     contributions.write(ground.clone.common, kept)
     return kept
 
@@ -217,7 +216,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
         target_branch=ground.base.branch or _MAIN,
         author=clones.identity(ground.clone),
         subjects=tuple(subjects),
-        title=pull_request.title(report, _texts()),
+        title=pull_request.title(report, plans.texts()),
         text=place / contributions.TEXT,
         push=remote,
         head=f"{owner or 'YOU'}:{kept.branch}",
@@ -231,7 +230,3 @@ def _matrix_text(ported: Sequence[Ported], request: BranchRequest) -> str | None
         return None
     said = matrix.backports(ported, _BEHAVIOUR[request.demotion], branch=request.branch)
     return "\n".join([*matrix.markdown(ported), "", *said])
-
-
-def _texts() -> pull_request.Texts:
-    return pull_request.read(plans.pull_request())

@@ -1,10 +1,11 @@
-"""A draft of the pull request, in the form of nixpkgs' .github/PULL_REQUEST_TEMPLATE.md.
+"""A draft of the pull request: what a reviewer needs first, all evidence folded away, then nixpkgs' template.
 
-Its texts are those of patches/pull-request.toml; what it claims is what a proof of the report has shown. A box is
-ticked where a proof that passed shows what the box says, and nowhere else.
+The texts are data, and what they claim is what a proof of the report has shown. The template is that of the nixpkgs
+which the change is for, byte for byte: a draft with an edited one was closed (nixpkgs #561027).
 """
 
-from toolkit.report.pull_request.document import LIMIT, draft, title
+from toolkit.report.pull_request.boxes import boxes
+from toolkit.report.pull_request.draft import LIMIT, Facts, draft, title
 from toolkit.report.pull_request.texts import Texts, read
 
-__all__ = ["LIMIT", "Texts", "draft", "read", "title"]
+__all__ = ["LIMIT", "Facts", "Texts", "boxes", "draft", "read", "title"]

@@ -1,29 +1,32 @@
-"""The boxes of upstream's template. The proofs on stand-in packages build nothing real, hence tick none."""
+"""The boxes of nixpkgs' template: which of them a proof ticks, and how people come to tick the others."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from toolkit.report.pull_request.draft import Facts
 
-    from toolkit.report.pull_request.facts import Facts
-    from toolkit.report.pull_request.texts import Box
-
-
-def section(facts: Facts) -> Iterator[str]:
-    """Yield the boxes, with a comment below each: the proof that ticked it, or how to come to tick it."""
-    for box in facts.texts.boxes:
-        if box.heading is not None:
-            yield f"- {box.heading}"
-        indent = "  " * box.level
-        ticked = is_ticked(box, facts)
-        yield f"{indent}- [{'x' if ticked else ' '}] {box.text}"
-        # A block of HTML, which may hold `--`; within a line it may not.
-        yield f"{indent}  <!-- {f'proof {box.proof}, in report.json' if ticked else box.todo} -->"
+_BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
 
 
-def is_ticked(box: Box, facts: Facts) -> bool:
-    """Tell whether a proof that passed, of a series with all that it takes, shows what the box says."""
-    has_commit = box.extra is None or any(commit.extra == box.extra for commit in facts.extras)
-    return box.proof is not None and has_commit and facts.passed(box.proof) is not None
+def boxes(facts: Facts) -> bytes:
+    """Return boxes.md: a line for each box of the template.
+
+    The proofs on stand-in packages build nothing real, hence tick none.
+    """
+    lines = [
+        "# The boxes of the template",
+        "",
+        "`[x]` is what a proof has shown; tick the others once you did them.",
+        "",
+    ]
+    for text in _BOX.findall(facts.template.decode(errors="replace")):
+        box = next((box for box in facts.texts.box if box.match in text), None)
+        proof = facts.passed(box.proof) if box is not None and box.proof else None
+        if proof is not None and box is not None and (not box.needs or box.needs in facts.extras):
+            lines.append(f"- [x] {text}\n  Proof `{proof.name}` in report.json passed.")
+        else:
+            lines.append(f"- [ ] {text}\n  {box.todo if box is not None else 'Yours to say.'}")
+    return ("\n".join(lines) + "\n").encode(errors="backslashreplace")

@@ -1,141 +1,107 @@
-"""What pull-request.md says beside the evidence: patches/pull-request.toml as values."""
+"""What pull-request.md says beside the evidence, as values: patches/pull-request.toml, or a file like it."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
+from toolkit import documents
 from toolkit.errors import ToolkitError
-from toolkit.record import Record
 from toolkit.report.pull_request.wording import unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from toolkit.model import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """What is said of one thing that becomes of rootlesskit, and of the whole series where it does."""
+class Text:
+    """A step by one design: the paragraph that says what and why, and the usage that works from then on.
 
-    title: str
-    heading: str
-    text: str
+    `title` is that of a pull request which makes this step with others; `price` is what it costs.
+    """
+
+    why: str
+    title: str = ""
+    usage: str = ""
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Design:
-    """A way to make the components overridable: what it is, more of it where it is taken, why not where it is not."""
+class Rejected:
+    """A design that was not taken, and the reason; `unless` names the design in whose text it does not stand."""
 
-    what: str
-    taken: str
-    rejected: str
+    reason: str
+    unless: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """Another pull request of the same goal; `about` continues its number to a sentence without a full stop."""
+    """An earlier attempt: a pull request's number and a sentence's end; `open` says that it may still be merged."""
 
     number: int
     about: str
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A box of the template.
+    """A box of the template: the words by which it is found, the proof that ticks it, and how people come to tick it.
 
-    `heading` is the line that stands above it. `proof` is the name of the proof that ticks it, None for what only
-    people can; `extra` is the commit without which even that does not. `todo` is how people come to tick it.
+    `needs` is the commit on request without which even the proof does not tick it.
     """
 
-    text: str
+    match: str
     todo: str
-    heading: str | None = None
-    level: int = 0
-    proof: str | None = None
-    extra: str | None = None
+    proof: str = ""
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """All texts, in Markdown. `usage_proven` are sentences by their proofs, `extras` the proofs about each extra."""
+    """All texts, in Markdown.
 
-    note: str
-    why: str
-    usage: str
-    usage_proven: Mapping[str, str]
-    endings: Mapping[str, Ending]
-    designs: Mapping[str, Design]
-    extras: Mapping[str, tuple[str, ...]]
-    earlier: tuple[Earlier, ...]
+    `steps` are by the name of the step, then of the design, `*` for any other. `proven` are sentences by their proofs,
+    in which `{covers}` is what that looked at. `compared` are the attributes whose derivations a reviewer compares.
+    """
+
+    steps: dict[str, dict[str, Text]]
+    compared: tuple[str, ...]
     disclosure: str
-    disclosure_trailers: str
-    boxes: tuple[Box, ...]
-    links: Mapping[str, str]
+    proven: dict[str, str] = field(default_factory=dict[str, str])
+    rejected: tuple[Rejected, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
+    box: tuple[Box, ...] = ()
+
+    def of(self, step: Step) -> Text:
+        """Return the text of a step by its design."""
+        designs = self.steps[step.name]
+        return designs[step.design] if step.design in designs else designs["*"]
 
 
-def read(content: bytes, *, name: str = "pull-request.toml") -> Texts:
-    """Read a file like patches/pull-request.toml; raise ToolkitError where it is not as it should be."""
+def read(content: bytes, *, name: str = "pull-request.toml", **names: str) -> Texts:
+    """Read such a file, with `{NAME}` replaced in it by each of `names`; raise ToolkitError if a field is wrong."""
     try:
-        record = Record(tomllib.loads(content.decode()), document=name)
+        text = content.decode()
+        for placeholder, value in names.items():
+            text = text.replace(f"{{{placeholder}}}", value)
+        tables = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ToolkitError(f"{name}: not TOML: {error}") from error
-    record.only(
-        *("note", "why", "usage", "usage-proven", "demotion", "design", "extra", "earlier", "disclosure", "box", "link")
-    )
-    demotion, extra, disclosure = record.record("demotion"), record.record("extra"), record.record("disclosure")
-    disclosure.only("text", "trailers")
-    return Texts(
-        note=record.text("note").strip(),
-        why=unwrapped(record.text("why")),
-        usage=unwrapped(record.text("usage")),
-        usage_proven=_texts(record.record("usage-proven")),
-        endings={kind: _ending(demotion.record(kind)) for kind in demotion.names()},
-        designs=_designs(record.record("design")),
-        extras={kind: extra.record(kind).texts("proofs") for kind in extra.names()},
-        earlier=tuple(_earlier(table) for table in record.records("earlier")),
-        disclosure=unwrapped(disclosure.text("text")),
-        disclosure_trailers=disclosure.text("trailers"),
-        boxes=tuple(_box(table) for table in record.records("box")),
-        links=_texts(record.record("link")),
-    )
+    return documents.convert(_flat(tables), Texts, document=name)
 
 
-def _texts(record: Record) -> dict[str, str]:
-    return {name: record.text(name) for name in record.names()}
-
-
-def _ending(record: Record) -> Ending:
-    record.only("title", "heading", "text")
-    return Ending(title=record.text("title"), heading=record.text("heading"), text=unwrapped(record.text("text")))
-
-
-def _designs(record: Record) -> dict[str, Design]:
-    """Return the designs in their order; one without `taken` is never that of a series."""
-    found: dict[str, Design] = {}
-    for name in record.names():
-        table = record.record(name)
-        table.only("is", "taken", "rejected")
-        found[name] = Design(
-            what=table.text("is"),
-            taken=unwrapped(table.optional("taken", table.text) or ""),
-            rejected=table.text("rejected").strip(),
-        )
-    return found
-
-
-def _earlier(record: Record) -> Earlier:
-    record.only("number", "about")
-    return Earlier(number=record.integer("number"), about=record.text("about"))
-
-
-def _box(record: Record) -> Box:
-    record.only("heading", "level", "text", "proof", "with", "todo")
-    return Box(
-        text=record.text("text"),
-        todo=record.text("todo"),
-        heading=record.optional("heading", record.text),
-        level=record.optional("level", record.integer) or 0,
-        proof=record.optional("proof", record.text),
-        extra=record.optional("with", record.text),
-    )
+def _flat(value: object) -> object:
+    """Return tables with each paragraph on one line: GitHub breaks the lines of a text where the text does."""
+    match value:
+        case str():
+            return unwrapped(value)
+        case dict():
+            tables = cast("dict[str, object]", value).items()
+            return {
+                key: each.strip() if isinstance(each, str) and key == "usage" else _flat(each) for key, each in tables
+            }
+        case list():
+            return [_flat(each) for each in cast("list[object]", value)]
+        case _:
+            return value

@@ -1,0 +1,218 @@
+"""The sections of the draft, in their order, and the bound on the size of them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from toolkit import __version__
+from toolkit.model import Status
+from toolkit.report.markdown import fence
+from toolkit.report.pull_request.wording import code, details, evidence, listed, plain, plain_cell, raw, staged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.model import Column, Oid, Proof, Report
+    from toolkit.report.pull_request.texts import Texts
+
+LIMIT = 65536
+"""The size below which GitHub takes the text of a pull request. It counts characters, we count bytes."""
+
+# How many lines of a list are shown, if more would be too much.
+_SHOWN = (200, 60, 20, 6, 2, 0)
+_MATRIX = LIMIT // 3
+# A cell has room for so many failures, and for the beginnings of their reasons.
+_FAILED, _REASON = 3, 80
+
+_NO_REBUILD = ("tree-no-rebuild", "no-rebuild")
+_REBUILDS = ("reverse-dependencies", "tree-exact-change", "exact-change")
+_HOW_TO_COUNT = "`unlet propose --tier tree --reverse-dependencies` lists what depends on the package."
+_PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this line. -->\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a draft is made from.
+
+    `extras` are the subjects of the commits after the series, by their names. `commits` are the ids of all of them,
+    `base` that of the commit below. `template` is nixpkgs' own, empty if it is not at hand. `matrix` is finished
+    Markdown about other branches. `shown` is how many lines of a list are shown.
+    """
+
+    report: Report
+    texts: Texts
+    template: bytes = b""
+    extras: dict[str, str]
+    matrix: str | None = None
+    trailers: tuple[str, ...] = ()
+    commits: tuple[Oid, ...] = ()
+    base: Oid | None = None
+    shown: int = _SHOWN[0]
+
+    def passed(self, *names: str) -> Proof | None:
+        """Return the first proof of these names that passed."""
+        found = {proof.name: proof for proof in self.report.proofs if proof.status is Status.PASSED}
+        return next((found[name] for name in names if name in found), None)
+
+    @property
+    def first(self) -> str:
+        """The first commit, for git in a clone that has the branch."""
+        return self.commits[0].short if self.commits else f"HEAD~{self._count - 1}"
+
+    @property
+    def below(self) -> str:
+        """The commit below the first one, likewise."""
+        base = self.base or self.report.proposal.source.commit
+        if base is not None:
+            return base.short
+        return f"{self.commits[0].short}~1" if self.commits else f"HEAD~{self._count}"
+
+    @property
+    def _count(self) -> int:
+        return len(self.report.proposal.commits) + len(self.extras)
+
+
+def draft(facts: Facts) -> bytes:
+    """Return pull-request.md, always smaller than LIMIT: lists are cut until it is."""
+    content = b""
+    for shown in _SHOWN:
+        sections = _sections(replace(facts, shown=shown))
+        content = ("\n\n".join(sections) + "\n\n").encode(errors="backslashreplace")
+        content += facts.template or _PASTE.encode()
+        if len(content) < LIMIT:
+            break
+    return content
+
+
+def title(report: Report, texts: Texts) -> str:
+    """Return the title of the pull request."""
+    if len(report.proposal.commits) == 1 or not report.proposal.steps:
+        return report.proposal.commits[0].subject
+    return texts.of(report.proposal.steps[-1]).title
+
+
+def _sections(facts: Facts) -> Iterator[str]:
+    texts, steps = facts.texts, facts.report.proposal.steps
+    if related := [each for each in texts.earlier if each.open]:
+        yield "\n".join(f"Related: #{each.number} {each.about}" for each in related)
+    yield from (texts.of(step).why for step in steps)
+    yield "\n".join(_commits(facts))
+    yield from (f"{fence(tuple(text.usage.splitlines()), 'nix')}" for step in steps if (text := texts.of(step)).usage)
+    sentences = [*_proven(facts), *(texts.of(step).price for step in steps if texts.of(step).price)]
+    if sentences:
+        yield "\n".join(f"- {sentence}" for sentence in sentences)
+    yield " ".join(_reading(facts))
+    taken = {step.design for step in steps}
+    if rejected := [each.reason for each in texts.rejected if each.unless not in taken]:
+        yield "\n".join(["Designs that were not taken:", *(f"- {reason}" for reason in rejected)])
+    if credit := [each for each in texts.earlier if not each.open]:
+        yield "Earlier attempts: " + "; ".join(f"#{each.number} {each.about}" for each in credit) + "."
+    yield details("Proofs, rebuilds, commands, and how this was made", "\n\n".join(_folded(facts)))
+
+
+def _commits(facts: Facts) -> Iterator[str]:
+    commits = facts.report.proposal.commits
+    claims = [": rebuilds nothing" if facts.passed(*_NO_REBUILD) is not None else "", *[""] * len(commits)]
+    for number, (commit, claim) in enumerate(zip(commits, claims, strict=False), start=1):
+        yield f"{number}. {code(commit.subject)}{claim}"
+    for number, (name, subject) in enumerate(facts.extras.items(), start=len(commits) + 1):
+        proof = facts.passed(name)
+        yield f"{number}. {code(subject)}" + (f", proof {code(proof.name)} passed" if proof is not None else "")
+
+
+def _proven(facts: Facts) -> Iterator[str]:
+    for name, sentence in facts.texts.proven.items():
+        if (proof := facts.passed(name)) is not None:
+            yield sentence.replace("{covers}", plain(proof.covers))
+
+
+def _reading(facts: Facts) -> Iterator[str]:
+    """Yield what a reviewer checks first."""
+    if (proof := facts.passed(*_NO_REBUILD)) is not None:
+        attributes = " ".join(f"-A {name}" for name in facts.texts.compared)
+        yield f"No drvPath changes with commit 1 ({plain(proof.covers)}): `nix-instantiate {attributes}` prints the"
+        yield f"same on {facts.below} and {facts.first}."
+    yield "Best viewed with whitespace hidden (`git show -w --color-moved`)."
+
+
+def _folded(facts: Facts) -> Iterator[str]:
+    proofs = facts.report.proofs
+    source = facts.report.proposal.source
+    where = f"nixpkgs at {source.commit}" if source.commit is not None else "a file of no known commit"
+    counts = ", ".join(f"{sum(proof.status is status for proof in proofs)} {status}" for status in Status)
+    yield f"By `unlet` {__version__} on {where}. Of {len(proofs)} proofs {counts}."
+    if others := [proof for proof in proofs if proof.status is not Status.PASSED]:
+        yield "\n".join(listed(others, facts.shown, _not_passed))
+    rows = listed(proofs, facts.shown, _row)
+    # What says that there are more is no row.
+    more = ["", rows.pop()] if len(rows) > min(len(proofs), facts.shown) else []
+    yield "\n".join(["| proof | claim | result | covers |", "|---|---|---|---|", *rows, *more])
+    if facts.passed(*_NO_REBUILD) is not None:
+        yield "This compares the derivations before and after commit 1, in a clone that has the branch:"
+        yield fence(tuple(_script(facts)), "sh")
+    if len(facts.report.proposal.commits) > 1:
+        yield from _rebuilt(facts)
+    if facts.report.comparison:
+        yield "\n".join(_compared(facts.report.comparison[: max(facts.shown, 1)]))
+    if facts.matrix is not None:
+        fits = len(facts.matrix.encode(errors="backslashreplace")) < _MATRIX
+        yield f"**Other branches**\n\n{facts.matrix.strip() if fits else 'Too many to be listed here.'}"
+    yield facts.texts.disclosure.replace("{unlet}", __version__)
+    if facts.trailers:
+        trailers = listed(facts.trailers, facts.shown, lambda trailer: f"- {code(trailer)}")
+        yield "\n".join(["The commits carry these trailers:", "", *trailers])
+
+
+def _row(proof: Proof) -> str:
+    cells = (proof.name, proof.claim, str(proof.status), staged(proof.covers))
+    return f"| {' | '.join(map(plain_cell, cells))} |"
+
+
+def _not_passed(proof: Proof) -> str:
+    reason = plain(proof.reason or "")
+    if proof.status is Status.FAILED:
+        return f"- **{code(proof.name)} failed**: {reason}"
+    return f"- {code(proof.name)} was not run, {reason}"
+
+
+def _rebuilt(facts: Facts) -> Iterator[str]:
+    """Yield what the last commit rebuilds, as far as it was looked at."""
+    if (proof := facts.passed(*_REBUILDS)) is None:
+        yield f"What the last commit rebuilds was not proven. {_HOW_TO_COUNT}"
+        return
+    yield f"The last commit rebuilds ({plain(staged(proof.covers))}):"
+    # A derivation by itself tells a reviewer nothing.
+    yield evidence([staged(line) for line in proof.evidence if "/nix/store/" not in line], facts.shown)
+    if proof.name != _REBUILDS[0]:
+        yield _HOW_TO_COUNT
+
+
+def _script(facts: Facts) -> Iterator[str]:
+    """Yield a function that prints the derivations at a commit, and its two calls: a failure is never equality."""
+    packages = " ".join(f"-A {name}" for name in facts.texts.compared)
+    yield "drvs() ("
+    yield '  tree=$(mktemp -d) && git worktree add --quiet --detach "$tree" "$1" || exit'
+    yield "  trap 'git worktree remove --force \"$tree\"' EXIT"
+    yield "  for system in x86_64-linux aarch64-linux aarch64-darwin; do"
+    yield '    NIXPKGS_ALLOW_INSECURE=1 NIXPKGS_ALLOW_UNFREE=1 nix-instantiate "$tree" --argstr system $system \\'
+    yield f"      {packages} || exit"
+    yield "  done"
+    yield ")"
+    yield f"base=$(drvs {facts.below}) && first=$(drvs {facts.first}) &&"
+    yield '  diff <(echo "$base") <(echo "$first") && echo "$base" && echo "equal on both sides"'
+
+
+def _compared(columns: tuple[Column, ...]) -> Iterator[str]:
+    yield "| design | proofs | diff |"
+    yield "|---|---|---|"
+    for column in columns:
+        failed = [proof for proof in column.proofs if proof.status is Status.FAILED]
+        passed = sum(proof.status is Status.PASSED for proof in column.proofs)
+        said = [f"{passed} passed", *listed(failed, _FAILED, _failed)]
+        moved = f", {column.moved} of them moved" if column.moved else ""
+        yield f"| {plain_cell(column.name)} | {', '.join(said)} | +{column.added} -{column.removed}{moved} |"
+
+
+def _failed(proof: Proof) -> str:
+    return f"**failed: {plain_cell(proof.name)}** ({plain_cell(raw(proof.reason or '', width=_REASON))})"

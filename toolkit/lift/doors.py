@@ -87,38 +87,38 @@ def state(shape: Shape, name: str) -> State:
     return State.SHOWN if direct_uses(shape, name) else State.ROUTED
 
 
+Origin = tuple[int, str, str]
+"""Where a value is taken from: the index of the scope that binds a name, the name, the attribute that is selected."""
+
+
 def shared(shape: Shape, name: str) -> tuple[str, ...]:
     """Return which of `src` and `version` a binding takes from where the package takes its own: a let, a parameter."""
-    if shape.construction is None:
-        return ()
     binding = shape.bindings[name]
     taken = {
-        (_bound_at(use), use.name, part)
+        (use.scope.node.index, use.name, part)
         for use in shape.references
-        if binding.contains(use.node)
+        if use.scope is not None and binding.contains(use.node)
         for part in ("", *selection(use.node))
     }
-    found = {
-        path[0]: None
-        for path, node in shape.construction.attributes
-        if path in {("src",), ("version",)} and _origin(shape, path, node) in taken
-    }
-    return tuple(found)
+    return tuple(attribute for attribute in ("src", "version") if origin(shape, attribute) in taken)
 
 
-def _origin(shape: Shape, path: tuple[str, ...], node: Node) -> tuple[int, str, str] | None:
-    """Return the name that an attribute is taken from and where it is bound, with the part of it that is selected."""
-    source = _source(path, node)
+def origin(shape: Shape, attribute: str) -> Origin | None:
+    """Return where the package takes an attribute from, None where it is no name, or bound more than once."""
+    attributes = shape.construction.attributes if shape.construction is not None else ()
+    found = [node for path, node in attributes if path == (attribute,)]
+    if len(found) != 1:
+        return None
+    source = _source((attribute,), found[0])
     variable = source.children[0] if source.kind == "select_expression" else source
     use = next((use for use in shape.references if use.node is variable), None)
     if use is None or use.scope is None:
         return None
-    part = path[-1] if node.kind == "inherit_from" else next(iter(selection(variable)), "")
-    return _bound_at(use), use.name, part
-
-
-def _bound_at(use: Reference) -> int:
-    return use.scope.node.index if use.scope is not None else -1
+    path = source.child("attrpath")
+    if path is not None and len(path.children) > 1:
+        return None
+    part = attribute if found[0].kind == "inherit_from" else next(iter(selection(variable)), "")
+    return use.scope.node.index, use.name, part
 
 
 def _source(path: tuple[str, ...], node: Node) -> Node:

@@ -17,6 +17,10 @@ class Edit:
     end: int
     replacement: str
 
+    def within(self, start: int) -> Edit:
+        """Return the edit for the text that begins at an offset."""
+        return Edit(self.start - start, self.end - start, self.replacement)
+
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
     """Return `text` with all edits made; they may not overlap (ValueError, a defect of the caller)."""

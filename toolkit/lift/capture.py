@@ -1,0 +1,100 @@
+"""Keep every name's meaning: the parameter of the final attributes, and the free names of what moves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.errors import RefusalError
+from toolkit.lift.doors import PASSTHRU
+from toolkit.lift.plan import PARAMETER, Plan, at, home
+from toolkit.lift.shape import inner
+from toolkit.nix.attributes import value
+from toolkit.nix.scope import GLOBALS, look_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolkit.nix.scope import Reference
+    from toolkit.nix.tree import Node
+
+_OTHERS = ("finalPackage", "outerAttrs")
+"""Names for the final attributes where those of another package, within this one, have the usual one."""
+
+
+def parameter(planned: Plan, sites: Iterable[Node]) -> str:
+    """Return the name of the final attributes that means them at all of these places.
+
+    Raise RefusalError where the package has given them a name that means something else at one.
+    """
+    construction = planned.construction
+    sites = list(sites)
+    names = (construction.final.children[0].text,) if construction.final is not None else (PARAMETER, *_OTHERS)
+    for name in names:
+        if construction.final is None and _is_used(planned, name):
+            continue
+        hidden = next((site for site in sites if _is_hidden(planned, name, site)), None)
+        if hidden is None:
+            return name
+    place = next((site for site in sites if _is_hidden(planned, names[0], site)), construction.argument)
+    raise RefusalError(f"{at(place)}: '{names[0]}' means something else here than the package's final attributes")
+
+
+def _is_hidden(planned: Plan, name: str, site: Node) -> bool:
+    """Tell whether a name is bound between a place and the function of the final attributes."""
+    scope = look_up(name, site).scope
+    if scope is None or scope.node is planned.construction.final:
+        return False
+    owner = planned.owner(site)
+    around = planned.construction.argument if owner is None else planned.shape.bindings[owner]
+    return around.contains(scope.node)
+
+
+def _is_used(planned: Plan, name: str) -> bool:
+    """Tell whether a new parameter of this name would take a name from what is around the package."""
+    argument = planned.construction.argument
+    return any(
+        use.name == name
+        and (argument.contains(use.node) or planned.owner(use.node) in planned.moved)
+        and (use.scope is None or not argument.contains(use.scope.node))
+        and not (use.scope is not None and _within_its_binding(planned, use))
+        for use in planned.shape.references
+    )
+
+
+def clashing(planned: Plan) -> frozenset[int]:
+    """Return the indexes of the `rec` sets that bind a name which a definition that moves has from elsewhere.
+
+    Raise RefusalError where something else than such a set would give a name another meaning.
+    """
+    sets = {literal.index for literal in planned.construction.sets}
+    found: set[int] = set()
+    for use in planned.shape.references:
+        owner = planned.owner(use.node)
+        if owner not in planned.moved or use.node.index in planned.rerouted or use.node.index in planned.followed:
+            continue
+        if use.scope is not None and _within_its_binding(planned, use):
+            continue
+        there = look_up(use.name, _place(planned, owner).children[0])
+        if there.scope is not None and there.scope.node.index in sets:
+            found.add(there.scope.node.index)
+        elif not use.means(there) and not (use.scope is None and use.name in GLOBALS):
+            raise RefusalError(f"{at(use.node)}: '{use.name}' means something else where '{owner}' has to go")
+    return frozenset(found)
+
+
+def _place(planned: Plan, name: str) -> Node:
+    """Return the set that a definition moves into."""
+    route = planned.routes[name]
+    if route.door is not None:
+        return route.door.node.enclosing("attrset_expression", "rec_attrset_expression") or route.door.node
+    into = home(planned.construction)
+    for path, node in planned.construction.attributes:
+        if path == (PASSTHRU,) and node.kind == "binding" and inner(value(node)).kind.endswith("attrset_expression"):
+            return inner(value(node))
+    return into
+
+
+def _within_its_binding(planned: Plan, use: Reference) -> bool:
+    owner = planned.owner(use.node)
+    around = planned.shape.bindings[owner] if owner is not None else planned.construction.argument
+    return use.scope is not None and around.contains(use.scope.node)

@@ -1,0 +1,131 @@
+"""Where new attributes of a package's passthru go, in the form in which the file has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.errors import RefusalError
+from toolkit.lift import moving, style
+from toolkit.lift.doors import PASSTHRU
+from toolkit.lift.plan import at, home
+from toolkit.lift.shape import bound, inner
+from toolkit.nix.attributes import value
+from toolkit.nix.edit import Edit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.lift.inherits import Change
+    from toolkit.lift.moving import Definition
+    from toolkit.lift.shape import Construction
+    from toolkit.nix.tree import Node
+
+_SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Additions:
+    """What passthru gets: names to inherit, and definitions."""
+
+    names: Sequence[str]
+    definitions: Sequence[Definition]
+
+    def lines(self, indent: int) -> str:
+        """Write them as lines at a column, from a line feed on, without one at the end."""
+        items = [style.inherit(self.names, indent)] if self.names else []
+        items += [definition.at(indent) for definition in self.definitions]
+        apart = "\n\n" if len(items) > 1 and any("\n" in item for item in items) else "\n"
+        return "\n" + apart.join(" " * indent + item for item in items)
+
+    def whole(self, indent: int) -> str:
+        """Write them as a set, the last line of which is at a column."""
+        if not self.definitions and "\n" not in (line := style.inherit(self.names, indent)):
+            return f"{{ {line} }}"
+        return f"{{{self.lines(indent + 2)}\n{' ' * indent}}}"
+
+
+def add(construction: Construction, additions: Additions, inherits: dict[int, Change]) -> Iterator[Edit]:
+    """Yield the edits that add to passthru; what is added to an `inherit` that is there goes to `inherits`.
+
+    Raise RefusalError for a passthru that is no set which is written out.
+    """
+    if not additions.names and not additions.definitions:
+        return
+    found = next(((path, node) for path, node in construction.attributes if path[0] == PASSTHRU), None)
+    if found is None:
+        yield _new(home(construction), additions)
+        return
+    path, node = found
+    if len(path) > 1:
+        yield _dotted(node, additions)
+        return
+    literal = written_out(node)
+    if literal is None:
+        raise RefusalError(f"{at(node)}: passthru is computed, and not written out as a set")
+    yield from _inside(literal, additions, inherits)
+
+
+def written_out(node: Node) -> Node | None:
+    """Return the literal set that a binding of passthru is, or that is joined to it; None where there is none."""
+    if node.kind != "binding":
+        return None
+    expression = inner(value(node))
+    if expression.kind == "binary_expression" and expression.child("//") is not None:
+        operands = [inner(child) for child in expression.children if child.kind not in {"//", "comment"}]
+        return next((operand for operand in reversed(operands) if operand.kind in _SETS), None)
+    return expression if expression.kind in _SETS else None
+
+
+def _new(into: Node, additions: Additions) -> Edit:
+    """Add a passthru before meta, else at the end of the set."""
+    text = into.tree.text
+    meta = next((node for path, node in bound(into) if path[0] == "meta" and node.kind == "binding"), None)
+    indent = _indent(into)
+    written = f"passthru = {additions.whole(indent)};"
+    if meta is not None and style.begins_line(text, meta.start):
+        start, _ = moving.extent(meta)
+        apart = "\n\n" if text[: start - indent].endswith("\n\n") else "\n"
+        return Edit(start, start, f"{written}{apart}{' ' * indent}")
+    end = into.children[-1].start
+    if "\n" not in into.text:
+        return Edit(end, end, f"{written} ")
+    last = len(text[:end].rstrip())
+    apart = "\n\n" if "\n\n" in into.text else "\n"
+    return Edit(last, last, f"{apart}{' ' * indent}{written}")
+
+
+def _dotted(node: Node, additions: Additions) -> Edit:
+    """Add bindings above the first `passthru.NAME = …;`."""
+    start, _ = moving.extent(node)
+    indent = style.column(node.tree.text, start)
+    items = [f"{PASSTHRU}.{name} = {name};\n" for name in additions.names]
+    items += [f"{definition.at(indent, prefix=f'{PASSTHRU}.')}\n\n" for definition in additions.definitions]
+    return Edit(start, start, "".join(f"{item}{' ' * indent}" for item in items))
+
+
+def _inside(literal: Node, additions: Additions, inherits: dict[int, Change]) -> Iterator[Edit]:
+    text = literal.tree.text
+    within = literal.child("binding_set")
+    bindings = within.children if within is not None else []
+    brace = next(child for child in literal.children if child.kind == "{")
+    if not bindings:
+        yield Edit(literal.start, literal.end, additions.whole(style.line_indent(text, literal.start)))
+        return
+    plain = next((binding for binding in bindings if binding.kind == "inherit"), None)
+    if plain is not None:
+        inherits[plain.index].added.extend(additions.names)
+        additions = Additions(names=(), definitions=additions.definitions)
+    if additions.names or additions.definitions:
+        yield from style.apart(literal)
+        one_line = "\n" not in literal.text
+        end = brace.end if one_line else text.index("\n", brace.end)
+        blank = "\n" if additions.definitions else ""
+        yield Edit(end, end, additions.lines(_indent(literal)) + blank)
+
+
+def _indent(literal: Node) -> int:
+    within, text = literal.child("binding_set"), literal.tree.text
+    own = (child for child in (within.children if within is not None else ()) if style.begins_line(text, child.start))
+    first = next(own, None)
+    return style.column(text, first.start) if first is not None else style.line_indent(text, literal.start) + 2

@@ -1,0 +1,263 @@
+"""Decide what a lift changes: which definitions leave their let, and through which attribute each use goes.
+
+The file is not changed here. What cannot be right is refused, with its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from toolkit.errors import LayoutError, RefusalError
+from toolkit.lift.doors import PASSTHRU, Door, State, doors, origin, state, uses_by_rec
+from toolkit.lift.findings import find
+from toolkit.lift.kinds import Kind
+from toolkit.lift.shape import bound, inner, selection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolkit.lift.doors import Origin
+    from toolkit.lift.shape import Construction, Shape
+    from toolkit.nix.tree import Node
+
+PARAMETER = "finalAttrs"
+FOLLOWED = ("src", "version")
+
+_TAKEN = frozenset(
+    [
+        *("all", "args", "builder", "drvAttrs", "drvPath", "meta", "name", "out", "outPath", "outputName", "outputs"),
+        *("override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs", "passthru", "pname", "src"),
+        *("bin", "debug", "dev", "devdoc", "doc", "info", "lib", "man", "static"),
+        *("stdenv", "system", "tests", "type", "updateScript", "userHook", "version"),
+    ]
+)
+"""What `package.NAME` means for any package, whatever its file says."""
+
+
+class Design(StrEnum):
+    """Where the definition of what is lifted stands: still in its let, or in the attribute."""
+
+    STAY = "stay"
+    MOVE = "move"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The attribute that uses of a binding go through: its path, and the door that is there already."""
+
+    path: tuple[str, ...]
+    door: Door | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A lift of the bindings `names` of a shape's lets.
+
+    `routes` has the attribute of each binding that is lifted or that leaves its let; `moved` names those that leave it,
+    in the order of the file. `taken` are bindings that take an attribute out of one of these, as by `inherit (it) name`:
+    by their name that of the other. `follows` are the attributes of the package that what has moved takes over, with
+    where the package takes them from.
+    """
+
+    shape: Shape
+    construction: Construction
+    names: tuple[str, ...]
+    routes: Mapping[str, Route]
+    moved: tuple[str, ...]
+    taken: Mapping[str, str]
+    follows: Mapping[str, Origin]
+
+    def path(self, name: str) -> tuple[str, ...]:
+        """Return the path among the final attributes of a binding that is lifted, moved or taken."""
+        return (*self.path(self.taken[name]), name) if name in self.taken else self.routes[name].path
+
+    def owner(self, node: Node) -> str | None:
+        """Return the binding of the lets that a node stands in, None for the package itself and for what is around."""
+        bindings = self.shape.bindings.items()
+        return next((name for name, at in bindings if at.contains(node) and not is_package(self.shape, at)), None)
+
+    @cached_property
+    def rerouted(self) -> Mapping[int, tuple[str, ...]]:
+        """The uses that become a use of a final attribute: by the node's index, the path of the attribute."""
+        kept = {route.door.use.index for route in self.routes.values() if route.door is not None}
+        found: dict[int, tuple[str, ...]] = {}
+        for use in self.shape.uses:
+            if use.name not in self.routes and use.name not in self.taken:
+                continue
+            owner = self.owner(use.node)
+            within = owner in self.moved if owner is not None else self.shape.body.contains(use.node)
+            if within and use.node.index not in kept:
+                found[use.node.index] = self.path(use.name)
+        for name, route in self.routes.items():
+            for use in uses_by_rec(self.shape, route.door) if route.door is not None else ():
+                found[use.node.index] = self.path(name)
+        return found
+
+    @cached_property
+    def followed(self) -> Mapping[int, tuple[str, ...]]:
+        """The names in moved definitions that become attributes of the package: by the node's index, which."""
+        attributes = {where: name for name, where in self.follows.items()}
+        found: dict[int, tuple[str, ...]] = {}
+        for use in self.shape.references:
+            if use.scope is not None and self.owner(use.node) in self.moved:
+                parts = ((use.scope.node.index, use.name, part) for part in ("", *selection(use.node)))
+                if names := tuple(attributes[part] for part in parts if part in attributes):
+                    found[use.node.index] = names
+        return found
+
+
+def at(node: Node) -> str:
+    """`file:line:column` of a node, the subject of a message."""
+    return f"{node.tree.name}:{node.place}"
+
+
+def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[str]) -> Plan:
+    """Plan a lift of some bindings, for none of all packages that an override does not reach.
+
+    Raise LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
+    """
+    construction = _construction(shape)
+    wanted = _wanted(shape, names)
+    leaving = _leaving(shape, wanted, design)
+    taken = {name: source for name in leaving if (source := _source(shape, name)) is not None}
+    moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
+    for name in moved:
+        _require_plain(shape, name)
+    planned = Plan(
+        shape=shape,
+        construction=construction,
+        names=tuple(name for name in shape.bindings if name in wanted),
+        routes={name: _route(shape, name) for name in shape.bindings if name in moved or name in wanted},
+        moved=moved,
+        taken=taken,
+        follows={name: where for name in follow if (where := origin(shape, name)) is not None},
+    )
+    _require_all_within(planned)
+    if follow and not planned.followed:
+        what = " or ".join(follow)
+        raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
+    return planned
+
+
+def home(construction: Construction) -> Node:
+    """Return the literal set that new attributes belong in: the one with passthru or meta, else the first."""
+    for name in (PASSTHRU, "meta"):
+        for literal in construction.sets:
+            if any(path[0] == name for path, _ in bound(literal)):
+                return literal
+    return construction.sets[0]
+
+
+def is_package(shape: Shape, binding: Node) -> bool:
+    """Tell whether a binding of the lets is the file's package itself."""
+    return binding.contains(shape.body)
+
+
+_ENDS = {
+    "attrset_expression": "a set of packages",
+    "rec_attrset_expression": "a set of packages",
+    "if_expression": "a choice by 'if'",
+    "binary_expression": "an operator",
+    "select_expression": "an attribute of something",
+    "variable_expression": "a name",
+    "apply_expression": "a call with something else than a set of attributes",
+    "list_expression": "a list",
+}
+
+
+def _construction(shape: Shape) -> Construction:
+    if not shape.functions:
+        raise LayoutError(f"{at(shape.tree.root)}: the file is no function of its dependencies")
+    if not shape.lets:
+        raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package")
+    if shape.construction is None:
+        ends = _ENDS.get(shape.body.kind, "another expression")
+        raise LayoutError(f"{at(shape.body)}: the file ends in {ends}, not in a builder's call on attributes")
+    return shape.construction
+
+
+def _wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
+    packages = [found for found in find(shape.tree) if found.kind is Kind.PACKAGE]
+    known = ", ".join(found.name for found in packages)
+    for name in names:
+        binding = shape.bindings.get(name)
+        if binding is None:
+            hint = f"packages of the lets are {known}" if known else None
+            raise LayoutError(f"{shape.tree.name}: no let around the package binds '{name}'", hint=hint)
+        if name not in shape.reached:
+            raise LayoutError(f"{at(binding)}: the package is not made with '{name}'")
+    wanted = tuple(names) or tuple(found.name for found in packages)
+    if not wanted:
+        raise LayoutError(f"{shape.tree.name}: no let around the package binds a package with a source of its own")
+    missed = tuple(name for name in wanted if state(shape, name) is not State.ROUTED)
+    if not missed:
+        what = f"'{wanted[0]}'" if len(wanted) == 1 else "all packages of the lets"
+        raise LayoutError(f"{shape.tree.name}: an override reaches {what} already", hint="there is nothing to propose")
+    return missed
+
+
+def _leaving(shape: Shape, wanted: Sequence[str], design: Design) -> frozenset[str]:
+    """Return the bindings that must stand where the final attributes are known: what is made with a lifted one."""
+    leaving = set(wanted) if design is Design.MOVE else set[str]()
+    grown = True
+    while grown:
+        grown = False
+        for name, node in shape.bindings.items():
+            if name in leaving or is_package(shape, node):
+                continue
+            used = {use.name for use in shape.uses_in(node)} - {name}
+            if used & leaving or (name in shape.reached and used & set(wanted)):
+                leaving.add(name)
+                grown = True
+    return frozenset(leaving)
+
+
+def _source(shape: Shape, name: str) -> str | None:
+    """Return the binding that `inherit (it) name;` takes a name from, None for what is bound in another way."""
+    node = shape.bindings[name]
+    if node.kind != "inherit_from":
+        return None
+    source = inner(next(child for child in node.children if child.kind not in {"inherit", "(", "comment"}))
+    if source.kind != "variable_expression" or not any(use.node is source for use in shape.uses):
+        raise RefusalError(f"{at(node)}: '{name}' is inherited from an expression that is made with what is lifted")
+    return source.text
+
+
+def _require_plain(shape: Shape, name: str) -> None:
+    node = shape.bindings[name]
+    path = node.child("attrpath")
+    if node.kind != "binding" or path is None or len(path.children) != 1:
+        raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
+
+
+def _route(shape: Shape, name: str) -> Route:
+    found = sorted(doors(shape, name), key=lambda door: len(door.path))
+    if found:
+        return Route(path=found[0].path, door=found[0])
+    if name in _TAKEN:
+        fact = f"'{name}' as an attribute of the package means something else"
+        raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
+    attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
+    for path in ((PASSTHRU, name), (name,)):
+        if (other := attributes.get(path)) is not None:
+            fact = f"the attribute '{'.'.join(path)}' is something else than the let's '{name}'"
+            raise RefusalError(f"{at(other)}: {fact}")
+    return Route(path=(PASSTHRU, name))
+
+
+def _require_all_within(planned: Plan) -> None:
+    """Raise RefusalError for a use that the final attributes do not reach: in the builder, or before the package."""
+    shape, argument = planned.shape, planned.construction.argument
+    for use in shape.uses:
+        if use.name not in planned.routes and use.name not in planned.taken:
+            continue
+        if use.node.index in planned.rerouted:
+            if planned.owner(use.node) is None and not argument.contains(use.node):
+                raise RefusalError(f"{at(use.node)}: the builder's call is itself made with '{use.name}'")
+        elif use.name in planned.moved and planned.owner(use.node) is None:
+            route = planned.routes[use.name]
+            if route.door is None or route.door.use is not use.node:
+                raise RefusalError(f"{at(use.node)}: '{use.name}' has to move, and is used here before the package")

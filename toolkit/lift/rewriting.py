@@ -1,0 +1,167 @@
+"""Lift packages that the lets of a file bind: from the file's text to its new text, by spans."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.lift import capture, moving, passthru, style
+from toolkit.lift.inherits import Change
+from toolkit.lift.moving import Definition
+from toolkit.lift.passthru import Additions
+from toolkit.lift.plan import Design, Plan, plan
+from toolkit.lift.shape import inner, read
+from toolkit.nix.attributes import value
+from toolkit.nix.edit import Edit, apply
+from toolkit.nix.scope import static_name
+from toolkit.nix.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolkit.lift.doors import Door
+    from toolkit.nix.tree import Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """A file whose package takes what was lifted from its own attributes.
+
+    `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their let.
+    `parameter` is the name of the final attributes; `unfolded` tells that it has taken the place of a `rec`.
+    """
+
+    text: str
+    doors: Mapping[str, tuple[str, ...]]
+    moved: tuple[str, ...]
+    parameter: str
+    unfolded: bool
+
+
+def lift(
+    text: str,
+    *,
+    name: str,
+    bindings: Sequence[str] = (),
+    design: Design = Design.STAY,
+    follow: Sequence[str] = (),
+) -> Lifted:
+    """Lift bindings of the lets of a file, for none of all packages that an override does not reach.
+
+    `follow` names attributes of the package that moved definitions are to take from its final ones. `name` is the file's
+    in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of another shape, RefusalError for a lift
+    that cannot be right.
+    """
+    planned = plan(read(Tree(text, name=name)), bindings, design, follow)
+    unfolded = capture.clashing(planned)
+    if follow:
+        unfolded |= {literal.index for literal in planned.construction.sets if literal.kind == "rec_attrset_expression"}
+    targets = {index: (path,) for index, path in planned.rerouted.items()}
+    targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
+    for use in planned.shape.references:
+        if use.scope is not None and use.scope.node.index in unfolded:
+            targets.setdefault(use.node.index, ((use.name,),))
+    nodes = planned.shape.tree.nodes
+    parameter = capture.parameter(planned, [nodes[index] for index in targets])
+    inherits: dict[int, Change] = defaultdict(Change)
+    edits = [
+        *_uses(planned, targets, parameter, inherits),
+        *_with_parameter(planned, parameter),
+        *(_without_rec(nodes[index]) for index in unfolded),
+    ]
+    return Lifted(
+        text=_moved(planned, edits, inherits),
+        doors={name: planned.routes[name].path for name in planned.names},
+        moved=planned.moved,
+        parameter=parameter,
+        unfolded=bool(unfolded),
+    )
+
+
+def _uses(
+    planned: Plan, targets: Mapping[int, tuple[tuple[str, ...], ...]], parameter: str, inherits: dict[int, Change]
+) -> Iterator[Edit]:
+    """Let uses of names go through the final attributes; those in an `inherit` are left to `inherits`."""
+    nodes = planned.shape.tree.nodes
+    for index, paths in targets.items():
+        node = nodes[index]
+        around = node.parent
+        if around is not None and around.kind == "inherited_attrs" and around.parent is not None:
+            inherits[around.parent.index].sources[static_name(node) or node.text] = (parameter, *paths[0])
+            continue
+        if index in planned.followed and around is not None and planned.follows[paths[0][0]][2]:
+            if around.kind == "inherit_from":
+                inherits[around.index].sources.update({path[0]: (parameter, *path) for path in paths})
+                continue
+            node = around
+        yield Edit(node.start, node.end, ".".join([parameter, *paths[0]]))
+
+
+def _with_parameter(planned: Plan, parameter: str) -> Iterator[Edit]:
+    """Make the builder's argument a function of the final attributes."""
+    construction, text = planned.construction, planned.shape.tree.text
+    if construction.final is not None:
+        return
+    argument = construction.argument
+    if argument.kind != "parenthesized_expression":
+        yield Edit(argument.start, argument.start, f"({parameter}: ")
+        yield Edit(argument.end, argument.end, ")")
+        return
+    expression = inner(argument)
+    own_line = style.begins_line(text, expression.start)
+    apart = f"\n{' ' * style.column(text, expression.start)}" if own_line else " "
+    yield Edit(expression.start, expression.start, f"{parameter}:{apart}")
+
+
+def _without_rec(literal: Node) -> Edit:
+    brace = next(child for child in literal.children if child.kind == "{")
+    return Edit(literal.start, brace.start, "")
+
+
+def _moved(planned: Plan, edits: list[Edit], inherits: dict[int, Change]) -> str:
+    """Make all edits, take what moves out of its let, and put it where it goes."""
+    text, nodes = planned.shape.tree.text, planned.shape.tree.nodes
+    spans = {name: moving.extent(planned.shape.bindings[name]) for name in (*planned.moved, *planned.taken)}
+
+    def owner(offset: int) -> str | None:
+        return next((name for name, (start, end) in spans.items() if start <= offset < end), None)
+
+    for index in [index for index in inherits if owner(nodes[index].start) is not None]:
+        edits += inherits.pop(index).edits(nodes[index])
+    definitions = {
+        name: Definition(
+            name=name,
+            text=apply(text[start:end], {edit.within(start) for edit in edits if owner(edit.start) == name}),
+            column=style.column(text, start),
+            place=f"{planned.shape.tree.name}:{planned.shape.bindings[name].place}",
+        )
+        for name, (start, end) in spans.items()
+        if name in planned.moved
+    }
+    outside = [edit for edit in edits if owner(edit.start) is None]
+    fresh = [name for name in planned.routes if planned.routes[name].door is None]
+    additions = Additions(
+        names=[name for name in fresh if name not in planned.moved],
+        definitions=[definitions[name] for name in fresh if name in planned.moved],
+    )
+    outside += passthru.add(planned.construction, additions, inherits)
+    for name, definition in definitions.items():
+        if (door := planned.routes[name].door) is not None:
+            outside += _through(door, definition, inherits)
+    for index, change in inherits.items():
+        outside += change.edits(nodes[index])
+    return apply(text, {*outside, *moving.removals(planned.shape.lets, list(spans.values()))})
+
+
+def _through(door: Door, definition: Definition, inherits: dict[int, Change]) -> Iterator[Edit]:
+    """Put a definition where a door has its name."""
+    if door.node.kind == "inherit":
+        change = inherits[door.node.index]
+        change.dropped.add(definition.name)
+        change.behind.append(definition.at)
+        return
+    text = door.node.tree.text
+    written = value(door.node)
+    moved = definition.at(style.line_indent(text, door.node.start))
+    yield Edit(written.start, written.end, moved[moved.index("=") + 1 : moved.rindex(";")].strip())

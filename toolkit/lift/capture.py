@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.errors import RefusalError
 from toolkit.lift.doors import PASSTHRU
+from toolkit.lift.passthru import written_out
 from toolkit.lift.plan import PARAMETER, Plan, at, home
-from toolkit.lift.shape import inner
-from toolkit.nix.attributes import value
 from toolkit.nix.scope import GLOBALS, look_up
 
 if TYPE_CHECKING:
@@ -77,9 +77,21 @@ def clashing(planned: Plan) -> frozenset[int]:
         there = look_up(use.name, _place(planned, owner).children[0])
         if there.scope is not None and there.scope.node.index in sets:
             found.add(there.scope.node.index)
-        elif not use.means(there) and not (use.scope is None and use.name in GLOBALS):
+        elif use.name not in GLOBALS and not _outside(planned, use).means(there):
             raise RefusalError(f"{at(use.node)}: '{use.name}' means something else where '{owner}' has to go")
+    for name in planned.names:
+        place = _place(planned, name)
+        scope = look_up(name, place.children[0]).scope
+        if planned.routes[name].door is None and name not in planned.moved:
+            if scope is None or scope.names[name] is not planned.shape.bindings[name]:
+                raise RefusalError(f"{at(place)}: '{name}' means something else here than in the let")
     return frozenset(found)
+
+
+def _outside(planned: Plan, use: Reference) -> Reference:
+    """Return a use as it would be outside of the binding that it stands in."""
+    binding = planned.shape.bindings[planned.owner(use.node) or use.name]
+    return replace(use, withs=tuple(scope for scope in use.withs if not binding.contains(scope.node)))
 
 
 def _place(planned: Plan, name: str) -> Node:
@@ -87,11 +99,8 @@ def _place(planned: Plan, name: str) -> Node:
     route = planned.routes[name]
     if route.door is not None:
         return route.door.node.enclosing("attrset_expression", "rec_attrset_expression") or route.door.node
-    into = home(planned.construction)
-    for path, node in planned.construction.attributes:
-        if path == (PASSTHRU,) and node.kind == "binding" and inner(value(node)).kind.endswith("attrset_expression"):
-            return inner(value(node))
-    return into
+    node = next((node for path, node in planned.construction.attributes if path == (PASSTHRU,)), None)
+    return (written_out(node) if node is not None else None) or home(planned.construction)
 
 
 def _within_its_binding(planned: Plan, use: Reference) -> bool:

@@ -9,7 +9,7 @@ from toolkit.errors import RefusalError
 from toolkit.lift import moving, style
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.plan import at, home
-from toolkit.lift.shape import bound, inner
+from toolkit.lift.shape import bound, inner, result
 from toolkit.nix.attributes import value
 from toolkit.nix.edit import Edit
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 _SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
+_OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +61,27 @@ def add(construction: Construction, additions: Additions, inherits: dict[int, Ch
     if len(path) > 1:
         yield _dotted(node, additions)
         return
-    literal = written_out(node)
-    if literal is None:
+    if (literal := written_out(node)) is not None:
+        yield from _inside(literal, additions, inherits)
+    elif node.kind == "inherit_from":
+        inherits[node.index].dropped.add(PASSTHRU)
+        inherits[node.index].behind.append(
+            lambda indent: f"passthru = {style.source(node)}.passthru // {additions.whole(indent)};"
+        )
+    elif node.kind == "binding" and (expression := value(node)).kind in _OPERANDS:
+        indent = style.line_indent(node.tree.text, node.start)
+        joint = f"\n{' ' * indent}" if "\n" in node.text else " "
+        written = additions.whole(indent) if joint == " " else f"{{{additions.lines(indent + 2)}\n{' ' * indent}}}"
+        yield Edit(expression.start, expression.start, f"{written}{joint}// ")
+    else:
         raise RefusalError(f"{at(node)}: passthru is computed, and not written out as a set")
-    yield from _inside(literal, additions, inherits)
 
 
 def written_out(node: Node) -> Node | None:
     """Return the literal set that a binding of passthru is, or that is joined to it; None where there is none."""
     if node.kind != "binding":
         return None
-    expression = inner(value(node))
+    expression = result(value(node))
     if expression.kind == "binary_expression" and expression.child("//") is not None:
         operands = [inner(child) for child in expression.children if child.kind not in {"//", "comment"}]
         return next((operand for operand in reversed(operands) if operand.kind in _SETS), None)

@@ -14,7 +14,7 @@ from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.doors import PASSTHRU, Door, State, doors, origin, state, uses_by_rec
 from toolkit.lift.findings import find
 from toolkit.lift.kinds import Kind
-from toolkit.lift.shape import bound, inner, selection
+from toolkit.lift.shape import bound, callee, inner, selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,8 +57,8 @@ class Plan:
     """A lift of the bindings `names` of a shape's lets.
 
     `routes` has the attribute of each binding that is lifted or that leaves its let; `moved` names those that leave it,
-    in the order of the file. `taken` are bindings that take an attribute out of one of these, as by `inherit (it) name`:
-    by their name that of the other. `follows` are the attributes of the package that what has moved takes over, with
+    in the order of the file. `taken` are bindings that take an attribute out of one of these, as by `inherit (it.a) name`:
+    by their name that of the other and the attributes between. `follows` are the attributes of the package that what has moved takes over, with
     where the package takes them from.
     """
 
@@ -67,12 +67,15 @@ class Plan:
     names: tuple[str, ...]
     routes: Mapping[str, Route]
     moved: tuple[str, ...]
-    taken: Mapping[str, str]
+    taken: Mapping[str, tuple[str, ...]]
     follows: Mapping[str, Origin]
 
     def path(self, name: str) -> tuple[str, ...]:
         """Return the path among the final attributes of a binding that is lifted, moved or taken."""
-        return (*self.path(self.taken[name]), name) if name in self.taken else self.routes[name].path
+        if name in self.taken:
+            source, *between = self.taken[name]
+            return (*self.path(source), *between, name)
+        return self.routes[name].path
 
     def owner(self, node: Node) -> str | None:
         """Return the binding of the lets that a node stands in, None for the package itself and for what is around."""
@@ -83,6 +86,9 @@ class Plan:
     def rerouted(self) -> Mapping[int, tuple[str, ...]]:
         """The uses that become a use of a final attribute: by the node's index, the path of the attribute."""
         kept = {route.door.use.index for route in self.routes.values() if route.door is not None}
+        # What passthru itself is made of cannot come out of passthru.
+        around = [node for path, node in self.construction.attributes if path == (PASSTHRU,)]
+        kept |= {child.index for node in around if node.kind == "inherit_from" for child in node.walk()}
         found: dict[int, tuple[str, ...]] = {}
         for use in self.shape.uses:
             if use.name not in self.routes and use.name not in self.taken:
@@ -122,7 +128,7 @@ def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[st
     construction = _construction(shape)
     wanted = _wanted(shape, names)
     leaving = _leaving(shape, wanted, design)
-    taken = {name: source for name in leaving if (source := _source(shape, name)) is not None}
+    taken = {name: source for name in leaving if (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
     for name in moved:
         _require_plain(shape, name)
@@ -155,6 +161,9 @@ def is_package(shape: Shape, binding: Node) -> bool:
     """Tell whether a binding of the lets is the file's package itself."""
     return binding.contains(shape.body)
 
+
+_PLAIN = 3
+"""The parts of a selection without a default: the set, the dot, the path."""
 
 _ENDS = {
     "attrset_expression": "a set of packages",
@@ -215,15 +224,16 @@ def _leaving(shape: Shape, wanted: Sequence[str], design: Design) -> frozenset[s
     return frozenset(leaving)
 
 
-def _source(shape: Shape, name: str) -> str | None:
-    """Return the binding that `inherit (it) name;` takes a name from, None for what is bound in another way."""
+def _source(shape: Shape, name: str) -> tuple[str, ...]:
+    """Return the binding that `inherit (it.a) name;` takes a name from, with `a`; nothing for another kind of binding."""
     node = shape.bindings[name]
     if node.kind != "inherit_from":
-        return None
+        return ()
     source = inner(next(child for child in node.children if child.kind not in {"inherit", "(", "comment"}))
-    if source.kind != "variable_expression" or not any(use.node is source for use in shape.uses):
+    root = source.children[0] if source.kind == "select_expression" and len(source.children) == _PLAIN else source
+    if not any(use.node is root for use in shape.uses):
         raise RefusalError(f"{at(node)}: '{name}' is inherited from an expression that is made with what is lifted")
-    return source.text
+    return callee(source)
 
 
 def _require_plain(shape: Shape, name: str) -> None:

@@ -146,6 +146,8 @@ def construction(expression: Node) -> Construction | None:
     if expression.kind != "apply_expression":
         return None
     builder, argument = (child for child in expression.children if child.kind != "comment")
+    if builder.kind != "apply_expression" and callee(builder)[-1:] in {(name,) for name in _OVERRIDES}:
+        return None
     attributes = inner(argument)
     final = attributes if attributes.kind == "function_expression" else None
     if final is not None:
@@ -178,7 +180,7 @@ def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
         if child.kind == "binding":
             path = tuple(static_name(part) or "" for part in child.children[0].children if part.kind != ".")
             yield path, child
-            if (inside := inner(value(child))).kind in _SETS:
+            if (inside := result(value(child))).kind in _SETS:
                 yield from (((*path, *below), node) for below, node in bound(inside))
         elif child.kind in {"inherit", "inherit_from"}:
             inherited = child.child("inherited_attrs")

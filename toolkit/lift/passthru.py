@@ -9,7 +9,7 @@ from toolkit.errors import RefusalError
 from toolkit.lift import moving, style
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.plan import at, home
-from toolkit.lift.shape import bound, inner, result
+from toolkit.lift.shape import bound, joined, result
 from toolkit.nix.attributes import value
 from toolkit.nix.edit import Edit
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from toolkit.lift.shape import Construction
     from toolkit.nix.tree import Node
 
-_SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
 
 
@@ -79,13 +78,7 @@ def add(construction: Construction, additions: Additions, inherits: dict[int, Ch
 
 def written_out(node: Node) -> Node | None:
     """Return the literal set that a binding of passthru is, or that is joined to it; None where there is none."""
-    if node.kind != "binding":
-        return None
-    expression = result(value(node))
-    if expression.kind == "binary_expression" and expression.child("//") is not None:
-        operands = [inner(child) for child in expression.children if child.kind not in {"//", "comment"}]
-        return next((operand for operand in reversed(operands) if operand.kind in _SETS), None)
-    return expression if expression.kind in _SETS else None
+    return next(joined(result(value(node))), None) if node.kind == "binding" else None
 
 
 def _new(into: Node, additions: Additions) -> Edit:

@@ -247,7 +247,7 @@ def _route(shape: Shape, name: str) -> Route:
     found = sorted(doors(shape, name), key=lambda door: len(door.path))
     if found:
         return Route(path=found[0].path, door=found[0])
-    if name in _TAKEN:
+    if name in _TAKEN or name in _outputs(shape):
         fact = f"'{name}' as an attribute of the package means something else"
         raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
     attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
@@ -256,6 +256,15 @@ def _route(shape: Shape, name: str) -> Route:
             fact = f"the attribute '{'.'.join(path)}' is something else than the let's '{name}'"
             raise RefusalError(f"{at(other)}: {fact}")
     return Route(path=(PASSTHRU, name))
+
+
+def _outputs(shape: Shape) -> frozenset[str]:
+    """Return the strings in what the package says of its outputs: an attribute of that name is the output."""
+    attributes = shape.construction.attributes if shape.construction is not None else ()
+    said = [node for path, node in attributes if path == ("outputs",)]
+    return frozenset(
+        part.text.strip('"') for node in said for part in node.walk() if part.kind == "string_expression"
+    )
 
 
 def _require_all_within(planned: Plan) -> None:

@@ -154,24 +154,24 @@ def construction(expression: Node) -> Construction | None:
         if final.child("formals") is not None:
             return None
         attributes = body(final)
-    sets = tuple(_joined(result(attributes)))
+    sets = tuple(joined(result(attributes)))
     if not sets:
         return None
     return Construction(call=expression, builder=builder, argument=argument, final=final, sets=sets)
 
 
-def _joined(node: Node) -> Iterator[Node]:
+def joined(node: Node) -> Iterator[Node]:
     """Yield the literal sets that `//` joins, in the order of the text."""
     node = inner(node)
     if node.kind in _SETS:
         yield node
     elif node.kind == "binary_expression" and node.child("//") is not None:
         for child in node.children:
-            yield from _joined(child)
+            yield from joined(child)
 
 
 def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Yield the path and the binding of each attribute that a literal set and the literal sets in it bind.
+    """Yield the path and the binding of each attribute that a literal set binds, and of those that literal sets in it do.
 
     A binding is a `binding` or, for a path that ends in an inherited name, the `inherit` or `inherit_from`.
     """
@@ -180,7 +180,7 @@ def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
         if child.kind == "binding":
             path = tuple(static_name(part) or "" for part in child.children[0].children if part.kind != ".")
             yield path, child
-            if (inside := result(value(child))).kind in _SETS:
+            for inside in joined(result(value(child))):
                 yield from (((*path, *below), node) for below, node in bound(inside))
         elif child.kind in {"inherit", "inherit_from"}:
             inherited = child.child("inherited_attrs")

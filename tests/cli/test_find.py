@@ -56,6 +56,7 @@ def test_json_has_paths_in_the_tree(unlet: Unlet, tree: Path) -> None:
         "line": 1,
         "state": "hidden",
         "shares": ["src"],
+        "liftable": True,
     }
     assert [binding["kind"] for binding in document["bindings"]] == ["package", "helper"]
     assert document["totals"]["hidden"] == 2

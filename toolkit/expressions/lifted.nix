@@ -1,6 +1,8 @@
-# Compares packages of two trees, and tries doors of the second: does an override of the attribute reach what is built?
-# `questions` is a JSON list of { package, doors, tests }: the package's attribute path, by name the path of each door among
-# the package's attributes, and the names of passthru.tests to evaluate. Each answer stands where its question did.
+# Compares packages of two trees, and tries doors of the second: what does an override of an attribute reach?
+#
+# `questions` is a JSON list of { package, doors, shown }: the attribute path of a package, by name the path of each door
+# among the package's attributes, and paths of other attributes that may be made with what is behind the doors. Each
+# answer stands where its question did. What throws is an answer too: null.
 {
   before,
   after,
@@ -12,21 +14,22 @@ let
   inherit (builtins)
     addErrorContext
     all
-    elem
-    foldl'
+    any
+    attrValues
+    elemAt
     fromJSON
+    genList
     head
     isAttrs
     length
     mapAttrs
     tail
-    toString
     tryEval
     ;
 
-  packagesOf =
+  packages =
     tree:
-    import tree {
+    import (/. + tree) {
       localSystem = { inherit system; };
       overlays = [ ];
       config = {
@@ -36,10 +39,8 @@ let
         android_sdk.accept_license = true;
       };
     };
-  unchanged = packagesOf (/. + before);
-  changed = packagesOf (/. + after);
+  trees = mapAttrs (_: packages) { inherit before after; };
 
-  # What throws is an answer too: null.
   attempt =
     value:
     let
@@ -56,44 +57,55 @@ let
     else
       null;
 
-  drvPath = package: attempt (if package == null then null else package.drvPath or null);
+  drvPath = package: attempt (if isAttrs package then package.drvPath or null else null);
 
-  # The attributes of the package with another value at a door.
+  # The derivations that an attribute holds, as far down as passthru.tests has them.
+  drvPaths =
+    value:
+    let
+      held = attempt (if isAttrs value then value else null);
+    in
+    if held == null || held ? drvPath then [ (drvPath held) ] else map drvPath (attrValues held);
+
+  # The attributes of a package with another value at a door.
   through =
     path: value: old:
     if length path == 1 then
       { ${head path} = value old.${head path}; }
     else
-      {
-        ${head path} = (old.${head path} or { }) // {
-          ${head (tail path)} = value (old.${head path}.${head (tail path)} or null);
-        };
-      };
+      { ${head path} = old.${head path} or { } // { ${elemAt path 1} = value (old.${head path}.${elemAt path 1} or null); }; };
 
-  # null where the override cannot be evaluated: with a value that throws, it is used.
-  overridden = package: path: value: drvPath (package.overrideAttrs (through path value));
-
-  door =
+  tried =
     { before, after }:
-    path:
+    shown: path:
     let
       thrown = _: throw "unlet: this is used";
       marked =
-        old: if isAttrs old && old ? overrideAttrs then old.overrideAttrs (_: { unletProbe = 1; }) else throw "no package";
-      plain = drvPath after;
+        old:
+        if isAttrs old && old ? overrideAttrs then
+          old.overrideAttrs (attributes: { name = "unlet-" + (attributes.name or attributes.pname or "probe"); })
+        else
+          throw "no package";
+      reaches =
+        package: value:
+        let
+          other = package.overrideAttrs (through path value);
+          here = drvPath other;
+          others = package: map (path: drvPaths (at path package)) shown;
+        in
+        {
+          built = here != drvPath package;
+          shown = others other != others package;
+          evaluates = here != null;
+        };
     in
     {
       there = at path after != null;
-      # Another attribute of the package that has the name of the new one.
-      hidden = at path before == null && before ? ${builtins.elemAt path (length path - 1)};
-      used = overridden after path thrown == null;
-      replaced =
-        let
-          other = overridden after path marked;
-        in
-        if other == null then null else other != plain;
-      before = at path before != null && overridden before path thrown == null;
-      component = drvPath (at path after);
+      # Another attribute of the package that had the name of the new one.
+      hides = at path before == null && before ? ${elemAt path (length path - 1)};
+      before = at path before != null && (reaches before thrown).built;
+      after = reaches after thrown;
+      replaced = reaches after marked;
     };
 
   answer =
@@ -101,24 +113,21 @@ let
     {
       package,
       doors,
-      tests ? [ ],
+      shown,
     }:
     addErrorContext "unlet: question ${toString number}" (
       let
-        pair = {
-          before = attempt (at package unchanged);
-          after = attempt (at package changed);
-        };
-        drvPaths = mapAttrs (_: drvPath) pair;
-        testsOf = package: mapAttrs (_: drvPath) (builtins.intersectAttrs (builtins.listToAttrs (map (name: { inherit name; value = null; }) tests)) (package.passthru.tests or { }));
+        pair = mapAttrs (_: tree: attempt (at package tree)) trees;
+        paths = mapAttrs (_: drvPath) pair;
+        evaluates = !any (path: path == null) (attrValues paths);
       in
       {
-        inherit (drvPaths) before after;
-        doors = if drvPaths.before == null || drvPaths.after == null then { } else mapAttrs (_: door pair) doors;
-        tests = if drvPaths.before == null || drvPaths.after == null then { } else mapAttrs (_: testsOf) pair;
+        inherit (paths) before after;
+        doors = if evaluates then mapAttrs (_: tried pair shown) doors else { };
+        same = all (path: drvPaths (at path pair.before) == drvPaths (at path pair.after)) (if evaluates then shown else [ ]);
       }
     );
 
   asked = fromJSON questions;
 in
-builtins.genList (number: answer number (builtins.elemAt asked number)) (length asked)
+genList (number: answer number (elemAt asked number)) (length asked)

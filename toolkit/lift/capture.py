@@ -82,9 +82,9 @@ def clashing(planned: Plan) -> frozenset[int]:
     for name in planned.names:
         place = _place(planned, name)
         scope = look_up(name, place.children[0]).scope
-        if planned.routes[name].door is None and name not in planned.moved:
-            if scope is None or scope.names[name] is not planned.shape.bindings[name]:
-                raise RefusalError(f"{at(place)}: '{name}' means something else here than in the let")
+        new = planned.routes[name].door is None and name not in planned.moved
+        if new and (scope is None or scope.names[name] is not planned.shape.bindings[name]):
+            raise RefusalError(f"{at(place)}: '{name}' means something else here than in the let")
     return frozenset(found)
 
 

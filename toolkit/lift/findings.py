@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.lift.doors import State, shared, state
-from toolkit.lift.kinds import Kind, kind
+from toolkit.lift.kinds import Kind, kind, without_final
 from toolkit.lift.shape import read
 from toolkit.nix.attributes import value
 
@@ -19,7 +19,7 @@ class Binding:
     """A package that a let of a file binds.
 
     `builder` is its builder's name as it is written, `shares` which of `src` and `version` it takes from the same place
-    as the package that the file is for.
+    as the package that the file is for. `liftable` tells that the package's own builder may have final attributes.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Binding:
     line: int
     state: State
     shares: tuple[str, ...]
+    liftable: bool
 
 
 def find(tree: Tree) -> tuple[Binding, ...]:
@@ -51,6 +52,7 @@ def find(tree: Tree) -> tuple[Binding, ...]:
                 line=node.line,
                 state=state(shape, name),
                 shares=shared(shape, name),
+                liftable=without_final(shape.construction.name) is None,
             )
         )
     return tuple(sorted(found, key=lambda binding: binding.line))

@@ -46,15 +46,12 @@ class Change:
         if rest or self.added:
             yield style.inherit([*rest, *self.added], indent, style.source(statement))
         groups: dict[str, list[str]] = {}
-        for name in names:
-            if name not in self.sources:
-                continue
-            *prefix, last = self.sources[name]
-            if last == name:
-                groups.setdefault(".".join(prefix), []).append(name)
+        for name, path in ((name, self.sources[name]) for name in names if name in self.sources):
+            if path[-1] == name:
+                groups.setdefault(".".join(path[:-1]), []).append(name)
             else:
-                yield f"{name} = {'.'.join(self.sources[name])};"
-        for prefix, group in groups.items():
-            yield style.inherit(group, indent, prefix)
+                yield f"{name} = {'.'.join(path)};"
+        for source, group in groups.items():
+            yield style.inherit(group, indent, source)
         for write in self.behind:
             yield write(indent)

@@ -44,6 +44,18 @@ _SOURCES = re.compile(r"fetch\w*|clean\w*|import\w*|unpack\w*|filter\w*|gitignor
 _CHANGES = frozenset(["override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs", "overrideCabal"])
 
 
+_WITHOUT_FINAL = {
+    "an environment": re.compile(r"buildFHS\w*|wrapType\d|wrapAppImage|bundler(Env|App)"),
+    "a script or a file": re.compile(r"run\w*Command\w*|write[A-Z]\w*"),
+}
+
+
+def without_final(builder: str) -> str | None:
+    """Say what a builder makes that is known to take no function of final attributes; None for any other builder."""
+    name = builder.rpartition(".")[2]
+    return next((what for what, pattern in _WITHOUT_FINAL.items() if pattern.fullmatch(name)), None)
+
+
 def kind(binding: Node) -> tuple[Kind, str] | None:
     """Return the kind of a binding of a let and the builder as it is written, None where it binds no package."""
     if binding.kind != "binding" or len(binding.children[0].children) != 1:

@@ -93,7 +93,9 @@ def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edi
         if own and not kept:
             edits.append(Edit(let.start, let.children[-1].start, ""))
             gone = [span for span in gone if span not in own]
-    return edits + [Edit(begin, end, _left(lets[0].tree.text, begin, end)) for begin, end in _runs(lets[0].tree.text, gone)]
+    return edits + [
+        Edit(begin, end, _left(lets[0].tree.text, begin, end)) for begin, end in _runs(lets[0].tree.text, gone)
+    ]
 
 
 def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

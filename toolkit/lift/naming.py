@@ -26,6 +26,19 @@ _SETS = {
     "perl-packages.nix": "perlPackages.",
     "coq-packages.nix": "coqPackages.",
 }
+_DIRECTORIES = {
+    "pkgs/applications/editors/emacs/elisp-packages/manual-packages": "emacsPackages",
+    "pkgs/applications/editors/vim/plugins/non-generated": "vimPlugins",
+    "pkgs/applications/editors/vscode/extensions": "vscode-extensions",
+    "pkgs/applications/networking/irc/weechat/scripts": "weechatScripts",
+    "pkgs/by-name/mp/mpv/scripts": "mpvScripts",
+    "pkgs/development/ocaml-modules": "ocamlPackages",
+    "pkgs/development/python-modules": "python3Packages",
+    "pkgs/misc/tmux-plugins": "tmuxPlugins",
+    "pkgs/os-specific/linux": "linuxPackages",
+    "pkgs/servers/home-assistant/custom-components": "home-assistant-custom-components",
+    "pkgs/servers/home-assistant/custom-lovelace-modules": "home-assistant-custom-lovelace-modules",
+}
 _CALL = re.compile(r"^ *([A-Za-z_][\w'-]*) *=\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)", re.MULTILINE)
 
 
@@ -51,11 +64,13 @@ class Names:
 
     def package(self, file: PurePosixPath) -> str:
         """Return the attribute path of the package that a file below pkgs is for, by its place if nothing calls it."""
-        if file.is_relative_to(_BY_NAME) and len(file.parts) > len(_BY_NAME.parts) + 2:
-            return file.parts[len(_BY_NAME.parts) + 1]
         for path in (file, *file.parents):
             if (attribute := self.called.get(path)) is not None:
                 return attribute
+            if (packages := _DIRECTORIES.get(str(path.parent))) is not None:
+                return f"{packages}.{path.stem if path == file else path.name}"
+        if file.is_relative_to(_BY_NAME) and len(file.parts) > len(_BY_NAME.parts) + 2:
+            return file.parts[len(_BY_NAME.parts) + 1]
         return file.parent.name if file.name == "default.nix" else file.stem
 
     def all(self, root: Path) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.doors import PASSTHRU, Door, State, doors, origin, state, uses_by_rec
 from toolkit.lift.findings import find
-from toolkit.lift.kinds import Kind
+from toolkit.lift.kinds import Kind, without_final
 from toolkit.lift.shape import bound, callee, inner, selection
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ class Plan:
     """A lift of the bindings `names` of a shape's lets.
 
     `routes` has the attribute of each binding that is lifted or that leaves its let; `moved` names those that leave it,
-    in the order of the file. `taken` are bindings that take an attribute out of one of these, as by `inherit (it.a) name`:
-    by their name that of the other and the attributes between. `follows` are the attributes of the package that what has moved takes over, with
-    where the package takes them from.
+    in the order of the file. `taken` are bindings that take an attribute out of one of these, as `inherit (it.a) name`
+    does: by their name that of the other and the attributes between. `follows` are the attributes of the package that
+    what has moved takes over, with where the package takes them from.
     """
 
     shape: Shape
@@ -182,6 +182,9 @@ def _construction(shape: Shape) -> Construction:
         raise LayoutError(f"{at(shape.tree.root)}: the file is no function of its dependencies")
     if not shape.lets:
         raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package")
+    if shape.construction is not None and (what := without_final(shape.construction.name)) is not None:
+        fact = f"the file ends in {what} by '{shape.construction.name}', which has no final attributes"
+        raise LayoutError(f"{at(shape.body)}: {fact}")
     if shape.construction is None:
         ends = _ENDS.get(shape.body.kind, "another expression")
         raise LayoutError(f"{at(shape.body)}: the file ends in {ends}, not in a builder's call on attributes")
@@ -225,7 +228,7 @@ def _leaving(shape: Shape, wanted: Sequence[str], design: Design) -> frozenset[s
 
 
 def _source(shape: Shape, name: str) -> tuple[str, ...]:
-    """Return the binding that `inherit (it.a) name;` takes a name from, with `a`; nothing for another kind of binding."""
+    """Return the binding that `inherit (it.a) name;` takes a name from, with `a`; nothing for another binding."""
     node = shape.bindings[name]
     if node.kind != "inherit_from":
         return ()
@@ -262,9 +265,7 @@ def _outputs(shape: Shape) -> frozenset[str]:
     """Return the strings in what the package says of its outputs: an attribute of that name is the output."""
     attributes = shape.construction.attributes if shape.construction is not None else ()
     said = [node for path, node in attributes if path == ("outputs",)]
-    return frozenset(
-        part.text.strip('"') for node in said for part in node.walk() if part.kind == "string_expression"
-    )
+    return frozenset(part.text.strip('"') for node in said for part in node.walk() if part.kind == "string_expression")
 
 
 def _require_all_within(planned: Plan) -> None:

@@ -66,6 +66,7 @@ def _binding(record: Record) -> Binding:
         line=record.integer("line"),
         state=record.choice("state", State),
         shares=record.texts("shares"),
+        liftable=record.boolean("liftable"),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.lift import capture, moving, passthru, style
+from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.inherits import Change
 from toolkit.lift.moving import Definition
 from toolkit.lift.passthru import Additions
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 class Lifted:
     """A file whose package takes what was lifted from its own attributes.
 
-    `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their let.
-    `parameter` is the name of the final attributes; `unfolded` tells that it has taken the place of a `rec`.
+    `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
+    let. `parameter` is the name of the final attributes; `unfolded` tells that it has taken the place of a `rec`.
+    `shown` are the attributes of passthru that are made with what is lifted.
     """
 
     text: str
@@ -37,6 +39,7 @@ class Lifted:
     moved: tuple[str, ...]
     parameter: str
     unfolded: bool
+    shown: tuple[tuple[str, ...], ...]
 
 
 def lift(
@@ -49,15 +52,15 @@ def lift(
 ) -> Lifted:
     """Lift bindings of the lets of a file, for none of all packages that an override does not reach.
 
-    `follow` names attributes of the package that moved definitions are to take from its final ones. `name` is the file's
-    in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of another shape, RefusalError for a lift
-    that cannot be right.
+    `follow` names attributes of the package that moved definitions are to take from its final ones. `name` is the
+    file's in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of another shape, RefusalError
+    for a lift that cannot be right.
     """
     planned = plan(read(Tree(text, name=name)), bindings, design, follow)
     unfolded = capture.clashing(planned)
     if follow:
         unfolded |= {literal.index for literal in planned.construction.sets if literal.kind == "rec_attrset_expression"}
-    targets = {index: (path,) for index, path in planned.rerouted.items()}
+    targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in planned.rerouted.items()}
     targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
     for use in planned.shape.references:
         if use.scope is not None and use.scope.node.index in unfolded:
@@ -76,7 +79,15 @@ def lift(
         moved=planned.moved,
         parameter=parameter,
         unfolded=bool(unfolded),
+        shown=tuple(_shown(planned)),
     )
+
+
+def _shown(planned: Plan) -> Iterator[tuple[str, ...]]:
+    rerouted = [planned.shape.tree.nodes[index] for index in planned.rerouted]
+    for path, node in planned.construction.attributes:
+        if path[0] == PASSTHRU and len(path) > 1 and any(node.contains(use) for use in rerouted):
+            yield path
 
 
 def _uses(

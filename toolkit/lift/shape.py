@@ -171,7 +171,7 @@ def joined(node: Node) -> Iterator[Node]:
 
 
 def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Yield the path and the binding of each attribute that a literal set binds, and of those that literal sets in it do.
+    """Yield the path and the binding of each attribute that a literal set binds, and that literal sets in it do.
 
     A binding is a `binding` or, for a path that ends in an inherited name, the `inherit` or `inherit_from`.
     """

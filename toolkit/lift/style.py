@@ -68,6 +68,4 @@ def apart(literal: Node) -> list[Edit]:
     ends = [brace.end, *(child.end for child in within.children)]
     starts = [*(child.start for child in within.children), literal.children[-1].start]
     margins = [*([outer + 2] * len(within.children)), outer]
-    return [
-        Edit(end, start, f"\n{' ' * margin}") for end, start, margin in zip(ends, starts, margins, strict=True)
-    ]
+    return [Edit(end, start, f"\n{' ' * margin}") for end, start, margin in zip(ends, starts, margins, strict=True)]

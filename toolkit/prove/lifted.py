@@ -1,21 +1,165 @@
-"""Ask a whole tree about lifted packages: whether their derivations are the same, and what an override of each reaches.
+"""Ask whole trees about packages: their derivations before and after, and what an override of an attribute reaches.
 
-Many packages are asked about in one evaluation. An error that Nix cannot catch ends it; the package that it came from is
-then left out, and the others are asked again.
+Many packages are asked about in one evaluation. An error that Nix cannot catch ends it: the package that it came from
+gets the error as its answer, and the others are asked again.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolkit import nix, process
 from toolkit.errors import CommandError
 from toolkit.record import Record
-from toolkit.shipped import expression
+from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from toolkit.process import Command
+
+EXPRESSION = EXPRESSIONS / "lifted.nix"
+
+_QUESTION = re.compile(r"unlet: question (\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A package by its attribute path, doors by name, and other attributes that may be made with them."""
+
+    package: tuple[str, ...]
+    doors: Mapping[str, tuple[str, ...]]
+    shown: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What an override of a door reaches: the derivation that is built, other attributes; whether all evaluates."""
+
+    built: bool
+    shown: bool
+    evaluates: bool
+
+    @property
+    def something(self) -> bool:
+        """Tell whether the override has any effect."""
+        return self.built or self.shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """An attribute of the changed package.
+
+    `before` tells whether an override of it had an effect before, `hides` whether the package had another attribute of
+    the name. `thrown` is what a value reaches that throws, `replaced` what the same package under another name does.
+    """
+
+    there: bool
+    before: bool
+    hides: bool
+    thrown: Reach
+    replaced: Reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The derivations of a package before and after, None for one that does not evaluate, and its doors by name.
+
+    `same_shown` tells whether the other attributes are the same. `error` is what ended the evaluation, in one line,
+    `places` the files of the changed tree on the way there.
+    """
+
+    before: str | None = None
+    after: str | None = None
+    doors: Mapping[str, Door]
+    same_shown: bool = True
+    error: str | None = None
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What came of a lift: `lifted`, `refused` because it cannot be right, or `failed`, and why."""
+
+    outcome: str
+    why: str = ""
+
+
+def verdict(answer: Answer) -> Verdict | None:
+    """Judge a lift by Nix's answer; None where the package did not evaluate before, so that nothing can be said."""
+    if answer.error is not None:
+        if "expected a set but found a function" in answer.error:
+            return Verdict(outcome="refused", why="the builder takes no function of the final attributes")
+        return Verdict(outcome="failed", why=re.sub(r"/\S+/(?=pkgs/)", "", answer.error))
+    if answer.before is None:
+        return None
+    doors = answer.doors.values()
+    faults = {
+        ("failed", "the derivation is another"): answer.after != answer.before or not answer.same_shown,
+        ("failed", "the attribute is not there"): not all(door.there for door in doors),
+        ("refused", "another attribute of the package has the name"): any(door.hides for door in doors),
+        ("failed", "an override has no effect"): not all(door.thrown.something for door in doors),
+    }
+    outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))
+    return Verdict(outcome=outcome, why=why)
+
+
+def command(before: Path, after: Path, system: str, questions: Sequence[Question]) -> Command:
+    """Return the command that asks."""
+    asked = [
+        {"package": question.package, "doors": dict(question.doors), "shown": question.shown} for question in questions
+    ]
+    arguments = {"before": str(before), "after": str(after), "system": system, "questions": json.dumps(asked)}
+    asking = nix.evaluate_command(EXPRESSION, arguments)
+    return replace(asking, argv=(*asking.argv, "--readonly-mode", "--show-trace"))
+
+
+def ask(before: Path, after: Path, system: str, questions: Sequence[Question]) -> list[Answer]:
+    """Ask about packages of two trees on one system; the answers are in the order of the questions."""
+    if not questions:
+        return []
+    try:
+        said = process.execute(command(before, after, system, questions)).stdout
+    except CommandError as error:
+        found = _QUESTION.search(error.stderr)
+        culprit = int(found[1]) if found is not None else 0
+        places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
+        failed = Answer(doors={}, error=nix.reason(error), places=tuple(dict.fromkeys(places)))
+        if found is None and len(questions) > 1:
+            middle = len(questions) // 2
+            return [
+                *ask(before, after, system, questions[:middle]),
+                *ask(before, after, system, questions[middle:]),
+            ]
+        rest = ask(before, after, system, [*questions[:culprit], *questions[culprit + 1 :]])
+        return [*rest[:culprit], failed, *rest[culprit:]]
+    document = Record({"answers": json.loads(said)}, document="Nix's answer")
+    return [_answer(record) for record in document.records("answers")]
+
+
+def _answer(record: Record) -> Answer:
+    doors = record.record("doors")
+    return Answer(
+        before=record.optional("before", record.text),
+        after=record.optional("after", record.text),
+        doors={name: _door(doors.record(name)) for name in doors.names()},
+        same_shown=record.boolean("same"),
+    )
+
+
+def _door(record: Record) -> Door:
+    return Door(
+        there=record.boolean("there"),
+        before=record.boolean("before"),
+        hides=record.boolean("hides"),
+        thrown=_reach(record.record("after")),
+        replaced=_reach(record.record("replaced")),
+    )
+
+
+def _reach(record: Record) -> Reach:
+    return Reach(built=record.boolean("built"), shown=record.boolean("shown"), evaluates=record.boolean("evaluates"))

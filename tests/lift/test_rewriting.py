@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from toolkit import nix
+from toolkit.errors import LayoutError, RefusalError
+from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import Lifted, lift
+
+
+def lifted(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> Lifted:
+    made = lift(textwrap.dedent(text), name="package.nix", bindings=bindings, design=design, follow=follow)
+    nix.parse_text(made.text.encode(), name="package.nix")
+    return made
+
+
+def rewritten(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> str:
+    return lifted(text, *bindings, design=design, follow=follow).text
+
+
+HEAD = """\
+{ buildApp, buildUi, f, src, version }:
+
+let
+  ui = buildUi {
+    pname = "ui";
+    inherit src version;
+  };
+in
+"""
+
+
+def package(text: str) -> str:
+    return HEAD + textwrap.dedent(text)
+
+
+def test_stay_shows_the_binding_in_passthru_and_takes_it_from_the_final_attributes() -> None:
+    before = """\
+        buildApp {
+          pname = "app";
+          inherit src version;
+
+          postInstall = ''
+            cp -r ${ui}/dist $out
+          '';
+
+          meta = { };
+        }
+        """
+    after = """\
+        buildApp (finalAttrs: {
+          pname = "app";
+          inherit src version;
+
+          postInstall = ''
+            cp -r ${finalAttrs.passthru.ui}/dist $out
+          '';
+
+          passthru = { inherit ui; };
+
+          meta = { };
+        })
+        """
+    made = lifted(package(before))
+    assert made.text == package(after)
+    assert (made.doors, made.moved, made.parameter) == ({"ui": ("passthru", "ui")}, (), "finalAttrs")
+
+
+def test_all_forms_of_a_use_go_through_the_final_attributes() -> None:
+    before = """\
+        buildApp (self: {
+          inherit (ui) pname;
+          env = { inherit ui; };
+          a = [ ui.dist (f ui) ];
+          b = "${ui}";
+          c = { ui }: ui;
+          d = rec { ui = 1; e = ui; };
+          "${ui.name}" = let inherit ui; x = ui; in x;
+          passthru = {
+            inherit version;
+          };
+        })
+        """
+    after = """\
+        buildApp (self: {
+          inherit (self.passthru.ui) pname;
+          env = { inherit (self.passthru) ui; };
+          a = [ self.passthru.ui.dist (f self.passthru.ui) ];
+          b = "${self.passthru.ui}";
+          c = { ui }: ui;
+          d = rec { ui = 1; e = ui; };
+          "${self.passthru.ui.name}" = let inherit (self.passthru) ui; x = ui; in x;
+          passthru = {
+            inherit version ui;
+          };
+        })
+        """
+    assert rewritten(package(before)) == package(after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("passthru = { };", "passthru = { inherit ui; };"),
+        ("passthru = { tests = 1; };", "passthru = {\n    inherit ui;\n    tests = 1;\n  };"),
+        (
+            "passthru = {\n    # why\n    tests = 1;\n  };",
+            "passthru = {\n    inherit ui;\n    # why\n    tests = 1;\n  };",
+        ),
+        ("passthru.tests = 1;", "passthru.ui = ui;\n  passthru.tests = 1;"),
+        ("passthru = f 1;", "passthru = { inherit ui; } // f 1;"),
+        ("passthru = { a = 1; } // f 1;", "passthru = {\n    inherit ui;\n    a = 1;\n  } // f 1;"),
+        (
+            "passthru = f {\n    a = 1;\n  };",
+            "passthru = {\n    inherit ui;\n  }\n  // f {\n    a = 1;\n  };",
+        ),
+        ("inherit (src) passthru;", "passthru = src.passthru // { inherit ui; };"),
+    ],
+)
+def test_passthru_keeps_its_form(before: str, after: str) -> None:
+    assert rewritten(package(f"buildApp {{\n  {before}\n  e = [ ui ];\n}}\n")) == package(
+        f"buildApp (finalAttrs: {{\n  {after}\n  e = [ finalAttrs.passthru.ui ];\n}})\n"
+    )
+
+
+def test_a_computed_passthru_is_refused_with_its_place() -> None:
+    with pytest.raises(RefusalError, match=r"^package.nix:10:3: passthru is computed"):
+        lifted(package("buildApp {\n  passthru = if x then { } else { };\n  e = [ ui ];\n}\n"))
+
+
+@pytest.mark.parametrize(
+    ("shown", "route"),
+    [
+        ("passthru.frontend = ui;", "passthru.frontend"),
+        ("passthru = { inherit ui; };", "passthru.ui"),
+        ("inherit ui;", "ui"),
+        ("frontend = ui;", "frontend"),
+    ],
+)
+def test_an_attribute_that_is_there_becomes_the_door(shown: str, route: str) -> None:
+    text = rewritten(package(f"buildApp {{\n  {shown}\n  e = [ ui ];\n}}\n"))
+    assert text == package(f"buildApp (finalAttrs: {{\n  {shown}\n  e = [ finalAttrs.{route} ];\n}})\n")
+
+
+def test_rec_stays_but_for_what_is_lifted() -> None:
+    before = "buildApp rec {\n  inherit ui;\n  name = version;\n  e = ui + name;\n}\n"
+    after = "buildApp (finalAttrs: rec {\n  inherit ui;\n  name = version;\n  e = finalAttrs.ui + name;\n})\n"
+    assert rewritten(package(before)) == package(after)
+
+
+def test_move_puts_the_definition_into_passthru_and_leaves_no_empty_let() -> None:
+    before = """\
+        buildApp {
+          e = [ ui ];
+
+          meta = { };
+        }
+        """
+    after = """\
+        { buildApp, buildUi, f, src, version }:
+
+        buildApp (finalAttrs: {
+          e = [ finalAttrs.passthru.ui ];
+
+          passthru = {
+            ui = buildUi {
+              pname = "ui";
+              inherit src version;
+            };
+          };
+
+          meta = { };
+        })
+        """
+    assert rewritten(package(before), design=Design.MOVE) == textwrap.dedent(after)
+
+
+def test_rec_gives_way_where_it_would_capture_a_name_of_what_moves() -> None:
+    before = "buildApp rec {\n  version = 2;\n  e = [ ui ];\n  f = version;\n}\n"
+    text = rewritten(package(before), design=Design.MOVE)
+    assert "buildApp (finalAttrs: {" in text
+    assert "f = finalAttrs.version;" in text
+    assert "inherit src version;" in text
+
+
+def test_follow_takes_source_and_version_from_the_package() -> None:
+    text = rewritten(
+        package('buildApp {\n  inherit src version;\n  e = "${ui}";\n}\n'),
+        design=Design.MOVE,
+        follow=("src", "version"),
+    )
+    assert "      inherit (finalAttrs) src version;\n" in text
+    assert text.count("inherit src version;") == 1
+
+
+def test_follow_tells_parts_of_one_set_apart() -> None:
+    before = """\
+        { buildApp, buildUi, source }:
+
+        let
+          ui = buildUi {
+            inherit (source) version hash;
+            src = source.src + "/ui";
+          };
+        in
+        buildApp {
+          inherit (source) version src;
+          e = [ ui ];
+        }
+        """
+    text = rewritten(before, design=Design.MOVE, follow=("src", "version"))
+    assert "inherit (source) hash;\n" in text
+    assert "inherit (finalAttrs) version;\n" in text
+    assert 'src = finalAttrs.src + "/ui";' in text
+
+
+def test_what_is_made_with_a_lifted_binding_moves_with_it() -> None:
+    before = """\
+        { buildApp, buildUi, lib }:
+
+        let
+          dep = buildUi { };
+
+          # where to look
+          path = lib.makeBinPath [ dep ];
+
+          other = 1;
+        in
+        buildApp {
+          inherit other;
+          e = "${path}";
+        }
+        """
+    after = """\
+        { buildApp, buildUi, lib }:
+
+        let
+          dep = buildUi { };
+
+          other = 1;
+        in
+        buildApp (finalAttrs: {
+          inherit other;
+          e = "${finalAttrs.passthru.path}";
+          passthru = {
+            inherit dep;
+
+            # where to look
+            path = lib.makeBinPath [ finalAttrs.passthru.dep ];
+          };
+        })
+        """
+    made = lifted(before)
+    assert made.text == textwrap.dedent(after)
+    assert made.moved == ("path",)
+    assert made.doors == {"dep": ("passthru", "dep")}
+
+
+def test_what_is_taken_out_of_a_lifted_binding_is_taken_out_of_the_attribute() -> None:
+    before = """\
+        { buildApp, buildUi }:
+
+        let
+          dep = buildUi { };
+          inherit (dep.pkgs) version;
+        in
+        buildApp {
+          inherit dep version;
+          e = version;
+        }
+        """
+    text = rewritten(before)
+    assert "inherit (dep.pkgs)" not in text
+    assert "e = finalAttrs.dep.pkgs.version;" in text
+    assert "inherit (finalAttrs.dep.pkgs) version;" in text
+
+
+def test_a_parameter_that_means_something_else_at_a_use_gets_another_name() -> None:
+    text = rewritten(package("buildApp {\n  e = buildUi (finalAttrs: { x = ui; });\n}\n"))
+    assert "buildApp (finalPackage: {" in text
+    assert "x = finalPackage.passthru.ui;" in text
+
+
+def test_a_name_that_the_package_has_given_its_attributes_is_not_changed() -> None:
+    with pytest.raises(RefusalError, match=r"package.nix:10:34: 'finalAttrs' means something else here"):
+        lifted(package("buildApp (finalAttrs: {\n  e = buildUi (finalAttrs: { x = ui; });\n})\n"))
+
+
+@pytest.mark.parametrize(
+    ("bindings", "attributes", "fact"),
+    [
+        ("doc = buildUi { };", "e = [ doc ];", "'doc' as an attribute of the package means something else"),
+        ("fonts = buildUi { };", 'outputs = [ "out" "fonts" ]; e = [ fonts ];', "'fonts' as an attribute"),
+        ("ui = buildUi { };", "e = [ ui ]; passthru.ui = 1;", "the attribute 'passthru.ui' is something else"),
+        ("ui = buildUi { }; mk = buildApp ui;", "", "the builder's call is itself made with"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_by_its_reason(bindings: str, attributes: str, fact: str) -> None:
+    builder = "mk" if "mk" in bindings else "buildApp"
+    with pytest.raises(RefusalError, match=fact):
+        lifted(f"{{ buildApp, buildUi }}: let {bindings} in {builder} {{ {attributes} }}")
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("{ a }: a { }", "there is no 'let' around the package"),
+        ("let ui = buildUi { }; in a { e = [ ui ]; }", "the file is no function"),
+        ("{ a }: let ui = buildUi { }; in { x = a { e = [ ui ]; }; }", "the file ends in a set of packages"),
+        ("{ a }: let ui = buildUi { }; in if a then ui else ui", "the file ends in a choice by 'if'"),
+        (
+            "{ a }: let ui = buildUi { }; in buildFHSEnv { e = [ ui ]; }",
+            "the file ends in an environment by 'buildFHSEnv'",
+        ),
+        ("{ a }: let x = 1; in a { e = x; }", "no let around the package binds a package"),
+        (
+            "{ a }: let ui = buildUi { }; in a (s: { passthru = { inherit ui; }; e = [ s.passthru.ui ]; })",
+            "an override reaches 'ui' already",
+        ),
+    ],
+)
+def test_a_file_of_another_shape_is_called_what_it_is(text: str, fact: str) -> None:
+    with pytest.raises(LayoutError, match=fact):
+        lifted(text)
+
+
+def test_an_unknown_binding_has_the_known_ones_named() -> None:
+    with pytest.raises(LayoutError, match="no let around the package binds 'u'") as caught:
+        lifted(package("buildApp { e = [ ui ]; }"), "u")
+    assert caught.value.hint == "packages of the lets are ui"
+
+
+def test_strings_keep_their_text_when_their_lines_move() -> None:
+    before = """\
+        { buildApp, buildUi }:
+
+        let
+          ui = buildUi {
+            a = ''
+              one
+                two
+            '';
+            b = "first
+          second";
+            c = ''begins
+              here'';
+          };
+        in
+        buildApp {
+          e = [ ui ];
+        }
+        """
+    text = rewritten(before, design=Design.MOVE)
+    assert "\n        one\n          two\n      '';\n" in text
+    assert '"first\n  second"' in text
+    assert "''begins\n      here''" in text

@@ -194,7 +194,7 @@ def test_a_full_disk_leaves_the_cache_good(small_disk: Path) -> None:
 
 @pytest.mark.parametrize("key", ["", ".", "..", "a/b", "../x", "-x"])
 def test_a_key_is_a_name(cache: Cache, key: str) -> None:
-    with pytest.raises(ToolkitError, match=r"is no name of an entry"):
+    with pytest.raises(ToolkitError, match=r"is not the name of an entry"):
         cache.obtain("kind", key, make=making("a", []), check=is_good)
 
 
@@ -205,7 +205,7 @@ def test_the_variable_names_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_a_relative_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNLET_CACHE_DIR", "elsewhere")
-    with pytest.raises(ToolkitError, match=r"UNLET_CACHE_DIR: 'elsewhere' is no absolute path"):
+    with pytest.raises(ToolkitError, match=r"UNLET_CACHE_DIR: 'elsewhere' is not an absolute path"):
         default_cache()
 
 

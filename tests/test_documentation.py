@@ -146,7 +146,7 @@ def proposed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_readme_names_every_proof(proposed: tuple[Path, str]) -> None:
     depth = ["--tier", "vm", "--reverse-dependencies", "--system", SYSTEM]
     done = run(["check", "--proof", "none", *depth], proposed[0])
-    hint = re.search(r"^hint: there are (.*)$", done.stderr, re.MULTILINE)
+    hint = re.search(r"^hint: known proofs are (.*)$", done.stderr, re.MULTILINE)
     assert hint is not None, done.stderr
     table = section("Proofs")
     names = [name.replace(SYSTEM, "SYSTEM") for name in hint[1].split(", ")]

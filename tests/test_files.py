@@ -62,7 +62,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("gone")
-    with pytest.raises(ToolkitError, match=r"link: the link leads nowhere"):
+    with pytest.raises(ToolkitError, match=r"link: is a dangling link"):
         read_target(tmp_path / "link")
 
 
@@ -182,7 +182,7 @@ def test_force_does_not_replace_what_no_run_has_written(tmp_path: Path, report: 
         (place / "report.json").unlink()
     else:
         (place / "report.json").write_text(report)
-    with pytest.raises(ToolkitError, match=r"holds other files than a proposal"):
+    with pytest.raises(ToolkitError, match=r"contains files that do not belong to a proposal"):
         ensure_free(place, force=True)
 
 
@@ -212,12 +212,12 @@ def test_force_never_replaces_the_home_directory(tmp_path: Path, monkeypatch: py
 
 def test_a_file_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "proposal").write_text("x")
-    with pytest.raises(ToolkitError, match=r"exists and is no directory"):
+    with pytest.raises(ToolkitError, match=r"exists and is not a directory"):
         ensure_free(tmp_path / "proposal", force=True)
 
 
 def test_the_directory_above_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match=r"'.*/gone' is no directory") as raised:
+    with pytest.raises(ToolkitError, match=r"'.*/gone' is not a directory") as raised:
         ensure_free(tmp_path / "gone" / "proposal")
     assert raised.value.hint == f"mkdir -p {tmp_path}/gone"
 

@@ -52,7 +52,7 @@ def test_a_pin_without_a_blob_is_written_without_one() -> None:
         ("[[pin]", "not TOML: "),
         ("pins = []", "field 'pins' is unknown; known are remote, default, file, pin"),
         ('[[pin]]\nname = "a"', "field 'pin[0].commit' is missing"),
-        ('[[pin]]\nname = "a"\ncommit = "zz"\nabout = ""', "field 'pin[0].commit' is no git object id: 'zz'"),
+        ('[[pin]]\nname = "a"\ncommit = "zz"\nabout = ""', "field 'pin[0].commit' is not a git object id: 'zz'"),
         (f'[[pin]]\nname = 1\ncommit = "{"1" * 40}"\nabout = ""', "field 'pin[0].name' is not a string"),
         (f'[[pin]]\nname = "a"\ncommit = "{"1" * 40}"\nabout = ""\n' * 2, "field 'pin[1].name' is 'a', which"),
     ],

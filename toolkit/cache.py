@@ -125,14 +125,14 @@ class Cache:
 
     def unwritable(self, error: OSError) -> ToolkitError:
         """Return the error that says that the cache cannot be written, and why."""
-        hint = f"{VARIABLE} names another place for the cache; unlet cache clean frees space"
+        hint = f"{VARIABLE} sets a different directory for the cache; 'unlet cache clean' frees space"
         reason = (error.strerror or str(error)).lower()
         return ToolkitError(f"{self.root}: the cache cannot be written: {reason}", hint=hint)
 
     def _path(self, kind: str, key: str) -> Path:
         for name in (kind, key):
             if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-                raise ToolkitError(f"cache: '{name}' is no name of an entry")
+                raise ToolkitError(f"cache: '{name}' is not the name of an entry")
         return self.root / kind / key
 
     def _make(self, path: Path, make: Callable[[Path], None]) -> None:
@@ -176,7 +176,7 @@ def default_cache() -> Cache:
     if given := os.environ.get(VARIABLE):
         root = Path(given).expanduser()
         if not root.is_absolute():
-            raise ToolkitError(f"{VARIABLE}: '{given}' is no absolute path")
+            raise ToolkitError(f"{VARIABLE}: '{given}' is not an absolute path")
         return Cache(root)
     # It is needed where a cache is, and not for `--version`.
     from platformdirs import user_cache_path  # noqa: PLC0415

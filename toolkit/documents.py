@@ -34,7 +34,7 @@ def read(content: bytes, kind: type[T], *, document: str) -> T:
         fact = str(error).replace("`", "'")
         raise ToolkitError(f"{document}: {fact[:1].lower()}{fact[1:]}") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise BrokenError(f"{document}: is no JSON, or was cut off") from error
+        raise BrokenError(f"{document}: is not JSON, or was cut off") from error
 
 
 def convert(tables: object, kind: type[T], *, document: str) -> T:

@@ -40,7 +40,7 @@ def read_target(path: Path) -> bytes:
                 content += chunk
             status = os.fstat(stream.fileno())
     except FileNotFoundError:
-        message = f"{path}: the link leads nowhere" if path.is_symlink() else f"{path}: no such file"
+        message = f"{path}: is a dangling link" if path.is_symlink() else f"{path}: no such file"
         raise ToolkitError(message) from None
     except IsADirectoryError:
         hint = "--file takes a file, --nixpkgs a directory"
@@ -73,7 +73,7 @@ def check_content(name: str, content: bytes) -> None:
         fact = f"is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}"
         raise ToolkitError(f"{name}:{place}: {fact}") from None
     if (offset := content.find(b"\r\n")) >= 0:
-        hint = "turn the line ends into line feeds first, for example with dos2unix"
+        hint = "convert the line endings first, for example with dos2unix"
         raise ToolkitError(f"{name}:{_place(content, offset)}: line ends with CRLF", hint=hint)
 
 
@@ -90,20 +90,22 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
             raise ToolkitError(f"{destination}: is or contains {what}, which is never replaced")
     if not place.parent.is_dir():
         raise ToolkitError(
-            f"{destination}: '{place.parent}' is no directory", hint=f"mkdir -p {quote(str(place.parent))}"
+            f"{destination}: '{place.parent}' is not a directory", hint=f"mkdir -p {quote(str(place.parent))}"
         )
     if not os.access(place.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise ToolkitError(f"{destination}: '{place.parent}' cannot be written to")
     if not os.path.lexists(place):
         return
     if not place.is_dir():
-        raise ToolkitError(f"{destination}: exists and is no directory")
+        raise ToolkitError(f"{destination}: exists and is not a directory")
     try:
         names = {path.name for path in place.iterdir()}
     except OSError as error:
         raise ToolkitError(f"{destination}: {_reason(error)}") from None
     if names and not force:
-        raise ToolkitError(f"{destination}: is not empty", hint="--force replaces it, --out names another place")
+        raise ToolkitError(
+            f"{destination}: is not empty", hint="replace it with --force, or choose a different directory with --out"
+        )
     if names:
         _ensure_ours(destination, names)
 
@@ -173,7 +175,7 @@ def _ensure_ours(destination: Path, names: set[str]) -> None:
         Record(json.loads((destination / REPORT).read_bytes()), document=REPORT).text("unlet")
     except (OSError, ValueError, RecursionError, ToolkitError):
         hint = "--force replaces only what an earlier run has written; remove it yourself, or choose another --out"
-        raise ToolkitError(f"{destination}: holds other files than a proposal", hint=hint) from None
+        raise ToolkitError(f"{destination}: contains files that do not belong to a proposal", hint=hint) from None
 
 
 def _too_big(name: str, size: int) -> ToolkitError:

@@ -88,7 +88,7 @@ def _pins(record: Record) -> tuple[model.Pin, ...]:
             newest=table.optional("newest", table.text),
         )
         if pin.name in found:
-            raise table.error("name", f"is '{pin.name}', which another pin has as well")
+            raise table.error("name", f"is '{pin.name}', which is also the name of another pin")
         found[pin.name] = pin
     return tuple(found.values())
 

@@ -77,7 +77,7 @@ class Record:
         try:
             return model.Oid(value)
         except ToolkitError as error:
-            raise self.error(name, f"is no git object id: '{value}'") from error
+            raise self.error(name, f"is not a git object id: '{value}'") from error
 
     def choice(self, name: str, kind: type[E]) -> E:
         """Return the member of the enumeration `kind` which the string names."""
@@ -110,7 +110,7 @@ class Record:
         try:
             return tuple(kind(value) for value in self.texts(name))
         except ValueError as error:
-            raise self.error(name, f"has another value than {', '.join(kind)}") from error
+            raise self.error(name, f"has a value other than {', '.join(kind)}") from error
 
     def record(self, name: str) -> Record:
         """Return a table."""

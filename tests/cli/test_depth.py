@@ -74,7 +74,7 @@ def test_options_that_do_not_fit_are_one_line(
 def test_lone_file_has_no_tree(unlet: Unlet, docker_nix: Path) -> None:
     done = unlet("propose", "--file", docker_nix, "--tier", "tree")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == f"{docker_nix}: is a file and no whole nixpkgs"
+    assert done.stderr.splitlines()[0] == f"{docker_nix}: is a file, not a whole nixpkgs"
     assert done.stderr.splitlines()[1].startswith("hint: --tier tree and those above it need ")
     assert not (unlet.cwd / "proposal").exists()
 
@@ -82,7 +82,7 @@ def test_lone_file_has_no_tree(unlet: Unlet, docker_nix: Path) -> None:
 def test_unknown_system_is_one_line(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN, "--tier", "tree", "--system", "pdp11-unix")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == "--system: 'pdp11-unix' is no system that this nixpkgs knows"
+    assert done.stderr.splitlines()[0] == "--system: 'pdp11-unix' is not a system that this nixpkgs knows"
 
 
 def test_nixos_test_is_a_third_commit_and_the_others_stay_as_they_are(unlet: Unlet) -> None:

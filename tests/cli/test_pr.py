@@ -172,9 +172,9 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
         (("--base", "nowhere"), 3, "has no branch, tag or commit 'nowhere'"),
         (("--base", "other"), 3, f"has no '{TARGET}'"),
         (("--base", "fixed"), 3, "fixed"),
-        (("--base", "a..b"), 2, "--base: 'a..b' is no commit, branch or tag"),
+        (("--base", "a..b"), 2, "--base: 'a..b' is not a commit, branch or tag"),
         (("--branch", "a b"), 2, "--branch: 'a b' cannot be the name of a branch"),
-        (("--branch", "master"), 3, "branch 'master' is there already"),
+        (("--branch", "master"), 3, "branch 'master' already exists"),
         (("--branch", "master/x"), 3, "branch 'master/x' cannot be beside 'master'"),
         (("--worktree", "."), 3, "is there already"),
         (("--worktree", "no/where"), 2, "is no directory"),
@@ -210,14 +210,14 @@ def refusing(new_clone: Callable[..., Clone]) -> Clone:
 
 def test_no_clone_and_nobody_are_one_line(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     done = unlet("pr")
-    assert (done.returncode, done.stderr) == (3, ".: is no git repository\n")
+    assert (done.returncode, done.stderr) == (3, ".: is not a git repository\n")
     done = unlet("pr", "--repo", "nowhere")
     assert (done.returncode, done.stderr.splitlines()[0]) == (3, "nowhere: no such directory")
     clone = new_clone()
     (Path(unlet.env["HOME"]) / ".gitconfig").unlink()
     done = unlet("pr", "--repo", clone.top)
     assert done.returncode == 3
-    assert done.stderr.splitlines()[0] == f"{clone.top}: git does not know whose the commits are"
+    assert done.stderr.splitlines()[0] == f"{clone.top}: git has no name and address for the commits"
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_ref_that_cannot_be_told_is_exit_code_11_and_not_called_unfixed(unlet: U
     assert (done.returncode, done.stderr) == (11, "")
     assert "not fixed" not in done.stdout
     assert "nixos-unstable: could not tell: 127.0.0.1:" in done.stdout
-    assert "rate limit reached; come back at " in done.stdout
+    assert "rate limit reached; try again at " in done.stdout
 
 
 def test_forms_are_written_to_files_and_to_stdout(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
@@ -128,7 +128,7 @@ def test_token_is_in_nothing_that_is_printed_or_written(unlet: Unlet, forge: For
         (("--json", "--html", "-"), "unlet track: --json excludes Markdown and HTML on stdout"),
         (("--html", "-", "--markdown", "-"), "unlet track: --markdown - and --html - exclude each other"),
         (("--token", "x"), "unlet track: no such option"),
-        (("--api-url", "x"), "--api-url: 'x' is no http or https URL"),
+        (("--api-url", "x"), "--api-url: 'x' is not an http or https URL"),
         (("--repo", "x"), "--repo: 'x' is not OWNER/NAME"),
     ],
 )

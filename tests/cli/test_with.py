@@ -76,7 +76,9 @@ def test_mail_that_is_no_extra_is_one_line(unlet: Unlet) -> None:
     (directory / "0004-again.patch").write_text(text)
     done = unlet("check", "three")
     assert done.returncode == 3
-    assert done.stderr == "0004-again.patch: is none of the commits that --with adds: touches doc/rl-2611.section.md\n"
+    assert (
+        done.stderr == "0004-again.patch: is not one of the commits that --with adds: touches doc/rl-2611.section.md\n"
+    )
 
 
 @pytest.mark.parametrize("extra", Extra)

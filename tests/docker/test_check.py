@@ -90,7 +90,7 @@ class TestProposal:
         assert report.warnings == (f"changed since the report was written: {second.name}",)
         # What the series gives is what is judged; the diff and the overlay are still the old ones.
         assert {proof.name for proof in report.failed} == {"applies", "overlay"}
-        assert "the diff gives another file than the rewrite" in reason(report, "applies")
+        assert "the diff and the rewrite give different files" in reason(report, "applies")
 
     def test_patch_that_does_harm_fails_its_proof(self, proposal: Path) -> None:
         (first, second) = sorted((proposal / "series").iterdir())
@@ -124,7 +124,7 @@ class TestProposal:
         edit(proposal / "upstream.diff", "+            # rootlesskit comes last", "+            # it comes last")
         report = self.check(proposal)
         assert {proof.name for proof in report.failed} == {"applies"}
-        assert reason(report, "applies").startswith("the diff gives another file than the rewrite")
+        assert reason(report, "applies").startswith("the diff and the rewrite give different files")
 
     def test_diff_that_is_cut_off_fails(self, proposal: Path) -> None:
         diff = proposal / "upstream.diff"
@@ -195,7 +195,7 @@ class TestProposal:
         (proposal / name).unlink()
         with pytest.raises(ToolkitError, match=f"/{name}: no such file or directory") as caught:
             self.check(proposal)
-        assert caught.value.hint == "a proposal is what 'unlet propose' wrote"
+        assert caught.value.hint == "'unlet propose' writes a proposal"
 
     def test_proof_with_another_name_is_a_usage_error(self, proposal: Path) -> None:
         with pytest.raises(UsageError, match="proof: 'x' is unknown"):
@@ -223,7 +223,7 @@ class TestSourceAgain:
         report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
         assert report.failed == ()
         (warning,) = report.warnings
-        assert warning.startswith("the source is not at hand: the file was taken from the proposal")
+        assert warning.startswith("the source is not available: the file comes from the proposal")
         assert report.proposal.source.content == (specimen.path("29.6") / TARGET).read_bytes()
         assert "evaluated with unlet's lib" in reason(report, "no-rebuild")
 
@@ -274,5 +274,5 @@ class TestSourceAgain:
 
 
 def test_request_for_nothing_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="neither a proposal's directory nor a patch is given"):
+    with pytest.raises(UsageError, match="neither the directory of a proposal nor a patch was given"):
         check(CheckRequest(), progress=Steps())

@@ -162,7 +162,7 @@ class TestForeignPatch:
         series = draft()
         report = judge(diff_between(series.texts[BEFORE], series.texts[LIFTED]) + OTHER_FILE)
         assert statuses(report) == self.outcome(not_run={"exact-change"})
-        assert report.warnings == ("left out of the proofs, other files of the patch: doc/x.md",)
+        assert report.warnings == ("not covered by the proofs, other files of the patch: doc/x.md",)
         assert "not tried: doc/x.md" in reason(report, "applies")
 
     def test_patch_that_does_not_apply_is_an_error(
@@ -175,7 +175,7 @@ class TestForeignPatch:
 
     @pytest.mark.parametrize("patch", ["", "hello\n"])
     def test_file_that_is_no_patch_is_an_error(self, judge: Callable[..., Report], patch: str) -> None:
-        with pytest.raises(ToolkitError, match=r"^patch: holds no diff$"):
+        with pytest.raises(ToolkitError, match=r"^patch: contains no diff$"):
             judge(patch)
 
     def test_patch_that_breaks_the_syntax_is_named_with_its_place(

@@ -144,7 +144,7 @@ def test_file_that_nixpkgs_has_not_is_named(extra: Extra, missing: str, tree: Ca
 def test_release_that_is_not_known_is_named(tree: Callable[..., Source]) -> None:
     with pytest.raises(ToolkitError) as caught:
         prepared(Extra.RELEASE_NOTE, source=tree({".version": "unstable\n"}))
-    assert caught.value.message == ".version: says no release, such as 26.11"
+    assert caught.value.message == ".version: contains no release, such as 26.11"
 
 
 def test_release_is_taken_from_lib_where_the_link_leads_nowhere(tree: Callable[..., Source]) -> None:

@@ -195,7 +195,7 @@ class TestTextThatFitsAndIsWrong:
         # The call of the release that master does not have stays as it was, and gives no components.
         assert (ported.afresh, ported.differing) == (False, 1)
         assert failed(ported) >= {"no-rebuild", "exact-change", "overridable", "compatible"}
-        assert ported.reason == "made afresh, it fails no proof"
+        assert ported.reason == "made again, it fails no proof"
 
     def test_second_use_of_a_name_of_ours_is_a_failure(self, clone: Clone) -> None:
         clone.branch(
@@ -206,7 +206,7 @@ class TestTextThatFitsAndIsWrong:
         assert ported.fit in {Fit.APPLIES, Fit.MERGES}
         assert "parse" in failed(ported)
         assert ported.reason is not None
-        assert ported.reason.startswith("cannot be made afresh: ")
+        assert ported.reason.startswith("cannot be made again: ")
         assert "'components'" in ported.reason
 
     def test_half_of_it_done_is_merged_and_fails(self, clone: Clone) -> None:
@@ -215,7 +215,7 @@ class TestTextThatFitsAndIsWrong:
         assert (ported.fit, ported.afresh) == (Fit.MERGES, None)
         assert "exact-change" in failed(ported)
         assert ported.reason is not None
-        assert ported.reason.startswith("cannot be made afresh: half fixed: ")
+        assert ported.reason.startswith("cannot be made again: half fixed: ")
 
     def test_file_that_was_broken_before_is_a_failure(self, clone: Clone) -> None:
         clone.branch("broken", change=lambda text: text.rstrip("\n").removesuffix("}"))
@@ -225,7 +225,7 @@ class TestTextThatFitsAndIsWrong:
         assert (proof.name, proof.status) == ("parse", Status.FAILED)
         assert proof.reason is not None
         assert "syntax error" in proof.reason
-        assert ported.reason == f"cannot be made afresh: {proof.reason}"
+        assert ported.reason == f"cannot be made again: {proof.reason}"
 
     def test_file_that_cannot_be_laid_out_is_a_failure(self, clone: Clone) -> None:
         clone.branch(
@@ -253,7 +253,7 @@ class TestNothingToPort:
         unknown, master = clone.port("unknown", "master")
         assert (unknown.fit, unknown.newest, unknown.proofs) == (Fit.CONFLICTS, None, ())
         assert unknown.reason is not None
-        assert unknown.reason.startswith("commit 1 conflicts; cannot be made afresh: unknown layout: ")
+        assert unknown.reason.startswith("commit 1 conflicts; cannot be made again: unknown layout: ")
         assert proven(master)
 
     def test_branch_without_the_file_is_told(self, clone: Clone) -> None:

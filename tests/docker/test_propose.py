@@ -287,7 +287,7 @@ class TestWholeOrNotAtAll:
     def test_force_never_takes_what_is_no_proposal(self, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "mine").write_text("x")
-        with pytest.raises(ToolkitError, match="holds other files than a proposal"):
+        with pytest.raises(ToolkitError, match="contains files that do not belong to a proposal"):
             propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out", force=True), progress=Steps())
         assert tree_of(tmp_path) == {"out/mine": b"x"}
 

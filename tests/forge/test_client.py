@@ -112,7 +112,7 @@ def test_json_that_was_cut_off_is_tried_again_and_not_kept(forge: Forge, tmp_pat
 
 def test_json_that_is_always_cut_off_is_an_error(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/matching-refs/"] = [Fault(status=200, body=b"[{") for _ in range(9)]
-    with pytest.raises(UnreachableError, match="is no JSON, or was cut off"):
+    with pytest.raises(UnreachableError, match="is not JSON, or was cut off"):
         github(forge, tmp_path).branches("master")
 
 
@@ -254,7 +254,7 @@ def test_rate_limit_names_the_time_to_come_back_by_this_clock(forge: Forge, tmp_
     # http.server sends its own Date, so that here both clocks agree.
     assert caught.value.until == pytest.approx(time.time() + 2 * 86400 + 600, abs=5)
     back = time.strftime("%Y-%m-%d %H:%M", time.localtime(caught.value.until))
-    assert f"rate limit reached; come back at {back}" in caught.value.message
+    assert f"rate limit reached; try again at {back}" in caught.value.message
     assert caught.value.hint is not None
     assert "GITHUB_TOKEN" in caught.value.hint
 

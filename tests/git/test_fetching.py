@@ -81,7 +81,7 @@ def test_a_server_without_filters_sends_all_files_and_it_is_said(
 ) -> None:
     url = server.serve(clone, uploadpack__allowFilter="false")
     fetched = git.fetch(url, "HEAD", tmp_path / "into", PATHS)
-    assert fetched.notes == (f"{url}: knows no partial fetch; all files of the commit were fetched",)
+    assert fetched.notes == (f"{url}: does not support partial fetches; all files of the commit were fetched",)
     assert wanted(clone, "HEAD") < blobs(tmp_path / "into")
     assert len([line for line in objects(tmp_path / "into") if line.startswith("commit")]) == 1
 
@@ -93,7 +93,7 @@ def test_a_server_that_hands_out_no_file_by_its_id_sends_all_and_it_is_said(
     url = server.serve(clone, uploadpack__allowFilter="true")
     fetched = git.fetch(url, "next", tmp_path / "into", PATHS)
     assert str(fetched.commit) == clone.git("rev-parse", "next")
-    assert fetched.notes == (f"{url}: hands out no file by its id; all files of the commit were fetched",)
+    assert fetched.notes == (f"{url}: does not serve files by id; all files of the commit were fetched",)
     assert wanted(clone, "next") < blobs(tmp_path / "into")
 
 
@@ -107,8 +107,8 @@ def test_a_server_that_hands_out_no_commit_by_its_id_sends_its_history_and_it_is
     said: list[str] = []
     fetched = git.fetch(url, commit, tmp_path / "into", PATHS, on_progress=said.append)
     assert str(fetched.commit) == commit
-    assert fetched.notes == (f"{url}: hands out no commit by its id; all of its history was fetched",)
-    assert "fetching the whole history, since the remote hands out no commit by its id" in said
+    assert fetched.notes == (f"{url}: does not serve commits by id; all of its history was fetched",)
+    assert "fetching the whole history, because the remote does not serve commits by id" in said
     assert wanted(clone, commit) <= blobs(tmp_path / "into")
 
 
@@ -138,7 +138,7 @@ def test_git_daemon_and_a_path_are_remotes_too(clone: Repository, tmp_path: Path
         try:
             wait_for(port)
             assert blobs_of(f"git://127.0.0.1:{port}/clone/.git", tmp_path / "daemon") == wanted(clone, "HEAD")
-            with pytest.raises(ToolkitError, match=r"is no git repository"):
+            with pytest.raises(ToolkitError, match=r"is not a git repository"):
                 git.fetch(f"git://127.0.0.1:{port}/missing", "HEAD", tmp_path / "gone", PATHS)
         finally:
             os.killpg(daemon.pid, 15)
@@ -203,9 +203,9 @@ def test_a_host_that_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_what_is_no_repository(server: Remote, tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match=r"gone\.git: is no git repository: "):
+    with pytest.raises(ToolkitError, match=r"gone\.git: is not a git repository: "):
         git.fetch(f"{server.url}/gone.git", "HEAD", tmp_path / "into", PATHS)
-    with pytest.raises(ToolkitError, match=r"/gone: is no git repository: "):
+    with pytest.raises(ToolkitError, match=r"/gone: is not a git repository: "):
         git.fetch((tmp_path / "gone").as_uri(), "HEAD", tmp_path / "into2", PATHS)
 
 

@@ -40,7 +40,7 @@ def test_an_abbreviated_id_is_a_rev(clone: Repository) -> None:
 
 @pytest.mark.parametrize("rev", ["", "-x", "--all", "a b", "a\nb", "HEAD:lib", "a..b", ":/text", "HEAD^@", "HEAD^!"])
 def test_what_is_no_single_commit_is_refused(clone: Repository, rev: str) -> None:
-    with pytest.raises(UsageError, match=r"^--rev: '.*' is no commit, branch or tag$"):
+    with pytest.raises(UsageError, match=r"^--rev: '.*' is not a commit, branch or tag$"):
         git.locate(clone.path, rev)
 
 
@@ -69,7 +69,7 @@ def test_a_branch_on_which_remotes_differ_is_an_error(clone: Repository, tmp_pat
     subprocess.run(["git", "clone", "--quiet", clone.path, tmp_path / "copy"], check=True)
     clone.git("branch", "--force", "next", "v1^{}")
     subprocess.run(["git", "-C", tmp_path / "copy", "remote", "add", "-f", "fork", clone.path], check=True)
-    with pytest.raises(ToolkitError, match=r"'next' is another commit in each of fork/next, origin/next"):
+    with pytest.raises(ToolkitError, match=r"'next' is a different commit in each of fork/next, origin/next"):
         git.rev_parse(tmp_path / "copy", "next")
 
 
@@ -91,14 +91,14 @@ def test_what_is_no_repository_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "plain").mkdir()
     assert not git.is_repository(tmp_path / "plain")
-    with pytest.raises(ToolkitError, match=r"plain: is no git repository"):
+    with pytest.raises(ToolkitError, match=r"plain: is not a git repository"):
         git.locate(tmp_path / "plain")
 
 
 def test_a_git_file_that_leads_nowhere_says_so(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("gitdir: /nonexistent\n")
     assert git.is_repository(tmp_path)
-    with pytest.raises(ToolkitError, match=r"is no git repository"):
+    with pytest.raises(ToolkitError, match=r"is not a git repository"):
         git.locate(tmp_path)
 
 

@@ -158,7 +158,7 @@ def test_the_series_applies_to_the_pinned_commit(
 
 def test_a_pin_with_another_file_is_an_error(series: git.Series, target: PurePosixPath, pinned: Repository) -> None:
     pin = git.locate(pinned.path, "HEAD~1")
-    with pytest.raises(ToolkitError, match=r"default\.nix: is another file in the commit"):
+    with pytest.raises(ToolkitError, match=r"default\.nix: differs in the commit"):
         git.applies(BEFORE, target, series.patches, series.upstream_diff, pin=pin)
 
 
@@ -229,7 +229,7 @@ def test_a_patch_for_another_file_is_refused(series: git.Series, target: PurePos
 
 @pytest.mark.parametrize("patch", [b"", b"no patch\n", b"\0\xff"])
 def test_what_is_no_patch_is_refused(target: PurePosixPath, patch: bytes) -> None:
-    with pytest.raises(ToolkitError, match=r"^patch: holds no diff$"):
+    with pytest.raises(ToolkitError, match=r"^patch: contains no diff$"):
         git.apply(BEFORE, target, patch)
 
 

@@ -72,4 +72,4 @@ def test_file_that_is_taken_away_is_named() -> None:
 def test_what_is_no_patch_is_named() -> None:
     with pytest.raises(ToolkitError) as caught:
         stacking.touched(b"nothing\n")
-    assert caught.value.message.startswith("patch: holds no diff")
+    assert caught.value.message.startswith("patch: contains no diff")

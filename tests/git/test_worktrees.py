@@ -200,7 +200,7 @@ class TestMoving:
             }
             git(clone.beside, *how[kind])
         before = snapshot(clone)
-        with pytest.raises(ToolkitError, match="has been changed meanwhile"):
+        with pytest.raises(ToolkitError, match="has changed in the meantime"):
             worktrees.move(opened, worktree, to=later)
         assert snapshot(clone) == before
 

@@ -117,7 +117,7 @@ def test_daemon_that_serves_the_user_is_used(machine: Machine) -> None:
 
 REFUSALS = {
     "the daemon does not serve this user": serving("root"),
-    f"this user may not enter '{Path(SOCKET).parent}'": (*serving("*"), f"chmod 750 {Path(SOCKET).parent}"),
+    f"this user cannot enter '{Path(SOCKET).parent}'": (*serving("*"), f"chmod 750 {Path(SOCKET).parent}"),
     "no daemon answers": (),
 }
 

@@ -51,7 +51,7 @@ WRONG = Ported(
     offset=20,
     afresh=False,
     differing=1,
-    reason="made afresh, it fails no proof",
+    reason="made again, it fails no proof",
     proofs=proofs({"no-rebuild": "nix-instantiate: no function", "builds": "nix-instantiate: no function"}),
 )
 DONE = Ported(branch="release-26.05", commit=COMMIT, newest="29.6.1", fit=Fit.UNNEEDED, reason="fixed: a | b")
@@ -103,7 +103,7 @@ class TestTable:
         assert lines[5:] == [
             "",
             "- release-26.05: fixed: a | b",
-            "- release-25.11: made afresh, it fails no proof",
+            "- release-25.11: made again, it fails no proof",
             "- release-25.11: no-rebuild, builds failed: nix-instantiate: no function",
         ]
 
@@ -133,7 +133,7 @@ class TestDocument:
             "conflicts": [],
             "afresh": False,
             "differing": 1,
-            "reason": "made afresh, it fails no proof",
+            "reason": "made again, it fails no proof",
             "proofs": {"parse": "passed", "format": "not run", "no-rebuild": "failed", "builds": "failed"},
             "failures": {"no-rebuild": "nix-instantiate: no function", "builds": "nix-instantiate: no function"},
             "label": None,

@@ -75,7 +75,7 @@ def _set(path: str, new: object) -> Callable[[dict[str, Any]], None]:
         (_set("proofs.1.status", "maybe"), "field 'proofs[1].status' is 'maybe'"),
         (_set("proofs.0.seconds", "1"), "field 'proofs[0].seconds' is not a number"),
         (_set("proofs.2.evidence", [1]), "field 'proofs[2].evidence' is not a list of strings"),
-        (_set("source.blob", "abc"), "field 'source.blob' is no git object id: 'abc'"),
+        (_set("source.blob", "abc"), "field 'source.blob' is not a git object id: 'abc'"),
         (_set("source", []), "field 'source' is not a table"),
         (_set("commits", {}), "field 'commits' is not a list"),
         (_set("tools.nix", 2), "field 'tools.nix' is not a string"),

@@ -145,7 +145,7 @@ def test_the_home_directory_may_be_abbreviated(resolve: Callable[..., Source], s
 
 def test_rev_does_not_go_with_a_plain_directory(resolve: Callable[..., Source], tmp_path: Path, tree: Tree) -> None:
     write(tmp_path, tree())
-    with pytest.raises(UsageError, match=r"--rev: does not go with '.*', which is no git clone"):
+    with pytest.raises(UsageError, match=r"--rev: cannot be combined with '.*', which is not a git clone"):
         resolve(nixpkgs=str(tmp_path), rev="master")
 
 

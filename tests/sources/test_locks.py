@@ -94,7 +94,7 @@ def test_another_input_can_be_named(tmp_path: Path) -> None:
     assert read(tmp_path, document, "nixpkgs-stable") == AtCommit(url=None, rev=REV)
     with pytest.raises(ToolkitError, match=r"has no input 'nixpkgs'; inputs are nixpkgs-stable") as raised:
         read(tmp_path, document)
-    assert raised.value.hint == f"another input is named with {tmp_path}/lock#NAME"
+    assert raised.value.hint == f"name a different input with {tmp_path}/lock#NAME"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_tarballs_of_npins(tmp_path: Path) -> None:
         (flake({"nixpkgs": "n"}, n=locked(type="git", url="x")), "field 'nodes.n.locked.rev' is missing"),
         (
             flake({"nixpkgs": "n"}, n=locked(type="tarball", url="https://a/b")),
-            "field 'nodes.n.locked.url' holds no commit: 'https://a/b'",
+            "field 'nodes.n.locked.url' contains no commit: 'https://a/b'",
         ),
         (
             flake({"nixpkgs": "n"}, n=locked(type="indirect", id="other", rev=REV)),
@@ -160,7 +160,7 @@ def test_a_lock_file_that_does_not_do_is_named_with_the_field(tmp_path: Path, do
 
 def test_what_is_no_json_is_no_lock_file(tmp_path: Path) -> None:
     (tmp_path / "default.nix").write_text("{ lib }: lib\n")
-    with pytest.raises(ToolkitError, match=r"default\.nix: is no lock file: not JSON") as raised:
+    with pytest.raises(ToolkitError, match=r"default\.nix: is not a lock file: not JSON") as raised:
         locks.read(tmp_path / "default.nix")
     assert raised.value.hint is not None
     assert "--file" in raised.value.hint

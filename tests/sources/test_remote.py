@@ -112,7 +112,7 @@ def test_offline_refuses_what_was_not_fetched(
 ) -> None:
     with pytest.raises(ToolkitError, match=rf"^commit {clone.git('rev-parse', 'v1^{}')[:12]}: is not in the cache$"):
         resolve(offline=True)
-    with pytest.raises(ToolkitError, match=r"nixpkgs\.git: what 'next' is cannot be known offline"):
+    with pytest.raises(ToolkitError, match=r"nixpkgs\.git: what 'next' is cannot be found out offline"):
         resolve(rev="next", offline=True)
     assert server.requests == []
 
@@ -165,7 +165,7 @@ def test_a_branch_is_what_it_was_when_the_remote_is_gone(
     assert "nixpkgs.invalid/nixpkgs.git: cannot be reached: " in warning
     assert f"; 'HEAD' is taken for what it was on 2" in warning  # noqa: F541
     (warning,) = resolve(nixpkgs=remote, offline=True).warnings
-    assert "not asked, since --offline" in warning
+    assert "not asked, because of --offline" in warning
     assert progress.steps
 
 
@@ -230,7 +230,9 @@ def test_a_note_about_the_fetch_is_a_warning_once(
     resolve: Callable[..., Source], server: Remote, clone: Repository
 ) -> None:
     url = server.serve(clone, "plain.git", uploadpack__allowFilter="false")
-    assert resolve(nixpkgs=url).warnings == (f"{url}: knows no partial fetch; all files of the commit were fetched",)
+    assert resolve(nixpkgs=url).warnings == (
+        f"{url}: does not support partial fetches; all files of the commit were fetched",
+    )
     assert resolve(nixpkgs=url).warnings == ()
 
 
@@ -270,7 +272,7 @@ def test_a_flake_lock_may_name_a_directory(resolve: Callable[..., Source], clone
         name = flake_lock(tmp_path / "flake", {"type": "path", "path": path})
         assert resolve(nixpkgs=name).content == b"{ docker = 1; }\n"
     name = flake_lock(tmp_path / "flake", {"type": "path", "path": "/nix/store/gone"})
-    with pytest.raises(ToolkitError, match=r"input 'nixpkgs' is '/nix/store/gone', which is no directory"):
+    with pytest.raises(ToolkitError, match=r"input 'nixpkgs' is '/nix/store/gone', which is not a directory"):
         resolve(nixpkgs=name)
 
 
@@ -305,7 +307,11 @@ def test_a_channels_release_says_its_commit(
 
 @pytest.mark.parametrize(
     ("said", "fact"),
-    [(None, "HTTP status 404"), ("<html>", "holds no commit id"), ("2" * 40, "says 222222222222, the release's name ")],
+    [
+        (None, "HTTP status 404"),
+        ("<html>", "contains no commit id"),
+        ("2" * 40, "says 222222222222, the release's name "),
+    ],
 )
 def test_a_release_that_does_not_say_its_commit_is_an_error(
     resolve: Callable[..., Source], server: Remote, tmp_path: Path, said: str | None, fact: str

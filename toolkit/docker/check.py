@@ -46,7 +46,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     elif request.directory is not None:
         case, proposal, warnings = _proposed(request.directory, plan, progress)
     else:
-        raise UsageError("check: neither a proposal's directory nor a patch is given")
+        raise UsageError("check: neither the directory of a proposal nor a patch was given")
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
     also = ("runs",) if request.run else ()
     proven = proofs.run(case, request.proofs, also=also, progress=progress)
@@ -178,7 +178,7 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
     before = git.apply(patched, PurePosixPath(document.file), diff, reverse=True).content
     if str(git.blob_id(before)) != was.blob:
         raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
-    note = "the source is not at hand: the file was taken from the proposal, and evaluated with unlet's own lib"
+    note = "the source is not available: the file comes from the proposal, and was evaluated with unlet's own lib"
     return Source(origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve()), (note,)
 
 
@@ -231,7 +231,7 @@ def _foreign(
     if demotion is Demotion.DROP:
         warnings.append(DROP_WARNING)
     if others := [str(file) for file in patched.touched if file != plan.target]:
-        warnings.append(f"left out of the proofs, other files of the patch: {', '.join(others)}")
+        warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(others)}")
     if request.run or request.depth.tier is not Tier.ISOLATED:
         option = "--run" if request.run else f"--tier {request.depth.tier}"
         warnings.append(f"the patch was run with your rights, as {option} asks for: only the tier isolated is sealed")
@@ -266,4 +266,4 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ToolkitError(f"{path}: {reason}", hint="a proposal is what 'unlet propose' wrote") from None
+        raise ToolkitError(f"{path}: {reason}", hint="'unlet propose' writes a proposal") from None

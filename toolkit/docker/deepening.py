@@ -48,5 +48,5 @@ def _check_systems(tree: Tree, names: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
             common = [other for other in known if re.fullmatch(r"(x86_64|aarch64|riscv64)-(linux|darwin)", other)]
-            hint = f"among those that it knows are {', '.join(common)}"
-            raise UsageError(f"--system: '{name}' is no system that this nixpkgs knows", hint=hint)
+            hint = f"it knows, for example, {', '.join(common)}"
+            raise UsageError(f"--system: '{name}' is not a system that this nixpkgs knows", hint=hint)

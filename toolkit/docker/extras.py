@@ -92,7 +92,9 @@ def of_patch(patch: Patch) -> Extra:
     ):
         if there:
             return extra
-    raise ToolkitError(f"{patch.name}: is none of the commits that --with adds: touches {', '.join(map(str, paths))}")
+    raise ToolkitError(
+        f"{patch.name}: is not one of the commits that --with adds: touches {', '.join(map(str, paths))}"
+    )
 
 
 def read_back(letters: Sequence[Patch], source: Source) -> tuple[Added, ...]:
@@ -167,7 +169,7 @@ def _release(root: Path) -> str:
             continue
         if (found := re.match(r"(\d\d)\.(\d\d)\b", said)) is not None:
             return found[1] + found[2]
-    raise ToolkitError(".version: says no release, such as 26.11", hint=f"leave --with {Extra.RELEASE_NOTE} out")
+    raise ToolkitError(".version: contains no release, such as 26.11", hint=f"leave --with {Extra.RELEASE_NOTE} out")
 
 
 def _read(root: Path, path: PurePosixPath, extra: Extra) -> str:

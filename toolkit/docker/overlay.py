@@ -34,9 +34,9 @@ SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 """The files of overlays/ that the kind `rewrap` consists of, the module among them."""
 
 CLAIMS = (
-    Claim("keeps", "each docker is wrapped anew and keeps its attributes and overrides", rewrapping.keeps),
-    Claim("compiles-nothing", "docker and moby are the derivations that they were", rewrapping.compiles_nothing),
-    Claim("builds", "the new wrapper has the same PATH, but for rootlesskit, which is its end", rewrapping.builds),
+    Claim("keeps", "each docker gets a new wrapper and keeps its attributes and overrides", rewrapping.keeps),
+    Claim("compiles-nothing", "docker and moby stay the same derivations", rewrapping.compiles_nothing),
+    Claim("builds", "the new wrapper has the same PATH, except that rootlesskit is at its end", rewrapping.builds),
 )
 
 PATCHED_CLAIMS = ("parse", "overridable", "compatible", "builds", "overlay")
@@ -90,12 +90,12 @@ def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:
     name = file.tree.name
     where = wrapper.placement(file, plan.prefix_entry).where
     if where == "no wrapper":
-        raise RefusalError(f"{name}: makes no dockerd-rootless that could be wrapped anew")
+        raise RefusalError(f"{name}: makes no dockerd-rootless that could be rewrapped")
     if where == "unknown":
         raise RefusalError(f"{name}: whether {plan.prefix_entry} is in the PATH prefix cannot be told")
     if where != "prefix":
         hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
-        raise RefusalError(f"{name}: {plan.prefix_entry} is not in the PATH prefix any more ({where})", hint=hint)
+        raise RefusalError(f"{name}: {plan.prefix_entry} is no longer in the PATH prefix ({where})", hint=hint)
     beside = staging.siblings(found, file)
     laid_out = staging.lay_out(
         {BEFORE: found.content}, name=name, beside=beside, source=found, components=plan.components

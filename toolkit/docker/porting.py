@@ -123,10 +123,10 @@ def _instead(
 ) -> Iterator[str]:
     """Yield what making it afresh comes to, where that is not what was carried over."""
     if own.texts is None:
-        yield f"cannot be made afresh: {own.refused}"
+        yield f"cannot be made again: {own.refused}"
     elif carried.texts not in {None, own.texts} and _failed(proven):
         failed = _failed(_prove(ours, own, own.texts, progress))
-        yield f"made afresh, it fails {', '.join(failed)}" if failed else "made afresh, it fails no proof"
+        yield f"made again, it fails {', '.join(failed)}" if failed else "made again, it fails no proof"
 
 
 def _failed(proven: Sequence[Proof]) -> list[str]:

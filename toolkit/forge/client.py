@@ -234,7 +234,7 @@ class Client:
         try:
             wanted.check(body)
         except documents.BrokenError as error:
-            raise _AgainError(UnreachableError(f"{shown(url)}: the answer is no JSON, or was cut off")) from error
+            raise _AgainError(UnreachableError(f"{shown(url)}: the answer is not JSON, or was cut off")) from error
         etag = answer.headers.get("ETag", "")
         new = Answer(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
         if wanted.keep and etag:
@@ -273,7 +273,7 @@ class Client:
         if gone is not None:
             raise gone
         if time.monotonic() >= end:
-            raise SilentError(f"{server(url)}: was not asked in the time that there was")
+            raise SilentError(f"{server(url)}: was not asked before the time limit")
 
     def _count(self, answer: requests.Response, size: int) -> None:
         unchanged = answer.status_code == HTTPStatus.NOT_MODIFIED
@@ -341,9 +341,9 @@ def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
 def _base(url: str, option: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise UsageError(f"{option}: '{url}' is no http or https URL")
+        raise UsageError(f"{option}: '{url}' is not an http or https URL")
     if parts.username is not None or parts.password is not None:
-        raise UsageError(f"{option}: holds a user name or password", hint="a token comes from GITHUB_TOKEN")
+        raise UsageError(f"{option}: contains a user name or password", hint="a token comes from GITHUB_TOKEN")
     return url.rstrip("/")
 
 

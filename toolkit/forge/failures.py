@@ -78,7 +78,7 @@ def rate_limit(answer: requests.Response, body: bytes, token: Token | None) -> R
     until = time.time() + seconds
     hint = None if token is not None else "a token in GITHUB_TOKEN, or 'gh auth login', allows more"
     return RateLimitError(
-        f"{server(answer.url)}: rate limit reached; come back at {_local(until)}", until=until, hint=hint
+        f"{server(answer.url)}: rate limit reached; try again at {_local(until)}", until=until, hint=hint
     )
 
 

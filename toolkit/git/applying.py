@@ -67,7 +67,7 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
             _borrow(checkout, target, pin)
         file = checkout / target
         if file.read_bytes() != before:
-            raise ToolkitError(f"{target}: is another file in the commit than the one that was changed")
+            raise ToolkitError(f"{target}: differs in the commit from the file that was changed")
         after_diff, failure = _try_diff(checkout, file, upstream_diff)
         file.write_bytes(before)
         after, refused = _try_mails(checkout, target, patches, mails=Path(name) / "series")
@@ -95,7 +95,7 @@ def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool 
             program.run_hermetic(directory, "apply", *turned, f"--include={target}", "-", stdin=patch, alone=True)
         except CommandError as error:
             if "No valid patches" in error.stderr:
-                raise ToolkitError("patch: holds no diff") from error
+                raise ToolkitError("patch: contains no diff") from error
             raise ToolkitError(f"patch: does not apply: {reading.fact(error.stderr)}") from error
         if not file.is_file():
             raise ToolkitError(f"patch: takes '{target}' away")

@@ -54,7 +54,7 @@ def open_clone(directory: Path, remote: str) -> Clone:
     Raises ToolkitError for what is no repository of git, or one that the user may not read.
     """
     if not directory.is_dir():
-        raise ToolkitError(f"{directory}: no such directory", hint="--repo names your clone of nixpkgs")
+        raise ToolkitError(f"{directory}: no such directory", hint="name your clone of nixpkgs with --repo")
     try:
         common, bare = program.run_reading(
             directory, "rev-parse", "--path-format=absolute", "--git-common-dir", "--is-bare-repository", found=False
@@ -112,9 +112,9 @@ def find_base(clone: Clone, name: str) -> Base:
     try:
         return Base(name=name, commit=reading.rev_parse(clone.common, name), branch=next(in_remote, None))
     except UsageError:
-        raise UsageError(f"--base: {name!r} is no commit, branch or tag") from None
+        raise UsageError(f"--base: {name!r} is not a commit, branch or tag") from None
     except ToolkitError as error:
-        if "is no git repository" in error.message or "belongs to another" in error.message:
+        if "is not a git repository" in error.message or "belongs to another" in error.message:
             raise
         hint = f"--base NAME; it has {_some(known.commits)}, and --fetch gets others"
         raise ToolkitError(f"{clone.top}: has no branch, tag or commit '{name}'", hint=hint) from error
@@ -172,7 +172,7 @@ def identity(clone: Clone) -> str:
         asked = program.run_contributing(clone.top, "var", who, ok=None)
         if asked.status != 0 or "<>" in asked.text:
             hint = "git config --global user.name 'YOUR NAME' and git config --global user.email YOU@EXAMPLE.ORG"
-            raise ToolkitError(f"{clone.top}: git does not know whose the commits are", hint=hint)
+            raise ToolkitError(f"{clone.top}: git has no name and address for the commits", hint=hint)
         found.append(asked.text.rsplit(" ", 2)[0])
     return found[0]
 

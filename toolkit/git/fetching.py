@@ -47,13 +47,13 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str | None], ...] = (
             r"No such file or directory|does not exist|requested URL returned error: 404",
             r"access denied or repository not exported",
         ),
-        "is no git repository",
+        "is not a git repository",
         None,
     ),
-    ((r"dubious ownership",), "belongs to another user", "git's safe.directory says which ones are trusted"),
-    ((r"dumb http transport",), "serves no shallow fetch", None),
+    ((r"dubious ownership",), "belongs to another user", "git's safe.directory lists the trusted ones"),
+    ((r"dumb http transport",), "does not support shallow fetches", None),
     ((r"SSL|certificate",), "its certificate is not accepted", "GIT_SSL_CAINFO names an authority to accept"),
-    ((r"No space left on device",), "the disk is full", "UNLET_CACHE_DIR names another place for the cache"),
+    ((r"No space left on device",), "the disk is full", "UNLET_CACHE_DIR sets a different directory for the cache"),
 )
 
 
@@ -120,7 +120,7 @@ def fetch(
     try:
         if _FULL_ID.fullmatch(rev):
             if on_progress is not None:
-                on_progress("fetching the whole history, since the remote hands out no commit by its id")
+                on_progress("fetching the whole history, because the remote does not serve commits by id")
             return attempt.history()
         return attempt.whole()
     except CommandError as error:
@@ -147,7 +147,7 @@ class _Attempt:
         said = self._fetch("--depth=1", _FILTER, "origin", self.rev)
         commit = self._pin("FETCH_HEAD")
         if "filtering not recognized" in said:
-            return self._fetched(commit, "knows no partial fetch; all files of the commit were fetched")
+            return self._fetched(commit, "does not support partial fetches; all files of the commit were fetched")
         found = reading.entries(self.into, commit, paths)
         wanted = dict.fromkeys(f"{entry.blob}\n" for entry in found if not entry.is_submodule)
         if wanted:
@@ -161,14 +161,14 @@ class _Attempt:
         self._begin()
         self._fetch("--depth=1", "origin", self.rev)
         return self._fetched(
-            self._pin("FETCH_HEAD"), "hands out no file by its id; all files of the commit were fetched"
+            self._pin("FETCH_HEAD"), "does not serve files by id; all files of the commit were fetched"
         )
 
     def history(self) -> Fetched:
         """Fetch all branches and tags, and look for the commit in them."""
         self._begin()
         self._fetch("origin", "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-        return self._fetched(self._pin(self.rev), "hands out no commit by its id; all of its history was fetched")
+        return self._fetched(self._pin(self.rev), "does not serve commits by id; all of its history was fetched")
 
     def _begin(self) -> None:
         files.remove(self.into)

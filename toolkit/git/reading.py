@@ -181,13 +181,13 @@ def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: 
 def check_rev(rev: str) -> None:
     """Raise UsageError for what cannot be the name of a commit, so that git never takes it for something else."""
     if not re.fullmatch(r"[^\s\x00-\x1f\x7f:-][^\s\x00-\x1f\x7f:]*", rev) or re.search(r"\.\.|\^[@!-]", rev):
-        raise UsageError(f"--rev: {rev!r} is no commit, branch or tag")
+        raise UsageError(f"--rev: {rev!r} is not a commit, branch or tag")
 
 
 def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
     """Return the commit of the remotes' branch `rev`; `said` is what git said of the name itself."""
     if re.search(r"short object ID \S+ is ambiguous", said):
-        raise ToolkitError(f"{directory}: '{rev}' fits several objects", hint="give more digits of the commit id")
+        raise ToolkitError(f"{directory}: '{rev}' matches several objects", hint="give more digits of the commit id")
     if not re.search(r"unknown revision|ambiguous argument|bad revision|Needed a single revision", said):
         raise explained(directory, said)
     listed = program.run_reading(
@@ -199,7 +199,7 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
         if name.removeprefix("refs/remotes/").partition("/")[2] == rev:
             found[name.removeprefix("refs/remotes/")] = oid
     if len(set(found.values())) > 1:
-        raise ToolkitError(f"{directory}: '{rev}' is another commit in each of {', '.join(sorted(found))}")
+        raise ToolkitError(f"{directory}: '{rev}' is a different commit in each of {', '.join(sorted(found))}")
     if found:
         return Oid(next(iter(found.values())))
     if rev == "HEAD":
@@ -216,7 +216,7 @@ def explained(directory: Path, said: str) -> ToolkitError:
         hint = f"git config --global --add safe.directory {quote(str(directory))}"
         return ToolkitError(f"{directory}: the repository belongs to another user", hint=hint)
     if re.search(r"not a git repository|invalid gitfile", said, re.IGNORECASE):
-        return ToolkitError(f"{directory}: is no git repository")
+        return ToolkitError(f"{directory}: is not a git repository")
     if re.search(r"missing|promisor|transport \S+ not allowed|could not read|could not get object|bad object", said):
         hint = "if it is a partial or shallow clone, name its remote instead"
         return ToolkitError(f"{directory}: lacks objects of the commit: {fact(said)}", hint=hint)

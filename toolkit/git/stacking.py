@@ -32,7 +32,7 @@ def touched(patch: bytes) -> tuple[PurePosixPath, ...]:
             arguments = ("apply", "--numstat", "-z", "-")
             counts = program.run_hermetic(Path(name), *arguments, stdin=patch, alone=True).stdout
         except CommandError as error:
-            raise ToolkitError(f"patch: holds no diff: {reading.fact(error.stderr)}") from error
+            raise ToolkitError(f"patch: contains no diff: {reading.fact(error.stderr)}") from error
     fields = (line.split(b"\t", 2)[2] for line in counts.split(b"\0")[:-1])
     return tuple(dict.fromkeys(PurePosixPath(field.decode("utf-8", "replace")) for field in fields))
 

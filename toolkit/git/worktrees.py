@@ -129,7 +129,7 @@ def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -
     path, settings = worktree.path, _narrow(clone, worktree.path)
     head = program.run_contributing(path, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text
     if head != f"{worktree.commit}\nrefs/heads/{worktree.branch}" or changes(path):
-        raise ToolkitError(f"{path}: has been changed meanwhile", hint="once more, when nothing changes there")
+        raise ToolkitError(f"{path}: has changed in the meantime", hint="try again when nothing changes there")
     # To git-reset(1) a file is a changed one until somebody has looked whether it is.
     program.run_contributing(path, *settings, "update-index", "-q", "--refresh", ok=None)
     try:

@@ -83,7 +83,7 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     Raise ToolkitError for a tree without `pkgs`, and for a package that is not found by its name.
     """
     if not (root / PACKAGES).is_dir():
-        raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs takes a nixpkgs tree")
+        raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs requires a nixpkgs tree")
     names = Names.of(root)
     remembered = Remembered.load()
     known = frozenset(remembered.bindings)

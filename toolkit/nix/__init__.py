@@ -112,7 +112,7 @@ def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str |
     try:
         result: object = json.loads(completed.stdout)
     except (ValueError, RecursionError) as error:
-        raise ToolkitError(f"nix-instantiate: its output is no JSON: {error}") from error
+        raise ToolkitError(f"nix-instantiate: its output is not JSON: {error}") from error
     return result
 
 
@@ -199,7 +199,7 @@ def _failed_build(lines: Sequence[str]) -> str | None:
     for index, line in enumerate(lines):
         if found := re.match(r"error: (?:builder for|Cannot build) '[^']*/[0-9a-z]{32}-([^']+)\.drv'", line):
             said = [before for before in lines[:index] if not _ANNOUNCED.match(before)]
-            return f"{found[1]} cannot be built: {said[-1] if said else 'its builder said nothing'}"
+            return f"{found[1]} cannot be built: {said[-1] if said else 'its builder printed nothing'}"
     return None
 
 

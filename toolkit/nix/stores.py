@@ -96,7 +96,7 @@ def _refusal() -> str | None:
     socket = Path(os.environ.get("NIX_DAEMON_SOCKET_PATH") or _SOCKET)
     if not os.access(socket, os.W_OK):
         closed = os.access(socket.parent, os.F_OK) and not os.access(socket.parent, os.X_OK)
-        return f"this user may not enter '{socket.parent}'" if closed else "no daemon answers"
+        return f"this user cannot enter '{socket.parent}'" if closed else "no daemon answers"
     question = ["nix-store", "--store", "daemon", "--check-validity", "--print-invalid", str(_NOWHERE)]
     try:
         process.run(question, timeout=_PATIENCE_SECONDS)

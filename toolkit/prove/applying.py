@@ -32,9 +32,9 @@ def applies(case: Case) -> Finding:
     failures = [applied.failure] if applied.failure is not None else []
     wanted = [stage.content for stage in case.stages[1:]]
     if not failures and list(applied.after) != wanted:
-        failures.append("the series gives another file than the rewrite")
+        failures.append("the series and the rewrite give different files")
     if not failures and applied.after_diff != wanted[-1]:
-        failures.append("the diff gives another file than the rewrite")
+        failures.append("the diff and the rewrite give different files")
     read = _read(case.upstream_diff, "the diff")
     diffs = {"the diff": read, **{patch.name: _read(patch.content, patch.name) for patch in case.patches}}
     for name, diff in diffs.items():
@@ -51,7 +51,7 @@ def applies(case: Case) -> Finding:
 def _applies_alone(case: Case) -> Finding:
     """Apply somebody else's patch to the file alone: it may touch files that are not at hand."""
     applied = git.apply(case.source.content, case.target, case.upstream_diff)
-    failures = () if applied.content == case.after.content else ("the patch gives another file than what is judged",)
+    failures = () if applied.content == case.after.content else ("the patch and the judged file differ",)
     files = [file for file in _read(case.upstream_diff, "the patch") if file.path == str(case.target)]
     others = [str(path) for path in applied.touched if path != case.target]
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)

@@ -69,7 +69,7 @@ def run(
     known = [claim.name for claim in claims]
     for name in (*names, *also):
         if name not in known:
-            raise UsageError(f"proof: '{name}' is unknown", hint=f"there are {', '.join(known)}")
+            raise UsageError(f"proof: '{name}' is unknown", hint=f"known proofs are {', '.join(known)}")
     wanted = {*(names or (claim.name for claim in claims if not claim.on_request)), *also}
     chosen = [claim for claim in claims if claim.name in wanted]
     beside = [claim for claim in chosen if not claim.alone and claim.tier is Tier.ISOLATED]

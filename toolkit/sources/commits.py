@@ -63,7 +63,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
     def make(directory: Path) -> None:
         nonlocal fetched
         if wanted.offline:
-            hint = "leave --offline out once; unlet cache list shows what is there"
+            hint = "run it once without --offline; 'unlet cache list' lists the entries"
             raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
         wanted.progress.step(f"fetching {commit.short} from {without_passwords(url)}")
         repository = directory / kept.REPOSITORY
@@ -114,11 +114,13 @@ def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> t
             return commit, ()
     path = wanted.cache.find(_NAMES, key, check=_is_readable)
     if path is None:
-        hint = "leave --offline out once, or name a commit that is in the cache"
-        raise failure or ToolkitError(f"{without_passwords(url)}: what '{name}' is cannot be known offline", hint=hint)
+        hint = "run it once without --offline, or name a commit that is in the cache"
+        raise failure or ToolkitError(
+            f"{without_passwords(url)}: what '{name}' is cannot be found out offline", hint=hint
+        )
     record = _record(path)
     commit, asked = record.oid("commit"), time.strftime("%Y-%m-%d %H:%M", time.localtime(record.integer("asked")))
-    reason = failure.message if failure is not None else f"{without_passwords(url)}: not asked, since --offline"
+    reason = failure.message if failure is not None else f"{without_passwords(url)}: not asked, because of --offline"
     return commit, (f"{reason}; '{name}' is taken for what it was on {asked}, {commit.short}",)
 
 

@@ -59,8 +59,8 @@ def read(path: Path, name: str = "nixpkgs") -> Locked:
     except OSError as error:
         raise ToolkitError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
     except (ValueError, RecursionError):
-        hint = "--nixpkgs takes a directory, a flake.lock or npins' sources.json; a lone Nix file goes to --file"
-        raise ToolkitError(f"{path}: is no lock file: not JSON", hint=hint) from None
+        hint = "--nixpkgs takes a directory, a flake.lock or npins' sources.json; use --file for a single Nix file"
+        raise ToolkitError(f"{path}: is not a lock file: not JSON", hint=hint) from None
     record = Record(value, document=str(path))
     if "nodes" in record:
         return _flake(record, path, name)
@@ -95,7 +95,7 @@ def _follow(nodes: Record, root: str, names: tuple[str, ...], path: Path, depth:
         inputs = record.record("inputs") if "inputs" in record else None
         if inputs is None or name not in inputs:
             known = ", ".join(inputs.names()) if inputs is not None else "none"
-            hint = f"another input is named with {quote(str(path))}#NAME"
+            hint = f"name a different input with {quote(str(path))}#NAME"
             raise ToolkitError(f"{path}: has no input '{'/'.join(names)}'; inputs are {known}", hint=hint)
         try:
             node = inputs.text(name)
@@ -150,7 +150,7 @@ def _npins(sources: Record, path: Path, name: str) -> Locked:
     pins = sources.record("pins")
     if name not in pins:
         known = ", ".join(pins.names()) or "none"
-        hint = f"another pin is named with {quote(str(path))}#NAME"
+        hint = f"name a different pin with {quote(str(path))}#NAME"
         raise ToolkitError(f"{path}: has no pin '{name}'; pins are {known}", hint=hint)
     pin = pins.record(name)
     match kind := pin.text("type"):
@@ -192,4 +192,4 @@ def _tarball(record: Record, field: str) -> Locked:
         return AtCommit(url=f"{parts.scheme}://{parts.netloc}/{project[1]}" if project else None, rev=found[1])
     if re.search(r"/nixexprs\.tar\.\w+$", parts.path):
         return AtRelease(url=url)
-    raise record.error(field, f"holds no commit: '{without_passwords(url)}'")
+    raise record.error(field, f"contains no commit: '{without_passwords(url)}'")

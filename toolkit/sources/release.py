@@ -39,7 +39,7 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
         raise ToolkitError(f"{shown}/git-revision: HTTP status {answer.status_code}")
     said = answer.text.strip()
     if not re.fullmatch(r"[0-9a-f]{40}", said):
-        raise ToolkitError(f"{shown}/git-revision: holds no commit id")
+        raise ToolkitError(f"{shown}/git-revision: contains no commit id")
     short = re.search(r"\.([0-9a-f]{7,40})$", place)
     if short is not None and not said.startswith(short[1]):
         raise ToolkitError(f"{shown}/git-revision: says {said[:12]}, the release's name {short[1]}")

@@ -113,7 +113,7 @@ class _Kinds:
             return self._lock(path, "nixpkgs")
         if git.is_repository(path):
             return local.of_clone(path, rev, self.asked)
-        _refuse_rev(rev, f"'{path}', which is no git clone")
+        _refuse_rev(rev, f"'{path}', which is not a git clone")
         return local.of_directory(path, self.asked)
 
     def _lock(self, path: Path, entry: str) -> Source:
@@ -122,7 +122,7 @@ class _Kinds:
                 return commits.at_rev(locked.url or self.asked.remote, locked.rev, self.asked)
             case locks.AtPath():
                 if not locked.path.is_dir():
-                    raise ToolkitError(f"{path}: input '{entry}' is '{locked.path}', which is no directory")
+                    raise ToolkitError(f"{path}: input '{entry}' is '{locked.path}', which is not a directory")
                 return self._path(locked.path, None)
             case locks.AtRelease():
                 url = locked.url
@@ -140,12 +140,12 @@ def _check(request: SourceRequest) -> None:
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)}: name one source, not {len(named)}")
     if request.rev is not None and named in (["--file"], ["--pin"]):
-        raise UsageError(f"--rev: does not go with {named[0]}")
+        raise UsageError(f"--rev: cannot be combined with {named[0]}")
 
 
 def _refuse_rev(rev: str | None, what: str) -> None:
     if rev is not None:
-        raise UsageError(f"--rev: does not go with {what}", hint="it names a commit of a git clone or a git URL")
+        raise UsageError(f"--rev: cannot be combined with {what}", hint="it names a commit of a git clone or a git URL")
 
 
 def _check_pins(source: Source, target: PurePosixPath, pins: Sequence[Pin]) -> None:

@@ -57,7 +57,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> Tree:
     if source.commit is not None and source.repository is not None:
         return _of_commit(source, offline=offline, progress=progress)
     if source.root is None:
-        raise UsageError(f"{source.origin}: is a file and no whole nixpkgs", hint=_HINT)
+        raise UsageError(f"{source.origin}: is a file, not a whole nixpkgs", hint=_HINT)
     _require_parts(source.root, source.origin)
     if source.root.is_relative_to(stores.STORE):
         return Tree(root=source.root, key=hashlib.sha256(str(source.root).encode()).hexdigest())
@@ -126,8 +126,8 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> Tree:
         held = repository
         if remote is not None:
             if offline:
-                hint = "leave --offline out once"
-                raise ToolkitError(f"commit {commit.short}: only a part of it is in the cache", hint=hint)
+                hint = "run it once without --offline"
+                raise ToolkitError(f"commit {commit.short}: only part of it is in the cache", hint=hint)
             progress.step(f"fetching all of {commit.short} from {without_passwords(remote)}")
             held = into.parent / "repository"
             git.fetch(remote, str(commit), held, [PurePosixPath()], on_progress=progress.step)
@@ -159,7 +159,7 @@ def _obtain(key: str, make: Callable[[Path], None]) -> Tree:
 def _require_parts(root: Path, origin: str) -> None:
     for part in _PARTS:
         if not (root / part).is_file():
-            raise UsageError(f"{origin}: is no whole nixpkgs: it has no '{part}'", hint=_HINT)
+            raise UsageError(f"{origin}: is not a whole nixpkgs: it has no '{part}'", hint=_HINT)
 
 
 def _entries(root: Path) -> Iterator[os.DirEntry[str]]:

@@ -79,7 +79,7 @@ def test_answer_that_is_cut_off_is_a_failure(
     draft: Callable[..., Draft], install: Callable[[str, str], None], name: str
 ) -> None:
     install("nix-instantiate", '"$real" "$@" | head -c 5000')
-    assert draft().failure(name).startswith("nix-instantiate: its output is no JSON: ")
+    assert draft().failure(name).startswith("nix-instantiate: its output is not JSON: ")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_program_that_is_missing_is_a_failure(
 def test_claim_with_another_name_is_a_usage_error(draft: Callable[..., Draft]) -> None:
     with pytest.raises(UsageError, match="proof: 'rebuild' is unknown") as caught:
         draft().prove("rebuild")
-    assert caught.value.hint == f"there are {', '.join(claim.name for claim in proofs.CLAIMS)}"
+    assert caught.value.hint == f"known proofs are {', '.join(claim.name for claim in proofs.CLAIMS)}"
 
 
 class _Unheard:

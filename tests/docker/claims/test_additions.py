@@ -167,7 +167,7 @@ def test_option_that_is_on_or_of_another_type_is_caught(failure: Callable[..., s
 
 def test_wrapper_without_docker_is_caught(failure: Callable[..., str]) -> None:
     old, new = "  config = lib.mkIf cfg.enable {", "  config = lib.mkIf (cfg.enable || cfg.exposePrivilegedPorts) {"
-    assert "the option adds a security wrapper where docker is off" in failure(Extra.NIXOS_MODULE, MODULE, old, new)
+    assert "the option adds a security wrapper although docker is off" in failure(Extra.NIXOS_MODULE, MODULE, old, new)
 
 
 def test_module_that_does_not_evaluate_by_itself_is_not_run(draft: Callable[..., Draft]) -> None:
@@ -180,7 +180,7 @@ def test_module_that_does_not_evaluate_by_itself_is_not_run(draft: Callable[...,
     proof = proven(draft().case(), Extra.NIXOS_MODULE, added)
     assert proof.status is Status.NOT_RUN
     assert proof.reason is not None
-    assert proof.reason.startswith("because the module does not evaluate beside stand-ins: ")
+    assert proof.reason.startswith("because the module does not evaluate with stand-ins: ")
     assert "'stranger'" in proof.reason
 
 
@@ -217,7 +217,7 @@ def test_note_of_an_option_that_no_commit_adds_is_caught(draft: Callable[..., Dr
     added = tuple(one for one in extras.mails(commits(), first=3) if one.extra is not Extra.NIXOS_MODULE)
     proof = proven(draft().case(), Extra.RELEASE_NOTE, added)
     assert proof.reason is not None
-    assert proof.reason.endswith("tells of the option exposePrivilegedPorts, which no commit adds")
+    assert proof.reason.endswith("mentions the option exposePrivilegedPorts, which no commit adds")
 
 
 @pytest.mark.parametrize("extra", Extra)
@@ -265,7 +265,7 @@ def test_source_that_is_not_at_hand_is_not_run(draft: Callable[..., Draft]) -> N
         proof = proven(case, extra, added)
         assert (proof.status, proof.reason) == (
             Status.NOT_RUN,
-            "because the nixpkgs around the file is not at hand",
+            "because the nixpkgs around the file is not available",
         )
 
 

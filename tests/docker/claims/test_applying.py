@@ -59,20 +59,20 @@ def test_series_that_gives_another_file_is_named(draft: Callable[..., Draft]) ->
     series = draft()
     first, second = series.case().patches
     patches = (first, altered(second, b"+            # with CAP_NET_BIND", b"+            # by CAP_NET_BIND"))
-    assert series.failure("applies", patches=patches).startswith("the series gives another file than the rewrite\n")
+    assert series.failure("applies", patches=patches).startswith("the series and the rewrite give different files\n")
 
 
 def test_series_whose_end_alone_is_right_is_named(draft: Callable[..., Draft]) -> None:
     series = draft()
     other = series.rewritten(LIFTED, lambda text: text.replace("# for those who", "# for all who"))
     failure = series.failure("applies", patches=other.case().patches)
-    assert failure.startswith("the series gives another file than the rewrite\n")
+    assert failure.startswith("the series and the rewrite give different files\n")
 
 
 def test_diff_that_gives_another_file_is_named(draft: Callable[..., Draft]) -> None:
     series = draft()
     diff = draft(strategy=Strategy.IN_PLACE).case().upstream_diff
-    assert "the diff gives another file than the rewrite" in series.failure("applies", upstream_diff=diff)
+    assert "the diff and the rewrite give different files" in series.failure("applies", upstream_diff=diff)
 
 
 def test_diff_that_touches_another_file_is_named(draft: Callable[..., Draft]) -> None:

@@ -53,7 +53,7 @@ class TestCompatible:
         assert "row 10, then override { iptables = …; }: /nix/store/" in back.failure("compatible")
 
     def test_override_that_gives_another_package_without_effect_is_named(self) -> None:
-        """The attribute is another than before, and what is built is still not made of it."""
+        """The attribute differs from before, and what is built is still not made of it."""
         series = designed("hidden").edit(
             LIFTED, "          moby\n          ;", "          ;\n        moby = moby // { };"
         )

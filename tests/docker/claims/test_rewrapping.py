@@ -63,7 +63,7 @@ def test_path_is_read_back_before_and_after(case: Callable[..., Case]) -> None:
 
 
 def test_layouts_without_a_wrapper_to_change_are_refused(case: Callable[..., Case]) -> None:
-    for layout, fact in (("19.03", "makes no dockerd-rootless"), ("states/fixed", "not in the PATH prefix any more")):
+    for layout, fact in (("19.03", "makes no dockerd-rootless"), ("states/fixed", "no longer in the PATH prefix")):
         with pytest.raises(RefusalError, match=fact):
             case(layout)
 
@@ -98,7 +98,7 @@ def test_overlay_that_forgets_attributes_is_found(case: Callable[..., Case]) -> 
 def test_overlay_that_does_nothing_is_found(case: Callable[..., Case]) -> None:
     nothing = case(text="final: prev: { }\n")
     for claim in (rewrapping.keeps, rewrapping.compiles_nothing):
-        assert "no docker is wrapped anew" in claim(nothing).failures
+        assert "no docker is rewrapped" in claim(nothing).failures
 
 
 def test_overlay_that_loses_rootlesskit_is_found(case: Callable[..., Case]) -> None:

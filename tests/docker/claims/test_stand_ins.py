@@ -207,7 +207,7 @@ class TestFileThatStandInsAreNotEnoughFor:
 
     def test_builder_that_says_nothing_is_said_to(self) -> None:
         failure = series().edit(DEMOTED, INSTALLED, f"{INSTALLED}            exit 3\n").failure("builds")
-        assert failure == "nix-build: moby-29.6.1 cannot be built: its builder said nothing"
+        assert failure == "nix-build: moby-29.6.1 cannot be built: its builder printed nothing"
 
 
 class TestGoBuilder:

@@ -50,5 +50,5 @@ def test_set_in_which_docker_never_evaluates_is_not_green(deepened: Callable[...
     proof = deepened(changes).prove("tree-names")
     assert (proof.status, proof.reason) == (
         Status.FAILED,
-        "the package set's docker does not evaluate, so nothing can be told of it",
+        "the package set's docker does not evaluate, so nothing is known about it",
     )

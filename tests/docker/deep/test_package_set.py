@@ -110,7 +110,7 @@ def test_evaluation_out_of_memory_is_named_with_what_to_do(deepened: Callable[..
     [
         ("kill -9 $$", "the evaluation was killed by signal 9: probably out of memory; raise --max-memory"),
         ("echo '{}'; exit 0", "docker_25 was not evaluated"),
-        ("echo; exit 0", "gave no JSON"),
+        ("echo; exit 0", "printed no JSON"),
     ],
 )
 def test_evaluation_that_was_killed_or_says_nothing_is_not_green(
@@ -129,25 +129,25 @@ def test_nixos_tests_that_evaluate_on_neither_side_are_told_and_do_not_fail(deep
     changes = {"nixos/tests/docker.nix": ("  testScript =", '  testScript = abort "no test";\n  other =')}
     proof = deepened(changes).prove("tree-no-rebuild")
     assert proof.status is Status.PASSED
-    said = "nixosTests.docker*: not looked at, they do not evaluate, before the change either: "
+    said = "nixosTests.docker*: not examined, they do not evaluate, before the change either: "
     assert any(line.startswith(said) and "no test" in line for line in proof.evidence)
 
 
 def test_file_without_a_tree_is_a_usage_error(draft: Callable[..., Draft]) -> None:
     case = draft().case()
     lone = Source(origin="default.nix", content=case.source.content, directory=case.source.directory)
-    with pytest.raises(UsageError, match=r"^default\.nix: is a file and no whole nixpkgs$"):
+    with pytest.raises(UsageError, match=r"^default\.nix: is a file, not a whole nixpkgs$"):
         deepen(replace(case, source=lone), TREE, offline=True, progress=Steps())
 
 
 def test_part_of_a_tree_is_a_usage_error(draft: Callable[..., Draft]) -> None:
-    with pytest.raises(UsageError, match=r"28\.4: is no whole nixpkgs: it has no 'default\.nix'$"):
+    with pytest.raises(UsageError, match=r"28\.4: is not a whole nixpkgs: it has no 'default\.nix'$"):
         deepen(draft("28.4").case(), TREE, offline=True, progress=Steps())
 
 
 def test_unknown_system_is_a_usage_error_that_names_known_ones(draft: Callable[..., Draft]) -> None:
     depth = replace(TREE, systems=("x86_64-linux", "x86-linux"))
-    with pytest.raises(UsageError, match=r"^--system: 'x86-linux' is no system that this nixpkgs knows$") as caught:
+    with pytest.raises(UsageError, match=r"^--system: 'x86-linux' is not a system that this nixpkgs knows$") as caught:
         deepen(draft().case(), depth, offline=True, progress=Steps())
     assert caught.value.hint is not None
     assert "aarch64-darwin" in caught.value.hint

@@ -78,7 +78,7 @@ def test_words_for_nix_build_reach_it(deepened: Callable[..., Deepened]) -> None
 
 def test_unknown_word_is_told_by_nix_itself(deepened: Callable[..., Deepened]) -> None:
     failure = deepened().failure(NAME, words("--no-such-flag"))
-    assert failure.startswith("nix-build ended with status 1 (it did not come to a build): ")
+    assert failure.startswith("nix-build ended with status 1 (nothing was built): ")
     assert "no-such-flag" in failure.splitlines()[0]
 
 
@@ -86,7 +86,7 @@ def test_other_store_is_built_in_and_not_looked_at(deepened: Callable[..., Deepe
     store = tmp_path / "store"
     proof = deepened().prove(NAME, words("--store", f"local?root={store}"))
     assert (proof.status, proof.reason) == (Status.PASSED, None)
-    assert "what was built is in another store, and was not looked at" in proof.evidence
+    assert "the result is in a different store, and was not examined" in proof.evidence
     built = proof.evidence[0].partition(" → ")[2]
     assert (Path(f"{store}{built}") / "bin" / "docker").exists()
     assert f"--store 'local?root={store}'" in proof.commands[0]

@@ -38,16 +38,18 @@ def test_other_systems_are_no_nixos(deepened: Callable[..., Deepened], name: str
     proof = deepened().prove(name, replace(VM, systems=("aarch64-darwin",)))
     assert (proof.status, proof.reason) == (
         Status.NOT_RUN,
-        "because NixOS is a Linux, and this is aarch64-darwin; --system x86_64-linux evaluates it",
+        "because NixOS runs on Linux, and this is aarch64-darwin; --system x86_64-linux evaluates it",
     )
 
 
 def test_machine_without_kvm_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     here = realising.here()
     monkeypatch.setattr(virtual, "KVM", tmp_path / "kvm")
-    assert virtual.without_kvm(here) == (f"because there is no {tmp_path}/kvm; --builders names a machine that has one")
+    assert virtual.without_kvm(here) == (
+        f"because there is no {tmp_path}/kvm; name a machine that has it with --builders"
+    )
     assert virtual.without_kvm("riscv64-linux") == (
-        "because this machine is no riscv64-linux; --builders names one that is"
+        "because this machine is no riscv64-linux; name one that is with --builders"
     )
     (tmp_path / "kvm").touch()
     assert virtual.without_kvm(here) is None

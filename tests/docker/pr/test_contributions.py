@@ -220,7 +220,7 @@ class TestAlone:
         with contributions.alone(tmp_path):
             other = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert other.returncode == 1
-        assert other.stderr.splitlines()[-1].endswith(f"{tmp_path}: another unlet is at work in this clone")
+        assert other.stderr.splitlines()[-1].endswith(f"{tmp_path}: another unlet is running in this clone")
         assert tree(tmp_path) == before
         assert subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout == "in\n"
         assert tree(tmp_path) == before

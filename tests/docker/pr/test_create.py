@@ -198,7 +198,7 @@ class TestRefusals:
         (sealed / ".gitconfig").write_text("[user]\n\tname = Jane\n")
         monkeypatch.setenv("EMAIL", "jane@machine.example.org")
         error = refused(clone)
-        assert str(error).endswith(": git does not know whose the commits are")
+        assert str(error).endswith(": git has no name and address for the commits")
         assert "user.email" in str(error.hint)
 
     @pytest.mark.parametrize("other", [BRANCH, "docker"])
@@ -206,12 +206,12 @@ class TestRefusals:
         clone = new_clone()
         clone.git("branch", other)
         error = refused(clone, branch=BRANCH if other == BRANCH else "docker/components")
-        assert f"'{other}' is there already" in str(error) or f"cannot be beside '{other}'" in str(error)
+        assert f"'{other}' already exists" in str(error) or f"cannot be beside '{other}'" in str(error)
         assert "--branch" in str(error.hint)
 
     def test_branch_that_was_made_before(self, contributed: Contributed) -> None:
         before = contributed.state()
-        with pytest.raises(ToolkitError, match=rf"branch '{BRANCH}' is there already") as caught:
+        with pytest.raises(ToolkitError, match=rf"branch '{BRANCH}' already exists") as caught:
             ask(contributed.clone)
         assert "--update" in str(caught.value.hint)
         assert contributed.state() == before
@@ -247,7 +247,7 @@ class TestRefusals:
         clone.git("worktree", "add", "--quiet", "-b", "gone", clone.beside)
         shutil.rmtree(clone.beside)
         error = refused(clone)
-        assert str(error) == f"{clone.beside}: is the place of a worktree that is gone"
+        assert str(error) == f"{clone.beside}: is the directory of a worktree that no longer exists"
         assert "worktree prune" in str(error.hint)
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -267,7 +267,7 @@ class TestRefusals:
         empty = tmp_path / "empty"
         empty.mkdir()
         git(empty, "init", "--quiet")
-        for place, why in ((tmp_path / "nowhere", "no such directory"), (tmp_path, "no git repository")):
+        for place, why in ((tmp_path / "nowhere", "no such directory"), (tmp_path, "not a git repository")):
             with pytest.raises(ToolkitError, match=why):
                 ask(Clone(top=place, repo=place, upstream=place))
         assert "has no branch, tag or commit 'master'" in str(refused(Clone(top=empty, repo=empty, upstream=empty)))
@@ -297,4 +297,4 @@ class TestEnds:
     def test_second_one_at_once_says_so(self, new_clone: Callable[..., Clone]) -> None:
         clone = new_clone()
         with contributions.alone(clone.common):
-            assert "another unlet is at work in this clone" in str(refused(clone))
+            assert "another unlet is running in this clone" in str(refused(clone))

@@ -168,7 +168,7 @@ class TestRefusals:
     def test_locked_worktree(self, contributed: Contributed, *, force: bool) -> None:
         contributed.clone.git("worktree", "lock", contributed.worktree)
         error = refused(contributed, force=force)
-        assert str(error) == f"{contributed.worktree}: is locked, branch '{BRANCH}' stays"
+        assert str(error) == f"{contributed.worktree}: is locked, so branch '{BRANCH}' stays"
         assert error.hint == f"git worktree unlock {contributed.worktree}"
 
     @pytest.mark.parametrize("force", [False, True])
@@ -201,7 +201,7 @@ class TestRefusals:
 
     def test_clone_at_work(self, contributed: Contributed) -> None:
         with contributions.alone(contributed.clone.common):
-            assert "another unlet is at work" in str(refused(contributed))
+            assert "another unlet is running" in str(refused(contributed))
 
     def test_branch_in_two_worktrees(self, contributed: Contributed) -> None:
         other = contributed.clone.top.with_name("other")

@@ -62,7 +62,7 @@ class TestMove:
         assert done.own_proofs
         assert str(done.before) == tip
         assert [line.split(":")[0] for line in done.range_diff if line[:1].isdigit()] == ["1", "2", "3", "4", "5"]
-        assert done.warnings == ("your commit 'readme: the same' is gone: the new base has all of it",)
+        assert done.warnings == ("your commit 'readme: the same' was dropped: the new base contains all of it",)
         assert done.made is not None
         assert [subject for _, subject in done.made.own] == ["readme: mine", "docker: mine"]
         kept = contributed.kept
@@ -224,7 +224,7 @@ class TestMeanwhile:
                     (contributed.worktree / "README.md").write_text("mine\n")
 
         tip = contributed.tip
-        with pytest.raises(ToolkitError, match="has been changed meanwhile"):
+        with pytest.raises(ToolkitError, match="has changed in the meantime"):
             contributed.update(progress=Meanwhile())
         assert (contributed.worktree / "README.md").read_text() == "mine\n"
         assert (contributed.tip, contributed.kept) == (tip, kept)

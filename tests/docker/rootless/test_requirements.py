@@ -80,7 +80,7 @@ def test_tun_device_that_is_missing_or_closed_is_told(host: Host, account: Accou
     assert f"mknod -m 666 {tun} c 10 200" in (caught.value.hint or "")
     tun.parent.mkdir()
     tun.write_text("")
-    with pytest.raises(ToolkitError, match="tun: is no device"):
+    with pytest.raises(ToolkitError, match="tun: is not a device"):
         requirements.require_tun(host, account, tun)
     tun.unlink()
     os.mknod(tun, stat.S_IFCHR | 0o600, os.makedev(10, 200))
@@ -132,7 +132,7 @@ def test_kernel_without_user_namespaces_is_told(host: Host, account: Account, pl
 
 def test_newuidmap_that_lost_its_bit_is_told(host: Host, tmp_path: Path) -> None:
     copy = shutil.copyfile(host.programs["newuidmap"], tmp_path / "newuidmap")
-    with pytest.raises(ToolkitError, match="newuidmap: is neither setuid nor has it capabilities"):
+    with pytest.raises(ToolkitError, match="newuidmap: is neither setuid nor has capabilities"):
         requirements.require_setuid(replace(host, programs={**host.programs, "newuidmap": copy}))
 
 
@@ -147,7 +147,7 @@ def test_rootlesskit_with_capabilities_is_told(account: Account, host: Host, pla
 def test_unprivileged_port_80_is_told(tmp_path: Path) -> None:
     setting = tmp_path / "setting"
     setting.write_text("80\n")
-    with pytest.raises(ToolkitError, match="ip_unprivileged_port_start: is 80, so that everybody may bind port 80"):
+    with pytest.raises(ToolkitError, match="ip_unprivileged_port_start: is 80, so every program may bind port 80"):
         requirements.require_privileged(80, setting)
     setting.write_text("1024\n")
     requirements.require_privileged(80, setting)
@@ -158,7 +158,7 @@ def test_port_that_is_taken_on_every_address_is_told() -> None:
         taken.bind(("0.0.0.0", 0))  # noqa: S104 - every address is the point
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ToolkitError, match=f"port {port}: is taken") as caught:
+        with pytest.raises(ToolkitError, match=f"port {port}: is in use") as caught:
             requirements.require_free(port)
         assert f":{port} names it" in (caught.value.hint or "")
     requirements.require_free(port)
@@ -166,7 +166,7 @@ def test_port_that_is_taken_on_every_address_is_told() -> None:
 
 def test_root_has_no_daemon(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:
     monkeypatch.delenv("SUDO_USER", raising=False)
-    with pytest.raises(ToolkitError, match="root has none") as caught:
+    with pytest.raises(ToolkitError, match="root cannot have one") as caught:
         rootless.account()
     assert "sudo" in (caught.value.hint or "")
     monkeypatch.setenv("SUDO_USER", "no such user")

@@ -61,7 +61,7 @@ def test_refs_are_asked_for_side_by_side(forge: Forge, ask: Ask) -> None:
     ("fault", "reason"),
     [
         (Fault(status=500), "HTTP status 500"),
-        (Fault(status=429, headers={"Retry-After": "3600"}), "rate limit reached; come back at 20"),
+        (Fault(status=429, headers={"Retry-After": "3600"}), "rate limit reached; try again at 20"),
         (Fault(status=401), "is refused"),
         (Fault(status=200, body=b"{ ", cut=True), "the answer was cut off"),
         (Fault(status=302, headers={"Location": "http://127.0.0.1:9/"}), "cannot be reached"),

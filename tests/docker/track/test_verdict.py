@@ -35,7 +35,7 @@ PIN_OLD, PIN_NEW, PIN_ODD = at("lock", "not fixed", "pin"), at("lock", "fixed", 
             [at("u", "fixed"), at("v", "fixed")],
             None,
             "update",
-            "fixed in u, v since 2026-08-03: the overlay may go as soon as your nixpkgs is one of these",
+            "fixed in u, v since 2026-08-03: you can remove the overlay as soon as your nixpkgs is one of these",
             10,
         ),
         (

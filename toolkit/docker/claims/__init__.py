@@ -39,7 +39,7 @@ CLAIMS: tuple[Claim[Case], ...] = (
     Claim("overridable", "each component can be overridden in a way that it could not before", overriding.overridable),
     Claim("compatible", "the overrides that people use give what they gave", compatibility.compatible),
     Claim("capture-safe", "packages with the components' names do no harm", compatibility.capture_safe),
-    Claim("builds", "moby's install phase makes a wrapper with the PATH that was meant", building.builds),
+    Claim("builds", "moby's install phase makes a wrapper with the intended PATH", building.builds),
     Claim("update.sh", "update.sh reads and would rewrite the same", updating.unchanged),
     Claim("overlay", "the overlay gives the derivations of the series", overlaying.equals_series),
     Claim("runs", "a rootless dockerd started by the wrapper answers on port 80", _runs, alone=True, on_request=True),

@@ -45,7 +45,7 @@ def _prove(case: Case, added: Added) -> Finding:
     if added.commit is None:
         if added.failure is not None:
             return Finding(covers="nothing", failures=(f"{added.patch.name}: {added.failure}",))
-        return Finding(covers="nothing", not_run="because the nixpkgs around the file is not at hand")
+        return Finding(covers="nothing", not_run="because the nixpkgs around the file is not available")
     failures = _applies(case, added, added.commit)
     applied = () if failures else ("applies alone, and after the series and all others",)
     try:

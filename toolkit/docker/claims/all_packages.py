@@ -155,7 +155,7 @@ def from_jobs(lines: Iterable[str]) -> Packages:
         try:
             record = Record(json.loads(line), document=f"{_PROGRAM}: line {number}")
         except ValueError as error:
-            raise ToolkitError(f"{_PROGRAM}: line {number} is no JSON: {error}") from error
+            raise ToolkitError(f"{_PROGRAM}: line {number} is not JSON: {error}") from error
         name = ".".join(record.texts("attrPath"))
         if "drvPath" in record:
             derivations[name] = record.text("drvPath")

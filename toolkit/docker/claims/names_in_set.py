@@ -37,7 +37,7 @@ def not_captured(case: Case) -> Finding:
     present = [name for name, text in described.items() if text != package_set.ABSENT]
     failures = [f"docker takes {name} from the package set ({described[name]})" for name in captured]
     if record.text("docker") in {package_set.ABSENT, package_set.THROWS}:
-        failures.append("the package set's docker does not evaluate, so nothing can be told of it")
+        failures.append("the package set's docker does not evaluate, so nothing is known about it")
     if not described:
         failures.append("no name was looked for")
     return Finding(

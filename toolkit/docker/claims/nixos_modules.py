@@ -41,7 +41,7 @@ def adds_wrapper(case: Case, commit: TreeCommit) -> Finding:
     try:
         nix.evaluate(EXPRESSION, arguments, attribute="before")
     except CommandError as error:
-        reason = f"because the module does not evaluate beside stand-ins: {nix.reason(error)}"
+        reason = f"because the module does not evaluate with stand-ins: {nix.reason(error)}"
         return Finding(covers="nothing", not_run=reason)
     found = nix.evaluate(EXPRESSION, arguments)
     answer = Record(found, document=str(MODULE))
@@ -62,7 +62,7 @@ def adds_wrapper(case: Case, commit: TreeCommit) -> Finding:
         ),
         evidence=(
             f"{OPTIONS}.{option}: {answer.record('option').text('type')}, off by default, described",
-            f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; where the user defines it, theirs",
+            f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the user's own definition wins",
             seen,
         ),
         commands=(nix.evaluate_command(EXPRESSION, arguments).line,),
@@ -100,11 +100,11 @@ def _configuration(found: object, rootlesskit: str, option: str, switched: str) 
     for configuration in (after, wrapped):
         _at(configuration, OPTIONS).pop(option, None)
     if after != before:
-        failures.append(f"docker {switched}, the option off: {_differing(before, after)} is another than before")
+        failures.append(f"docker {switched}, the option off: {_differing(before, after)} differs from before")
     wrappers = _at(wrapped, "security.wrappers")
     added = wrappers.pop(WRAPPER, None)
     if wrapped != before:
-        failures.append(f"docker {switched}, the option on: {_differing(before, wrapped)} is another than before")
+        failures.append(f"docker {switched}, the option on: {_differing(before, wrapped)} differs from before")
     wanted = {
         "owner": "root",
         "group": "root",
@@ -116,7 +116,7 @@ def _configuration(found: object, rootlesskit: str, option: str, switched: str) 
     if switched == "on" and added is not None and added != wanted:
         failures.append(f"security.wrappers.{WRAPPER} is {json.dumps(added, sort_keys=True)}")
     if switched == "off" and added is not None:
-        failures.append("the option adds a security wrapper where docker is off")
+        failures.append("the option adds a security wrapper although docker is off")
     return failures
 
 

@@ -52,7 +52,7 @@ def registered(case: Case, commit: TreeCommit) -> Finding:
     try:
         ast.parse(answer.text("script"))
     except SyntaxError as error:
-        failures.append(f"{TEST}: the script is no Python: line {error.lineno}: {error.msg}")
+        failures.append(f"{TEST}: the script is not valid Python: line {error.lineno}: {error.msg}")
     formats = [in_tree.misformatted(one) for one in (listed, test)]
     return Finding(
         covers=f"{len(names)} machines of stand-ins, called as {found.form}, {SYSTEM}",
@@ -69,7 +69,7 @@ def evaluates(case: Case, added: Added) -> Finding:
     from toolkit.sources import trees  # noqa: PLC0415
 
     if added.commit is None:
-        return Finding(covers="nothing", not_run="because the nixpkgs around the file is not at hand")
+        return Finding(covers="nothing", not_run="because the nixpkgs around the file is not available")
     system = virtual.system_of(case)
     if (reason := virtual.without_nixos(case, system)) is not None:
         return Finding(covers="nothing", not_run=reason)

@@ -128,7 +128,7 @@ def answers(done: Completed, stage: Stage, label: str) -> Answers:
     try:
         record = Record(json.loads(done.stdout), document=f"evaluation of {stage.name}, {label}")
     except ValueError as error:
-        raise ToolkitError(f"{label}: the evaluation of {stage.name} gave no JSON: {error}") from error
+        raise ToolkitError(f"{label}: the evaluation of {stage.name} printed no JSON: {error}") from error
     return {name: record.text(name) for name in record.names()}
 
 
@@ -180,7 +180,7 @@ def _compared(case: Case, found: Evaluation, sides: tuple[Stage, Stage], *, chan
             for label, old in found.packages[before.name].items()
         ]
     if found.no_tests is not None:
-        evidence.append(f"nixosTests.docker*: not looked at, {found.no_tests}")
+        evidence.append(f"nixosTests.docker*: not examined, {found.no_tests}")
     else:
         facts, lines = _tests_compared(found, sides, changing=changing)
         failures += facts

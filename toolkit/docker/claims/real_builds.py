@@ -67,7 +67,7 @@ def builds(case: Case, *, system: str) -> Finding:
 def _look(case: Case, output: Path, system: str) -> tuple[list[str], list[str]]:
     """Look at a finished docker, where its files can be read: return failures and evidence."""
     if "--store" in package_set.deep(case).depth.nix_options:
-        return [], ["what was built is in another store, and was not looked at"]
+        return [], ["the result is in a different store, and was not examined"]
     root = stores.physical(output)
     program = root / "bin" / "docker"
     if not program.exists():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Nix manual, nix-build, "Special exit codes for build failure".
 STATUSES = {
-    1: "it did not come to a build",
+    1: "nothing was built",
     100: "a build failed",
     101: "a build took too long",
     102: "a hash differs from the one that was given",

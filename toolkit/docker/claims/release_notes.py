@@ -44,7 +44,7 @@ def adds_item(case: Case, commit: TreeCommit) -> Finding:
         failures.append(f"{name}: the anchor '{repeated[0]}' is there twice")
     option = plans.plan().option
     if option in item and Extra.NIXOS_MODULE not in {one.extra for one in case.extras}:
-        failures.append(f"{name}:{added[0] + 1}: tells of the option {option}, which no commit adds")
+        failures.append(f"{name}:{added[0] + 1}: mentions the option {option}, which no commit adds")
     return Finding(
         covers=f"{change.path.name}, {len(right)} lines, notable changes: {len(new.items)}",
         failures=tuple(failures),

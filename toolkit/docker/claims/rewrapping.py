@@ -133,10 +133,10 @@ def covered(found: Mapping[str, Facts]) -> str:
 def differences(found: Mapping[str, Facts]) -> Iterator[str]:
     """Yield what a docker has no longer or has otherwise."""
     if not any(facts.rewrapped for facts in found.values()):
-        yield "no docker is wrapped anew"
+        yield "no docker is rewrapped"
     for name, facts in found.items():
         if facts.lost:
-            yield f"{name}: has no longer {', '.join(facts.lost)}"
+            yield f"{name}: no longer has {', '.join(facts.lost)}"
         if changed := [what for what, same in facts.kept.items() if not same]:
             yield f"{name}: is not the same in {', '.join(changed)}"
 
@@ -173,7 +173,7 @@ def closures(expression: Path, arguments: Mapping[str, str], found: Mapping[str,
         if facts.moby not in nix.requisites(facts.after):
             failures.append(f"{name}: {facts.moby} is not what it is built from")
     if not rewrapped:
-        failures.append("no docker is wrapped anew")
+        failures.append("no docker is rewrapped")
     return Finding(
         covers=f"{len(wanted)} dockers, {len(wanted) - len(rewrapped)} of them overridden",
         failures=tuple(failures),

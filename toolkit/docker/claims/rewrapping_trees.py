@@ -55,7 +55,7 @@ def claims(depth: Depth) -> tuple[Claim[Case], ...]:
     found += [
         Claim(
             f"built-{system}",
-            f"Nix builds docker of this nixpkgs with the overlay for {system}, and PATH is as meant",
+            f"Nix builds docker of this nixpkgs with the overlay for {system}, and PATH is as intended",
             partial(builds, system=system),
             Tier.BUILD,
         )
@@ -94,7 +94,7 @@ def builds(case: Case, *, system: str) -> Finding:
     if "--store" in package_set.deep(case).depth.nix_options:
         return Finding(
             covers=f"docker, {system}",
-            evidence=(f"{rewrapped}: is in another store, and was not looked at",),
+            evidence=(f"{rewrapped}: is in a different store, and was not examined",),
             commands=(command.line,),
         )
     link = stores.physical(docker / WRAPPER)

@@ -88,7 +88,7 @@ def without_nixos(case: Case, system: str) -> str | None:
     if not (package_set.deep(case).trees[case.after.name].root / "nixos").is_dir():
         return "because this nixpkgs has no nixos/"
     if not system.endswith("-linux"):
-        return f"because NixOS is a Linux, and this is {system}; --system x86_64-linux evaluates it"
+        return f"because NixOS runs on Linux, and this is {system}; --system x86_64-linux evaluates it"
     if case.demoted is None:
         return "because the patch leaves the wrapper's PATH as it is"
     return None
@@ -97,9 +97,9 @@ def without_nixos(case: Case, system: str) -> str | None:
 def without_kvm(system: str) -> str | None:
     """Return why this machine cannot run a test of `system`, None where it can."""
     if system != realising.here():
-        return f"because this machine is no {system}; --builders names one that is"
+        return f"because this machine is no {system}; name one that is with --builders"
     if not KVM.exists():
-        return f"because there is no {KVM}; --builders names a machine that has one"
+        return f"because there is no {KVM}; name a machine that has it with --builders"
     if not os.access(KVM, os.R_OK | os.W_OK):
-        return f"because this user may not use {KVM}; join the group that owns it, mostly kvm"
+        return f"because this user may not use {KVM}; join the group that owns it, usually kvm"
     return None

@@ -58,7 +58,7 @@ def read(common: Path, branch: str) -> Contribution | None:
     try:
         record = Record(json.loads(content), document=str(path))
     except ValueError as error:
-        raise ToolkitError(f"{path}: not JSON: {error}", hint="delete it to let go of the branch") from error
+        raise ToolkitError(f"{path}: not JSON: {error}", hint="delete it to make unlet forget the branch") from error
     if record.integer("schema") != _SCHEMA:
         raise record.error("schema", f"is not {_SCHEMA}: another version of unlet wrote it")
     found = Contribution(
@@ -130,8 +130,8 @@ def alone(common: Path) -> Generator[None]:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                hint = "once more, when that has ended"
-                raise ToolkitError(f"{common}: another unlet is at work in this clone", hint=hint) from None
+                hint = "try again when it has ended"
+                raise ToolkitError(f"{common}: another unlet is running in this clone", hint=hint) from None
         yield
     finally:
         os.close(descriptor)

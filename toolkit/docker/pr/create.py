@@ -68,10 +68,10 @@ def _require_free(clone: Clone, branch: str, path: Path) -> None:
     """Raise ToolkitError where the branch or its place is there already."""
     if clones.branch_commit(clone, branch) is not None:
         if contributions.read(clone.common, branch) is not None:
-            hint = "--update moves it to a newer base, --remove takes it away, --branch NAME makes another"
+            hint = "--update moves it to a newer base, --remove removes it, --branch NAME makes another"
         else:
             hint = "--branch NAME makes another"
-        raise ToolkitError(f"{clone.top}: branch '{branch}' is there already", hint=hint)
+        raise ToolkitError(f"{clone.top}: branch '{branch}' already exists", hint=hint)
     if (other := clones.branch_in_the_way(clone, branch)) is not None:
         fact = f"branch '{branch}' cannot be beside '{other}'"
         raise ToolkitError(f"{clone.top}: {fact}", hint="--branch NAME makes another")
@@ -79,6 +79,6 @@ def _require_free(clone: Clone, branch: str, path: Path) -> None:
         raise ToolkitError(f"{path}: is there already", hint="--worktree DIR names another place for the worktree")
     if any(each.path == path for each in worktrees.worktrees(clone)):
         hint = f"git -C {quote(str(clone.top))} worktree prune, or --worktree DIR"
-        raise ToolkitError(f"{path}: is the place of a worktree that is gone", hint=hint)
+        raise ToolkitError(f"{path}: is the directory of a worktree that no longer exists", hint=hint)
     if not path.parent.is_dir():
-        raise UsageError(f"--worktree: '{path.parent}' is no directory")
+        raise UsageError(f"--worktree: '{path.parent}' is not a directory")

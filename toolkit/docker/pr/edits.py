@@ -71,7 +71,7 @@ def find(  # noqa: PLR0913 - the branch as it was made, as it is, and where it i
     if len(there) > _MOST:
         raise ToolkitError(f"{clone.top}: branch '{kept.branch}' has {len(there)} commits on {fork.short}, not a few")
     if merge := next((commit for commit in there if len(commit.parents) != 1), None):
-        hint = f"in its worktree, git rebase {fork.short} makes it one line of commits"
+        hint = f"in its worktree, git rebase {fork.short} makes its history linear"
         raise ToolkitError(f"{clone.top}: commit {merge.oid.short} on '{kept.branch}' is a merge", hint=hint)
     made = _made(shop, kept, fork, plan, progress=progress)
     messages: list[str | None] = []

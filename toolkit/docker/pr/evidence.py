@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 _BEHAVIOUR = {
-    Demotion.SUFFIX: "any other rootlesskit on the caller's PATH is preferred from then on",
+    Demotion.SUFFIX: "from then on, any other rootlesskit on the caller's PATH takes precedence",
     Demotion.DROP: "without another rootlesskit on the caller's PATH the daemon no longer starts",
 }
 

@@ -31,12 +31,12 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
         name, worktree = found.kept.branch, found.worktree
         if worktree is not None and worktree.locked is not None:
             hint = f"git worktree unlock {quote(str(worktree.path))}"
-            raise ToolkitError(f"{worktree.path}: is locked, branch '{name}' stays", hint=hint)
+            raise ToolkitError(f"{worktree.path}: is locked, so branch '{name}' stays", hint=hint)
         if worktree is not None and worktree.path == worktrees.worktrees(clone)[0].path:
             hint = "check out another branch there first"
             raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
         if not force and (lost := next(_lost(clone, found), None)) is not None:
-            raise ToolkitError(f"{lost}, which would be lost", hint="--force removes it all the same")
+            raise ToolkitError(f"{lost}, which would be lost", hint="--force removes it anyway")
         path = worktree.path if worktree is not None else None
         worktrees.remove(clone, branch=name, tip=found.tip, path=path)
         contributions.forget(clone.common, name)

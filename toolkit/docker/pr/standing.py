@@ -57,7 +57,7 @@ def find(clone: Clone, branch: str | None) -> Standing:
         known = contributions.known(clone.common)
         if len(known) > 1:
             names = ", ".join(each.branch for each in known)
-            raise UsageError(f"{clone.top}: unlet made several branches: {names}", hint="--branch NAME says which")
+            raise UsageError(f"{clone.top}: unlet made several branches: {names}", hint="choose one with --branch NAME")
         if not known:
             raise ToolkitError(f"{clone.top}: unlet made no branch here", hint="unlet pr --repo DIR makes one")
         kept = known[0]

@@ -69,7 +69,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         matrix=ported,
         warnings=(
             *ground.warnings,
-            *(f"your commit '{subject}' is gone: the new base has all of it" for subject in carried.dropped),
+            *(f"your commit '{subject}' was dropped: the new base contains all of it" for subject in carried.dropped),
         ),
         own_proofs=own,
         before=tip,

@@ -39,7 +39,7 @@ def _removal(file: DockerFile, comment: Node) -> Edit:
     ):
         raise RefusalError(
             f"{file.at(comment)}: this comment says more than the TODO that goes",
-            hint="put an empty line, or code, between the TODO and what is to stay",
+            hint="put an empty line, or code, between the TODO and what should stay",
         )
     rest = re.compile(r"[ \t]*(\n?)").match(text, comment.end)
     if rest is None:

@@ -37,7 +37,7 @@ def account() -> Account:
         raise ToolkitError(f"SUDO_USER: there is no user '{name}'") from None
     if found.uid == 0:
         raise ToolkitError(
-            "rootless docker: root has none", hint="run this by sudo as the user whose daemon it shall be"
+            "rootless docker: root cannot have one", hint="run it with sudo as the user whose daemon it will be"
         )
     return found
 

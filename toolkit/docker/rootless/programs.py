@@ -58,7 +58,7 @@ def security_wrapper(host: Host, source: Path, target: Path, *, gid: int) -> Non
                 hint="set TMPDIR to a directory on another file system",
             ) from error
         raise ToolkitError(
-            "setcap: only root may give a security wrapper its capability", hint="run this by sudo"
+            "setcap: only root may give a security wrapper its capability", hint="run it with sudo"
         ) from error
 
 

@@ -61,7 +61,7 @@ def require_tun(host: Host, account: Account, path: Path = TUN) -> None:
             hint=f"as root: mkdir -p {directory} && mknod -m 666 {device} c 10 200 (in a container: --device {device})",
         )
     if not stat.S_ISCHR(path.stat().st_mode):
-        raise ToolkitError(f"{path}: is no device", hint=f"as root: rm {device} && mknod -m 666 {device} c 10 200")
+        raise ToolkitError(f"{path}: is not a device", hint=f"as root: rm {device} && mknod -m 666 {device} c 10 200")
     if not succeeds(as_account(host, account, ["test", "-r", str(path), "-a", "-w", str(path)])):
         raise ToolkitError(f"{path}: permission denied for {account.name}", hint=f"as root: chmod 666 {device}")
 
@@ -74,7 +74,7 @@ def require_setuid(host: Host) -> None:
     for name in ("newuidmap", "newgidmap"):
         path = host.programs[name]
         if not path.stat().st_mode & stat.S_ISUID and not _has_capability(path):
-            raise ToolkitError(f"{path}: is neither setuid nor has it capabilities", hint=_RIGHTS)
+            raise ToolkitError(f"{path}: is neither setuid nor has capabilities", hint=_RIGHTS)
 
 
 def require_subordinate_ids(account: Account, directory: Path = Path("/etc")) -> None:
@@ -138,7 +138,7 @@ def require_privileged(port: int, setting: Path = UNPRIVILEGED) -> None:
         return
     if first <= port:
         raise ToolkitError(
-            f"{PORT_START}: is {first}, so that everybody may bind port {port}",
+            f"{PORT_START}: is {first}, so every program may bind port {port}",
             hint=f"as root: sysctl {PORT_START}=1024, and afterwards {PORT_START}={first}",
         )
 
@@ -147,7 +147,7 @@ def require_free(port: int) -> None:
     """Find what listens on every address; the daemons have loopback addresses of their own."""
     with suppress(OSError), socket.create_connection(("127.127.127.127", port), timeout=1):
         raise ToolkitError(
-            f"port {port}: is taken, something on this machine listens on it on every address",
+            f"port {port}: is in use: something on this machine listens on it on every address",
             hint=f"stop it (as root: ss -tlnp sport = :{port} names it)",
         )
 

@@ -106,7 +106,7 @@ def _run(cases: Mapping[str, Path], plan: Plan) -> object:
     try:
         return json.loads(done.stdout)
     except (ValueError, RecursionError) as error:
-        raise CommandError(asked.argv, status=0, stderr="its output is no JSON") from error
+        raise CommandError(asked.argv, status=0, stderr="its output is not JSON") from error
 
 
 def _lay_out(content: bytes, plan: Plan) -> Path:

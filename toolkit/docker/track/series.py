@@ -59,7 +59,7 @@ def of_proposal(directory: Path) -> Ours:
         return Ours((directory / "upstream.diff").read_bytes(), str(directory))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        hint = "a proposal is what 'unlet propose' wrote"
+        hint = "'unlet propose' writes a proposal"
         raise ToolkitError(f"{directory / 'upstream.diff'}: {reason}", hint=hint) from None
 
 

@@ -47,7 +47,7 @@ def load(path: Path) -> Last:
         content = path.read_bytes()
     except FileNotFoundError:
         if not path.parent.is_dir():
-            raise ToolkitError(f"{path}: '{path.parent}' is no directory") from None
+            raise ToolkitError(f"{path}: '{path.parent}' is not a directory") from None
         return Last(facts=None)
     except OSError as error:
         raise ToolkitError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
@@ -171,7 +171,7 @@ def _digest(facts: Facts, checked: int) -> str:
 def _set_aside(path: Path, content: bytes, error: Exception) -> str:
     """Rename a damaged file, and return what to tell about it."""
     aside = path.with_name(f"{path.name}.broken-{hashlib.sha256(content).hexdigest()[:8]}")
-    fact = error.message if isinstance(error, ToolkitError) else f"{path}: is no JSON"
+    fact = error.message if isinstance(error, ToolkitError) else f"{path}: is not JSON"
     try:
         path.replace(aside)
     except OSError as failure:

@@ -44,7 +44,7 @@ def _judged(
         where = _listed(fixed)
         if pin is not None:
             return Judgement.UPDATE, f"fixed in {where}; your pin ({pin.name}) does not have it yet"
-        return Judgement.UPDATE, f"fixed in {where}: the overlay may go as soon as your nixpkgs is one of these"
+        return Judgement.UPDATE, f"fixed in {where}: you can remove the overlay as soon as your nixpkgs is one of these"
     return _not_fixed(sources, elsewhere)
 
 

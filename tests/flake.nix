@@ -22,7 +22,7 @@ let
     in
     self;
 
-  lib = import ../toolkit/expressions/lib.nix;
+  lib = import ../toolkit/docker/expressions/lib.nix;
   named = names: lib.genAttrs names (name: name);
   programs = [
     "git"

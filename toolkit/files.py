@@ -19,7 +19,7 @@ from toolkit.record import Record
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-# Thirty times the largest docker/default.nix so far; what is longer is some other file.
+# Thirty times the largest package file that was looked at; what is longer is some other file.
 MAXIMUM_BYTES = 1 << 20
 
 REPORT = "report.json"

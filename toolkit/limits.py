@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from toolkit.process import Command
 
 EVALUATION_MIB = 1536
-"""What one evaluation of docker in a nixpkgs of 2026 takes at most, where nobody says how much it may."""
+"""What one evaluation of a package in a nixpkgs of 2026 takes at most, where nobody says how much it may."""
 
 _INITIAL_MIB = 32
 _NIX_INITIAL_MIB = 384

@@ -70,7 +70,7 @@ def advice(*ported: Ported, behaviour: str = "it differs") -> str:
 class TestTable:
     def test_branch_that_takes_the_series_is_one_row_and_no_more(self) -> None:
         assert matrix.markdown([applies("master")]) == [
-            "| branch | docker | the series | made afresh | proofs |",
+            "| branch | release | the series | made afresh | proofs |",
             "|---|---|---|---|---|",
             "| master | 29.6.1 | applies | the same | 3 passed, 1 not run |",
         ]

@@ -64,7 +64,7 @@ def test_prefix_is_an_attribute_or_a_module(subject: str) -> None:
 @pytest.mark.parametrize(
     ("message", "fault"),
     [
-        ("allow overriding moby\n\nB.\n", "subject 'allow overriding moby': has no prefix such as 'docker: ' or "),
+        ("allow overriding moby\n\nB.\n", "subject 'allow overriding moby': has no prefix such as 'forgejo: ' or "),
         ("docker:allow\n\nB.\n", "subject 'docker:allow': has no prefix"),
         ("the docker: allow\n\nB.\n", "subject 'the docker: allow': has no prefix"),
         ("\n\nB.\n", "subject '': has no prefix"),

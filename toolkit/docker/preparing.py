@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit import propose as proposals
-from toolkit.docker import claims, staging
+from toolkit.docker import claims, patched, staging
 from toolkit.docker.choices import Demotion, steps
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
 from toolkit.docker.plan import PACKAGE
 from toolkit.docker.rewrite import series
 from toolkit.propose import Draft
-from toolkit.report import overlay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +106,7 @@ def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
         messages=messages,
         case=case,
         claims=claims.of(case),
-        overlay=overlay.files(
+        overlay=patched.files(
             proposal, releases=[release.attr for release in file.releases()], siblings=beside.present
         ),
         warnings=tuple(_warnings(demotion, beside)),

@@ -2,7 +2,7 @@
 
 Both forms of nixpkgs are known: the scripts of make-wrapper.sh (since 2017 they were written in four ways) and the
 ELF files of make-binary-wrapper.sh, which hold the command that they were made with. So are the
-stand-ins for both in toolkit/expressions.
+stand-ins for both in toolkit/docker/expressions.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ class Fit(StrEnum):
 class Ported:
     """A series on another branch than the one that it was made for.
 
-    `newest` is the newest docker in the branch's file. `offset` is by how many lines hunks moved, `conflicts` are lines
-    of the branch's file. `afresh` tells whether the rewrite, run on the branch's own file, gives what the ported
+    `newest` is the newest release in the branch's file. `offset` is by how many lines hunks moved, `conflicts` are
+    lines of the branch's file. `afresh` tells whether the rewrite, run on the branch's own file, gives what the ported
     patches give: None where one of the two could not be had, `differing` counts the lines that are not the same.
     `reason` says what stood in the way. `proofs` are those of the ported file, of the one made afresh where porting
     conflicts, and empty where there is neither.

@@ -64,7 +64,7 @@ class BranchDocument:
 def table(matrix: Sequence[Ported]) -> list[list[str]]:
     """Return the table's rows, the first of which is its head; every row has as many cells."""
     return [
-        ["branch", "docker", "the series", "made afresh", "proofs"],
+        ["branch", "release", "the series", "made afresh", "proofs"],
         *([each.branch, each.newest or _NONE, _fit(each), _afresh(each), _proofs(each)] for each in matrix),
     ]
 

@@ -25,7 +25,7 @@ _CONVENTIONAL = (
 
 _AUTOSQUASH = ("amend!", "fixup!", "squash!")
 
-# An attribute, or several as `python3Packages.{a,b}`; a path such as `nixos/docker`.
+# An attribute, or several as `python3Packages.{a,b}`; a path such as `nixos/forgejo`.
 _PREFIX = re.compile(r"[A-Za-z0-9_][\w.+'/{},-]*: \S")
 
 # Of git-interpret-trailers(1): a token is letters, digits and hyphens. A URL is none, though git takes it for one.
@@ -85,7 +85,7 @@ def _of_subject(subject: str, paths: Collection[PurePosixPath]) -> Iterator[str]
     if subject.startswith(_AUTOSQUASH):
         yield f"{shown}: is one for git rebase --autosquash"
     elif not _PREFIX.match(subject):
-        yield f"{shown}: has no prefix such as 'docker: ' or 'nixos/docker: '"
+        yield f"{shown}: has no prefix such as 'forgejo: ' or 'nixos/forgejo: '"
     if re.match(rf"({'|'.join(types)})!?(\(.*\))?!?:", subject):
         yield f"{shown}: has a conventional type, where nixpkgs has the attribute or module"
     if subject.endswith("."):

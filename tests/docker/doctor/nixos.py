@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 AS_USER = Path(__file__).with_name("as_user.py")
 ROOT = Path(__file__).parents[3]
-BUILDER = Path(str(files("toolkit") / "expressions" / "builder"))
+BUILDER = Path(str(files("toolkit") / "docker" / "expressions" / "builder"))
 
 WRAPPERS = "/run/wrappers/bin"
 KIT = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-rootlesskit-2.0.2"

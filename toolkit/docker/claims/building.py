@@ -14,11 +14,11 @@ from toolkit.docker import wrappers
 from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import without
+from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.routes import PathOrder
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import stores
 from toolkit.prove import Finding
-from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,10 +11,10 @@ from toolkit.docker.claims import evaluation
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.evaluation import ROWS, Answer
 from toolkit.docker.claims.overriding import open_doors
+from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError
 from toolkit.prove import Finding
 from toolkit.record import Record
-from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

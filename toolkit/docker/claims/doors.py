@@ -1,6 +1,6 @@
 """The doors of a component: the ways to override it that there are, and which of them a release has.
 
-What a door does is decided by toolkit/expressions/doors.nix. This module knows their names, and which parameters of a
+toolkit/docker/expressions/doors.nix decides what a door does. This module knows their names, and which parameters of a
 file may be one.
 """
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, cast
 from toolkit import nix
 from toolkit.docker.claims import doors
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
+from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.record import Record
-from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

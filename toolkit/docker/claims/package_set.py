@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from toolkit import limits, nix, process
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
+from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.prove import Finding
 from toolkit.record import Record
-from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

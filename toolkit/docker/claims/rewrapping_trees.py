@@ -22,12 +22,12 @@ from toolkit.docker.claims.rewrapping import (
     read,
     told,
 )
+from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.routes import PathOrder
 from toolkit.errors import ToolkitError
 from toolkit.model import Tier
 from toolkit.nix import stores
 from toolkit.prove import Claim, Finding
-from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from toolkit.docker.claims.case import Case

@@ -77,7 +77,7 @@ class Host:
         return self.version < WITHOUT_PROXY
 
     def packages(self) -> dict[str, dict[str, str]]:
-        """Return nixpkgs' package → program → path, as toolkit/expressions/build.nix takes it."""
+        """Return nixpkgs' package → program → path, as toolkit/docker/expressions/build.nix takes it."""
         return {
             package: {name: str(self.programs[here]) for name, here in names.items() if here in self.programs}
             for package, names in _PACKAGES.items()

@@ -16,13 +16,13 @@ from toolkit.errors import CommandError, ToolkitError
 if TYPE_CHECKING:
     from toolkit.docker.rootless.hosts import Host
 
-LAUNCHER = Path(__file__).parents[2] / "expressions" / "builder" / "launcher.c"
+LAUNCHER = Path(__file__).parents[1] / "expressions" / "builder" / "launcher.c"
 SECURITY_WRAPPER = Path(__file__).with_name("security-wrapper.c")
 CAPABILITIES = "cap_net_bind_service,cap_setpcap=ep"
 
 
 def launcher(host: Host) -> Path:
-    """Return the static launcher of toolkit/expressions, compiled once; the cache keeps it.
+    """Return the static launcher of toolkit/docker/expressions, compiled once; the cache keeps it.
 
     Raise ToolkitError where gcc cannot link statically.
     """

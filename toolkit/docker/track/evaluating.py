@@ -18,12 +18,12 @@ from toolkit.cache import default_cache
 from toolkit.docker import staging
 from toolkit.docker.claims import doors, install_phase
 from toolkit.docker.claims.case import SYSTEMS
+from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.track.report.document import Place
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.seal import sealed
 from toolkit.record import Record
-from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

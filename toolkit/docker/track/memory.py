@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 _KIND = "readings"
 _FILE = "readings.json"
-_CODE = ("docker", "nix", "expressions")
+_CODE = ("docker", "nix")
 
 
 class Memory:

@@ -5,14 +5,17 @@ import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tests.report.conftest import report
+from toolkit.docker.patched import default_nix, files
 from toolkit.git import blobs
 from toolkit.git.blobs import EXECUTABLE, TreeFile
-from toolkit.report.overlay import default_nix, files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.model import Report
+
+__all__ = ["report"]
 
 
 def test_overlay_gives_every_release_from_the_patched_file(report: Report, tmp_path: Path) -> None:

@@ -92,6 +92,7 @@
               ++ [
                 ps.hatchling
                 ps.hypothesis
+                ps.jsonschema
                 ps.mypy
                 ps.pytest
                 ps.pytest-xdist

@@ -1,30 +1,36 @@
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from toolkit import specimen
-from toolkit.cli import entry, track
+from toolkit.cli import entry, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
 from toolkit.docker.choices import Extra
+from toolkit.docker.track.report import document
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "docs/nixos.md"]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 SYSTEM = "x86_64-linux"
 
 
@@ -46,10 +52,10 @@ def prose(document: Path) -> str:
     return re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
-def section(title: str) -> str:
-    """Return what stands in README below a heading, up to the next one."""
-    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", README.read_text(), re.MULTILINE | re.DOTALL)
-    assert found is not None, f"README has no section '{title}'"
+def section(document: Path, title: str) -> str:
+    """Return what stands in a document below a heading, up to the next one."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", document.read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None, f"{document.name} has no section '{title}'"
     return found[1]
 
 
@@ -62,7 +68,7 @@ def command_lines(document: Path) -> Iterator[str]:
         elif block.language != "sh":
             continue
         for line in lines:
-            for part in re.split(r"\||&&|;", line.partition(" #")[0]):
+            for part in re.split(r"\||&&|;| > ", line.partition(" #")[0]):
                 if re.match(r"\s*(\./)?unlet\b", part):
                     yield part.strip()
     for found in re.findall(r"`((?:\./)?unlet [^`]*)`", prose(document)):
@@ -100,38 +106,39 @@ def run(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProces
     )
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_readme_names_every_command(name: str) -> None:
-    assert f"| `unlet {name}" in section("Commands")
+def test_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 180
+
+
+def test_reference_and_man_page_are_what_the_commands_give(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "toolkit.cli.manual", str(tmp_path)], cwd=ROOT, check=True, timeout=60)
+    for name in ("reference.md", "unlet.1"):
+        written = (DOCS / name).read_text()
+        assert written == (tmp_path / name).read_text(), f"run: python -m toolkit.cli.manual docs ({name} differs)"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_readme_names_every_option(name: str) -> None:
-    told = section("Commands")
+def test_reference_and_man_page_name_every_option(name: str) -> None:
+    told = section(DOCS / "reference.md", f"unlet {name}") + section(DOCS / "reference.md", "Reference")
+    page = (DOCS / "unlet.1").read_text().replace(r"\-", "-")
     options = {
         option
-        for command in groups(named(name))
-        for parameter in command.params
+        for parameter in named(name).params
         if isinstance(parameter, click.Option)
         for option in parameter.opts
+        if option not in {"--help", "--help-all"}
     }
     assert options
-    assert sorted(option for option in options if f"`{option}" not in told and f" {option} " not in told) == []
-
-
-@pytest.mark.parametrize("name", ["propose", "check", "overlay"])
-def test_readme_names_every_choice(name: str) -> None:
-    told = section("Commands").replace("\\|", "|")
-    choices = ["|".join(p.type.choices) for p in named(name).params if isinstance(p.type, click.Choice)]
-    assert choices
-    assert [choice for choice in choices if choice not in told] == []
+    assert sorted(each for each in options if not re.search(rf"^\| `(.*[ /])?{each}\b", told, re.MULTILINE)) == []
+    assert f".SS unlet {name} " in page
+    assert sorted(each for each in options if not re.search(rf"^\\fB(.*[ /])?{each}\b", page, re.MULTILINE)) == []
 
 
 def test_readme_names_every_exit_code() -> None:
     codes = {0, 1, UsageError.exit_code, ToolkitError.exit_code, entry.UNEXPECTED, entry.INTERRUPTED}
     assert codes == set(map(int, re.findall(r"\b\d+\b", EXIT_CODES)))
     codes |= set(map(int, re.findall(r"\b\d+\b", track.EXIT_CODES)))
-    assert codes == set(map(int, re.findall(r"^\| (\d+) \|", section("Exit codes"), re.MULTILINE)))
+    assert codes == set(map(int, re.findall(r"^\| (\d+) \|", section(README, "Exit codes"), re.MULTILINE)))
 
 
 @pytest.fixture(scope="module")
@@ -143,19 +150,70 @@ def proposed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return directory, done.stdout
 
 
-def test_readme_names_every_proof(proposed: tuple[Path, str]) -> None:
+def test_every_proof_has_its_row(proposed: tuple[Path, str]) -> None:
     depth = ["--tier", "vm", "--reverse-dependencies", "--system", SYSTEM]
     done = run(["check", "--proof", "none", *depth], proposed[0])
     hint = re.search(r"^hint: known proofs are (.*)$", done.stderr, re.MULTILINE)
     assert hint is not None, done.stderr
-    table = section("Proofs")
+    table = section(DOCS / "proofs.md", "Proofs")
     names = [name.replace(SYSTEM, "SYSTEM") for name in hint[1].split(", ")]
     assert [name for name in names if f"`{name}`" not in table] == []
 
 
 @pytest.mark.parametrize("extra", Extra)
-def test_readme_names_every_proof_of_a_commit_on_request(extra: Extra) -> None:
-    assert re.search(rf"^\| `{extra}` \| with `--with {extra}`: ", section("Proofs"), re.MULTILINE)
+def test_every_proof_of_a_commit_on_request_has_its_row(extra: Extra) -> None:
+    assert re.search(rf"^\| `{extra}` \| with `--with {extra}`: ", section(DOCS / "proofs.md", "Proofs"), re.MULTILINE)
+
+
+def strict(schema: object) -> object:
+    """Return a schema that allows no field that it does not name."""
+    if isinstance(schema, list):
+        return [strict(each) for each in cast("list[object]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: strict(each) for name, each in cast("dict[str, object]", schema).items()}
+    return {**closed, "additionalProperties": False} if "properties" in closed and "required" in closed else closed
+
+
+def assert_valid(name: str, number: int, *printed: str) -> None:
+    schema = json.loads((DOCS / f"schema/{name}.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["properties"]["schema"] == {"const": number}
+    assert re.search(rf"^\| \[{name}\.json\].* {number} \|$", (DOCS / "files.md").read_text(), re.MULTILINE)
+    for each in printed:
+        jsonschema.validate(json.loads(each), cast("dict[str, object]", strict(schema)))
+
+
+def test_report_has_its_schema(proposed: tuple[Path, str]) -> None:
+    written = proposed[0] / "proposal" / "report.json"
+    printed = run(["propose", "--nixpkgs", "specimen:24.0", "--out", "other", "--json"], proposed[0]).stdout
+    assert_valid("report", report.SCHEMA, written.read_text(), printed)
+
+
+def test_answer_of_find_has_its_schema(tmp_path: Path) -> None:
+    package = tmp_path / "pkgs/by-name/ap/app/package.nix"
+    package.parent.mkdir(parents=True)
+    package.write_text("""\
+{ lib, buildGoModule, stdenv, src }:
+let
+  version = "1";
+  web = stdenv.mkDerivation { pname = "web"; inherit version src; };
+in
+buildGoModule { pname = "app"; inherit version src; postPatch = "cp -r ${web} web"; }
+""")
+    (tmp_path / "pkgs/top-level").mkdir()
+    (tmp_path / "pkgs/top-level/all-packages.nix").write_text("{ }\n")
+    printed = run(["find", "--nixpkgs", str(tmp_path), "--all", "--json"], tmp_path).stdout
+    assert [each["binding"] for each in json.loads(printed)["bindings"]] == ["web"]
+    assert_valid("find", find.SCHEMA, printed)
+
+
+def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:
+    place = contributed[0] / "nixpkgs-docker-overridable-components"
+    call = ["track", "--git-dir", ".", "--ref", "HEAD", "--ref", "HEAD~2", "--no-pulls", "--json"]
+    state = ["--state", str(contributed[0] / "state.json")]
+    printed = [run([*call, *more], place).stdout for more in (["--history", *state], ["--nixpkgs", ".", *state])]
+    assert_valid("track", document.SCHEMA, *printed)
 
 
 def without_what_varies(line: str) -> str:
@@ -166,32 +224,70 @@ def without_what_varies(line: str) -> str:
     return "format" if re.match(r"((passed|failed|not run) +)?format\b", line) else line.strip()
 
 
-def test_readme_shows_what_the_tool_prints(proposed: tuple[Path, str]) -> None:
+def test_run_and_comparison_are_what_the_tool_prints(proposed: tuple[Path, str]) -> None:
     pasted = next(block.text for block in blocks(README) if block.language == "console")
     assert pasted.startswith("$ ./unlet propose --nixpkgs specimen\n")
-    tables = [block.text for block in blocks(README) if "left to read" in block.text]
+    tables = [block.text for block in blocks(DOCS / "designs.md") if "left to read" in block.text]
     shown = [without_what_varies(line) for line in (pasted + "".join(tables)).splitlines()[1:]]
     printed = [without_what_varies(line) for line in proposed[1].splitlines()]
     assert sorted(set(printed)) == sorted(set(shown))
 
 
-def test_readme_shows_the_path_that_was_read_back(proposed: tuple[Path, str]) -> None:
+def test_paths_are_those_that_were_read_back(proposed: tuple[Path, str]) -> None:
     report = (proposed[0] / "proposal" / "report.md").read_text()
     evidence = [line for line in report.splitlines() if line.startswith("script, ")]
     assert len(evidence) == 2
-    assert [line for line in evidence if line not in README.read_text()] == []
+    assert "\n".join(evidence) + "\n" in [block.text for block in blocks(DOCS / "designs.md")]
 
 
-def test_readme_shows_the_graph_that_is_drawn() -> None:
+@pytest.mark.parametrize("options", [[], ["--path"]], ids=["layout", "path"])
+def test_graph_is_the_one_that_is_drawn(options: list[str]) -> None:
     file = specimen.path().relative_to(ROOT) / "pkgs/applications/virtualization/docker/default.nix"
-    drawn = run(["inspect", "--graph", "mermaid", str(file)], ROOT).stdout
-    assert drawn in [block.text for block in blocks(README)]
+    drawn = run(["inspect", *options, "--graph", "mermaid", str(file)], ROOT).stdout
+    assert drawn in [block.text for block in blocks(DOCS / "designs.md")]
 
 
-def test_readme_shows_the_path_by_each_route() -> None:
-    file = specimen.path().relative_to(ROOT) / "pkgs/applications/virtualization/docker/default.nix"
-    drawn = run(["inspect", "--path", "--graph", "mermaid", str(file)], ROOT).stdout
-    assert drawn in [block.text for block in blocks(README)]
+@pytest.fixture(scope="module")
+def contributed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Prepare a pull request in a clone of the specimen; return the directory around the clone and what was printed."""
+    directory = tmp_path_factory.mktemp("contributed")
+    clone = directory / "nixpkgs"
+    shutil.copytree(specimen.path(), clone)
+    for arguments in (
+        ["init", "-q", "-b", "master"],
+        ["config", "user.name", "Jane Doe"],
+        ["config", "user.email", "jane@example.org"],
+        ["add", "."],
+        ["commit", "-q", "-m", "specimen"],
+        ["remote", "add", "upstream", "https://github.com/NixOS/nixpkgs"],
+        ["remote", "add", "fork", "https://github.com/jane/nixpkgs"],
+        ["update-ref", "refs/remotes/upstream/master", "HEAD"],
+    ):
+        subprocess.run(["git", "-C", str(clone), *arguments], check=True)
+    done = run(["pr", "--repo", str(clone)], directory)
+    assert (done.returncode, done.stderr) == (0, "")
+    return directory, done.stdout
+
+
+def without_ids(text: str) -> str:
+    """Leave out the ids of commits, dates, and the width of columns."""
+    text = re.sub(r"\b[0-9a-f]{12}\b", "ID", text)
+    text = re.sub(r"\b\d{4}-\d\d-\d\d(T[\d:]+Z)?", "DATE", text)
+    return re.sub(r" {2,}", "  ", text)
+
+
+def test_end_of_pr_is_what_the_tool_prints(contributed: tuple[Path, str]) -> None:
+    directory, printed = contributed
+    end = printed[printed.index("branch  ") :].replace(f"{directory}/", "/src/")
+    assert without_ids(end) in [without_ids(block.text) for block in blocks(DOCS / "pull-requests.md")]
+
+
+def test_answer_of_track_is_what_the_tool_prints(contributed: tuple[Path, str]) -> None:
+    pasted = next(block.text for block in blocks(DOCS / "track.md") if block.language == "console")
+    call, _, shown = pasted.partition("\n")
+    done = run(shlex.split(call)[2:], contributed[0] / "nixpkgs-docker-overridable-components")
+    assert (done.returncode, done.stderr) == (10, "")
+    assert without_ids(done.stdout) == without_ids(shown)
 
 
 @pytest.mark.parametrize("line", [line for document in DOCUMENTS for line in command_lines(document)])

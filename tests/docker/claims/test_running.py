@@ -59,10 +59,10 @@ def test_daemon_answers_on_port_80_as_the_matrix_says(
         ("nowhere", "docker-rootlesskit", "-", *missing),
         ("last, as it is now (a script)", "rootlesskit", "-", "starts", "answers", "answers"),
     ]
-    # README shows what a dockerd before 28 does, and all of it but the other form of wrapper.
-    readme = re.sub("[`*]", "", (ROOT / "README.md").read_text())
+    # The page shows what a dockerd before 28 does, and all of it but the other form of wrapper.
+    page = re.sub("[`*]", "", (ROOT / "docs/designs.md").read_text())
     if host.needs_proxy:
-        assert [row for row in rows[2:] if f"| {' | '.join(row)} |" not in readme] == rows[-1:]
+        assert [row for row in rows[2:] if f"| {' | '.join(row)} |" not in page] == rows[-1:]
     assert list(place.iterdir()) == []
 
 

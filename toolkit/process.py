@@ -97,6 +97,11 @@ class Completed:
         """Stdout as text, without the line feed at its end."""
         return self.stdout.decode("utf-8", "replace").removesuffix("\n")
 
+    @property
+    def names(self) -> str:
+        """Stdout as `text`, in which each byte of a file's name is kept (as os.fsdecode does it)."""
+        return os.fsdecode(self.stdout).removesuffix("\n")
+
 
 @contextmanager
 def echoing(observer: Callable[[str], None]) -> Generator[None]:

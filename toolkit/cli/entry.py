@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -69,6 +70,15 @@ def describe(error: ToolkitError) -> list[str]:
     return lines
 
 
+def _undecodable(error: UnicodeEncodeError) -> str | None:
+    """Return the name of a file that is why a text cannot be encoded, None for another reason."""
+    text, place = error.object, error.start
+    if not "\udc80" <= text[place] <= "\udcff":
+        return None
+    before, behind = (re.split(r"[\s'\"]", part) for part in (text[:place], text[place:]))
+    return before[-1] + behind[0]
+
+
 def _usage(error: click.ClickException) -> UsageError:
     """Return click's error in our form."""
     message = error.format_message().strip().removesuffix(".")
@@ -78,6 +88,8 @@ def _usage(error: click.ClickException) -> UsageError:
 
 
 def _unexpected(error: Exception, argv: Sequence[str]) -> int:
+    if isinstance(error, UnicodeEncodeError) and (name := _undecodable(error)) is not None:
+        return _report(ToolkitError(f"{name}: is not UTF-8, as all names that are written down must be"), argv)
     import traceback  # noqa: PLC0415 - not for a run that ends well
 
     _say(
@@ -106,5 +118,7 @@ def _document(exit_code: int, error: Exception, argv: Sequence[str]) -> None:
 
 def _say(*lines: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write("\n".join(lines) + "\n")
+        # A byte of a file's name that is no UTF-8 is shown as that byte.
+        text = "\n".join(lines).encode(errors="surrogateescape").decode(errors="backslashreplace")
+        sys.stderr.write(f"{text}\n")
         sys.stderr.flush()

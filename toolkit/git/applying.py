@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import tempfile
 from dataclasses import dataclass
@@ -122,13 +123,13 @@ def _borrow(checkout: Path, target: PurePosixPath, pin: Located) -> None:
     program.init(checkout, length=len(str(pin.commit)))
     directory = checkout / ".git"
     for place, line in (
-        ("objects/info/alternates", str(pin.repository / "objects")),
+        ("objects/info/alternates", pin.repository / "objects"),
         # The parents are not needed, and a shallow repository has none.
         ("shallow", str(pin.commit)),
         ("info/sparse-checkout", f"/{target}"),
     ):
         (directory / place).parent.mkdir(exist_ok=True)
-        (directory / place).write_text(f"{line}\n")
+        (directory / place).write_bytes(os.fsencode(f"{line}\n"))
     # That there is a promisor tells git that objects may be missing.
     for setting in ("core.sparseCheckout", "remote.pin.promisor"):
         program.run_hermetic(checkout, "config", setting, "true")

@@ -58,13 +58,13 @@ def open_clone(directory: Path, remote: str) -> Clone:
     try:
         common, bare = program.run_reading(
             directory, "rev-parse", "--path-format=absolute", "--git-common-dir", "--is-bare-repository", found=False
-        ).text.rsplit("\n", 1)
+        ).names.rsplit("\n", 1)
         top = Path(common)
         if bare == "false":
             top = Path(
                 program.run_reading(
                     directory, "rev-parse", "--path-format=absolute", "--show-toplevel", found=False
-                ).text
+                ).names
             )
         listed = program.run_reading(
             Path(common), "config", "-z", "--get-regexp", r"^remote\..*\.(url|promisor|partialclonefilter)$", ok=(0, 1)

@@ -70,7 +70,7 @@ def branches(directory: Path, upstream: str) -> Branches:
     try:
         head, common = program.run_reading(
             directory, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", found=False
-        ).text.split("\n")
+        ).names.split("\n")
         repository = Path(common)
         listed = program.run_reading(
             repository, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/remotes", "refs/pull"

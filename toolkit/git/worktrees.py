@@ -46,7 +46,7 @@ class Worktree:
 
 def worktrees(clone: Clone) -> tuple[Worktree, ...]:
     """Return the worktrees of a clone, the main one first; one whose directory is gone counts."""
-    listed = program.run_reading(clone.common, "worktree", "list", "--porcelain", "-z").text
+    listed = program.run_reading(clone.common, "worktree", "list", "--porcelain", "-z").names
     marked = _marked(clone)
     found: list[Worktree] = []
     for block in listed.removesuffix("\0").split("\0\0"):
@@ -73,7 +73,8 @@ def _marked(clone: Clone) -> dict[Path, str]:
     for mark in clone.common.glob(f"worktrees/*/{_MARK}"):
         with suppress(OSError):
             # It may be relative to where it stands, from git 2.48 on.
-            link = os.path.normpath(mark.parent / (mark.parent / "gitdir").read_text().removesuffix("\n"))
+            gitdir = os.fsdecode((mark.parent / "gitdir").read_bytes()).removesuffix("\n")
+            link = os.path.normpath(mark.parent / gitdir)
             marked[Path(link).parent] = mark.read_text()
     return marked
 
@@ -218,7 +219,7 @@ def _patterns(path: Path) -> Path:
 
 
 def _git_directory(path: Path) -> Path:
-    return Path(program.run_contributing(path, "rev-parse", "--absolute-git-dir").text)
+    return Path(program.run_contributing(path, "rev-parse", "--absolute-git-dir").names)
 
 
 def _unwritten(clone: Clone, what: str, error: CommandError) -> ToolkitError:

@@ -1,0 +1,94 @@
+"""Names of files and of all else that are not UTF-8: they work, or one line says that they don't."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.remotes import Repository
+from toolkit import specimen
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Unlet
+
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+ODD = os.fsdecode(b"n\xffme")
+# What becomes of each command; {odd} is a directory with that name in its path.
+COMMANDS: dict[str, int] = {
+    "inspect {odd}/target": 0,
+    "inspect --path {odd}/target": 0,
+    "propose --nixpkgs specimen --out {name}": 0,
+    "propose --file {odd}/target": 3,
+    "propose --nixpkgs {odd}/tree": 3,
+    "propose --nixpkgs {odd}/clone": 0,
+    "propose --nixpkgs {odd}/nothing": 3,
+    "propose --nixpkgs http://127.0.0.1:1/{odd}": 3,
+    "propose --nixpkgs {odd}/clone --rev {name}": 3,
+    "propose --pin {name}": 2,
+    "check {odd}/nothing": 3,
+    "check --nixpkgs {odd}/tree --patch {odd}/nothing": 3,
+    "overlay --nixpkgs {odd}/tree": 3,
+    "overlay --nixpkgs specimen --out {name}": 0,
+    "find --nixpkgs {odd}/tree": 0,
+    "doctor --log {odd}/nothing": 3,
+    "pins update {name}": 2,
+    "{name}": 2,
+    "track --git-dir {odd}/nothing": 3,
+    "track --git-dir {odd}/clone --state {odd}/state --markdown {odd}/page.md --html {odd}/page.html": 0,
+    "pr --repo {odd}/nothing": 3,
+    "pr --repo {odd}/clone --branch {name}": 3,
+    "pr --repo {odd}/clone --base {name}": 3,
+    "pr --repo {odd}/clone --trailer {name}": 2,
+    "pr --repo {odd}/clone --worktree {odd}/worktree": 0,
+    "pr --repo {odd}/clone --explain": 0,
+    "pr --repo {odd}/clone --remove": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("odd") / ODD
+    for name in ("tree", "clone"):
+        shutil.copytree(specimen.path(), directory / name)
+    shutil.copyfile(directory / "tree" / TARGET, directory / "target")
+    clone = Repository(directory / "clone")
+    clone.git("init", "--quiet", "--initial-branch=master")
+    clone.git("add", "--all")
+    who = ("-c", "user.name=Jane", "-c", "user.email=jane@localhost.invalid")
+    clone.git(*who, "commit", "--quiet", "--message=base")
+    return directory
+
+
+@pytest.mark.parametrize(("command", "status"), COMMANDS.items(), ids=list(COMMANDS))
+def test_name_that_is_not_utf8(unlet: Unlet, odd: Path, command: str, status: int) -> None:
+    home = Path(unlet.env["HOME"])
+    (home / ".gitconfig").write_text("[user]\nname = Jane\nemail = jane@localhost.invalid\n")
+    words = [word.format(odd=odd, name=ODD) for word in command.split()]
+    done = subprocess.run(
+        [*unlet.argv, *words], cwd=unlet.cwd, env=unlet.env, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    said = done.stderr.decode()
+    assert done.returncode == status, said
+    if status:
+        assert done.stdout == b""
+        assert len(said.splitlines()) <= 2
+        assert "xff" in said or "udcff" in said or "�" in said
+        assert list(unlet.cwd.iterdir()) == []
+
+
+def test_directory_and_cache_of_such_a_name(unlet: Unlet, odd: Path) -> None:
+    for cwd, cache in ((odd, "plain"), (unlet.cwd, ODD)):
+        done = subprocess.run(
+            [*unlet.argv, "propose", "--nixpkgs", "specimen"],
+            cwd=cwd,
+            env={**unlet.env, "UNLET_CACHE_DIR": str(unlet.cwd / cache)},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == (0 if cwd == odd else 3), done.stderr
+    assert done.stderr.endswith(b"n\\xffme/stages/" + done.stderr.rpartition(b"/stages/")[2])

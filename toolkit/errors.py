@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_EXCERPT_WIDTH = 120
+
 _CREDENTIALS = re.compile(r"(https?://)[^/?#\s'\"]*@|(://[^/?#\s'\":@]*):[^/?#\s'\"]*@")
 
 
@@ -89,3 +91,9 @@ class CommandError(ToolkitError):
     def command(self) -> str:
         """The command as one line for a shell."""
         return shlex.join(self.argv)
+
+
+def excerpt(line: str, column: int) -> str:
+    """Return the part of a line around a column, which counts from 1, with a caret below it."""
+    left_out = max(0, column - 1 - _EXCERPT_WIDTH // 2)
+    return f"{line[left_out : left_out + _EXCERPT_WIDTH]}\n{' ' * (column - 1 - left_out)}^"

@@ -373,6 +373,9 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
         else:
             environment[name] = value
     program = command.argv[0]
+    temporary = environment.get("TMPDIR")
+    if temporary and not os.access(temporary, os.W_OK | os.X_OK):
+        raise ToolkitError(f"TMPDIR: '{temporary}' is no directory that can be written to")
     try:
         return subprocess.Popen(
             command.argv,

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,7 +112,7 @@ def test_with_json_wrong_usage_is_a_document_too(unlet: Unlet) -> None:
     assert json.loads(done.stdout)["error"]["exit_code"] == done.returncode == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupt_is_one_line_and_status_130(unlet: Unlet, number: signal.Signals) -> None:
     fifo = unlet.cwd / "never.nix"
     os.mkfifo(fifo)
@@ -122,6 +126,119 @@ def test_interrupt_is_one_line_and_status_130(unlet: Unlet, number: signal.Signa
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
     assert stderr.strip() == "unlet: interrupted"
+
+
+def test_interrupt_while_modules_are_imported_is_one_line(unlet: Unlet, tmp_path: Path) -> None:
+    module = tmp_path / "modules" / "click.py"
+    module.parent.mkdir()
+    module.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = unlet("propose", PYTHONPATH=f"{module.parent}:{unlet.env['PYTHONPATH']}")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "unlet: interrupted\n")
+
+
+def test_what_nohup_ignores_stays_ignored(unlet: Unlet) -> None:
+    fifo = unlet.cwd / "late.nix"
+    os.mkfifo(fifo)
+    command = ["nohup", *unlet.argv, "inspect", str(fifo)]
+    with subprocess.Popen(command, env=unlet.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with fifo.open("wb") as stream:
+            process.send_signal(signal.SIGHUP)
+            stream.write(b"{ }\n")
+        assert process.wait(timeout=30) == 3
+
+
+def test_end_of_the_terminal_leaves_neither_programs_nor_files(unlet: Unlet, tmp_path: Path) -> None:
+    programs, temporary = tmp_path / "programs", tmp_path / "temporary"
+    programs.mkdir()
+    temporary.mkdir()
+    shim = programs / "git"
+    hang = f"case $* in *am*) echo $$ > {tmp_path}/pid; exec sleep 60 ;; esac"
+    shim.write_text(f'#!/bin/sh\n{hang}\nexec {shutil.which("git")} "$@"\n')
+    shim.chmod(0o755)
+    env = {**unlet.env, "PATH": f"{programs}:{unlet.env['PATH']}", "TMPDIR": str(temporary)}
+    command = [*unlet.argv, "propose", "--nixpkgs", "specimen"]
+    with subprocess.Popen(command, cwd=unlet.cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not (tmp_path / "pid").exists():
+            time.sleep(0.01)
+        assert list(temporary.iterdir()) != []
+        process.send_signal(signal.SIGHUP)
+        _, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr.strip()) == (130, b"unlet: interrupted")
+    assert list(temporary.iterdir()) == []
+    assert list(unlet.cwd.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+class TestStreamsThatAreClosed:
+    """As a shell does it, which is one way for a daemon to start programs."""
+
+    @staticmethod
+    def run(unlet: Unlet, arguments: str, redirection: str) -> subprocess.CompletedProcess[bytes]:
+        command = f"{shlex.join(unlet.argv)} {arguments} {redirection}"
+        return subprocess.run(["bash", "-c", command], cwd=unlet.cwd, env=unlet.env, capture_output=True, check=False)
+
+    @pytest.mark.parametrize("arguments", ["propose --nixpkgs specimen", "--version", "--help", "inspect --help"])
+    @pytest.mark.parametrize(
+        ("redirection", "reason"), [(">&-", "bad file descriptor"), (">/dev/full", "no space left on device")]
+    )
+    def test_result_that_nobody_gets_is_an_error(
+        self, unlet: Unlet, arguments: str, redirection: str, reason: str
+    ) -> None:
+        done = self.run(unlet, arguments, redirection)
+        assert (done.returncode, done.stdout) == (3, b"")
+        assert done.stderr == f"standard output: cannot be written: {reason}\n".encode()
+        assert (unlet.cwd / "proposal/report.json").exists() == arguments.startswith("propose")
+
+    @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(exec true)", "2>&- <&-"])
+    def test_messages_that_nobody_reads_change_nothing(self, unlet: Unlet, redirection: str) -> None:
+        done = self.run(unlet, "propose --nixpkgs specimen -v", redirection)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"passed" in done.stdout
+        assert (unlet.cwd / "proposal/report.json").exists()
+        assert self.run(unlet, "inspect nowhere.nix", redirection).returncode == 3
+
+    def test_nothing_at_all_is_open(self, unlet: Unlet) -> None:
+        assert self.run(unlet, "propose --nixpkgs specimen", "<&- >&- 2>&-").returncode == 3
+        assert (unlet.cwd / "proposal/report.json").exists()
+
+
+HOSTILE = "\x1b]0;x\x07\x9b2J\u202e\nhint: lie.nix"
+SHOWN = r"\u001b]0;x\u0007\u009b2J\u202e\nhint: lie.nix"
+
+
+def test_name_of_a_file_does_not_act_on_the_terminal(unlet: Unlet) -> None:
+    assert unlet("inspect", HOSTILE).stderr == f"{SHOWN}: no such file\n"
+    assert unlet(HOSTILE).stderr.startswith(f"unlet: no such command {HOSTILE!r}\n")
+    assert json.loads(unlet("inspect", "--json", HOSTILE).stdout)["error"]["message"] == f"{HOSTILE}: no such file"
+
+
+def test_piece_of_a_file_does_not_act_on_the_terminal(unlet: Unlet) -> None:
+    (unlet.cwd / "a.nix").write_text('{\n  a = = "\x1b[2J\u202e";\n}\n')
+    assert unlet("inspect", "a.nix").stderr.splitlines()[1] == r'    a = = "\u001b[2J\u202e";'
+
+
+def test_file_of_a_patch_does_not_act_on_the_terminal(unlet: Unlet, docker_nix: Path) -> None:
+    before = docker_nix.read_text()
+    after = before.replace("-DMINIMAL=ON", "-DMINIMAL=OFF")
+    ours = "pkgs/applications/virtualization/docker/default.nix"
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{ours}", f"b/{ours}"
+    )
+    old, new = r'"a/x\033[2J"', r'"b/x\033[2J"'
+    other = f"diff --git {old} {new}\n--- {old}\n+++ {new}\n@@ -1 +1 @@\n-old\n+new\n"
+    (unlet.cwd / "theirs.diff").write_text("".join(lines) + other)
+    options = ("--nixpkgs", "specimen", "--proof", "parse", "--color", "always")
+    done = unlet("check", "--patch", "theirs.diff", *options, TERM="xterm")
+    assert r"x\u001b[2J" in done.stdout
+    assert "\x1b[2J" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("verbose", [(), ("-v",)])
+def test_broken_machine_is_one_line(unlet: Unlet, verbose: tuple[str, ...]) -> None:
+    done = unlet("propose", "--nixpkgs", "specimen", *verbose, TMPDIR="/nonexistent")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines()[-1] == "TMPDIR: '/nonexistent' is no directory that can be written to"
 
 
 def test_reader_that_is_gone_changes_neither_status_nor_stderr(unlet: Unlet, docker_nix: Path) -> None:
@@ -142,7 +259,7 @@ def test_full_disk_behind_stdout_is_an_error(unlet: Unlet, docker_nix: Path) -> 
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
         command = [*unlet.argv, "inspect", str(docker_nix)]
         done = subprocess.run(command, env=unlet.env, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stderr) == (3, b"standard output: cannot be written: No space left on device\n")
+    assert (done.returncode, done.stderr) == (3, b"standard output: cannot be written: no space left on device\n")
 
 
 def test_failed_program_is_told_with_its_command_and_its_last_lines() -> None:

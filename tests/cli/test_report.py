@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -144,19 +145,34 @@ def test_without_a_terminal_nothing_is_drawn(capfd: pytest.CaptureFixture[str]) 
     assert ESCAPE not in capfd.readouterr().out
 
 
-def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    drawn = terminal.draw(_report(PASSED, FAILED, NOT_RUN), settings=Settings(color="never"), out=OUT)
+    terminal.draw(_report(PASSED, FAILED, NOT_RUN), settings=Settings(color="never"), out=OUT)
+    drawn = capsys.readouterr().out
     for part in ("a nixpkgs, 2.3 MB fetched", "✓ passed", "✗ failed", "- not run", "[red]new.drv", "mind the gap"):
         assert part in drawn
     assert ESCAPE not in drawn
 
 
-def test_colours_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colours_can_be_forced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", "1")
-    drawn = terminal.draw(_report(FAILED), settings=Settings(color="always"), out=OUT)
-    assert f"{ESCAPE}1;31m" in drawn
+    terminal.draw(_report(FAILED), settings=Settings(color="always"), out=OUT)
+    assert f"{ESCAPE}1;31m" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("color", ["always", "never"])
+def test_nothing_of_a_report_acts_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], color: str
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    hostile = "\x1b]0;title\x07\x9b2J\r\u202egnp.exe"
+    proof = replace(FAILED, covers=hostile, reason=hostile, evidence=(hostile,))
+    report = replace(_report(proof), warnings=(hostile,))
+    show(report, settings=Settings(color=color), out=OUT)
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert printed.count(r"\u202egnp.exe") >= 3
+    assert re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", printed) is None
 
 
 @pytest.mark.parametrize("name", ["a/b-c.d", "/a/b", "a b", '/a ${x} "q" \\', "ä"])

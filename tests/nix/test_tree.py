@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from ast_grep_py import SgRoot
 
-from toolkit import specimen
+from toolkit import nix, specimen
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import references
 from toolkit.nix.tree import Tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 ODD = "  # é\n\t{ a = \"  😀 ${ b }é\\n\"; /* ü */ c = ''\n  é ''${x} ${d}\n''; e = [ ]; inherit ({ }) f; }\n\n"
@@ -82,6 +86,18 @@ def test_excerpt_of_a_long_line_is_short() -> None:
         Tree("[" + " 1" * 50_000 + " ; 2 ]", name="t")
     line, caret = caught.value.excerpt.splitlines()
     assert (len(line) < 200, line[len(caret) - 1]) == (True, ";")
+
+
+def test_excerpt_of_what_nix_rejects_is_short(tmp_path: Path) -> None:
+    file = tmp_path / "a.nix"
+    file.write_bytes(b"(" * 30_000)
+    with pytest.raises(NixSyntaxError) as of_text:
+        nix.parse_text(file.read_bytes(), name="a.nix")
+    with pytest.raises(NixSyntaxError) as of_file:
+        nix.parse([file])
+    for caught in (of_text, of_file):
+        line, caret = caught.value.excerpt.splitlines()
+        assert (len(line) < 200, line[len(caret) - 1]) == (True, "(")
 
 
 def test_merge_marker_is_called_by_its_name() -> None:

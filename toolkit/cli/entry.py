@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import sys
@@ -29,28 +30,29 @@ def run(argv: Sequence[str]) -> int:
 
     With --json, an error is a document on stdout as well as a message on stderr.
     """
-    # So that a plain kill cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # So that a plain kill and the end of a terminal clean up as Ctrl-C does; what nohup ignores stays ignored.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         status: object = commands.main(args=list(argv), prog_name="unlet", standalone_mode=False)
-        output.flush()
+        sys.stdout.flush()
     except click.ClickException as error:
         return _report(_usage(error), argv)
     except ToolkitError as error:
         return _report(error, argv)
     except (click.Abort, KeyboardInterrupt):
-        _say("unlet: interrupted")
+        output.say("unlet: interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        output.discard()
-        return 0
+    except OSError as error:
+        return _report(_environment(error), argv)
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         return _unexpected(error, argv)
     return status if isinstance(status, int) else 0
 
 
 def _report(error: ToolkitError, argv: Sequence[str]) -> int:
-    _say(*describe(error))
+    output.say(*describe(error))
     _document(error.exit_code, error, argv)
     return error.exit_code
 
@@ -87,12 +89,18 @@ def _usage(error: click.ClickException) -> UsageError:
     return UsageError(f"{command}: {message[:1].lower()}{message[1:]}", hint=f"'{command} --help' lists the options")
 
 
+def _environment(error: OSError) -> ToolkitError:
+    """Return the error that says what is wrong with the machine: a full disk, a file that is gone, too many of them."""
+    subject = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "unlet"
+    return ToolkitError(f"{subject}: {(error.strerror or str(error)).lower()}")
+
+
 def _unexpected(error: Exception, argv: Sequence[str]) -> int:
     if isinstance(error, UnicodeEncodeError) and (name := _undecodable(error)) is not None:
         return _report(ToolkitError(f"{name}: is not UTF-8, as all names that are written down must be"), argv)
     import traceback  # noqa: PLC0415 - not for a run that ends well
 
-    _say(
+    output.say(
         *"".join(traceback.format_exception(error)).splitlines(),
         f"unlet: {type(error).__name__}: this is a bug in unlet {__version__}",
         "hint: please report it where you got unlet from, with the lines above and the command that you ran",
@@ -114,11 +122,3 @@ def _document(exit_code: int, error: Exception, argv: Sequence[str]) -> None:
         value |= {"command": list(error.argv), "status": error.status, "stderr": error.stderr}
     with contextlib.suppress(ToolkitError):
         output.write_json({"error": value})
-
-
-def _say(*lines: str) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        # A byte of a file's name that is no UTF-8 is shown as that byte.
-        text = "\n".join(lines).encode(errors="surrogateescape").decode(errors="backslashreplace")
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()

@@ -1,19 +1,32 @@
-"""Printing: results on stdout, progress on stderr. What a report looks like is told by toolkit.cli.report."""
+"""Printing: results on stdout, progress on stderr. All that is printed passes `harmless`.
+
+What a report looks like is told by toolkit.cli.report.
+"""
 
 from __future__ import annotations
 
-import os
+import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from toolkit.cli.options import Settings
     from toolkit.model import Progress, Proof
+
+# What a terminal acts on, or shows in another place than it has: control characters (ISO 6429) but tabs and line ends,
+# the line and paragraph separators, the formatting characters of bidirectional text (UAX 9).
+_ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Return a text with an escape of JSON in the place of each character that a terminal acts on.
+
+    Names, messages and pieces of files may be anybody's.
+    """
+    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 @contextmanager
@@ -61,8 +74,7 @@ class Lines:
 
     def print(self, line: str) -> None:
         """Print a line; commands may be started from several threads."""
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+        say(line)
 
 
 def drawn(settings: Settings) -> bool:
@@ -94,38 +106,30 @@ def write_json(value: object) -> None:
 
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Print lines of text."""
-    write_text("".join(f"{line}\n" for line in lines))
+    """Print lines of text; a line that holds the end of a line is printed as one."""
+    write_text("".join(f"{_line(line)}\n" for line in lines))
 
 
 def write_text(text: str) -> None:
     """Print text in the encoding of stdout."""
-    write(text.encode(sys.stdout.encoding or "utf-8", errors="backslashreplace"))
+    sys.stdout.write(harmless(text))
+    sys.stdout.flush()
 
 
-def write(content: bytes) -> None:
-    """Print bytes. Where the reader is gone, drop them, so that the exit code is still that of the work.
-
-    Raise ToolkitError where stdout cannot be written for another reason, such as a full disk.
-    """
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        discard()
-    except OSError as error:
-        discard()
-        raise ToolkitError(f"standard output: cannot be written: {error.strerror or error}") from error
+def write(document: bytes) -> None:
+    """Print a document that is in UTF-8, whatever the encoding of stdout is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(harmless(document.decode()).encode())
+    sys.stdout.buffer.flush()
 
 
-def flush() -> None:
-    """Write out what is still in a buffer."""
-    write(b"")
+def say(*lines: str) -> None:
+    """Print lines on stderr."""
+    sys.stderr.write("".join(f"{_line(line)}\n" for line in lines))
+    sys.stderr.flush()
 
 
-def discard() -> None:
-    """Send all further output nowhere: the interpreter flushes once more when it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _line(text: str) -> str:
+    # A byte of a file's name that is no UTF-8 is shown as that byte.
+    shown = re.sub("[\udc80-\udcff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", harmless(text))
+    return shown.replace("\n", "\\n")

@@ -176,7 +176,7 @@ def _explain(repo: Path, branch: str | None, *, settings: Settings) -> int:
     elif output.drawn(settings):
         from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
 
-        output.write_text(terminal.paint(explanation.lines(found), settings=settings))
+        terminal.paint(explanation.lines(found), settings=settings)
     else:
         output.write_lines(line.text for line in explanation.lines(found))
     return 0

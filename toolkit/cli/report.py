@@ -31,7 +31,7 @@ def show(report: Report, *, settings: Settings, out: Path | None = None) -> None
     elif output.drawn(settings):
         from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
 
-        output.write_text(terminal.draw(report, settings=settings, out=out))
+        terminal.draw(report, settings=settings, out=out)
     else:
         output.write_lines(plain(report, settings=settings, out=out))
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from io import StringIO
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.segment import Segment
 from rich.spinner import Spinner as Wheel
 from rich.table import Table
 from rich.text import Text
 
 from toolkit.cli import report as told
+from toolkit.cli.output import harmless
 from toolkit.model import Status
 from toolkit.report import comparison
 from toolkit.report.explanation import Tone
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from rich.console import RenderableType
+    from rich.console import ConsoleOptions, RenderableType
 
     from toolkit.cli.options import Settings
     from toolkit.model import Proof, Report
@@ -49,7 +49,7 @@ class Spinner:
 
     def __init__(self, color: str) -> None:
         """Take `auto`, `always` or `never` for colours."""
-        self._console = Console(stderr=True, no_color=_no_color(color), highlight=False)
+        self._console = _Harmless(stderr=True, no_color=_no_color(color), highlight=False)
         self._done: list[RenderableType] = []
         self._step = Text("starting")
         self._wheel = Wheel("dots", text=self._step)
@@ -80,28 +80,32 @@ class Spinner:
         return Group(*self._done, self._wheel)
 
 
-def draw(report: Report, *, settings: Settings, out: Path | None) -> str:
-    """Return the picture of a report, as toolkit.cli.report tells it in lines."""
-    console = _console(settings)
-    with console.capture() as capture:
-        for part in _parts(report, settings=settings, out=out):
-            console.print(part)
-    return capture.get()
+def draw(report: Report, *, settings: Settings, out: Path | None) -> None:
+    """Print a report, as toolkit.cli.report tells it in lines."""
+    console = _stdout(settings)
+    for part in _parts(report, settings=settings, out=out):
+        console.print(part)
 
 
-def paint(lines: Iterable[Line], *, settings: Settings) -> str:
-    """Return the lines of an explanation, each in the colour of its tone."""
-    console = _console(settings)
-    with console.capture() as capture:
-        for line in lines:
-            console.print(Text(line.text, style=_TONES.get(line.tone, "")), soft_wrap=True)
-    return capture.get()
+def paint(lines: Iterable[Line], *, settings: Settings) -> None:
+    """Print the lines of an explanation, each in the colour of its tone."""
+    console = _stdout(settings)
+    for line in lines:
+        console.print(Text(line.text, style=_TONES.get(line.tone, "")), soft_wrap=True)
 
 
-def _console(settings: Settings) -> Console:
-    """Return the console for stdout, which is drawn on as if it were a terminal where that is asked for."""
-    return Console(
-        file=StringIO() if settings.color == "always" and not sys.stdout.isatty() else sys.stdout,
+class _Harmless(Console):
+    """A console that lets nothing through but its own control codes."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render as rich does, without what a terminal would act on."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(harmless(segment.text), segment.style)
+
+
+def _stdout(settings: Settings) -> Console:
+    """Return the console for stdout, which is drawn on as if it were a terminal if that is asked for."""
+    return _Harmless(
         force_terminal=True if settings.color == "always" else None,
         no_color=_no_color(settings.color),
         highlight=False,

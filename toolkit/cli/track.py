@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,7 +157,7 @@ def command(
     if settings.json:
         output.write(document.to_json(answer))
     elif _STDOUT not in {markdown, html}:
-        output.write_lines(map(_harmless, _quiet(answer) if settings.quiet else _lines(answer)))
+        output.write_lines(_quiet(answer) if settings.quiet else _lines(answer))
     return answer.exit_code
 
 
@@ -222,8 +221,3 @@ def _short(head: table.Row, rows: Sequence[table.Row]) -> Iterator[str]:
     """Yield a table without the columns that no row has anything in."""
     kept = [index for index in range(len(head)) if any(row[index] for row in rows)]
     yield from output.table([tuple(row[index] for index in kept) for row in (head, *rows)])
-
-
-def _harmless(line: str) -> str:
-    """Return a line without what a terminal would act on: paths and messages are upstream's."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", line)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from toolkit import process
-from toolkit.errors import CommandError, NixSyntaxError, ToolkitError
+from toolkit.errors import CommandError, NixSyntaxError, ToolkitError, excerpt
 from toolkit.nix.seal import is_sealed, restrict
 from toolkit.nix.stores import STORE, environment, physical
 from toolkit.process import Command
@@ -269,4 +269,4 @@ def _syntax_error_at(error: CommandError, pattern: str, name: str, content: byte
     line, column = int(place[1]), int(place[2])
     lines = content.decode("utf-8", "replace").splitlines()
     shown = lines[line - 1] if line <= len(lines) else ""
-    return NixSyntaxError(f"{name}:{line}:{column}: {reason(error)}", excerpt=f"{shown}\n{' ' * (column - 1)}^")
+    return NixSyntaxError(f"{name}:{line}:{column}: {reason(error)}", excerpt=excerpt(shown, column))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
 
-from toolkit.errors import NixSyntaxError, RefusalError
+from toolkit.errors import NixSyntaxError, RefusalError, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _VISIBLE = re.compile(r"\S")
 _DEEPEST = 300
-_EXCERPT = 160
 
 
 @dataclass(slots=True, eq=False)
@@ -157,9 +156,7 @@ def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:
     fact, hint = "syntax error", None
     if shown.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         fact, hint = "merge conflict marker", "resolve the merge first"
-    left_out = max(0, column - 1 - _EXCERPT // 2)
-    excerpt = f"{shown[left_out : left_out + _EXCERPT]}\n{' ' * (column - 1 - left_out)}^"
-    return NixSyntaxError(f"{name}:{line}:{column}: {fact}", excerpt=excerpt, hint=hint)
+    return NixSyntaxError(f"{name}:{line}:{column}: {fact}", excerpt=excerpt(shown, column), hint=hint)
 
 
 def _line_and_column(text: str, offset: int) -> tuple[int, int]:

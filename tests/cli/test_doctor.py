@@ -69,6 +69,13 @@ def test_long_line_is_cut_around_what_was_recognised(unlet: Unlet) -> None:
     assert len(line) < 300
 
 
+def test_only_what_is_asked_for_is_coloured(unlet: Unlet) -> None:
+    (unlet.cwd / "log").write_text("No subuid ranges found\n")
+    asked = ("doctor", "--elsewhere", "--log", "log")
+    assert "\n\x1b[31mlog     \x1b[0m subordinate-ids-missing\n" in unlet(*asked, "--color", "always").stdout
+    assert "\x1b" not in unlet(*asked).stdout
+
+
 def test_log_without_a_known_symptom_is_unclear(unlet: Unlet) -> None:
     (unlet.cwd / "log").write_text("+ echo 'rootlesskit needs to be installed'\n+ command -v rootlesskit\n")
     done = unlet("doctor", "--elsewhere", "--log", "log")

@@ -203,3 +203,8 @@ class TestLogs:
         (tmp_path / "log").write_text(f"{line}\n" + f"{'x' * 99}\n" * (MAXIMUM_BYTES // 100) + f"{line}\n")
         (entry,) = explain(read_log(tmp_path / "log"), name="log", port=80).entries
         assert (entry.count, entry.line) == (1, MAXIMUM_BYTES // 100 + 2)
+
+    def test_lines_are_numbered_as_editors_number_them(self) -> None:
+        text = "pulling\r99 %\fdone\u2028\r\nNo subuid ranges found\r\n"
+        log = explain(text, name="log", port=80)
+        assert (log.lines, [(entry.line, entry.text) for entry in log.entries]) == (2, [(2, "No subuid ranges found")])

@@ -57,7 +57,7 @@ def explain(
 ) -> Log:
     """Recognise what a log shows; `machine` and `conditions` are those of this host, None if the log is of another."""
     roles = {condition.name: condition.role for condition in conditions}
-    lines = text.splitlines()
+    lines = [line.rstrip() for line in text.removesuffix("\n").split("\n")]
     entries = tuple(
         Entry(
             name=sign.symptom.name,

@@ -81,7 +81,9 @@ def test_the_checkout_around_the_working_directory_is_taken(unlet: Unlet, tree: 
 def test_elsewhere_a_nixpkgs_has_to_be_named(unlet: Unlet) -> None:
     done = unlet("find")
     assert done.returncode == 2
-    assert done.stderr.startswith("unlet find: this is no checkout of nixpkgs; name one by --nixpkgs\n")
+    assert done.stderr.startswith(
+        "unlet find: the current directory is not in a checkout of nixpkgs; name one with --nixpkgs\n"
+    )
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.7, 1.2])

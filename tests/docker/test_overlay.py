@@ -69,12 +69,15 @@ def test_whole_tree_is_evaluated_and_built(tmp_path: Path) -> None:
     }
     *_, after = deep["built"].evidence
     assert after.endswith(":fuse-overlayfs/bin:<PATH>:rootlesskit/bin")
-    assert any(line.endswith("new besides: make-wrapper-1.0") for line in deep["tree"].evidence)
+    assert any(line.endswith("also new: make-wrapper-1.0") for line in deep["tree"].evidence)
 
 
 def test_nothing_is_written_for_a_docker_that_stays_as_it_is(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    for state, fact in (("states/fixed", "any more"), ("states/no-wrapper", "makes no dockerd-rootless")):
+    for state, fact in (
+        ("states/fixed", "is no longer in the PATH prefix"),
+        ("states/no-wrapper", "makes no dockerd-rootless"),
+    ):
         request = OverlayRequest(source=SourceRequest(nixpkgs=f"specimen:{state}"), out=out)
         with pytest.raises(RefusalError, match=fact):
             overlay(request, progress=Steps())
@@ -86,7 +89,7 @@ def test_nothing_is_said_of_a_wrapper_that_is_made_otherwise(tmp_path: Path) -> 
     file = tmp_path / "default.nix"
     file.write_text(text.replace('--prefix PATH : "$out/libexec/docker:$extraPath:', '--set PATH "'))
     request = OverlayRequest(source=SourceRequest(file=file), out=tmp_path / "out")
-    with pytest.raises(RefusalError, match="whether rootlesskit is in the PATH prefix cannot be told"):
+    with pytest.raises(RefusalError, match="cannot determine whether rootlesskit is in the PATH prefix"):
         overlay(request, progress=Steps())
 
 

@@ -85,7 +85,9 @@ exec "/x/program" --flag  "$@"
         assert script(text).environment({"B": "mine", "D": "gone"}) == {"A": "x y", "B": "mine", "C": "default"}
 
     def test_line_that_does_more_to_path_is_named(self) -> None:
-        with pytest.raises(ToolkitError, match=r"wrapper:2: cannot tell what this does: 'PATH=\$\(getconf PATH\)'"):
+        with pytest.raises(
+            ToolkitError, match=r"wrapper:2: cannot determine what this does: 'PATH=\$\(getconf PATH\)'"
+        ):
             script('PATH=$(getconf PATH)\nexec "/x/program" "$@"\n')
 
     def test_wrapper_that_drops_the_callers_path_has_no_order(self) -> None:

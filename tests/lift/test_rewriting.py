@@ -307,7 +307,7 @@ def test_what_cannot_be_right_is_refused_by_its_reason(bindings: str, attributes
     ("text", "fact"),
     [
         ("{ a }: a { }", "there is no 'let' around the package"),
-        ("let ui = buildUi { }; in a { e = [ ui ]; }", "the file is no function"),
+        ("let ui = buildUi { }; in a { e = [ ui ]; }", "the file is not a function"),
         ("{ a }: let ui = buildUi { }; in { x = a { e = [ ui ]; }; }", "the file ends in a set of packages"),
         ("{ a }: let ui = buildUi { }; in if a then ui else ui", "the file ends in a choice by 'if'"),
         (

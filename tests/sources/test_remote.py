@@ -112,7 +112,7 @@ def test_offline_refuses_what_was_not_fetched(
 ) -> None:
     with pytest.raises(ToolkitError, match=rf"^commit {clone.git('rev-parse', 'v1^{}')[:12]}: is not in the cache$"):
         resolve(offline=True)
-    with pytest.raises(ToolkitError, match=r"nixpkgs\.git: what 'next' is cannot be found out offline"):
+    with pytest.raises(ToolkitError, match=r"nixpkgs\.git: 'next' cannot be resolved offline"):
         resolve(rev="next", offline=True)
     assert server.requests == []
 
@@ -163,7 +163,7 @@ def test_a_branch_is_what_it_was_when_the_remote_is_gone(
     assert source.content == b"{ docker = 1; }\n"
     (warning,) = source.warnings
     assert "nixpkgs.invalid/nixpkgs.git: cannot be reached: " in warning
-    assert f"; 'HEAD' is taken for what it was on 2" in warning  # noqa: F541
+    assert f"; using 'HEAD' as of 2" in warning  # noqa: F541
     (warning,) = resolve(nixpkgs=remote, offline=True).warnings
     assert "not asked, because of --offline" in warning
     assert progress.steps

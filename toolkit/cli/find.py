@@ -68,7 +68,7 @@ def _here(request: SourceRequest) -> SourceRequest:
     directory = Path.cwd()
     here = next((place for place in (directory, *directory.parents) if (place / _TREE).is_file()), None)
     if here is None:
-        raise click.UsageError("this is no checkout of nixpkgs; name one by --nixpkgs")
+        raise click.UsageError("the current directory is not in a checkout of nixpkgs; name one with --nixpkgs")
     return SourceRequest(nixpkgs=str(here), offline=request.offline)
 
 

@@ -92,7 +92,7 @@ def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:
     if where == "no wrapper":
         raise RefusalError(f"{name}: makes no dockerd-rootless that could be rewrapped")
     if where == "unknown":
-        raise RefusalError(f"{name}: whether {plan.prefix_entry} is in the PATH prefix cannot be told")
+        raise RefusalError(f"{name}: cannot determine whether {plan.prefix_entry} is in the PATH prefix")
     if where != "prefix":
         hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
         raise RefusalError(f"{name}: {plan.prefix_entry} is no longer in the PATH prefix ({where})", hint=hint)

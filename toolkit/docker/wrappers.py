@@ -172,7 +172,7 @@ def _read_script(text: str, name: str) -> Wrapper | None:
             else:
                 steps += _statement(line, unless)
         except (ValueError, IndexError):
-            raise ToolkitError(f"{name}:{number}: cannot tell what this does: '{line}'") from None
+            raise ToolkitError(f"{name}:{number}: cannot determine what this does: '{line}'") from None
     return Wrapper(form="script", program=program, steps=tuple(steps))
 
 

@@ -96,8 +96,8 @@ def refusal(answer: requests.Response, body: bytes, token: Token | None) -> Tool
         who = f"the token from {token.origin}" if token is not None else "a request without a token"
         return AccessError(f"{where}: {who} is refused: {said or 'status 401'}", hint="renew it: gh auth login")
     if status == HTTPStatus.FORBIDDEN:
-        who = f"the token from {token.origin} has no right" if token is not None else "nobody has the right without one"
-        return AccessError(f"{where}: {who} to read this: {said or 'status 403'}")
+        who = f"the token from {token.origin} may not" if token is not None else "a request without a token may not"
+        return AccessError(f"{where}: {who} read this: {said or 'status 403'}")
     return UnreachableError(f"{where}: HTTP status {status}{f': {said}' if said else ''}")
 
 

@@ -179,7 +179,7 @@ _ENDS = {
 
 def _construction(shape: Shape) -> Construction:
     if not shape.functions:
-        raise LayoutError(f"{at(shape.tree.root)}: the file is no function of its dependencies")
+        raise LayoutError(f"{at(shape.tree.root)}: the file is not a function of its dependencies")
     if not shape.lets:
         raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package")
     if shape.construction is not None and (what := without_final(shape.construction.name)) is not None:

@@ -53,7 +53,7 @@ def version() -> Version:
     except InvalidVersion:
         number = None
     if number is None:
-        raise ToolkitError(f"nix-instantiate: cannot tell its version from '{said}'")
+        raise ToolkitError(f"nix-instantiate: cannot read its version from '{said}'")
     if number < MINIMUM:
         raise ToolkitError(f"nix: version {number} is too old", hint=f"install Nix {MINIMUM} or newer")
     return number

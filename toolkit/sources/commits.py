@@ -115,13 +115,11 @@ def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> t
     path = wanted.cache.find(_NAMES, key, check=_is_readable)
     if path is None:
         hint = "run it once without --offline, or name a commit that is in the cache"
-        raise failure or ToolkitError(
-            f"{without_passwords(url)}: what '{name}' is cannot be found out offline", hint=hint
-        )
+        raise failure or ToolkitError(f"{without_passwords(url)}: '{name}' cannot be resolved offline", hint=hint)
     record = _record(path)
     commit, asked = record.oid("commit"), time.strftime("%Y-%m-%d %H:%M", time.localtime(record.integer("asked")))
     reason = failure.message if failure is not None else f"{without_passwords(url)}: not asked, because of --offline"
-    return commit, (f"{reason}; '{name}' is taken for what it was on {asked}, {commit.short}",)
+    return commit, (f"{reason}; using '{name}' as of {asked}, {commit.short}",)
 
 
 def _remember(key: str, url: str, name: str, commit: Oid, wanted: Wanted) -> None:

@@ -119,7 +119,7 @@ def test_door_that_is_shut_again_is_named() -> None:
 def test_component_that_is_no_attribute_any_more_is_named() -> None:
     text = "          docker-tini\n          moby\n          ;\n      }\n    );"
     series = designed("hidden").edit(LIFTED, text, text.replace("          docker-tini\n", ""))
-    assert "docker has no attribute docker-tini any more" in series.failure("overridable")
+    assert "docker no longer has the attribute docker-tini" in series.failure("overridable")
 
 
 def test_replacement_that_the_file_makes_anew_is_known_again() -> None:

@@ -49,7 +49,7 @@ def test_machine_without_kvm_is_named_with_what_to_do(monkeypatch: pytest.Monkey
         f"because there is no {tmp_path}/kvm; name a machine that has it with --builders"
     )
     assert virtual.without_kvm("riscv64-linux") == (
-        "because this machine is no riscv64-linux; name one that is with --builders"
+        "because this machine is not riscv64-linux; name one that is with --builders"
     )
     (tmp_path / "kvm").touch()
     assert virtual.without_kvm(here) is None

@@ -108,7 +108,7 @@ def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
         ),
         ("  config = lib.mkIf", "  configuration = lib.mkIf", " binds no 'config'"),
         ("options.virtualisation.docker.rootless", "options.docker", " has no attribute set 'options.virtualisation"),
-        ("  pkgs,\n", "", "1: is no module that takes 'pkgs'"),
+        ("  pkgs,\n", "", "1: is not a module that takes 'pkgs'"),
     ],
 )
 def test_what_is_not_understood_or_there_is_refused_in_one_line(old: str, new: str, message: str) -> None:

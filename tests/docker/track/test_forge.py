@@ -124,7 +124,7 @@ def test_last_change_that_cannot_be_told_is_a_warning(forge: Forge, ask: Ask) ->
     answer = ask(forge, "master")
     assert ref(answer, "master").state is State.NOT_FIXED
     assert ref(answer, "master").changed is None
-    assert any("the last change cannot be told" in warning for warning in answer.warnings)
+    assert any("the last change cannot be determined" in warning for warning in answer.warnings)
 
 
 def test_commit_from_the_future_is_told(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:

@@ -82,7 +82,7 @@ def _applies(case: Case, added: Added, commit: TreeCommit) -> tuple[str, ...]:
         if stacked.failure is not None:
             failures.append(f"{added.patch.name} does not apply {where}: {stacked.failure}")
         elif {path: stacked.after.get(path) for path in wanted} != wanted:
-            failures.append(f"{added.patch.name} gives other files {where} than what was written")
+            failures.append(f"{added.patch.name} {where} gives files that differ from the written ones")
     mine = set(stacking.touched(added.patch.content))
     failures += [
         f"{added.patch.name} and {other.name} both change {', '.join(both)}"

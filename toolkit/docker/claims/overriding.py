@@ -80,7 +80,7 @@ def evidence(evaluation: Evaluation, stage: str, case: Case) -> Iterator[str]:
 def _changes(component: str, before: Facts, after: Facts) -> Iterator[str]:
     """Yield what is not as it should be with the doors of a component."""
     if after.components.get(component) is None:
-        yield f"docker has no attribute {component} any more"
+        yield f"docker no longer has the attribute {component}"
         return
     old, outcomes = doors.working(before.doors[component]), after.doors.get(component, {})
     new = doors.working(outcomes)

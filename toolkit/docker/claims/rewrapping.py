@@ -164,14 +164,14 @@ def closures(expression: Path, arguments: Mapping[str, str], found: Mapping[str,
         old, new = nix.requisites(before), nix.requisites(after)
         lost = [path for path in (before, *old) if _is_docker(path) and path not in new]
         added = sorted(new - old - {after})
-        failures += [f"{label}: {path} is not what it is built from" for path in lost]
-        failures += [f"{label}: {path} is built besides" for path in added if _is_docker(path)]
+        failures += [f"{label}: it is not built from {path}" for path in lost]
+        failures += [f"{label}: {path} is built as well" for path in added if _is_docker(path)]
         besides = ", ".join(map(_name, added)) or "nothing"
-        evidence.append(f"{label}: {after} is built from {before} and its moby, new besides: {besides}")
+        evidence.append(f"{label}: {after} is built from {before} and its moby; also new: {besides}")
         commands.append(nix.requisites_command(after).line)
     for name, facts in rewrapped.items():
         if facts.moby not in nix.requisites(facts.after):
-            failures.append(f"{name}: {facts.moby} is not what it is built from")
+            failures.append(f"{name}: it is not built from {facts.moby}")
     if not rewrapped:
         failures.append("no docker is rewrapped")
     return Finding(

@@ -97,7 +97,7 @@ def without_nixos(case: Case, system: str) -> str | None:
 def without_kvm(system: str) -> str | None:
     """Return why this machine cannot run a test of `system`, None where it can."""
     if system != realising.here():
-        return f"because this machine is no {system}; name one that is with --builders"
+        return f"because this machine is not {system}; name one that is with --builders"
     if not KVM.exists():
         return f"because there is no {KVM}; name a machine that has it with --builders"
     if not os.access(KVM, os.R_OK | os.W_OK):

@@ -53,7 +53,7 @@ def rewrite(text: str, *, name: str, option: str, description: str) -> str:
     body, library, prefix = _configuration(tree)
     _refuse_twice(tree, options, option)
     if "pkgs" not in formals(tree.root):
-        raise LayoutError(f"{name}:1: is no module that takes 'pkgs'")
+        raise LayoutError(f"{name}:1: is not a module that takes 'pkgs'")
     model = _model(options)
     added = _like(model, option, _marked_up(description, options))
     block = _BLOCK.format(wrapper=WRAPPER, library=library, condition=f"{prefix}.{option}")

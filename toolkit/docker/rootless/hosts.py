@@ -94,7 +94,7 @@ def host() -> Host:
     said = process.run([str(dockerd), "--version"]).text
     found = re.search(r"version (\d+\.\d+\.\d+)", said)
     if found is None:
-        raise ToolkitError(f"dockerd: cannot tell its version from '{said}'")
+        raise ToolkitError(f"dockerd: cannot read its version from '{said}'")
     result = Host(programs=programs, version=Version(found[1]))
     if result.needs_proxy:
         programs[PROXY] = _require(PROXY, "rootlesskit", places=places)

@@ -195,7 +195,7 @@ class Clone:
         try:
             changes = history.last_changes(self._repository, list(places.items()))
         except CommandError as error:
-            self.warnings.append(f"{self._directory}: last changes cannot be told: {git.fact(error.stderr)}")
+            self.warnings.append(f"{self._directory}: the last changes cannot be determined: {git.fact(error.stderr)}")
             return {}
         return {
             commit: change

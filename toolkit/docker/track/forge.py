@@ -149,7 +149,7 @@ class Forge:
                 found = self._github.last_change(wanted.name, str(path))
                 change = _change(found) if found is not None else None
             except ToolkitError as error:
-                self.warnings.append(f"{wanted.name}: the last change cannot be told: {error.message}")
+                self.warnings.append(f"{wanted.name}: the last change cannot be determined: {error.message}")
         if change is not None:
             self._memory.changes[key] = change
         return Found(wanted=wanted, file=File(path=path, content=content, blob=blob, change=change))

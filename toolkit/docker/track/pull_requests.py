@@ -114,7 +114,7 @@ class PullRequests:
             try:
                 requests = self._github.pulls_from(branch)
             except ToolkitError as error:
-                self.warnings.append(f"#{request.number}: backports to {release} cannot be told: {error.message}")
+                self.warnings.append(f"#{request.number}: backports to {release} cannot be determined: {error.message}")
                 continue
             for each in requests:
                 arrivals = self._arrivals(each, refs) if each.merged_at else ()

@@ -274,7 +274,8 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
         options = ["-t", "tmpfs", "-o", "size=256k", "unlet-test", str(directory)]
         subprocess.run(["mount", *options], check=True)
         yield directory
-        subprocess.run(["umount", str(directory)], check=True)
+        # Lazily, as a lock of a cache in it may be held.
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (262144, hard))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.cache import Cache, default_cache
+from toolkit.cache import Cache, Cleaning, default_cache
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -139,7 +141,7 @@ def test_a_use_is_what_counts_as_age(cache: Cache) -> None:
 
 def test_clean_deletes_all_and_says_what(cache: Cache) -> None:
     cache.replace("kind", "key", make=making("a", []))
-    gone = cache.clean()
+    gone = cache.clean().deleted
     assert [(entry.kind, entry.key) for entry in gone] == [("kind", "key")]
     assert cache.entries() == ()
     assert all_files(cache.root) == set()
@@ -149,7 +151,7 @@ def test_clean_can_leave_what_was_used_lately(cache: Cache) -> None:
     for key, used in (("old", 1000.0), ("new", time.time())):
         cache.replace("kind", key, make=making("a", []))
         os.utime(cache.root / "kind" / key, (used, used))
-    assert [entry.key for entry in cache.clean(unused_for=86400)] == ["old"]
+    assert [entry.key for entry in cache.clean(unused_for=86400).deleted] == ["old"]
     assert [entry.key for entry in cache.entries()] == ["new"]
 
 
@@ -158,11 +160,49 @@ def test_clean_leaves_what_is_being_made_and_deletes_what_was_left(cache: Cache)
         path = cache.root / "making" / name
         path.mkdir(parents=True)
         os.utime(path, (used, used))
-    assert [entry.key for entry in cache.clean()] == ["left"]
+    assert [entry.key for entry in cache.clean().deleted] == ["left"]
+
+
+def test_clean_leaves_what_another_process_uses(cache: Cache) -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom toolkit.cache import Cache\n"
+        "cache = Cache(Path(sys.argv[1]))\n"
+        "cache.find('found', 'key', check=Path.exists)\n"
+        "cache.obtain('made', 'key', make=lambda path: None, check=Path.exists)\n"
+        "cache.use('store')\n"
+        "print(flush=True)\ninput()\n"
+    )
+    for kind in ("found", "store", "other"):
+        cache.replace(kind, "key", make=making("a", []))
+    command = [sys.executable, "-c", script, str(cache.root)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        cleaning = cache.clean()
+        assert [entry.kind for entry in cleaning.deleted] == ["other"]
+        assert [entry.kind for entry in cleaning.in_use] == ["found", "made", "store"]
+        other.communicate("\n")
+    assert [entry.kind for entry in cache.clean().deleted] == ["found", "made", "store"]
+
+
+def test_clean_deletes_what_nobody_may_write_to(ordinary_user: Path) -> None:
+    cache = Cache(ordinary_user / "cache")
+    cache.replace("nix", "nix", make=making("a", []))
+    outside = ordinary_user / "outside"
+    outside.mkdir(mode=0o555)
+    store = cache.root / "nix/nix/store"
+    (store / "path/bin").mkdir(parents=True)
+    (store / "path/bin/link").symlink_to(outside)
+    for path in (store / "path/bin", store / "path", store):
+        path.chmod(0o555)
+    cache.clean()
+    assert cache.entries() == ()
+    assert outside.stat().st_mode & 0o777 == 0o555
 
 
 def test_clean_without_a_cache_is_no_failure(cache: Cache) -> None:
-    assert cache.clean() == ()
+    assert cache.clean() == Cleaning(deleted=(), in_use=())
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(ordinary_user: Path) -> None:

@@ -1,8 +1,8 @@
 """The cache: directories that are made whole, found again by a key, and thrown away when they are broken.
 
 Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `broken/` those that were found
-damaged, `locks/` a lock file for each entry that was ever made. The root is `$UNLET_CACHE_DIR`, or what the XDG base
-directory specification says.
+damaged, `locks/` a lock file for each entry that was ever made, and one for each kind, which is locked while a process
+uses entries of the kind. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory specification says.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import fcntl
 import os
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from toolkit import files
@@ -47,6 +49,20 @@ class CacheEntry:
     used: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaning:
+    """What was deleted of the cache, and what stayed since another process uses it, or something of its kind."""
+
+    deleted: tuple[CacheEntry, ...]
+    in_use: tuple[CacheEntry, ...]
+
+
+_uses: dict[Path, int] = {}
+"""The locks of the kinds that this process uses: their files, open until it ends, of one cache at a time."""
+
+_uses_change = Lock()
+
+
 @dataclass(frozen=True, slots=True)
 class Cache:
     """The cache below the directory `root`, which need not exist."""
@@ -54,8 +70,11 @@ class Cache:
     root: Path
 
     def find(self, kind: str, key: str, *, check: Callable[[Path], bool]) -> Path | None:
-        """Return the entry's directory, None where there is none that `check` accepts. Nothing is changed."""
+        """Return the entry's directory, None where there is none that `check` accepts. No entry is changed."""
         path = self._path(kind, key)
+        if not path.is_dir():
+            return None
+        self.use(kind)
         if not path.is_dir() or not check(path):
             return None
         # A cache that cannot be written to can still be read.
@@ -75,6 +94,7 @@ class Cache:
         if (found := self.find(kind, key, check=check)) is not None:
             return found
         path = self._path(kind, key)
+        self.use(kind)
         try:
             with self.locked(f"{kind}-{key}"):
                 if (found := self.find(kind, key, check=check)) is not None:
@@ -84,6 +104,19 @@ class Cache:
         except OSError as error:
             raise self.unwritable(error) from error
         return path
+
+    def use(self, kind: str) -> None:
+        """Keep the entries of a kind from `clean` until this process ends; in vain if the cache cannot be written."""
+        path = self.root / _LOCKS / f"use-{kind}"
+        with _uses_change:
+            if path in _uses:
+                return
+            for other in [other for other in _uses if other.parent != path.parent]:
+                os.close(_uses.pop(other))
+            with suppress(OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _uses[path] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                fcntl.flock(_uses[path], fcntl.LOCK_SH)
 
     def replace(self, kind: str, key: str, *, make: Callable[[Path], None]) -> None:
         """Make the entry, whether there was one or not. Raises as `obtain` does."""
@@ -100,28 +133,49 @@ class Cache:
         found = [entry for kind in kinds for path in _children(kind) if (entry := _entry(kind.name, path))]
         return tuple(sorted(found, key=lambda entry: (-entry.used, entry.kind, entry.key)))
 
-    def clean(self, *, unused_for: float = 0.0) -> tuple[CacheEntry, ...]:
-        """Delete the entries that were not used for so many seconds, and return them.
+    def clean(self, *, unused_for: float = 0.0) -> Cleaning:
+        """Delete the entries not used for so many seconds, but for those of a kind that another process uses.
 
-        What an interrupt has left goes when it is an hour old, since a younger one may be in the making; an entry that
-        another process reads at the moment may go.
+        What an interrupt has left goes when it is an hour old, since a younger one may be in the making.
         """
         now = time.time()
-        gone: list[CacheEntry] = []
-        for entry in self.entries():
-            limit = max(unused_for, _STALE_SECONDS) if entry.kind == _MAKING else unused_for
-            if now - entry.used < limit:
-                continue
-            # Renamed first, so that nobody finds half an entry.
-            doomed = self.root / _BROKEN / f"{entry.key}-{os.urandom(4).hex()}"
+        deleted: list[CacheEntry] = []
+        in_use: list[CacheEntry] = []
+        for kind, entries in groupby(sorted(self.entries(), key=lambda entry: entry.kind), lambda entry: entry.kind):
+            limit = max(unused_for, _STALE_SECONDS) if kind == _MAKING else unused_for
+            old = [entry for entry in entries if now - entry.used >= limit]
+            with self._unused(kind) as is_unused:
+                # Renamed first, so that nobody finds half an entry.
+                doomed = [self._doom(entry) for entry in old if is_unused]
+            (deleted if is_unused else in_use).extend(old)
+            for path in doomed:
+                files.remove(path)
+        return Cleaning(deleted=tuple(deleted), in_use=tuple(in_use))
+
+    @contextmanager
+    def _unused(self, kind: str) -> Generator[bool]:
+        """Tell whether no other process uses the kind, and keep others from it meanwhile."""
+        path = self.root / _LOCKS / f"use-{kind}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _uses_change:
+            if path in _uses:
+                os.close(_uses.pop(path))
+        with path.open("ab") as lock:
             try:
-                doomed.parent.mkdir(exist_ok=True)
-                entry.path.rename(doomed)
-            except OSError as error:
-                raise ToolkitError(f"{entry.path}: cannot be deleted: {(error.strerror or '').lower()}") from error
-            files.remove(doomed)
-            gone.append(entry)
-        return tuple(gone)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def _doom(self, entry: CacheEntry) -> Path:
+        doomed = self.root / _BROKEN / f"{entry.key}-{os.urandom(4).hex()}"
+        try:
+            doomed.parent.mkdir(exist_ok=True)
+            entry.path.rename(doomed)
+        except OSError as error:
+            raise ToolkitError(f"{entry.path}: cannot be deleted: {(error.strerror or '').lower()}") from error
+        return doomed
 
     def unwritable(self, error: OSError) -> ToolkitError:
         """Return the error that says that the cache cannot be written, and why."""

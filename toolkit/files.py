@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -141,9 +141,23 @@ def remove(path: Path) -> None:
 
     try:
         rmtree(path, ignore_errors=True)
+        if path.is_dir():
+            _open(path)
+            rmtree(path, ignore_errors=True)
     except BaseException:
         rmtree(path, ignore_errors=True)
         raise
+
+
+def _open(top: Path) -> None:
+    """Let its owner delete from a directory and from those in it: nobody may write to those of a Nix store."""
+    with suppress(OSError):
+        top.chmod(0o700)
+    for parent, names, _ in os.walk(top):
+        for path in (Path(parent, name) for name in names):
+            with suppress(OSError):
+                if not path.is_symlink():
+                    path.chmod(0o700)
 
 
 def _put(building: Path, place: Path) -> None:

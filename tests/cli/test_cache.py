@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,3 +48,24 @@ def test_clean_deletes_what_was_not_used_for_so_long(unlet: Unlet) -> None:
     assert (done.returncode, done.stdout) == (0, "deleted 1 entry, 1.5 kB\n")
     assert not (root / "commits" / "old").exists()
     assert (root / "commits" / "new").exists()
+
+
+def test_clean_beside_a_running_proposal_leaves_what_it_needs(unlet: Unlet, tmp_path: Path) -> None:
+    go, shim = tmp_path / "go", tmp_path / "programs/git"
+    shim.parent.mkdir()
+    wait = f": > {tmp_path}/came\nwhile ! test -e {go}; do sleep 0.01; done"
+    shim.write_text(f'#!/bin/sh\n{wait}\nexec {shutil.which("git")} "$@"\n')
+    shim.chmod(0o755)
+    env = {**unlet.env, "PATH": f"{shim.parent}:{unlet.env['PATH']}"}
+    command = [*unlet.argv, "propose", "--nixpkgs", "specimen"]
+    with subprocess.Popen(command, cwd=unlet.cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not (tmp_path / "came").exists():
+            time.sleep(0.01)
+        done = unlet("cache", "clean")
+        go.touch()
+        _, stderr = process.communicate(timeout=60)
+    assert done.returncode == 0
+    assert re.fullmatch(r"deleted 0 entries, 0 B, kept \d entr(y|ies), .* for an unlet that is running\n", done.stdout)
+    assert (process.returncode, stderr) == (0, b"")
+    assert unlet("cache", "clean").stdout.startswith("deleted ")
+    assert json.loads(unlet("cache", "list", "--json").stdout)["entries"] == []

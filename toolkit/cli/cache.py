@@ -44,13 +44,14 @@ def list_entries() -> int:
 )
 @options.common
 def clean(*, days: float) -> int:
-    """Delete entries. Later commands fetch again what they need."""
+    """Delete entries that no running unlet uses. Later commands fetch again what they need."""
     settings = options.settings()
-    gone = default_cache().clean(unused_for=days * SECONDS_A_DAY)
+    cleaning = default_cache().clean(unused_for=days * SECONDS_A_DAY)
     if settings.json:
-        output.write_json({"deleted": _values(gone)})
+        output.write_json({"deleted": _values(cleaning.deleted), "in_use": _values(cleaning.in_use)})
     elif not settings.quiet:
-        output.write_text(f"deleted {_sum(gone)}\n")
+        kept = f", kept {_sum(cleaning.in_use)} for an unlet that is running" if cleaning.in_use else ""
+        output.write_lines([f"deleted {_sum(cleaning.deleted)}{kept}"])
     return 0
 
 

@@ -51,6 +51,7 @@ def environment() -> Mapping[str, str]:
             hint="start the nix-daemon (Debian, Ubuntu: apt install nix-setup-systemd), and join the group nix-users",
         ) from error
     own = default_cache()
+    own.use("nix")
     root = own.root / "nix"
     remote = f"local?root={quote(str(root))}"
     try:

@@ -341,6 +341,14 @@ def test_contributing_names_every_package() -> None:
     assert [str(path) for path in sorted(packages - {Path("toolkit")}) if f"| `{path}/` |" not in text] == []
 
 
+def test_paths_that_contributing_names_exist() -> None:
+    text = prose(ROOT / "CONTRIBUTING.md")
+    paths = re.findall(r"`((?:toolkit|tests|patches|overlays|docs|benchmarks)/[\w./-]*)`", text)
+    assert len(paths) > 30
+    # The wheel alone has toolkit/data.
+    assert [path for path in paths if path != "toolkit/data/" and not (ROOT / path).exists()] == []
+
+
 def test_contributing_names_every_step_of_the_check() -> None:
     steps = subprocess.run(["./check", "--list"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
     text = (ROOT / "CONTRIBUTING.md").read_text()

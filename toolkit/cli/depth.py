@@ -132,7 +132,7 @@ def depth() -> Depth:
 
 
 def is_sealed() -> bool:
-    """Tell whether the running command was given --sealed."""
+    """Return whether the running command was given --sealed."""
     return bool(click.get_current_context().meta.get(f"{_META}sealed"))
 
 

@@ -1,4 +1,4 @@
-"""Runs a command line and turns what may go wrong into one message and an exit code."""
+"""Runs a command line and turns each failure into one message and an exit code."""
 
 from __future__ import annotations
 

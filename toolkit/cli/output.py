@@ -1,6 +1,6 @@
 """Printing: results on stdout, progress on stderr. All that is printed passes `harmless`.
 
-What a report looks like is told by toolkit.cli.report.
+toolkit.cli.report has the form of a report.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Lines:
 
 
 def drawn(settings: Settings) -> bool:
-    """Tell whether stdout is drawn on with rich: where it is a terminal, or where colours are wanted anyway."""
+    """Return whether rich draws on stdout: on a terminal, or if the user wants colours anyway."""
     return settings.color == "always" or sys.stdout.isatty()
 
 

@@ -1,4 +1,4 @@
-"""How a report is told to people: its proofs, what was written, what to do next."""
+"""A report in lines for people: its proofs, the written files, the next steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EVIDENCE_LINES = 8
 def show(report: Report, *, settings: Settings, out: Path | None = None) -> None:
     """Print a report: the same document as report.json, or for people its proofs and what to do next.
 
-    `out` is the directory that was written, None where nothing was.
+    `out` is the directory that was written, None if nothing was.
     """
     if settings.json:
         output.write(to_json(report))

@@ -183,7 +183,7 @@ def _write(path: Path, form: Callable[[Answer], bytes], answer: Answer) -> None:
 
 
 def _quiet(answer: Answer) -> Iterator[str]:
-    """Yield what is new, and nothing where nothing is."""
+    """Yield a line for each change; none if nothing has changed."""
     yield from map(table.change, answer.changes)
     yield from (f"warning: {warning}" for warning in answer.warnings)
     if answer.exit_code > 1 or answer.changes:

@@ -1,0 +1,45 @@
+"""Phrases that CONTRIBUTING's page on English rules out are in no document, no help and no proposed text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PHRASES = (
+    r"tells? (for|of|what|whether|why|you)",
+    r"(is|are|be|was|were) told",
+    r"says so",
+    r"what (is|are) there",
+    r"what comes of",
+    r"as it was seen",
+    r"nothing to look at",
+    r"(is|are) another than",
+    r"may go",
+    r"where (nobody|somebody|nothing|none)",
+    r"where (it|that|there) (is|was) (no|not|one)",
+)
+# A phrase may go on in the next line, also of a comment.
+WORST = re.compile(r"\b(" + "|".join(PHRASES).replace(" ", r"[\s#]+") + r")\b", re.IGNORECASE)
+TEXTS = sorted(
+    {*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("patches/*.toml"), *ROOT.glob("toolkit/cli/*.py")}
+)
+
+
+def pairs() -> list[str]:
+    """Return the texts of the page that stand before an arrow."""
+    return re.findall(r"^\| (.*) → .* \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_text_has_none_of_the_phrases(path: Path) -> None:
+    text = re.sub(r"^\| .* → .* \|$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert [" ".join(found[0].split()) for found in WORST.finditer(text)] == []
+
+
+def test_every_bad_example_is_found() -> None:
+    before = pairs()[1:]
+    assert len(before) == 5
+    assert [text for text in before if not WORST.search(text)] == []

@@ -335,10 +335,12 @@ def test_every_block_says_what_it_is(document: Path) -> None:
     assert document.read_text().count("```") == 2 * len(blocks(document))
 
 
-def test_contributing_names_every_package() -> None:
+def test_layout_names_every_package_and_module() -> None:
     packages = {path.parent.relative_to(ROOT) for path in (ROOT / "toolkit").rglob("__init__.py")}
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    assert [str(path) for path in sorted(packages - {Path("toolkit")}) if f"| `{path}/` |" not in text] == []
+    layout = section(ROOT / "CONTRIBUTING.md", "Layout")
+    assert [str(path) for path in sorted(packages - {Path("toolkit")}) if f"| `{path}/` |" not in layout] == []
+    modules = [path.name for path in (ROOT / "toolkit").glob("*.py") if not path.name.startswith("_")]
+    assert [name for name in modules if not re.search(rf"[`/]{name}`", layout)] == []
 
 
 def test_paths_that_contributing_names_exist() -> None:

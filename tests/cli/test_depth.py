@@ -18,7 +18,14 @@ def test_tree_tier_adds_its_proofs_after_the_isolated_ones(unlet: Unlet) -> None
     assert (done.returncode, done.stderr) == (0, "")
     names = [proof["name"] for proof in json.loads(done.stdout)["proofs"]]
     assert names[0] == "parse"
-    assert names[-3:] == ["tree-no-rebuild", "tree-exact-change", "tree-names"]
+    assert names[-6:] == [
+        "tree-no-rebuild",
+        "tree-exact-change",
+        "tree-overridable",
+        "tree-compatible",
+        "tree-set",
+        "tree-names",
+    ]
     again = unlet("check", "--tier", "tree", "--reverse-dependencies", "--proof", "reverse-dependencies")
     assert (again.returncode, again.stderr) == (0, "")
     assert "lifted → demoted rebuilds 11 of 44" in again.stdout

@@ -33,9 +33,9 @@ def deepen(case: Case, depth: Depth, *, offline: bool, progress: Progress) -> Ca
 
     base = trees.whole(case.source, offline=offline, progress=progress)
     _check_systems(base, depth.systems)
-    progress.step("laying out the changed trees")
-    of_stages = {stage.name: trees.changed(base, {case.target: stage.content}) for stage in case.stages[1:]}
-    return replace(case, deep=Deep(depth=depth, trees={case.before.name: base, **of_stages}, progress=progress))
+    of_stages = {stage.name: {case.target: stage.content} for stage in case.stages[1:]}
+    laid_out = trees.Changed(base, of_stages, name=case.before.name, progress=progress)
+    return replace(case, deep=Deep(depth=depth, trees=laid_out, progress=progress))
 
 
 def _check_systems(tree: Tree, names: tuple[str, ...]) -> None:

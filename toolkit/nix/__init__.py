@@ -108,7 +108,12 @@ def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str |
 
     Raise CommandError with Nix's own words where the evaluation fails or is killed.
     """
-    completed = process.execute(evaluate_command(expression, arguments, attribute=attribute))
+    return answer(evaluate_command(expression, arguments, attribute=attribute))
+
+
+def answer(command: Command) -> object:
+    """Run a command of `evaluate_command` and return what it says; raise as `evaluate` does."""
+    completed = process.execute(command)
     try:
         result: object = json.loads(completed.stdout)
     except (ValueError, RecursionError) as error:

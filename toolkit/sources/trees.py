@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from toolkit.sources import local
 from toolkit.sources.resolving import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from toolkit.model import Progress, Source, SourceRequest
 
@@ -101,6 +102,34 @@ def changed(tree: Tree, contents: Mapping[PurePosixPath, bytes]) -> Tree:
             place.chmod(mode | 0o200)
 
     return _obtain(digest.hexdigest(), make)
+
+
+class Changed(Mapping[str, Tree]):
+    """A tree by its name, and changed ones by theirs, each of which is laid out when it is asked for."""
+
+    def __init__(
+        self, tree: Tree, contents: Mapping[str, Mapping[PurePosixPath, bytes]], *, name: str, progress: Progress
+    ) -> None:
+        self._trees = {name: tree}
+        self._tree = tree
+        self._contents = contents
+        self._progress = progress
+
+    def __getitem__(self, name: str) -> Tree:
+        """Return a tree."""
+        if name not in self._trees:
+            contents = self._contents[name]
+            self._progress.step(f"laying out the nixpkgs of stage '{name}'")
+            self._trees[name] = changed(self._tree, contents)
+        return self._trees[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield all names."""
+        yield from dict.fromkeys((*self._trees, *self._contents))
+
+    def __len__(self) -> int:
+        """Count the names."""
+        return len([*self])
 
 
 def fingerprint(root: Path) -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.designs import demoted
 from tests.docker.conftest import Steps
 from tests.docker.deep.conftest import TREE
+from toolkit.docker import claims
 from toolkit.docker.choices import Strategy
-from toolkit.docker.claims.case import DEMOTED, LIFTED
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.docker.deepening import deepen
 from toolkit.errors import UsageError
 from toolkit.model import Depth, Source, Status, Tier
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tests.docker.conftest import Draft
     from tests.docker.deep.conftest import Deepened
 
+CLAIMS = ("tree-no-rebuild", "tree-exact-change", "tree-overridable", "tree-compatible", "tree-set", "tree-names")
 ALL = "pkgs/top-level/all-packages.nix"
 
 
@@ -29,108 +32,140 @@ def needing(value: str) -> dict[str, tuple[str, str]]:
     return {ALL: ("  containerd = stub", f"  iptables = {value};\n  containerd = stub")}
 
 
-def test_series_rebuilds_nothing_and_then_what_contains_moby(deepened: Callable[..., Deepened]) -> None:
-    first = deepened().prove("tree-no-rebuild", Depth(tier=Tier.TREE))
-    assert (first.status, first.reason) == (Status.PASSED, None)
-    assert first.covers == "52 drvPaths equal; the specimen's package set, 4 systems"
-    assert "x86_64-linux: 3 nixosTests.docker*, 0 changed" in first.evidence
-    second = deepened().prove("tree-exact-change", Depth(tier=Tier.TREE))
-    assert (second.status, second.reason) == (Status.PASSED, None)
-    assert second.covers.startswith("34 drvPaths kept, 18 changed; ")
-    assert "x86_64-linux: 3 nixosTests.docker*, 3 changed: docker, docker-rootless, docker-tools" in second.evidence
+def test_series_is_proven_in_the_set_by_every_claim_of_evaluation(deepened: Callable[..., Deepened]) -> None:
+    told = Steps()
+    case = deepen(deepened().draft.case(), Depth(tier=Tier.TREE), offline=True, progress=told)
+    found = {proof.name: proof for proof in claims.run(case, CLAIMS, progress=told)}
+    assert {name: (proof.status, proof.reason) for name, proof in found.items()} == dict.fromkeys(
+        CLAIMS, (Status.PASSED, None)
+    )
+    assert found["tree-no-rebuild"].covers == "40 drvPaths equal; 2 releases, 4 systems"
+    assert found["tree-no-rebuild"].evidence[0] == "evaluated in the specimen's package set"
+    assert found["tree-exact-change"].covers == "12 drvPaths changed, 28 kept; 2 releases, 4 systems"
+    assert found["tree-overridable"].covers == "80 overrides, 4 components; 2 releases, 3 systems"
+    assert found["tree-compatible"].covers == "12 of 12 rows, 85 overrides"
+    assert "nixosTests with this docker: docker, docker-rootless" in found["tree-set"].evidence
+    # Each system once, for all stages and claims.
+    steps = [step for step in told.seen if step.startswith("evaluating docker in the specimen's package set (")]
+    assert [step.partition("(")[2].removesuffix(")") for step in steps] == [label for label, _, _ in SYSTEMS]
 
 
 def test_command_of_the_report_gives_the_derivations_again(deepened: Callable[..., Deepened]) -> None:
-    proof = deepened().prove("tree-no-rebuild")
-    said = [
-        json.loads(subprocess.run(["sh", "-c", line], check=True, capture_output=True).stdout)
-        for line in proof.commands
-    ]
-    assert said[0] == said[1]
-    assert said[0]["docker"].endswith("-docker-29.6.1.drv")
+    (line,) = deepened().prove("tree-no-rebuild").commands
+    said = json.loads(subprocess.run(["sh", "-c", line], check=True, capture_output=True).stdout)
+    assert said["before"]["x86_64-linux"]["docker_29"]["docker"].endswith("-docker-29.6.1.drv")
 
 
 def test_first_commit_that_rebuilds_is_caught(deepened: Callable[..., Deepened]) -> None:
     failure = deepened().edit(LIFTED, 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"').failure("tree-no-rebuild")
-    assert "x86_64-linux: docker.docker-runc is rebuilt: /nix/store/" in failure
-    assert "x86_64-linux: docker_29.docker-runc is rebuilt: /nix/store/" in failure
-    assert "docker_25" not in failure
-    assert "nixosTests.docker is rebuilt" in failure
+    assert "x86_64-linux docker_29: docker-runc is rebuilt: /nix/store/" in failure
+    assert "docker_25" not in failure.partition("evaluated in")[0]
 
 
 def test_second_commit_that_changes_more_than_moby_is_caught(deepened: Callable[..., Deepened]) -> None:
     series = deepened().rewritten(DEMOTED, lambda text: text.replace('runcRev = "v1.3.6"', 'runcRev = "v1.3.7"'))
-    assert "x86_64-linux: docker_29.docker-runc is rebuilt: " in series.failure("tree-exact-change")
+    assert "x86_64-linux docker_29: docker-runc is rebuilt" in series.failure("tree-exact-change")
 
 
 def test_second_commit_that_changes_nothing_is_caught(deepened: Callable[..., Deepened]) -> None:
     series = deepened()
     series = series.rewritten(DEMOTED, lambda _: series.draft.texts[LIFTED])
-    assert "x86_64-linux: docker_29.moby is not changed" in series.failure("tree-exact-change")
+    assert "x86_64-linux docker_29: moby is not changed" in series.failure("tree-exact-change")
 
 
 def test_default_that_the_set_fills_is_caught(deepened: Callable[..., Deepened]) -> None:
     failure = deepened(strategy=Strategy.PARAMETER).failure("tree-no-rebuild")
-    assert "x86_64-linux: docker throws after the change" in failure
+    assert failure.startswith("evaluation: lifted, x86_64-linux, docker_2")
 
 
-def test_set_without_the_docker_of_the_file_is_not_green(deepened: Callable[..., Deepened]) -> None:
-    changes = {
-        ALL: ("    docker_25\n    docker_29\n", ""),
-        "pkgs/top-level/aliases.nix": ("  moby = throw", '  docker_29 = throw "gone";\n  moby = throw'),
-    }
-    failure = deepened(changes).failure("tree-no-rebuild")
-    assert "x86_64-linux: docker throws" in failure
-    assert "x86_64-linux: none of docker_25, docker_29 evaluates in the package set" in failure
+def test_lift_that_opens_no_door_is_caught(deepened: Callable[..., Deepened]) -> None:
+    series = deepened()
+    series = series.rewritten(DEMOTED, lambda _: demoted(series.draft.texts[BEFORE]))
+    assert "moby cannot be overridden: does not evaluate: override { moby = …; }" in series.failure("tree-overridable")
 
 
-def test_nixpkgs_that_does_not_evaluate_is_told_to_fail_before_the_change(deepened: Callable[..., Deepened]) -> None:
-    failure = deepened(needing('abort "nothing works"')).failure("tree-no-rebuild").splitlines()[0]
-    assert failure.startswith("x86_64-linux: this nixpkgs does not evaluate, before the change either: ")
-    assert "nothing works" in failure
-    assert failure.endswith("; take a nixpkgs that does, or other systems by --system")
+def test_override_that_stops_to_have_its_effect_is_caught(deepened: Callable[..., Deepened]) -> None:
+    text = "iptables\n"
+    series = deepened().rewritten(LIFTED, lambda before: before.replace(f"              {text}", ""))
+    assert "override { iptables = …; }" in series.failure("tree-compatible")
 
 
-def test_change_that_breaks_evaluation_is_told_apart(deepened: Callable[..., Deepened]) -> None:
-    failure = deepened().edit(LIFTED, 'runcRev = "v1.3.6"', 'runcRev = abort "oh"').failure("tree-no-rebuild")
-    assert failure.startswith("x86_64-linux: this nixpkgs does not evaluate, though it does before the change: ")
+class TestSet:
+    def test_set_without_the_docker_of_the_file_is_not_green(self, deepened: Callable[..., Deepened]) -> None:
+        changes = {
+            ALL: ("    docker_25\n    docker_29\n", ""),
+            "pkgs/top-level/aliases.nix": ("  moby = throw", '  docker_29 = throw "gone";\n  moby = throw'),
+        }
+        failure = deepened(changes).failure("tree-set")
+        assert "x86_64-linux: docker is throws in the package set, and none of the file's" in failure
+        assert "x86_64-linux: docker_25 is absent in the package set, and /nix/store/" in failure
+
+    def test_set_that_changes_docker_afterwards_is_named(self, deepened: Callable[..., Deepened]) -> None:
+        changes = {ALL: ("  containerd = stub", "  docker_29 = super.docker_29 or null;\n  containerd = stub")}
+        failure = deepened(changes).prove("tree-set")
+        assert failure.status is Status.FAILED
+
+    def test_tests_that_evaluate_on_neither_side_are_told_and_do_not_fail(
+        self, deepened: Callable[..., Deepened]
+    ) -> None:
+        changes = {"nixos/tests/docker.nix": ("  nodes", '  other = 1;\n  nodes = abort "no test";\n  before')}
+        proof = deepened(changes).prove("tree-set")
+        assert (proof.status, proof.reason) == (Status.PASSED, None)
+        said = "nixosTests: not examined, they do not evaluate, before the change either: "
+        assert any(line.startswith(said) and "no test" in line for line in proof.evidence)
 
 
-def test_evaluation_out_of_memory_is_named_with_what_to_do(deepened: Callable[..., Deepened]) -> None:
-    hog = 'builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) (stub "iptables")'
-    failure = deepened(needing(hog)).failure("tree-no-rebuild", replace(TREE, max_memory=64))
-    assert failure.splitlines()[0] == (
-        "x86_64-linux: this nixpkgs does not evaluate, before the change either: out of memory; "
-        "raise --max-memory, or name fewer systems by --system"
-    )
+class TestTreeThatDoesNotEvaluate:
+    def test_nothing_has_failed(self, deepened: Callable[..., Deepened]) -> None:
+        proof = deepened(needing('abort "nothing works"')).prove("tree-no-rebuild")
+        assert proof.status is Status.NOT_RUN
+        assert proof.reason is not None
+        assert proof.reason.startswith("because the file cannot be evaluated with the specimen's package set: ")
+        assert "nothing works" in proof.reason
+        assert proof.reason.endswith("; take a nixpkgs that does, or other systems by --system")
+
+    def test_one_system_on_which_it_does_not_is_named_and_the_others_go_on(
+        self, deepened: Callable[..., Deepened]
+    ) -> None:
+        value = 'if final.stdenv.hostPlatform.isAarch64 then abort "not here" else stub "iptables"'
+        proof = deepened(needing(value)).prove("tree-no-rebuild", Depth(tier=Tier.TREE))
+        assert (proof.status, proof.reason) == (Status.PASSED, None)
+        named = [line for line in proof.evidence if line.startswith("not evaluated, nor is the unchanged file: ")]
+        assert [line.split(": ")[1] for line in named] == ["aarch64-linux", "x86_64-linux → aarch64-linux"]
+
+    def test_change_that_breaks_evaluation_is_told_apart(self, deepened: Callable[..., Deepened]) -> None:
+        failure = deepened().edit(LIFTED, 'runcRev = "v1.3.6"', 'runcRev = abort "oh"').failure("tree-no-rebuild")
+        assert failure.startswith("nix-instantiate: ")
+        assert "oh" in failure
+
+    def test_memory_that_runs_out_is_named(self, deepened: Callable[..., Deepened]) -> None:
+        hog = 'builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) (stub "iptables")'
+        proof = deepened(needing(hog)).prove("tree-no-rebuild", replace(TREE, max_memory=64))
+        assert proof.status is Status.NOT_RUN
+        assert "out of memory" in (proof.reason or "")
 
 
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("kill -9 $$", "the evaluation was killed by signal 9: probably out of memory; raise --max-memory"),
-        ("echo '{}'; exit 0", "docker_25 was not evaluated"),
-        ("echo; exit 0", "printed no JSON"),
+        ("kill -9 $$", "the evaluation was killed by signal 9: probably out of memory"),
+        ("echo '{}'; exit 0", "evaluation: field 'before' is missing"),
+        ("echo; exit 0", "its output is not JSON"),
     ],
 )
 def test_evaluation_that_was_killed_or_says_nothing_is_not_green(
     deepened: Callable[..., Deepened], install: Callable[[str, str], None], script: str, said: str
 ) -> None:
-    install("nix-instantiate", f'case "$*" in *tree.nix*) {script};; esac\nexec "$real" "$@"\n')
-    assert said in deepened().failure("tree-no-rebuild")
+    install("nix-instantiate", f'case "$*" in *evaluate.nix*) {script};; esac\nexec "$real" "$@"\n')
+    proof = deepened().prove("tree-no-rebuild")
+    assert proof.status is not Status.PASSED
+    assert said in (proof.reason or "")
 
 
 def test_time_out_is_not_green(deepened: Callable[..., Deepened]) -> None:
-    failure = deepened().failure("tree-exact-change", replace(TREE, timeout=0.001))
-    assert failure == "nix-instantiate: still running after 0.001 s"
-
-
-def test_nixos_tests_that_evaluate_on_neither_side_are_told_and_do_not_fail(deepened: Callable[..., Deepened]) -> None:
-    changes = {"nixos/tests/docker.nix": ("  testScript =", '  testScript = abort "no test";\n  other =')}
-    proof = deepened(changes).prove("tree-no-rebuild")
-    assert proof.status is Status.PASSED
-    said = "nixosTests.docker*: not examined, they do not evaluate, before the change either: "
-    assert any(line.startswith(said) and "no test" in line for line in proof.evidence)
+    proof = deepened().prove("tree-exact-change", replace(TREE, timeout=0.001))
+    assert proof.status is not Status.PASSED
+    assert "still running after 0.001 s" in (proof.reason or "")
 
 
 def test_file_without_a_tree_is_a_usage_error(draft: Callable[..., Draft]) -> None:

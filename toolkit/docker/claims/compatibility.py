@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from toolkit import nix
 from toolkit.docker.claims import evaluation
 from toolkit.docker.claims.case import BEFORE
-from toolkit.docker.claims.evaluation import ROWS, Answer
+from toolkit.docker.claims.evaluation import STAND_INS, Setting
+from toolkit.docker.claims.facts import ROWS, Answer
 from toolkit.docker.claims.overriding import open_doors
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.docker.claims.case import Case
-    from toolkit.docker.claims.evaluation import Facts
+    from toolkit.docker.claims.facts import Facts
     from toolkit.docker.rewrite.layout import DockerFile
 
 EXPRESSION = EXPRESSIONS / "capturing.nix"
@@ -41,12 +42,12 @@ _OPTION = "option"
 """The set with throwing aliases for the parameters with a default that the patch brings in and that are no packages."""
 
 
-def compatible(case: Case) -> Finding:
+def compatible(case: Case, setting: Setting = STAND_INS) -> Finding:
     """Compare the override matrix before and after commit 1, and what of it commit 2 changes.
 
     A row may differ if it replaces a part of moby, and what is built did not have that before, and has it after.
     """
-    evaluated = evaluation.evaluate(case)
+    evaluated = evaluation.evaluate(case, setting)
     before = evaluated[BEFORE]
     failures: list[str] = []
     compared: Counter[str] = Counter()
@@ -67,7 +68,7 @@ def compatible(case: Case) -> Finding:
         f"{compared.total() + gained.total()} overrides",
         failures=tuple(failures),
         evidence=tuple(_rows(before, compared, gained)),
-        commands=tuple(command.line for command in evaluation.commands(case)),
+        commands=tuple(command.line for command in evaluation.commands(case, setting)),
     )
 
 
@@ -179,7 +180,7 @@ def _strays(before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, s
         new = _answers(after[key])
         has_moby = facts.components.get("moby") is not None
         for name, answer in _answers(facts).items():
-            contains_moby = has_moby and not name.startswith("client") and answer.package is not None
+            contains_moby = has_moby and not (name.startswith("client") or answer.package is None or answer.throws)
             if (new.get(name, Answer(None)).package != answer.package) != contains_moby:
                 fact = "is changed, though it does not contain moby" if not contains_moby else "is not changed"
                 yield f"{' '.join(key)}: {_meaning(name)} {fact} by the second commit"

@@ -10,7 +10,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit.docker.choices import Extra
-from toolkit.docker.claims import dependants, names_in_set, nixos_tests, package_set, real_builds, realising, virtual
+from toolkit.docker.claims import (
+    compatibility,
+    dependants,
+    derivations,
+    names_in_set,
+    nixos_tests,
+    overriding,
+    package_set,
+    real_builds,
+    realising,
+    virtual,
+)
 from toolkit.model import Tier
 from toolkit.prove import Claim
 
@@ -35,18 +46,23 @@ def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
     """Return the claims that a depth asks for, in the order in which they are proven."""
     depth = deep.depth
     # What is built of the specimen says nothing about the platforms of nixpkgs.
-    built = "specimen-built" if any(tree.is_specimen for tree in deep.trees.values()) else "built"
+    built = "specimen-built" if deep.trees[case.before.name].is_specimen else "built"
+    real = package_set.setting(case)
+    of_the_set = (
+        ("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
+        ("exact-change", "the second commit changes moby, what contains it, nothing else", derivations.exact_change),
+        ("overridable", "each component can be overridden in a way that it could not before", overriding.overridable),
+        ("compatible", "the overrides that people use give what they gave", compatibility.compatible),
+    )
     found = [
+        Claim(f"tree-{name}", f"{sentence}, in the real package set", partial(check, setting=real), Tier.TREE)
+        for name, sentence, check in of_the_set
+    ]
+    found += [
         Claim(
-            "tree-no-rebuild",
-            "the first commit rebuilds nothing in the real package set",
-            package_set.no_rebuild,
-            Tier.TREE,
-        ),
-        Claim(
-            "tree-exact-change",
-            "the second commit changes moby, what contains it, and nothing else in the real package set",
-            package_set.exact_change,
+            "tree-set",
+            "the package set, docker-client and the NixOS tests have the docker that was evaluated",
+            package_set.has_what_was_evaluated,
             Tier.TREE,
         ),
         Claim(

@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import install_phase
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
-from toolkit.docker.claims.evaluation import commands, coverage, evaluate
+from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
+from toolkit.docker.claims.facts import coverage
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from toolkit.docker.claims.case import Case
-    from toolkit.docker.claims.evaluation import Evaluation, Facts
+    from toolkit.docker.claims.facts import Evaluation, Facts
 
 
-def no_rebuild(case: Case) -> Finding:
+def no_rebuild(case: Case, setting: Setting = STAND_INS) -> Finding:
     """Compare every drvPath before and after commit 1."""
     if case.lifted is None:
         return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
-    evaluation = evaluate(case)
+    evaluation = evaluate(case, setting)
     before, after = evaluation[BEFORE], evaluation[case.lifted.name]
     failures: list[str] = []
     counted = 0
@@ -39,16 +40,16 @@ def no_rebuild(case: Case) -> Finding:
     return Finding(
         covers=coverage(before, f"{counted} drvPaths equal" if not failures else f"{counted} drvPaths"),
         failures=(*summary, *sorted(failures)),
-        evidence=(_library(case), *_unevaluated(evaluation), *_paths(before)),
-        commands=tuple(command.line for command in commands(case)),
+        evidence=(_library(case, setting), *unevaluated(evaluation), *_paths(before)),
+        commands=tuple(command.line for command in commands(case, setting)),
     )
 
 
-def exact_change(case: Case) -> Finding:
+def exact_change(case: Case, setting: Setting = STAND_INS) -> Finding:
     """Check that commit 2 changes moby and what contains it, and in moby only the wrapper's PATH."""
     if case.demoted is None:
         return Finding(covers="nothing", not_run="because the patch leaves the wrapper's PATH as it is")
-    evaluation = evaluate(case)
+    evaluation = evaluate(case, setting)
     before, after = evaluation[case.before_demotion.name], evaluation[case.demoted.name]
     failures: list[str] = []
     changed = kept = 0
@@ -69,20 +70,24 @@ def exact_change(case: Case) -> Finding:
         covers=coverage(before, f"{changed} drvPaths changed, {kept} kept"),
         failures=tuple(failures),
         evidence=_change_evidence(before, after),
-        commands=tuple(command.line for command in commands(case)),
+        commands=tuple(command.line for command in commands(case, setting)),
     )
 
 
-def _unevaluated(evaluation: Evaluation) -> Iterator[str]:
-    """Yield the releases that the unchanged file does not evaluate, with the systems."""
+def unevaluated(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the releases and the systems for which the unchanged file does not evaluate."""
     systems: dict[str, list[str]] = {}
     for system, release in evaluation.unevaluated:
         systems.setdefault(release, []).append(system)
     for release, where in systems.items():
         yield f"not evaluated, since the unchanged file throws: {release} on {', '.join(where)}"
+    for system, reason in evaluation.systems:
+        yield f"not evaluated, nor is the unchanged file: {system}: {reason}"
 
 
-def _library(case: Case) -> str:
+def _library(case: Case, setting: Setting) -> str:
+    if setting.tree is not None:
+        return f"evaluated in {setting.place}"
     return f"evaluated with {'unlet' if case.own_library else 'the tree'}'s lib"
 
 

@@ -23,10 +23,11 @@ def without(entries: list[str], package: str) -> list[str]:
 def is_of(entry: str, package: str) -> bool:
     """Tell whether a PATH entry belongs to the store path of `package`, whatever its version.
 
-    A version begins with anything but a letter (Nix manual, builtins.parseDrvName).
+    A version begins with anything but a letter (Nix manual, builtins.parseDrvName). Between the two is the platform of
+    what was compiled for another one.
     """
     name = entry.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
-    return re.fullmatch(rf"{re.escape(package)}(-[^a-zA-Z].*)?", name) is not None
+    return re.fullmatch(rf"{re.escape(package)}(-\w+-\w+-linux-\w+)?(-[^a-zA-Z].*)?", name) is not None
 
 
 def other_changes(old: str, new: str, *, entry: str, kept: bool) -> Iterator[str]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from toolkit.docker.claims import doors
 from toolkit.docker.claims.case import BEFORE
-from toolkit.docker.claims.evaluation import commands, coverage, evaluate
+from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
+from toolkit.docker.claims.facts import coverage
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.prove import Finding
 
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.docker.claims.case import Case
-    from toolkit.docker.claims.evaluation import Evaluation, Facts
+    from toolkit.docker.claims.facts import Evaluation, Facts
 
 
-def overridable(case: Case) -> Finding:
+def overridable(case: Case, setting: Setting = STAND_INS) -> Finding:
     """Try every door of each component, before and after."""
     if case.lifted is None:
         return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
-    evaluation = evaluate(case)
+    evaluation = evaluate(case, setting)
     before, after = evaluation[BEFORE], evaluation[case.after.name]
     asked = {key: facts for key, facts in before.items() if facts.doors}
     wrong: dict[str, list[str]] = {}
@@ -37,7 +38,7 @@ def overridable(case: Case) -> Finding:
         covers=coverage(asked, f"{tried} overrides, {len(case.components)} components"),
         failures=tuple(failures),
         evidence=tuple(line for stage in (BEFORE, case.after.name) for line in evidence(evaluation, stage, case)),
-        commands=tuple(command.line for command in commands(case)),
+        commands=tuple(command.line for command in commands(case, setting)),
     )
 
 

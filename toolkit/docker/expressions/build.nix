@@ -69,7 +69,8 @@ let
   docker =
     directory: stubs:
     let
-      released = (import ./releases.nix { inherit lib stubs directory; }).releases.${release};
+      released = (import ./releases.nix { inherit lib directory;
+        world = stubs; }).releases.${release};
       replacements = lib.genAttrs replaced (component: stubs.built "replacement-of-${component}");
     in
     if replaced == [ ] then released else released.override replacements;

@@ -46,7 +46,8 @@ let
     conditions: stubs:
     mapAttrs (_: answer)
       (import ./releases.nix {
-        inherit lib conditions stubs;
+        inherit lib conditions;
+        world = stubs;
         directory = sides.${side};
       }).releases;
 in

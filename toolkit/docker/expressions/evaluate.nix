@@ -2,8 +2,9 @@
 #   nix-instantiate --eval --strict --json evaluate.nix --argstr case /path/of/case.json …
 # Arguments, each a string: `case`, the absolute path of a JSON file, see below; `asked`, JSON, what is wanted:
 # side → { derivations, doors, rows, bare }, a boolean, component → a list as for doors.nix, names of rows of
-# matrix.nix, and whether to end with the error of a release that throws (false if it is not there);
-# `labels`, JSON, those of the systems to evaluate, "" for all.
+# matrix.nix, and whether to end with the error of a release that throws (false if it is not there); `systems`, JSON, to
+# be taken instead of the case's, or ""; `labels`, JSON, those of them to evaluate, "" for all; `tree`, the absolute
+# path of a whole nixpkgs to evaluate in, or "" for stand-ins.
 # The case is { sides, libPath, names, finals, components, systems }: `sides`, names → absolute folders
 # with a default.nix; `libPath`, the folder of a nixpkgs lib, or "" for ours; `names` and `finals` as for stubs.nix;
 # `components`, names; `systems`, a list of { label, build, host }.
@@ -15,7 +16,9 @@
   case,
   asked,
   labels ? "",
-}:
+  systems ? "",
+  tree ? "",
+}@arguments:
 let
   inherit (builtins)
     elem
@@ -28,18 +31,19 @@ let
     listToAttrs
     mapAttrs
     ;
-  inherit (fromJSON (builtins.readFile case))
+  given = fromJSON (builtins.readFile case);
+  inherit (given)
     sides
     libPath
     finals
     names
     components
-    systems
     ;
+  systems = if arguments.systems or "" == "" then given.systems else fromJSON arguments.systems;
 
   lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
 
-  # Made once for a system, not once for each side: most of the time goes into the stubs.
+  # Made once for a system, not once for each side: most of the time goes into the set.
   bySystem = map (
     {
       label,
@@ -49,10 +53,28 @@ let
     {
       inherit label;
       examples = if label == (head systems).label then 4 else 1;
-      stubs = import ./stubs.nix {
-        inherit lib build host;
-        inherit finals names;
-      };
+      world =
+        if tree == "" then
+          import ./stubs.nix {
+            inherit
+              build
+              finals
+              host
+              lib
+              names
+              ;
+          }
+          // {
+            inherit lib;
+          }
+        else
+          import ./real.nix {
+            inherit
+              build
+              host
+              tree
+              ;
+          };
     }
   ) (filter ({ label, ... }: labels == "" || elem label (fromJSON labels)) systems);
 
@@ -66,13 +88,14 @@ let
     if length names <= count then names else genList (n: elemAt names (n * last / steps)) count;
 
   releases =
-    wanted: examples: directory: stubs:
+    wanted: examples: directory: world:
     let
+      inherit (world) lib;
       inspect = import ./inspect.nix {
-        inherit lib components;
-        inherit (stubs) plain;
+        inherit components lib;
+        inherit (world) plain;
       };
-      found = import ./releases.nix { inherit lib stubs directory; };
+      found = import ./releases.nix { inherit directory lib world; };
       chosen = spread examples found.names;
     in
     mapAttrs (
@@ -96,11 +119,11 @@ mapAttrs (
       {
         label,
         examples,
-        stubs,
+        world,
       }:
       {
         name = label;
-        value = releases wanted examples sides.${side} stubs;
+        value = releases wanted examples sides.${side} world;
       }
     ) bySystem
   )

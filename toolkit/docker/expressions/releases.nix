@@ -1,12 +1,12 @@
 # The docker releases that one file exports when it is called with one package set.
-# Arguments: `lib`; `stubs`, the result of stubs.nix; `directory`, the absolute path (a string) of
+# Arguments: `lib`; `world`, the result of stubs.nix or real.nix; `directory`, the absolute path (a string) of
 # the folder with default.nix; `conditions`, names → what the package set has under them besides:
 # "unrelated" (a package with nothing to do with docker), "throws" (an alias that was removed),
 # "from-docker" (the newest docker's attribute of that name, as an overlay may define it).
 # Result: { releases, names }: names → packages, and the names of those that evaluate, from the newest to the oldest.
 {
   lib,
-  stubs,
+  world,
   directory,
   conditions ? { },
 }:
@@ -14,20 +14,14 @@ let
   condition =
     name: kind:
     {
-      unrelated = stubs.plain "unrelated-${name}" { };
+      unrelated = world.plain "unrelated-${name}" { };
       throws = throw "the package set has no '${name}' any more";
-      from-docker = packages.docker.${name};
+      from-docker = newest.${name};
     }
     .${kind};
 
-  packages =
-    stubs.packages packages
-    // {
-      docker = newest;
-    }
-    // lib.mapAttrs condition conditions;
-
-  exported = packages.callPackage (/. + directory) { };
+  callPackage = world.scope ({ docker = newest; } // lib.mapAttrs condition conditions);
+  exported = callPackage (/. + directory) { };
   isRelease = name: builtins.match "docker_[0-9].*" name != null;
   dotted = builtins.replaceStrings [ "_" ] [ "." ];
   newer = name: other: builtins.compareVersions (dotted name) (dotted other) > 0;

@@ -19,7 +19,8 @@ let
     inherit finals names;
   };
   released = import ./releases.nix {
-    inherit lib stubs;
+    inherit lib;
+    world = stubs;
     directory = sides.${side};
   };
 

@@ -2,10 +2,10 @@
 # Arguments: `lib`; `build` and `host`, system names; `names`, whatever a file might take for a package; `finals`,
 # whether Go's builders take a function of finalAttrs; `shell` and `program`, what a derivation is built with (see
 # derivation.nix); `real`, package names → lines `name path`, the programs of this machine that the package has.
-# Result: { callPackageWith, packages, plain, built }: a function from a set to its callPackage, which makes stubs of
-# `names` for the arguments that a function needs and the set lacks; a function from the whole set to the packages that
-# none can do without; what makes one more stub that is never built (`plain name attributes`) or that has programs in it
-# (`built name`).
+# Result: { packages, scope, plain, built }: a function from the whole set to the packages that none can do without; one
+# from further packages to the callPackage of a set with these, which makes stubs of `names` for the arguments that a
+# function needs and the set lacks; what makes one more stub that is never built (`plain name attributes`) or that has
+# programs in it (`built name`).
 {
   lib,
   build,
@@ -34,6 +34,8 @@ let
     unsafeDiscardStringContext
     ;
   inherit (import ./overriding.nix) toFunction;
+  additions = import ./additions.nix;
+  strict = import ./strict.nix { inherit lib; };
 
   buildPlatform = lib.systems.elaborate build;
   # The same value, not an equal one: platforms hold functions, and those equal only themselves.
@@ -62,50 +64,16 @@ let
     else
       value;
 
-  # What an override may add to. Phases are missing: what has one is built by it.
-  lists = [
-    "buildFlags"
-    "buildInputs"
-    "checkInputs"
-    "cmakeFlags"
-    "configureFlags"
-    "installFlags"
-    "ldflags"
-    "makeFlags"
-    "mesonFlags"
-    "nativeBuildInputs"
-    "nativeCheckInputs"
-    "patches"
-    "propagatedBuildInputs"
-    "subPackages"
-    "tags"
-  ];
-  texts = [
-    "postBuild"
-    "postConfigure"
-    "postFixup"
-    "postInstall"
-    "postPatch"
-    "preBuild"
-    "preConfigure"
-    "preFixup"
-    "preInstall"
-    "prePatch"
-  ];
-
   recipe =
     name: attributes:
-    lib.genAttrs lists (_: [ ])
-    // lib.genAttrs texts (_: "")
+    additions
     // {
       pname = name;
       version = "0";
       src = file "source" { inherit name; };
       # Outlives an override of the source, so that another package under the same name is told apart.
       standsFor = file name attributes;
-      env = { };
       meta = meta name;
-      passthru = { };
     }
     // lib.optionalAttrs (real ? ${name}) { realPrograms = real.${name}; };
 
@@ -285,30 +253,10 @@ let
       callable name (plain name { });
   pool = lib.genAttrs names stub;
 
-  # Nix's own error for an argument that a function does not take cannot be caught. Its XML is all that tells of `...`,
-  # and it tells of the parameters that setFunctionArgs hides.
-  strict =
-    function:
-    let
-      innermost = f: if isFunction f then f else innermost (f.__functor f);
-      accepted = builtins.functionArgs (innermost function);
-      isOpen = match ".*<attrspat( name=[^>]*)?>.*" (builtins.toXML (innermost function)) == null;
-      checked =
-        arguments:
-        let
-          unknown = lib.attrNames (removeAttrs arguments (lib.attrNames accepted));
-        in
-        if isOpen || unknown == [ ] then
-          function arguments
-        else
-          throw "called with unexpected argument '${builtins.head unknown}'";
-    in
-    lib.setFunctionArgs checked (lib.functionArgs function);
-
   callPackageWith =
     set: package:
     let
-      function = strict (if lib.isFunction package then package else import package);
+      function = strict package;
       parameters = lib.functionArgs function;
       # One with a default is left alone: callPackage would fill it.
       needed = filter (name: !parameters.${name}) (lib.attrNames parameters);
@@ -328,12 +276,19 @@ let
       buildPackages = all;
       targetPackages = all;
     };
+
+  scope =
+    extra:
+    let
+      set = packages set // extra;
+    in
+    callPackageWith set;
 in
 {
   inherit
     built
-    callPackageWith
     packages
     plain
+    scope
     ;
 }

@@ -1,13 +1,14 @@
-# What a whole nixpkgs makes of docker: the derivations of its releases, components and tests, and whether the
-# names of the components mean something in the set.
+# What a whole nixpkgs makes of docker: the derivations of its releases and components, which docker its NixOS tests
+# have, and whether the names of the components mean something in the set.
 #   nix-instantiate --eval --strict --json tree.nix --argstr tree /path/of/nixpkgs … -A packages
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, the system that builds;
 # `crossSystem`, the one that it builds for where that is another, or ""; `question`, JSON, an object with the lists
 # of names `releases`, `components` and `names` (those that might be captured); `tools`, JSON, what config.tools is
 # (see the specimen), or "".
 # Result: { packages, tests, names }. Of a package it says the drvPath, "throws" where evaluation throws, "absent"
-# where there is none. `packages` is by attribute path; `names` is { found, captured, docker }: what the set has under
-# each name, the names that docker takes from the set, and the docker of a set that has a package for each.
+# where there is none. `packages` is by attribute path; `tests` by the names of the tests of which a machine has docker
+# or rootless docker; `names` is { found, captured, docker }: what the set has under each name, the names that docker
+# takes from the set, and the docker of a set that has a package for each.
 {
   tree,
   system,
@@ -71,6 +72,29 @@ let
   paths = concatMap (package: map (component: { inherit package component; }) asked.components) whole;
 
   tests = packages.nixosTests or { };
+  # Not the test itself, which holds whole systems.
+  dockerOf =
+    name: machine:
+    let
+      # Before 21.11 a machine was all that evaluates it.
+      inherit ((if machine ? virtualisation then machine else machine.config).virtualisation) docker;
+    in
+    if docker.rootless.enable or false then
+      [
+        {
+          inherit name;
+          value = docker.rootless.package;
+        }
+      ]
+    else if docker.enable then
+      [
+        {
+          inherit name;
+          value = docker.package;
+        }
+      ]
+    else
+      [ ];
 
   # Whoever uses one of the names is another in these two sets, whatever the set has under it by itself.
   overlaid = value: set { } [ (_: _: byName asked.names value) ];
@@ -119,8 +143,20 @@ in
         }
       ) paths
     );
-  tests = byName (filter (name: builtins.match "docker.*" name != null) (attrNames tests)) (
-    name: answer tests.${name}
+  tests = builtins.mapAttrs (_: answer) (
+    builtins.listToAttrs (
+      concatMap
+        (
+          name:
+          concatMap (dockerOf name) (builtins.attrValues (tests.${name}.nodes or { }))
+        )
+        (
+          filter (name: tests ? ${name}) [
+            "docker"
+            "docker-rootless"
+          ]
+        )
+    )
   );
   names = {
     inherit captured;

@@ -1,5 +1,6 @@
 # A NixOS test → a derivation that holds its machines' configurations and its script, as nixpkgs' testing library
-# would give to a driver. Nothing runs them here. A test is a module: a path, a function, or an attribute set.
+# would give to a driver, with `nodes`, the machines as their modules make them. Nothing runs them here. A test is a
+# module: a path, a function, or an attribute set.
 { pkgs }:
 let
   inherit (pkgs) lib;
@@ -36,24 +37,32 @@ let
     ) configuration;
 
   # What docker's modules do: without a package of its own the service takes the set's.
+  declared = configuration: rec {
+    enable = configuration.virtualisation.docker.enable or false;
+    package = configuration.virtualisation.docker.package or pkgs.docker;
+    rootless = {
+      enable = false;
+      inherit package;
+    }
+    // configuration.virtualisation.docker.rootless or { };
+  };
   completed =
     configuration:
     let
-      docker = configuration.virtualisation.docker or { };
-      wanted = docker.enable or false || docker.rootless.enable or false;
+      docker = declared configuration;
     in
     configuration
-    // lib.optionalAttrs wanted { service = docker.rootless.package or docker.package or pkgs.docker; };
+    // lib.optionalAttrs (docker.enable || docker.rootless.enable) {
+      service = if docker.rootless.enable then docker.rootless.package else docker.package;
+    };
 
   node =
     module:
-    completed (
-      checked (
-        called module {
-          inherit lib pkgs;
-          config = { };
-        }
-      )
+    checked (
+      called module {
+        inherit lib pkgs;
+        config = { };
+      }
     );
 in
 test:
@@ -66,9 +75,18 @@ let
 in
 pkgs.stdenv.mkDerivation {
   name = "vm-test-run-${made.name}";
-  machines = builtins.toJSON nodes;
+  machines = builtins.toJSON (builtins.mapAttrs (_: completed) nodes);
   testScript = called made.testScript { inherit nodes; };
   programs = "nothing";
   pname = "vm-test";
   meta.platforms = lib.platforms.linux;
+  passthru.nodes = builtins.mapAttrs (
+    _: configuration:
+    configuration
+    // {
+      virtualisation = configuration.virtualisation or { } // {
+        docker = declared configuration;
+      };
+    }
+  ) nodes;
 }

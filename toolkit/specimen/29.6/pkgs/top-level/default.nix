@@ -33,7 +33,8 @@ let
     inherit config lib overlays;
     path = ../..;
     pkgs = final;
-    callPackage = lib.callPackageWith final;
+    callPackage = final.newScope { };
+    newScope = extra: lib.callPackageWith (final // extra);
     extend = overlay: import ./. (arguments // { overlays = overlays ++ [ overlay ]; });
   };
 in

@@ -1,0 +1,47 @@
+# A whole nixpkgs as what a file is evaluated in, for one {build, host} pair of systems.
+# Arguments: `tree`, the absolute path of a nixpkgs; `build` and `host`, system names.
+# Result: { lib, scope, plain } as stubs.nix has them: nixpkgs' lib; a function from further packages to the callPackage of
+# the set with these; what makes a package that stands for another.
+{
+  tree,
+  build,
+  host,
+}:
+let
+  set = import (/. + tree) (
+    {
+      system = build;
+      overlays = [ ];
+      config = {
+        allowInsecurePredicate = _: true;
+        allowUnfree = true;
+      };
+    }
+    // (if host == build then { } else { crossSystem.system = host; })
+  );
+  inherit (set) lib;
+  strict = import ./strict.nix { inherit lib; };
+in
+{
+  inherit lib;
+  scope =
+    extra:
+    let
+      callPackage = function: set.newScope (extra // { inherit callPackage; }) (strict function);
+    in
+    callPackage;
+  plain =
+    name:
+    lib.makeOverridable (
+      attributes:
+      set.stdenv.mkDerivation (
+        import ./additions.nix
+        // {
+          pname = name;
+          version = "0";
+          standsFor = builtins.toFile name (builtins.toJSON attributes);
+          meta.mainProgram = name;
+        }
+      )
+    );
+}

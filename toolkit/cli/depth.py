@@ -83,9 +83,9 @@ def depth_options(function: Callable[P, R]) -> Callable[P, R]:
             "--tier",
             group=DEPTH,
             type=click.Choice(_TIERS),
-            help="How deep to prove: the file alone (isolated, the default), docker in the whole nixpkgs, real builds, "
+            help="How deep to prove: the file alone (isolated), docker in the whole nixpkgs, real builds, "
             "NixOS in a virtual machine. Each level includes those before it; all but the first evaluate nixpkgs with "
-            "your rights.",
+            "your rights. By default isolated; for a proposal from a whole nixpkgs on this machine also part of tree.",
         ),
         _option(
             "--sealed",
@@ -123,6 +123,7 @@ def depth() -> Depth:
     timeout = given.get(f"{_META}timeout")
     return Depth(
         tier=tier,
+        by_itself=f"{_META}tier" not in given and not given.get(f"{_META}sealed"),
         systems=tuple(dict.fromkeys(_texts(systems))),
         reverse_dependencies=bool(given.get(f"{_META}reverse_dependencies")),
         max_memory=memory if isinstance(memory, int) else None,

@@ -19,14 +19,24 @@ if TYPE_CHECKING:
 SYSTEMS = EXPRESSIONS / "systems.nix"
 
 
-def deepen(case: Case, depth: Depth, *, offline: bool, progress: Progress) -> Case:
+NATIVE = "x86_64-linux"
+
+AT_HAND = (
+    f"a whole nixpkgs is at hand: docker was also evaluated in it, for {NATIVE}; '--tier isolated' is quicker, "
+    "'--tier tree' covers more"
+)
+"""What is said where the tree tier was chosen by itself."""
+
+
+def deepen(case: Case, depth: Depth, *, offline: bool, progress: Progress, near: str | None = None) -> Case:
     """Return the case for a depth; for the isolated tier it is the same, and nothing is done.
 
-    Raise UsageError where the source is no whole nixpkgs, or a system is asked for which that does not know,
-    ToolkitError where the tree cannot be had.
+    If the depth allows to choose, and `near` is what the user called the source, a whole nixpkgs that is at hand takes
+    part as it is, without a copy. Raise UsageError where the source is no whole nixpkgs, or a system is asked for which
+    that does not know, ToolkitError where the tree cannot be had.
     """
     if depth.tier is Tier.ISOLATED:
-        return case
+        return _deepened_by_itself(case, depth, near, progress) if depth.by_itself and near is not None else case
     # Not needed for what most runs do.
     from toolkit.docker.claims.deep import Deep  # noqa: PLC0415
     from toolkit.sources import trees  # noqa: PLC0415
@@ -36,6 +46,19 @@ def deepen(case: Case, depth: Depth, *, offline: bool, progress: Progress) -> Ca
     of_stages = {stage.name: {case.target: stage.content} for stage in case.stages[1:]}
     laid_out = trees.Changed(base, of_stages, name=case.before.name, progress=progress)
     return replace(case, deep=Deep(depth=depth, trees=laid_out, progress=progress))
+
+
+def _deepened_by_itself(case: Case, depth: Depth, near: str, progress: Progress) -> Case:
+    from toolkit import limits  # noqa: PLC0415 - as above
+    from toolkit.docker.claims.deep import Deep  # noqa: PLC0415
+    from toolkit.sources import trees  # noqa: PLC0415
+
+    free = limits.available()
+    tree = trees.at_hand(case.source, near)
+    if tree is None or (free is not None and free < limits.EVALUATION_MIB):
+        return case
+    chosen = replace(depth, tier=Tier.TREE, systems=(NATIVE,))
+    return replace(case, deep=Deep(depth=chosen, trees={case.before.name: tree}, progress=progress, whole=False))
 
 
 def _check_systems(tree: Tree, names: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from toolkit import files, nix, process, sources
 from toolkit.docker import claims, comparing, extras
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import overriding
-from toolkit.docker.deepening import deepen
+from toolkit.docker.deepening import AT_HAND, deepen
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.reading import docker_file
 from toolkit.propose import Order, write
@@ -62,11 +62,13 @@ def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
     def draft(at: Path) -> Draft[Case]:
         made = prepare_texts(texts, file, found, plan, request.strategy, request.demotion, at=at)
         case = replace(made.case, extras=added)
-        case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
+        near = request.source.nixpkgs
+        case = deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
+        warnings = made.warnings if case.deep is None or case.deep.whole else (*made.warnings, AT_HAND)
         if file.todo() is None:
             # Upstream's own word that there is something to do: without it, look before all else is proven.
             overriding.require_closed(case, name=name)
-        return replace(made, case=case, claims=claims.of(case))
+        return replace(made, case=case, claims=claims.of(case), warnings=warnings)
 
     def compare(proposal: Proposal, proven: Sequence[Proof]) -> tuple[Column, ...]:
         if not request.compare:

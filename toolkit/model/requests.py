@@ -44,11 +44,13 @@ class Tier(StrEnum):
 class Depth:
     """How deep the proofs go, and with what.
 
+    `by_itself` allows the tree tier, of one system, where a whole nixpkgs is at hand and no tier was asked for.
     `systems` are those of the tree tier, empty for its own choice. `max_memory` bounds all evaluations together,
     in MiB. `timeout` is for one evaluation, in seconds. `nix_options` are words for nix-build.
     """
 
     tier: Tier = Tier.ISOLATED
+    by_itself: bool = False
     systems: tuple[str, ...] = ()
     reverse_dependencies: bool = False
     max_memory: int | None = None

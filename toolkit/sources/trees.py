@@ -67,6 +67,22 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> Tree:
     return _obtain(key, lambda into: _copy(root, into, link=False))
 
 
+def at_hand(source: Source, near: str) -> Tree | None:
+    """Return the whole tree around a source as it is on this machine, if one is there without a copy or a checkout.
+
+    Of a clone that is its worktree, if the source is what is checked out there. The specimen is none: what it is made
+    of says nothing about nixpkgs. `near` is what the user called the source.
+    """
+    places = [source.root] if source.commit is None else []
+    if source.commit is not None and (place := Path(near).expanduser()).is_dir():
+        try:
+            places = [place.resolve()] if git.locate(place, "HEAD").commit == source.commit else []
+        except ToolkitError:
+            places = []
+    root = next((place for place in places if place and all((place / part).is_file() for part in _PARTS)), None)
+    return Tree(root=root, key="") if root is not None and not specimen.is_tree(root) else None
+
+
 def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
     """Return the top of the tree that a request names, for reading only; of a checkout its files as they are now.
 

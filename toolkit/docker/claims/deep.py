@@ -35,11 +35,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Deep:
-    """How deep the proofs go, the whole nixpkgs tree of each stage by its name, and who is told how it goes."""
+    """How deep the proofs go, the whole nixpkgs tree of each stage by its name, and who is told how it goes.
+
+    Unless it is `whole`, there is only the unchanged tree, and only what needs no other is proven.
+    """
 
     depth: Depth
     trees: Mapping[str, Tree]
     progress: Progress
+    whole: bool = True
 
 
 def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
@@ -58,6 +62,8 @@ def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
         Claim(f"tree-{name}", f"{sentence}, in the real package set", partial(check, setting=real), Tier.TREE)
         for name, sentence, check in of_the_set
     ]
+    if not deep.whole:
+        return tuple(found)
     found += [
         Claim(
             "tree-set",

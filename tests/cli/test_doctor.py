@@ -72,7 +72,7 @@ def test_long_line_is_cut_around_what_was_recognised(unlet: Unlet) -> None:
 def test_only_what_is_asked_for_is_coloured(unlet: Unlet) -> None:
     (unlet.cwd / "log").write_text("No subuid ranges found\n")
     asked = ("doctor", "--elsewhere", "--log", "log")
-    assert "\n\x1b[31mlog     \x1b[0m subordinate-ids-missing\n" in unlet(*asked, "--color", "always").stdout
+    assert "\n\x1b[1;31mlog      subordinate-ids-missing\x1b[0m\n" in unlet(*asked, "--color", "always").stdout
     assert "\x1b" not in unlet(*asked).stdout
 
 

@@ -177,7 +177,7 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
         (("--branch", "master"), 3, "branch 'master' already exists"),
         (("--branch", "master/x"), 3, "branch 'master/x' cannot be beside 'master'"),
         (("--worktree", "."), 3, "is there already"),
-        (("--worktree", "no/where"), 2, "is no directory"),
+        (("--worktree", "no/where"), 2, "is not a directory"),
         (("--trailer", "nobody"), 2, "nobody"),
         (("--with", "everything"), 2, "everything"),
         (("--update",), 3, "unlet made no branch here"),

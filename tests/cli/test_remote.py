@@ -90,6 +90,7 @@ def test_what_is_fetched_is_what_a_checkout_reads(unlet: Unlet, shaped: Reposito
     there = {str(path.relative_to(tree)) for path in tree.rglob(".git*")}
     assert there == {
         ".gitattributes",
+        ".github",
         ".gitignore",
         ".gitmodules",
         "nixos/.gitattributes",

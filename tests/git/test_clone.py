@@ -225,7 +225,7 @@ class TestIdentity:
     def test_nobody_is_made_up(self, clone: Clone, sealed: Path, monkeypatch: pytest.MonkeyPatch, config: str) -> None:
         (sealed / ".gitconfig").write_text(config)
         monkeypatch.setenv("EMAIL", "jane@machine.example.org")
-        with pytest.raises(ToolkitError, match=r"git does not know whose the commits are") as caught:
+        with pytest.raises(ToolkitError, match=r"git has no name and address for the commits") as caught:
             clones.identity(opened(clone))
         assert "git config --global user.name" in str(caught.value.hint)
 

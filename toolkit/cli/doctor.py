@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from toolkit import __version__
 from toolkit.cli import options, output
 from toolkit.docker.doctor.diagnosis import Health, Role
 from toolkit.docker.doctor.examining import DoctorRequest, doctor
+from toolkit.report.explanation import Line, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ SCHEMA = 2
 
 EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
 
-_COLORS = {Role.CAUSE: "red", Role.EFFECT: "yellow", Role.UNKNOWN: "yellow", Role.OK: "green"}
+_TONES = {Role.CAUSE: Tone.FAILED, Role.EFFECT: Tone.NOT_RUN, Role.UNKNOWN: Tone.NOT_RUN, Role.OK: Tone.ADDED}
 _INDENT = " " * 9
 
 
@@ -73,7 +73,7 @@ def command(*, docker: Path | None, log: Path | None, elsewhere: bool, port: int
     if settings.json:
         output.write_json(_document(diagnosis))
     else:
-        output.write_lines(_lines(diagnosis, settings))
+        output.write_toned(_lines(diagnosis, settings), settings)
     return EXIT_CODES[diagnosis.health]
 
 
@@ -99,17 +99,21 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
     }
 
 
-def _lines(diagnosis: Diagnosis, settings: Settings) -> Iterator[str]:
-    yield diagnosis.verdict
+def _lines(diagnosis: Diagnosis, settings: Settings) -> Iterator[Line]:
+    yield _plain(diagnosis.verdict)
     for entry in diagnosis.log.entries if diagnosis.log is not None else ():
-        yield f"{_colored('log'.ljust(8), 'red', settings)} {entry.name}"
-        yield from _explained(entry)
+        yield Line(text=f"{'log':8} {entry.name}", tone=Tone.FAILED)
+        yield from map(_plain, _explained(entry))
     roles = list(Role)[: 3 if settings.quiet else None]
     for condition in (each for role in roles for each in diagnosis.conditions if each.role is role):
-        role = _colored(condition.role.ljust(8), _COLORS.get(condition.role), settings)
-        yield f"{role} {condition.name}: {condition.fact}"
+        text = f"{condition.role:8} {condition.name}: {condition.fact}"
+        yield Line(text=text, tone=_TONES.get(condition.role, Tone.REASON))
         if condition.role is not Role.OK or settings.verbose:
-            yield from _details(condition)
+            yield from map(_plain, _details(condition))
+
+
+def _plain(text: str) -> Line:
+    return Line(text=text, tone=Tone.REASON)
 
 
 def _details(condition: Condition) -> Iterator[str]:
@@ -138,10 +142,3 @@ def _remedies(indent: str, remedies: tuple[str, ...], *, first: str = "do") -> I
     """Yield the remedies as alternatives, the one that is usually right first."""
     for number, remedy in enumerate(remedies):
         yield f"{indent}{(first if number == 0 else 'or')}: {remedy}"
-
-
-def _colored(text: str, color: str | None, settings: Settings) -> str:
-    wanted = settings.color == "always" or (
-        settings.color == "auto" and output.drawn(settings) and "NO_COLOR" not in os.environ
-    )
-    return click.style(text, fg=color) if wanted and color is not None else text

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from toolkit.cli.options import Settings
     from toolkit.model import Progress, Proof
+    from toolkit.report.explanation import Line
 
 # What a terminal acts on, or shows in another place than it has: control characters (ISO 6429) but tabs and line ends,
 # the line and paragraph separators, the formatting characters of bidirectional text (UAX 9).
@@ -108,6 +109,16 @@ def write_json(value: object) -> None:
 def write_lines(lines: Iterable[str]) -> None:
     """Print lines of text; a line that holds the end of a line is printed as one."""
     write_text("".join(f"{_line(line)}\n" for line in lines))
+
+
+def write_toned(lines: Iterable[Line], settings: Settings) -> None:
+    """Print lines, each in the colour of its tone if stdout is drawn on."""
+    if drawn(settings):
+        from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
+
+        terminal.paint(lines, settings=settings)
+    else:
+        write_lines(line.text for line in lines)
 
 
 def write_text(text: str) -> None:

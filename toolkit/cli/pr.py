@@ -173,12 +173,8 @@ def _explain(repo: Path, branch: str | None, *, settings: Settings) -> int:
         found = explain(repo, branch, progress=progress)
     if settings.json:
         output.write(explanation.to_json(found))
-    elif output.drawn(settings):
-        from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
-
-        terminal.paint(explanation.lines(found), settings=settings)
     else:
-        output.write_lines(line.text for line in explanation.lines(found))
+        output.write_toned(explanation.lines(found), settings)
     return 0
 
 

@@ -117,7 +117,7 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path, draft: Callable[
             "virtualisation.docker.enable = true",
             "is not enabled on",
         ),
-        (TEST, "    start_all()\n", "    start_all(\n", "the script is no Python"),
+        (TEST, "    start_all()\n", "    start_all(\n", "the script is not valid Python"),
         (TEST, "    none = machine null;\n", "    none = machine null\n", "syntax error"),
     ],
 )

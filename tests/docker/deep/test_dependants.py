@@ -146,7 +146,7 @@ def test_sides_disagree_in_each_of_the_counts() -> None:
     assert list(disagreements(one, other)) == [
         "1 packages evaluate before only, b for one",
         "1 fail before, 2 after, b on one side only",
-        "3 attributes are no packages before, 4 after",
+        "3 attributes were not packages before, 4 are not after",
     ]
 
 

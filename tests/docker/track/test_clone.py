@@ -182,7 +182,7 @@ def test_shallow_clone_does_not_call_its_edge_the_last_change(nixpkgs: Nixpkgs, 
 
 
 def test_directory_without_a_repository_is_one_line(tmp_path: Path, nixpkgs: Nixpkgs, ask: Ask) -> None:
-    with pytest.raises(ToolkitError, match="is no git repository") as caught:
+    with pytest.raises(ToolkitError, match="is not a git repository") as caught:
         ask(nixpkgs, git_dir=tmp_path)
     assert "\n" not in caught.value.message
 

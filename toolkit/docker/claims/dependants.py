@@ -68,7 +68,7 @@ def disagreements(old: Packages, new: Packages) -> Iterator[str]:
     if other := sorted(set(old.failed) ^ set(new.failed)):
         yield f"{len(old.failed)} fail before, {len(new.failed)} after, {other[0]} on one side only"
     if old.skipped != new.skipped:
-        yield f"{old.skipped} attributes are no packages before, {new.skipped} after"
+        yield f"{old.skipped} attributes were not packages before, {new.skipped} are not after"
 
 
 def _commits(case: Case) -> Iterator[tuple[Stage, Stage, bool]]:

@@ -202,6 +202,26 @@ def test_the_programs_of_a_block_end_together(tmp_path: Path) -> None:
     wait_until_gone(read_pid(tmp_path))
 
 
+def test_the_programs_of_a_block_end_with_the_block_around_it(tmp_path: Path) -> None:
+    def work() -> None:
+        with pytest.raises(CommandError), process.ending_together():
+            run(PARENT, cwd=tmp_path)
+
+    threads: list[threading.Thread] = []
+
+    def block() -> None:
+        with process.ending_together():
+            threads.append(threading.Thread(target=contextvars.copy_context().run, args=(work,)))
+            threads[0].start()
+            read_pid(tmp_path)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        block()
+    threads[0].join(5)
+    wait_until_gone(read_pid(tmp_path))
+
+
 def test_each_line_of_stderr_comes_while_the_program_runs() -> None:
     lines: list[tuple[str, float]] = []
     began = time.monotonic()

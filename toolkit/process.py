@@ -115,8 +115,13 @@ def echoing(observer: Callable[[str], None]) -> Generator[None]:
 
 @contextmanager
 def ending_together() -> Generator[None]:
-    """End all programs that were started within, from any thread that has this context, when an exception leaves it."""
+    """End all programs that were started within, from any thread that has this context, when an exception leaves it.
+
+    One within another ends with that as well.
+    """
     living = _Living()
+    if (around := _group.get()) is not None:
+        around.adopt(living)
     token = _group.set(living)
     try:
         yield
@@ -189,6 +194,15 @@ class _Living:
         self._lock = threading.Lock()
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
+        self._within: list[_Living] = []
+
+    def adopt(self, other: _Living) -> None:
+        """Stop another group when this one is stopped."""
+        with self._lock:
+            self._within.append(other)
+            stopped = self._stopped
+        if stopped:
+            other.stop()
 
     def start(self, command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
         with self._lock:
@@ -207,6 +221,9 @@ class _Living:
         with self._lock:
             self._stopped = True
             processes = tuple(self._processes)
+            within = tuple(self._within)
+        for other in within:
+            other.stop()
         for process in processes:
             _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.cli import output
 from toolkit.docker.choices import Demotion, Strategy, demotion_of, strategy_of
-from toolkit.model import Status
+from toolkit.model import INTERRUPTED, Status
 from toolkit.report import comparison
 from toolkit.report.report import to_json
 
@@ -37,7 +37,9 @@ def show(report: Report, *, settings: Settings, out: Path | None = None) -> None
 
 
 def exit_code(report: Report | OverlayReport) -> int:
-    """Return 1 where a proof failed, 3 where one that was asked for could not be run, else 0."""
+    """Return 130 after an interrupt, 1 if a proof failed, 3 if one that was asked for could not be run, else 0."""
+    if any(proof.reason == INTERRUPTED for proof in report.proofs):
+        return 130
     if report.failed:
         return 1
     return 3 if report.missed else 0

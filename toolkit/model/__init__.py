@@ -18,12 +18,13 @@ from toolkit.model.contribution import (
     TreeCommit,
 )
 from toolkit.model.pins import Oid, Pin, Upstream
-from toolkit.model.proofs import Progress, Proof, Status
+from toolkit.model.proofs import INTERRUPTED, Progress, Proof, Status
 from toolkit.model.reports import Column, OverlayReport, Report
 from toolkit.model.requests import Depth, SourceRequest, Tier
 from toolkit.model.sources import Source
 
 __all__ = [
+    "INTERRUPTED",
     "Column",
     "Commit",
     "Contribution",

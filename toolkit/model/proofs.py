@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+INTERRUPTED = "because it was interrupted"
+"""Why a proof was not run that an interrupt ended, or that would have followed it."""
+
 
 class Status(StrEnum):
     """The outcome of a proof. Nothing is PASSED by absence."""

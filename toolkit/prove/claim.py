@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from toolkit import nix, process
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
-from toolkit.model import Proof, Status, Tier
+from toolkit.model import INTERRUPTED, Proof, Status, Tier
 from toolkit.nix.seal import sealed
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Claim(Generic[C]):
     """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
 
     One that is `alone`, or of a deeper tier, takes all of the machine and has no other beside it; one `on_request` runs
-    only if it is named.
+    only if it is named; one that is `offered` nobody asked for, though it is of a deeper tier.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Claim(Generic[C]):
     tier: Tier = Tier.ISOLATED
     alone: bool = False
     on_request: bool = False
+    offered: bool = False
 
 
 def run(
@@ -63,8 +64,9 @@ def run(
     What the isolated tier evaluates is sealed, see `toolkit.nix.seal`.
 
     Those that are named are marked as asked for, and so are those of the tiers below the isolated one. They run side by
-    side, but for those that are alone, which follow. Raise UsageError for a name that no claim has. An interrupt ends
-    all programs that still run.
+    side, but for those that are alone or of a deeper tier, which follow. Raise UsageError for a name that no claim has.
+    An interrupt ends all programs that still run. What was proven before one of those that follow is interrupted is
+    kept: that one, and those behind it, were not run.
     """
     known = [claim.name for claim in claims]
     for name in (*names, *also):
@@ -78,11 +80,19 @@ def run(
         running = {claim.name: pool.submit(copy_context().run, _prove, claim, case) for claim in beside}
         for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
             progress.step(f"proving {claim.name}")
-            proof = running[claim.name].result() if claim.name in running else _prove(claim, case)
-            asked = claim.name in {*names, *also} or claim.tier is not Tier.ISOLATED
+            proof = running[claim.name].result() if claim.name in running else _alone(claim, case, proofs)
+            asked = claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
             proofs.append(replace(proof, asked=asked))
             progress.proof(proofs[-1])
     return tuple(proofs)
+
+
+def _alone(claim: Claim[C], case: C, before: Sequence[Proof]) -> Proof:
+    """Run one proof that follows others. An interrupt is kept to itself, and nothing is run after it."""
+    if not any(proof.reason == INTERRUPTED for proof in before):
+        with suppress(KeyboardInterrupt):
+            return _prove(claim, case)
+    return Proof(name=claim.name, claim=claim.sentence, status=Status.NOT_RUN, covers="nothing", reason=INTERRUPTED)
 
 
 def _prove(claim: Claim[C], case: C) -> Proof:

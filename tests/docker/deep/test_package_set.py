@@ -10,15 +10,19 @@ import pytest
 from tests.designs import demoted
 from tests.docker.conftest import Steps
 from tests.docker.deep.conftest import TREE
+from toolkit.cli.report import exit_code
 from toolkit.docker import claims
 from toolkit.docker.choices import Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.docker.deepening import deepen
+from toolkit.docker.propose import propose
+from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import UsageError
-from toolkit.model import Depth, Source, Status, Tier
+from toolkit.model import INTERRUPTED, Depth, Source, SourceRequest, Status, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.docker.conftest import Draft
     from tests.docker.deep.conftest import Deepened
@@ -166,6 +170,17 @@ def test_time_out_is_not_green(deepened: Callable[..., Deepened]) -> None:
     proof = deepened().prove("tree-exact-change", replace(TREE, timeout=0.001))
     assert proof.status is not Status.PASSED
     assert "still running after 0.001 s" in (proof.reason or "")
+
+
+def test_interrupt_keeps_what_is_proven(tmp_path: Path) -> None:
+    step = "evaluating the whole patched nixpkgs (x86_64-linux)"
+    request = ProposeRequest(source=SourceRequest(nixpkgs="specimen"), out=tmp_path / "out", depth=TREE)
+    report = propose(request, progress=Steps(interrupted_at=step))
+    found = {proof.name: (proof.status, proof.reason) for proof in report.proofs}
+    assert found["tree-compatible"] == (Status.PASSED, None)
+    assert found["tree-set"] == found["tree-names"] == (Status.NOT_RUN, INTERRUPTED)
+    assert exit_code(report) == 130
+    assert json.loads((request.out / "report.json").read_text())["proofs"]
 
 
 def test_file_without_a_tree_is_a_usage_error(draft: Callable[..., Draft]) -> None:

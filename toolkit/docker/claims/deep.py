@@ -59,7 +59,13 @@ def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
         ("compatible", "the overrides that people use give what they gave", compatibility.compatible),
     )
     found = [
-        Claim(f"tree-{name}", f"{sentence}, in the real package set", partial(check, setting=real), Tier.TREE)
+        Claim(
+            f"tree-{name}",
+            f"{sentence}, in the real package set",
+            partial(check, setting=real),
+            Tier.TREE,
+            offered=not deep.whole,
+        )
         for name, sentence, check in of_the_set
     ]
     if not deep.whole:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, cast
 
-from toolkit import limits, nix
+from toolkit import limits, nix, process
 from toolkit.docker.claims import doors, facts
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.facts import Evaluation, Facts
@@ -145,7 +145,7 @@ def _evaluate(asked: _Asked) -> Evaluation | ToolkitError:
     document: Document = {}
     failed: list[tuple[str, str]] = []
     try:
-        with ThreadPoolExecutor(max_workers=asked.setting.jobs) as pool:
+        with ThreadPoolExecutor(max_workers=asked.setting.jobs) as pool, process.ending_together():
             parts = [pool.submit(copy_context().run, _part, asked, labels) for labels in asked.setting.parts]
             for part in parts:
                 answer, systems = part.result()

@@ -16,7 +16,7 @@ from toolkit.docker.choices import Demotion, Extra
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
-from toolkit.git import stacking
+from toolkit.git import patching
 from toolkit.model import SourceRequest
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_each_choice_and_order_applies_to_the_file_before_and_after_the_series(
     for below in ((), series.patches):
         for count in range(1, len(Extra) + 1):
             for chosen in combinations(mails, count):
-                stacked = stacking.stack(files, (*below, *(mail.patch for mail in reversed(chosen))))
+                stacked = patching.stack(files, (*below, *(mail.patch for mail in reversed(chosen))))
                 assert stacked.failure is None
                 for mail in chosen:
                     assert mail.commit is not None

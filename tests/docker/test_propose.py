@@ -96,7 +96,7 @@ class TestOutput:
         assert [file.path for file in read] == [TARGET]
         diff = (out / "upstream.diff").read_bytes()
         applied = git.apply(text_of("29.6").encode(), plans.plan().target, diff)
-        assert applied.content == (out / "overlay" / "docker" / "default.nix").read_bytes()
+        assert applied == (out / "overlay" / "docker" / "default.nix").read_bytes()
 
     def test_default_specimen_is_the_newest_layout(self, tmp_path: Path) -> None:
         report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())

@@ -9,6 +9,7 @@ import pytest
 
 from toolkit import git
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.git import reading
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from tests.remotes import Remote, Repository
 
 NOBODY = 65534
+
+
+def shown(repository: Path, commit: Oid, path: PurePosixPath) -> bytes:
+    (content,) = reading.read_objects(repository, [f"{commit}:{path}"])
+    return content
 
 
 def state(path: Path) -> set[tuple[str, int, int]]:
@@ -30,12 +36,12 @@ def test_a_rev_is_the_commit_that_git_says(clone: Repository, rev: str) -> None:
     assert str(located.commit) == clone.git("rev-parse", f"{rev}^{{commit}}")
     assert located.committed == 1700000000
     assert located.repository == clone.path / ".git"
-    assert git.rev_parse(clone.path, rev) == located.commit
+    assert git.locate(clone.path, rev).commit == located.commit
 
 
 def test_an_abbreviated_id_is_a_rev(clone: Repository) -> None:
     commit = clone.git("rev-parse", "HEAD")
-    assert str(git.rev_parse(clone.path, commit[:10])) == commit
+    assert str(git.locate(clone.path, commit[:10]).commit) == commit
 
 
 @pytest.mark.parametrize("rev", ["", "-x", "--all", "a b", "a\nb", "HEAD:lib", "a..b", ":/text", "HEAD^@", "HEAD^!"])
@@ -62,7 +68,7 @@ def test_a_file_is_no_commit(clone: Repository) -> None:
 
 def test_a_branch_that_only_the_remote_has_is_found(clone: Repository, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", clone.path, tmp_path / "copy"], check=True)
-    assert str(git.rev_parse(tmp_path / "copy", "next")) == clone.git("rev-parse", "next")
+    assert str(git.locate(tmp_path / "copy", "next").commit) == clone.git("rev-parse", "next")
 
 
 def test_a_branch_on_which_remotes_differ_is_an_error(clone: Repository, tmp_path: Path) -> None:
@@ -70,7 +76,7 @@ def test_a_branch_on_which_remotes_differ_is_an_error(clone: Repository, tmp_pat
     clone.git("branch", "--force", "next", "v1^{}")
     subprocess.run(["git", "-C", tmp_path / "copy", "remote", "add", "-f", "fork", clone.path], check=True)
     with pytest.raises(ToolkitError, match=r"'next' is a different commit in each of fork/next, origin/next"):
-        git.rev_parse(tmp_path / "copy", "next")
+        git.locate(tmp_path / "copy", "next")
 
 
 def test_a_shallow_clone_without_the_rev_says_so(clone: Repository, tmp_path: Path) -> None:
@@ -79,7 +85,7 @@ def test_a_shallow_clone_without_the_rev_says_so(clone: Repository, tmp_path: Pa
     with pytest.raises(ToolkitError, match=rf"shallow: shallow clone has no '{first}'") as raised:
         git.locate(tmp_path / "shallow", first)
     subprocess.run(str(raised.value.hint).split(), check=True)
-    assert str(git.rev_parse(tmp_path / "shallow", first)) == first
+    assert str(git.locate(tmp_path / "shallow", first).commit) == first
 
 
 def test_a_repository_without_commits_says_so(new_repository: Callable[[str], Repository]) -> None:
@@ -115,7 +121,7 @@ def test_a_bare_repository_is_read(clone: Repository, tmp_path: Path, target: Pu
     subprocess.run(["git", "clone", "--quiet", "--bare", clone.path, bare], check=True)
     assert git.is_repository(bare)
     located = git.locate(bare, "v1")
-    assert git.show(located.repository, located.commit, target) == b"{ docker = 0; }\n"
+    assert shown(located.repository, located.commit, target) == b"{ docker = 0; }\n"
 
 
 def test_variables_of_git_do_not_lead_elsewhere(
@@ -125,7 +131,7 @@ def test_variables_of_git_do_not_lead_elsewhere(
     monkeypatch.setenv("GIT_DIR", str(new_repository("other").path / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", "/")
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", "/nonexistent")
-    assert str(git.rev_parse(clone.path, "HEAD")) == expected
+    assert str(git.locate(clone.path, "HEAD").commit) == expected
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -140,22 +146,24 @@ def test_a_repository_of_another_user_is_one_line_and_git_decides(
     subprocess.run(str(raised.value.hint).split(), check=True)
     assert (sealed / ".gitconfig").exists()
     located = git.locate(clone.path)
-    assert git.show(located.repository, located.commit, target) == b"{ docker = 1; }\n"
+    assert shown(located.repository, located.commit, target) == b"{ docker = 1; }\n"
 
 
-def test_show_gives_the_bytes_of_the_commit(clone: Repository, target: PurePosixPath) -> None:
+def test_contents_are_the_bytes_of_the_commit(clone: Repository, target: PurePosixPath) -> None:
     content = b"\0\xff\r\n" * 50_000
     commit = Oid(clone.commit({"blob": content}))
     (clone.path / "blob").write_bytes(b"changed")
-    assert git.show(clone.path / ".git", commit, PurePosixPath("blob")) == content
-    assert git.show(clone.path / ".git", git.rev_parse(clone.path, "v1"), target) == b"{ docker = 0; }\n"
+    assert shown(clone.path / ".git", commit, PurePosixPath("blob")) == content
+    assert shown(clone.path / ".git", git.locate(clone.path, "v1").commit, target) == b"{ docker = 0; }\n"
 
 
-@pytest.mark.parametrize("path", ["gone", "lib", "README.md/x"])
-def test_show_names_a_file_that_the_commit_lacks(clone: Repository, path: str) -> None:
-    commit = git.rev_parse(clone.path, "HEAD")
-    with pytest.raises(ToolkitError, match=rf"commit {commit.short} has no file '{path}'"):
-        git.show(clone.path / ".git", commit, PurePosixPath(path))
+@pytest.mark.parametrize("path", ["gone", "lib", "README.md/x", "a b blob"])
+def test_file_that_the_commit_lacks_is_none_or_named(clone: Repository, path: str) -> None:
+    name = f"{clone.git('rev-parse', 'HEAD')}:{path}"
+    names = [name, f"{name}.too", "HEAD:README.md"]
+    assert [found is None for found in reading.contents(clone.path / ".git", names)] == [True, True, False]
+    with pytest.raises(ToolkitError, match=rf"object '{name}' is missing"):
+        reading.read_objects(clone.path / ".git", names)
 
 
 def test_export_writes_the_files_of_the_paths_as_they_are(clone: Repository, tmp_path: Path) -> None:
@@ -163,7 +171,7 @@ def test_export_writes_the_files_of_the_paths_as_they_are(clone: Repository, tmp
     (clone.path / "lib" / "run").chmod(0o755)
     (clone.path / "lib" / "link").symlink_to("default.nix")
     clone.commit({"lib/.gitattributes": "* export-subst eol=crlf\n", "lib/sub st": "$Format:%H$\n", "lib/ü": "u\n"})
-    commit = git.rev_parse(clone.path, "HEAD")
+    commit = git.locate(clone.path, "HEAD").commit
     into = tmp_path / "into"
     before = state(clone.path)
     entries = git.export(clone.path / ".git", commit, [PurePosixPath("lib"), PurePosixPath("gone")], into)
@@ -180,7 +188,7 @@ def test_export_writes_the_files_of_the_paths_as_they_are(clone: Repository, tmp
 def test_export_leaves_submodules_out(clone: Repository, tmp_path: Path) -> None:
     clone.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},lib/module")
     clone.git("commit", "--quiet", "--message=module")
-    commit = git.rev_parse(clone.path, "HEAD")
+    commit = git.locate(clone.path, "HEAD").commit
     git.export(clone.path / ".git", commit, [PurePosixPath("lib")], tmp_path / "into")
     assert not (tmp_path / "into" / "lib" / "module").exists()
 
@@ -217,7 +225,7 @@ def test_what_a_partial_clone_lacks_is_not_fetched(
     server.requests.clear()
     located = git.locate(partial)
     with pytest.raises(ToolkitError, match=r"partial: (object .* is missing|lacks objects)") as raised:
-        git.show(located.repository, located.commit, target)
+        shown(located.repository, located.commit, target)
     assert raised.value.hint is not None
     assert "name its remote instead" in raised.value.hint
     assert server.requests == []
@@ -231,4 +239,4 @@ def test_a_damaged_repository_is_one_line(clone: Repository, target: PurePosixPa
     path.chmod(0o644)
     path.write_bytes(b"damaged")
     with pytest.raises(ToolkitError, match=r"\.git: "):
-        git.show(located.repository, located.commit, target)
+        shown(located.repository, located.commit, target)

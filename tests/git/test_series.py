@@ -8,6 +8,7 @@ from unidiff.patch import PatchSet
 
 from toolkit import git, process
 from toolkit.errors import ToolkitError
+from toolkit.git import diffs
 from toolkit.model import Commit
 
 if TYPE_CHECKING:
@@ -197,23 +198,22 @@ def test_the_commands_repeat_it_in_a_shell(
 
 def test_a_patch_of_the_file_is_applied_and_taken_back(series: git.Series, target: PurePosixPath) -> None:
     patched = git.apply(BEFORE, target, series.upstream_diff)
-    assert patched.content == DEMOTED
-    assert patched.touched == (target,)
-    assert git.apply(DEMOTED, target, series.upstream_diff, reverse=True).content == BEFORE
+    assert patched == DEMOTED
+    assert git.apply(DEMOTED, target, series.upstream_diff, reverse=True) == BEFORE
 
 
 def test_mails_on_end_are_one_patch(series: git.Series, target: PurePosixPath) -> None:
-    patched = git.apply(BEFORE, target, b"".join(patch.content for patch in series.patches))
-    assert patched.content == DEMOTED
-    assert patched.touched == (target,)
+    patch = b"".join(patch.content for patch in series.patches)
+    assert git.apply(BEFORE, target, patch) == DEMOTED
+    assert diffs.touched(patch) == (target,)
 
 
 def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repository, target: PurePosixPath) -> None:
     pinned.commit({str(target): LIFTED, "lib/default.nix": "{ a = 1; }\n", "lib/new file.nix": "{ }\n"})
     patch = subprocess.run(["git", "-C", pinned.path, "show", "HEAD"], capture_output=True, check=True).stdout
     patched = git.apply(BEFORE, target, patch)
-    assert patched.content == LIFTED
-    assert set(map(str, patched.touched)) == {str(target), "lib/default.nix", "lib/new file.nix"}
+    assert patched == LIFTED
+    assert set(map(str, diffs.touched(patch))) == {str(target), "lib/default.nix", "lib/new file.nix"}
 
 
 def test_a_patch_for_another_state_is_refused_with_the_place(series: git.Series, target: PurePosixPath) -> None:
@@ -249,7 +249,7 @@ def test_a_repository_around_the_temporary_directory_does_no_harm(
     series: git.Series, target: PurePosixPath, pinned: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(pinned.path))
-    assert git.apply(BEFORE, target, series.upstream_diff).content == DEMOTED
+    assert git.apply(BEFORE, target, series.upstream_diff) == DEMOTED
     assert git.applies(BEFORE, target, series.patches, series.upstream_diff).failure is None
     assert pinned.git("status", "--porcelain") == ""
     assert sorted(path.name for path in pinned.path.iterdir()) == [".git", "README.md", "lib", "pkgs"]

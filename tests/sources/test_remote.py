@@ -10,6 +10,7 @@ import pytest
 from toolkit import git, sources
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.git.reading import read_objects
 from toolkit.model import Oid, Pin, SourceRequest, Upstream
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def test_what_was_fetched_is_a_repository_for_the_proofs(resolve: Callable[..., 
     source = resolve()
     assert source.repository is not None
     assert source.commit is not None
-    assert git.show(source.repository, source.commit, target) == source.content
+    assert read_objects(source.repository, [f"{source.commit}:{target}"]) == (source.content,)
     applied = git.applies(source.content, target, (), b"", pin=git.locate(source.repository))
     assert applied.failure == 'upstream.diff: No valid patches in input (allow with "--allow-empty")'
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from toolkit.cli import output
 from toolkit.docker.choices import Demotion, Strategy, demotion_of, strategy_of
-from toolkit.docker.plan import PACKAGE
 from toolkit.model import INTERRUPTED, Status
 from toolkit.report import comparison
 from toolkit.report.report import to_json
@@ -116,11 +115,6 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
             ("to use it", "unlet overlay --nixpkgs '<nixpkgs>'"),
             ("to follow upstream", "unlet track"),
         ]
-    if report.proposal.package != PACKAGE:
-        return [
-            ("to contribute", _contributing(report, out)),
-            ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"),
-        ][: 2 if "overlay/default.nix" in report.files else 1]
     overlay = f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"
     return [
         ("to contribute", _contributing(report, out)),
@@ -133,14 +127,7 @@ def _contributing(report: Report, out: Path) -> str:
     """Return what makes a branch of the proposal: `unlet pr` in the clone that it comes from, else git."""
     proposal, request = report.proposal, report.request
     commit = proposal.source.commit
-    ours = proposal.package == PACKAGE
-    if (
-        ours
-        and request is not None
-        and request.nixpkgs is not None
-        and commit is not None
-        and proposal.source.remote is None
-    ):
+    if request is not None and request.nixpkgs is not None and commit is not None and proposal.source.remote is None:
         words = ["unlet", "pr", "--repo", request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
         strategy, demotion = strategy_of(proposal.steps), demotion_of(proposal.steps)
         if strategy not in {None, Strategy.SENTINEL}:
@@ -150,8 +137,7 @@ def _contributing(report: Report, out: Path) -> str:
         return join(words)
     base = commit.short if commit is not None else "BASE"
     series = quote(str(out.absolute() / "series"))
-    by_hand = f"git am {series}/*.patch (in nixpkgs at {base})"
-    return f"{by_hand}, or unlet pr --repo DIR in a clone" if ours else by_hand
+    return f"git am {series}/*.patch (in nixpkgs at {base}), or unlet pr --repo DIR in a clone"
 
 
 def nix_path(path: Path) -> str:

@@ -19,6 +19,7 @@ from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.git import diffs
 from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
 from toolkit.report import report
 
@@ -90,7 +91,7 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     found, warnings = _source_again(document, directory, diff, plan, _wanted(behind), progress)
     contents = [found.content]
     for patch in series:
-        contents.append(git.apply(contents[-1], target, patch.content).content)
+        contents.append(git.apply(contents[-1], target, patch.content))
     beside = staging.siblings(found, docker_file(found.content, name=str(target)))
     laid_out = staging.lay_out(
         dict(zip((BEFORE, LIFTED, DEMOTED), contents, strict=True)),
@@ -179,7 +180,7 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
     if found is not None and str(git.blob_id(found.content)) == was.blob:
         return found, found.warnings
     patched = _read(directory / "overlay" / "docker" / "default.nix")
-    before = git.apply(patched, PurePosixPath(document.file), diff, reverse=True).content
+    before = git.apply(patched, PurePosixPath(document.file), diff, reverse=True)
     if str(git.blob_id(before)) != was.blob:
         raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
     note = "the source is not available: the file comes from the proposal, and was evaluated with unlet's own lib"
@@ -200,10 +201,10 @@ def _foreign(
     diff = _read(path)
     patched = git.apply(found.content, plan.target, diff)
     name = str(plan.target)
-    before, after = (docker_file(content, name=name) for content in (found.content, patched.content))
+    before, after = (docker_file(content, name=name) for content in (found.content, patched))
     demotion = _demotion(before, after, plan.prefix_entry)
     beside = staging.siblings(found, before, after)
-    contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched.content}
+    contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
     laid_out = staging.lay_out(contents, name=name, beside=beside, source=found, components=plan.components)
     first, last = laid_out.stages.values()
     made = {LIFT, DEMOTE} if demotion is not None else {LIFT}
@@ -228,13 +229,13 @@ def _foreign(
         target=plan.target,
         bindings=plan.components,
         steps=steps(None, demotion),
-        commits=(Commit(subject=path.name, body="", before=found.content, after=patched.content),),
+        commits=(Commit(subject=path.name, body="", before=found.content, after=patched),),
         upstream_diff=diff,
     )
     warnings = [*found.warnings]
     if demotion is Demotion.DROP:
         warnings.append(DROP_WARNING)
-    if others := [str(file) for file in patched.touched if file != plan.target]:
+    if others := [str(file) for file in diffs.touched(diff) if file != plan.target]:
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(others)}")
     if request.run or request.depth.tier is not Tier.ISOLATED:
         option = "--run" if request.run else f"--tier {request.depth.tier}"

@@ -16,7 +16,7 @@ from toolkit.docker.choices import Demotion, Extra
 from toolkit.docker.claims.case import Added
 from toolkit.docker.rewrite import nixos_module, nixos_test, release_note
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.git import stacking
+from toolkit.git import diffs, patching
 from toolkit.model import FileChange, TreeCommit
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def mails(commits: Sequence[TreeCommit], *, first: int, committed: int | None = 
 
 def of_patch(patch: Patch) -> Extra:
     """Tell which extra a mail is, by the files that it touches; raise ToolkitError for one that is none of them."""
-    paths = stacking.touched(patch.content)
+    paths = diffs.touched(patch.content)
     for extra, there in (
         (Extra.NIXOS_TEST, TEST in paths),
         (Extra.NIXOS_MODULE, MODULE in paths),
@@ -115,7 +115,7 @@ def _read_back(extra: Extra, patch: Patch, root: Path | None) -> Added:
     if root is None:
         return Added(extra=extra, patch=patch, commit=None)
     try:
-        files = stacking.changes(patch.content, lambda path: _content(root, path))
+        files = patching.changes(patch.content, lambda path: _content(root, path))
     except ToolkitError as error:
         return Added(extra=extra, patch=patch, commit=None, failure=error.message)
     return Added(extra=extra, patch=patch, commit=TreeCommit(subject=patch.name, body="", files=files, extra=extra))

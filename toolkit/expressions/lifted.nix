@@ -8,8 +8,6 @@
   after,
   system,
   questions,
-  # The path of an overlay of the second tree, empty for none.
-  overlay ? "",
 }:
 
 let
@@ -30,10 +28,10 @@ let
     ;
 
   packages =
-    overlays: tree:
+    tree:
     import (/. + tree) {
       localSystem = { inherit system; };
-      inherit overlays;
+      overlays = [ ];
       config = {
         allowBroken = true;
         allowUnfree = true;
@@ -41,10 +39,7 @@ let
         android_sdk.accept_license = true;
       };
     };
-  trees = {
-    before = packages [ ] before;
-    after = packages (if overlay == "" then [ ] else [ (import (/. + overlay)) ]) after;
-  };
+  trees = mapAttrs (_: packages) { inherit before after; };
 
   attempt =
     value:

@@ -5,9 +5,9 @@ Repositories of the user's are only read; what is written is in the cache or in 
 
 from __future__ import annotations
 
-from toolkit.git.applying import Applied, Patched, applies, apply
 from toolkit.git.blobs import TreeFile, blob_id
 from toolkit.git.fetching import Fetched, UnreachableError, fetch, resolve_remote
+from toolkit.git.patching import Applied, applies, apply
 from toolkit.git.reading import (
     Entry,
     Located,
@@ -18,8 +18,6 @@ from toolkit.git.reading import (
     is_repository,
     locate,
     missing_files,
-    rev_parse,
-    show,
 )
 from toolkit.git.series import Series, addition, series
 
@@ -28,7 +26,6 @@ __all__ = [
     "Entry",
     "Fetched",
     "Located",
-    "Patched",
     "Series",
     "TreeFile",
     "UnreachableError",
@@ -45,7 +42,5 @@ __all__ = [
     "locate",
     "missing_files",
     "resolve_remote",
-    "rev_parse",
     "series",
-    "show",
 ]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError, UsageError
-from toolkit.git import history, program, reading
+from toolkit.git import history, program, reading, remotes
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePosixPath
-
-_OWNER_AND_NAME = re.compile(r"[/:]([^/:]+/[^/]+?)(?:\.git)?/?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,33 +63,18 @@ def open_clone(directory: Path, remote: str) -> Clone:
                     directory, "rev-parse", "--path-format=absolute", "--show-toplevel", found=False
                 ).names
             )
-        listed = program.run_reading(
-            Path(common), "config", "-z", "--get-regexp", r"^remote\..*\.(url|promisor|partialclonefilter)$", ok=(0, 1)
-        ).text
+        settings = remotes.settings(Path(common))
     except CommandError as error:
         raise reading.explained(directory, error.stderr) from error
-    entries = [entry.partition("\n")[::2] for entry in listed.split("\0") if entry]
-    remotes = {key[len("remote.") : -len(".url")]: url for key, url in entries if key.endswith(".url")}
-    wanted = owner_and_name(remote)
+    urls = {name: url for name, key, url in settings if key == "url"}
+    wanted = remotes.owner_and_name(remote)
     return Clone(
         top=top,
         common=Path(common),
-        remotes=remotes,
-        upstream=next((name for name, url in remotes.items() if owner_and_name(url) == wanted), None),
-        partial=any(not key.endswith(".url") for key, _ in entries),
+        remotes=urls,
+        upstream=next((name for name, url in urls.items() if remotes.owner_and_name(url) == wanted), None),
+        partial=any(key in {"promisor", "partialclonefilter"} for _, key, _ in settings),
     )
-
-
-def owner_and_name(url: str) -> str | None:
-    """Return `owner/name` of a URL, in lower case; None for what has no such end."""
-    found = _OWNER_AND_NAME.search(url)
-    return found[1].lower() if found is not None else None
-
-
-def github_owner(url: str) -> str | None:
-    """Return who a repository on GitHub belongs to, None for one elsewhere."""
-    found = re.search(r"(?:^|[/@.])github\.com[/:]([^/:]+)/", url, re.IGNORECASE)
-    return found[1] if found is not None else None
 
 
 def find_base(clone: Clone, name: str) -> Base:
@@ -100,7 +82,7 @@ def find_base(clone: Clone, name: str) -> Base:
 
     Raises ToolkitError where the clone has nothing of that name.
     """
-    upstream = owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
+    upstream = remotes.owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
     known = history.branches(clone.common, upstream or "/")
     commit = known.commits.get(name)
     if commit is not None:
@@ -110,7 +92,7 @@ def find_base(clone: Clone, name: str) -> Base:
         return Base(name=short, commit=commit, branch=name, fetched=known.fetched if remote else None)
     in_remote = (name.removeprefix(f"{remote}/") for remote in clone.remotes if name.startswith(f"{remote}/"))
     try:
-        return Base(name=name, commit=reading.rev_parse(clone.common, name), branch=next(in_remote, None))
+        return Base(name=name, commit=reading.locate(clone.common, name).commit, branch=next(in_remote, None))
     except UsageError:
         raise UsageError(f"--base: {name!r} is not a commit, branch or tag") from None
     except ToolkitError as error:
@@ -205,8 +187,10 @@ def push_remote(clone: Clone) -> str | None:
     asked = program.run_reading(clone.common, "config", "--get", "remote.pushDefault", ok=(0, 1)).text
     if asked:
         return asked
-    upstream = owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
-    others = [name for name, url in clone.remotes.items() if upstream is None or owner_and_name(url) != upstream]
+    upstream = remotes.owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
+    others = [
+        name for name, url in clone.remotes.items() if upstream is None or remotes.owner_and_name(url) != upstream
+    ]
     return "origin" if "origin" in others else next(iter(others), None)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import program, reading
+from toolkit.git import program, reading, remotes
 from toolkit.model import Oid
 from toolkit.process import Command
 
@@ -75,14 +75,11 @@ def branches(directory: Path, upstream: str) -> Branches:
         listed = program.run_reading(
             repository, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/remotes", "refs/pull"
         ).text
-        urls = program.run_reading(repository, "config", "--get-regexp", r"^remote\..*\.url$", ok=(0, 1)).text
+        ours = {
+            name for name, url in remotes.urls(repository).items() if remotes.owner_and_name(url) == upstream.lower()
+        }
     except CommandError as error:
         raise reading.explained(directory, error.stderr) from error
-    ours = {
-        line.split(" ", 1)[0].removeprefix("remote.").removesuffix(".url")
-        for line in urls.splitlines()
-        if re.search(rf"[/:]{re.escape(upstream)}(\.git)?/?$", line, re.IGNORECASE)
-    }
     best: dict[str, tuple[int, Oid, str]] = {}
     for line in listed.splitlines():
         oid, name = line.split(" ", 1)
@@ -98,26 +95,6 @@ def branches(directory: Path, upstream: str) -> Branches:
         fetched=int(max(times)) if times else None,
         shallow=frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset(),
     )
-
-
-def contents(repository: Path, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
-    """Return blob and content of each object (`ID`, `COMMIT:PATH`) by one process, None for what is not there."""
-    asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
-    answer = program.run_reading(repository, "cat-file", "--batch", "--buffer", stdin=asked).stdout
-    found: list[tuple[Oid, bytes] | None] = []
-    start = 0
-    for _ in names:
-        end = answer.find(b"\n", start)
-        words = answer[start:end].split(b" ")
-        if end < 0 or len(words) < 3 or not words[-1].isdigit():  # noqa: PLR2004 - `ID TYPE SIZE`
-            found.append(None)
-            start = end + 1
-            continue
-        size = int(words[-1])
-        content = answer[end + 1 : end + 1 + size]
-        found.append((Oid(words[0].decode()), content) if words[1] == b"blob" else None)
-        start = end + 1 + size + 1
-    return tuple(found)
 
 
 def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) -> tuple[Change | None, ...]:
@@ -137,9 +114,8 @@ def steps(repository: Path, commit: Oid, path: PurePosixPath) -> Iterator[Step]:
     Renames are followed. A merge counts where the file is another than in each parent.
     """
     options = ("--follow", "--topo-order", "-c", "--raw", "--no-abbrev", "-z", "--no-color", "--find-renames=40%")
-    command = _reading(repository, "log", *options, _FORMAT, str(commit), "--", str(path))
     try:
-        output = process.run(command.argv, env=command.env).stdout
+        output = program.run_reading(repository, "log", *options, _FORMAT, str(commit), "--", str(path)).stdout
     except CommandError as error:
         raise ToolkitError(f"{repository}: git cannot list its history: {reading.fact(error.stderr)}") from error
     for change, rest in _records(output):
@@ -150,8 +126,8 @@ def steps(repository: Path, commit: Oid, path: PurePosixPath) -> Iterator[Step]:
 
 def renamed_to(repository: Path, commit: Oid, path: PurePosixPath) -> PurePosixPath | None:
     """Return where the file that was once at `path` is at `commit`, after one move; None where nothing tells."""
-    deleted = _reading(repository, "log", "-1", "--diff-filter=D", "--format=%H", str(commit), "--", str(path))
-    oid = process.run(deleted.argv, env=deleted.env).text.strip()
+    deleted = ("log", "-1", "--diff-filter=D", "--format=%H", str(commit), "--", str(path))
+    oid = program.run_reading(repository, *deleted).text.strip()
     if not oid:
         return None
     listed = program.run_reading(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError
-from toolkit.git import applying, fitting, program
+from toolkit.git import patching, program, scratch
 from toolkit.model import Fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import PurePosixPath
 
     from toolkit.model import Commit, Patch
@@ -66,8 +64,8 @@ def merge(
 
 def _carry(commit: Commit, patch: Patch, target: PurePosixPath, *, now: bytes, first: bytes) -> Merged:
     """Carry one commit over to the content `now`; lines of conflicts are told as those of `first`."""
-    fits = fitting.fit(now, target, patch.content)
-    applied = applying.apply(now, target, patch.content).content if fits.applies else None
+    fits = patching.fit(now, target, patch.content)
+    applied = patching.apply(now, target, patch.content) if fits.applies else None
     picked = _cherry_pick(commit, target, onto=now)
     if not picked.clean:
         lines = _conflicts(picked.marked, first)
@@ -83,35 +81,15 @@ def _carry(commit: Commit, patch: Patch, target: PurePosixPath, *, now: bytes, f
 
 def _cherry_pick(commit: Commit, target: PurePosixPath, *, onto: bytes) -> _Picked:
     """Let git pick the commit, in a repository that has the file alone."""
-    with tempfile.TemporaryDirectory(prefix="unlet-merge-") as name:
-        repository = Path(name) / "repository"
-        repository.mkdir()
-        program.init(repository)
-        stream = b"".join(_stream(commit, target, onto=onto))
-        program.run_hermetic(repository, "fast-import", "--quiet", "--done", stdin=stream)
-        program.run_hermetic(repository, "reset", "--quiet", "--hard")
+    here = scratch.Commit(files={target: onto})
+    there = (scratch.Commit(files={target: content}, branch="picked") for content in (commit.before, commit.after))
+    with scratch.repository(here, *there) as repository:
         attributes = repository / ".git" / "info" / "attributes"
         attributes.parent.mkdir(exist_ok=True)
         attributes.write_text(f"* conflict-marker-size={_MARKER}\n")
-        tried = program.run_hermetic(
-            repository,
-            "cherry-pick",
-            "--keep-redundant-commits",
-            "picked",
-            ok=(0, 1),
-            date=program.EPOCH,
-        )
+        pick = ("cherry-pick", "--keep-redundant-commits", "picked")
+        tried = program.run_hermetic(repository, *pick, ok=(0, 1), date=program.EPOCH)
         return _Picked(clean=tried.status == 0, marked=(repository / target).read_bytes())
-
-
-def _stream(commit: Commit, target: PurePosixPath, *, onto: bytes) -> Iterator[bytes]:
-    """Yield `main` with the content `onto`, and apart from it `picked` with the commit and its parent."""
-    for branch, content in (("main", onto), ("picked", commit.before), ("picked", commit.after)):
-        yield f"commit refs/heads/{branch}\ncommitter {program.IDENTITY} {program.EPOCH} +0000\n".encode()
-        yield f"data 0\nM 100644 inline {target}\ndata {len(content)}\n".encode()
-        yield content
-        yield b"\n"
-    yield b"done\n"
 
 
 def _conflicts(marked: bytes, first: bytes) -> tuple[int, ...]:

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from toolkit import process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Unpack
 
 # As in hermetic.gitconfig.
 IDENTITY = "unlet <unlet@localhost.invalid>"
@@ -128,55 +129,49 @@ def contributing(*, fetching: bool = False) -> Mapping[str, str | None]:
     }
 
 
+class How(TypedDict, total=False):
+    """What a run of git may be given besides its arguments; see process.Command."""
+
+    stdin: bytes | None
+    ok: Collection[int] | None
+    on_stderr: Callable[[str], None] | None
+
+
 def run_hermetic(
-    directory: Path,
-    *arguments: str,
-    stdin: bytes | None = None,
-    ok: Collection[int] | None = (0,),
-    date: int | None = None,
-    alone: bool = False,
+    directory: Path, *arguments: str, date: int | None = None, alone: bool = False, **how: Unpack[How]
 ) -> process.Completed:
     """Run git in a directory of our own; with `alone` it is no repository, and one above it is not looked for."""
     ceiling = {"GIT_CEILING_DIRECTORIES": str(directory.resolve().parent)} if alone else {}
-    env = {**hermetic(date=date), **ceiling}
-    return process.run(("git", "-C", str(directory), *arguments), env=env, stdin=stdin, ok=ok)
+    return process.run(("git", "-C", str(directory), *arguments), env={**hermetic(date=date), **ceiling}, **how)
 
 
-def run_reading(
-    place: Path, *arguments: str, stdin: bytes | None = None, ok: Collection[int] | None = (0,), found: bool = True
-) -> process.Completed:
+def run_reading(place: Path, *arguments: str, found: bool = True, **how: Unpack[How]) -> process.Completed:
     """Run git to read from a repository of the user's.
 
     `place` is the git directory; without `found` it is where git has to look for one, and to decide whether its
     owner is trusted.
     """
     where = (f"--git-dir={place}",) if found else ("-C", str(place))
-    return process.run(("git", *where, *arguments), env=reading(), stdin=stdin, ok=ok)
+    return process.run(("git", *where, *arguments), env=reading(), **how)
 
 
 def run_contributing(
     place: Path,
     *arguments: str,
     env: Mapping[str, str] | None = None,
-    stdin: bytes | None = None,
-    ok: Collection[int] | None = (0,),
     fetching: bool = False,
+    **how: Unpack[How],
 ) -> process.Completed:
     """Run git in a clone of the user's that gets a branch; `place` is its top, a worktree, or its git directory."""
     settings = [word for name, value in _CONTRIBUTING.items() for word in ("-c", f"{name}={value}")]
     argv = ("git", "-C", str(place), *settings, *arguments)
-    return process.run(argv, env={**contributing(fetching=fetching), **(env or {})}, stdin=stdin, ok=ok)
+    return process.run(argv, env={**contributing(fetching=fetching), **(env or {})}, **how)
 
 
-def run_network(
-    directory: Path,
-    *arguments: str,
-    stdin: bytes | None = None,
-    on_stderr: Callable[[str], None] | None = None,
-) -> process.Completed:
+def run_network(directory: Path, *arguments: str, **how: Unpack[How]) -> process.Completed:
     """Run git against a remote, in `directory`, which is our own."""
     argv = ("git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments)
-    return process.run(argv, env=network(), stdin=stdin, on_stderr=on_stderr)
+    return process.run(argv, env=network(), **how)
 
 
 def init(directory: Path, *, bare: bool = False, length: int = 40) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from dataclasses import dataclass
@@ -61,48 +62,13 @@ def locate(directory: Path, rev: str = "HEAD") -> Located:
     """
     check_rev(rev)
     try:
-        found = program.run_reading(
-            directory,
-            "rev-parse",
-            "--path-format=absolute",
-            "--git-common-dir",
-            f"{rev}^{{commit}}",
-            ok=None,
-            found=False,
-        )
-        if found.status != 0:
-            remote = _in_remotes(directory, rev, said=found.stderr)
-            found = program.run_reading(
-                directory,
-                "rev-parse",
-                "--path-format=absolute",
-                "--git-common-dir",
-                f"{remote}^{{commit}}",
-                found=False,
-            )
-        common, commit = found.stdout.removesuffix(b"\n").rsplit(b"\n", 1)
-        repository = Path(os.fsdecode(common))
-        oid = Oid(commit.decode())
-        header = program.run_reading(repository, "cat-file", "commit", str(oid)).stdout.partition(b"\n\n")[0]
+        common, commit = _commit(directory, rev)
+        when = program.run_reading(Path(common), "log", "-1", "--no-show-signature", "--format=%ct", commit).text
     except CommandError as error:
         raise explained(directory, error.stderr) from error
-    date = re.search(rb"^committer .* (-?\d+) [+-]\d{4}$", header, re.MULTILINE)
-    if date is None:
-        raise ToolkitError(f"{directory}: commit {oid.short} has no date")
-    return Located(repository=repository, commit=oid, committed=int(date[1]))
-
-
-def rev_parse(directory: Path, rev: str) -> Oid:
-    """Return the commit that `rev` names; see `locate`."""
-    return locate(directory, rev).commit
-
-
-def show(repository: Path, commit: Oid, path: PurePosixPath) -> bytes:
-    """Return the content of a file in a commit; raise ToolkitError where the commit has no such file."""
-    entry = next((entry for entry in entries(repository, commit, [path]) if entry.path == path), None)
-    if entry is None or entry.mode == blobs.LINK or entry.is_submodule:
-        raise ToolkitError(f"{repository}: commit {commit.short} has no file '{path}'")
-    return read_objects(repository, [str(entry.blob)])[0]
+    if not re.fullmatch(r"-?\d+", when):
+        raise ToolkitError(f"{directory}: commit {commit[:12]} has no date")
+    return Located(repository=Path(common), commit=Oid(commit), committed=int(when))
 
 
 def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[Entry, ...]:
@@ -128,25 +94,31 @@ def for_checkout(paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, ...]:
     return tuple(dict.fromkeys((*paths, *beside, PurePosixPath(".gitmodules"))))
 
 
-def read_objects(repository: Path, names: Sequence[str]) -> tuple[bytes, ...]:
-    """Return the content of each object (`ID`, or `COMMIT:PATH`), by one git process."""
+def contents(repository: Path, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
+    """Return id and content of each file (`ID`, `COMMIT:PATH`) by one process, None for one that is not there."""
     asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
+    answer = io.BytesIO(program.run_reading(repository, "cat-file", "--batch", "--buffer", stdin=asked).stdout)
+    found: list[tuple[Oid, bytes] | None] = []
+    for _ in names:
+        # `ID TYPE SIZE`, or the name and a word why not.
+        head, _, size = answer.readline().strip().rpartition(b" ")
+        oid, _, kind = head.partition(b" ")
+        content = answer.read(int(size) + 1)[:-1] if size.isdigit() else None
+        found.append((Oid(oid.decode()), content) if content is not None and kind == b"blob" else None)
+    return tuple(found)
+
+
+def read_objects(repository: Path, names: Sequence[str]) -> tuple[bytes, ...]:
+    """Return the content of each file, as `contents` does; raise ToolkitError for one that is not there."""
     try:
-        answer = program.run_reading(repository, "cat-file", "--batch", "--buffer", stdin=asked).stdout
+        found = contents(repository, names)
     except CommandError as error:
         raise explained(repository, error.stderr) from error
-    contents: list[bytes] = []
-    start = 0
-    for name in names:
-        end = answer.find(b"\n", start)
-        header = answer[start:end]
-        size = header.rpartition(b" ")[2]
-        if end < 0 or not size.isdigit():
+    for name, each in zip(names, found, strict=True):
+        if each is None:
             hint = "a partial clone lacks files: check the commit out there once, or name its remote instead"
             raise ToolkitError(f"{repository}: object '{name}' is missing", hint=hint)
-        start = end + 1 + int(size) + 1
-        contents.append(answer[end + 1 : start - 1])
-    return tuple(contents)
+    return tuple(each[1] for each in found if each is not None)
 
 
 def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
@@ -182,6 +154,17 @@ def check_rev(rev: str) -> None:
     """Raise UsageError for what cannot be the name of a commit, so that git never takes it for something else."""
     if not re.fullmatch(r"[^\s\x00-\x1f\x7f:-][^\s\x00-\x1f\x7f:]*", rev) or re.search(r"\.\.|\^[@!-]", rev):
         raise UsageError(f"--rev: {rev!r} is not a commit, branch or tag")
+
+
+def _commit(directory: Path, rev: str) -> tuple[str, str]:
+    """Return the git directory that all worktrees share, and the id of the commit."""
+    asked = ("rev-parse", "--path-format=absolute", "--git-common-dir")
+    found = program.run_reading(directory, *asked, f"{rev}^{{commit}}", ok=None, found=False)
+    if found.status != 0:
+        remote = _in_remotes(directory, rev, said=found.stderr)
+        found = program.run_reading(directory, *asked, f"{remote}^{{commit}}", found=False)
+    common, commit = found.names.rsplit("\n", 1)
+    return common, commit
 
 
 def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.git import program
+from toolkit.git import program, scratch
 from toolkit.model import Patch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import PurePosixPath
+    from collections.abc import Sequence
+    from pathlib import Path, PurePosixPath
 
     from toolkit.model import Commit, TreeCommit
 
@@ -50,18 +48,12 @@ def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int |
     date of each mail, whose author is `unlet`. Mails are called `0001-….patch` after their subjects, which are numbered
     `[PATCH 1/2]`; `git am` drops that.
     """
-    with tempfile.TemporaryDirectory(prefix="unlet-series-") as name:
-        repository = Path(name) / "repository"
-        repository.mkdir()
-        program.init(repository, bare=True)
-        stream = b"".join(_stream(commits, target, program.EPOCH if committed is None else committed))
-        program.run_hermetic(repository, "fast-import", "--quiet", "--done", stdin=stream)
-        mails = Path(name) / "mails"
-        program.run_hermetic(
-            repository, "format-patch", "--quiet", *DIFF, *_MAIL, f"--output-directory={mails}", "base..main"
-        )
-        patches = tuple(Patch(name=path.name, content=path.read_bytes()) for path in sorted(mails.iterdir()))
-        diff = program.run_hermetic(repository, "diff", *DIFF, "base", "main").stdout
+    base = scratch.Commit(files={target: commits[0].before})
+    made = [scratch.Commit(files={target: commit.after}, message=commit.message) for commit in commits]
+    with scratch.repository(base, *made, date=_date(committed), checked_out=False) as repository:
+        span = (f"main~{len(made)}", "main")
+        patches = _mails(repository, "..".join(span))
+        diff = program.run_hermetic(repository, "diff", *DIFF, *span).stdout
     return Series(patches=patches, upstream_diff=diff)
 
 
@@ -70,46 +62,19 @@ def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -
 
     Its bytes depend on the arguments alone, and those of the others not on it: its subject has no number.
     """
-    with tempfile.TemporaryDirectory(prefix="unlet-series-") as name:
-        repository = Path(name) / "repository"
-        repository.mkdir()
-        program.init(repository, bare=True)
-        date = program.EPOCH if committed is None else committed
-        head = f"commit refs/heads/main\ncommitter {program.IDENTITY} {date} +0000\n".encode()
-        base = {file.path: file.before for file in commit.files if file.before is not None}
-        stream = (
-            *(head, *_data(b"base\n"), *_files(base)),
-            *(head, *_data(commit.message.encode()), *_files({file.path: file.after for file in commit.files})),
-            b"done\n",
-        )
-        program.run_hermetic(repository, "fast-import", "--quiet", "--done", stdin=b"".join(stream))
-        mails = Path(name) / "mails"
-        how = ("--no-numbered", f"--start-number={number}", f"--output-directory={mails}")
-        program.run_hermetic(repository, "format-patch", "--quiet", *DIFF, *_MAIL, *how, "main~1..main")
-        (mail,) = mails.iterdir()
-        return Patch(name=mail.name, content=mail.read_bytes())
+    base = scratch.Commit(files={file.path: file.before for file in commit.files if file.before is not None})
+    made = scratch.Commit(files={file.path: file.after for file in commit.files}, message=commit.message)
+    with scratch.repository(base, made, date=_date(committed), checked_out=False) as repository:
+        (mail,) = _mails(repository, "main~1..main", "--no-numbered", f"--start-number={number}")
+    return mail
 
 
-def _stream(commits: Sequence[Commit], target: PurePosixPath, date: int) -> Iterator[bytes]:
-    """Yield the commits, and the tag `base` below them, in the form of git-fast-import(1)."""
-    states = [("base\n", commits[0].before), *((commit.message, commit.after) for commit in commits)]
-    for message, content in states:
-        yield b"commit refs/heads/main\n"
-        yield f"committer {program.IDENTITY} {date} +0000\n".encode()
-        yield from _data(message.encode())
-        yield from _files({target: content})
-        if message == "base\n":
-            yield b"reset refs/tags/base\nfrom refs/heads/main\n\n"
-    yield b"done\n"
+def _mails(repository: Path, commits: str, *options: str) -> tuple[Patch, ...]:
+    mails = repository.with_name("mails")
+    how = ("--quiet", *DIFF, *_MAIL, *options, f"--output-directory={mails}")
+    program.run_hermetic(repository, "format-patch", *how, commits)
+    return tuple(Patch(name=path.name, content=path.read_bytes()) for path in sorted(mails.iterdir()))
 
 
-def _files(contents: Mapping[PurePosixPath, bytes]) -> Iterator[bytes]:
-    for path, content in contents.items():
-        yield f"M 100644 inline {path}\n".encode()
-        yield from _data(content)
-
-
-def _data(content: bytes) -> Iterator[bytes]:
-    yield b"data %d\n" % len(content)
-    yield content
-    yield b"\n"
+def _date(committed: int | None) -> int:
+    return program.EPOCH if committed is None else committed

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
-from unidiff.errors import UnidiffParseError
-from unidiff.patch import PatchSet
-
 from toolkit import git
-from toolkit.errors import ToolkitError
+from toolkit.git import diffs
 from toolkit.prove.claim import Finding
 
 if TYPE_CHECKING:
@@ -35,11 +31,10 @@ def applies(case: Case) -> Finding:
         failures.append("the series and the rewrite give different files")
     if not failures and applied.after_diff != wanted[-1]:
         failures.append("the diff and the rewrite give different files")
-    read = _read(case.upstream_diff, "the diff")
-    diffs = {"the diff": read, **{patch.name: _read(patch.content, patch.name) for patch in case.patches}}
-    for name, diff in diffs.items():
-        if (touched := _touched(diff)) != [str(case.target)]:
-            failures.append(f"{name} touches {', '.join(touched) or 'nothing'}")
+    read = diffs.read(case.upstream_diff, "the diff")
+    for name, diff in {"the diff": case.upstream_diff, **{each.name: each.content for each in case.patches}}.items():
+        if (touched := diffs.touched(diff, name)) != (case.target,):
+            failures.append(f"{name} touches {', '.join(map(str, touched))}")
     return Finding(
         covers=f"{len(case.patches)} patches, {read.added} lines added, {read.removed} removed",
         failures=tuple(failures),
@@ -51,23 +46,12 @@ def applies(case: Case) -> Finding:
 def _applies_alone(case: Case) -> Finding:
     """Apply somebody else's patch to the file alone: it may touch files that are not at hand."""
     applied = git.apply(case.source.content, case.target, case.upstream_diff)
-    failures = () if applied.content == case.after.content else ("the patch and the judged file differ",)
-    files = [file for file in _read(case.upstream_diff, "the patch") if file.path == str(case.target)]
-    others = [str(path) for path in applied.touched if path != case.target]
+    failures = () if applied == case.after.content else ("the patch and the judged file differ",)
+    files = [file for file in diffs.read(case.upstream_diff, "the patch") if file.path == str(case.target)]
+    others = [str(path) for path in diffs.touched(case.upstream_diff) if path != case.target]
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
     return Finding(
         covers=f"{case.target.name}, {added} lines added, {removed} removed",
         failures=failures,
         evidence=("git apply, on the file alone", *(f"not tried: {path}" for path in others)),
     )
-
-
-def _read(diff: bytes, name: str) -> PatchSet:
-    try:
-        return PatchSet(io.StringIO(diff.decode("utf-8", "replace"), newline="\n"))
-    except UnidiffParseError as error:
-        raise ToolkitError(f"{name}: unidiff cannot read it: {error}") from error
-
-
-def _touched(diff: PatchSet) -> list[str]:
-    return list(dict.fromkeys(file.path for file in diff))

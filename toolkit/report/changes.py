@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from dataclasses import dataclass
 
-from unidiff.patch import PatchSet
+from toolkit.git import diffs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class Changes:
 
 def count(diff: bytes) -> Changes:
     """Count the lines of a unified diff; blank lines count as added or removed, and never as moved."""
-    lines = [line for file in PatchSet(io.StringIO(diff.decode(errors="replace"))) for hunk in file for line in hunk]
+    lines = [line for file in diffs.read(diff) for hunk in file for line in hunk]
     added = Counter(line.value for line in lines if line.is_added)
     removed = Counter(line.value for line in lines if line.is_removed)
     moved = sum(number for text, number in (added & removed).items() if text.strip())

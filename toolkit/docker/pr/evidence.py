@@ -20,6 +20,7 @@ from toolkit.docker.reading import docker_file
 from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
+from toolkit.git import remotes
 from toolkit.model import Contribution, FileChange, Made, Status, TreeCommit
 from toolkit.report import matrix, message, pull_request
 
@@ -207,7 +208,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
 ) -> Made:
     """Return what is told of a branch."""
     remote = clones.push_remote(ground.clone)
-    owner = clones.github_owner(ground.clone.remotes.get(remote, "")) if remote is not None else None
+    owner = remotes.github_owner(ground.clone.remotes.get(remote, "")) if remote is not None else None
     place = contributions.place(ground.clone.common, kept.branch)
     return Made(
         contribution=kept,

@@ -6,16 +6,14 @@ the place is known. What no reason is known for was not made by unlet, and is sa
 
 from __future__ import annotations
 
-import io
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
-
-from unidiff.patch import PatchSet
 
 from toolkit.docker.rewrite import leftovers, recognise
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.regions import Cause, Change, Regions
 from toolkit.errors import ToolkitError
+from toolkit.git import diffs
 from toolkit.model import ExplainedCommit, ExplainedHunk, Reason
 
 if TYPE_CHECKING:
@@ -150,7 +148,7 @@ def explain(  # noqa: PLR0913 - a commit as it is, and what the plan says of the
     """
     files = {file.path: file for file in commit.files}
     hunks: list[ExplainedHunk] = []
-    for patched in PatchSet(io.StringIO(diff.decode(errors="replace"))):
+    for patched in diffs.read(diff):
         path = PurePosixPath(patched.path)
         if path == target and (file := files.get(path)) is not None and file.before is not None:
             hunks += _of_target(file, file.before, list(patched), tuple(components), entry)

@@ -85,7 +85,7 @@ class Clone:
     def contents(self, steps: Sequence[Step]) -> Iterator[tuple[Step, bytes | None]]:
         """Yield the file after each step."""
         there = [step for step in steps if step.blob is not None]
-        for step, got in zip(there, history.contents(self._repository, [str(s.blob) for s in there]), strict=True):
+        for step, got in zip(there, reading.contents(self._repository, [str(s.blob) for s in there]), strict=True):
             yield step, got[1] if got is not None else None
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
@@ -154,7 +154,7 @@ class Clone:
         """Return path, blob and content of the file at each commit, or why there is none."""
         names = [f"{commit}:{self._plan.target}" for commit in commits]
         placed: dict[Oid, tuple[PurePosixPath, Oid, bytes] | str] = {}
-        for commit, got in zip(commits, history.contents(self._repository, names), strict=True):
+        for commit, got in zip(commits, reading.contents(self._repository, names), strict=True):
             if got is not None and meaning.binds_generator(got[1]):
                 placed[commit] = (self._plan.target, *got)
                 continue
@@ -180,7 +180,7 @@ class Clone:
         candidates += history.files_with(self._repository, commit, GENERATOR)[:_MOST_CANDIDATES]
         fallback = [*candidates[:_MOST_MOVES], *self._tracked.places]
         names = list(dict.fromkeys(path for path in (*candidates, *self._tracked.places) if path != self._plan.target))
-        got = dict(zip(names, history.contents(self._repository, [f"{commit}:{n}" for n in names]), strict=True))
+        got = dict(zip(names, reading.contents(self._repository, [f"{commit}:{n}" for n in names]), strict=True))
         there = {path: found for path, found in got.items() if found is not None}
         for path, (blob, content) in there.items():
             if meaning.binds_generator(content):

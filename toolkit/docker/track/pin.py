@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from toolkit import git, patches, sources
 from toolkit.docker.track.upstream import PIN, File, Found, Wanted
 from toolkit.errors import without_passwords
+from toolkit.git import remotes
 from toolkit.sources import locks
 
 if TYPE_CHECKING:
@@ -57,5 +58,5 @@ def _locked(request: SourceRequest, repository: str) -> str | None:
     locked = locks.read(file, entry or "nixpkgs")
     if not isinstance(locked, locks.AtCommit) or not re.fullmatch(r"[0-9a-f]{40}", locked.rev):
         return None
-    ours = locked.url is None or re.search(rf"[/:]{re.escape(repository)}(\.git)?/?$", locked.url, re.IGNORECASE)
+    ours = locked.url is None or remotes.owner_and_name(locked.url) == repository.lower()
     return locked.rev if ours else None

@@ -10,7 +10,7 @@ from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import series
 from toolkit.docker.track.report.document import Fit, Reading, Series, State
 from toolkit.errors import ToolkitError
-from toolkit.git import fitting
+from toolkit.git import patching
 from toolkit.model import Commit
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Ours:
             return Series(fit=Fit.SUPERFLUOUS, made_for=self._made_for)
         if self._diff is None:
             return Series(fit=Fit.UNKNOWN, detail="no file that was read can be rewritten")
-        found = fitting.fit(file.content, plan.target, self._diff)
+        found = patching.fit(file.content, plan.target, self._diff)
         if not found.applies:
             lines = ", ".join(map(str, found.conflicts))
             detail = f"at line {lines}" if lines else found.reason

@@ -7,7 +7,7 @@ import pytest
 
 from toolkit import git
 from toolkit.errors import ToolkitError
-from toolkit.git import stacking
+from toolkit.git import diffs, patching
 from toolkit.model import FileChange, TreeCommit
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def test_commit_of_several_files_becomes_a_mail_and_is_read_back() -> None:
     assert made == mail()
     assert made.name == "0007-a-change.patch"
     assert b"\nSubject: [PATCH] a: change\n\nBecause.\n---\n" in made.content
-    assert set(stacking.touched(made.content)) == set(AFTER)
-    assert set(stacking.changes(made.content, BEFORE.get)) == set(COMMIT.files)
+    assert set(diffs.touched(made.content)) == set(AFTER)
+    assert set(patching.changes(made.content, BEFORE.get)) == set(COMMIT.files)
 
 
 def test_mails_are_applied_one_after_the_other() -> None:
     second = replace_after(b"1\n2\n3\n4\n", b"1\n4\n")
-    stacked = stacking.stack(BEFORE, (mail(), second))
+    stacked = patching.stack(BEFORE, (mail(), second))
     assert (stacked.failure, stacked.after) == (None, {**AFTER, OLD: b"1\n4\n"})
 
 
@@ -52,24 +52,24 @@ def replace_after(before: bytes, after: bytes) -> Patch:
 
 
 def test_mail_that_does_not_apply_is_told_with_gits_reason() -> None:
-    stacked = stacking.stack({**BEFORE, OLD: b"9\n"}, (mail(),))
+    stacked = patching.stack({**BEFORE, OLD: b"9\n"}, (mail(),))
     assert stacked.failure is not None
     assert "old" in stacked.failure
     with pytest.raises(ToolkitError) as caught:
-        stacking.changes(mail().content, {**BEFORE, OLD: b"9\n"}.get)
+        patching.changes(mail().content, {**BEFORE, OLD: b"9\n"}.get)
     assert caught.value.message.startswith("patch: does not apply: ")
     with pytest.raises(ToolkitError):
-        stacking.changes(mail().content, lambda _: None)
+        patching.changes(mail().content, lambda _: None)
 
 
 def test_file_that_is_taken_away_is_named() -> None:
     diff = b"diff --git a/old b/old\ndeleted file mode 100644\n--- a/old\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n"
     with pytest.raises(ToolkitError) as caught:
-        stacking.changes(diff, {OLD: b"1\n"}.get)
+        patching.changes(diff, {OLD: b"1\n"}.get)
     assert caught.value.message == "patch: takes 'old' away"
 
 
 def test_what_is_no_patch_is_named() -> None:
     with pytest.raises(ToolkitError) as caught:
-        stacking.touched(b"nothing\n")
+        diffs.touched(b"nothing\n")
     assert caught.value.message.startswith("patch: contains no diff")

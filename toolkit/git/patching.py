@@ -1,0 +1,214 @@
+"""Trying patches: the series and the diff of a proposal on a clean checkout, anybody's patch on some files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.git import diffs, program, reading, scratch
+from toolkit.model import FileChange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from toolkit.git.reading import Located
+    from toolkit.model import Patch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of a series and a diff on a clean checkout.
+
+    `after` is the target's content after each mail of the series that applied, `after_diff` after the diff alone
+    (None where it does not apply). `failure` is git's own reason for the first thing that does not apply. `commands`
+    repeat it all in a shell, in the directory of the proposal, which has `upstream.diff` and `series/`.
+    """
+
+    after: tuple[bytes, ...]
+    after_diff: bytes | None
+    failure: str | None
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """How a diff fits: `offset` is the greatest distance in lines, `conflicts` are the lines where it does not."""
+
+    applies: bool
+    offset: int
+    conflicts: tuple[int, ...]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stacked:
+    """The files after the last mail, by their paths; `failure` is git's reason where one does not apply."""
+
+    after: Mapping[PurePosixPath, bytes]
+    failure: str | None
+
+
+def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool = False) -> bytes:
+    """Return a file after a patch (a diff, a mail, or several of them on end); what that does to others is left out.
+
+    `reverse` takes it back instead. Raise ToolkitError with git's reason if it does not apply, if it is no
+    patch, and if it does not touch the file or takes it away.
+    """
+    options = (*(("--reverse",) if reverse else ()), f"--include={target}")
+    after = _applied({target: content}, patch, *options)
+    touched = diffs.touched(patch)
+    if target not in touched:
+        others = ", ".join(map(str, touched[:3])) + (", …" if len(touched) > 3 else "")  # noqa: PLR2004
+        raise ToolkitError(f"patch: does not touch '{target}', only {others}")
+    return _kept(after, target)
+
+
+def changes(patch: bytes, read: Callable[[PurePosixPath], bytes | None]) -> tuple[FileChange, ...]:
+    """Return what a patch does to the files that `read` gives, None for one that is not there.
+
+    Raise ToolkitError with git's reason if it does not apply, and for one that takes a file away.
+    """
+    before = {path: read(path) for path in diffs.touched(patch)}
+    after = _applied({path: content for path, content in before.items() if content is not None}, patch)
+    return tuple(FileChange(path=path, before=content, after=_kept(after, path)) for path, content in before.items())
+
+
+def fit(content: bytes, target: PurePosixPath, diff: bytes) -> Fitting:
+    """Try a diff on a file of this content, without changing anything."""
+    with scratch.directory({target: content}) as directory:
+        arguments = ("apply", "--check", "--verbose", f"--include={target}", "-")
+        tried = program.run_hermetic(directory, *arguments, stdin=diff, ok=None, alone=True)
+    offsets = [abs(int(found)) for found in re.findall(r"\(offset (-?\d+) lines?\)", tried.stderr)]
+    conflicts = tuple(
+        dict.fromkeys(int(found) for found in re.findall(r"patch failed: .*?:(\d+)$", tried.stderr, re.MULTILINE))
+    )
+    return Fitting(
+        applies=tried.status == 0,
+        offset=max(offsets, default=0),
+        conflicts=conflicts,
+        reason=reading.fact(tried.stderr) if tried.status != 0 else None,
+    )
+
+
+def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stacked:
+    """Try `git am` of the mails, one after the other, on a commit that has these files and nothing else."""
+    with scratch.repository(scratch.Commit(files=files)) as checkout:
+        failure = scratch.am(checkout, mails)
+        listed = program.run_hermetic(checkout, "ls-files", "-z").stdout.split(b"\0")[:-1]
+        after = {path: (checkout / path).read_bytes() for path in map(PurePosixPath, map(os.fsdecode, listed))}
+    return Stacked(after=after, failure=failure)
+
+
+def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
+    before: bytes,
+    target: PurePosixPath,
+    patches: Sequence[Patch],
+    upstream_diff: bytes,
+    *,
+    pin: Located | None = None,
+    copy: Path = Path("FILE"),
+) -> Applied:
+    """Try `git apply --check` of the diff and `git am` of the series on a clean checkout.
+
+    With `pin` the checkout is one of that commit, in a repository of our own which borrows the objects of
+    `pin.repository` and writes none to it; without, it is one of a commit that has nothing but the target.
+    `copy` is where the commands find a file with the content `before`. Raise ToolkitError if the pin's file is
+    another than that.
+    """
+    here = scratch.repository(scratch.Commit(files={target: before})) if pin is None else _borrowed(target, pin)
+    with here as checkout:
+        file = checkout / target
+        if file.read_bytes() != before:
+            raise ToolkitError(f"{target}: differs in the commit from the file that was changed")
+        after_diff, failure = _try_diff(checkout, file, upstream_diff)
+        file.write_bytes(before)
+        refused = scratch.am(checkout, patches)
+        # The first is the base, which has no parent here.
+        _, *log = program.run_hermetic(checkout, "rev-list", "--reverse", "HEAD").text.split()
+        after = reading.read_objects(checkout / ".git", [f"{commit}:{target}" for commit in log])
+    return Applied(
+        after=after,
+        after_diff=after_diff,
+        failure=failure or (f"series: {refused}" if refused is not None else None),
+        commands=_commands(target, pin, copy),
+    )
+
+
+def _applied(files: Mapping[PurePosixPath, bytes], patch: bytes, *options: str) -> Mapping[PurePosixPath, bytes]:
+    """Return the files of these, and of those that the patch adds, that are there after it."""
+    with scratch.directory(files) as directory:
+        try:
+            program.run_hermetic(directory, "apply", *options, "-", stdin=patch, alone=True)
+        except CommandError as error:
+            if "No valid patches" in error.stderr:
+                raise ToolkitError("patch: contains no diff") from error
+            raise ToolkitError(f"patch: does not apply: {reading.fact(error.stderr)}") from error
+        found = (path for path in directory.rglob("*") if path.is_file())
+        return {PurePosixPath(path.relative_to(directory)): path.read_bytes() for path in found}
+
+
+def _kept(after: Mapping[PurePosixPath, bytes], path: PurePosixPath) -> bytes:
+    if path not in after:
+        raise ToolkitError(f"patch: takes '{path}' away")
+    return after[path]
+
+
+@contextmanager
+def _borrowed(target: PurePosixPath, pin: Located) -> Generator[Path]:
+    """Yield a repository in which the pin is checked out as far as the target goes, with borrowed objects."""
+    with scratch.directory({}) as checkout:
+        program.init(checkout, length=len(str(pin.commit)))
+        for place, line in (
+            ("objects/info/alternates", pin.repository / "objects"),
+            # The parents are not needed, and a shallow repository has none.
+            ("shallow", str(pin.commit)),
+            ("info/sparse-checkout", f"/{target}"),
+        ):
+            path = checkout / ".git" / place
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(os.fsencode(f"{line}\n"))
+        # That there is a promisor tells git that objects may be missing.
+        for setting in ("core.sparseCheckout", "remote.pin.promisor"):
+            program.run_hermetic(checkout, "config", setting, "true")
+        program.run_hermetic(checkout, "checkout", "--quiet", "--detach", str(pin.commit))
+        yield checkout
+
+
+def _try_diff(checkout: Path, file: Path, diff: bytes) -> tuple[bytes | None, str | None]:
+    """Return the file's content after the diff, or None and git's reason."""
+    try:
+        program.run_hermetic(checkout, "apply", "--check", "-", stdin=diff)
+        program.run_hermetic(checkout, "apply", "-", stdin=diff)
+    except CommandError as error:
+        return None, f"upstream.diff: {reading.fact(error.stderr)}"
+    return file.read_bytes(), None
+
+
+def _commands(target: PurePosixPath, pin: Located | None, copy: Path) -> tuple[str, ...]:
+    path = shlex.quote(str(target))
+    if pin is None:
+        prepare = (
+            f"git init --quiet checkout && mkdir -p checkout/{shlex.quote(str(target.parent))}"
+            f" && cp {shlex.quote(str(copy))} checkout/{path}"
+            f" && git -C checkout add {path} && git -C checkout commit --quiet --message=base"
+        )
+    else:
+        objects = shlex.quote(str(pin.repository / "objects"))
+        prepare = (
+            f"git init --quiet checkout && echo {objects} > checkout/.git/objects/info/alternates"
+            f" && echo {pin.commit} > checkout/.git/shallow"
+            f" && git -C checkout config remote.pin.promisor true"
+            f" && git -C checkout sparse-checkout set --no-cone /{path}"
+            f" && git -C checkout checkout --quiet --detach {pin.commit}"
+        )
+    return (
+        prepare,
+        "git -C checkout apply --check ../upstream.diff",
+        "(cd checkout && git am ../series/*.patch)",
+    )

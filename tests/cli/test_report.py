@@ -46,7 +46,7 @@ def _report(*proofs: Proof) -> Report:
             package="docker",
             target=PurePosixPath("docker/default.nix"),
             bindings=("moby",),
-            steps=steps(Strategy.SENTINEL, Demotion.SUFFIX),
+            steps=steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX),
             commits=(COMMIT,),
             patches=(Patch(name="0001-x.patch", content=b""),),
         ),
@@ -89,7 +89,7 @@ def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:
 
 def test_branch_is_made_as_the_proposal_was() -> None:
     report = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
-    report = replace(report, proposal=replace(report.proposal, steps=steps(Strategy.IN_PLACE, Demotion.DROP)))
+    report = replace(report, proposal=replace(report.proposal, steps=steps(Strategy.HIDDEN, Demotion.DROP)))
     (contribute, *_) = list(plain(report, settings=Settings(), out=OUT))[-3:]
     assert contribute.endswith("unlet pr --repo /src/nixpkgs --strategy in-place --rootlesskit drop")
 

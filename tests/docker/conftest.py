@@ -11,15 +11,15 @@ import pytest
 
 from toolkit import git, nix, sources
 from toolkit.cache import VARIABLE
+from toolkit.docker import choosing, staging
 from toolkit.docker import claims as proofs
 from toolkit.docker import plan as plans
-from toolkit.docker import staging
 from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.docker.preparing import rewrite
 from toolkit.docker.propose import propose
 from toolkit.docker.reading import docker_file
 from toolkit.docker.requests import ProposeRequest
-from toolkit.docker.rewrite import series
 from toolkit.model import Commit, SourceRequest, Status
 from toolkit.nix import stores
 
@@ -160,18 +160,11 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 @pytest.fixture
 def draft() -> Callable[..., Draft]:
-    def make(
-        layout: str = "29.6", *, strategy: Strategy = Strategy.SENTINEL, demotion: Demotion = Demotion.SUFFIX
-    ) -> Draft:
+    def make(layout: str = "29.6", *, strategy: Strategy | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
         plan = plans.plan()
         source = source_of(layout)
-        lifted, demoted = series.rewrite(
-            docker_file(source.content, name=str(plan.target)),
-            components=plan.components,
-            entry=plan.prefix_entry,
-            strategy=strategy,
-            demotion=demotion,
-        )
+        file = docker_file(source.content, name=str(plan.target))
+        lifted, demoted = rewrite(file, plan, choosing.steps(file, source, strategy=strategy, demotion=demotion))
         texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
         return Draft(source=source, demotion=demotion, texts=texts)
 
@@ -184,7 +177,7 @@ def proposals(shared: Path) -> Callable[..., tuple[Path, Report]]:
     made: dict[Path, Report] = {}
 
     def make(
-        layout: str = "29.6", *, strategy: Strategy = Strategy.SENTINEL, demotion: Demotion = Demotion.SUFFIX
+        layout: str = "29.6", *, strategy: Strategy | None = None, demotion: Demotion = Demotion.SUFFIX
     ) -> tuple[Path, Report]:
         out = shared / f"{layout}-{strategy}-{demotion}"
         if out not in made:

@@ -12,7 +12,7 @@ from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker.check import check
-from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.choices import Demotion
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import CheckRequest, ProposeRequest
 from toolkit.errors import ToolkitError, UsageError
@@ -71,7 +71,7 @@ class TestProposal:
             (proof.covers, proof.evidence) for proof in first.proofs if proof.name != "parse"
         ]
         assert again.warnings == ()
-        assert again.proposal.steps == steps(Strategy.SENTINEL, demotion)
+        assert again.proposal.steps == first.proposal.steps
 
     def test_only_the_named_proofs_run(self, proposal: Path) -> None:
         report = self.check(proposal, "update.sh", "parse")
@@ -85,7 +85,7 @@ class TestProposal:
 
     def test_changed_patch_is_named_and_judged(self, proposal: Path) -> None:
         (_, second) = sorted((proposal / "series").iterdir())
-        edit(second, "+            # rootlesskit comes last", "+            # it comes last")
+        edit(second, "+              # rootlesskit comes last", "+              # it comes last")
         report = self.check(proposal)
         assert report.warnings == (f"changed since the report was written: {second.name}",)
         # What the series gives is what is judged; the diff and the overlay are still the old ones.
@@ -94,12 +94,12 @@ class TestProposal:
 
     def test_patch_that_does_harm_fails_its_proof(self, proposal: Path) -> None:
         (first, second) = sorted((proposal / "series").iterdir())
-        edit(first, "+        docker-runc = null;\n", "+        docker-runc = runc;\n")
+        edit(first, "+        docker-runc = runc.", "+        docker-runc = runk.")
         report = self.check(proposal)
         assert first.name in report.warnings[0]
         assert second.name in report.warnings[0]
         assert {"no-rebuild", "exact-change", "overridable"} <= {proof.name for proof in report.failed}
-        assert "undefined variable 'runc'" in reason(report, "no-rebuild")
+        assert "undefined variable 'runk'" in reason(report, "no-rebuild")
 
     def test_patch_that_touches_another_file_is_named(self, proposal: Path) -> None:
         (first, _) = sorted((proposal / "series").iterdir())
@@ -110,7 +110,7 @@ class TestProposal:
 
     def test_patch_that_does_not_apply_is_an_error(self, proposal: Path) -> None:
         (_, second) = sorted((proposal / "series").iterdir())
-        edit(second, "             # the daemon of an ordinary user\n", "             # of any user\n")
+        edit(second, "               # the daemon of an ordinary user\n", "               # of any user\n")
         with pytest.raises(ToolkitError, match="patch: does not apply: "):
             self.check(proposal)
 
@@ -121,7 +121,7 @@ class TestProposal:
             self.check(proposal)
 
     def test_changed_diff_fails_alone(self, proposal: Path) -> None:
-        edit(proposal / "upstream.diff", "+            # rootlesskit comes last", "+            # it comes last")
+        edit(proposal / "upstream.diff", "+              # rootlesskit comes last", "+              # it comes last")
         report = self.check(proposal)
         assert {proof.name for proof in report.failed} == {"applies"}
         assert reason(report, "applies").startswith("the diff and the rewrite give different files")

@@ -11,7 +11,7 @@ from tests.docker.conftest import Steps, source_at
 from toolkit import specimen
 from toolkit.docker import claims as proofs
 from toolkit.docker import plan as plans
-from toolkit.docker.choices import Demotion, Strategy
+from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare
 from toolkit.docker.reading import docker_file
@@ -56,10 +56,10 @@ class Clone:
         run_git(self.path, "checkout", "--quiet", branch)
         source = source_at(str(self.path))
         file = docker_file(source.content, name="default.nix")
-        return prepare(file, source, plans.plan(), strategy, Demotion.SUFFIX, at=self.path / "overlay").proposal
+        return prepare(file, source, plans.plan(), steps(strategy, Demotion.SUFFIX), at=self.path / "overlay").proposal
 
     def port(
-        self, *branches: str, strategy: Strategy = Strategy.SENTINEL, progress: Steps | None = None
+        self, *branches: str, strategy: Strategy = Strategy.ATTRS_FIRST, progress: Steps | None = None
     ) -> tuple[Ported, ...]:
         """Port the series for `master`."""
         return port(
@@ -67,8 +67,6 @@ class Clone:
             plans.plan(),
             repository=self.path,
             branches=branches,
-            strategy=strategy,
-            demotion=Demotion.SUFFIX,
             progress=progress or Steps(),
         )
 
@@ -297,15 +295,13 @@ class TestClone:
         clone.branch("release-25.11", "28.4")
         run_git(clone.path, "checkout", "--quiet", "master")
         (clone.path / "mine").write_text("not committed\n")
-        proposal = clone.proposal("master", Strategy.SENTINEL)
+        proposal = clone.proposal("master", Strategy.ATTRS_FIRST)
         before = {path: path.lstat().st_mtime_ns for path in clone.path.rglob("*")}
         port(
             proposal,
             plans.plan(),
             repository=clone.path,
             branches=["release-25.11"],
-            strategy=Strategy.SENTINEL,
-            demotion=Demotion.SUFFIX,
             progress=Steps(),
         )
         assert {path: path.lstat().st_mtime_ns for path in clone.path.rglob("*")} == before

@@ -13,7 +13,7 @@ import pytest
 from toolkit import nix, process, specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker import plan as plans
-from toolkit.docker.choices import Demotion, Strategy
+from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import series
 from toolkit.nix import stores
@@ -88,8 +88,7 @@ def patched(shared: Path) -> Path:
         docker_file(target.read_bytes(), name=str(target)),
         components=plan.components,
         entry=plan.prefix_entry,
-        strategy=Strategy.SENTINEL,
-        demotion=Demotion.SUFFIX,
+        steps=steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX),
     )
     target.write_text(text)
     return tree

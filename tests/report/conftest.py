@@ -29,7 +29,7 @@ def report() -> Report:
             package="docker",
             target=PurePosixPath("pkgs/applications/virtualization/docker/default.nix"),
             bindings=("moby",),
-            steps=steps(Strategy.SENTINEL, Demotion.SUFFIX),
+            steps=steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX),
             commits=(
                 Commit(subject="docker: lift", body="Because.", before=BEFORE, after=LIFTED),
                 Commit(subject="docker: demote", body="Because.", before=LIFTED, after=DEMOTED),

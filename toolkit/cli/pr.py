@@ -10,7 +10,7 @@ import click
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.report import details, exit_code, show
-from toolkit.docker.choices import Demotion, Extra, Strategy
+from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.requests import BranchRequest, UpdateRequest
 from toolkit.model import Status
 from toolkit.report import contribution
@@ -52,13 +52,14 @@ BRANCH = "docker-overridable-components"
 @click.option(
     "--strategy",
     type=click.Choice([strategy.value for strategy in Strategy]),
-    help="How the components leave dockerGen's let; by default sentinel.",
+    help="How the components leave dockerGen's let; by default as the builder allows.",
 )
 @click.option(
     "--rootlesskit",
     type=click.Choice([demotion.value for demotion in Demotion]),
     help="Where rootlesskit goes in the wrapper's PATH; by default suffix.",
 )
+@click.option("--only", type=click.Choice([LIFT, DEMOTE]), help="Make a series of this commit alone.")
 @click.option(
     "--with",
     "extras",
@@ -90,6 +91,7 @@ def command(
     mode: str | None,
     strategy: str | None,
     rootlesskit: str | None,
+    only: str | None,
     extras: tuple[str, ...],
     trailers: tuple[str, ...],
     sign: bool | None,
@@ -104,7 +106,12 @@ def command(
         making: dict[str, object] = {"--worktree": worktree}
         if mode != "update":
             making |= {"--base": base, "--fetch": fetch or None, "--onto": onto or None, "--strategy": strategy}
-            making |= {"--rootlesskit": rootlesskit, "--with": extras or None, "--trailer": trailers or None}
+            making |= {
+                "--rootlesskit": rootlesskit,
+                "--only": only,
+                "--with": extras or None,
+                "--trailer": trailers or None,
+            }
             making |= {"--sign": sign}
         options.refuse_together(f"--{mode}", making)
     if mode == "remove":
@@ -119,6 +126,7 @@ def command(
         onto=onto,
         strategy=Strategy(strategy) if strategy is not None else None,
         demotion=Demotion(rootlesskit) if rootlesskit is not None else None,
+        only=only,
         extras=tuple(extra for extra in Extra if extra in extras) or None,
         trailers=trailers or None,
         signed=sign,
@@ -141,8 +149,9 @@ def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress) -> 
         worktree=worktree,
         fetch=asked.fetch,
         onto=asked.onto,
-        strategy=asked.strategy or Strategy.SENTINEL,
+        strategy=asked.strategy,
         demotion=asked.demotion or Demotion.SUFFIX,
+        only=asked.only,
         extras=asked.extras or (),
         trailers=asked.trailers or (),
         signed=asked.signed,

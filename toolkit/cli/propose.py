@@ -8,7 +8,7 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
-from toolkit.docker.choices import Demotion, Extra, Strategy
+from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 
@@ -24,9 +24,7 @@ from toolkit.docker.requests import ProposeRequest
 @click.option(
     "--strategy",
     type=click.Choice([strategy.value for strategy in Strategy]),
-    default=Strategy.SENTINEL.value,
-    show_default=True,
-    help="How the components leave dockerGen's let.",
+    help="How the components leave dockerGen's let; by default as the builder allows.",
 )
 @click.option(
     "--rootlesskit",
@@ -36,6 +34,7 @@ from toolkit.docker.requests import ProposeRequest
     help="Where rootlesskit goes in the wrapper's PATH: after everything else, or nowhere. With 'drop', docker before "
     "28 does not start.",
 )
+@click.option("--only", type=click.Choice([LIFT, DEMOTE]), help="Make a series of this commit alone.")
 @click.option(
     "--out",
     cls=options.Option,
@@ -71,8 +70,9 @@ def command(
     file: Path | None,
     pin: str | None,
     offline: bool,
-    strategy: str,
+    strategy: str | None,
     rootlesskit: str,
+    only: str | None,
     out: Path,
     force: bool,
     extras: tuple[str, ...],
@@ -85,8 +85,9 @@ def command(
     settings = options.settings()
     request = ProposeRequest(
         source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),
-        strategy=Strategy(strategy),
+        strategy=Strategy(strategy) if strategy is not None else None,
         demotion=Demotion(rootlesskit),
+        only=only,
         out=out,
         force=force,
         extras=tuple(extra for extra in Extra if extra in extras),

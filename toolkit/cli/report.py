@@ -6,7 +6,7 @@ from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from toolkit.cli import output
-from toolkit.docker.choices import Demotion, Strategy, demotion_of, strategy_of
+from toolkit.docker.choices import DEMOTE, LIFT, Demotion
 from toolkit.model import INTERRUPTED, Status
 from toolkit.report import comparison
 from toolkit.report.report import to_json
@@ -75,6 +75,7 @@ def heading(report: Report) -> Iterator[str]:
     yield f"source    {source.origin}{fetched}"
     if proposal.patches:
         yield f"designs   {', '.join(f'{step.name}: {step.design}' for step in proposal.steps)}"
+        yield from (f"          {step.design}: {step.reason}" for step in proposal.steps if step.reason is not None)
     else:
         yield f"patch     {', '.join(commit.subject for commit in proposal.commits)}"
 
@@ -129,11 +130,13 @@ def _contributing(report: Report, out: Path) -> str:
     commit = proposal.source.commit
     if request is not None and request.nixpkgs is not None and commit is not None and proposal.source.remote is None:
         words = ["unlet", "pr", "--repo", request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
-        strategy, demotion = strategy_of(proposal.steps), demotion_of(proposal.steps)
-        if strategy not in {None, Strategy.SENTINEL}:
-            words += ["--strategy", str(strategy)]
-        if demotion not in {None, Demotion.SUFFIX}:
-            words += ["--rootlesskit", str(demotion)]
+        for step in proposal.steps:
+            if step.name == LIFT and step.reason is None:
+                words += ["--strategy", step.design]
+            if step.name == DEMOTE and step.design != Demotion.SUFFIX:
+                words += ["--rootlesskit", step.design]
+        if len(proposal.steps) == 1:
+            words += ["--only", proposal.steps[0].name]
         return join(words)
     base = commit.short if commit is not None else "BASE"
     series = quote(str(out.absolute() / "series"))

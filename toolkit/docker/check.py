@@ -10,9 +10,9 @@ from toolkit import git, nix, sources
 from toolkit.docker import claims as proofs
 from toolkit.docker import comparing, staging
 from toolkit.docker import plan as plans
-from toolkit.docker.choices import DEMOTE, LIFT, Demotion, demotion_of, steps, strategy_of
+from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.claims import evaluation, overriding
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES, Case
 from toolkit.docker.deepening import AT_HAND, deepen
 from toolkit.docker.plan import PACKAGE
 from toolkit.docker.preparing import DROP_WARNING
@@ -57,12 +57,12 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     proven = proofs.run(case, request.proofs, also=also, progress=progress)
     comparison: tuple[Column, ...] = ()
     if request.compare:
-        strategy = strategy_of(proposal.steps) if proposal.patches else None
-        name = strategy or proposal.commits[0].subject
-        demotion = demotion_of(proposal.steps) or Demotion.SUFFIX
+        design = proposal.design(LIFT) if proposal.patches else None
+        name = design or proposal.commits[0].subject
+        like = proposal.steps if design is not None else steps(Strategy.HIDDEN, Demotion.SUFFIX)
         comparison = (
             comparing.column(name, proposal, proven),
-            *comparing.others(case.before.file, case.source, plan, strategy, demotion, progress=progress),
+            *comparing.others(case.before.file, case.source, plan, like, done=design, progress=progress),
         )
     return Report(
         proposal=proposal,
@@ -85,7 +85,7 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     mails = tuple(Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch")))
     series = mails[: len(document.commits)]
     for what, found_there in (("report.json", document.commits), ("series", series)):
-        if len(found_there) != (wanted := len((LIFTED, DEMOTED))):
+        if len(found_there) != (wanted := len(document.steps)):
             raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
     behind = mails[len(document.commits) :]
     found, warnings = _source_again(document, directory, diff, plan, _wanted(behind), progress)
@@ -94,7 +94,7 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
         contents.append(git.apply(contents[-1], target, patch.content))
     beside = staging.siblings(found, docker_file(found.content, name=str(target)))
     laid_out = staging.lay_out(
-        dict(zip((BEFORE, LIFTED, DEMOTED), contents, strict=True)),
+        dict(zip((BEFORE, *(STAGES[step.name] for step in document.steps)), contents, strict=True)),
         name=str(target),
         beside=beside,
         source=found,

@@ -15,10 +15,10 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Strategy(StrEnum):
-    """How the components leave the `let … in`; see toolkit.docker.rewrite."""
+    """How the components leave the `let … in`; see toolkit.docker.rewrite.lift."""
 
-    SENTINEL = "sentinel"
-    IN_PLACE = "in-place"
+    ATTRS_FIRST = "attrs-first"
+    HIDDEN = "hidden"
     PARAMETER = "parameter"
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.docker import claims as proofs
-from toolkit.docker.choices import Demotion, Extra, Strategy
+from toolkit.docker.choices import LIFT, Extra, Strategy, strategy_of
 from toolkit.docker.preparing import prepare
 from toolkit.errors import RefusalError
 from toolkit.model import Column
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Progress, Proof, Proposal, Source
+    from toolkit.model import Progress, Proof, Proposal, Source, Step
 
 
 def column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
@@ -32,17 +33,18 @@ def column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
 
 
 def others(  # noqa: PLR0913 - what a proposal is made of, and what is done already
-    file: DockerFile, source: Source, plan: Plan, done: Strategy | None, demotion: Demotion, *, progress: Progress
+    file: DockerFile, source: Source, plan: Plan, steps: Sequence[Step], *, done: str | None, progress: Progress
 ) -> tuple[Column, ...]:
-    """Propose and prove by every strategy but `done`; one that refuses the file has no column."""
+    """Propose and prove the lift of `steps` by each design but `done`; one that refuses the file has no column."""
     columns: list[Column] = []
-    for strategy in Strategy:
-        if strategy is done:
+    for strategy in Strategy if strategy_of(steps) is not None else ():
+        if strategy == done:
             continue
+        instead = [replace(step, design=strategy, reason=None) if step.name == LIFT else step for step in steps]
         progress.step(f"comparing with {strategy}")
         with tempfile.TemporaryDirectory(prefix="unlet-compare-") as directory:
             try:
-                prepared = prepare(file, source, plan, strategy, demotion, at=Path(directory))
+                prepared = prepare(file, source, plan, instead, at=Path(directory))
             except RefusalError:
                 continue
             prepared.write_overlay(Path(directory))

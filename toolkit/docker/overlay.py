@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files, nix, prove, sources
+from toolkit.docker import choosing, staging
 from toolkit.docker import claims as proofs
 from toolkit.docker import plan as plans
-from toolkit.docker import staging
-from toolkit.docker.choices import Demotion, OverlayKind, Strategy
+from toolkit.docker.choices import Demotion, OverlayKind
 from toolkit.docker.claims import overriding, rewrapping
 from toolkit.docker.claims.case import BEFORE, Case
 from toolkit.docker.deepening import deepen
@@ -136,7 +136,8 @@ def _rewrap(  # noqa: PLR0913 - as _patched, which takes what `prepare` does
 def _patched(  # noqa: PLR0913 - what a proposal is made of
     file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, *, at: Path, progress: Progress
 ) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
-    prepared = prepare(file, found, plan, Strategy.SENTINEL, Demotion.SUFFIX, at=at)
+    steps = choosing.steps(file, found, strategy=None, demotion=Demotion.SUFFIX)
+    prepared = prepare(file, found, plan, steps, at=at)
     prepared.write_overlay(at)
     case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
     claims = [each for each in proofs.of(case) if each.name in PATCHED_CLAIMS or each.tier is not Tier.ISOLATED]

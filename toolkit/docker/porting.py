@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import git, sources
 from toolkit.docker import claims as proofs
-from toolkit.docker.preparing import prepare_texts
+from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.reading import docker_file
-from toolkit.docker.rewrite import series
 from toolkit.docker.track import meaning
 from toolkit.docker.track.report.document import State
 from toolkit.errors import NixSyntaxError, RefusalError
@@ -22,12 +21,11 @@ from toolkit.model import Fit, Ported, Proof, SourceRequest, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.docker.choices import Demotion, Strategy
     from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Oid, Progress, Proposal, Source
 
-Texts = tuple[str, str]
+Texts = tuple[str, ...]
 """The file after each of the two commits."""
 
 # From the best to the worst.
@@ -40,8 +38,6 @@ class _Series:
 
     proposal: Proposal
     plan: Plan
-    strategy: Strategy
-    demotion: Demotion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,25 +61,23 @@ class _Branch:
     refused: str | None = None
 
 
-def port(  # noqa: PLR0913 - what was made, how, and where it is to go
+def port(
     proposal: Proposal,
     plan: Plan,
     *,
     repository: Path,
     branches: Sequence[str],
-    strategy: Strategy,
-    demotion: Demotion,
     progress: Progress,
 ) -> tuple[Ported, ...]:
     """Carry the two commits of a proposal over to each branch, of the clone `repository`; a name counts once.
 
-    The rewrite is run on the branch's own file as well, by `strategy` and `demotion`, and the isolated proofs on what
+    The rewrite is run on the branch's own file as well, by the same designs, and the isolated proofs on what
     was carried over; where that conflicts, on what was made afresh. Nothing is written to the clone, and the network
     is not used. Raise ToolkitError, before anything else is done, for a branch that the clone does not have, and for
     one whose objects it lacks. What is wrong with a branch's file is in its answer.
     """
     wanted = {branch: git.locate(repository, branch) for branch in dict.fromkeys(branches)}
-    ours = _Series(proposal=proposal, plan=plan, strategy=strategy, demotion=demotion)
+    ours = _Series(proposal=proposal, plan=plan)
     done: dict[Oid, Ported] = {}
     for branch, located in wanted.items():
         if located.commit not in done:
@@ -150,13 +144,7 @@ def _rewrite(ours: _Series, source: Source) -> _Branch:
     file: DockerFile | None = None
     try:
         file = docker_file(source.content, name=name)
-        texts = series.rewrite(
-            file,
-            components=plan.components,
-            entry=plan.prefix_entry,
-            strategy=ours.strategy,
-            demotion=ours.demotion,
-        )
+        texts = rewrite(file, plan, ours.proposal.steps)
     except (NixSyntaxError, RefusalError) as error:
         return _Branch(source=source, file=file, refused=error.message.removeprefix(f"{name}: "))
     return _Branch(source=source, file=file, texts=texts)
@@ -169,8 +157,7 @@ def _merge(ours: _Series, source: Source) -> _Carried:
     contents = [step.content for step in steps if step.content is not None]
     texts = None
     if len(contents) == len(commits):
-        lifted, demoted = (content.decode() for content in contents)
-        texts = (lifted, demoted)
+        texts = tuple(content.decode() for content in contents)
     return _Carried(
         fit=max((step.fit for step in steps), key=_FITS.index),
         texts=texts,
@@ -202,9 +189,7 @@ def _prove(ours: _Series, own: _Branch, texts: Texts | None, progress: Progress)
         return (_unreadable(own.refused),)
     with tempfile.TemporaryDirectory(prefix="unlet-port-") as directory:
         try:
-            prepared = prepare_texts(
-                texts, own.file, own.source, ours.plan, ours.strategy, ours.demotion, at=Path(directory)
-            )
+            prepared = prepare_texts(texts, own.file, own.source, ours.plan, ours.proposal.steps, at=Path(directory))
         except (NixSyntaxError, RefusalError) as error:
             return (_unreadable(error.message),)
         prepared.write_overlay(Path(directory))

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING
 from toolkit import process
 from toolkit import propose as proposals
 from toolkit.docker import claims, patched, staging
-from toolkit.docker.choices import Demotion, steps
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.docker.choices import Demotion, demotion_of
+from toolkit.docker.claims.case import BEFORE, STAGES, Case
 from toolkit.docker.plan import PACKAGE
 from toolkit.docker.rewrite import series
 from toolkit.propose import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.docker.choices import Strategy
     from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.staging import Siblings
-    from toolkit.model import Source
+    from toolkit.model import Source, Step
 
 DROP_WARNING = (
     "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
@@ -31,39 +30,27 @@ DROP_WARNING = (
 )
 
 
-def prepare(  # noqa: PLR0913 - what a proposal is made of
-    file: DockerFile, source: Source, plan: Plan, strategy: Strategy, demotion: Demotion, *, at: Path
-) -> Draft[Case]:
+def prepare(file: DockerFile, source: Source, plan: Plan, steps: Sequence[Step], *, at: Path) -> Draft[Case]:
     """Rewrite `file`, which is the source's, and let git write the commits down; the overlay's place is `at`.
 
     Raise LayoutError or RefusalError where the file cannot be rewritten.
     """
-    return prepare_texts(rewrite(file, plan, strategy, demotion), file, source, plan, strategy, demotion, at=at)
+    return prepare_texts(rewrite(file, plan, steps), file, source, plan, steps, at=at)
 
 
-def rewrite(file: DockerFile, plan: Plan, strategy: Strategy, demotion: Demotion) -> tuple[str, str]:
+def rewrite(file: DockerFile, plan: Plan, steps: Sequence[Step]) -> tuple[str, ...]:
     """Return what `file` is after each commit; raise LayoutError or RefusalError where it cannot be rewritten."""
-    return series.rewrite(
-        file, components=plan.components, entry=plan.prefix_entry, strategy=strategy, demotion=demotion
-    )
+    return series.rewrite(file, components=plan.components, entry=plan.prefix_entry, steps=steps)
 
 
-def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
-    texts: tuple[str, str],
-    file: DockerFile,
-    source: Source,
-    plan: Plan,
-    strategy: Strategy,
-    demotion: Demotion,
-    *,
-    at: Path,
+def prepare_texts(  # noqa: PLR0913 - as above
+    texts: Sequence[str], file: DockerFile, source: Source, plan: Plan, steps: Sequence[Step], *, at: Path
 ) -> Draft[Case]:
     """Prepare `texts`, what `file` is after each commit, whoever wrote them.
 
     Raise NixSyntaxError, LayoutError or RefusalError for a text that is no docker file.
     """
-    chosen = steps(strategy, demotion)
-    messages = tuple(plan.message(step) for step in chosen)
+    messages = tuple(plan.message(step) for step in steps)
     contents = [text.encode() for text in texts]
     # The two do not need one another, and the proofs need both.
     with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
@@ -74,13 +61,13 @@ def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
             package=PACKAGE,
             target=plan.target,
             bindings=plan.components,
-            steps=chosen,
+            steps=steps,
             messages=messages,
             contents=contents,
         )
         beside = staging.siblings(source, file)
         laid_out = staging.lay_out(
-            dict(zip((BEFORE, LIFTED, DEMOTED), (source.content, *contents), strict=True)),
+            {BEFORE: source.content, **{STAGES[step.name]: each for step, each in zip(steps, contents, strict=True)}},
             name=file.tree.name,
             beside=beside,
             source=source,
@@ -92,7 +79,7 @@ def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
         target=plan.target,
         components=plan.components,
         entry=plan.prefix_entry,
-        demotion=demotion,
+        demotion=demotion_of(steps),
         stages=tuple(laid_out.stages.values()),
         patches=proposal.patches,
         upstream_diff=proposal.upstream_diff,
@@ -109,11 +96,11 @@ def prepare_texts(  # noqa: PLR0913, PLR0917 - as above
         overlay=patched.files(
             proposal, releases=[release.attr for release in file.releases()], siblings=beside.present
         ),
-        warnings=tuple(_warnings(demotion, beside)),
+        warnings=tuple(_warnings(demotion_of(steps), beside)),
     )
 
 
-def _warnings(demotion: Demotion, beside: Siblings) -> Iterator[str]:
+def _warnings(demotion: Demotion | None, beside: Siblings) -> Iterator[str]:
     if demotion is Demotion.DROP:
         yield DROP_WARNING
     if beside.missing:

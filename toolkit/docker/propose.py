@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files, nix, process, sources
-from toolkit.docker import claims, comparing, extras
+from toolkit.docker import choosing, claims, comparing, extras
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import overriding
 from toolkit.docker.deepening import AT_HAND, deepen
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from toolkit.docker.plan import Plan
     from toolkit.docker.requests import ProposeRequest
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Column, Progress, Proof, Proposal, Report, Source
+    from toolkit.model import Column, Progress, Proof, Proposal, Report, Source, Step
     from toolkit.propose import Draft
 
 
@@ -47,20 +47,27 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
         beside.submit(copy_context().run, nix.tools)
         try:
             file = docker_file(found.content, name=name)
-            texts = rewrite(file, plan, request.strategy, request.demotion)
+            steps = choosing.steps(file, found, strategy=request.strategy, demotion=request.demotion, only=request.only)
+            texts = rewrite(file, plan, steps)
         finally:
             # What Nix has to say against a file goes before what the rewrite has.
             accepted.result()
-    return _write(request, plan, found, file, texts, progress)
+    return _write(request, plan, found, file, steps, texts, progress)
 
 
 def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
-    request: ProposeRequest, plan: Plan, found: Source, file: DockerFile, texts: tuple[str, str], progress: Progress
+    request: ProposeRequest,
+    plan: Plan,
+    found: Source,
+    file: DockerFile,
+    steps: Sequence[Step],
+    texts: Sequence[str],
+    progress: Progress,
 ) -> Report:
     added = _extras(request, found, plan)
 
     def draft(at: Path) -> Draft[Case]:
-        made = prepare_texts(texts, file, found, plan, request.strategy, request.demotion, at=at)
+        made = prepare_texts(texts, file, found, plan, steps, at=at)
         case = replace(made.case, extras=added)
         near = request.source.nixpkgs
         case = deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
@@ -73,8 +80,9 @@ def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
     def compare(proposal: Proposal, proven: Sequence[Proof]) -> tuple[Column, ...]:
         if not request.compare:
             return ()
-        others = comparing.others(file, found, plan, request.strategy, request.demotion, progress=progress)
-        return (comparing.column(request.strategy, proposal, proven), *others)
+        done = steps[0].design
+        others = comparing.others(file, found, plan, steps, done=done, progress=progress)
+        return (comparing.column(done, proposal, proven), *others)
 
     def text(report: Report) -> bytes:
         commits = [each.commit for each in added if each.commit is not None]

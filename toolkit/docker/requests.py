@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toolkit.docker.choices import Demotion, Extra, OverlayKind, Strategy, steps
-from toolkit.model import Depth, SourceRequest, Step
+from toolkit.docker.choices import Demotion, Extra, OverlayKind, Strategy
+from toolkit.model import Depth, SourceRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposeRequest:
-    """One call of `propose`. `out` appears whole or not at all; `force` lets it replace what is there."""
+    """One call of `propose`. `out` appears whole or not at all; `force` lets it replace what is there.
+
+    With no `strategy` the one is taken that the builder allows. `only` is the name of a step to make alone.
+    """
 
     source: SourceRequest
-    strategy: Strategy = Strategy.SENTINEL
+    strategy: Strategy | None = None
     demotion: Demotion = Demotion.SUFFIX
+    only: str | None = None
     out: Path = Path("proposal")
     force: bool = False
     extras: tuple[Extra, ...] = ()
@@ -65,18 +69,14 @@ class BranchRequest:
     worktree: Path | None = None
     fetch: bool = False
     onto: tuple[str, ...] = ()
-    strategy: Strategy = Strategy.SENTINEL
+    strategy: Strategy | None = None
     demotion: Demotion = Demotion.SUFFIX
+    only: str | None = None
     extras: tuple[Extra, ...] = ()
     trailers: tuple[str, ...] = ()
     signed: bool | None = None
     depth: Depth = field(default_factory=Depth)
     force: bool = False
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The steps of the series."""
-        return steps(self.strategy, self.demotion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +90,7 @@ class UpdateRequest:
     onto: tuple[str, ...] = ()
     strategy: Strategy | None = None
     demotion: Demotion | None = None
+    only: str | None = None
     extras: tuple[Extra, ...] | None = None
     trailers: tuple[str, ...] | None = None
     signed: bool | None = None

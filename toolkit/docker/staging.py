@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.cache import default_cache
+from toolkit.docker import choosing
 from toolkit.docker.claims.case import STEPS, SYSTEMS, Stage
 from toolkit.docker.reading import docker_file
 from toolkit.errors import RefusalError
@@ -146,24 +147,10 @@ def ask(files: Sequence[DockerFile], components: Sequence[str], *, root: Path | 
     return {
         "libPath": str(library) if library is not None and (library / "default.nix").is_file() else "",
         "names": sorted(words - {*components}),
-        "finals": _takes_function(files[0], root),
+        "finals": choosing.builder(files[0], root).takes_function,
         "components": list(components),
         "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
     }
 
 
 _NAME = re.compile(r"[a-zA-Z_][\w'-]*")
-_GO_MODULE = "pkgs/build-support/go/module.nix"
-_FINALS_SINCE = (28,)
-
-
-def _takes_function(file: DockerFile, root: Path | None) -> bool:
-    """Tell whether buildGoModule takes a function, as it does since nixpkgs makes it by extendMkDerivation.
-
-    Without a nixpkgs, docker's version tells (PR 390220, March 2025).
-    """
-    module = root / _GO_MODULE if root is not None else None
-    if module is not None and module.is_file():
-        return b"extendMkDerivation" in module.read_bytes()
-    versions = [release.version for release in file.releases() if release.version is not None]
-    return any(tuple(map(int, re.findall(r"\d+", version))) >= _FINALS_SINCE for version in versions)

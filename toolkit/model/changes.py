@@ -36,10 +36,14 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of a proposal, a commit, and the design by which it is made."""
+    """One step of a proposal, a commit, and the design by which it is made.
+
+    `reason` is why that one, where nobody asked for it.
+    """
 
     name: str
     design: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,11 +36,14 @@ def value(binding: Node) -> Node:
 
 
 def call(expression: Node) -> list[Node]:
-    """Return the function of a call and its arguments; the expression alone where it is no call."""
+    """Return the function of a call and its arguments; the expression alone where it is no call.
+
+    Parentheses around a function make no difference.
+    """
     if expression.kind != "apply_expression":
         return [expression]
     function, argument = (child for child in expression.children if child.kind != "comment")
-    return [*call(function), argument]
+    return [*call(inside(function)), argument]
 
 
 def line_end(binding: Node) -> int:
@@ -57,3 +60,36 @@ def margin(binding: Node) -> str | None:
     text = binding.tree.text
     before = text[text.rfind("\n", 0, binding.start) + 1 : binding.start]
     return before if not before.strip() else None
+
+
+def name_of(function: Node) -> str:
+    """Return the last name of a function that is written as `a.b.c`."""
+    return inside(function).text.rpartition(".")[2]
+
+
+def operator(node: Node) -> str | None:
+    """Return the operator of an expression of two operands, None for another one."""
+    if node.kind != "binary_expression":
+        return None
+    return next(child.text for child in node.children[1:] if child.kind != "comment")
+
+
+def inside(node: Node) -> Node:
+    """Return an expression without the parentheses around it."""
+    while node.kind == "parenthesized_expression":
+        node = next(child for child in node.children if child.kind not in {"(", ")", "comment"})
+    return node
+
+
+_THROUGH = frozenset(
+    ["function_expression", "let_expression", "with_expression", "assert_expression", "parenthesized_expression"]
+)
+
+
+def spine(node: Node) -> list[Node]:
+    """Return the expressions which `node` evaluates to in turn: through lambdas, lets, withs, asserts, parentheses."""
+    found = [node]
+    while node.kind in _THROUGH:
+        node = next(child for child in reversed(node.children) if child.kind not in {"comment", ")"})
+        found.append(node)
+    return found

@@ -53,7 +53,10 @@ def _lines(report: Document) -> Iterator[str]:
     if source.commit is not None:
         yield f"| commit | `{source.commit}` |"
     yield f"| blob | `{source.blob}` |"
-    yield from (f"| {step.name} | {step.design} |" for step in report.steps)
+    yield from (
+        f"| {step.name} | {step.design}{f': {step.reason}' if step.reason is not None else ''} |"
+        for step in report.steps
+    )
     yield f"| made by | unlet {report.unlet} |"
     for tool, version in sorted(report.tools.items()):
         yield f"| {cell(tool)} | {cell(version)} |"

@@ -159,7 +159,7 @@ def from_json(content: bytes, *, name: str = "report.json") -> Document:
         target=record.text("target"),
         file=record.text("file"),
         bindings=record.texts("bindings"),
-        steps=tuple(Step(name=step.text("name"), design=step.text("design")) for step in record.records("steps")),
+        steps=tuple(read_step(step) for step in record.records("steps")),
         source=_source(record.record("source")),
         commits=tuple(
             CommitDocument(
@@ -173,6 +173,11 @@ def from_json(content: bytes, *, name: str = "report.json") -> Document:
         tools={tool: tools.text(tool) for tools in [record.record("tools")] for tool in tools.names()},
         comparison=tuple(_column(column) for column in record.records("comparison")) if "comparison" in record else (),
     )
+
+
+def read_step(record: Record) -> Step:
+    """Read a step of a proposal."""
+    return Step(name=record.text("name"), design=record.text("design"), reason=record.optional("reason", record.text))
 
 
 def _source(record: Record) -> SourceDocument:

@@ -41,7 +41,9 @@ def test_proof_counts_lines_and_gives_commands(draft: Callable[..., Draft]) -> N
 def test_patch_that_does_not_apply_is_named_with_gits_words(draft: Callable[..., Draft]) -> None:
     series = draft()
     first, second = series.case().patches
-    broken = altered(second, b"\n             # the daemon of an ordinary user\n", b"\n             # another line\n")
+    broken = altered(
+        second, b"\n               # the daemon of an ordinary user\n", b"\n               # another line\n"
+    )
     failure = series.failure("applies", patches=(first, broken))
     assert failure.startswith("series: ")
     assert "patch does not apply" in failure or "patch failed" in failure
@@ -50,7 +52,7 @@ def test_patch_that_does_not_apply_is_named_with_gits_words(draft: Callable[...,
 def test_diff_that_does_not_apply_is_named(draft: Callable[..., Draft]) -> None:
     series = draft()
     diff = series.case().upstream_diff
-    broken = diff.replace(b"\n             # the daemon of an ordinary user\n", b"\n             # another line\n")
+    broken = diff.replace(b"\n-            # the daemon of an ordinary user\n", b"\n-            # another line\n")
     assert broken != diff
     assert series.failure("applies", upstream_diff=broken).startswith("upstream.diff: ")
 
@@ -58,7 +60,7 @@ def test_diff_that_does_not_apply_is_named(draft: Callable[..., Draft]) -> None:
 def test_series_that_gives_another_file_is_named(draft: Callable[..., Draft]) -> None:
     series = draft()
     first, second = series.case().patches
-    patches = (first, altered(second, b"+            # with CAP_NET_BIND", b"+            # by CAP_NET_BIND"))
+    patches = (first, altered(second, b"+              # with CAP_NET_BIND", b"+            # by CAP_NET_BIND"))
     assert series.failure("applies", patches=patches).startswith("the series and the rewrite give different files\n")
 
 
@@ -71,7 +73,7 @@ def test_series_whose_end_alone_is_right_is_named(draft: Callable[..., Draft]) -
 
 def test_diff_that_gives_another_file_is_named(draft: Callable[..., Draft]) -> None:
     series = draft()
-    diff = draft(strategy=Strategy.IN_PLACE).case().upstream_diff
+    diff = draft(strategy=Strategy.HIDDEN).case().upstream_diff
     assert "the diff and the rewrite give different files" in series.failure("applies", upstream_diff=diff)
 
 

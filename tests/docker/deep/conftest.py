@@ -63,7 +63,7 @@ def deepened(draft: Callable[..., Draft], tmp_path: Path) -> Callable[..., Deepe
     """Return what makes a series for the specimen's tree, with files of it changed: path → (old, new), or content."""
 
     def make(
-        changes: Mapping[str, str | tuple[str, str]] | None = None, *, strategy: Strategy = Strategy.SENTINEL
+        changes: Mapping[str, str | tuple[str, str]] | None = None, *, strategy: Strategy = Strategy.ATTRS_FIRST
     ) -> Deepened:
         made = draft(strategy=strategy)
         if changes is None:

@@ -77,7 +77,7 @@ class TestBranch:
             base="upstream/newer",
             branch="docker/jané",
             worktree=place,
-            strategy=Strategy.IN_PLACE,
+            strategy=Strategy.HIDDEN,
             demotion=Demotion.DROP,
             extras=(Extra.RELEASE_NOTE,),
             trailers=("Assisted-by: nobody",),

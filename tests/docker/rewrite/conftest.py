@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import specimen
-from toolkit.docker.choices import Demotion, Strategy
-from toolkit.docker.rewrite import series
+from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.rewrite import demote, series
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import RefusalError
 
@@ -50,17 +50,26 @@ def command(new: str) -> str:
     return sub(WRAPPER, lambda match: new.format(*match.groups()))
 
 
-def rewrite(text: str, strategy: Strategy = Strategy.SENTINEL, demotion: Demotion = Demotion.SUFFIX) -> tuple[str, str]:
+def rewrite(
+    text: str, strategy: Strategy = Strategy.ATTRS_FIRST, demotion: Demotion = Demotion.SUFFIX
+) -> tuple[str, str]:
     """Return the text after each commit; Nix has parsed both."""
     lifted, demoted = series.rewrite(
-        file_of(text), components=COMPONENTS, entry="rootlesskit", strategy=strategy, demotion=demotion
+        file_of(text), components=COMPONENTS, entry="rootlesskit", steps=steps(strategy, demotion)
     )
     for made in (lifted, demoted):
         assert_parses(made)
     return lifted, demoted
 
 
-def refusal(text: str, strategy: Strategy = Strategy.SENTINEL, demotion: Demotion = Demotion.SUFFIX) -> str:
+def demoted(text: str, demotion: Demotion = Demotion.SUFFIX) -> str:
+    """Return the text after commit 2 alone; Nix has parsed it."""
+    made = demote.rewrite(text, name="x.nix", entry="rootlesskit", demotion=demotion)
+    assert_parses(made)
+    return made
+
+
+def refusal(text: str, strategy: Strategy = Strategy.ATTRS_FIRST, demotion: Demotion = Demotion.SUFFIX) -> str:
     """Return the message with which a file is refused that Nix has parsed."""
     assert_parses(text)
     with pytest.raises(RefusalError) as caught:

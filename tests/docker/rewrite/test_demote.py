@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.docker.rewrite.conftest import EVERY_STRATEGY, command, kit, place, refusal, rewrite, sub, text_of
+from tests.docker.rewrite.conftest import EVERY_STRATEGY, command, demoted, kit, place, refusal, rewrite, sub, text_of
 from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.rewrite import demote
 from toolkit.errors import LayoutError
@@ -30,10 +30,17 @@ OTHERWISE = "rootlesskit gets into the script other than by a list in a variable
         ("[ /* remark */\n rootlesskit slirp4netns ]", "[ /* remark */\n slirp4netns ]"),
         ("[ rootlesskit\n # remark\n slirp4netns ]", "[ # remark\n slirp4netns ]"),
         ("[\n slirp4netns\n # remark\n rootlesskit\n]", "[\n slirp4netns\n # remark\n]"),
+        ("([ rootlesskit slirp4netns ])", "([ slirp4netns ])"),
+        ("([ rootlesskit runc ] ++ [ slirp4netns ])", "([ runc ] ++ [ slirp4netns ])"),
+        ("([ rootlesskit ] ++ [ slirp4netns ])", "([ slirp4netns ])"),
+        ("([ slirp4netns ]\n ++ [ rootlesskit ]\n ++ [ runc ])", "([ slirp4netns ]\n ++ [ runc ])"),
+        ("([ slirp4netns ]\n ++ [ runc ]\n ++ [ rootlesskit ])", "([ slirp4netns ]\n ++ [ runc ])"),
+        ("([ slirp4netns ] ++ lib.optional initSupport rootlesskit)", "([ slirp4netns ])"),
+        ("(lib.optionals initSupport ([ rootlesskit ]) ++ [ slirp4netns ])", "([ slirp4netns ])"),
     ],
 )
 def test_only_the_element_leaves_the_list(before: str, after: str) -> None:
-    assert f"lib.makeBinPath {after}\n" in rewrite(kit(f"lib.makeBinPath {before}"))[1]
+    assert f"lib.makeBinPath {after}\n" in demoted(kit(f"lib.makeBinPath {before}"))
 
 
 @pytest.mark.parametrize(
@@ -49,10 +56,27 @@ def test_comment_beside_the_element_is_refused(list_: str, remark: str) -> None:
     assert refusal(text) == f"{place(text, remark)}: this comment stands beside rootlesskit, which leaves the list"
 
 
-def test_list_that_would_be_empty_is_refused_before_anything_is_lifted() -> None:
-    text = kit("lib.makeBinPath [ rootlesskit ]")
-    fact = "nothing would be left in this list, and an empty PATH entry means the current directory"
-    assert refusal(text) == f"{place(text, 'rootlesskit ]')}: {fact}"
+@pytest.mark.parametrize(
+    ("list_", "left"),
+    [
+        ("[ rootlesskit ]", "nothing would be left in this list"),
+        ("(lib.optionals initSupport [ rootlesskit ])", "nothing would be left in this list"),
+        ("(lib.optionals initSupport [ runc ] ++ [ rootlesskit ])", "what would be left of this list may be empty"),
+        ("(plugins ++ [ rootlesskit ] ++ [ ])", "what would be left of this list may be empty"),
+    ],
+)
+def test_list_that_may_be_empty_is_refused_before_anything_is_lifted(list_: str, left: str) -> None:
+    text = kit(f"lib.makeBinPath {list_}")
+    said = f"{place(text, 'rootlesskit ]')}: {left}, and an empty PATH entry means the current directory"
+    assert refusal(text) == said
+
+
+@pytest.mark.parametrize(
+    "list_",
+    ["([ slirp4netns ] ++ [ /* remark */ rootlesskit ])", "([ slirp4netns ] # remark\n ++ [ rootlesskit ])"],
+)
+def test_comment_beside_a_list_that_goes_is_refused(list_: str) -> None:
+    assert refusal(kit(f"lib.makeBinPath {list_}")).endswith("stands beside rootlesskit, which leaves the list")
 
 
 def test_element_that_stands_there_twice_is_refused() -> None:
@@ -65,7 +89,6 @@ def test_element_that_stands_there_twice_is_refused() -> None:
 @pytest.mark.parametrize(
     ("path", "needle"),
     [
-        ("lib.makeBinPath (lib.optional true rootlesskit ++ [ slirp4netns ])", "rootlesskit ++"),
         ("lib.makeBinPath [ (lib.getBin rootlesskit) slirp4netns ]", "rootlesskit) slirp"),
         ("lib.makeBinPath [ rootlesskit.bin slirp4netns ]", "rootlesskit.bin"),
         ("lib.makeBinPath [ runc.rootlesskit slirp4netns ]", "rootlesskit slirp"),
@@ -90,13 +113,15 @@ def test_default_of_a_parameter_that_gets_into_the_prefix_is_refused() -> None:
         ("kitPath = lib.makeBinPath [ rootlesskit slirp4netns ];", "${kitPath}"),
     ],
 )
-def test_list_that_nix_puts_into_the_script_is_refused(inserted: str, path: str) -> None:
+def test_list_that_nix_puts_into_the_flag_is_changed_where_it_stands(inserted: str, path: str) -> None:
     text = kit(
         "lib.makeBinPath [ slirp4netns fuse-overlayfs ]",
         command(f'makeWrapper {{0}} {{1}} --prefix PATH : "{path.replace("{", "{{").replace("}", "}}")}"'),
     )
     text = sub(r"^( +)moby =", rf"\1{inserted}\n\1moby =", text)
-    assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: {OTHERWISE}"
+    made = demoted(text)
+    assert "lib.makeBinPath [ slirp4netns ]" in made
+    assert re.search(SUFFIX, made)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +142,8 @@ def test_path_that_the_script_uses_by_both_names_is_refused() -> None:
     text = sub(r"^( +)moby =", r"\1kitPath = lib.makeBinPath [ rootlesskit slirp4netns ];\n\g<0>", kit("kitPath"))
     rewrite(text)
     text = sub(r"^( +)runHook postInstall$", lambda match: f"{match[1]}echo ${{kitPath}}\n{match[0]}", text)
-    assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: {OTHERWISE}"
+    said = "'kitPath', which has rootlesskit from here, is used in the script outside of the wrapper's PATH flags too"
+    assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: {said}"
 
 
 def test_other_use_in_the_script_around_the_command_is_refused() -> None:
@@ -133,16 +159,87 @@ def test_list_in_a_variable_of_the_environment_is_found(strategy: Strategy) -> N
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "said"),
     [
-        "lib.makeBinPath ([ rootlesskit slirp4netns ] ++ [ fuse-overlayfs ])",
-        'lib.makeSearchPath "bin" [ rootlesskit slirp4netns ]',
-        "lib.makeBinPath (lib.optionals true [ rootlesskit slirp4netns ])",
+        ('lib.concatStringsSep ":" [ rootlesskit slirp4netns ]', "this list is not an argument of makeBinPath"),
+        ("lib.makeBinPath (map lib.id [ rootlesskit slirp4netns ])", "this list is not an argument of makeBinPath"),
+        ("lib.id (lib.makeBinPath [ rootlesskit slirp4netns ])", "cannot tell when rootlesskit is in PATH from here"),
     ],
 )
-def test_other_list_than_that_of_makebinpath_is_refused(path: str) -> None:
+def test_list_of_which_something_unknown_is_made_is_refused(path: str, said: str) -> None:
     text = kit(path)
-    assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: this list is not the argument of makeBinPath"
+    at = place(text, "lib.id (" if "lib.id (" in path else "rootlesskit slirp")
+    assert refusal(text) == f"{at}: {said}"
+
+
+# The conditions of the list
+
+
+CONDITIONAL = r"\$\{lib\.optionalString %s ''--suffix PATH : \"\$\{lib\.makeBinPath \[ rootlesskit \]\}\"''\}"
+IN_LINUX = r"stdenv\.hostPlatform\.isLinux && !clientOnly"
+
+
+@pytest.mark.parametrize(
+    ("list_", "condition"),
+    [
+        ("lib.optionals initSupport [ rootlesskit slirp4netns ] ++ [ runc ]", "initSupport"),
+        ("[ runc ] ++ lib.optional initSupport rootlesskit", "initSupport"),
+        ("if initSupport then [ rootlesskit slirp4netns ] else [ runc ]", "initSupport"),
+        ("if initSupport then [ runc ] else [ rootlesskit slirp4netns ]", r"\(!initSupport\)"),
+        ("lib.optionals (initSupport || withSystemd) [ rootlesskit runc ]", r"\(initSupport \|\| withSystemd\)"),
+    ],
+)
+def test_suffix_has_the_condition_of_the_list(list_: str, condition: str) -> None:
+    wanted = CONDITIONAL % rf"\(\({IN_LINUX}\) && {condition}\)"
+    assert re.search(wanted, demoted(kit(f"lib.makeBinPath ({list_})")))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "condition"),
+    [
+        ("isLinux && !clientOnly", "isLinux && !clientOnly && initSupport", rf"\({IN_LINUX} && initSupport\)"),
+        ("isLinux && !clientOnly", "isLinux\n&& initSupport", r"\(stdenv\.hostPlatform\.isLinux && initSupport\)"),
+    ],
+)
+def test_condition_around_the_list_is_that_of_the_suffix(old: str, new: str, condition: str) -> None:
+    text = sub(
+        re.escape(f"extraUserPath = lib.optionals (stdenv.hostPlatform.{old})"),
+        f"extraUserPath = lib.optionals (stdenv.hostPlatform.{new})",
+    )
+    assert re.search(CONDITIONAL % condition, demoted(text))
+
+
+def test_condition_that_a_variable_on_the_way_has_counts() -> None:
+    text = sub(
+        r"^( +)extraUserPath =", r'\1allPath = "$extraPath${lib.optionalString initSupport ":$extraUserPath"}";\n\g<0>'
+    )
+    wanted = CONDITIONAL % rf"\(initSupport && \({IN_LINUX}\)\)"
+    assert re.search(wanted, demoted(sub(r":\$extraPath:\$extraUserPath", ":$allPath", text)))
+
+
+def test_path_with_several_conditions_is_refused() -> None:
+    both = '${lib.optionalString initSupport ":$extraUserPath"}${lib.optionalString withSystemd ":$extraUserPath"}'
+    text = sub(r":\$extraUserPath\"", lambda _: f'{both}"')
+    assert refusal(text) == f"{place(text, 'rootlesskit' + chr(10))}: rootlesskit is in PATH under several conditions"
+
+
+def test_condition_without_which_there_is_no_wrapper_is_not_repeated() -> None:
+    assert not re.search(rf"optionalString.*{SUFFIX}", demoted(text_of()))
+    unguarded = sub(r"lib\.optionalAttrs \(!clientOnly\) \{$", "lib.optionalAttrs true {")
+    assert re.search(CONDITIONAL % rf"\({IN_LINUX}\)", rewrite(unguarded)[1])
+
+
+def test_condition_that_cannot_be_repeated_is_refused() -> None:
+    text = sub(r"isLinux && !clientOnly\) \(", "isLinux /* remark */ && initSupport) (")
+    assert refusal(text).endswith("a condition with a comment or a text would have to be repeated")
+
+
+@pytest.mark.parametrize(
+    "list_", ["(with slirp4netns; [ rootlesskit runc ])", "(with slirp4netns; ([ rootlesskit runc ]))"]
+)
+def test_scope_around_the_list_is_that_of_the_suffix(list_: str) -> None:
+    text = sub(r"^ +rootlesskit,\n", "", kit(f"lib.makeBinPath {list_}"))
+    assert '--suffix PATH : "${lib.makeBinPath (with slirp4netns; [ rootlesskit ])}"' in demoted(text)
 
 
 @EVERY_STRATEGY
@@ -165,7 +262,7 @@ def test_package_that_may_be_null_is_no_suffix() -> None:
     text = sub(r"^( +)rootlesskit,$", r"\1rootlesskit ? null,")
     said = "'rootlesskit' has a default, with which PATH's suffix may be empty"
     assert refusal(text) == f"{place(text, 'rootlesskit ? null')}: {said}"
-    assert "lib.makeBinPath [\n              slirp4netns\n" in rewrite(text, demotion=Demotion.DROP)[1]
+    assert "lib.makeBinPath [\n              slirp4netns\n" in demoted(text, Demotion.DROP)
 
 
 def test_file_that_has_it_elsewhere_is_named_for_that() -> None:
@@ -249,8 +346,8 @@ def test_name_that_is_bound_around_both_is_used_as_it_is(strategy: Strategy, aro
     ],
 )
 def test_suffix_stands_behind_the_prefix_in_the_same_command(new: str, strategy: Strategy) -> None:
-    _, demoted = rewrite(command(new), strategy)
-    assert re.search(rf'extraUserPath\}}?"? \\\n +{SUFFIX}(?:$|[ ;])', demoted, re.MULTILINE)
+    _, made = rewrite(command(new), strategy)
+    assert re.search(rf'extraUserPath\}}?"? \\\n +{SUFFIX}(?:$|[ ;])', made, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -261,12 +358,12 @@ def test_suffix_stands_behind_the_prefix_in_the_same_command(new: str, strategy:
     ],
 )
 def test_suffix_stands_below_the_flag_before_it(new: str, margin: int) -> None:
-    assert re.search(rf'extraUserPath" \\\n {{{margin}}}{SUFFIX}$', rewrite(command(new))[1], re.MULTILINE)
+    assert re.search(rf'extraUserPath" \\\n {{{margin}}}{SUFFIX}$', demoted(command(new)), re.MULTILINE)
 
 
 def test_suffix_stands_behind_the_other_flags() -> None:
     text = command('makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n{2}--suffix A : "b c"')
-    assert re.search(rf'"b c" \\\n +{SUFFIX}$', rewrite(text)[1], re.MULTILINE)
+    assert re.search(rf'"b c" \\\n +{SUFFIX}$', demoted(text), re.MULTILINE)
 
 
 def test_second_suffix_is_refused() -> None:
@@ -282,7 +379,7 @@ def test_command_that_ends_within_its_line_is_refused() -> None:
 
 def test_suffix_stands_before_the_end_of_the_string() -> None:
     text = sub(r'(extraUserPath")\n\s*runHook postInstall\n\s*\'\'', r"\1''")
-    assert "[ rootlesskit ]}\"'';" in rewrite(text)[1]
+    assert "[ rootlesskit ]}\"'';" in demoted(text)
 
 
 def test_wrapper_that_another_phase_makes_is_refused() -> None:
@@ -312,5 +409,4 @@ def test_wrapper_that_is_made_twice_is_refused() -> None:
     ],
 )
 def test_parameter_is_dropped_and_what_stands_beside_it_is_not(written: str, left: str) -> None:
-    _, demoted = rewrite(sub(r"^ +rootlesskit,\n", written), demotion=Demotion.DROP)
-    assert left in demoted
+    assert left in demoted(sub(r"^ +rootlesskit,\n", written), Demotion.DROP)

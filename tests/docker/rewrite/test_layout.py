@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.rewrite.conftest import COMPONENTS, file_of, place, refusal, sub, text_of
-from toolkit.docker.rewrite.layout import component, inspect, newest, require_liftable
+from toolkit.docker.choices import DEMOTE, LIFT
+from toolkit.docker.rewrite.layout import component, inspect, newest, require_open
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
 
@@ -126,10 +127,10 @@ def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
         "unknown": sub(r"^    let$", "    let\n      a = 1;\n    in\n    let"),
     }.items():
         with pytest.raises(LayoutError) as caught:
-            require_liftable(file_of(text), COMPONENTS, "rootlesskit")
+            require_open(file_of(text), COMPONENTS, "rootlesskit", {LIFT, DEMOTE})
         hints[name] = caught.value.hint
     assert hints == {
         "fixed": "there is nothing to propose",
-        "half": "both changes are written, or none; 'unlet inspect' shows what is left to do by hand",
+        "half": "'--only demote' is what is left to propose",
         "unknown": None,
     }

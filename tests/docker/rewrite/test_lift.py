@@ -67,21 +67,21 @@ def test_comment_stays_once(pattern: str, new: str, strategy: Strategy, demotion
 def test_comment_on_the_line_of_a_binding_moves_with_it(remark: str) -> None:
     lifted, _ = rewrite(sub(r"^( +\}\);)\n\n( +docker-tini)", rf"\1 {remark}\n\n\2"))
     assert f"}}); {remark}\n\n" in lifted
-    assert lifted.index("remark") < lifted.index("dockerGen =")
+    assert lifted.index("finalAttrs:") < lifted.index("remark") < lifted.index("docker-tini =")
 
 
 def test_comment_before_code_on_the_same_line_belongs_to_that_code() -> None:
     text = sub(r"^( +)docker-meta =", r"\1one = 1; /* remark */ docker-meta =")
     lifted, _ = rewrite(text)
-    assert lifted.index("/* remark */ docker-meta =") < lifted.index("dockerGen =") < lifted.index("one = 1;\n")
+    assert lifted.index("one = 1; /* remark */ docker-meta =") < lifted.index("finalAttrs:")
 
 
 @pytest.mark.parametrize(
     ("strategy", "other", "pattern", "new"),
     [
-        (Strategy.SENTINEL, Strategy.PARAMETER, "callPackage dockerGen", "callPackage /* remark */ dockerGen"),
-        (Strategy.IN_PLACE, Strategy.PARAMETER, "callPackage dockerGen", "callPackage /* remark */ dockerGen"),
-        (Strategy.PARAMETER, Strategy.SENTINEL, "docker-tini = ", "docker-tini = /* remark */ "),
+        (Strategy.HIDDEN, Strategy.ATTRS_FIRST, "callPackage dockerGen", "callPackage /* remark */ dockerGen"),
+        (Strategy.PARAMETER, Strategy.ATTRS_FIRST, "docker-tini = ", "docker-tini = /* remark */ "),
+        (Strategy.ATTRS_FIRST, Strategy.HIDDEN, r"moby$\n +;$", "moby\n /* remark */\n          ;"),
     ],
 )
 def test_comment_that_would_be_lost_is_refused(strategy: Strategy, other: Strategy, pattern: str, new: str) -> None:
@@ -94,13 +94,16 @@ def test_comment_that_would_be_lost_is_refused(strategy: Strategy, other: Strate
 # dockerGen's parameters
 
 
-@EVERY_STRATEGY
+AS_PARAMETERS = pytest.mark.parametrize("strategy", [Strategy.HIDDEN, Strategy.PARAMETER])
+
+
+@AS_PARAMETERS
 def test_missing_last_comma_is_added(strategy: Strategy) -> None:
     lifted, _ = rewrite(sub(LAST, r"\1"), strategy)
     assert re.search(r"systemd,\n +# components", lifted)
 
 
-@EVERY_STRATEGY
+@AS_PARAMETERS
 def test_last_comma_does_not_stand_before_one_that_leads(strategy: Strategy) -> None:
     lifted, _ = rewrite(sub(r"^( +\}):$", r"      , # remark\n\1:", text_of("24.0")), strategy)
     assert re.search(r"\n +# remark\n +# components", lifted)
@@ -132,53 +135,85 @@ def test_pattern_may_be_one_line(name: str, strategy: Strategy) -> None:
     rewrite(sub(r"dockerGen =(\s+)\{[^}]*\}:", lambda match: re.sub(r"\s+", " ", match[0]), text), strategy)
 
 
-def test_parameter_that_a_definition_hides_is_refused_where_both_would_be_one() -> None:
+@AS_PARAMETERS
+def test_parameter_that_a_definition_hides_is_refused_where_both_would_be_one(strategy: Strategy) -> None:
     text = sub(r"^( +)version,$", r"\1version,\n\1moby-src ? null,")
     said = "'moby-src' hides a parameter of that name"
-    assert refusal(text, Strategy.PARAMETER) == f"{place(text, 'moby-src = fetch')}: {said}"
-    for strategy in (Strategy.SENTINEL, Strategy.IN_PLACE):
-        rewrite(text, strategy)
-
-
-@pytest.mark.parametrize(("pattern", "new"), [(r"^( +\}):$", r"\1@all:"), (r"dockerGen =\s+\{", "dockerGen =\n all@{")])
-def test_pattern_with_a_name_is_refused_where_it_needs_another(pattern: str, new: str) -> None:
-    text = sub(pattern, new)
-    said = f"{place(text, '{' + chr(10) + '      # in alpha')}: dockerGen already names its argument set"
-    assert (refusal(text), refusal(text, Strategy.IN_PLACE)) == (said, said)
-
-
-@pytest.mark.parametrize("dots", ["...", "... # any"])
-def test_open_pattern_is_refused(dots: str) -> None:
-    text = sub(r"^(    \}:)$", f"      {dots}\n" + r"\1")
-    assert refusal(text) == f"{place(text, '{' + chr(10) + '      # in alpha')}: dockerGen takes any argument ('...')"
+    assert refusal(text, strategy) == f"{place(text, 'moby-src = fetch')}: {said}"
+    rewrite(text)
 
 
 @EVERY_STRATEGY
+@pytest.mark.parametrize(("pattern", "new"), [(r"^( +\}):$", r"\1@all:"), (r"dockerGen =\s+\{", "dockerGen =\n all@{")])
+def test_pattern_may_have_a_name(pattern: str, new: str, strategy: Strategy) -> None:
+    rewrite(sub(pattern, new), strategy)
+
+
+@AS_PARAMETERS
+@pytest.mark.parametrize("dots", ["...", "... # any"])
+def test_open_pattern_is_refused(dots: str, strategy: Strategy) -> None:
+    text = sub(r"^(    \}:)$", f"      {dots}\n" + r"\1")
+    said = f"{place(text, '{' + chr(10) + '      # in alpha')}: dockerGen takes any argument ('...')"
+    assert refusal(text, strategy) == said
+    rewrite(text)
+
+
+@AS_PARAMETERS
 def test_pattern_without_parameters_is_refused(strategy: Strategy) -> None:
     text = sub(r"^let$", "with import ./all.nix;\nlet", sub(r"\{\n +# in alpha(?:.|\n)*?\n    \}:$", "{ }:"))
     assert refusal(text, strategy) == f"{place(text, '{ }:')}: dockerGen has no parameters"
+    rewrite(text)
 
 
 # Names
 
 
-@pytest.mark.parametrize("name", ["args", "components", "componentsGen", "callDocker", "release"])
 @pytest.mark.parametrize("written", ["{}", '"{}"', '${{"{}"}}'])
-def test_name_that_the_rewrite_introduces_is_seen_however_it_is_written(name: str, written: str) -> None:
-    attribute = written.format(name)
+def test_name_that_the_rewrite_introduces_is_seen_however_it_is_written(written: str) -> None:
+    attribute = written.format("callDocker")
     text = sub(r"^( +)docker-runc =", lambda match: f"{match[1]}{attribute} = 7;\n{match[0]}")
-    said = f"the name '{name}', which the rewrite would introduce, is in use here"
-    assert refusal(text) == f"{place(text, f'{attribute} = 7')}: {said}"
+    said = "the name 'callDocker', which the rewrite would introduce, is in use here"
+    assert refusal(text, Strategy.HIDDEN) == f"{place(text, f'{attribute} = 7')}: {said}"
+    assert "      finalAttrs:\n" in rewrite(text)[0]
 
 
-def test_name_that_the_rewrite_introduces_is_seen_as_a_parameter_of_another_function() -> None:
-    text = sub(r"\(oldAttrs: \{", "(args: {").replace("oldAttrs.buildInputs", "args.buildInputs")
-    said = "the name 'args', which the rewrite would introduce, is in use here"
-    assert refusal(text) == f"{place(text, 'args: {')}: {said}"
+@pytest.mark.parametrize(
+    ("pattern", "new", "name"),
+    [
+        (r"^( +)docker-runc =", r"\1finalAttrs = 7;\n\g<0>", "finalPackage"),
+        (r"\(oldAttrs: \{", "(finalAttrs: oldAttrs: {", "finalPackage"),
+        (r"buildInputs = oldAttrs", "finalPackage = 1; finalAttrs = 2; buildInputs = oldAttrs", "dockerAttrs"),
+        (r"^( +)docker-runc =", r"\1unused = lib.trivial.finalAttrs;\n\g<0>", "finalAttrs"),
+        (r"^( +)docker-runc =", r'\1unused = "finalAttrs";\n\g<0>', "finalAttrs"),
+        (r"^let$", r"let\n  finalAttrs = 7;", "finalAttrs"),
+    ],
+)
+def test_argument_of_the_function_has_a_name_that_is_free(pattern: str, new: str, name: str) -> None:
+    lifted, _ = rewrite(sub(pattern, new))
+    assert f"      {name}:\n" in lifted
+    assert f"${{{name}.docker-tini}}/bin" in lifted
 
 
-def test_text_is_no_name() -> None:
-    rewrite(sub(r"^( +)docker-runc =", r'\1unused = "release";\n\1docker-runc ='))
+def test_call_by_another_function_of_that_name_is_refused_by_scope() -> None:
+    other = "(let callPackage = lib.callPackageWith { }; in callPackage dockerGen)"
+    text = sub("callPackage dockerGen", other)
+    said = "'callPackage' is something else here than where dockerGen is bound"
+    assert refusal(text, Strategy.HIDDEN) == f"{place(text, 'callPackage dockerGen)')}: {said}"
+    assert other in rewrite(text)[0]
+
+
+@pytest.mark.parametrize("call", ["callPackage (dockerGen)", "(callPackage) dockerGen", "callPackage ((dockerGen))"])
+def test_parentheses_around_a_call_make_no_difference(call: str) -> None:
+    lifted, _ = rewrite(sub("callPackage dockerGen", call), Strategy.HIDDEN)
+    assert lifted.count("callPackage") == text_of().count("callPackage")
+    assert lifted.count("callDocker") == 3
+
+
+@EVERY_STRATEGY
+def test_parentheses_around_the_function_make_no_difference(strategy: Strategy) -> None:
+    text = sub(r"^in\n\{", r"  );\nin\n{", sub(r"dockerGen =\n    \{", "dockerGen = (\n    {"))
+    text = sub(r"\n    \);\n  \);", "\n    ));", text)
+    rewrite(text, strategy)
 
 
 @EVERY_STRATEGY

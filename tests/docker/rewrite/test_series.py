@@ -3,13 +3,15 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.docker.rewrite.conftest import COMPONENTS, place, refusal, rewrite, sub, text_of
+from tests.docker.rewrite.conftest import COMPONENTS, assert_parses, refusal, rewrite, sub, text_of
 from toolkit import specimen
-from toolkit.docker.choices import Demotion, Strategy
+from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import DockerFile, component
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 
@@ -22,32 +24,57 @@ LAYOUTS = [name for name in specimen.names() if name != "19.03"]
 def test_every_layout_can_be_rewritten_by_every_strategy(layout: str, strategy: Strategy, demotion: Demotion) -> None:
     _, demoted = rewrite(text_of(layout), strategy, demotion)
     file = DockerFile(demoted, name="x.nix")
-    assert {component(file, name).bound for name in COMPONENTS} == {"parameter"}
+    bound = "attribute" if strategy is Strategy.ATTRS_FIRST else "parameter"
+    assert {component(file, name).bound for name in COMPONENTS} == {bound}
     assert file.todo() is None
     with pytest.raises(LayoutError, match="fixed: components overridable"):
         rewrite(demoted)
 
 
+@pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_sentinel_moves_the_definitions_byte_for_byte(layout: str) -> None:
+def test_definitions_move_line_by_line(layout: str, strategy: Strategy) -> None:
     before = text_of(layout)
-    lifted, _ = rewrite(before)
+    lifted = re.sub(r"\bfinalAttrs\.(?=[a-z])", "", rewrite(before, strategy)[0])
+    lines = {line.strip(" ,") for line in lifted.splitlines()}
     file = DockerFile(before, name="x.nix")
     for name in COMPONENTS:
-        assert file.bindings[name].text in lifted
+        _, *inner, _ = file.bindings[name].text.splitlines()
+        inherits = ("inherit docker-runc docker-containerd docker-proxy docker-tini;",)
+        assert {line.strip() for line in inner} - lines <= set(inherits)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_in_place_changes_only_names_pattern_todo_and_calls(layout: str) -> None:
+def test_attributes_stay_in_their_place(layout: str) -> None:
     before = text_of(layout)
-    lifted, _ = rewrite(before, Strategy.IN_PLACE)
-    changes = difflib.unified_diff(before.splitlines(), lifted.splitlines(), n=0, lineterm="")
-    removed = [line[1:].strip() for line in changes if line.startswith("-") and not line.startswith("---")]
-    names = [line for line in removed if line.partition(" = ")[0] in COMPONENTS]
-    calls = [line for line in removed if "callPackage dockerGen" in line]
-    others = [line for line in removed if line not in names + calls]
-    assert len(names) == len(COMPONENTS)
-    assert all(line.startswith(("}:", "} :", "# TODO")) for line in others if line), others
+    lifted = rewrite(before)[0]
+    old, new = ([" ".join(line.split()) for line in text.splitlines() if line.strip()] for text in (before, lifted))
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    kept = sum(block.size for block in matcher.get_matching_blocks())
+    assert len(old) - kept < 45
+    assert "let...in" not in lifted
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_series_may_be_of_one_commit(strategy: Strategy) -> None:
+    file = DockerFile(text_of(), name="x.nix")
+    both = rewrite(text_of(), strategy)
+    rewrite_by = partial(series.rewrite, components=COMPONENTS, entry="rootlesskit")
+    assert rewrite_by(file, steps=steps(strategy, None)) == both[:1]
+    (demoted,) = rewrite_by(file, steps=steps(None, Demotion.SUFFIX))
+    lifted_after = rewrite_by(DockerFile(demoted, name="x.nix"), steps=steps(strategy, None))
+    assert lifted_after == both[1:]
+
+
+def test_what_is_left_can_be_proposed_alone() -> None:
+    for name, only in (
+        ("states/half-demoted", steps(Strategy.ATTRS_FIRST, None)),
+        ("states/no-wrapper", steps(Strategy.HIDDEN, None)),
+    ):
+        (text,) = series.rewrite(
+            DockerFile(text_of(name), name="x.nix"), components=COMPONENTS, entry="rootlesskit", steps=only
+        )
+        assert_parses(text)
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -95,39 +122,34 @@ def change(layout: str, old: str, new: str) -> str:
     return before.replace(old, new, 1)
 
 
-def test_name_that_the_rewrite_would_introduce_is_not_captured() -> None:
-    text = change("29.6", "plugins =", "componentsGen = null;\n      plugins =")
-    with pytest.raises(RefusalError, match=r"x\.nix:\d+:7: the name 'componentsGen'"):
-        rewrite(text)
-
-
-def test_with_around_the_let_would_be_lost() -> None:
-    text = text_of("29.6")
-    file = DockerFile(text, name="x.nix")
-    assert file.let is not None
-    moved = f"{text[: file.let.start]}with lib;\n    {text[file.let.start :]}".replace(
-        "lib.optionals withSeccomp", "optionals withSeccomp", 1
+@pytest.mark.parametrize(
+    ("strategy", "where"),
+    [(Strategy.HIDDEN, r"^    let$"), (Strategy.PARAMETER, r"^    let$"), (Strategy.ATTRS_FIRST, r"^    in$")],
+)
+def test_with_that_a_definition_would_leave_or_enter_is_refused(strategy: Strategy, where: str) -> None:
+    text = sub(where, r"    with lib;\n    let" if where.endswith("let$") else r"    in\n    with lib;")
+    if strategy is not Strategy.ATTRS_FIRST:
+        text = text.replace("lib.optionals withSeccomp", "optionals withSeccomp", 1)
+    else:
+        text = sub(r"^let$", "with { inherit (lib) optionals; };\nlet", text).replace(
+            "lib.optionals withSeccomp", "optionals withSeccomp", 1
+        )
+    found = re.search(r"(?<!lib\.)optionals withSeccomp", text)
+    assert found is not None
+    at = f"x.nix:{text.count(chr(10), 0, found.start()) + 1}:{found.start() - text.rfind(chr(10), 0, found.start())}"
+    assert re.fullmatch(
+        rf"{at}: 'optionals' is something else at \d+:\d+, where this would be", refusal(text, strategy)
     )
-    with pytest.raises(RefusalError, match=r"'optionals' comes from the 'with' at \d+:\d+"):
-        rewrite(moved)
-
-
-@pytest.mark.parametrize(("bad", "what"), [("\t", "tab"), ("\r", "carriage return")])
-@pytest.mark.parametrize("strategy", [Strategy.SENTINEL, Strategy.PARAMETER])
-def test_tab_in_a_string_that_has_to_move_is_refused(strategy: Strategy, bad: str, what: str) -> None:
-    text = change("29.6", "runHook preInstall\n", f"runHook preInstall{bad}# x\n")
-    said = f"a {what} inside of an indented string that has to move"
-    assert refusal(text, strategy) == f"{place(text, f'{bad}# x')}: {said}"
 
 
 @pytest.mark.parametrize("strategy", Strategy)
-def test_tab_in_a_plain_string_is_no_obstacle(strategy: Strategy) -> None:
-    rewrite(change("29.6", 'pname = "moby";', 'pname = "mo\tby";'), strategy)
-
-
-def test_tab_in_a_string_that_stays_is_no_obstacle() -> None:
-    text = change("29.6", "runHook preInstall\n", "runHook preInstall\t# x\n")
-    rewrite(text, Strategy.IN_PLACE)
+@pytest.mark.parametrize("bad", ["\t", "\r"])
+def test_string_that_cannot_be_indented_anew_stays_as_it_is(strategy: Strategy, bad: str) -> None:
+    text = change("29.6", "runHook preInstall\n", f"runHook preInstall{bad}# x\n")
+    file = DockerFile(text, name="x.nix")
+    string = next(node for node in file.tree.nodes if node.kind == "indented_string_expression" and bad in node.text)
+    lifted = re.sub(r"\bfinalAttrs\.(?=[a-z])", "", rewrite(text, strategy)[0])
+    assert string.text in lifted
 
 
 def test_merge_markers_are_refused_with_their_line() -> None:
@@ -139,20 +161,14 @@ def test_merge_markers_are_refused_with_their_line() -> None:
 def test_dockergen_used_in_another_way_is_refused() -> None:
     text = text_of("24.0").rstrip().removesuffix("}") + "\n  other = dockerGen { };\n}\n"
     with pytest.raises(LayoutError, match="is used other than by 'callPackage dockerGen'"):
-        rewrite(text)
+        rewrite(text, Strategy.HIDDEN)
+    rewrite(text)
 
 
 def test_empty_path_entry_is_never_written() -> None:
     text = re.sub(r"rootlesskit\s+slirp4netns\s+fuse-overlayfs", "rootlesskit", text_of("29.6"))
     with pytest.raises(RefusalError, match="an empty PATH entry"):
         rewrite(text)
-
-
-def test_what_only_the_lifted_file_has_is_told_from_what_is_in_the_file() -> None:
-    text = sub("  dockerGen =", "  # TODO: move packages out of the let\n  dockerGen =")
-    fact = "this comment says more than the TODO that goes"
-    assert refusal(text) == f"x.nix: strategy 'sentinel' cannot move what is in this file ({fact})"
-    assert "TODO" not in rewrite(text, Strategy.IN_PLACE)[0]
 
 
 CORPUS = os.environ.get("UNLET_CORPUS")
@@ -162,10 +178,10 @@ CORPUS = os.environ.get("UNLET_CORPUS")
 @pytest.mark.parametrize("strategy", Strategy)
 def test_real_files_are_rewritten_or_named(strategy: Strategy) -> None:
     for path in sorted(Path(CORPUS or "").glob("*.nix")):
-        named = re.compile(r"older than|no dockerd-rootless|fixed|unknown layout")
+        named = re.compile(r"older than|no dockerd-rootless|fixed|unknown layout|syntax error")
         try:
             rewrite(path.read_text(), strategy)
-        except LayoutError as error:
+        except (LayoutError, NixSyntaxError) as error:
             message = error.message
         else:
             message = "fixed"

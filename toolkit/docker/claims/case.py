@@ -20,6 +20,8 @@ BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
 """The stages of our own series, by name."""
 
 STEPS = {BEFORE: frozenset[str](), LIFTED: frozenset({LIFT}), DEMOTED: frozenset({DEMOTE})}
+STAGES = {LIFT: LIFTED, DEMOTE: DEMOTED}
+"""The stage that each step leads to."""
 
 SYSTEMS: tuple[tuple[str, str, str], ...] = (
     ("x86_64-linux", "x86_64-linux", "x86_64-linux"),

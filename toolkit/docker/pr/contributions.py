@@ -17,8 +17,9 @@ from urllib.parse import quote, unquote
 from toolkit import files
 from toolkit.docker.choices import demotion_of, extras_of, strategy_of
 from toolkit.errors import ToolkitError
-from toolkit.model import Contribution, Step
+from toolkit.model import Contribution
 from toolkit.record import Record
+from toolkit.report.report import read_step
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -66,7 +67,7 @@ def read(common: Path, branch: str) -> Contribution | None:
         base=record.text("base"),
         base_commit=record.oid("base_commit"),
         commits=record.oids("commits"),
-        steps=tuple(Step(name=step.text("name"), design=step.text("design")) for step in record.records("steps")),
+        steps=tuple(read_step(step) for step in record.records("steps")),
         extras=record.texts("with"),
         trailers=record.texts("trailers"),
         text=record.text("text"),

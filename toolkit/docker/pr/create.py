@@ -39,7 +39,7 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
         report = evidence.prove(ground, request, at=replacement.place, progress=progress)
         if report.failed and not request.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
-        ported = evidence.port_onto(ground, request, report, progress=progress)
+        ported = evidence.port_onto(ground, report, progress=progress)
         commits = evidence.commits(ground, request, report)
         progress.step("committing")
         with committing.workshop(clone, signed=request.signed) as shop:

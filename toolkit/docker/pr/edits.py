@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.docker.choices import Demotion, Strategy, demotion_of, extras_of, strategy_of
+from toolkit.docker.choices import extras_of
 from toolkit.docker.pr import evidence, grounds
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError
@@ -123,10 +123,9 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress
         ground.file,
         components=plan.components,
         entry=plan.prefix_entry,
-        strategy=strategy_of(kept.steps) or Strategy.SENTINEL,
-        demotion=demotion_of(kept.steps) or Demotion.SUFFIX,
+        steps=kept.steps,
     )
-    commits = evidence.tree_commits(ground, kept, [text.encode() for text in texts])
+    commits = evidence.tree_commits(ground, kept.steps, extras_of(kept.extras), [text.encode() for text in texts])
     messages = evidence.messages(commits, kept.trailers)
     oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
     return shop.recorded(fork, oids[-1])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from toolkit.docker import claims as proofs
 from toolkit.docker import extras
 from toolkit.docker import plan as plans
-from toolkit.docker.choices import Demotion, demotion_of, extras_of
+from toolkit.docker.choices import Demotion, demotion_of
 from toolkit.docker.porting import port
 from toolkit.docker.pr import contributions
 from toolkit.docker.preparing import prepare_texts
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import PurePosixPath
 
+    from toolkit.docker.choices import Extra
     from toolkit.docker.plan import Plan
     from toolkit.docker.pr.edits import Carried
     from toolkit.docker.pr.grounds import Ground
     from toolkit.docker.requests import BranchRequest
-    from toolkit.model import Oid, Ported, Progress, Proof, Report
+    from toolkit.model import Oid, Ported, Progress, Proof, Report, Step
 
 
 _BEHAVIOUR = {
@@ -51,6 +52,7 @@ def prove(ground: Ground, request: BranchRequest, *, at: Path, progress: Progres
             source=ground.request,
             strategy=request.strategy,
             demotion=request.demotion,
+            only=request.only,
             out=at,
             extras=request.extras,
             depth=request.depth,
@@ -63,12 +65,14 @@ def prove(ground: Ground, request: BranchRequest, *, at: Path, progress: Progres
 def commits(ground: Ground, request: BranchRequest, report: Report) -> tuple[TreeCommit, ...]:
     """Return the commits to make: those that were proven, which say what was proven of them, and the extras."""
     passed = {proof.name for proof in report.proofs if proof.status is Status.PASSED}
-    return tree_commits(ground, request, [commit.after for commit in report.proposal.commits], passed=passed)
+    contents = [commit.after for commit in report.proposal.commits]
+    return tree_commits(ground, report.proposal.steps, request.extras, contents, passed=passed)
 
 
 def tree_commits(
     ground: Ground,
-    wanted: BranchRequest | Contribution,
+    steps: Sequence[Step],
+    wanted: Sequence[Extra],
     contents: Sequence[bytes],
     *,
     passed: Collection[str] | None = None,
@@ -77,7 +81,7 @@ def tree_commits(
 
     None means all of it.
     """
-    said = [ground.plan.message(step) for step in wanted.steps]
+    said = [ground.plan.message(step) for step in steps]
     states = pairwise((ground.source.content, *contents))
     series = tuple(
         TreeCommit(
@@ -89,16 +93,11 @@ def tree_commits(
     )
     return (
         *series,
-        *extras.prepare(
-            extras_of(wanted.extras),
-            ground.source,
-            ground.plan,
-            demotion_of(wanted.steps) or Demotion.SUFFIX,
-        ),
+        *extras.prepare(wanted, ground.source, ground.plan, demotion_of(steps) or Demotion.SUFFIX),
     )
 
 
-def port_onto(ground: Ground, request: BranchRequest, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
+def port_onto(ground: Ground, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
     """Carry the series over to the further branches of the ground."""
     if not ground.onto:
         return ()
@@ -107,33 +106,28 @@ def port_onto(ground: Ground, request: BranchRequest, report: Report, *, progres
         ground.plan,
         repository=ground.clone.top,
         branches=[base.name for base in ground.onto.values()],
-        strategy=request.strategy,
-        demotion=request.demotion,
         progress=progress,
     )
     by_name = {each.branch: each for each in ported}
     return tuple(replace(by_name[base.name], branch=name) for name, base in ground.onto.items())
 
 
-def prove_own(
-    ground: Ground, request: BranchRequest, report: Report, final: bytes, *, progress: Progress
-) -> tuple[Proof, ...]:
-    """Prove the file as it is after the contributor's own commits, in the place of the second of ours.
+def prove_own(ground: Ground, report: Report, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
+    """Prove the file as it is after the contributor's own commits, in the place of the last of ours.
 
     Raise ToolkitError where that is no docker file any more.
     """
-    lifted, demoted = (commit.after for commit in report.proposal.commits)
-    if final == demoted:
+    *earlier, last = (commit.after for commit in report.proposal.commits)
+    if final == last:
         return ()
     name = str(ground.plan.target)
     with tempfile.TemporaryDirectory(prefix="unlet-own-") as directory:
         prepared = prepare_texts(
-            (lifted.decode(), docker_file(final, name=name).text),
+            [*(content.decode() for content in earlier), docker_file(final, name=name).text],
             docker_file(ground.source.content, name=name),
             ground.source,
             ground.plan,
-            request.strategy,
-            request.demotion,
+            report.proposal.steps,
             at=Path(directory),
         )
         prepared.write_overlay(Path(directory))
@@ -171,7 +165,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
     """
     facts = replace(
         plans.facts(report, ground.source, made),
-        matrix=_matrix_text(ported, request),
+        matrix=_matrix_text(ported, report.proposal.steps, request.branch),
         trailers=request.trailers,
         commits=tuple(oids),
         base=ground.base.commit,
@@ -182,7 +176,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
         base=request.base,
         base_commit=ground.base.commit,
         commits=tuple(oids),
-        steps=request.steps,
+        steps=report.proposal.steps,
         extras=request.extras,
         trailers=request.trailers,
         text=contributions.digest(content),
@@ -226,8 +220,9 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
     )
 
 
-def _matrix_text(ported: Sequence[Ported], request: BranchRequest) -> str | None:
+def _matrix_text(ported: Sequence[Ported], steps: Sequence[Step], branch: str) -> str | None:
     if not ported:
         return None
-    said = matrix.backports(ported, _BEHAVIOUR[request.demotion], branch=request.branch)
+    demotion = demotion_of(steps)
+    said = matrix.backports(ported, _BEHAVIOUR[demotion], branch=branch) if demotion is not None else ()
     return "\n".join([*matrix.markdown(ported), "", *said])

@@ -6,7 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.docker import plan as plans
-from toolkit.docker.choices import Demotion, Strategy, demotion_of, extras_of, strategy_of
+from toolkit.docker.choices import Demotion, demotion_of, extras_of, strategy_of
 from toolkit.docker.pr import contributions, edits, evidence, grounds, standing
 from toolkit.docker.requests import BranchRequest
 from toolkit.errors import ToolkitError
@@ -44,7 +44,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         report = evidence.prove(ground, wanted, at=replacement.place, progress=progress)
         if report.failed and not request.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
-        ported = evidence.port_onto(ground, wanted, report, progress=progress)
+        ported = evidence.port_onto(ground, report, progress=progress)
         commits = evidence.commits(ground, wanted, report)
         progress.step("committing")
         files = [commit.files for commit in commits]
@@ -56,7 +56,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         final = shop.content(carried.tip, plan.target)
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
         shop.keep()
-        own = evidence.prove_own(ground, wanted, report, final, progress=progress)
+        own = evidence.prove_own(ground, report, final, progress=progress)
         kept = evidence.write(ground, wanted, report, commits, oids, ported=ported, edited=edited)
         progress.step(f"moving {worktree.path}")
         worktrees.move(clone, worktree, to=carried.tip, fetching=request.fetch)
@@ -109,8 +109,9 @@ def _wanted(request: UpdateRequest, kept: Contribution) -> BranchRequest:
         branch=kept.branch,
         fetch=request.fetch,
         onto=request.onto,
-        strategy=request.strategy or strategy_of(kept.steps) or Strategy.SENTINEL,
+        strategy=request.strategy or strategy_of(kept.steps),
         demotion=request.demotion or demotion_of(kept.steps) or Demotion.SUFFIX,
+        only=request.only or (kept.steps[0].name if len(kept.steps) == 1 else None),
         extras=request.extras if request.extras is not None else extras_of(kept.extras),
         trailers=message.checked_trailers(trailers) if trailers is not None else kept.trailers,
         signed=request.signed,

@@ -6,23 +6,17 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.docker.choices import Demotion
-from toolkit.docker.rewrite import wrapper
+from toolkit.docker.rewrite import suffix, wrapper
+from toolkit.docker.rewrite.conditions import guard
 from toolkit.docker.rewrite.layout import DockerFile
-from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError, RefusalError
+from toolkit.nix.attributes import inside, operator
 from toolkit.nix.edit import Edit, apply
-from toolkit.nix.scope import binding_names, look_up
+from toolkit.nix.scope import binding_names
 
 if TYPE_CHECKING:
-    from toolkit.docker.rewrite.wrapper import Invocation
-    from toolkit.nix.scope import Reference
+    from toolkit.docker.rewrite.wrapper import Placement
     from toolkit.nix.tree import Node
-
-REASON = (
-    "# {entry} comes last, so that a security wrapper of that name",
-    "# with CAP_NET_BIND_SERVICE is taken where there is one",
-)
-"""The comment in the install phase."""
 
 
 def rewrite(text: str, *, name: str, entry: str, demotion: Demotion) -> str:
@@ -37,13 +31,13 @@ def rewrite(text: str, *, name: str, entry: str, demotion: Demotion) -> str:
 
 def edits(file: DockerFile, *, entry: str, demotion: Demotion) -> list[Edit]:
     """Return what changes in the wrapper and in its list; the errors are those of `rewrite`."""
-    command, element = _find(file, entry)
-    removed = _remove_element(file, element)
-    return [removed] if demotion is Demotion.DROP else [removed, *_add_suffix(file, command, element, entry)]
+    place = _find(file, entry)
+    removed = _remove_element(file, place.elements[0])
+    return [removed] if demotion is Demotion.DROP else [removed, *suffix.added(file, place, entry)]
 
 
-def _find(file: DockerFile, entry: str) -> tuple[Invocation, Node]:
-    """Return the wrapper's command and the one list element that gets into its prefix."""
+def _find(file: DockerFile, entry: str) -> Placement:
+    """Return where the one wrapper's command is, and the one list element that gets into its prefix."""
     place = wrapper.placement(file, entry)
     if place.where != "prefix":
         fact = f"{entry} is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})"
@@ -68,18 +62,15 @@ def _find(file: DockerFile, entry: str) -> tuple[Invocation, Node]:
             f"{file.at(element)}: '{place.shared}', which has {entry} from here, is used in the script outside of "
             "the wrapper's PATH flags too"
         )
-    return command, element
+    return place
 
 
 def _remove_element(file: DockerFile, element: Node) -> Edit:
     """Remove a list element, with its line where it has one to itself; comments stay, one on its line is in the way."""
-    elements = [child for child in _list(element).children if child.kind not in {"[", "]", "comment"}]
-    if len(elements) == 1:
-        raise RefusalError(
-            f"{file.at(element)}: nothing would be left in this list, and an empty PATH entry means the "
-            "current directory"
-        )
-    siblings = _list(element).children
+    listed = _list(element)
+    siblings = listed.children if listed is not None else []
+    if listed is None or len([child for child in siblings if child.kind not in {"[", "]", "comment"}]) == 1:
+        return _remove_term(file, element, listed or element)
     index = next(i for i, sibling in enumerate(siblings) if sibling is element)
     before, after = siblings[index - 1], siblings[index + 1]
     for comment, gap in ((before, (before.end, element.start)), (after, (element.end, after.start))):
@@ -94,55 +85,60 @@ def _remove_element(file: DockerFile, element: Node) -> Edit:
     return Edit(before.end, element.end, "")
 
 
-def _list(element: Node) -> Node:
-    if element.parent is None:
-        raise AssertionError(element)
-    return element.parent
+def _list(element: Node) -> Node | None:
+    """Return the list of an element, None for the one of `lib.optional`."""
+    return element.parent if element.parent is not None and element.parent.kind == "list_expression" else None
 
 
-def _add_suffix(file: DockerFile, command: Invocation, element: Node, entry: str) -> list[Edit]:
-    """Append `--suffix PATH` to the wrapper's command, and say above it why."""
-    call = _list(element).parent
-    if call is None or call.kind != "apply_expression" or not call.children[0].text.endswith("makeBinPath"):
-        raise RefusalError(f"{file.at(element)}: this list is not the argument of makeBinPath")
-    if any(flag.kind == "suffix" for flag in command.flags):
-        raise RefusalError(f"{file.at(command.string)}: the wrapper has a PATH suffix already")
-    for reference in file.uses(call):
-        if call.children[0].contains(reference.node) or reference.node is element:
-            _require_same(file, reference, command)
-    gap = "" if file.style is Style.ALEJANDRA else " "
-    value = f"${{{call.children[0].text} [{gap}{entry}{gap}]}}"
-    margin, continuation = " " * command.indent, " " * command.continuation
-    comment = "".join(f"{margin}{line.format(entry=entry)}\n" for line in REASON)
-    end = _end_of_words(file, command)
-    return [
-        Edit(command.start, command.start, comment),
-        Edit(end, end, f' \\\n{continuation}--suffix PATH : "{value}"'),
-    ]
-
-
-def _require_same(file: DockerFile, reference: Reference, command: Invocation) -> None:
-    """Raise RefusalError where a name has another value at the command, or may be null: no suffix may be empty."""
-    binder = reference.scope.names[reference.name] if reference.scope is not None else None
-    if binder is not None and binder.kind == "formal" and len(binder.children) > 1:
+def _remove_term(file: DockerFile, element: Node, term: Node) -> Edit:
+    """Remove what a list has of nothing but `element`, with the `++` that joins it to the rest of the list."""
+    while term.parent is not None and (guard(term, term.parent) or term.parent.kind == "parenthesized_expression"):
+        term = term.parent
+    joined = term.parent
+    if joined is None or operator(joined) != "++":
         raise RefusalError(
-            f"{file.at(binder)}: '{reference.name}' has a default, with which PATH's suffix may be empty"
+            f"{file.at(element)}: nothing would be left in this list, and an empty PATH entry means the "
+            "current directory"
         )
-    if not look_up(reference.name, command.string).means(reference):
+    if not any(_is_filled(operand) for operand in _operands(joined) if operand is not term):
         raise RefusalError(
-            f"{file.at(reference.node)}: '{reference.name}' is something else, or nothing, at {command.string.place}, "
-            "where the wrapper is made"
+            f"{file.at(element)}: what would be left of this list may be empty, and an empty PATH entry means the "
+            "current directory"
         )
+    if (comment := next((node for node in term.walk() if node.kind == "comment"), None)) is not None:
+        raise RefusalError(f"{file.at(comment)}: this comment stands beside {element.text}, which leaves the list")
+    operands = [child for child in joined.children if child.kind not in {"++", "comment"}]
+    first, last = operands
+    gap = Edit(term.start, last.start, "") if term is first else Edit(first.end, term.end, "")
+    if "#" in (between := file.text[gap.start : gap.end].replace(term.text, "")) or "/*" in between:
+        raise RefusalError(f"{file.at(term)}: a comment stands beside {element.text}, which leaves the list")
+    return gap
 
 
-def _end_of_words(file: DockerFile, command: Invocation) -> int:
-    """Return where a flag can be added: after the last word, or after the PATH flags where more than words follows."""
-    end = max(flag.end for flag in command.flags)
-    if wrapper.WORDS.fullmatch(file.text, end, command.end):
-        return command.end
-    if end < command.end and not file.text[end].isspace():
-        raise RefusalError(f"{file.tree.name}:{file.tree.place(end)}: the wrapper's command ends within its line")
-    return end
+def _operands(joined: Node) -> list[Node]:
+    """Return all that is joined by `++` to one list with `joined`."""
+    top = joined
+    while top.parent is not None and (operator(top.parent) == "++" or top.parent.kind == "parenthesized_expression"):
+        top = top.parent
+    found: list[Node] = []
+    pending = [top]
+    while pending:
+        node = pending.pop()
+        if node.kind == "parenthesized_expression" and operator(inside(node)) == "++":
+            pending.append(inside(node))
+        elif operator(node) == "++":
+            pending += [child for child in node.children if child.kind not in {"++", "comment"}]
+        else:
+            found.append(node)
+    return found
+
+
+def _is_filled(operand: Node) -> bool:
+    """Tell whether it can be seen that a list has an element, whatever the conditions in it are."""
+    node = inside(operand)
+    while node.kind == "with_expression":
+        node = inside(node.children[-1])
+    return node.kind == "list_expression" and any(child.kind not in {"[", "]", "comment"} for child in node.children)
 
 
 def _remove_unused_parameters(text: str, *, name: str, entry: str) -> str:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from toolkit.docker.choices import DEMOTE, LIFT
 from toolkit.docker.inspections import Component, Inspection, Release
 from toolkit.docker.rewrite import wrapper
+from toolkit.docker.rewrite.construction import final_attributes
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
+from toolkit.nix.attributes import inside, spine, value
 from toolkit.nix.scope import Reference, binding_names, bound_names, formals, references
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from toolkit.nix.tree import Node
 
@@ -44,10 +48,10 @@ class DockerFile:
         self.container = container
         self.function = _value(binding)
         self.formals = formals(self.function)
-        self.body = _body(self.function)
-        self.let = next((node for node in _spine(self.body) if node.kind == "let_expression"), None)
+        self.let = next((node for node in spine(self.function) if node.kind == "let_expression"), None)
         self.bindings: Mapping[str, Node] = bound_names(self.let.child("binding_set")) if self.let is not None else {}
         self.style = Style.of(binding, self.function)
+        self.attributes = final_attributes(self.function)
 
     @property
     def text(self) -> str:
@@ -81,12 +85,15 @@ class DockerFile:
         for reference in self.references:
             if reference.name != GENERATOR or reference.scope is None:
                 continue
-            call = reference.node.parent
-            if call is None or call.kind != "apply_expression" or call.children[0].text != "callPackage":
+            argument = reference.node
+            while argument.parent is not None and argument.parent.kind == "parenthesized_expression":
+                argument = argument.parent
+            called = argument.parent
+            if called is None or called.kind != "apply_expression" or inside(called.children[0]).text != "callPackage":
                 raise LayoutError(
                     f"{self.at(reference.node)}: {GENERATOR} is used other than by 'callPackage {GENERATOR}'"
                 )
-            found.append(call)
+            found.append(called)
         return found
 
     def paths(self) -> tuple[str, ...]:
@@ -115,7 +122,7 @@ class DockerFile:
 
     def _release_bindings(self) -> list[tuple[str, Node]]:
         """Return the bindings `docker_NN… = …` beside or below dockerGen, in the order of the file."""
-        sets = [node for node in _spine(self.tree.root) if node.kind.endswith("attrset_expression")]
+        sets = [node for node in spine(self.tree.root) if node.kind.endswith("attrset_expression")]
         return [
             (name, binding)
             for node in sets
@@ -136,7 +143,7 @@ class DockerFile:
         return [node for node in self.tree.source.walk() if node.kind == "comment"]
 
     def _find_generator(self) -> tuple[Node, Node]:
-        for node in _spine(self.tree.root):
+        for node in spine(self.tree.root):
             if node.kind in {"rec_attrset_expression", "let_expression"}:
                 binding = bound_names(node.child("binding_set")).get(GENERATOR)
                 if binding is None:
@@ -162,6 +169,8 @@ def component(file: DockerFile, name: str) -> Component:
     """Say where `name` is bound and what it refers to."""
     if (node := file.formals.get(name)) is not None:
         return Component(name=name, bound="parameter", line=node.line)
+    if (node := file.attributes.get(name)) is not None:
+        return Component(name=name, bound="attribute", line=node.line)
     if (node := file.bindings.get(name)) is not None:
         return Component(
             name=name,
@@ -203,23 +212,21 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-def require_liftable(file: DockerFile, components: Sequence[str], entry: str) -> None:
-    """Raise LayoutError, in one line that names what the file is, unless both defects are in it."""
+def require_open(file: DockerFile, components: Sequence[str], entry: str, steps: AbstractSet[str]) -> None:
+    """Raise LayoutError, in one line that names what the file is, unless it has the defects that the steps mend."""
     found = [component(file, name) for name in components]
     place = wrapper.placement(file, entry)
-    if place.obscure is not None:
+    if place.obscure is not None and DEMOTE in steps:
         raise LayoutError(f"{file.at(place.obscure)}: unknown layout: {_OBSCURE}")
-    if all(part.bound == "let" for part in found) and place.where == "prefix":
+    defects = {LIFT: all(part.bound == "let" for part in found), DEMOTE: place.where == "prefix"}
+    if all(defects[step] for step in steps):
         if not file.releases():
             raise LayoutError(f"{file.tree.name}: unknown layout: no 'docker_NN = …' beside or below {GENERATOR}")
         return
     state = _state(file, found, place)
-    hint: str | None = "there is nothing to propose"
-    if state.startswith("half fixed"):
-        hint = "both changes are written, or none; 'unlet inspect' shows what is left to do by hand"
-    elif state.startswith("unknown"):
-        hint = None
-    raise LayoutError(f"{file.tree.name}: {state}", hint=hint)
+    left = next((step for step, defect in defects.items() if defect), None)
+    hint = "there is nothing to propose" if left is None else f"'--only {left}' is what is left to propose"
+    raise LayoutError(f"{file.tree.name}: {state}", hint=None if state.startswith("unknown") else hint)
 
 
 _OBSCURE = "bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known"
@@ -232,7 +239,7 @@ def _state(file: DockerFile, found: Sequence[Component], place: wrapper.Placemen
         return f"unknown layout: at {place.obscure.place} {_OBSCURE}"
     if moby is not None and moby.bound == "absent":
         return _without_moby(file)
-    lifted = bound == {"parameter"}
+    lifted = bound <= {"parameter", "attribute"}
     if not lifted and bound != {"let"}:
         places = ", ".join(f"{part.name} {part.bound}" for part in found)
         return f"half fixed: only some components can be overridden ({places})"
@@ -263,25 +270,6 @@ def _without_moby(file: DockerFile) -> str:
     )
 
 
-_THROUGH = frozenset(
-    ["function_expression", "let_expression", "with_expression", "assert_expression", "parenthesized_expression"]
-)
-
-
-def _spine(node: Node) -> list[Node]:
-    """Return the expressions which `node` evaluates to in turn: through lambdas, lets, withs, asserts, parentheses."""
-    spine = [node]
-    while node.kind in _THROUGH:
-        node = _body(node)
-        spine.append(node)
-    return spine
-
-
-def _body(node: Node) -> Node:
-    return [child for child in node.children if child.kind not in {"comment", ")"}][-1]
-
-
 def _value(binding: Node) -> Node:
     """Return the expression of a binding, without the parentheses around it."""
-    value = next(child for child in reversed(binding.children) if child.kind not in {";", "comment"})
-    return _spine(value)[-1] if value.kind == "parenthesized_expression" else value
+    return inside(value(binding))

@@ -26,53 +26,39 @@ if TYPE_CHECKING:
 
 REASONS: dict[Cause, Reason] = {
     Cause.MOVED: Reason(
-        text="{names}: only moved, from dockerGen's let into componentsGen; not a line of it is another",
+        text="{names}: from dockerGen's let into docker's own attributes, in its place; not a line of it is another, "
+        "but for how it refers to the others",
         proofs=("no-rebuild", "compatible", "overridable"),
     ),
-    Cause.NEEDED: Reason(
-        text="{names}: moved along, since a component refers to it; not a line of it is another",
+    Cause.STAYS: Reason(
+        text="{names}: stays in dockerGen's let, which now ends above the components; not a line of it is another",
         proofs=("no-rebuild", "compatible"),
     ),
-    Cause.FUNCTION: Reason(
-        text="componentsGen is what the definitions move into; it takes what they refer to, the components too, so "
-        "that an overridden one is used by the others",
+    Cause.FINAL: Reason(
+        text="docker's attributes become a function of what they are in the end, overrides included",
         proofs=("overridable", "no-rebuild", "compatible"),
     ),
-    Cause.RESULT: Reason(
-        text="dockerGen calls componentsGen with its own arguments, and with what they lack: the defaults of those not "
-        "given, and the components as they were chosen",
-        proofs=("no-rebuild", "compatible", "overridable"),
-    ),
-    Cause.INHERITED: Reason(
-        text="{names}: taken back from componentsGen, so that dockerGen goes on to have them",
+    Cause.FRONT: Reason(
+        text="the set of the components, under the same condition, has their definitions where it inherited them, and "
+        "comes first, since they stand first",
         proofs=("no-rebuild", "compatible"),
     ),
-    Cause.RENAMED: Reason(
-        text="{names}: the definition stays where it is, named default-… now that the name stands for what was chosen",
-        proofs=("no-rebuild", "overridable", "compatible"),
+    Cause.REFERRED: Reason(
+        text="{names}: taken from what docker is in the end, so that an overridden one is used",
+        proofs=("overridable", "no-rebuild", "compatible"),
+    ),
+    Cause.HIDDEN: Reason(
+        text="{names}: the definition becomes the default of a parameter, which override reaches and callPackage "
+        "does not",
+        proofs=("overridable", "capture-safe", "no-rebuild", "compatible"),
     ),
     Cause.DEFAULTED: Reason(
         text="{names}: the definition becomes the default of a parameter; a danger, since callPackage prefers a "
         "package of that name, related or not, as soon as the package set has one",
         proofs=("capture-safe", "overridable", "no-rebuild", "compatible"),
     ),
-    Cause.REQUIRED: Reason(
-        text="{names}: a parameter of dockerGen, which override can reach; it has no default, since callPackage would "
-        "fill one that has with any package of that name",
-        proofs=("overridable", "capture-safe", "no-rebuild"),
-    ),
-    Cause.ARGUMENTS: Reason(
-        text="args names the arguments as they were given; the let has bindings of the components' names, behind which "
-        "the parameters cannot be seen",
-        proofs=("overridable", "no-rebuild", "compatible"),
-    ),
-    Cause.CHOICE: Reason(
-        text="{names}: what was given, or the default where that is null",
-        proofs=("overridable", "no-rebuild", "compatible"),
-    ),
     Cause.CALLER: Reason(
-        text="callDocker calls dockerGen with each component set to null, which stands for the default; without it "
-        "callPackage would look them up in the package set",
+        text="callDocker is callPackage without the new parameters, which it would look up in the package set",
         proofs=("capture-safe", "no-rebuild", "compatible"),
     ),
     Cause.CALL: Reason(

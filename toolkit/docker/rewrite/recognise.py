@@ -7,11 +7,13 @@ element beside it that somebody else added belongs to none, be it in the midst o
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.docker.rewrite import wrapper
+from toolkit.docker.rewrite import suffix, wrapper
+from toolkit.docker.rewrite.construction import construction, statements
 from toolkit.docker.rewrite.layout import GENERATOR
-from toolkit.docker.rewrite.lift import CALLER
+from toolkit.docker.rewrite.parameters import ABOVE_CALLER, ABOVE_PARAMETERS, CALLER
 from toolkit.docker.rewrite.regions import (
     Cause,
     Move,
@@ -20,16 +22,19 @@ from toolkit.docker.rewrite.regions import (
     added,
     formal_with_comma,
     removed,
+    text_of,
     value,
     with_comments,
     words,
+    words_of,
 )
-from toolkit.docker.rewrite.sentinel import DEFAULTS, RESULT
-from toolkit.nix.scope import binding_names, bound_names
+from toolkit.errors import RefusalError
+from toolkit.nix.scope import binding_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from toolkit.docker.rewrite.construction import Construction
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.rewrite.regions import Change
     from toolkit.nix.tree import Node
@@ -37,62 +42,143 @@ if TYPE_CHECKING:
 
 def regions(change: Change) -> Regions:
     """Return the regions of a change by either rewrite, or by both at once; raise LayoutError for an unknown layout."""
-    moves = [*_moves_to_function(change), *_moves_to_parameters(change)]
+    moves = [*_moves_to_attributes(change), *_moves_to_parameters(change)]
     return Regions(
         regions=(
-            *_function(change),
+            *_attributes(change),
             *_parameters(change),
-            *_choices(change),
-            *_result(change, {move.name for move in moves}),
             *_calls(change),
-            *_done(change),
+            *_done(change, moves),
             *_demotion(change),
         ),
         moves=tuple(moves),
     )
 
 
-def _function(change: Change) -> Iterator[Region]:
-    """Yield componentsGen without the definitions in it: its head, the parameters that are known, its braces."""
-    binding = change.new_functions.get(DEFAULTS)
-    function = binding.child("function_expression") if binding is not None else None
-    if binding is None or function is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    """Docker's derivation before and after its attributes became a function, with the sets that have the components."""
+
+    before: Construction
+    after: Construction
+    function: Node
+    inheriting: tuple[Node, Node]
+    defining: tuple[Node, Node]
+
+
+def _built(change: Change) -> _Built | None:
+    before, after = construction(change.before.function), construction(change.after.function)
+    if before is None or after is None or before.function is not None or after.function is None:
+        return None
+    inheriting = before.holder(change.components, "inherit")
+    defining = after.holder(change.components, "binding")
+    if inheriting is None or defining is None:
+        return None
+    return _Built(before=before, after=after, function=after.function, inheriting=inheriting, defining=defining)
+
+
+def _moves_to_attributes(change: Change) -> Iterator[Move]:
+    built = _built(change)
+    if built is None:
         return
-    known = change.after.formals.keys() | change.before.bindings.keys()
-    parts = [*change.new_comments(binding), *_but(binding, "function_expression", "comment")]
-    for child in function.children:
-        if child.kind == "formals":
-            parts += _but(child, "formal", "comment")
-            for formal in child.children:
-                if formal.kind == "formal" and len(formal.children) == 1 and formal.text in known:
-                    parts += formal_with_comma(formal)
-        elif child.kind == "attrset_expression":
-            parts += _but(child, "binding_set", "comment")
-        elif child.kind == ":":
-            parts.append(child)
-    yield from added(parts, Cause.FUNCTION)
+    defined = {name: node for node in statements(built.defining[0], "binding") for name in binding_names(node)}
+    first = min(node.start for name, node in change.before.bindings.items() if name in change.components)
+    for name, origin in change.before.bindings.items():
+        if name in change.components:
+            yield _move(change, name, Cause.MOVED, origin, defined[name])
+        elif origin.start > first and (node := change.after.bindings.get(name)) is not None:
+            yield _move(change, name, Cause.STAYS, origin, node)
 
 
-def _but(node: Node, *kinds: str) -> list[Node]:
-    return [child for child in node.children if child.kind not in kinds]
-
-
-def _moves_to_function(change: Change) -> Iterator[Move]:
-    binding = change.new_functions.get(DEFAULTS)
-    function = binding.child("function_expression") if binding is not None else None
-    attributes = function.child("attrset_expression") if function is not None else None
-    if attributes is None:
+def _attributes(change: Change) -> Iterator[Region]:
+    """Yield the function's head, the set that comes first, and the references to the components."""
+    built = _built(change)
+    if built is None:
         return
-    for name, node in bound_names(attributes.child("binding_set")).items():
-        if (origin := change.before.bindings.get(name)) is not None:
-            cause = Cause.MOVED if name in change.components else Cause.NEEDED
-            yield _move(change, name, cause, origin, node)
+    final, colon = built.function.children[:2]
+    yield from added([final, colon], Cause.FINAL)
+    (inheriting, old), (defining, new) = built.inheriting, built.defining
+    frame = _frame(old, inheriting), _frame(new, defining)
+    order = built.before.operands.index(old), built.after.operands.index(new)
+    if order[0] != order[1] and words_of(frame[0]) == words_of(frame[1]):
+        yield from removed([_operator_before(old), *frame[0]], Cause.FRONT)
+        yield from added([*frame[1], _operator_before(built.after.operands[order[1] + 1])], Cause.FRONT)
+    # Those above what was inherited are above the first definition now.
+    shared = {text_of(each) for each in _comments(inheriting)} & {text_of(each) for each in _comments(defining)}
+    for side, node in ((removed, inheriting), (added, defining)):
+        yield from side([each for each in _comments(node) if text_of(each) in shared], Cause.FRONT)
+    for statement in statements(inheriting, "inherit"):
+        yield from _split(change, statement, statements(defining, "inherit"), Cause.FRONT)
+    yield from _references(change, built, final.text)
+
+
+def _references(change: Change, built: _Built, final: str) -> Iterator[Region]:
+    """Yield what is in front of a component where it is referred to, and where it is inherited."""
+    for use in change.after.references:
+        if use.name != final or use.scope is None or use.scope.node is not built.function or use.node.parent is None:
+            continue
+        owner = use.node.parent
+        if owner.kind == "select_expression":
+            path = owner.child("attrpath")
+            if path is not None and path.text in change.components:
+                yield Region(removed=False, start=owner.start, end=path.start, cause=Cause.REFERRED, name=path.text)
+        elif owner.kind == "inherit_from" and set(change.components).issuperset(names := binding_names(owner)):
+            for name in names:
+                yield from added([owner], Cause.REFERRED, name)
+    own = statements(built.defining[0], "inherit")
+    left = [node for node in change.after.tree.root.walk() if node.kind == "inherit" and node not in own]
+    seen: set[Node] = set()
+    for use in change.before.references:
+        statement = use.node.enclosing("inherit")
+        of_let = use.scope is not None and use.scope.node is change.before.let
+        if statement is None or not of_let or statement in seen or built.inheriting[0].contains(statement):
+            continue
+        seen.add(statement)
+        yield from _split(change, statement, left, Cause.REFERRED)
+
+
+def _split(change: Change, statement: Node, left: Sequence[Node], cause: Cause) -> Iterator[Region]:
+    """Yield a statement that inherited components, and the one of those that are `left` with its other names."""
+    names = binding_names(statement)
+    others = tuple(name for name in names if name not in change.components)
+    if others == names:
+        return
+    kept = next((node for node in left if others and binding_names(node) == others), None)
+    if kept is not None or not others:
+        yield from removed([statement], cause, names[0])
+        yield from added([kept], cause, names[0])
+
+
+def _frame(operand: Node, attributes: Node) -> list[Node]:
+    """Return the tokens of an operand but for what the set in it binds."""
+    bound = attributes.child("binding_set")
+    leaves = [node for node in operand.walk() if not node.children and node.kind != "comment" and node.text]
+    return [node for node in leaves if bound is None or not bound.contains(node)]
+
+
+def _comments(attributes: Node) -> list[Node]:
+    """Return the comments above the first attribute of a set."""
+    first = next((node.start for node in statements(attributes, "binding", "inherit")), attributes.end)
+    return [node for node in attributes.walk() if node.kind == "comment" and node.start < first]
+
+
+def _operator_before(operand: Node) -> Node | None:
+    """Return the `//` in front of an operand."""
+    node = operand
+    while node.parent is not None and node.parent.children[0] is node:
+        node = node.parent
+    siblings = node.parent.children if node.parent is not None else []
+    return next((each for each in siblings if each.kind == "//"), None)
 
 
 def _moves_to_parameters(change: Change) -> Iterator[Move]:
     for name, formal in change.new_formals.items():
         if len(formal.children) > 1:
-            yield _move(change, name, Cause.DEFAULTED, change.before.bindings[name], formal)
+            yield _move(change, name, _cause(change), change.before.bindings[name], formal)
+
+
+def _cause(change: Change) -> Cause:
+    return Cause.HIDDEN if CALLER in change.new_functions else Cause.DEFAULTED
 
 
 def _move(change: Change, name: str, cause: Cause, origin: Node, node: Node) -> Move:
@@ -112,57 +198,16 @@ def _indent(file: DockerFile, offset: int) -> int:
 
 
 def _parameters(change: Change) -> Iterator[Region]:
-    """Yield dockerGen's new parameters, without their defaults, and the name of its argument set."""
-    for index, (name, formal) in enumerate(change.new_formals.items()):
-        cause = Cause.REQUIRED if len(formal.children) == 1 else Cause.DEFAULTED
+    """Yield dockerGen's new parameters, without their defaults."""
+    cause = _cause(change)
+    new = {name: formal for name, formal in change.new_formals.items() if len(formal.children) > 1}
+    for index, (name, formal) in enumerate(new.items()):
         if index == 0:
-            yield from added(change.new_comments(formal), cause, name)
-        if cause is Cause.DEFAULTED:
-            origin = change.before.bindings[name]
-            yield from removed([origin.child("attrpath"), origin.child("="), origin.child(";")], cause, name)
+            yield from added(_said(change, formal, ABOVE_PARAMETERS), cause, name)
+        origin = change.before.bindings[name]
+        yield from removed([origin.child("attrpath"), origin.child("="), origin.child(";")], cause, name)
         commas = formal_with_comma(formal)
         yield from added([*(part for part in commas if part is not formal), *formal.children[:2]], cause, name)
-    function = change.after.function
-    if "args" in change.after.formals and "args" not in change.before.formals:
-        parts = [child for child in function.children if child.kind == "@" or child.text == "args"]
-        yield from added(parts, Cause.ARGUMENTS)
-
-
-def _choices(change: Change) -> Iterator[Region]:
-    """Yield what chooses each component: the argument unless it is null."""
-    for name in change.components:
-        binding = change.after.bindings.get(name)
-        origin = change.before.bindings.get(name)
-        if binding is None or binding.kind != "binding" or origin is None:
-            continue
-        default = f"default-{name}"
-        argument = ["args", ".", name]
-        choice = ["if", *argument, "!=", "null", "then", *argument, "else"]
-        said = words(value(binding))
-        if said == [*choice, default] and default in change.new_bindings:
-            yield from removed([origin.child("attrpath")], Cause.RENAMED, name)
-            yield from added([change.new_bindings[default].child("attrpath")], Cause.RENAMED, name)
-        elif said != [*choice, RESULT, ".", name]:
-            continue
-        yield from added([binding], Cause.CHOICE, name)
-
-
-def _result(change: Change, moved: set[str]) -> Iterator[Region]:
-    """Yield the call of componentsGen in dockerGen's let, and what is inherited from its result."""
-    binding = change.new_bindings.get(RESULT)
-    if binding is None or change.after.let is None:
-        return
-    names = [name for node in binding.walk() if node.kind == "inherit" for name in binding_names(node)]
-    scope = ["inherit", *names, ";"]
-    known = change.after.formals.keys() | moved
-    if words(value(binding)) == [DEFAULTS, "(", "args", "//", "{", *scope, "}", ")"] and known.issuperset(names):
-        yield from added([*change.new_comments(binding), binding], Cause.RESULT)
-    bindings = change.after.let.child("binding_set")
-    for node in bindings.children if bindings is not None else ():
-        names = list(binding_names(node))
-        if words(node) == ["inherit", "(", RESULT, ")", *names, ";"] and moved.issuperset(names):
-            for name in names:
-                yield from added([node], Cause.INHERITED, name)
 
 
 def _calls(change: Change) -> Iterator[Region]:
@@ -170,16 +215,21 @@ def _calls(change: Change) -> Iterator[Region]:
     binding = change.new_functions.get(CALLER)
     if binding is None:
         return
-    names = [name for name, formal in change.new_formals.items() if len(formal.children) == 1]
-    nulls = [word for name in names for word in (name, "=", "null", ";")]
-    call = ["release", ":", "callPackage", GENERATOR, "(", "{", *nulls, "}", "//", "release", ")"]
-    if words(value(binding)) != call:
+    names = [word for name in change.new_formals for word in ('"', name, '"')]
+    shown = ["removeAttrs", "(", "lib", ".", "functionArgs", GENERATOR, ")", "[", *names, "]"]
+    if words(value(binding)) != ["callPackage", "(", "lib", ".", "setFunctionArgs", GENERATOR, "(", *shown, ")", ")"]:
         return
-    yield from added([*change.new_comments(binding), binding], Cause.CALLER)
+    yield from added([*_said(change, binding, ABOVE_CALLER), binding], Cause.CALLER)
     uses = _by_owner(use.node for use in change.after.references if use.name == CALLER)
     for name, olds in _by_owner(change.before.calls()).items():
         for old, new in zip(olds, uses.get(name, ()), strict=False):
             yield from (*removed([old], Cause.CALL, name), *added([new], Cause.CALL, name))
+
+
+def _said(change: Change, node: Node, comment: str) -> list[Node]:
+    """Return the new comments above a node if this is what they say."""
+    found = change.new_comments(node)
+    return found if " ".join(each.text.lstrip("# ") for each in reversed(found)) == comment else []
 
 
 def _by_owner(nodes: Iterable[Node]) -> Mapping[str, list[Node]]:
@@ -192,8 +242,8 @@ def _by_owner(nodes: Iterable[Node]) -> Mapping[str, list[Node]]:
     return found
 
 
-def _done(change: Change) -> Iterator[Region]:
-    if change.new_formals and not change.after.todos():
+def _done(change: Change, moves: Sequence[Move]) -> Iterator[Region]:
+    if moves and not change.after.todos():
         yield from removed(change.before.todos(), Cause.DONE)
 
 
@@ -210,22 +260,19 @@ def _demotion(change: Change) -> Iterator[Region]:
         return
     text = change.after.text
     (command, *_), (origin, *_) = after.commands, before.commands
-    function = _function_of(before.elements[0]) if before.elements else []
+    try:
+        written = suffix.flag(change.before, before, change.entry)
+    except RefusalError:
+        return
     for flag in command.flags:
-        path = next((n for n in command.string.children if n.start == flag.start + 1 and n.end == flag.end - 1), None)
-        if flag.kind == "suffix" and words(path) == ["${", *function, "[", change.entry, "]", "}"]:
-            start = text.rindex("--suffix", 0, flag.start)
+        start = text.rfind(written, command.start, command.end)
+        if flag.kind == "suffix" and start < flag.start < start + len(written):
+            end = start + len(written)
             start -= len(text[:start]) - len(re.sub(r"[ \t]*\\\n[ \t]*$", "", text[:start]))
             known = _shell_comment(change.before.text, origin.start)
             spans = [span for line, span in _shell_comment(text, command.start).items() if line not in known]
-            for begin, end in [*spans, (start, flag.end)]:
-                yield Region(removed=False, start=begin, end=end, cause=Cause.SUFFIX, name=change.entry)
-
-
-def _function_of(element: Node) -> list[str]:
-    """Return what is called with the list that an element stands in."""
-    call = next((node for node in element.ancestors() if node.kind == "apply_expression"), None)
-    return words(call.children[0]) if call is not None else []
+            for begin, stop in [*spans, (start, end)]:
+                yield Region(removed=False, start=begin, end=stop, cause=Cause.SUFFIX, name=change.entry)
 
 
 def _shell_comment(text: str, start: int) -> Mapping[str, tuple[int, int]]:

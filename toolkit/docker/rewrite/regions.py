@@ -17,23 +17,20 @@ if TYPE_CHECKING:
 
 
 class Cause(Enum):
-    """What a rewrite does at one place; the first of each strategy below is what it does with the definitions."""
+    """What a rewrite does at one place; the first of each design below is what it does with the definitions."""
 
     MOVED = auto()
-    NEEDED = auto()
-    FUNCTION = auto()
-    RESULT = auto()
-    INHERITED = auto()
+    STAYS = auto()
+    FINAL = auto()
+    FRONT = auto()
+    REFERRED = auto()
 
-    RENAMED = auto()
+    HIDDEN = auto()
+    CALLER = auto()
+    CALL = auto()
 
     DEFAULTED = auto()
 
-    REQUIRED = auto()
-    ARGUMENTS = auto()
-    CHOICE = auto()
-    CALLER = auto()
-    CALL = auto()
     DONE = auto()
 
     DEMOTED = auto()
@@ -94,11 +91,6 @@ class Change:
         return {name: node for name, node in self._beside_generator().items() if name not in known}
 
     @cached_property
-    def new_bindings(self) -> Mapping[str, Node]:
-        """The bindings of dockerGen's let that only the file after has."""
-        return {name: node for name, node in self.after.bindings.items() if name not in self.before.bindings}
-
-    @cached_property
     def new_formals(self) -> Mapping[str, Node]:
         """The parameters of dockerGen that only the file after has, and that were bound in its let before."""
         return {
@@ -109,8 +101,8 @@ class Change:
 
     def new_comments(self, node: Node) -> list[Node]:
         """Return the comments above a node of the file after which the one before does not have."""
-        known = {_text(comment) for comment in self.before.comments()}
-        return [comment for comment in comments_above(self.after, node) if _text(comment) not in known]
+        known = {text_of(comment) for comment in self.before.comments()}
+        return [comment for comment in comments_above(self.after, node) if text_of(comment) not in known]
 
     def _beside_generator(self) -> Mapping[str, Node]:
         return bound_names(self.after.container.child("binding_set"))
@@ -129,6 +121,11 @@ def added(nodes: Sequence[Node | None], cause: Cause, name: str = "") -> list[Re
 def words(node: Node | None) -> list[str]:
     """Return what a node consists of, whatever its spaces and comments are; nothing for None."""
     return [part.text for part in node.walk() if not part.children and part.kind != "comment"] if node else []
+
+
+def words_of(nodes: Sequence[Node]) -> list[str]:
+    """Return what several nodes consist of."""
+    return [word for node in nodes for word in words(node)]
 
 
 def value(binding: Node) -> Node:
@@ -175,5 +172,6 @@ def formal_with_comma(formal: Node) -> list[Node]:
     return [formal]
 
 
-def _text(comment: Node) -> str:
+def text_of(comment: Node) -> str:
+    """Return a comment, whatever its spaces are."""
     return " ".join(comment.text.split())

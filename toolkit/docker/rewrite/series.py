@@ -1,51 +1,57 @@
-"""The two rewrites in turn: the file's text after each commit."""
+"""The rewrites in turn: the file's text after each commit."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from toolkit.docker.choices import Demotion, Strategy
-from toolkit.docker.rewrite import demote, in_place, lift, parameter, sentinel, todo
-from toolkit.docker.rewrite.layout import TODO, DockerFile, require_liftable
+from toolkit.docker.choices import Strategy, demotion_of, strategy_of
+from toolkit.docker.rewrite import attrs_first, demote, lift, parameters, todo
+from toolkit.docker.rewrite.layout import TODO, DockerFile, require_open
 from toolkit.errors import NixSyntaxError, RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolkit.docker.rewrite.lift import Lifting
+    from toolkit.model import Step
     from toolkit.nix.tree import Node
 
 _LIFTS: dict[Strategy, Callable[[Lifting], str]] = {
-    Strategy.SENTINEL: sentinel.rewrite,
-    Strategy.IN_PLACE: in_place.rewrite,
-    Strategy.PARAMETER: parameter.rewrite,
+    Strategy.ATTRS_FIRST: attrs_first.rewrite,
+    Strategy.HIDDEN: parameters.hidden,
+    Strategy.PARAMETER: parameters.parameter,
 }
 
 
-def rewrite(
-    file: DockerFile, *, components: Sequence[str], entry: str, strategy: Strategy, demotion: Demotion
-) -> tuple[str, str]:
-    """Return the text after commit 1 (lift) and after commit 2 (demote).
+def rewrite(file: DockerFile, *, components: Sequence[str], entry: str, steps: Sequence[Step]) -> tuple[str, ...]:
+    """Return the text after each step: the components leave the let, `entry` leaves the wrapper's PATH prefix.
 
-    `entry` is the package that leaves the wrapper's PATH prefix. Raise LayoutError or RefusalError, each with
-    the place in the file.
+    Raise LayoutError or RefusalError, each with the place in the file.
     """
     name = file.tree.name
-    require_liftable(file, components, entry)
+    strategy, demotion = strategy_of(steps), demotion_of(steps)
+    require_open(file, components, entry, {step.name for step in steps})
     # What they refuse is named with its place in the file, and not in one that nobody sees.
-    demote.edits(file, entry=entry, demotion=demotion)
-    todo.edits(file)
-    moved = _LIFTS[strategy](lift.prepare(file, components))
+    if demotion is not None:
+        demote.edits(file, entry=entry, demotion=demotion)
+    moved = file.text
+    if strategy is not None:
+        todo.edits(file)
+        moved = _LIFTS[strategy](lift.prepare(file, components))
+    texts: list[str] = []
     try:
-        lifted = todo.rewrite(moved, name=name)
-        demoted = demote.rewrite(lifted, name=name, entry=entry, demotion=demotion)
-        after = DockerFile(demoted, name=name)
+        if strategy is not None:
+            texts.append(todo.rewrite(moved, name=name))
+        if demotion is not None:
+            before = texts[-1] if texts else moved
+            texts.append(demote.rewrite(before, name=name, entry=entry, demotion=demotion))
+        after = DockerFile(texts[-1], name=name)
     except (RefusalError, NixSyntaxError) as error:
         fact = error.message.removeprefix(name).partition(": ")[2]
-        raise RefusalError(f"{name}: strategy '{strategy.value}' cannot move what is in this file ({fact})") from error
+        raise RefusalError(f"{name}: design '{strategy}' cannot move what is in this file ({fact})") from error
     _require_comments(file, after)
-    return lifted, demoted
+    return tuple(texts)
 
 
 def _require_comments(before: DockerFile, after: DockerFile) -> None:

@@ -50,53 +50,22 @@ class Style(StrEnum):
         inner = " " * (indent + 2)
         return "\n".join([head, *(f"{inner}{name}" for name in names), f"{inner};"])
 
-    def choice(self, name: str, default: str, indent: int) -> str:
-        """Write the binding that takes the argument `name` unless it is null, else `default`."""
+    def caller(self, name: str, function: str, hidden: Sequence[str], indent: int) -> str:
+        """Write the function `name`: callPackage of a `function` that does not show the parameters `hidden`."""
         margin = " " * indent
-        chosen = f"if args.{name} != null then args.{name} else {default};"
-        if len(f"{name} = {chosen}") <= WIDTH:
-            return f"{margin}{name} = {chosen}"
-        return f"{margin}{name} =\n{margin}  {chosen}"
-
-    def call_with_scope(self, name: str, function: str, names: Sequence[str], indent: int) -> str:
-        """Write `name = function (args // { inherit names; });`."""
-        margin = " " * indent
+        quoted = [f'"{each}"' for each in hidden]
         match self:
-            case Style.NIXFMT:
-                inherit = self.inherit(names, indent + 4)
+            case Style.NIXFMT | Style.ALEJANDRA:
+                names = "".join(f"{margin}      {each}\n" for each in quoted)
                 return (
-                    f"{margin}{name} = {function} (\n{margin}  args\n{margin}  // {{\n{inherit}\n"
-                    f"{margin}  }}\n{margin});"
-                )
-            case Style.ALEJANDRA:
-                inherit = self.inherit(names, indent + 4)
-                return f"{margin}{name} = {function} (args\n{margin}  // {{\n{inherit}\n{margin}  }});"
-            case _:
-                inherit = self.inherit(names, indent + 2)
-                return f"{margin}{name} = {function} (args // {{\n{inherit}\n{margin}}});"
-
-    def caller(self, name: str, function: str, nulls: Sequence[str], indent: int) -> str:
-        """Write the function `name` that calls `callPackage function` with `nulls` set to null."""
-        margin = " " * indent
-
-        def attributes(depth: int) -> str:
-            return "\n".join(f"{' ' * depth}{null} = null;" for null in nulls)
-
-        match self:
-            case Style.NIXFMT:
-                return (
-                    f"{margin}{name} =\n{margin}  release:\n{margin}  callPackage {function} (\n"
-                    f"{margin}    {{\n{attributes(indent + 6)}\n{margin}    }}\n{margin}    // release\n{margin}  );"
-                )
-            case Style.ALEJANDRA:
-                return (
-                    f"{margin}{name} = release:\n{margin}  callPackage {function} (\n"
-                    f"{margin}    {{\n{attributes(indent + 6)}\n{margin}    }}\n{margin}    // release\n{margin}  );"
+                    f"{margin}{name} = callPackage (\n{margin}  lib.setFunctionArgs {function} (\n"
+                    f"{margin}    removeAttrs (lib.functionArgs {function}) [\n{names}{margin}    ]\n"
+                    f"{margin}  )\n{margin});"
                 )
             case _:
                 return (
-                    f"{margin}{name} = release: callPackage {function} ({{\n{attributes(indent + 2)}\n"
-                    f"{margin}}} // release);"
+                    f"{margin}{name} = callPackage (lib.setFunctionArgs {function} "
+                    f"(removeAttrs (lib.functionArgs {function}) [\n{self._fill(quoted, indent + 2)}\n{margin}]));"
                 )
 
     @staticmethod

@@ -7,6 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.docker.rewrite.conditions import guard
+from toolkit.errors import RefusalError
+from toolkit.nix.attributes import name_of
 from toolkit.nix.scope import static_name
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ _WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\;&|<>()])+"""
 FLAG = re.compile(rf"--(prefix|suffix){_GAP}PATH{_GAP}\S+{_GAP}({_WORD})")
 WORDS = re.compile(rf"(?:{_GAP}(?!#){_WORD})*")
 """What may follow a flag so that another one may follow that."""
+
+_MOST_MENTIONS = 1000
+"""How many uses of what has the package are followed; real files have a handful."""
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _COMMENT = re.compile(r"^[ \t]*#[^\n]*", re.MULTILINE)
@@ -55,6 +61,9 @@ class Invocation:
         return next((flag.kind for flag in self.flags if flag.start <= offset < flag.end), None)
 
 
+Way = tuple[tuple["Node", "Node"], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """Where a package stands in the wrapper's PATH.
@@ -62,7 +71,8 @@ class Placement:
     `where` is `prefix`, `suffix`, `prefix and suffix`, `absent`, `no wrapper`, or `unknown`: then `obscure` is a use of
     which it cannot be told whether it gets into the PATH, or a script that may make the wrapper. `line` is that of
     the first use found, `commands` are all that make bin/dockerd-rootless, of which only the first is looked into,
-    `elements` the list elements that a variable of the shell brings into the prefix.
+    `elements` the list elements that get into the prefix, `ways` how the first of them does: each the uses in turn,
+    from the element on, of what has it, with what they get into: a binding, a default, or the command's string.
 
     What stands in the way of a change: `others` are the other uses that get into the script, `shared` is the name of
     what carries the first element to another command too.
@@ -72,6 +82,7 @@ class Placement:
     line: int | None = None
     commands: tuple[Invocation, ...] = ()
     elements: tuple[Node, ...] = ()
+    ways: tuple[Way, ...] = ()
     others: tuple[Node, ...] = ()
     shared: str | None = None
     obscure: Node | None = None
@@ -90,13 +101,13 @@ class _Mention:
 class _Use:
     """A use of the package, and the `kinds` of flags that it gets into, with None for another place in a script.
 
-    `elsewhere` is the name by which it gets there. `by_variable`: scripts have it in variables of the shell only.
+    `elsewhere` is the name by which it gets there, `ways` are those into flags.
     """
 
     node: Node
     kinds: frozenset[str | None]
     elsewhere: str | None
-    by_variable: bool
+    ways: tuple[Way, ...]
 
 
 def placement(file: DockerFile, entry: str) -> Placement:
@@ -111,7 +122,7 @@ def placement(file: DockerFile, entry: str) -> Placement:
     prefix = [use for use in uses if "prefix" in use.kinds]
     suffix = [use for use in uses if "suffix" in use.kinds]
     where = " and ".join(kind for kind, found in (("prefix", prefix), ("suffix", suffix)) if found)
-    elements = [use for use in prefix if use.by_variable and _is_element(use.node)]
+    elements = [use for use in prefix if _is_element(use.node)]
     others = [use.node for use in uses if use not in elements and (use in prefix or use.elsewhere is not None)]
     if not where and others:
         return _obscure(others[0])
@@ -120,6 +131,7 @@ def placement(file: DockerFile, entry: str) -> Placement:
         line=min((use.node.line for use in prefix + suffix), default=None),
         commands=commands,
         elements=tuple(use.node for use in elements),
+        ways=elements[0].ways if elements else (),
         others=tuple(others),
         shared=next((use.elsewhere for use in elements), None),
     )
@@ -137,7 +149,12 @@ def _uses(file: DockerFile, entry: str) -> list[Node]:
 
 
 def _is_element(node: Node) -> bool:
-    return node.parent is not None and node.parent.kind == "list_expression"
+    """Tell whether a name stands in a list by itself, be it that of `lib.optional`."""
+    if node.parent is None:
+        return False
+    condition = guard(node, node.parent)
+    only = condition is not None and condition.function is not None and name_of(condition.function) == "optional"
+    return only or node.parent.kind == "list_expression"
 
 
 def _mentions(file: DockerFile, scripts: Mapping[Node, str]) -> dict[str, list[_Mention]]:
@@ -155,60 +172,71 @@ def _mentions(file: DockerFile, scripts: Mapping[Node, str]) -> dict[str, list[_
 
 
 def _use(file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]) -> _Use:
-    ends = sorted(_ends(file, command, node, mentions), key=lambda end: end.offset)
-    kinds = [command.kind_at(end.offset) for end in ends]
+    ways = sorted(_ways(file, command, node, mentions), key=lambda found: found[0].offset)
+    kinds = [command.kind_at(end.offset) for end, _ in ways]
     return _Use(
         node=node,
         kinds=frozenset(kinds),
-        elsewhere=next((end.name for end, kind in zip(ends, kinds, strict=True) if kind is None), None),
-        by_variable=all(end.node.kind in _STRINGS for end in ends),
+        elsewhere=next((end.name for (end, _), kind in zip(ways, kinds, strict=True) if kind is None), None),
+        ways=tuple(way for (_, way), kind in zip(ways, kinds, strict=True) if kind is not None),
     )
 
 
-def _ends(
+def _ways(
     file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]
-) -> Iterator[_Mention]:
-    """Yield where `node`, or what carries it, is used by the derivation's scripts.
+) -> Iterator[tuple[_Mention, Way]]:
+    """Yield where `node` is used by the derivation's scripts in the end, and the way that it takes there.
 
-    What carries it are the bindings that it stands in, and those that mention such a one in turn. Where one has the
+    What has it are the bindings that it stands in, and those that mention such a one in turn. Where one has the
     package's own name (`inherit rootlesskit;`), what Nix calls so is another use, which is looked at by itself.
     """
-    pending = _owners(node, command)
     phase = command.string.enclosing("binding") or command.string
-    if not pending and phase.contains(node):
-        yield _Mention(node.text, node.start, node)
     builder = command.string.enclosing("attrset_expression", "rec_attrset_expression") or file.tree.root
-    carriers: set[str] = set()
+    pending: list[tuple[_Mention, Way]] = [(_Mention(node.text, node.start, node), ())]
+    followed = 0
     while pending:
-        name = pending.pop()
-        carriers.add(name)
-        for mention in mentions.get(name, ()):
-            if name == node.text and mention.node.kind not in _STRINGS:
-                continue
-            owners = _owners(mention.node, command)
-            pending |= owners - carriers
-            final = builder.contains(mention.node) and mentions.keys().isdisjoint(owners)
-            if final and _is_scripted(file, command, mention):
-                yield mention
+        mention, way = pending.pop()
+        if (followed := followed + 1) > _MOST_MENTIONS:
+            raise RefusalError(f"{file.at(node)}: '{node.text}' is used by too many names to be followed")
+        owners = _owners(mention.node, command)
+        inner = mention.node is node
+        if phase.contains(node) and not owners if inner else builder.contains(mention.node):
+            final = inner or (mentions.keys().isdisjoint(owners) and _is_scripted(file, command, mention))
+            if final:
+                yield mention, (*way, (mention.node, command.string))
+        passed = {owner for _, owner in way}
+        for name, owner in owners.items():
+            if owner not in passed:
+                step = (*way, (mention.node, owner))
+                pending += [
+                    (other, step)
+                    for other in mentions.get(name, ())
+                    if name != node.text or other.node.kind in _STRINGS
+                ]
 
 
-def _owners(node: Node, command: Invocation) -> set[str]:
-    """Return the names of the bindings and defaults that `node` stands in, but for those with the command.
+def _owners(node: Node, command: Invocation) -> dict[str, Node]:
+    """Return the bindings and defaults that `node` stands in, by name, but for those with the command.
 
     Of `env.path = …` both are, since the shell knows it by the second.
     """
-    names: set[str] = set()
+    owners: dict[str, Node] = {}
     for owner in node.ancestors():
         if owner.contains(command.string):
             break
         if owner.kind == "binding":
             path = owner.child("attrpath")
-            names.update(name for part in (path.children if path else ()) if (name := static_name(part)) is not None)
+            for part in path.children if path else ():
+                if (name := static_name(part)) is not None:
+                    owners.setdefault(name, owner)
+            if owner.parent is not None and owner.parent.parent and owner.parent.parent.kind == "let_expression":
+                # What a let binds is in its value only where the name is used.
+                break
         elif owner.kind == "formal":
-            names.add(owner.children[0].text)
+            owners.setdefault(owner.children[0].text, owner)
         elif owner.kind == "inherit" and (name := static_name(node)) is not None:
-            names.add(name)
-    return names
+            owners.setdefault(name, owner)
+    return owners
 
 
 def _is_scripted(file: DockerFile, command: Invocation, mention: _Mention) -> bool:
@@ -268,7 +296,15 @@ def _invocation(string: Node, start: int, end: int, command: str) -> Invocation:
         indent=indent,
         continuation=continuation,
         flags=tuple(
-            Flag(kind=match[1], start=base + match.start(2), end=base + match.end(2))
-            for match in FLAG.finditer(command)
+            Flag(kind=match[1], start=part + match.start(2), end=part + match.end(2))
+            for part, text in [(base, command), *_nested(string, base, string.start + end)]
+            for match in FLAG.finditer(text)
         ),
     )
+
+
+def _nested(string: Node, start: int, end: int) -> Iterator[tuple[int, str]]:
+    """Yield offset and text of the strings that Nix puts into a command, such as those of `lib.optionalString`."""
+    for child in string.children:
+        if child.kind == "interpolation" and start <= child.start and child.end <= end:
+            yield from ((node.start, _script(node)) for node in child.walk() if node.kind in _STRINGS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from toolkit import git
-from toolkit.docker.choices import Demotion, Strategy
+from toolkit.docker import choosing
+from toolkit.docker.choices import Demotion, steps
+from toolkit.docker.preparing import rewrite
 from toolkit.docker.reading import docker_file
-from toolkit.docker.rewrite import series
 from toolkit.docker.track.report.document import Fit, Reading, Series, State
 from toolkit.errors import ToolkitError
 from toolkit.git import patching
@@ -77,15 +79,10 @@ def of_files(found: Iterable[Found], plan: Plan) -> Ours:
 
 def _diff(content: bytes, plan: Plan) -> bytes:
     file = docker_file(content, name=plan.target.name)
-    lifted, demoted = series.rewrite(
-        file,
-        components=plan.components,
-        entry=plan.prefix_entry,
-        strategy=Strategy.SENTINEL,
-        demotion=Demotion.SUFFIX,
-    )
-    commits = (
-        Commit(subject="docker: lift", body="", before=content, after=lifted.encode()),
-        Commit(subject="docker: demote", body="", before=lifted.encode(), after=demoted.encode()),
+    made = steps(choosing.by_age(file).strategy, Demotion.SUFFIX)
+    texts = [content, *(text.encode() for text in rewrite(file, plan, made))]
+    commits = tuple(
+        Commit(subject=f"docker: {step.name}", body="", before=before, after=after)
+        for step, (before, after) in zip(made, pairwise(texts), strict=True)
     )
     return git.series(commits, plan.target).upstream_diff

@@ -1,0 +1,102 @@
+"""Choose the design of the lift: what the builder of docker takes decides, and Nix is asked where it is at hand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import nix
+from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy
+from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.rewrite.construction import construction
+from toolkit.docker.rewrite.layout import newest
+from toolkit.errors import CommandError
+from toolkit.model import Step
+from toolkit.nix.attributes import name_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.model import Source
+
+EXPRESSION = EXPRESSIONS / "takes-function.nix"
+BUILDER = PurePosixPath("pkgs/build-support/go/module.nix")
+"""Where buildGoModule is defined; older trees have it elsewhere, and one that takes no function."""
+
+_SINCE = 28
+"""The docker from which on its file was written for a buildGoModule that takes a function (PR 390220, 2025-03)."""
+
+_REFUSES = re.compile(
+    r"expected a set but found a function|function 'anonymous lambda' called with unexpected argument"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """Whether docker's builder takes a function of the final attributes, and how that was found out."""
+
+    takes_function: bool
+    reason: str
+
+    @property
+    def strategy(self) -> Strategy:
+        """The design that this builder allows."""
+        return Strategy.ATTRS_FIRST if self.takes_function else Strategy.HIDDEN
+
+
+def steps(
+    file: DockerFile, source: Source, *, strategy: Strategy | None, demotion: Demotion, only: str | None = None
+) -> tuple[Step, ...]:
+    """Return the steps of the series, with a reason where the design was chosen; `only` is the name of the one."""
+    chosen: list[Step] = []
+    if only != DEMOTE:
+        found = None if strategy is not None else builder(file, source.root)
+        design = found.strategy if found is not None else strategy
+        chosen.append(Step(name=LIFT, design=str(design), reason=found.reason if found is not None else None))
+    if only != LIFT:
+        chosen.append(Step(name=DEMOTE, design=demotion))
+    return tuple(chosen)
+
+
+def builder(file: DockerFile, root: Path | None) -> Builder:
+    """Tell whether the file's builder takes a function: that of the nixpkgs around it, else by its age."""
+    is_module = re.fullmatch(r"buildGo\d*Module", _name(file)) is not None
+    asked = _ask(root) if is_module and root is not None else None
+    if asked is not None:
+        return Builder(takes_function=asked, reason=f"the tree's {_name(file)} takes {'a' if asked else 'no'} function")
+    return by_age(file)
+
+
+def by_age(file: DockerFile) -> Builder:
+    """Tell whether the file's builder takes a function by the file alone."""
+    name = _name(file)
+    if re.fullmatch(r"buildGo\d*Module", name) is None:
+        return Builder(takes_function=False, reason=f"{name or 'the builder'} takes no function")
+    version = newest(file.releases())
+    numbers = re.findall(r"\d+", version or "")
+    young = bool(numbers) and int(numbers[0]) >= _SINCE
+    return Builder(
+        takes_function=young,
+        reason=f"{name} takes {'a' if young else 'no'} function in a nixpkgs with docker {version}",
+    )
+
+
+def _name(file: DockerFile) -> str:
+    built = construction(file.function)
+    return name_of(built.builder) if built is not None else ""
+
+
+@cache
+def _ask(root: Path) -> bool | None:
+    """Ask Nix about a tree's buildGoModule; None where the tree has none at hand, or one that cannot be asked."""
+    path = root / BUILDER
+    if not path.is_file() or not (root / "lib/default.nix").is_file():
+        return None
+    try:
+        return bool(nix.evaluate(EXPRESSION, {"builder": str(path), "libPath": str(root / "lib")}))
+    except CommandError as error:
+        return False if _REFUSES.search(error.stderr) else None

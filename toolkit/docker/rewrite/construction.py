@@ -1,0 +1,93 @@
+"""Docker's own derivation in the file: the builder's call that dockerGen comes to, and the attributes in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.nix.attributes import call, inside, operator, spine
+from toolkit.nix.scope import binding_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolkit.nix.tree import Node
+
+SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Construction:
+    """The call: `builder` is what is called, `argument` what with.
+
+    `function` is the argument's lambda, None where it is no function of one name. `operands` are what the attributes
+    are merged from by `//`.
+    """
+
+    builder: Node
+    argument: Node
+    function: Node | None
+    operands: tuple[Node, ...]
+
+    @property
+    def final(self) -> str | None:
+        """The name of what docker is in the end, such as `finalAttrs`."""
+        return self.function.children[0].text if self.function is not None else None
+
+    def holder(self, names: Sequence[str], *kinds: str) -> tuple[Node, Node] | None:
+        """Return the set that has all of `names` by statements of these kinds, and the operand that it stands in."""
+        for operand in self.operands:
+            for node in operand.walk():
+                if node.kind in SETS and {n for each in statements(node, *kinds) for n in binding_names(each)} >= {
+                    *names
+                }:
+                    return node, operand
+        return None
+
+
+def construction(generator: Node) -> Construction | None:
+    """Return the call that dockerGen, a function, comes to, None where that is no call of one argument."""
+    called = call(spine(generator)[-1])
+    if len(called) != 2:  # noqa: PLR2004 - a function and its argument
+        return None
+    builder, argument = called
+    function: Node | None = inside(argument)
+    merged = inside(argument)
+    if merged.kind == "function_expression" and merged.children[0].kind == "identifier":
+        merged = inside(merged.children[-1])
+    else:
+        function = None
+    return Construction(builder=builder, argument=argument, function=function, operands=tuple(_operands(merged)))
+
+
+def final_attributes(generator: Node) -> Mapping[str, Node]:
+    """Return docker's attributes by name, if they are a function of what docker is in the end."""
+    built = construction(generator)
+    if built is None or built.function is None:
+        return {}
+    sets = [node for operand in built.operands for node in _sets(operand)]
+    return {name: node for each in sets for node in statements(each, "binding") for name in binding_names(node)}
+
+
+def _sets(operand: Node) -> Iterator[Node]:
+    """Yield the sets of attributes in an operand: itself, or what `lib.optionalAttrs` takes."""
+    node = inside(operand)
+    if node.kind in SETS:
+        yield node
+    elif node.kind == "apply_expression":
+        yield from _sets(call(node)[-1])
+
+
+def statements(attributes: Node, *kinds: str) -> list[Node]:
+    """Return what binds names in a set, of these kinds: `binding`, `inherit`, `inherit_from`."""
+    bindings = attributes.child("binding_set")
+    return [node for node in (bindings.children if bindings is not None else ()) if node.kind in kinds]
+
+
+def _operands(node: Node) -> Iterator[Node]:
+    if operator(node) == "//":
+        for side in node.children:
+            if side.kind not in {"//", "comment"}:
+                yield from _operands(side)
+    else:
+        yield node

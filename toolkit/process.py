@@ -392,7 +392,7 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
     program = command.argv[0]
     temporary = environment.get("TMPDIR")
     if temporary and not os.access(temporary, os.W_OK | os.X_OK):
-        raise ToolkitError(f"TMPDIR: '{temporary}' is no directory that can be written to")
+        raise ToolkitError(f"TMPDIR: '{temporary}' is not a writable directory")
     try:
         return subprocess.Popen(
             command.argv,

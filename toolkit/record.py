@@ -103,7 +103,7 @@ class Record:
         try:
             return tuple(model.Oid(value) for value in self.texts(name))
         except UsageError as error:
-            raise self.error(name, f"holds what is no {error.message}") from error
+            raise self.error(name, error.message) from error
 
     def choices(self, name: str, kind: type[E]) -> tuple[E, ...]:
         """Return a list of members of the enumeration `kind`."""

@@ -238,7 +238,7 @@ def test_file_of_a_patch_does_not_act_on_the_terminal(unlet: Unlet, docker_nix: 
 def test_broken_machine_is_one_line(unlet: Unlet, verbose: tuple[str, ...]) -> None:
     done = unlet("propose", "--nixpkgs", "specimen", *verbose, TMPDIR="/nonexistent")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.splitlines()[-1] == "TMPDIR: '/nonexistent' is no directory that can be written to"
+    assert done.stderr.splitlines()[-1] == "TMPDIR: '/nonexistent' is not a writable directory"
 
 
 def test_reader_that_is_gone_changes_neither_status_nor_stderr(unlet: Unlet, docker_nix: Path) -> None:

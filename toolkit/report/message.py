@@ -87,7 +87,7 @@ def _of_subject(subject: str, paths: Collection[PurePosixPath]) -> Iterator[str]
     elif not _PREFIX.match(subject):
         yield f"{shown}: has no prefix such as 'forgejo: ' or 'nixos/forgejo: '"
     if re.match(rf"({'|'.join(types)})!?(\(.*\))?!?:", subject):
-        yield f"{shown}: has a conventional type, where nixpkgs has the attribute or module"
+        yield f"{shown}: starts with a conventional type; nixpkgs wants the attribute or module"
     if subject.endswith("."):
         yield f"{shown}: ends with a full stop"
     if len(subject) > SUBJECT_WIDTH:
@@ -105,7 +105,7 @@ def _of_body(message: str, rest: str) -> Iterator[str]:
     lines = text.rstrip("\n").split("\n")
     body = lines[: len(lines) - len(trailers)] if trailers else lines
     if not any(line.strip() for line in body):
-        yield "body is empty: it says why, and what was proven"
+        yield "body is empty: it should say why, and what was proven"
     for line in body:
         if len(line) > BODY_WIDTH and " " in line.strip():
             yield f"line '{_line(line)}': has {len(line)} characters, more than {BODY_WIDTH}"

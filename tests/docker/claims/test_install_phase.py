@@ -63,13 +63,13 @@ def test_suffix_may_stand_before_the_prefix_and_under_a_comment() -> None:
 )
 def test_any_other_flag_is_named(added: str) -> None:
     (fact,) = changed(to=f'"$extraPath" {added}\n')
-    assert fact == f"the wrapper's command changed otherwise than by a PATH suffix of rootlesskit: {added}"
+    assert fact == f"the wrapper's command changed by more than a PATH suffix of rootlesskit: {added}"
 
 
 def test_changed_prefix_beside_the_suffix_is_named() -> None:
     (fact,) = changed(to=f'"$other" --suffix PATH : {KIT}\n')
     command = f'makeWrapper y $out/bin/dockerd-rootless --prefix PATH : "$other" --suffix PATH : {KIT}'
-    assert fact == f"the wrapper's command changed otherwise than by a PATH suffix of rootlesskit: {command}"
+    assert fact == f"the wrapper's command changed by more than a PATH suffix of rootlesskit: {command}"
 
 
 @pytest.mark.parametrize(

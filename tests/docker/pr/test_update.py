@@ -175,7 +175,7 @@ class TestRefusals:
     def test_worktree_that_is_gone(self, contributed: Contributed) -> None:
         shutil.rmtree(contributed.worktree)
         error = refused(contributed)
-        assert "is checked out nowhere" in str(error)
+        assert "is not checked out anywhere" in str(error)
 
     def test_branch_that_is_gone(self, contributed: Contributed) -> None:
         contributed.clone.git("worktree", "remove", contributed.worktree)

@@ -39,7 +39,7 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
 _TOGETHER: tuple[tuple[str, ...], ...] = (("unrelated", "throws"), ("from-docker",))
 
 _OPTION = "option"
-"""The set with throwing aliases for the parameters with a default that the patch brings in and that are no packages."""
+"""The set with throwing aliases for the parameters with a default that the patch adds and that are not packages."""
 
 
 def compatible(case: Case, setting: Setting = STAND_INS) -> Finding:

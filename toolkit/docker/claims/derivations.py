@@ -108,13 +108,13 @@ def _attribute_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
         if before is None or after is None:
             yield f"moby's attribute {name} is {'new' if before is None else 'gone'}"
         elif install_phase.without(before.split(":"), case.entry) != after.split(":"):
-            yield f"moby's attribute {name} changed otherwise than by the loss of {case.entry}"
+            yield f"moby's attribute {name} changed by more than the loss of {case.entry}"
     moby_before, moby_after = old.docker_attributes.get("moby"), new.docker_attributes.get("moby")
     for name in sorted(old.docker_attributes.keys() | new.docker_attributes.keys()):
         text = old.docker_attributes.get(name)
         wanted = text.replace(moby_before, moby_after) if text and moby_before and moby_after else text
         if new.docker_attributes.get(name) != wanted:
-            yield f"docker's attribute {name} changed otherwise than by moby's path"
+            yield f"docker's attribute {name} changed by more than moby's path"
 
 
 def _change_evidence(

@@ -45,7 +45,7 @@ def other_changes(old: str, new: str, *, entry: str, kept: bool) -> Iterator[str
     elif not any(WRAPPER.fullmatch(word) for word in before[changed[0]]):
         yield f"moby's installPhase changed in another command: {' '.join(after[changed[0]])}"
     elif not _is_suffix(added := _added(before[changed[0]], after[changed[0]]), entry):
-        yield f"the wrapper's command changed otherwise than by a PATH suffix of {entry}: {' '.join(added)}"
+        yield f"the wrapper's command changed by more than a PATH suffix of {entry}: {' '.join(added)}"
 
 
 def commands(script: str) -> list[list[str]]:

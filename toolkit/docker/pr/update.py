@@ -86,7 +86,7 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
         )
     if found.worktree is None or not found.worktree.path.is_dir():
         hint = f"git -C {quote(str(clone.top))} worktree add DIR {quote(name)}"
-        raise ToolkitError(f"{clone.top}: branch '{name}' is checked out nowhere", hint=hint)
+        raise ToolkitError(f"{clone.top}: branch '{name}' is not checked out anywhere", hint=hint)
     path = found.worktree.path
     if found.worktree.branch is None:
         here = f"git -C {quote(str(path))}"

@@ -176,4 +176,4 @@ def _set_aside(path: Path, content: bytes, error: Exception) -> str:
         path.replace(aside)
     except OSError as failure:
         raise ToolkitError(f"{path}: is damaged, and cannot be renamed: {failure.strerror}") from error
-    return f"{fact}; set aside as {aside.name}, so that nothing is known of last time"
+    return f"{fact}; set aside as {aside.name}, so nothing is known of the previous run"

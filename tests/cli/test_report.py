@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit.cli import terminal
+from toolkit.cli import output, terminal
 from toolkit.cli.options import Settings
 from toolkit.cli.report import exit_code, nix_path, plain, show
 from toolkit.docker.choices import Demotion, Strategy, steps
@@ -185,3 +186,12 @@ def test_overlay_path_is_the_nix_expression_of_the_directory(tmp_path: Path, nam
         capture_output=True,
     )
     assert json.loads(said.stdout) == str(tmp_path / name)
+
+
+def test_log_of_long_work_gets_the_step_of_each_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    told = output.Minutes(seconds=0.05)
+    told.step("soon")
+    time.sleep(0.06)
+    told.step("later")
+    told.step("at once")
+    assert capsys.readouterr().err == "later\n"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,8 @@ def harmless(text: str) -> str:
 def working(settings: Settings) -> Generator[Progress, None, None]:
     """Yield what shows the progress of the work within, on stderr.
 
-    A spinner on a terminal; with --verbose every step as a comment and every command as a line to paste;
-    nothing otherwise.
+    A spinner on a terminal; with --verbose every step as a comment and every command as a line to paste; elsewhere a
+    line a minute, and with --quiet nothing.
     """
     if settings.verbose:
         from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
@@ -43,8 +44,10 @@ def working(settings: Settings) -> Generator[Progress, None, None]:
         lines = Lines()
         with echoing(lines.print):
             yield lines
-    elif settings.quiet or not sys.stderr.isatty():
+    elif settings.quiet:
         yield Silence()
+    elif not sys.stderr.isatty():
+        yield Minutes()
     else:
         from toolkit.cli.terminal import Spinner  # noqa: PLC0415 - rich takes longer to import than most work takes
 
@@ -60,6 +63,20 @@ class Silence:
 
     def proof(self, proof: Proof) -> None:
         """Pass over a proof."""
+
+
+class Minutes(Silence):
+    """Progress of long work for a log: the step that is reached after each minute, of `seconds`."""
+
+    def __init__(self, seconds: float = 60.0) -> None:
+        self._seconds = seconds
+        self._last = time.monotonic()
+
+    def step(self, what: str) -> None:
+        """Print a step if it is time to."""
+        if time.monotonic() - self._last >= self._seconds:
+            self._last = time.monotonic()
+            say(what)
 
 
 class Lines:

@@ -1,10 +1,11 @@
 # The derivations of a whole package set, as many at a time as fit into memory.
-#   nix-instantiate --eval --strict --json all-packages.nix --argstr tree /path --argstr system … -A names
+#   nix-instantiate --eval --json all-packages.nix --argstr tree /path --argstr system … -A names
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`; `paths`, JSON, a list of attribute
 # paths, each a list of names.
-# Result: { names, children, chunk, jobs }: the names of the set; those below the first of `paths` where that is a
-# set which is meant to be looked into, else none; dotted path → drvPath, "throws", or "skipped" for what is no
-# package, of all that is at and below `paths`; the set itself, for nix-eval-jobs.
+# Result: { names, chunk, jobs }: the names of the set; a number, with what is at and below `paths` on stderr, so that
+# an error which cannot be caught loses nothing; the set itself, for nix-eval-jobs.
+# A line on stderr is `trace: @` and JSON: [ path ] before the attribute is evaluated, then [ path answer ], the drvPath,
+# "throws", or "skipped" for what is no package; or [ path names ] of a set, before what is in it.
 {
   tree,
   system,
@@ -13,12 +14,12 @@
 let
   inherit (builtins)
     attrNames
-    concatMap
-    concatStringsSep
+    foldl'
     fromJSON
-    head
     isAttrs
-    listToAttrs
+    seq
+    toJSON
+    trace
     tryEval
     unsafeDiscardStringContext
     ;
@@ -54,34 +55,41 @@ let
         "skipped"
     );
 
-  at = builtins.foldl' (value: name: value.${name}) set;
+  say = line: value: trace "@${toJSON line}" value;
 
-  answers =
+  answer =
     path: value:
     let
       found = kind value;
-      name = concatStringsSep "." path;
     in
-    if found == "set" then
-      concatMap (child: answers (path ++ [ child ]) value.${child}) (attrNames value)
-    else
-      [
-        {
-          inherit name;
-          value = if found == "package" then guarded (unsafeDiscardStringContext value.drvPath) else found;
-        }
-      ];
+    say [ path ] (
+      if found == "set" then
+        let
+          names = attrNames value;
+        in
+        seq names (
+          say [
+            path
+            names
+          ] (foldl' (count: child: seq (answer (path ++ [ child ]) value.${child}) (count + 1)) 0 names)
+        )
+      else
+        let
+          given = if found == "package" then guarded (unsafeDiscardStringContext value.drvPath) else found;
+        in
+        seq given (
+          say [
+            path
+            given
+          ] 1
+        )
+    );
 
-  wanted = fromJSON paths;
+  at = foldl' (value: name: value.${name}) set;
 in
 {
   names = attrNames set;
-  children =
-    let
-      value = at (head wanted);
-    in
-    if kind value == "set" then attrNames value else [ ];
-  chunk = listToAttrs (concatMap (path: answers path (at path)) wanted);
+  chunk = foldl' (count: path: seq (answer path (at path)) (count + 1)) 0 (fromJSON paths);
   jobs = set // {
     recurseForDerivations = true;
   };

@@ -82,11 +82,41 @@ def test_evaluation_without_enough_memory_is_partial_and_not_kept(
 
 
 def test_time_out_is_partial(deepened: Callable[..., Deepened], install: Callable[[str, str], None]) -> None:
-    slow = """*'[["legacy-runner"]]'*chunk) sleep 60;; *legacy-runner*chunk) exit 1;;"""
+    # Nix says that it has begun, and nothing more.
+    slow = """*legacy-runner*chunk) echo 'trace: @[["legacy-runner"]]' >&2; sleep 60;;"""
     install("nix-instantiate", f'case "$*" in {slow} esac\nexec "$real" "$@"\n')
     changes = {"pkgs/by-name/co/container-desktop/package.nix": "# another tree\n{ docker }: docker\n"}
-    failure = deepened(changes).failure(NAME, replace(COUNTED, timeout=1.0))
-    assert "before: 1 attributes were not evaluated: legacy-runner: still running after 1 s" in failure
+    failure = deepened(changes).failure(NAME, replace(COUNTED, timeout=2.0))
+    assert "attributes were not evaluated: legacy-runner: still running after 2 s" in failure
+
+
+def test_packages_that_need_no_docker_are_evaluated_once_for_all_stages(deepened: Callable[..., Deepened]) -> None:
+    told = Steps()
+    changes = {"pkgs/by-name/co/container-desktop/package.nix": "# a third tree\n{ docker }: docker\n"}
+    deepened(changes).prove(NAME, COUNTED, progress=told)
+    asked = [step for step in told.seen if step.endswith(" attributes")]
+    assert asked[0] == "x86_64-linux, without docker: 58 of 58 attributes"
+    counts = {step.partition(", ")[2].partition(": ")[0]: int(step.split()[-2]) for step in asked}
+    assert counts.keys() == {"without docker", "before", "lifted", "demoted"}
+    assert max(counts["before"], counts["lifted"], counts["demoted"]) < 20
+
+
+def test_evaluation_that_was_interrupted_goes_on_where_it_was(
+    deepened: Callable[..., Deepened], cache: Path, install: Callable[[str, str], None]
+) -> None:
+    tree = trees.whole(deepened().draft.source, offline=True, progress=Steps())
+    first = all_packages.evaluate(tree, "armv7l-linux", COUNTED, progress=Steps(), what="here")
+    (document,) = [
+        path
+        for path in (cache / all_packages.KIND).glob("*/packages.json")
+        if json.loads(path.read_text())["inputs"]["system"] == "armv7l-linux"
+    ]
+    content = json.loads(document.read_text())
+    content["answers"] = {name: answer for name, answer in content["answers"].items() if not name.startswith('["d')}
+    content["count"] = len(content["answers"])
+    document.write_text(json.dumps(content))
+    install("nix-instantiate", """case "$*" in *sqlite*chunk) exit 1;; esac\nexec "$real" "$@"\n""")
+    assert all_packages.evaluate(tree, "armv7l-linux", COUNTED, progress=Steps(), what="here") == first
 
 
 def test_evaluation_is_kept_for_the_same_input_only(deepened: Callable[..., Deepened], tmp_path: Path) -> None:
@@ -111,11 +141,11 @@ def of_another_tree(document: Document) -> None:
 
 
 def without_a_package(document: Document) -> None:
-    document["derivations"].popitem()
+    document["answers"].popitem()
 
 
 def without_a_field(document: Document) -> None:
-    del document["failed"]
+    del document["answers"]
 
 
 @pytest.mark.parametrize("spoil", [of_another_tree, without_a_package, without_a_field])
@@ -156,8 +186,11 @@ def test_lines_of_nix_eval_jobs_are_packages_and_failures() -> None:
         '{"attr": "sets.one", "attrPath": ["sets", "one"], "drvPath": "/nix/store/b.drv"}',
         '{"attr": "bad", "attrPath": ["bad"], "error": "is marked as broken"}',
     ]
-    assert all_packages.from_jobs(lines) == Packages(
-        derivations={"docker": "/nix/store/a.drv", "sets.one": "/nix/store/b.drv"}, failed=("bad",), skipped=0
+    assert all_packages.packages(all_packages.from_jobs(lines)) == Packages(
+        derivations={"docker": "/nix/store/a.drv", "sets.one": "/nix/store/b.drv"},
+        failed=("bad",),
+        skipped=0,
+        roots=(("bad",),),
     )
 
 
@@ -184,4 +217,4 @@ def test_proof_is_failed_and_no_error(deepened: Callable[..., Deepened]) -> None
     proof = deepened(changes).prove(NAME, COUNTED)
     assert proof.status is Status.FAILED
     assert proof.reason is not None
-    assert proof.reason.startswith("x86_64-linux, before: the package set has no names: ")
+    assert proof.reason.startswith("x86_64-linux, without docker: the package set has no names: ")

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.docker.claims import all_packages, package_set
+from toolkit.docker.claims.all_packages import Packages
 from toolkit.prove import Finding
+from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolkit.docker.claims.all_packages import Packages
     from toolkit.docker.claims.case import Case, Stage
 
 _SHOWN = 40
+
+_WITHOUT_DOCKER = b"""# docker's file, of which nothing evaluates
+{ ... }: throw "a package needs docker"
+"""
 
 
 def counted(case: Case) -> Finding:
@@ -28,16 +33,7 @@ def counted(case: Case) -> Finding:
     native = list(dict.fromkeys(host for _, build, host in package_set.systems(case) if build == host))
     # Minutes and gigabytes each: only what was named, else one.
     for system in native if work.depth.systems else native[:1]:
-        found = {
-            stage.name: all_packages.evaluate(
-                work.trees[stage.name],
-                system,
-                work.depth,
-                progress=work.progress,
-                what=f"{system}, {stage.name}",
-            )
-            for stage in case.stages
-        }
+        found = _found(case, system)
         evidence += [f"{system}, {name}: {packages.counts()}" for name, packages in found.items()]
         failures += [f"{system}: {fact}" for name, packages in found.items() for fact in _partial(name, packages)]
         for before, after, may_change in _commits(case):
@@ -57,6 +53,28 @@ def counted(case: Case) -> Finding:
         evidence=tuple(evidence),
         commands=("unlet check --tier tree --reverse-dependencies --proof reverse-dependencies",),
     )
+
+
+def _found(case: Case, system: str) -> dict[str, Packages]:
+    """Evaluate all packages at each stage, what no docker is needed for once for all of them.
+
+    In a nixpkgs whose docker throws, what evaluates is the same at every stage; the rest is asked of each.
+    """
+    work = package_set.deep(case)
+    without = trees.changed(work.trees[case.before.name], {case.target: _WITHOUT_DOCKER})
+    same = all_packages.evaluate(without, system, work.depth, progress=work.progress, what=f"{system}, without docker")
+    found: dict[str, Packages] = {}
+    for stage in case.stages:
+        what = f"{system}, {stage.name}"
+        tree = work.trees[stage.name]
+        rest = all_packages.evaluate(tree, system, work.depth, progress=work.progress, what=what, paths=same.roots)
+        found[stage.name] = Packages(
+            derivations={**same.derivations, **rest.derivations},
+            failed=rest.failed,
+            skipped=same.skipped + rest.skipped,
+            partial=(*same.partial, *rest.partial),
+        )
+    return found
 
 
 def disagreements(old: Packages, new: Packages) -> Iterator[str]:

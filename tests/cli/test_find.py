@@ -78,6 +78,20 @@ def test_the_checkout_around_the_working_directory_is_taken(unlet: Unlet, tree: 
     )
 
 
+def test_nix_is_asked_what_an_override_does(unlet: Unlet) -> None:
+    done = unlet("find", "notes-server", "status-board", "--nixpkgs", "specimen", "--prove", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    doors = {binding["binding"]: binding["door"] for binding in json.loads(done.stdout)["bindings"]}
+    # What a derivation has as an attribute is in its environment: an override changes that, if not what is linked.
+    assert doors == {"web-ui": "none", "checker": "none", "theme": "works"}
+
+
+def test_a_whole_tree_is_not_asked_about(unlet: Unlet) -> None:
+    done = unlet("find", "--nixpkgs", "specimen", "--prove")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("unlet find: --prove takes a PACKAGE")
+
+
 def test_elsewhere_a_nixpkgs_has_to_be_named(unlet: Unlet) -> None:
     done = unlet("find")
     assert done.returncode == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +14,7 @@ from toolkit.lift.doors import State
 from toolkit.lift.kinds import Kind
 from toolkit.lift.survey import survey
 from toolkit.model import SourceRequest
+from toolkit.package.asking import Door, doors_of
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from toolkit.lift.survey import Finding, Survey
 
 SCHEMA = 1
+Proven = dict[tuple[PurePosixPath, str], Door]
+
 _TREE = Path("pkgs/top-level/all-packages.nix")
 
 
@@ -41,25 +44,36 @@ _TREE = Path("pkgs/top-level/all-packages.nix")
 )
 @click.option("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
 @click.option("--all", "all_kinds", is_flag=True, help="Show helpers, environments and variations of packages as well.")
+@click.option(
+    "--prove", "ask_nix", is_flag=True, help="Also ask Nix what an override of each attribute does; takes a PACKAGE."
+)
 @click.option("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 @options.common
-def command(*, packages: tuple[str, ...], nixpkgs: str | None, rev: str | None, all_kinds: bool, offline: bool) -> int:
+def command(
+    *, packages: tuple[str, ...], nixpkgs: str | None, rev: str | None, all_kinds: bool, ask_nix: bool, offline: bool
+) -> int:
     """Find packages that other packages bind in a let, out of reach of any override.
 
     A PACKAGE is an attribute path, or a path in the tree; by default the whole tree is searched. The files are only
     read, not evaluated, so take the result as advice.
     """
     settings = options.settings()
+    if ask_nix and not packages:
+        raise click.UsageError("--prove takes a PACKAGE; Nix would need hours for all")
     request = SourceRequest(nixpkgs=nixpkgs, rev=rev, offline=offline)
     with output.working(settings) as progress:
         root = trees.as_they_are(request if nixpkgs or rev else _here(request), progress=progress)
         progress.step(f"reading {root}")
         found = survey(root, packages)
-    shown = [finding for finding in found.findings if all_kinds or finding.binding.kind is Kind.PACKAGE]
+        shown = [finding for finding in found.findings if all_kinds or finding.binding.kind is Kind.PACKAGE]
+        proven: Proven = {}
+        if ask_nix:
+            progress.step("asking Nix")
+            proven = doors_of(root, shown)
     if settings.json:
-        output.write_json(_document(found, shown))
+        output.write_json(_document(found, shown, proven))
     else:
-        output.write_lines(_lines(found, shown))
+        output.write_lines(_lines(found, shown, proven))
     return 0
 
 
@@ -72,19 +86,22 @@ def _here(request: SourceRequest) -> SourceRequest:
     return SourceRequest(nixpkgs=str(here), offline=request.offline)
 
 
-def _document(found: Survey, shown: Sequence[Finding]) -> dict[str, object]:
+def _document(found: Survey, shown: Sequence[Finding], proven: Proven) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "files": found.files,
         "unread": [str(path) for path in found.unread],
-        "bindings": [{"file": str(finding.file), "package": finding.package, **_fields(finding)} for finding in shown],
+        "bindings": [
+            {"file": str(finding.file), "package": finding.package, **_fields(finding, proven)} for finding in shown
+        ],
         "totals": _totals(shown),
     }
 
 
-def _fields(finding: Finding) -> dict[str, object]:
+def _fields(finding: Finding, proven: Proven) -> dict[str, object]:
     fields = asdict(finding.binding)
-    return {"binding": fields.pop("name"), **fields}
+    door = proven.get((finding.file, finding.binding.name))
+    return {"binding": fields.pop("name"), **fields, **({"door": door} if door is not None else {})}
 
 
 def _totals(shown: Sequence[Finding]) -> dict[str, int]:
@@ -97,7 +114,7 @@ def _totals(shown: Sequence[Finding]) -> dict[str, int]:
     }
 
 
-def _lines(found: Survey, shown: Sequence[Finding]) -> Iterator[str]:
+def _lines(found: Survey, shown: Sequence[Finding], proven: Proven) -> Iterator[str]:
     yield from output.table(
         [
             (
@@ -106,6 +123,7 @@ def _lines(found: Survey, shown: Sequence[Finding]) -> Iterator[str]:
                 finding.binding.builder,
                 finding.binding.state,
                 f"shares {', '.join(finding.binding.shares)}" if finding.binding.shares else "",
+                *(f"override: {door}" for key, door in proven.items() if key == (finding.file, finding.binding.name)),
                 f"{finding.file}:{finding.binding.line}",
             )
             for finding in shown

@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/lift.py --nixpkgs ~/src/nixpkgs --sample 100 --seed 1
 
-Of each file it says whether it was lifted with every proof passed, was refused and why, or failed. A file counts on the
-first of the systems that its package evaluates on; with `--every-system` it must hold on all of them.
+Of each file it says whether it was lifted with every proof passed, was refused and why, or failed. What is known by no
+name that evaluates, such as a file that others import, could not be asked about. Systems are tried in turn until one
+shows an effect; with `--every-system` the derivation must be the same on all of them.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from toolkit.lift.kinds import Kind
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import survey
-from toolkit.prove.lifted import Answer, Question, Verdict, ask, verdict
+from toolkit.prove.lifted import UNREACHED, Answer, Question, Verdict, ask, judge
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin")
 TOGETHER = 12
@@ -90,24 +91,29 @@ def _prove(
 ) -> dict[PurePosixPath, Verdict]:
     """Ask about all in one tree; what is not as it was there is asked again in a tree where it alone has changed."""
     tree = trees.Tree(root=root, key=str(root))
-    verdicts: dict[PurePosixPath, Verdict] = {}
-    left = dict(made)
     together, apart = _separated(tree, made)
+    found: dict[PurePosixPath, list[Answer]] = defaultdict(list)
     for system in SYSTEMS:
-        wanted = made if options.every_system else left
+        wanted = {file: each for file, each in made.items() if options.every_system or not _settled(found[file])}
         answers = _ask(root, together, system, {file: each for file, each in wanted.items() if file not in apart})
         doubtful = [file for file, answer in answers.items() if answer.error is not None or _differs(answer)]
         for file in [*doubtful, *(file for file in apart if file in wanted)]:
             alone = trees.changed(tree, {file: made[file][1].text.encode()}).root
             answers[file] = _ask(root, alone, system, {file: made[file]})[file]
         for file, answer in answers.items():
-            said = verdict(answer)
-            if said is None:
-                continue
-            left.pop(file, None)
-            if file not in verdicts or verdicts[file].outcome == "lifted":
-                verdicts[file] = said
-    return verdicts | {file: Verdict(outcome="failed", why="evaluates on no system under this name") for file in left}
+            found[file].append(answer)
+    return {file: _final(answers) for file, answers in found.items()}
+
+
+def _settled(answers: Sequence[Answer]) -> bool:
+    said = judge(answers)
+    return said is not None and said.why != UNREACHED
+
+
+def _final(answers: Sequence[Answer]) -> Verdict:
+    if any(not door.there for answer in answers for door in answer.doors.values()):
+        return Verdict(outcome="not asked", why="another file's package has the name that the file is taken for")
+    return judge(answers) or Verdict(outcome="not asked", why="no package that evaluates has the name of the file")
 
 
 def _ask(
@@ -154,9 +160,9 @@ def _report(
     verbose: bool,
 ) -> None:
     total = len(verdicts)
-    for outcome in ("lifted", "refused", "failed"):
+    for outcome in ("lifted", "refused", "failed", "not asked"):
         count = sum(each.outcome == outcome for each in verdicts.values())
-        print(f"{outcome:8} {count:4} {100 * count / max(total, 1):5.1f} %")
+        print(f"{outcome:9} {count:4} {100 * count / max(total, 1):5.1f} %")
     reasons: dict[tuple[str, str], list[PurePosixPath]] = defaultdict(list)
     for file, said in verdicts.items():
         if said.outcome != "lifted":

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Unlet
 
 UI = (
@@ -100,7 +100,18 @@ def test_elsewhere_a_nixpkgs_has_to_be_named(unlet: Unlet) -> None:
     )
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.7, 1.2])
+def group(leader: int) -> list[int]:
+    """Return the processes of a process group (proc(5): field 5 of stat)."""
+    found: list[int] = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = place.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == leader:
+                found.append(int(place.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.9])
 def test_an_interrupt_leaves_no_process(unlet: Unlet, tree: Path, seconds: float) -> None:
     for number in range(3000):
         package = tree / f"pkgs/by-name/p{number % 90}/p{number}/package.nix"
@@ -115,6 +126,9 @@ def test_an_interrupt_leaves_no_process(unlet: Unlet, tree: Path, seconds: float
         encoding="utf-8",
         start_new_session=True,
     ) as running:
+        deadline = time.monotonic() + 60
+        while len(group(running.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
         time.sleep(seconds)
         os.killpg(running.pid, signal.SIGINT)
         _, stderr = running.communicate(timeout=30)

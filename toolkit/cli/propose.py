@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,14 @@ from toolkit.cli.depth import depth, depth_options
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
+from toolkit.lift.plan import FOLLOWED, Design
+from toolkit.package.propose import LiftRequest
+from toolkit.package.propose import propose as lift
+
+if TYPE_CHECKING:
+    from toolkit.model import Report
+
+DOCKER = "docker"
 
 
 @options.command(
@@ -18,7 +27,26 @@ from toolkit.docker.requests import ProposeRequest
     examples=(
         "unlet propose --nixpkgs specimen",
         "unlet propose --nixpkgs ~/src/nixpkgs --with nixos-test",
+        "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
     ),
+)
+@click.argument("target", default=DOCKER)
+@click.option(
+    "--binding",
+    "bindings",
+    multiple=True,
+    metavar="NAME",
+    help="Of another TARGET than docker: lift this binding of its lets, not all packages in them. May be repeated.",
+)
+@click.option(
+    "--design",
+    type=click.Choice([design.value for design in Design]),
+    help="Of another TARGET than docker: whether definitions stay in their let, or move into the attribute.",
+)
+@click.option(
+    "--follow",
+    metavar="NAMES",
+    help="Of another TARGET than docker: what a definition that moves takes from the package: src, version or both.",
 )
 @options.source
 @click.option(
@@ -65,6 +93,10 @@ from toolkit.docker.requests import ProposeRequest
 @options.common
 def command(
     *,
+    target: str,
+    bindings: tuple[str, ...],
+    design: str | None,
+    follow: str | None,
     nixpkgs: str | None,
     rev: str | None,
     file: Path | None,
@@ -80,9 +112,25 @@ def command(
 ) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
-    Without a source it is the default pin of patches/, from its remote.
+    TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it. Without a source it is the
+    default pin of patches/, from its remote.
     """
     settings = options.settings()
+    if target != DOCKER:
+        options.refuse_together("TARGET", {"--file": file})
+        lifting = LiftRequest(
+            target=target,
+            source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=None, pin=pin, offline=offline),
+            bindings=bindings,
+            design=Design(design) if design is not None else None,
+            follow=_followed(follow),
+            systems=depth().systems,
+            out=out,
+            force=force,
+        )
+        with output.working(settings) as progress:
+            return _finish(lift(lifting, progress=progress), out)
+    options.refuse_without("another TARGET", {"--binding": bindings or None, "--design": design, "--follow": follow})
     request = ProposeRequest(
         source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),
         strategy=Strategy(strategy) if strategy is not None else None,
@@ -96,7 +144,18 @@ def command(
     )
     with output.working(settings) as progress:
         report = propose(request, progress=progress)
+    return _finish(report, out)
+
+
+def _followed(follow: str | None) -> tuple[str, ...]:
+    names = tuple(follow.split(",")) if follow is not None else ()
+    if unknown := [name for name in names if name not in FOLLOWED]:
+        raise click.UsageError(f"--follow: '{unknown[0]}' is none of {', '.join(FOLLOWED)}")
+    return names
+
+
+def _finish(report: Report, out: Path) -> int:
     from toolkit.cli.report import exit_code, show  # noqa: PLC0415 - what it needs is imported while Nix is at work
 
-    show(report, settings=settings, out=out)
+    show(report, settings=options.settings(), out=out)
     return exit_code(report)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.cli import output
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion
+from toolkit.docker.plan import PACKAGE
 from toolkit.model import INTERRUPTED, Status
 from toolkit.report import comparison
 from toolkit.report.report import to_json
@@ -116,6 +117,11 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
             ("to use it", "unlet overlay --nixpkgs '<nixpkgs>'"),
             ("to follow upstream", "unlet track"),
         ]
+    if report.proposal.package != PACKAGE:
+        return [
+            ("to contribute", _contributing(report, out)),
+            ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"),
+        ][: 2 if "overlay/default.nix" in report.files else 1]
     overlay = f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"
     return [
         ("to contribute", _contributing(report, out)),
@@ -128,7 +134,14 @@ def _contributing(report: Report, out: Path) -> str:
     """Return what makes a branch of the proposal: `unlet pr` in the clone that it comes from, else git."""
     proposal, request = report.proposal, report.request
     commit = proposal.source.commit
-    if request is not None and request.nixpkgs is not None and commit is not None and proposal.source.remote is None:
+    ours = proposal.package == PACKAGE
+    if (
+        ours
+        and request is not None
+        and request.nixpkgs is not None
+        and commit is not None
+        and proposal.source.remote is None
+    ):
         words = ["unlet", "pr", "--repo", request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
         for step in proposal.steps:
             if step.name == LIFT and step.reason is None:
@@ -140,7 +153,8 @@ def _contributing(report: Report, out: Path) -> str:
         return join(words)
     base = commit.short if commit is not None else "BASE"
     series = quote(str(out.absolute() / "series"))
-    return f"git am {series}/*.patch (in nixpkgs at {base}), or unlet pr --repo DIR in a clone"
+    by_hand = f"git am {series}/*.patch (in nixpkgs at {base})"
+    return f"{by_hand}, or unlet pr --repo DIR in a clone" if ours else by_hand
 
 
 def nix_path(path: Path) -> str:

@@ -8,6 +8,8 @@
   after,
   system,
   questions,
+  # The path of an overlay of the second tree, empty for none.
+  overlay ? "",
 }:
 
 let
@@ -28,10 +30,10 @@ let
     ;
 
   packages =
-    tree:
+    overlays: tree:
     import (/. + tree) {
       localSystem = { inherit system; };
-      overlays = [ ];
+      inherit overlays;
       config = {
         allowBroken = true;
         allowUnfree = true;
@@ -39,7 +41,10 @@ let
         android_sdk.accept_license = true;
       };
     };
-  trees = mapAttrs (_: packages) { inherit before after; };
+  trees = {
+    before = packages [ ] before;
+    after = packages (if overlay == "" then [ ] else [ (import (/. + overlay)) ]) after;
+  };
 
   attempt =
     value:

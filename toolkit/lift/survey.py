@@ -160,7 +160,7 @@ def _look(place: str) -> tuple[int, list[_File]]:
 
 def _look_below(place: str, known: frozenset[str]) -> tuple[int, list[_File]]:
     """Read all files at or below a place; return their number, and those that have a `let`."""
-    files = list(_nix_files(place))
+    files = list(files_of(place))
     return len(files), [file for path in files if (file := _read(path, known)) is not None]
 
 
@@ -182,7 +182,8 @@ def _read(path: str, known: frozenset[str]) -> _File | None:
     return _File(path=path, content=key, service=service, bindings=bindings)
 
 
-def _nix_files(place: str) -> Iterator[str]:
+def files_of(place: str) -> Iterator[str]:
+    """Yield the Nix files at or below a place, links left out."""
     if not os.path.isdir(place):  # noqa: PTH112 - a Path for each of 40,000 files takes as long as reading them
         if place.endswith(".nix"):
             yield place

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 EXPRESSION = EXPRESSIONS / "lifted.nix"
 
+UNREACHED = "an override of the attribute does not reach what the builder makes"
 _QUESTION = re.compile(r"unlet: question (\d+)")
 
 
@@ -89,6 +90,13 @@ class Verdict:
     why: str = ""
 
 
+def judge(answers: Sequence[Answer]) -> Verdict | None:
+    """Judge a lift by Nix's answers on several systems: a door has to reach something on one of them."""
+    said = [found for answer in answers if (found := verdict(answer)) is not None]
+    wrong = next((found for found in said if found.outcome != "lifted" and found.why != UNREACHED), None)
+    return wrong or next((found for found in said if found.outcome == "lifted"), said[0] if said else None)
+
+
 def verdict(answer: Answer) -> Verdict | None:
     """Judge a lift by Nix's answer; None where the package did not evaluate before, so that nothing can be said."""
     if answer.error is not None:
@@ -102,40 +110,52 @@ def verdict(answer: Answer) -> Verdict | None:
         ("failed", "the derivation is another"): answer.after != answer.before or not answer.same_shown,
         ("failed", "the attribute is not there"): not all(door.there for door in doors),
         ("refused", "another attribute of the package has the name"): any(door.hides for door in doors),
-        ("failed", "an override has no effect"): not all(door.thrown.something for door in doors),
+        ("refused", UNREACHED): not all(door.thrown.something for door in doors),
     }
     outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))
     return Verdict(outcome=outcome, why=why)
 
 
-def command(before: Path, after: Path, system: str, questions: Sequence[Question]) -> Command:
+def command(
+    before: Path, after: Path, system: str, questions: Sequence[Question], overlay: Path | None = None
+) -> Command:
     """Return the command that asks."""
     asked = [
         {"package": question.package, "doors": dict(question.doors), "shown": question.shown} for question in questions
     ]
     arguments = {"before": str(before), "after": str(after), "system": system, "questions": json.dumps(asked)}
+    if overlay is not None:
+        arguments["overlay"] = str(overlay.resolve())
     asking = nix.evaluate_command(EXPRESSION, arguments)
     return replace(asking, argv=(*asking.argv, "--readonly-mode", "--show-trace"))
 
 
-def ask(before: Path, after: Path, system: str, questions: Sequence[Question]) -> list[Answer]:
-    """Ask about packages of two trees on one system; the answers are in the order of the questions."""
+def ask(
+    before: Path, after: Path, system: str, questions: Sequence[Question], overlay: Path | None = None
+) -> list[Answer]:
+    """Ask about packages of two trees on one system, the second under an overlay; the answers keep the order."""
     if not questions:
         return []
     try:
-        said = process.execute(command(before, after, system, questions)).stdout
+        said = process.execute(command(before, after, system, questions, overlay)).stdout
     except CommandError as error:
         found = _QUESTION.search(error.stderr)
         culprit = int(found[1]) if found is not None else 0
         places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
         failed = Answer(doors={}, error=nix.reason(error), places=tuple(dict.fromkeys(places)))
+        if len(questions) == 1 and before != after:
+            # What the unchanged package does as well says nothing of the change.
+            (alone,) = ask(before, before, system, [replace(questions[0], doors={}, shown=())])
+            return [Answer(doors={}) if alone.error is not None else failed]
+        if found is not None and len(questions) > 1:
+            failed = ask(before, after, system, [questions[culprit]], overlay)[0]
         if found is None and len(questions) > 1:
             middle = len(questions) // 2
             return [
-                *ask(before, after, system, questions[:middle]),
-                *ask(before, after, system, questions[middle:]),
+                *ask(before, after, system, questions[:middle], overlay),
+                *ask(before, after, system, questions[middle:], overlay),
             ]
-        rest = ask(before, after, system, [*questions[:culprit], *questions[culprit + 1 :]])
+        rest = ask(before, after, system, [*questions[:culprit], *questions[culprit + 1 :]], overlay)
         return [*rest[:culprit], failed, *rest[culprit:]]
     document = Record({"answers": json.loads(said)}, document="Nix's answer")
     return [_answer(record) for record in document.records("answers")]

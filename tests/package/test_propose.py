@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import specimen
+from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
+from toolkit.lift.plan import Design
+from toolkit.model import SourceRequest, Status
+from toolkit.package.propose import LiftRequest, propose
+from toolkit.package.target import Target, find_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolkit.model import Proof, Report
+
+NOTES = Path("pkgs/by-name/no/notes-server/package.nix")
+
+
+class Silence:
+    def step(self, what: str) -> None:
+        pass
+
+    def proof(self, proof: Proof) -> None:
+        pass
+
+
+def run(out: Path, target: str, nixpkgs: str = "specimen", **choices: object) -> Report:
+    request = LiftRequest(target=target, source=SourceRequest(nixpkgs=nixpkgs), out=out, **choices)  # type: ignore[arg-type]
+    return propose(request, progress=Silence())
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "nixpkgs"
+    shutil.copytree(specimen.path(), root)
+    return root
+
+
+@pytest.fixture
+def changed(tree: Path) -> Callable[[str, str], None]:
+    def change(before: str, after: str) -> None:
+        text = (tree / NOTES).read_text()
+        assert before in text
+        (tree / NOTES).write_text(text.replace(before, after))
+
+    return change
+
+
+def statuses(report: Report) -> dict[str, Status]:
+    return {proof.name: proof.status for proof in report.proofs}
+
+
+@pytest.mark.parametrize("target", ["notes-server", "status-board", str(NOTES)])
+@pytest.mark.parametrize("design", Design)
+def test_a_package_of_the_specimen_is_lifted_and_proven(tmp_path: Path, target: str, design: Design) -> None:
+    report = run(tmp_path / "out", target, design=design)
+    found = statuses(report)
+    found.pop("format")
+    assert set(found.values()) == {Status.PASSED}
+    assert (tmp_path / "out/overlay/default.nix").is_file()
+
+
+def test_the_report_names_target_file_and_bindings(tmp_path: Path) -> None:
+    run(tmp_path / "out", "notes-server", bindings=("web-ui",))
+    document = json.loads((tmp_path / "out/report.json").read_text())
+    assert (document["target"], document["file"], document["bindings"]) == ("notes-server", str(NOTES), ["web-ui"])
+    assert document["steps"] == [{"design": "stay", "name": "lift"}]
+
+
+def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) -> None:
+    report = run(tmp_path / "out", "status-board")
+    (commit,) = report.proposal.commits
+    assert commit.subject == "status-board: allow overriding checker and theme"
+    assert "No derivation changes." in commit.body
+    assert max(map(len, commit.body.splitlines())) <= 88
+    text = (tmp_path / "out/pull-request.md").read_text()
+    assert "checker and theme are bound in the `let … in` of `status-board`" in text
+    assert "docker" not in text
+
+
+def test_source_and_version_follow_the_package(tmp_path: Path) -> None:
+    report = run(tmp_path / "out", "notes-server", follow=("src", "version"))
+    assert b"inherit (finalAttrs) src version;" in report.proposal.commits[-1].after
+    assert not report.failed
+
+
+def test_an_override_without_effect_is_refused_and_nothing_is_written(tmp_path: Path, tree: Path) -> None:
+    generic = tree / "pkgs/stdenv/generic/make-derivation.nix"
+    text = generic.read_text()
+    assert "changed = lib.toFunction change old;" in text
+    generic.write_text(text.replace("changed = lib.toFunction change old;", "changed = { };"))
+    with pytest.raises(RefusalError, match="an override of the attribute does not reach what the builder makes"):
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_builder_that_takes_no_function_is_refused_and_nothing_is_written(
+    tmp_path: Path, tree: Path, changed: Callable[[str, str], None]
+) -> None:
+    changed('stdenv.mkDerivation {\n  pname = "notes-server"', 'plainBuilder {\n  pname = "notes-server"')
+    changed("  curl,\n", "  curl,\n  plainBuilder,\n")
+    builders = tree / "pkgs/stdenv/default.nix"
+    plain = "  plainBuilder = attributes: mkDerivation (attributes // { });\n\n  symlinkJoin ="
+    builders.write_text(builders.read_text().replace("  symlinkJoin =", plain))
+    with pytest.raises(RefusalError, match=r"package.nix: the builder takes no function of the final attributes"):
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_package_that_does_not_evaluate_before_fails_nothing(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    changed("platforms = lib.platforms.all;", 'platforms = [ "mips-linux" ];')
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not report.failed
+    assert statuses(report)["no-rebuild"] is Status.NOT_RUN
+
+
+@pytest.mark.parametrize("meta", ["broken = true;", "license.free = false;", 'knownVulnerabilities = [ "one" ];'])
+def test_what_may_not_be_used_is_evaluated_all_the_same(
+    tmp_path: Path, tree: Path, changed: Callable[[str, str], None], meta: str
+) -> None:
+    changed("platforms = lib.platforms.all;", meta)
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not report.failed
+    assert statuses(report)["overridable"] is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "message", "hint"),
+    [
+        ("notes-serve", ToolkitError, "notes-serve: no package of this name in ", "did you mean notes-server?"),
+        ("moby", ToolkitError, "moby: is an alias: ", "name the package itself"),
+        ("log-viewer", LayoutError, "there is no 'let' around the package", None),
+        ("pkgs/none.nix", ToolkitError, "pkgs/none.nix: no such file in ", "a file is named by its path in the tree"),
+    ],
+)
+def test_what_cannot_be_lifted_is_named_in_one_line(
+    tmp_path: Path, target: str, error: type[ToolkitError], message: str, hint: str | None
+) -> None:
+    with pytest.raises(error) as caught:
+        run(tmp_path / "out", target)
+    assert message in caught.value.message
+    assert hint is None or (caught.value.hint or "").startswith(hint)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_binding_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(LayoutError, match="no let around the package binds 'web'"):
+        run(tmp_path / "out", "notes-server", bindings=("web",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_follow_needs_a_definition_that_moves(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--follow: goes with --design move only"):
+        run(tmp_path / "out", "notes-server", design=Design.STAY, follow=("src",))
+
+
+def test_of_several_files_that_bind_packages_the_main_one_is_meant(tree: Path) -> None:
+    shutil.copy(tree / NOTES, tree / NOTES.with_name("other.nix"))
+    assert find_target(tree, "notes-server") == Target(package="notes-server", file=PurePosixPath(NOTES))
+    (tree / NOTES).rename(tree / NOTES.with_name("third.nix"))
+    with pytest.raises(LayoutError, match=r"several files bind packages: .*other.nix, .*third.nix"):
+        find_target(tree, "notes-server")

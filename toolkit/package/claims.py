@@ -1,0 +1,150 @@
+"""What is claimed of a lifted package."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from toolkit.errors import RefusalError
+from toolkit.lift.shape import read
+from toolkit.nix.tree import Tree
+from toolkit.prove import Claim, Finding
+from toolkit.prove.applying import applies
+from toolkit.prove.lifted import ask, command, judge, verdict
+from toolkit.prove.syntax import formatted, parses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.package.case import Case
+    from toolkit.prove.case import Stage
+    from toolkit.prove.lifted import Answer
+
+
+def no_rebuild(case: Case) -> Finding:
+    """Compare the package's derivation before and after, on each system that it evaluates on."""
+    failures: list[str] = []
+    evidence: list[str] = []
+    for system, answer in _package(case):
+        if answer.error is not None:
+            failures.append(f"{system}: {answer.error}")
+        elif answer.before is None:
+            evidence.append(f"{system}: does not evaluate before either")
+        elif answer.after != answer.before:
+            failures.append(f"{system}: {answer.before} became {answer.after or 'nothing that evaluates'}")
+        else:
+            evidence.append(f"{system}: {answer.before}")
+    return _finding(case, failures, evidence)
+
+
+def overridable(case: Case) -> Finding:
+    """Override each door by what throws: it must reach what is built, or another attribute, on one system at least."""
+    failures: list[str] = []
+    evidence: list[str] = []
+    for name, path in case.lifted.doors.items():
+        door = ".".join(path)
+        reached: list[str] = []
+        for system, answer in _package(case):
+            if (tried := answer.doors.get(name)) is None:
+                continue
+            if tried.hides:
+                failures.append(f"{name}: '{path[-1]}' was another attribute of the package before")
+            if tried.thrown.something:
+                reached.append(system)
+                what = "what is built" if tried.thrown.built else "other attributes of passthru"
+                before = "had an effect before, too" if tried.before else "had no effect before"
+                evidence.append(f"{name}: an override of {door} reaches {what} on {system}; it {before}")
+            else:
+                evidence.append(f"{name}: not used on {system}")
+        if not reached:
+            failures.append(f"{name}: an override of {door} has no effect on any system")
+    return _finding(case, failures, evidence, more=f", {', '.join(case.lifted.doors)}")
+
+
+def passthru(case: Case) -> Finding:
+    """Compare the attributes of passthru, tests among them, that are made with what is lifted."""
+    if not case.lifted.shown:
+        return Finding(covers="no attribute of passthru is made with what is lifted")
+    failures = [f"{system}: not what they were" for system, answer in _package(case) if not answer.same_shown]
+    return _finding(case, failures, [], more=f", {', '.join('.'.join(path) for path in case.lifted.shown)}")
+
+
+def readers(case: Case) -> Finding:
+    """Compare the derivations of the packages that name this one with an override or an attribute of it."""
+    if not case.readers:
+        return Finding(covers="no other package names an override or a lifted attribute of this one")
+    failures: list[str] = []
+    for system, (_, *others) in case.answers().items():
+        for name, answer in zip(case.readers, others, strict=True):
+            if answer.error is not None or answer.before != answer.after:
+                failures.append(f"{system}: {name}: {answer.error or 'another derivation'}")
+    return Finding(covers=", ".join(case.readers), failures=tuple(failures), commands=case.commands)
+
+
+def capture_safe(case: Case) -> Finding:
+    """Compare what each name of the file means before and after, by scope: none may be captured."""
+    after = _meanings(case.after)
+    new = after - _meanings(case.before)
+    expected = {case.lifted.parameter, *case.lifted.doors}
+    failures = [
+        f"'{name}' means something else after the change" for name in sorted({name for name, _ in new} - expected)
+    ]
+    return Finding(covers=f"{after.total()} names, {new.total()} of them new", failures=tuple(failures))
+
+
+def overlaid(case: Case) -> Finding:
+    """Compare the derivation that the overlay gives on the unchanged tree, and try its doors."""
+    if case.overlay is None:
+        reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
+        return Finding(covers="nothing", not_run=reason)
+    tree, _ = case.trees
+    system = next((system for system, answer in _package(case) if answer.before is not None), case.systems[0])
+    asked = case.questions[:1]
+    (answer,) = ask(tree, tree, system, asked, case.overlay)
+    if (said := verdict(answer)) is None:
+        return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
+    failures = () if said.outcome == "lifted" else (said.why,)
+    again = command(tree, tree, system, asked, case.overlay).line
+    return Finding(covers=f"{case.package} on {system}", failures=failures, commands=(again,))
+
+
+def require_possible(case: Case) -> None:
+    """Raise RefusalError where Nix's answers show that the package cannot be lifted in this way, whoever does it."""
+    said = judge([answer for _, answer in _package(case)])
+    if said is not None and said.outcome == "refused":
+        raise RefusalError(f"{case.target}: {said.why}")
+
+
+CLAIMS: tuple[Claim[Case], ...] = (
+    Claim("parse", "Nix parses the file before and after.", parses),
+    Claim("format", "nixfmt leaves the file as it is.", formatted),
+    Claim("applies", "The patch applies to the source, with git apply and git am.", applies),
+    Claim("no-rebuild", "The package's derivation stays the same.", no_rebuild),
+    Claim("overridable", "An override of each attribute reaches what is built.", overridable),
+    Claim("capture-safe", "No name of the file means something else than before.", capture_safe),
+    Claim("passthru", "The attributes of passthru, tests among them, evaluate to what they were.", passthru),
+    Claim("readers", "Packages that override or read this one stay the same.", readers),
+    Claim("overlay", "The overlay gives the derivation of the series, and the override works there.", overlaid),
+)
+
+
+def _package(case: Case) -> Iterator[tuple[str, Answer]]:
+    return ((system, answers[0]) for system, answers in case.answers().items())
+
+
+def _finding(case: Case, failures: list[str], evidence: list[str], *, more: str = "") -> Finding:
+    systems = [system for system, answer in _package(case) if answer.before is not None or answer.error is not None]
+    if not systems:
+        return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
+    return Finding(
+        covers=f"{case.package}{more} on {', '.join(systems)}",
+        failures=tuple(failures),
+        evidence=tuple(evidence),
+        commands=case.commands,
+    )
+
+
+def _meanings(stage: Stage) -> Counter[tuple[str, str]]:
+    """Count the names that a file uses, each with the kind of scope that binds it."""
+    shape = read(Tree(stage.content.decode(), name=str(stage.path)))
+    return Counter((use.name, use.scope.node.kind if use.scope is not None else "unbound") for use in shape.references)

@@ -1,0 +1,143 @@
+"""From the name of any package to a proven patch series, diff and overlay that lift what its file binds in a let."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import files, nix, sources
+from toolkit import propose as proposals
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.lift.naming import PACKAGES, Names
+from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import lift
+from toolkit.lift.survey import files_of
+from toolkit.model import Step
+from toolkit.package import overlay, texts
+from toolkit.package.case import SYSTEMS, Case
+from toolkit.package.claims import CLAIMS, require_possible
+from toolkit.package.target import find_target
+from toolkit.propose import Draft, Order, write
+from toolkit.prove import Stage
+from toolkit.sources import trees
+
+if TYPE_CHECKING:
+    from toolkit.lift.rewriting import Lifted
+    from toolkit.model import Progress, Report, SourceRequest
+    from toolkit.package.target import Target
+
+LIFT = "lift"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftRequest:
+    """One call of `propose` for any package. `out` appears whole or not at all; `force` lets it replace what is there.
+
+    `design` is chosen by what follows if it is None: what takes attributes over has to move.
+    """
+
+    target: str
+    source: SourceRequest
+    bindings: tuple[str, ...] = ()
+    design: Design | None = None
+    follow: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
+    out: Path = Path("proposal")
+    force: bool = False
+
+
+def propose(request: LiftRequest, *, progress: Progress) -> Report:
+    """Write the proposal to `request.out`, whole or not at all, and return its report.
+
+    Raise ToolkitError for a source, a package, a file or an output directory that cannot be used. A proof that fails is
+    no error: it is in the report.
+    """
+    files.ensure_free(request.out, force=request.force)
+    design = request.design or (Design.MOVE if request.follow else Design.STAY)
+    if request.follow and design is not Design.MOVE:
+        raise UsageError(
+            "--follow: goes with --design move only", hint="a definition that stays sees no final attributes"
+        )
+    progress.step("reading nixpkgs")
+    root = trees.as_they_are(request.source, progress=progress)
+    target = find_target(root, request.target)
+    source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
+    progress.step("rewriting")
+    name = str(target.file)
+    nix.parse_text(source.content, name=name)
+    try:
+        text = source.content.decode()
+    except UnicodeDecodeError as error:
+        raise ToolkitError(f"{name}: is not UTF-8") from error
+    lifted = lift(text, name=name, bindings=request.bindings, design=design, follow=request.follow)
+    tree = trees.whole(source, offline=request.source.offline, progress=progress)
+    progress.step(f"laying out the changed {target.package}")
+    changed = trees.changed(tree, {target.file: lifted.text.encode()})
+
+    def draft(at: Path) -> Draft[Case]:
+        beside = overlay.files(tree.root, target, lifted.text.encode())
+        message = texts.message(target.package, lifted.doors)
+        step = Step(name=LIFT, design=design.value)
+        proposal = proposals.make(
+            source,
+            package=target.package,
+            target=target.file,
+            bindings=tuple(lifted.doors),
+            steps=[step],
+            messages=[message],
+            contents=[lifted.text.encode()],
+        )
+        case = Case(
+            source=source,
+            target=target.file,
+            stages=(
+                Stage(name="before", content=source.content, path=tree.root / target.file),
+                Stage(
+                    name="lifted",
+                    content=lifted.text.encode(),
+                    path=changed.root / target.file,
+                    steps=frozenset({LIFT}),
+                ),
+            ),
+            patches=proposal.patches,
+            upstream_diff=proposal.upstream_diff,
+            package=target.package,
+            lifted=lifted,
+            trees=(tree.root, changed.root),
+            systems=request.systems or SYSTEMS,
+            readers=_readers(tree.root, target, lifted),
+            overlay=at if beside else None,
+        )
+        return Draft(
+            proposal=proposal,
+            messages=(message,),
+            case=case,
+            claims=CLAIMS,
+            overlay=beside,
+        )
+
+    order = Order(
+        out=request.out,
+        force=request.force,
+        request=request.source,
+        draft=draft,
+        settle=require_possible,
+        text=lambda report: texts.draft(report, source, target.package, lifted.doors),
+    )
+    return write(order, progress=progress)
+
+
+def _readers(root: Path, target: Target, lifted: Lifted) -> tuple[str, ...]:
+    """Return the packages whose files name an override of the package, or one of the attributes that it now has."""
+    own = target.package.rpartition(".")[2]
+    attributes = "|".join(re.escape(path[-1]) for path in lifted.doors.values())
+    reads = re.compile(rf"(?<![\w.-]){re.escape(own)}\.(?:override\w*|passthru|{attributes})\b".encode())
+    names = Names.of(root)
+    found = [
+        PurePosixPath(path.relative_to(root))
+        for path in map(Path, files_of(str(root / PACKAGES)))
+        if reads.search(path.read_bytes()) and not path.is_relative_to(root / target.file.parent)
+    ]
+    return tuple(dict.fromkeys(names.package(path) for path in found if path.parts[1] == "by-name"))

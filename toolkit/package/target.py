@@ -1,0 +1,78 @@
+"""From what the user calls a package to its file in a tree: an attribute path, or the path of a file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit.errors import LayoutError, ToolkitError
+from toolkit.lift.kinds import Kind
+from toolkit.lift.naming import PACKAGES, Names
+from toolkit.lift.survey import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ALIASES = PACKAGES / "top-level" / "aliases.nix"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A package: its attribute path, and its file's path in the tree."""
+
+    package: str
+    file: PurePosixPath
+
+
+def find_target(root: Path, name: str) -> Target:
+    """Find a package of the tree at `root` by its attribute path, or by the path of its file.
+
+    Raise ToolkitError, one line, for an alias, a name that is not known, and one that several files may be meant by.
+    """
+    names = Names.of(root)
+    if (path := _as_file(root, name)) is not None:
+        return Target(package=names.package(path), file=path)
+    if not names.places(root, name) and (alias := _alias(root, name)) is not None:
+        raise ToolkitError(f"{name}: is an alias: {alias}", hint="name the package itself")
+    found = survey(root, [name])
+    files = list(dict.fromkeys(finding.file for finding in found.findings if finding.binding.kind is Kind.PACKAGE))
+    if not files:
+        files = list(_first(root, names.places(root, name)))
+    main = [file for file in files if file.name in {"package.nix", "default.nix"}]
+    if len(files) > 1 and len(main) != 1:
+        listed = ", ".join(map(str, files))
+        raise LayoutError(f"{name}: several files bind packages: {listed}", hint="name one of them instead")
+    return Target(package=name, file=(main or files)[0])
+
+
+def _as_file(root: Path, name: str) -> PurePosixPath | None:
+    """Return the path in the tree of a file that is named by that, or by a path on this machine."""
+    if not name.endswith(".nix"):
+        return None
+    for path in (root / name, Path(name)):
+        if path.is_file() and (whole := path.resolve()).is_relative_to(root.resolve()):
+            return PurePosixPath(whole.relative_to(root.resolve()))
+    raise ToolkitError(f"{name}: no such file in {root}", hint="a file is named by its path in the tree")
+
+
+def _alias(root: Path, name: str) -> str | None:
+    try:
+        text = (root / _ALIASES).read_text(errors="replace")
+    except OSError:
+        return None
+    found = re.search(rf"^  {re.escape(name)} = ([^;]*);", text, re.MULTILINE)
+    return " ".join(found[1].split()) if found is not None else None
+
+
+def _first(root: Path, places: Iterable[PurePosixPath]) -> Iterable[PurePosixPath]:
+    """Yield the file of a package that binds none: the lift says of it why not."""
+    for place in places:
+        if (root / place).is_file():
+            yield place
+            return
+        for name in ("package.nix", "default.nix"):
+            if (root / place / name).is_file():
+                yield place / name
+                return

@@ -1,0 +1,84 @@
+"""What is said of a lift: patches/lift.toml with the package's names filled in."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from toolkit import patches
+from toolkit.patches import Message
+from toolkit.report import pull_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolkit.model import Report, Source
+
+TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
+
+_SUBJECT = 72
+_FEW = 3
+
+
+def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
+    """Return the message of the commit."""
+    record = patches.read_toml(patches.shipped() / "lift.toml")
+    words = _words(package, doors)
+    subject = _filled(record.text("subject"), words)
+    if len(subject) > _SUBJECT:
+        subject = _filled(record.text("subject"), {**words, "names": "what it is built with"})
+    proven = record.record("proven")
+    return Message(
+        subject=subject,
+        body=_wrapped(_filled(record.text("body"), words)),
+        proven={name: _filled(proven.text(name), words).strip() for name in proven.names()},
+    )
+
+
+def draft(report: Report, source: Source, package: str, doors: Mapping[str, tuple[str, ...]]) -> bytes:
+    """Return pull-request.md."""
+    path = patches.shipped() / "lift-pull-request.toml"
+    template = source.root / TEMPLATE if source.root is not None else None
+    return pull_request.draft(
+        pull_request.Facts(
+            report=report,
+            texts=pull_request.read(path.read_bytes(), name=str(path), **_words(package, doors)),
+            template=template.read_bytes() if template is not None and template.is_file() else b"",
+            extras={},
+        )
+    )
+
+
+def usage(package: str, name: str, path: tuple[str, ...]) -> str:
+    """Return an override that replaces what is behind a door, as Nix code."""
+    change = f"old.{'.'.join(path)}.overrideAttrs {{ patches = [ ./fix.patch ]; }}"
+    if len(path) == 1:
+        return f"{package}.overrideAttrs (old: {{\n  {name} = {change};\n}})"
+    return f"{package}.overrideAttrs (old: {{\n  passthru = old.passthru // {{\n    {path[-1]} = {change};\n  }};\n}})"
+
+
+def _words(package: str, doors: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    names = list(doors)
+    many = len(names) > 1
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if many else names[0]
+    return {
+        "package": package,
+        "names": listed,
+        "Names": listed[:1].upper() + listed[1:] if len(names) > _FEW else listed,
+        "is": "are" if many else "is",
+        "them": "them" if many else "it",
+        "attributes": "attributes" if many else "an attribute",
+        "first": names[0],
+        "door": ".".join(doors[names[0]]),
+        "usage": usage(package, names[0], doors[names[0]]),
+    }
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    for name, value in words.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), 72, break_long_words=False, break_on_hyphens=False)

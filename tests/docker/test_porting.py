@@ -9,9 +9,10 @@ import pytest
 
 from tests.docker.conftest import Steps, source_at
 from toolkit import specimen
+from toolkit.docker import choosing
 from toolkit.docker import claims as proofs
 from toolkit.docker import plan as plans
-from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare
 from toolkit.docker.reading import docker_file
@@ -51,15 +52,16 @@ class Clone:
         run_git(self.path, "add", "--all")
         run_git(self.path, "commit", "--quiet", f"--message={name}")
 
-    def proposal(self, branch: str, strategy: Strategy) -> Proposal:
+    def proposal(self, branch: str, strategy: Strategy | None = None) -> Proposal:
         """Return what is proposed for a branch; its overlay is never written."""
         run_git(self.path, "checkout", "--quiet", branch)
         source = source_at(str(self.path))
         file = docker_file(source.content, name="default.nix")
-        return prepare(file, source, plans.plan(), steps(strategy, Demotion.SUFFIX), at=self.path / "overlay").proposal
+        steps = choosing.steps(file, source, strategy=strategy, demotion=Demotion.SUFFIX)
+        return prepare(file, source, plans.plan(), steps, at=self.path / "overlay").proposal
 
     def port(
-        self, *branches: str, strategy: Strategy = Strategy.ATTRS_FIRST, progress: Steps | None = None
+        self, *branches: str, strategy: Strategy | None = None, progress: Steps | None = None
     ) -> tuple[Ported, ...]:
         """Port the series for `master`."""
         return port(
@@ -132,7 +134,8 @@ class TestFit:
         assert proven(ported)
 
     def test_change_beside_a_hunk_is_merged_as_the_rewrite_would(self, clone: Clone) -> None:
-        clone.branch("beside", change=lambda text: "# at the top\n" + text)
+        beside = "          # the daemon comes along with the client\n"
+        clone.branch("beside", change=edit((beside, beside.replace("along with", "beside"))))
         (ported,) = clone.port("beside")
         assert (ported.fit, ported.afresh, ported.reason) == (Fit.MERGES, True, None)
         assert proven(ported)
@@ -150,12 +153,12 @@ class TestFit:
         assert proven(ported)
 
     def test_conflict_is_where_the_branch_changed_the_same_lines(self, clone: Clone) -> None:
-        switch = "      withFoo ? true,\n"
-        clone.branch("conflict", change=edit(("      withSystemd ?", f"{switch}      withSystemd ?")))
+        changed = "-DMINIMAL=OFF"
+        clone.branch("conflict", change=edit(("-DMINIMAL=ON", changed)))
         (ported,) = clone.port("conflict")
         (line,) = ported.conflicts
-        # The definitions go above the switches, which the series takes for lines that it removes.
-        assert abs(line - clone.text("conflict").split("\n").index(switch.rstrip("\n"))) < 10
+        # The definitions are indented anew: to git each of their lines is another.
+        assert line <= 1 + clone.text("conflict")[: clone.text("conflict").index(changed)].count("\n")
         assert (ported.fit, ported.reason) == (Fit.CONFLICTS, "commit 1 conflicts")
         assert proven(ported)
 
@@ -170,7 +173,7 @@ class TestFit:
                 )
             ),
         )
-        (ported,) = clone.port("wrapped")
+        (ported,) = clone.port("wrapped", strategy=Strategy.HIDDEN)
         assert (ported.fit, ported.reason) == (Fit.CONFLICTS, "commit 2 conflicts")
         (line,) = ported.conflicts
         assert clone.text("wrapped").split("\n")[line - 1].strip() == "--set A b \\"
@@ -188,28 +191,28 @@ class TestFit:
 class TestTextThatFitsAndIsWrong:
     def test_release_that_only_the_branch_has_is_missed(self, clone: Clone) -> None:
         clone.branch("release-25.11", change=with_another_release)
-        (ported,) = clone.port("release-25.11")
+        (ported,) = clone.port("release-25.11", strategy=Strategy.HIDDEN)
         assert ported.fit is Fit.APPLIES
-        # The call of the release that master does not have stays as it was, and gives no components.
+        # The call of the release that master does not have stays as it was, and is open to the package set.
         assert (ported.afresh, ported.differing) == (False, 1)
-        assert failed(ported) >= {"no-rebuild", "exact-change", "overridable", "compatible"}
+        assert failed(ported) >= {"capture-safe"}
         assert ported.reason == "made again, it fails no proof"
 
     def test_second_use_of_a_name_of_ours_is_a_failure(self, clone: Clone) -> None:
         clone.branch(
             "taken",
-            change=edit(("      dockerCliPluginsDirs =", "      components = [ ];\n\n      dockerCliPluginsDirs =")),
+            change=edit(("\nlet\n  dockerGen", "\nlet\n  callDocker = 7;\n\n  dockerGen")),
         )
-        (ported,) = clone.port("taken")
+        (ported,) = clone.port("taken", strategy=Strategy.HIDDEN)
         assert ported.fit in {Fit.APPLIES, Fit.MERGES}
         assert "parse" in failed(ported)
         assert ported.reason is not None
         assert ported.reason.startswith("cannot be made again: ")
-        assert "'components'" in ported.reason
+        assert "'callDocker'" in ported.reason
 
     def test_half_of_it_done_is_merged_and_fails(self, clone: Clone) -> None:
         clone.branch("half", "states/half-demoted")
-        (ported,) = clone.port("half")
+        (ported,) = clone.port("half", strategy=Strategy.HIDDEN)
         assert (ported.fit, ported.afresh) == (Fit.MERGES, None)
         assert "exact-change" in failed(ported)
         assert ported.reason is not None
@@ -295,7 +298,7 @@ class TestClone:
         clone.branch("release-25.11", "28.4")
         run_git(clone.path, "checkout", "--quiet", "master")
         (clone.path / "mine").write_text("not committed\n")
-        proposal = clone.proposal("master", Strategy.ATTRS_FIRST)
+        proposal = clone.proposal("master")
         before = {path: path.lstat().st_mtime_ns for path in clone.path.rglob("*")}
         port(
             proposal,

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import git, sources
+from toolkit.docker import choosing
 from toolkit.docker import claims as proofs
+from toolkit.docker.choices import LIFT, Demotion
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.reading import docker_file
 from toolkit.docker.track import meaning
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Oid, Progress, Proposal, Source
+    from toolkit.model import Oid, Progress, Proposal, Source, Step
 
 Texts = tuple[str, ...]
 """The file after each of the two commits."""
@@ -57,6 +59,7 @@ class _Branch:
 
     source: Source
     file: DockerFile | None = None
+    steps: tuple[Step, ...] = ()
     texts: Texts | None = None
     refused: str | None = None
 
@@ -99,7 +102,8 @@ def _port(ours: _Series, branch: str, located: git.Located, repository: Path, pr
         return replace(found, reason=own.refused)
     carried = _merge(ours, source)
     differing = _differing(carried.texts, own.texts)
-    proven = _prove(ours, own, carried.texts or own.texts, progress)
+    steps = ours.proposal.steps if carried.texts is not None else own.steps
+    proven = _prove(ours, own, steps, carried.texts or own.texts, progress)
     return replace(
         found,
         fit=carried.fit,
@@ -119,7 +123,7 @@ def _instead(
     if own.texts is None:
         yield f"cannot be made again: {own.refused}"
     elif carried.texts not in {None, own.texts} and _failed(proven):
-        failed = _failed(_prove(ours, own, own.texts, progress))
+        failed = _failed(_prove(ours, own, own.steps, own.texts, progress))
         yield f"made again, it fails {', '.join(failed)}" if failed else "made again, it fails no proof"
 
 
@@ -144,10 +148,17 @@ def _rewrite(ours: _Series, source: Source) -> _Branch:
     file: DockerFile | None = None
     try:
         file = docker_file(source.content, name=name)
-        texts = rewrite(file, plan, ours.proposal.steps)
+        steps = _steps(ours, file, source)
+        texts = rewrite(file, plan, steps)
     except (NixSyntaxError, RefusalError) as error:
         return _Branch(source=source, file=file, refused=error.message.removeprefix(f"{name}: "))
-    return _Branch(source=source, file=file, texts=texts)
+    return _Branch(source=source, file=file, steps=steps, texts=texts)
+
+
+def _steps(ours: _Series, file: DockerFile, source: Source) -> tuple[Step, ...]:
+    """Return our steps as they are on a branch: a design that nobody asked for is chosen there again."""
+    again = choosing.steps(file, source, strategy=None, demotion=Demotion.SUFFIX, only=LIFT)
+    return tuple(again[0] if step.name == LIFT and step.reason is not None else step for step in ours.proposal.steps)
 
 
 def _merge(ours: _Series, source: Source) -> _Carried:
@@ -181,7 +192,9 @@ def _count(one: str, other: str) -> int:
     return sum(max(end - begin, stop - start) for kind, begin, end, start, stop in blocks if kind != "equal")
 
 
-def _prove(ours: _Series, own: _Branch, texts: Texts | None, progress: Progress) -> tuple[Proof, ...]:
+def _prove(
+    ours: _Series, own: _Branch, steps: Sequence[Step], texts: Texts | None, progress: Progress
+) -> tuple[Proof, ...]:
     """Run the proofs on the file's texts; ones that cannot be read fail by that."""
     if texts is None:
         return ()
@@ -189,7 +202,7 @@ def _prove(ours: _Series, own: _Branch, texts: Texts | None, progress: Progress)
         return (_unreadable(own.refused),)
     with tempfile.TemporaryDirectory(prefix="unlet-port-") as directory:
         try:
-            prepared = prepare_texts(texts, own.file, own.source, ours.plan, ours.proposal.steps, at=Path(directory))
+            prepared = prepare_texts(texts, own.file, own.source, ours.plan, steps, at=Path(directory))
         except (NixSyntaxError, RefusalError) as error:
             return (_unreadable(error.message),)
         prepared.write_overlay(Path(directory))

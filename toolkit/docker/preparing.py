@@ -100,6 +100,27 @@ def prepare_texts(  # noqa: PLR0913 - as above
     )
 
 
+def unchanged(file: DockerFile, source: Source, plan: Plan) -> Case:
+    """Return the case of the file as it is, of which nothing is proposed."""
+    beside = staging.siblings(source, file)
+    laid_out = staging.lay_out(
+        {BEFORE: source.content}, name=file.tree.name, beside=beside, source=source, components=plan.components
+    )
+    return Case(
+        source=source,
+        target=plan.target,
+        components=plan.components,
+        entry=plan.prefix_entry,
+        demotion=None,
+        stages=tuple(laid_out.stages.values()),
+        patches=(),
+        upstream_diff=b"",
+        question=laid_out.question,
+        own_library=laid_out.own_library,
+        missing=beside.missing,
+    )
+
+
 def _warnings(demotion: Demotion | None, beside: Siblings) -> Iterator[str]:
     if demotion is Demotion.DROP:
         yield DROP_WARNING

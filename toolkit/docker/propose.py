@@ -12,8 +12,9 @@ from toolkit.docker import choosing, claims, comparing, extras
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import overriding
 from toolkit.docker.deepening import AT_HAND, deepen
-from toolkit.docker.preparing import prepare_texts, rewrite
+from toolkit.docker.preparing import prepare_texts, rewrite, unchanged
 from toolkit.docker.reading import docker_file
+from toolkit.errors import LayoutError, RefusalError
 from toolkit.propose import Order, write
 from toolkit.report import pull_request
 
@@ -49,6 +50,12 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
             file = docker_file(found.content, name=name)
             steps = choosing.steps(file, found, strategy=request.strategy, demotion=request.demotion, only=request.only)
             texts = rewrite(file, plan, steps)
+        except LayoutError:
+            raise
+        except RefusalError:
+            # Where overrides reach the components already, that is what there is to say.
+            overriding.require_closed(unchanged(file, found, plan), name=name)
+            raise
         finally:
             # What Nix has to say against a file goes before what the rewrite has.
             accepted.result()

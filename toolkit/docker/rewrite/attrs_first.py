@@ -35,10 +35,12 @@ NAMES = ("finalAttrs", "finalPackage", "dockerAttrs")
 class _Target:
     """Where the components go: the builder's argument, the operands that it is merged from, and one of these.
 
-    `attributes` is the set in `operand` that inherits them by `inherits`.
+    `attributes` is the set in `operand` that inherits them by `inherits`. `final` is the name that the argument has for
+    what docker is in the end, None if it is no function.
     """
 
     argument: Node
+    final: str | None
     operands: tuple[Node, ...]
     operand: Node
     attributes: Node
@@ -64,7 +66,10 @@ def rewrite(lifting: Lifting) -> str:
             )
     if not stays:
         raise RefusalError(f"{file.at(lifting.let)}: nothing would be left in this let")
-    final = _free_name(lifting)
+    final = target.final or _free_name(lifting)
+    for definition in moved if target.final is not None else ():
+        if (taken := lift.use_of(definition.node, final)) is not None:
+            raise RefusalError(f"{file.at(taken)}: '{final}' is in use here, and would be docker's")
     edits = list(_references(lifting, target, final))
     between = shifted(tree, lifting.definitions[-1].end, target.argument.start, 0, edits)
     return "".join(
@@ -85,14 +90,15 @@ def _target(lifting: Lifting) -> _Target:
         raise RefusalError(
             f"{file.at(spine(file.function)[-1])}: {GENERATOR} does not come to a builder's call on one set"
         )
-    if inside(built.argument).kind == "function_expression":
-        raise RefusalError(f"{file.at(built.argument)}: the builder is given a function already")
+    if built.function is None and inside(built.argument).kind == "function_expression":
+        raise RefusalError(f"{file.at(built.argument)}: the builder is given a function of another form")
     found = built.holder(lifting.components, "inherit")
     if found is None:
         raise RefusalError(f"{file.at(built.argument)}: no set of docker's attributes inherits all components")
     attributes, operand = found
     return _Target(
         argument=built.argument,
+        final=built.final,
         operands=built.operands,
         operand=operand,
         attributes=attributes,
@@ -144,7 +150,6 @@ def _split(file: DockerFile, statement: Node, components: Sequence[str], final: 
 def _argument(lifting: Lifting, target: _Target, moved: Sequence[Definition], final: str, edits: Sequence[Edit]) -> str:
     """Write the builder's argument: a function of what docker is in the end, with the components' set in front."""
     tree = lifting.file.tree
-    inner = inside(target.argument)
     changed = (*edits, *_definitions(lifting, target, moved, edits))
     order = list(target.operands)
     texts = {node: shifted(tree, node.start, node.end, 0, changed) for node in order}
@@ -153,11 +158,13 @@ def _argument(lifting: Lifting, target: _Target, moved: Sequence[Definition], fi
         order = [order[-1], *order[:-1]]
         gaps = [*gaps[-1:], *gaps[:-1]]
     merged = "".join(text for node, gap in zip(order, [*gaps, ""], strict=True) for text in (texts[node], gap))
-    before = tree.text[target.argument.start : inner.start]
-    after = tree.text[inner.end : target.argument.end]
+    first, last = target.operands[0], target.operands[-1]
+    before, after = tree.text[target.argument.start : first.start], tree.text[last.end : target.argument.end]
+    if target.final is not None:
+        return f"{before}{merged}{after}"
     if "(" not in before:
         before, after = "(", ")"
-    space = f"\n{' ' * column(tree, inner.start)}" if is_first(tree, inner.start) else " "
+    space = f"\n{' ' * column(tree, first.start)}" if is_first(tree, first.start) else " "
     return f"{before}{final}:{space}{merged}{after}"
 
 

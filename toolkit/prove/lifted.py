@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXPRESSION = EXPRESSIONS / "lifted.nix"
 
-UNREACHED = "an override of the attribute does not reach what the builder makes"
+UNREACHED = "no override has an effect here: it is not used on these systems, or the builder does not see the override"
 _QUESTION = re.compile(r"unlet: question (\d+)")
 
 

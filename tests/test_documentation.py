@@ -20,7 +20,7 @@ from toolkit import specimen
 from toolkit.cli import entry, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
 from toolkit.docker.choices import Extra
-from toolkit.docker.track.report import document
+from toolkit.docker.track import model
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.report import report
 
@@ -213,7 +213,7 @@ def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:
     call = ["track", "--git-dir", ".", "--ref", "HEAD", "--ref", "HEAD~2", "--no-pulls", "--json"]
     state = ["--state", str(contributed[0] / "state.json")]
     printed = [run([*call, *more], place).stdout for more in (["--history", *state], ["--nixpkgs", ".", *state])]
-    assert_valid("track", document.SCHEMA, *printed)
+    assert_valid("track", model.SCHEMA, *printed)
 
 
 def without_what_varies(line: str) -> str:

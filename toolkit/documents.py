@@ -80,7 +80,7 @@ def _plain(value: object) -> object:
         case Oid() | PurePath():
             return str(value)
         case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         case tuple() | list():
             return [_plain(each) for each in cast("Sequence[object]", value)]
         case dict():

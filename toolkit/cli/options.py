@@ -45,7 +45,7 @@ class Command(click.Command):
                     is_eager=True,
                     expose_value=False,
                     callback=_show_all,
-                    help="Show the options of the deeper tiers as well.",
+                    help="Show all options, also those that few need.",
                 )
             )
 

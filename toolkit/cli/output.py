@@ -11,24 +11,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from toolkit.text import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from toolkit.cli.options import Settings
     from toolkit.model import Progress, Proof
     from toolkit.report.explanation import Line
-
-# What a terminal acts on, or shows in another place than it has: control characters (ISO 6429) but tabs and line ends,
-# the line and paragraph separators, the formatting characters of bidirectional text (UAX 9).
-_ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def harmless(text: str) -> str:
-    """Return a text with an escape of JSON in the place of each character that a terminal acts on.
-
-    Names, messages and pieces of files may be anybody's.
-    """
-    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 @contextmanager

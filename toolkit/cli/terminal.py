@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from toolkit.cli import report as told
-from toolkit.cli.output import harmless
 from toolkit.model import Status
 from toolkit.report import comparison
 from toolkit.report.explanation import Tone
+from toolkit.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit import documents
 from toolkit.cli import options, output
-from toolkit.docker.track.report import document, table
+from toolkit.docker.track.report import table
 from toolkit.docker.track.tracking import TrackRequest, track
+from toolkit.docker.track.used import ANY, Used, Way, read
 from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from toolkit.docker.track.report.document import Answer
+    from toolkit.docker.track.model import Answer
 
 _STDOUT = Path("-")
 
 EXIT_CODES = """\
-Exit codes: 0 nothing has changed since last time, 1 something has, 10 fixed in a place that you can use, 11 unknown
-for at least one ref; 2, 3, 4 and 130 as for all commands.
+Exit codes: 0 nothing has changed since last time, 1 something has, 10 there is something to do (remove
+the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one ref; 2, 3, 4 and 130 as for all
+commands.
 """
 
 
@@ -47,6 +50,17 @@ for at least one ref; 2, 3, 4 and 130 as for all commands.
     help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a channel, <nixpkgs>.",
 )
 @click.option("--pin", metavar="NAME", help="Your own nixpkgs, as a known commit; 'unlet pins' lists them.")
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The overlay that you use, as 'unlet overlay' or 'unlet propose' wrote it: the verdict is about this one.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice([way.value for way in Way if way is not Way.ANY]),
+    help="The kind of overlay that you use, if unlet did not write it; wrapper-name is the wrapper docker-rootlesskit.",
+)
 @click.option(
     "--pull", "pulls", type=click.IntRange(min=1), metavar="N", multiple=True, help="Also look at this pull request."
 )
@@ -74,8 +88,22 @@ for at least one ref; 2, 3, 4 and 130 as for all commands.
     "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write an HTML page; - means stdout."
 )
 @click.option("--repo", metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs.")
-@click.option("--api-url", metavar="URL", help="The REST API of another GitHub server, such as https://HOST/api/v3.")
-@click.option("--raw-url", metavar="URL", help="The raw files of another GitHub server, such as https://HOST/raw.")
+@click.option(
+    "--api-url",
+    cls=options.Option,
+    group=options.SOURCE,
+    deep=True,
+    metavar="URL",
+    help="The REST API of another GitHub server, such as https://HOST/api/v3.",
+)
+@click.option(
+    "--raw-url",
+    cls=options.Option,
+    group=options.SOURCE,
+    deep=True,
+    metavar="URL",
+    help="The raw files of another GitHub server, such as https://HOST/raw.",
+)
 @click.option(
     "--token-command",
     metavar="COMMAND",
@@ -102,6 +130,8 @@ def command(
     git_dir: Path | None,
     nixpkgs: str | None,
     pin: str | None,
+    overlay: Path | None,
+    kind: str | None,
     pulls: tuple[int, ...],
     no_pulls: bool,
     history: bool,
@@ -138,6 +168,7 @@ def command(
         refs=refs,
         git_dir=git_dir,
         own=SourceRequest(nixpkgs=nixpkgs, pin=pin) if nixpkgs is not None or pin is not None else None,
+        used=_used(overlay, kind),
         pulls=pulls,
         with_pulls=not no_pulls,
         history=history,
@@ -155,15 +186,22 @@ def command(
         answer = track(request, progress=progress)
     _write_forms(answer, markdown=markdown, html=html)
     if settings.json:
-        output.write(document.to_json(answer))
+        output.write(documents.write(answer))
     elif _STDOUT not in {markdown, html}:
         output.write_lines(_quiet(answer) if settings.quiet else _lines(answer))
     return answer.exit_code
 
 
+def _used(overlay: Path | None, kind: str | None) -> Used:
+    if overlay is None:
+        return Used(way=Way(kind)) if kind is not None else ANY
+    options.refuse_together("--overlay", {"--kind": kind})
+    return read(overlay)
+
+
 def _write_forms(answer: Answer, *, markdown: Path | None, html: Path | None) -> None:
     if markdown is not None:
-        from toolkit.docker.track.report.markdown import to_markdown  # noqa: PLC0415 - for --markdown alone
+        from toolkit.docker.track.report.page import to_markdown  # noqa: PLC0415 - for --markdown alone
 
         _write(markdown, to_markdown, answer)
     if html is not None:
@@ -192,19 +230,21 @@ def _quiet(answer: Answer) -> Iterator[str]:
 
 def _lines(answer: Answer) -> Iterator[str]:
     yield f"source    {answer.source}"
-    yield f"checked   {answer.checked}"
+    yield f"checked   {answer.checked:%Y-%m-%dT%H:%M:%SZ}"
     yield ""
     yield from output.table((table.REF_HEAD, *table.refs(answer)))
+    if words := table.glossary(answer):
+        yield ""
+        yield from output.table(words)
     if answer.pulls:
         yield ""
-        yield from _short(table.PULL_HEAD, table.pulls(answer))
+        yield from _short(table.PULL_HEAD, [row for _, row in table.pulls(answer)])
     if answer.history is not None:
         yield ""
         yield f"history of {answer.history.ref}: {len(answer.history.versions)} versions"
         yield from output.table(table.events(answer.history))
         yield from (f"note: {note}" for note in answer.history.notes)
-    notes = list(table.notes(answer))
-    if notes:
+    if notes := list(table.notes(answer)):
         yield ""
         yield from notes
     yield from (f"warning: {warning}" for warning in answer.warnings)
@@ -215,6 +255,7 @@ def _lines(answer: Answer) -> Iterator[str]:
     elif not answer.first:
         yield "nothing has changed since last time"
     yield answer.verdict.text
+    yield from (f"  {step.text}{f' {step.command}' if step.command else ''}" for step in answer.verdict.next)
 
 
 def _short(head: table.Row, rows: Sequence[table.Row]) -> Iterator[str]:

@@ -209,10 +209,11 @@ class Client:
     def _once(self, url: str, wanted: _Wanted, end: float) -> Answer | str:
         self._refuse(url, end)
         kept = self._store.find(url) if wanted.keep else None
+        began = time.monotonic()
         try:
             answer, body = self._send(url, wanted, kept, end)
         except requests.RequestException as error:
-            failure = unreachable(url, error, self.settings.timeout)
+            failure = unreachable(url, error, end - began)
             if not is_final(error):
                 raise _AgainError(failure) from None
             with self._lock:

@@ -6,9 +6,11 @@ open a door that the others close.
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ MEMORY_MIB = 2048
 """Four times what a file with a hundred releases takes."""
 
 SECONDS = 120.0
+_SHORTEST = 0.001
 
 ANSWER_BYTES = 128 << 20
 """What is shared in the evaluator's memory is written as often as it is used."""
@@ -34,28 +37,32 @@ _CONFIGURATION: Mapping[str, str | None] = {
     "NIX_PATH": None,
 }
 
-_reach: ContextVar[tuple[Path, ...] | None] = ContextVar("_reach", default=None)
+_seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar("_seal", default=None)
 
 
 @contextmanager
-def sealed(*reach: Path) -> Generator[None]:
-    """Seal each evaluation within: it can read `reach`, the directory of its expression, what its arguments name."""
-    token = _reach.set(reach)
+def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
+    """Seal each evaluation within: it can read `reach`, the directory of its expression, what its arguments name.
+
+    All together have so many `seconds`, and each at most SECONDS.
+    """
+    token = _seal.set((reach, time.monotonic() + seconds))
     try:
         yield
     finally:
-        _reach.reset(token)
+        _seal.reset(token)
 
 
 def is_sealed() -> bool:
     """Tell whether evaluations are sealed here."""
-    return _reach.get() is not None
+    return _seal.get() is not None
 
 
 def restrict(command: Command, *named: Path) -> Command:
     """Return a command that evaluates as it has to be here; `named` are paths that it is called with."""
-    if (reach := _reach.get()) is None:
+    if (seal := _seal.get()) is None:
         return command
+    reach, end = seal
     # Nix follows a link only to where it may already read.
     roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
     words = [word for root in roots if roots.keys().isdisjoint(root.parents) for word in ("-I", str(root))]
@@ -64,6 +71,6 @@ def restrict(command: Command, *named: Path) -> Command:
         bounded,
         argv=(*command.argv, *words),
         env={**bounded.env, **_CONFIGURATION},
-        timeout=command.timeout or SECONDS,
+        timeout=max(_SHORTEST, min(command.timeout or SECONDS, end - time.monotonic())),
         most=ANSWER_BYTES,
     )

@@ -18,7 +18,7 @@ from toolkit.docker.track.tracking import TrackRequest, track
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from toolkit.docker.track.report.document import Answer, Ref
+    from toolkit.docker.track.model import Answer, Ref
     from toolkit.model import Proof
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import os
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.docker.track.conftest import BY_NAME, TARGET, layout, ref
 from tests.forge.server import Fault
-from toolkit.docker.track.report.document import Judgement, State
+from toolkit import confined
+from toolkit.docker.track import pull_requests
+from toolkit.docker.track.model import Judgement, State
 from toolkit.errors import ToolkitError, UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.docker.track.conftest import Nixpkgs
     from tests.forge.server import Forge
-    from toolkit.docker.track.report.document import Answer
+    from toolkit.docker.track.model import Answer
 
     Ask = Callable[..., Answer]
 
@@ -83,7 +87,7 @@ def test_moved_file_is_found_by_the_commit_that_moved_it(nixpkgs: Nixpkgs, forge
     nixpkgs.move("pkgs/docker/all.nix", BY_NAME)
     nixpkgs.commit("docker: move again")
     found = ref(ask(forge, "master"), "master")
-    assert (found.path, found.moved, found.state) == (BY_NAME, True, State.NOT_FIXED)
+    assert (str(found.path), found.moved, found.state) == (BY_NAME, True, State.NOT_FIXED)
     assert forge.asked("/git/trees/") == []
 
 
@@ -92,14 +96,14 @@ def test_file_that_binds_docker_gen_is_found_in_the_tree(nixpkgs: Nixpkgs, forge
     nixpkgs.commit("docker: drop")
     nixpkgs.commit("docker: elsewhere", layout("states/fixed"), path="pkgs/by-name/do/docker-engine/all.nix")
     found = ref(ask(forge, "master"), "master")
-    assert (found.path, found.state) == ("pkgs/by-name/do/docker-engine/all.nix", State.FIXED)
+    assert (str(found.path), found.state) == ("pkgs/by-name/do/docker-engine/all.nix", State.FIXED)
 
 
 def test_layout_that_nobody_has_seen_is_not_called_unfixed(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
     nixpkgs.git("rm", "--quiet", TARGET)
     nixpkgs.commit("docker: by name", "{ buildGoModule, moby }: buildGoModule { inherit moby; }\n", path=BY_NAME)
     found = ref(ask(forge, "master"), "master")
-    assert (found.path, found.state) == (BY_NAME, State.UNKNOWN)
+    assert (str(found.path), found.state) == (BY_NAME, State.UNKNOWN)
     assert "unknown layout" in (found.reason or "")
 
 
@@ -234,9 +238,51 @@ def test_merged_pull_request_is_told_apart_from_one_in_a_channel(proposed: Forge
     proposed.git("branch", backport, "fix")
     proposed.pull(9, head=backport, base={"ref": "release-25.11"})
     pull = next(p for p in ask(proposed, with_pulls=True).pulls if p.number == 549926)
-    assert (pull.state, pull.merged_as, pull.merged) == ("merged", merge, "2026-08-03T10:00:00Z")
+    assert (pull.state, str(pull.merged_as)) == ("merged", merge)
+    assert pull.merged == datetime(2026, 8, 3, 10, tzinfo=UTC)
     assert [arrival.ref for arrival in pull.arrivals if arrival.arrived] == ["master", "nixos-unstable"]
     assert [(backport.number, backport.state) for backport in pull.backports] == [(9, "open")]
+
+
+def test_pull_request_of_a_hostile_file_is_too_large_to_read_and_that_is_remembered(
+    proposed: Forge, nixpkgs: Nixpkgs, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confined, "CPU_SECONDS", 3)
+    nixpkgs.git("checkout", "--quiet", "-b", "hostile")
+    nixpkgs.commit("docker: sum", "+".join(["1"] * 200_000))
+    proposed.pull(549926, head="hostile")
+    effects: list[str | None] = []
+    seconds: list[float] = []
+    for _ in range(2):
+        before = os.times().children_user
+        effects += [p.effect for p in ask(proposed, "master", with_pulls=True).pulls if p.number == 549926]
+        seconds.append(os.times().children_user - before)
+    assert effects == ["could not tell: too large to read"] * 2
+    assert seconds[1] < 2 < seconds[0]
+
+
+def test_pull_requests_that_hang_cost_one_time_limit_and_little_the_next_day(
+    proposed: Forge, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull_requests, "_SHORT_SECONDS", 0.2)
+    proposed.naming += [7]
+    ask(proposed, "master", with_pulls=True, timeout=4.0)
+    for number in (549926, 7, 8):
+        proposed.faults[f"/pulls/{number}"] = [Fault(slow=60.0, truth=True)] * 9
+    seconds: list[float] = []
+    for _ in range(2):
+        del proposed.requests[:]
+        began = time.monotonic()
+        pulls = ask(proposed, "master", with_pulls=True, timeout=4.0).pulls
+        seconds.append(time.monotonic() - began)
+        assert {(pull.number, pull.state) for pull in pulls} == {(549926, "unknown"), (7, "unknown"), (8, "unknown")}
+        assert {pull.reason for pull in pulls if "no whole answer within" not in (pull.reason or "")} == set()
+        assert len(proposed.asked("/pulls/")) == 3
+    assert seconds[0] < 4 + 5
+    assert seconds[1] < seconds[0] - 2
+    proposed.faults.clear()
+    monkeypatch.setattr(pull_requests, "_SHORT_SECONDS", 4.0)
+    assert {pull.state for pull in ask(proposed, "master", with_pulls=True).pulls} == {"open"}
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -4,14 +4,13 @@ import pytest
 
 from tests.docker.track.conftest import layout
 from toolkit import specimen
-from toolkit.docker import plan as plans
 from toolkit.docker.track import meaning
-from toolkit.docker.track.report.document import Overridable, Place, Reading, State
+from toolkit.docker.track.model import Overridable, Place, Reading, State
 
 
 def read(text: str | bytes) -> Reading:
     content = text if isinstance(text, bytes) else text.encode()
-    return meaning.read(content, plans.plan(), name="default.nix")
+    return meaning.read(content).reading
 
 
 STATES = {

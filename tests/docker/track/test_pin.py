@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.track.conftest import TARGET, layout
-from toolkit.docker.track.report.document import Judgement, State
+from toolkit.docker.track.model import Judgement, State
 from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.docker.track.conftest import Nixpkgs
     from tests.forge.server import Forge
-    from toolkit.docker.track.report.document import Answer
+    from toolkit.docker.track.model import Answer
 
     Ask = Callable[..., Answer]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.docker.track.conftest import Nixpkgs
     from tests.forge.server import Forge
-    from toolkit.docker.track.report.document import Answer
+    from toolkit.docker.track.model import Answer
 
     Ask = Callable[..., Answer]
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.track.conftest import BEGINNING, BY_NAME, DAY, TARGET, layout
-from toolkit.docker.track.report.document import State
+from toolkit.docker.track.model import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.docker.track.conftest import Nixpkgs
     from tests.forge.server import Forge
-    from toolkit.docker.track.report.document import Answer, History
+    from toolkit.docker.track.model import Answer, History
 
     Ask = Callable[..., Answer]
 
@@ -59,14 +59,14 @@ EVENTS = [
 
 
 def told(found: History) -> list[tuple[str, str]]:
-    return [(event.subject, event.text) for event in found.events if "now dockerGen in rec" not in event.text]
+    return [(event.commit.subject, event.text) for event in found.events if "now dockerGen in rec" not in event.text]
 
 
 def test_events_are_those_of_the_branch_through_rename_revert_and_merge(story: Nixpkgs, ask: Ask) -> None:
     found = history(ask(story, "master", history=True))
     assert told(found) == EVENTS
     assert found.notes == ()
-    aside = [version.subject for version in found.versions if not version.mainline]
+    aside = [version.commit.subject for version in found.versions if not version.mainline]
     assert aside == ["side: TODO"]
     assert len(found.versions) == 13
 
@@ -103,30 +103,30 @@ def test_interrupted_history_goes_on_where_it_was(nixpkgs: Nixpkgs, forge: Forge
 
     forge.faults[commit] = [Fault(status=404)]
     found = history(ask(forge, "master", history=True))
-    gap = next(version for version in found.versions if version.commit == commit)
-    assert (gap.state, gap.reason) == (State.UNKNOWN, "its content cannot be had")
+    gap = next(version for version in found.versions if str(version.commit.commit) == commit)
+    assert (gap.reading.state, gap.reading.reason) == (State.UNKNOWN, "its content cannot be had")
     whole = history(ask(forge, "master", history=True))
     assert whole.read == 1
-    assert all(version.state is not State.UNKNOWN for version in whole.versions)
+    assert all(version.reading.state is not State.UNKNOWN for version in whole.versions)
 
 
 def test_last_versions_alone_can_be_asked_for(story: Nixpkgs, ask: Ask) -> None:
     found = history(ask(story, "master", history=True, last=3))
-    assert [version.subject for version in found.versions] == ["Merge side", "docker: by name", "docker: bump"]
+    assert [version.commit.subject for version in found.versions] == ["Merge side", "docker: by name", "docker: bump"]
 
 
 def test_commit_that_is_dated_before_its_parent_stays_behind_it(nixpkgs: Nixpkgs, ask: Ask) -> None:
     nixpkgs.date = BEGINNING - 1000 * DAY
     nixpkgs.commit("docker: fix", layout("states/fixed"))
     found = history(ask(nixpkgs, "master", history=True))
-    assert found.versions[-1].subject == "docker: fix"
-    assert found.versions[-1].date < found.versions[-2].date
+    assert found.versions[-1].commit.subject == "docker: fix"
+    assert found.versions[-1].commit.date < found.versions[-2].commit.date
 
 
 def test_version_that_cannot_be_parsed_is_an_event_and_no_change_of_meaning(nixpkgs: Nixpkgs, ask: Ask) -> None:
     nixpkgs.commit("docker: broken", "<<<<<<< ours\n")
     nixpkgs.commit("docker: mended", layout("29.6"))
-    events = [(e.subject, e.text) for e in history(ask(nixpkgs, "master", history=True)).events]
+    events = [(e.commit.subject, e.text) for e in history(ask(nixpkgs, "master", history=True)).events]
     assert events[-1] == ("docker: broken", "could not tell: cannot be parsed: 1:1: merge conflict marker")
 
 
@@ -135,5 +135,5 @@ def test_good_news_in_the_history_is_judged_by_nix(nixpkgs: Nixpkgs, ask: Ask) -
     used = next(line for line in text.splitlines() if "moby = orElse moby" in line)
     nixpkgs.commit("docker: no fix", text.replace(used, used.replace("orElse moby", "orElse null")))
     found = history(ask(nixpkgs, "master", history=True))
-    assert found.versions[-1].overridable.value == "partly"
+    assert found.versions[-1].reading.overridable == "partly"
     assert history(ask(nixpkgs, "master", history=True)).versions == found.versions

@@ -1,31 +1,60 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
-from toolkit.docker.track import verdict
-from toolkit.docker.track.report.document import Commit, Judgement, Ref, State, Verdict
+from tests.docker.track.report.conftest import reading
+from toolkit.docker.track import used, verdict
+from toolkit.docker.track.model import Commit, Judgement, Kind, Overridable, Place, Ref, State, Verdict
+from toolkit.docker.track.used import ANY, Used, Way
+from toolkit.errors import ToolkitError
+from toolkit.model import Oid
 
-FIX = Commit(commit="a" * 40, date="2026-08-03T10:00:00Z", subject="docker: fix")
+FIX = Commit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=UTC), subject="docker: fix")
+OLD, NEW = Oid("0" * 40), Oid("1" * 40)
+
+MEANINGS = {
+    "fixed": (Overridable.YES, Place.SUFFIX),
+    "demoted": (Overridable.NO, Place.SUFFIX),
+    "lifted": (Overridable.YES, Place.PREFIX),
+    "not fixed": (Overridable.NO, Place.PREFIX),
+    "not applicable": (Overridable.NOT_APPLICABLE, Place.NO_WRAPPER),
+}
 
 
-def at(name: str, state: str, kind: str = "channel") -> Ref:
-    return Ref(name=name, kind=kind, state=State(state), reason="why", fixed_by=FIX if state == "fixed" else None)
+def at(name: str, what: str, kind: Kind = Kind.CHANNEL, *, blob: Oid = OLD) -> Ref:
+    if what == "unknown":
+        return Ref(name=name, kind=kind, state=State.UNKNOWN, reason="why")
+    state = State.HALF_FIXED if what in {"demoted", "lifted"} else State(what)
+    return Ref(
+        name=name,
+        kind=kind,
+        state=state,
+        blob=blob,
+        reading=reading(state, *MEANINGS[what]),
+        fixed_by=FIX if what == "fixed" else None,
+    )
 
 
-def judge(*refs: Ref, pin: Ref | None = None) -> Verdict:
-    return verdict.judge(refs, pin)
+def judge(*refs: Ref, pin: Ref | None = None, way: Way = Way.ANY, nixpkgs: str | None = None) -> Verdict:
+    overlay = Used(way=way, blob=str(OLD), directory=Path("my overlay"))
+    return verdict.judge(refs, pin, used=ANY if way is Way.ANY else overlay, nixpkgs=nixpkgs)
 
 
-PIN_OLD, PIN_NEW, PIN_ODD = at("lock", "not fixed", "pin"), at("lock", "fixed", "pin"), at("lock", "unknown", "pin")
+PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, Kind.PIN) for what in ("not fixed", "fixed", "unknown"))
 
 
 @pytest.mark.parametrize(
     ("refs", "pin", "judgement", "text", "code"),
     [
         ([at("u", "not fixed")], None, "keep", "keep the overlay: fixed nowhere yet", 0),
-        ([at("u", "half fixed")], None, "keep", "keep the overlay: half fixed in u, fixed nowhere", 0),
+        ([at("u", "demoted")], None, "keep", "keep the overlay: half fixed in u, fixed nowhere", 0),
         (
-            [at("master", "fixed", "branch"), at("u", "not fixed")],
+            [at("master", "fixed", Kind.BRANCH), at("u", "not fixed")],
             None,
             "keep",
             "keep the overlay: fixed in master since 2026-08-03, but in no channel yet",
@@ -52,12 +81,12 @@ PIN_OLD, PIN_NEW, PIN_ODD = at("lock", "not fixed", "pin"), at("lock", "fixed", 
             [at("u", "not fixed"), at("v", "unknown")],
             None,
             "unknown",
-            "could not tell whether it is fixed in v: keep the overlay until that is known",
+            "could not tell for v: keep the overlay until that is known",
             11,
         ),
         ([at("u", "fixed"), at("v", "unknown")], None, "update", "fixed in u since 2026-08-03", 10),
-        ([at("u", "not fixed"), at("master", "unknown", "branch")], None, "keep", "keep the overlay", 11),
-        ([at("master", "fixed", "branch")], None, "update", "fixed in master since 2026-08-03", 10),
+        ([at("u", "not fixed"), at("master", "unknown", Kind.BRANCH)], None, "keep", "keep the overlay", 11),
+        ([at("master", "fixed", Kind.BRANCH)], None, "update", "fixed in master since 2026-08-03", 10),
         ([at("u", "not applicable")], None, "keep", "keep the overlay: fixed nowhere yet", 0),
     ],
 )
@@ -67,12 +96,96 @@ def test_answers_come_to_a_verdict_and_an_exit_code(
     found = judge(*refs, pin=pin)
     assert found.judgement is Judgement(judgement)
     assert found.text.startswith(text)
+    assert found.next
     assert verdict.exit_code(found, changed=False) == code
     assert verdict.exit_code(found, changed=True) == (code or 1)
 
 
+@pytest.mark.parametrize(
+    ("way", "own", "judgement"),
+    [
+        (Way.REWRAP, "demoted", Judgement.REMOVE),
+        (Way.REWRAP, "fixed", Judgement.REMOVE),
+        (Way.REWRAP, "lifted", Judgement.KEEP),
+        (Way.REWRAP, "not fixed", Judgement.KEEP),
+        (Way.PATCHED, "demoted", Judgement.KEEP),
+        (Way.PATCHED, "fixed", Judgement.REMOVE),
+        (Way.PATCHED, "not fixed", Judgement.KEEP),
+        (Way.NAME, "not fixed", Judgement.KEEP),
+        (Way.NAME, "fixed", Judgement.KEEP),
+        (Way.ANY, "demoted", Judgement.KEEP),
+    ],
+)
+def test_verdict_is_about_the_overlay_that_is_used(way: Way, own: str, judgement: Judgement) -> None:
+    assert judge(at("u", "not fixed"), pin=at("lock", own, Kind.PIN), way=way).judgement is judgement
+
+
+def test_rewrapping_overlay_ends_where_rootlesskit_stands_in_the_suffix() -> None:
+    found = judge(at("u", "demoted"), way=Way.REWRAP)
+    assert (found.judgement, found.fixed_in) == (Judgement.UPDATE, ())
+    assert found.text.startswith("rootlesskit is out of the PATH prefix in u")
+    unknown = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.NO, Place.UNKNOWN))
+    assert judge(unknown, way=Way.REWRAP).judgement is Judgement.UNKNOWN
+    # What is not known of the components is of no interest to it.
+    half_known = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.UNKNOWN, Place.SUFFIX))
+    assert judge(half_known, way=Way.REWRAP).judgement is Judgement.UPDATE
+
+
+def test_patched_overlay_is_made_anew_for_a_file_that_has_changed() -> None:
+    pin = at("lock", "not fixed", Kind.PIN, blob=NEW)
+    found = judge(at("u", "not fixed"), pin=pin, way=Way.PATCHED, nixpkgs="./my lock/flake.lock")
+    assert found.judgement is Judgement.RENEW
+    assert verdict.exit_code(found, changed=False) == 10
+    command = "unlet overlay --kind patched --nixpkgs './my lock/flake.lock' --out 'my overlay' --force"
+    assert [step.command for step in found.next] == [command]
+    assert judge(at("u", "not fixed"), pin=pin, way=Way.REWRAP).judgement is Judgement.KEEP
+    later = judge(at("u", "not fixed", blob=NEW), way=Way.PATCHED)
+    assert later.judgement is Judgement.KEEP
+    assert "The docker file has changed upstream" in later.next[0].text
+
+
+@pytest.mark.parametrize(
+    ("nixpkgs", "command"),
+    [
+        ("flake.lock", "nix flake update nixpkgs"),
+        ("/etc/nixos/flake.lock#stable", "nix flake update stable"),
+        ("npins/sources.json", "npins update nixpkgs"),
+        ("<nixpkgs>", "nix-channel --update"),
+        ("/src/nixpkgs", None),
+    ],
+)
+def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str | None) -> None:
+    found = judge(at("u", "fixed"), pin=PIN_OLD, nixpkgs=nixpkgs)
+    assert found.next[0].command == command
+
+
+def test_docker_without_rootlesskit_in_path_needs_the_wrapper_afterwards() -> None:
+    pin = replace(at("lock", "fixed", Kind.PIN), reading=reading(State.FIXED, Overridable.YES, Place.ABSENT))
+    assert any("finds no rootlesskit" in step.text for step in judge(pin=pin).next)
+
+
 def test_state_that_is_not_known_is_named_and_never_counted_as_unfixed() -> None:
-    found = judge(at("u", "unknown"), at("master", "unknown", "branch"))
+    found = judge(at("u", "unknown"), at("master", "unknown", Kind.BRANCH))
     assert found.unknown == ("u", "master")
     assert found.judgement is Judgement.UNKNOWN
     assert "not fixed" not in found.text
+
+
+def test_overlay_is_known_by_its_report(tmp_path: Path) -> None:
+    (tmp_path / "overlay").mkdir()
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps({"schema": 1, "source": {"blob": str(OLD), "origin": "x"}, "strategy": "hidden"}))
+    assert used.read(tmp_path / "overlay") == Used(way=Way.PATCHED, blob=str(OLD), directory=tmp_path / "overlay")
+    (tmp_path / "overlay" / "report.json").write_text(json.dumps({"kind": "rewrap", "source": {"blob": str(NEW)}}))
+    assert used.read(tmp_path / "overlay").way is Way.REWRAP
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"kind": "rewrap"}', '{"kind": "x", "source": {"blob": "y"}}'])
+def test_overlay_without_a_report_is_one_line(tmp_path: Path, content: str | None) -> None:
+    directory = tmp_path / "a" / "b"
+    directory.mkdir(parents=True)
+    if content is not None:
+        (directory / "report.json").write_text(content)
+    with pytest.raises(ToolkitError, match=r"report\.json") as caught:
+        used.read(directory)
+    assert "\n" not in caught.value.message

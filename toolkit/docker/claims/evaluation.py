@@ -82,11 +82,11 @@ class _Asked:
     `of` is the unchanged file of one case, and of no other with the same content: that may be asked of another Nix.
     """
 
-    of: Stage
+    of: Stage | None = None
     setting: Setting
     question: Path
     sides: tuple[str, ...]
-    releases: tuple[str, ...]
+    releases: tuple[str, ...] = ()
     ends: tuple[_Question, ...]
     own: tuple[_Question, ...]
 
@@ -111,6 +111,39 @@ def evaluate(case: Case, setting: Setting = STAND_INS) -> Evaluation:
 
 
 _ONE_AT_A_TIME = Lock()
+
+
+def read(
+    question: Path, side: str, components: Sequence[str], parameters: Mapping[str, Sequence[str]]
+) -> dict[str, Facts | str]:
+    """Return what there is to know of each release of one side, or why it does not evaluate, on the first system.
+
+    `parameters` are those that may be made for overriding a component, by its name. Raise NotRunError where the file
+    does not evaluate, CommandError where Nix is killed.
+    """
+    own = [
+        _Question(side, component, parameter, form)
+        for component, names in parameters.items()
+        for parameter in names
+        for form in doors.FORMS
+    ]
+    label = SYSTEMS[0][0]
+    asked = _Asked(
+        setting=STAND_INS,
+        question=question,
+        sides=(side,),
+        ends=tuple(_Question(side, component, door) for component in components for door in doors.STANDARD),
+        own=tuple(own),
+    )
+    document, failed = _part(asked, [label])
+    if failed:
+        raise NotRunError(failed[0][1])
+    releases = Record(document, document=_DOCUMENT).record(side).record(label)
+    records = {name: releases.record(name) for name in releases.names()}
+    return {
+        name: record.text("error") if "error" in record else facts.read(record, name)
+        for name, record in records.items()
+    }
 
 
 def _asked(case: Case, setting: Setting) -> _Asked:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import git
 from toolkit.docker.rewrite.layout import GENERATOR
-from toolkit.docker.track import meaning
-from toolkit.docker.track.report.document import Arrival, Pull
-from toolkit.docker.track.upstream import NAMED, File, Found, Heads, Past, Wanted, default_refs
+from toolkit.docker.track.model import Arrival, Kind, Pull
+from toolkit.docker.track.upstream import File, Found, Heads, Past, Wanted, default_refs, may_bind
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import history, reading
 
@@ -43,7 +42,7 @@ class Clone:
 
     def defaults(self) -> tuple[Wanted, ...]:
         """Return the usual refs, of those that the clone has; HEAD where it has none of them."""
-        return default_refs(self._tracked, self._branches.commits) or (Wanted("HEAD", NAMED),)
+        return default_refs(self._tracked, self._branches.commits) or (Wanted("HEAD", Kind.NAMED),)
 
     def look(self, wanted: Sequence[Wanted]) -> list[Found]:
         """Return the file at each ref."""
@@ -110,7 +109,7 @@ class Clone:
         if head is not None:
             place = self._placed([head])[head]
             if not isinstance(place, str):
-                file = File(path=place[0], content=place[2], blob=place[1], change=None)
+                file = File(path=place[0], content=place[2], blob=place[1])
         reason = None
         if merge is None:
             reason = "not merged as far as the clone goes" if head is not None else "the clone has nothing of it"
@@ -119,8 +118,8 @@ class Clone:
             listed=True,
             state="merged" if merge is not None else "unknown",
             reason=reason,
-            head=str(head) if head is not None else None,
-            merged_as=str(merge.commit) if merge is not None else None,
+            head=head,
+            merged_as=merge.commit if merge is not None else None,
             arrivals=self._arrivals(merge, tips) if merge is not None else (),
         )
         backports = tuple(
@@ -130,7 +129,7 @@ class Clone:
                     listed=False,
                     state="merged",
                     title=change.subject,
-                    merged_as=str(change.commit),
+                    merged_as=change.commit,
                     arrivals=self._arrivals(change, tips),
                 )
             )
@@ -155,7 +154,7 @@ class Clone:
         names = [f"{commit}:{self._plan.target}" for commit in commits]
         placed: dict[Oid, tuple[PurePosixPath, Oid, bytes] | str] = {}
         for commit, got in zip(commits, reading.contents(self._repository, names), strict=True):
-            if got is not None and meaning.binds_generator(got[1]):
+            if got is not None and may_bind(got[1]):
                 placed[commit] = (self._plan.target, *got)
                 continue
             elsewhere = self._elsewhere(commit, is_there=got is not None)
@@ -183,7 +182,7 @@ class Clone:
         got = dict(zip(names, reading.contents(self._repository, [f"{commit}:{n}" for n in names]), strict=True))
         there = {path: found for path, found in got.items() if found is not None}
         for path, (blob, content) in there.items():
-            if meaning.binds_generator(content):
+            if may_bind(content):
                 return path, blob, content
         last = next((path for path in reversed(fallback) if path in there), None)
         if last is not None and not is_there:

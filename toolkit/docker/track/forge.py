@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from toolkit import git
+from toolkit.cache import default_cache
 from toolkit.docker.track.parallel import side_by_side
 from toolkit.docker.track.places import Places
 from toolkit.docker.track.pull_requests import PullRequests
-from toolkit.docker.track.report.document import Network, date
 from toolkit.docker.track.upstream import File, Found, Heads, Past, Wanted, default_refs
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import MAXIMUM_BYTES
+from toolkit.forge.client import Client, Settings, Traffic
 from toolkit.forge.failures import NotFoundError
+from toolkit.forge.github import Commit, GitHub
+from toolkit.forge.token import find_token
 from toolkit.git.history import Change, Step
 from toolkit.model import Oid
 
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from toolkit.docker.plan import Plan
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.tracked import Tracked
-    from toolkit.forge.github import Commit, GitHub
+    from toolkit.docker.track.tracking import TrackRequest
 
 _MOST_MOVES = 5
 _AT_A_TIME = 40
@@ -32,39 +37,49 @@ _AT_A_TIME = 40
 class Forge:
     """A repository on GitHub as an Upstream; what it knows of unchanged files is in the memory."""
 
-    def __init__(self, github: GitHub, plan: Plan, tracked: Tracked, memory: Memory) -> None:
+    def __init__(self, request: TrackRequest, plan: Plan, tracked: Tracked, memory: Memory) -> None:
+        """Send nothing yet; raise UsageError for a repository or URL that is none."""
+        repository = request.repository or tracked.repository
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", repository):
+            raise UsageError(f"--repo: '{repository}' is not OWNER/NAME")
+        api_url = request.api_url or tracked.api_url
+        client = Client(
+            api_url=api_url,
+            raw_url=request.raw_url or tracked.raw_url,
+            token=find_token(request.token_command, host=urlsplit(api_url).netloc),
+            cache=default_cache(),
+            settings=Settings(timeout=request.timeout, wait=request.wait),
+        )
         self.warnings: list[str] = []
-        self._github = github
+        self.source = f"{client.api_url}/repos/{repository}"
+        self._github = GitHub(client, repository)
         self._plan = plan
         self._tracked = tracked
         self._memory = memory
-        self._places = Places(github, plan, tracked)
+        self._places = Places(self._github, plan, tracked)
         self._early: dict[Wanted, Found] = {}
-        self.source = f"{github.client.api_url}/repos/{github.repository}"
 
     def defaults(self) -> tuple[Wanted, ...]:
-        """Return the usual refs; where the releases cannot be asked for, a warning says so.
+        """Return the usual refs; if the releases cannot be asked for, a warning says so.
 
         The files at those of last time are fetched meanwhile.
         """
         usual = (*self._tracked.branches, *self._tracked.channels)
         beginnings = (self._tracked.release_branch, self._tracked.release_channel)
-        guessed = default_refs(self._tracked, self._memory.names.get(self._github.repository, usual))
+        guessed = default_refs(self._tracked, self._memory.known.names.get(self._github.repository, usual))
         tasks: list[str | Wanted] = [*beginnings, *guessed]
         outcomes = side_by_side(self._begin, tasks)
-        found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
-        self._early = {each.wanted: each for each in found}
-        listed: list[str] = []
+        self._early = {each.wanted: each for each in outcomes if isinstance(each, Found)}
+        # What begins so has been listed; that the others are there is known.
+        names = [name for name in usual if not name.startswith(beginnings)]
         for outcome in outcomes:
             if isinstance(outcome, ToolkitError):
                 self.warnings.append(f"the newest releases cannot be found: {outcome.message}")
                 return default_refs(self._tracked, usual)
             if not isinstance(outcome, Found):
-                listed += outcome
-        # What begins so has been listed; that the others are there is known.
-        names = [*listed, *(name for name in usual if not name.startswith(beginnings))]
+                names += outcome
         wanted = default_refs(self._tracked, names)
-        self._memory.names[self._github.repository] = tuple(each.name for each in wanted)
+        self._memory.known.names[self._github.repository] = [each.name for each in wanted]
         return wanted
 
     def look(self, wanted: Sequence[Wanted]) -> list[Found]:
@@ -82,8 +97,8 @@ class Forge:
         try:
             for _ in range(_MOST_MOVES + 1):
                 before = len(steps)
-                for change in self._github.changes(ref, str(path)):
-                    steps.append(Step(change=_change(change), path=path, blob=None, previous=None, before=None))
+                for commit in self._github.changes(ref, str(path)):
+                    steps.append(Step(change=_change(commit), path=path, blob=None, previous=None, before=None))
                     if most is not None and len(steps) >= most:
                         return Past(steps=tuple(steps))
                 if len(steps) == before:
@@ -105,26 +120,17 @@ class Forge:
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
         """Return the listed pull requests, and those that a search finds."""
-        requests = PullRequests(self._github, self._plan, self._tracked)
+        requests = PullRequests(self._github, self._plan, self._tracked, self._memory)
         found = requests.find(numbers, refs)
         self.warnings += requests.warnings
         return found
 
-    def finish(self) -> Network:
-        """Return what went over the network; a warning says where a kept answer was damaged."""
+    def finish(self) -> Traffic:
+        """Return what went over the network; a warning says if a kept answer was damaged."""
         self.warnings += self._places.warnings
         if damaged := self._github.client.damaged:
             self.warnings.append(f"{damaged} kept answers were damaged; set aside, and asked for again")
-        traffic = self._github.client.traffic()
-        return Network(
-            requests=traffic.requests,
-            bodies=traffic.bodies,
-            unchanged=traffic.unchanged,
-            bytes=traffic.bytes,
-            remaining=traffic.remaining,
-            limit=traffic.limit,
-            reset=date(traffic.reset.timestamp()) if traffic.reset is not None else None,
-        )
+        return self._github.client.traffic()
 
     def _begin(self, task: str | Wanted) -> list[str] | Found | ToolkitError:
         """List the branches that begin so, or look at a ref; what is wrong with the list is returned."""
@@ -143,15 +149,15 @@ class Forge:
             return Found(wanted=wanted, reason=error.message)
         blob = git.blob_id(content)
         key = f"{self._github.repository} {wanted.name} {path} {blob}"
-        change = self._memory.changes.get(key)
+        change = self._memory.change(key)
         if change is None:
             try:
-                found = self._github.last_change(wanted.name, str(path))
-                change = _change(found) if found is not None else None
+                commit = self._github.last_change(wanted.name, str(path))
+                change = _change(commit) if commit is not None else None
             except ToolkitError as error:
                 self.warnings.append(f"{wanted.name}: the last change cannot be determined: {error.message}")
         if change is not None:
-            self._memory.changes[key] = change
+            self._memory.keep_change(key, change)
         return Found(wanted=wanted, file=File(path=path, content=content, blob=blob, change=change))
 
     def _content(self, step: Step) -> bytes | None:

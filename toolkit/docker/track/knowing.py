@@ -1,80 +1,78 @@
-"""Readings of versions: from the memory, by the syntax, and by Nix where that is present."""
+"""What versions of the file mean: from the memory, by the syntax, and by Nix if that is present."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from toolkit import confined, process
 from toolkit.docker.track import evaluating, meaning
-from toolkit.docker.track.report.document import Overridable, Reading
+from toolkit.docker.track.meaning import EVALUATION
+from toolkit.docker.track.model import Overridable, Reading
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from toolkit.docker.plan import Plan
+    from toolkit.docker.track.meaning import Parsed
     from toolkit.docker.track.memory import Memory
+
+TOO_LARGE = "too large to read"
+TOO_LARGE_FOR_NIX = "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
 
 
 class Knowledge:
-    """What versions mean, by blob. `warnings` says why Nix was not asked."""
+    """Readings by blob, each made once. `warnings` says why Nix was not asked."""
 
     def __init__(self, plan: Plan, memory: Memory) -> None:
         self.warnings: list[str] = []
         self._plan = plan
         self._memory = memory
+        self._can_evaluate = process.find("nix-instantiate") is not None
 
-    def by_syntax(self, blob: str, content: bytes | None = None) -> Reading | None:
-        """Return what the syntax says of a version, None for one that is not known and has no content here."""
-        known = self._memory.readings.get(blob)
-        if known is None and content is not None:
-            known = meaning.read(content, self._plan, name=self._plan.target.name)
-            self._memory.readings[blob] = known
-        return known
+    def known(self, blob: str, *, past: bool = False) -> Reading | None:
+        """Return what is known of a version, None if it has to be read.
 
-    def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return what versions mean, by their blobs: Nix decides where it can, and is asked once for all."""
-        readings = {blob: self.by_syntax(blob, content) for blob, content in contents.items()}
-        found = {blob: reading for blob, reading in readings.items() if reading is not None}
-        return self.decided(found, contents)
+        Of the `past` the syntax may decide that something was not fixed, which Nix could only repeat.
+        """
+        reading = self._memory.known.readings.get(blob)
+        if reading is None or not self._can_evaluate or not _is_for_nix(reading):
+            return reading
+        if self._memory.is_silent(blob):
+            return meaning.undecided(reading, TOO_LARGE_FOR_NIX)
+        is_old_news = past and reading.overridable is Overridable.NO
+        return reading if is_old_news or reading.overridable_by == EVALUATION else None
 
-    def decided(self, readings: Mapping[str, Reading], contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return the readings in which what Nix says takes the place of what the syntax does."""
-        asked = {blob: contents[blob] for blob, reading in readings.items() if _is_for_nix(reading)}
-        missing = {blob: content for blob, content in asked.items() if blob not in self._memory.evaluated}
-        failures: dict[str, str] = {}
-        if missing:
-            failures = self._evaluate(missing)
-        decided: dict[str, Reading] = {}
-        for blob, reading in readings.items():
-            found = self._memory.evaluated.get(blob) if blob in asked else None
-            if found is not None:
-                decided[blob] = meaning.with_answers(
-                    reading, works=found.works, place=found.place, by=evaluating.EVALUATION
-                )
-            elif blob in failures:
-                why = f"Nix could not decide: {failures[blob]}"
-                decided[blob] = replace(reading, reason=f"{reading.reason}; {why}" if reading.reason else why)
-            else:
-                decided[blob] = reading
-        return decided
+    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:
+        """Return what versions mean, by their blobs."""
+        found = {blob: reading for blob in contents if (reading := self.known(blob, past=past)) is not None}
+        new = {blob: content for blob, content in contents.items() if blob not in found}
+        asked: dict[str, Parsed] = {}
+        for blob, parsed in zip(new, confined.each(meaning.read, list(new.values())), strict=True):
+            found[blob] = parsed.reading if parsed is not None else meaning.unknown(TOO_LARGE)
+            if parsed is not None and _is_for_nix(parsed.reading) and not (past and parsed.closed):
+                asked[blob] = parsed
+        self._memory.known.readings.update({blob: found[blob] for blob in new})
+        if asked and self._can_evaluate:
+            found |= self._evaluate({blob: (new[blob], parsed) for blob, parsed in asked.items()})
+        return found
 
-    def claims(self, readings: Iterable[tuple[str, Reading]]) -> list[str]:
-        """Return the blobs of readings that are good news by their syntax alone, which is worth an evaluation."""
-        good = {Overridable.YES, Overridable.PARTLY, Overridable.UNKNOWN}
-        return [blob for blob, reading in readings if _is_for_nix(reading) and reading.overridable in good]
-
-    def _evaluate(self, contents: Mapping[str, bytes]) -> dict[str, str]:
-        """Ask Nix, keep what it says, and return why it could say nothing of some."""
-        if not evaluating.is_possible():
-            return {}
+    def _evaluate(self, versions: Mapping[str, tuple[bytes, Parsed]]) -> dict[str, Reading]:
+        """Ask Nix, and keep what it says."""
         try:
-            found = evaluating.evaluate(contents, self._plan)
+            answers = evaluating.evaluate(list(versions.values()), self._plan)
         except ToolkitError as error:
             self.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
             return {}
-        self._memory.evaluated |= {blob: answer for blob, answer in found.items() if answer.failure is None}
-        return {blob: answer.failure for blob, answer in found.items() if answer.failure is not None}
+        found: dict[str, Reading] = {}
+        for (blob, (_, parsed)), answer in zip(versions.items(), answers, strict=True):
+            if isinstance(answer, Reading):
+                found[blob] = self._memory.known.readings[blob] = answer
+                continue
+            self._memory.heard(blob, silent=answer.lasting)
+            reason = TOO_LARGE_FOR_NIX if answer.lasting else f"Nix could not decide: {answer.reason}"
+            found[blob] = meaning.undecided(parsed.reading, reason)
+        return found
 
 
 def _is_for_nix(reading: Reading) -> bool:

@@ -1,176 +1,128 @@
-"""What is known of versions of the file from earlier runs, by blob: a version is read once.
+"""What is known from earlier runs: what versions of the file mean, by blob, so that a version is read once.
 
-It lives in the cache under a key of the code that reads, so that what other code has read is never believed.
+It lives in the cache under a key of the whole package: what other code has read is never believed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict
+import os
+import time
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+import msgspec
+
+from toolkit import documents
 from toolkit.cache import default_cache
-from toolkit.docker.track.evaluating import Evaluated
-from toolkit.docker.track.report.document import Component, Overridable, Place, Reading, State
+from toolkit.docker.track.model import Reading
 from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
 from toolkit.model import Oid
-from toolkit.record import Record
 from toolkit.shipped import PACKAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from toolkit.docker.plan import Plan
-
-T = TypeVar("T")
 
 _KIND = "readings"
 _FILE = "readings.json"
-_CODE = ("docker", "nix")
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Readings and our diffs by blob, last changes by place, blobs by commit and path, refs by repository.
+
+    `silent` has what did not answer in time, with the time of that in seconds since the epoch.
+    """
+
+    readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
+    diffs: dict[str, str] = field(default_factory=dict[str, str])
+    changes: dict[str, tuple[str, int, str]] = field(default_factory=dict[str, tuple[str, int, str]])
+    blobs: dict[str, str] = field(default_factory=dict[str, str])
+    names: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    silent: dict[str, float] = field(default_factory=dict[str, float])
 
 
 class Memory:
-    """Readings by blob, what Nix said by blob, last changes by place, blobs by commit and path, refs by repository."""
+    """What is known, read from the cache; `save` writes it if it is more by then."""
 
     def __init__(self, plan: Plan) -> None:
         """Read what is there; what is damaged is set aside, and `warnings` says so."""
-        self.readings: dict[str, Reading] = {}
-        self.evaluated: dict[str, Evaluated] = {}
-        self.changes: dict[str, Change] = {}
-        self.blobs: dict[str, str] = {}
-        self.names: dict[str, tuple[str, ...]] = {}
-        self.warnings: tuple[str, ...] = ()
+        self.known = Known()
+        self.warnings: list[str] = []
         self._cache = default_cache()
-        self._key = _key(plan)
-        self._saved: tuple[object, ...] = ()
-        self._load()
+        self._key = hashlib.sha256(f"{package()} {plan!r}".encode()).hexdigest()[:32]
+        self._saved = b""
+        path = self._cache.root / _KIND / self._key / _FILE
+        if not path.parent.is_dir():
+            return
+        try:
+            self._saved = _content(path)
+            self.known = documents.read(self._saved, Known, document=_FILE)
+            self._cache.find(_KIND, self._key, check=Path.is_dir)
+        except (OSError, ToolkitError):
+            self.warnings.append(f"{path}: is damaged; set aside, and everything is read again")
+            self._write(anew=True)
 
     def save(self) -> None:
         """Write what is new; a cache that cannot be written keeps nothing."""
-        if self._saved == self._sizes():
-            return
+        if self._saved != msgspec.json.encode(self.known):
+            self._write(anew=False)
+
+    def change(self, place: str) -> Change | None:
+        """Return the commit that last changed the file at a place, which names the file's content as well."""
+        found = self.known.changes.get(place)
+        return Change(commit=Oid(found[0]), committed=found[1], subject=found[2]) if found is not None else None
+
+    def keep_change(self, place: str, change: Change) -> None:
+        """Remember that commit."""
+        self.known.changes[place] = str(change.commit), change.committed, change.subject
+
+    def is_silent(self, name: str) -> bool:
+        """Tell whether this did not answer in time within the last day."""
+        return abs(time.time() - self.known.silent.get(name, 0.0)) < _DAY
+
+    def heard(self, name: str, *, silent: bool) -> None:
+        """Remember whether this answered in time."""
+        if not silent:
+            self.known.silent.pop(name, None)
+        elif not self.is_silent(name):
+            self.known.silent[name] = time.time()
+
+    def _write(self, *, anew: bool) -> None:
+        content = msgspec.json.encode(self.known)
+
+        def make(directory: Path) -> None:
+            (directory / _FILE).write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
         try:
-            self._cache.replace(_KIND, self._key, make=lambda path: _write(path / _FILE, self._document()))
+            if anew:
+                self._cache.obtain(_KIND, self._key, make=make, check=lambda _: False)
+            else:
+                self._cache.replace(_KIND, self._key, make=make)
         except ToolkitError as error:
-            self.warnings = (*self.warnings, error.message)
-        self._saved = self._sizes()
-
-    def _sizes(self) -> tuple[object, ...]:
-        return (
-            len(self.readings),
-            len(self.evaluated),
-            len(self.changes),
-            len(self.blobs),
-            dict(self.names),
-        )
-
-    def _load(self) -> None:
-        path = self._cache.root / _KIND / self._key
-        if not path.is_dir():
-            return
-        try:
-            self._read(Record(_content(path / _FILE), document=str(path / _FILE)))
-        except (OSError, ValueError, RecursionError, ToolkitError):
-            self.warnings = (f"{path / _FILE}: is damaged; set aside, and everything is read again",)
-            self.readings, self.evaluated, self.changes, self.blobs, self.names = {}, {}, {}, {}, {}
-            self._set_aside()
-            return
-        self._saved = self._sizes()
-        self._cache.find(_KIND, self._key, check=Path.is_dir)
-
-    def _set_aside(self) -> None:
-        try:
-            self._cache.obtain(
-                _KIND, self._key, make=lambda path: _write(path / _FILE, self._document()), check=lambda _: False
-            )
-        except ToolkitError as error:
-            self.warnings = (*self.warnings, error.message)
-
-    def _document(self) -> dict[str, object]:
-        return {
-            "readings": {blob: asdict(reading) for blob, reading in self.readings.items()},
-            "evaluated": {
-                blob: {"works": dict(found.works), "place": found.place} for blob, found in self.evaluated.items()
-            },
-            "changes": {
-                place: {"commit": str(change.commit), "committed": change.committed, "subject": change.subject}
-                for place, change in self.changes.items()
-            },
-            "blobs": self.blobs,
-            "names": self.names,
-        }
-
-    def _read(self, record: Record) -> None:
-        self.readings = _each(record.record("readings"), _reading)
-        self.evaluated = _each(record.record("evaluated"), _evaluated)
-        self.changes = _each(record.record("changes"), _change)
-        blobs = record.record("blobs")
-        self.blobs = {place: str(blobs.oid(place)) for place in blobs.names()}
-        names = record.record("names")
-        self.names = {repository: names.texts(repository) for repository in names.names()}
+            self.warnings.append(error.message)
+        self._saved = content
 
 
-def _key(plan: Plan) -> str:
-    digest = hashlib.sha256(repr((plan.components, plan.prefix_entry)).encode())
-    for folder in _CODE:
-        for path in sorted(PACKAGE.joinpath(folder).glob("*.*")):
-            if path.suffix in {".py", ".nix"}:
-                digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:32]
-
-
-def _write(path: Path, document: object) -> None:
-    """Write a document behind the digest of its bytes."""
-    content = json.dumps(document, ensure_ascii=False).encode(errors="backslashreplace")
-    path.write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-
-
-def _content(path: Path) -> object:
+def _content(path: Path) -> bytes:
+    """Return what stands behind the digest of a file; raise ToolkitError if it is another one."""
     digest, _, content = path.read_bytes().partition(b"\n")
     if hashlib.sha256(content).hexdigest().encode() != digest:
-        raise ValueError(path)
-    value: object = json.loads(content)
-    return value
+        raise ToolkitError(f"{path}: does not fit its digest")
+    return content
 
 
-def _each(record: Record, read: Callable[[Record], T]) -> dict[str, T]:
-    return {name: read(record.record(name)) for name in record.names()}
-
-
-def _reading(record: Record) -> Reading:
-    releases = record.record("releases")
-    return Reading(
-        state=record.choice("state", State),
-        overridable=record.choice("overridable", Overridable),
-        overridable_by=record.optional("overridable_by", record.text),
-        rootlesskit=record.choice("rootlesskit", Place),
-        rootlesskit_by=record.optional("rootlesskit_by", record.text),
-        todo=record.optional("todo", record.boolean),
-        layout=record.optional("layout", record.text),
-        newest=record.optional("newest", record.text),
-        releases={name: releases.optional(name, releases.text) for name in releases.names()},
-        components=tuple(
-            Component(
-                name=part.text("name"),
-                bound=part.text("bound"),
-                overridable=part.optional("overridable", part.boolean),
-            )
-            for part in record.records("components")
-        ),
-        reason=record.optional("reason", record.text),
-    )
-
-
-def _evaluated(record: Record) -> Evaluated:
-    works = record.record("works")
-    place = record.choice("place", Place) if "place" in record else None
-    return Evaluated(works={name: works.boolean(name) for name in works.names()}, place=place)
-
-
-def _change(record: Record) -> Change:
-    return Change(
-        commit=Oid(record.text("commit")), committed=record.integer("committed"), subject=record.text("subject")
-    )
+@cache
+def package() -> str:
+    """Return the digest of all code and data of the package, whose readings are those of no other."""
+    digest = hashlib.sha256()
+    paths = (os.path.join(folder, name) for folder, _, names in os.walk(PACKAGE) for name in names)  # noqa: PTH118 - in half the time
+    for path in sorted(path for path in paths if not path.endswith((".pyc", ".patch"))):
+        digest.update(
+            f"{path.removeprefix(str(PACKAGE))}\0".encode() + hashlib.sha256(Path(path).read_bytes()).digest()
+        )
+    return digest.hexdigest()

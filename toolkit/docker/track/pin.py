@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import git, patches, sources
-from toolkit.docker.track.upstream import PIN, File, Found, Wanted
+from toolkit.docker.track.model import Kind
+from toolkit.docker.track.upstream import File, Found, Wanted
 from toolkit.errors import without_passwords
 from toolkit.git import remotes
 from toolkit.sources import locks
@@ -29,8 +30,8 @@ def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str
     name = without_passwords(request.nixpkgs or request.pin or str(request.file))
     locked = _locked(request, repository)
     if locked is not None:
-        (found,) = upstream.look([Wanted(locked, PIN)])
-        return replace(found, wanted=Wanted(f"{name} {locked[:12]}", PIN))
+        (found,) = upstream.look([Wanted(locked, Kind.PIN)])
+        return replace(found, wanted=Wanted(f"{name} {locked[:12]}", Kind.PIN))
     try:
         source = sources.resolve(
             request,
@@ -39,10 +40,10 @@ def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str
             progress=progress,
         )
     except git.UnreachableError as error:
-        return Found(wanted=Wanted(name, PIN), reason=error.message)
-    file = File(path=plan.target, content=source.content, blob=git.blob_id(source.content), change=None)
+        return Found(wanted=Wanted(name, Kind.PIN), reason=error.message)
+    file = File(path=plan.target, content=source.content, blob=git.blob_id(source.content))
     shown = f"{name} {source.commit.short}" if source.commit is not None else name
-    return Found(wanted=Wanted(shown, PIN), commit=source.commit, file=file)
+    return Found(wanted=Wanted(shown, Kind.PIN), commit=source.commit, file=file)
 
 
 def _locked(request: SourceRequest, repository: str) -> str | None:

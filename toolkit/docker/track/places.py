@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.docker.rewrite.layout import GENERATOR
-from toolkit.docker.track import meaning
 from toolkit.docker.track.parallel import side_by_side
+from toolkit.docker.track.upstream import may_bind
 from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.failures import NotFoundError
@@ -24,7 +24,7 @@ _MOST_CANDIDATES = 40
 
 
 class Places:
-    """Finds the file. `warnings` says where GitHub has left something out."""
+    """Finds the file. `warnings` says if GitHub has left something out."""
 
     def __init__(self, github: GitHub, plan: Plan, tracked: Tracked) -> None:
         self.warnings: list[str] = []
@@ -33,13 +33,13 @@ class Places:
         self._tracked = tracked
 
     def find(self, ref: str) -> tuple[PurePosixPath, bytes]:
-        """Return the file's path and content at a ref; raise ToolkitError where there is none."""
+        """Return the file's path and content at a ref; raise ToolkitError if there is none."""
         target = self._plan.target
         try:
             content = self._github.raw(ref, str(target), most=MAXIMUM_BYTES)
         except NotFoundError:
             return self._elsewhere(ref)
-        if meaning.binds_generator(content) or GENERATOR.encode() in content:
+        if may_bind(content):
             return target, content
         try:
             return self._elsewhere(ref)
@@ -55,12 +55,12 @@ class Places:
         fallback: tuple[PurePosixPath, bytes] | None = None
         for path in dict.fromkeys((*moved, *self._tracked.places)):
             content = self._raw_or_none(ref, path)
-            if content is not None and meaning.binds_generator(content):
+            if content is not None and may_bind(content):
                 return path, content
             fallback = (path, content) if content is not None and fallback is None else fallback
         paths = self._candidates(ref)
         for path, content in zip(paths, side_by_side(lambda p: self._raw_or_none(ref, p), paths), strict=True):
-            if content is not None and meaning.binds_generator(content):
+            if content is not None and may_bind(content):
                 return path, content
         if fallback is not None:
             return fallback

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from toolkit import git
+from toolkit import confined, git
 from toolkit.docker import choosing
+from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, steps
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.reading import docker_file
-from toolkit.docker.track.report.document import Fit, Reading, Series, State
+from toolkit.docker.track.model import Fit, Series, State
 from toolkit.errors import ToolkitError
 from toolkit.git import patching
 from toolkit.model import Commit
@@ -20,69 +22,72 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.plan import Plan
+    from toolkit.docker.track.memory import Memory
+    from toolkit.docker.track.model import Reading
     from toolkit.docker.track.upstream import File, Found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ours:
     """Our diff, and what it was made for: a proposal that was written, or the first file that can be rewritten."""
 
-    def __init__(self, diff: bytes | None, made_for: str | None) -> None:
-        self._diff = diff
-        self._made_for = made_for
-        self._tried: dict[str, Series] = {}
+    diff: bytes | None = None
+    made_for: str | None = None
 
     def fit(self, file: File, reading: Reading, plan: Plan) -> Series:
         """Tell whether the series applies to a file."""
-        key = f"{file.path} {file.blob}"
-        if key not in self._tried:
-            self._tried[key] = self._fit(file, reading, plan)
-        return self._tried[key]
-
-    def _fit(self, file: File, reading: Reading, plan: Plan) -> Series:
         if reading.state is State.FIXED:
-            return Series(fit=Fit.SUPERFLUOUS, made_for=self._made_for)
-        if self._diff is None:
+            return Series(fit=Fit.SUPERFLUOUS, made_for=self.made_for)
+        if self.diff is None:
             return Series(fit=Fit.UNKNOWN, detail="no file that was read can be rewritten")
-        found = patching.fit(file.content, plan.target, self._diff)
+        found = patching.fit(file.content, plan.target, self.diff)
         if not found.applies:
             lines = ", ".join(map(str, found.conflicts))
             detail = f"at line {lines}" if lines else found.reason
-            return Series(fit=Fit.CONFLICTS, detail=detail, made_for=self._made_for)
+            return Series(fit=Fit.CONFLICTS, detail=detail, made_for=self.made_for)
         if file.path != plan.target:
-            return Series(fit=Fit.CONFLICTS, detail=f"the file is '{file.path}' now", made_for=self._made_for)
+            return Series(fit=Fit.CONFLICTS, detail=f"the file is '{file.path}' now", made_for=self.made_for)
         if found.offset:
-            return Series(fit=Fit.OFFSET, detail=f"{found.offset} lines", made_for=self._made_for)
-        return Series(fit=Fit.CLEAN, made_for=self._made_for)
+            return Series(fit=Fit.OFFSET, detail=f"{found.offset} lines", made_for=self.made_for)
+        return Series(fit=Fit.CLEAN, made_for=self.made_for)
 
 
 def of_proposal(directory: Path) -> Ours:
     """Return the series of a proposal that `unlet propose` wrote; raise ToolkitError for what is none."""
     try:
-        return Ours((directory / "upstream.diff").read_bytes(), str(directory))
+        return Ours(diff=(directory / "upstream.diff").read_bytes(), made_for=str(directory))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         hint = "'unlet propose' writes a proposal"
         raise ToolkitError(f"{directory / 'upstream.diff'}: {reason}", hint=hint) from None
 
 
-def of_files(found: Iterable[Found], plan: Plan) -> Ours:
+def of_files(found: Iterable[Found], plan: Plan, memory: Memory) -> Ours:
     """Return the series that is made for the first file that can be rewritten."""
     for each in found:
         if each.file is None:
             continue
-        try:
-            return Ours(_diff(each.file.content, plan), each.wanted.name)
-        except (ToolkitError, RecursionError):
-            continue
-    return Ours(None, None)
+        blob = str(each.file.blob)
+        if blob not in memory.known.diffs:
+            memory.known.diffs[blob] = _diff(each.file.content, plan).decode()
+        if diff := memory.known.diffs[blob]:
+            return Ours(diff=diff.encode(), made_for=each.wanted.name)
+    return Ours()
 
 
 def _diff(content: bytes, plan: Plan) -> bytes:
-    file = docker_file(content, name=plan.target.name)
-    made = steps(choosing.by_age(file).strategy, Demotion.SUFFIX)
-    texts = [content, *(text.encode() for text in rewrite(file, plan, made))]
-    commits = tuple(
-        Commit(subject=f"docker: {step.name}", body="", before=before, after=after)
-        for step, (before, after) in zip(made, pairwise(texts), strict=True)
-    )
-    return git.series(commits, plan.target).upstream_diff
+    """Return our change of a file, nothing for one that is refused or too large to read."""
+    (texts,) = confined.each(rewritten, [content])
+    contents = [content, *(text.encode() for text in texts or ())]
+    commits = [Commit(subject="docker", body="", before=old, after=new) for old, new in pairwise(contents)]
+    return git.series(commits, plan.target).upstream_diff if commits else b""
+
+
+def rewritten(content: bytes) -> list[str]:
+    """Return a file after each of our commits; nothing for one that is refused."""
+    plan = plans.plan()
+    try:
+        file = docker_file(content, name=plan.target.name)
+        return list(rewrite(file, plan, steps(choosing.by_age(file).strategy, Demotion.SUFFIX)))
+    except ToolkitError:
+        return []

@@ -12,15 +12,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.docker.track.report.document import UNKNOWN, Change
+from toolkit import documents
+from toolkit.docker.track.model import UNKNOWN, Change, Kind
 from toolkit.errors import ToolkitError
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.docker.track.report.document import Pull, Ref, Verdict
+    from toolkit.docker.track.model import Pull, Ref, Verdict
 
 # The pin's name has its commit in it, and that is no other subject.
 _OWN = "your nixpkgs"
@@ -31,6 +31,15 @@ _MOST_BYTES = 4 << 20
 
 Facts = dict[str, dict[str, str]]
 """Subject (a ref, `#NUMBER`, `verdict`) → field → value; what could not be told is not in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    schema: int
+    kind: str
+    checked: int
+    facts: Facts
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +62,7 @@ def load(path: Path) -> Last:
         raise ToolkitError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
     try:
         facts, checked = _read(content, path)
-    except (ValueError, RecursionError, ToolkitError) as error:
+    except ToolkitError as error:
         return Last(facts=None, warnings=(_set_aside(path, content, error),))
     if checked > time.time() + _SKEW_SECONDS:
         return Last(facts=facts, warnings=(f"{path}: was written in the future; is this clock right?",))
@@ -63,16 +72,10 @@ def load(path: Path) -> Last:
 def save(path: Path, facts: Facts) -> None:
     """Replace a state file as a whole; raise ToolkitError where that cannot be done."""
     checked = int(time.time())
-    document = {
-        "schema": _SCHEMA,
-        "kind": _KIND,
-        "checked": checked,
-        "facts": facts,
-        "digest": _digest(facts, checked),
-    }
+    document = _Document(schema=_SCHEMA, kind=_KIND, checked=checked, facts=facts, digest=_digest(facts, checked))
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        new.write_text(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True) + "\n", encoding="ascii")
+        new.write_bytes(documents.write(document))
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
@@ -84,7 +87,9 @@ def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, wi
 
     How a series fits is only worth it `with_series`, where it is the same series each time.
     """
-    facts: Facts = {_OWN if ref.kind == "pin" else ref.name: dict(_ref(ref, with_series=with_series)) for ref in refs}
+    facts: Facts = {
+        _OWN if ref.kind is Kind.PIN else ref.name: dict(_ref(ref, with_series=with_series)) for ref in refs
+    }
     for pull in pulls:
         facts[f"#{pull.number}"] = dict(_pull(pull))
         for backport in pull.backports:
@@ -123,7 +128,7 @@ def _ref(ref: Ref, *, with_series: bool) -> Iterator[tuple[str, str]]:
     if ref.state.value != UNKNOWN:
         yield "state", ref.state.value
     if ref.path is not None:
-        yield "path", ref.path
+        yield "path", str(ref.path)
     if reading is None:
         return
     for name, value in (
@@ -150,30 +155,24 @@ def _pull(pull: Pull) -> Iterator[tuple[str, str]]:
 
 def _read(content: bytes, path: Path) -> tuple[Facts, int]:
     if len(content) > _MOST_BYTES:
-        raise ValueError("too big")
-    record = Record(json.loads(content), document=str(path))
-    if record.integer("schema") != _SCHEMA or record.text("kind") != _KIND:
-        raise record.error("schema", "is another one")
-    subjects, checked = record.record("facts"), record.integer("checked")
-    facts: Facts = {}
-    for subject in subjects.names():
-        fields = subjects.record(subject)
-        facts[subject] = {name: fields.text(name) for name in fields.names()}
-    if record.text("digest") != _digest(facts, checked):
-        raise record.error("digest", "does not fit what is in the file")
-    return facts, checked
+        raise ToolkitError(f"{path}: is too large")
+    document = documents.read(content, _Document, document=str(path))
+    if document.schema != _SCHEMA or document.kind != _KIND:
+        raise ToolkitError(f"{path}: has a different schema")
+    if document.digest != _digest(document.facts, document.checked):
+        raise ToolkitError(f"{path}: its digest does not fit what is in it")
+    return document.facts, document.checked
 
 
 def _digest(facts: Facts, checked: int) -> str:
     return hashlib.sha256(json.dumps([checked, facts], sort_keys=True).encode()).hexdigest()
 
 
-def _set_aside(path: Path, content: bytes, error: Exception) -> str:
+def _set_aside(path: Path, content: bytes, error: ToolkitError) -> str:
     """Rename a damaged file, and return what to tell about it."""
     aside = path.with_name(f"{path.name}.broken-{hashlib.sha256(content).hexdigest()[:8]}")
-    fact = error.message if isinstance(error, ToolkitError) else f"{path}: is not JSON"
     try:
         path.replace(aside)
     except OSError as failure:
         raise ToolkitError(f"{path}: is damaged, and cannot be renamed: {failure.strerror}") from error
-    return f"{fact}; set aside as {aside.name}, so nothing is known of the previous run"
+    return f"{error.message}; set aside as {aside.name}, so nothing is known of the previous run"

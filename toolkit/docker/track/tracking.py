@@ -1,9 +1,10 @@
-"""Find out for each branch and channel whether upstream has fixed it, and whether the overlay may go."""
+"""Find out for each branch and channel whether upstream has fixed it, and what to do about the overlay."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
@@ -13,25 +14,27 @@ from toolkit.docker.track import series, state, verdict
 from toolkit.docker.track.clone import Clone
 from toolkit.docker.track.knowing import Knowledge
 from toolkit.docker.track.memory import Memory
-from toolkit.docker.track.report.document import Answer, Commit, History, Pull, Reading, Ref, State, date
+from toolkit.docker.track.model import UNKNOWN, Answer, History, Kind, Ref, State, commit, moment
 from toolkit.docker.track.timeline import Timeline
 from toolkit.docker.track.tracked import tracked
-from toolkit.docker.track.upstream import PIN, Found, Wanted, kind_of
+from toolkit.docker.track.upstream import Found, Wanted, kind_of
+from toolkit.docker.track.used import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from toolkit.docker.plan import Plan
+    from toolkit.docker.track.model import Pull, Reading
     from toolkit.docker.track.tracked import Tracked
     from toolkit.docker.track.upstream import Heads, Upstream
-    from toolkit.git.history import Change
+    from toolkit.docker.track.used import Used
     from toolkit.model import Progress, SourceRequest
 
 # A fix that is older than so many versions is dated by none of them.
 _MOST_SINCE = 60
 
-_SKEW_SECONDS = 86400
+_SKEW = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +42,15 @@ class TrackRequest:
     """One call of `track`.
 
     `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `own` names
-    the user's nixpkgs. `pulls` are pull requests beside those of patches/; `with_pulls` False leaves all out. `history`
-    asks for the timeline of the first ref, `last` bounds it. `proposal` is a directory with a series, `state` the file
-    that remembers. The rest is how the server is reached; None means as patches/ says.
+    the user's nixpkgs, `used` the overlay on it. `pulls` are pull requests beside those of patches/; `with_pulls` False
+    leaves all out. `history` asks for the timeline of the first ref, `last` bounds it. `proposal` is a directory with a
+    series, `state` the file that remembers. The rest is how the server is reached; None means as patches/ says.
     """
 
     refs: tuple[str, ...] = ()
     git_dir: Path | None = None
     own: SourceRequest | None = None
+    used: Used = ANY
     pulls: tuple[int, ...] = ()
     with_pulls: bool = True
     history: bool = False
@@ -62,7 +66,7 @@ class TrackRequest:
 
 
 def track(request: TrackRequest, *, progress: Progress) -> Answer:
-    """Answer the request; raise ToolkitError where there is nothing to ask, or a file of the user's is no good.
+    """Answer the request; raise ToolkitError if there is nothing to ask, or a file of the user's is no good.
 
     What cannot be told of a ref or of a pull request is in its part of the answer, and keeps nothing else back.
     """
@@ -70,149 +74,140 @@ def track(request: TrackRequest, *, progress: Progress) -> Answer:
     last = state.load(request.state) if request.state is not None else state.Last(facts=None)
     memory = Memory(plan)
     upstream = _upstream(request, plan, what, memory)
+    knowledge = Knowledge(plan, memory)
     try:
         return _Tracking(
-            request=request, plan=plan, what=what, memory=memory, upstream=upstream, progress=progress
+            request=request,
+            plan=plan,
+            what=what,
+            memory=memory,
+            upstream=upstream,
+            knowledge=knowledge,
+            timeline=Timeline(upstream=upstream, knowledge=knowledge, memory=memory, progress=progress),
+            progress=progress,
         ).answer(last)
     finally:
         memory.save()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Tracking:
-    """One run: each step needs what the ones before it found."""
+    """One run."""
 
-    def __init__(  # noqa: PLR0913 - the parts of one run
-        self,
-        *,
-        request: TrackRequest,
-        plan: Plan,
-        what: Tracked,
-        memory: Memory,
-        upstream: Upstream,
-        progress: Progress,
-    ) -> None:
-        self._request = request
-        self._plan = plan
-        self._what = what
-        self._memory = memory
-        self._upstream = upstream
-        self._progress = progress
-        self._knowledge = Knowledge(plan, memory)
-        self._timeline = Timeline(upstream, self._knowledge, memory, progress)
+    request: TrackRequest
+    plan: Plan
+    what: Tracked
+    memory: Memory
+    upstream: Upstream
+    knowledge: Knowledge
+    timeline: Timeline
+    progress: Progress
 
     def answer(self, last: state.Last) -> Answer:
         found = self._look()
         own = self._own()
         heads = self._heads(found)
-        files = [each.file for each in (*found, *((own,) if own is not None else ()), *heads) if each.file is not None]
-        self._progress.step("reading the file")
-        readings = self._knowledge.read({str(file.blob): file.content for file in files})
-        refs = self._refs(found, readings)
-        pin = self._refs([own], readings)[0] if own is not None else None
+        at_refs = [*found, *([own] if own is not None else [])]
+        self.progress.step("reading the file")
+        files = [file for file in (each.file for each in at_refs) if file is not None]
+        files += [each.file for head in heads for each in (head, *head.backports) if each.file is not None]
+        readings = self.knowledge.read({str(file.blob): file.content for file in files})
+        refs = self._refs(at_refs, readings)
+        pin = refs[-1] if own is not None else None
         pulls = tuple(_pull(each, readings, refs) for each in heads)
         history = self._history(found)
-        judged = verdict.judge(refs, pin)
-        everything = (*refs, *((pin,) if pin is not None else ()))
-        now = state.facts_of(everything, pulls, judged, with_series=self._request.proposal is not None)
+        nixpkgs = self.request.own.nixpkgs if self.request.own is not None else None
+        judged = verdict.judge(refs[: len(found)], pin, used=self.request.used, nixpkgs=nixpkgs)
+        now = state.facts_of(refs, pulls, judged, with_series=self.request.proposal is not None)
         changes = state.changes(last.facts, now)
-        if self._request.state is not None:
-            state.save(self._request.state, state.merged(last.facts, now))
-        network = self._upstream.finish()
+        if self.request.state is not None:
+            state.save(self.request.state, state.merged(last.facts, now))
+        network = self.upstream.finish()
+        said = (*last.warnings, *self.upstream.warnings, *self.knowledge.warnings, *self.memory.warnings)
         return Answer(
             unlet=__version__,
-            checked=date(time.time()),
-            source=self._upstream.source,
-            target=str(self._plan.target),
+            checked=moment(time.time()),
+            source=self.upstream.source,
+            target=self.plan.target,
             verdict=judged,
-            refs=everything,
+            refs=refs,
             pulls=pulls,
             changes=changes,
             first=last.facts is None,
             exit_code=verdict.exit_code(judged, changed=bool(changes)),
             history=history,
             network=network,
-            warnings=self._warnings(last, found),
+            warnings=tuple(dict.fromkeys((*said, *_skewed(refs)))),
         )
 
     def _look(self) -> list[Found]:
-        self._progress.step("looking for the branches")
-        names = self._request.refs
-        wanted = [Wanted(n, kind_of(n)) for n in dict.fromkeys(names)] if names else list(self._upstream.defaults())
-        self._progress.step(f"fetching the file at {len(wanted)} refs")
-        return self._upstream.look(wanted)
+        self.progress.step("looking for the branches")
+        names = self.request.refs
+        wanted = [Wanted(n, kind_of(n)) for n in dict.fromkeys(names)] if names else list(self.upstream.defaults())
+        self.progress.step(f"fetching the file at {len(wanted)} refs")
+        return self.upstream.look(wanted)
 
     def _own(self) -> Found | None:
-        if self._request.own is None:
+        if self.request.own is None:
             return None
-        self._progress.step("looking at your nixpkgs")
-        repository = self._request.repository or self._what.repository
-        return pins.find(self._request.own, self._upstream, self._plan, repository, self._progress)
+        self.progress.step("looking at your nixpkgs")
+        repository = self.request.repository or self.what.repository
+        return pins.find(self.request.own, self.upstream, self.plan, repository, self.progress)
 
     def _heads(self, found: Sequence[Found]) -> tuple[Heads, ...]:
-        if not self._request.with_pulls:
+        if not self.request.with_pulls:
             return ()
-        self._progress.step("looking at pull requests")
-        return self._upstream.pulls(list(dict.fromkeys((*self._what.pulls, *self._request.pulls))), found)
+        self.progress.step("looking at pull requests")
+        return self.upstream.pulls(list(dict.fromkeys((*self.what.pulls, *self.request.pulls))), found)
 
     def _refs(self, found: Sequence[Found], readings: Mapping[str, Reading]) -> tuple[Ref, ...]:
-        ours = (
-            series.of_proposal(self._request.proposal)
-            if self._request.proposal is not None
-            else series.of_files(found, self._plan)
-        )
+        proposal = self.request.proposal
+        ours = series.of_proposal(proposal) if proposal is not None else series.of_files(found, self.plan, self.memory)
         return tuple(self._ref(each, readings, ours) for each in found)
 
     def _ref(self, found: Found, readings: Mapping[str, Reading], ours: series.Ours) -> Ref:
-        wanted = found.wanted
-        commit = str(found.commit) if found.commit is not None else None
-        if found.file is None:
-            return Ref(name=wanted.name, kind=wanted.kind, state=State.UNKNOWN, reason=found.reason, commit=commit)
-        file = found.file
+        wanted, file = found.wanted, found.file
+        if file is None:
+            return Ref(
+                name=wanted.name, kind=wanted.kind, state=State.UNKNOWN, reason=found.reason, commit=found.commit
+            )
         reading = readings[str(file.blob)]
-        is_dated = reading.state is State.FIXED and wanted.kind != PIN
-        fixed = self._timeline.fixed_by(found, most=_MOST_SINCE) if is_dated else None
+        is_dated = reading.state is State.FIXED and wanted.kind is not Kind.PIN
         return Ref(
             name=wanted.name,
             kind=wanted.kind,
             state=reading.state,
             reason=reading.reason if reading.state is State.UNKNOWN else None,
-            commit=commit,
-            path=str(file.path),
-            moved=file.path != self._plan.target,
-            blob=str(file.blob),
+            commit=found.commit,
+            path=file.path,
+            moved=file.path != self.plan.target,
+            blob=file.blob,
             reading=reading,
-            changed=_commit(file.change) if file.change is not None else None,
-            fixed_by=_commit(fixed.change) if fixed is not None else None,
-            series=ours.fit(file, reading, self._plan),
+            changed=commit(file.change) if file.change is not None else None,
+            fixed_by=self.timeline.fixed_by(found, most=_MOST_SINCE) if is_dated else None,
+            series=ours.fit(file, reading, self.plan),
         )
 
     def _history(self, found: Sequence[Found]) -> History | None:
-        if not self._request.history:
-            return None
-        return self._timeline.history(found[0], most=self._request.last)
-
-    def _warnings(self, last: state.Last, found: Sequence[Found]) -> tuple[str, ...]:
-        limit = time.time() + _SKEW_SECONDS
-        skewed = [
-            f"{each.wanted.name}: its last change is dated in the future; is this clock right?"
-            for each in found
-            if each.file is not None and each.file.change is not None and each.file.change.committed > limit
-        ]
-        said = (*last.warnings, *self._upstream.warnings, *self._knowledge.warnings, *self._memory.warnings, *skewed)
-        return tuple(dict.fromkeys(said))
+        return self.timeline.history(found[0], most=self.request.last) if self.request.history else None
 
 
 def _upstream(request: TrackRequest, plan: Plan, what: Tracked, memory: Memory) -> Upstream:
     if request.git_dir is not None:
         return Clone(request.git_dir, plan, what, request.repository or what.repository)
     # A quarter of a second that a clone does not need.
-    from toolkit.docker.track.connecting import connect  # noqa: PLC0415
+    from toolkit.docker.track.forge import Forge  # noqa: PLC0415
 
-    return connect(request, plan, what, memory)
+    return Forge(request, plan, what, memory)
 
 
-def _commit(change: Change) -> Commit:
-    return Commit(commit=str(change.commit), date=date(change.committed), subject=change.subject)
+def _skewed(refs: Sequence[Ref]) -> list[str]:
+    limit = moment(time.time()) + _SKEW
+    return [
+        f"{ref.name}: its last change is dated in the future; is this clock right?"
+        for ref in refs
+        if ref.changed is not None and ref.changed.date > limit
+    ]
 
 
 def _pull(heads: Heads, readings: Mapping[str, Reading], refs: Sequence[Ref]) -> Pull:
@@ -231,9 +226,8 @@ def _effect(base: Reading | None, head: Reading) -> str:
         return f"could not tell: {head.reason}"
     parts: list[str] = []
     for what, before, after in (
-        ("components overridable", base.overridable if base is not None else None, head.overridable),
-        ("rootlesskit", base.rootlesskit if base is not None else None, head.rootlesskit),
+        ("components overridable", base.overridable if base is not None else UNKNOWN, head.overridable),
+        ("rootlesskit", base.rootlesskit if base is not None else UNKNOWN, head.rootlesskit),
     ):
-        known = before is not None and before.value != State.UNKNOWN.value
-        parts.append(f"{what}: {before} → {after}" if known and before != after else f"{what}: {after}")
+        parts.append(f"{what}: {after}" if before in {UNKNOWN, after} else f"{what}: {before} → {after}")
     return ", ".join(parts)

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
+
+from toolkit.docker.rewrite.layout import GENERATOR
+from toolkit.docker.track.model import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import PurePosixPath
 
-    from toolkit.docker.track.report.document import Network, Pull
+    from toolkit.docker.track.model import Pull
     from toolkit.docker.track.tracked import Tracked
+    from toolkit.forge.client import Traffic
     from toolkit.git.history import Change, Step
     from toolkit.model import Oid
 
-BRANCH, CHANNEL, NAMED, PIN = "branch", "channel", "named", "pin"
-
-_CHANNEL = re.compile(r"(nixos|nixpkgs)-.+")
+_BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A ref that is to be looked at; `kind` is one of the above."""
+    """A ref that is to be looked at."""
 
     name: str
-    kind: str
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class File:
     path: PurePosixPath
     content: bytes
     blob: Oid
-    change: Change | None
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,15 @@ class Past:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """A pull request as far as it is known without reading the file at its head, and that file."""
+
+    pull: Pull
+    file: File | None = None
+    backports: tuple[Heads, ...] = ()
+
+
 class Upstream(Protocol):
     """A clone or a server. `source` describes it for people, `warnings` collects what one should know."""
 
@@ -65,7 +76,7 @@ class Upstream(Protocol):
     warnings: list[str]
 
     def defaults(self) -> tuple[Wanted, ...]:
-        """Return the refs that are looked at where nobody names others."""
+        """Return the refs that are looked at if nobody names others."""
         ...
 
     def look(self, wanted: Sequence[Wanted]) -> list[Found]:
@@ -77,65 +88,38 @@ class Upstream(Protocol):
         ...
 
     def contents(self, steps: Sequence[Step]) -> Iterator[tuple[Step, bytes | None]]:
-        """Yield the file after each step, None where it cannot be had."""
+        """Yield the file after each step, None if it cannot be had."""
         ...
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
         """Return what is known of pull requests: the listed ones, and those that a search finds."""
         ...
 
-    def finish(self) -> Network | None:
-        """Return what went over the network, None where nothing can have; the warnings are whole after it."""
+    def finish(self) -> Traffic | None:
+        """Return what went over the network, None if nothing can have; the warnings are whole after it."""
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heads:
-    """A pull request as far as it is known without reading the file at its head, and that file."""
-
-    pull: Pull
-    file: File | None = None
-    backports: tuple[Heads, ...] = field(default=())
+def may_bind(content: bytes) -> bool:
+    """Tell whether a content may be a file of the known kind, without parsing what anybody may have written."""
+    return _BINDING.search(content) is not None
 
 
-def kind_of(name: str) -> str:
+def kind_of(name: str) -> Kind:
     """Return the kind of a ref that somebody names."""
-    return CHANNEL if _CHANNEL.fullmatch(name) else NAMED
+    return Kind.CHANNEL if re.fullmatch(r"(nixos|nixpkgs)-.+", name) else Kind.NAMED
 
 
 def default_refs(tracked: Tracked, names: Iterable[str]) -> tuple[Wanted, ...]:
     """Return the refs that are looked at, of those that there are: branches, channels, the newest releases."""
     there = set(names)
-    releases = sorted(
-        (version, name)
-        for name in there
-        if (version := _release(name.removeprefix(tracked.release_branch))) is not None
-        and name.startswith(tracked.release_branch)
+    number = re.compile(rf"{re.escape(tracked.release_branch)}(\d+\.\d+)")
+    releases = sorted((found[1] for name in there if (found := number.fullmatch(name))), key=Version)
+    newest = releases[: -tracked.releases - 1 : -1]
+    groups = (
+        (Kind.BRANCH, tracked.branches),
+        (Kind.CHANNEL, tracked.channels),
+        (Kind.BRANCH, [tracked.release_branch + version for version in newest]),
+        (Kind.CHANNEL, [tracked.release_channel + version for version in newest]),
     )
-    newest = [name for _, name in reversed(releases[-tracked.releases :])] if tracked.releases else []
-    channels = [tracked.release_channel + name.removeprefix(tracked.release_branch) for name in newest]
-    return tuple(
-        Wanted(name, kind)
-        for kind, group in (
-            (BRANCH, tracked.branches),
-            (CHANNEL, tracked.channels),
-            (BRANCH, newest),
-            (CHANNEL, channels),
-        )
-        for name in group
-        if name in there
-    )
-
-
-def _release(text: str) -> Version | None:
-    if not re.fullmatch(r"\d+\.\d+", text):
-        return None
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return None
-
-
-def known(found: Sequence[Found]) -> Mapping[str, Found]:
-    """Return what was found by the name of the ref."""
-    return {each.wanted.name: each for each in found}
+    return tuple(Wanted(name, kind) for kind, group in groups for name in group if name in there)

@@ -1,77 +1,147 @@
-"""What the answers come to: keep the overlay, update, remove it, or that it cannot be told."""
+"""What the answers come to: keep the overlay, make it anew, update nixpkgs, remove it, or that it cannot be told."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.docker.track.report.document import Judgement, Ref, State, Verdict
-from toolkit.docker.track.upstream import CHANNEL
+from toolkit.docker.track.model import Judgement, Kind, Place, Ref, State, Step, Verdict
+from toolkit.docker.track.used import Used, Way
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-NOTHING_CHANGED, CHANGED, FIXED, COULD_NOT_TELL = 0, 1, 10, 11
+NOTHING_CHANGED, CHANGED, TO_DO, COULD_NOT_TELL = 0, 1, 10, 11
+
+_AGAIN = Step(text="Ask again after the next update of nixpkgs.")
 
 
-def judge(refs: Sequence[Ref], pin: Ref | None) -> Verdict:
-    """Judge what was found at the refs, and at the user's own pin where there is one.
+def judge(refs: Sequence[Ref], pin: Ref | None, *, used: Used, nixpkgs: str | None = None) -> Verdict:
+    """Judge what was found at the refs, and at the user's own pin if there is one, for the overlay that they have.
 
-    A channel is where a fix can be had; where no ref is a channel, any ref is. A state that is not known is no
-    reason to keep or to remove anything.
+    `nixpkgs` is how they named the pin. A channel is where a fix can be had; if no ref is a channel, any ref is. A
+    state that is not known is no reason to keep or to remove anything.
     """
-    channels = [ref for ref in refs if ref.kind == CHANNEL]
-    sources = channels or list(refs)
-    fixed = [ref for ref in sources if ref.state is State.FIXED]
-    elsewhere = [ref for ref in refs if ref.state is State.FIXED and ref not in fixed]
-    unknown = [ref for ref in (*refs, *((pin,) if pin is not None else ())) if ref.state is State.UNKNOWN]
-    judgement, text = _judged(sources, fixed, elsewhere, pin)
-    return Verdict(
-        judgement=judgement,
-        text=text,
-        fixed_in=tuple(ref.name for ref in (*fixed, *elsewhere)),
-        unknown=tuple(ref.name for ref in unknown),
-    )
-
-
-def _judged(
-    sources: Sequence[Ref], fixed: Sequence[Ref], elsewhere: Sequence[Ref], pin: Ref | None
-) -> tuple[Judgement, str]:
-    if pin is not None and pin.state is State.FIXED:
-        return Judgement.REMOVE, f"fixed in your nixpkgs ({pin.name}): remove the overlay"
-    if pin is not None and pin.state is State.UNKNOWN:
-        return Judgement.UNKNOWN, f"could not tell for your nixpkgs ({pin.name}): {pin.reason}"
-    if fixed:
-        where = _listed(fixed)
-        if pin is not None:
-            return Judgement.UPDATE, f"fixed in {where}; your pin ({pin.name}) does not have it yet"
-        return Judgement.UPDATE, f"fixed in {where}: you can remove the overlay as soon as your nixpkgs is one of these"
-    return _not_fixed(sources, elsewhere)
-
-
-def _not_fixed(sources: Sequence[Ref], elsewhere: Sequence[Ref]) -> tuple[Judgement, str]:
-    names = {state: ", ".join(ref.name for ref in sources if ref.state is state) for state in State}
-    if unknown := names[State.UNKNOWN]:
-        text = f"could not tell whether it is fixed in {unknown}: keep the overlay until that is known"
-        return Judgement.UNKNOWN, text
-    if elsewhere:
-        return Judgement.KEEP, f"keep the overlay: fixed in {_listed(elsewhere)}, but in no channel yet"
-    if half := names[State.HALF_FIXED]:
-        return Judgement.KEEP, f"keep the overlay: half fixed in {half}, fixed nowhere"
-    return Judgement.KEEP, "keep the overlay: fixed nowhere yet"
+    judgement, text = _judged(refs, pin, used)
+    fixed = [ref.name for ref in refs if ref.state is State.FIXED]
+    unknown = [ref.name for ref in (*refs, *((pin,) if pin is not None else ())) if ref.state is State.UNKNOWN]
+    steps = tuple(_steps(judgement, refs, pin, used, nixpkgs))
+    return Verdict(judgement=judgement, text=text, next=steps, fixed_in=tuple(fixed), unknown=tuple(unknown))
 
 
 def exit_code(verdict: Verdict, *, changed: bool) -> int:
-    """Return the exit code; a fix that is to be had comes first, an answer with gaps is never called unchanged."""
-    if verdict.judgement in {Judgement.REMOVE, Judgement.UPDATE}:
-        return FIXED
+    """Return the exit code; what is to be done comes first, an answer with gaps is never called unchanged."""
+    if verdict.judgement in {Judgement.REMOVE, Judgement.UPDATE, Judgement.RENEW}:
+        return TO_DO
     if verdict.judgement is Judgement.UNKNOWN or verdict.unknown:
         return COULD_NOT_TELL
     return CHANGED if changed else NOTHING_CHANGED
 
 
+def _judged(refs: Sequence[Ref], pin: Ref | None, used: Used) -> tuple[Judgement, str]:
+    if used.way is Way.NAME:
+        return Judgement.KEEP, "keep the wrapper docker-rootlesskit: it works with and without the fix"
+    fact = "rootlesskit is out of the PATH prefix" if used.way is Way.REWRAP else "fixed"
+    found = _by_pin(pin, used, fact) if pin is not None else None
+    return found or _by_source(refs, pin, used, fact) or _nowhere(refs, used, fact)
+
+
+def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Judgement, str] | None:
+    """Judge by the user's own nixpkgs, None if that still needs the overlay as it is."""
+    needed = _is_needed(pin, used)
+    if needed is None:
+        return Judgement.UNKNOWN, f"could not tell for your nixpkgs ({pin.name}): {_reason(pin)}"
+    if not needed:
+        return Judgement.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
+    if _is_stale(pin, used):
+        text = f"your nixpkgs ({pin.name}) has a different docker file than the overlay was made for: make it anew"
+        return Judgement.RENEW, text
+    return None
+
+
+def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> tuple[Judgement, str] | None:
+    """Judge by the refs that a nixpkgs can be had from, None if all of these need the overlay."""
+    sources = [ref for ref in refs if ref.kind is Kind.CHANNEL] or list(refs)
+    done = [ref for ref in sources if _is_needed(ref, used) is False]
+    if done and pin is not None:
+        return Judgement.UPDATE, f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet"
+    if done:
+        text = f"{fact} in {_listed(done)}: you can remove the overlay as soon as your nixpkgs is one of these"
+        return Judgement.UPDATE, text
+    if unknown := ", ".join(ref.name for ref in sources if _is_needed(ref, used) is None):
+        return Judgement.UNKNOWN, f"could not tell for {unknown}: keep the overlay until that is known"
+    return None
+
+
+def _nowhere(refs: Sequence[Ref], used: Used, fact: str) -> tuple[Judgement, str]:
+    if elsewhere := [ref for ref in refs if _is_needed(ref, used) is False]:
+        return Judgement.KEEP, f"keep the overlay: {fact} in {_listed(elsewhere)}, but in no channel yet"
+    if half := ", ".join(ref.name for ref in refs if ref.state is State.HALF_FIXED):
+        return Judgement.KEEP, f"keep the overlay: half fixed in {half}, fixed nowhere"
+    return Judgement.KEEP, "keep the overlay: fixed nowhere yet"
+
+
+def _steps(
+    judgement: Judgement, refs: Sequence[Ref], pin: Ref | None, used: Used, nixpkgs: str | None
+) -> Iterator[Step]:
+    match judgement:
+        case Judgement.REMOVE:
+            where = f" ({used.directory})" if used.directory is not None else ""
+            yield Step(text=f"Take the overlay{where} out of nixpkgs.overlays.")
+            yield Step(text="Keep the security wrapper named rootlesskit: with the fix it is the one that is found.")
+            if pin is not None and pin.reading is not None and pin.reading.rootlesskit is Place.ABSENT:
+                yield Step(text="Without that wrapper this docker finds no rootlesskit, and does not start rootless.")
+        case Judgement.RENEW:
+            yield Step(text="Make the overlay anew, and use it in place of the old one.", command=_anew(used, nixpkgs))
+        case Judgement.UPDATE:
+            yield Step(text="Update your nixpkgs, and ask again.", command=_update(nixpkgs))
+        case Judgement.UNKNOWN:
+            yield Step(text="The notes say why; change nothing until they are settled.")
+        case _ if used.way is Way.NAME:
+            yield Step(text="There is no overlay to remove.")
+        case _ if pin is None and used.way is Way.PATCHED and any(_is_stale(ref, used) for ref in refs):
+            text = "The docker file has changed upstream: make the overlay anew when you update nixpkgs."
+            yield Step(text=text, command=_anew(used, nixpkgs))
+        case _:
+            yield _AGAIN
+    if used.way is Way.ANY and judgement is not Judgement.UNKNOWN:
+        yield Step(text="Say which overlay you have, by --overlay DIR or --kind, for an answer about that one.")
+
+
+def _is_needed(ref: Ref, used: Used) -> bool | None:
+    return used.is_needed(ref.reading) if ref.reading is not None else None
+
+
+def _is_stale(ref: Ref, used: Used) -> bool:
+    """Tell whether the patched file of the overlay stands in the place of another one than it was made from."""
+    return used.way is Way.PATCHED and used.blob is not None and ref.blob is not None and str(ref.blob) != used.blob
+
+
+def _anew(used: Used, nixpkgs: str | None) -> str:
+    out = f" --out {shlex.quote(str(used.directory))} --force" if used.directory is not None else ""
+    return f"unlet overlay --kind patched --nixpkgs {shlex.quote(nixpkgs) if nixpkgs is not None else 'WHERE'}{out}"
+
+
+def _update(nixpkgs: str | None) -> str | None:
+    """Return the command that updates a nixpkgs of this name, None if that is not known."""
+    file, _, entry = (nixpkgs or "").partition("#")
+    if Path(file).name == "flake.lock":
+        return f"nix flake update {entry or 'nixpkgs'}"
+    if Path(file).name == "sources.json":
+        return f"npins update {entry or 'nixpkgs'}"
+    return "nix-channel --update" if file.startswith("<") else None
+
+
+def _reason(ref: Ref) -> str:
+    return ref.reason or (ref.reading.reason if ref.reading is not None else None) or "no reason is known"
+
+
 def _listed(refs: Sequence[Ref]) -> str:
     """Return names with the dates since when they are fixed, each date once."""
-    by_date: dict[str | None, list[str]] = {}
+    by_date: dict[str, list[str]] = {}
     for ref in refs:
-        by_date.setdefault(ref.fixed_by.date[:10] if ref.fixed_by is not None else None, []).append(ref.name)
-    return ", ".join(f"{', '.join(names)}{f' since {date}' if date else ''}" for date, names in by_date.items())
+        by_date.setdefault(f" since {ref.fixed_by.date:%Y-%m-%d}" if ref.fixed_by is not None else "", []).append(
+            ref.name
+        )
+    return ", ".join(f"{', '.join(names)}{since}" for since, names in by_date.items())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
 import pytest
 
-from toolkit.docker.track.report.document import (
+from toolkit.docker.track.model import (
     Answer,
     Arrival,
     Change,
@@ -14,6 +18,7 @@ from toolkit.docker.track.report.document import (
     Fit,
     History,
     Judgement,
+    Kind,
     Overridable,
     Place,
     Pull,
@@ -21,11 +26,18 @@ from toolkit.docker.track.report.document import (
     Ref,
     Series,
     State,
+    Step,
     Verdict,
     Version,
 )
+from toolkit.model import Oid
 
+PATH = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 EVIL = '<img src="https://localhost.invalid/x.png"><script>alert(1)</script> @someone #1 [a](b) | `c`'
+
+
+def commit(number: int, date: str, subject: str) -> Commit:
+    return Commit(commit=Oid(f"{number:040x}"), date=datetime.fromisoformat(f"{date}T12:00:00Z"), subject=subject)
 
 
 def reading(state: State, overridable: Overridable, place: Place, *, newest: str = "29.6.1") -> Reading:
@@ -40,6 +52,7 @@ def reading(state: State, overridable: Overridable, place: Place, *, newest: str
         newest=newest,
         releases={"docker_25": "25.0.16", "docker_29": newest},
         components=(Component(name="moby", bound="let", overridable=False),),
+        failed={},
     )
 
 
@@ -59,29 +72,20 @@ STORY = [
 def history() -> History:
     versions = tuple(
         Version(
-            commit=f"{number:040x}",
-            date=f"{date}T12:00:00Z",
-            subject=f"docker: {docker}",
-            path="pkgs/applications/virtualization/docker/default.nix",
+            commit=commit(number, date, f"docker: {docker}"),
+            path=PATH,
             blob=None,
-            state=State.UNKNOWN if todo is None else State.NOT_FIXED,
-            overridable=overridable,
-            rootlesskit=place,
-            todo=todo,
-            layout=None,
-            newest=docker,
+            reading=replace(reading(State.UNKNOWN, overridable, place, newest=docker), todo=todo),
         )
         for number, (date, docker, overridable, place, todo) in enumerate(STORY, start=1)
     )
     events = tuple(
         Event(
-            commit=version.commit,
-            date=version.date,
-            subject=EVIL if version.newest == "29.6.1" else version.subject,
-            what="components",
+            commit=replace(version.commit, subject=EVIL) if version.reading.newest == "29.6.1" else version.commit,
+            what="layout" if version.reading.newest == "24.0.5" else "components",
             before=None,
-            after=version.overridable.value,
-            text=f"components: {version.overridable.value}",
+            after=version.reading.overridable,
+            text=f"components: {version.reading.overridable}",
         )
         for version in versions
     )
@@ -90,16 +94,15 @@ def history() -> History:
 
 @pytest.fixture
 def answer() -> Answer:
-    fixed = Commit(commit="a" * 40, date="2026-07-01T12:00:00Z", subject=EVIL)
+    fixed = commit(0xABCDEF, "2026-07-01", EVIL)
     usual = reading(State.NOT_FIXED, Overridable.NO, Place.PREFIX)
     mended = reading(State.FIXED, Overridable.YES, Place.SUFFIX)
-    path = "pkgs/applications/virtualization/docker/default.nix"
     refs = (
         Ref(
             name="master",
-            kind="branch",
+            kind=Kind.BRANCH,
             state=State.FIXED,
-            path=path,
+            path=PATH,
             reading=mended,
             changed=fixed,
             fixed_by=fixed,
@@ -107,14 +110,14 @@ def answer() -> Answer:
         ),
         Ref(
             name="nixos-unstable",
-            kind="channel",
+            kind=Kind.CHANNEL,
             state=State.NOT_FIXED,
-            path=path,
+            path=PATH,
             reading=usual,
             changed=fixed,
             series=Series(fit=Fit.CONFLICTS, detail="at line 12, 40"),
         ),
-        Ref(name="nixos-26.05", kind="channel", state=State.UNKNOWN, reason="cannot be parsed: 3:1: syntax error"),
+        Ref(name="nixos-26.05", kind=Kind.CHANNEL, state=State.UNKNOWN, reason="cannot be parsed: 3:1: syntax error"),
     )
     pull = Pull(
         number=549926,
@@ -126,20 +129,21 @@ def answer() -> Answer:
         review="approved",
         effect="components overridable: no → yes, rootlesskit: prefix → suffix",
         arrivals=(
-            Arrival(ref="master", kind="branch", arrived=True),
-            Arrival(ref="nixos-unstable", kind="channel", arrived=False),
-            Arrival(ref="nixos-26.05", kind="channel", arrived=None),
+            Arrival(ref="master", kind=Kind.BRANCH, arrived=True),
+            Arrival(ref="nixos-unstable", kind=Kind.CHANNEL, arrived=False),
+            Arrival(ref="nixos-26.05", kind=Kind.CHANNEL, arrived=None),
         ),
         backports=(Pull(number=550001, listed=False, state="open", url="javascript:alert(1)", mergeable=True),),
     )
     return Answer(
         unlet="0.1.0",
-        checked="2026-08-04T06:00:00Z",
+        checked=datetime(2026, 8, 4, 6, tzinfo=UTC),
         source="clone nixpkgs",
-        target=path,
+        target=PATH,
         verdict=Verdict(
             judgement=Judgement.UNKNOWN,
             text="could not tell whether it is fixed in nixos-26.05: keep the overlay until that is known",
+            next=(Step(text="Change nothing.", command="unlet track --nixpkgs 'a `b`'"),),
             fixed_in=("master",),
             unknown=("nixos-26.05",),
         ),

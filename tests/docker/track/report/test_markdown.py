@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit import documents
 from toolkit.docker.track.report import table
-from toolkit.docker.track.report.document import to_json
-from toolkit.docker.track.report.markdown import to_markdown
+from toolkit.docker.track.report.page import to_markdown
 
 if TYPE_CHECKING:
-    from toolkit.docker.track.report.document import Answer
+    from toolkit.docker.track.model import Answer
 
 
 def test_markdown_has_each_part_and_tables_that_are_whole(answer: Answer) -> None:
@@ -23,21 +23,26 @@ def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(answer: Answe
     assert "@someone" not in text
     assert "\\<img" in text
     assert "[a](b)" not in text
+    assert "``unlet track --nixpkgs 'a `b`'``" in text
 
 
 def test_cells_say_could_not_tell_and_never_not_fixed_for_it(answer: Answer) -> None:
     row = next(row for row in table.refs(answer) if row[0] == "nixos-26.05")
     assert row[1] == "could not tell"
     assert set(row[2:]) == {"?"}
+    assert (
+        "could not tell",
+        "not known, which speaks neither for nor against the overlay; the notes say why",
+    ) in table.glossary(answer)
     assert "nixos-26.05: could not tell: cannot be parsed: 3:1: syntax error" in list(table.notes(answer))
 
 
 def test_arrivals_tell_there_from_not_there_from_untold(answer: Answer) -> None:
-    (merged, backport) = table.pulls(answer)
+    merged, backport = (row for _, row in table.pulls(answer))
     assert merged[-1] == "master; not in nixos-unstable; could not tell for nixos-26.05"
     assert backport[:3] == ("  #550001", "open", "yes")
 
 
 def test_json_is_the_same_bytes_each_time(answer: Answer) -> None:
-    assert to_json(answer) == to_json(answer)
-    assert to_json(answer).startswith(b'{\n  "changes": [')
+    assert documents.write(answer) == documents.write(answer)
+    assert documents.write(answer).startswith(b'{\n  "changes": [')

@@ -9,20 +9,23 @@ import struct
 import subprocess
 import zlib
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from html import escape, unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
+import markupsafe
 import pytest
 
 from tests.docker.track.report.conftest import EVIL
 from toolkit.docker.track.report import picture
-from toolkit.docker.track.report.page import to_html
+from toolkit.docker.track.report.page import to_html, to_markdown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from toolkit.docker.track.report.document import Answer
+    from toolkit.docker.track.model import Answer
 
 DARK, LIGHT = 0, 1
 DESKTOP, PHONE = 1200, 360
@@ -90,14 +93,14 @@ class Browser:
         self.run(
             frame(page, width),
             f"--blink-settings=preferredColorScheme={scheme}",
-            f"--window-size={max(width, 500)},1600",
+            f"--window-size={max(width, 500)},2600",
             f"--screenshot={shot}",
         )
         return Pixels.of(shot.read_bytes())
 
 
 def frame(page: bytes, width: int) -> str:
-    style = f"border:0;width:{width}px;height:1600px"
+    style = f"border:0;width:{width}px;height:2600px"
     return f'<!doctype html><body style="margin:0"><iframe style="{style}" srcdoc="{escape(page.decode())}"></iframe>'
 
 
@@ -191,7 +194,7 @@ def test_timeline_is_drawn_in_the_colours_of_the_scheme(
 
 def test_what_comes_from_upstream_is_text(answer: Answer) -> None:
     page = to_html(answer).decode()
-    assert escape(EVIL) in page
+    assert markupsafe.escape(EVIL) in page
     assert "<script" not in page
     assert "<img" not in page
     assert "javascript:" not in page
@@ -232,7 +235,58 @@ def test_short_and_backward_history_is_drawn(answer: Answer) -> None:
     versions = answer.history.versions
     for some in (versions[:1], versions[::-1], ()):
         history = replace(answer.history, versions=some)
-        svg = picture.timeline(history, until="1970-01-01T00:00:00Z", width=360, name="narrow")
-        assert "nan" not in svg
-        assert re.findall(r'width="-', svg) == []
-        assert svg.count("<svg") == bool(some)
+        page = to_html(replace(answer, history=history, checked=datetime.fromtimestamp(0, tz=UTC))).decode()
+        assert "nan" not in page
+        assert re.findall(r'width="-', page) == []
+        assert page.count("<svg") == 2 * bool(some)
+
+
+def test_every_part_of_the_timeline_has_a_label_that_covers_no_other(answer: Answer) -> None:
+    assert answer.history is not None
+    for width in (360, 1040):
+        drawn = picture.timeline(answer.history, until=answer.checked, width=width, name="x")
+        assert drawn is not None
+        for lane in drawn.lanes:
+            labels = [bar.label for bar in lane.bars if not bar.inside]
+            assert len({bar.label.text for bar in lane.bars}) > 1
+            taken: list[tuple[float, float, float]] = []
+            for label in labels:
+                length = len(label.text) * 6.0
+                begin = label.x - length if label.anchor == "end" else label.x
+                assert begin >= 0
+                assert begin + length <= width
+                assert all(y != label.y or end <= begin or begin + length <= start for y, start, end in taken)
+                taken.append((label.y, begin, begin + length))
+
+
+def test_todo_is_not_in_the_colour_of_a_defect(answer: Answer) -> None:
+    assert answer.history is not None
+    drawn = picture.timeline(answer.history, until=answer.checked, width=1040, name="x")
+    assert drawn is not None
+    assert {bar.kind for bar in drawn.lanes[2].bars} == {picture.NOTE, picture.NONE, picture.UNTOLD}
+
+
+def test_changes_of_the_layout_are_folded(answer: Answer) -> None:
+    page = to_html(answer).decode()
+    folded = page[page.index("<details>") : page.index("</details>")]
+    assert "The layout of the file changed 1 time" in folded
+    assert "docker: 24.0.5" in folded
+    assert page.count("docker: 24.0.5") == 1
+
+
+def test_what_to_do_stands_under_the_verdict_and_words_are_explained(answer: Answer) -> None:
+    page = to_html(answer).decode()
+    verdict = page[page.index('<div class="verdict') : page.index("</div>")]
+    assert "<code>unlet track --nixpkgs &#39;a `b`&#39;</code>" in verdict
+    for word in ("not fixed", "prefix", "conflicts"):
+        assert f">{word}</dt>" in page
+
+
+@pytest.mark.parametrize("form", [to_html, to_markdown])
+def test_what_acts_without_being_seen_becomes_a_mark(answer: Answer, form: Callable[[Answer], bytes]) -> None:
+    acting = "\x1b[31m\x07\u202e\u2066\u200b\ufeff\U000e0041\x9b"
+    pull = replace(answer.pulls[0], title=f"a{acting}b", effect=f"c{acting}d", reason=acting)
+    ref = replace(answer.refs[2], name=f"x{acting}", reason=f"e{acting}f")
+    text = form(replace(answer, refs=(ref,), pulls=(pull,), warnings=(acting,), source=acting)).decode()
+    assert not set(acting) - set("[31m") & set(text)
+    assert "u202e" in text

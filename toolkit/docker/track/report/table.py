@@ -1,24 +1,51 @@
-"""The answer as rows of cells, which the terminal aligns and Markdown and HTML make tables of."""
+"""The answer as rows of cells, which the terminal aligns and Markdown and HTML make tables of, and its words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.docker.track.report.document import Fit, Place, State
+from toolkit.docker.track.model import Fit, Judgement, Overridable, Place, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
-    from toolkit.docker.track.report.document import Answer, Arrival, Change, Event, History, Pull, Ref, Series
+    from toolkit.docker.track.model import Answer, Arrival, Change, History, Pull, Ref, Series
 
 Row = tuple[str, ...]
 
 UNTOLD = "could not tell"
 REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "our series", "last change")
 PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "does", "arrived in")
-EVENT_HEAD: Row = ("date", "commit", "what")
+EVENT_HEAD: Row = ("date", "what", "commit")
 
-_DAY = 10
+JUDGEMENTS = {
+    Judgement.KEEP: "keep the overlay",
+    Judgement.UPDATE: "update your nixpkgs",
+    Judgement.RENEW: "make the overlay anew",
+    Judgement.REMOVE: "remove the overlay",
+    Judgement.UNKNOWN: UNTOLD,
+}
+
+_MEANINGS: dict[str, str] = {
+    State.FIXED: "an override reaches each component, and rootlesskit is out of the wrapper's PATH prefix",
+    State.HALF_FIXED: "only one of the two defects is gone, or an override reaches only some components",
+    State.NOT_FIXED: "no override reaches a component, and rootlesskit is in the wrapper's PATH prefix",
+    State.NOT_APPLICABLE: "older than moby and the wrapper: there is nothing to fix",
+    UNTOLD: "not known, which speaks neither for nor against the overlay; the notes say why",
+    Overridable.PARTLY: "an override reaches some of the components",
+    Place.PREFIX: "rootlesskit stands before the PATH of the caller, so that a security wrapper of this name loses",
+    Place.SUFFIX: "rootlesskit stands behind the PATH of the caller, so that a security wrapper wins",
+    "both": "rootlesskit stands before and behind the PATH of the caller; the first counts",
+    Place.ABSENT: "rootlesskit is not in the PATH of the wrapper; only a security wrapper is found",
+    Place.NO_WRAPPER: "there is no dockerd-rootless",
+    Fit.CLEAN: "our series applies as it is",
+    Fit.OFFSET: "our series applies, so many lines away",
+    Fit.CONFLICTS: "our series does not apply there; 'unlet propose' makes a new one",
+    Fit.SUPERFLUOUS: "our series is not needed",
+    "not tried": "no series could be made for a file that was read",
+}
+
 _SHORT = 12
 
 
@@ -27,39 +54,76 @@ def refs(answer: Answer) -> list[Row]:
     return [_ref(ref) for ref in answer.refs]
 
 
-def pulls(answer: Answer) -> list[Row]:
-    """Return a row a pull request; a backport follows the one that it is of."""
-    rows: list[Row] = []
-    for top in answer.pulls:
-        rows.append(pull(top))
-        rows += [pull(backport, indent="  ") for backport in top.backports]
-    return rows
+def pulls(answer: Answer) -> list[tuple[Pull, Row]]:
+    """Return each pull request with its row; a backport follows the one that it is of."""
+    return [
+        (each, _pull(each, indent="  " * (each is not top))) for top in answer.pulls for each in (top, *top.backports)
+    ]
 
 
 def events(history: History) -> list[Row]:
     """Return a row an event, oldest first."""
-    return [(event.date[:_DAY], event.commit[:_SHORT], event.text) for event in history.events]
+    return [
+        (_day(each.commit.date), each.text, f"{each.commit.commit.short} {each.commit.subject}")
+        for each in history.events
+    ]
+
+
+def glossary(answer: Answer) -> list[Row]:
+    """Return each word of the refs' rows that needs one with its meaning, in the order of the columns."""
+    cells = {cell for row in refs(answer) for cell in row[1:]}
+    return [
+        (word, meaning)
+        for word, meaning in _MEANINGS.items()
+        if any(cell == word or cell.startswith(f"{word} ") for cell in cells)
+    ]
 
 
 def notes(answer: Answer) -> Iterator[str]:
     """Yield what does not fit in a cell: why something could not be told, where the file has gone."""
     for ref in answer.refs:
+        reading = ref.reading
         if ref.state is State.UNKNOWN:
             yield f"{ref.name}: could not tell: {ref.reason or 'no reason is known'}"
-        elif ref.reading is not None and ref.reading.reason is not None:
-            yield f"{ref.name}: {ref.reading.reason}"
+        elif reading is not None and reading.reason is not None:
+            yield f"{ref.name}: {reading.reason}"
+        for release, reason in reading.failed.items() if reading is not None else ():
+            yield f"{ref.name}: {release} does not evaluate: {reason}"
         if ref.moved:
             yield f"{ref.name}: the file is '{ref.path}'"
         if ref.fixed_by is not None:
-            yield f"{ref.name}: fixed by {ref.fixed_by.commit[:_SHORT]} of {ref.fixed_by.date[:_DAY]}"
-    yield from (f"#{each.number}: {each.reason}" for each in answer.pulls if each.reason is not None)
-    decided = deciders(answer)
-    if decided is not None:
-        yield decided
+            yield f"{ref.name}: fixed by {ref.fixed_by.commit.short} of {_day(ref.fixed_by.date)}"
+    yield from _doors(answer)
+    for each, _ in pulls(answer):
+        if each.reason is not None:
+            yield f"#{each.number}: {each.reason}"
+    yield from _deciders(answer)
 
 
-def deciders(answer: Answer) -> str | None:
-    """Return in one sentence what decided, Nix or the syntax."""
+def change(changed: Change) -> str:
+    """Return what changed since last time, in one line."""
+    before, after = changed.before, changed.after
+    if changed.field == "judgement":
+        before, after = (JUDGEMENTS[Judgement(value)] if value is not None else None for value in (before, after))
+    subject = changed.subject if changed.field == "judgement" else f"{changed.subject}: {changed.field}"
+    return f"{subject} is {after}" if before is None else f"{subject} was {before}, is {after}"
+
+
+def _doors(answer: Answer) -> Iterator[str]:
+    """Yield which override reaches which components, once for all refs of which that is so."""
+    found: dict[str, list[str]] = {}
+    for ref in answer.refs:
+        reached: dict[str, list[str]] = {}
+        for component in ref.reading.components if ref.reading is not None else ():
+            for door in component.doors[:1]:
+                reached.setdefault(door.replace(component.name, "NAME"), []).append(component.name)
+        for door, names in reached.items():
+            found.setdefault(f"{door} reaches {', '.join(names)}", []).append(ref.name)
+    yield from (f"{', '.join(names)}: {fact}" for fact, names in found.items())
+
+
+def _deciders(answer: Answer) -> Iterator[str]:
+    """Yield in one sentence what decided, Nix or the syntax."""
     by = {
         decider
         for ref in answer.refs
@@ -67,22 +131,9 @@ def deciders(answer: Answer) -> str | None:
         for decider in (ref.reading.overridable_by, ref.reading.rootlesskit_by)
         if decider is not None
     }
-    if not by:
-        return None
     words = {"evaluation": "Nix's evaluation", "syntax": "the syntax"}
-    return f"decided by {' and '.join(words.get(each, each) for each in sorted(by))}"
-
-
-def change(changed: Change) -> str:
-    """Return what changed since last time, in one line."""
-    if changed.before is None:
-        return f"{changed.subject}: {changed.field} is {changed.after}"
-    return f"{changed.subject}: {changed.field} was {changed.before}, is {changed.after}"
-
-
-def event_source(event: Event) -> str:
-    """Return where an event comes from, in one line."""
-    return f"{event.commit[:_SHORT]} {event.subject}"
+    if by:
+        yield f"decided by {' and '.join(words.get(each, each) for each in sorted(by))}"
 
 
 def _ref(ref: Ref) -> Row:
@@ -90,29 +141,26 @@ def _ref(ref: Ref) -> Row:
     if reading is None:
         return (ref.name, UNTOLD, "?", "?", "?", "?", "?", "?")
     todo = "?" if reading.todo is None else "there" if reading.todo else "none"
-    changed = f"{ref.changed.date[:_DAY]} {ref.changed.commit[:_SHORT]}" if ref.changed is not None else "?"
     return (
         ref.name,
-        UNTOLD if ref.state is State.UNKNOWN else ref.state.value,
-        _told(reading.overridable.value),
-        _told(reading.rootlesskit.value if reading.rootlesskit is not Place.BOTH else "both"),
+        UNTOLD if ref.state is State.UNKNOWN else ref.state,
+        _told(reading.overridable),
+        "both" if reading.rootlesskit is Place.BOTH else _told(reading.rootlesskit),
         todo,
         " ".join(version for version in reading.releases.values() if version) or "?",
         _series(ref.series),
-        changed,
+        f"{_day(ref.changed.date)} {ref.changed.commit.short}" if ref.changed is not None else "?",
     )
 
 
 def _series(series: Series | None) -> str:
     if series is None or series.fit is Fit.UNKNOWN:
-        return "?"
-    if series.fit is Fit.OFFSET:
-        return f"offset {series.detail}"
-    return f"conflicts {series.detail}" if series.fit is Fit.CONFLICTS and series.detail else series.fit.value
+        return "not tried"
+    has_detail = series.fit in {Fit.OFFSET, Fit.CONFLICTS} and series.detail
+    return f"{series.fit} {series.detail}" if has_detail else series.fit
 
 
-def pull(each: Pull, *, indent: str = "") -> Row:
-    """Return the row of a pull request."""
+def _pull(each: Pull, *, indent: str) -> Row:
     mergeable = {True: "yes", False: "no", None: "?"}[each.mergeable] if each.state == "open" else ""
     number = f"#{each.number}" if each.number else "backport"
     return (
@@ -121,20 +169,20 @@ def pull(each: Pull, *, indent: str = "") -> Row:
         mergeable,
         each.review or "",
         each.effect or ("does not touch the file" if each.touches is False else "?"),
-        arrived(each.arrivals),
+        _arrived(each.arrivals),
     )
 
 
-def arrived(arrivals: Sequence[Arrival]) -> str:
+def _arrived(arrivals: Sequence[Arrival]) -> str:
     """Return where a merged commit is, and where it is not yet."""
-    there = [each.ref for each in arrivals if each.arrived]
-    missing = [each.ref for each in arrivals if each.arrived is False]
-    untold = [each.ref for each in arrivals if each.arrived is None]
-    parts = [", ".join(there)] if there else []
-    parts += [f"not in {', '.join(missing)}"] if missing else []
-    parts += [f"could not tell for {', '.join(untold)}"] if untold else []
-    return "; ".join(parts)
+    heads = {True: "", False: "not in ", None: "could not tell for "}
+    named = {arrived: [each.ref for each in arrivals if each.arrived is arrived] for arrived in heads}
+    return "; ".join(f"{head}{', '.join(named[arrived])}" for arrived, head in heads.items() if named[arrived])
 
 
 def _told(value: str) -> str:
-    return "?" if value == State.UNKNOWN.value else value
+    return "?" if value == State.UNKNOWN else str(value)
+
+
+def _day(date: datetime) -> str:
+    return f"{date:%Y-%m-%d}"

@@ -1,18 +1,27 @@
-"""What `track` answers, as values: they are the schema of its JSON, which docs/track.md describes.
+"""What `track` finds out, as values; docs/track.md describes the JSON that they become.
 
-A field may be added without a new SCHEMA; one that changes its meaning or goes needs a new number. Dates are ISO 8601
-in UTC, ids are hexadecimal, and null means that it could not be told or does not apply.
+A field may be added without a new SCHEMA; one that changes its meaning or goes needs a new number. None means that
+something could not be told or does not apply.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import PurePosixPath  # noqa: TC003 - msgspec reads the types of the fields
+from typing import TYPE_CHECKING
 
-SCHEMA = 1
+if TYPE_CHECKING:
+    from toolkit.forge.client import Traffic
+    from toolkit.git.history import Change as GitChange
+    from toolkit.model import Oid
+
+SCHEMA = 2
 UNKNOWN = "unknown"
+
+# The end of the year 9999.
+_LAST_SECOND = 253402300799
 
 
 class State(StrEnum):
@@ -26,7 +35,7 @@ class State(StrEnum):
 
 
 class Overridable(StrEnum):
-    """Whether `docker.override` reaches the components; NOT_APPLICABLE before there was a moby."""
+    """Whether an override reaches the components; NOT_APPLICABLE before there was a moby."""
 
     YES = "yes"
     NO = "no"
@@ -57,29 +66,40 @@ class Fit(StrEnum):
 
 
 class Judgement(StrEnum):
-    """What is to be done about the overlay."""
+    """What is to be done about the overlay; UPDATE means nixpkgs, RENEW the overlay itself."""
 
     KEEP = "keep"
     UPDATE = "update"
+    RENEW = "renew"
     REMOVE = "remove"
     UNKNOWN = UNKNOWN
 
 
+class Kind(StrEnum):
+    """What a ref is: a branch, a channel, the user's own pin, or something that the user named."""
+
+    BRANCH = "branch"
+    CHANNEL = "channel"
+    NAMED = "named"
+    PIN = "pin"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A component: `bound` is let, parameter or absent; `overridable` is null where that could not be told."""
+    """A component: `bound` is let, parameter or absent; `doors` are the overrides that Nix found to reach it."""
 
     name: str
     bound: str
     overridable: bool | None
+    doors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """A version of the file by its meaning.
 
-    `…_by` says what decided: `evaluation` (Nix), or `syntax`. `releases` maps attribute to docker version. `reason`
-    says why something could not be told, or why Nix did not decide.
+    `…_by` says what decided: `evaluation` (Nix), or `syntax`. `releases` maps attribute to docker version, `failed`
+    one that does not evaluate to the reason. `reason` says why something could not be told, or why Nix did not decide.
     """
 
     state: State
@@ -92,6 +112,7 @@ class Reading:
     newest: str | None
     releases: dict[str, str | None]
     components: tuple[Component, ...]
+    failed: dict[str, str]
     reason: str | None = None
 
 
@@ -99,8 +120,8 @@ class Reading:
 class Commit:
     """A commit: id, the committer's date, the first line of its message."""
 
-    commit: str
-    date: str
+    commit: Oid
+    date: datetime
     subject: str
 
 
@@ -117,19 +138,18 @@ class Series:
 class Ref:
     """One branch, channel, commit or pin, and the file there.
 
-    `kind` is branch, channel, pin or named. `path` is where the file is, `moved` whether that is another place than
-    the usual one, `changed` the commit that last changed it, `fixed_by` the one since which it is fixed. `reason` says
-    why it could not be told.
+    `path` is where the file is, `moved` whether that is another place than the usual one, `changed` the commit that
+    last changed it, `fixed_by` the one since which it is fixed. `reason` says why it could not be told.
     """
 
     name: str
-    kind: str
+    kind: Kind
     state: State
     reason: str | None = None
-    commit: str | None = None
-    path: str | None = None
+    commit: Oid | None = None
+    path: PurePosixPath | None = None
     moved: bool = False
-    blob: str | None = None
+    blob: Oid | None = None
     reading: Reading | None = None
     changed: Commit | None = None
     fixed_by: Commit | None = None
@@ -138,10 +158,10 @@ class Ref:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Whether a merged commit is in a ref; null where that could not be told."""
+    """Whether a merged commit is in a ref; None if that could not be told."""
 
     ref: str
-    kind: str
+    kind: Kind
     arrived: bool | None
 
 
@@ -162,15 +182,15 @@ class Pull:
     url: str | None = None
     author: str | None = None
     base: str | None = None
-    head: str | None = None
+    head: Oid | None = None
     draft: bool = False
     mergeable: bool | None = None
     review: str | None = None
     touches: bool | None = None
     reading: Reading | None = None
     effect: str | None = None
-    merged_as: str | None = None
-    merged: str | None = None
+    merged_as: Oid | None = None
+    merged: datetime | None = None
     arrivals: tuple[Arrival, ...] = ()
     backports: tuple[Pull, ...] = ()
 
@@ -179,28 +199,18 @@ class Pull:
 class Version:
     """A version of the file in its history. `mainline` is false for one that a merge has superseded."""
 
-    commit: str
-    date: str
-    subject: str
-    path: str
-    blob: str | None
-    state: State
-    overridable: Overridable
-    rootlesskit: Place
-    todo: bool | None
-    layout: str | None
-    newest: str | None
+    commit: Commit
+    path: PurePosixPath
+    blob: Oid | None
+    reading: Reading
     mainline: bool = True
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A version in which the meaning changed. `what` is file, components, rootlesskit, todo or layout."""
 
-    commit: str
-    date: str
-    subject: str
+    commit: Commit
     what: str
     before: str | None
     after: str | None
@@ -229,26 +239,25 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The answer in one line. `fixed_in` are the refs that are fixed, `unknown` those that could not be told."""
+class Step:
+    """Something to do: a sentence, and the command that does it if there is one."""
 
-    judgement: Judgement
     text: str
-    fixed_in: tuple[str, ...]
-    unknown: tuple[str, ...]
+    command: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """What went over the network, and what the rate limit leaves until `reset`."""
+class Verdict:
+    """The answer in one line, and what to do next.
 
-    requests: int
-    bodies: int
-    unchanged: int
-    bytes: int
-    remaining: int | None
-    limit: int | None
-    reset: str | None
+    `fixed_in` are the refs that are fixed, `unknown` those that could not be told.
+    """
+
+    judgement: Judgement
+    text: str
+    next: tuple[Step, ...]
+    fixed_in: tuple[str, ...]
+    unknown: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,9 +265,9 @@ class Answer:
     """All that `track` answers. `first` says that there was no answer of last time to compare with."""
 
     unlet: str
-    checked: str
+    checked: datetime
     source: str
-    target: str
+    target: PurePosixPath
     verdict: Verdict
     refs: tuple[Ref, ...]
     pulls: tuple[Pull, ...]
@@ -266,19 +275,19 @@ class Answer:
     first: bool
     exit_code: int
     history: History | None = None
-    network: Network | None = None
+    network: Traffic | None = None
     warnings: tuple[str, ...] = ()
+    schema: int = SCHEMA
 
 
-def to_json(answer: Answer) -> bytes:
-    """Return the answer as one JSON document."""
-    value = {"schema": SCHEMA, **asdict(answer)}
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
-
-
-def date(seconds: float) -> str:
-    """Return a date as the document has it; what is out of the calendar's range becomes its nearest end."""
+def moment(seconds: float) -> datetime:
+    """Return a time as a date in UTC; what is out of the calendar's range becomes its nearest end."""
     try:
-        return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return datetime.fromtimestamp(seconds, tz=UTC)
     except (OverflowError, ValueError, OSError):
-        return "1970-01-01T00:00:00Z" if seconds < 0 else "9999-12-31T23:59:59Z"
+        return datetime.fromtimestamp(0 if seconds < 0 else _LAST_SECOND, tz=UTC)
+
+
+def commit(change: GitChange) -> Commit:
+    """Return a commit as git tells of it."""
+    return Commit(commit=change.commit, date=moment(change.committed), subject=change.subject)

@@ -1,0 +1,151 @@
+"""Each of these inputs took minutes, or gigabytes, in the process that asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from toolkit import confined
+from toolkit.docker.track import meaning
+from toolkit.errors import CommandError
+
+GOOD = b"{ }: { }"
+
+
+def length(content: bytes) -> int:
+    return len(content)
+
+
+def hungry(content: bytes) -> int:
+    if content == b"memory":
+        return len(bytearray(8 << 30))
+    if content == b"depth":
+        return hungry(content) + 1
+    while content == b"time":
+        pass
+    if content == b"defect":
+        raise ValueError(content.decode())
+    return len(content)
+
+
+def chatty(content: bytes) -> list[str]:
+    return [name for name in os.environ if content.decode() in name]
+
+
+def test_results_have_the_order_of_the_contents() -> None:
+    contents = [b"x" * size for size in (5, 0, 70_000, 1)]
+    assert confined.each(length, contents) == [5, 0, 70_000, 1]
+    assert confined.each(length, []) == []
+
+
+def test_content_that_is_too_much_keeps_no_other_from_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "CPU_SECONDS", 1)
+    contents = [b"a", b"memory", b"bb", b"depth", b"time", b"ccc"]
+    assert confined.each(hungry, contents) == [1, None, 2, None, None, 3]
+
+
+def test_exception_of_the_function_is_an_error() -> None:
+    with pytest.raises(CommandError, match="ValueError: defect"):
+        confined.each(hungry, [b"a", b"defect"])
+
+
+def test_child_has_no_token_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    assert confined.each(chatty, [b"TOKEN", b"PATH"]) == [[], ["PATH"]]
+
+
+def test_child_imports_nothing_from_where_it_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "toolkit").mkdir()
+    (tmp_path / "toolkit" / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
+    monkeypatch.chdir(tmp_path)
+    assert confined.each(length, [b"a"]) == [1]
+
+
+HOSTILE = {
+    "a string of backslashes": b'{ a = "' + b"\\\\" * 50_000 + b'"; }',
+    "a sum of 400 kB": b"+".join([b"1"] * 200_000),
+    "a path of attributes": b"a" + b".a" * 200_000,
+    "blank lines": b"{ }\n" + b" \n" * 450_000 + b"x",
+    "indented blank lines": b"{ a = 1;\n" + (b" " * 80 + b"\n") * 12_000 + b"version = }",
+    "names before Rev": b"a" * 900_000 + b'Rev = "1";',
+    "parentheses": b"(" * 500_000,
+    "interpolations": b'"' + b"${" * 300_000,
+    "lists": b"[" * 400_000,
+    "lets": b"let a = 1; in " * 60_000,
+    "ifs": b"if a then b else " * 50_000,
+    "calls": b"f " * 400_000,
+    "indented strings": b"''" + b"''$" * 300_000,
+    "lambdas": b"a: " * 300_000,
+    "nothing that is a token": b"\x01" * 900_000,
+    "braces that close": b"}" * 900_000,
+    "one long line of bindings": b"{" + b"a=1;" * 200_000 + b"}",
+    "a wrapper of many words": b'let dockerGen = { a }: let moby = b { installPhase = "makeWrapper '
+    + b"--prefix PATH : a " * 40_000
+    + b'/bin/dockerd-rootless"; }; in moby; in { docker_1 = callPackage dockerGen { }; }',
+    "a wrapper of many quotes": b"let dockerGen = { a }: let moby = b { installPhase = ''makeWrapper "
+    + b"--prefix PATH : " * 2
+    + b'"\\' * 200_000
+    + b"/bin/dockerd-rootless''; }; in moby; in { docker_1 = callPackage dockerGen { }; }",
+    "uses of a name": b"let dockerGen = { rootlesskit }: let moby = [ "
+    + b"rootlesskit " * 60_000
+    + b"]; in moby; in { docker_1 = callPackage dockerGen { }; }",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_hostile_file_is_read_or_refused_in_bounded_time(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "CPU_SECONDS", 2)
+    before = time.process_time()
+    bad, good = confined.each(meaning.read, [HOSTILE[what], GOOD])
+    assert time.process_time() - before < 1
+    assert bad is None or bad.reading.reason is not None
+    assert good is not None
+    assert "unknown layout" in (good.reading.reason or "")
+
+
+def test_interrupt_ends_a_child_in_the_middle_of_the_parser(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import signal, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from toolkit import confined\n"
+        "from toolkit.docker.track import meaning\n"
+        "def stop(*_): raise KeyboardInterrupt\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "confined.CPU_SECONDS = 100\n"
+        "print('begun', flush=True)\n"
+        "confined.each(meaning.read, [b'+'.join([b'1'] * 200_000)])\n"
+    )
+    root = Path(confined.__file__).parents[1]
+    process = subprocess.Popen([sys.executable, script, root], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    process.stdout.readline()
+    child = wait_for_child(process.pid)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    process.wait(20)
+    assert time.monotonic() - began < 10
+    assert not Path(f"/proc/{child}").exists()
+    process.stdout.close()
+
+
+def wait_for_child(parent: int) -> int:
+    """Return the process that a process has started, as soon as it has worked for a while."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = re.sub(r"\(.*\)", "x", status.read_text()).split()
+            except OSError:
+                continue
+            if int(fields[3]) == parent and int(fields[13]) > 50:
+                return int(fields[0])
+        time.sleep(0.05)
+    raise AssertionError("it has started no child")

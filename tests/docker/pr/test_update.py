@@ -243,7 +243,7 @@ class TestMeanwhile:
     ) -> None:
         contributed.clone.advance()
         before = contributed.state()
-        install("nix-build", "echo 'error: no space left' >&2; exit 1")
+        install("nix-build", "kill -KILL $$")
         done = contributed.update()
         assert (done.failed, done.made) == (True, None)
         assert list(contribution.lines(done)) == [f"the branch stays at {contributed.tip[:12]}: a proof failed"]

@@ -36,9 +36,14 @@ in
 
   fetchFromGitHub = lib.makeOverridable sources.fetchFromGitHub;
 
+  # As nixpkgs' own since 2025 it takes a function of the final attributes as well.
   buildGoModule =
-    attributes:
+    recipe:
     mkDerivation (
+      finalAttributes:
+      let
+        attributes = lib.toFunction recipe finalAttributes;
+      in
       attributes // { nativeBuildInputs = [ final.go ] ++ attributes.nativeBuildInputs or [ ]; }
     );
 

@@ -10,6 +10,11 @@
   at a terminal are off.
 - On a clone of the user's that gets a branch (`contributing`): identity and signing are the user's, and nothing is
   made up in their place. No hook runs, and nothing but what is asked for is written.
+
+GitPython reads the progress of a fetch, and no repository. Its objects are those of SHA-1 and its references are files,
+while a clone may have SHA-256 and a reftable. Its Repo takes GIT_OBJECT_DIRECTORY, GIT_COMMON_DIR and GIT_WORK_TREE
+from the environment, and does not ask whose a repository is. What it runs in the background is in no session that ends
+with an interrupt.
 """
 
 from __future__ import annotations

@@ -224,7 +224,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("branch", ["x" * 250, "ü" * 100], ids=["long", "quoted"])
     def test_branch_that_no_file_can_be_called_after(self, new_clone: Callable[..., Clone], branch: str) -> None:
-        assert str(refused(new_clone(), branch=branch)).endswith("file name too long")
+        assert str(refused(new_clone(), branch=branch)).lower().endswith("file name too long")
 
     @pytest.mark.parametrize("kind", ["file", "directory", "link"])
     def test_place_that_is_taken(self, new_clone: Callable[..., Clone], kind: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix, sources
@@ -23,6 +22,8 @@ from toolkit.nix.seal import sealed
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.model import Progress
 
 WRAPPERS = "/run/wrappers/bin"
@@ -81,7 +82,7 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
 
 
 def _read(expression: Path, arguments: dict[str, str], attributes: list[str]) -> list[PathOrder]:
-    with sealed(Path(arguments["case"]).parent):
+    with sealed():
         outputs = nix.build(expression, arguments, attributes)
     return [building.read_seen(stores.physical(output)) for output in outputs]
 

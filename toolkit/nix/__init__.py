@@ -256,7 +256,9 @@ def _arguments(expression: Path, arguments: Mapping[str, str]) -> list[str]:
 
 
 def _named(expression: Path, arguments: Mapping[str, str]) -> list[Path]:
-    return [expression.parent, *(Path(value) for value in arguments.values() if value.startswith("/"))]
+    """Return what an evaluation has to read: a question in JSON stands beside the files that it is about."""
+    paths = [Path(value) for value in arguments.values() if value.startswith("/")]
+    return [expression.parent, *(path.parent if path.suffix == ".json" else path for path in paths)]
 
 
 def _syntax_error(error: CommandError) -> NixSyntaxError | None:

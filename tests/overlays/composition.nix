@@ -171,7 +171,12 @@ in
       "docker-tini"
     ] (name: same mine.docker.${name} (after [ ]).docker.${name});
     client = same mine.docker-client (after [ ]).docker-client;
-    parameters = same (mine.docker.override { iptables = plain.xfsprogs; }).moby mine.docker.moby;
+    # A later override reaches the moby of the user's, which stays theirs.
+    parameters =
+      let
+        inherit (mine.docker.override { iptables = plain.xfsprogs; }) moby;
+      in
+      moby.name == mine.docker.moby.name && !(same moby mine.docker.moby);
   };
   byAttribute = {
     moby = attributes.docker.moby.name;

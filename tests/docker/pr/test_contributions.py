@@ -77,7 +77,7 @@ class TestRecord:
             ({"schema": "1"}, "schema"),
             ({"base_commit": "abc"}, "abc"),
             ({"commits": "none"}, "commits"),
-            ({"steps": [{"name": "lift", "design": "magic"}]}, "strategy 'magic' is unknown; known are sentinel"),
+            ({"steps": [{"name": "lift", "design": "magic"}]}, "strategy 'magic' is unknown; known are attrs-first"),
             ({"with": ["everything"]}, "extra 'everything' is unknown; known are nixos-test"),
             ({"text": None}, "text"),
         ],

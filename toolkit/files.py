@@ -141,9 +141,11 @@ def remove(path: Path) -> None:
 
     try:
         rmtree(path, ignore_errors=True)
-        if path.is_dir():
-            _open(path)
-            rmtree(path, ignore_errors=True)
+        # A name that is too long for the file system is the name of nothing.
+        with suppress(OSError):
+            if path.is_dir():
+                _open(path)
+                rmtree(path, ignore_errors=True)
     except BaseException:
         rmtree(path, ignore_errors=True)
         raise

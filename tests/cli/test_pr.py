@@ -292,7 +292,7 @@ def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_
     clone = new_clone()
     assert unlet("pr", "--repo", clone.top).returncode == 0
     # All before it can be written; the cache has what it needs.
-    limit = (clone.common / "unlet" / BRANCH / "pull-request.md").stat().st_size - 1
+    limit = (clone.common / "unlet" / BRANCH / "report.json").stat().st_size - 1
     assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
     before = snapshot(clone)
     code = (

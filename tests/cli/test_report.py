@@ -65,7 +65,7 @@ def test_plain_lines_are_aligned_and_tell_source_proofs_and_files() -> None:
     lines = _lines(PASSED, NOT_RUN)
     assert lines[:6] == [
         "source    a nixpkgs, 2.3 MB fetched",
-        "designs   lift: sentinel, demote: suffix",
+        "designs   lift: attrs-first, demote: suffix",
         "passed   parse   3 files  0.01 s",
         "not run  format  nothing  0.00 s",
         "format: not run, because nixfmt is not installed",
@@ -85,14 +85,14 @@ def test_each_kind_of_user_is_told_what_to_do_next() -> None:
 def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:
     request = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
     (contribute, *_) = list(plain(replace(_report(PASSED), request=request), settings=Settings(), out=OUT))[-3:]
-    assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging")
+    assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging --strategy attrs-first")
 
 
 def test_branch_is_made_as_the_proposal_was() -> None:
     report = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
     report = replace(report, proposal=replace(report.proposal, steps=steps(Strategy.HIDDEN, Demotion.DROP)))
     (contribute, *_) = list(plain(report, settings=Settings(), out=OUT))[-3:]
-    assert contribute.endswith("unlet pr --repo /src/nixpkgs --strategy in-place --rootlesskit drop")
+    assert contribute.endswith("unlet pr --repo /src/nixpkgs --strategy hidden --rootlesskit drop")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_the_report_names_target_file_and_bindings(tmp_path: Path) -> None:
     run(tmp_path / "out", "notes-server", bindings=("web-ui",))
     document = json.loads((tmp_path / "out/report.json").read_text())
     assert (document["target"], document["file"], document["bindings"]) == ("notes-server", str(NOTES), ["web-ui"])
-    assert document["steps"] == [{"design": "stay", "name": "lift"}]
+    assert document["steps"] == [{"design": "stay", "name": "lift", "reason": None}]
 
 
 def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) -> None:

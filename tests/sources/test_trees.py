@@ -130,7 +130,7 @@ def test_remote_is_fetched_whole_where_only_a_part_is_known(clone: Path) -> None
     source = source_at(clone.as_uri())
     assert source.root is not None
     assert not (source.root / "default.nix").exists()
-    with pytest.raises(ToolkitError, match=r"only a part of it is in the cache$"):
+    with pytest.raises(ToolkitError, match=r"only part of it is in the cache$"):
         whole(source, offline=True)
     tree = whole(source)
     assert contents(tree.root) == contents(clone)
@@ -140,7 +140,7 @@ def test_remote_is_fetched_whole_where_only_a_part_is_known(clone: Path) -> None
 def test_commit_without_a_package_set_is_a_usage_error(clone: Path) -> None:
     subprocess.run(["git", "-C", str(clone), "rm", "--quiet", "default.nix"], check=True)
     subprocess.run(["git", "-C", str(clone), "commit", "--quiet", "--message=less"], check=True)
-    with pytest.raises(UsageError, match=r"is no whole nixpkgs: it has no 'default\.nix'$"):
+    with pytest.raises(UsageError, match=r"is not a whole nixpkgs: it has no 'default\.nix'$"):
         whole(source_at(str(clone)))
 
 

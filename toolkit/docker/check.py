@@ -238,7 +238,7 @@ def _foreign(
     if others := [str(file) for file in diffs.touched(diff) if file != plan.target]:
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(others)}")
     if request.run or request.depth.tier is not Tier.ISOLATED:
-        option = "--run" if request.run else f"--tier {request.depth.tier}"
+        option = "--run" if request.run else "--tier"
         warnings.append(f"the patch was run with your rights, as {option} asks for: only the tier isolated is sealed")
     return case, proposal, tuple(warnings)
 

@@ -143,7 +143,11 @@ def test_test_in_the_form_of_another_call_is_caught(draft: Callable[..., Draft])
         ('lib.mkDefault "cap_net', '"cap_net', "of the user's own does not replace the option's"),
         ("cap_net_bind_service+ep", "cap_net_admin+ep", "cap_net_admin+ep"),
         ('group = "root"', 'group = "docker"', '"group": "docker"'),
-        ('      path = [ "/run/wrappers" ];\n', "      path = [ ];\n", "systemd.user.services.docker.path differs from before"),
+        (
+            '      path = [ "/run/wrappers" ];\n',
+            "      path = [ ];\n",
+            "systemd.user.services.docker.path differs from before",
+        ),
         (
             'wantedBy = [ "default.target" ];',
             "wantedBy = lib.mkIf cfg.exposePrivilegedPorts [ ];",

@@ -29,12 +29,12 @@ COUNTED = replace(TREE, reverse_dependencies=True)
 def test_what_each_commit_rebuilds_is_counted(deepened: Callable[..., Deepened]) -> None:
     proof = deepened().passes(NAME, replace(COUNTED, systems=("x86_64-linux", "aarch64-darwin")))
     assert proof.covers.split("; ") == [
-        "x86_64-linux: before → lifted rebuilds 0 of 44",
-        "x86_64-linux: lifted → demoted rebuilds 11 of 44",
-        "aarch64-darwin: before → lifted rebuilds 0 of 40",
-        "aarch64-darwin: lifted → demoted rebuilds 0 of 40",
+        "x86_64-linux: before → lifted rebuilds 0 of 46",
+        "x86_64-linux: lifted → demoted rebuilds 11 of 46",
+        "aarch64-darwin: before → lifted rebuilds 0 of 42",
+        "aarch64-darwin: lifted → demoted rebuilds 0 of 42",
     ]
-    assert "x86_64-linux, before: 44 evaluated, 1 failed, 15 skipped" in proof.evidence
+    assert "x86_64-linux, before: 46 evaluated, 1 failed, 15 skipped" in proof.evidence
     rebuilt = [line.strip() for line in proof.evidence if line.startswith("  ")]
     assert {"docker", "docker_25", "runner-fleet", "rootless-script", "container-suite"} < set(rebuilt)
     assert not {"docker-client", "compose-lint", "image-slim", "containerPackages.mirror"} & set(rebuilt)
@@ -57,13 +57,13 @@ def test_attribute_that_aborts_is_counted_as_failed_and_the_rest_is_evaluated(
 ) -> None:
     changes = {"pkgs/by-name/co/container-desktop/package.nix": '{ }: abort "no way"\n'}
     proof = deepened(changes).passes(NAME, COUNTED)
-    assert "x86_64-linux, before: 44 evaluated, 1 failed, 15 skipped" in proof.evidence
+    assert "x86_64-linux, before: 46 evaluated, 1 failed, 15 skipped" in proof.evidence
 
 
 def test_set_that_aborts_is_halved_as_well(deepened: Callable[..., Deepened]) -> None:
     changes = {"pkgs/top-level/all-packages.nix": ("    viewer = final", '    worse = abort "x";\n    viewer = final')}
     proof = deepened(changes).passes(NAME, COUNTED)
-    assert "x86_64-linux, before: 44 evaluated, 2 failed, 15 skipped" in proof.evidence
+    assert "x86_64-linux, before: 46 evaluated, 2 failed, 15 skipped" in proof.evidence
 
 
 def test_evaluation_without_enough_memory_is_partial_and_not_kept(
@@ -95,7 +95,7 @@ def test_packages_that_need_no_docker_are_evaluated_once_for_all_stages(deepened
     changes = {"pkgs/by-name/co/container-desktop/package.nix": "# a third tree\n{ docker }: docker\n"}
     deepened(changes).prove(NAME, COUNTED, progress=told)
     asked = [step for step in told.seen if step.endswith(" attributes")]
-    assert asked[0] == "x86_64-linux, without docker: 58 of 58 attributes"
+    assert asked[0] == "x86_64-linux, without docker: 60 of 60 attributes"
     counts = {step.partition(", ")[2].partition(": ")[0]: int(step.split()[-2]) for step in asked}
     assert counts.keys() == {"without docker", "before", "lifted", "demoted"}
     assert max(counts["before"], counts["lifted"], counts["demoted"]) < 20
@@ -160,7 +160,7 @@ def test_kept_evaluation_of_another_input_or_a_part_is_not_used(
         path.write_text(json.dumps(document))
     told = Steps()
     assert all_packages.evaluate(tree, "riscv64-linux", COUNTED, progress=told, what="here") == first
-    assert told.seen == ["here: 58 of 58 attributes"]
+    assert told.seen == ["here: 60 of 60 attributes"]
 
 
 def test_empty_set_is_not_green(deepened: Callable[..., Deepened], install: Callable[[str, str], None]) -> None:

@@ -60,8 +60,8 @@ def test_overlay_of_another_series_is_caught(
 
 
 def test_failing_builder_is_told_with_its_log_and_status(deepened: Callable[..., Deepened]) -> None:
-    broken = "            echo the end is near >&2; false\n            runHook preInstall\n\n            for program"
-    series = deepened().edit(DEMOTED, "            runHook preInstall\n\n            for program", broken)
+    old = "runHook preInstall\n\n              for program"
+    series = deepened().edit(DEMOTED, old, f"echo the end is near >&2; false\n              {old}")
     failure = series.failure(NAME, BUILD).splitlines()
     assert failure[0].startswith("nix-build ended with status 100 (a build failed): moby-29.6.1 cannot be built: ")
     assert failure[1].startswith("the end of the log of /nix/store/")

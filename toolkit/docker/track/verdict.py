@@ -120,7 +120,7 @@ def _is_stale(ref: Ref, used: Used) -> bool:
 
 def _anew(used: Used, nixpkgs: str | None) -> str:
     out = f" --out {shlex.quote(str(used.directory))} --force" if used.directory is not None else ""
-    return f"unlet overlay --kind patched --nixpkgs {shlex.quote(nixpkgs) if nixpkgs is not None else 'WHERE'}{out}"
+    return f"unlet overlay --kind patched --nixpkgs {shlex.quote(nixpkgs or 'WHERE')}{out}"
 
 
 def _update(nixpkgs: str | None) -> str | None:

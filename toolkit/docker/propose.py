@@ -49,17 +49,22 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
         try:
             file = docker_file(found.content, name=name)
             steps = choosing.steps(file, found, strategy=request.strategy, demotion=request.demotion, only=request.only)
-            texts = rewrite(file, plan, steps)
-        except LayoutError:
-            raise
-        except RefusalError:
-            # Where overrides reach the components already, that is what there is to say.
-            overriding.require_closed(unchanged(file, found, plan), name=name)
-            raise
+            texts = _rewritten(file, found, plan, steps)
         finally:
             # What Nix has to say against a file goes before what the rewrite has.
             accepted.result()
     return _write(request, plan, found, file, steps, texts, progress)
+
+
+def _rewritten(file: DockerFile, found: Source, plan: Plan, steps: Sequence[Step]) -> tuple[str, ...]:
+    """Rewrite the file; if that is refused because overrides reach the components already, say so instead."""
+    try:
+        return rewrite(file, plan, steps)
+    except LayoutError:
+        raise
+    except RefusalError:
+        overriding.require_closed(unchanged(file, found, plan), name=file.tree.name)
+        raise
 
 
 def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found

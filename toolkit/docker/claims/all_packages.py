@@ -215,8 +215,8 @@ class _Said:
                 self.begun.append(path)
             case [str(answer)]:
                 self.answers[path] = answer
-            case [children]:
-                self.sets[path] = [(*path, name) for name in children]
+            case _:
+                self.sets[path] = [(*path, name) for name in rest[0]]
 
     def left(self, path: AttrPath) -> list[AttrPath]:
         """Return what has no answer at and below a path."""

@@ -244,7 +244,7 @@ def _evaluation(asked: _Asked, document: Document, failed: Sequence[tuple[str, s
 
 def _thrown(asked: _Asked, label: str) -> str:
     """Return what a release says that throws: what was caught has no message."""
-    wanted = {asked.sides[0]: {"derivations": True, "doors": {}, "rows": [], "bare": True}}
+    wanted: dict[str, object] = {asked.sides[0]: {"derivations": True, "doors": {}, "rows": [], "bare": True}}
     try:
         nix.answer(_command(asked, wanted, [label]))
     except CommandError as error:

@@ -73,7 +73,9 @@ def read(common: Path, branch: str) -> Contribution | None:
         text=record.text("text"),
     )
     try:
-        strategy_of(found.steps), demotion_of(found.steps), extras_of(found.extras)
+        for read in (strategy_of, demotion_of):
+            read(found.steps)
+        extras_of(found.extras)
     except ToolkitError as error:
         raise ToolkitError(f"{path}: {error.message}") from None
     return found

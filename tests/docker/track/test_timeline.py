@@ -130,6 +130,15 @@ def test_version_that_cannot_be_parsed_is_an_event_and_no_change_of_meaning(nixp
     assert events[-1] == ("docker: broken", "could not tell: cannot be parsed: 1:1: merge conflict marker")
 
 
+def test_version_that_nix_cannot_decide_is_told_as_that(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    broken = layout("states/fixed").replace("moby-src =", "moby-src = nobody.knows; unused =", 1)
+    nixpkgs.commit("docker: broken", broken)
+    for _ in range(2):
+        version = history(ask(nixpkgs, "master", history=True)).versions[-1]
+        assert version.reading.state is State.UNKNOWN
+        assert "Nix could not decide" in (version.reading.reason or "")
+
+
 def test_good_news_in_the_history_is_judged_by_nix(nixpkgs: Nixpkgs, ask: Ask) -> None:
     text = layout("states/fixed")
     used = next(line for line in text.splitlines() if "moby = orElse moby" in line)

@@ -63,8 +63,7 @@ def _evaluate(content: bytes, parsed: Parsed, plan: Plan) -> Reading | Undecided
         except CommandError as error:
             return Undecided(nix.reason(error), lasting=error.status < 0)
         except ToolkitError as error:
-            ended = error.message == "out of memory" or error.message.startswith("still running")
-            return Undecided(error.message, lasting=ended)
+            return Undecided(error.message, lasting=error.message.startswith(("out of memory", "still running after ")))
     facts = [found for found in releases.values() if not isinstance(found, str)]
     failed = {release: found for release, found in releases.items() if isinstance(found, str)}
     if not facts:

@@ -19,6 +19,7 @@ from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.track.model import Component, Overridable, Place, Reading, State
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
+from toolkit.nix.attributes import spine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -97,7 +98,7 @@ def read(content: bytes) -> Parsed:
         question=syntax.question,
         paths=syntax.paths,
         parameters=syntax.parameters,
-        closed=syntax.locked and "parameter" not in dict(syntax.components).values(),
+        closed=syntax.locked and {bound for _, bound in syntax.components} <= {"let", "absent"},
     )
 
 
@@ -229,14 +230,13 @@ def parse(text: str, name: str) -> _Syntax | str:
 
 def _takes_functions(file: DockerFile) -> bool:
     """Tell whether a function stands below dockerGen's let, as where a package is made of its final attributes."""
-    body = file.let.children[-1] if file.let is not None else file.function.children[-1]
-    return any(node.kind == "function_expression" for node in body.walk())
+    return any(node.kind == "function_expression" for node in spine(file.function)[-1].walk())
 
 
 def _reading(syntax: _Syntax, real: Mapping[str, str], *, mentions_wrapper: bool) -> Reading:
     releases = {attr: real.get(version, version) if version else None for attr, version in syntax.releases}
     newest = max((version for version in releases.values() if version), key=_numbers, default=None)
-    bound_in = {"let": False if syntax.locked else None, "parameter": True}
+    bound_in = {"let": False if syntax.locked else None, "parameter": True, "attribute": True}
     components = tuple(
         Component(name=name, bound=bound, overridable=bound_in.get(bound)) for name, bound in syntax.components
     )

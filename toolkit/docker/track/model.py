@@ -86,7 +86,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A component: `bound` is let, parameter or absent; `doors` are the overrides that Nix found to reach it."""
+    """A component: `bound` is let, parameter, attribute or absent; `doors` are the overrides that reach it."""
 
     name: str
     bound: str

@@ -81,14 +81,17 @@ class Timeline:
         if distinct:
             self.progress.step(f"reading {len(distinct)} versions of the file")
         contents = ((step, content) for step, content in self.upstream.contents(distinct) if content is not None)
+        found: dict[str, Reading] = {}
         while some := list(islice(contents, _SAVE_AFTER)):
-            named = {self._remember(step, content): (step, content) for step, content in some}
-            blobs |= {str(step.change.commit): blob for blob, (step, _) in named.items()}
-            self.knowledge.read({blob: content for blob, (_, content) in named.items()}, past=True)
+            blobs |= {str(step.change.commit): self._remember(step, content) for step, content in some}
+            read = {self._remember(step, content): content for step, content in some}
+            found |= self.knowledge.read(read, past=True)
             self.memory.save()
             self.read += len(some)
-        known = {name: self.knowledge.known(blob, past=True) for name, blob in blobs.items() if blob is not None}
-        return {name: reading for name, reading in known.items() if reading is not None}
+        for blob in set(blobs.values()) - {None, *found}:
+            if blob is not None and (known := self.knowledge.known(blob, past=True)) is not None:
+                found[blob] = known
+        return {name: found[blob] for name, blob in blobs.items() if blob in found}
 
     def _is_new(self, blob: str | None) -> bool:
         return blob is None or self.knowledge.known(blob, past=True) is None

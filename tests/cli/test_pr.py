@@ -291,8 +291,8 @@ def test_removal_that_was_killed_is_undone_or_finished(
 def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
     assert unlet("pr", "--repo", clone.top).returncode == 0
-    # All before it can be written; the cache has what it needs.
-    limit = (clone.common / "unlet" / BRANCH / "report.json").stat().st_size - 1
+    # All before it can be written, whatever the seconds in it take; the cache has what it needs.
+    limit = (clone.common / "unlet" / BRANCH / "report.json").stat().st_size - 500
     assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
     before = snapshot(clone)
     code = (

@@ -24,7 +24,7 @@ def install() -> None:
         try:
             os.fstat(number)
         except OSError:
-            # Writing to standard output has to fail, and what is written to standard error need not be seen.
+            # Writing to standard output has to fail; nobody reads standard error.
             os.open(os.devnull, os.O_WRONLY if number == _ERRORS else os.O_RDONLY)
     sys.stdout, sys.stderr = _stream(_Output(), sys.stdout), _stream(_Errors(), sys.stderr)
 

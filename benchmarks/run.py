@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
+SPECIMENS = [ROOT / "tests" / "specimens", ROOT / "toolkit" / "specimen"]
 UNLET = str(ROOT / "unlet")
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 BARE_PYTHON = (PYTHON, "-c", "pass")
@@ -42,16 +43,16 @@ class Figure:
 def main() -> int:
     """Run the chosen groups, print a table or JSON, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "toolkit" / "specimen")
+    parser.add_argument("folders", nargs="*", type=Path, default=SPECIMENS)
     parser.add_argument("--runs", type=int, default=7, help="rounds of each group (default: %(default)s)")
     parser.add_argument("--only", choices=("start", "inspect", "propose", "pr"), help="one group instead of all")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     options = parser.parse_args()
 
     run((UNLET, "--version"))  # so that no set-up is measured
-    files = docker_files(options.folder)
+    files = [file for folder in options.folders for file in docker_files(folder)]
     if not files:
-        print(f"{options.folder}: holds no docker file", file=sys.stderr)
+        print(f"{', '.join(map(str, options.folders))}: no docker file", file=sys.stderr)
         return 2
     groups = {"start": start_up, "inspect": inspections, "propose": proposals, "pr": branches}
     figures = [

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
-SPECIMEN = ROOT / "toolkit" / "specimen"
+NEWEST = ROOT / "toolkit" / "specimen" / "29.6"
+SPECIMENS = ROOT / "tests" / "specimens"
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
-LAYOUTS = ("19.03", "20.10.14", "20.10.21", "24.0", "26.0", "27.0", "27.5", "28.4", "29.6", "states/fixed")
+LAYOUTS = ("19.03", "20.10.14", "20.10.21", "24.0", "26.0", "27.0", "27.5", "28.4", NEWEST, "states/fixed")
 BUMP = re.compile(rb'((?:Hash|Sha256|sha256) = )"[^"]*"')
 OTHER_THAN_A_BUMP = 0.25
 STEP_SECONDS = 25_000
@@ -70,7 +71,7 @@ def make_clone(clone: Path, *, versions: int, others: int) -> None:
 def commits(versions: int, others: int, chance: random.Random) -> Iterator[bytes]:
     """Yield the commits for git-fast-import(1)."""
     date = BEGINNING
-    texts = [(SPECIMEN / layout / TARGET).read_bytes() for layout in LAYOUTS]
+    texts = [(SPECIMENS / layout / TARGET).read_bytes() for layout in LAYOUTS]
     for number in range(versions):
         text = BUMP.sub(
             lambda m: m[1] + b'"sha256-%032x"' % chance.getrandbits(128), texts[number * len(texts) // versions]
@@ -153,7 +154,7 @@ class Handler(BaseHTTPRequestHandler):
         if "/commits" in self.path:
             committer = {"date": "2026-08-01T00:00:00Z"}
             return json.dumps([{"sha": "b" * 40, "commit": {"message": "docker", "committer": committer}}]).encode()
-        return (SPECIMEN / "29.6" / TARGET).read_bytes()
+        return (NEWEST / TARGET).read_bytes()
 
 
 def unlet(arguments: Sequence[str], cache: Path, *, fresh: bool = False) -> None:

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import specimens
 from toolkit import specimen
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
@@ -77,7 +78,7 @@ def make_upstream(directory: Path, *options: str) -> Path:
     run("branch", "trunk")
     for name in ("states/fixed", "19.03"):
         run("checkout", "--quiet", "-b", Path(name).name, "master")
-        shutil.copyfile(specimen.path(name) / TARGET, work / TARGET)
+        shutil.copyfile(specimens.path(name) / TARGET, work / TARGET)
         commit(name)
     run("checkout", "--quiet", "-b", "other", "master")
     run("rm", "--quiet", TARGET)

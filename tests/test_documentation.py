@@ -16,6 +16,7 @@ import click
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from tests import specimens
 from toolkit import specimen
 from toolkit.cli import entry, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
@@ -186,7 +187,7 @@ def assert_valid(name: str, number: int, *printed: str) -> None:
 
 def test_report_has_its_schema(proposed: tuple[Path, str]) -> None:
     written = proposed[0] / "proposal" / "report.json"
-    printed = run(["propose", "--nixpkgs", "specimen:24.0", "--out", "other", "--json"], proposed[0]).stdout
+    printed = run(["propose", "--nixpkgs", specimens.nixpkgs("24.0"), "--out", "other", "--json"], proposed[0]).stdout
     assert_valid("report", report.SCHEMA, written.read_text(), printed)
 
 

@@ -64,4 +64,4 @@ def unlet(tmp_path: Path) -> Unlet:
 
 @pytest.fixture
 def docker_nix() -> Path:
-    return specimen.path("29.6") / TARGET
+    return specimen.path() / TARGET

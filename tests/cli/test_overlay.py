@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import specimens
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -35,7 +37,7 @@ def test_overlay_that_is_there_is_replaced_only_when_asked(unlet: Unlet) -> None
 
 
 def test_fixed_nixpkgs_needs_none_and_says_so(unlet: Unlet) -> None:
-    done = unlet("overlay", "--nixpkgs", "specimen:states/fixed")
+    done = unlet("overlay", "--nixpkgs", specimens.nixpkgs("states/fixed"))
     assert (done.returncode, done.stdout) == (3, "")
     assert "rootlesskit is no longer in the PATH prefix" in done.stderr
     assert "hint: a security wrapper named rootlesskit is enough" in done.stderr

@@ -109,7 +109,7 @@ def test_what_was_asked_for_and_not_run_is_no_success(proofs: tuple[Proof, ...],
 
 
 def test_specimen_is_called_an_example() -> None:
-    report = replace(_report(PASSED), request=SourceRequest(nixpkgs="specimen:24.0"))
+    report = replace(_report(PASSED), request=SourceRequest(nixpkgs="specimen"))
     contribute, use, watch = list(plain(report, settings=Settings(), out=Path("proposal")))[-3:]
     assert contribute.endswith("unlet pr --repo ~/src/nixpkgs (this was the specimen: an example)")
     assert use.endswith("unlet overlay --nixpkgs '<nixpkgs>'")

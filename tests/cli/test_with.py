@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import specimens
 from toolkit.docker.choices import Extra
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def test_lone_file_is_one_line_and_nothing_is_written(unlet: Unlet, docker_nix: 
 
 
 def test_nixpkgs_without_the_file_is_one_line(unlet: Unlet) -> None:
-    done = unlet("propose", "--nixpkgs", "specimen:28.4", "--with", "nixos-test")
+    done = unlet("propose", "--nixpkgs", specimens.nixpkgs("28.4"), "--with", "nixos-test")
     assert done.returncode == 3
     assert done.stderr.splitlines()[0] == "nixos/tests/all-tests.nix: this nixpkgs has no such file"
 

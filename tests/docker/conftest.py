@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import pytest
 
+from tests import specimens
 from toolkit import git, nix, sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import choosing, staging
@@ -128,7 +129,7 @@ class Draft:
 
 
 def source_of(layout: str) -> Source:
-    return source_at(f"specimen:{layout}")
+    return source_at(specimens.nixpkgs(layout))
 
 
 def source_at(nixpkgs: str) -> Source:
@@ -182,7 +183,7 @@ def proposals(shared: Path) -> Callable[..., tuple[Path, Report]]:
         out = shared / f"{layout}-{strategy}-{demotion}"
         if out not in made:
             request = ProposeRequest(
-                source=SourceRequest(nixpkgs=f"specimen:{layout}"), strategy=strategy, demotion=demotion, out=out
+                source=SourceRequest(nixpkgs=specimens.nixpkgs(layout)), strategy=strategy, demotion=demotion, out=out
             )
             made[out] = propose(request, progress=Steps())
         return out, made[out]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import specimens
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
@@ -205,7 +206,7 @@ class TestProposal:
 class TestSourceAgain:
     @pytest.fixture
     def tree(self, tmp_path: Path) -> Path:
-        return shutil.copytree(specimen.path("29.6"), tmp_path / "nixpkgs")
+        return shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
 
     @staticmethod
     def propose(tree: Path, out: Path) -> None:
@@ -224,7 +225,7 @@ class TestSourceAgain:
         assert report.failed == ()
         (warning,) = report.warnings
         assert warning.startswith("the source is not available: the file comes from the proposal")
-        assert report.proposal.source.content == (specimen.path("29.6") / TARGET).read_bytes()
+        assert report.proposal.source.content == (specimen.path() / TARGET).read_bytes()
         assert "evaluated with unlet's lib" in reason(report, "no-rebuild")
 
     def test_source_that_has_changed_is_taken_from_the_proposal(self, tree: Path, tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ class TestSourceAgain:
         edit(tree / TARGET, 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
         report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
         assert report.failed == ()
-        assert report.proposal.source.content == (specimen.path("29.6") / TARGET).read_bytes()
+        assert report.proposal.source.content == (specimen.path() / TARGET).read_bytes()
         assert len(report.warnings) == 1
 
     def test_source_that_is_gone_and_a_spoilt_overlay_are_an_error(self, tree: Path, tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ class TestSourceAgain:
     def test_relative_file_is_not_mistaken_in_another_directory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for name, text in (("here", (specimen.path("24.0") / TARGET).read_text()), ("there", "{ }\n")):
+        for name, text in (("here", (specimens.path("24.0") / TARGET).read_text()), ("there", "{ }\n")):
             (tmp_path / name).mkdir()
             (tmp_path / name / "docker.nix").write_text(text)
         monkeypatch.chdir(tmp_path / "here")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import specimens
 from tests.designs import DESIGNS, demoted
 from tests.docker.conftest import Steps
 from toolkit import specimen
@@ -171,7 +172,7 @@ class TestForeignPatch:
         series = draft()
         patch = diff_between(series.texts[BEFORE], series.texts[LIFTED])
         with pytest.raises(ToolkitError, match=r"^patch: does not apply: "):
-            judge(patch, nixpkgs="specimen:24.0")
+            judge(patch, nixpkgs=specimens.nixpkgs("24.0"))
 
     @pytest.mark.parametrize("patch", ["", "hello\n"])
     def test_file_that_is_no_patch_is_an_error(self, judge: Callable[..., Report], patch: str) -> None:
@@ -226,6 +227,7 @@ class TestForeignPatch:
             )
 
     def test_fixed_file_has_nothing_to_judge_by(self, judge: Callable[..., Report]) -> None:
-        before = (specimen.path("states/fixed") / TARGET).read_text()
-        report = judge(diff_between(before, f"{before}# more\n"), "overridable", nixpkgs="specimen:states/fixed")
+        fixed = specimens.path("states/fixed")
+        before = (fixed / TARGET).read_text()
+        report = judge(diff_between(before, f"{before}# more\n"), "overridable", nixpkgs=str(fixed))
         assert "moby could be overridden before, by override { moby = …; }" in reason(report, "overridable")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import specimen
+from tests import specimens
 from toolkit.docker.inspect import inspect
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
 
@@ -15,7 +15,7 @@ TARGET = "pkgs/applications/virtualization/docker/default.nix"
 
 
 def path_of(name: str) -> Path:
-    return specimen.path(name) / TARGET
+    return specimens.path(name) / TARGET
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import specimens
 from tests.docker.conftest import Steps
-from toolkit import specimen
 from toolkit.docker.inspect_path import WRAPPERS, inspect_path
 from toolkit.errors import LayoutError, RefusalError
 
@@ -17,10 +17,10 @@ TARGET = "pkgs/applications/virtualization/docker/default.nix"
 
 
 def path_of(name: str) -> Path:
-    return specimen.path(name) / TARGET
+    return specimens.path(name) / TARGET
 
 
-@pytest.mark.parametrize("layout", [name for name in specimen.names() if name != "19.03"])
+@pytest.mark.parametrize("layout", [name for name in specimens.LAYOUTS if name != "19.03"])
 def test_only_the_security_wrapper_of_the_prefixed_name_is_hidden(layout: str) -> None:
     found = inspect_path(path_of(layout), progress=Steps())
     assert [(route.name, route.wrapper, route.privileged) for route in found.routes] == [

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import specimens
 from tests.docker.conftest import Steps
 from toolkit import nix
 from toolkit.docker.choices import OverlayKind
@@ -78,7 +79,7 @@ def test_nothing_is_written_for_a_docker_that_stays_as_it_is(tmp_path: Path) -> 
         ("states/fixed", "is no longer in the PATH prefix"),
         ("states/no-wrapper", "makes no dockerd-rootless"),
     ):
-        request = OverlayRequest(source=SourceRequest(nixpkgs=f"specimen:{state}"), out=out)
+        request = OverlayRequest(source=SourceRequest(nixpkgs=specimens.nixpkgs(state)), out=out)
         with pytest.raises(RefusalError, match=fact):
             overlay(request, progress=Steps())
         assert list(tmp_path.iterdir()) == []
@@ -102,7 +103,7 @@ def test_nixpkgs_without_docker_is_named(tmp_path: Path) -> None:
 
 
 def test_file_alone_is_enough(tmp_path: Path) -> None:
-    file = ROOT / "toolkit/specimen/20.10.14/pkgs/applications/virtualization/docker/default.nix"
+    file = ROOT / "tests/specimens/20.10.14/pkgs/applications/virtualization/docker/default.nix"
     report = overlay(OverlayRequest(source=SourceRequest(file=file), out=tmp_path / "out"), progress=Steps())
     assert {proof.status for proof in report.proofs} == {Status.PASSED}
 

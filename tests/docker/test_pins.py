@@ -26,7 +26,7 @@ def _git(directory: Path, *arguments: str) -> str:
 @pytest.fixture
 def remote(tmp_path: Path) -> Path:
     tree = tmp_path / "nixpkgs"
-    shutil.copytree(specimen.path("29.6"), tree)
+    shutil.copytree(specimen.path(), tree)
     _git(tree, "init", "--quiet", "--initial-branch=master")
     _git(tree, "config", "uploadpack.allowAnySHA1InWant", "true")
     _git(tree, "config", "uploadpack.allowFilter", "true")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import specimens
 from tests.docker.conftest import Steps, source_at
-from toolkit import specimen
 from toolkit.docker import choosing
 from toolkit.docker import claims as proofs
 from toolkit.docker import plan as plans
@@ -43,7 +43,7 @@ class Clone:
         """Make a branch of a specimen, with another docker file where there is a `change`."""
         run_git(self.path, "checkout", "--quiet", "--orphan", name)
         run_git(self.path, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", ".")
-        shutil.copytree(specimen.path(tree), self.path, dirs_exist_ok=True)
+        shutil.copytree(specimens.path(tree), self.path, dirs_exist_ok=True)
         if change is not None:
             file = self.path / TARGET
             text = file.read_text()

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 from unidiff.patch import PatchSet
 
-from tests import designs
+from tests import designs, specimens
 from tests.docker.conftest import Steps
-from toolkit import git, specimen
+from toolkit import git
 from toolkit.cache import VARIABLE
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
-LAYOUTS = [name for name in specimen.names() if name != "19.03"]
+LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]
 MOVED = ("--color-moved-ws=allow-indentation-change",)
 SPECIMEN = SourceRequest(nixpkgs="specimen")
 
@@ -65,7 +65,7 @@ def tree_of(directory: Path) -> dict[str, bytes]:
 
 
 def text_of(layout: str) -> str:
-    return (specimen.path(layout) / TARGET).read_text()
+    return (specimens.path(layout) / TARGET).read_text()
 
 
 class TestOutput:
@@ -103,7 +103,7 @@ class TestOutput:
     def test_default_specimen_is_the_newest_layout(self, tmp_path: Path) -> None:
         report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
         assert report.proposal.source.origin == "the embedded specimen"
-        assert report.proposal.source.content == text_of(specimen.names()[-1]).encode()
+        assert report.proposal.source.content == text_of(specimens.NEWEST).encode()
 
     def test_commands_of_the_report_name_the_place_of_the_proposal(self, tmp_path: Path) -> None:
         out = tmp_path / "out"
@@ -252,9 +252,9 @@ class TestForUsers:
 
 
 class TestWholeOrNotAtAll:
-    @pytest.mark.parametrize("state", ["19.03", *specimen.states()])
+    @pytest.mark.parametrize("state", ["19.03", *specimens.STATES])
     def test_refusal_leaves_nothing(self, tmp_path: Path, state: str) -> None:
-        request = ProposeRequest(source=SourceRequest(nixpkgs=f"specimen:{state}"), out=tmp_path / "out")
+        request = ProposeRequest(source=SourceRequest(nixpkgs=specimens.nixpkgs(state)), out=tmp_path / "out")
         with pytest.raises(LayoutError):
             propose(request, progress=Steps())
         assert list(tmp_path.iterdir()) == []
@@ -315,7 +315,7 @@ class TestWholeOrNotAtAll:
     ) -> None:
         out = shutil.copytree(proposals("24.0")[0], tmp_path / "out")
         old = tree_of(out)
-        request = ProposeRequest(source=SourceRequest(nixpkgs="specimen:states/fixed"), out=out, force=True)
+        request = ProposeRequest(source=SourceRequest(nixpkgs=specimens.nixpkgs("states/fixed")), out=out, force=True)
         with pytest.raises(LayoutError):
             propose(request, progress=Steps())
         assert tree_of(tmp_path / "out") == old

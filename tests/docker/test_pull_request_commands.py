@@ -38,7 +38,7 @@ def script(proposals: Callable[..., tuple[Path, Report]]) -> str:
 @pytest.fixture
 def clone(proposals: Callable[..., tuple[Path, Report]], tmp_path: Path) -> Path:
     place = tmp_path / "nixpkgs"
-    shutil.copytree(specimen.path("29.6"), place)
+    shutil.copytree(specimen.path(), place)
     _git(place, "init", "--quiet")
     _git(place, "add", "--all")
     _git(place, "commit", "--quiet", "--message=base")

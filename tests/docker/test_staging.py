@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import specimen
+from tests import specimens
 from toolkit.docker import staging
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.rewrite.layout import DockerFile
@@ -26,7 +26,7 @@ COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
 
 
 def source_of(name: str) -> Source:
-    root = specimen.path(name)
+    root = specimens.path(name)
     return Source(origin=name, content=(root / TARGET).read_bytes(), directory=(root / TARGET).parent, root=root)
 
 

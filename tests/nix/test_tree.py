@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from ast_grep_py import SgRoot
 
-from toolkit import nix, specimen
+from tests import specimens
+from toolkit import nix
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import references
@@ -25,9 +26,9 @@ def test_offsets_count_characters() -> None:
     assert [(node.text, node.place) for node in names] == [("x", "1:18")]
 
 
-@pytest.mark.parametrize("name", [*specimen.names(), "odd"])
+@pytest.mark.parametrize("name", [*specimens.LAYOUTS, "odd"])
 def test_spans_are_those_of_the_parser(name: str) -> None:
-    text = ODD if name == "odd" else (specimen.path(name) / TARGET).read_text()
+    text = ODD if name == "odd" else (specimens.path(name) / TARGET).read_text()
     unseen = [SgRoot(text, "nix").root()]
     for node in Tree(text, name="t").nodes:
         given = unseen.pop()

@@ -73,20 +73,12 @@ def test_a_lone_file_that_cannot_be_used_is_one_line(resolve: Callable[..., Sour
         resolve(file=tmp_path / "gone.nix")
 
 
-@pytest.mark.parametrize("name", ["specimen", "specimen:27.5", "specimen:states/fixed"])
-def test_a_specimen_is_a_source(resolve: Callable[..., Source], target: PurePosixPath, name: str) -> None:
-    source = resolve(nixpkgs=name)
-    _, _, layout = name.partition(":")
-    root = specimen.path(layout) if layout else specimen.path()
-    assert source.root == root
-    assert source.content == (root / target).read_bytes()
-    assert source.directory == (root / target).parent
-    assert source.origin == f"the embedded specimen {layout}".strip()
-
-
-def test_an_unknown_specimen_is_a_wrong_call(resolve: Callable[..., Source]) -> None:
-    with pytest.raises(UsageError, match=r"'99'"):
-        resolve(nixpkgs="specimen:99")
+def test_the_specimen_is_a_source(resolve: Callable[..., Source], target: PurePosixPath) -> None:
+    source = resolve(nixpkgs="specimen")
+    assert source.root == specimen.path()
+    assert source.content == (specimen.path() / target).read_bytes()
+    assert source.directory == (specimen.path() / target).parent
+    assert source.origin == "the embedded specimen"
 
 
 def test_a_directory_is_used_where_it_is(

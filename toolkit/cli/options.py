@@ -181,8 +181,8 @@ def source(function: Callable[P, R]) -> Callable[P, R]:
             cls=Option,
             group=SOURCE,
             metavar="WHERE",
-            help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen' "
-            "(also specimen:24.0 and so on): a small tree that comes with unlet. Tiers other than isolated "
+            help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
+            "a small tree that comes with unlet. Tiers other than isolated "
             "evaluate it with your rights: see --sealed.",
         ),
     ):

@@ -111,7 +111,7 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
     The specimen's docker is made up: there the steps are those that lead to a real one.
     """
     asked = report.request.nixpkgs if report.request is not None else None
-    if asked is not None and asked.partition(":")[0] == "specimen":
+    if asked == "specimen":
         return [
             ("to contribute", "unlet pr --repo ~/src/nixpkgs (this was the specimen: an example)"),
             ("to use it", "unlet overlay --nixpkgs '<nixpkgs>'"),

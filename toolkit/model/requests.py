@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class SourceRequest:
     """Where the user wants the target file from; all None means the default pin.
 
-    `nixpkgs` is what the user wrote: `specimen` or `specimen:NAME`, a directory, a git clone, `<nixpkgs>`, a
+    `nixpkgs` is what the user wrote: `specimen`, a directory, a git clone, `<nixpkgs>`, a
     flake.lock, an npins sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a lone
     file. `pin` is the name of a known pin. `offline` forbids every network access.
     """

@@ -30,12 +30,11 @@ def of_file(path: Path) -> Source:
     return Source(origin=str(path), content=files.read_target(path), directory=path.resolve().parent)
 
 
-def of_specimen(name: str | None, wanted: Wanted) -> Source:
-    """Return an embedded specimen; `name` is one of toolkit.specimen.names(), None the default."""
-    root = specimen.path() if name is None else specimen.path(name)
+def of_specimen(wanted: Wanted) -> Source:
+    """Return the embedded specimen."""
+    root = specimen.path()
     content = files.read_target(root / wanted.target)
-    origin = "the embedded specimen" if name is None else f"the embedded specimen {name}"
-    return Source(origin=origin, content=content, directory=(root / wanted.target).parent, root=root)
+    return Source(origin="the embedded specimen", content=content, directory=(root / wanted.target).parent, root=root)
 
 
 def of_directory(given: Path, wanted: Wanted) -> Source:

@@ -79,9 +79,9 @@ class _Kinds:
         return self._named(request.nixpkgs, request.rev)
 
     def _named(self, name: str, rev: str | None) -> Source:
-        if name == "specimen" or name.startswith("specimen:"):
+        if name == "specimen":
             _refuse_rev(rev, "the specimen")
-            return local.of_specimen(name.partition(":")[2] or None, self.asked)
+            return local.of_specimen(self.asked)
         if found := re.fullmatch(r"<([^<>]+)>", name):
             return self._path(local.find_in_nix_path(found[1]), rev)
         path = Path(name).expanduser()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import specimens
 from tests.docker.conftest import source_of
-from toolkit import nix, specimen
+from toolkit import nix
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.overlay import rewrap_case
@@ -41,7 +42,7 @@ def case(tmp_path: Path) -> Callable[..., Case]:
     return make
 
 
-@pytest.mark.parametrize("layout", [name for name in specimen.names() if name != "19.03"])
+@pytest.mark.parametrize("layout", [name for name in specimens.LAYOUTS if name != "19.03"])
 def test_claims_hold_for_every_layout(case: Callable[..., Case], layout: str) -> None:
     for claim in (rewrapping.keeps, rewrapping.compiles_nothing, rewrapping.builds):
         found = claim(case(layout))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import specimen
+from tests import specimens
 from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.rewrite import demote, series
 from toolkit.docker.rewrite.layout import DockerFile
@@ -26,7 +26,7 @@ EVERY_DEMOTION = pytest.mark.parametrize("demotion", Demotion)
 
 
 def text_of(name: str = "29.6") -> str:
-    return (specimen.path(name) / TARGET).read_text()
+    return (specimens.path(name) / TARGET).read_text()
 
 
 def file_of(text: str) -> DockerFile:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit import nix, specimen
+from tests import specimens
+from toolkit import nix
 from toolkit.docker.rewrite.nixos_module import WRAPPER, rewrite
 from toolkit.errors import LayoutError, NixSyntaxError
 
@@ -12,7 +13,7 @@ DESCRIPTION = "Whether {command}`docker` may do `more`.\nOnly then."
 
 
 def module(layout: str) -> str:
-    return (specimen.path(layout) / "nixos/modules/virtualisation" / NAME).read_text()
+    return (specimens.path(layout) / "nixos/modules/virtualisation" / NAME).read_text()
 
 
 def rewritten(text: str) -> str:

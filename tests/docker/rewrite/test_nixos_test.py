@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit import nix, specimen
+from tests import specimens
+from toolkit import nix
 from toolkit.docker import plan as plans
 from toolkit.docker.rewrite.nixos_test import SERVICE, Form, content, register, registration
 from toolkit.errors import LayoutError
@@ -12,7 +13,7 @@ TEST = "docker-rootless-ports"
 
 
 def all_tests(layout: str) -> str:
-    return (specimen.path(layout) / "nixos/tests" / NAME).read_text()
+    return (specimens.path(layout) / "nixos/tests" / NAME).read_text()
 
 
 def registered(text: str) -> str:

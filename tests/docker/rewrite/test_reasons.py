@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import specimen
+from tests import specimens
 from toolkit.docker.choices import Demotion, Extra, Strategy, steps
 from toolkit.docker.claims import CLAIMS
 from toolkit.docker.rewrite import leftovers, series
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
 ENTRY = "rootlesskit"
-LAYOUTS = [name for name in specimen.names() if name != "19.03"]
+LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]
 ALGORITHMS = ("histogram", "myers")
 
 
 def text_of(name: str) -> str:
-    return (specimen.path(name) / TARGET).read_text()
+    return (specimens.path(name) / TARGET).read_text()
 
 
 def rewrite(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit import specimen
+from tests import specimens
 from toolkit.docker.rewrite.release_note import add, anchors, section
 from toolkit.errors import LayoutError
 
@@ -13,7 +13,7 @@ HEADING = "## Other Notable Changes {#sec-release-26.11-notable-changes}"
 
 def notes(release: str = "26.11", layout: str = "29.6") -> str:
     name = f"rl-{release.replace('.', '')}.section.md"
-    return (specimen.path(layout) / "nixos/doc/manual/release-notes" / name).read_text()
+    return (specimens.path(layout) / "nixos/doc/manual/release-notes" / name).read_text()
 
 
 def added(text: str) -> str:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests import specimens
 from tests.docker.rewrite.conftest import COMPONENTS, assert_parses, refusal, rewrite, sub, text_of
-from toolkit import specimen
 from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import DockerFile, component
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 
-LAYOUTS = [name for name in specimen.names() if name != "19.03"]
+LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]
 
 
 @pytest.mark.parametrize("demotion", Demotion)

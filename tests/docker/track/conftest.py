@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import specimens
 from tests.forge.server import Forge, serving
-from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker.track.tracking import TrackRequest, track
 
@@ -28,7 +28,7 @@ BEGINNING = 1577880000
 
 
 def layout(name: str) -> str:
-    return (specimen.path(name) / TARGET).read_text()
+    return (specimens.path(name) / TARGET).read_text()
 
 
 @dataclass

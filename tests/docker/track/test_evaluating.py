@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import designs
+from tests import designs, specimens
 from tests.docker.track.conftest import layout
-from toolkit import process, specimen
+from toolkit import process
 from toolkit.docker import plan as plans
 from toolkit.docker.track import evaluating, meaning
 from toolkit.docker.track import memory as memories
@@ -57,7 +57,7 @@ def hostile(expression: str) -> str:
 
 
 def test_all_layouts_are_decided() -> None:
-    found = evaluate(*(layout(name) for name in specimen.names()[1:]))
+    found = evaluate(*(layout(name) for name in specimens.LAYOUTS[1:]))
     readings = [each for each in found if isinstance(each, Reading)]
     assert len(readings) == len(found)
     assert {(each.state, each.rootlesskit) for each in readings} == {(State.NOT_FIXED, Place.PREFIX)}

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests import specimens
 from tests.docker.track.conftest import layout
-from toolkit import specimen
 from toolkit.docker.track import meaning
 from toolkit.docker.track.model import Overridable, Place, Reading, State
 
@@ -25,13 +25,13 @@ STATES = {
 USUAL = (State.NOT_FIXED, Overridable.NO, Place.PREFIX, True)
 
 
-@pytest.mark.parametrize("name", [*specimen.names(), *specimen.states()])
+@pytest.mark.parametrize("name", [*specimens.LAYOUTS, *specimens.STATES])
 def test_specimen_means_what_it_was_written_for(name: str) -> None:
     reading = read(layout(name))
     assert (reading.state, reading.overridable, reading.rootlesskit, reading.todo) == STATES.get(name, USUAL)
 
 
-@pytest.mark.parametrize("name", specimen.names())
+@pytest.mark.parametrize("name", specimens.LAYOUTS)
 def test_versions_are_the_files_own(name: str) -> None:
     reading = read(layout(name))
     assert reading.newest is not None

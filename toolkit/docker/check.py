@@ -12,7 +12,7 @@ from toolkit.docker import comparing, staging
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.claims import evaluation, overriding
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES, Case
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES
 from toolkit.docker.deepening import AT_HAND, deepen
 from toolkit.docker.plan import PACKAGE
 from toolkit.docker.preparing import DROP_WARNING
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolkit.docker.choices import Extra
-    from toolkit.docker.claims.case import Added
+    from toolkit.docker.claims.case import Added, Case
     from toolkit.docker.plan import Plan
     from toolkit.docker.requests import CheckRequest
     from toolkit.docker.rewrite.layout import DockerFile
@@ -93,26 +93,19 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Pr
     for patch in series:
         contents.append(git.apply(contents[-1], target, patch.content))
     beside = staging.siblings(found, docker_file(found.content, name=str(target)))
-    laid_out = staging.lay_out(
+    case = staging.case(
         dict(zip((BEFORE, *(STAGES[step.name] for step in document.steps)), contents, strict=True)),
         name=str(target),
         beside=beside,
         source=found,
-        components=plan.components,
+        plan=plan,
     )
-    case = Case(
-        source=found,
-        target=target,
-        components=plan.components,
-        entry=plan.prefix_entry,
+    case = replace(
+        case,
         demotion=demotion_of(document.steps),
-        stages=tuple(laid_out.stages.values()),
         patches=series,
         upstream_diff=diff,
-        question=laid_out.question,
-        own_library=laid_out.own_library,
         overlay=(directory / "overlay").resolve(),
-        missing=beside.missing,
         extras=_extras(behind, found),
     )
     commits = tuple(
@@ -205,24 +198,12 @@ def _foreign(
     demotion = _demotion(before, after, plan.prefix_entry)
     beside = staging.siblings(found, before, after)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
-    laid_out = staging.lay_out(contents, name=name, beside=beside, source=found, components=plan.components)
-    first, last = laid_out.stages.values()
+    case = staging.case(contents, name=name, beside=beside, source=found, plan=plan)
     made = {LIFT, DEMOTE} if demotion is not None else {LIFT}
-    case = Case(
-        source=found,
-        target=plan.target,
-        components=plan.components,
-        entry=plan.prefix_entry,
-        demotion=demotion,
-        stages=(first, replace(last, steps=frozenset(made))),
-        patches=(),
-        upstream_diff=diff,
-        question=laid_out.question,
-        own_library=laid_out.own_library,
-        missing=beside.missing,
-    )
+    stages = (case.before, replace(case.after, steps=frozenset(made)))
+    case = replace(case, demotion=demotion, stages=stages, upstream_diff=diff)
     if demotion is not None and not _lifts(case):
-        case = replace(case, stages=(first, replace(case.after, steps=frozenset({DEMOTE}))))
+        case = replace(case, stages=(case.before, replace(case.after, steps=frozenset({DEMOTE}))))
     proposal = Proposal(
         source=found,
         package=PACKAGE,

@@ -11,7 +11,6 @@ from toolkit.docker import claims as proofs
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, OverlayKind
 from toolkit.docker.claims import overriding, rewrapping
-from toolkit.docker.claims.case import BEFORE, Case
 from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import prepare
 from toolkit.docker.reading import docker_file
@@ -25,6 +24,7 @@ from toolkit.shipped import shipped_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolkit.docker.claims.case import Case
     from toolkit.docker.plan import Plan
     from toolkit.docker.requests import OverlayRequest
     from toolkit.docker.rewrite.layout import DockerFile
@@ -96,24 +96,7 @@ def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:
     if where != "prefix":
         hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
         raise RefusalError(f"{name}: {plan.prefix_entry} is no longer in the PATH prefix ({where})", hint=hint)
-    beside = staging.siblings(found, file)
-    laid_out = staging.lay_out(
-        {BEFORE: found.content}, name=name, beside=beside, source=found, components=plan.components
-    )
-    return Case(
-        source=found,
-        target=plan.target,
-        components=plan.components,
-        entry=plan.prefix_entry,
-        demotion=None,
-        stages=tuple(laid_out.stages.values()),
-        patches=(),
-        upstream_diff=b"",
-        question=laid_out.question,
-        own_library=laid_out.own_library,
-        overlay=at,
-        missing=beside.missing,
-    )
+    return replace(staging.unchanged(file, found, plan), overlay=at)
 
 
 def _rewrap(  # noqa: PLR0913 - as _patched, which takes what `prepare` does

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit import propose as proposals
 from toolkit.docker import claims, patched, staging
 from toolkit.docker.choices import Demotion, demotion_of
-from toolkit.docker.claims.case import BEFORE, STAGES, Case
+from toolkit.docker.claims.case import BEFORE, STAGES
 from toolkit.docker.plan import PACKAGE
 from toolkit.docker.rewrite import series
 from toolkit.propose import Draft
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from toolkit.docker.claims.case import Case
     from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.staging import Siblings
@@ -66,27 +68,20 @@ def prepare_texts(  # noqa: PLR0913 - as above
             contents=contents,
         )
         beside = staging.siblings(source, file)
-        laid_out = staging.lay_out(
+        case = staging.case(
             {BEFORE: source.content, **{STAGES[step.name]: each for step, each in zip(steps, contents, strict=True)}},
             name=file.tree.name,
             beside=beside,
             source=source,
-            components=plan.components,
+            plan=plan,
         )
         proposal = written.result()
-    case = Case(
-        source=source,
-        target=plan.target,
-        components=plan.components,
-        entry=plan.prefix_entry,
+    case = replace(
+        case,
         demotion=demotion_of(steps),
-        stages=tuple(laid_out.stages.values()),
         patches=proposal.patches,
         upstream_diff=proposal.upstream_diff,
-        question=laid_out.question,
-        own_library=laid_out.own_library,
         overlay=at,
-        missing=beside.missing,
     )
     return Draft(
         proposal=proposal,
@@ -97,27 +92,6 @@ def prepare_texts(  # noqa: PLR0913 - as above
             proposal, releases=[release.attr for release in file.releases()], siblings=beside.present
         ),
         warnings=tuple(_warnings(demotion_of(steps), beside)),
-    )
-
-
-def unchanged(file: DockerFile, source: Source, plan: Plan) -> Case:
-    """Return the case of the file as it is, of which nothing is proposed."""
-    beside = staging.siblings(source, file)
-    laid_out = staging.lay_out(
-        {BEFORE: source.content}, name=file.tree.name, beside=beside, source=source, components=plan.components
-    )
-    return Case(
-        source=source,
-        target=plan.target,
-        components=plan.components,
-        entry=plan.prefix_entry,
-        demotion=None,
-        stages=tuple(laid_out.stages.values()),
-        patches=(),
-        upstream_diff=b"",
-        question=laid_out.question,
-        own_library=laid_out.own_library,
-        missing=beside.missing,
     )
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files, nix, process, sources
-from toolkit.docker import choosing, claims, comparing, extras
+from toolkit.docker import choosing, claims, comparing, extras, staging
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import overriding
 from toolkit.docker.deepening import AT_HAND, deepen
-from toolkit.docker.preparing import prepare_texts, rewrite, unchanged
+from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.reading import docker_file
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.propose import Order, write
@@ -63,7 +63,7 @@ def _rewritten(file: DockerFile, found: Source, plan: Plan, steps: Sequence[Step
     except LayoutError:
         raise
     except RefusalError:
-        overriding.require_closed(unchanged(file, found, plan), name=file.tree.name)
+        overriding.require_closed(staging.unchanged(file, found, plan), name=file.tree.name)
         raise
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.cache import default_cache
 from toolkit.docker import choosing
-from toolkit.docker.claims.case import STEPS, SYSTEMS, Stage
+from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, Case, Stage
 from toolkit.docker.reading import docker_file
 from toolkit.errors import RefusalError
 from toolkit.git import blobs
@@ -25,6 +25,7 @@ from toolkit.git.blobs import TreeFile
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Source
 
@@ -82,6 +83,26 @@ def _beside(link: Path, directory: Path) -> str | None:
     """Return the name of the file that a link leads to, None if it is not below the directory."""
     led = Path(os.path.normpath(link.parent / link.readlink()))
     return str(led.relative_to(directory)) if led.is_relative_to(directory) else None
+
+
+def case(contents: Mapping[str, bytes], *, name: str, beside: Siblings, source: Source, plan: Plan) -> Case:
+    """Lay the contents out, and return the case of them; raise as `lay_out` does."""
+    laid_out = lay_out(contents, name=name, beside=beside, source=source, components=plan.components)
+    return Case(
+        source=source,
+        target=plan.target,
+        components=plan.components,
+        entry=plan.prefix_entry,
+        stages=tuple(laid_out.stages.values()),
+        question=laid_out.question,
+        own_library=laid_out.own_library,
+        missing=beside.missing,
+    )
+
+
+def unchanged(file: DockerFile, source: Source, plan: Plan) -> Case:
+    """Return the case of the file as it is, of which nothing is proposed."""
+    return case({BEFORE: source.content}, name=file.tree.name, beside=siblings(source, file), source=source, plan=plan)
 
 
 def lay_out(

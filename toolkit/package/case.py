@@ -24,7 +24,7 @@ _lock = Lock()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Case(prove.Case):
+class Case(prove.Case[prove.Stage]):
     """A lift of one package. `trees` are the tops of the whole trees before and after, `readers` packages beside it.
 
     A reader is a package that overrides or reads the lifted one, as far as a search by name found it. `overlay` is the

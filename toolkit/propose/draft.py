@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from toolkit.git.blobs import TreeFile
     from toolkit.model import Proof, Source, Step
     from toolkit.patches import Message
-    from toolkit.prove import Case, Claim
+    from toolkit.prove import Case, Claim, Stage
 
-C = TypeVar("C", bound="Case")
+C = TypeVar("C", bound="Case[Stage]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

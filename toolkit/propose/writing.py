@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from toolkit.model import Column, Patch, Progress, Proof, Proposal, SourceRequest
     from toolkit.propose.draft import Draft
-    from toolkit.prove import Case
+    from toolkit.prove import Case, Stage
 
-C = TypeVar("C", bound="Case")
+C = TypeVar("C", bound="Case[Stage]")
 
 REPORTS = ("report.json", "report.md", "pull-request.md")
 

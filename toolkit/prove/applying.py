@@ -9,10 +9,10 @@ from toolkit.git import diffs
 from toolkit.prove.claim import Finding
 
 if TYPE_CHECKING:
-    from toolkit.prove.case import Case
+    from toolkit.prove.case import Case, Stage
 
 
-def applies(case: Case) -> Finding:
+def applies(case: Case[Stage]) -> Finding:
     """Apply the diff, then the series, on a clean checkout, and compare the file with what was rewritten."""
     if not case.patches:
         return _applies_alone(case)
@@ -43,7 +43,7 @@ def applies(case: Case) -> Finding:
     )
 
 
-def _applies_alone(case: Case) -> Finding:
+def _applies_alone(case: Case[Stage]) -> Finding:
     """Apply somebody else's patch to the file alone: it may touch files that are not at hand."""
     applied = git.apply(case.source.content, case.target, case.upstream_diff)
     failures = () if applied == case.after.content else ("the patch and the judged file differ",)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from toolkit.model import Patch, Source
+
+S_co = TypeVar("S_co", bound="Stage", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,7 +27,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Case:
+class Case(Generic[S_co]):
     """A series to be proven: its stages in order, the first of which is the unchanged file.
 
     Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff.
@@ -33,17 +35,17 @@ class Case:
 
     source: Source
     target: PurePosixPath
-    stages: tuple[Stage, ...]
+    stages: tuple[S_co, ...]
     patches: tuple[Patch, ...] = ()
     upstream_diff: bytes = b""
 
     @property
-    def before(self) -> Stage:
+    def before(self) -> S_co:
         """The unchanged file."""
         return self.stages[0]
 
     @property
-    def after(self) -> Stage:
+    def after(self) -> S_co:
         """The file at the end of the series."""
         return self.stages[-1]
 

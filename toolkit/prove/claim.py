@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from toolkit.model import Progress
-    from toolkit.prove.case import Case
+    from toolkit.prove.case import Case, Stage
 
-C = TypeVar("C", bound="Case")
+C = TypeVar("C", bound="Case[Stage]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from toolkit.prove.case import Case, Stage
 
 
-def parses(case: Case) -> Finding:
+def parses(case: Case[Stage]) -> Finding:
     """Let Nix parse the file at every stage."""
     paths = [stage.path for stage in case.stages]
     nix.parse(paths)
@@ -23,7 +23,7 @@ def parses(case: Case) -> Finding:
     )
 
 
-def formatted(case: Case) -> Finding:
+def formatted(case: Case[Stage]) -> Finding:
     """Compare each stage with what nixfmt prints, where the file was in nixfmt's format before."""
     formatter = process.find("nixfmt")
     if formatter is None:

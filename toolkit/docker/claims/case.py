@@ -54,7 +54,7 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Case(prove.Case):
+class Case(prove.Case[Stage]):
     """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
 
     `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.
@@ -62,26 +62,15 @@ class Case(prove.Case):
     them. `extras` follow the series. `deep` is None if no tier below the first is wanted.
     """
 
-    stages: tuple[Stage, ...]
     components: tuple[str, ...]
     entry: str
-    demotion: Demotion | None
     question: Path
     own_library: bool
+    demotion: Demotion | None = None
     overlay: Path | None = None
     missing: tuple[str, ...] = ()
     extras: tuple[Added, ...] = ()
     deep: Deep | None = None
-
-    @property
-    def before(self) -> Stage:
-        """The unchanged file."""
-        return self.stages[0]
-
-    @property
-    def after(self) -> Stage:
-        """The file at the end of the series."""
-        return self.stages[-1]
 
     @property
     def lifted(self) -> Stage | None:

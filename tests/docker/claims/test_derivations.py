@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.docker.choices import Demotion, Strategy
-from toolkit.docker.claims.case import DEMOTED, LIFTED, SYSTEMS
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.model import Status
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def test_proof_tells_what_it_covered_and_how_to_repeat_it(draft: Callable[..., D
     assert proof.covers == "40 drvPaths equal; 2 releases, 4 systems"
     assert proof.evidence[0] == "evaluated with unlet's lib"
     assert re.fullmatch(r"x86_64-linux docker_20_10: /nix/store/\S+-docker-20\.10\.\d+\.drv", proof.evidence[1])
+    flags = ["clientOnly = false", "clientOnly = true"]
+    values = "; ".join(f"{one}, withSeccomp = {other}" for one in flags for other in ("false", "true"))
+    assert proof.evidence[-1] == f"docker_24 also with {values}"
     assert "nix-instantiate --eval --strict --json " in proof.commands[0]
     assert draft().prove("no-rebuild").evidence[0] == "evaluated with the tree's lib"
     assert draft().prove("exact-change").covers == "12 drvPaths changed, 28 kept; 2 releases, 4 systems"
@@ -170,6 +173,83 @@ class TestExactChange:
         fact = "moby's installPhase changed in more than the command that makes bin/dockerd-rootless"
         assert f"x86_64-linux docker_25: {fact}" in failure
         assert f"docker_29: {fact}" not in failure
+
+
+CONDITION = "stdenv.hostPlatform.isLinux && !clientOnly"
+PARAMETER = "      buildxSupport ? true,\n"
+
+
+def conditional(series: Draft, default: str, condition: str) -> Draft:
+    """Return a series on a file whose wrapper has rootlesskit under a condition, and which never heard of it."""
+    return series.edit(BEFORE, PARAMETER, f"{default}{PARAMETER}").edit(
+        BEFORE, f"lib.optionals ({CONDITION})", f"lib.optionals ({CONDITION} && {condition})"
+    )
+
+
+class TestFlags:
+    """Boolean parameters that the wrapper depends on, each of which both proofs give either value."""
+
+    @pytest.mark.parametrize(
+        ("default", "condition", "form"),
+        [
+            ("withRootless ? true,", "withRootless", "clientOnly = false, withRootless = false"),
+            ("tiny ? !stdenv.hostPlatform.isLinux,", "!tiny", "clientOnly = false, tiny = true"),
+            ("a ? true, b ? true,", "(a && b)", "a = true, b = false, clientOnly = false"),
+            # No boolean, which only Nix can tell: it would end the evaluator.
+            ("kind ? version, withRootless ? true,", 'withRootless && kind + "" != ""', "withRootless = false"),
+        ],
+    )
+    def test_suffix_without_the_condition_of_the_list_is_caught(
+        self, draft: Callable[..., Draft], default: str, condition: str, form: str
+    ) -> None:
+        series = conditional(draft(), default, condition)
+        assert series.passes("no-rebuild")
+        failure = series.failure("exact-change")
+        assert re.search(
+            rf"x86_64-linux docker_29, .*{form}.*: moby's installPhase changed, though rootlesskit is not in", failure
+        )
+
+    def test_suffix_under_the_condition_passes(self, draft: Callable[..., Draft]) -> None:
+        series = conditional(draft(), "withRootless ? false,", "withRootless")
+        text = ' \\\n                --suffix PATH : "${lib.makeBinPath [ rootlesskit ]}"'
+        good = series.edit(DEMOTED, text, f"${{lib.optionalString withRootless ''{text}''}}")
+        assert good.passes("exact-change")
+
+    def test_closure_that_a_comment_brings_in_is_caught(self, draft: Callable[..., Draft]) -> None:
+        series = conditional(draft(), "withRootless ? false,", "withRootless")
+        text = ' \\\n                --suffix PATH : "${lib.makeBinPath [ rootlesskit ]}"'
+        bad = series.edit(DEMOTED, text, f"${{lib.optionalString withRootless ''{text}''}}").edit(
+            DEMOTED, "# rootlesskit comes last", "# ${rootlesskit} comes last"
+        )
+        failure = bad.failure("exact-change")
+        assert "docker_29: moby's installPhase changed, though rootlesskit is not in its PATH" in failure
+
+    def test_parameters_of_the_file_and_values_of_a_release_are_flags(self, draft: Callable[..., Draft]) -> None:
+        series = conditional(draft(), "withRootless,", "withRootless && full")
+        series = series.edit(BEFORE, "{ lib, callPackage }:", "{ lib, callPackage, full ? true }:")
+        for release in ("25", "29"):
+            text = f'      cliHash = "sha256-fake/cli/{release}/'
+            series = series.edit(BEFORE, text, f"      withRootless = true;\n{text}")
+        failure = series.failure("exact-change")
+        for form in ("full = false, withRootless = true", "full = true, withRootless = false"):
+            assert f"clientOnly = false, {form}, withSeccomp = false: moby's installPhase changed" in failure
+
+    def test_condition_that_the_first_commit_loses_is_caught(self, draft: Callable[..., Draft]) -> None:
+        series = conditional(draft(), "withRootless ? true,", "withRootless")
+        failure = series.edit(LIFTED, " && withRootless)", ")").failure("no-rebuild")
+        assert (
+            "docker_29, clientOnly = false, withRootless = false, withSeccomp = false: moby is rebuilt: /nix/store/"
+            in failure
+        )
+
+    def test_form_that_does_not_evaluate_any_more_is_named(self, draft: Callable[..., Draft]) -> None:
+        series = conditional(draft(), "withRootless ? true,", "withRootless")
+        text = "env.DOCKER_BUILDTAGS = toString (\n"
+        for spoiled in (f"{text}assert withRootless;", f"{text}(if withRootless then [ ] else 1) ++"):
+            failure = series.edit(DEMOTED, text, spoiled).failure("exact-change")
+            assert (
+                "docker_29, clientOnly = false, withRootless = false, withSeccomp = false: does not evaluate" in failure
+            )
 
 
 def test_claim_about_a_commit_that_is_not_there_is_not_run(draft: Callable[..., Draft]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit.docker.choices import Demotion
@@ -12,7 +14,7 @@ from toolkit.docker.claims.facts import coverage
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from toolkit.docker.claims.case import Case
     from toolkit.docker.claims.facts import Evaluation, Facts
@@ -24,23 +26,15 @@ def no_rebuild(case: Case, setting: Setting = STAND_INS) -> Finding:
         return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
     evaluation = evaluate(case, setting)
     before, after = evaluation[BEFORE], evaluation[case.lifted.name]
-    failures: list[str] = []
-    counted = 0
-    for key, facts in before.items():
-        old, new = dict(facts.derivations()), dict(after[key].derivations())
-        counted += len(old)
-        failures += [
-            f"{' '.join(key)}: {name} is rebuilt: {old.get(name)} → {new.get(name)}"
-            for name in old.keys() | new.keys()
-            if old.get(name) != new.get(name)
-        ]
+    failures = list(_failures(before, after, _rebuilds))
+    counted = sum(len(list(facts.derivations())) for facts in before.values())
     summary: list[str] = []
     if failures and case.lifted is case.demoted:
         summary.append(f"{len(failures)} derivations are rebuilt, since one patch makes both changes: split it")
     return Finding(
-        covers=coverage(before, f"{counted} drvPaths equal" if not failures else f"{counted} drvPaths"),
+        covers=coverage(before, f"{counted} drvPaths{'' if failures else ' equal'}"),
         failures=(*summary, *sorted(failures)),
-        evidence=(_library(case, setting), *unevaluated(evaluation), *_paths(before)),
+        evidence=(_library(case, setting), *unevaluated(evaluation), *_paths(before), *_forms(before)),
         commands=tuple(command.line for command in commands(case, setting)),
     )
 
@@ -51,27 +45,72 @@ def exact_change(case: Case, setting: Setting = STAND_INS) -> Finding:
         return Finding(covers="nothing", not_run="because the patch leaves the wrapper's PATH as it is")
     evaluation = evaluate(case, setting)
     before, after = evaluation[case.before_demotion.name], evaluation[case.demoted.name]
-    failures: list[str] = []
-    changed = kept = 0
-    for key, old in before.items():
-        new = after[key]
-        expected = {"docker", "moby"} if old.components.get("moby") is not None else set[str]()
-        paths = dict(new.derivations())
-        for name, path in old.derivations():
-            is_changed = paths.get(name) != path
-            changed += is_changed
-            kept += not is_changed
-            if is_changed != (name in expected):
-                fact = "is rebuilt, though it does not contain moby" if is_changed else "is not changed"
-                failures.append(f"{' '.join(key)}: {name} {fact}")
-        if expected:
-            failures += [f"{' '.join(key)}: {fact}" for fact in _attribute_changes(case, old, new)]
+    failures = list(_failures(before, after, partial(_other_changes, case)))
+    rebuilt = sum(len(_rebuilt(facts, after[key])) for key, facts in before.items())
+    kept = sum(len(list(facts.derivations())) for facts in before.values()) - rebuilt
+    if not any(_has_in_path(each, case.entry) for facts in before.values() for each in (facts, *facts.forms.values())):
+        failures.append(f"no release has {case.entry} in a PATH")
     return Finding(
-        covers=coverage(before, f"{changed} drvPaths changed, {kept} kept"),
+        covers=coverage(before, f"{rebuilt} drvPaths changed, {kept} kept"),
         failures=tuple(failures),
-        evidence=_change_evidence(before, after),
+        evidence=(*_change_evidence(before, after), *_forms(before)),
         commands=tuple(command.line for command in commands(case, setting)),
     )
+
+
+def _failures(
+    before: Mapping[tuple[str, str], Facts],
+    after: Mapping[tuple[str, str], Facts],
+    check: Callable[[str, Facts, Facts], Iterable[str]],
+) -> Iterator[str]:
+    """Yield what `check` finds wrong of each release; of its forms by boolean parameters where that is nothing."""
+    for key, old in before.items():
+        where, new = " ".join(key), after[key]
+        found = [*check(where, old, new)]
+        for name, form in old.forms.items() if not found else ():
+            other = new.forms.get(name)
+            found += (
+                [f"{where}, {name}: does not evaluate"] if other is None else check(f"{where}, {name}", form, other)
+            )
+        yield from found
+
+
+def _rebuilds(where: str, before: Facts, after: Facts) -> Iterator[str]:
+    old, new = dict(before.derivations()), dict(after.derivations())
+    for name in old.keys() | new.keys():
+        if old.get(name) != new.get(name):
+            yield f"{where}: {name} is rebuilt: {old.get(name)} → {new.get(name)}"
+
+
+def _other_changes(case: Case, where: str, before: Facts, after: Facts) -> Iterator[str]:
+    """Yield what commit 2 changes of a docker besides moby's PATH and what contains moby."""
+    has_moby, is_in_path = before.components.get("moby") is not None, _has_in_path(before, case.entry)
+    rebuilt = _rebuilt(before, after)
+    for name, _ in before.derivations():
+        if name in rebuilt and not (has_moby and name in {"docker", "moby"}):
+            yield f"{where}: {name} is rebuilt, though it does not contain moby"
+        if is_in_path and name in {"docker", "moby"} and name not in rebuilt:
+            yield f"{where}: {name} is not changed"
+    if has_moby:
+        changes = _moby_changes(case, before, after) if is_in_path else _without_entry(case, before, after)
+        yield from (f"{where}: {fact}" for fact in (*changes, *_docker_changes(before, after)))
+
+
+def _has_in_path(facts: Facts, entry: str) -> bool:
+    """Tell whether moby has a program directory of the store path named `entry` in an attribute."""
+    return any(
+        install_phase.is_of(path, entry) for text in facts.moby_attributes.values() for path in _PROGRAMS.findall(text)
+    )
+
+
+_PROGRAMS = re.compile(r"/nix/store/[^/\s:\"']+/s?bin\b")
+
+
+def _forms(facts: Mapping[tuple[str, str], Facts]) -> Iterator[str]:
+    """Yield one line for each release with the values of boolean parameters that were tried on the first system."""
+    for (label, release), found in facts.items():
+        if label == SYSTEMS[0][0] and found.forms:
+            yield f"{release} also with {'; '.join(found.forms)}"
 
 
 def unevaluated(evaluation: Evaluation) -> Iterator[str]:
@@ -91,10 +130,9 @@ def _library(case: Case, setting: Setting) -> str:
     return f"evaluated with {'unlet' if case.own_library else 'the tree'}'s lib"
 
 
-def _attribute_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
-    """Yield what changed in moby's or docker's attributes that should not have."""
-    names = old.moby_attributes.keys() | new.moby_attributes.keys()
-    changed = {name for name in names if old.moby_attributes.get(name) != new.moby_attributes.get(name)}
+def _moby_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
+    """Yield what changed in the attributes of a moby with the entry in its PATH that should not have."""
+    changed = _changed(old, new)
     yield from install_phase.other_changes(
         old.moby_attributes.get("installPhase", ""),
         new.moby_attributes.get("installPhase", ""),
@@ -109,12 +147,32 @@ def _attribute_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
             yield f"moby's attribute {name} is {'new' if before is None else 'gone'}"
         elif install_phase.without(before.split(":"), case.entry) != after.split(":"):
             yield f"moby's attribute {name} changed by more than the loss of {case.entry}"
+
+
+def _without_entry(case: Case, old: Facts, new: Facts) -> Iterator[str]:
+    """Yield what changed in the attributes of a moby whose PATH never had the entry: comments may, nothing else."""
+    for name in sorted(_changed(old, new)):
+        texts = [each.moby_attributes.get(name, "") for each in (old, new)]
+        commands, closures = ([*map(read, texts)] for read in (install_phase.commands, _PATHS.findall))
+        if name != "installPhase" or commands[0] != commands[1] or {*closures[0]} != {*closures[1]}:
+            yield f"moby's {name} changed, though {case.entry} is not in its PATH"
+
+
+_PATHS = re.compile(r"/nix/store/[\w.+?=-]+")
+
+
+def _docker_changes(old: Facts, new: Facts) -> Iterator[str]:
     moby_before, moby_after = old.docker_attributes.get("moby"), new.docker_attributes.get("moby")
     for name in sorted(old.docker_attributes.keys() | new.docker_attributes.keys()):
         text = old.docker_attributes.get(name)
         wanted = text.replace(moby_before, moby_after) if text and moby_before and moby_after else text
         if new.docker_attributes.get(name) != wanted:
             yield f"docker's attribute {name} changed by more than moby's path"
+
+
+def _changed(old: Facts, new: Facts) -> set[str]:
+    names = old.moby_attributes.keys() | new.moby_attributes.keys()
+    return {name for name in names if old.moby_attributes.get(name) != new.moby_attributes.get(name)}
 
 
 def _change_evidence(

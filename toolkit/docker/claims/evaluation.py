@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -80,6 +81,7 @@ class _Asked:
     """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works.
 
     `of` is the unchanged file of one case, and of no other with the same content: that may be asked of another Nix.
+    `flags` are parameters that may be booleans.
     """
 
     of: Stage | None = None
@@ -89,12 +91,13 @@ class _Asked:
     releases: tuple[str, ...] = ()
     ends: tuple[_Question, ...]
     own: tuple[_Question, ...]
+    flags: tuple[str, ...] = ()
 
 
 def commands(case: Case, setting: Setting = STAND_INS) -> tuple[Command, ...]:
     """Return the commands that evaluate all stages, each on a part of the systems."""
     asked = _asked(case, setting)
-    return tuple(_command(asked, _wanted(asked.sides, asked.ends), labels) for labels in setting.parts)
+    return tuple(_command(asked, _wanted(asked.sides, asked.ends, asked.flags), labels) for labels in setting.parts)
 
 
 def evaluate(case: Case, setting: Setting = STAND_INS) -> Evaluation:
@@ -170,6 +173,7 @@ def _asked(case: Case, setting: Setting) -> _Asked:
         releases=tuple(release.attr for release in case.before.file.releases()),
         ends=(*rows, *standard),
         own=tuple(own),
+        flags=case.before.file.switches(),
     )
 
 
@@ -197,7 +201,7 @@ def _part(asked: _Asked, labels: Sequence[str]) -> tuple[Document, list[tuple[st
     if asked.setting.progress is not None:
         asked.setting.progress.step(f"evaluating docker in {asked.setting.place} ({', '.join(labels)})")
     try:
-        document = _ask(asked, labels, asked.sides, asked.ends)
+        document = _ask(asked, labels, asked.sides, asked.ends, asked.flags)
     except CommandError as error:
         if error.status < 0 and asked.setting.tree is None:
             raise
@@ -212,7 +216,7 @@ def _part(asked: _Asked, labels: Sequence[str]) -> tuple[Document, list[tuple[st
             _merge(document, answer)
             return document, [*failed, *more]
         document = _ask(asked, labels, asked.sides, ())
-        for answer in _one_by_one(asked, labels, asked.ends):
+        for answer in (*_one_by_one(asked, labels, asked.ends), *_flags_one_by_one(asked, labels)):
             _merge(document, answer)
     return _with_own(asked, labels, document), []
 
@@ -244,7 +248,9 @@ def _evaluation(asked: _Asked, document: Document, failed: Sequence[tuple[str, s
 
 def _thrown(asked: _Asked, label: str) -> str:
     """Return what a release says that throws: what was caught has no message."""
-    wanted: dict[str, object] = {asked.sides[0]: {"derivations": True, "doors": {}, "rows": [], "bare": True}}
+    wanted: dict[str, object] = {
+        asked.sides[0]: {"derivations": True, "doors": {}, "rows": [], "flags": [], "bare": True}
+    }
     try:
         nix.answer(_command(asked, wanted, [label]))
     except CommandError as error:
@@ -260,6 +266,24 @@ def _one_by_one(asked: _Asked, labels: Sequence[str], questions: Sequence[_Quest
             yield _ask(asked, labels, (), part)
         except CommandError:
             yield from _one_by_one(asked, labels, part)
+
+
+def _flags_one_by_one(asked: _Asked, labels: Sequence[str]) -> Iterator[Document]:
+    """Yield the answers about the flags, but for those of which the unchanged file shows that they are no booleans.
+
+    Of another stage at which they end the evaluator there is none.
+    """
+    flags: list[str] = []
+    for flag in asked.flags:
+        with suppress(CommandError):
+            _ask(asked, labels, asked.sides[:1], (), (flag,))
+            flags.append(flag)
+    try:
+        yield _ask(asked, labels, asked.sides, (), flags)
+    except CommandError:
+        for side in asked.sides:
+            with suppress(CommandError):
+                yield _ask(asked, labels, (side,), (), flags)
 
 
 def _with_own(asked: _Asked, labels: Sequence[str], document: Document) -> Document:
@@ -300,15 +324,21 @@ def _merge(document: Document, other: Mapping[str, object]) -> None:
             document[name] = value
 
 
-def _ask(asked: _Asked, labels: Sequence[str], sides: Sequence[str], questions: Sequence[_Question]) -> Document:
-    """Ask for the derivations of `sides`, and the questions; raise CommandError where one ends the evaluator."""
-    answer = nix.answer(_command(asked, _wanted(sides, questions), labels))
+def _ask(
+    asked: _Asked,
+    labels: Sequence[str],
+    sides: Sequence[str],
+    questions: Sequence[_Question],
+    flags: Sequence[str] = (),
+) -> Document:
+    """Ask for the derivations and flags of `sides`, and the questions; raise CommandError if one ends the evaluator."""
+    answer = nix.answer(_command(asked, _wanted(sides, questions, flags), labels))
     if not isinstance(answer, dict):
         raise ToolkitError(f"{_DOCUMENT}: the document is not a table")
     return cast("Document", answer)
 
 
-def _wanted(sides: Sequence[str], questions: Sequence[_Question]) -> dict[str, object]:
+def _wanted(sides: Sequence[str], questions: Sequence[_Question], flags: Sequence[str]) -> dict[str, object]:
     wanted: dict[str, object] = {}
     for side in dict.fromkeys([*sides, *(question.side for question in questions)]):
         by_component: dict[str, list[object]] = {}
@@ -317,7 +347,12 @@ def _wanted(sides: Sequence[str], questions: Sequence[_Question]) -> dict[str, o
                 door = {"parameter": question.name, "form": question.form} if question.form else question.name
                 by_component.setdefault(question.component, []).append(door)
         rows = by_component.pop("", [])
-        wanted[side] = {"derivations": side in sides, "doors": by_component, "rows": rows}
+        wanted[side] = {
+            "derivations": side in sides,
+            "doors": by_component,
+            "rows": rows,
+            "flags": flags if side in sides else [],
+        }
     return wanted
 
 

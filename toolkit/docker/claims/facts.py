@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolkit.docker.claims import doors
@@ -55,8 +55,9 @@ class Answer:
 class Facts:
     """One release on one system. Derivations are drvPaths; a component is None where docker has none.
 
-    `doors` maps each component that docker has to door → outcome, and `matrix` the rows of matrix.nix to what they
-    give; both are empty where this release was not asked on this system.
+    `doors` maps each component that docker has to door → outcome, `matrix` the rows of matrix.nix to what they give,
+    and `forms` values of boolean parameters, "name = true, …", to what they make of docker; all are empty where this
+    release was not asked on this system.
     """
 
     docker: str
@@ -66,6 +67,7 @@ class Facts:
     docker_attributes: Mapping[str, str]
     doors: Mapping[str, Mapping[str, str]]
     matrix: Mapping[str, Answer]
+    forms: Mapping[str, Facts] = field(default_factory=dict[str, "Facts"])
 
     @property
     def has_daemon(self) -> bool:
@@ -110,7 +112,7 @@ def read(record: Record, where: str) -> Facts:
     """Read what inspect.nix says of one release; raise ToolkitError for one that throws."""
     if "error" in record:
         raise ToolkitError(f"evaluation: {where}: {record.text('error')}")
-    components, matrix = record.record("components"), record.record("matrix")
+    components, matrix, forms = (record.record(name) for name in ("components", "matrix", "flags"))
     return Facts(
         docker=record.text("docker"),
         client=record.optional("client", record.text),
@@ -119,6 +121,11 @@ def read(record: Record, where: str) -> Facts:
         docker_attributes=_texts(record.record("dockerAttributes")),
         doors=outcomes(record),
         matrix={name: _answer(matrix.record(name)) for name in matrix.names()},
+        forms={
+            name: read(form, f"{where}, {name}")
+            for name, form in ((name, forms.record(name)) for name in forms.names())
+            if "error" not in form
+        },
     )
 
 

@@ -45,17 +45,17 @@ rec {
   context = strings: getContext (concatStringsSep "" strings);
 
   # The steps that make up the result: unlike an attribute, what they name is really used.
-  steps =
+  scripts =
     package:
-    context (
-      map (step: text (package.${step} or "")) [
-        "preInstall"
-        "installPhase"
-        "postInstall"
-        "preFixup"
-        "postFixup"
-      ]
-    );
+    map (step: text (package.${step} or "")) [
+      "preInstall"
+      "installPhase"
+      "postInstall"
+      "preFixup"
+      "postFixup"
+    ];
+
+  steps = package: context (scripts package);
 
   installs = package: other: steps package ? ${identity other};
 

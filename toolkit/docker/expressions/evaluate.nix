@@ -1,8 +1,9 @@
 # All that evaluation can tell about a docker file, for all its variants and systems at once:
 #   nix-instantiate --eval --strict --json evaluate.nix --argstr case /path/of/case.json …
 # Arguments, each a string: `case`, the absolute path of a JSON file, see below; `asked`, JSON, what is wanted:
-# side → { derivations, doors, rows, bare }, a boolean, component → a list as for doors.nix, names of rows of
-# matrix.nix, and whether to end with the error of a release that throws (false if it is not there); `systems`, JSON, to
+# side → { derivations, doors, rows, flags, bare }, a boolean, component → a list as for doors.nix, names of rows of
+# matrix.nix, parameters that are booleans, of a docker or of the file, and whether to end with the error of a release
+# that throws (false if it is not there); `systems`, JSON, to
 # be taken instead of the case's, or ""; `labels`, JSON, those of them to evaluate, "" for all; `tree`, the absolute
 # path of a whole nixpkgs to evaluate in, or "" for stand-ins.
 # The case is { sides, libPath, names, finals, components, systems }: `sides`, names → absolute folders
@@ -11,7 +12,7 @@
 # Result: side → system label → release → the result of inspect.nix.
 #
 # Every release on every system is asked for its derivations. How it can be overridden is up to the function that
-# makes them all: that is asked of some releases on the first system, and of the newest on the others.
+# makes them all: that is asked of some releases on the first system, and of the newest on the others. So are the flags.
 {
   case,
   asked,
@@ -87,44 +88,84 @@ let
     in
     if length names <= count then names else genList (n: elemAt names (n * last / steps)) count;
 
-  releases =
-    wanted: examples: directory: world:
+  wanted = fromJSON asked;
+
+  # The docker of each release, by values for its parameters and for those of the file.
+  released =
+    { lib, ... }@world:
+    side:
+    let
+      called =
+        arguments:
+        import ./releases.nix {
+          inherit arguments lib world;
+          directory = sides.${side};
+        };
+      found = called { };
+      make =
+        name: flags:
+        let
+          docker = found.releases.${name};
+          own = builtins.intersectAttrs (lib.functionArgs docker.override) flags;
+          others = removeAttrs flags (lib.attrNames own);
+          other = if others == { } then docker else (called others).releases.${name};
+        in
+        if own == { } then other else other.override own;
+    in
+    {
+      inherit (found) names;
+      makers = mapAttrs (name: _: make name) found.releases;
+    };
+
+  answers =
+    { examples, world }:
     let
       inherit (world) lib;
-      inspect = import ./inspect.nix {
-        inherit components lib;
-        inherit (world) plain;
-      };
-      found = import ./releases.nix { inherit directory lib world; };
-      chosen = spread examples found.names;
+      inherit
+        (import ./inspect.nix {
+          inherit components lib;
+          inherit (world) plain;
+        })
+        inspect
+        matters
+        ;
+      bySide = mapAttrs (side: _: released world side) wanted;
+      others = lib.attrValues bySide;
+      # At any stage: a patch may lose a condition.
+      isUsed = name: flag: builtins.any ({ makers, ... }: makers ? ${name} && matters makers.${name} flag) others;
+      answer =
+        side:
+        { names, makers }:
+        let
+          chosen = spread examples names;
+        in
+        mapAttrs (
+          name:
+          inspect (
+            wanted.${side}
+            // (
+              if elem name chosen then
+                { flags = filter (isUsed name) wanted.${side}.flags; }
+              else
+                {
+                  doors = { };
+                  rows = [ ];
+                  flags = [ ];
+                }
+            )
+          )
+        ) makers;
     in
-    mapAttrs (
-      name:
-      inspect (
-        if elem name chosen then
-          wanted
-        else
-          wanted
-          // {
-            doors = { };
-            rows = [ ];
-          }
-      )
-    ) found.releases;
-in
-mapAttrs (
-  side: wanted:
-  listToAttrs (
+    mapAttrs answer bySide;
+
+  byLabel = listToAttrs (
     map (
-      {
-        label,
-        examples,
-        world,
-      }:
+      { label, ... }@system:
       {
         name = label;
-        value = releases wanted examples sides.${side} world;
+        value = answers (removeAttrs system [ "label" ]);
       }
     ) bySystem
-  )
-) (fromJSON asked)
+  );
+in
+mapAttrs (side: _: mapAttrs (_: answer: answer.${side}) byLabel) wanted

@@ -1,9 +1,10 @@
 # What is to be known about one docker package.
 # Arguments: `lib`; `components`, names; `plain`, from stubs.nix, to make replacements of them.
-# Result: a function from { derivations, doors, rows, bare } as for evaluate.nix and the package to { docker, client,
-# components, attributes, dockerAttributes }, if `derivations` is true, and { doors, matrix }, all of it strings,
-# booleans and nulls without context. { error } stands for the whole, or for one row of the matrix, where a throw or a
-# failed assertion is met. `doors` is by component, of those that docker has.
+# Result: { matters, inspect }: the former as in flags.nix; a function from { derivations, doors, rows, flags, bare } as for
+# evaluate.nix, and `make`, from values for flags to the package, to { docker, client, components, attributes,
+# dockerAttributes }, if `derivations` is true, and { doors, matrix, flags }, all of it strings, booleans and nulls
+# without context. { error } stands for the whole, or for one row of the matrix, or for one form by flags, where a throw
+# or a failed assertion is met. `doors` is by component, of those that docker has.
 {
   lib,
   components,
@@ -27,6 +28,17 @@ let
 
   outcomes = import ./doors.nix { inherit guarded lib plain; };
   matrix = import ./matrix.nix { inherit guarded lib plain; };
+  byFlags = import ./flags.nix {
+    inherit guarded lib;
+    describe =
+      docker:
+      found docker
+      // {
+        doors = { };
+        matrix = { };
+        flags = { };
+      };
+  };
   has = docker: component: docker.${component} or null != null;
 
   found = docker: {
@@ -44,18 +56,28 @@ let
   };
 in
 {
-  derivations,
-  doors,
-  rows,
-  bare ? false,
-}:
-docker:
-(if bare then (value: value) else guarded) (
-  lib.optionalAttrs derivations (found docker)
-  // {
-    doors = mapAttrs (component: outcomes docker component) (
-      lib.filterAttrs (component: _: has docker component) doors
+  inherit (byFlags) matters;
+
+  inspect =
+    {
+      derivations,
+      doors,
+      rows,
+      flags,
+      bare ? false,
+    }:
+    make:
+    let
+      docker = make { };
+    in
+    (if bare then (value: value) else guarded) (
+      lib.optionalAttrs derivations (found docker)
+      // {
+        doors = mapAttrs (component: outcomes docker component) (
+          lib.filterAttrs (component: _: has docker component) doors
+        );
+        matrix = matrix docker rows;
+        flags = byFlags.forms make flags;
+      }
     );
-    matrix = matrix docker rows;
-  }
-)
+}

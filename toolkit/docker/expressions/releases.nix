@@ -2,13 +2,15 @@
 # Arguments: `lib`; `world`, the result of stubs.nix or real.nix; `directory`, the absolute path (a string) of
 # the folder with default.nix; `conditions`, names → what the package set has under them besides:
 # "unrelated" (a package with nothing to do with docker), "throws" (an alias that was removed),
-# "from-docker" (the newest docker's attribute of that name, as an overlay may define it).
+# "from-docker" (the newest docker's attribute of that name, as an overlay may define it); `arguments`, those that the
+# file is called with besides.
 # Result: { releases, names }: names → packages, and the names of those that evaluate, from the newest to the oldest.
 {
   lib,
   world,
   directory,
   conditions ? { },
+  arguments ? { },
 }:
 let
   condition =
@@ -21,7 +23,7 @@ let
     .${kind};
 
   callPackage = world.scope ({ docker = newest; } // lib.mapAttrs condition conditions);
-  exported = callPackage (/. + directory) { };
+  exported = callPackage (/. + directory) arguments;
   isRelease = name: builtins.match "docker_[0-9].*" name != null;
   dotted = builtins.replaceStrings [ "_" ] [ "." ];
   newer = name: other: builtins.compareVersions (dotted name) (dotted other) > 0;

@@ -32,6 +32,20 @@ TODO = re.compile(r"TODO: move packages out of the let\b")
 
 _MOBY_SINCE = [20, 10]
 
+_NO_BOOLEANS = frozenset(
+    [
+        "attrset_expression",
+        "float_expression",
+        "function_expression",
+        "indented_string_expression",
+        "integer_expression",
+        "list_expression",
+        "path_expression",
+        "rec_attrset_expression",
+        "string_expression",
+    ]
+)
+
 
 class DockerFile:
     """The docker file as a tree, with the places that the rewrites need."""
@@ -129,6 +143,21 @@ class DockerFile:
             for name, binding in bound_names(node.child("binding_set")).items()
             if re.match(r"docker_\d", name) and binding.kind == "binding" and not _is_removed(binding)
         ]
+
+    def switches(self) -> tuple[str, ...]:
+        """Return the parameters, of dockerGen and of the file, that a default or a release may give a boolean."""
+        outer = spine(self.tree.root)[0]
+        parameters = {**formals(outer), **self.formals} if outer.kind == "function_expression" else self.formals
+        given = [
+            (name, node)
+            for _, release in self._release_bindings()
+            for node in release.walk()
+            if node.kind == "binding" and node is not release
+            for name in binding_names(node)
+        ]
+        values = [*((name, node) for name, node in parameters.items() if len(node.children) > 1), *given]
+        names = {name for name, node in values if name in parameters and value(node).kind not in _NO_BOOLEANS}
+        return tuple(name for name in parameters if name in names)
 
     def todo(self) -> Node | None:
         """Return the first comment with upstream's TODO, if it is there."""

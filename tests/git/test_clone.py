@@ -109,16 +109,44 @@ class TestRemotes:
         clone.git("remote", "set-url", "upstream", url)
         assert opened(clone).upstream is None
 
-    def test_fork_is_pushed_to_and_never_upstream(self, clone: Clone) -> None:
-        assert clones.push_remote(opened(clone)) == "origin"
-        clone.git("remote", "rename", "origin", "fork")
-        assert clones.push_remote(opened(clone)) == "fork"
-        # The same repository by another way.
-        clone.git("remote", "remove", "fork")
-        clone.git("remote", "add", "origin", "git@github.com:NixOS/nixpkgs.git")
-        assert clones.push_remote(opened(clone)) is None
-        clone.configure(remote__pushDefault="elsewhere")
-        assert clones.push_remote(opened(clone)) == "elsewhere"
+    @pytest.mark.parametrize(
+        ("urls", "base", "push"),
+        [
+            ({"upstream": "github.com/NixOS/nixpkgs", "origin": "github.com/jane/nixpkgs"}, "upstream", "origin"),
+            ({"upstream": "github.com/NixOS/nixpkgs", "fork": "github.com/jane/nixpkgs"}, "upstream", "fork"),
+            # The same repository by another URL.
+            ({"upstream": "github.com/NixOS/nixpkgs", "origin": "mirror.example/NixOS/nixpkgs"}, "upstream", None),
+            # No host that is known.
+            ({"upstream": "git.example/pkgs", "origin": "git.example/jane/pkgs"}, "upstream", "origin"),
+            ({"origin": "git.example/pkgs", "upstream": "git.example/jane/pkgs"}, "origin", "upstream"),
+            ({"upstream": "git.example/pkgs"}, "upstream", None),
+            ({"origin": "git.example/pkgs"}, "origin", None),
+            ({"origin": "git.example/pkgs", "mirror": "git.example/pkgs.git"}, "origin", None),
+            ({"origin": "git.example/pkgs"}, None, None),
+            # A clone of a fork alone.
+            ({"origin": "github.com/jane/nixpkgs"}, "origin", "origin"),
+            ({}, None, None),
+        ],
+    )
+    def test_what_is_pushed_to_is_never_where_the_base_is(
+        self, clone: Clone, urls: dict[str, str], base: str | None, push: str | None
+    ) -> None:
+        branch = clones.Base(name="x", commit=Oid(clone.git("rev-parse", "HEAD")), remote=base)
+        for name in ("upstream", "origin"):
+            clone.git("remote", "remove", name)
+        for name, place in urls.items():
+            clone.git("remote", "add", name, f"https://{place}")
+        assert clones.push_remote(opened(clone), branch) == push
+        clone.configure(remote__pushDefault=base or "elsewhere")
+        assert clones.push_remote(opened(clone), branch) == (push if base is not None else "elsewhere")
+
+    @pytest.mark.parametrize(("name", "remote"), [("master", "upstream"), ("origin/x", "origin"), ("HEAD", None)])
+    def test_remote_of_a_base_is_known(self, clone: Clone, name: str, remote: str | None) -> None:
+        for each in ("upstream", "origin"):
+            clone.git("remote", "set-url", each, f"https://git.example/{each}")
+            clone.git("update-ref", f"refs/remotes/{each}/master", "HEAD")
+        clone.git("update-ref", "refs/remotes/origin/x", "HEAD")
+        assert clones.find_base(opened(clone), name).remote == remote
 
     @pytest.mark.parametrize(
         ("url", "owner"),

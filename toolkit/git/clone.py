@@ -35,13 +35,15 @@ class Clone:
 class Base:
     """A commit that a branch starts from; `name` is how people say it, such as `origin/master`.
 
-    `branch` is what a remote, or else the clone, calls the branch; None for what is no branch. `fetched` is when the
-    clone last fetched, in seconds since the epoch; None where it never did, and for what is no branch of a remote.
+    `branch` is what a remote, or else the clone, calls the branch; None for what is no branch. `remote` is the one that
+    has it, None for none. `fetched` is when the clone last fetched, in seconds since the epoch; None where it never did,
+    and for what is no branch of a remote.
     """
 
     name: str
     commit: Oid
     branch: str | None = None
+    remote: str | None = None
     fetched: int | None = None
 
 
@@ -87,12 +89,14 @@ def find_base(clone: Clone, name: str) -> Base:
     commit = known.commits.get(name)
     if commit is not None:
         ref = known.refs[name]
-        remote = ref.startswith("refs/remotes/")
         short = ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
-        return Base(name=short, commit=commit, branch=name, fetched=known.fetched if remote else None)
-    in_remote = (name.removeprefix(f"{remote}/") for remote in clone.remotes if name.startswith(f"{remote}/"))
+        remote = short.removesuffix(f"/{name}") if ref.startswith("refs/remotes/") else None
+        fetched = known.fetched if remote is not None else None
+        return Base(name=short, commit=commit, branch=name, remote=remote, fetched=fetched)
+    remote = next((each for each in clone.remotes if name.startswith(f"{each}/")), None)
+    branch = name.removeprefix(f"{remote}/") if remote is not None else None
     try:
-        return Base(name=name, commit=reading.locate(clone.common, name).commit, branch=next(in_remote, None))
+        return Base(name=name, commit=reading.locate(clone.common, name).commit, branch=branch, remote=remote)
     except UsageError:
         raise UsageError(f"--base: {name!r} is not a commit, branch or tag") from None
     except ToolkitError as error:
@@ -103,11 +107,11 @@ def find_base(clone: Clone, name: str) -> Base:
 
 
 def fetch_branches(clone: Clone, names: Sequence[str], *, on_stderr: Callable[[str], None] | None = None) -> None:
-    """Fetch branches from the remotes that their names begin with, else from upstream's, else from `origin`.
+    """Fetch branches from the remotes that their names begin with, else from where upstream's branches are.
 
     Only what these remotes call their branches moves in the clone. Raises ToolkitError where they cannot be had.
     """
-    preferred = clone.upstream or ("origin" if "origin" in clone.remotes else next(iter(clone.remotes), None))
+    preferred = _home(clone)
     if preferred is None:
         raise ToolkitError(f"{clone.top}: has no remote to fetch from", hint="git remote add upstream URL")
     wanted: dict[str, list[str]] = {}
@@ -182,16 +186,29 @@ def is_pushed(clone: Clone, commit: Oid) -> bool:
     return bool(program.run_reading(clone.common, *listed).text)
 
 
-def push_remote(clone: Clone) -> str | None:
-    """Return the remote that the user pushes to: as configured, else the one that is not upstream's; None for none."""
+def push_remote(clone: Clone, base: Base) -> str | None:
+    """Return the remote to push a branch to: as configured, else `origin`, else the first one; None for none.
+
+    It is never where the base is, by whatever URL, unless that is a fork on GitHub.
+    """
+    own = base.remote or _home(clone)
+    forked = own != clone.upstream and remotes.github_owner(clone.remotes.get(own or "", "")) is not None
+    theirs = {_place(clone.remotes[name]) for name in (clone.upstream, None if forked else own) if name in clone.remotes}
     asked = program.run_reading(clone.common, "config", "--get", "remote.pushDefault", ok=(0, 1)).text
-    if asked:
+    others = [name for name, url in clone.remotes.items() if _place(url) not in theirs]
+    if asked and (asked in others or asked not in clone.remotes):
         return asked
-    upstream = remotes.owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
-    others = [
-        name for name, url in clone.remotes.items() if upstream is None or remotes.owner_and_name(url) != upstream
-    ]
     return "origin" if "origin" in others else next(iter(others), None)
+
+
+def _place(url: str) -> str:
+    return remotes.owner_and_name(url) or url
+
+
+def _home(clone: Clone) -> str | None:
+    """Return the remote that upstream's branches come from, None for a clone without remotes."""
+    named = (name for name in ("upstream", "origin", *clone.remotes) if name in clone.remotes)
+    return clone.upstream or next(named, None)
 
 
 def _some(names: Mapping[str, object]) -> str:

@@ -50,9 +50,9 @@ class Step:
 class Branches:
     """The branches of a clone by name, and the git directory that has them.
 
-    A branch of the remote that is `upstream`'s comes before one of `origin`, that before a local one, which may be
-    long behind; `refs` has the full names. `fetched` is when the clone last fetched, in seconds since the epoch, where
-    it ever did.
+    A branch of the remote that is `upstream`'s comes before one of a remote of that name, that before one of `origin`,
+    and that before a local one, which may be long behind; `refs` has the full names. `fetched` is when the clone last
+    fetched, in seconds since the epoch, where it ever did.
     """
 
     repository: Path
@@ -171,10 +171,10 @@ def _rank(name: str, ours: set[str]) -> tuple[int, str]:
         remote, _, short = name.removeprefix("refs/remotes/").partition("/")
         if remote in ours:
             return 0, short
-        return (1, short) if remote in {"upstream", "origin"} else (3, short)
+        return {"upstream": 1, "origin": 2}.get(remote, 4), short
     if name.startswith("refs/pull/"):
         return 0, name.removeprefix("refs/")
-    return 2, name.removeprefix("refs/heads/")
+    return 3, name.removeprefix("refs/heads/")
 
 
 def _reading(repository: Path, *arguments: str, ok: Sequence[int] = (0,)) -> Command:

@@ -201,7 +201,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
     edited: bool = False,
 ) -> Made:
     """Return what is told of a branch."""
-    remote = clones.push_remote(ground.clone)
+    remote = clones.push_remote(ground.clone, ground.base)
     owner = remotes.github_owner(ground.clone.remotes.get(remote, "")) if remote is not None else None
     place = contributions.place(ground.clone.common, kept.branch)
     return Made(

@@ -217,16 +217,16 @@ class TestBase:
 
 class TestIdentity:
     def test_configuration_of_the_clone_comes_first(self, clone: Clone, jane: str) -> None:
-        assert clones.identity(opened(clone)) == jane
+        assert set(clones.people(opened(clone)).values()) == {jane}
         clone.configure(user__email="jane@work.example.org")
-        assert clones.identity(opened(clone)) == "Jané Doe <jane@work.example.org>"
+        assert clones.people(opened(clone))["author"] == "Jané Doe <jane@work.example.org>"
 
     def test_condition_on_the_place_counts(self, clone: Clone, sealed: Path) -> None:
         (sealed / "work").write_text("[user]\n\temail = jane@work.example.org\n")
         with (sealed / ".gitconfig").open("a") as config:
             config.write(f'[includeIf "gitdir:{clone.top.parent}/"]\n\tpath = {sealed}/work\n')
         found = opened(clone)
-        assert clones.identity(found) == "Jané Doe <jane@work.example.org>"
+        assert clones.people(found)["author"] == "Jané Doe <jane@work.example.org>"
         with committing.workshop(found) as shop:
             assert shop.run("var", "GIT_COMMITTER_IDENT").startswith("Jané Doe <jane@work.example.org> ")
 
@@ -235,7 +235,10 @@ class TestIdentity:
         for role in ("AUTHOR", "COMMITTER"):
             monkeypatch.setenv(f"GIT_{role}_NAME", role.lower())
             monkeypatch.setenv(f"GIT_{role}_EMAIL", f"{role.lower()}@example.org")
-        assert clones.identity(opened(clone)) == "author <author@example.org>"
+        assert clones.people(opened(clone)) == {
+            "author": "author <author@example.org>",
+            "committer": "committer <committer@example.org>",
+        }
 
     @pytest.mark.parametrize(
         "config",
@@ -254,8 +257,14 @@ class TestIdentity:
         (sealed / ".gitconfig").write_text(config)
         monkeypatch.setenv("EMAIL", "jane@machine.example.org")
         with pytest.raises(ToolkitError, match=r"git has no name and address for the commits") as caught:
-            clones.identity(opened(clone))
+            clones.people(opened(clone))
         assert "git config --global user.name" in str(caught.value.hint)
+
+    @pytest.mark.parametrize("role", ["author", "committer"])
+    def test_what_upstream_takes_for_no_address_is_refused(self, clone: Clone, role: str) -> None:
+        clone.git("config", f"{role}.email", "jane")
+        with pytest.raises(ToolkitError, match=rf": the {role} 'Jané Doe <jane>' has no address with an @$"):
+            clones.people(opened(clone))
 
 
 class TestBranches:

@@ -100,14 +100,14 @@ class TestCommit:
         with committing.workshop(opened) as shop:
             oid = shop.commit(head(clone), [change(TARGET, "docker\n")], MESSAGE)
             assert shop.run("log", "-1", "--format=%ae %ce", str(oid)) == "other@example.org other@example.org"
-        assert clones.identity(opened).endswith("<other@example.org>")
+        assert clones.people(opened)["author"].endswith("<other@example.org>")
 
     def test_author_and_committer_may_differ(self, clone: Clone, shop: Workshop) -> None:
         clone.configure(author__name="Author", committer__email="committer@example.org")
         oid = shop.commit(head(clone), [change(TARGET, "docker\n")], MESSAGE)
         said = shop.run("log", "-1", "--format=%an <%ae>, %cn <%ce>", str(oid))
         assert said == "Author <jane@example.org>, Jané Doe <committer@example.org>"
-        assert clones.identity(shop.clone) == "Author <jane@example.org>"
+        assert clones.people(shop.clone)["author"] == "Author <jane@example.org>"
 
     def test_full_disk_is_one_line(
         self, clone: Clone, shop: Workshop, full_disk: Callable[[], None], monkeypatch: pytest.MonkeyPatch

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.docker import plan as plans
-from toolkit.errors import UsageError
-from toolkit.report.message import checked_trailers, compose, faults
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.report.message import checked_trailers, compose, faults, require_disclosure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,3 +184,18 @@ def test_wrong_trailer_is_a_usage_error_of_one_line(trailer: str) -> None:
         compose("docker: allow", "Because.", [trailer])
     assert "\n" not in caught.value.message
     assert "\x00" not in caught.value.message
+
+
+@pytest.mark.parametrize("address", ["noreply@anthropic.com", "223556219+Copilot@users.noreply.github.com"])
+def test_an_assistant_s_address_has_to_be_disclosed(address: str) -> None:
+    assisted, jane = f"A. Sistant <{address}>", {"author": "Jane <jane@example.org>", "committer": "J <j@example.org>"}
+    rule = r"nixpkgs' CI closes a pull request with one and without Assisted-by"
+    with pytest.raises(UsageError, match=rf"^trailer: 'Co-authored-by: {re.escape(assisted)}' has .*{rule}") as caught:
+        require_disclosure(jane, ["Reviewed-by: J <j@example.org>", f"Co-authored-by: {assisted}"])
+    assert caught.value.hint == "add --trailer 'Assisted-by: TOOL (MODEL)'"
+    for role in jane:
+        with pytest.raises(ToolkitError, match=rf"^{role}: '{re.escape(assisted)}' has .*{rule}"):
+            require_disclosure({**jane, role: assisted}, [])
+        require_disclosure({**jane, role: assisted}, ["Assisted-by: A tool (a model)"])
+    require_disclosure(jane, ["Co-authored-by: J <j@example.org>"])
+    require_disclosure({}, [f"Co-authored-by: {assisted}", "assisted-by: a tool (a model)"])

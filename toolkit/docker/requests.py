@@ -81,7 +81,10 @@ class BranchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRequest:
-    """One call of `pr` that moves a branch; what is None stays as it is. `branch` is the only one where it is None."""
+    """One call of `pr` that moves a branch; what is None stays as it is.
+
+    `branch` None is the one that is checked out in `repo`, if this program made it, else the only one.
+    """
 
     repo: Path
     branch: str | None = None

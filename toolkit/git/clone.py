@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,9 +36,9 @@ class Clone:
 class Base:
     """A commit that a branch starts from; `name` is how people say it, such as `origin/master`.
 
-    `branch` is what a remote, or else the clone, calls the branch; None for what is no branch. `remote` is the one that
-    has it, None for none. `fetched` is when the clone last fetched, in seconds since the epoch; None where it never did,
-    and for what is no branch of a remote.
+    `branch` is what a remote, or else the clone, calls the branch; None for what is no branch. `remote` has it; None
+    for a branch of no remote. `fetched` is when the clone last fetched, in seconds since the epoch; None where it never
+    did, and for what is no branch of a remote.
     """
 
     name: str
@@ -148,19 +149,23 @@ def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> No
         raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
 
 
-def identity(clone: Clone) -> str:
-    """Return `NAME <EMAIL>` of the author that commits in the clone will have.
+def people(clone: Clone) -> Mapping[str, str]:
+    """Return `NAME <EMAIL>` of the `author` and the `committer` that commits in the clone will have.
 
-    Raises ToolkitError where git has not been told who its user is: no name is made up.
+    Raises ToolkitError where git has not been told who its user is: no name is made up; and for what nixpkgs'
+    CI does not take for an address.
     """
-    found: list[str] = []
-    for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-        asked = program.run_contributing(clone.top, "var", who, ok=None)
+    found: dict[str, str] = {}
+    hint = "git config --global user.name 'YOUR NAME' and git config --global user.email YOU@EXAMPLE.ORG"
+    for who in ("author", "committer"):
+        asked = program.run_contributing(clone.top, "var", f"GIT_{who.upper()}_IDENT", ok=None)
         if asked.status != 0 or "<>" in asked.text:
-            hint = "git config --global user.name 'YOUR NAME' and git config --global user.email YOU@EXAMPLE.ORG"
             raise ToolkitError(f"{clone.top}: git has no name and address for the commits", hint=hint)
-        found.append(asked.text.rsplit(" ", 2)[0])
-    return found[0]
+        found[who] = asked.text.rsplit(" ", 2)[0]
+        if not re.search(r"<.+@.*>$", found[who]):
+            # As nixpkgs' CI sees it (ci/github-script/lint-commits.js there).
+            raise ToolkitError(f"{clone.top}: the {who} '{found[who]}' has no address with an @", hint=hint)
+    return found
 
 
 def branch_commit(clone: Clone, branch: str) -> Oid | None:
@@ -193,7 +198,9 @@ def push_remote(clone: Clone, base: Base) -> str | None:
     """
     own = base.remote or _home(clone)
     forked = own != clone.upstream and remotes.github_owner(clone.remotes.get(own or "", "")) is not None
-    theirs = {_place(clone.remotes[name]) for name in (clone.upstream, None if forked else own) if name in clone.remotes}
+    theirs = {
+        _place(clone.remotes[name]) for name in (clone.upstream, None if forked else own) if name in clone.remotes
+    }
     asked = program.run_reading(clone.common, "config", "--get", "remote.pushDefault", ok=(0, 1)).text
     others = [name for name, url in clone.remotes.items() if _place(url) not in theirs]
     if asked and (asked in others or asked not in clone.remotes):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toolkit.errors import UsageError
+from toolkit.errors import ToolkitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
 
 SUBJECT_WIDTH = BODY_WIDTH = 72
@@ -31,6 +31,16 @@ _PREFIX = re.compile(r"[A-Za-z0-9_][\w.+'/{},-]*: \S")
 # Of git-interpret-trailers(1): a token is letters, digits and hyphens. A URL is none, though git takes it for one.
 _TRAILER = re.compile(r"(?P<key>[A-Za-z0-9-]+)[ \t]*:(?!//)[ \t]*(?P<value>.*)")
 _GIT_TRAILER = ("Signed-off-by: ", "(cherry picked from commit ")
+
+# For these addresses nixpkgs' CI closes a pull request (ci/github-script/lint-commits.js there), if the commit has no
+# trailer that discloses it.
+_ASSISTANTS = {
+    "223556219+copilot@users.noreply.github.com",
+    "agent@cursor.com",
+    "cursoragent@cursor.com",
+    "noreply@anthropic.com",
+}
+_ADDRESS = re.compile(r"<([^>]+)>")
 
 # Where `git am` takes the message to end and the diff to begin.
 _SCISSORS = re.compile(r"---|diff -|Index: ")
@@ -66,6 +76,19 @@ def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
         line = f"{match['key']}: {match['value']}"
         found.setdefault(_identity(line), line)
     return tuple(found.values())
+
+
+def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> None:
+    """Raise ToolkitError for an assistant's address in a trailer, or of people by their roles, without Assisted-by."""
+    if any(trailer.lower().startswith("assisted-by:") for trailer in trailers):
+        return
+    named = [(f"trailer: '{_line(trailer)}'", UsageError, trailer) for trailer in trailers]
+    named += [(f"{role}: '{who}'", ToolkitError, who) for role, who in people.items()]
+    for subject, kind, text in named:
+        address = _ADDRESS.search(text)
+        if address is not None and address[1].lower() in _ASSISTANTS:
+            fact = "has an assistant's address; nixpkgs' CI closes a pull request with one and without Assisted-by"
+            raise kind(f"{subject} {fact}", hint="add --trailer 'Assisted-by: TOOL (MODEL)'")
 
 
 def faults(message: str, *, paths: Collection[PurePosixPath] = (), unproven: Collection[str] = ()) -> tuple[str, ...]:

@@ -201,6 +201,12 @@ class TestRefusals:
         assert str(error).endswith(": git has no name and address for the commits")
         assert "user.email" in str(error.hint)
 
+    def test_an_assistant_that_is_not_disclosed(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone()
+        assert isinstance(refused(clone, trailers=("Co-authored-by: A <noreply@anthropic.com>",)), UsageError)
+        clone.configure(user__email="agent@cursor.com")
+        assert str(refused(clone)).startswith("author: 'Jané Doe <agent@cursor.com>' has an assistant's address")
+
     @pytest.mark.parametrize("other", [BRANCH, "docker"])
     def test_branch_of_the_users_own(self, new_clone: Callable[..., Clone], other: str) -> None:
         clone = new_clone()

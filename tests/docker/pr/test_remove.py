@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clones import BRANCH, objects, snapshot
-from toolkit.docker.pr import contributions
+from toolkit.docker.pr import contributions, standing
 from toolkit.errors import ToolkitError, UsageError
 
 if TYPE_CHECKING:
@@ -191,6 +191,13 @@ class TestRefusals:
         error = refused(contributed)
         assert isinstance(error, UsageError)
         assert str(error).endswith(f": unlet made several branches: {BRANCH}, docker/other")
+        # Whoever stands in the worktree of one means that.
+        contributed.clone.git("worktree", "add", "--quiet", "../other", "docker/other")
+        for place, branch in (
+            (contributed.worktree, BRANCH),
+            (contributed.clone.top.with_name("other"), "docker/other"),
+        ):
+            assert standing.find(standing.open_clone(place / "pkgs"), None).kept.branch == branch
         contributed.remove("docker/other")
         assert contributed.clone.git("branch", "--list", "docker*", "--format=%(refname:short)") == BRANCH
         assert contributed.kept is not None

@@ -31,7 +31,7 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
     plan = plans.plan()
     request = replace(request, trailers=message.checked_trailers(request.trailers))
     clone = standing.open_clone(request.repo)
-    clones.identity(clone)
+    message.require_disclosure(clones.people(clone), request.trailers)
     path = request.worktree.absolute() if request.worktree is not None else _beside(clone, request.branch)
     _require_free(clone, request.branch, path)
     ground = grounds.find(clone, request, plan, progress=progress)

@@ -209,7 +209,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
         worktree=worktree,
         base_name=ground.base.name,
         target_branch=ground.base.branch or _MAIN,
-        author=clones.identity(ground.clone),
+        author=clones.people(ground.clone)["author"],
         subjects=tuple(subjects),
         title=pull_request.title(report, plans.texts()),
         text=place / contributions.TEXT,

@@ -49,18 +49,21 @@ def open_clone(repo: Path) -> Clone:
 
 
 def find(clone: Clone, branch: str | None) -> Standing:
-    """Return the branch of that name, or the only one that was made in the clone.
+    """Return the branch of that name, or else the one whose worktree the clone was found from, or the only one.
 
     Raise ToolkitError where there is none, UsageError where there are several to choose from.
     """
     if branch is None:
         known = contributions.known(clone.common)
-        if len(known) > 1:
+        here = next(
+            (each.branch or each.made_for for each in worktrees.worktrees(clone) if each.path == clone.top), None
+        )
+        if len(known) > 1 and here not in {each.branch for each in known}:
             names = ", ".join(each.branch for each in known)
             raise UsageError(f"{clone.top}: unlet made several branches: {names}", hint="choose one with --branch NAME")
         if not known:
             raise ToolkitError(f"{clone.top}: unlet made no branch here", hint="unlet pr --repo DIR makes one")
-        kept = known[0]
+        kept = next((each for each in known if each.branch == here), known[0])
     else:
         tip = clones.branch_commit(clone, branch)
         found = contributions.read(clone.common, branch)

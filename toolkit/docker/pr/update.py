@@ -30,10 +30,11 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     """
     plan = plans.plan()
     clone = standing.open_clone(request.repo)
-    clones.identity(clone)
+    people = clones.people(clone)
     found = standing.find(clone, request.branch)
     tip, worktree = _require_movable(clone, found)
     wanted = _wanted(request, found.kept)
+    message.require_disclosure(people, wanted.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
     ground = grounds.find(clone, wanted, plan, progress=progress)
     with (

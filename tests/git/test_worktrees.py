@@ -300,6 +300,26 @@ class TestInterrupts:
         assert (clone.beside / TARGET).read_text() == "changed\n"
         assert worktrees.changes(clone.beside) == ()
 
+    @pytest.mark.parametrize("command", ["read-tree -m -u", "update-ref -m"])
+    def test_own_checkout_is_as_it_was(self, clone: Clone, command: str) -> None:
+        _, commit = prepare(clone)
+        clone.write("README.md", "staged\n")
+        clone.git("add", "README.md")
+        clone.write("untracked", "mine\n")
+        before = clone.git("status", "--porcelain"), clone.git("rev-parse", "HEAD"), clone.git("symbolic-ref", "HEAD")
+        interrupt(
+            clone,
+            command,
+            "after",
+            f"""
+            here, path = worktrees.current(clone), PurePosixPath({TARGET!r})
+            with worktrees.advancing(clone, here, to=Oid({str(commit)!r}), paths=(path, PurePosixPath("new"))):
+                print("in")
+        """,
+        )
+        after = clone.git("status", "--porcelain"), clone.git("rev-parse", "HEAD"), clone.git("symbolic-ref", "HEAD")
+        assert after == before
+
     @pytest.mark.parametrize("when", ["before", "after"])
     @pytest.mark.parametrize("signal", ["INT", "KILL"])
     @pytest.mark.parametrize("command", ["update-ref -d", "config --remove-section", "worktree remove"])
@@ -341,7 +361,7 @@ def interrupt(clone: Clone, command: str, when: str, code: str, *, signal: str =
     program.chmod(0o755)
     script = f"""
 import signal, sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from toolkit.git import clone as clones, worktrees
 from toolkit.model import Oid
 # A shell that starts this in the background lets the signal be ignored.

@@ -27,6 +27,7 @@ BRANCH = "docker-overridable-components"
     examples=(
         "unlet pr --repo ~/src/nixpkgs",
         "unlet pr --repo ~/src/nixpkgs --remove",
+        "unlet pr --commit",
     ),
 )
 @click.option(
@@ -44,6 +45,7 @@ BRANCH = "docker-overridable-components"
     metavar="DIR",
     help="Where to check out the branch; by default next to the clone.",
 )
+@click.option("--commit", is_flag=True, help="Commit on the branch that you have checked out; make no worktree.")
 @click.option("--fetch", is_flag=True, help="Fetch the base first, and the objects that a partial clone lacks.")
 @click.option("--onto", multiple=True, metavar="NAME", help="Also try the series on this branch; may be repeated.")
 @click.option("--update", "mode", flag_value="update", help="Move the branch to the current base.")
@@ -86,6 +88,7 @@ def command(
     base: str | None,
     branch: str | None,
     worktree: Path | None,
+    commit: bool,
     fetch: bool,
     onto: tuple[str, ...],
     mode: str | None,
@@ -99,11 +102,12 @@ def command(
 ) -> int:
     """Prepare a pull request in your clone of nixpkgs: a branch and its text.
 
-    The branch gets its own worktree. Nothing else in the clone changes, and nothing is sent.
+    The branch gets its own worktree; nothing else in the clone changes. With --commit, the commits go on the branch
+    that you have checked out, and your uncommitted changes stay. Nothing is sent.
     """
     settings = options.settings()
     if mode is not None:
-        making: dict[str, object] = {"--worktree": worktree}
+        making: dict[str, object] = {"--worktree": worktree, "--commit": commit or None}
         if mode != "update":
             making |= {"--base": base, "--fetch": fetch or None, "--onto": onto or None, "--strategy": strategy}
             making |= {
@@ -114,6 +118,8 @@ def command(
             }
             making |= {"--sign": sign}
         options.refuse_together(f"--{mode}", making)
+    if commit:
+        options.refuse_together("--commit", {"--base": base, "--branch": branch, "--worktree": worktree})
     if mode == "remove":
         return _remove(repo, branch, force=force, settings=settings)
     if mode == "explain":
@@ -134,12 +140,12 @@ def command(
         force=force,
     )
     with output.working(settings) as progress:
-        done = _update(update, progress) if mode == "update" else _create(update, worktree, progress)
+        done = _update(update, progress) if mode == "update" else _create(update, worktree, progress, in_place=commit)
     show_made(done, settings=settings)
     return 1 if done.failed else exit_code(done.report)
 
 
-def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress) -> PullRequest:
+def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress, *, in_place: bool) -> PullRequest:
     from toolkit.docker.pr.create import create  # noqa: PLC0415 - each mode imports its own
 
     request = BranchRequest(
@@ -147,6 +153,7 @@ def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress) -> 
         base=asked.base or "master",
         branch=asked.branch or BRANCH,
         worktree=worktree,
+        in_place=in_place,
         fetch=asked.fetch,
         onto=asked.onto,
         strategy=asked.strategy,

@@ -58,7 +58,8 @@ class OverlayRequest:
 class BranchRequest:
     """One call of `pr` that makes a branch in the clone around `repo`.
 
-    `worktree` is where it is checked out, None for a place beside the clone. `fetch` allows to use the network, `onto`
+    `worktree` is where it is checked out, None for a place beside the clone. With `in_place` the commits go on the
+    branch that is checked out in `repo`, whatever `base` and `branch` are. `fetch` allows to use the network, `onto`
     are further branches to try. `signed` is as the user's git has it where it is None. With `force` a proof that fails
     is no reason to stop.
     """
@@ -67,6 +68,7 @@ class BranchRequest:
     base: str
     branch: str
     worktree: Path | None = None
+    in_place: bool = False
     fetch: bool = False
     onto: tuple[str, ...] = ()
     strategy: Strategy | None = None

@@ -178,6 +178,15 @@ def branch_commit(clone: Clone, branch: str) -> Oid | None:
     return Oid(asked.text) if asked.status == 0 else None
 
 
+def followed(clone: Clone, branch: str) -> tuple[str, str] | None:
+    """Return the remote and the branch of upstream's that a local branch follows, None where it follows none."""
+    remote, merge = (
+        program.run_reading(clone.common, "config", f"branch.{branch}.{key}", ok=(0, 1)).text
+        for key in ("remote", "merge")
+    )
+    return (remote, merge.removeprefix("refs/heads/")) if merge and remote == _home(clone) else None
+
+
 def branch_in_the_way(clone: Clone, branch: str) -> str | None:
     """Return a local branch without which there could be one of this name, as `a` and `a/b` cannot both be."""
     listed = ("for-each-ref", "--format=%(refname)", f"refs/heads/{branch.partition('/')[0]}")
@@ -198,9 +207,7 @@ def push_remote(clone: Clone, base: Base) -> str | None:
     """
     own = base.remote or _home(clone)
     forked = own != clone.upstream and remotes.github_owner(clone.remotes.get(own or "", "")) is not None
-    theirs = {
-        _place(clone.remotes[name]) for name in (clone.upstream, None if forked else own) if name in clone.remotes
-    }
+    theirs = {_place(clone.remotes.get(name or "", "")) for name in (clone.upstream, None if forked else own)}
     asked = program.run_reading(clone.common, "config", "--get", "remote.pushDefault", ok=(0, 1)).text
     others = [name for name, url in clone.remotes.items() if _place(url) not in theirs]
     if asked and (asked in others or asked not in clone.remotes):

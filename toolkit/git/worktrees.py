@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # A file in the git directory of a worktree. Unlike its path it stays when the worktree is moved.
 _MARK = "unlet"
 
+# What git keeps in the git directory of a worktree while it merges, picks, reverts, rebases or applies.
+_GOING_ON = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worktree:
@@ -77,6 +80,53 @@ def _marked(clone: Clone) -> dict[Path, str]:
             link = os.path.normpath(mark.parent / gitdir)
             marked[Path(link).parent] = mark.read_text()
     return marked
+
+
+def current(clone: Clone) -> Worktree:
+    """Return the worktree that the clone was found from; raise ToolkitError if it has no branch to commit on."""
+    here = next((each for each in worktrees(clone) if each.path == clone.top and each.commit is not None), None)
+    if here is None:
+        raise ToolkitError(f"{clone.top}: has no checkout to commit in", hint="without --commit, a worktree is made")
+    going_on = next((name for name in _GOING_ON if (_git_directory(here.path) / name).exists()), None)
+    if going_on is not None or here.branch is None:
+        fact = f"is in the middle of something: {going_on} is there" if going_on else "has no branch checked out"
+        raise ToolkitError(f"{clone.top}: {fact}", hint="git status shows more; without --commit, a worktree is made")
+    return here
+
+
+@contextmanager
+def advancing(clone: Clone, worktree: Worktree, *, to: Oid, paths: Sequence[PurePosixPath]) -> Generator[None]:
+    """Move a branch that is checked out to a later commit, which changes `paths`; back again if the block raises.
+
+    All other files, staged or not, stay as they are. Raises ToolkitError if a file of `paths` is not as committed.
+    """
+    path, was = worktree.path, str(worktree.commit)
+    files_there = [f":(top,literal){each}" for each in paths]
+    if (there := program.run_contributing(path, "rev-parse", "HEAD").text) != was:
+        raise ToolkitError(f"{path}: has moved to {there} in the meantime", hint="try again")
+    asked = ("status", "--porcelain", "--untracked-files=all", "--ignored", "--", *files_there)
+    changed = [line[3:] for line in program.run_contributing(path, "--no-optional-locks", *asked).text.splitlines()]
+    flagged = program.run_contributing(path, "ls-files", "-v", "--full-name", "--", *files_there).text.splitlines()
+    changed += [f"{line[2:]} (assume-unchanged)" for line in flagged if line[0].islower()]
+    if changed:
+        hint = "commit it, or stash it; without --commit, a worktree is made"
+        raise ToolkitError(f"{path}: {changed[0]} is not as committed", hint=hint)
+    try:
+        try:
+            program.run_contributing(path, "update-index", "-q", "--refresh", ok=None)
+            program.run_contributing(path, "read-tree", "-m", "-u", was, str(to))
+            program.run_contributing(path, "update-ref", "-m", "unlet", "HEAD", str(to), was)
+        except CommandError as error:
+            raise _unwritten(clone, f"{path}: cannot be moved", error) from error
+        yield
+    except BaseException:
+        _ignore_failure(path, "update-ref", "-m", "unlet", "HEAD", was, str(to))
+        for each, name in zip(paths, files_there, strict=True):
+            _ignore_failure(path, "reset", "--quiet", was, "--", name)
+            _ignore_failure(path, "checkout-index", "--force", "--", str(each))
+            if not program.run_contributing(path, "ls-files", "--", name).text:
+                files.remove(path / each)
+        raise
 
 
 @contextmanager

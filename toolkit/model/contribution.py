@@ -129,7 +129,7 @@ class Made:
     `target_branch` is what the pull request is for, `author` is `NAME <EMAIL>`. `own` are the contributor's commits on
     top, with their subjects, oldest first. `text` is pull-request.md, `text_beside` where the new text was put instead
     because the contributor had edited it. `push` is the remote to push to, None where the clone has none of the user's,
-    `head` what GitHub calls the branch.
+    `head` what GitHub calls the branch. `in_place` tells that branch and checkout are the contributor's own.
     """
 
     contribution: Contribution
@@ -144,6 +144,7 @@ class Made:
     head: str
     own: tuple[tuple[Oid, str], ...] = ()
     text_beside: Path | None = None
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

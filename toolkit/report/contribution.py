@@ -73,13 +73,14 @@ def lines(done: PullRequest) -> Iterator[str]:
         yield f"{stays}: a proof failed"
         return
     kept = made.contribution
-    yield f"branch    {kept.branch}, on {made.base_name} ({kept.base_commit.short}), by {made.author}"
+    base = "your checkout" if made.in_place else made.base_name
+    yield f"branch    {kept.branch}, on {base} ({kept.base_commit.short}), by {made.author}"
     for oid, subject in zip(kept.commits, made.subjects, strict=True):
         yield f"  {oid.short}  {subject}"
     yield from (f"  {oid.short}  {subject} (yours)" for oid, subject in made.own)
     yield f"worktree  {made.worktree}"
-    if done.before is not None and done.before != _tip(made):
-        back = join(["git", "-C", str(made.worktree), "reset", "--keep", done.before.short])
+    back = join(["git", "-C", str(made.worktree), "reset", "--keep", (done.before or kept.base_commit).short])
+    if done.before is not None and done.before != _tip(made) and not made.in_place:
         yield f"before    {done.before.short}; {back} goes back"
         yield from (f"  {line}" for line in done.range_diff)
     yield f"text      {made.text}"
@@ -89,7 +90,8 @@ def lines(done: PullRequest) -> Iterator[str]:
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
         yield "          no remote is yours: gh repo fork NixOS/nixpkgs --remote, in the clone, makes one"
-    yield f"undo      unlet pr --repo {quote(str(done.clone))} --branch {quote(kept.branch)} --remove"
+    remove = f"unlet pr --repo {quote(str(done.clone))} --branch {quote(kept.branch)} --remove"
+    yield f"undo      {back if made.in_place else remove}"
 
 
 def branches(done: PullRequest) -> tuple[list[list[str]], list[str]]:

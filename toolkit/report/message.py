@@ -82,13 +82,12 @@ def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> No
     """Raise ToolkitError for an assistant's address in a trailer, or of people by their roles, without Assisted-by."""
     if any(trailer.lower().startswith("assisted-by:") for trailer in trailers):
         return
-    named = [(f"trailer: '{_line(trailer)}'", UsageError, trailer) for trailer in trailers]
-    named += [(f"{role}: '{who}'", ToolkitError, who) for role, who in people.items()]
-    for subject, kind, text in named:
+    for subject, text in (*(("trailer", trailer) for trailer in trailers), *people.items()):
         address = _ADDRESS.search(text)
         if address is not None and address[1].lower() in _ASSISTANTS:
+            kind = UsageError if subject == "trailer" else ToolkitError
             fact = "has an assistant's address; nixpkgs' CI closes a pull request with one and without Assisted-by"
-            raise kind(f"{subject} {fact}", hint="add --trailer 'Assisted-by: TOOL (MODEL)'")
+            raise kind(f"{subject}: '{_line(text)}' {fact}", hint="add --trailer 'Assisted-by: TOOL (MODEL)'")
 
 
 def faults(message: str, *, paths: Collection[PurePosixPath] = (), unproven: Collection[str] = ()) -> tuple[str, ...]:

@@ -136,6 +136,66 @@ def test_nothing_of_the_users_changes(
     assert clone.hooks_run == []
 
 
+class TestInPlace:
+    def test_commits_go_on_the_branch_that_is_checked_out(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone()
+        clone.git("switch", "--quiet", "--create", "topic", "upstream/newer")
+        clone.write("README.md", "staged\n")
+        clone.git("add", "README.md")
+        clone.write("README.md", "later\n")
+        clone.git("rm", "--quiet", "--cached", ".version")
+        clone.write("untracked", "mine\n")
+        mine, was = clone.git("status", "--porcelain"), clone.git("rev-parse", "HEAD")
+        clone.install_hooks()
+        before = snapshot(clone)
+        done = ask(clone, in_place=True, extras=(Extra.RELEASE_NOTE,))
+        assert clone.hooks_run == []
+        assert done.made is not None
+        assert (done.made.target_branch, done.made.push, str(done.before)) == ("newer", "origin", was)
+        assert clone.git("log", "--format=%s", f"{was}..topic").splitlines()[1:] == [DEMOTE, LIFT]
+        assert clone.git("status", "--porcelain") == mine
+        after = snapshot(clone)
+        changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        assert {name.rpartition("/")[2] for name in changed if name.startswith("/")} == {
+            *("default.nix", "rl-2611.section.md")
+        }
+        assert {name for name in changed if name.startswith("git/") and not name.startswith("git/unlet/topic/")} == {
+            *("git/index", "git/logs/HEAD", "git/logs/refs/heads/topic", "git/refs/heads/topic")
+        }
+        assert done.made.text.is_file()
+        assert contributions.known(clone.common) == ()
+        clone.git("-c", "core.hooksPath=/dev/null", "reset", "--quiet", "--keep", was)
+        assert clone.git("diff", "--name-only").splitlines() == ["README.md"]
+
+    @pytest.mark.parametrize("how", ["edited", "staged", "flagged"])
+    def test_a_file_that_is_not_as_committed_is_left_alone(self, new_clone: Callable[..., Clone], how: str) -> None:
+        clone = new_clone()
+        clone.write(TARGET, (clone.top / TARGET).read_text() + "# mine\n")
+        clone.git(*{"staged": ("add",), "flagged": ("update-index", "--assume-unchanged")}.get(how, ("diff",)), TARGET)
+        assert f"{TARGET}" in str(refused(clone, in_place=True))
+        assert (clone.top / TARGET).read_text().endswith("# mine\n")
+
+    def test_new_file_may_not_be_there(self, new_clone: Callable[..., Clone]) -> None:
+        clone = new_clone()
+        name = "nixos/tests/docker-rootless-ports.nix"
+        clone.write(name, "mine\n")
+        assert f"{name} is not as committed" in str(refused(clone, in_place=True, extras=(Extra.NIXOS_TEST,)))
+
+    @pytest.mark.parametrize(
+        ("situation", "why"),
+        [("bare", "has no checkout"), ("merging", "MERGE_HEAD is there"), ("detached", "has no branch checked out")],
+    )
+    def test_no_branch_to_commit_on(self, new_clone: Callable[..., Clone], situation: str, why: str) -> None:
+        error = refused(SITUATIONS[situation](new_clone), in_place=True)
+        assert why in str(error)
+        assert "without --commit" in str(error.hint)
+
+    def test_branch_of_ours_is_moved_otherwise(self, contributed: Contributed) -> None:
+        with pytest.raises(ToolkitError, match="was made by unlet") as caught:
+            ask(contributed.clone, repo=contributed.worktree, in_place=True)
+        assert caught.value.hint == "--update moves it"
+
+
 def test_ids_may_be_of_another_kind(tmp_path: Path, jane: str) -> None:
     assert jane
     (tmp_path / "made").mkdir()

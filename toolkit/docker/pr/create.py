@@ -16,11 +16,15 @@ from toolkit.model import PullRequest
 from toolkit.report import message
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from toolkit.docker.pr.grounds import Ground
     from toolkit.docker.requests import BranchRequest
     from toolkit.git.clone import Clone
-    from toolkit.model import Progress
+    from toolkit.git.worktrees import Worktree
+    from toolkit.model import Oid, Progress, TreeCommit
 
 
 def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
@@ -32,8 +36,13 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
     request = replace(request, trailers=message.checked_trailers(request.trailers))
     clone = standing.open_clone(request.repo)
     message.require_disclosure(clones.people(clone), request.trailers)
-    path = request.worktree.absolute() if request.worktree is not None else _beside(clone, request.branch)
-    _require_free(clone, request.branch, path)
+    here = _here(clone) if request.in_place else None
+    if here is not None:
+        request = replace(request, branch=here.branch or "", base=str(here.commit))
+        path = here.path
+    else:
+        path = request.worktree.absolute() if request.worktree is not None else _beside(clone, request.branch)
+        _require_free(clone, request.branch, path)
     ground = grounds.find(clone, request, plan, progress=progress)
     with contributions.replacing(clone.common, request.branch) as replacement:
         report = evidence.prove(ground, request, at=replacement.place, progress=progress)
@@ -48,14 +57,43 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
             oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
             shop.keep()
         progress.step(f"checking out {path}")
-        paths = evidence.paths(plan, commits)
-        with worktrees.adding(
-            clone, branch=request.branch, commit=oids[-1], path=path, paths=paths, fetching=request.fetch
-        ):
+        with _placing(clone, request, ground, commits, to=oids[-1], path=path, here=here):
             kept = evidence.write(ground, request, report, commits, oids, ported=ported)
+            if here is None:
+                contributions.write(clone.common, kept)
             replacement.keep()
-    made = evidence.told(ground, kept, report, [commit.subject for commit in commits], path)
-    return PullRequest(clone=clone.top, report=report, made=made, matrix=ported, warnings=ground.warnings)
+    subjects = [commit.subject for commit in commits]
+    made = evidence.told(ground, kept, report, subjects, path, in_place=here is not None)
+    before = here.commit if here is not None else None
+    return PullRequest(
+        clone=clone.top, report=report, made=made, matrix=ported, warnings=ground.warnings, before=before
+    )
+
+
+def _here(clone: Clone) -> Worktree:
+    """Return where the contributor stands; raise ToolkitError if nothing can be committed there."""
+    here = worktrees.current(clone)
+    if here.branch is not None and contributions.read(clone.common, here.branch) is not None:
+        raise ToolkitError(f"{clone.top}: branch '{here.branch}' was made by unlet", hint="--update moves it")
+    return here
+
+
+def _placing(  # noqa: PLR0913 - commits, and the two places where they may go
+    clone: Clone,
+    request: BranchRequest,
+    ground: Ground,
+    commits: Sequence[TreeCommit],
+    *,
+    to: Oid,
+    path: Path,
+    here: Worktree | None,
+) -> AbstractContextManager[None]:
+    """Return what puts the commits in their place, and takes them back if the block raises."""
+    if here is not None:
+        changed = dict.fromkeys(file.path for commit in commits for file in commit.files)
+        return worktrees.advancing(clone, here, to=to, paths=tuple(changed))
+    paths = evidence.paths(ground.plan, commits)
+    return worktrees.adding(clone, branch=request.branch, commit=to, path=path, paths=paths, fetching=request.fetch)
 
 
 def _beside(clone: Clone, branch: str) -> Path:

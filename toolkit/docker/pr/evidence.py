@@ -159,7 +159,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
     ported: Sequence[Ported],
     edited: bytes | None = None,
 ) -> Contribution:
-    """Write pull-request.md, and what is kept of the branch, beside the proposal; return the latter.
+    """Write pull-request.md beside the proposal; return what is to be kept of the branch.
 
     `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
     """
@@ -186,7 +186,6 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
     if edited is not None:
         (place / contributions.NEW_TEXT).write_bytes(content)
     (place / contributions.BOXES).write_bytes(pull_request.boxes(facts))
-    contributions.write(ground.clone.common, kept)
     return kept
 
 
@@ -199,6 +198,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
     *,
     carried: Carried | None = None,
     edited: bool = False,
+    in_place: bool = False,
 ) -> Made:
     """Return what is told of a branch."""
     remote = clones.push_remote(ground.clone, ground.base)
@@ -217,6 +217,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
         head=f"{owner or 'YOU'}:{kept.branch}",
         own=tuple(zip(carried.own, carried.subjects, strict=True)) if carried is not None else (),
         text_beside=place / contributions.NEW_TEXT if edited else None,
+        in_place=in_place,
     )
 
 

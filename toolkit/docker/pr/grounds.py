@@ -57,8 +57,10 @@ def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress
     """
     if request.fetch:
         progress.step("fetching")
-        clones.fetch_branches(clone, (request.base, *request.onto))
+        clones.fetch_branches(clone, (*(() if request.in_place else (request.base,)), *request.onto))
     base = clones.find_base(clone, request.base)
+    if request.in_place and (upstream := clones.followed(clone, request.branch)) is not None:
+        base = replace(base, remote=upstream[0], branch=upstream[1])
     onto = {name: clones.find_base(clone, name) for name in request.onto}
     if clone.partial:
         files = [PurePosixPath(path) for path in plan.needed(request.extras)]

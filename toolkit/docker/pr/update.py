@@ -59,6 +59,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         shop.keep()
         own = evidence.prove_own(ground, report, final, progress=progress)
         kept = evidence.write(ground, wanted, report, commits, oids, ported=ported, edited=edited)
+        contributions.write(clone.common, kept)
         progress.step(f"moving {worktree.path}")
         worktrees.move(clone, worktree, to=carried.tip, fetching=request.fetch)
         replacement.keep()

@@ -35,8 +35,9 @@ def applies(case: Case[Stage]) -> Finding:
     for name, diff in {"the diff": case.upstream_diff, **{each.name: each.content for each in case.patches}}.items():
         if (touched := diffs.touched(diff, name)) != (case.target,):
             failures.append(f"{name} touches {', '.join(map(str, touched))}")
+    mails = "1 patch" if len(case.patches) == 1 else f"{len(case.patches)} patches"
     return Finding(
-        covers=f"{len(case.patches)} patches, {read.added} lines added, {read.removed} removed",
+        covers=f"{mails}, {read.added} lines added, {read.removed} removed",
         failures=tuple(failures),
         evidence=(f"git apply --check and git am, on {where}",),
         commands=applied.commands,

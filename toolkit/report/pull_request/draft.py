@@ -58,7 +58,9 @@ class Facts:
     @property
     def first(self) -> str:
         """The first commit, for git in a clone that has the branch."""
-        return self.commits[0].short if self.commits else f"HEAD~{self._count - 1}"
+        if self.commits:
+            return self.commits[0].short
+        return f"HEAD~{self._count - 1}" if self._count > 1 else "HEAD"
 
     @property
     def below(self) -> str:

@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/lift.py --nixpkgs ~/src/nixpkgs --sample 100 --seed 1
 
-Of each file it says whether it was lifted with every proof passed, was refused and why, or failed. What is known by no
-name that evaluates, such as a file that others import, could not be asked about. Systems are tried in turn until one
-shows an effect; with `--every-system` the derivation must be the same on all of them.
+Of each file it says whether it was lifted with every proof passed, was refused and why, or failed, with the designs
+that `unlet propose` chooses from. Nix says which package is written in a file; those that no attribute path leads to,
+since others are made with them, are not counted. A package is asked about on the systems that it is for, in turn until
+one shows an effect; with `--every-system` the derivation must be the same on all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import statistics
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -26,16 +27,20 @@ from toolkit import nix
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift.doors import State
 from toolkit.lift.kinds import Kind
+from toolkit.lift.locating import owners
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import survey
-from toolkit.prove.lifted import UNREACHED, Answer, Question, Verdict, ask, judge
+from toolkit.package.target import Target
+from toolkit.prove.lifted import NO_FUNCTION, UNREACHED, Answer, Question, Verdict, ask, judge
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin")
+CANARY = "x86_64-linux"
+MENDED = frozenset([UNREACHED, NO_FUNCTION])
+"""What another design may mend."""
 TOGETHER = 12
 WORKERS = 2
 CANARIES = (
@@ -57,44 +62,63 @@ def main() -> int:
     root = Path(options.nixpkgs).resolve()
     began = time.monotonic()
     found = survey(root)
-    files: dict[PurePosixPath, str] = {}
+    files: set[PurePosixPath] = set()
     for finding in found.findings:
         if (
             finding.binding.kind is Kind.PACKAGE
             and finding.binding.state is not State.ROUTED
             and finding.binding.liftable
         ):
-            files[finding.file] = finding.package
+            files.add(finding.file)
     names = sorted(files)
     if options.sample:
         names = sorted(random.Random(options.seed).sample(names, min(options.sample, len(names))))  # noqa: S311
     print(f"{len(files)} files of the shape, {len(names)} tried; survey {time.monotonic() - began:.1f} s")
+    began = time.monotonic()
+    owned = owners(root, names)
+    targets = {file: Target(package=found[0], file=file, systems=found[1].systems) for file, found in owned.items()}
+    for file in [] if not options.verbose else [file for file in names if file not in targets]:
+        print(f"       no attribute path leads to {file}")
+    print(f"{len(targets)} of them packages of their own; asking where they are {time.monotonic() - began:.0f} s")
+    began = time.monotonic()
+    texts = {file: (root / file).read_text() for file in targets}
     lifted: dict[PurePosixPath, Lifted] = {}
     verdicts: dict[PurePosixPath, Verdict] = {}
-    began = time.monotonic()
-    texts = {file: (root / file).read_text() for file in names}
-    for file, text in texts.items():
-        try:
-            lifted[file] = lift(text, name=str(file), design=Design(options.design), follow=options.follow)
-        except (LayoutError, RefusalError, NixSyntaxError) as error:
-            verdicts[file] = Verdict(outcome="refused", why=re.sub(r"^\S+?:(\d+:\d+: )?", "", error.message))
-    print(f"rewriting {time.monotonic() - began:.1f} s")
-    began = time.monotonic()
-    verdicts |= _prove(root, {file: (files[file], made) for file, made in lifted.items()}, options)
+    chosen: Counter[Design] = Counter()
+    for design in (Design(options.design),) if options.design else (Design.STAY, Design.LAYER):
+        open_ = [file for file in targets if file not in verdicts or verdicts[file].why in MENDED]
+        made: dict[PurePosixPath, Lifted] = {}
+        for file in open_:
+            try:
+                made[file] = lift(texts[file], name=str(file), design=design, follow=options.follow)
+            except (LayoutError, RefusalError, NixSyntaxError) as error:
+                why = re.sub(r"^\S+?:(\d+:\d+: )?", "", error.message).strip()
+                verdicts.setdefault(file, Verdict(outcome="refused", why=why))
+        for file, said in _prove(root, {file: (targets[file], each) for file, each in made.items()}, options).items():
+            if file not in verdicts or said.outcome == "lifted":
+                verdicts[file], lifted[file] = said, made[file]
+                chosen[design] += said.outcome == "lifted"
     print(f"proving {time.monotonic() - began:.0f} s, {WORKERS} evaluations of {TOGETHER} packages at a time")
-    _report(verdicts, files, texts, lifted, verbose=options.verbose)
+    print("lifted by " + ", ".join(f"{design} {count}" for design, count in chosen.items()))
+    _report(verdicts, targets, texts, lifted, verbose=options.verbose)
     return 0
 
 
 def _prove(
-    root: Path, made: Mapping[PurePosixPath, tuple[str, Lifted]], options: argparse.Namespace
+    root: Path, made: Mapping[PurePosixPath, tuple[Target, Lifted]], options: argparse.Namespace
 ) -> dict[PurePosixPath, Verdict]:
     """Ask about all in one tree; what is not as it was there is asked again in a tree where it alone has changed."""
+    if not made:
+        return {}
     tree = trees.Tree(root=root, key=str(root))
     together, apart = _separated(tree, made)
     found: dict[PurePosixPath, list[Answer]] = defaultdict(list)
-    for system in SYSTEMS:
-        wanted = {file: each for file, each in made.items() if options.every_system or not _settled(found[file])}
+    for system in dict.fromkeys(system for target, _ in made.values() for system in target.systems):
+        wanted = {
+            file: each
+            for file, each in made.items()
+            if system in each[0].systems and (options.every_system or not _settled(found[file]))
+        }
         answers = _ask(root, together, system, {file: each for file, each in wanted.items() if file not in apart})
         doubtful = [file for file, answer in answers.items() if answer.error is not None or _differs(answer)]
         for file in [*doubtful, *(file for file in apart if file in wanted)]:
@@ -111,18 +135,16 @@ def _settled(answers: Sequence[Answer]) -> bool:
 
 
 def _final(answers: Sequence[Answer]) -> Verdict:
-    if any(not door.there for answer in answers for door in answer.doors.values()):
-        return Verdict(outcome="not asked", why="another file's package has the name that the file is taken for")
-    return judge(answers) or Verdict(outcome="not asked", why="no package that evaluates has the name of the file")
+    return judge(answers) or Verdict(outcome="not asked", why="the unchanged package evaluates on no system")
 
 
 def _ask(
-    root: Path, after: Path, system: str, made: Mapping[PurePosixPath, tuple[str, Lifted]]
+    root: Path, after: Path, system: str, made: Mapping[PurePosixPath, tuple[Target, Lifted]]
 ) -> dict[PurePosixPath, Answer]:
     files = list(made)
     questions = [
-        Question(package=tuple(package.split(".")), doors=lifted.doors, shown=lifted.shown)
-        for package, lifted in made.values()
+        Question(package=tuple(target.package.split(".")), doors=lifted.doors, shown=lifted.shown)
+        for target, lifted in made.values()
     ]
     parts = [questions[begin : begin + TOGETHER] for begin in range(0, len(files), TOGETHER)]
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -135,7 +157,7 @@ def _differs(answer: Answer) -> bool:
 
 
 def _separated(
-    tree: trees.Tree, made: Mapping[PurePosixPath, tuple[str, Lifted]]
+    tree: trees.Tree, made: Mapping[PurePosixPath, tuple[Target, Lifted]]
 ) -> tuple[Path, frozenset[PurePosixPath]]:
     """Return a tree with the changed files but for those that keep other packages from evaluating, and these."""
     apart: set[PurePosixPath] = set()
@@ -143,7 +165,7 @@ def _separated(
         contents = {file: lifted.text.encode() for file, (_, lifted) in made.items() if file not in apart}
         after = trees.changed(tree, contents).root
         questions = [Question(package=tuple(package.split(".")), doors={}) for package in CANARIES]
-        answers = [ask(tree.root, after, SYSTEMS[0], [question])[0] for question in questions]
+        answers = [ask(tree.root, after, CANARY, [question])[0] for question in questions]
         places = {PurePosixPath(place) for answer in answers for place in answer.places}
         if not (guilty := places & contents.keys()):
             nix.parse([after / file for file in contents])
@@ -153,7 +175,7 @@ def _separated(
 
 def _report(
     verdicts: Mapping[PurePosixPath, Verdict],
-    files: Mapping[PurePosixPath, str],
+    targets: Mapping[PurePosixPath, Target],
     texts: Mapping[PurePosixPath, str],
     lifted: Mapping[PurePosixPath, Lifted],
     *,
@@ -170,7 +192,7 @@ def _report(
     for (outcome, why), those in sorted(reasons.items(), key=lambda item: -len(item[1])):
         print(f"{len(those):4} {outcome}: {why}")
         for file in those if verbose else ():
-            print(f"       {files[file]}  {file}: {verdicts[file].why}")
+            print(f"       {targets[file].package}  {file}: {verdicts[file].why}")
     sizes = [
         sum(
             line[:1] in "+-" and line[:3] not in {"+++", "---"}
@@ -188,7 +210,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--nixpkgs", required=True, help="a whole tree; it is not written to")
     parser.add_argument("--sample", type=int, default=0, help="how many files (0: all)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--design", choices=list(Design), default=Design.STAY.value)
+    parser.add_argument("--design", choices=list(Design), help="this design alone")
     parser.add_argument("--follow", type=lambda text: text.split(","), default=[])
     parser.add_argument(
         "--every-system", action="store_true", help="all three systems, not only the first that evaluates"

@@ -102,7 +102,7 @@ def test_an_override_without_effect_is_refused_and_nothing_is_written(tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_builder_that_takes_no_function_is_refused_and_nothing_is_written(
+def test_around_a_builder_that_takes_no_function_goes_a_layer(
     tmp_path: Path, tree: Path, changed: Callable[[str, str], None]
 ) -> None:
     changed('stdenv.mkDerivation {\n  pname = "notes-server"', 'plainBuilder {\n  pname = "notes-server"')
@@ -110,9 +110,25 @@ def test_a_builder_that_takes_no_function_is_refused_and_nothing_is_written(
     builders = tree / "pkgs/stdenv/default.nix"
     plain = "  plainBuilder = attributes: mkDerivation (attributes // { });\n\n  symlinkJoin ="
     builders.write_text(builders.read_text().replace("  symlinkJoin =", plain))
-    with pytest.raises(RefusalError, match=r"package.nix: the builder takes no function of the final attributes"):
-        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    why = "the builder takes no function of the final attributes"
+    with pytest.raises(RefusalError, match=rf"package.nix: {why}"):
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree), design=Design.STAY)
     assert not (tmp_path / "out").exists()
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not report.failed
+    (step,) = report.proposal.steps
+    assert (step.design, step.reason) == ("layer", why)
+
+
+def test_a_package_is_found_by_the_attribute_that_nix_has_for_its_file(tree: Path) -> None:
+    packages = tree / "pkgs/top-level/all-packages.nix"
+    (tree / "pkgs/servers/notes").mkdir(parents=True)
+    shutil.copy(tree / NOTES, tree / "pkgs/servers/notes/main.nix")
+    text = packages.read_text()
+    last = text.rstrip().rindex("}")
+    packages.write_text(f"{text[:last]}  notes_2 = callPackage ../servers/notes/main.nix {{ }};\n}}\n")
+    wanted = Target(package="notes_2", file=PurePosixPath("pkgs/servers/notes/main.nix"))
+    assert find_target(tree, "notes_2") == find_target(tree, "pkgs/servers/notes/main.nix") == wanted
 
 
 def test_a_package_that_does_not_evaluate_before_fails_nothing(
@@ -164,9 +180,11 @@ def test_follow_needs_a_definition_that_moves(tmp_path: Path) -> None:
         run(tmp_path / "out", "notes-server", design=Design.STAY, follow=("src",))
 
 
-def test_of_several_files_that_bind_packages_the_main_one_is_meant(tree: Path) -> None:
-    shutil.copy(tree / NOTES, tree / NOTES.with_name("other.nix"))
-    assert find_target(tree, "notes-server") == Target(package="notes-server", file=PurePosixPath(NOTES))
-    (tree / NOTES).rename(tree / NOTES.with_name("third.nix"))
-    with pytest.raises(LayoutError, match=r"several files bind packages: .*other.nix, .*third.nix"):
-        find_target(tree, "notes-server")
+def test_of_several_files_that_bind_packages_the_one_that_nix_names_is_meant(tree: Path) -> None:
+    other = NOTES.with_name("other.nix")
+    shutil.copy(tree / NOTES, tree / other)
+    assert find_target(tree, "notes-server").file == PurePosixPath(NOTES)
+    with pytest.raises(LayoutError, match=r"other.nix: no attribute path leads to a package .* 'notes-server' is in"):
+        find_target(tree, str(other))
+    (tree / NOTES).write_text("{ callPackage }: callPackage ./other.nix { }")
+    assert find_target(tree, "notes-server").file == find_target(tree, str(other)).file == PurePosixPath(other)

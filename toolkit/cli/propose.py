@@ -41,7 +41,8 @@ DOCKER = "docker"
 @click.option(
     "--design",
     type=click.Choice([design.value for design in Design]),
-    help="Of another TARGET than docker: whether definitions stay in their let, or move into the attribute.",
+    help="Of another TARGET than docker: whether definitions stay in their let or move into the attribute, or an "
+    "overrideAttrs around the builder's call sets what uses them; by default as the builder allows.",
 )
 @click.option(
     "--follow",

@@ -38,10 +38,15 @@ _TAKEN = frozenset(
 
 
 class Design(StrEnum):
-    """Where the definition of what is lifted stands: still in its let, or in the attribute."""
+    """Where the definition of what is lifted stands: still in its let, or in the attribute.
+
+    A layer is for a builder that takes no function of the final attributes, or does not see what overrides them: what
+    uses the definition is set by an `overrideAttrs` around the builder's call.
+    """
 
     STAY = "stay"
     MOVE = "move"
+    LAYER = "layer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.lift import capture, moving, passthru, style
+from toolkit.lift import capture, layer, moving, passthru, style
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.inherits import Change
 from toolkit.lift.moving import Definition
@@ -60,21 +60,24 @@ def lift(
     unfolded = capture.clashing(planned)
     if follow:
         unfolded |= {literal.index for literal in planned.construction.sets if literal.kind == "rec_attrset_expression"}
+    layered = layer.attributes(planned, unfolded) if design is Design.LAYER else ()
     targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in planned.rerouted.items()}
     targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
     for use in planned.shape.references:
-        if use.scope is not None and use.scope.node.index in unfolded:
+        if use.scope is not None and (
+            use.scope.node.index in unfolded or layer.leaves(planned.construction, layered, use)
+        ):
             targets.setdefault(use.node.index, ((use.name,),))
     nodes = planned.shape.tree.nodes
     parameter = capture.parameter(planned, [nodes[index] for index in targets])
     inherits: dict[int, Change] = defaultdict(Change)
     edits = [
         *_uses(planned, targets, parameter, inherits),
-        *_with_parameter(planned, parameter),
+        *(_with_parameter(planned, parameter) if design is not Design.LAYER else ()),
         *(_without_rec(nodes[index]) for index in unfolded),
     ]
     return Lifted(
-        text=_moved(planned, edits, inherits),
+        text=_moved(planned, edits, inherits, layered, parameter),
         doors={name: planned.routes[name].path for name in planned.names},
         moved=planned.moved,
         parameter=parameter,
@@ -130,10 +133,14 @@ def _without_rec(literal: Node) -> Edit:
     return Edit(literal.start, brace.start, "")
 
 
-def _moved(planned: Plan, edits: list[Edit], inherits: dict[int, Change]) -> str:
-    """Make all edits, take what moves out of its let, and put it where it goes."""
+def _moved(
+    planned: Plan, edits: list[Edit], inherits: dict[int, Change], layered: Sequence[Node], parameter: str
+) -> str:
+    """Make all edits, take what moves out of its let or its builder's call, and put it where it goes."""
     text, nodes = planned.shape.tree.text, planned.shape.tree.nodes
-    spans = {name: moving.extent(planned.shape.bindings[name]) for name in (*planned.moved, *planned.taken)}
+    leaving = {name: planned.shape.bindings[name] for name in (*planned.moved, *planned.taken)}
+    leaving |= {node.place: node for node in layered}
+    spans = {name: moving.extent(node) for name, node in leaving.items()}
 
     def owner(offset: int) -> str | None:
         return next((name for name, (start, end) in spans.items() if start <= offset < end), None)
@@ -145,21 +152,22 @@ def _moved(planned: Plan, edits: list[Edit], inherits: dict[int, Change]) -> str
             name=name,
             text=apply(text[start:end], {edit.within(start) for edit in edits if owner(edit.start) == name}),
             column=style.column(text, start),
-            place=f"{planned.shape.tree.name}:{planned.shape.bindings[name].place}",
+            place=f"{planned.shape.tree.name}:{leaving[name].place}",
         )
         for name, (start, end) in spans.items()
-        if name in planned.moved
+        if name not in planned.taken
     }
     outside = [edit for edit in edits if owner(edit.start) is None]
     fresh = [name for name in planned.routes if planned.routes[name].door is None]
-    additions = Additions(
-        names=[name for name in fresh if name not in planned.moved],
-        definitions=[definitions[name] for name in fresh if name in planned.moved],
-    )
+    names = [name for name in fresh if name not in planned.moved]
+    made = [definitions[name] for name in fresh if name in planned.moved]
+    if layered:
+        outside += layer.around(planned, [(node, definitions[node.place]) for node in layered], made, parameter)
+    additions = Additions(names=names, definitions=made if not layered else [])
     outside += passthru.add(planned.construction, additions, inherits)
-    for name, definition in definitions.items():
+    for name in planned.moved:
         if (door := planned.routes[name].door) is not None:
-            outside += _through(door, definition, inherits)
+            outside += _through(door, definitions[name], inherits)
     for index, change in inherits.items():
         outside += change.edits(nodes[index])
     return apply(text, {*outside, *moving.removals(planned.shape.lets, list(spans.values()))})

@@ -19,6 +19,7 @@ from toolkit.errors import NixSyntaxError, ToolkitError
 from toolkit.lift.doors import State
 from toolkit.lift.findings import Binding, find
 from toolkit.lift.kinds import Kind
+from toolkit.lift.locating import locate
 from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.remembered import Remembered
 from toolkit.nix.tree import Tree
@@ -112,6 +113,8 @@ def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]
         return (PurePosixPath(package),)
     if places := names.places(root, package):
         return places
+    if (found := locate(root, [package]).get(package)) is not None:
+        return (found.file,)
     near = get_close_matches(package, names.all(root), n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "a package is an attribute path, or a path in the tree"
     raise ToolkitError(f"{package}: no package of this name in {root / PACKAGES}", hint=hint)

@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toolkit.lift.doors import PASSTHRU, doors
+from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
-from toolkit.package.case import SYSTEMS
 from toolkit.prove.lifted import Question, ask
 
 if TYPE_CHECKING:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from toolkit import prove
-from toolkit.prove.lifted import Answer, Question, ask, command
+from toolkit.prove.lifted import UNREACHED, Answer, Question, Verdict, ask, command, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,31 +17,21 @@ if TYPE_CHECKING:
 
     from toolkit.lift.rewriting import Lifted
 
-SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin")
 _TOGETHER = 2
-_lock = Lock()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Case(prove.Case[prove.Stage]):
-    """A lift of one package. `trees` are the tops of the whole trees before and after, `readers` packages beside it.
+class Asking:
+    """What is asked of Nix about a lift: on each system about the package first, then about its readers.
 
-    A reader is a package that overrides or reads the lifted one, as far as a search by name found it. `overlay` is the
-    directory of the overlay, None where there is none.
+    `trees` are the tops of the whole trees before and after. Answers are kept; all claims share them.
     """
 
-    package: str
-    lifted: Lifted
     trees: tuple[Path, Path]
-    systems: tuple[str, ...] = SYSTEMS
-    readers: tuple[str, ...] = ()
-    overlay: Path | None = None
-
-    @property
-    def questions(self) -> list[Question]:
-        """What is asked on each system: about the package first, then about its readers."""
-        own = Question(package=tuple(self.package.split(".")), doors=self.lifted.doors, shown=self.lifted.shown)
-        return [own, *(Question(package=tuple(name.split(".")), doors={}) for name in self.readers)]
+    questions: tuple[Question, ...]
+    systems: tuple[str, ...]
+    _kept: dict[str, list[Answer]] = field(default_factory=dict[str, "list[Answer]"])
+    _lock: Lock = field(default_factory=Lock)
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -50,16 +39,39 @@ class Case(prove.Case[prove.Stage]):
         before, after = self.trees
         return tuple(command(before, after, system, self.questions).line for system in self.systems)
 
-    def answers(self) -> Mapping[str, list[Answer]]:
-        """Return Nix's answers by system; all claims share them."""
-        with _lock:
-            return self._answers
+    def answer(self, system: str) -> list[Answer]:
+        """Return Nix's answers on one system."""
+        if system not in self._kept:
+            before, after = self.trees
+            self._kept[system] = ask(before, after, system, self.questions)
+        return self._kept[system]
 
-    @cached_property
-    def _answers(self) -> Mapping[str, list[Answer]]:
-        before, after = self.trees
-        with ThreadPoolExecutor(_TOGETHER) as pool:
-            asked = [
-                pool.submit(copy_context().run, ask, before, after, system, self.questions) for system in self.systems
-            ]
+    def answers(self) -> Mapping[str, list[Answer]]:
+        """Return Nix's answers by system."""
+        with self._lock, ThreadPoolExecutor(_TOGETHER) as pool:
+            asked = [pool.submit(copy_context().run, self.answer, system) for system in self.systems]
             return dict(zip(self.systems, (answer.result() for answer in asked), strict=True))
+
+    def judged(self) -> Verdict | None:
+        """Judge the lift by the first system that settles it, None where the package evaluates on none."""
+        asked: list[Answer] = []
+        for system in self.systems:
+            asked.append(self.answer(system)[0])
+            said = judge(asked)
+            if said is not None and said.why != UNREACHED:
+                break
+        return judge(asked)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case(prove.Case[prove.Stage]):
+    """A lift of one package. `readers` are packages that override or read it, as far as a search by name found them.
+
+    `overlay` is the directory of the overlay, None where there is none.
+    """
+
+    package: str
+    lifted: Lifted
+    asking: Asking
+    readers: tuple[str, ...] = ()
+    overlay: Path | None = None

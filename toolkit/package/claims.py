@@ -6,11 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from toolkit.errors import RefusalError
+from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 from toolkit.prove import Claim, Finding
 from toolkit.prove.applying import applies
-from toolkit.prove.lifted import ask, command, judge, verdict
+from toolkit.prove.lifted import ask, command, verdict
 from toolkit.prove.syntax import formatted, parses
 
 if TYPE_CHECKING:
@@ -74,18 +75,18 @@ def readers(case: Case) -> Finding:
     if not case.readers:
         return Finding(covers="no other package names an override or a lifted attribute of this one")
     failures: list[str] = []
-    for system, (_, *others) in case.answers().items():
+    for system, (_, *others) in case.asking.answers().items():
         for name, answer in zip(case.readers, others, strict=True):
             if answer.error is not None or answer.before != answer.after:
                 failures.append(f"{system}: {name}: {answer.error or 'another derivation'}")
-    return Finding(covers=", ".join(case.readers), failures=tuple(failures), commands=case.commands)
+    return Finding(covers=", ".join(case.readers), failures=tuple(failures), commands=case.asking.commands)
 
 
 def capture_safe(case: Case) -> Finding:
     """Compare what each name of the file means before and after, by scope: none may be captured."""
     after = _meanings(case.after)
     new = after - _meanings(case.before)
-    expected = {case.lifted.parameter, *case.lifted.doors}
+    expected = {case.lifted.parameter, PREVIOUS, *case.lifted.doors}
     failures = [
         f"'{name}' means something else after the change" for name in sorted({name for name, _ in new} - expected)
     ]
@@ -97,9 +98,9 @@ def overlaid(case: Case) -> Finding:
     if case.overlay is None:
         reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
         return Finding(covers="nothing", not_run=reason)
-    tree, _ = case.trees
-    system = next((system for system, answer in _package(case) if answer.before is not None), case.systems[0])
-    asked = case.questions[:1]
+    tree, _ = case.asking.trees
+    system = next((system for system, answer in _package(case) if answer.before is not None), case.asking.systems[0])
+    asked = case.asking.questions[:1]
     (answer,) = ask(tree, tree, system, asked, case.overlay)
     if (said := verdict(answer)) is None:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
@@ -110,7 +111,7 @@ def overlaid(case: Case) -> Finding:
 
 def require_possible(case: Case) -> None:
     """Raise RefusalError where Nix's answers show that the package cannot be lifted in this way, whoever does it."""
-    said = judge([answer for _, answer in _package(case)])
+    said = case.asking.judged()
     if said is not None and said.outcome == "refused":
         raise RefusalError(f"{case.target}: {said.why}")
 
@@ -129,7 +130,7 @@ CLAIMS: tuple[Claim[Case], ...] = (
 
 
 def _package(case: Case) -> Iterator[tuple[str, Answer]]:
-    return ((system, answers[0]) for system, answers in case.answers().items())
+    return ((system, answers[0]) for system, answers in case.asking.answers().items())
 
 
 def _finding(case: Case, failures: list[str], evidence: list[str], *, more: str = "") -> Finding:
@@ -140,7 +141,7 @@ def _finding(case: Case, failures: list[str], evidence: list[str], *, more: str 
         covers=f"{case.package}{more} on {', '.join(systems)}",
         failures=tuple(failures),
         evidence=tuple(evidence),
-        commands=case.commands,
+        commands=case.asking.commands,
     )
 
 

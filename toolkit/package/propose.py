@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING
 
 from toolkit import files, nix, sources
 from toolkit import propose as proposals
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
 from toolkit.lift.survey import files_of
 from toolkit.model import Step
 from toolkit.package import overlay, texts
-from toolkit.package.case import SYSTEMS, Case
+from toolkit.package.case import Asking, Case
 from toolkit.package.claims import CLAIMS, require_possible
 from toolkit.package.target import find_target
 from toolkit.propose import Draft, Order, write
 from toolkit.prove import Stage
+from toolkit.prove.lifted import Question
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from toolkit.lift.rewriting import Lifted
-    from toolkit.model import Progress, Report, SourceRequest
+    from toolkit.model import Progress, Report, Source, SourceRequest
     from toolkit.package.target import Target
+    from toolkit.sources.trees import Tree
 
 LIFT = "lift"
 
@@ -55,8 +57,7 @@ def propose(request: LiftRequest, *, progress: Progress) -> Report:
     no error: it is in the report.
     """
     files.ensure_free(request.out, force=request.force)
-    design = request.design or (Design.MOVE if request.follow else Design.STAY)
-    if request.follow and design is not Design.MOVE:
+    if request.follow and request.design not in {None, Design.MOVE}:
         raise UsageError(
             "--follow: goes with --design move only", hint="a definition that stays sees no final attributes"
         )
@@ -67,19 +68,15 @@ def propose(request: LiftRequest, *, progress: Progress) -> Report:
     progress.step("rewriting")
     name = str(target.file)
     nix.parse_text(source.content, name=name)
-    try:
-        text = source.content.decode()
-    except UnicodeDecodeError as error:
-        raise ToolkitError(f"{name}: is not UTF-8") from error
-    lifted = lift(text, name=name, bindings=request.bindings, design=design, follow=request.follow)
     tree = trees.whole(source, offline=request.source.offline, progress=progress)
-    progress.step(f"laying out the changed {target.package}")
-    changed = trees.changed(tree, {target.file: lifted.text.encode()})
+    chosen = _choose(request, source, tree, target, progress=progress)
+    lifted = chosen.lifted
+    readers = chosen.asking.questions[1:]
 
     def draft(at: Path) -> Draft[Case]:
         beside = overlay.files(tree.root, target, lifted.text.encode())
         message = texts.message(target.package, lifted.doors)
-        step = Step(name=LIFT, design=design.value)
+        step = Step(name=LIFT, design=chosen.design.value, reason=chosen.reason)
         proposal = proposals.make(
             source,
             package=target.package,
@@ -97,7 +94,7 @@ def propose(request: LiftRequest, *, progress: Progress) -> Report:
                 Stage(
                     name="lifted",
                     content=lifted.text.encode(),
-                    path=changed.root / target.file,
+                    path=chosen.asking.trees[1] / target.file,
                     steps=frozenset({LIFT}),
                 ),
             ),
@@ -105,9 +102,8 @@ def propose(request: LiftRequest, *, progress: Progress) -> Report:
             upstream_diff=proposal.upstream_diff,
             package=target.package,
             lifted=lifted,
-            trees=(tree.root, changed.root),
-            systems=request.systems or SYSTEMS,
-            readers=_readers(tree.root, target, lifted),
+            asking=chosen.asking,
+            readers=tuple(".".join(reader.package) for reader in readers),
             overlay=at if beside else None,
         )
         return Draft(
@@ -127,6 +123,52 @@ def propose(request: LiftRequest, *, progress: Progress) -> Report:
         text=lambda report: texts.draft(report, source, target.package, lifted.doors),
     )
     return write(order, progress=progress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chosen:
+    """A design with what it makes of the file; `reason` says why the designs before it were not taken."""
+
+    design: Design
+    lifted: Lifted
+    asking: Asking
+    reason: str | None
+
+
+def _choose(request: LiftRequest, source: Source, tree: Tree, target: Target, *, progress: Progress) -> _Chosen:
+    """Return the first design that can be right as far as Nix says, for none the first of all."""
+    try:
+        text = source.content.decode()
+    except UnicodeDecodeError as error:
+        raise ToolkitError(f"{target.file}: is not UTF-8") from error
+    designs = (Design.MOVE,) if request.follow else (Design.STAY, Design.LAYER)
+    first: _Chosen | None = None
+    reason: str | None = None
+    for design in (request.design,) if request.design is not None else designs:
+        try:
+            lifted = lift(text, name=str(target.file), bindings=request.bindings, design=design, follow=request.follow)
+        except RefusalError:
+            if first is None:
+                raise
+            break
+        progress.step(f"laying out the changed {target.package}")
+        changed = trees.changed(tree, {target.file: lifted.text.encode()})
+        own = Question(package=tuple(target.package.split(".")), doors=lifted.doors, shown=lifted.shown)
+        readers = _readers(tree.root, target, lifted)
+        asking = Asking(
+            trees=(tree.root, changed.root),
+            questions=(own, *(Question(package=tuple(name.split(".")), doors={}) for name in readers)),
+            systems=request.systems or target.systems,
+        )
+        chosen = _Chosen(design=design, lifted=lifted, asking=asking, reason=reason)
+        progress.step(f"asking Nix about {target.package}")
+        said = asking.judged()
+        if said is None or said.outcome == "lifted" or (first is None and said.outcome == "failed"):
+            return chosen
+        first, reason = first or chosen, said.why
+    if first is None:
+        raise AssertionError(designs)
+    return first
 
 
 def _readers(root: Path, target: Target, lifted: Lifted) -> tuple[str, ...]:

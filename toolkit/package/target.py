@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.kinds import Kind
+from toolkit.lift.locating import SYSTEMS, locate, owners
 from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.survey import survey
 
@@ -20,10 +21,11 @@ _ALIASES = PACKAGES / "top-level" / "aliases.nix"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A package: its attribute path, and its file's path in the tree."""
+    """A package: its attribute path, its file's path in the tree, and the systems to ask about."""
 
     package: str
     file: PurePosixPath
+    systems: tuple[str, ...] = SYSTEMS
 
 
 def find_target(root: Path, name: str) -> Target:
@@ -33,18 +35,35 @@ def find_target(root: Path, name: str) -> Target:
     """
     names = Names.of(root)
     if (path := _as_file(root, name)) is not None:
-        return Target(package=names.package(path), file=path)
-    if not names.places(root, name) and (alias := _alias(root, name)) is not None:
+        return _of_file(root, path, names.package(path))
+    places = names.places(root, name)
+    if not places and (alias := _alias(root, name)) is not None:
         raise ToolkitError(f"{name}: is an alias: {alias}", hint="name the package itself")
+    at = locate(root, [name]).get(name)
+    systems = at.systems if at is not None else SYSTEMS
+    if at is not None and (not places or any(at.file.is_relative_to(place) for place in places)):
+        return Target(package=name, file=at.file, systems=systems)
     found = survey(root, [name])
     files = list(dict.fromkeys(finding.file for finding in found.findings if finding.binding.kind is Kind.PACKAGE))
     if not files:
-        files = list(_first(root, names.places(root, name)))
+        files = list(_first(root, places))
     main = [file for file in files if file.name in {"package.nix", "default.nix"}]
     if len(files) > 1 and len(main) != 1:
         listed = ", ".join(map(str, files))
         raise LayoutError(f"{name}: several files bind packages: {listed}", hint="name one of them instead")
-    return Target(package=name, file=(main or files)[0])
+    return Target(package=name, file=(main or files)[0], systems=systems)
+
+
+def _of_file(root: Path, file: PurePosixPath, likely: str) -> Target:
+    """Return the package that Nix says is written in a file; the one it is called after where Nix cannot say."""
+    found = owners(root, [file]).get(file)
+    if found is not None:
+        package, place = found
+        return Target(package=package, file=file, systems=place.systems)
+    if (other := locate(root, [likely]).get(likely)) is not None:
+        fact = f"no attribute path leads to a package that is written here; '{likely}' is in {other.file}"
+        raise LayoutError(f"{file}: {fact}", hint="name the package itself")
+    return Target(package=likely, file=file)
 
 
 def _as_file(root: Path, name: str) -> PurePosixPath | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EXPRESSION = EXPRESSIONS / "lifted.nix"
 
 UNREACHED = "no override has an effect here: it is not used on these systems, or the builder does not see the override"
+NO_FUNCTION = "the builder takes no function of the final attributes"
 _QUESTION = re.compile(r"unlet: question (\d+)")
 
 
@@ -101,7 +102,7 @@ def verdict(answer: Answer) -> Verdict | None:
     """Judge a lift by Nix's answer; None where the package did not evaluate before, so that nothing can be said."""
     if answer.error is not None:
         if "expected a set but found a function" in answer.error:
-            return Verdict(outcome="refused", why="the builder takes no function of the final attributes")
+            return Verdict(outcome="refused", why=NO_FUNCTION)
         return Verdict(outcome="failed", why=re.sub(r"/\S+/(?=pkgs/)", "", answer.error))
     if answer.before is None:
         return None

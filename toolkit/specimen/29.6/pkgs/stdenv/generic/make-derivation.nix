@@ -30,6 +30,8 @@ let
     let
       attributes = recipe (attributes // { finalPackage = package; });
       meta = attributes.meta or { };
+      place = builtins.unsafeGetAttrPos (if attributes ? pname then "pname" else "name") attributes;
+      position = if place == null then { } else { position = "${place.file}:${toString place.line}"; };
       name = attributes.name or "${attributes.pname}-${attributes.version}";
       raw = derivation (
         {
@@ -61,7 +63,7 @@ let
         }
         // attributes.passthru or { }
         // {
-          inherit meta;
+          meta = meta // position;
           passthru = attributes.passthru or { };
           overrideAttrs =
             change:

@@ -1,0 +1,117 @@
+"""Set what uses a lifted binding by an `overrideAttrs` around the builder's call.
+
+That is for builders that take no function of the final attributes, and for those that do not see what overrides them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.errors import RefusalError
+from toolkit.lift import style
+from toolkit.lift.doors import PASSTHRU
+from toolkit.lift.passthru import Additions
+from toolkit.lift.plan import at
+from toolkit.lift.shape import bound
+from toolkit.nix.edit import Edit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from toolkit.lift.moving import Definition
+    from toolkit.lift.plan import Plan
+    from toolkit.lift.shape import Construction
+    from toolkit.nix.scope import Reference
+    from toolkit.nix.tree import Node
+
+PREVIOUS = "previousAttrs"
+
+
+def attributes(planned: Plan, unfolded: Collection[int]) -> tuple[Node, ...]:
+    """Return the attributes that use what is lifted, and leave the builder's call for the layer.
+
+    Raise RefusalError for a package that cannot be taken apart like this.
+    """
+    construction, call = planned.construction, planned.construction.call
+    if unfolded or any(planned.routes[name].door is not None for name in planned.moved):
+        fact = "other bindings of the let are made with what is lifted, and the builder's call with these"
+        raise RefusalError(f"{at(call)}: {fact}")
+    found: dict[int, Node] = {}
+    for index in planned.rerouted:
+        place = planned.shape.tree.nodes[index]
+        if planned.owner(place) is not None:
+            continue
+        node = next((node for literal in construction.sets for _, node in bound(literal) if node.contains(place)), None)
+        if node is None:
+            raise RefusalError(f"{at(place)}: is not within an attribute of the package")
+        found[node.index] = node
+    leaving = tuple(node for _, node in sorted(found.items()))
+    if any(_path(node)[0] == PASSTHRU for node in leaving) and any(
+        name in planned.moved or route.door is None or any(node.contains(route.door.node) for node in leaving)
+        for name, route in planned.routes.items()
+    ):
+        raise RefusalError(f"{at(call)}: passthru is itself made with what is lifted")
+    names = [name for node in leaving for name in _names(node)]
+    if len(set(names)) < len(names):
+        raise RefusalError(f"{at(call)}: the attributes that leave the builder's call are parts of one")
+    for use in planned.shape.references:
+        within = any(node.contains(use.node) for node in leaving)
+        if use.name in names and not within and use.scope is not None and _is_of(construction, use):
+            raise RefusalError(f"{at(use.node)}: '{use.name}' is used here, and has to leave the builder's call")
+    return leaving
+
+
+def leaves(construction: Construction, layered: Sequence[Node], use: Reference) -> bool:
+    """Tell whether a name means an attribute by its `rec` set, and leaves that set."""
+    return _is_of(construction, use) and any(node.contains(use.node) for node in layered)
+
+
+def around(
+    planned: Plan, layered: Sequence[tuple[Node, Definition]], definitions: Sequence[Definition], parameter: str
+) -> Iterator[Edit]:
+    """Yield the edits that put the layer around the builder's call; definitions go to its passthru."""
+    call = planned.construction.call
+    indent = style.line_indent(call.tree.text, call.start)
+    parts = [_written(node, definition, indent + 4) for node, definition in layered]
+    if definitions:
+        added = Additions(names=(), definitions=definitions).whole(indent + 4)
+        parts.append(f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU} // {added};")
+    apart = "\n\n" if any("\n" in part for part in parts) else "\n"
+    previous = PREVIOUS if any(PREVIOUS in part for part in parts) else "_"
+    margin = " " * indent
+    written = apart.join(f"{margin}    {part}" for part in parts)
+    yield Edit(call.start, call.start, "(")
+    yield Edit(
+        call.end,
+        call.end,
+        f").overrideAttrs\n{margin}  ({parameter}: {previous}: {{\n{written}\n{margin}  }})",
+    )
+
+
+def _written(node: Node, definition: Definition, column: int) -> str:
+    path = _path(node)
+    if node.kind != "binding" or (len(path) == 1 and path[0] != PASSTHRU):
+        return definition.at(column)
+    text = definition.at(column)
+    head, equals, rest = text.partition("=")
+    if len(path) == 1:
+        return f"{head}{equals} {PREVIOUS}.{path[0]} // {rest.strip()}"
+    inside = definition.at(column + 2).partition("=")[2].strip()
+    margin = " " * column
+    return f"{path[0]} = {PREVIOUS}.{path[0]} // {{\n{margin}  {'.'.join(path[1:])} = {inside}\n{margin}}};"
+
+
+def _path(node: Node) -> tuple[str, ...]:
+    """Return the path of a binding, or of an `inherit` the names."""
+    return tuple(node.children[0].text.split(".")) if node.kind == "binding" else _names(node)
+
+
+def _names(node: Node) -> tuple[str, ...]:
+    """Return the attributes of the package that a statement binds."""
+    if node.kind == "binding":
+        return (_path(node)[0],)
+    return tuple(name.text for name in style.inherited(node))
+
+
+def _is_of(construction: Construction, use: Reference) -> bool:
+    return use.scope is not None and any(use.scope.node is literal for literal in construction.sets)

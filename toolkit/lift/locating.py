@@ -1,0 +1,71 @@
+"""Ask Nix which file a package is written in, and which package is written in a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import nix, process
+from toolkit.errors import CommandError
+from toolkit.lift.naming import Names
+from toolkit.record import Record
+from toolkit.shipped import EXPRESSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin")
+"""Those that nixpkgs builds for, and that packages are asked about if they are for them."""
+
+_EXPRESSION = EXPRESSIONS / "located.nix"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a package is written: its file's path in the tree; `platforms` are the systems that it says it is for."""
+
+    file: PurePosixPath
+    platforms: tuple[str, ...]
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The systems to ask about: those that nixpkgs builds for, else the first that the package is for."""
+        return tuple(system for system in SYSTEMS if system in self.platforms) or self.platforms[:1] or SYSTEMS
+
+
+def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Place]:
+    """Return where packages of the tree at `root` are written, without those that Nix finds no place for."""
+    if not packages:
+        return {}
+    names = json.dumps([package.split(".") for package in packages])
+    asking = nix.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
+    try:
+        answers = Record({"answers": json.loads(process.execute(asking).stdout)}, document="Nix's answer")
+    except CommandError:
+        # What Nix cannot catch ends the evaluation: the package that it comes from is known by halves.
+        middle = len(packages) // 2
+        return {**locate(root, packages[:middle]), **locate(root, packages[middle:])} if middle else {}
+    found: dict[str, Place] = {}
+    for package, answer in zip(packages, answers.records("answers"), strict=True):
+        position = PurePosixPath((answer.optional("position", answer.text) or "").rpartition(":")[0])
+        if position.is_relative_to(root):
+            found[package] = Place(file=position.relative_to(root), platforms=answer.texts("platforms"))
+    return found
+
+
+def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, tuple[str, Place]]:
+    """Return by file the package that is written in it, with its place; nothing for one that others are made with."""
+    names = Names.of(root)
+    likely = {file: tuple(names.candidates(root, file)) for file in files}
+    places = dict(locate(root, [names[0] for names in likely.values()]))
+    missed = [names[1:] for file, names in likely.items() if names[0] not in places or places[names[0]].file != file]
+    places |= locate(root, list(dict.fromkeys(name for names in missed for name in names)))
+    return {
+        file: (name, places[name])
+        for file, names in likely.items()
+        for name in [next((name for name in names if name in places and places[name].file == file), "")]
+        if name
+    }

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import confined
-from toolkit.docker.track import meaning
+from toolkit.docker import meaning
 from toolkit.errors import CommandError
 
 GOOD = b"{ }: { }"
@@ -116,7 +116,7 @@ def test_interrupt_ends_a_child_in_the_middle_of_the_parser(tmp_path: Path) -> N
         "import signal, sys\n"
         "sys.path.insert(0, sys.argv[1])\n"
         "from toolkit import confined\n"
-        "from toolkit.docker.track import meaning\n"
+        "from toolkit.docker import meaning\n"
         "def stop(*_): raise KeyboardInterrupt\n"
         "signal.signal(signal.SIGTERM, stop)\n"
         "confined.CPU_SECONDS = 100\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
-from tests.designs import DESIGNS, demoted
+from tests.designs import COMPONENTS, DESIGNS, DOORS, demoted
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.docker import claims as proofs
@@ -89,11 +89,25 @@ class TestForeignPatch:
         report = judge(diff_between(before, lifted))
         assert statuses(report) == self.outcome(failed=trap, not_run={"exact-change"})
         assert reason(report, "exact-change") == "because the patch leaves the wrapper's PATH as it is"
+        for component in COMPONENTS:
+            shown = ", ".join(door.replace("NAME", component) for door in DOORS[name](component))
+            assert f"\nbefore: {component}: no override reaches what is built\n" in reason(report, "overridable")
+            assert f"\n{LIFTED}: {component}: {shown}" in reason(report, "overridable")
         report = judge(
             diff_between(before, demoted(lifted)), "no-rebuild", "exact-change", "overridable", "capture-safe"
         )
         failed = {proof.name for proof in report.failed}
         assert failed == {"no-rebuild", *trap}
+
+    def test_new_way_of_building_that_no_door_opens_is_not_called_wrong(self, judge: Callable[..., Report]) -> None:
+        before = (specimen.path() / TARGET).read_text()
+        todo = next(line for line in before.splitlines() if "# TODO: move packages" in line)
+        built = before.replace("buildGoModule (\n", "(x: buildGoModule x) (\n")
+        report = judge(diff_between(before, built), "overridable")
+        assert statuses(report) == {"overridable": "failed"}
+        report = judge(diff_between(before, built.replace(f"{todo}\n", "")), "overridable")
+        assert statuses(report) == {"overridable": "not run"}
+        assert reason(report, "overridable").startswith("could not tell: the file is built in a new way")
 
     def test_demotion_alone_passes_what_is_about_it(
         self, judge: Callable[..., Report], draft: Callable[..., Draft]

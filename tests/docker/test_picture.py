@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from toolkit.docker import picture
-from toolkit.docker.inspections import Component, Inspection
+from toolkit.docker.readings import Component, Overridable, Place, Reading, State
 from toolkit.docker.routes import PathInspection, PathOrder, Route
 
 KIT, TOOL, NET = (f"/nix/store/{'0' * 32}-{name}-1.2/bin" for name in ("rootlesskit", "tool", "slirp4netns"))
@@ -50,24 +51,29 @@ def test_mermaid_has_a_row_a_route_and_marks_what_is_taken() -> None:
     assert lines[-1] == "  class r0p1,r1p1 taken"
 
 
-LAYOUT = Inspection(
-    path="docker/default.nix",
-    state='not fixed: "as ever"',
+PATH = Path("docker/default.nix")
+LAYOUT = Reading(
+    state=State.NOT_FIXED,
+    overridable=Overridable.NO,
+    overridable_by="syntax",
+    rootlesskit_by="syntax",
+    todo=True,
+    failed={},
     layout="dockerGen in rec, old style",
     newest="24.0.5",
-    releases=(),
+    releases={},
     components=(
         Component(name="moby", bound="let", line=80, references=("docker-runc", "moby-src")),
         Component(name="docker-runc", bound="let", line=30, references=()),
         Component(name="docker-tini", bound="parameter", line=12, references=()),
     ),
-    rootlesskit="prefix",
+    rootlesskit=Place.PREFIX,
     rootlesskit_line=101,
     todo_line=199,
 )
 
 MERMAID = """\
-%% docker/default.nix: not fixed: "as ever"
+%% docker/default.nix: not fixed: no override reaches a component, rootlesskit in the PATH prefix
 flowchart LR
   subgraph g0["bound in dockerGen's let: out of reach"]
     c0["moby (line 80)"]
@@ -90,20 +96,20 @@ flowchart LR
 
 
 def test_mermaid_shows_bindings_references_and_the_order_of_path() -> None:
-    assert picture.layout(LAYOUT).decode() == MERMAID
+    assert picture.layout(PATH, LAYOUT).decode() == MERMAID
 
 
 def test_a_rootlesskit_in_the_suffix_comes_after_the_callers_path() -> None:
-    text = picture.layout(replace(LAYOUT, rootlesskit="suffix")).decode()
+    text = picture.layout(PATH, replace(LAYOUT, rootlesskit=Place.SUFFIX)).decode()
     assert '  caller -->|"then"| suffix\n' in text
     assert 'suffix["suffix: rootlesskit (line 101)"]' in text
 
 
 def test_without_a_wrapper_there_is_no_path() -> None:
-    assert "PATH" not in picture.layout(replace(LAYOUT, rootlesskit="no wrapper")).decode()
+    assert "PATH of" not in picture.layout(PATH, replace(LAYOUT, rootlesskit=Place.NO_WRAPPER)).decode()
 
 
 def test_names_cannot_break_out_of_their_quotes() -> None:
     hostile = Component(name='a"b\\c\n<d>', bound="let", line=None, references=())
-    text = picture.layout(replace(LAYOUT, components=(hostile,))).decode()
+    text = picture.layout(PATH, replace(LAYOUT, components=(hostile,))).decode()
     assert 'c0["a&quot;b\\c &lt;d&gt;"]' in text

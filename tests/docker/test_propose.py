@@ -450,11 +450,11 @@ class TestOtherDesigns:
         path.write_text(designs.DESIGNS[name](text_of("29.6")))
         steps = Steps()
         with pytest.raises(
-            LayoutError, match=rf"^{re.escape(str(path))}: the components can be overridden: "
+            LayoutError, match=rf"^{re.escape(str(path))}: half fixed: components overridable by "
         ) as caught:
             propose(ProposeRequest(source=SourceRequest(file=path), out=tmp_path / "out"), progress=steps)
-        assert caught.value.hint == "there is nothing to propose"
-        assert designs.DOORS[name]("moby")[0].replace("NAME", "moby") in caught.value.message
+        assert caught.value.hint == "'--only demote' is what is left to propose"
+        assert designs.DOORS[name]("moby")[0] in caught.value.message
         assert steps.proofs == []
 
     def test_file_of_which_only_one_component_is_fixed_is_half_fixed(self, tmp_path: Path) -> None:
@@ -464,5 +464,7 @@ class TestOtherDesigns:
             text, f" docker-tini = {old};", f" docker-tini = ({old}).overrideAttrs overrideTiniAttrs;"
         )
         path.write_text(designs.with_formals(text, ["overrideTiniAttrs ? { }"]))
-        with pytest.raises(LayoutError, match=r"half fixed: only some components can be overridden: override \{ "):
+        with pytest.raises(
+            LayoutError, match=r"half fixed: only some components can be overridden \(docker-tini by override \{ "
+        ):
             propose(ProposeRequest(source=SourceRequest(file=path), out=tmp_path / "out"), progress=Steps())

@@ -10,12 +10,13 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.docker.inspect import inspect
+from toolkit.docker.readings import EVALUATION, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.cli.options import Settings
-    from toolkit.docker.inspections import Inspection
+    from toolkit.docker.readings import Reading
 
 
 @options.command("inspect", examples=("unlet inspect pkgs/applications/virtualization/docker/default.nix",))
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 )
 @options.common
 def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> int:
-    """Show where a docker file binds each component, and where rootlesskit and the TODO are."""
+    """Show where a docker file binds each component, which overrides reach it, and where rootlesskit and the TODO are.
+
+    Nix is asked, sealed, about a file in which overrides might reach the components.
+    """
     settings = options.settings()
     if picture is not None and settings.json:
         options.refuse_together("--graph", {"--json": True})
@@ -38,15 +42,16 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
         raise click.UsageError(f"{'--path' if of_path else '--graph'} takes one FILE")
     if of_path:
         return _path(next(iter(files)), picture, settings)
-    inspections = [inspect(path) for path in files]
+    readings = list(zip(files, inspect(files), strict=True))
     if picture is not None:
         from toolkit.docker import picture as pictures  # noqa: PLC0415 - for --graph alone
 
-        output.write(pictures.layout(inspections[0]))
+        output.write(pictures.layout(*readings[0]))
     elif settings.json:
-        output.write_json({"schema": 1, "files": [asdict(inspection) for inspection in inspections]})
+        documents = [{"path": str(path), **asdict(reading)} for path, reading in readings]
+        output.write_json({"schema": 2, "files": documents})
     else:
-        output.write_lines(line for inspection in inspections for line in _lines(inspection))
+        output.write_lines(line for path, reading in readings for line in _lines(path, reading))
     return 0
 
 
@@ -65,22 +70,31 @@ def _path(file: Path, picture: str | None, settings: Settings) -> int:
     return 0
 
 
-def _lines(inspection: Inspection) -> Iterator[str]:
-    yield f"{inspection.path}: {inspection.state}"
-    releases = ", ".join(f"{release.attr} {release.version or '?'}" for release in inspection.releases)
+def _lines(path: Path, reading: Reading) -> Iterator[str]:
+    yield f"{path}: {sentence(reading)}"
+    releases = ", ".join(f"{attr} {version or '?'}" for attr, version in reading.releases.items())
     rows = [
-        ("  layout", inspection.layout, ""),
+        ("  layout", reading.layout or "?", ""),
         ("  releases", releases or "none", ""),
         *(
             (f"  {component.name}", component.bound + _line(component.line), _uses(component.references))
-            for component in inspection.components
+            for component in reading.components
         ),
-        ("  rootlesskit", inspection.rootlesskit + _line(inspection.rootlesskit_line), ""),
-        ("  TODO", f"line {inspection.todo_line}" if inspection.todo_line is not None else "none", ""),
+        ("  rootlesskit", reading.rootlesskit + _line(reading.rootlesskit_line), ""),
+        ("  TODO", f"line {reading.todo_line}" if reading.todo_line is not None else "none", ""),
     ]
     first = max(len(row[0]) for row in rows)
     second = max(len(row[1]) for row in rows if row[2] or row is rows[-1])
     yield from (f"{name.ljust(first)}  {what.ljust(second)}  {more}".rstrip() for name, what, more in rows)
+    yield "  overrides that reach what is built:"
+    for component in reading.components:
+        yield f"    {component.name.ljust(first)}{', '.join(component.doors) or _REACHED[component.overridable]}"
+    yield from (f"  {release} does not evaluate: {reason}" for release, reason in reading.failed.items())
+    by = "Nix's evaluation" if EVALUATION in {reading.overridable_by, reading.rootlesskit_by} else "the syntax"
+    yield f"  decided by {by}{f': {reading.reason}' if reading.reason else ''}"
+
+
+_REACHED = {True: "one, by the syntax", False: "none", None: "could not tell"}
 
 
 def _line(number: int | None) -> str:

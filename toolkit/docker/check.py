@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import git, nix, sources
 from toolkit.docker import claims as proofs
-from toolkit.docker import comparing, staging
+from toolkit.docker import comparing, evaluating, meaning, staging
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.claims import evaluation, overriding
@@ -17,7 +17,8 @@ from toolkit.docker.deepening import AT_HAND, deepen
 from toolkit.docker.plan import PACKAGE
 from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.reading import docker_file
-from toolkit.docker.rewrite import layout, wrapper
+from toolkit.docker.readings import Place
+from toolkit.docker.rewrite import layout
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import diffs
 from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
@@ -195,7 +196,8 @@ def _foreign(
     patched = git.apply(found.content, plan.target, diff)
     name = str(plan.target)
     before, after = (docker_file(content, name=name) for content in (found.content, patched))
-    demotion = _demotion(before, after, plan.prefix_entry)
+    places = _places(before, after)
+    demotion = _demotion(*places)
     beside = staging.siblings(found, before, after)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
     case = staging.case(contents, name=name, beside=beside, source=found, plan=plan)
@@ -216,6 +218,8 @@ def _foreign(
     warnings = [*found.warnings]
     if demotion is Demotion.DROP:
         warnings.append(DROP_WARNING)
+    if Place.UNKNOWN in places:
+        warnings.append(f"could not tell what the patch does to {plan.prefix_entry} in the wrapper's PATH")
     if others := [str(file) for file in diffs.touched(diff) if file != plan.target]:
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(others)}")
     if request.run or request.depth.tier is not Tier.ISOLATED:
@@ -229,18 +233,25 @@ def _lifts(case: Case) -> bool:
     if any(layout.component(case.after.file, component).bound != "let" for component in case.components):
         return True
     try:
-        before, after = (overriding.open_doors(evaluation.evaluate(case)[stage.name]) for stage in case.stages)
+        before, after = (overriding.open_doors(evaluation.evaluate(case)[stage.name].values()) for stage in case.stages)
     except ToolkitError:
         return False
     return before != after
 
 
-def _demotion(before: DockerFile, after: DockerFile, entry: str) -> Demotion | None:
-    """Say what a patch does to the wrapper's PATH, None where it leaves it alone."""
-    old, new = wrapper.placement(before, entry).where, wrapper.placement(after, entry).where
-    if old == new:
+def _places(*files: DockerFile) -> list[Place]:
+    """Return where rootlesskit is in each file; Nix is asked if the syntax does not show it."""
+    places = [meaning.of(file).reading.rootlesskit for file in files]
+    if Place.UNKNOWN in places:
+        places = [reading.rootlesskit for reading in evaluating.read([file.text.encode() for file in files])]
+    return places
+
+
+def _demotion(before: Place, after: Place) -> Demotion | None:
+    """Say what a patch does to the wrapper's PATH, None where it leaves it alone or that could not be told."""
+    if before is after or Place.UNKNOWN in {before, after}:
         return None
-    return Demotion.SUFFIX if "suffix" in new else Demotion.DROP
+    return Demotion.SUFFIX if after in {Place.SUFFIX, Place.BOTH} else Demotion.DROP
 
 
 def _path(text: str | None) -> Path | None:

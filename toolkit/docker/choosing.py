@@ -76,7 +76,7 @@ def by_age(file: DockerFile) -> Builder:
     name = _name(file)
     if re.fullmatch(r"buildGo\d*Module", name) is None:
         return Builder(takes_function=False, reason=f"{name or 'the builder'} takes no function")
-    version = newest(file.releases())
+    version = newest(release.version for release in file.releases())
     numbers = re.findall(r"\d+", version or "")
     young = bool(numbers) and int(numbers[0]) >= _SINCE
     return Builder(

@@ -1,22 +1,29 @@
-"""Tell what a docker file is."""
+"""Read docker files on disk as their meaning."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from toolkit import files
-from toolkit.docker import plan as plans
+from toolkit.docker import meaning
 from toolkit.docker.reading import docker_file
-from toolkit.docker.rewrite import layout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.docker.inspections import Inspection
+    from toolkit.docker.readings import Reading
 
 
-def inspect(path: Path) -> Inspection:
-    """Read the file at `path`; raise ToolkitError for what cannot be read or is no docker file of nixpkgs."""
-    plan = plans.plan()
-    file = docker_file(files.read_target(path), name=str(path))
-    return layout.inspect(file, plan.components, plan.prefix_entry)
+def inspect(paths: Sequence[Path]) -> list[Reading]:
+    """Read the files; raise ToolkitError for what cannot be read or is no docker file of nixpkgs.
+
+    Nix is asked, sealed, about those of which the syntax does not decide all.
+    """
+    contents = [files.read_target(path) for path in paths]
+    found = [meaning.of(docker_file(each, name=str(path))) for path, each in zip(paths, contents, strict=True)]
+    if not any(each.is_open for each in found):
+        return [each.reading for each in found]
+    from toolkit.docker import evaluating  # noqa: PLC0415 - most files are decided without
+
+    return evaluating.decide(contents, found)

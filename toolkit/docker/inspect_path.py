@@ -13,6 +13,7 @@ from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE, DEMOTED
 from toolkit.docker.claims.install_phase import is_of
 from toolkit.docker.reading import docker_file
+from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import demote, wrapper
 from toolkit.docker.routes import PathInspection, PathOrder, Route
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
@@ -49,9 +50,9 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
     if not file.releases():
         raise LayoutError(f"{path}: exports no docker release")
     where = wrapper.placement(file, plan.prefix_entry).where
-    if where == "no wrapper":
+    if where is Place.NO_WRAPPER:
         raise RefusalError(f"{path}: makes no dockerd-rootless")
-    fixable = where == "prefix"
+    fixable = where is Place.PREFIX
     contents = {BEFORE: found.content}
     if fixable:
         fixed = demote.rewrite(file.text, name=str(path), entry=plan.prefix_entry, demotion=Demotion.SUFFIX)

@@ -14,6 +14,7 @@ from toolkit.docker.claims import overriding, rewrapping
 from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import prepare
 from toolkit.docker.reading import docker_file
+from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.errors import RefusalError
 from toolkit.model import OverlayReport, Tier
@@ -89,11 +90,11 @@ def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:
     """
     name = file.tree.name
     where = wrapper.placement(file, plan.prefix_entry).where
-    if where == "no wrapper":
+    if where is Place.NO_WRAPPER:
         raise RefusalError(f"{name}: makes no dockerd-rootless that could be rewrapped")
-    if where == "unknown":
+    if where is Place.UNKNOWN:
         raise RefusalError(f"{name}: cannot determine whether {plan.prefix_entry} is in the PATH prefix")
-    if where != "prefix":
+    if where is not Place.PREFIX:
         hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
         raise RefusalError(f"{name}: {plan.prefix_entry} is no longer in the PATH prefix ({where})", hint=hint)
     return replace(staging.unchanged(file, found, plan), overlay=at)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
+from toolkit.docker.readings import Place, sentence
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from toolkit.docker.inspections import Component, Inspection
+    from toolkit.docker.readings import Component, Reading
     from toolkit.docker.routes import PathInspection, Route
 
 CALLER = "caller"
@@ -25,6 +28,7 @@ _PLACES = {
     "let": "bound in dockerGen's let: out of reach",
     "parameter": "parameter of dockerGen: can be overridden",
     "file level": "bound at the top of the file",
+    "elsewhere": "bound elsewhere in the file",
     "absent": "not in this file",
 }
 
@@ -39,18 +43,18 @@ class Box:
     marked: bool = False
 
 
-def layout(inspection: Inspection) -> bytes:
+def layout(path: Path, reading: Reading) -> bytes:
     """Return a flowchart: components by where they are bound, what they use, the order of PATH."""
-    components = {component.name: f"c{index}" for index, component in enumerate(inspection.components)}
-    bound = dict.fromkeys(component.bound for component in inspection.components)
+    components = {component.name: f"c{index}" for index, component in enumerate(reading.components)}
+    bound = dict.fromkeys(component.bound for component in reading.components)
     places = {place: f"g{index}" for index, place in enumerate(bound)}
     boxes = [
         Box(key=components[component.name], label=_label(component), group=places[component.bound])
-        for component in inspection.components
+        for component in reading.components
     ]
     arrows: list[str] = []
     others: dict[str, str] = {}
-    for component in inspection.components:
+    for component in reading.components:
         for name in component.references:
             key = components.get(name) or others.setdefault(name, f"o{len(others)}")
             arrows.append(f'{components[component.name]} -->|"uses"| {key}')
@@ -58,15 +62,15 @@ def layout(inspection: Inspection) -> bytes:
     groups = {key: _PLACES.get(place, place) for place, key in places.items()}
     if others:
         groups["other"] = "also used"
-    if path := list(_path(inspection)):
+    if order := list(_path(reading)):
         groups["path"] = "PATH of dockerd-rootless, first to last"
-        boxes += path
-        arrows += [f'{before.key} -->|"then"| {after.key}' for before, after in pairwise(path)]
+        boxes += order
+        arrows += [f'{before.key} -->|"then"| {after.key}' for before, after in pairwise(order)]
     lines = ["flowchart LR"]
     for key, title in groups.items():
         lines += [*_group(key, title, [box for box in boxes if box.group == key]), "  end"]
     lines += [f"  {arrow}" for arrow in arrows]
-    return _picture(f"{inspection.path}: {inspection.state}", lines)
+    return _picture(f"{path}: {sentence(reading)}", lines)
 
 
 def routes(inspection: PathInspection) -> bytes:
@@ -133,17 +137,17 @@ def _label(component: Component) -> str:
     return component.name if component.line is None else f"{component.name} (line {component.line})"
 
 
-def _path(inspection: Inspection) -> Iterator[Box]:
+def _path(reading: Reading) -> Iterator[Box]:
     """Yield the parts of the wrapper's PATH; none if there is no wrapper."""
-    where = inspection.rootlesskit
-    if where == "no wrapper":
+    where = reading.rootlesskit
+    if where is Place.NO_WRAPPER:
         return
-    line = f" (line {inspection.rootlesskit_line})" if inspection.rootlesskit_line is not None else ""
+    line = f" (line {reading.rootlesskit_line})" if reading.rootlesskit_line is not None else ""
     kit = f", rootlesskit{line}" if "prefix" in where else ""
     yield Box(key="prefix", label=f"prefix: the package's own programs{kit}", group="path")
     yield Box(key=CALLER, label="the caller's PATH: /run/wrappers/bin, …", group="path")
     if "suffix" in where:
-        yield Box(key="suffix", label=f"suffix: rootlesskit{line if where == 'suffix' else ''}", group="path")
+        yield Box(key="suffix", label=f"suffix: rootlesskit{line if where is Place.SUFFIX else ''}", group="path")
 
 
 def _group(key: str, title: str, boxes: Sequence[Box]) -> Iterator[str]:

@@ -55,4 +55,4 @@ def look(pin: Pin, upstream: Upstream, progress: Progress) -> Pin:
     if pin.blob not in {None, blob}:
         raise ToolkitError(f"pin {pin.name}: the file has blob {blob}, recorded is {pin.blob}")
     file = layout.DockerFile(found.content.decode(), name=f"{pin.name}:{upstream.file}")
-    return replace(pin, blob=blob, newest=layout.newest(file.releases()))
+    return replace(pin, blob=blob, newest=layout.newest(release.version for release in file.releases()))

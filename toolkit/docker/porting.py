@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import git, sources
-from toolkit.docker import choosing
+from toolkit.docker import choosing, evaluating
 from toolkit.docker import claims as proofs
 from toolkit.docker.choices import LIFT, Demotion
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.reading import docker_file
-from toolkit.docker.track import meaning
-from toolkit.docker.track.model import State
+from toolkit.docker.readings import State
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import merging, reading
 from toolkit.model import Fit, Ported, Proof, SourceRequest, Status
@@ -95,7 +94,7 @@ def _port(ours: _Series, branch: str, located: git.Located, repository: Path, pr
         reason = f"has no '{target}'"
         return Ported(branch=branch, commit=located.commit, newest=None, fit=Fit.CONFLICTS, reason=reason)
     source = _source(repository, located, ours.plan, progress)
-    means = meaning.read(source.content).reading
+    (means,) = evaluating.read([source.content])
     own = _rewrite(ours, source)
     found = Ported(branch=branch, commit=located.commit, newest=means.newest, fit=Fit.UNNEEDED)
     if means.state in {State.FIXED, State.NOT_APPLICABLE} and own.texts is None:

@@ -4,9 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docker.rewrite.conftest import COMPONENTS, file_of, place, refusal, sub, text_of
+from tests.docker.rewrite.conftest import file_of, place, refusal, sub, text_of
+from toolkit.docker import meaning
 from toolkit.docker.choices import DEMOTE, LIFT
-from toolkit.docker.rewrite.layout import component, inspect, newest, require_open
+from toolkit.docker.readings import refuse, sentence
+from toolkit.docker.rewrite import wrapper
+from toolkit.docker.rewrite.layout import component, newest
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
 
@@ -47,7 +50,7 @@ def test_style_is_recognised(layout: str, style: Style) -> None:
     ],
 )
 def test_place_of_rootlesskit_is_found(name: str, where: str) -> None:
-    assert inspect(file(name), COMPONENTS, "rootlesskit").rootlesskit == where
+    assert wrapper.placement(file(name), "rootlesskit").where == where
 
 
 def test_references_of_moby_are_the_siblings_that_it_needs() -> None:
@@ -69,8 +72,8 @@ def test_todo_is_found_by_its_text_and_not_guessed() -> None:
 def test_releases_and_versions_are_read() -> None:
     releases = file("29.6").releases()
     assert [release.attr for release in releases] == ["docker_25", "docker_29"]
-    assert newest(releases) is not None
-    assert newest(releases) == releases[-1].version
+    assert newest(release.version for release in releases) is not None
+    assert newest(release.version for release in releases) == releases[-1].version
 
 
 def attributes(text: str) -> list[str]:
@@ -97,7 +100,7 @@ def test_moby_in_a_second_let_is_not_taken_for_an_old_file() -> None:
     at = place(text, "moby = build").removeprefix("x.nix:")
     said = f"unknown layout: moby is bound at {at}, not in the 'let' that dockerGen begins with"
     assert refusal(text) == f"x.nix: {said}"
-    assert inspect(file_of(text), COMPONENTS, "rootlesskit").state == said
+    assert sentence(meaning.of(file_of(text)).reading) == said
 
 
 def test_file_without_moby_is_old_only_by_its_release() -> None:
@@ -127,7 +130,7 @@ def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
         "unknown": sub(r"^    let$", "    let\n      a = 1;\n    in\n    let"),
     }.items():
         with pytest.raises(LayoutError) as caught:
-            require_open(file_of(text), COMPONENTS, "rootlesskit", {LIFT, DEMOTE})
+            refuse(meaning.of(file_of(text)).reading, {LIFT, DEMOTE}, name="x.nix")
         hints[name] = caught.value.hint
     assert hints == {
         "fixed": "there is nothing to propose",

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docker.rewrite.conftest import COMPONENTS, command, file_of, kit, place, refusal, sub, text_of
-from toolkit.docker.rewrite import layout, wrapper
+from tests.docker.rewrite.conftest import command, file_of, kit, place, refusal, sub, text_of
+from toolkit.docker import meaning
+from toolkit.docker.readings import sentence
+from toolkit.docker.rewrite import wrapper
 
-UNKNOWN = "unknown layout: bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known"
+UNKNOWN = "x.nix: unknown layout: at {} bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known"
 SCRIPT = "''\n            runHook preInstall\n\n            for"
 """The beginning of moby's install phase."""
+
+
+def unknown(at: str) -> str:
+    return UNKNOWN.format(at.removeprefix("x.nix:"))
 
 
 def where(text: str) -> str:
@@ -31,11 +37,10 @@ def where(text: str) -> str:
 def test_wrapper_that_is_made_otherwise_is_neither_missing_nor_fixed(new: str, needle: str) -> None:
     text = command(new)
     at = place(text, needle)
-    assert refusal(text) == f"{at}: {UNKNOWN}"
-    found = layout.inspect(file_of(text), COMPONENTS, "rootlesskit")
+    found = meaning.of(file_of(text)).reading
     place_in_file = at.removeprefix("x.nix:")
     assert (found.rootlesskit, found.rootlesskit_line) == ("unknown", int(place_in_file.split(":")[0]))
-    assert found.state == UNKNOWN.replace("layout: ", f"layout: at {place_in_file} ")
+    assert f"x.nix: {sentence(found)}" == unknown(at) == refusal(text)
 
 
 def test_package_in_the_command_itself_is_unknown_outside_of_path() -> None:
@@ -43,7 +48,7 @@ def test_package_in_the_command_itself_is_unknown_outside_of_path() -> None:
         "lib.makeBinPath [ slirp4netns ]",
         command('makeWrapper {0} {1} --set KIT "${{rootlesskit}}" --prefix PATH : "{3}"'),
     )
-    assert refusal(text) == f"{place(text, 'rootlesskit}')}: {UNKNOWN}"
+    assert refusal(text) == unknown(place(text, "rootlesskit}"))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,7 @@ def test_variable_of_the_packages_own_name_is_followed() -> None:
 def test_variable_that_the_script_sets_is_unknown(line: str) -> None:
     text = command('@\n{2}makeWrapper {0} {1} --prefix PATH : "$kit"').replace("@", line)
     text = kit("lib.makeBinPath [ slirp4netns ]", text)
-    assert refusal(text) == f"{place(text, 'rootlesskit ]' if ']' in line else 'rootlesskit}')}: {UNKNOWN}"
+    assert refusal(text) == unknown(place(text, "rootlesskit ]" if "]" in line else "rootlesskit}"))
 
 
 def test_both_flags_are_named() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.docker.track.conftest import BY_NAME, TARGET, layout, ref
 from toolkit import process
-from toolkit.docker.track.model import Fit, Judgement, State
+from toolkit.docker.readings import State
+from toolkit.docker.track.model import Fit, Judgement
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:

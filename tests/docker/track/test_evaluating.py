@@ -10,13 +10,15 @@ import pytest
 from tests import designs, specimens
 from tests.docker.track.conftest import layout
 from toolkit import process
+from toolkit.docker import evaluating, meaning
 from toolkit.docker import plan as plans
-from toolkit.docker.track import evaluating, meaning
+from toolkit.docker.evaluating import Undecided
+from toolkit.docker.inspect import inspect
+from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.docker.track import memory as memories
-from toolkit.docker.track.evaluating import Undecided
 from toolkit.docker.track.knowing import Knowledge
 from toolkit.docker.track.memory import Memory
-from toolkit.docker.track.model import Overridable, Place, Reading, State
+from toolkit.errors import LayoutError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,12 +76,34 @@ def test_lifted_components_are_found_to_work() -> None:
 
 
 @pytest.mark.parametrize("name", designs.DESIGNS)
-def test_fix_of_any_design_is_one(name: str) -> None:
+def test_fix_of_any_design_is_one_and_nobody_says_otherwise(name: str, tmp_path: Path) -> None:
     text = designs.DESIGNS[name](layout("29.6"))
-    half, whole = decided(text), decided(designs.demoted(text))
-    assert {each.name for each in half.components if each.doors} == COMPONENTS
+    texts = {"half.nix": text, "whole.nix": designs.demoted(text)}
+    for file, content in texts.items():
+        (tmp_path / file).write_text(content)
+    half, whole = evaluate(*texts.values())
+    assert [half, whole] == inspect([tmp_path / file for file in texts])
+    assert isinstance(half, Reading)
+    assert isinstance(whole, Reading)
+    for component in half.components:
+        shown = (door.replace("NAME", component.name) for door in designs.DOORS[name](component.name))
+        assert component.doors == tuple(shown)
     assert (half.state, half.overridable) == (State.HALF_FIXED, Overridable.YES)
     assert whole.state is State.FIXED
+
+
+@pytest.mark.parametrize("name", [*specimens.LAYOUTS, *specimens.STATES])
+def test_inspect_and_track_do_not_contradict_one_another(name: str, tmp_path: Path) -> None:
+    text = layout(name)
+    (tmp_path / "default.nix").write_text(text)
+    tracked = read(text)
+    try:
+        (inspected,) = inspect([tmp_path / "default.nix"])
+    except LayoutError:
+        assert tracked.state is State.UNKNOWN
+        return
+    shown = ("state", "overridable", "rootlesskit", "todo", "layout", "releases")
+    assert [getattr(inspected, field) for field in shown] == [getattr(tracked, field) for field in shown]
 
 
 def test_new_way_of_building_that_no_door_opens_is_not_called_unfixed() -> None:

@@ -10,8 +10,9 @@ import pytest
 from tests.docker.track.conftest import BY_NAME, TARGET, layout, ref
 from tests.forge.server import Fault
 from toolkit import confined
+from toolkit.docker.readings import State
 from toolkit.docker.track import pull_requests
-from toolkit.docker.track.model import Judgement, State
+from toolkit.docker.track.model import Judgement
 from toolkit.errors import ToolkitError, UsageError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.track.conftest import TARGET, layout
-from toolkit.docker.track.model import Judgement, State
+from toolkit.docker.readings import State
+from toolkit.docker.track.model import Judgement
 from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.track.conftest import BEGINNING, BY_NAME, DAY, TARGET, layout
-from toolkit.docker.track.model import State
+from toolkit.docker.readings import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.docker.track.report.conftest import reading
+from toolkit.docker.readings import Overridable, Place, State
 from toolkit.docker.track import used, verdict
-from toolkit.docker.track.model import Commit, Judgement, Kind, Overridable, Place, Ref, State, Verdict
+from toolkit.docker.track.model import Commit, Judgement, Kind, Ref, Verdict
 from toolkit.docker.track.used import ANY, Used, Way
 from toolkit.errors import ToolkitError
 from toolkit.model import Oid

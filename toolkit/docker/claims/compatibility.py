@@ -84,7 +84,9 @@ def capture_safe(case: Case) -> Finding:
     options = [name for name in _gained(case.before.file, stage.file) if name not in case.components]
     packages = [*case.components]
     if options:
-        taken = {door for doors in open_doors(evaluation.evaluate(case)[case.after.name]).values() for door in doors}
+        taken = {
+            door for doors in open_doors(evaluation.evaluate(case)[case.after.name].values()).values() for door in doors
+        }
         packages += [name for name in options if f"{name} package" in taken]
         options = [name for name in options if name not in packages]
     # Only what docker has under a name can be made of docker.

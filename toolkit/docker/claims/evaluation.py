@@ -12,7 +12,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 from toolkit import limits, nix, process
-from toolkit.docker.claims import doors, facts
+from toolkit.docker import doors
+from toolkit.docker.claims import facts
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.facts import Evaluation, Facts
 from toolkit.docker.expressions import EXPRESSIONS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolkit.docker.claims import doors
+from toolkit.docker import doors
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:

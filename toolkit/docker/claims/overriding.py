@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.docker.claims import doors
+from toolkit.docker import doors, meaning
+from toolkit.docker.choices import LIFT
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import coverage
-from toolkit.errors import LayoutError, ToolkitError
+from toolkit.docker.readings import refuse
+from toolkit.errors import ToolkitError
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolkit.docker.claims.case import Case
     from toolkit.docker.claims.facts import Evaluation, Facts
@@ -33,23 +35,34 @@ def overridable(case: Case, setting: Setting = STAND_INS) -> Finding:
     failures = [f"{fact} ({_places(places)})" for fact, places in wrong.items()]
     if not asked:
         failures.append("no release has any of the components")
+    reached = any(found for stage in (before, after) for found in open_doors(stage.values()).values())
+    is_new = bool(asked) and not reached and meaning.of(case.after.file).is_new
     tried = sum(len(outcomes) for facts in asked.values() for outcomes in facts.doors.values())
     return Finding(
         covers=coverage(asked, f"{tried} overrides, {len(case.components)} components"),
-        failures=tuple(failures),
+        failures=() if is_new else tuple(failures),
+        not_run=f"could not tell: {meaning.NEW_WAY}" if is_new else None,
         evidence=tuple(line for stage in (BEFORE, case.after.name) for line in evidence(evaluation, stage, case)),
         commands=tuple(command.line for command in commands(case, setting)),
     )
 
 
-def open_doors(facts: Mapping[tuple[str, str], Facts]) -> dict[str, tuple[str, ...]]:
+def open_doors(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
     """Return for each component that any docker has the doors that work in all of those which were asked."""
     found: dict[str, tuple[str, ...]] = {}
-    for each in facts.values():
+    for each in facts:
         for component, outcomes in each.doors.items():
             here = doors.working(outcomes)
             found[component] = tuple(door for door in found.get(component, here) if door in here)
     return found
+
+
+def shown(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
+    """Return the doors that `open_doors` does, as one writes them behind `docker.`."""
+    return {
+        component: tuple(doors.show(door, component) for door in found)
+        for component, found in open_doors(facts).items()
+    }
 
 
 def require_closed(case: Case, *, name: str) -> None:
@@ -58,20 +71,17 @@ def require_closed(case: Case, *, name: str) -> None:
     Where Nix cannot tell, nothing is raised: then the proofs say so.
     """
     try:
-        found = open_doors(evaluate(case)[BEFORE])
+        found = shown(evaluate(case)[BEFORE].values())
     except ToolkitError:
         return
-    ways = ", ".join(doors.show(opened[0], component) for component, opened in found.items() if opened)
-    if not ways:
-        return
-    if all(found.values()):
-        raise LayoutError(f"{name}: the components can be overridden: {ways}", hint="there is nothing to propose")
-    raise LayoutError(f"{name}: half fixed: only some components can be overridden: {ways}")
+    if any(found.values()):
+        reading = meaning.evaluated(meaning.of(case.before.file), found, None, {})
+        refuse(reading, {step for stage in case.stages for step in stage.steps} or {LIFT}, name=name)
 
 
 def evidence(evaluation: Evaluation, stage: str, case: Case) -> Iterator[str]:
     """Yield a line for each component: the doors that it has at a stage."""
-    found = open_doors(evaluation[stage])
+    found = open_doors(evaluation[stage].values())
     for component in case.components:
         if component in found:
             shown = ", ".join(doors.show(door, component) for door in found[component])

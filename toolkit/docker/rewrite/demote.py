@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.docker.choices import Demotion
+from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import suffix, wrapper
 from toolkit.docker.rewrite.conditions import guard
 from toolkit.docker.rewrite.layout import DockerFile
@@ -39,7 +40,7 @@ def edits(file: DockerFile, *, entry: str, demotion: Demotion) -> list[Edit]:
 def _find(file: DockerFile, entry: str) -> Placement:
     """Return where the one wrapper's command is, and the one list element that gets into its prefix."""
     place = wrapper.placement(file, entry)
-    if place.where != "prefix":
+    if place.where is not Place.PREFIX:
         fact = f"{entry} is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})"
         raise LayoutError(f"{file.tree.name}: {fact}")
     command, *others = place.commands

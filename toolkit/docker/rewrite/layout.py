@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toolkit.docker.choices import DEMOTE, LIFT
-from toolkit.docker.inspections import Component, Inspection, Release
-from toolkit.docker.rewrite import wrapper
+from toolkit.docker.readings import Component, Release
 from toolkit.docker.rewrite.construction import final_attributes
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
@@ -20,8 +18,7 @@ from toolkit.nix.scope import Reference, binding_names, bound_names, formals, re
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterable, Mapping
 
     from toolkit.nix.tree import Node
 
@@ -29,8 +26,6 @@ GENERATOR = "dockerGen"
 
 TODO = re.compile(r"TODO: move packages out of the let\b")
 """What upstream's comment says (nixpkgs, from docker 20.10.21 on)."""
-
-_MOBY_SINCE = [20, 10]
 
 _NO_BOOLEANS = frozenset(
     [
@@ -129,7 +124,6 @@ class DockerFile:
             Release(
                 attr=name,
                 version=(found := re.search(r'\bversion = "([^"]+)"', node.text)) and found[1],
-                line=node.line,
             )
             for name, node in self._release_bindings()
         )
@@ -211,92 +205,14 @@ def component(file: DockerFile, name: str) -> Component:
     return Component(name=name, bound="absent", line=None)
 
 
-def inspect(file: DockerFile, components: Sequence[str], entry: str) -> Inspection:
-    """Describe a file: `components` are the packages to look for, `entry` the package in the wrapper's PATH."""
-    releases = file.releases()
-    found = tuple(component(file, name) for name in components)
-    place = wrapper.placement(file, entry)
-    todo = file.todo()
-    outer = "let … in" if file.container.kind == "let_expression" else "rec"
-    return Inspection(
-        path=file.tree.name,
-        state=_state(file, found, place),
-        layout=f"{GENERATOR} in {outer}, {file.style.value} style",
-        newest=newest(releases),
-        releases=releases,
-        components=found,
-        rootlesskit=place.where,
-        rootlesskit_line=place.line,
-        todo_line=todo.line if todo is not None else None,
-    )
+def newest(versions: Iterable[str | None]) -> str | None:
+    """Return the highest of the versions, by the numbers in it."""
+    return max((version for version in versions if version is not None), key=numbers, default=None)
 
 
-def newest(releases: Sequence[Release]) -> str | None:
-    """Return the highest version among releases, by the numbers in it."""
-    versions = [release.version for release in releases if release.version is not None]
-    return max(versions, key=_numbers, default=None)
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version)]
-
-
-def require_open(file: DockerFile, components: Sequence[str], entry: str, steps: AbstractSet[str]) -> None:
-    """Raise LayoutError, in one line that names what the file is, unless it has the defects that the steps mend."""
-    found = [component(file, name) for name in components]
-    place = wrapper.placement(file, entry)
-    if place.obscure is not None and DEMOTE in steps:
-        raise LayoutError(f"{file.at(place.obscure)}: unknown layout: {_OBSCURE}")
-    defects = {LIFT: all(part.bound == "let" for part in found), DEMOTE: place.where == "prefix"}
-    if all(defects[step] for step in steps):
-        if not file.releases():
-            raise LayoutError(f"{file.tree.name}: unknown layout: no 'docker_NN = …' beside or below {GENERATOR}")
-        return
-    state = _state(file, found, place)
-    left = next((step for step, defect in defects.items() if defect), None)
-    hint = "there is nothing to propose" if left is None else f"'--only {left}' is what is left to propose"
-    raise LayoutError(f"{file.tree.name}: {state}", hint=None if state.startswith("unknown") else hint)
-
-
-_OBSCURE = "bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known"
-
-
-def _state(file: DockerFile, found: Sequence[Component], place: wrapper.Placement) -> str:
-    bound = {part.bound for part in found}
-    moby = next((part for part in found if part.name == "moby"), None)
-    if place.obscure is not None:
-        return f"unknown layout: at {place.obscure.place} {_OBSCURE}"
-    if moby is not None and moby.bound == "absent":
-        return _without_moby(file)
-    lifted = bound <= {"parameter", "attribute"}
-    if not lifted and bound != {"let"}:
-        places = ", ".join(f"{part.name} {part.bound}" for part in found)
-        return f"half fixed: only some components can be overridden ({places})"
-    components = "components overridable" if lifted else "components bound in dockerGen's let"
-    if place.where == "no wrapper":
-        return f"{components}, no dockerd-rootless wrapper: there is no PATH to change"
-    where = {
-        "prefix": "rootlesskit in the PATH prefix",
-        "suffix": "rootlesskit in the PATH suffix",
-        "prefix and suffix": "rootlesskit in both the PATH prefix and the suffix",
-        "absent": "rootlesskit not in the wrapper's PATH",
-    }[place.where]
-    demoted = place.where in {"suffix", "absent"}
-    kind = {(True, True): "fixed", (False, False): "not fixed"}.get((lifted, demoted), "half fixed")
-    return f"{kind}: {components}, {where}"
-
-
-def _without_moby(file: DockerFile) -> str:
-    elsewhere = next((node for node in file.function.walk() if "moby" in binding_names(node)), None)
-    if elsewhere is not None and elsewhere.kind == "binding":
-        return f"unknown layout: moby is bound at {elsewhere.place}, not in the 'let' that {GENERATOR} begins with"
-    version = newest(file.releases())
-    if version is not None and _numbers(version) >= _MOBY_SINCE:
-        return f"unknown layout: there is no moby in the 'let' of {GENERATOR}, though docker is {version}"
-    return (
-        f"older than 20.10 ({version or 'no release'}): the daemon is built with the client, "
-        "there is no moby to move and no rootless wrapper"
-    )
+def numbers(version: str) -> list[int]:
+    """Return a version as its numbers, which compare."""
+    return [int(part[:9]) for part in re.findall(r"\d+", version)]
 
 
 def _value(binding: Node) -> Node:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import suffix, wrapper
 from toolkit.docker.rewrite.construction import construction, statements
 from toolkit.docker.rewrite.layout import GENERATOR
@@ -251,11 +252,11 @@ def _demotion(change: Change) -> Iterator[Region]:
     """Yield the element that leaves the list of the prefix, and the suffix with the comment above its command."""
     before = wrapper.placement(change.before, change.entry)
     after = wrapper.placement(change.after, change.entry)
-    if before.where != "prefix" or after.where not in {"suffix", "absent"}:
+    if before.where is not Place.PREFIX or after.where not in {Place.SUFFIX, Place.ABSENT}:
         return
-    cause = Cause.DEMOTED if after.where == "suffix" else Cause.DROPPED
+    cause = Cause.DEMOTED if after.where is Place.SUFFIX else Cause.DROPPED
     yield from removed(before.elements, cause, change.entry)
-    if after.where == "absent":
+    if after.where is Place.ABSENT:
         yield from _unused(change)
         return
     text = change.after.text

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from toolkit.docker import meaning
 from toolkit.docker.choices import Strategy, demotion_of, strategy_of
+from toolkit.docker.readings import STRANGE, refuse
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters, todo
-from toolkit.docker.rewrite.layout import TODO, DockerFile, require_open
-from toolkit.errors import NixSyntaxError, RefusalError
+from toolkit.docker.rewrite.layout import GENERATOR, TODO, DockerFile
+from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +33,9 @@ def rewrite(file: DockerFile, *, components: Sequence[str], entry: str, steps: S
     """
     name = file.tree.name
     strategy, demotion = strategy_of(steps), demotion_of(steps)
-    require_open(file, components, entry, {step.name for step in steps})
+    refuse(meaning.of(file).reading, {step.name for step in steps}, name=name)
+    if not file.releases():
+        raise LayoutError(f"{name}: {STRANGE}no 'docker_NN = …' beside or below {GENERATOR}")
     # What they refuse is named with its place in the file, and not in one that nobody sees.
     if demotion is not None:
         demote.edits(file, entry=entry, demotion=demotion)

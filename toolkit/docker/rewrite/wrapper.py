@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.docker.readings import Place
 from toolkit.docker.rewrite.conditions import guard
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import name_of
@@ -68,8 +69,8 @@ Way = tuple[tuple["Node", "Node"], ...]
 class Placement:
     """Where a package stands in the wrapper's PATH.
 
-    `where` is `prefix`, `suffix`, `prefix and suffix`, `absent`, `no wrapper`, or `unknown`: then `obscure` is a use of
-    which it cannot be told whether it gets into the PATH, or a script that may make the wrapper. `line` is that of
+    Where it is UNKNOWN, `obscure` is a use of which it cannot be told whether it gets into the PATH, or a script that
+    may make the wrapper. `line` is that of
     the first use found, `commands` are all that make bin/dockerd-rootless, of which only the first is looked into,
     `elements` the list elements that get into the prefix, `ways` how the first of them does: each the uses in turn,
     from the element on, of what has it, with what they get into: a binding, a default, or the command's string.
@@ -78,7 +79,7 @@ class Placement:
     what carries the first element to another command too.
     """
 
-    where: str
+    where: Place
     line: int | None = None
     commands: tuple[Invocation, ...] = ()
     elements: tuple[Node, ...] = ()
@@ -116,7 +117,7 @@ def placement(file: DockerFile, entry: str) -> Placement:
     commands = tuple(command for string, script in scripts.items() for command in _invocations(string, script))
     if not commands:
         maker = next((string for string, script in scripts.items() if _may_make_it(script)), None)
-        return Placement(where="no wrapper") if maker is None else _obscure(maker)
+        return Placement(where=Place.NO_WRAPPER) if maker is None else _obscure(maker)
     mentions = _mentions(file, scripts)
     uses = [_use(file, commands[0], node, mentions) for node in _uses(file, entry)]
     prefix = [use for use in uses if "prefix" in use.kinds]
@@ -127,7 +128,7 @@ def placement(file: DockerFile, entry: str) -> Placement:
     if not where and others:
         return _obscure(others[0])
     return Placement(
-        where=where or "absent",
+        where=Place(where or Place.ABSENT),
         line=min((use.node.line for use in prefix + suffix), default=None),
         commands=commands,
         elements=tuple(use.node for use in elements),
@@ -138,7 +139,7 @@ def placement(file: DockerFile, entry: str) -> Placement:
 
 
 def _obscure(node: Node) -> Placement:
-    return Placement(where="unknown", line=node.line, obscure=node)
+    return Placement(where=Place.UNKNOWN, line=node.line, obscure=node)
 
 
 def _uses(file: DockerFile, entry: str) -> list[Node]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from toolkit import git
 from toolkit.cache import default_cache
-from toolkit.docker.track.parallel import side_by_side
+from toolkit.docker.parallel import side_by_side
 from toolkit.docker.track.places import Places
 from toolkit.docker.track.pull_requests import PullRequests
 from toolkit.docker.track.upstream import File, Found, Heads, Past, Wanted, default_refs

@@ -5,20 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import confined, process
-from toolkit.docker.track import evaluating, meaning
-from toolkit.docker.track.meaning import EVALUATION
-from toolkit.docker.track.model import Overridable, Reading
+from toolkit.docker import evaluating, meaning
+from toolkit.docker.readings import EVALUATION, Overridable, Reading
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toolkit.docker.meaning import Parsed
     from toolkit.docker.plan import Plan
-    from toolkit.docker.track.meaning import Parsed
     from toolkit.docker.track.memory import Memory
-
-TOO_LARGE = "too large to read"
-TOO_LARGE_FOR_NIX = "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
 
 
 class Knowledge:
@@ -39,7 +35,7 @@ class Knowledge:
         if reading is None or not self._can_evaluate or not _is_for_nix(reading):
             return reading
         if self._memory.is_silent(blob):
-            return meaning.undecided(reading, TOO_LARGE_FOR_NIX)
+            return meaning.undecided(reading, evaluating.TOO_LARGE_FOR_NIX)
         is_old_news = past and reading.overridable is Overridable.NO
         return reading if is_old_news or reading.overridable_by == EVALUATION else None
 
@@ -49,8 +45,8 @@ class Knowledge:
         new = {blob: content for blob, content in contents.items() if blob not in found}
         asked: dict[str, Parsed] = {}
         for blob, parsed in zip(new, confined.each(meaning.read, list(new.values())), strict=True):
-            found[blob] = parsed.reading if parsed is not None else meaning.unknown(TOO_LARGE)
-            if parsed is not None and _is_for_nix(parsed.reading) and not (past and parsed.closed):
+            found[blob] = parsed.reading if parsed is not None else meaning.unknown(evaluating.TOO_LARGE)
+            if parsed is not None and parsed.is_for_nix and not (past and parsed.closed):
                 asked[blob] = parsed
         self._memory.known.readings.update({blob: found[blob] for blob in new})
         if asked and self._can_evaluate:
@@ -66,12 +62,11 @@ class Knowledge:
             return {}
         found: dict[str, Reading] = {}
         for (blob, (_, parsed)), answer in zip(versions.items(), answers, strict=True):
+            found[blob] = evaluating.reading_of(parsed, answer)
             if isinstance(answer, Reading):
-                found[blob] = self._memory.known.readings[blob] = answer
-                continue
-            self._memory.heard(blob, silent=answer.lasting)
-            reason = TOO_LARGE_FOR_NIX if answer.lasting else f"Nix could not decide: {answer.reason}"
-            found[blob] = meaning.undecided(parsed.reading, reason)
+                self._memory.known.readings[blob] = answer
+            else:
+                self._memory.heard(blob, silent=answer.lasting)
         return found
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from toolkit import documents
 from toolkit.cache import default_cache
-from toolkit.docker.track.model import Reading
+from toolkit.docker.readings import Reading
 from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
 from toolkit.model import Oid

@@ -12,47 +12,17 @@ from enum import StrEnum
 from pathlib import PurePosixPath  # noqa: TC003 - msgspec reads the types of the fields
 from typing import TYPE_CHECKING
 
+from toolkit.docker.readings import UNKNOWN, Reading, State
+
 if TYPE_CHECKING:
     from toolkit.forge.client import Traffic
     from toolkit.git.history import Change as GitChange
     from toolkit.model import Oid
 
 SCHEMA = 2
-UNKNOWN = "unknown"
 
 # The end of the year 9999.
 _LAST_SECOND = 253402300799
-
-
-class State(StrEnum):
-    """What a version of the file is, both defects together. UNKNOWN is never taken for NOT_FIXED."""
-
-    FIXED = "fixed"
-    HALF_FIXED = "half fixed"
-    NOT_FIXED = "not fixed"
-    NOT_APPLICABLE = "not applicable"
-    UNKNOWN = UNKNOWN
-
-
-class Overridable(StrEnum):
-    """Whether an override reaches the components; NOT_APPLICABLE before there was a moby."""
-
-    YES = "yes"
-    NO = "no"
-    PARTLY = "partly"
-    NOT_APPLICABLE = "not applicable"
-    UNKNOWN = UNKNOWN
-
-
-class Place(StrEnum):
-    """Where rootlesskit is in the PATH of dockerd-rootless; PREFIX and BOTH are the defect."""
-
-    PREFIX = "prefix"
-    SUFFIX = "suffix"
-    BOTH = "prefix and suffix"
-    ABSENT = "absent"
-    NO_WRAPPER = "no wrapper"
-    UNKNOWN = UNKNOWN
 
 
 class Fit(StrEnum):
@@ -82,38 +52,6 @@ class Kind(StrEnum):
     CHANNEL = "channel"
     NAMED = "named"
     PIN = "pin"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
-    """A component: `bound` is let, parameter, attribute or absent; `doors` are the overrides that reach it."""
-
-    name: str
-    bound: str
-    overridable: bool | None
-    doors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A version of the file by its meaning.
-
-    `…_by` says what decided: `evaluation` (Nix), or `syntax`. `releases` maps attribute to docker version, `failed`
-    one that does not evaluate to the reason. `reason` says why something could not be told, or why Nix did not decide.
-    """
-
-    state: State
-    overridable: Overridable
-    overridable_by: str | None
-    rootlesskit: Place
-    rootlesskit_by: str | None
-    todo: bool | None
-    layout: str | None
-    newest: str | None
-    releases: dict[str, str | None]
-    components: tuple[Component, ...]
-    failed: dict[str, str]
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from toolkit.docker.parallel import side_by_side
 from toolkit.docker.rewrite.layout import GENERATOR
-from toolkit.docker.track.parallel import side_by_side
 from toolkit.docker.track.upstream import may_bind
 from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES

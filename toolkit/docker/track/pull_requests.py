@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import git
+from toolkit.docker.parallel import side_by_side
 from toolkit.docker.track.model import Arrival, Kind, Pull
-from toolkit.docker.track.parallel import side_by_side
 from toolkit.docker.track.places import moved_to
 from toolkit.docker.track.upstream import File, Found, Heads
 from toolkit.errors import ToolkitError

@@ -12,7 +12,8 @@ from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, steps
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.reading import docker_file
-from toolkit.docker.track.model import Fit, Series, State
+from toolkit.docker.readings import State
+from toolkit.docker.track.model import Fit, Series
 from toolkit.errors import ToolkitError
 from toolkit.git import patching
 from toolkit.model import Commit
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.plan import Plan
+    from toolkit.docker.readings import Reading
     from toolkit.docker.track.memory import Memory
-    from toolkit.docker.track.model import Reading
     from toolkit.docker.track.upstream import File, Found
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import documents
-from toolkit.docker.track.model import UNKNOWN, Change, Kind
+from toolkit.docker.readings import UNKNOWN
+from toolkit.docker.track.model import Change, Kind
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:

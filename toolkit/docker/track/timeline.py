@@ -7,15 +7,17 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from toolkit import git
-from toolkit.docker.track import meaning
-from toolkit.docker.track.model import Event, History, Overridable, Place, State, Version, commit
+from toolkit.docker import meaning
+from toolkit.docker.readings import Overridable, Place, State
+from toolkit.docker.track.model import Event, History, Version, commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from toolkit.docker.readings import Reading
     from toolkit.docker.track.knowing import Knowledge
     from toolkit.docker.track.memory import Memory
-    from toolkit.docker.track.model import Commit, Reading
+    from toolkit.docker.track.model import Commit
     from toolkit.docker.track.upstream import Found, Past, Upstream
     from toolkit.git.history import Step
     from toolkit.model import Progress

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from toolkit import __version__
 from toolkit.docker import plan as plans
+from toolkit.docker.readings import UNKNOWN, State
 from toolkit.docker.track import pin as pins
 from toolkit.docker.track import series, state, verdict
 from toolkit.docker.track.clone import Clone
 from toolkit.docker.track.knowing import Knowledge
 from toolkit.docker.track.memory import Memory
-from toolkit.docker.track.model import UNKNOWN, Answer, History, Kind, Ref, State, commit, moment
+from toolkit.docker.track.model import Answer, History, Kind, Ref, commit, moment
 from toolkit.docker.track.timeline import Timeline
 from toolkit.docker.track.tracked import tracked
 from toolkit.docker.track.upstream import Found, Wanted, kind_of
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.plan import Plan
-    from toolkit.docker.track.model import Pull, Reading
+    from toolkit.docker.readings import Reading
+    from toolkit.docker.track.model import Pull
     from toolkit.docker.track.tracked import Tracked
     from toolkit.docker.track.upstream import Heads, Upstream
     from toolkit.docker.track.used import Used

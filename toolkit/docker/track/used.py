@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toolkit import documents
-from toolkit.docker.track.model import Overridable, Place, Reading, State
+from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.errors import ToolkitError
 from toolkit.files import REPORT
 

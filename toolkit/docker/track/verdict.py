@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.docker.track.model import Judgement, Kind, Place, Ref, State, Step, Verdict
+from toolkit.docker.readings import Place, State
+from toolkit.docker.track.model import Judgement, Kind, Ref, Step, Verdict
 from toolkit.docker.track.used import Used, Way
 
 if TYPE_CHECKING:

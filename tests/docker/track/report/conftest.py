@@ -8,24 +8,20 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from toolkit.docker.readings import Component, Overridable, Place, Reading, State
 from toolkit.docker.track.model import (
     Answer,
     Arrival,
     Change,
     Commit,
-    Component,
     Event,
     Fit,
     History,
     Judgement,
     Kind,
-    Overridable,
-    Place,
     Pull,
-    Reading,
     Ref,
     Series,
-    State,
     Step,
     Verdict,
     Version,

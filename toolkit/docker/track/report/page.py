@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from toolkit.docker.track.model import State
+from toolkit.docker.readings import State
 from toolkit.docker.track.report import picture, table
 from toolkit.report.markdown import cell
 from toolkit.text import harmless

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from toolkit.docker.track.model import Overridable, Place
+from toolkit.docker.readings import Overridable, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.docker.track.model import Fit, Judgement, Overridable, Place, State
+from toolkit.docker.readings import Overridable, Place, State
+from toolkit.docker.track.model import Fit, Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

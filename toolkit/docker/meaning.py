@@ -12,29 +12,43 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from toolkit import files
+from toolkit.docker import doors
 from toolkit.docker import plan as plans
-from toolkit.docker import staging
-from toolkit.docker.claims import doors
 from toolkit.docker.reading import docker_file
+from toolkit.docker.readings import (
+    EVALUATION,
+    STRANGE,
+    SYNTAX,
+    Component,
+    Overridable,
+    Place,
+    Reading,
+    Release,
+    State,
+    overall,
+    state,
+)
 from toolkit.docker.rewrite import layout, wrapper
-from toolkit.docker.track.model import Component, Overridable, Place, Reading, State
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
-from toolkit.nix.attributes import spine
+from toolkit.nix.scope import binding_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from toolkit.docker.rewrite.layout import DockerFile
-
-SYNTAX, EVALUATION = "syntax", "evaluation"
+    from toolkit.docker.rewrite.wrapper import Placement
 
 # A line that binds a name to a plain string is one whatever the string is, in Nix as well as in an indented string.
 _VALUE = re.compile(
     r'^([ \t]*(?:version|rev|hash|sha256|[a-z]{1,40}(?:Rev|Hash|Sha256)) = )"([^"\'\\$\n]*)";', re.MULTILINE
 )
 
-_MOBY = (20, 10)
-_WRAPPER_EVERYWHERE = (23,)
+NEW_WAY = "the file is built in a new way, without the TODO, and no override reaches a component"
+
+_DAEMON = "moby"
+_MOBY = [20, 10]
+# A file of an older docker may have no wrapper: rootless mode came to nixpkgs during 20.10.
+_WRAPPER_EVERYWHERE = [23]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,25 +66,43 @@ class Parsed:
     parameters: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     closed: bool = False
 
+    @property
+    def is_for_nix(self) -> bool:
+        """Tell whether there is a file that Nix can be asked about."""
+        return self.reading.layout is not None and self.reading.overridable is not Overridable.NOT_APPLICABLE
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether the file is built otherwise than it was, and without the TODO."""
+        return not self.closed and not self.reading.todo
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it takes Nix to decide what the version is."""
+        return self.is_for_nix and not (self.closed and self.reading.rootlesskit_by is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Syntax:
     """What stands in a file, with placeholders for the versions.
 
-    It is `locked` if nothing reaches what is bound in its let.
+    It is `locked` if nothing reaches what is bound in its let. `strange` says what of the layout is not known.
     """
 
     layout: str
-    releases: tuple[tuple[str, str | None], ...]
-    components: tuple[tuple[str, str], ...]
-    place: str
+    releases: tuple[Release, ...]
+    components: tuple[Component, ...]
+    place: Place
+    place_line: int | None
     listed: int
     unlisted: int
-    todo: bool
-    question: dict[str, object]
+    todo_line: int | None
     paths: tuple[str, ...]
     parameters: dict[str, tuple[str, ...]]
     locked: bool
+    mentions_wrapper: bool
+    strange: str | None
+    question: dict[str, object] = field(default_factory=dict[str, object])
 
 
 def read(content: bytes) -> Parsed:
@@ -92,13 +124,22 @@ def read(content: bytes) -> Parsed:
         return Parsed(reading=unknown(_subjectless(error.message, name)))
     if isinstance(syntax, str):
         return Parsed(reading=unknown(syntax))
-    real = {_placeholder(index, value): value for index, value in enumerate(values)}
+    return _parsed(syntax, {_placeholder(index, value): value for index, value in enumerate(values)})
+
+
+def of(file: DockerFile) -> Parsed:
+    """Return what a file means that is parsed already; raise RefusalError where it cannot be followed."""
+    parsed = _parsed(_syntax(file), {})
+    return replace(parsed, question=_question(file)) if parsed.is_open else parsed
+
+
+def _parsed(syntax: _Syntax, real: Mapping[str, str]) -> Parsed:
     return Parsed(
-        reading=_reading(syntax, real, mentions_wrapper="dockerd-rootless" in text),
+        reading=_reading(syntax, real),
         question=syntax.question,
         paths=syntax.paths,
         parameters=syntax.parameters,
-        closed=syntax.locked and {bound for _, bound in syntax.components} <= {"let", "absent"},
+        closed=syntax.locked and {each.bound for each in syntax.components} <= {"let", "absent"},
     )
 
 
@@ -120,30 +161,6 @@ def unknown(reason: str) -> Reading:
     )
 
 
-def state(overridable: Overridable, place: Place) -> State:
-    """Return what both defects come to."""
-    if Overridable.UNKNOWN is overridable or Place.UNKNOWN is place:
-        return State.UNKNOWN
-    demoted = place in {Place.SUFFIX, Place.ABSENT}
-    if overridable is Overridable.NOT_APPLICABLE and place is Place.NO_WRAPPER:
-        return State.NOT_APPLICABLE
-    if overridable is Overridable.YES and (demoted or place is Place.NO_WRAPPER):
-        return State.FIXED
-    if overridable is Overridable.NO and not demoted:
-        return State.NOT_FIXED
-    if overridable is Overridable.NOT_APPLICABLE:
-        return State.FIXED if demoted else State.NOT_FIXED
-    return State.HALF_FIXED
-
-
-def overall(components: Iterable[Component]) -> Overridable:
-    """Return what the components come to; one of which nothing is known spoils only what depends on it."""
-    answers = {component.overridable for component in components}
-    if False in answers:
-        return Overridable.PARTLY if True in answers else Overridable.NO
-    return Overridable.YES if answers == {True} else Overridable.UNKNOWN
-
-
 def evaluated(
     parsed: Parsed, works: Mapping[str, tuple[str, ...]], place: Place | None, failed: dict[str, str]
 ) -> Reading:
@@ -153,16 +170,12 @@ def evaluated(
     it was, and without the TODO, somebody may have fixed it in a way that nobody has thought of.
     """
     reading = parsed.reading
-    components = tuple(
-        replace(each, overridable=bool(works[each.name]), doors=works[each.name]) if each.name in works else each
-        for each in reading.components
-    )
+    components = tuple(_tried(each, works[each.name]) if each.name in works else each for each in reading.components)
     overridable, reason = reading.overridable, reading.reason
     if overridable is not Overridable.NOT_APPLICABLE:
         overridable = overall(components)
-        if overridable is Overridable.NO and not parsed.closed and not reading.todo:
-            overridable = Overridable.UNKNOWN
-            reason = "the file is built in a new way, without the TODO, and no override reaches a component"
+        if overridable is Overridable.NO and parsed.is_new:
+            overridable, reason = Overridable.UNKNOWN, NEW_WAY
     where = place if place is not None else reading.rootlesskit
     result = state(overridable, where)
     return replace(
@@ -176,6 +189,12 @@ def evaluated(
         failed=failed,
         reason=reason if result is State.UNKNOWN else None,
     )
+
+
+def _tried(component: Component, works: tuple[str, ...]) -> Component:
+    """Return a component with the doors that work; docker has it, wherever the file binds it."""
+    bound = "elsewhere" if component.bound == "absent" else component.bound
+    return replace(component, bound=bound, overridable=bool(works), doors=works)
 
 
 def undecided(reading: Reading, reason: str) -> Reading:
@@ -194,65 +213,84 @@ def undecided(reading: Reading, reason: str) -> Reading:
 @lru_cache(maxsize=256)
 def parse(text: str, name: str) -> _Syntax | str:
     """Return what stands in a file, or why that cannot be told."""
-    plan = plans.plan()
-    entry = plan.prefix_entry
     try:
         file = docker_file(text.encode(), name=name)
-        place = wrapper.placement(file, entry)
+        return replace(_syntax(file), question=_question(file))
     except NixSyntaxError as error:
         return f"cannot be parsed: {_subjectless(error.message, name)}"
     except LayoutError:
-        return f"unknown layout: nothing in it is bound to a function {layout.GENERATOR}"
+        return f"{STRANGE}nothing in it is bound to a function {layout.GENERATOR}"
     except RefusalError as error:
         return _subjectless(error.message, name)
+
+
+def _syntax(file: DockerFile) -> _Syntax:
+    plan = plans.plan()
+    entry = plan.prefix_entry
+    place = wrapper.placement(file, entry)
     uses = [
         reference.node.parent is not None and reference.node.parent.kind == "list_expression"
         for reference in file.references
         if reference.name == entry
     ]
     outer = "let … in" if file.container.kind == "let_expression" else "rec"
-    components = tuple((component, layout.component(file, component).bound) for component in plan.components)
-    parameters = {name: tuple(found) for name, found in doors.parameters(file, plan.components).items()}
+    todo = file.todo()
     return _Syntax(
         layout=f"{layout.GENERATOR} in {outer}, {file.style.value} style",
-        releases=tuple((release.attr, release.version) for release in file.releases()),
-        components=components,
+        releases=file.releases(),
+        components=tuple(layout.component(file, component) for component in plan.components),
         place=place.where,
+        place_line=place.line,
         listed=sum(uses),
         unlisted=len(uses) - sum(uses),
-        todo=file.todo() is not None,
-        question=staging.ask([file], plan.components),
+        todo_line=todo.line if todo is not None else None,
         paths=file.paths(),
-        parameters=parameters,
-        locked=not parameters and not _takes_functions(file),
+        parameters={name: tuple(found) for name, found in doors.parameters(file, plan.components).items()},
+        locked=doors.locked(file, plan.components),
+        mentions_wrapper="dockerd-rootless" in file.text,
+        strange=_strange(file, place),
     )
 
 
-def _takes_functions(file: DockerFile) -> bool:
-    """Tell whether a function stands below dockerGen's let, as where a package is made of its final attributes."""
-    return any(node.kind == "function_expression" for node in spine(file.function)[-1].walk())
+def _question(file: DockerFile) -> dict[str, object]:
+    # Of most files that are read alone nothing is asked.
+    from toolkit.docker import staging  # noqa: PLC0415
+
+    return staging.ask([file], plans.plan().components)
 
 
-def _reading(syntax: _Syntax, real: Mapping[str, str], *, mentions_wrapper: bool) -> Reading:
-    releases = {attr: real.get(version, version) if version else None for attr, version in syntax.releases}
-    newest = max((version for version in releases.values() if version), key=_numbers, default=None)
+def _strange(file: DockerFile, place: Placement) -> str | None:
+    """Say what of a layout is not known."""
+    if place.obscure is not None:
+        return f"at {place.obscure.place} bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known"
+    if layout.component(file, _DAEMON).bound == "absent":
+        elsewhere = next((node for node in file.function.walk() if _DAEMON in binding_names(node)), None)
+        if elsewhere is not None and elsewhere.kind == "binding":
+            return f"{_DAEMON} is bound at {elsewhere.place}, not in the 'let' that {layout.GENERATOR} begins with"
+    return None
+
+
+def _reading(syntax: _Syntax, real: Mapping[str, str]) -> Reading:
+    releases = {each.attr: real.get(each.version, each.version) if each.version else None for each in syntax.releases}
+    newest = layout.newest(releases.values())
     bound_in = {"let": False if syntax.locked else None, "parameter": True, "attribute": True}
-    components = tuple(
-        Component(name=name, bound=bound, overridable=bound_in.get(bound)) for name, bound in syntax.components
-    )
+    components = tuple(replace(each, overridable=bound_in.get(each.bound)) for each in syntax.components)
     overridable, reason = overall(components), None
     absent = [component.name for component in components if component.bound == "absent"]
-    if "moby" in absent and newest is not None and _numbers(newest) < _MOBY:
+    numbers = layout.numbers(newest or "")
+    if _DAEMON in absent and newest is not None and numbers < _MOBY and syntax.strange is None:
         overridable = Overridable.NOT_APPLICABLE
     elif absent:
-        reason = f"{', '.join(absent)}: neither in {layout.GENERATOR}'s let nor its parameter"
+        overridable = Overridable.UNKNOWN if _DAEMON in absent else overridable
+        absence = f"there is no {', '.join(absent)} in the 'let' of {layout.GENERATOR}, though docker is {newest}"
+        reason = STRANGE + (syntax.strange or absence)
     elif overridable is Overridable.UNKNOWN:
         reason = "whether the components can be overridden takes Nix to tell"
-    place = Place(syntax.place)
-    if place is Place.NO_WRAPPER and (mentions_wrapper or not _is_before_wrapper(newest)):
+    place = syntax.place
+    if place is Place.NO_WRAPPER and (syntax.mentions_wrapper or not (newest and numbers < _WRAPPER_EVERYWHERE)):
         place, reason = Place.UNKNOWN, "no command that makes the dockerd-rootless wrapper was recognised"
     elif place is Place.UNKNOWN:
-        reason = "dockerd-rootless is made, or gets rootlesskit, in a way that was not recognised"
+        reason = f"{STRANGE}{syntax.strange}"
     elif (place is Place.ABSENT and syntax.listed) or (
         # What is good news needs that nothing else is done with it.
         place in {Place.ABSENT, Place.SUFFIX} and (syntax.unlisted or syntax.listed > 1)
@@ -264,24 +302,16 @@ def _reading(syntax: _Syntax, real: Mapping[str, str], *, mentions_wrapper: bool
         overridable_by=SYNTAX if overridable is not Overridable.UNKNOWN else None,
         rootlesskit=place,
         rootlesskit_by=SYNTAX if place is not Place.UNKNOWN else None,
-        todo=syntax.todo,
+        todo=syntax.todo_line is not None,
         layout=syntax.layout,
         newest=newest,
         releases=releases,
         components=components,
         failed={},
+        rootlesskit_line=syntax.place_line,
+        todo_line=syntax.todo_line,
         reason=reason,
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """Return a version as its numbers, which compare."""
-    return tuple(int(part[:9]) for part in re.findall(r"\d+", version))
-
-
-def _is_before_wrapper(newest: str | None) -> bool:
-    """Tell whether a file of this docker may have no wrapper: rootless mode came to nixpkgs during 20.10."""
-    return newest is not None and _numbers(newest) < _WRAPPER_EVERYWHERE
 
 
 def _placeholder(index: int, value: str) -> str:

@@ -14,21 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import nix, process
-from toolkit.docker.claims import doors, evaluation, install_phase
-from toolkit.docker.track import meaning
-from toolkit.docker.track.model import Place
-from toolkit.docker.track.parallel import side_by_side
+from toolkit import confined, nix, process
+from toolkit.docker import meaning
+from toolkit.docker import plan as plans
+from toolkit.docker.claims import evaluation, install_phase, overriding
+from toolkit.docker.parallel import side_by_side
+from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.seal import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from toolkit.docker.claims.facts import Facts
+    from toolkit.docker.meaning import Parsed
     from toolkit.docker.plan import Plan
-    from toolkit.docker.track.meaning import Parsed
-    from toolkit.docker.track.model import Reading
+    from toolkit.docker.readings import Reading
+
+TOO_LARGE = "too large to read"
+TOO_LARGE_FOR_NIX = "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
 
 _SECONDS = 30.0
 _MOST_EXPANDED = 1 << 16
@@ -42,6 +45,33 @@ class Undecided:
 
     reason: str
     lasting: bool = False
+
+
+def read(contents: Sequence[bytes]) -> list[Reading]:
+    """Return what versions of the file mean: by their syntax if that decides all, else by Nix; sealed, both."""
+    found = [
+        each or meaning.Parsed(reading=meaning.unknown(TOO_LARGE)) for each in confined.each(meaning.read, contents)
+    ]
+    return decide(contents, found)
+
+
+def decide(contents: Sequence[bytes], found: Sequence[Parsed]) -> list[Reading]:
+    """Return what versions mean of which the syntax is `found`; Nix is asked where that does not decide all."""
+    asked = [(content, parsed) for content, parsed in zip(contents, found, strict=True) if parsed.is_open]
+    try:
+        answers = iter(evaluate(asked, plans.plan()) if asked else [])
+    except ToolkitError as error:
+        answers = iter([Undecided(error.message)] * len(asked))
+    return [reading_of(parsed, next(answers)) if parsed.is_open else parsed.reading for parsed in found]
+
+
+def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:
+    """Return what Nix says of a version, else what the syntax does, with the reason why Nix does not."""
+    if not isinstance(answer, Undecided):
+        return answer
+    return meaning.undecided(
+        parsed.reading, TOO_LARGE_FOR_NIX if answer.lasting else f"Nix could not decide: {answer.reason}"
+    )
 
 
 def evaluate(versions: Sequence[tuple[bytes, Parsed]], plan: Plan) -> list[Reading | Undecided]:
@@ -72,7 +102,7 @@ def _evaluate(content: bytes, parsed: Parsed, plan: Plan) -> Reading | Undecided
         place = _worst(where(each.moby_attributes, plan.prefix_entry) for each in facts)
     except ValueError:
         return Undecided("its build steps are too large to read", lasting=True)
-    return meaning.evaluated(parsed, _working(facts), place, failed)
+    return meaning.evaluated(parsed, overriding.shown(facts), place, failed)
 
 
 def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:
@@ -92,15 +122,6 @@ def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:
     path = root / "case.json"
     path.write_text(json.dumps(case), encoding="utf-8")
     return path
-
-
-def _working(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
-    """Return for each component the doors that work in every release in which they were tried."""
-    found: dict[str, tuple[str, ...]] = {}
-    for component, outcomes in (item for each in facts for item in each.doors.items()):
-        works = [doors.show(door, component) for door in doors.working(outcomes)]
-        found[component] = tuple(door for door in works if door in found.get(component, works))
-    return found
 
 
 def where(attributes: Mapping[str, str], entry: str) -> Place | None:

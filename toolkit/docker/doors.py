@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.nix.attributes import spine
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -57,6 +59,16 @@ def show(door: str, component: str) -> str:
 def working(outcomes: Mapping[str, str]) -> tuple[str, ...]:
     """Return the doors that work, of outcomes by door, in the order of the outcomes."""
     return tuple(door for door, outcome in outcomes.items() if outcome == WORKS)
+
+
+def locked(file: DockerFile, components: Iterable[str]) -> bool:
+    """Tell whether nothing looks like a way to replace what is bound in dockerGen's let.
+
+    Nothing does if there is no parameter for it, and no function below the let, as where a package is made of its
+    final attributes.
+    """
+    functions = any(node.kind == "function_expression" for node in spine(file.function)[-1].walk())
+    return not (functions or parameters(file, components))
 
 
 def parameters(

@@ -1,0 +1,184 @@
+"""What a docker file means, as one value that all commands read.
+
+`toolkit.docker.meaning` makes it by the syntax, `toolkit.docker.evaluating` by what Nix finds. None
+means that something could not be told or does not apply.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from toolkit.docker.choices import DEMOTE, LIFT
+from toolkit.errors import LayoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
+
+UNKNOWN = "unknown"
+
+SYNTAX, EVALUATION = "syntax", "evaluation"
+"""What decides."""
+
+STRANGE = "unknown layout: "
+"""How the reason begins if it is the layout that is not known."""
+
+
+class State(StrEnum):
+    """What a version of the file is, both defects together. UNKNOWN is never taken for NOT_FIXED."""
+
+    FIXED = "fixed"
+    HALF_FIXED = "half fixed"
+    NOT_FIXED = "not fixed"
+    NOT_APPLICABLE = "not applicable"
+    UNKNOWN = UNKNOWN
+
+
+class Overridable(StrEnum):
+    """Whether an override reaches the components; NOT_APPLICABLE before there was a moby."""
+
+    YES = "yes"
+    NO = "no"
+    PARTLY = "partly"
+    NOT_APPLICABLE = "not applicable"
+    UNKNOWN = UNKNOWN
+
+
+class Place(StrEnum):
+    """Where rootlesskit is in the PATH of dockerd-rootless; PREFIX and BOTH are the defect."""
+
+    PREFIX = "prefix"
+    SUFFIX = "suffix"
+    BOTH = "prefix and suffix"
+    ABSENT = "absent"
+    NO_WRAPPER = "no wrapper"
+    UNKNOWN = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A docker release that the file exports: its attribute, and the version as written."""
+
+    attr: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A component: `bound` is let, parameter, attribute, elsewhere or absent; `doors` are the overrides that reach it.
+
+    `references` are the names of dockerGen's let that its definition uses, `parameters` those of dockerGen's
+    parameters.
+    """
+
+    name: str
+    bound: str
+    overridable: bool | None = None
+    doors: tuple[str, ...] = ()
+    line: int | None = None
+    references: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A version of the file by its meaning.
+
+    `…_by` says what decided: `evaluation` (Nix), or `syntax`. `releases` maps attribute to docker version, `failed`
+    one that does not evaluate to the reason. `reason` says why something could not be told, or why Nix did not decide.
+    """
+
+    state: State
+    overridable: Overridable
+    overridable_by: str | None
+    rootlesskit: Place
+    rootlesskit_by: str | None
+    todo: bool | None
+    layout: str | None
+    newest: str | None
+    releases: dict[str, str | None]
+    components: tuple[Component, ...]
+    failed: dict[str, str]
+    rootlesskit_line: int | None = None
+    todo_line: int | None = None
+    reason: str | None = None
+
+
+def state(overridable: Overridable, place: Place) -> State:
+    """Return what both defects come to."""
+    if Overridable.UNKNOWN is overridable or Place.UNKNOWN is place:
+        return State.UNKNOWN
+    demoted = place in {Place.SUFFIX, Place.ABSENT}
+    if overridable is Overridable.NOT_APPLICABLE and place is Place.NO_WRAPPER:
+        return State.NOT_APPLICABLE
+    if overridable is Overridable.YES and (demoted or place is Place.NO_WRAPPER):
+        return State.FIXED
+    if overridable is Overridable.NO and not demoted:
+        return State.NOT_FIXED
+    if overridable is Overridable.NOT_APPLICABLE:
+        return State.FIXED if demoted else State.NOT_FIXED
+    return State.HALF_FIXED
+
+
+def overall(components: Iterable[Component]) -> Overridable:
+    """Return what the components come to; one of which nothing is known spoils only what depends on it."""
+    answers = {component.overridable for component in components}
+    if False in answers:
+        return Overridable.PARTLY if True in answers else Overridable.NO
+    return Overridable.YES if answers == {True} else Overridable.UNKNOWN
+
+
+def sentence(reading: Reading) -> str:
+    """Return a reading in one line for people."""
+    match reading.state:
+        case State.UNKNOWN:
+            reason = reading.reason or "the syntax does not show it"
+            return reason if reason.startswith(STRANGE) else f"could not tell: {reason}"
+        case State.NOT_APPLICABLE:
+            return (
+                f"older than 20.10 ({reading.newest or 'no release'}): the daemon is built with the client, "
+                "there is no moby to move and no rootless wrapper"
+            )
+        case known:
+            return f"{known}: {_components(reading)}, {_PLACES[reading.rootlesskit]}"
+
+
+_PLACES = {
+    Place.PREFIX: "rootlesskit in the PATH prefix",
+    Place.SUFFIX: "rootlesskit in the PATH suffix",
+    Place.BOTH: "rootlesskit in both the PATH prefix and the suffix",
+    Place.ABSENT: "rootlesskit not in the wrapper's PATH",
+    Place.NO_WRAPPER: "no dockerd-rootless wrapper: there is no PATH to change",
+}
+
+
+def _components(reading: Reading) -> str:
+    """Return what reaches the components, each override once if Nix has tried them."""
+    reached = [each for each in reading.components if each.overridable]
+    ways = dict.fromkeys(each.doors[0].replace(each.name, "NAME") for each in reached if each.doors)
+    by = f" by {', '.join(ways)}" if ways else ""
+    match reading.overridable:
+        case Overridable.YES:
+            return f"components overridable{by}"
+        case Overridable.PARTLY:
+            return f"only some components can be overridden ({', '.join(each.name for each in reached)}{by})"
+        case Overridable.NOT_APPLICABLE:
+            return "the daemon is built with the client"
+        case _ if all(each.bound == "let" for each in reading.components):
+            return "components bound in dockerGen's let"
+        case _:
+            return "no override reaches a component"
+
+
+def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
+    """Raise LayoutError unless a file has the defects that the steps mend, as far as its reading shows."""
+    in_let = all(part.bound == "let" and not part.doors for part in reading.components)
+    defects = {LIFT: in_let, DEMOTE: reading.rootlesskit is Place.PREFIX}
+    if all(defects[step] for step in steps):
+        return
+    left = next((step for step, defect in defects.items() if defect), None)
+    hint = "there is nothing to propose" if left is None else f"'--only {left}' is what is left to propose"
+    unknown = reading.overridable is Overridable.UNKNOWN or (left is None and reading.state is State.UNKNOWN)
+    raise LayoutError(f"{name}: {sentence(reading)}", hint=None if unknown else hint)

@@ -80,7 +80,7 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
     assert "No derivation changes." in commit.body
     assert max(map(len, commit.body.splitlines())) <= 88
     text = (tmp_path / "out/pull-request.md").read_text()
-    assert "checker and theme are bound in the `let … in` of `status-board`" in text
+    assert "`checker` and `theme` are bound in the `let … in` of `status-board`" in text
     assert "docker" not in text
     assert "prints the same on HEAD~1 and HEAD." in text
     assert "| 1 patch, " in text

@@ -130,6 +130,7 @@ class Made:
     top, with their subjects, oldest first. `text` is pull-request.md, `text_beside` where the new text was put instead
     because the contributor had edited it. `push` is the remote to push to, None where the clone has none of the user's,
     `head` what GitHub calls the branch. `in_place` tells that branch and checkout are the contributor's own.
+    `related` are the numbers of open pull requests with the same goal.
     """
 
     contribution: Contribution
@@ -145,6 +146,7 @@ class Made:
     own: tuple[tuple[Oid, str], ...] = ()
     text_beside: Path | None = None
     in_place: bool = False
+    related: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

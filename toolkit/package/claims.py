@@ -117,15 +117,15 @@ def require_possible(case: Case) -> None:
 
 
 CLAIMS: tuple[Claim[Case], ...] = (
-    Claim("parse", "Nix parses the file before and after.", parses),
-    Claim("format", "nixfmt leaves the file as it is.", formatted),
-    Claim("applies", "The patch applies to the source, with git apply and git am.", applies),
-    Claim("no-rebuild", "The package's derivation stays the same.", no_rebuild),
-    Claim("overridable", "An override of each attribute reaches what is built.", overridable),
-    Claim("capture-safe", "No name of the file means something else than before.", capture_safe),
-    Claim("passthru", "The attributes of passthru, tests among them, evaluate to what they were.", passthru),
-    Claim("readers", "Packages that override or read this one stay the same.", readers),
-    Claim("overlay", "The overlay gives the derivation of the series, and the override works there.", overlaid),
+    Claim("parse", "Nix parses the file before and after the commit", parses),
+    Claim("format", "nixfmt has nothing to change in the result", formatted),
+    Claim("applies", "the diff and the series apply to a clean checkout", applies),
+    Claim("no-rebuild", "the package's derivation stays the same", no_rebuild),
+    Claim("overridable", "an override of each attribute reaches what is built", overridable),
+    Claim("capture-safe", "no name in the file changes its meaning", capture_safe),
+    Claim("passthru", "the attributes of passthru, tests included, evaluate to the same as before", passthru),
+    Claim("readers", "packages that override or read this one stay the same", readers),
+    Claim("overlay", "the overlay gives the derivation of the series, and the override works there", overlaid),
 )
 
 

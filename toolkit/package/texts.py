@@ -60,10 +60,14 @@ def usage(package: str, name: str, path: tuple[str, ...]) -> str:
 def _words(package: str, doors: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     names = list(doors)
     many = len(names) > 1
-    listed = f"{', '.join(names[:-1])} and {names[-1]}" if many else names[0]
+    listed, quoted = (
+        f"{', '.join(words[:-1])} and {words[-1]}" if many else words[0]
+        for words in (names, [f"`{name}`" for name in names])
+    )
     return {
         "package": package,
         "names": listed,
+        "quoted": quoted,
         "Names": listed[:1].upper() + listed[1:] if len(names) > _FEW else listed,
         "is": "are" if many else "is",
         "them": "them" if many else "it",

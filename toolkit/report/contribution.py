@@ -87,6 +87,8 @@ def lines(done: PullRequest) -> Iterator[str]:
     if made.text_beside is not None:
         yield f"          yours; the new one is {made.text_beside.name}, beside it"
     yield f"boxes     {made.text.with_name('boxes.md')}: which boxes of the template the proofs tick"
+    for number in made.related:
+        yield f"first     comment on NixOS/nixpkgs #{number}: it had the same goal, and only one of the two is needed"
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
         yield "          no remote is yours: gh repo fork NixOS/nixpkgs --remote, in the clone, makes one"

@@ -201,6 +201,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
     in_place: bool = False,
 ) -> Made:
     """Return what is told of a branch."""
+    texts = plans.texts()
     remote = clones.push_remote(ground.clone, ground.base)
     owner = remotes.github_owner(ground.clone.remotes.get(remote, "")) if remote is not None else None
     place = contributions.place(ground.clone.common, kept.branch)
@@ -211,13 +212,14 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
         target_branch=ground.base.branch or _MAIN,
         author=clones.people(ground.clone)["author"],
         subjects=tuple(subjects),
-        title=pull_request.title(report, plans.texts()),
+        title=pull_request.title(report, texts),
         text=place / contributions.TEXT,
         push=remote,
         head=f"{owner or 'YOU'}:{kept.branch}",
         own=tuple(zip(carried.own, carried.subjects, strict=True)) if carried is not None else (),
         text_beside=place / contributions.NEW_TEXT if edited else None,
         in_place=in_place,
+        related=tuple(each.number for each in texts.earlier if each.open),
     )
 
 

@@ -11,10 +11,10 @@ from toolkit.report.markdown import fence
 from toolkit.report.pull_request.wording import code, details, evidence, listed, plain, plain_cell, raw, staged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from toolkit.model import Column, Oid, Proof, Report
-    from toolkit.report.pull_request.texts import Texts
+    from toolkit.report.pull_request.texts import Text, Texts
 
 LIMIT = 65536
 """The size below which GitHub takes the text of a pull request. It counts characters, we count bytes."""
@@ -96,45 +96,43 @@ def title(report: Report, texts: Texts) -> str:
 
 def _sections(facts: Facts) -> Iterator[str]:
     texts, steps = facts.texts, facts.report.proposal.steps
-    if related := [each for each in texts.earlier if each.open]:
-        yield "\n".join(f"Related: #{each.number} {each.about}" for each in related)
-    yield from (texts.of(step).why for step in steps)
-    yield "\n".join(_commits(facts))
-    yield from (f"{fence(tuple(text.usage.splitlines()), 'nix')}" for step in steps if (text := texts.of(step)).usage)
-    sentences = [*_proven(facts), *(texts.of(step).price for step in steps if texts.of(step).price)]
-    if sentences:
-        yield "\n".join(f"- {sentence}" for sentence in sentences)
+    said = [texts.of(step) for step in steps]
+    differs = " ".join(text.differs for text in said if text.differs)
+    for each in texts.earlier:
+        if each.open:
+            yield f"Related: #{each.number} {each.about.replace('{differs}', differs)}"
+    yield "\n".join(_commits(facts, said)) if len(said) + len(facts.extras) > 1 else said[0].why
+    yield from (fence(tuple(text.usage.splitlines()), "nix") for text in said if text.usage)
+    if proven := [sentence for name, sentence in texts.proven.items() if facts.passed(name) is not None]:
+        yield f"Proven by evaluation: {'; '.join(proven)}."
+    yield from (text.price for text in said if text.price)
     yield " ".join(_reading(facts))
     taken = {step.design for step in steps}
     if rejected := [each.reason for each in texts.rejected if each.unless not in taken]:
         yield "\n".join(["Designs that were not taken:", *(f"- {reason}" for reason in rejected)])
     if credit := [each for each in texts.earlier if not each.open]:
-        yield "Earlier attempts: " + "; ".join(f"#{each.number} {each.about}" for each in credit) + "."
+        yield "Earlier: " + "; ".join(f"#{each.number} {each.about}" for each in credit) + "."
     yield details("Proofs, rebuilds, commands, and how this was made", "\n\n".join(_folded(facts)))
 
 
-def _commits(facts: Facts) -> Iterator[str]:
-    commits = facts.report.proposal.commits
-    claims = [": rebuilds nothing" if facts.passed(*_NO_REBUILD) is not None else "", *[""] * len(commits)]
-    for number, (commit, claim) in enumerate(zip(commits, claims, strict=False), start=1):
-        yield f"{number}. {code(commit.subject)}{claim}"
-    for number, (name, subject) in enumerate(facts.extras.items(), start=len(commits) + 1):
-        proof = facts.passed(name)
-        yield f"{number}. {code(subject)}" + (f", proof {code(proof.name)} passed" if proof is not None else "")
-
-
-def _proven(facts: Facts) -> Iterator[str]:
-    for name, sentence in facts.texts.proven.items():
-        if (proof := facts.passed(name)) is not None:
-            yield sentence.replace("{covers}", plain(proof.covers))
+def _commits(facts: Facts, said: Sequence[Text]) -> Iterator[str]:
+    """Yield a line for each commit: its subject, and why it is there."""
+    claims = [" (rebuilds nothing)" if facts.passed(*_NO_REBUILD) is not None else "", *[""] * len(said)]
+    for number, (commit, text) in enumerate(zip(facts.report.proposal.commits, said, strict=True), start=1):
+        yield f"{number}. {code(commit.subject)}{claims[number - 1]}: {text.why}"
+    for number, (name, subject) in enumerate(facts.extras.items(), start=len(said) + 1):
+        proof = f", proof {code(name)} passed" if facts.passed(name) is not None else ""
+        why = facts.texts.extras.get(name)
+        yield f"{number}. {code(subject)}{proof}{f': {why}' if why is not None else ''}"
 
 
 def _reading(facts: Facts) -> Iterator[str]:
     """Yield what a reviewer checks first."""
     if (proof := facts.passed(*_NO_REBUILD)) is not None:
         attributes = " ".join(f"-A {name}" for name in facts.texts.compared)
-        yield f"No drvPath changes with commit 1 ({plain(proof.covers)}): `nix-instantiate {attributes}` prints the"
-        yield f"same on {facts.below} and {facts.first}."
+        commit = " with commit 1" if len(facts.report.proposal.commits) > 1 else ""
+        yield f"No drvPath changes{commit} ({plain(proof.covers)}). To compare them yourself, run"
+        yield f"`nix-instantiate {attributes}` on {facts.below} and {facts.first}."
     yield "Best viewed with whitespace hidden (`git show -w --color-moved`)."
 
 

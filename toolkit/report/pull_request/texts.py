@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 class Text:
     """A step by one design: the paragraph that says what and why, and the usage that works from then on.
 
-    `title` is that of a pull request which makes this step with others; `price` is what it costs.
+    `title` is that of a pull request which makes this step with others; `price` is what it costs. `differs` is a
+    sentence for an open pull request with the same goal.
     """
 
     why: str
+    differs: str = ""
     title: str = ""
     usage: str = ""
     price: str = ""
@@ -37,7 +39,10 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """An earlier attempt: a pull request's number and a sentence's end; `open` says that it may still be merged."""
+    """An earlier attempt: a pull request's number and a sentence's end.
+
+    One that is `open` may still be merged; `{differs}` in its text is how this one differs.
+    """
 
     number: int
     about: str
@@ -62,13 +67,15 @@ class Texts:
     """All texts, in Markdown.
 
     `steps` are by the name of the step, then of the design, `*` for any other. `proven` are sentences by their proofs,
-    in which `{covers}` is what that looked at. `compared` are the attributes whose derivations a reviewer compares.
+    `extras` are what commits on request are for, by their names. `compared` are the attributes whose derivations a
+    reviewer compares.
     """
 
     steps: dict[str, dict[str, Text]]
     compared: tuple[str, ...]
     disclosure: str
     proven: dict[str, str] = field(default_factory=dict[str, str])
+    extras: dict[str, str] = field(default_factory=dict[str, str])
     rejected: tuple[Rejected, ...] = ()
     earlier: tuple[Earlier, ...] = ()
     box: tuple[Box, ...] = ()

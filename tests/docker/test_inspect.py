@@ -107,6 +107,10 @@ def test_syntax_error_without_nix_has_the_place_of_the_grammar(tmp_path: Path, m
 
 def test_file_that_nix_accepts_and_the_grammar_does_not_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.nix"
-    path.write_text(path_of("29.6").read_text().replace("      plugins =\n", "      inherit;\n      plugins =\n"))
+    path.write_text(
+        path_of("29.6")
+        .read_text()
+        .replace("      plugins =\n", "      x = if true then ./x /**/else 1;\n      plugins =\n")
+    )
     with pytest.raises(RefusalError, match="Nix accepts this, but unlet's grammar does not"):
         inspect([path])

@@ -67,6 +67,23 @@ def test_what_is_nested_too_deeply_is_refused_and_the_rest_can_be_resolved(befor
 
 
 @pytest.mark.parametrize(
+    ("text", "comments", "names"),
+    [
+        ("{ inherit; inherit ({ inherit; }) ; b = c; }", [], ["b", "c"]),
+        ("if a then ./b /* c */else ./d /* *** e\n*/", ["/* c */", "/* *** e\n*/"], ["a"]),
+        ("if ./a /* éé\n**/then {b=1;} /*c */else ./d", ["/* éé\n**/", "/*c */"], ["b"]),
+        ("[\"  /* c */else\" ''\n /* d */then\n'' e # f */else\n]", ["# f */else"], ["e"]),
+    ],
+)
+def test_gaps_of_the_grammar_are_bridged(text: str, comments: list[str], names: list[str]) -> None:
+    nodes = Tree(text, name="t").nodes
+    assert [node.text for node in nodes if node.kind == "comment"] == comments
+    assert [node.text for node in nodes if node.kind == "identifier"] == names
+    tokens = [node.text for node in nodes if not node.children]
+    assert "".join("".join(tokens).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
     ("text", "place"),
     [
         ("{ a = 1 }\n", "1:8"),

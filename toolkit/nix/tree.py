@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ast_grep_py import SgNode
 
 _VISIBLE = re.compile(r"\S")
+_UNREADABLE = re.compile(r"(?<!/).\*/(?=(?:then|else)\b)", re.DOTALL)
+"""The end of a comment and a keyword behind it: the grammar does not take them apart if a path stands before."""
+
 _DEEPEST = 300
 
 
@@ -89,7 +92,8 @@ class Tree:
         self.text = text
         self.name = name
         self.nodes: list[Node] = []
-        self.source = self._convert(SgRoot(text, "nix").root())
+        self._parsed = _UNREADABLE.sub("*/ ", text)
+        self.source = self._convert(SgRoot(self._parsed, "nix").root())
         missing = next((node for node in self.nodes if _is_missing(node)), None)
         if missing is not None:
             raise syntax_error(name, text, missing.start)
@@ -119,27 +123,34 @@ class Tree:
                     # The outermost node also has the white space at the end of the file.
                     parent.end = parent.children[-1].end if unfinished else len(self.text)
                 continue
+            children = given.children()
+            token = given.text() if not children else ""
+            if not children and not token and parent.kind == "inherited_attrs":
+                # A name that the grammar misses in `inherit;`.
+                continue
             node = Node(self, given.kind(), offset, offset, parent, [], len(self.nodes))
             if node.kind == "ERROR":
                 raise syntax_error(self.name, self.text, given.range().start.index)
             self.nodes.append(node)
             parent.children.append(node)
-            if children := given.children():
+            if children:
                 if len(unfinished) == _DEEPEST:
                     raise RefusalError(f"{self.name}:{self.place(offset)}: nested more than {_DEEPEST} levels deep")
                 unfinished.append((node, iter(children)))
                 continue
-            token = given.text()
             node.start = self._beginning(token, offset)
-            node.end = offset = node.start + len(token)
+            node.end = node.start + len(token)
+            if node.kind == "comment" and token.startswith("/*"):
+                node.end = self.text.index("*/", node.start + 2) + 2
+            offset = node.end
             node.after = len(self.nodes)
         return source
 
     def _beginning(self, token: str, offset: int) -> int:
         """Return where a token is, which nothing but white space separates from what ended at `offset`."""
-        if self.text.startswith(token, offset):
+        if self._parsed.startswith(token, offset):
             return offset
-        visible = _VISIBLE.search(self.text, offset)
+        visible = _VISIBLE.search(self._parsed, offset)
         return visible.start() if visible is not None else offset
 
     def place(self, offset: int) -> str:
@@ -168,4 +179,4 @@ def _is_missing(node: Node) -> bool:
     return node.start == node.end and not node.children and node.kind not in _MAY_BE_EMPTY
 
 
-_MAY_BE_EMPTY = frozenset({"source_code", "string_fragment", "binding_set"})
+_MAY_BE_EMPTY = frozenset({"source_code", "string_fragment", "binding_set", "inherited_attrs"})

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docker.rewrite.conftest import kit, rewrite
 from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.model import Status
@@ -104,6 +106,26 @@ class TestExactChange:
     def test_first_commit_is_not_blamed_for_the_second(self, draft: Callable[..., Draft]) -> None:
         series = draft().edit(DEMOTED, "export AUTO_GOPATH=1", "export AUTO_GOPATH=0")
         assert series.passes("no-rebuild")
+
+    @pytest.mark.parametrize("demotion", Demotion)
+    @pytest.mark.parametrize(
+        ("list_", "flag"),
+        [
+            ("lib.makeBinPath [ slirp4netns ]", "${lib.makeBinPath [ rootlesskit fuse-overlayfs ]}"),
+            (
+                "lib.makeBinPath ((if initSupport then [ rootlesskit ] else [ runc ]) ++ [ slirp4netns ])",
+                "$extraUserPath",
+            ),
+            ("lib.makeBinPath (lib.optional withSystemd rootlesskit ++ [ slirp4netns ])", "$extraUserPath"),
+        ],
+    )
+    def test_entry_is_exact_wherever_it_stands(
+        self, draft: Callable[..., Draft], demotion: Demotion, list_: str, flag: str
+    ) -> None:
+        series = draft(demotion=demotion)
+        before = kit(list_, series.texts[BEFORE].replace("$extraUserPath", flag))
+        lifted, demoted = rewrite(before, demotion=demotion)
+        assert replace(series, texts={BEFORE: before, LIFTED: lifted, DEMOTED: demoted}).passes("exact-change")
 
     def test_one_more_entry_dropped_is_named_by_its_attribute(self, draft: Callable[..., Draft]) -> None:
         text = "                slirp4netns\n                fuse-overlayfs\n"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.docker.claims.install_phase import commands, is_of, other_changes
+from toolkit.docker.claims.install_phase import commands, is_in_command, is_of, other_changes
 
 STORE = "/nix/store/00000000000000000000000000000000"
 KIT = f"{STORE}-rootlesskit-2.0/bin"
@@ -90,7 +90,30 @@ def test_change_elsewhere_is_named(what: str, to: str, fact: str) -> None:
 def test_drop_leaves_the_install_phase_alone() -> None:
     assert changed(to='"$extraPath"\n', kept=False) == []
     (fact,) = changed(to=f'"$extraPath" --suffix PATH : {KIT}\n', kept=False)
-    assert fact == "moby's installPhase changed, though rootlesskit only had to leave an attribute"
+    assert fact == "moby's installPhase changed by more than the loss of rootlesskit in the prefix of PATH"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize(
+    ("prefix", "left"),
+    [
+        (f'"$a:{KIT}:{STORE}-runc-1/bin"', f'"$a:{STORE}-runc-1/bin"'),
+        (f"'{KIT}:$a' --prefix PATH : \"$b\"", "'$a' --prefix PATH : \"$b\""),
+        (f'"$b" --prefix PATH : {STORE}-runc-1/bin:{KIT}', f'"$b" --prefix PATH : {STORE}-runc-1/bin'),
+    ],
+)
+def test_prefix_in_the_command_loses_the_entry_and_nothing_else(prefix: str, left: str, *, kept: bool) -> None:
+    def said(new: str) -> list[str]:
+        old, changed = (
+            BEFORE.replace('rootless \\\n  --prefix PATH : "$extraPath"', f"rootless {x}")
+            for x in (f"--prefix PATH : {prefix}", f"--prefix PATH : {new}{f' --suffix PATH : {KIT}' if kept else ''}")
+        )
+        assert is_in_command(old, "rootlesskit")
+        return list(other_changes(old, changed, entry="rootlesskit", kept=kept))
+
+    assert said(left) == []
+    for wrong in (prefix, left.replace("$b", ""), left.replace("$a:", "").replace("$a", "")):
+        assert wrong == left or len(said(wrong)) == 1
 
 
 def test_commands_end_where_the_shell_ends_them() -> None:

@@ -37,6 +37,16 @@ OTHERWISE = "rootlesskit gets into the script other than by a list in a variable
         ("([ slirp4netns ]\n ++ [ runc ]\n ++ [ rootlesskit ])", "([ slirp4netns ]\n ++ [ runc ])"),
         ("([ slirp4netns ] ++ lib.optional initSupport rootlesskit)", "([ slirp4netns ])"),
         ("(lib.optionals initSupport ([ rootlesskit ]) ++ [ slirp4netns ])", "([ slirp4netns ])"),
+        ("(with tini; ([ (rootlesskit) slirp4netns ]))", "(with tini; ([ slirp4netns ]))"),
+        ("([ slirp4netns ] ++ (with tini; (let x = 1; in [ rootlesskit ])))", "([ slirp4netns ])"),
+        (
+            "((if initSupport then [ rootlesskit ] else [ runc ]) ++ [ slirp4netns ])",
+            "((if initSupport then [ ] else [ runc ]) ++ [ slirp4netns ])",
+        ),
+        (
+            "([ slirp4netns ] ++ (if initSupport then [ runc ] else if withSystemd then [ rootlesskit ] else [ ]))",
+            "([ slirp4netns ] ++ (if initSupport then [ runc ] else if withSystemd then [ ] else [ ]))",
+        ),
     ],
 )
 def test_only_the_element_leaves_the_list(before: str, after: str) -> None:
@@ -63,6 +73,9 @@ def test_comment_beside_the_element_is_refused(list_: str, remark: str) -> None:
         ("(lib.optionals initSupport [ rootlesskit ])", "nothing would be left in this list"),
         ("(lib.optionals initSupport [ runc ] ++ [ rootlesskit ])", "what would be left of this list may be empty"),
         ("(plugins ++ [ rootlesskit ] ++ [ ])", "what would be left of this list may be empty"),
+        ("(if initSupport then [ rootlesskit ] else [ runc ])", "what would be left of this list may be empty"),
+        ("(lib.concatLists [ [ rootlesskit ] [ runc ] ])", "what would be left of this list may be empty"),
+        ("([ runc ] ++ (assert initSupport; [ rootlesskit ]))", "what would be left of this list may be empty"),
     ],
 )
 def test_list_that_may_be_empty_is_refused_before_anything_is_lifted(list_: str, left: str) -> None:

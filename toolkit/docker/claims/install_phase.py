@@ -31,16 +31,19 @@ def is_of(entry: str, package: str) -> bool:
 
 
 def other_changes(old: str, new: str, *, entry: str, kept: bool) -> Iterator[str]:
-    """Yield what changed otherwise than by a PATH suffix of `entry`, or, unless it is `kept`, what changed at all."""
-    before, after = commands(old), commands(new)
+    """Yield what changed otherwise than by a PATH suffix of `entry`, or, unless it is `kept`, what changed at all.
+
+    A prefix that is written in the wrapper's command loses `entry`.
+    """
+    before, after = [_without_entry(words, entry) for words in commands(old)], commands(new)
     if not kept:
         if before != after:
-            yield f"moby's installPhase changed, though {entry} only had to leave an attribute"
+            yield f"moby's installPhase changed by more than the loss of {entry} in the prefix of PATH"
         return
     changed = [index for index, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]]
     if len(before) != len(after) or len(changed) > 1:
         yield "moby's installPhase changed in more than the command that makes bin/dockerd-rootless"
-    elif not changed:
+    elif not changed or commands(old) == after:
         yield "moby's installPhase is not changed"
     elif not any(WRAPPER.fullmatch(word) for word in before[changed[0]]):
         yield f"moby's installPhase changed in another command: {' '.join(after[changed[0]])}"
@@ -61,6 +64,23 @@ def commands(script: str) -> list[list[str]]:
                 found.append(begun)
             begun = []
     return [*found, begun] if begun else found
+
+
+def is_in_command(script: str, entry: str) -> bool:
+    """Tell whether the prefix that is written in the wrapper's command has `entry`."""
+    return any(_without_entry(words, entry) != words for words in commands(script))
+
+
+def _without_entry(words: list[str], entry: str) -> list[str]:
+    """Return the words of a command, those of the wrapper's without `entry` in its prefixes of PATH."""
+    if not any(WRAPPER.fullmatch(word) for word in words):
+        return words
+    left = words.copy()
+    for index, word in enumerate(words):
+        if words[max(index - 3, 0) : max(index - 1, 0)] == ["--prefix", "PATH"]:
+            path = word.strip("\"'")
+            left[index] = word.replace(path, ":".join(without(path.split(":"), entry)))
+    return left
 
 
 def _added(old: list[str], new: list[str]) -> list[str]:

@@ -92,28 +92,48 @@ def _list(element: Node) -> Node | None:
 
 
 def _remove_term(file: DockerFile, element: Node, term: Node) -> Edit:
-    """Remove what a list has of nothing but `element`, with the `++` that joins it to the rest of the list."""
-    while term.parent is not None and (guard(term, term.parent) or term.parent.kind == "parenthesized_expression"):
-        term = term.parent
-    joined = term.parent
-    if joined is None or operator(joined) != "++":
-        raise RefusalError(
-            f"{file.at(element)}: nothing would be left in this list, and an empty PATH entry means the "
-            "current directory"
-        )
-    if not any(_is_filled(operand) for operand in _operands(joined) if operand is not term):
+    """Remove what a list has of nothing but `element`, with the `++` that joins it to the rest of the list.
+
+    In a branch of an `if` an empty list stays.
+    """
+    term = _whole(term)
+    joined = _whole(term.parent) if _is_branch(term) and term.parent is not None else term
+    while _is_branch(joined) and joined.parent is not None:
+        joined = _whole(joined.parent)
+    if joined.parent is None or operator(joined.parent) != "++":
+        left = "what would be left of this list may be empty"
+        if joined is term and term.parent is not None and suffix.makes_path(term.parent):
+            left = "nothing would be left in this list"
+        raise RefusalError(f"{file.at(element)}: {left}, and an empty PATH entry means the current directory")
+    if not any(_is_filled(operand) for operand in _operands(joined.parent) if operand is not joined):
         raise RefusalError(
             f"{file.at(element)}: what would be left of this list may be empty, and an empty PATH entry means the "
             "current directory"
         )
     if (comment := next((node for node in term.walk() if node.kind == "comment"), None)) is not None:
         raise RefusalError(f"{file.at(comment)}: this comment stands beside {element.text}, which leaves the list")
-    operands = [child for child in joined.children if child.kind not in {"++", "comment"}]
-    first, last = operands
+    if joined is not term:
+        return Edit(term.start, term.end, file.style.list(""))
+    first, last = (child for child in joined.parent.children if child.kind not in {"++", "comment"})
     gap = Edit(term.start, last.start, "") if term is first else Edit(first.end, term.end, "")
     if "#" in (between := file.text[gap.start : gap.end].replace(term.text, "")) or "/*" in between:
         raise RefusalError(f"{file.at(term)}: a comment stands beside {element.text}, which leaves the list")
     return gap
+
+
+def _whole(term: Node) -> Node:
+    """Return what has the elements of a list and no others: the list under a condition, in parentheses, in a `with`."""
+    while (parent := term.parent) is not None:
+        condition = guard(term, parent)
+        is_body = parent.kind in {"with_expression", "let_expression"} and term is parent.children[-1]
+        if not (condition and condition.function) and not is_body and parent.kind != "parenthesized_expression":
+            break
+        term = parent
+    return term
+
+
+def _is_branch(node: Node) -> bool:
+    return node.parent is not None and node.parent.kind == "if_expression" and guard(node, node.parent) is not None
 
 
 def _operands(joined: Node) -> list[Node]:

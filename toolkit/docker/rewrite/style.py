@@ -68,6 +68,12 @@ class Style(StrEnum):
                     f"(removeAttrs (lib.functionArgs {function}) [\n{self._fill(quoted, indent + 2)}\n{margin}]));"
                 )
 
+    def list(self, element: str) -> str:
+        """Write a list with one element, none for ""."""
+        if not element:
+            return "[]" if self is Style.ALEJANDRA else "[ ]"
+        return f"[{element}]" if self is Style.ALEJANDRA else f"[ {element} ]"
+
     @staticmethod
     def comment(text: str, indent: int) -> str:
         """Write `text` as lines of comment at `indent`, wrapped at 80 columns."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.conditions import climb, guards, references_in
-from toolkit.docker.rewrite.style import Style
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import call, inside, name_of
 from toolkit.nix.edit import Edit
@@ -53,11 +52,10 @@ def flag(file: DockerFile, place: Placement, entry: str) -> str:
 def _path(file: DockerFile, place: Placement, entry: str) -> str:
     """Return the expression of the element's own PATH entry: what the list is made to, without the others in it."""
     element, command = place.elements[0], place.commands[0]
-    gap = "" if file.style is Style.ALEJANDRA else " "
-    text = f"[{gap}{entry}{gap}]"
+    text = file.style.list(entry)
     scopes: list[Node] = []
     node = element
-    while node.parent is not None and not (node.parent.kind == "apply_expression" and _makes_path(node.parent)):
+    while node.parent is not None and not (node.parent.kind == "apply_expression" and makes_path(node.parent)):
         if node.parent.kind == "with_expression":
             source = next(child for child in node.parent.children if child.kind not in {"with", "comment"})
             scopes.append(node.parent)
@@ -69,7 +67,7 @@ def _path(file: DockerFile, place: Placement, entry: str) -> str:
         raise RefusalError(f"{file.at(element)}: this list is not an argument of makeBinPath")
     function = made.children[0]
     _require_all_same(file, function, command)
-    reference = look_up(element.text, element)
+    reference = look_up(inside(element).text, element)
     if reference.scope is not None or not reference.withs or reference.withs[0].node not in scopes:
         _require_same(file, reference, command)
     if (binder := _binder(reference)) is not None and binder.kind == "formal" and len(binder.children) > 1:
@@ -77,7 +75,7 @@ def _path(file: DockerFile, place: Placement, entry: str) -> str:
     return f"{function.text} {f'({text})' if scopes else text}"
 
 
-def _makes_path(node: Node) -> bool:
+def makes_path(node: Node) -> bool:
     """Tell whether a call makes a PATH of a list."""
     return name_of(call(node)[0]) in {"makeBinPath", "makeSearchPath", "makeSearchPathOutput"}
 

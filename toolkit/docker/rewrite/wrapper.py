@@ -123,7 +123,7 @@ def placement(file: DockerFile, entry: str) -> Placement:
     prefix = [use for use in uses if "prefix" in use.kinds]
     suffix = [use for use in uses if "suffix" in use.kinds]
     where = " and ".join(kind for kind, found in (("prefix", prefix), ("suffix", suffix)) if found)
-    elements = [use for use in prefix if _is_element(use.node)]
+    elements = {use: element for use in prefix if (element := _element(use.node)) is not None}
     others = [use.node for use in uses if use not in elements and (use in prefix or use.elsewhere is not None)]
     if not where and others:
         return _obscure(others[0])
@@ -131,8 +131,8 @@ def placement(file: DockerFile, entry: str) -> Placement:
         where=Place(where or Place.ABSENT),
         line=min((use.node.line for use in prefix + suffix), default=None),
         commands=commands,
-        elements=tuple(use.node for use in elements),
-        ways=elements[0].ways if elements else (),
+        elements=tuple(elements.values()),
+        ways=next((use.ways for use in elements), ()),
         others=tuple(others),
         shared=next((use.elsewhere for use in elements), None),
     )
@@ -149,13 +149,15 @@ def _uses(file: DockerFile, entry: str) -> list[Node]:
     return [reference.node for reference in file.references if reference.name == entry] + taken
 
 
-def _is_element(node: Node) -> bool:
-    """Tell whether a name stands in a list by itself, be it that of `lib.optional`."""
+def _element(node: Node) -> Node | None:
+    """Return the element of a list, be it that of `lib.optional`, which a name is; None if it is none by itself."""
+    while node.parent is not None and node.parent.kind == "parenthesized_expression":
+        node = node.parent
     if node.parent is None:
-        return False
+        return None
     condition = guard(node, node.parent)
     only = condition is not None and condition.function is not None and name_of(condition.function) == "optional"
-    return only or node.parent.kind == "list_expression"
+    return node if only or node.parent.kind == "list_expression" else None
 
 
 def _mentions(file: DockerFile, scripts: Mapping[Node, str]) -> dict[str, list[_Mention]]:

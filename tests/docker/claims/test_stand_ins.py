@@ -60,6 +60,7 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
         ("              iproute2\n              iptables\n", "              pkgs.iproute2\n              iptables\n"),
         (INPUTS, INPUTS.replace("[ makeBinaryWrapper", "with pkgs; [ makeBinaryWrapper pkg-config")),
     ),
+    "releases in two sets": (("\n  docker_29 =", "\n} // lib.optionalAttrs true {\n  docker_29 ="),),
     "a release whose attributes are overridden": (
         (CALL, f"({CALL}"),
         (LAST, LAST.replace("};\n\n}", "}).overrideAttrs (old: { inherit (old) pname; });\n\n}")),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docker.rewrite.conftest import file_of, place, refusal, sub, text_of
+from tests.docker.rewrite.conftest import assert_parses, file_of, place, refusal, sub, text_of
 from toolkit.docker import meaning
 from toolkit.docker.choices import DEMOTE, LIFT
 from toolkit.docker.readings import refuse, sentence
@@ -14,6 +14,8 @@ from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
 
 if TYPE_CHECKING:
+    import re
+
     from toolkit.docker.rewrite.layout import DockerFile
 
 
@@ -90,9 +92,29 @@ def test_other_name_that_begins_alike_is_no_release() -> None:
     assert attributes(sub(r"\n\}\n*\Z", "\n  docker_latest = null;\n}\n")) == ["docker_25", "docker_29"]
 
 
+@pytest.mark.parametrize(
+    "new",
+    [
+        "in\n{{{0}}} // {{{1}}}\n",
+        "in\n{{{0}}} // (if true then {{{1}}} else {{ }})\n",
+        "in\n{{{0}}} // lib.optionalAttrs (1 == 1) {{{1}}}\n",
+        '  releases = {{{0}}};\nin\n{{ docker_29 = throw "old"; }} // releases // {{{1}}}\n',
+        "in\nlib.mapAttrs (_: package: package) (rec {{{0}{1}}})\n",
+        '  merged = lib.mergeAttrs {{{0}}} {{{1}}};\nin\nassert true;\nmerged // {{ docker_24 = throw "removed"; }}\n',
+    ],
+)
+def test_releases_are_found_in_the_sets_that_the_value_is_made_of(new: str) -> None:
+    def joined(match: re.Match[str]) -> str:
+        return new.format(*match.groups())
+
+    text = sub(r"^in\n\{((?:.|\n)*\n)((?:  #.*\n)*  docker_29 =(?:.|\n)*)\}\n*\Z", joined)
+    assert_parses(text)
+    assert attributes(text) == ["docker_25", "docker_29"]
+
+
 def test_releases_in_another_set_are_not_guessed() -> None:
     text = sub(r"^in\n\{((?:.|\n)*)\}\n*\Z", r"in\n{\n  versions = {\1};\n}\n")
-    assert refusal(text) == "x.nix: unknown layout: no 'docker_NN = …' beside or below dockerGen"
+    assert refusal(text) == "x.nix: unknown layout: no 'docker_NN = …' in the set that the file makes"
 
 
 def test_moby_in_a_second_let_is_not_taken_for_an_old_file() -> None:

@@ -381,6 +381,8 @@ def _require_complete(asked: _Asked, evaluation: Evaluation) -> None:
     wanted = {(label, release) for label in labels for release in asked.releases} - {*evaluation.unevaluated}
     for stage, found in evaluation.stages.items():
         if absent := wanted - found.keys():
+            if stage == asked.sides[0]:
+                raise NotRunError(f"Nix finds no {min(absent)[1]} in what the file exports on {min(absent)[0]}")
             raise ToolkitError(f"{_DOCUMENT}: {stage}: {' '.join(min(absent))} was not evaluated")
         first = asked.sides[0]
         if new := found.keys() ^ evaluation[first].keys():

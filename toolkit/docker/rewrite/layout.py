@@ -13,8 +13,8 @@ from toolkit.docker.readings import Component, Release
 from toolkit.docker.rewrite.construction import final_attributes
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
-from toolkit.nix.attributes import inside, spine, value
-from toolkit.nix.scope import Reference, binding_names, bound_names, formals, references
+from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
+from toolkit.nix.scope import Reference, binding_names, bound_names, formals, look_up, references
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
@@ -129,14 +129,29 @@ class DockerFile:
         )
 
     def _release_bindings(self) -> list[tuple[str, Node]]:
-        """Return the bindings `docker_NN… = …` beside or below dockerGen, in the order of the file."""
-        sets = [node for node in spine(self.tree.root) if node.kind.endswith("attrset_expression")]
-        return [
-            (name, binding)
-            for node in sets
-            for name, binding in bound_names(node.child("binding_set")).items()
-            if re.match(r"docker_\d", name) and binding.kind == "binding" and not _is_removed(binding)
-        ]
+        """Return the bindings `docker_NN… = …` of the sets that the file's value may be made of, in their order."""
+        found: dict[str, Node] = {}
+        seen: set[Node] = set()
+        pending = [self.tree.root]
+        while pending:
+            node = spine(pending.pop())[-1]
+            if node in seen:
+                continue
+            seen.add(node)
+            if node.kind.endswith("attrset_expression"):
+                bound = bound_names(node.child("binding_set"))
+                # Of two with a name, that on the right comes first here.
+                found = {**{name: each for name, each in bound.items() if _is_release(name, each)}, **found}
+            elif node.kind == "variable_expression":
+                scope = look_up(node.text, node).scope
+                if scope is not None and (binding := scope.names[node.text]).kind == "binding":
+                    pending.append(value(binding))
+            elif operator(node) == "//" or node.kind == "if_expression":
+                pending += [child for child in node.children if child.kind not in {"comment", "//"}]
+            elif node.kind == "apply_expression":
+                # Such as mapAttrs and optionalAttrs. Which names there are in the end, Nix tells.
+                pending += call(node)[1:]
+        return sorted(found.items(), key=lambda each: each[1].start)
 
     def switches(self) -> tuple[str, ...]:
         """Return the parameters, of dockerGen and of the file, that a default or a release may give a boolean."""
@@ -182,10 +197,11 @@ class DockerFile:
         )
 
 
-def _is_removed(binding: Node) -> bool:
-    """Tell whether a release is only an alias that says why there is none: `docker_NN = throw "…";`."""
-    value = _value(binding)
-    return value.kind == "apply_expression" and value.children[0].text == "throw"
+def _is_release(name: str, binding: Node) -> bool:
+    """Recognise `docker_NN = …;`, but for an alias that says why there is none: `docker_NN = throw "…";`."""
+    if binding.kind != "binding" or re.match(r"docker_\d", name) is None:
+        return False
+    return name_of(call(_value(binding))[0]) != "throw"
 
 
 def component(file: DockerFile, name: str) -> Component:

@@ -9,7 +9,7 @@ from toolkit.docker import meaning
 from toolkit.docker.choices import Strategy, demotion_of, strategy_of
 from toolkit.docker.readings import STRANGE, refuse
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters, todo
-from toolkit.docker.rewrite.layout import GENERATOR, TODO, DockerFile
+from toolkit.docker.rewrite.layout import TODO, DockerFile
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def rewrite(file: DockerFile, *, components: Sequence[str], entry: str, steps: S
     strategy, demotion = strategy_of(steps), demotion_of(steps)
     refuse(meaning.of(file).reading, {step.name for step in steps}, name=name)
     if not file.releases():
-        raise LayoutError(f"{name}: {STRANGE}no 'docker_NN = …' beside or below {GENERATOR}")
+        raise LayoutError(f"{name}: {STRANGE}no 'docker_NN = …' in the set that the file makes")
     # What they refuse is named with its place in the file, and not in one that nobody sees.
     if demotion is not None:
         demote.edits(file, entry=entry, demotion=demotion)

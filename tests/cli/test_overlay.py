@@ -51,3 +51,14 @@ def test_path_is_told_as_lines_json_and_picture(unlet: Unlet, docker_nix: Path) 
     assert [route["name"] for route in routes] == ["as it is", "wrapper-name", "rewrap", "fixed"]
     assert unlet("inspect", "--path", "--graph", "mermaid", docker_nix).stdout.startswith("%% ")
     assert unlet("inspect", "--path", docker_nix, docker_nix).returncode == 2
+
+
+def test_any_package_gets_an_overlay_that_says_how_to_use_it(unlet: Unlet) -> None:
+    done = unlet("overlay", "notes-server", "--nixpkgs", "specimen")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nixpkgs.overlays = [ (import ./overlay) ];" in done.stdout
+    report = json.loads((unlet.cwd / "overlay/report.json").read_text())
+    assert (report["kind"], report["result"]) == ("stay", "passed")
+    assert report["files"] == ["default.nix", "notes-server/package.nix", "report.json"]
+    assert unlet("overlay", "notes-server", "--kind", "rewrap").returncode == 2
+    assert unlet("overlay", "--binding", "web-ui").returncode == 2

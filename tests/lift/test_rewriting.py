@@ -356,3 +356,63 @@ def test_strings_keep_their_text_when_their_lines_move() -> None:
     assert "\n        one\n          two\n      '';\n" in text
     assert '"first\n  second"' in text
     assert "''begins\n      here''" in text
+
+
+def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
+    before = """\
+        buildApp rec {
+          pname = "app";
+          inherit src version;
+
+          # Where the pages are.
+          postPatch = ''
+            ln -s ${ui} ${pname}
+          '';
+          env.UI = "${ui}/dist";
+
+          meta = { };
+        }
+        """
+    after = """\
+        (buildApp rec {
+          pname = "app";
+          inherit src version;
+
+          passthru = { inherit ui; };
+
+          meta = { };
+        }).overrideAttrs
+          (finalAttrs: previousAttrs: {
+            # Where the pages are.
+            postPatch = ''
+              ln -s ${finalAttrs.passthru.ui} ${finalAttrs.pname}
+            '';
+
+            env = previousAttrs.env // {
+              UI = "${finalAttrs.passthru.ui}/dist";
+            };
+          })
+        """
+    made = lifted(package(before), design=Design.LAYER)
+    assert made.text == package(after)
+    assert made.doors == {"ui": ("passthru", "ui")}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "fact"),
+    [
+        ("env.A = ui; env.B = ui;", "the attributes that leave the builder's call are parts of one"),
+        ("a = [ ui ]; b = a;", "'a' is used here, and has to leave the builder's call"),
+        ("passthru.tests.a = ui;", "passthru is itself made with what is lifted"),
+    ],
+)
+def test_what_cannot_be_taken_apart_gets_no_layer(attributes: str, fact: str) -> None:
+    with pytest.raises(RefusalError, match=fact):
+        lifted(package(f"buildApp rec {{ {attributes} }}\n"), design=Design.LAYER)
+
+
+def test_what_passthru_is_computed_with_is_left_as_it_is() -> None:
+    body = "let all = { inherit ui; }; in { tests = all; } // all;"
+    text = rewritten(package(f"buildApp {{\n  e = [ ui ];\n  passthru = {body}\n}}\n"))
+    assert "let all = { inherit ui; }; in" in text
+    assert "e = [ finalAttrs.passthru.ui ];" in text

@@ -12,7 +12,7 @@ from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
 from toolkit.package.propose import LiftRequest, propose
-from toolkit.package.target import Target, find_target
+from toolkit.package.target import find_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
     text = (tmp_path / "out/pull-request.md").read_text()
     assert "`checker` and `theme` are bound in the `let … in` of `status-board`" in text
     assert "docker" not in text
-    assert "prints the same on HEAD~1 and HEAD." in text
+    assert "run `nix-instantiate -A status-board` on HEAD~1 and HEAD." in text
     assert "| 1 patch, " in text
 
 
@@ -127,8 +127,10 @@ def test_a_package_is_found_by_the_attribute_that_nix_has_for_its_file(tree: Pat
     text = packages.read_text()
     last = text.rstrip().rindex("}")
     packages.write_text(f"{text[:last]}  notes_2 = callPackage ../servers/notes/main.nix {{ }};\n}}\n")
-    wanted = Target(package="notes_2", file=PurePosixPath("pkgs/servers/notes/main.nix"))
-    assert find_target(tree, "notes_2") == find_target(tree, "pkgs/servers/notes/main.nix") == wanted
+    file = "pkgs/servers/notes/main.nix"
+    for name in ("notes_2", file):
+        target = find_target(tree, name)
+        assert (target.package, str(target.file)) == ("notes_2", file)
 
 
 def test_a_package_that_does_not_evaluate_before_fails_nothing(

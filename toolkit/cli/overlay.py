@@ -9,18 +9,21 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
+from toolkit.cli.lifting import DOCKER, lifting, lifting_options
 from toolkit.cli.report import details, exit_code, nix_path
 from toolkit.docker.choices import OverlayKind
 from toolkit.docker.overlay import overlay
 from toolkit.docker.requests import OverlayRequest
 from toolkit.model import Status
+from toolkit.package.overlay import overlay as lifted_overlay
 from toolkit.report import overlay_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from toolkit.cli.options import Settings
     from toolkit.model import OverlayReport
+    from toolkit.package.propose import LiftRequest
 
 _WRAPPER = (
     'security.wrappers.rootlesskit = { owner = "root"; group = "root"; '
@@ -28,15 +31,18 @@ _WRAPPER = (
 )
 
 
-@options.command("overlay", examples=("unlet overlay --nixpkgs '<nixpkgs>'",))
+@options.command(
+    "overlay",
+    examples=("unlet overlay --nixpkgs '<nixpkgs>'", "unlet overlay forgejo --nixpkgs '<nixpkgs>'"),
+)
+@click.argument("target", default=DOCKER)
+@lifting_options
 @options.source
 @click.option(
     "--kind",
     type=click.Choice([kind.value for kind in OverlayKind]),
-    default=OverlayKind.REWRAP.value,
-    show_default=True,
-    help="A new wrapper around the docker of the binary cache, which compiles nothing; or the patched docker file, "
-    "which compiles docker.",
+    help="Of docker: by default a new wrapper around the docker of the binary cache, which compiles nothing; or the "
+    "patched docker file, which compiles docker.",
 )
 @click.option(
     "--out",
@@ -59,37 +65,55 @@ _WRAPPER = (
 @options.common
 def command(
     *,
+    target: str,
+    bindings: tuple[str, ...],
+    design: str | None,
+    follow: str | None,
     nixpkgs: str | None,
     rev: str | None,
     file: Path | None,
     pin: str | None,
     offline: bool,
-    kind: str,
+    kind: str | None,
     out: Path,
     force: bool,
 ) -> int:
     """Write an overlay for your nixpkgs that lets rootless docker publish ports below 1024, and prove it.
 
-    Without a source it is for the default pin of patches/.
+    For another TARGET, an attribute path of nixpkgs or the path of a package's file in it, the overlay has the package
+    with what its lets bind within reach of an override. Without a source it is for the default pin of patches/.
     """
     settings = options.settings()
+    source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
+    if target != DOCKER:
+        options.refuse_together("TARGET", {"--file": file, "--kind": kind})
+        asked = lifting(target, source, bindings=bindings, design=design, follow=follow, out=out, force=force)
+        with output.working(settings) as progress:
+            report = lifted_overlay(asked, progress=progress)
+        _show(report, out, settings, _steps(asked, out))
+        return exit_code(report)
+    options.refuse_without("another TARGET", {"--binding": bindings or None, "--design": design, "--follow": follow})
     request = OverlayRequest(
-        source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),
-        kind=OverlayKind(kind),
+        source=source,
+        kind=OverlayKind(kind) if kind is not None else OverlayKind.REWRAP,
         out=out,
         force=force,
         depth=depth(),
     )
     with output.working(settings) as progress:
         report = overlay(request, progress=progress)
-    if settings.json:
-        output.write(overlay_report.to_json(report))
-    else:
-        output.write_lines(_lines(report, out, settings))
+    _show(report, out, settings, list(_next_steps(report, out)))
     return exit_code(report)
 
 
-def _lines(report: OverlayReport, out: Path, settings: Settings) -> Iterator[str]:
+def _show(report: OverlayReport, out: Path, settings: Settings, steps: Sequence[tuple[str, str]]) -> None:
+    if settings.json:
+        output.write(overlay_report.to_json(report))
+    else:
+        output.write_lines(_lines(report, out, settings, steps))
+
+
+def _lines(report: OverlayReport, out: Path, settings: Settings, steps: Sequence[tuple[str, str]]) -> Iterator[str]:
     if not settings.quiet:
         yield f"source  {report.source.origin}"
         yield f"kind    {report.kind}"
@@ -107,7 +131,15 @@ def _lines(report: OverlayReport, out: Path, settings: Settings) -> Iterator[str
     if report.failed:
         yield f"{len(report.failed)} of {len(report.proofs)} proofs failed"
     else:
-        yield from output.table(list(_next_steps(report, out)))
+        yield from output.table(steps)
+
+
+def _steps(asked: LiftRequest, out: Path) -> list[tuple[str, str]]:
+    return [
+        ("on NixOS", f"nixpkgs.overlays = [ (import {nix_path(out)}) ];"),
+        ("elsewhere", f"import <nixpkgs> {{ overlays = [ (import {nix_path(out)}) ]; }}"),
+        ("for upstream", f"unlet propose {asked.target}"),
+    ]
 
 
 def _next_steps(report: OverlayReport, out: Path) -> Iterator[tuple[str, str]]:

@@ -9,17 +9,14 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
+from toolkit.cli.lifting import DOCKER, lifting, lifting_options
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
-from toolkit.lift.plan import FOLLOWED, Design
-from toolkit.package.propose import LiftRequest
 from toolkit.package.propose import propose as lift
 
 if TYPE_CHECKING:
     from toolkit.model import Report
-
-DOCKER = "docker"
 
 
 @options.command(
@@ -31,24 +28,7 @@ DOCKER = "docker"
     ),
 )
 @click.argument("target", default=DOCKER)
-@click.option(
-    "--binding",
-    "bindings",
-    multiple=True,
-    metavar="NAME",
-    help="Of another TARGET than docker: lift this binding of its lets, not all packages in them. May be repeated.",
-)
-@click.option(
-    "--design",
-    type=click.Choice([design.value for design in Design]),
-    help="Of another TARGET than docker: whether definitions stay in their let or move into the attribute, or an "
-    "overrideAttrs around the builder's call sets what uses them; by default as the builder allows.",
-)
-@click.option(
-    "--follow",
-    metavar="NAMES",
-    help="Of another TARGET than docker: what a definition that moves takes from the package: src, version or both.",
-)
+@lifting_options
 @options.source
 @click.option(
     "--strategy",
@@ -119,18 +99,10 @@ def command(
     settings = options.settings()
     if target != DOCKER:
         options.refuse_together("TARGET", {"--file": file})
-        lifting = LiftRequest(
-            target=target,
-            source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=None, pin=pin, offline=offline),
-            bindings=bindings,
-            design=Design(design) if design is not None else None,
-            follow=_followed(follow),
-            systems=depth().systems,
-            out=out,
-            force=force,
-        )
+        source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=None, pin=pin, offline=offline)
+        asked = lifting(target, source, bindings=bindings, design=design, follow=follow, out=out, force=force)
         with output.working(settings) as progress:
-            return _finish(lift(lifting, progress=progress), out)
+            return _finish(lift(asked, progress=progress), out)
     options.refuse_without("another TARGET", {"--binding": bindings or None, "--design": design, "--follow": follow})
     request = ProposeRequest(
         source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),
@@ -146,13 +118,6 @@ def command(
     with output.working(settings) as progress:
         report = propose(request, progress=progress)
     return _finish(report, out)
-
-
-def _followed(follow: str | None) -> tuple[str, ...]:
-    names = tuple(follow.split(",")) if follow is not None else ()
-    if unknown := [name for name in names if name not in FOLLOWED]:
-        raise click.UsageError(f"--follow: '{unknown[0]}' is none of {', '.join(FOLLOWED)}")
-    return names
 
 
 def _finish(report: Report, out: Path) -> int:

@@ -6,6 +6,7 @@
 {
   before,
   after,
+  # A system, or two with an arrow between: what builds, and what is built for.
   system,
   questions,
   # The path of an overlay of the second tree, empty for none.
@@ -19,20 +20,26 @@ let
     any
     attrValues
     elemAt
+    filter
     fromJSON
     genList
     head
     isAttrs
+    isString
     length
     mapAttrs
+    split
     tail
     tryEval
     ;
 
+  systems = filter isString (split " → " system);
+
   packages =
     overlays: tree:
     import (/. + tree) {
-      localSystem = { inherit system; };
+      localSystem.system = head systems;
+      crossSystem = if length systems == 1 then null else { system = elemAt systems 1; };
       inherit overlays;
       config = {
         allowBroken = true;

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolkit.errors import RefusalError
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.passthru import written_out
-from toolkit.lift.plan import PARAMETER, Plan, at, home
+from toolkit.lift.plan import PARAMETER, Design, Plan, at, home
 from toolkit.nix.scope import GLOBALS, look_up
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def clashing(planned: Plan) -> frozenset[int]:
             continue
         if use.scope is not None and _within_its_binding(planned, use):
             continue
-        there = look_up(use.name, _place(planned, owner).children[0])
+        layered = planned.design is Design.LAYER
+        there = look_up(use.name, (planned.construction.call if layered else _place(planned, owner)).children[0])
         if there.scope is not None and there.scope.node.index in sets:
             found.add(there.scope.node.index)
         elif use.name not in GLOBALS and not _outside(planned, use).means(there):

@@ -33,9 +33,8 @@ def attributes(planned: Plan, unfolded: Collection[int]) -> tuple[Node, ...]:
     Raise RefusalError for a package that cannot be taken apart like this.
     """
     construction, call = planned.construction, planned.construction.call
-    if unfolded or any(planned.routes[name].door is not None for name in planned.moved):
-        fact = "other bindings of the let are made with what is lifted, and the builder's call with these"
-        raise RefusalError(f"{at(call)}: {fact}")
+    if unfolded:
+        raise RefusalError(f"{at(call)}: a name means something else in the set of the attributes")
     found: dict[int, Node] = {}
     for index in planned.rerouted:
         place = planned.shape.tree.nodes[index]

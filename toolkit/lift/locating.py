@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin")
 """Those that nixpkgs builds for, and that packages are asked about if they are for them."""
 
+CROSS = "x86_64-linux → aarch64-linux"
+"""Built on the one for the other: some parts are used only so."""
+
 _EXPRESSION = EXPRESSIONS / "located.nix"
 
 
@@ -33,7 +36,8 @@ class Place:
     @property
     def systems(self) -> tuple[str, ...]:
         """The systems to ask about: those that nixpkgs builds for, else the first that the package is for."""
-        return tuple(system for system in SYSTEMS if system in self.platforms) or self.platforms[:1] or SYSTEMS
+        own = tuple(system for system in SYSTEMS if system in self.platforms)
+        return (*own, CROSS) if set(CROSS.split(" → ")) <= set(own) else own or self.platforms[:1] or SYSTEMS
 
 
 def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Place]:

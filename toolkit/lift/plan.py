@@ -69,6 +69,7 @@ class Plan:
 
     shape: Shape
     construction: Construction
+    design: Design
     names: tuple[str, ...]
     routes: Mapping[str, Route]
     moved: tuple[str, ...]
@@ -92,8 +93,15 @@ class Plan:
         """The uses that become a use of a final attribute: by the node's index, the path of the attribute."""
         kept = {route.door.use.index for route in self.routes.values() if route.door is not None}
         # What passthru itself is made of cannot come out of passthru.
-        around = [node for path, node in self.construction.attributes if path == (PASSTHRU,)]
-        kept |= {child.index for node in around if node.kind == "inherit_from" for child in node.walk()}
+        attributes = list(self.construction.attributes)
+        shown = [node for path, node in attributes if path[0] == PASSTHRU and len(path) > 1]
+        kept |= {
+            child.index
+            for path, around in attributes
+            if path == (PASSTHRU,)
+            for child in around.walk()
+            if not any(node.contains(child) for node in shown)
+        }
         found: dict[int, tuple[str, ...]] = {}
         for use in self.shape.uses:
             if use.name not in self.routes and use.name not in self.taken:
@@ -140,8 +148,13 @@ def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[st
     planned = Plan(
         shape=shape,
         construction=construction,
+        design=design,
         names=tuple(name for name in shape.bindings if name in wanted),
-        routes={name: _route(shape, name) for name in shape.bindings if name in moved or name in wanted},
+        routes={
+            name: _route(shape, name, fresh=design is Design.LAYER and name in moved)
+            for name in shape.bindings
+            if name in moved or name in wanted
+        },
         moved=moved,
         taken=taken,
         follows={name: where for name in follow if (where := origin(shape, name)) is not None},
@@ -251,8 +264,9 @@ def _require_plain(shape: Shape, name: str) -> None:
         raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
 
 
-def _route(shape: Shape, name: str) -> Route:
-    found = sorted(doors(shape, name), key=lambda door: len(door.path))
+def _route(shape: Shape, name: str, *, fresh: bool) -> Route:
+    """Return the attribute of a binding; a `fresh` one stands beside the door that is there, which comes to use it."""
+    found = [] if fresh else sorted(doors(shape, name), key=lambda door: len(door.path))
     if found:
         return Route(path=found[0].path, door=found[0])
     if name in _TAKEN or name in _outputs(shape):

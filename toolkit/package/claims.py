@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from toolkit.errors import RefusalError
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 from toolkit.prove import Claim, Finding
 from toolkit.prove.applying import applies
-from toolkit.prove.lifted import ask, command, verdict
+from toolkit.prove.lifted import LIFTED, ask, command, verdict
 from toolkit.prove.syntax import formatted, parses
 
 if TYPE_CHECKING:
@@ -99,21 +98,17 @@ def overlaid(case: Case) -> Finding:
         reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
         return Finding(covers="nothing", not_run=reason)
     tree, _ = case.asking.trees
-    system = next((system for system, answer in _package(case) if answer.before is not None), case.asking.systems[0])
+    reached = {system: verdict(answer) for system, answer in _package(case)}
+    evaluated = [system for system, said in reached.items() if said is not None]
+    lifted = [system for system in evaluated if reached[system] == LIFTED]
+    system = (*lifted, *evaluated, *case.asking.systems)[0]
     asked = case.asking.questions[:1]
     (answer,) = ask(tree, tree, system, asked, case.overlay)
     if (said := verdict(answer)) is None:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
-    failures = () if said.outcome == "lifted" else (said.why,)
+    failures = () if said == LIFTED else (said.why,)
     again = command(tree, tree, system, asked, case.overlay).line
     return Finding(covers=f"{case.package} on {system}", failures=failures, commands=(again,))
-
-
-def require_possible(case: Case) -> None:
-    """Raise RefusalError where Nix's answers show that the package cannot be lifted in this way, whoever does it."""
-    said = case.asking.judged()
-    if said is not None and said.outcome == "refused":
-        raise RefusalError(f"{case.target}: {said.why}")
 
 
 CLAIMS: tuple[Claim[Case], ...] = (

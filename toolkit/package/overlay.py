@@ -1,48 +1,52 @@
-"""The overlay of a lifted package: its directory with the changed file, and a default.nix that calls it."""
+"""Write an overlay with a lifted package for the user's own nixpkgs, and prove it there."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit.git import blobs
-from toolkit.git.blobs import TreeFile
+from toolkit import files, nix, prove
+from toolkit.errors import RefusalError
+from toolkit.model import OverlayReport
+from toolkit.package.propose import begin, draft
+from toolkit.report import overlay_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from toolkit.model import Progress
+    from toolkit.package.propose import LiftRequest
 
-    from toolkit.package.target import Target
-
-_TEMPLATE = """\
-# {package}, with an override that reaches what its file binds in a let:
-#
-#   nixpkgs.overlays = [ (import ./proposal/overlay) ];
-final: _prev: {{
-  {package} = final.callPackage ./{directory}/{name} {{ }};
-}}
-"""
+CLAIMS = ("parse", "no-rebuild", "overridable", "capture-safe", "passthru", "overlay")
+"""The claims about a series that are about its overlay as well."""
 
 
-def files(root: Path, target: Target, content: bytes) -> Mapping[str, TreeFile]:
-    """Return the files of the overlay by their names; none where it cannot be made from the package's directory alone.
+def overlay(request: LiftRequest, *, progress: Progress) -> OverlayReport:
+    """Write the overlay to `request.out`, whole or not at all, and return its report.
 
-    That is so for a package that nixpkgs calls with arguments, or that reads files of other directories.
+    Raise ToolkitError as `propose` does, RefusalError for a package that its directory alone does not make.
     """
-    directory = root / target.file.parent
-    called = target.file if (directory / target.file.name).name == "package.nix" else target.file.parent / "package.nix"
-    by_name = len(target.file.parts) > 1 and target.file.parts[1] == "by-name" and (root / called).is_file()
-    paths = sorted(path for path in directory.rglob("*") if path.is_file() or path.is_symlink())
-    if not by_name or any(b"../" in path.read_bytes() for path in paths if path.suffix == ".nix"):
-        return {}
-    package = target.package
-    changed = {
-        f"{package}/{path.relative_to(directory)}": blobs.read(path) for path in paths if path.name != target.file.name
-    }
-    mine = f"{package}/{target.file.name}"
-    return {
-        "default.nix": TreeFile(
-            content=_TEMPLATE.format(package=package, directory=package, name=called.name).encode()
-        ),
-        **changed,
-        mine: TreeFile(content=content),
-    }
+    files.ensure_free(request.out, force=request.force)
+    work = begin(request, progress=progress)
+    with files.whole_directory(request.out, force=request.force) as building:
+        made = draft(work, building)
+        if made.case.overlay is None:
+            fact = "nixpkgs calls it with arguments, or its file reads other directories"
+            raise RefusalError(
+                f"{work.target.package}: {fact}, so an overlay cannot call it",
+                hint=f"unlet propose {request.target} writes a patch for your nixpkgs",
+            )
+        made.write_overlay(building)
+        proven = prove.run(made.claims, made.case, CLAIMS, progress=progress)
+        here, there = str(building), str(request.out.resolve())
+        report = OverlayReport(
+            kind=work.chosen.design.value,
+            source=work.source,
+            proofs=tuple(
+                replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands))
+                for proof in proven
+            ),
+            files=tuple(sorted({files.REPORT, *made.overlay})),
+            warnings=work.source.warnings,
+            tools={"nix": str(nix.version())},
+        )
+        (building / files.REPORT).write_bytes(overlay_report.to_json(report))
+    return report

@@ -15,9 +15,9 @@ from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
 from toolkit.lift.survey import files_of
 from toolkit.model import Step
-from toolkit.package import overlay, texts
+from toolkit.package import patched, texts
 from toolkit.package.case import Asking, Case
-from toolkit.package.claims import CLAIMS, require_possible
+from toolkit.package.claims import CLAIMS
 from toolkit.package.target import find_target
 from toolkit.propose import Draft, Order, write
 from toolkit.prove import Stage
@@ -50,6 +50,22 @@ class LiftRequest:
     force: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A package of a source, with the tree around it, lifted by the design that Nix says is right."""
+
+    request: LiftRequest
+    source: Source
+    tree: Tree
+    target: Target
+    chosen: Chosen
+
+    @property
+    def content(self) -> bytes:
+        """The new content of the package's file."""
+        return self.chosen.lifted.text.encode()
+
+
 def propose(request: LiftRequest, *, progress: Progress) -> Report:
     """Write the proposal to `request.out`, whole or not at all, and return its report.
 
@@ -57,6 +73,19 @@ def propose(request: LiftRequest, *, progress: Progress) -> Report:
     no error: it is in the report.
     """
     files.ensure_free(request.out, force=request.force)
+    work = begin(request, progress=progress)
+    order = Order(
+        out=request.out,
+        force=request.force,
+        request=request.source,
+        draft=lambda at: draft(work, at),
+        text=lambda report: texts.draft(report, work.source, work.target.package, work.chosen.lifted.doors),
+    )
+    return write(order, progress=progress)
+
+
+def begin(request: LiftRequest, *, progress: Progress) -> Work:
+    """Find the package, rewrite its file and lay out the changed tree; raise ToolkitError as `propose` does."""
     if request.follow and request.design not in {None, Design.MOVE}:
         raise UsageError(
             "--follow: goes with --design move only", hint="a definition that stays sees no final attributes"
@@ -66,67 +95,48 @@ def propose(request: LiftRequest, *, progress: Progress) -> Report:
     target = find_target(root, request.target)
     source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
     progress.step("rewriting")
-    name = str(target.file)
-    nix.parse_text(source.content, name=name)
+    nix.parse_text(source.content, name=str(target.file))
     tree = trees.whole(source, offline=request.source.offline, progress=progress)
     chosen = _choose(request, source, tree, target, progress=progress)
-    lifted = chosen.lifted
-    readers = chosen.asking.questions[1:]
+    return Work(request=request, source=source, tree=tree, target=target, chosen=chosen)
 
-    def draft(at: Path) -> Draft[Case]:
-        beside = overlay.files(tree.root, target, lifted.text.encode())
-        message = texts.message(target.package, lifted.doors)
-        step = Step(name=LIFT, design=chosen.design.value, reason=chosen.reason)
-        proposal = proposals.make(
-            source,
-            package=target.package,
-            target=target.file,
-            bindings=tuple(lifted.doors),
-            steps=[step],
-            messages=[message],
-            contents=[lifted.text.encode()],
-        )
-        case = Case(
-            source=source,
-            target=target.file,
-            stages=(
-                Stage(name="before", content=source.content, path=tree.root / target.file),
-                Stage(
-                    name="lifted",
-                    content=lifted.text.encode(),
-                    path=chosen.asking.trees[1] / target.file,
-                    steps=frozenset({LIFT}),
-                ),
-            ),
-            patches=proposal.patches,
-            upstream_diff=proposal.upstream_diff,
-            package=target.package,
-            lifted=lifted,
-            asking=chosen.asking,
-            readers=tuple(".".join(reader.package) for reader in readers),
-            overlay=at if beside else None,
-        )
-        return Draft(
-            proposal=proposal,
-            messages=(message,),
-            case=case,
-            claims=CLAIMS,
-            overlay=beside,
-        )
 
-    order = Order(
-        out=request.out,
-        force=request.force,
-        request=request.source,
-        draft=draft,
-        settle=require_possible,
-        text=lambda report: texts.draft(report, source, target.package, lifted.doors),
+def draft(work: Work, at: Path) -> Draft[Case]:
+    """Return the proposal as git writes it down; its overlay will be in the directory `at`."""
+    source, target, chosen, asking = work.source, work.target, work.chosen, work.chosen.asking
+    doors = chosen.lifted.doors
+    beside = patched.files(work.tree.root, target, work.content)
+    message = texts.message(target.package, doors)
+    proposal = proposals.make(
+        source,
+        package=target.package,
+        target=target.file,
+        bindings=tuple(doors),
+        steps=[Step(name=LIFT, design=chosen.design.value, reason=chosen.reason)],
+        messages=[message],
+        contents=[work.content],
     )
-    return write(order, progress=progress)
+    before, after = (root / target.file for root in asking.trees)
+    case = Case(
+        source=source,
+        target=target.file,
+        stages=(
+            Stage(name="before", content=source.content, path=before),
+            Stage(name="lifted", content=work.content, path=after, steps=frozenset({LIFT})),
+        ),
+        patches=proposal.patches,
+        upstream_diff=proposal.upstream_diff,
+        package=target.package,
+        lifted=chosen.lifted,
+        asking=asking,
+        readers=tuple(".".join(reader.package) for reader in asking.questions[1:]),
+        overlay=at if beside else None,
+    )
+    return Draft(proposal=proposal, messages=(message,), case=case, claims=CLAIMS, overlay=beside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Chosen:
+class Chosen:
     """A design with what it makes of the file; `reason` says why the designs before it were not taken."""
 
     design: Design
@@ -135,20 +145,22 @@ class _Chosen:
     reason: str | None
 
 
-def _choose(request: LiftRequest, source: Source, tree: Tree, target: Target, *, progress: Progress) -> _Chosen:
-    """Return the first design that can be right as far as Nix says, for none the first of all."""
+def _choose(request: LiftRequest, source: Source, tree: Tree, target: Target, *, progress: Progress) -> Chosen:
+    """Return the first design that can be right as far as Nix says.
+
+    Raise RefusalError with the reason against the first, where none can.
+    """
     try:
         text = source.content.decode()
     except UnicodeDecodeError as error:
         raise ToolkitError(f"{target.file}: is not UTF-8") from error
     designs = (Design.MOVE,) if request.follow else (Design.STAY, Design.LAYER)
-    first: _Chosen | None = None
-    reason: str | None = None
+    reasons: list[str] = []
     for design in (request.design,) if request.design is not None else designs:
         try:
             lifted = lift(text, name=str(target.file), bindings=request.bindings, design=design, follow=request.follow)
         except RefusalError:
-            if first is None:
+            if not reasons:
                 raise
             break
         progress.step(f"laying out the changed {target.package}")
@@ -160,15 +172,12 @@ def _choose(request: LiftRequest, source: Source, tree: Tree, target: Target, *,
             questions=(own, *(Question(package=tuple(name.split(".")), doors={}) for name in readers)),
             systems=request.systems or target.systems,
         )
-        chosen = _Chosen(design=design, lifted=lifted, asking=asking, reason=reason)
         progress.step(f"asking Nix about {target.package}")
         said = asking.judged()
-        if said is None or said.outcome == "lifted" or (first is None and said.outcome == "failed"):
-            return chosen
-        first, reason = first or chosen, said.why
-    if first is None:
-        raise AssertionError(designs)
-    return first
+        if said is None or said.outcome == "lifted" or (not reasons and said.outcome == "failed"):
+            return Chosen(design=design, lifted=lifted, asking=asking, reason=reasons[0] if reasons else None)
+        reasons.append(said.why)
+    raise RefusalError(f"{target.file}: {reasons[0]}")
 
 
 def _readers(root: Path, target: Target, lifted: Lifted) -> tuple[str, ...]:

@@ -91,6 +91,9 @@ class Verdict:
     why: str = ""
 
 
+LIFTED = Verdict(outcome="lifted")
+
+
 def judge(answers: Sequence[Answer]) -> Verdict | None:
     """Judge a lift by Nix's answers on several systems: a door has to reach something on one of them."""
     said = [found for answer in answers if (found := verdict(answer)) is not None]

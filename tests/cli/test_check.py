@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.clones import git
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
 
+COMMIT = ("-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "--all", "--message=docker: x")
 TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
 
 
@@ -86,3 +90,46 @@ def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str
     done = unlet("check", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"unlet check: {message}\n")
+
+
+def test_own_edits_are_judged_in_a_clone_and_the_comment_is_short(unlet: Unlet, docker_nix: Path) -> None:
+    file = unlet.cwd / TARGET
+    file.parent.mkdir(parents=True)
+    file.write_text(docker_nix.read_text())
+    git(unlet.cwd, "init", "--quiet")
+    git(unlet.cwd, "add", ".")
+    git(unlet.cwd, *COMMIT)
+    file.write_text(docker_nix.read_text().replace("-DMINIMAL=ON", "-DMINIMAL=OFF"))
+    done = unlet("check")
+    assert done.returncode == 1
+    assert len(re.findall(r"^.*\bmoby is rebuilt.*$", done.stdout, re.MULTILINE)) == 1
+    assert re.search(r"^  moby is rebuilt \(aarch64-linux docker_25 and \d more\)$", done.stdout, re.MULTILINE)
+    done = unlet("check", "--comment")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert len(lines) <= 25
+    assert re.match(r"\*\*\d of 11 proofs failed\*\* for `what is not committed in ", lines[0])
+    assert [line for line in lines if line.startswith("- **failed** `no-rebuild`: docker is rebuilt (")]
+    assert (lines.count("<details><summary>Overrides and failures</summary>"), lines[-1]) == (1, "</details>")
+    assert "before: moby: no override reaches what is built" in lines
+    git(unlet.cwd, *COMMIT)
+    assert unlet("check", "HEAD", "--proof", "no-rebuild").returncode == 1
+    assert unlet("check").stderr.splitlines()[1] == (
+        "hint: 'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
+    )
+
+
+def test_text_of_strangers_stays_text_in_a_comment(unlet: Unlet, docker_nix: Path) -> None:
+    before = docker_nix.read_text()
+    evil = "``` </details> @everyone [x](http://localhost.invalid) |"
+    after = before.replace('"-DMINIMAL=ON"', f'(throw "{evil}")')
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{TARGET}", f"b/{TARGET}"
+    )
+    (unlet.cwd / "theirs.diff").write_text("".join(lines))
+    done = unlet("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--comment")
+    assert done.returncode == 1
+    outside = done.stdout.partition("<details>")[0]
+    assert "</details>" not in outside
+    assert "@everyone" not in outside
+    assert "[x](" not in outside

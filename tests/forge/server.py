@@ -263,9 +263,10 @@ class Handler(BaseHTTPRequestHandler):
         if None in both:
             return None
         if both[0] == both[1]:
-            return {"status": "identical"}
+            return {"status": "identical", "merge_base_commit": {"sha": (both[0] or b"").decode().strip()}}
         inside = self._git("merge-base", "--is-ancestor", base, head) is not None
-        return {"status": "ahead" if inside else "diverged"}
+        shared = (self._git("merge-base", base, head) or b"").decode().strip()
+        return {"status": "ahead" if inside else "diverged", "merge_base_commit": {"sha": shared}}
 
 
 def _parsed(log: bytes) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 from tests.clones import REMOTE, TARGET, git, objects, snapshot
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
-from toolkit.git import committing
+from toolkit.git import committing, history
 from toolkit.model import FileChange, Oid
 
 if TYPE_CHECKING:
@@ -240,10 +240,10 @@ class TestHistory:
     def test_common_ancestor(self, clone: Clone) -> None:
         opened = clones.open_clone(clone.repo, REMOTE)
         newer = head(clone, "upstream/newer")
-        assert committing.common_ancestor(opened, newer, head(clone, "upstream/fixed")) == head(clone)
+        assert history.common_ancestor(opened.common, newer, head(clone, "upstream/fixed")) == head(clone)
         clone.git("checkout", "--quiet", "--orphan", "alone")
         clone.git("commit", "--quiet", "--message=alone")
-        assert committing.common_ancestor(opened, head(clone), newer) is None
+        assert history.common_ancestor(opened.common, head(clone), newer) is None
 
     def test_file_that_a_commit_has_not(self, clone: Clone, shop: Workshop) -> None:
         with pytest.raises(ToolkitError, match=rf"commit {head(clone).short} has no file 'nowhere'"):

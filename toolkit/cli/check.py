@@ -1,8 +1,9 @@
-"""`unlet check`: the proofs again, on a proposal or on somebody else's patch."""
+"""`unlet check`: the proofs again, on a proposal or on somebody else's change of the file."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import join
 
 import click
 
@@ -10,7 +11,7 @@ from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options, is_sealed
 from toolkit.cli.report import exit_code, show
 from toolkit.docker.check import check
-from toolkit.docker.requests import CheckRequest
+from toolkit.docker.requests import CheckRequest, Server
 
 
 @options.command(
@@ -18,16 +19,29 @@ from toolkit.docker.requests import CheckRequest
     examples=(
         "unlet check proposal --run",
         "unlet check --patch theirs.diff --nixpkgs ~/src/nixpkgs",
+        "unlet check --pull 549926 --comment",
+        "unlet check my-branch --git-dir ~/src/nixpkgs",
     ),
 )
-@click.argument("directory", type=click.Path(path_type=Path), metavar="[DIR]", required=False)
+@click.argument("what", metavar="[DIR|REV]", required=False)
 @click.option(
     "--patch",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Prove this patch instead, sealed; the options below name the docker file that it is for.",
+    help="Prove this patch instead, sealed; --nixpkgs, --rev, --file or --pin name the docker file that it is for.",
 )
+@click.option(
+    "--pull", type=click.IntRange(min=1), metavar="N", help="Prove what this pull request does to the file, sealed."
+)
+@click.option(
+    "--git-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The clone of nixpkgs that has REV, or the head of the pull request; by default this directory, or GitHub.",
+)
+@click.option("--comment", is_flag=True, help="Print the answer as Markdown for a comment, at most 25 lines.")
 @options.source
+@options.server
 @click.option("--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be repeated.")
 @click.option(
     "--run",
@@ -40,38 +54,87 @@ from toolkit.docker.requests import CheckRequest
 @options.common
 def command(
     *,
-    directory: Path | None,
+    what: str | None,
     patch: Path | None,
+    pull: int | None,
+    git_dir: Path | None,
+    comment: bool,
     nixpkgs: str | None,
     rev: str | None,
     file: Path | None,
     pin: str | None,
     offline: bool,
+    repo: str | None,
+    api_url: str | None,
+    raw_url: str | None,
+    token_command: str | None,
     proofs: tuple[str, ...],
     compare: bool,
     run: bool,
 ) -> int:
-    """Prove a proposal again, or prove someone else's patch of the same file.
+    """Prove a proposal again, or prove someone else's or your own change of the same file.
 
-    DIR is the output of 'unlet propose', by default ./proposal. The exit code is 3 if a requested proof cannot run.
+    DIR is the output of 'unlet propose', by default ./proposal. REV is a commit of the clone that you are in: all that
+    it changes since it left the main branch counts. Without either, in a clone that has no ./proposal, what is not
+    committed counts. The exit code is 3 if a requested proof cannot run.
     """
     settings = options.settings()
     source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
+    server = Server(repository=repo, api_url=api_url, raw_url=raw_url, token_command=token_command)
     if patch is not None:
-        options.refuse_together("--patch", {"DIR": directory})
+        options.refuse_together("--patch", {"DIR": what, "--pull": pull, "--git-dir": git_dir})
     else:
         options.refuse_without("--patch", {"--nixpkgs": nixpkgs, "--rev": rev, "--file": file, "--pin": pin})
-        directory = directory if directory is not None else Path("proposal")
+    servers = {"--repo": repo, "--api-url": api_url, "--raw-url": raw_url, "--token-command": token_command}
+    if pull is None:
+        options.refuse_without("--pull", servers)
+    else:
+        options.refuse_together("--pull", {"DIR": what})
+    if git_dir is not None:
+        options.refuse_together("--git-dir", servers)
+    if comment and settings.json:
+        options.refuse_together("--comment", {"--json": True})
     if is_sealed():
         options.refuse_together("--sealed", {"--run": run or None})
+    directory = None if patch is not None or pull is not None else _proposal(what, git_dir)
     request = CheckRequest(
-        directory=directory, patch=patch, source=source, proofs=proofs, depth=depth(), compare=compare, run=run
+        directory=directory,
+        patch=patch,
+        pull=pull,
+        rev=what if directory is None else None,
+        clone=git_dir,
+        server=server,
+        source=source,
+        proofs=proofs,
+        depth=depth(),
+        compare=compare,
+        run=run,
     )
     with output.working(settings) as progress:
         report = check(request, progress=progress)
+    if comment:
+        from toolkit.report.comment import to_comment  # noqa: PLC0415 - for --comment alone
+
+        output.write(to_comment(report, command=_again(what, patch, pull)))
+        return exit_code(report)
     show(report, settings=settings)
     ran = next((proof for proof in report.proofs if proof.name == "runs"), None)
     if ran is not None and not settings.json and not settings.quiet:
         # The table is what was asked for, whether the proof passed or not.
         output.write_lines(line for line in ran.evidence if line.startswith("|"))
     return exit_code(report)
+
+
+def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
+    """Return the directory of a proposal, None if a clone is meant: by --git-dir, or since it is where one stands."""
+    directory = Path(what if what is not None else "proposal")
+    if git_dir is not None:
+        return None
+    is_clone = any((above / ".git").exists() for above in (Path.cwd(), *Path.cwd().parents))
+    return None if is_clone and not directory.is_dir() else directory
+
+
+def _again(what: str | None, patch: Path | None, pull: int | None) -> str:
+    """Return the command that judges the same again, for somebody on another machine."""
+    words = ["--patch", patch.name] if patch is not None else ["--pull", str(pull)] if pull is not None else []
+    return join(["unlet", "check", *words, *([what] if what is not None else [])])

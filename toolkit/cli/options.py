@@ -190,6 +190,46 @@ def source(function: Callable[P, R]) -> Callable[P, R]:
     return function
 
 
+def server(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the options that say which server knows of pull requests, and who asks it."""
+    for option in (
+        click.option(
+            "--token-command",
+            cls=Option,
+            group=SOURCE,
+            deep=True,
+            metavar="COMMAND",
+            help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' provides it.",
+        ),
+        click.option(
+            "--raw-url",
+            cls=Option,
+            group=SOURCE,
+            deep=True,
+            metavar="URL",
+            help="The raw files of another GitHub server, such as https://HOST/raw.",
+        ),
+        click.option(
+            "--api-url",
+            cls=Option,
+            group=SOURCE,
+            deep=True,
+            metavar="URL",
+            help="The REST API of another GitHub server, such as https://HOST/api/v3.",
+        ),
+        click.option(
+            "--repo",
+            cls=Option,
+            group=SOURCE,
+            deep=True,
+            metavar="OWNER/NAME",
+            help="Read this repository instead of NixOS/nixpkgs.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def source_request(
     *, nixpkgs: str | None, rev: str | None, file: Path | None, pin: str | None, offline: bool
 ) -> SourceRequest:

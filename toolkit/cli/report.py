@@ -10,6 +10,7 @@ from toolkit.docker.choices import DEMOTE, LIFT, Demotion
 from toolkit.docker.plan import PACKAGE
 from toolkit.model import INTERRUPTED, Status
 from toolkit.report import comparison
+from toolkit.report.comment import grouped
 from toolkit.report.report import to_json
 
 if TYPE_CHECKING:
@@ -88,9 +89,10 @@ def details(proof: Proof) -> Iterator[str]:
     if proof.status is Status.NOT_RUN:
         yield f"{proof.name}: not run, {proof.reason}"
     else:
-        yield f"{proof.name}: failed: {proof.reason}"
-        yield from (f"  {line}" for line in proof.evidence[:_EVIDENCE_LINES])
-        if (more := len(proof.evidence) - _EVIDENCE_LINES) > 0:
+        first, *others = grouped([proof.reason or "", *proof.evidence])
+        yield f"{proof.name}: failed: {first}"
+        yield from (f"  {line}" for line in others[:_EVIDENCE_LINES])
+        if (more := len(others) - _EVIDENCE_LINES) > 0:
             yield f"  … and {more} more lines, which --json shows"
 
 

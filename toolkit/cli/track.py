@@ -9,6 +9,7 @@ import click
 
 from toolkit import documents
 from toolkit.cli import options, output
+from toolkit.docker.requests import Server
 from toolkit.docker.track.report import table
 from toolkit.docker.track.tracking import TrackRequest, track
 from toolkit.docker.track.used import ANY, Used, Way, read
@@ -87,28 +88,7 @@ commands.
 @click.option(
     "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write an HTML page; - means stdout."
 )
-@click.option("--repo", metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs.")
-@click.option(
-    "--api-url",
-    cls=options.Option,
-    group=options.SOURCE,
-    deep=True,
-    metavar="URL",
-    help="The REST API of another GitHub server, such as https://HOST/api/v3.",
-)
-@click.option(
-    "--raw-url",
-    cls=options.Option,
-    group=options.SOURCE,
-    deep=True,
-    metavar="URL",
-    help="The raw files of another GitHub server, such as https://HOST/raw.",
-)
-@click.option(
-    "--token-command",
-    metavar="COMMAND",
-    help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' provides it.",
-)
+@options.server
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
@@ -175,10 +155,7 @@ def command(
         last=last,
         proposal=proposal,
         state=state,
-        repository=repo,
-        api_url=api_url,
-        raw_url=raw_url,
-        token_command=token_command,
+        server=Server(repository=repo, api_url=api_url, raw_url=raw_url, token_command=token_command),
         timeout=timeout,
         wait=wait,
     )

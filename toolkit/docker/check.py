@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import git, nix, sources
+from toolkit.docker import changing, comparing, evaluating, meaning, staging
 from toolkit.docker import claims as proofs
-from toolkit.docker import comparing, evaluating, meaning, staging
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.claims import evaluation, overriding
@@ -19,8 +19,7 @@ from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.reading import docker_file
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
-from toolkit.errors import ToolkitError, UsageError
-from toolkit.git import diffs
+from toolkit.errors import ToolkitError
 from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
 from toolkit.report import report
 
@@ -36,6 +35,10 @@ if TYPE_CHECKING:
     from toolkit.report.report import Document
 
 
+# So many other files of a change are named.
+_OTHERS = 8
+
+
 def check(request: CheckRequest, *, progress: Progress) -> Report:
     """Run the proofs named in the request, or all, and return their report; nothing is written.
 
@@ -43,12 +46,10 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     """
     nix_version = nix.version()
     plan = plans.plan()
-    if request.patch is not None:
-        case, proposal, warnings = _foreign(request, request.patch, plan, progress)
-    elif request.directory is not None:
+    if request.directory is not None:
         case, proposal, warnings = _proposed(request.directory, plan, progress)
     else:
-        raise UsageError("check: neither the directory of a proposal nor a patch was given")
+        case, proposal, warnings = _foreign(request, plan, progress)
     # Somebody else's patch is evaluated with nobody's rights.
     near = str(case.source.root) if request.directory is not None else None
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
@@ -181,19 +182,10 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
     return Source(origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve()), (note,)
 
 
-def _foreign(
-    request: CheckRequest, path: Path, plan: Plan, progress: Progress
-) -> tuple[Case, Proposal, tuple[str, ...]]:
-    """Apply a patch to the source's file, and find out which of the two changes it makes."""
-    progress.step("reading nixpkgs")
-    found = sources.resolve(
-        request.source,
-        target=plan.target,
-        sparse=plan.sparse,
-        progress=progress,
-    )
-    diff = _read(path)
-    patched = git.apply(found.content, plan.target, diff)
+def _foreign(request: CheckRequest, plan: Plan, progress: Progress) -> tuple[Case, Proposal, tuple[str, ...]]:
+    """Find out which of the two changes somebody's change of the file makes."""
+    change = changing.of(request, plan, progress)
+    found, patched = change.source, change.content
     name = str(plan.target)
     before, after = (docker_file(content, name=name) for content in (found.content, patched))
     places = _places(before, after)
@@ -203,7 +195,7 @@ def _foreign(
     case = staging.case(contents, name=name, beside=beside, source=found, plan=plan)
     made = {LIFT, DEMOTE} if demotion is not None else {LIFT}
     stages = (case.before, replace(case.after, steps=frozenset(made)))
-    case = replace(case, demotion=demotion, stages=stages, upstream_diff=diff)
+    case = replace(case, demotion=demotion, stages=stages, upstream_diff=change.diff)
     if demotion is not None and not _lifts(case):
         case = replace(case, stages=(case.before, replace(case.after, steps=frozenset({DEMOTE}))))
     proposal = Proposal(
@@ -212,16 +204,17 @@ def _foreign(
         target=plan.target,
         bindings=plan.components,
         steps=steps(None, demotion),
-        commits=(Commit(subject=path.name, body="", before=found.content, after=patched),),
-        upstream_diff=diff,
+        commits=(Commit(subject=change.subject, body="", before=found.content, after=patched),),
+        upstream_diff=change.diff,
     )
     warnings = [*found.warnings]
     if demotion is Demotion.DROP:
         warnings.append(DROP_WARNING)
     if Place.UNKNOWN in places:
         warnings.append(f"could not tell what the patch does to {plan.prefix_entry} in the wrapper's PATH")
-    if others := [str(file) for file in diffs.touched(diff) if file != plan.target]:
-        warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(others)}")
+    if change.others:
+        shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
+        warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")
     if request.run or request.depth.tier is not Tier.ISOLATED:
         option = "--run" if request.run else "--tier"
         warnings.append(f"the patch was run with your rights, as {option} asks for: only the tier isolated is sealed")
@@ -230,7 +223,8 @@ def _foreign(
 
 def _lifts(case: Case) -> bool:
     """Tell whether a patch which demotes does anything about the components too: moves them, or opens a door."""
-    if any(layout.component(case.after.file, component).bound != "let" for component in case.components):
+    bound = ([layout.component(stage.file, name).bound for name in case.components] for stage in case.stages)
+    if next(bound) != next(bound):
         return True
     try:
         before, after = (overriding.open_doors(evaluation.evaluate(case)[stage.name].values()) for stage in case.stages)

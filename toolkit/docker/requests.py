@@ -28,14 +28,30 @@ class ProposeRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRequest:
-    """One call of `check`: a proposal's directory, or a foreign patch (`patch`) for the file of `source`.
+class Server:
+    """Where pull requests are asked for; what is None is as patches/tracking.toml has it."""
 
-    `proofs` names the proofs to run; empty means all but the one that starts daemons. `run` adds that one.
+    repository: str | None = None
+    api_url: str | None = None
+    raw_url: str | None = None
+    token_command: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """One call of `check`: a proposal's `directory`, or somebody's change of the file.
+
+    That is a `patch` for the file of `source`, the number of a `pull` request, read from `clone` or else from `server`,
+    or the commit `rev` of `clone` (by default the directory one stands in), without which what is not committed there
+    counts. `proofs` names the proofs to run; empty means all but the one that starts daemons. `run` adds that one.
     """
 
     directory: Path | None = None
     patch: Path | None = None
+    pull: int | None = None
+    rev: str | None = None
+    clone: Path | None = None
+    server: Server = field(default_factory=Server)
     source: SourceRequest = field(default_factory=SourceRequest)
     proofs: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)

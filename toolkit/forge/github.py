@@ -10,6 +10,8 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Meta
 
+from toolkit.errors import ToolkitError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -144,6 +146,7 @@ class _Numbers:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Comparison:
     status: Literal["ahead", "behind", "diverged", "identical"]
+    merge_base_commit: Object | None = None
 
 
 class GitHub:
@@ -206,9 +209,20 @@ class GitHub:
         return [item.number for item in islice(found.items, most)]
 
     def contains(self, ref: str, commit: str) -> bool:
-        """Tell whether a commit is in a ref's history; the second page of one commit each has no list of files."""
-        at = f"{self._at}/compare/{commit}...{_quoted(ref)}?per_page=1&page=2"
-        return self.client.json(at, _Comparison).status in {"ahead", "identical"}
+        """Tell whether a commit is in a ref's history."""
+        return self._compare(commit, ref).status in {"ahead", "identical"}
+
+    def merge_base(self, base: str, head: str) -> str:
+        """Return the commit at which `head` has left `base`; raise ToolkitError for histories that share none."""
+        found = self._compare(base, head).merge_base_commit
+        if found is None:
+            raise ToolkitError(f"{self.repository}: '{base}' and '{head}' have no commit in common")
+        return found.sha
+
+    def _compare(self, base: str, head: str) -> _Comparison:
+        # The second page of one commit each has no list of files.
+        at = f"{self._at}/compare/{_quoted(base)}...{_quoted(head)}?per_page=1&page=2"
+        return self.client.json(at, _Comparison)
 
 
 def _quoted(text: str) -> str:

@@ -197,12 +197,6 @@ class Workshop:
             raise ToolkitError(f"{self.clone.top}: cannot be written: {reading.fact(error.stderr)}") from error
 
 
-def common_ancestor(clone: Clone, one: Oid, other: Oid) -> Oid | None:
-    """Return the newest commit that is in the history of both, None where the clone knows of none."""
-    asked = program.run_reading(clone.common, "merge-base", str(one), str(other), ok=(0, 1))
-    return Oid(asked.text) if asked.status == 0 else None
-
-
 @contextmanager
 def workshop(clone: Clone, *, signed: bool | None = None) -> Generator[Workshop]:
     """Yield a place to make commits in; `signed` is what `commit.gpgSign` says where it is None."""

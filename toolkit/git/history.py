@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -163,6 +164,19 @@ def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[boo
         _reading(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1)) for other in commits
     ]
     return tuple(done.status == 0 for done in process.run_all(commands))
+
+
+def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:
+    """Return the newest commit that is in the history of both, None where the clone knows of none."""
+    asked = program.run_reading(repository, "merge-base", str(one), str(other), ok=(0, 1))
+    return Oid(asked.text) if asked.status == 0 else None
+
+
+def changed(directory: Path, *commits: str) -> tuple[PurePosixPath, ...]:
+    """Return the files that differ between two commits, or between one and the worktree at `directory`."""
+    how = ("--name-only", "--no-renames", "--no-ext-diff", "-z")
+    done = program.run_reading(directory, "diff", *how, *commits, "--", found=False)
+    return tuple(PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name)
 
 
 def _rank(name: str, ours: set[str]) -> tuple[int, str]:

@@ -13,6 +13,7 @@ import pytest
 from tests import specimens
 from tests.forge.server import Forge, serving
 from toolkit.cache import VARIABLE
+from toolkit.docker.requests import Server
 from toolkit.docker.track.tracking import TrackRequest, track
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ def ask() -> Callable[..., Answer]:
             place: dict[str, object] = {"git_dir": where.path}
         else:
             place = {"api_url": where.api, "raw_url": where.raw, "timeout": 5.0, "wait": 0.5}
-        request = TrackRequest(refs=refs, with_pulls=with_pulls, **{**place, **more})  # type: ignore[arg-type] # by name
+        place |= more
+        names = ("repository", "api_url", "raw_url", "token_command")
+        place["server"] = Server(**{name: place.pop(name) for name in names if name in place})  # type: ignore[arg-type] # by name
+        request = TrackRequest(refs=refs, with_pulls=with_pulls, **place)  # type: ignore[arg-type] # by name
         return track(request, progress=Silent())
 
     return of

@@ -9,7 +9,7 @@ from toolkit.docker.choices import extras_of
 from toolkit.docker.pr import evidence, grounds
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError
-from toolkit.git import committing
+from toolkit.git import history
 from toolkit.git import reading as git_reading
 
 if TYPE_CHECKING:
@@ -104,12 +104,12 @@ def carry(shop: Workshop, edits: Edits, onto: Oid) -> Carried:
 
 def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:
     """Return the commit after which the branch begins: the base it was made on, or that of the contributor's rebase."""
-    shared = committing.common_ancestor(clone, tip, base)
-    if committing.common_ancestor(clone, tip, kept.base_commit) != kept.base_commit:
+    shared = history.common_ancestor(clone.common, tip, base)
+    if history.common_ancestor(clone.common, tip, kept.base_commit) != kept.base_commit:
         if shared is None:
             raise ToolkitError(f"{clone.top}: branch '{kept.branch}' has no commit in common with its base")
         return shared
-    rebased = shared is not None and committing.common_ancestor(clone, shared, kept.base_commit) == kept.base_commit
+    rebased = shared is not None and history.common_ancestor(clone.common, shared, kept.base_commit) == kept.base_commit
     return shared if shared is not None and rebased else kept.base_commit
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolkit.docker.pr import contributions, standing
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
-from toolkit.git import committing, worktrees
+from toolkit.git import history, worktrees
 from toolkit.model import Removed
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _lost(clone: Clone, found: Standing) -> Iterator[str]:
             yield fact
     if (
         found.tip is not None
-        and committing.common_ancestor(clone, found.tip, found.kept.commits[-1]) != found.tip
+        and history.common_ancestor(clone.common, found.tip, found.kept.commits[-1]) != found.tip
         and not clones.is_pushed(clone, found.tip)
     ):
         yield f"{clone.top}: branch '{found.kept.branch}' has commits that unlet did not make"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.docker.plan import Plan
+    from toolkit.docker.requests import Server
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.tracked import Tracked
     from toolkit.docker.track.tracking import TrackRequest
@@ -39,20 +40,9 @@ class Forge:
 
     def __init__(self, request: TrackRequest, plan: Plan, tracked: Tracked, memory: Memory) -> None:
         """Send nothing yet; raise UsageError for a repository or URL that is none."""
-        repository = request.repository or tracked.repository
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", repository):
-            raise UsageError(f"--repo: '{repository}' is not OWNER/NAME")
-        api_url = request.api_url or tracked.api_url
-        client = Client(
-            api_url=api_url,
-            raw_url=request.raw_url or tracked.raw_url,
-            token=find_token(request.token_command, host=urlsplit(api_url).netloc),
-            cache=default_cache(),
-            settings=Settings(timeout=request.timeout, wait=request.wait),
-        )
         self.warnings: list[str] = []
-        self.source = f"{client.api_url}/repos/{repository}"
-        self._github = GitHub(client, repository)
+        self._github = connect(request.server, tracked, Settings(timeout=request.timeout, wait=request.wait))
+        self.source = f"{self._github.client.api_url}/repos/{self._github.repository}"
         self._plan = plan
         self._tracked = tracked
         self._memory = memory
@@ -168,6 +158,22 @@ class Forge:
         except ToolkitError as error:
             self.warnings.append(f"{step.change.commit.short}: {error.message}")
             return None
+
+
+def connect(server: Server, tracked: Tracked, settings: Settings) -> GitHub:
+    """Return a repository on GitHub, of which nothing is asked yet; raise UsageError for one or a URL that is none."""
+    repository = server.repository or tracked.repository
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", repository):
+        raise UsageError(f"--repo: '{repository}' is not OWNER/NAME")
+    api_url = server.api_url or tracked.api_url
+    client = Client(
+        api_url=api_url,
+        raw_url=server.raw_url or tracked.raw_url,
+        token=find_token(server.token_command, host=urlsplit(api_url).netloc),
+        cache=default_cache(),
+        settings=settings,
+    )
+    return GitHub(client, repository)
 
 
 def _change(commit: Commit) -> Change:

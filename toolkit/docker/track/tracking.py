@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
 from toolkit.docker import plan as plans
 from toolkit.docker.readings import UNKNOWN, State
+from toolkit.docker.requests import Server
 from toolkit.docker.track import pin as pins
 from toolkit.docker.track import series, state, verdict
 from toolkit.docker.track.clone import Clone
@@ -59,10 +60,7 @@ class TrackRequest:
     last: int | None = None
     proposal: Path | None = None
     state: Path | None = None
-    repository: str | None = None
-    api_url: str | None = None
-    raw_url: str | None = None
-    token_command: str | None = None
+    server: Server = field(default_factory=Server)
     timeout: float = 30.0
     wait: float = 5.0
 
@@ -153,7 +151,7 @@ class _Tracking:
         if self.request.own is None:
             return None
         self.progress.step("looking at your nixpkgs")
-        repository = self.request.repository or self.what.repository
+        repository = self.request.server.repository or self.what.repository
         return pins.find(self.request.own, self.upstream, self.plan, repository, self.progress)
 
     def _heads(self, found: Sequence[Found]) -> tuple[Heads, ...]:
@@ -196,7 +194,7 @@ class _Tracking:
 
 def _upstream(request: TrackRequest, plan: Plan, what: Tracked, memory: Memory) -> Upstream:
     if request.git_dir is not None:
-        return Clone(request.git_dir, plan, what, request.repository or what.repository)
+        return Clone(request.git_dir, plan, what, request.server.repository or what.repository)
     # A quarter of a second that a clone does not need.
     from toolkit.docker.track.forge import Forge  # noqa: PLC0415
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit import confined, files, git, sources
@@ -70,7 +71,7 @@ def _of_server(number: int, server: Server, plan: Plan) -> Change:
     target = str(plan.target)
     after = places.moved_to(changed, target) or target
     if after not in {each.filename for each in changed if each.status != "removed"}:
-        raise ToolkitError(f"#{number}: does not change '{target}'", hint=f"'unlet track --pull {number}' follows it")
+        raise ToolkitError(f"#{number}: does not change '{target}'", hint="'unlet track --pull' follows it")
     base = github.merge_base(pull.base.ref, pull.head.sha)
     before, content = (
         github.raw(commit, path, most=files.MAXIMUM_BYTES) for commit, path in ((base, target), (pull.head.sha, after))
@@ -94,7 +95,7 @@ def _of_fetched(number: int, directory: Path, plan: Plan, progress: Progress) ->
     name = f"pull/{number}/head"
     head = history.branches(directory, tracked.tracked().repository).commits.get(name)
     if head is None:
-        hint = f"run git -C {directory} fetch REMOTE {name}:refs/{name}"
+        hint = f"run git -C {quote(str(directory))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
         raise ToolkitError(f"{directory}: has nothing of #{number}", hint=hint)
     return _of_commit(directory, head, f"#{number} as fetched", plan, progress, strange=True)
 

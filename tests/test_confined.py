@@ -110,18 +110,21 @@ def test_hostile_file_is_read_or_refused_in_bounded_time(what: str, monkeypatch:
     assert "unknown layout" in (good.reading.reason or "")
 
 
-def test_interrupt_ends_a_child_in_the_middle_of_the_parser(tmp_path: Path) -> None:
+@pytest.mark.parametrize("call", ["confined.each(meaning.read, [text])", "Tree(text.decode(), name='x')"])
+def test_interrupt_ends_a_child_in_the_middle_of_the_parser(call: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import signal, sys\n"
         "sys.path.insert(0, sys.argv[1])\n"
         "from toolkit import confined\n"
         "from toolkit.docker import meaning\n"
+        "from toolkit.nix.tree import Tree\n"
         "def stop(*_): raise KeyboardInterrupt\n"
         "signal.signal(signal.SIGTERM, stop)\n"
         "confined.CPU_SECONDS = 100\n"
         "print('begun', flush=True)\n"
-        "confined.each(meaning.read, [b'+'.join([b'1'] * 200_000)])\n"
+        "text = b'+'.join([b'1'] * 200_000)\n"
+        f"{call}\n"
     )
     root = Path(confined.__file__).parents[1]
     process = subprocess.Popen([sys.executable, script, root], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -145,7 +148,7 @@ def wait_for_child(parent: int) -> int:
                 fields = re.sub(r"\(.*\)", "x", status.read_text()).split()
             except OSError:
                 continue
-            if int(fields[3]) == parent and int(fields[13]) > 50:
+            if int(fields[3]) == parent and int(fields[13]) > 10:
                 return int(fields[0])
         time.sleep(0.05)
     raise AssertionError("it has started no child")

@@ -66,6 +66,20 @@ def test_what_is_nested_too_deeply_is_refused_and_the_rest_can_be_resolved(befor
     assert references(Tree(before * 95 + "x" + after * 95, name="t").root)
 
 
+@pytest.mark.parametrize("text", ["?-" * 8_000, "1+" * 100_000 + "1", "a" + ".a" * 30_000, "!->" * 6_000])
+def test_text_that_keeps_the_parser_for_minutes_is_refused_in_seconds(text: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(RefusalError, match=r"t: keeps unlet's parser for more than 0\.5 s of a processor"):
+        Tree(text, name="t")
+    assert time.monotonic() - began < 10
+
+
+def test_text_that_keeps_nix_for_minutes_is_refused_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nix, "_PARSE_SECONDS", 0.5)
+    with pytest.raises(RefusalError, match=r"t: Nix does not parse this within 0\.5 s"):
+        nix.parse_text(b"+".join([b"1"] * 200_000), name="t")
+
+
 @pytest.mark.parametrize(
     ("text", "comments", "names"),
     [

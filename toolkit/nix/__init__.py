@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from toolkit import process
-from toolkit.errors import CommandError, NixSyntaxError, ToolkitError, excerpt
+from toolkit.errors import CommandError, NixSyntaxError, RefusalError, ToolkitError, excerpt
 from toolkit.nix.seal import is_sealed, restrict
 from toolkit.nix.stores import STORE, environment, physical
 from toolkit.process import Command
@@ -30,6 +31,7 @@ MINIMUM = Version("2.18")
 OFFLINE = ("--option", "substituters", "")
 SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
 _BUILD_SECONDS = "300"
+_PARSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +85,15 @@ def parse_text(content: bytes, *, name: str) -> None:
 def parsed(content: bytes, *, name: str) -> str:
     """Return what Nix reads in a content, printed in its own form: without comments, attributes in their order.
 
-    Relative paths are those of the working directory. Raise NixSyntaxError as `parse_text` does.
+    Relative paths are those of the working directory. Raise NixSyntaxError as `parse_text` does, RefusalError for a
+    content that takes Nix too long: it needs the square of the length of some words.
     """
+    argv = ("nix-instantiate", "--store", "dummy://", "--parse", "-")
     try:
-        return process.run(["nix-instantiate", "--store", "dummy://", "--parse", "-"], stdin=content).text
+        return process.run(argv, stdin=content, timeout=_PARSE_SECONDS).text
     except CommandError as error:
+        if error.status == -signal.SIGTERM:
+            raise RefusalError(f"{name}: Nix does not parse this within {_PARSE_SECONDS:g} s") from error
         raise _syntax_error_at(error, r"«stdin»", name, content) or error from error
 
 

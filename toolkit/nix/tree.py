@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
 
+from toolkit import confined
 from toolkit.errors import NixSyntaxError, RefusalError, excerpt
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ _UNREADABLE = re.compile(r"(?<!/).\*/(?=(?:then|else)\b)", re.DOTALL)
 """The end of a comment and a keyword behind it: the grammar does not take them apart if a path stands before."""
 
 _DEEPEST = 300
+
+# A file of 800 kB takes the parser 0.1 s, but 8,000 times `?-` take it 20 s: the cube of some lengths.
+_SECONDS = 0.5
+_HARMLESS = 1 << 10
 
 
 @dataclass(slots=True, eq=False)
@@ -87,8 +93,11 @@ class Tree:
     def __init__(self, text: str, *, name: str) -> None:
         """Parse `text`; raise NixSyntaxError at the first place that the grammar rejects.
 
-        Raise RefusalError for a file whose expressions are nested more deeply than the functions below can follow.
+        Raise RefusalError for a file that keeps the parser for too long, and for one whose expressions are nested more
+        deeply than the functions below can follow.
         """
+        if not _is_readable(text):
+            raise RefusalError(f"{name}: keeps unlet's parser for more than {_SECONDS:g} s of a processor")
         self.text = text
         self.name = name
         self.nodes: list[Node] = []
@@ -157,6 +166,11 @@ class Tree:
         """`line:column` of an offset, both counted from 1."""
         line, column = _line_and_column(self.text, offset)
         return f"{line}:{column}"
+
+
+@lru_cache(maxsize=16)
+def _is_readable(text: str) -> bool:
+    return len(text) <= _HARMLESS or confined.ends(lambda: SgRoot(text, "nix"), seconds=_SECONDS)
 
 
 def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:

@@ -35,8 +35,8 @@ def test_patch_that_rebuilds_is_told_and_ends_with_1(unlet: Unlet, docker_nix: P
     (unlet.cwd / "theirs.diff").write_text("".join(lines))
     done = unlet("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--proof", "no-rebuild")
     assert (done.returncode, done.stderr) == (1, "")
-    assert "no-rebuild: failed: " in done.stdout
-    assert done.stdout.splitlines()[-1] == "1 of 1 proofs failed"
+    assert "\nfailed   no-rebuild  " in done.stdout
+    assert done.stdout.splitlines()[-1] == "0 of 1 proofs passed, 1 failed"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
     done = unlet("pr", "--repo", clone.top / "lib")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
-    assert "passed   no-rebuild  " in done.stdout
+    assert "passed   no-rebuild " in done.stdout
     said = printed(done.stdout)
     worktree, tip = Path(said["worktree"]), clone.git("rev-parse", BRANCH)
     assert worktree == clone.beside

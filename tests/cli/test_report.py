@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit.cli import output, terminal
+from toolkit.cli import output, report, terminal
 from toolkit.cli.options import Settings
-from toolkit.cli.report import exit_code, nix_path, plain, show
+from toolkit.cli.report import exit_code, nix_path, show
 from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status
 
@@ -53,25 +53,45 @@ def _report(*proofs: Proof) -> Report:
         ),
         proofs=proofs,
         warnings=("mind the gap",),
-        files=("report.json", "upstream.diff"),
+        files=("report.json", "series/0001.patch", "series/0002.patch"),
     )
 
 
-def _lines(*proofs: Proof, quiet: bool = False) -> list[str]:
-    return list(plain(_report(*proofs), settings=Settings(quiet=quiet), out=OUT))
+def plain(report_: Report, *, settings: Settings = Settings(), out: Path | None = OUT) -> list[str]:  # noqa: B008 - frozen
+    return [line.text for line in report.lines(report_, settings=settings, out=out)]
 
 
-def test_plain_lines_are_aligned_and_tell_source_proofs_and_files() -> None:
-    lines = _lines(PASSED, NOT_RUN)
-    assert lines[:6] == [
-        "source    a nixpkgs, 2.3 MB fetched",
-        "designs   lift: attrs-first, demote: suffix",
-        "passed   parse   3 files  0.01 s",
-        "not run  format  nothing  0.00 s",
-        "format: not run, because nixfmt is not installed",
+def _lines(*proofs: Proof, quiet: bool = False, verbose: bool = False) -> list[str]:
+    return plain(_report(*proofs), settings=Settings(quiet=quiet, verbose=verbose))
+
+
+def test_lines_say_what_is_proven_written_and_next() -> None:
+    assert _lines(PASSED, NOT_RUN)[:6] == [
+        "source   a nixpkgs, 2.3 MB fetched",
+        "commits  docker: change",
+        "passed   parse   it parses",
+        "not run  format  nixfmt is not installed",
+        "1 of 2 proofs passed, 1 not run",
         "warning: mind the gap",
     ]
-    assert lines[6:9] == ["wrote 2 files to proposal", "  report.json", "  upstream.diff"]
+    assert _lines(PASSED, NOT_RUN)[6] == "wrote 3 files to proposal: report.json, series/"
+    assert _lines(PASSED)[3] == "1 of 1 proofs passed"
+
+
+def test_a_proof_of_the_real_set_is_one_line_with_that_on_stand_ins() -> None:
+    real = replace(PASSED, name="tree-parse")
+    assert [line for line in _lines(PASSED, real) if "parse" in line] == [
+        "passed   parse  it parses, with stand-ins and in the real package set"
+    ]
+    assert "2 of 2 proofs passed" in _lines(PASSED, real)
+    failed = replace(FAILED, name="tree-parse")
+    assert len([line for line in _lines(PASSED, failed) if "parse" in line]) == 2
+
+
+def test_what_was_covered_is_for_verbose() -> None:
+    lines = _lines(PASSED, verbose=True)
+    assert "passed   parse  it parses (3 files; 0.01 s)" in lines
+    assert "design   lift: attrs-first, asked for" in lines
 
 
 def test_each_kind_of_user_is_told_what_to_do_next() -> None:
@@ -84,14 +104,14 @@ def test_each_kind_of_user_is_told_what_to_do_next() -> None:
 
 def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:
     request = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
-    (contribute, *_) = list(plain(replace(_report(PASSED), request=request), settings=Settings(), out=OUT))[-3:]
+    (contribute, *_) = plain(replace(_report(PASSED), request=request))[-3:]
     assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging --strategy attrs-first")
 
 
 def test_branch_is_made_as_the_proposal_was() -> None:
-    report = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
-    report = replace(report, proposal=replace(report.proposal, steps=steps(Strategy.HIDDEN, Demotion.DROP)))
-    (contribute, *_) = list(plain(report, settings=Settings(), out=OUT))[-3:]
+    changed = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
+    changed = replace(changed, proposal=replace(changed.proposal, steps=steps(Strategy.HIDDEN, Demotion.DROP)))
+    (contribute, *_) = plain(changed)[-3:]
     assert contribute.endswith("unlet pr --repo /src/nixpkgs --strategy hidden --rootlesskit drop")
 
 
@@ -109,8 +129,8 @@ def test_what_was_asked_for_and_not_run_is_no_success(proofs: tuple[Proof, ...],
 
 
 def test_specimen_is_called_an_example() -> None:
-    report = replace(_report(PASSED), request=SourceRequest(nixpkgs="specimen"))
-    contribute, use, watch = list(plain(report, settings=Settings(), out=Path("proposal")))[-3:]
+    changed = replace(_report(PASSED), request=SourceRequest(nixpkgs="specimen"))
+    contribute, use, watch = plain(changed)[-3:]
     assert contribute.endswith("unlet pr --repo ~/src/nixpkgs (this was the specimen: an example)")
     assert use.endswith("unlet overlay --nixpkgs '<nixpkgs>'")
     assert watch.endswith("unlet track")
@@ -118,20 +138,25 @@ def test_specimen_is_called_an_example() -> None:
 
 def test_failed_proof_shows_reason_and_evidence_and_nobody_is_sent_on() -> None:
     lines = _lines(PASSED, FAILED)
-    assert lines[4:7] == ["no-rebuild: failed: docker_29 differs", "  old.drv", "  [red]new.drv"]
-    assert lines[-1] == "1 of 2 proofs failed"
+    assert lines[3:7] == [
+        "failed   no-rebuild  docker_29 differs",
+        "  old.drv",
+        "  [red]new.drv",
+        "1 of 2 proofs passed, 1 failed",
+    ]
+    assert lines[-1].startswith("wrote ")
 
 
-def test_quiet_tells_only_what_did_not_pass() -> None:
+def test_quiet_shows_only_what_did_not_pass() -> None:
     assert _lines(PASSED, quiet=True) == ["warning: mind the gap"]
-    assert _lines(NOT_RUN, quiet=True)[0] == "format: not run, because nixfmt is not installed"
-    assert _lines(PASSED, FAILED, quiet=True)[0] == "failed  no-rebuild  12 derivations  1.50 s"
+    assert _lines(NOT_RUN, quiet=True)[0] == "not run  format  nixfmt is not installed"
+    assert _lines(PASSED, FAILED, quiet=True)[0] == "failed   no-rebuild  docker_29 differs"
 
 
 def test_foreign_patch_has_no_strategy() -> None:
-    report = _report(PASSED)
-    report = replace(report, proposal=replace(report.proposal, steps=(), patches=()))
-    assert list(plain(report, settings=Settings(), out=None))[1] == "patch     docker: change"
+    changed = _report(PASSED)
+    changed = replace(changed, proposal=replace(changed.proposal, steps=(), patches=()))
+    assert plain(changed, out=None)[1] == "patch    docker: change"
 
 
 def test_json_is_the_report_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
@@ -148,18 +173,18 @@ def test_without_a_terminal_nothing_is_drawn(capfd: pytest.CaptureFixture[str]) 
 
 def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    terminal.draw(_report(PASSED, FAILED, NOT_RUN), settings=Settings(color="never"), out=OUT)
-    drawn = capsys.readouterr().out
-    for part in ("a nixpkgs, 2.3 MB fetched", "✓ passed", "✗ failed", "- not run", "[red]new.drv", "mind the gap"):
-        assert part in drawn
-    assert ESCAPE not in drawn
+    lines = list(report.lines(_report(PASSED, FAILED, NOT_RUN), settings=Settings(), out=OUT))
+    terminal.paint(lines, settings=Settings(color="never"))
+    assert capsys.readouterr().out.splitlines() == [line.text for line in lines]
 
 
 def test_colours_can_be_forced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", "1")
-    terminal.draw(_report(FAILED), settings=Settings(color="always"), out=OUT)
-    assert f"{ESCAPE}1;31m" in capsys.readouterr().out
+    show(_report(PASSED, FAILED), settings=Settings(color="always"), out=OUT)
+    drawn = capsys.readouterr().out
+    assert f"{ESCAPE}32mpassed{ESCAPE}0m   parse" in drawn
+    assert f"{ESCAPE}1;31mfailed" in drawn
 
 
 @pytest.mark.parametrize("color", ["always", "never"])
@@ -169,8 +194,8 @@ def test_nothing_of_a_report_acts_on_the_terminal(
     monkeypatch.setenv("TERM", "xterm-256color")
     hostile = "\x1b]0;title\x07\x9b2J\r\u202egnp.exe"
     proof = replace(FAILED, covers=hostile, reason=hostile, evidence=(hostile,))
-    report = replace(_report(proof), warnings=(hostile,))
-    show(report, settings=Settings(color=color), out=OUT)
+    hostile_one = replace(_report(proof), warnings=(hostile,))
+    show(hostile_one, settings=Settings(color=color), out=OUT)
     printed = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert printed.count(r"\u202egnp.exe") >= 3
     assert re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", printed) is None

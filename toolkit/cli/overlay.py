@@ -10,13 +10,13 @@ import click
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.lifting import DOCKER, lifting, lifting_options
-from toolkit.cli.report import details, exit_code, nix_path
+from toolkit.cli.report import exit_code, nix_path, proven, wrote
 from toolkit.docker.choices import OverlayKind
 from toolkit.docker.overlay import overlay
 from toolkit.docker.requests import OverlayRequest
-from toolkit.model import Status
 from toolkit.package.overlay import overlay as lifted_overlay
 from toolkit.report import overlay_report
+from toolkit.report.explanation import Line, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,28 +110,23 @@ def _show(report: OverlayReport, out: Path, settings: Settings, steps: Sequence[
     if settings.json:
         output.write(overlay_report.to_json(report))
     else:
-        output.write_lines(_lines(report, out, settings, steps))
+        output.write_toned(_lines(report, out, settings, steps), settings)
 
 
-def _lines(report: OverlayReport, out: Path, settings: Settings, steps: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _lines(report: OverlayReport, out: Path, settings: Settings, steps: Sequence[tuple[str, str]]) -> Iterator[Line]:
+    def plain(text: str) -> Line:
+        return Line(text=text, tone=Tone.PLAIN)
+
     if not settings.quiet:
-        yield f"source  {report.source.origin}"
-        yield f"kind    {report.kind}"
-    shown = [proof for proof in report.proofs if not settings.quiet or proof.status is not Status.PASSED]
-    yield from output.table(
-        [(str(proof.status), proof.name, proof.covers, f"{proof.seconds:.2f} s") for proof in shown]
-    )
-    for proof in shown:
-        yield from details(proof)
-    yield from (f"warning: {warning}" for warning in report.warnings)
+        yield plain(f"source   {report.source.origin}")
+        yield plain(f"kind     {report.kind}")
+    yield from proven(report.proofs, settings)
+    yield from (plain(f"warning: {warning}") for warning in report.warnings)
     if settings.quiet:
         return
-    yield f"wrote {len(report.files)} files to {out}"
-    yield from (f"  {name}" for name in report.files)
-    if report.failed:
-        yield f"{len(report.failed)} of {len(report.proofs)} proofs failed"
-    else:
-        yield from output.table(steps)
+    yield plain(wrote(report.files, out))
+    if not report.failed:
+        yield from map(plain, output.table(steps))
 
 
 def _steps(asked: LiftRequest, out: Path) -> list[tuple[str, str]]:

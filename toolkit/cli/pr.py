@@ -9,10 +9,9 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.report import details, exit_code, show
+from toolkit.cli.report import exit_code, proven, show
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.requests import BranchRequest, UpdateRequest
-from toolkit.model import Status
 from toolkit.report import contribution
 
 if TYPE_CHECKING:
@@ -200,10 +199,9 @@ def show_made(done: PullRequest, *, settings: Settings) -> None:
         output.write(contribution.to_json(done))
         return
     show(done.report, settings=settings)
-    failing = [proof for proof in done.own_proofs if proof.status is Status.FAILED]
     if done.own_proofs and not settings.quiet:
-        output.write_lines([f"with your own commits: {len(failing)} of {len(done.own_proofs)} proofs failed"])
-    output.write_lines(line for proof in failing for line in details(proof))
+        output.write_lines(["with your own commits on top:"])
+    output.write_toned(proven(done.own_proofs, settings), settings)
     table, notes = contribution.branches(done)
     output.write_lines([*([] if settings.quiet else output.table(table)), *notes])
     output.write_lines(f"warning: {warning}" for warning in done.warnings)

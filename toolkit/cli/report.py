@@ -11,16 +11,20 @@ from toolkit.docker.plan import PACKAGE
 from toolkit.model import INTERRUPTED, Status
 from toolkit.report import comparison
 from toolkit.report.comment import grouped
+from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from toolkit.cli.options import Settings
     from toolkit.model import OverlayReport, Proof, Report
 
 _EVIDENCE_LINES = 8
+_REAL = "tree-"
+
+_TONES = {Status.PASSED: Tone.PROVEN, Status.NOT_RUN: Tone.NOT_RUN, Status.FAILED: Tone.FAILED}
 
 
 def show(report: Report, *, settings: Settings, out: Path | None = None) -> None:
@@ -30,12 +34,8 @@ def show(report: Report, *, settings: Settings, out: Path | None = None) -> None
     """
     if settings.json:
         output.write(to_json(report))
-    elif output.drawn(settings):
-        from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
-
-        terminal.draw(report, settings=settings, out=out)
     else:
-        output.write_lines(plain(report, settings=settings, out=out))
+        output.write_toned(lines(report, settings=settings, out=out), settings)
 
 
 def exit_code(report: Report | OverlayReport) -> int:
@@ -47,64 +47,79 @@ def exit_code(report: Report | OverlayReport) -> int:
     return 3 if report.missed else 0
 
 
-def plain(report: Report, *, settings: Settings, out: Path | None) -> Iterator[str]:
-    """Yield the lines of a report."""
+def lines(report: Report, *, settings: Settings, out: Path | None) -> Iterator[Line]:
+    """Yield the lines of a report: what was worked on, what is proven, what was written, what to do next."""
     if not settings.quiet:
-        yield from heading(report)
-    proofs = shown(report, settings)
-    # With --quiet the line below tells all that there is of a proof which was not run.
-    listed = [proof for proof in proofs if not settings.quiet or proof.status is Status.FAILED]
-    rows = [(str(proof.status), proof.name, proof.covers, f"{proof.seconds:.2f} s") for proof in listed]
-    yield from output.table(rows)
-    for proof in proofs:
-        yield from details(proof)
+        yield from _heading(report, settings)
+    yield from proven(report.proofs, settings)
     if report.comparison and not settings.quiet:
-        yield from output.table(comparison.table(report.comparison))
-    yield from (f"warning: {warning}" for warning in report.warnings)
-    if not settings.quiet:
-        yield from footer(report, out)
+        yield from map(_line, output.table(comparison.table(report.comparison)))
+    yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in report.warnings)
+    if settings.quiet:
+        return
+    if out is not None and report.files:
+        yield _line(wrote(report.files, out))
+    if out is not None and not report.failed:
+        yield from map(_line, output.table(next_steps(report, out)))
 
 
-def shown(report: Report, settings: Settings) -> tuple[Proof, ...]:
-    """Return the proofs to show: all, with --quiet those which did not pass."""
-    return tuple(proof for proof in report.proofs if not settings.quiet or proof.status is not Status.PASSED)
+def proven(proofs: Sequence[Proof], settings: Settings) -> Iterator[Line]:
+    """Yield a line for each proof: what it has shown, or why it has not; the commands are in the report.
+
+    With --quiet those that passed are left out. One that passed with stand-ins and in the real package set is one line.
+    """
+    passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
+    twice = {name for name in passed if f"{_REAL}{name}" in passed}
+    rows = [proof for proof in proofs if not (settings.quiet and proof.name in passed)]
+    rows = [proof for proof in rows if proof.name.removeprefix(_REAL) not in twice or proof.name in twice]
+    width = max((len(proof.name) for proof in rows), default=0)
+    for proof in rows:
+        words, *rest = [proof.claim]
+        if proof.status is not Status.PASSED:
+            words, *rest = grouped([(proof.reason or "").removeprefix("because "), *proof.evidence])
+        more = ", with stand-ins and in the real package set" if proof.name in twice else ""
+        shown = proof.status is Status.PASSED and (settings.verbose or proof.asked)
+        covers = f" ({proof.covers}; {proof.seconds:.2f} s)" if shown else ""
+        text = f"{proof.status:<8} {proof.name:<{width}}  {words}{more}{covers}"
+        yield Line(text=text, tone=_TONES[proof.status], head=len(proof.status))
+        if proof.status is Status.FAILED:
+            yield from (_line(f"  {line}") for line in rest[:_EVIDENCE_LINES])
+            if (left := len(rest) - _EVIDENCE_LINES) > 0:
+                yield _line(f"  … and {left} more lines, which --json shows")
+    if proofs and not settings.quiet:
+        yield _sum(proofs)
 
 
-def heading(report: Report) -> Iterator[str]:
+def _sum(proofs: Sequence[Proof]) -> Line:
+    """Return how many proofs passed, and how many did not, in one line."""
+    counts = {status: sum(proof.status is status for proof in proofs) for status in Status}
+    rest = {f"{counts[Status.FAILED]} failed": Tone.FAILED, f"{counts[Status.NOT_RUN]} not run": Tone.NOT_RUN}
+    others = {text: tone for text, tone in rest.items() if not text.startswith("0 ")}
+    said = f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"
+    return Line(text=", ".join((said, *others)), tone=next(iter(others.values()), Tone.PROVEN))
+
+
+def wrote(names: Sequence[str], out: Path) -> str:
+    """Return which files were written, directories as one."""
+    first = dict.fromkeys(f"{name.partition('/')[0]}{'/' if '/' in name else ''}" for name in names)
+    return f"wrote {len(names)} files to {out}: {', '.join(first)}"
+
+
+def _line(text: str) -> Line:
+    return Line(text=text, tone=Tone.PLAIN)
+
+
+def _heading(report: Report, settings: Settings) -> Iterator[Line]:
     """Yield what was worked on."""
     proposal, source = report.proposal, report.proposal.source
     fetched = f", {output.size(source.fetched)} fetched" if source.fetched else ""
-    yield f"source    {source.origin}{fetched}"
-    if proposal.patches:
-        yield f"designs   {', '.join(f'{step.name}: {step.design}' for step in proposal.steps)}"
-        yield from (f"          {step.design}: {step.reason}" for step in proposal.steps if step.reason is not None)
-    else:
-        yield f"patch     {', '.join(commit.subject for commit in proposal.commits)}"
-
-
-def details(proof: Proof) -> Iterator[str]:
-    """Yield why a proof did not pass, with the evidence of a failure; the commands are in the report."""
-    if proof.status is Status.PASSED:
-        return
-    if proof.status is Status.NOT_RUN:
-        yield f"{proof.name}: not run, {proof.reason}"
-    else:
-        first, *others = grouped([proof.reason or "", *proof.evidence])
-        yield f"{proof.name}: failed: {first}"
-        yield from (f"  {line}" for line in others[:_EVIDENCE_LINES])
-        if (more := len(others) - _EVIDENCE_LINES) > 0:
-            yield f"  … and {more} more lines, which --json shows"
-
-
-def footer(report: Report, out: Path | None) -> Iterator[str]:
-    """Yield what was written and what to do next, or that nothing should be done with it."""
-    if out is not None and report.files:
-        yield f"wrote {len(report.files)} files to {out}"
-        yield from (f"  {name}" for name in report.files)
-    if report.failed:
-        yield f"{len(report.failed)} of {len(report.proofs)} proofs failed"
-    elif out is not None:
-        yield from output.table(next_steps(report, out))
+    yield _line(f"source   {source.origin}{fetched}")
+    for number, commit in enumerate(proposal.commits):
+        yield _line(f"{'' if number else 'commits' if proposal.patches else 'patch':<8} {commit.subject}")
+    if settings.verbose:
+        yield from (
+            _line(f"design   {step.name}: {step.design}, {step.reason or 'asked for'}") for step in proposal.steps
+        )
 
 
 def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:

@@ -8,24 +8,20 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.segment import Segment
 from rich.spinner import Spinner as Wheel
-from rich.table import Table
 from rich.text import Text
 
-from toolkit.cli import report as told
 from toolkit.model import Status
-from toolkit.report import comparison
 from toolkit.report.explanation import Tone
 from toolkit.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
     from types import TracebackType
 
     from rich.console import ConsoleOptions, RenderableType
 
     from toolkit.cli.options import Settings
-    from toolkit.model import Proof, Report
+    from toolkit.model import Proof
     from toolkit.report.explanation import Line
 
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_RUN: "yellow"}
@@ -39,6 +35,7 @@ _TONES = {
     Tone.REMOVED: "red",
     Tone.UNKNOWN: "bold yellow",
     Tone.PASSED: "dim",
+    Tone.PROVEN: "green",
     Tone.NOT_RUN: "yellow",
     Tone.FAILED: "bold red",
 }
@@ -80,18 +77,13 @@ class Spinner:
         return Group(*self._done, self._wheel)
 
 
-def draw(report: Report, *, settings: Settings, out: Path | None) -> None:
-    """Print a report, as toolkit.cli.report tells it in lines."""
-    console = _stdout(settings)
-    for part in _parts(report, settings=settings, out=out):
-        console.print(part)
-
-
 def paint(lines: Iterable[Line], *, settings: Settings) -> None:
-    """Print the lines of an explanation, each in the colour of its tone."""
+    """Print lines, each in the colour of its tone."""
     console = _stdout(settings)
     for line in lines:
-        console.print(Text(line.text, style=_TONES.get(line.tone, "")), soft_wrap=True)
+        text = Text(line.text)
+        text.stylize(_TONES.get(line.tone, ""), 0, line.head)
+        console.print(text, soft_wrap=True)
 
 
 class _Harmless(Console):
@@ -110,59 +102,6 @@ def _stdout(settings: Settings) -> Console:
         no_color=_no_color(settings.color),
         highlight=False,
     )
-
-
-def _comparison(report: Report) -> Table:
-    head, *rows = comparison.table(report.comparison)
-    table = Table(*head, box=None, pad_edge=False)
-    styles: dict[str, str] = {status.value: style for status, style in _STYLES.items()}
-    for name, *cells in rows:
-        table.add_row(name, *(Text(cell, style=styles.get(cell, "")) for cell in cells))
-    return table
-
-
-def _parts(report: Report, *, settings: Settings, out: Path | None) -> Iterator[RenderableType]:
-    if not settings.quiet:
-        yield from map(Text, told.heading(report))
-    proofs = told.shown(report, settings)
-    if proofs:
-        yield _table(proofs)
-    for proof in proofs:
-        for number, line in enumerate(told.details(proof)):
-            yield Text(line, style=_STYLES[proof.status] if number == 0 else "")
-    if report.comparison and not settings.quiet:
-        yield _comparison(report)
-    for warning in report.warnings:
-        yield Text.assemble(("warning: ", "bold yellow"), warning)
-    if not settings.quiet:
-        yield from _footer(report, out)
-
-
-def _footer(report: Report, out: Path | None) -> Iterator[RenderableType]:
-    if out is not None and report.files:
-        yield Text(f"\nwrote {len(report.files)} files to {out}")
-        yield Text("\n".join(f"  {name}" for name in report.files), style="dim")
-    if report.failed:
-        yield Text(f"\n{len(report.failed)} of {len(report.proofs)} proofs failed", style="bold red")
-    elif out is not None:
-        yield Text()
-        grid = Table.grid(padding=(0, 2))
-        for who, what in told.next_steps(report, out):
-            # Folded where it is too long: a line to copy must not lose its end.
-            grid.add_row(Text(who, style="bold"), Text(what, overflow="fold"))
-        yield grid
-
-
-def _table(proofs: tuple[Proof, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bold")
-    table.add_column("")
-    table.add_column("proof", no_wrap=True)
-    table.add_column("covers", overflow="fold")
-    table.add_column("seconds", justify="right", no_wrap=True)
-    for proof in proofs:
-        status = Text.assemble(_status(proof.status), (f" {proof.status}", _STYLES[proof.status]))
-        table.add_row(status, Text(proof.name), Text(proof.covers), f"{proof.seconds:.2f}")
-    return table
 
 
 def _status(status: Status) -> Text:

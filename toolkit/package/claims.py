@@ -118,9 +118,9 @@ CLAIMS: tuple[Claim[Case], ...] = (
     Claim("no-rebuild", "the package's derivation stays the same", no_rebuild),
     Claim("overridable", "an override of each attribute reaches what is built", overridable),
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe),
-    Claim("passthru", "the attributes of passthru, tests included, evaluate to the same as before", passthru),
+    Claim("passthru", "passthru, tests included, evaluates to the same as before", passthru),
     Claim("readers", "packages that override or read this one stay the same", readers),
-    Claim("overlay", "the overlay gives the derivation of the series, and the override works there", overlaid),
+    Claim("overlay", "the overlay gives the same derivation as the series, and the override works there", overlaid),
 )
 
 

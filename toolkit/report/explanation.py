@@ -39,6 +39,8 @@ class Tone(StrEnum):
     ADDED = "added"
     REMOVED = "removed"
     REASON = "reason"
+    PLAIN = "plain"
+    PROVEN = "proven"
     UNKNOWN = "unknown"
     PASSED = "passed"
     NOT_RUN = "not run"
@@ -47,10 +49,11 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line for people, without a line feed."""
+    """A line for people, without a line feed; its first `head` characters have the tone, all for None."""
 
     text: str
     tone: Tone
+    head: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,15 +33,17 @@ CLAIMS: tuple[Claim[Case], ...] = (
     Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
     Claim(
         "exact-change",
-        "the second commit changes moby's PATH, what contains moby, nothing else",
+        "the second commit changes only moby's PATH and what contains moby",
         derivations.exact_change,
     ),
-    Claim("overridable", "each component can be overridden in a way that it could not before", overriding.overridable),
-    Claim("compatible", "the overrides that people use give what they gave", compatibility.compatible),
-    Claim("capture-safe", "packages with the components' names do no harm", compatibility.capture_safe),
+    Claim("overridable", "each component can now be overridden, and could not be before", overriding.overridable),
+    Claim("compatible", "overrides that people use give the same results as before", compatibility.compatible),
+    Claim(
+        "capture-safe", "unrelated packages with the components' names are not picked up", compatibility.capture_safe
+    ),
     Claim("builds", "moby's install phase makes a wrapper with the intended PATH", building.builds),
-    Claim("update.sh", "update.sh reads and would rewrite the same", updating.unchanged),
-    Claim("overlay", "the overlay gives the derivations of the series", overlaying.equals_series),
+    Claim("update.sh", "update.sh reads and rewrites the same lines as before", updating.unchanged),
+    Claim("overlay", "the overlay gives the same derivations as the series", overlaying.equals_series),
     Claim("runs", "a rootless dockerd started by the wrapper answers on port 80", _runs, alone=True, on_request=True),
 )
 

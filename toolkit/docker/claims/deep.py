@@ -54,9 +54,9 @@ def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
     real = package_set.setting(case)
     of_the_set = (
         ("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
-        ("exact-change", "the second commit changes moby, what contains it, nothing else", derivations.exact_change),
-        ("overridable", "each component can be overridden in a way that it could not before", overriding.overridable),
-        ("compatible", "the overrides that people use give what they gave", compatibility.compatible),
+        ("exact-change", "the second commit changes only moby and what contains it", derivations.exact_change),
+        ("overridable", "each component can now be overridden, and could not be before", overriding.overridable),
+        ("compatible", "overrides that people use give the same results as before", compatibility.compatible),
     )
     found = [
         Claim(
@@ -73,7 +73,7 @@ def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
     found += [
         Claim(
             "tree-set",
-            "the package set, docker-client and the NixOS tests have the docker that was evaluated",
+            "the package set, docker-client and the NixOS tests use the docker that was evaluated",
             package_set.has_what_was_evaluated,
             Tier.TREE,
         ),

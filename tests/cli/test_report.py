@@ -193,7 +193,7 @@ def test_nothing_of_a_report_acts_on_the_terminal(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     hostile = "\x1b]0;title\x07\x9b2J\r\u202egnp.exe"
-    proof = replace(FAILED, covers=hostile, reason=hostile, evidence=(hostile,))
+    proof = replace(FAILED, covers=hostile, reason=hostile, evidence=(hostile + ".",))
     hostile_one = replace(_report(proof), warnings=(hostile,))
     show(hostile_one, settings=Settings(color=color), out=OUT)
     printed = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)

@@ -313,3 +313,28 @@ def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_
     assert len(rest) <= 1
     assert snapshot(clone) == before
     assert not (clone.common / "unlet").exists()
+
+
+def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+    clone = new_clone()
+    before = snapshot(clone)
+    done = unlet("pr", "notes-server", "--repo", clone.repo)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = printed(done.stdout)
+    branch = "notes-server-overridable-parts"
+    assert told["branch"].startswith(branch)
+    subject = git(Path(told["worktree"]), "log", "-1", "--format=%s")
+    assert subject.startswith("notes-server: allow overriding ")
+    assert "notes-server" in Path(told["text"]).read_text()
+    for mode in ("--update", "--explain"):
+        refused = unlet("pr", "notes-server", "--repo", clone.repo, mode)
+        assert (refused.returncode, refused.stdout) == (3, "")
+        assert f"branch '{branch}' is about notes-server, not docker" in refused.stderr
+    assert unlet("pr", "notes-server", "--repo", clone.repo, "--remove").returncode == 0
+    assert snapshot(clone) == before
+
+
+def test_options_of_one_target_are_refused_for_the_other(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+    clone = new_clone()
+    assert unlet("pr", "notes-server", "--repo", clone.repo, "--only", "lift").returncode == 2
+    assert unlet("pr", "--repo", clone.repo, "--design", "move").returncode == 2

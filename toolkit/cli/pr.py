@@ -9,9 +9,14 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
+from toolkit.cli.lifting import DOCKER, lifting, lifting_options
 from toolkit.cli.report import exit_code, proven, show
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.requests import BranchRequest, UpdateRequest
+from toolkit.model import SourceRequest
+from toolkit.package.pr import branch_name
+from toolkit.package.pr import create as create_for
+from toolkit.pr.writing import BranchOrder
 from toolkit.report import contribution
 
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from toolkit.model import Progress, PullRequest, Removed
 
 BRANCH = "docker-overridable-components"
+MASTER = "master"
 
 
 @options.command(
@@ -27,8 +33,11 @@ BRANCH = "docker-overridable-components"
         "unlet pr --repo ~/src/nixpkgs",
         "unlet pr --repo ~/src/nixpkgs --remove",
         "unlet pr --commit",
+        "unlet pr forgejo --repo ~/src/nixpkgs",
     ),
 )
+@click.argument("target", default=DOCKER)
+@lifting_options
 @click.option(
     "--repo",
     type=click.Path(path_type=Path),
@@ -83,6 +92,10 @@ BRANCH = "docker-overridable-components"
 @options.common
 def command(
     *,
+    target: str,
+    bindings: tuple[str, ...],
+    design: str | None,
+    follow: str | None,
     repo: Path,
     base: str | None,
     branch: str | None,
@@ -103,8 +116,18 @@ def command(
 
     The branch gets its own worktree; nothing else in the clone changes. With --commit, the commits go on the branch
     that you have checked out, and your uncommitted changes stay. Nothing is sent.
+
+    TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it.
     """
     settings = options.settings()
+    own: dict[str, object] = {"--strategy": strategy, "--rootlesskit": rootlesskit, "--only": only}
+    own |= {"--with": extras or None, "--onto": onto or None}
+    lifts: dict[str, object] = {"--binding": bindings or None, "--design": design, "--follow": follow}
+    if target == DOCKER:
+        options.refuse_without("another TARGET", lifts)
+    else:
+        options.refuse_together("TARGET", own)
+        branch = branch or (branch_name(target) if not commit else None)
     if mode is not None:
         making: dict[str, object] = {"--worktree": worktree, "--commit": commit or None}
         if mode != "update":
@@ -115,7 +138,7 @@ def command(
                 "--with": extras or None,
                 "--trailer": trailers or None,
             }
-            making |= {"--sign": sign}
+            making |= {"--sign": sign, **lifts}
         options.refuse_together(f"--{mode}", making)
     if commit:
         options.refuse_together("--commit", {"--base": base, "--branch": branch, "--worktree": worktree})
@@ -123,6 +146,24 @@ def command(
         return _remove(repo, branch, force=force, settings=settings)
     if mode == "explain":
         return _explain(repo, branch, settings=settings)
+    if target != DOCKER and mode is None:
+        order = BranchOrder(
+            repo=repo,
+            base=base or MASTER,
+            branch=branch or "",
+            worktree=worktree,
+            in_place=commit,
+            fetch=fetch,
+            trailers=trailers,
+            signed=sign,
+            force=force,
+        )
+        here = SourceRequest()
+        asked = lifting(target, here, bindings=bindings, design=design, follow=follow, out=Path(), force=False)
+        with output.working(settings) as progress:
+            made = create_for(order, asked, progress=progress)
+        show_made(made, settings=settings)
+        return exit_code(made.report)
     update = UpdateRequest(
         repo=repo,
         branch=branch,
@@ -149,7 +190,7 @@ def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress, *, 
 
     request = BranchRequest(
         repo=asked.repo,
-        base=asked.base or "master",
+        base=asked.base or MASTER,
         branch=asked.branch or BRANCH,
         worktree=worktree,
         in_place=in_place,
@@ -174,7 +215,7 @@ def _update(asked: UpdateRequest, progress: Progress) -> PullRequest:
 
 
 def _remove(repo: Path, branch: str | None, *, force: bool, settings: Settings) -> int:
-    from toolkit.docker.pr.remove import remove  # noqa: PLC0415 - each mode imports its own
+    from toolkit.pr.remove import remove  # noqa: PLC0415 - each mode imports its own
 
     show_removed(remove(repo, branch, force=force), settings=settings)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from toolkit.docker.choices import Demotion, Extra, OverlayKind, Strategy
 from toolkit.model import Depth, SourceRequest
+from toolkit.pr.writing import BranchOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,31 +71,15 @@ class OverlayRequest:
     depth: Depth = field(default_factory=Depth)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BranchRequest:
-    """One call of `pr` that makes a branch in the clone around `repo`.
+@dataclass(frozen=True, kw_only=True)
+class BranchRequest(BranchOrder):
+    """One call of `pr` that makes a branch with docker's series."""
 
-    `worktree` is where it is checked out, None for a place beside the clone. With `in_place` the commits go on the
-    branch that is checked out in `repo`, whatever `base` and `branch` are. `fetch` allows to use the network, `onto`
-    are further branches to try. `signed` is as the user's git has it where it is None. With `force` a proof that fails
-    is no reason to stop.
-    """
-
-    repo: Path
-    base: str
-    branch: str
-    worktree: Path | None = None
-    in_place: bool = False
-    fetch: bool = False
-    onto: tuple[str, ...] = ()
     strategy: Strategy | None = None
     demotion: Demotion = Demotion.SUFFIX
     only: str | None = None
     extras: tuple[Extra, ...] = ()
-    trailers: tuple[str, ...] = ()
-    signed: bool | None = None
     depth: Depth = field(default_factory=Depth)
-    force: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,11 +108,13 @@ class ExplainedCommit:
 class Contribution:
     """What is remembered of a branch that was made, so that it can be moved, explained and removed.
 
-    `base` is what the user called it, `base_commit` the commit that it was. `commits` are ours, oldest first; the
-    contributor's own may follow. `text` is the SHA-256 of pull-request.md as it was written, in hexadecimal digits.
+    `target` is the package, `base` what the user called it, `base_commit` the commit that it was. `commits` are ours,
+    oldest first; the contributor's own may follow. `text` is the SHA-256 of pull-request.md as it was
+    written, in hexadecimal digits.
     """
 
     branch: str
+    target: str
     base: str
     base_commit: Oid
     commits: tuple[Oid, ...]

@@ -22,6 +22,7 @@ from toolkit.package.target import find_target
 from toolkit.propose import Draft, Order, write
 from toolkit.prove import Stage
 from toolkit.prove.lifted import Question
+from toolkit.report import pull_request
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -74,14 +75,24 @@ def propose(request: LiftRequest, *, progress: Progress) -> Report:
     """
     files.ensure_free(request.out, force=request.force)
     work = begin(request, progress=progress)
+    return write_down(work, request.out, progress=progress)
+
+
+def write_down(work: Work, out: Path, *, progress: Progress) -> Report:
+    """Write the proposal to `out`, whole or not at all, and return its report; the proofs run meanwhile."""
     order = Order(
-        out=request.out,
-        force=request.force,
-        request=request.source,
+        out=out,
+        force=work.request.force,
+        request=work.request.source,
         draft=lambda at: draft(work, at),
-        text=lambda report: texts.draft(report, work.source, work.target.package, work.chosen.lifted.doors),
+        text=lambda report: pull_request.draft(facts(work, report)),
     )
     return write(order, progress=progress)
+
+
+def facts(work: Work, report: Report) -> pull_request.Facts:
+    """Return what the text of the pull request is made from."""
+    return texts.facts(report, work.source, work.target.package, work.chosen.lifted.doors)
 
 
 def begin(request: LiftRequest, *, progress: Progress) -> Work:

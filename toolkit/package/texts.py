@@ -35,26 +35,26 @@ def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
     )
 
 
-def draft(report: Report, source: Source, package: str, doors: Mapping[str, tuple[str, ...]]) -> bytes:
-    """Return pull-request.md."""
+def facts(report: Report, source: Source, package: str, doors: Mapping[str, tuple[str, ...]]) -> pull_request.Facts:
+    """Return what the text of the pull request is made from."""
     path = patches.shipped() / "lift-pull-request.toml"
     template = source.root / TEMPLATE if source.root is not None else None
-    return pull_request.draft(
-        pull_request.Facts(
-            report=report,
-            texts=pull_request.read(path.read_bytes(), name=str(path), **_words(package, doors)),
-            template=template.read_bytes() if template is not None and template.is_file() else b"",
-            extras={},
-        )
+    return pull_request.Facts(
+        report=report,
+        texts=pull_request.read(path.read_bytes(), name=str(path), **_words(package, doors)),
+        template=template.read_bytes() if template is not None and template.is_file() else b"",
+        extras={},
     )
 
 
-def usage(package: str, name: str, path: tuple[str, ...]) -> str:
+def usage(package: str, path: tuple[str, ...]) -> str:
     """Return an override that replaces what is behind a door, as Nix code."""
-    change = f"old.{'.'.join(path)}.overrideAttrs {{ patches = [ ./fix.patch ]; }}"
-    if len(path) == 1:
-        return f"{package}.overrideAttrs (old: {{\n  {name} = {change};\n}})"
-    return f"{package}.overrideAttrs (old: {{\n  passthru = old.passthru // {{\n    {path[-1]} = {change};\n  }};\n}})"
+    within = len(path) > 1
+    margin = "  " * (1 + within)
+    change = f"old.{'.'.join(path)}.overrideAttrs {{\n{margin}  patches = [ ./fix.patch ];\n{margin}}}"
+    line = f"{margin}{path[-1]} = {change};"
+    attributes = f"  passthru = old.passthru // {{\n{line}\n  }};" if within else line
+    return f"{package}.overrideAttrs (old: {{\n{attributes}\n}})"
 
 
 def _words(package: str, doors: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
@@ -74,7 +74,7 @@ def _words(package: str, doors: Mapping[str, tuple[str, ...]]) -> dict[str, str]
         "attributes": "attributes" if many else "an attribute",
         "first": names[0],
         "door": ".".join(doors[names[0]]),
-        "usage": usage(package, names[0], doors[names[0]]),
+        "usage": usage(package, doors[names[0]]),
     }
 
 

@@ -129,7 +129,8 @@ def _of_body(message: str, rest: str) -> Iterator[str]:
     if not any(line.strip() for line in body):
         yield "body is empty: it should say why, and what was proven"
     for line in body:
-        if len(line) > BODY_WIDTH and " " in line.strip():
+        # Code, which is indented, is not wrapped.
+        if len(line) > BODY_WIDTH and " " in line.strip() and not line.startswith("  "):
             yield f"line '{_line(line)}': has {len(line)} characters, more than {BODY_WIDTH}"
         if _SCISSORS.match(line):
             yield f"line '{_line(line)}': ends the message for git am"

@@ -9,11 +9,11 @@ import pytest
 
 from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
 from tests.docker.conftest import Steps
-from toolkit.docker.pr import contributions
 from toolkit.docker.pr.create import create
-from toolkit.docker.pr.remove import remove
 from toolkit.docker.pr.update import update
 from toolkit.docker.requests import BranchRequest, UpdateRequest
+from toolkit.pr import contributions
+from toolkit.pr.remove import remove
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

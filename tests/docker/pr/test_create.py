@@ -11,9 +11,9 @@ from tests.docker.conftest import Steps
 from tests.docker.pr.conftest import ask
 from tests.situations import SITUATIONS
 from toolkit.docker.choices import Demotion, Extra, Strategy
-from toolkit.docker.pr import contributions
-from toolkit.docker.pr.remove import remove
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.pr import contributions
+from toolkit.pr.remove import remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable

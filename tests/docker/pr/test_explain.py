@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,4 +69,20 @@ def test_branch_that_is_gone_is_one_line(contributed: Contributed) -> None:
 def test_report_that_is_gone_is_one_line(contributed: Contributed) -> None:
     (contributed.files / "report.json").unlink()
     with pytest.raises(ToolkitError, match=r"report\.json: cannot be read"):
+        explain(contributed.clone.repo, None, progress=Steps())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": [{"name": "lift", "design": "magic"}]}, "strategy 'magic' is unknown; known are attrs-first"),
+        ({"with": ["everything"]}, "extra 'everything' is unknown; known are nixos-test"),
+    ],
+)
+def test_a_way_to_make_a_branch_that_is_not_known_is_named(
+    contributed: Contributed, change: dict[str, object], message: str
+) -> None:
+    path = contributed.files / "branch.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ToolkitError, match=re.escape(message)):
         explain(contributed.clone.repo, None, progress=Steps())

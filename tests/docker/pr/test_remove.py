@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clones import BRANCH, objects, snapshot
-from toolkit.docker.pr import contributions, standing
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.pr import contributions, standing
 
 if TYPE_CHECKING:
     from tests.docker.pr.conftest import Contributed

@@ -10,9 +10,9 @@ from tests.clones import BRANCH, TARGET, git, objects, snapshot
 from tests.docker.conftest import Steps
 from tests.docker.pr.conftest import Contributed, ask
 from toolkit.docker.choices import Extra
-from toolkit.docker.pr import contributions
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
+from toolkit.pr import contributions
 from toolkit.report import contribution
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError
 from toolkit.git import history
 from toolkit.git import reading as git_reading
+from toolkit.pr import writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +127,7 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress
         steps=kept.steps,
     )
     commits = evidence.tree_commits(ground, kept.steps, extras_of(kept.extras), [text.encode() for text in texts])
-    messages = evidence.messages(commits, kept.trailers)
+    messages = writing.messages(commits, kept.trailers)
     oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
     return shop.recorded(fork, oids[-1])
 

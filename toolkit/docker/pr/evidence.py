@@ -13,27 +13,21 @@ from toolkit.docker import extras
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, demotion_of
 from toolkit.docker.porting import port
-from toolkit.docker.pr import contributions
 from toolkit.docker.preparing import prepare_texts
 from toolkit.docker.propose import propose
 from toolkit.docker.reading import docker_file
 from toolkit.docker.requests import ProposeRequest
-from toolkit.errors import ToolkitError
-from toolkit.git import clone as clones
-from toolkit.git import remotes
-from toolkit.model import Contribution, FileChange, Made, Status, TreeCommit
-from toolkit.report import matrix, message, pull_request
+from toolkit.model import FileChange, Status, TreeCommit
+from toolkit.report import matrix
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from pathlib import PurePosixPath
 
     from toolkit.docker.choices import Extra
-    from toolkit.docker.plan import Plan
-    from toolkit.docker.pr.edits import Carried
     from toolkit.docker.pr.grounds import Ground
     from toolkit.docker.requests import BranchRequest
-    from toolkit.model import Oid, Ported, Progress, Proof, Report, Step
+    from toolkit.model import Ported, Progress, Proof, Report, Step
+    from toolkit.report.pull_request import Facts
 
 
 _BEHAVIOUR = {
@@ -134,93 +128,12 @@ def prove_own(ground: Ground, report: Report, final: bytes, *, progress: Progres
         return proofs.run(prepared.case, (), progress=progress)
 
 
-def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
-    """Return the messages of the commits; raise ToolkitError for one that upstream would not take."""
-    composed = tuple(message.compose(commit.subject, commit.body, trailers) for commit in made)
-    for text, commit in zip(composed, made, strict=True):
-        if faults := message.faults(text, paths=[file.path for file in commit.files]):
-            raise ToolkitError(f"commit message: {faults[0]}")
-    return composed
-
-
-def paths(plan: Plan, made: Sequence[TreeCommit]) -> tuple[PurePosixPath, ...]:
-    """Return what has to be checked out of nixpkgs for the commits to be looked at."""
-    changed = [file.path for commit in made for file in commit.files]
-    return tuple(dict.fromkeys([plan.target.parent, *(path for path in changed if path != plan.target)]))
-
-
-def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are made of
-    ground: Ground,
-    request: BranchRequest,
-    report: Report,
-    made: Sequence[TreeCommit],
-    oids: Sequence[Oid],
-    *,
-    ported: Sequence[Ported],
-    edited: bytes | None = None,
-) -> Contribution:
-    """Write pull-request.md beside the proposal; return what is to be kept of the branch.
-
-    `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
-    """
-    facts = replace(
-        plans.facts(report, ground.source, made),
-        matrix=_matrix_text(ported, report.proposal.steps, request.branch),
-        trailers=request.trailers,
-        commits=tuple(oids),
-        base=ground.base.commit,
-    )
-    content = pull_request.draft(facts)
-    kept = Contribution(
-        branch=request.branch,
-        base=request.base,
-        base_commit=ground.base.commit,
-        commits=tuple(oids),
-        steps=report.proposal.steps,
-        extras=request.extras,
-        trailers=request.trailers,
-        text=contributions.digest(content),
-    )
-    place = contributions.place(ground.clone.common, request.branch)
-    (place / contributions.TEXT).write_bytes(content if edited is None else edited)
-    if edited is not None:
-        (place / contributions.NEW_TEXT).write_bytes(content)
-    (place / contributions.BOXES).write_bytes(pull_request.boxes(facts))
-    return kept
-
-
-def told(  # noqa: PLR0913 - a branch, and what was done with it
-    ground: Ground,
-    kept: Contribution,
-    report: Report,
-    subjects: Sequence[str],
-    worktree: Path,
-    *,
-    carried: Carried | None = None,
-    edited: bool = False,
-    in_place: bool = False,
-) -> Made:
-    """Return what is told of a branch."""
-    texts = plans.texts()
-    remote = clones.push_remote(ground.clone, ground.base)
-    owner = remotes.github_owner(ground.clone.remotes.get(remote, "")) if remote is not None else None
-    place = contributions.place(ground.clone.common, kept.branch)
-    return Made(
-        contribution=kept,
-        worktree=worktree,
-        base_name=ground.base.name,
-        target_branch=ground.base.branch or _MAIN,
-        author=clones.people(ground.clone)["author"],
-        subjects=tuple(subjects),
-        title=pull_request.title(report, texts),
-        text=place / contributions.TEXT,
-        push=remote,
-        head=f"{owner or 'YOU'}:{kept.branch}",
-        own=tuple(zip(carried.own, carried.subjects, strict=True)) if carried is not None else (),
-        text_beside=place / contributions.NEW_TEXT if edited else None,
-        in_place=in_place,
-        related=tuple(each.number for each in texts.earlier if each.open),
-    )
+def facts(
+    ground: Ground, request: BranchRequest, report: Report, made: Sequence[TreeCommit], ported: Sequence[Ported]
+) -> Facts:
+    """Return what the text of the pull request is made from."""
+    matrix_text = _matrix_text(ported, report.proposal.steps, request.branch)
+    return replace(plans.facts(report, ground.source, made), matrix=matrix_text)
 
 
 def _matrix_text(ported: Sequence[Ported], steps: Sequence[Step], branch: str) -> str | None:

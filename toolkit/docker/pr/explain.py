@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from toolkit import files
 from toolkit.docker import plan as plans
-from toolkit.docker.pr import contributions, edits, standing
+from toolkit.docker.pr import edits, grounds
 from toolkit.docker.rewrite import reasons
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing
 from toolkit.model import ExplainedCommit, Explanation, TreeCommit
+from toolkit.pr import contributions, standing
 from toolkit.report import report
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     plan = plans.plan()
     clone = standing.open_clone(repo)
     found = standing.find(clone, branch)
+    grounds.require_docker(clone, found.kept)
     if found.tip is None:
         raise ToolkitError(f"{clone.top}: branch '{found.kept.branch}' is gone", hint="unlet pr --remove forgets it")
     base = clones.find_base(clone, found.kept.base)

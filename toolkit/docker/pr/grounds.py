@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit import git, sources
+from toolkit.docker.choices import demotion_of, extras_of, strategy_of
+from toolkit.docker.plan import PACKAGE
 from toolkit.docker.reading import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git.clone import Base
 from toolkit.model import SourceRequest
+from toolkit.pr import bases, contributions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,9 +25,8 @@ if TYPE_CHECKING:
     from toolkit.docker.requests import BranchRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.clone import Clone
-    from toolkit.model import Oid, Progress, Source
+    from toolkit.model import Contribution, Oid, Progress, Source
 
-_OLD_DAYS = 14
 _FETCH = "--fetch gets what this partial clone lacks"
 
 
@@ -55,13 +57,7 @@ def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress
 
     Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
     """
-    if request.fetch:
-        progress.step("fetching")
-        clones.fetch_branches(clone, (*(() if request.in_place else (request.base,)), *request.onto))
-    base = clones.find_base(clone, request.base)
-    if request.in_place and (upstream := clones.followed(clone, request.branch)) is not None:
-        base = replace(base, remote=upstream[0], branch=upstream[1])
-    onto = {name: clones.find_base(clone, name) for name in request.onto}
+    base, onto = bases.find(clone, request, progress=progress)
     if clone.partial:
         files = [PurePosixPath(path) for path in plan.needed(request.extras)]
         for each in (base, *onto.values()):
@@ -70,7 +66,20 @@ def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress
             elif git.missing_files(clone.common, each.commit, files):
                 # Also where the files are in the cache: git works with those of the clone.
                 raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
-    return replace(_ground(clone, base, plan, request.extras, progress), onto=onto, warnings=_warnings(base))
+    return replace(_ground(clone, base, plan, request.extras, progress), onto=onto, warnings=bases.warnings(base))
+
+
+def require_docker(clone: Clone, kept: Contribution) -> None:
+    """Raise ToolkitError for a branch about another package, or made in a way that docker's series is not."""
+    if kept.target != PACKAGE:
+        hint = f"unlet pr --remove --branch {quote(kept.branch)}, then unlet pr {kept.target} makes it again"
+        raise ToolkitError(f"{clone.top}: branch '{kept.branch}' is about {kept.target}, not {PACKAGE}", hint=hint)
+    try:
+        for read in (strategy_of, demotion_of):
+            read(kept.steps)
+        extras_of(kept.extras)
+    except ToolkitError as error:
+        raise ToolkitError(f"{contributions.place(clone.common, kept.branch)}: {error.message}") from None
 
 
 def at(clone: Clone, commit: Oid, plan: Plan, extras: Sequence[Extra], *, progress: Progress) -> Ground:
@@ -108,12 +117,3 @@ def _source(clone: Clone, base: Base, plan: Plan, extras: Sequence[Extra], progr
     if source.commit != base.commit:
         raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")
     return source
-
-
-def _warnings(base: Base) -> tuple[str, ...]:
-    if base.fetched is None:
-        return ()
-    days = int((time.time() - base.fetched) / 86400)
-    if days < _OLD_DAYS:
-        return ()
-    return (f"{base.name}: was fetched {days} days ago; --fetch gets a newer one",)

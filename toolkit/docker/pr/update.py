@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, demotion_of, extras_of, strategy_of
-from toolkit.docker.pr import contributions, edits, evidence, grounds, standing
+from toolkit.docker.pr import edits, evidence, grounds
 from toolkit.docker.requests import BranchRequest
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.model import PullRequest
+from toolkit.pr import contributions, standing, writing
 from toolkit.report import message
 
 if TYPE_CHECKING:
-    from toolkit.docker.pr.standing import Standing
     from toolkit.docker.requests import UpdateRequest
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Contribution, Oid, Progress
+    from toolkit.pr.standing import Standing
 
 
 def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
@@ -32,6 +33,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     clone = standing.open_clone(request.repo)
     people = clones.people(clone)
     found = standing.find(clone, request.branch)
+    grounds.require_docker(clone, found.kept)
     tip, worktree = _require_movable(clone, found)
     wanted = _wanted(request, found.kept)
     message.require_disclosure(people, wanted.trailers)
@@ -49,7 +51,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         commits = evidence.commits(ground, wanted, report)
         progress.step("committing")
         files = [commit.files for commit in commits]
-        messages = was.kept_messages(evidence.messages(commits, wanted.trailers))
+        messages = was.kept_messages(writing.messages(commits, wanted.trailers))
         oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
         if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
             oids = tuple(commit.oid for commit in was.ours)
@@ -58,7 +60,8 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
         shop.keep()
         own = evidence.prove_own(ground, report, final, progress=progress)
-        kept = evidence.write(ground, wanted, report, commits, oids, ported=ported, edited=edited)
+        facts = evidence.facts(ground, wanted, report, commits, ported)
+        kept = writing.write(clone, ground.base, wanted, facts, oids, edited=edited)
         contributions.write(clone.common, kept)
         progress.step(f"moving {worktree.path}")
         worktrees.move(clone, worktree, to=carried.tip, fetching=request.fetch)
@@ -67,7 +70,16 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     return PullRequest(
         clone=clone.top,
         report=report,
-        made=evidence.told(ground, kept, report, subjects, worktree.path, carried=carried, edited=edited is not None),
+        made=writing.told(
+            clone,
+            ground.base,
+            kept,
+            facts,
+            subjects=subjects,
+            worktree=worktree.path,
+            own=list(zip(carried.own, carried.subjects, strict=True)),
+            edited=edited is not None,
+        ),
         matrix=ported,
         warnings=(
             *ground.warnings,

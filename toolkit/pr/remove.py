@@ -5,18 +5,18 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit.docker.pr import contributions, standing
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import history, worktrees
 from toolkit.model import Removed
+from toolkit.pr import contributions, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from toolkit.docker.pr.standing import Standing
     from toolkit.git.clone import Clone
+    from toolkit.pr.standing import Standing
 
 
 def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:

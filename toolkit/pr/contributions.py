@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from toolkit import files
-from toolkit.docker.choices import demotion_of, extras_of, strategy_of
 from toolkit.errors import ToolkitError
 from toolkit.model import Contribution
 from toolkit.record import Record
@@ -31,7 +30,7 @@ BOXES = "boxes.md"
 
 _DIRECTORY = "unlet"
 _KEPT = "branch.json"
-_SCHEMA = 2
+_SCHEMA = 3
 
 
 def place(common: Path, branch: str) -> Path:
@@ -62,8 +61,9 @@ def read(common: Path, branch: str) -> Contribution | None:
         raise ToolkitError(f"{path}: not JSON: {error}", hint="delete it to make unlet forget the branch") from error
     if record.integer("schema") != _SCHEMA:
         raise record.error("schema", f"is not {_SCHEMA}: another version of unlet wrote it")
-    found = Contribution(
+    return Contribution(
         branch=branch,
+        target=record.text("target"),
         base=record.text("base"),
         base_commit=record.oid("base_commit"),
         commits=record.oids("commits"),
@@ -72,19 +72,13 @@ def read(common: Path, branch: str) -> Contribution | None:
         trailers=record.texts("trailers"),
         text=record.text("text"),
     )
-    try:
-        for read in (strategy_of, demotion_of):
-            read(found.steps)
-        extras_of(found.extras)
-    except ToolkitError as error:
-        raise ToolkitError(f"{path}: {error.message}") from None
-    return found
 
 
 def write(common: Path, contribution: Contribution) -> None:
     """Keep what is known of a branch."""
     value = {
         "schema": _SCHEMA,
+        "target": contribution.target,
         "base": contribution.base,
         "base_commit": str(contribution.base_commit),
         "commits": [str(commit) for commit in contribution.commits],

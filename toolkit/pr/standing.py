@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import patches
-from toolkit.docker.pr import contributions
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import worktrees
+from toolkit.pr import contributions
 
 if TYPE_CHECKING:
     from pathlib import Path

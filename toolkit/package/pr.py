@@ -1,0 +1,61 @@
+"""Make a branch in the user's clone that lifts what any package binds in a let."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toolkit.errors import UsageError
+from toolkit.model import FileChange, SourceRequest, TreeCommit
+from toolkit.package.propose import begin, facts, write_down
+from toolkit.pr import bases
+from toolkit.pr import create as branches
+from toolkit.pr.create import Making
+
+if TYPE_CHECKING:
+    from toolkit.git.clone import Clone
+    from toolkit.model import Progress, PullRequest, Report
+    from toolkit.package.propose import LiftRequest
+    from toolkit.pr.writing import BranchOrder
+
+
+def branch_name(target: str) -> str:
+    """Return what the branch for a package is called by default."""
+    return f"{re.sub(r'[^A-Za-z0-9_]+', '-', target).strip('-')}-overridable-parts"
+
+
+def create(order: BranchOrder, request: LiftRequest, *, progress: Progress) -> PullRequest:
+    """Prove the lift on the base, then make the branch; raise ToolkitError as `toolkit.pr.create` and `propose` do.
+
+    The source and the output directory of the request are the clone's.
+    """
+    if order.onto:
+        raise UsageError("--onto: the lift of a package is not ported", hint="make a branch with that --base")
+
+    def find(clone: Clone, order: BranchOrder) -> Making:
+        base, _ = bases.find(clone, order, progress=progress)
+        source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
+        work = begin(replace(request, source=source, force=False), progress=progress)
+        return Making(
+            base=base,
+            warnings=bases.warnings(base),
+            prove=lambda at: write_down(work, at, progress=progress),
+            commits=_commits,
+            facts=lambda report, _commits, _ported: facts(work, report),
+            directories=lambda report: (report.proposal.target.parent,),
+        )
+
+    return branches.create(order, find, progress=progress)
+
+
+def _commits(report: Report) -> tuple[TreeCommit, ...]:
+    proposal = report.proposal
+    return tuple(
+        TreeCommit(
+            subject=commit.subject,
+            body=commit.body,
+            files=(FileChange(path=proposal.target, before=commit.before, after=commit.after),),
+        )
+        for commit in proposal.commits
+    )

@@ -89,10 +89,12 @@ class TestForeignPatch:
         report = judge(diff_between(before, lifted))
         assert statuses(report) == self.outcome(failed=trap, not_run={"exact-change"})
         assert reason(report, "exact-change") == "because the patch leaves the wrapper's PATH as it is"
+        (proof,) = (proof for proof in report.proofs if proof.name == "overridable")
         for component in COMPONENTS:
+            assert f"by {' and '.join(DOORS[name](component))}, before by none" in proof.found
             shown = ", ".join(door.replace("NAME", component) for door in DOORS[name](component))
             assert f"\nbefore: {component}: no override reaches what is built\n" in reason(report, "overridable")
-            assert f"\n{LIFTED}: {component}: {shown}" in reason(report, "overridable")
+            assert f"\nafter: {component}: {shown}" in reason(report, "overridable")
         report = judge(
             diff_between(before, demoted(lifted)), "no-rebuild", "exact-change", "overridable", "capture-safe"
         )

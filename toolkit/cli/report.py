@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _EVIDENCE_LINES = 8
 _REAL = "tree-"
+_OVERRIDABLE = "overridable"
 
 _TONES = {Status.PASSED: Tone.PROVEN, Status.NOT_RUN: Tone.NOT_RUN, Status.FAILED: Tone.FAILED}
 
@@ -82,6 +83,8 @@ def proven(proofs: Sequence[Proof], settings: Settings) -> Iterator[Line]:
         covers = f" ({proof.covers}; {proof.seconds:.2f} s)" if shown else ""
         text = f"{proof.status:<8} {proof.name:<{width}}  {words}{more}{covers}"
         yield Line(text=text, tone=_TONES[proof.status], head=len(proof.status))
+        if proof.status is Status.PASSED and proof.name == _OVERRIDABLE and not settings.quiet:
+            yield _line(f"  {proof.found}")
         if proof.status is Status.FAILED:
             yield from (_line(f"  {line}") for line in rest[:_EVIDENCE_LINES])
             if (left := len(rest) - _EVIDENCE_LINES) > 0:

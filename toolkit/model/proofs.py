@@ -38,6 +38,11 @@ class Proof:
     seconds: float = 0.0
     asked: bool = False
 
+    @property
+    def found(self) -> str:
+        """The first fact, which sums the others up."""
+        return self.evidence[0] if self.evidence else ""
+
 
 class Progress(Protocol):
     """Receives what long work is doing; the command line draws it, tests may record it."""

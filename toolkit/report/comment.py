@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 LINES = 25
 """A comment has no more."""
 
-_FAILURES, _WARNINGS = 4, 2
-_FOLDED = LINES - 9 - _FAILURES - _WARNINGS
+_FAILURES, _WARNINGS = 3, 2
 _EACH = 2
 
 # What the facts about derivations begin with: the system, and what is evaluated there.
@@ -43,7 +42,15 @@ def grouped(lines: Iterable[str]) -> list[str]:
 
 def to_comment(report: Report, *, command: str) -> bytes:
     """Return the comment, in Markdown; `command` is the one that judges the same again."""
-    return ("\n".join([*_lines(report, command)][:LINES]) + "\n").encode(errors="backslashreplace")
+    lines = [*_lines(report, command)]
+    folded = [*map(raw, _folded(report.proofs))][: LINES - len(lines) - len(_AROUND)]
+    if folded:
+        begin, end = _AROUND[:3], _AROUND[-1]
+        lines += [*begin, fence(tuple(folded), "text"), end]
+    return ("\n".join(lines) + "\n").encode(errors="backslashreplace")
+
+
+_AROUND = ("", "<details><summary>Overrides and failures</summary>", "", "```text", "```", "</details>")
 
 
 def _lines(report: Report, command: str) -> Iterator[str]:
@@ -57,17 +64,13 @@ def _lines(report: Report, command: str) -> Iterator[str]:
         yield f"- **failed** {code(proof.name)}: {plain(grouped([proof.reason or '', *proof.evidence])[0])}"
     if more := failed[_FAILURES:]:
         yield f"- **failed** as well: {_names(more)}"
+    if found := next((proof.found for proof in passed if proof.name == "overridable"), None):
+        yield f"- can be overridden {plain(found)}"
     if passed:
         yield f"- passed: {_names(passed)}"
     if left:
         yield f"- not run: {'; '.join(f'{code(proof.name)} {plain(proof.reason or str())}' for proof in left)}"
     yield from (f"- warning: {plain(warning)}" for warning in report.warnings[:_WARNINGS])
-    if folded := [*_folded(report.proofs)]:
-        yield ""
-        yield "<details><summary>Overrides and failures</summary>"
-        yield ""
-        yield fence(tuple(map(raw, folded[:_FOLDED])), "text")
-        yield "</details>"
 
 
 def _folded(proofs: Sequence[Proof]) -> Iterator[str]:

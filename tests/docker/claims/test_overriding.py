@@ -25,8 +25,8 @@ def designed(name: str) -> Draft:
     return Draft(source=source, demotion=Demotion.SUFFIX, texts=texts)
 
 
-def doors(series: Draft, stage: str = DEMOTED) -> dict[str, str]:
-    """Return what the proof says of each component at a stage."""
+def doors(series: Draft, stage: str = "after") -> dict[str, str]:
+    """Return what the proof says of each component, before or after."""
     lines = series.prove("overridable").evidence
     return dict(line.removeprefix(f"{stage}: ").split(": ", 1) for line in lines if line.startswith(f"{stage}: "))
 

@@ -42,9 +42,26 @@ def overridable(case: Case, setting: Setting = STAND_INS) -> Finding:
         covers=coverage(asked, f"{tried} overrides, {len(case.components)} components"),
         failures=() if is_new else tuple(failures),
         not_run=f"could not tell: {meaning.NEW_WAY}" if is_new else None,
-        evidence=tuple(line for stage in (BEFORE, case.after.name) for line in evidence(evaluation, stage, case)),
+        evidence=(
+            _gained(before, after),
+            *(line for stage in (BEFORE, case.after.name) for line in evidence(evaluation, stage, case)),
+        ),
         commands=tuple(command.line for command in commands(case, setting)),
     )
+
+
+def _gained(before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, str], Facts]) -> str:
+    """Return which overrides reach the components after, and which did before; of all at once where they agree."""
+    old, new = open_doors(before.values()), open_doors(after.values())
+    groups: dict[str, list[str]] = {}
+    for component in old:
+        way = f"by {_ways(component, new.get(component, ()))}, before by {_ways(component, old[component])}"
+        groups.setdefault(way, []).append(component)
+    return "; ".join(way if len(groups) == 1 else f"{', '.join(names)} {way}" for way, names in groups.items())
+
+
+def _ways(component: str, found: Iterable[str]) -> str:
+    return " and ".join(doors.show(door, component).replace(component, "NAME") for door in found) or "none"
 
 
 def open_doors(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
@@ -85,7 +102,8 @@ def evidence(evaluation: Evaluation, stage: str, case: Case) -> Iterator[str]:
     for component in case.components:
         if component in found:
             shown = ", ".join(doors.show(door, component) for door in found[component])
-            yield f"{stage}: {component}: {shown or 'no override reaches what is built'}"
+            when = "before" if stage == BEFORE else "after"
+            yield f"{when}: {component}: {shown or 'no override reaches what is built'}"
 
 
 def _changes(component: str, before: Facts, after: Facts) -> Iterator[str]:

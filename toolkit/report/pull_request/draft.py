@@ -103,7 +103,9 @@ def _sections(facts: Facts) -> Iterator[str]:
             yield f"Related: #{each.number} {each.about.replace('{differs}', differs)}"
     yield "\n".join(_commits(facts, said)) if len(said) + len(facts.extras) > 1 else said[0].why
     yield from (fence(tuple(text.usage.splitlines()), "nix") for text in said if text.usage)
-    if proven := [sentence for name, sentence in texts.proven.items() if facts.passed(name) is not None]:
+    passed = [(facts.passed(name), sentence) for name, sentence in texts.proven.items()]
+    proven = [sentence.replace("{found}", plain(proof.found)) for proof, sentence in passed if proof is not None]
+    if proven:
         yield f"Proven by evaluation: {'; '.join(proven)}."
     yield from (text.price for text in said if text.price)
     yield " ".join(_reading(facts))
@@ -148,6 +150,9 @@ def _folded(facts: Facts) -> Iterator[str]:
     # What says that there are more is no row.
     more = ["", rows.pop()] if len(rows) > min(len(proofs), facts.shown) else []
     yield "\n".join(["| proof | claim | result | covers |", "|---|---|---|---|", *rows, *more])
+    if (proof := facts.passed("overridable")) is not None and len(proof.evidence) > 1:
+        yield "The overrides that reach what is built, before and after:"
+        yield evidence([staged(line) for line in proof.evidence[1:]], facts.shown)
     if facts.passed(*_NO_REBUILD) is not None:
         yield "This compares the derivations before and after commit 1, in a clone that has the branch:"
         yield fence(tuple(_script(facts)), "sh")

@@ -116,10 +116,11 @@ def _doors(answer: Answer) -> Iterator[str]:
     for ref in answer.refs:
         reached: dict[str, list[str]] = {}
         for component in ref.reading.components if ref.reading is not None else ():
-            for door in component.doors[:1]:
-                reached.setdefault(door.replace(component.name, "NAME"), []).append(component.name)
-        for door, names in reached.items():
-            found.setdefault(f"{door} reaches {', '.join(names)}", []).append(ref.name)
+            if component.doors:
+                ways = " and ".join(door.replace(component.name, "NAME") for door in component.doors)
+                reached.setdefault(ways, []).append(component.name)
+        for ways, names in reached.items():
+            found.setdefault(f"{', '.join(names)} can be overridden by {ways}", []).append(ref.name)
     yield from (f"{', '.join(names)}: {fact}" for fact, names in found.items())
 
 

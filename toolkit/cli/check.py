@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import join
+from typing import TYPE_CHECKING
 
 import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options, is_sealed
+from toolkit.cli.lifting import DOCKER
 from toolkit.cli.report import exit_code, show
 from toolkit.docker.check import check
 from toolkit.docker.requests import CheckRequest, Server
+from toolkit.package.check import PatchRequest
+from toolkit.package.check import check as check_patch
+
+if TYPE_CHECKING:
+    from toolkit.model import Report
 
 
 @options.command(
@@ -21,9 +28,10 @@ from toolkit.docker.requests import CheckRequest, Server
         "unlet check --patch theirs.diff --nixpkgs ~/src/nixpkgs",
         "unlet check --pull 549926 --comment",
         "unlet check my-branch --git-dir ~/src/nixpkgs",
+        "unlet check --patch theirs.diff forgejo --binding frontend",
     ),
 )
-@click.argument("what", metavar="[DIR|REV]", required=False)
+@click.argument("what", metavar="[DIR|REV|TARGET]", required=False)
 @click.option(
     "--patch",
     type=click.Path(path_type=Path),
@@ -38,6 +46,13 @@ from toolkit.docker.requests import CheckRequest, Server
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="The clone of nixpkgs that has REV, or the head of the pull request; by default this directory, or GitHub.",
+)
+@click.option(
+    "--binding",
+    "bindings",
+    multiple=True,
+    metavar="NAME",
+    help="Of a TARGET: what an override has to reach, by default all packages of its lets. May be repeated.",
 )
 @click.option("--comment", is_flag=True, help="Print the answer as Markdown for a comment, at most 25 lines.")
 @options.source
@@ -58,6 +73,7 @@ def command(
     patch: Path | None,
     pull: int | None,
     git_dir: Path | None,
+    bindings: tuple[str, ...],
     comment: bool,
     nixpkgs: str | None,
     rev: str | None,
@@ -82,7 +98,7 @@ def command(
     source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
     server = Server(repository=repo, api_url=api_url, raw_url=raw_url, token_command=token_command)
     if patch is not None:
-        options.refuse_together("--patch", {"DIR": what, "--pull": pull, "--git-dir": git_dir})
+        options.refuse_together("--patch", {"--pull": pull, "--git-dir": git_dir})
     else:
         options.refuse_without("--patch", {"--nixpkgs": nixpkgs, "--rev": rev, "--file": file, "--pin": pin})
     servers = {"--repo": repo, "--api-url": api_url, "--raw-url": raw_url, "--token-command": token_command}
@@ -96,6 +112,15 @@ def command(
         options.refuse_together("--comment", {"--json": True})
     if is_sealed():
         options.refuse_together("--sealed", {"--run": run or None})
+    if patch is not None and what not in {None, DOCKER}:
+        options.refuse_together("TARGET", {"--file": file, "--run": run or None, "--compare": compare or None})
+        asked = PatchRequest(
+            patch=patch, target=what or DOCKER, source=source, bindings=bindings, proofs=proofs, systems=depth().systems
+        )
+        with output.working(settings) as progress:
+            judged = check_patch(asked, progress=progress)
+        return _finish(judged, comment=comment, command=_again(what, patch, pull))
+    options.refuse_without("TARGET", {"--binding": bindings or None})
     directory = None if patch is not None or pull is not None else _proposal(what, git_dir)
     request = CheckRequest(
         directory=directory,
@@ -112,10 +137,15 @@ def command(
     )
     with output.working(settings) as progress:
         report = check(request, progress=progress)
+    return _finish(report, comment=comment, command=_again(what, patch, pull))
+
+
+def _finish(report: Report, *, comment: bool, command: str) -> int:
+    settings = options.settings()
     if comment:
         from toolkit.report.comment import to_comment  # noqa: PLC0415 - for --comment alone
 
-        output.write(to_comment(report, command=_again(what, patch, pull)))
+        output.write(to_comment(report, command=command))
         return exit_code(report)
     show(report, settings=settings)
     ran = next((proof for proof in report.proofs if proof.name == "runs"), None)

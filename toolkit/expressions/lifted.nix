@@ -64,6 +64,9 @@ let
     path: value:
     if path == [ ] then
       value
+    # An argument that the package's file has a default for, which `override` replaces.
+    else if head path == "override" then
+      attempt (value.override.__functionArgs or { }).${elemAt path 1} or null
     else if isAttrs value && value ? ${head path} then
       at (tail path) value.${head path}
     else
@@ -87,6 +90,12 @@ let
     else
       { ${head path} = old.${head path} or { } // { ${elemAt path 1} = value (old.${head path}.${elemAt path 1} or null); }; };
 
+  nowhere = {
+    built = false;
+    shown = false;
+    evaluates = true;
+  };
+
   tried =
     { before, after }:
     shown: path:
@@ -101,21 +110,28 @@ let
       reaches =
         package: value:
         let
-          other = package.overrideAttrs (through path value);
+          other =
+            if head path == "override" then
+              package.override { ${elemAt path 1} = value (throw "the unchanged argument is not known"); }
+            else
+              package.overrideAttrs (through path value);
           here = drvPath other;
           others = package: map (path: drvPaths (at path package)) shown;
         in
-        {
-          built = here != drvPath package;
-          shown = others other != others package;
-          evaluates = here != null;
-        };
+        if at path package == null then
+          nowhere
+        else
+          {
+            built = here != drvPath package;
+            shown = others other != others package;
+            evaluates = here != null;
+          };
     in
     {
       there = at path after != null;
       # Another attribute of the package that had the name of the new one.
-      hides = at path before == null && before ? ${elemAt path (length path - 1)};
-      before = at path before != null && (reaches before thrown).built;
+      hides = head path != "override" && at path before == null && before ? ${elemAt path (length path - 1)};
+      before = (reaches before thrown).built;
       after = reaches after thrown;
       replaced = reaches after marked;
     };

@@ -26,6 +26,8 @@ from toolkit.report import pull_request
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolkit.lift.rewriting import Lifted
     from toolkit.model import Progress, Report, Source, SourceRequest
     from toolkit.package.target import Target
@@ -177,7 +179,7 @@ def _choose(request: LiftRequest, source: Source, tree: Tree, target: Target, *,
         progress.step(f"laying out the changed {target.package}")
         changed = trees.changed(tree, {target.file: lifted.text.encode()})
         own = Question(package=tuple(target.package.split(".")), doors=lifted.doors, shown=lifted.shown)
-        readers = _readers(tree.root, target, lifted)
+        readers = readers_of(tree.root, target, lifted.doors)
         asking = Asking(
             trees=(tree.root, changed.root),
             questions=(own, *(Question(package=tuple(name.split(".")), doors={}) for name in readers)),
@@ -191,10 +193,10 @@ def _choose(request: LiftRequest, source: Source, tree: Tree, target: Target, *,
     raise RefusalError(f"{target.file}: {reasons[0]}")
 
 
-def _readers(root: Path, target: Target, lifted: Lifted) -> tuple[str, ...]:
+def readers_of(root: Path, target: Target, doors: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return the packages whose files name an override of the package, or one of the attributes that it now has."""
     own = target.package.rpartition(".")[2]
-    attributes = "|".join(re.escape(path[-1]) for path in lifted.doors.values())
+    attributes = "|".join(re.escape(path[-1]) for path in doors.values())
     reads = re.compile(rf"(?<![\w.-]){re.escape(own)}\.(?:override\w*|passthru|{attributes})\b".encode())
     names = Names.of(root)
     found = [

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.package.test_propose import NOTES, Silence, statuses
+from toolkit import specimen
+from toolkit.errors import LayoutError, ToolkitError
+from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import lift
+from toolkit.model import SourceRequest, Status
+from toolkit.package.check import PatchRequest, check
+
+if TYPE_CHECKING:
+    from toolkit.model import Report
+
+BEFORE = (specimen.path() / NOTES).read_text()
+
+
+def judged(
+    tmp_path: Path, after: str, *, file: Path = NOTES, target: str = "notes-server", bindings: tuple[str, ...] = ()
+) -> Report:
+    before = (specimen.path() / file).read_text()
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{file}", f"b/{file}"
+    )
+    patch = tmp_path / "theirs.diff"
+    patch.write_text("".join(lines))
+    source = SourceRequest(nixpkgs="specimen")
+    return check(PatchRequest(patch=patch, target=target, source=source, bindings=bindings), progress=Silence())
+
+
+@pytest.mark.parametrize("design", Design)
+def test_any_door_that_works_counts(tmp_path: Path, design: Design) -> None:
+    report = judged(tmp_path, lift(BEFORE, name="package.nix", design=design).text)
+    assert not report.failed
+    assert statuses(report)["overridable"] is Status.PASSED
+    assert report.proposal.bindings == ("web-ui",)
+
+
+def test_an_argument_with_the_definition_as_its_default_is_a_door(tmp_path: Path) -> None:
+    before, _, rest = BEFORE.partition("}:\n")
+    after = f"{before}  web-ui ? null,\n}}:\n{rest}".replace("  web-ui = ", "  own-ui = ", 1)
+    after = after.replace("${web-ui}", "${if web-ui == null then own-ui else web-ui}")
+    report = judged(tmp_path, after)
+    assert statuses(report)["no-rebuild"] is Status.PASSED
+    (proof,) = (proof for proof in report.proofs if proof.name == "overridable")
+    assert proof.status is Status.PASSED, (proof.reason, proof.evidence)
+    assert "override.web-ui" in "".join(proof.evidence)
+
+
+def test_what_is_shown_without_effect_is_no_door(tmp_path: Path) -> None:
+    report = judged(tmp_path, BEFORE.replace("  meta = {", "  passthru = { inherit web-ui; };\n\n  meta = {"))
+    assert statuses(report)["no-rebuild"] is Status.PASSED
+    assert statuses(report)["overridable"] is Status.FAILED
+
+
+def test_another_derivation_is_named(tmp_path: Path) -> None:
+    report = judged(tmp_path, lift(BEFORE, name="package.nix").text.replace("$out/share/web", "$out/web"))
+    assert statuses(report)["no-rebuild"] is Status.FAILED
+
+
+def test_a_patch_of_another_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match="does not touch"):
+        judged(tmp_path, BEFORE.replace("$out/share/web", "$out/web"), target="status-board")
+
+
+def test_a_file_that_binds_no_package_needs_a_binding(tmp_path: Path) -> None:
+    viewer = Path("pkgs/by-name/lo/log-viewer/package.nix")
+    after = f"# new\n{(specimen.path() / viewer).read_text()}"
+    with pytest.raises(LayoutError, match="no let around the package binds a package"):
+        judged(tmp_path, after, file=viewer, target="log-viewer")
+    report = judged(tmp_path, after, file=viewer, target="log-viewer", bindings=("systemd",))
+    assert statuses(report)["no-rebuild"] is Status.PASSED

@@ -69,7 +69,7 @@ def test_options_of_the_deeper_tiers_are_in_the_whole_help_alone(unlet: Unlet) -
         (("frobnicate",), "unlet: no such command 'frobnicate'"),
         (("propos",), "unlet: no such command 'propos'; did you mean 'propose'?"),
         (("--json",), "unlet: no command given"),
-        (("inspect",), "unlet inspect: missing argument 'FILE…'"),
+        (("inspect",), "unlet inspect: name a FILE; the current directory is not in a checkout of nixpkgs"),
         (("inspect", "--graph", "svg", "x"), "unlet inspect: invalid value for '--graph': 'svg' is not 'mermaid'"),
         (("inspect", "--graph", "mermaid", "x", "y"), "unlet inspect: --graph takes one FILE"),
         (("inspect", "--graph", "mermaid", "--json", "x"), "unlet inspect: --graph and --json exclude each other"),

@@ -3,13 +3,19 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit import specimen
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Unlet
 
 SPECIMEN = ("propose", "--nixpkgs", "specimen")
@@ -82,6 +88,25 @@ def test_no_color_and_color_never_draw_without_colours(unlet: Unlet) -> None:
     _, written = _on_a_terminal(unlet, *SPECIMEN, "--force", "--color", "never")
     assert "passed   no-rebuild " in written
     assert "\x1b[32m" not in written
+
+
+def test_checkout_that_one_is_in_is_the_source_and_stays_as_it_is(unlet: Unlet, tmp_path: Path) -> None:
+    checkout = tmp_path / "nixpkgs"
+    shutil.copytree(specimen.path(), checkout)
+    before = sorted(checkout.rglob("*"))
+    here = replace(unlet, cwd=checkout / "pkgs" / "by-name")
+    done = here("propose", "notes-server")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"source   {checkout}" in done.stdout
+    assert "wrote 7 files to ../../../proposal: " in done.stdout
+    shown = here("inspect")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("../applications/virtualization/docker/default.nix: ")
+    assert "notes-server" in here("find", "notes-server").stdout
+    assert sorted(checkout.rglob("*")) == before
+    outside = unlet("inspect")
+    assert (outside.returncode, outside.stdout) == (2, "")
+    assert outside.stderr.startswith("unlet inspect: name a FILE; the current directory is not in a checkout")
 
 
 def test_what_is_in_the_output_directory_stays_without_force(unlet: Unlet) -> None:

@@ -36,13 +36,13 @@ Exit codes: 0 done, 1 a proof failed or a check differs, 2 usage, 3 an error tha
 
 
 FIRST_STEPS = """\
-unlet takes packages that nixpkgs binds in a let … in out of it, so that they can be
-overridden, and proves with Nix that nothing else changes.
+nixpkgs binds some packages inside a let … in, where no override reaches them. unlet takes
+them out, and proves with Nix that they can be overridden and that nothing else changes.
 
-  unlet propose --nixpkgs specimen   try it on the example that it comes with, offline: docker
-  unlet find --nixpkgs DIR           show which packages of a nixpkgs have such bindings
+  unlet propose --nixpkgs specimen   try it offline, on docker in a small tree that comes with unlet
+  unlet find --nixpkgs DIR           list the packages of a nixpkgs that others bind in a let
   unlet doctor                       explain why rootless docker refuses port 80 on this machine
-  unlet track                        show whether upstream has fixed docker, so that your overlay can go
+  unlet track                        show whether upstream has fixed docker
 
 'unlet --help' lists all commands.
 """
@@ -94,10 +94,9 @@ class Commands(click.Group):
 @click.version_option(__version__, message="unlet %(version)s")
 @click.pass_context
 def commands(ctx: click.Context) -> int:
-    """Take let-bound packages of nixpkgs out of their let … in, so that they can be overridden, and prove the change.
+    """Take packages out of the let … in that nixpkgs binds them in, so that they can be overridden, and prove it.
 
-    The first of them is docker: its components become overridable, and a security wrapper for rootlesskit wins in
-    dockerd-rootless, so that rootless containers can publish ports below 1024.
+    For docker, it also moves rootlesskit in PATH, so that rootless containers can publish ports below 1024.
     """
     if ctx.invoked_subcommand is not None:
         return 0

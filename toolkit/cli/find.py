@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +13,6 @@ from toolkit.cli import options, output
 from toolkit.lift.doors import State
 from toolkit.lift.kinds import Kind
 from toolkit.lift.survey import survey
-from toolkit.model import SourceRequest
 from toolkit.package.asking import Door, doors_of
 from toolkit.sources import trees
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 Proven = dict[tuple[PurePosixPath, str], Door]
 
-_TREE = Path("pkgs/top-level/all-packages.nix")
-
 
 @options.command(
     "find",
@@ -35,7 +32,7 @@ _TREE = Path("pkgs/top-level/all-packages.nix")
         "unlet find --nixpkgs ~/src/nixpkgs forgejo",
     ),
 )
-@click.argument("packages", metavar="[PACKAGE…]", nargs=-1)
+@click.argument("packages", metavar="[PACKAGE…]", nargs=-1, shell_complete=options.complete_package)
 @click.option(
     "--nixpkgs",
     metavar="WHERE",
@@ -60,9 +57,11 @@ def command(
     settings = options.settings()
     if ask_nix and not packages:
         raise click.UsageError("--prove takes a PACKAGE; Nix would need hours for all")
-    request = SourceRequest(nixpkgs=nixpkgs, rev=rev, offline=offline)
+    request = options.source_request(nixpkgs=nixpkgs, rev=rev, file=None, pin=None, offline=offline)
+    if request.nixpkgs is None and rev is None:
+        raise click.UsageError("the current directory is not in a checkout of nixpkgs; name one with --nixpkgs")
     with output.working(settings) as progress:
-        root = trees.as_they_are(request if nixpkgs or rev else _here(request), progress=progress)
+        root = trees.as_they_are(request, progress=progress)
         progress.step(f"reading {root}")
         found = survey(root, packages)
         shown = [finding for finding in found.findings if all_kinds or finding.binding.kind is Kind.PACKAGE]
@@ -75,15 +74,6 @@ def command(
     else:
         output.write_lines(_lines(found, shown, proven))
     return 0
-
-
-def _here(request: SourceRequest) -> SourceRequest:
-    """Return the request for the nixpkgs that the working directory is in."""
-    directory = Path.cwd()
-    here = next((place for place in (directory, *directory.parents) if (place / _TREE).is_file()), None)
-    if here is None:
-        raise click.UsageError("the current directory is not in a checkout of nixpkgs; name one with --nixpkgs")
-    return SourceRequest(nixpkgs=str(here), offline=request.offline)
 
 
 def _document(found: Survey, shown: Sequence[Finding], proven: Proven) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
+from toolkit.docker import plan as plans
 from toolkit.docker.inspect import inspect
 from toolkit.docker.readings import EVALUATION, sentence
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @options.command("inspect", examples=("unlet inspect pkgs/applications/virtualization/docker/default.nix",))
-@click.argument("files", type=click.Path(path_type=Path), metavar="FILE…", nargs=-1, required=True)
+@click.argument("files", type=click.Path(path_type=Path), metavar="[FILE…]", nargs=-1)
 @click.option("--graph", "picture", type=click.Choice(["mermaid"]), help="Print the layout of one FILE as a flowchart.")
 @click.option(
     "--path",
@@ -33,9 +35,14 @@ if TYPE_CHECKING:
 def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> int:
     """Show where a docker file binds each component, which overrides reach it, and where rootlesskit and the TODO are.
 
-    Nix is asked, sealed, about a file in which overrides might reach the components.
+    Without a FILE, it is that of the nixpkgs that you are in. Nix is asked, sealed, about a file in which overrides
+    might reach the components.
     """
     settings = options.settings()
+    if not files:
+        if (here := options.checkout()) is None:
+            raise click.UsageError("name a FILE; the current directory is not in a checkout of nixpkgs")
+        files = (Path(os.path.relpath(here / plans.plan().target)),)
     if picture is not None and settings.json:
         options.refuse_together("--graph", {"--json": True})
     if (picture is not None or of_path) and len(files) > 1:

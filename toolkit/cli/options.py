@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -17,6 +18,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _META = "toolkit."
+
+# What a directory is known to be a nixpkgs by.
+_NIXPKGS = Path("pkgs/top-level/all-packages.nix")
 
 SOURCE, DEPTH, NIX, OUTPUT = "Source", "Depth", "Nix", "Output"
 """The groups of options in --help, after those that are the command's own."""
@@ -182,7 +186,7 @@ def source(function: Callable[P, R]) -> Callable[P, R]:
             group=SOURCE,
             metavar="WHERE",
             help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
-            "a small tree that comes with unlet. Tiers other than isolated "
+            "a small tree that comes with unlet. By default the checkout that you are in. Tiers other than isolated "
             "evaluate it with your rights: see --sealed.",
         ),
     ):
@@ -230,10 +234,53 @@ def server(function: Callable[P, R]) -> Callable[P, R]:
     return function
 
 
+def written(kind: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Add the options for the directory that is written, which by default is called after what is in it."""
+
+    def add(function: Callable[P, R]) -> Callable[P, R]:
+        force = click.option(
+            "--force",
+            cls=Option,
+            group=OUTPUT,
+            is_flag=True,
+            help=f"Replace an existing {kind} in the output directory.",
+        )
+        out = click.option(
+            "--out",
+            cls=Option,
+            group=OUTPUT,
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            default=Path(kind),
+            show_default=f"{kind}, in a checkout of nixpkgs ../{kind}",
+            callback=_beside,
+            help="The directory to write; it appears complete or not at all.",
+        )
+        return out(force(function))
+
+    return add
+
+
+def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    """Return the directory to write: if none is named, not in a checkout of nixpkgs, but beside it."""
+    named = ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT
+    here = None if named else checkout()
+    return Path(os.path.relpath(here.parent / value)) if here is not None else value
+
+
+def checkout() -> Path | None:
+    """Return the nixpkgs that the current directory is in, None if it is in none."""
+    directory = Path.cwd()
+    return next((place for place in (directory, *directory.parents) if (place / _NIXPKGS).is_file()), None)
+
+
 def source_request(
     *, nixpkgs: str | None, rev: str | None, file: Path | None, pin: str | None, offline: bool
 ) -> SourceRequest:
-    """Return the request that the options of `source` make; raise click.UsageError where they contradict."""
+    """Return the request that the options of `source` make; raise click.UsageError where they contradict.
+
+    If none of them names a source, it is the nixpkgs that the current directory is in.
+    """
     from toolkit.model import SourceRequest  # noqa: PLC0415 - --help does without
 
     given = {"--nixpkgs": nixpkgs, "--rev": rev, "--pin": pin}
@@ -244,6 +291,8 @@ def source_request(
     for name, value in given.items():
         if value == "":
             raise click.UsageError(f"{name} is empty")
+    if nixpkgs is None and file is None and pin is None and (here := checkout()) is not None:
+        nixpkgs = str(here)
     return SourceRequest(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
 
 
@@ -265,6 +314,18 @@ def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None
     # The option can stand before and after the command's name; what is not given must not undo what is.
     if value:
         ctx.meta[f"{_META}{param.name}"] = value
+
+
+def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
+    """Return the packages that begin so in the nixpkgs on the command line, or the one that the user is in."""
+    from toolkit import specimen  # noqa: PLC0415 - for completion alone, as the next
+    from toolkit.lift.naming import Names  # noqa: PLC0415
+
+    asked = ctx.params.get("nixpkgs")
+    root = specimen.path() if asked == "specimen" else Path(asked).expanduser() if asked else checkout()
+    if root is None or not (root / _NIXPKGS).is_file():
+        return []
+    return sorted({name for name in Names.of(root).all(root) if name.startswith(incomplete)})
 
 
 def _complete_pin(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +19,7 @@ from toolkit.report.explanation import Line, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from toolkit.cli.options import Settings
     from toolkit.model import OverlayReport
@@ -35,7 +35,7 @@ _WRAPPER = (
     "overlay",
     examples=("unlet overlay --nixpkgs '<nixpkgs>'", "unlet overlay forgejo --nixpkgs '<nixpkgs>'"),
 )
-@click.argument("target", default=DOCKER)
+@click.argument("target", default=DOCKER, shell_complete=options.complete_package)
 @lifting_options
 @options.source
 @click.option(
@@ -44,23 +44,7 @@ _WRAPPER = (
     help="Of docker: by default a new wrapper around the docker of the binary cache, which compiles nothing; or the "
     "patched docker file, which compiles docker.",
 )
-@click.option(
-    "--out",
-    cls=options.Option,
-    group=options.OUTPUT,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    default=Path("overlay"),
-    show_default=True,
-    help="The directory to write; it appears complete or not at all.",
-)
-@click.option(
-    "--force",
-    cls=options.Option,
-    group=options.OUTPUT,
-    is_flag=True,
-    help="Replace an existing overlay in the output directory.",
-)
+@options.written("overlay")
 @depth_options
 @options.common
 def command(
@@ -81,7 +65,8 @@ def command(
     """Write an overlay for your nixpkgs that lets rootless docker publish ports below 1024, and prove it.
 
     For another TARGET, an attribute path of nixpkgs or the path of a package's file in it, the overlay has the package
-    with what its lets bind within reach of an override. Without a source it is for the default pin of patches/.
+    with what its lets bind within reach of an override. Without a source, it is for the checkout that you are in, else
+    for the default pin of patches/.
     """
     settings = options.settings()
     source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)

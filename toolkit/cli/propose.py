@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,8 @@ from toolkit.docker.requests import ProposeRequest
 from toolkit.package.propose import propose as lift
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.model import Report
 
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
     ),
 )
-@click.argument("target", default=DOCKER)
+@click.argument("target", default=DOCKER, shell_complete=options.complete_package)
 @lifting_options
 @options.source
 @click.option(
@@ -44,23 +45,7 @@ if TYPE_CHECKING:
     "28 does not start.",
 )
 @click.option("--only", type=click.Choice([LIFT, DEMOTE]), help="Make a series of this commit alone.")
-@click.option(
-    "--out",
-    cls=options.Option,
-    group=options.OUTPUT,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    default=Path("proposal"),
-    show_default=True,
-    help="The directory to write; it appears complete or not at all.",
-)
-@click.option(
-    "--force",
-    cls=options.Option,
-    group=options.OUTPUT,
-    is_flag=True,
-    help="Replace an existing proposal in the output directory.",
-)
+@options.written("proposal")
 @click.option(
     "--with",
     "extras",
@@ -93,8 +78,8 @@ def command(
 ) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
-    TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it. Without a source it is the
-    default pin of patches/, from its remote.
+    TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it. Without a source, the nixpkgs
+    is the checkout that you are in, else the default pin of patches/, from its remote.
     """
     settings = options.settings()
     if target != DOCKER:

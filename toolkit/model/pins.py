@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from toolkit.errors import UsageError
 
@@ -12,23 +12,21 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
 
-@dataclass(frozen=True, slots=True)
-class Oid:
+class Oid(str):
     """A git object id: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits."""
 
-    hex: str
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", self.hex):
-            raise UsageError(f"git object id: '{self.hex}' is not 40 hexadecimal digits")
-
-    def __str__(self) -> str:
-        return self.hex
+    def __new__(cls, digits: str) -> Self:
+        """Raise UsageError for what is no id."""
+        if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", digits):
+            raise UsageError(f"git object id: '{digits}' is not 40 hexadecimal digits")
+        return super().__new__(cls, digits)
 
     @property
     def short(self) -> str:
         """The first 12 digits, for people."""
-        return self.hex[:12]
+        return self[:12]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,11 +50,17 @@ def test_a_pin_without_a_blob_is_written_without_one() -> None:
     ("text", "message"),
     [
         ("[[pin]", "not TOML: "),
-        ("pins = []", "field 'pins' is unknown; known are remote, default, file, pin"),
+        ("pins = []", "field 'pin' is missing"),
         ('[[pin]]\nname = "a"', "field 'pin[0].commit' is missing"),
-        ('[[pin]]\nname = "a"\ncommit = "zz"\nabout = ""', "field 'pin[0].commit' is not a git object id: 'zz'"),
-        (f'[[pin]]\nname = 1\ncommit = "{"1" * 40}"\nabout = ""', "field 'pin[0].name' is not a string"),
-        (f'[[pin]]\nname = "a"\ncommit = "{"1" * 40}"\nabout = ""\n' * 2, "field 'pin[1].name' is 'a', which"),
+        (
+            '[[pin]]\nname = "a"\ncommit = "zz"\nabout = ""',
+            "field 'pin[0].commit' is wrong: git object id: 'zz'",
+        ),
+        (
+            f'[[pin]]\nname = 1\ncommit = "{"1" * 40}"\nabout = ""',
+            "field 'pin[0].name' is of type 'int'",
+        ),
+        (f'[[pin]]\nname = "a"\ncommit = "{"1" * 40}"\nabout = ""\n' * 2, "two pins have the name 'a'"),
     ],
 )
 def test_wrong_field_of_the_pins_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -1,15 +1,18 @@
-"""JSON becomes values and values become JSON; an error names the document and the field."""
+"""JSON and TOML become values, and values become JSON; an error names the document and the field."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+import re
+import tomllib
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
+from toolkit import __version__
 from toolkit.errors import ToolkitError
 from toolkit.model import Oid
 
@@ -23,33 +26,99 @@ class BrokenError(ToolkitError):
     """Bytes that are no JSON: a document that was cut off, or something else."""
 
 
-def read(content: bytes, kind: type[T], *, document: str) -> T:
-    """Return a JSON document as a value of `kind`, made of dataclasses, lists, mappings and plain types.
+def read(content: bytes | str, kind: type[T], *, document: str) -> T:
+    """Return a JSON document as a value of `kind`, made of dataclasses, lists, mappings, ids, paths and plain types.
 
     Raise BrokenError for bytes that are no JSON, ToolkitError for a field that is not as `kind` has it.
     """
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(content, type=kind, dec_hook=_decoded)
     except msgspec.ValidationError as error:
-        fact = str(error).replace("`", "'")
-        raise ToolkitError(f"{document}: {fact[:1].lower()}{fact[1:]}") from error
+        raise _wrong(document, error) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise BrokenError(f"{document}: is not JSON, or was cut off") from error
 
 
-def convert(tables: object, kind: type[T], *, document: str) -> T:
-    """Return tables, as those of a TOML file, as a value of `kind`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Versioned:
+    schema: int
 
-    Raise ToolkitError for a field that is not as `kind` has it, and for one that it has not.
+
+def read_versioned(content: bytes, kind: type[T], *, schema: int, document: str) -> T:
+    """Return a JSON document as `read` does; raise ToolkitError for one whose field `schema` has another number."""
+    found = read(content, _Versioned, document=document).schema
+    if found != schema:
+        fact = (
+            f"field 'schema' is {found}: another version of unlet wrote it, and this one ({__version__}) reads {schema}"
+        )
+        raise ToolkitError(f"{document}: {fact}")
+    return read(content, kind, document=document)
+
+
+def convert(value: object, kind: type[T], *, document: str) -> T:
+    """Return what a parser has made of a document as a value of `kind`; raise ToolkitError as `read` does."""
+    try:
+        return msgspec.convert(value, type=kind, dec_hook=_decoded)
+    except msgspec.ValidationError as error:
+        raise _wrong(document, error) from error
+
+
+def read_toml(content: bytes, kind: type[T], *, document: str) -> T:
+    """Return a TOML document, whose texts lose the white space around them, as a value of `kind`.
+
+    Raise ToolkitError for what is no TOML, for a field that is not as `kind` has it, and for one that it has not.
     """
     try:
-        value = msgspec.convert(tables, type=kind)
-    except msgspec.ValidationError as error:
-        fact = str(error).replace("`", "'")
-        raise ToolkitError(f"{document}: {fact[:1].lower()}{fact[1:]}") from error
-    if (unknown := next(_unknown(tables, msgspec.to_builtins(value), ""), None)) is not None:
+        tables = tomllib.loads(content.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ToolkitError(f"{document}: not TOML: {error}") from error
+    return convert_known(_stripped(tables), kind, document=document)
+
+
+def convert_known(tables: object, kind: type[T], *, document: str) -> T:
+    """Return tables that people have written as `convert` does; raise ToolkitError for a field that it has not."""
+    value = convert(tables, kind, document=document)
+    known: object = msgspec.to_builtins(value, enc_hook=str)
+    if (unknown := next(_unknown(tables, known, ""), None)) is not None:
         raise ToolkitError(f"{document}: field '{unknown}' is unknown")
     return value
+
+
+def _wrong(document: str, error: msgspec.ValidationError) -> ToolkitError:
+    """Return the error that says of which field msgspec's message is."""
+    fact, _, at = str(error).partition(" - at ")
+    path = at.strip("`").removeprefix("$").removeprefix(".")
+    if (found := re.fullmatch(r"Object missing required field `(.*)`", fact)) is not None:
+        path, fact = f"{path}.{found[1]}".removeprefix("."), "is missing"
+    elif (found := re.fullmatch(r"Expected `(.*)`, got `(.*)`", fact)) is not None:
+        fact = f"is of type '{found[2]}' instead of '{found[1]}'"
+    elif (found := re.fullmatch(r"Invalid enum value (.*)", fact)) is not None:
+        fact = "is " + found[1].replace("`", "'")
+    else:
+        fact = f"is wrong: {fact}"
+    what = f"field '{path}'" if path else "the document"
+    return ToolkitError(f"{document}: {what} {fact}")
+
+
+def _decoded(kind: type, value: Any) -> Any:  # noqa: ANN401 - as msgspec has it
+    if kind is object:
+        return value
+    try:
+        return kind(value)
+    except ToolkitError as error:
+        raise ValueError(error.message) from error
+
+
+def _stripped(value: object) -> object:
+    match value:
+        case str():
+            return value.strip()
+        case dict():
+            return {key: _stripped(each) for key, each in cast("Mapping[str, object]", value).items()}
+        case list():
+            return [_stripped(each) for each in cast("list[object]", value)]
+        case _:
+            return value
 
 
 def _unknown(given: object, known: object, path: str) -> Iterator[str]:

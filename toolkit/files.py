@@ -14,7 +14,6 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -185,13 +184,14 @@ def _sibling(place: Path) -> Path:
 def _ensure_ours(destination: Path, names: set[str]) -> None:
     if ".git" in names:
         raise ToolkitError(f"{destination}: is a git checkout, which is never replaced")
-    import json  # noqa: PLC0415 - for a directory that is there already
+    from toolkit import documents  # noqa: PLC0415 - for a directory that is there already
 
-    try:
-        Record(json.loads((destination / REPORT).read_bytes()), document=REPORT).text("unlet")
-    except (OSError, ValueError, RecursionError, ToolkitError):
-        hint = "--force replaces only what an earlier run has written; remove it yourself, or choose another --out"
-        raise ToolkitError(f"{destination}: contains files that do not belong to a proposal", hint=hint) from None
+    with suppress(OSError, ToolkitError):
+        content = (destination / REPORT).read_bytes()
+        if isinstance(documents.read(content, dict[str, object], document=REPORT).get("unlet"), str):
+            return
+    hint = "--force replaces only what an earlier run has written; remove it yourself, or choose another --out"
+    raise ToolkitError(f"{destination}: contains files that do not belong to a proposal", hint=hint)
 
 
 def _too_big(name: str, size: int) -> ToolkitError:

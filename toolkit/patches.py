@@ -7,17 +7,17 @@ written, pins that were filled in go to the user's configuration, and take the p
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from toolkit import model
+from toolkit import documents, model
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
+
+T = TypeVar("T")
 
 _PACKAGE = Path(__file__).parent
 _PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
@@ -39,7 +39,7 @@ class Message:
 
     subject: str
     body: str
-    proven: Mapping[str, str] = field(default_factory=dict[str, str])
+    proven: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def whole(self) -> str:
@@ -55,42 +55,45 @@ class Message:
         return tuple(text for proof, text in self.proven.items() if proof not in passed)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pins:
+    """The user's own file of pins."""
+
+    pin: tuple[model.Pin, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shipped(_Pins):
+    """patches/pins.toml."""
+
+    remote: str
+    default: str
+    file: PurePosixPath
+
+
 def upstream() -> model.Upstream:
     """Return nixpkgs with its known pins: the shipped ones in their order, then those that only the user's file has."""
-    record = read_toml(shipped() / _PINS)
-    known = {pin.name: pin for pin in _pins(record)}
+    path = shipped() / _PINS
+    found = read_toml(path, _Shipped)
+    known = _by_name(path, found)
     own = _own()
     if own.is_file():
         known |= {pin.name: pin for pin in read_pins(own)}
-    return model.Upstream(
-        remote=record.text("remote"),
-        default_pin=record.text("default"),
-        file=PurePosixPath(record.text("file")),
-        pins=tuple(known.values()),
-    )
+    return model.Upstream(remote=found.remote, default_pin=found.default, file=found.file, pins=tuple(known.values()))
 
 
 def read_pins(path: Path) -> tuple[model.Pin, ...]:
-    """Read a file like patches/pins.toml; raise ToolkitError as `plan` does, and for a name that is there twice."""
-    return _pins(read_toml(path))
+    """Read the user's own file of pins; raise ToolkitError as `read_toml` does, and if two have one name."""
+    return tuple(_by_name(path, read_toml(path, _Pins)).values())
 
 
-def _pins(record: Record) -> tuple[model.Pin, ...]:
-    record.only("remote", "default", "file", "pin")
+def _by_name(path: Path, pins: _Pins) -> dict[str, model.Pin]:
     found: dict[str, model.Pin] = {}
-    for table in record.records("pin"):
-        table.only("name", "commit", "about", "blob", "newest")
-        pin = model.Pin(
-            name=table.text("name"),
-            commit=table.oid("commit"),
-            about=table.text("about"),
-            blob=table.optional("blob", table.oid),
-            newest=table.optional("newest", table.text),
-        )
+    for pin in pins.pin:
         if pin.name in found:
-            raise table.error("name", f"is '{pin.name}', which is also the name of another pin")
+            raise ToolkitError(f"{path}: two pins have the name '{pin.name}'")
         found[pin.name] = pin
-    return tuple(found.values())
+    return found
 
 
 def pin(name: str | None = None) -> model.Pin:
@@ -160,26 +163,13 @@ def _replace(path: Path, content: bytes) -> None:
         new.unlink(missing_ok=True)
 
 
-def read_toml(path: Path) -> Record:
-    """Return the tables of a TOML file; raise ToolkitError where it cannot be read or is no TOML."""
+def read_toml(path: Path, kind: type[T]) -> T:
+    """Return a TOML file as a value of `kind`.
+
+    Raise ToolkitError if it cannot be read, is no TOML, or has a field that is not as `kind` has it.
+    """
     try:
-        content = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolkitError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    try:
-        return Record(tomllib.loads(content), document=str(path))
-    except tomllib.TOMLDecodeError as error:
-        raise ToolkitError(f"{path}: not TOML: {error}") from error
-
-
-def message(record: Record) -> Message:
-    """Read a table that is a message and nothing else."""
-    record.only("subject", "body", "proven")
-    return text(record)
-
-
-def text(record: Record) -> Message:
-    """Read the message in a table, which may have more fields."""
-    table = record.optional("proven", record.record)
-    proven = {name: table.text(name) for name in table.names()} if table is not None else {}
-    return Message(subject=record.text("subject"), body=record.text("body").strip(), proven=proven)
+        content = path.read_bytes()
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return documents.read_toml(content, kind, document=str(path))

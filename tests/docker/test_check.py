@@ -184,7 +184,7 @@ class TestProposal:
             self.check(proposal)
 
     @pytest.mark.parametrize(
-        ("content", "fact"), [("", "not JSON"), ("{}", "field 'schema'"), ('{"schema": 99}', "field 'schema' is 99")]
+        ("content", "fact"), [("", "is not JSON"), ("{}", "field 'schema'"), ('{"schema": 99}', "field 'schema' is 99")]
     )
     def test_report_that_is_none_is_an_error(self, proposal: Path, content: str, fact: str) -> None:
         (proposal / "report.json").write_text(content)

@@ -102,7 +102,7 @@ def test_mails_are_numbered_on_from_the_series() -> None:
 
 
 def test_note_tells_of_the_option_only_beside_the_commit_that_adds_it() -> None:
-    option = plans.plan().option
+    option = plans.plan().module.option
     alone, beside = prepared(Extra.RELEASE_NOTE)[0], prepared(Extra.NIXOS_MODULE, Extra.RELEASE_NOTE)[1]
     assert option not in text(alone, "rl-2611.section.md")
     assert f"{{option}}`virtualisation.docker.rootless.{option}`" in text(beside, "rl-2611.section.md")

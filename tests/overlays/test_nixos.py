@@ -91,7 +91,7 @@ def lay_out(directory: Path, tree: Path) -> None:
     plan = plans.plan()
     module = (tree / MODULE).read_text()
     (directory / "rewritten.nix").write_text(
-        nixos_module.rewrite(module, name=str(MODULE), option=plan.option, description=plan.description)
+        nixos_module.rewrite(module, name=str(MODULE), option=plan.module.option, description=plan.module.description)
     )
     for kind, out in (("rewrap", "overlay"), ("patched", "patched")):
         done = unlet("overlay", "--nixpkgs", str(tree), "--kind", kind, "--out", str(directory / out))

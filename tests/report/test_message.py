@@ -25,7 +25,7 @@ def _messages() -> Iterator[tuple[str, Message]]:
     plan = plans.plan()
     yield from ((f"lift.{strategy}", message) for strategy, message in plan.lift.items())
     yield from ((f"demote.{demotion}", message) for demotion, message in plan.demote.items())
-    yield from ((f"extras.{extra}", extra_plan.message) for extra, extra_plan in plan.extras.items())
+    yield from ((f"extras.{extra}", extra_plan) for extra, extra_plan in plan.extras.items())
     yield "by-hand", plan.by_hand
 
 

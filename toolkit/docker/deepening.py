@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from toolkit import documents
 from toolkit.errors import UsageError
 from toolkit.model import Tier
-from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def _check_systems(tree: Tree, names: tuple[str, ...]) -> None:
         return
     from toolkit import nix  # noqa: PLC0415 - as above
 
-    answer = Record({"systems": nix.evaluate(SYSTEMS, {"tree": str(tree.root)})}, document=f"{tree.root}/lib")
-    known = answer.texts("systems")
+    answer = nix.evaluate(SYSTEMS, {"tree": str(tree.root)})
+    known = documents.convert(answer, tuple[str, ...], document=f"{tree.root}/lib")
     for name in names:
         if name not in known:
             common = [other for other in known if re.fullmatch(r"(x86_64|aarch64|riscv64)-(linux|darwin)", other)]

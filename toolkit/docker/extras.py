@@ -55,8 +55,8 @@ def prepare(
     }
     return tuple(
         TreeCommit(
-            subject=plan.extras[extra].message.subject,
-            body=plan.extras[extra].message.whole,
+            subject=plan.extras[extra].subject,
+            body=plan.extras[extra].whole,
             files=changes[extra](source.root),
             extra=extra,
         )
@@ -66,7 +66,7 @@ def prepare(
 
 def note(plan: Plan, demotion: Demotion, extras: Sequence[Extra]) -> str:
     """Return the item of the release notes for a series with these extras, without its bullet."""
-    option = (plan.option_note,) if Extra.NIXOS_MODULE in extras else ()
+    option = (plan.module.note,) if Extra.NIXOS_MODULE in extras else ()
     return " ".join((plan.notes[demotion], *option))
 
 
@@ -147,7 +147,8 @@ def _nixos_test(root: Path, demotion: Demotion) -> tuple[FileChange, ...]:
 
 def _nixos_module(root: Path, plan: Plan) -> tuple[FileChange, ...]:
     before = _read(root, MODULE, Extra.NIXOS_MODULE)
-    after = nixos_module.rewrite(before, name=str(MODULE), option=plan.option, description=plan.description)
+    option, description = plan.module.option, plan.module.description
+    after = nixos_module.rewrite(before, name=str(MODULE), option=option, description=description)
     return (_change(MODULE, before, after),)
 
 

@@ -13,10 +13,10 @@ from toolkit.errors import ToolkitError
 from toolkit.report import pull_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
+    from enum import StrEnum
 
     from toolkit.model import Report, Source, Step, TreeCommit
-    from toolkit.record import Record
 
 PACKAGE = "docker"
 
@@ -27,21 +27,28 @@ TEST = "docker-rootless-ports.nix"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExtraPlan:
-    """A commit on request: its message, and the paths of nixpkgs that a checkout needs for it."""
+class ExtraPlan(patches.Message):
+    """The message of a commit on request, and the paths of nixpkgs that a checkout needs for it."""
 
-    message: patches.Message
     needs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModulePlan:
+    """The option of the NixOS module, its description in Markdown, and what the release notes say of it."""
+
+    option: str
+    description: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is proposed to nixpkgs, as patches/proposal.toml says.
+    """What is proposed to nixpkgs: patches/proposal.toml, whose tables have the names of the fields.
 
     `target` is the file's path in nixpkgs, `sparse` the paths of nixpkgs that a checkout needs, `components` the
-    packages that leave the let, `prefix_entry` the one that leaves the wrapper's PATH prefix. `option` is that of the
-    NixOS module, `description` in Markdown; `notes` are items of the release notes, `option_note` what they say of the
-    option.
+    packages that leave the let, `prefix_entry` the one that leaves the wrapper's PATH prefix. `notes` are items of the
+    release notes, `by_hand` the message of the commit that keeps what was changed in the others.
     """
 
     target: PurePosixPath
@@ -51,10 +58,8 @@ class Plan:
     lift: dict[Strategy, patches.Message]
     demote: dict[Demotion, patches.Message]
     extras: dict[Extra, ExtraPlan]
-    option: str
-    description: str
+    module: ModulePlan
     notes: dict[Demotion, str]
-    option_note: str
     by_hand: patches.Message
 
     def message(self, step: Step) -> patches.Message:
@@ -77,34 +82,17 @@ def plan() -> Plan:
 
 def read_plan(path: Path) -> Plan:
     """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
-    record = patches.read_toml(path)
-    record.only(
-        *("target", "components", "prefix-entry", "sparse"),
-        *("lift", "demote", "extras", "by-hand"),
-    )
-    lift, demote, extras = record.record("lift"), record.record("demote"), record.record("extras")
-    lift.only(*Strategy)
-    demote.only(*Demotion)
-    extras.only(*Extra)
-    module, note = extras.record(Extra.NIXOS_MODULE), extras.record(Extra.RELEASE_NOTE)
-    return Plan(
-        target=PurePosixPath(record.text("target")),
-        components=record.texts("components"),
-        prefix_entry=record.text("prefix-entry"),
-        sparse=record.texts("sparse"),
-        lift={strategy: patches.message(lift.record(strategy)) for strategy in Strategy},
-        demote={demotion: patches.message(demote.record(demotion)) for demotion in Demotion},
-        extras={
-            Extra.NIXOS_TEST: _extra(extras.record(Extra.NIXOS_TEST)),
-            Extra.NIXOS_MODULE: _extra(module, "option", "description"),
-            Extra.RELEASE_NOTE: _extra(note, *Demotion, "option"),
-        },
-        option=module.text("option"),
-        description=module.text("description").strip(),
-        notes={demotion: note.text(demotion).strip() for demotion in Demotion},
-        option_note=note.text("option").strip(),
-        by_hand=patches.message(record.record("by-hand")),
-    )
+    found = patches.read_toml(path, Plan)
+    wanted: dict[str, tuple[type[StrEnum], Container[str]]] = {
+        "lift": (Strategy, found.lift),
+        "demote": (Demotion, found.demote),
+        "extras": (Extra, found.extras),
+        "notes": (Demotion, found.notes),
+    }
+    for table, (kind, given) in wanted.items():
+        if missing := [name for name in kind if name not in given]:
+            raise ToolkitError(f"{path}: table '{table}' lacks '{missing[0]}'")
+    return found
 
 
 def nixos_test() -> Path:
@@ -131,8 +119,3 @@ def facts(report: Report, source: Source, extras: Sequence[TreeCommit]) -> pull_
         template=template.read_bytes() if template is not None and template.is_file() else b"",
         extras={commit.extra: commit.subject for commit in extras if commit.extra is not None},
     )
-
-
-def _extra(record: Record, *more: str) -> ExtraPlan:
-    record.only("subject", "body", "proven", "needs", *more)
-    return ExtraPlan(message=patches.text(record), needs=record.texts("needs"))

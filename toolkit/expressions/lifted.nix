@@ -132,7 +132,7 @@ let
       # Another attribute of the package that had the name of the new one.
       hides = head path != "override" && at path before == null && before ? ${elemAt path (length path - 1)};
       before = (reaches before thrown).built;
-      after = reaches after thrown;
+      thrown = reaches after thrown;
       replaced = reaches after marked;
     };
 
@@ -152,7 +152,7 @@ let
       {
         inherit (paths) before after;
         doors = if evaluates then mapAttrs (_: tried pair shown) doors else { };
-        same = all (path: drvPaths (at path pair.before) == drvPaths (at path pair.after)) (if evaluates then shown else [ ]);
+        same_shown = all (path: drvPaths (at path pair.before) == drvPaths (at path pair.after)) (if evaluates then shown else [ ]);
       }
     );
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 import toolkit.lift
 import toolkit.nix
+from toolkit import documents
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
-from toolkit.lift.doors import State
 from toolkit.lift.findings import Binding
-from toolkit.lift.kinds import Kind
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +38,8 @@ class Remembered:
         if path is None:
             return cls({})
         try:
-            known = Record(json.loads((path / _NAME).read_text()), document=_NAME)
-            return cls({content: tuple(map(_binding, known.records(content))) for content in known.names()})
-        except (OSError, ValueError, ToolkitError):
+            return cls(documents.read((path / _NAME).read_bytes(), dict[str, tuple[Binding, ...]], document=_NAME))
+        except (OSError, ToolkitError):
             return cls({})
 
     def add(self, new: Mapping[str, tuple[Binding, ...]]) -> None:
@@ -50,24 +48,12 @@ class Remembered:
             return
         self.bindings.update(new)
         kept = self.bindings if len(self.bindings) <= _LIMIT else new
-        text = json.dumps({content: [asdict(binding) for binding in found] for content, found in kept.items()})
-        default_cache().replace(_KIND, _code(), make=lambda into: _write(into / _NAME, text))
+        content = msgspec.json.encode(kept)
+        default_cache().replace(_KIND, _code(), make=lambda into: _write(into / _NAME, content))
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
-
-
-def _binding(record: Record) -> Binding:
-    return Binding(
-        name=record.text("name"),
-        builder=record.text("builder"),
-        kind=record.choice("kind", Kind),
-        line=record.integer("line"),
-        state=record.choice("state", State),
-        shares=record.texts("shares"),
-        liftable=record.boolean("liftable"),
-    )
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 @cache

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from toolkit.model.changes import Step  # noqa: TC001 - fields of what a document is read into
+from toolkit.model.pins import Oid  # noqa: TC001 - as above
 from toolkit.model.proofs import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path, PurePosixPath
 
-    from toolkit.model.changes import Step
-    from toolkit.model.pins import Oid
     from toolkit.model.proofs import Proof
     from toolkit.model.reports import Report
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from pathlib import PurePosixPath  # noqa: TC003 - a field of what documents are read into
+from typing import Self
 
 from toolkit.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import PurePosixPath
 
 
 class Oid(str):

@@ -22,16 +22,15 @@ _FEW = 3
 
 def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
     """Return the message of the commit."""
-    record = patches.read_toml(patches.shipped() / "lift.toml")
+    text = patches.read_toml(patches.shipped() / "lift.toml", Message)
     words = _words(package, doors)
-    subject = _filled(record.text("subject"), words)
+    subject = _filled(text.subject, words)
     if len(subject) > _SUBJECT:
-        subject = _filled(record.text("subject"), {**words, "names": "what it is built with"})
-    proven = record.record("proven")
+        subject = _filled(text.subject, {**words, "names": "what it is built with"})
     return Message(
         subject=subject,
-        body=_wrapped(_filled(record.text("body"), words)),
-        proven={name: _filled(proven.text(name), words).strip() for name in proven.names()},
+        body=_wrapped(_filled(text.body, words)),
+        proven={name: _filled(sentence, words) for name, sentence in text.proven.items()},
     )
 
 

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from toolkit import files
+from toolkit import documents, files
 from toolkit.errors import ToolkitError
 from toolkit.model import Contribution
-from toolkit.record import Record
-from toolkit.report.report import read_step
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -56,39 +53,15 @@ def read(common: Path, branch: str) -> Contribution | None:
     except OSError as error:
         raise ToolkitError(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        record = Record(json.loads(content), document=str(path))
-    except ValueError as error:
-        raise ToolkitError(f"{path}: not JSON: {error}", hint="delete it to make unlet forget the branch") from error
-    if record.integer("schema") != _SCHEMA:
-        raise record.error("schema", f"is not {_SCHEMA}: another version of unlet wrote it")
-    return Contribution(
-        branch=branch,
-        target=record.text("target"),
-        base=record.text("base"),
-        base_commit=record.oid("base_commit"),
-        commits=record.oids("commits"),
-        steps=tuple(read_step(step) for step in record.records("steps")),
-        extras=record.texts("with"),
-        trailers=record.texts("trailers"),
-        text=record.text("text"),
-    )
+        return documents.read_versioned(content, Contribution, schema=_SCHEMA, document=str(path))
+    except documents.BrokenError as error:
+        raise ToolkitError(error.message, hint="delete it to make unlet forget the branch") from error
 
 
 def write(common: Path, contribution: Contribution) -> None:
     """Keep what is known of a branch."""
-    value = {
-        "schema": _SCHEMA,
-        "target": contribution.target,
-        "base": contribution.base,
-        "base_commit": str(contribution.base_commit),
-        "commits": [str(commit) for commit in contribution.commits],
-        "steps": [asdict(step) for step in contribution.steps],
-        "with": list(contribution.extras),
-        "trailers": list(contribution.trailers),
-        "text": contribution.text,
-    }
     path = place(common, contribution.branch) / _KEPT
-    path.write_text(json.dumps(value, indent=2) + "\n")
+    path.write_bytes(documents.write({"schema": _SCHEMA, **asdict(contribution)}))
 
 
 def digest(content: bytes) -> str:

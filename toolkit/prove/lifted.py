@@ -11,9 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from toolkit import nix, process
+from toolkit import documents, nix, process
 from toolkit.errors import CommandError
-from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class Answer:
 
     before: str | None = None
     after: str | None = None
-    doors: Mapping[str, Door]
+    doors: dict[str, Door]
     same_shown: bool = True
     error: str | None = None
     places: tuple[str, ...] = ()
@@ -161,29 +160,4 @@ def ask(
             ]
         rest = ask(before, after, system, [*questions[:culprit], *questions[culprit + 1 :]], overlay)
         return [*rest[:culprit], failed, *rest[culprit:]]
-    document = Record({"answers": json.loads(said)}, document="Nix's answer")
-    return [_answer(record) for record in document.records("answers")]
-
-
-def _answer(record: Record) -> Answer:
-    doors = record.record("doors")
-    return Answer(
-        before=record.optional("before", record.text),
-        after=record.optional("after", record.text),
-        doors={name: _door(doors.record(name)) for name in doors.names()},
-        same_shown=record.boolean("same"),
-    )
-
-
-def _door(record: Record) -> Door:
-    return Door(
-        there=record.boolean("there"),
-        before=record.boolean("before"),
-        hides=record.boolean("hides"),
-        thrown=_reach(record.record("after")),
-        replaced=_reach(record.record("replaced")),
-    )
-
-
-def _reach(record: Record) -> Reach:
-    return Reach(built=record.boolean("built"), shown=record.boolean("shown"), evaluates=record.boolean("evaluates"))
+    return documents.read(said, list[Answer], document="Nix's answer")

@@ -10,15 +10,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from toolkit import __version__
-from toolkit.errors import ToolkitError, without_passwords
+from toolkit import __version__, documents
+from toolkit.errors import without_passwords
 from toolkit.git.blobs import blob_id
-from toolkit.model import Proof, Status, Step
-from toolkit.record import Record
+from toolkit.model import Oid, Proof, Status, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from toolkit.model import Report
 
 SCHEMA = 2
@@ -33,8 +30,8 @@ class SourceDocument:
     """
 
     origin: str
-    blob: str
-    commit: str | None = None
+    blob: Oid
+    commit: Oid | None = None
     committed: int | None = None
     fetched: int = 0
     nixpkgs: str | None = None
@@ -48,8 +45,8 @@ class CommitDocument:
     """One commit: its subject, and the ids of the target file's content before and after it."""
 
     subject: str
-    before: str
-    after: str
+    before: Oid
+    after: Oid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +57,7 @@ class ColumnDocument:
     added: int
     removed: int
     moved: int
-    proofs: Mapping[str, Status]
+    proofs: dict[str, Status]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +81,7 @@ class Document:
     proofs: tuple[Proof, ...]
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    tools: Mapping[str, str]
+    tools: dict[str, str]
     comparison: tuple[ColumnDocument, ...] = ()
 
 
@@ -101,8 +98,8 @@ def document(report: Report) -> Document:
         steps=proposal.steps,
         source=SourceDocument(
             origin=source.origin,
-            blob=str(blob_id(source.content)),
-            commit=str(source.commit) if source.commit is not None else None,
+            blob=blob_id(source.content),
+            commit=source.commit,
             committed=source.committed,
             fetched=source.fetched,
             nixpkgs=without_passwords(request.nixpkgs) if request is not None and request.nixpkgs is not None else None,
@@ -111,13 +108,13 @@ def document(report: Report) -> Document:
             pin=request.pin if request is not None else None,
         ),
         commits=tuple(
-            CommitDocument(subject=commit.subject, before=str(blob_id(commit.before)), after=str(blob_id(commit.after)))
+            CommitDocument(subject=commit.subject, before=blob_id(commit.before), after=blob_id(commit.after))
             for commit in proposal.commits
         ),
         proofs=report.proofs,
         warnings=report.warnings,
         files=report.files,
-        tools=report.tools,
+        tools=dict(report.tools),
         comparison=tuple(
             ColumnDocument(
                 name=column.name,
@@ -144,80 +141,7 @@ def from_json(content: bytes, *, name: str = "report.json") -> Document:
 
     Raise ToolkitError for what is no JSON, has another schema, or has a field that is not as it should be.
     """
-    try:
-        value: object = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ToolkitError(f"{name}: not JSON: {error}") from error
-    record = Record(value, document=name)
-    schema = record.integer("schema")
-    if schema != SCHEMA:
-        raise record.error("schema", f"is {schema}; this unlet ({__version__}) reads {SCHEMA}")
-    return Document(
-        schema=schema,
-        unlet=record.text("unlet"),
-        result=record.text("result"),
-        target=record.text("target"),
-        file=record.text("file"),
-        bindings=record.texts("bindings"),
-        steps=tuple(read_step(step) for step in record.records("steps")),
-        source=_source(record.record("source")),
-        commits=tuple(
-            CommitDocument(
-                subject=commit.text("subject"), before=str(commit.oid("before")), after=str(commit.oid("after"))
-            )
-            for commit in record.records("commits")
-        ),
-        proofs=tuple(_proof(proof) for proof in record.records("proofs")),
-        warnings=record.texts("warnings"),
-        files=record.texts("files"),
-        tools={tool: tools.text(tool) for tools in [record.record("tools")] for tool in tools.names()},
-        comparison=tuple(_column(column) for column in record.records("comparison")) if "comparison" in record else (),
-    )
-
-
-def read_step(record: Record) -> Step:
-    """Read a step of a proposal."""
-    return Step(name=record.text("name"), design=record.text("design"), reason=record.optional("reason", record.text))
-
-
-def _source(record: Record) -> SourceDocument:
-    commit = record.optional("commit", record.oid)
-    return SourceDocument(
-        origin=record.text("origin"),
-        blob=str(record.oid("blob")),
-        commit=str(commit) if commit is not None else None,
-        committed=record.optional("committed", record.integer),
-        fetched=record.integer("fetched"),
-        nixpkgs=record.optional("nixpkgs", record.text),
-        rev=record.optional("rev", record.text),
-        file=record.optional("file", record.text),
-        pin=record.optional("pin", record.text),
-    )
-
-
-def _column(record: Record) -> ColumnDocument:
-    statuses = record.record("proofs")
-    return ColumnDocument(
-        name=record.text("name"),
-        added=record.integer("added"),
-        removed=record.integer("removed"),
-        moved=record.integer("moved"),
-        proofs={name: statuses.choice(name, Status) for name in statuses.names()},
-    )
-
-
-def _proof(record: Record) -> Proof:
-    return Proof(
-        name=record.text("name"),
-        claim=record.text("claim"),
-        status=record.choice("status", Status),
-        covers=record.text("covers"),
-        evidence=record.texts("evidence"),
-        reason=record.optional("reason", record.text),
-        commands=record.texts("commands"),
-        seconds=record.number("seconds"),
-        asked=record.boolean("asked") if "asked" in record else False,
-    )
+    return documents.read_versioned(content, Document, schema=SCHEMA, document=name)
 
 
 def _result(report: Report) -> str:

@@ -6,15 +6,14 @@ What a branch or a tag was when it was last asked for is remembered, so that it 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit import files, git
+from toolkit import documents, files, git
 from toolkit.errors import ToolkitError, without_passwords
 from toolkit.model import Oid, Source
-from toolkit.record import Record
 from toolkit.sources import kept
 
 if TYPE_CHECKING:
@@ -97,6 +96,16 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Which commit a remote had under a name; `asked` is when, in seconds since the epoch."""
+
+    url: str
+    name: str
+    commit: Oid
+    asked: int
+
+
 def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> tuple[Oid, tuple[str, ...]]:
     """Return the commit that `ask` finds for `name` at `url`, or the one of last time with a warning.
 
@@ -116,31 +125,29 @@ def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> t
     if path is None:
         hint = "run it once without --offline, or name a commit that is in the cache"
         raise failure or ToolkitError(f"{without_passwords(url)}: '{name}' cannot be resolved offline", hint=hint)
-    record = _record(path)
-    commit, asked = record.oid("commit"), time.strftime("%Y-%m-%d %H:%M", time.localtime(record.integer("asked")))
+    last = _answer(path)
+    commit, asked = last.commit, time.strftime("%Y-%m-%d %H:%M", time.localtime(last.asked))
     reason = failure.message if failure is not None else f"{without_passwords(url)}: not asked, because of --offline"
     return commit, (f"{reason}; using '{name}' as of {asked}, {commit.short}",)
 
 
 def _remember(key: str, url: str, name: str, commit: Oid, wanted: Wanted) -> None:
-    document = {"url": without_passwords(url), "name": name, "commit": str(commit), "asked": int(time.time())}
-    wanted.cache.replace(_NAMES, key, make=lambda directory: _write(directory / _NAME, json.dumps(document)))
+    answer = documents.write(_Asked(url=without_passwords(url), name=name, commit=commit, asked=int(time.time())))
+    wanted.cache.replace(_NAMES, key, make=lambda directory: _write(directory / _NAME, answer))
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text + "\n")
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
-def _record(directory: Path) -> Record:
-    return Record(json.loads((directory / _NAME).read_bytes()), document=str(directory / _NAME))
+def _answer(directory: Path) -> _Asked:
+    return documents.read((directory / _NAME).read_bytes(), _Asked, document=str(directory / _NAME))
 
 
 def _is_readable(directory: Path) -> bool:
     try:
-        record = _record(directory)
-        record.oid("commit")
-        record.integer("asked")
-    except (OSError, ValueError, ToolkitError):
+        _answer(directory)
+    except (OSError, ToolkitError):
         return False
     return True
 

@@ -6,21 +6,19 @@ An entry has the files below `tree/`, for a commit that was fetched also its obj
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit import git
+from toolkit import documents, git
 from toolkit.errors import ToolkitError
 from toolkit.git import blobs
-from toolkit.record import Record
+from toolkit.model import Oid  # noqa: TC001 - a field of what is read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path, PurePosixPath
 
     from toolkit.git import Entry
-    from toolkit.model import Oid
 
 TREE = "tree"
 REPOSITORY = "repository"
@@ -40,8 +38,8 @@ class Kept:
     commit: Oid
     committed: int
     paths: tuple[str, ...]
-    blobs: Mapping[str, Oid]
-    packs: Mapping[str, int]
+    blobs: dict[str, Oid]
+    packs: dict[str, int]
     fetched: int = 0
     notes: tuple[str, ...] = ()
 
@@ -58,35 +56,25 @@ def write(
     tree = directory / TREE
     tree.mkdir()
     found: tuple[Entry, ...] = git.export(located.repository, located.commit, paths, tree)
-    document = {
-        "commit": str(located.commit),
-        "committed": located.committed,
-        "paths": [str(path) for path in paths],
-        "blobs": {str(entry.path): str(entry.blob) for entry in found},
-        "packs": _packs(directory),
-        "fetched": fetched,
-        "notes": list(notes),
-    }
-    (directory / _LIST).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+    kept = Kept(
+        commit=located.commit,
+        committed=located.committed,
+        paths=tuple(map(str, paths)),
+        blobs={str(entry.path): entry.blob for entry in found},
+        packs=_packs(directory),
+        fetched=fetched,
+        notes=tuple(notes),
+    )
+    (directory / _LIST).write_bytes(documents.write(kept))
 
 
 def read(directory: Path) -> Kept:
     """Read an entry's list; raise ToolkitError for one that is missing or mangled."""
     try:
-        value: object = json.loads((directory / _LIST).read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        content = (directory / _LIST).read_bytes()
+    except OSError as error:
         raise ToolkitError(f"{directory}: has no list of its files") from error
-    record = Record(value, document=str(directory / _LIST))
-    blobs, packs = record.record("blobs"), record.record("packs")
-    return Kept(
-        commit=record.oid("commit"),
-        committed=record.integer("committed"),
-        paths=record.texts("paths"),
-        blobs={name: blobs.oid(name) for name in blobs.names()},
-        packs={name: packs.integer(name) for name in packs.names()},
-        fetched=record.integer("fetched"),
-        notes=record.texts("notes"),
-    )
+    return documents.read(content, Kept, document=str(directory / _LIST))
 
 
 def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bool:

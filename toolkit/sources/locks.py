@@ -5,18 +5,16 @@ The formats: "Lock files" in the Nix manual's page on flakes, and src/ of npins 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from toolkit import documents
 from toolkit.errors import ToolkitError, without_passwords
-from toolkit.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 _OLDEST_FLAKE_LOCK = 5
@@ -49,139 +47,171 @@ class AtRelease:
 Locked = AtCommit | AtPath | AtRelease
 
 
+_HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "sourcehut": "git.sr.ht"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Locked:
+    """What a flake.lock says of an input that is locked; the fields depend on the type."""
+
+    type: str
+    host: str | None = None
+    owner: str | None = None
+    repo: str | None = None
+    rev: str | None = None
+    url: str | None = None
+    path: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Repository:
+    """Where npins has a commit from."""
+
+    type: str
+    url: str | None = None
+    server: str | None = None
+    owner: str | None = None
+    repo: str | None = None
+    repo_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pin:
+    """What npins says of a pin; the fields depend on the type."""
+
+    type: str
+    repository: _Repository | None = None
+    revision: str | None = None
+    url: str | None = None
+    locked_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Node:
+    """An input of a flake: a name of another node, or the way to one from the root, by the names of its own inputs."""
+
+    inputs: dict[str, str | tuple[str, ...]] | None = None
+    locked: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A flake.lock has `nodes` and their `root`, npins' sources.json has `pins`, looked into when asked for."""
+
+    version: int
+    root: str = ""
+    nodes: dict[str, _Node] | None = None
+    pins: dict[str, dict[str, Any]] | None = None
+
+
 def read(path: Path, name: str = "nixpkgs") -> Locked:
     """Return what the lock file pins as `name`: the root flake's input, or the npins entry, of that name.
 
     Raises ToolkitError for a file that is no lock file or lacks the name, and for a kind of pin that holds no nixpkgs.
     """
     try:
-        value: object = json.loads(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise ToolkitError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
-    except (ValueError, RecursionError):
+    try:
+        known = documents.read(content, dict[str, Any], document=str(path))
+    except documents.BrokenError:
         hint = "--nixpkgs takes a directory, a flake.lock or npins' sources.json; use --file for a single Nix file"
         raise ToolkitError(f"{path}: is not a lock file: not JSON", hint=hint) from None
-    record = Record(value, document=str(path))
-    if "nodes" in record:
-        return _flake(record, path, name)
-    if "pins" in record:
-        return _npins(record, path, name)
-    hint = "a flake.lock has 'nodes', npins' sources.json has 'pins'"
-    raise ToolkitError(f"{path}: is neither a flake.lock nor npins' sources.json", hint=hint)
+    if not {"nodes", "pins"} & known.keys():
+        hint = "a flake.lock has 'nodes', npins' sources.json has 'pins'"
+        raise ToolkitError(f"{path}: is neither a flake.lock nor npins' sources.json", hint=hint)
+    lock = documents.convert(known, _File, document=str(path))
+    if lock.nodes is not None:
+        return _flake(lock.version, lock.nodes, lock.root, path, name)
+    return _npins(lock.version, lock.pins or {}, path, name)
 
 
-def _flake(lock: Record, path: Path, name: str) -> Locked:
-    if (version := lock.integer("version")) < _OLDEST_FLAKE_LOCK:
-        raise lock.error("version", f"is {version}; {_OLDEST_FLAKE_LOCK} and later are known")
-    nodes = lock.record("nodes")
-    node = nodes.record(_follow(nodes, lock.text("root"), (name,), path))
-    if "locked" not in node:
+def _flake(version: int, nodes: dict[str, _Node], root: str, path: Path, name: str) -> Locked:
+    if version < _OLDEST_FLAKE_LOCK:
+        raise ToolkitError(f"{path}: version {version} is too old; {_OLDEST_FLAKE_LOCK} and later are known")
+    node = _follow(nodes, root, (name,), path)
+    locked = _node(nodes, node, path).locked
+    if locked is None:
         raise ToolkitError(f"{path}: input '{name}' is not locked", hint="nix flake lock")
-    locked = node.record("locked")
-    kind = locked.text("type")
-    reader = _FLAKE_TYPES.get(kind)
-    if reader is None:
-        raise locked.error("type", f"is '{kind}'; known are {', '.join(_FLAKE_TYPES)}")
-    return reader(locked, path)
+    place = f"{path}: input '{name}'"
+    match found := documents.convert(locked, _Locked, document=place):
+        case _Locked(type="github" | "gitlab" | "sourcehut", owner=str(owner), repo=str(repo), rev=str(rev)):
+            return AtCommit(url=f"https://{found.host or _HOSTS[found.type]}/{owner}/{repo}", rev=rev)
+        case _Locked(type="git", url=str(url), rev=str(rev)):
+            return AtCommit(url=url.removeprefix("git+"), rev=rev)
+        case _Locked(type="path", path=str(there)):
+            return AtPath(path=path.parent / there)
+        case _Locked(type="indirect", id="nixpkgs", rev=str(rev)) | _Locked(type="tarball", rev=str(rev)):
+            return AtCommit(url=None, rev=rev)
+        case _Locked(type="tarball", url=str(url)):
+            return _tarball(url, place)
+        case _:
+            raise _unknown(place, found.type, "github, gitlab, sourcehut, git, path, tarball, indirect (nixpkgs alone)")
 
 
-def _follow(nodes: Record, root: str, names: tuple[str, ...], path: Path, depth: int = 0) -> str:
+def _node(nodes: dict[str, _Node], name: str, path: Path) -> _Node:
+    if name not in nodes:
+        raise ToolkitError(f"{path}: has no node '{name}'")
+    return nodes[name]
+
+
+def _follow(nodes: dict[str, _Node], root: str, names: tuple[str, ...], path: Path, depth: int = 0) -> str:
     """Return the name of the node that the inputs `names` lead to, one after the other, from the root."""
-    if depth > len(tuple(nodes.names())):
+    if depth > len(nodes):
         raise ToolkitError(f"{path}: input '{'/'.join(names)}' follows itself")
     node = root
     for name in names:
-        record = nodes.record(node)
-        inputs = record.record("inputs") if "inputs" in record else None
-        if inputs is None or name not in inputs:
-            known = ", ".join(inputs.names()) if inputs is not None else "none"
+        inputs = _node(nodes, node, path).inputs or {}
+        if name not in inputs:
+            known = ", ".join(inputs) or "none"
             hint = f"name a different input with {quote(str(path))}#NAME"
             raise ToolkitError(f"{path}: has no input '{'/'.join(names)}'; inputs are {known}", hint=hint)
-        try:
-            node = inputs.text(name)
-        except ToolkitError:
-            node = _follow(nodes, root, inputs.texts(name), path, depth + 1)
+        led = inputs[name]
+        node = led if isinstance(led, str) else _follow(nodes, root, led, path, depth + 1)
     return node
 
 
-def _forge(host: str, project: str = "{owner}/{repo}") -> Callable[[Record, Path], Locked]:
-    def read_forge(locked: Record, _: Path) -> Locked:
-        at = locked.text("host") if "host" in locked else host
-        where = project.format(owner=locked.text("owner"), repo=locked.text("repo"))
-        return AtCommit(url=f"https://{at}/{where}", rev=locked.text("rev"))
-
-    return read_forge
-
-
-def _flake_git(locked: Record, _: Path) -> Locked:
-    return AtCommit(url=locked.text("url").removeprefix("git+"), rev=locked.text("rev"))
-
-
-def _flake_path(locked: Record, path: Path) -> Locked:
-    return AtPath(path=path.parent / locked.text("path"))
-
-
-def _flake_indirect(locked: Record, _: Path) -> Locked:
-    if (name := locked.text("id")) != "nixpkgs":
-        raise locked.error("id", f"is '{name}', which only the flake registry knows")
-    return AtCommit(url=None, rev=locked.text("rev"))
-
-
-def _flake_tarball(locked: Record, _: Path) -> Locked:
-    if "rev" in locked:
-        return AtCommit(url=None, rev=locked.text("rev"))
-    return _tarball(locked, "url")
-
-
-_FLAKE_TYPES: dict[str, Callable[[Record, Path], Locked]] = {
-    "github": _forge("github.com"),
-    "gitlab": _forge("gitlab.com"),
-    "sourcehut": _forge("git.sr.ht"),
-    "git": _flake_git,
-    "path": _flake_path,
-    "tarball": _flake_tarball,
-    "indirect": _flake_indirect,
-}
-
-
-def _npins(sources: Record, path: Path, name: str) -> Locked:
-    if (version := sources.integer("version")) < _OLDEST_NPINS:
-        raise sources.error("version", f"is {version}; {_OLDEST_NPINS} and later are known (npins upgrade)")
-    pins = sources.record("pins")
+def _npins(version: int, pins: dict[str, dict[str, Any]], path: Path, name: str) -> Locked:
+    if version < _OLDEST_NPINS:
+        fact = f"version {version} is too old; {_OLDEST_NPINS} and later are known"
+        raise ToolkitError(f"{path}: {fact}", hint="npins upgrade")
     if name not in pins:
-        known = ", ".join(pins.names()) or "none"
+        known = ", ".join(pins) or "none"
         hint = f"name a different pin with {quote(str(path))}#NAME"
         raise ToolkitError(f"{path}: has no pin '{name}'; pins are {known}", hint=hint)
-    pin = pins.record(name)
-    match kind := pin.text("type"):
-        case "Git" | "GitRelease":
-            return AtCommit(url=_npins_url(pin.record("repository")), rev=pin.text("revision"))
-        case "Channel":
-            return _tarball(pin, "url")
-        case "Tarball":
-            return _tarball(pin, "locked_url" if "locked_url" in pin else "url")
+    place = f"{path}: pin '{name}'"
+    match found := documents.convert(pins[name], _Pin, document=place):
+        case _Pin(type="Git" | "GitRelease", repository=_Repository() as repository, revision=str(rev)):
+            return AtCommit(url=_address(repository, place), rev=rev)
+        case _Pin(type="Tarball", locked_url=str(url)) | _Pin(type="Channel" | "Tarball", url=str(url)):
+            return _tarball(url, place)
         case _:
-            raise pin.error("type", f"is '{kind}'; known are Git, GitRelease, Channel, Tarball")
+            raise _unknown(place, found.type, "Git, GitRelease, Channel, Tarball")
 
 
-def _npins_url(repository: Record) -> str:
-    match kind := repository.text("type"):
-        case "Git":
-            return repository.text("url")
-        case "GitHub":
-            return f"https://github.com/{repository.text('owner')}/{repository.text('repo')}"
-        case "GitLab":
-            return f"{repository.text('server').rstrip('/')}/{repository.text('repo_path')}"
-        case "Forgejo":
-            server = repository.text("server").rstrip("/")
-            return f"{server}/{repository.text('owner')}/{repository.text('repo')}"
+def _address(repository: _Repository, place: str) -> str:
+    """Return the URL of a repository for git."""
+    match repository:
+        case _Repository(type="Git", url=str(url)):
+            return url
+        case _Repository(type="GitHub", owner=str(owner), repo=str(repo)):
+            return f"https://github.com/{owner}/{repo}"
+        case _Repository(type="Forgejo", server=str(server), owner=str(owner), repo=str(repo)):
+            return f"{server.rstrip('/')}/{owner}/{repo}"
+        case _Repository(type="GitLab", server=str(server), repo_path=str(repo_path)):
+            return f"{server.rstrip('/')}/{repo_path}"
         case _:
-            raise repository.error("type", f"is '{kind}'; known are Git, GitHub, GitLab, Forgejo")
+            raise _unknown(f"{place}: its repository", repository.type, "Git, GitHub, GitLab, Forgejo")
 
 
-def _tarball(record: Record, field: str) -> Locked:
+def _unknown(place: str, kind: str, known: str) -> ToolkitError:
+    return ToolkitError(f"{place}: is of no known type, or lacks a field: '{kind}'", hint=f"known are {known}")
+
+
+def _tarball(url: str, place: str) -> Locked:
     """Return the commit that a tarball's URL holds, or the release that it is from."""
-    url = record.text(field)
     parts = urlsplit(url)
     rev = parse_qs(parts.query).get("rev", [""])[0]
     if _FULL_ID.fullmatch(rev):
@@ -192,4 +222,4 @@ def _tarball(record: Record, field: str) -> Locked:
         return AtCommit(url=f"{parts.scheme}://{parts.netloc}/{project[1]}" if project else None, rev=found[1])
     if re.search(r"/nixexprs\.tar\.\w+$", parts.path):
         return AtRelease(url=url)
-    raise record.error(field, f"contains no commit: '{without_passwords(url)}'")
+    raise ToolkitError(f"{place}: '{without_passwords(url)}' contains no commit")

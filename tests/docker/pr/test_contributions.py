@@ -73,7 +73,7 @@ class TestRecord:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (None, "not JSON"),
+            (None, "is not JSON"),
             ({"schema": 1}, "another version of unlet wrote it"),
             ({"schema": "1"}, "schema"),
             ({"base_commit": "abc"}, "abc"),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit import patches
 from toolkit.docker.track.tracked import read, tracked
 from toolkit.errors import ToolkitError
 
@@ -20,6 +21,6 @@ def test_shipped_file_names_nixpkgs_and_the_known_pull_request() -> None:
 
 def test_unknown_field_is_a_typo(tmp_path: Path) -> None:
     path = tmp_path / "tracking.toml"
-    path.write_text('repositry = "a/b"\n')
+    path.write_text(f'repositry = "a/b"\n{(patches.shipped() / "tracking.toml").read_text()}')
     with pytest.raises(ToolkitError, match="field 'repositry' is unknown"):
         read(path)

@@ -150,8 +150,9 @@ def _without_entry(case: Case, old: Facts, new: Facts) -> Iterator[str]:
     """Yield what changed in the attributes of a moby whose PATH never had the entry: comments may, nothing else."""
     for name in sorted(_changed(old, new)):
         texts = [each.moby_attributes.get(name, "") for each in (old, new)]
-        commands, closures = ([*map(read, texts)] for read in (install_phase.commands, _PATHS.findall))
-        if name != "installPhase" or commands[0] != commands[1] or {*closures[0]} != {*closures[1]}:
+        commands = [install_phase.commands(text) for text in texts]
+        closures = [{found[0] for found in _PATHS.finditer(text)} for text in texts]
+        if name != "installPhase" or commands[0] != commands[1] or closures[0] != closures[1]:
             yield f"moby's {name} changed, though {case.entry} is not in its PATH"
 
 

@@ -28,7 +28,7 @@ def adds_wrapper(case: Case, commit: TreeCommit) -> Finding:
     """Evaluate the module before and after, with docker off and on, and the new option off and on."""
     change = in_tree.change(commit, MODULE)
     nix.parse_text(change.after, name=str(MODULE))
-    option = plans.plan().option
+    option = plans.plan().module.option
     directory = in_tree.lay_out({"before.nix": change.before or b"", "after.nix": change.after})
     arguments = {
         "before": str(directory / "before.nix"),

@@ -42,7 +42,7 @@ def adds_item(case: Case, commit: TreeCommit) -> Finding:
         failures.append(f"{name}: the anchors change")
     if repeated := sorted({one for one in release_note.anchors(after) if release_note.anchors(after).count(one) > 1}):
         failures.append(f"{name}: the anchor '{repeated[0]}' is there twice")
-    option = plans.plan().option
+    option = plans.plan().module.option
     if option in item and Extra.NIXOS_MODULE not in {one.extra for one in case.extras}:
         failures.append(f"{name}:{added[0] + 1}: mentions the option {option}, which no commit adds")
     return Finding(

@@ -8,11 +8,12 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from toolkit import documents
 from toolkit.errors import ToolkitError
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,11 @@ IMAGE = "unlet:answer"
 LISTENING = "8000/tcp"
 SERVER = ["/bin/busybox", "httpd", "-f", "-p", "8000", "-h", "/www"]
 SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    message: str
 
 
 class _Connection(http.client.HTTPConnection):
@@ -113,6 +119,6 @@ def _ask(
 
 def _message(body: bytes) -> str:
     try:
-        return Record(json.loads(body), document="dockerd").text("message")
-    except (ValueError, ToolkitError):
+        return documents.read(body, _Failure, document="dockerd").message
+    except ToolkitError:
         return body.decode("utf-8", "replace").strip()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.record import Record
+from toolkit import documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,12 +27,12 @@ class Cause:
     fact: str
     check: str
     do: tuple[str, ...]
-    nixos: tuple[str, ...]
+    nixos: tuple[str, ...] = ()
 
     def remedies(self, *, nixos: bool, **facts: str) -> tuple[str, ...]:
         """Return what to do on a machine of this kind; `facts` take the place of the general words of [text]."""
-        text, on_nixos = _texts()
-        words = {**text, **(on_nixos if nixos else {}), **facts}
+        document = _document()
+        words = {**document.text, **(document.on_nixos if nixos else {}), **facts}
         return tuple(
             re.sub(r"@([a-z]+)@", lambda name: words[name[1]], remedy)
             for remedy in (self.nixos if nixos and self.nixos else self.do)
@@ -71,45 +70,46 @@ def recognise(lines: Sequence[str]) -> tuple[Sign, ...]:
     return tuple(sorted(telling or signs, key=lambda sign: sign.lines[-1], reverse=True))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Symptom:
+    """A symptom as it is written, with the names of its causes."""
+
+    name: str
+    pattern: str
+    causes: tuple[str, ...]
+    vague: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    """symptoms.toml; `text` are the words that fill a remedy, `on_nixos` those that are different on NixOS."""
+
+    text: dict[str, str]
+    on_nixos: dict[str, str]
+    cause: tuple[Cause, ...]
+    symptom: tuple[_Symptom, ...]
+
+
 @cache
 def symptoms() -> Mapping[str, Symptom]:
     """Return all symptoms by their names, in the order in which they are tried on a line."""
     return {
-        entry.text("name"): Symptom(
-            name=entry.text("name"),
-            pattern=re.compile(entry.text("pattern")),
-            causes=tuple(causes()[name] for name in entry.texts("causes")),
-            vague="vague" in entry,
+        each.name: Symptom(
+            name=each.name,
+            pattern=re.compile(each.pattern),
+            causes=tuple(causes()[name] for name in each.causes),
+            vague=each.vague,
         )
-        for entry in _document().records("symptom")
+        for each in _document().symptom
     }
 
 
 @cache
 def causes() -> Mapping[str, Cause]:
     """Return all causes by their names."""
-    table = _document().record("cause")
-    return {name: _cause(name, table.record(name)) for name in table.names()}
-
-
-def _cause(name: str, entry: Record) -> Cause:
-    entry.only("fact", "check", "do", "nixos")
-    return Cause(
-        name=name,
-        fact=entry.text("fact"),
-        check=entry.text("check"),
-        do=entry.texts("do"),
-        nixos=entry.optional("nixos", entry.texts) or (),
-    )
+    return {cause.name: cause for cause in _document().cause}
 
 
 @cache
-def _texts() -> tuple[dict[str, str], dict[str, str]]:
-    """Return the words that fill a remedy, and those that are different on NixOS."""
-    text, on_nixos = _document().record("text"), _document().record("on-nixos")
-    return {name: text.text(name) for name in text.names()}, {name: on_nixos.text(name) for name in on_nixos.names()}
-
-
-@cache
-def _document() -> Record:
-    return Record(tomllib.loads(FILE.read_text("utf-8")), document=FILE.name)
+def _document() -> _Document:
+    return documents.read_toml(FILE.read_bytes(), _Document, document=FILE.name)

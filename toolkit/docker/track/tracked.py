@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath  # noqa: TC003 - a field of what the file is read into
 from typing import TYPE_CHECKING
 
 from toolkit import patches
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPull:
+    """A pull request, and what it is about."""
+
+    number: int
+    about: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +44,12 @@ class Tracked:
     touching: str
     candidates: int
     backport: str
-    pulls: tuple[int, ...]
+    pull: tuple[NamedPull, ...] = ()
+
+    @property
+    def pulls(self) -> tuple[int, ...]:
+        """The numbers of the pull requests that are always looked at."""
+        return tuple(pull.number for pull in self.pull)
 
 
 @cache
@@ -47,28 +60,4 @@ def tracked() -> Tracked:
 
 def read(path: Path) -> Tracked:
     """Read a file like patches/tracking.toml; raise ToolkitError as `tracked` does."""
-    record = patches.read_toml(path)
-    record.only(
-        *("repository", "api-url", "raw-url", "branches", "channels", "release-branch", "release-channel"),
-        *("releases", "places", "search-naming", "search-touching", "candidates", "backport", "pull"),
-    )
-    pulls: list[int] = []
-    for pull in record.records("pull") if "pull" in record else ():
-        pull.only("number", "about")
-        pulls.append(pull.integer("number"))
-    return Tracked(
-        repository=record.text("repository"),
-        api_url=record.text("api-url"),
-        raw_url=record.text("raw-url"),
-        branches=record.texts("branches"),
-        channels=record.texts("channels"),
-        release_branch=record.text("release-branch"),
-        release_channel=record.text("release-channel"),
-        releases=record.integer("releases"),
-        places=tuple(PurePosixPath(place) for place in record.texts("places")),
-        naming=record.text("search-naming"),
-        touching=record.text("search-touching"),
-        candidates=record.integer("candidates"),
-        backport=record.text("backport"),
-        pulls=tuple(pulls),
-    )
+    return patches.read_toml(path, Tracked)

@@ -95,7 +95,7 @@ def read(content: bytes, *, name: str = "pull-request.toml", **names: str) -> Te
         tables = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ToolkitError(f"{name}: not TOML: {error}") from error
-    return documents.convert(_flat(tables), Texts, document=name)
+    return documents.convert_known(_flat(tables), Texts, document=name)
 
 
 def _flat(value: object) -> object:

@@ -13,8 +13,8 @@ from packaging.utils import canonicalize_name
 from tests.overlays.test_nixos import EXAMPLES
 from tests.trees import trees
 from toolkit import nix
+from toolkit.docker.claims.record import Record
 from toolkit.errors import CommandError
-from toolkit.record import Record
 
 EXPRESSION = Path(__file__).with_name("flake.nix")
 PROJECT = tomllib.loads((EXPRESSION.parents[1] / "pyproject.toml").read_text())

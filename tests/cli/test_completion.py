@@ -25,7 +25,7 @@ def test_script_calls_unlet_for_that_shell(unlet: Unlet, shell: str) -> None:
         ("unlet inspect --gr", {"--graph"}),
         ("unlet propose --nixpkgs specimen notes", {"notes-server"}),
         ("unlet overlay --nixpkgs specimen stat", {"status-board"}),
-        ("unlet find --nixpkgs nowhere stat", set()),
+        ("unlet find --nixpkgs nowhere stat", set[str]()),
     ],
 )
 def test_commands_options_and_values_are_completed(unlet: Unlet, line: str, expected: set[str]) -> None:

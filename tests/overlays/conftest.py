@@ -14,10 +14,10 @@ from toolkit import nix, process, specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.claims.record import Record
 from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import series
 from toolkit.nix import stores
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.overlays.conftest import Answer, Ask
-    from toolkit.record import Record
+    from toolkit.docker.claims.record import Record
 
 
 @pytest.fixture

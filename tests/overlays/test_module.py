@@ -9,7 +9,7 @@ from toolkit.docker.claims.running import REWRAPPED, ROUTES
 
 if TYPE_CHECKING:
     from tests.overlays.conftest import Ask
-    from toolkit.record import Record
+    from toolkit.docker.claims.record import Record
 
 OPTION = "virtualisation.docker.rootless.privilegedPorts"
 

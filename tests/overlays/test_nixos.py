@@ -16,10 +16,10 @@ import pytest
 from tests.trees import trees
 from toolkit import nix
 from toolkit.docker import plan as plans
+from toolkit.docker.claims.record import Record
 from toolkit.docker.extras import MODULE
 from toolkit.docker.rewrite import nixos_module
 from toolkit.errors import CommandError
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

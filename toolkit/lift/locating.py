@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import nix, process
+from toolkit import documents, nix, process
 from toolkit.errors import CommandError
 from toolkit.lift.naming import Names
-from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -40,6 +39,12 @@ class Place:
         return (*own, CROSS) if set(CROSS.split(" → ")) <= set(own) else own or self.platforms[:1] or SYSTEMS
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    position: str | None
+    platforms: tuple[str, ...]
+
+
 def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Place]:
     """Return where packages of the tree at `root` are written, without those that Nix finds no place for."""
     if not packages:
@@ -47,16 +52,16 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Place]:
     names = json.dumps([package.split(".") for package in packages])
     asking = nix.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
     try:
-        answers = Record({"answers": json.loads(process.execute(asking).stdout)}, document="Nix's answer")
+        answers = documents.read(process.execute(asking).stdout, list[_Answer], document="Nix's answer")
     except CommandError:
         # What Nix cannot catch ends the evaluation: the package that it comes from is known by halves.
         middle = len(packages) // 2
         return {**locate(root, packages[:middle]), **locate(root, packages[middle:])} if middle else {}
     found: dict[str, Place] = {}
-    for package, answer in zip(packages, answers.records("answers"), strict=True):
-        position = PurePosixPath((answer.optional("position", answer.text) or "").rpartition(":")[0])
+    for package, answer in zip(packages, answers, strict=True):
+        position = PurePosixPath((answer.position or "").rpartition(":")[0])
         if position.is_relative_to(root):
-            found[package] = Place(file=position.relative_to(root), platforms=answer.texts("platforms"))
+            found[package] = Place(file=position.relative_to(root), platforms=answer.platforms)
     return found
 
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from toolkit import limits, nix, process
 from toolkit.cache import default_cache
+from toolkit.docker.claims.record import Record
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import stores
-from toolkit.record import Record
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:

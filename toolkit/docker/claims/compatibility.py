@@ -12,10 +12,10 @@ from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.evaluation import STAND_INS, Setting
 from toolkit.docker.claims.facts import ROWS, Answer
 from toolkit.docker.claims.overriding import open_doors
+from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError
 from toolkit.prove import Finding
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

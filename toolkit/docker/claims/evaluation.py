@@ -16,9 +16,9 @@ from toolkit.docker import doors
 from toolkit.docker.claims import facts
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.facts import Evaluation, Facts
+from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, NotRunError, ToolkitError
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

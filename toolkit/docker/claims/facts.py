@@ -11,7 +11,7 @@ from toolkit.errors import ToolkitError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolkit.record import Record
+    from toolkit.docker.claims.record import Record
 
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("1", "iptables", "override { iptables = …; }"),

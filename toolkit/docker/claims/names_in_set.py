@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit.docker.claims import package_set
+from toolkit.docker.claims.record import Record
 from toolkit.errors import ToolkitError
 from toolkit.prove import Finding
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 from toolkit import nix
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import in_tree
+from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import MODULE
 from toolkit.docker.rewrite.nixos_module import OPTIONS, WRAPPER
 from toolkit.errors import CommandError
 from toolkit.prove import Finding
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from toolkit.docker.claims.case import Case

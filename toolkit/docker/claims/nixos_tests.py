@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix
 from toolkit.docker.claims import in_tree
+from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import ALL_TESTS, TEST
 from toolkit.docker.rewrite import nixos_test
 from toolkit.prove import Finding
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from toolkit.docker.claims.case import Added, Case

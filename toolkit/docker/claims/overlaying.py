@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from toolkit import nix
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import evaluate
+from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError
 from toolkit.prove import Finding
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from toolkit.docker.claims.case import Case

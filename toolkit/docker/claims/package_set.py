@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from toolkit import limits, nix, process
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import Setting, evaluate
+from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.prove import Finding
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

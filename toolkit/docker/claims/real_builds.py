@@ -10,11 +10,11 @@ from toolkit.docker.claims import package_set, realising
 from toolkit.docker.claims.building import WRAPPER, show
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import is_of
+from toolkit.docker.claims.record import Record
 from toolkit.docker.claims.rewrapping_trees import read_order
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.nix import stores
 from toolkit.prove import Finding
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,11 +16,11 @@ from toolkit import nix
 from toolkit.docker.claims.building import HOOK, WRAPPER, build, read_seen, show
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.install_phase import is_of, without
+from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import ToolkitError
 from toolkit.nix import stores
 from toolkit.prove import Finding
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,10 +10,10 @@ from toolkit import nix
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import in_tree, package_set, realising
+from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite import nixos_test
 from toolkit.prove import Finding
-from toolkit.record import Record
 
 if TYPE_CHECKING:
     from toolkit.docker.claims.case import Case

@@ -169,6 +169,12 @@ class TestFileThatStandInsAreNotEnoughFor:
             f"because the file cannot be evaluated with stand-ins: {why}; '--tier tree' asks a whole nixpkgs"
         )
 
+    def test_release_that_the_file_does_not_export_is_named(self) -> None:
+        removed = ("\n  # The revisions", "\n} // removeAttrs {\n  # The revisions"), (LAST, f'{LAST} [ "docker_25" ]')
+        proof = series(*removed).prove("no-rebuild")
+        assert (proof.status, proof.covers) == (Status.NOT_RUN, "nothing")
+        assert proof.reason == "because Nix finds no docker_25 in what the file exports on aarch64-darwin"
+
     def test_overlay_of_it_has_not_failed_either(self, tmp_path: Path) -> None:
         (tmp_path / "default.nix").write_text("final: prev: { docker_29 = prev.nothing; }")
         proof = series(using("lib.nothingOfTheKind")).prove("overlay", overlay=tmp_path)

@@ -381,9 +381,10 @@ def _require_complete(asked: _Asked, evaluation: Evaluation) -> None:
     wanted = {(label, release) for label in labels for release in asked.releases} - {*evaluation.unevaluated}
     for stage, found in evaluation.stages.items():
         if absent := wanted - found.keys():
-            if stage == asked.sides[0]:
-                raise NotRunError(f"Nix finds no {min(absent)[1]} in what the file exports on {min(absent)[0]}")
-            raise ToolkitError(f"{_DOCUMENT}: {stage}: {' '.join(min(absent))} was not evaluated")
+            system, release = min(absent)
+            if stage == asked.sides[0] and any(label == system for label, _ in found):
+                raise NotRunError(f"Nix finds no {release} in what the file exports on {system}")
+            raise ToolkitError(f"{_DOCUMENT}: {stage}: {system} {release} was not evaluated")
         first = asked.sides[0]
         if new := found.keys() ^ evaluation[first].keys():
             raise ToolkitError(f"{_DOCUMENT}: {stage}: {' '.join(min(new))} is not in both this stage and '{first}'")

@@ -1,6 +1,6 @@
-"""The specimen with its components lifted out of dockerGen's let, by designs of several kinds.
+"""A docker file with its components lifted out of dockerGen's let, by designs of several kinds.
 
-Each is what a person might send: a text made from the text of the specimen, by what stands in it.
+Each is what a person might send: a text made from that of the specimen or of a nixpkgs, by what stands in it.
 """
 
 from __future__ import annotations
@@ -58,14 +58,10 @@ def final_small(text: str) -> str:
     text = text.replace("${moby}/", "${finalAttrs.passthru.moby}/")
     passthru = (
         f"\n        }} // lib.optionalAttrs (!clientOnly) {{\n          inherit {' '.join(parts)};\n"
-        f"          moby = moby.override {{ inherit (finalAttrs.passthru) {' '.join(parts)}; }};\n"
-        "        };\n\n        meta ="
+        f"          moby = moby.override {{ inherit (finalAttrs.passthru) {' '.join(parts)}; }};\n        }};\n"
     )
-    text = replaced(
-        text,
-        "\n        };\n\n        meta = docker-meta // {\n          inherit",
-        f"{passthru} docker-meta // {{\n          inherit",
-    )
+    before, passthru_begins, after = text.rpartition("\n        passthru = {")
+    text = before + passthru_begins + after.replace("\n        };\n", passthru, 1)
     text = replaced(text, _INHERITED, _INHERITED.replace("inherit\n", "inherit (finalAttrs.passthru)\n"))
     return replaced(text, "    buildGoModule (\n      {", "    buildGoModule (\n      finalAttrs: {")
 
@@ -81,18 +77,17 @@ def in_place(text: str) -> str:
 def sentinel(text: str) -> str:
     """Move them to a function beside dockerGen; a parameter that each release sets to null goes before."""
     definitions = "".join(f"    {name} = {value(text, name)};\n" for name in COMPONENTS)
-    taken = "stdenv, fetchFromGitHub, runc, runcHash, runcRev, containerd, containerdHash, containerdRev, tini, tiniHash, tiniRev, version, cliRev, buildGoModule, makeBinaryWrapper, sqlite, btrfs-progs, systemd, libseccomp, glibc, iproute2, iptables, xfsprogs, util-linuxMinimal, rootlesskit, slirp4netns, fuse-overlayfs, withBtrfs, withSystemd, withSeccomp, clientOnly, docker-meta, moby-src, docker-runc, docker-containerd, docker-tini, ..."  # noqa: E501 - a list of names
+    given = ("docker-meta", "moby-src", "docker-runc", "docker-containerd", "docker-tini")
+    formals = DockerFile(text, name="default.nix").formals
+    switches = [name for name, formal in formals.items() if len(formal.children) > 1]
+    taken = ", ".join((*formals, *given, "..."))
     text = without_definitions(text, COMPONENTS)
     text = replaced(text, "  dockerGen =\n", f"  parts = {{ {taken} }}: {{\n{definitions}  }};\n\n  dockerGen =\n")
     chosen = "".join(
         f"      {name} = if args.{name} != null then args.{name} else made.{name};\n" for name in COMPONENTS
     )
-    given = (
-        "withBtrfs withSystemd withSeccomp clientOnly docker-meta moby-src docker-runc docker-containerd docker-tini"
-    )
-    text = replaced(
-        text, "      plugins =\n", f"      made = parts (args // {{ inherit {given}; }});\n{chosen}\n      plugins =\n"
-    )
+    made = f"      made = parts (args // {{ inherit {' '.join((*switches, *given))}; }});\n"
+    text = replaced(text, "      plugins =\n", f"{made}{chosen}\n      plugins =\n")
     return nulls(text).replace(_TODO, "")
 
 
@@ -190,7 +185,8 @@ def with_final(text: str, between: str = "") -> str:
 
 def with_formals(text: str, formals: Iterable[str]) -> str:
     new = "".join(f"      {formal},\n" for formal in formals)
-    return replaced(text, "      version,\n      xfsprogs,\n", f"      version,\n      xfsprogs,\n{new}")
+    end = "    }:\n    let\n"
+    return replaced(text, end, f"{new}{end}")
 
 
 def hiding(text: str, names: Iterable[str]) -> str:

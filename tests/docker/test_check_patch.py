@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
-from tests.designs import COMPONENTS, DESIGNS, DOORS, demoted
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.docker import claims as proofs
@@ -80,26 +79,6 @@ class TestForeignPatch:
     ) -> None:
         mails = b"".join(path.read_bytes() for path in sorted((proposals()[0] / "series").iterdir()))
         assert statuses(judge(mails)) == self.outcome(failed={"no-rebuild"})
-
-    @pytest.mark.parametrize("name", DESIGNS)
-    def test_design_is_judged_by_what_its_overrides_do(self, judge: Callable[..., Report], name: str) -> None:
-        before = (specimen.path() / TARGET).read_text()
-        lifted = DESIGNS[name](before)
-        trap = {"capture-safe"} if name == "parameter" else set[str]()
-        report = judge(diff_between(before, lifted))
-        assert statuses(report) == self.outcome(failed=trap, not_run={"exact-change"})
-        assert reason(report, "exact-change") == "because the patch leaves the wrapper's PATH as it is"
-        (proof,) = (proof for proof in report.proofs if proof.name == "overridable")
-        for component in COMPONENTS:
-            assert f"by {' and '.join(DOORS[name](component))}, before by none" in proof.found
-            shown = ", ".join(door.replace("NAME", component) for door in DOORS[name](component))
-            assert f"\nbefore: {component}: no override reaches what is built\n" in reason(report, "overridable")
-            assert f"\nafter: {component}: {shown}" in reason(report, "overridable")
-        report = judge(
-            diff_between(before, demoted(lifted)), "no-rebuild", "exact-change", "overridable", "capture-safe"
-        )
-        failed = {proof.name for proof in report.failed}
-        assert failed == {"no-rebuild", *trap}
 
     def test_new_way_of_building_that_no_door_opens_is_not_called_wrong(self, judge: Callable[..., Report]) -> None:
         before = (specimen.path() / TARGET).read_text()

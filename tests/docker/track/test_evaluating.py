@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import designs, specimens
+from tests import specimens
 from tests.docker.track.conftest import layout
 from toolkit import process
 from toolkit.docker import evaluating, meaning
@@ -73,23 +73,6 @@ def test_lifted_components_are_found_to_work() -> None:
     half = decided(layout("states/half-lifted"))
     assert {each.name for each in half.components if each.overridable} == {"moby"}
     assert half.overridable is Overridable.PARTLY
-
-
-@pytest.mark.parametrize("name", designs.DESIGNS)
-def test_fix_of_any_design_is_one_and_nobody_says_otherwise(name: str, tmp_path: Path) -> None:
-    text = designs.DESIGNS[name](layout("29.6"))
-    texts = {"half.nix": text, "whole.nix": designs.demoted(text)}
-    for file, content in texts.items():
-        (tmp_path / file).write_text(content)
-    half, whole = evaluate(*texts.values())
-    assert [half, whole] == inspect([tmp_path / file for file in texts])
-    assert isinstance(half, Reading)
-    assert isinstance(whole, Reading)
-    for component in half.components:
-        shown = (door.replace("NAME", component.name) for door in designs.DOORS[name](component.name))
-        assert component.doors == tuple(shown)
-    assert (half.state, half.overridable) == (State.HALF_FIXED, Overridable.YES)
-    assert whole.state is State.FIXED
 
 
 @pytest.mark.parametrize("name", [*specimens.LAYOUTS, *specimens.STATES])

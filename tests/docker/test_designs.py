@@ -1,0 +1,109 @@
+"""Ten ways to lift the components, and whether `check --patch`, `inspect` and `track` see in each what it does."""
+
+from __future__ import annotations
+
+import difflib
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.designs import COMPONENTS, DESIGNS, DOORS, demoted
+from tests.docker.conftest import Steps
+from tests.trees import trees
+from toolkit import specimen
+from toolkit.docker import claims
+from toolkit.docker.check import check
+from toolkit.docker.inspect import inspect
+from toolkit.docker.readings import Overridable, Place, Reading, State
+from toolkit.docker.requests import CheckRequest
+from toolkit.docker.track.tracking import TrackRequest, track
+from toolkit.model import SourceRequest, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.model import Report
+
+TARGET = "pkgs/applications/virtualization/docker/default.nix"
+TREES = [pytest.param(specimen.path(), id="specimen"), *trees(having="pkgs/by-name")]
+CAPTURED = "parameter"
+"""The design that takes a component from the package set."""
+
+
+@pytest.fixture
+def before(tree: Path) -> str:
+    return (tree / TARGET).read_text()
+
+
+def judged(tree: Path, before: str, after: str, directory: Path) -> Report:
+    old, new = (text.splitlines(keepends=True) for text in (before, after))
+    patch = directory / "theirs.patch"
+    patch.write_text("".join(difflib.unified_diff(old, new, f"a/{TARGET}", f"b/{TARGET}")))
+    return check(CheckRequest(patch=patch, source=SourceRequest(nixpkgs=str(tree))), progress=Steps())
+
+
+def inspected(text: str, directory: Path) -> Reading:
+    (directory / "default.nix").write_text(text)
+    (reading,) = inspect([directory / "default.nix"])
+    return reading
+
+
+def tracked(text: str, directory: Path) -> Reading:
+    file = directory / "clone" / TARGET
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    for command in (["init", "-b", "master"], ["add", "--all"], ["commit", "-m", "docker"]):
+        subprocess.run(["git", *command], cwd=directory / "clone", check=True, capture_output=True)
+    answer = track(TrackRequest(refs=("master",), git_dir=directory / "clone", with_pulls=False), progress=Steps())
+    (ref,) = answer.refs
+    assert ref.reading is not None, ref
+    return ref.reading
+
+
+def doors(name: str) -> dict[str, tuple[str, ...]]:
+    return {each: tuple(door.replace("NAME", each) for door in DOORS[name](each)) for each in COMPONENTS}
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("tree", TREES)
+class TestDesign:
+    def test_patch_passes_and_each_door_is_named(self, tree: Path, before: str, name: str, tmp_path: Path) -> None:
+        report = judged(tree, before, DESIGNS[name](before), tmp_path)
+        trap = {"capture-safe"} if name == CAPTURED else set[str]()
+        expected = {
+            claim.name: "failed" if claim.name in trap else "passed" for claim in claims.CLAIMS if not claim.on_request
+        }
+        expected |= dict.fromkeys(("format", "overlay", "exact-change"), "not run")
+        found = {proof.name: proof for proof in report.proofs}
+        assert {proof.name: str(proof.status) for proof in report.proofs} == expected
+        assert found["exact-change"].reason == "because the patch leaves the wrapper's PATH as it is"
+        for component, open_after in doors(name).items():
+            by = " and ".join(DOORS[name](component))
+            assert f"by {by}, before by none" in found["overridable"].found
+            assert f"before: {component}: no override reaches what is built" in found["overridable"].evidence
+            assert f"after: {component}: {', '.join(open_after)}" in found["overridable"].evidence
+
+    def test_patch_that_also_demotes_passes_but_for_the_rebuild(
+        self, tree: Path, before: str, name: str, tmp_path: Path
+    ) -> None:
+        report = judged(tree, before, demoted(DESIGNS[name](before)), tmp_path)
+        trap = {"capture-safe"} if name == CAPTURED else set[str]()
+        assert {proof.name for proof in report.failed} == {"no-rebuild", *trap}
+        (exact,) = (proof for proof in report.proofs if proof.name == "exact-change")
+        assert exact.status is Status.PASSED
+
+    def test_inspect_and_track_say_the_same_and_call_it_fixed(self, before: str, name: str, tmp_path: Path) -> None:
+        half = DESIGNS[name](before)
+        for number, (text, state, place) in enumerate(
+            (
+                (half, State.HALF_FIXED, Place.PREFIX),
+                (demoted(half), State.FIXED, Place.SUFFIX),
+            )
+        ):
+            directory = tmp_path / str(number)
+            directory.mkdir()
+            reading = inspected(text, directory)
+            assert (reading.state, reading.overridable, reading.rootlesskit) == (state, Overridable.YES, place)
+            assert {each.name: each.doors for each in reading.components} == doors(name)
+            assert tracked(text, directory) == reading

@@ -423,3 +423,23 @@ def test_wrapper_that_is_made_twice_is_refused() -> None:
 )
 def test_parameter_is_dropped_and_what_stands_beside_it_is_not(written: str, left: str) -> None:
     assert left in demoted(sub(r"^ +rootlesskit,\n", written), Demotion.DROP)
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("{ rootlesskit\n, runc\n, tini }:", "{ runc\n, tini }:"),
+        ("{\n  rootlesskit\n, runc\n}:", "{\n  runc\n}:"),
+        ("{ rootlesskit # remark\n  , runc }:", "{ # remark\n  runc }:"),
+        ("{ rootlesskit, runc }:", "{ runc }:"),
+        ("{ runc, rootlesskit }:", "{ runc }:"),
+        ("{ runc # a, b\n, rootlesskit }:", "{ runc # a, b\n }:"),
+        ("{ runc, /* remark */ rootlesskit }:", "{ runc /* remark */ }:"),
+        ("{ rootlesskit }:", "{  }:"),
+        ("{ rootlesskit, ... }:", "{ ... }:"),
+        ("{ rootlesskit\n, ... }:", "{ ... }:"),
+    ],
+)
+def test_parameter_is_dropped_from_a_pattern_of_any_form(written: str, left: str) -> None:
+    text = sub(r"^  dockerGen =$", lambda match: f"  unused = {written} 1;\n\n{match[0]}")
+    assert f"  unused = {left} 1;" in demoted(text, Demotion.DROP)

@@ -190,4 +190,13 @@ def _remove_formal(file: DockerFile, formal: Node) -> Edit:
         return Edit(line_start + 1 + len(text[line_start + 1 : formal.start].rstrip()), after.end(), "")
     if after[1] and not (at_line_end and before.endswith(",")):
         return Edit(formal.start, after.end(), "")
-    return Edit(text.rfind(",", 0, formal.start), formal.end, "")
+    commas = [node.start for node in formal.parent.children if node.kind == ","] if formal.parent is not None else []
+    # A comment between the two stays.
+    if earlier := [comma for comma in commas if comma < formal.start]:
+        between = text[earlier[-1] + 1 : formal.start]
+        return Edit(earlier[-1], formal.end, between.rstrip(" \t") if between.strip() else "")
+    if not commas:
+        return Edit(formal.start, formal.end, "")
+    between, behind = text[formal.end : commas[0]], text[commas[0] + 1 :]
+    following = len(text) - len(behind.lstrip())
+    return Edit(formal.start, following, between.lstrip(" \t") if between.strip() else "")

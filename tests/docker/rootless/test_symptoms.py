@@ -77,6 +77,7 @@ LINES = {
     "newuidmap-silent": (
         f"{KIT} failed to setup UID/GID map: newuidmap 7 [0 1000 1 1 100000 65536] failed: : exit status 1",
     ),
+    "subordinate-ids-of-root": (f'{KIT} failed to compute uid/gid map: No subuid ranges found for user 0 ("root")',),
     "subordinate-ids-missing": (
         f'{KIT} failed to compute uid/gid map: No subuid ranges found for user 1000 ("ordinary")',
         'No subgid ranges found for user 1000 ("ordinary")',
@@ -175,12 +176,19 @@ LINES = {
         f"{RUNC} openat2 /sys/fs/cgroup/user.slice/user-7.slice/x.scope/cpu.max: no such file or directory",
     ),
     "cgroup-v1": ("Error response from daemon: cgroups: cgroup mountpoint does not exist: unknown.",),
+    "cgroup-read-only": (
+        f'{RUNC} applying cgroup configuration caused \\"mkdir /sys/fs/cgroup/cpuset/7: read-only file system\\"',
+    ),
     "cgroup-devices": (f"{RUNC} bpf_prog_query(BPF_CGROUP_DEVICE) failed: operation not permitted",),
     "keyring-full": (
         f"{RUNC} unable to join session keyring: unable to create session key: disk quota exceeded",
         "could not create session key: disk quota exceeded",
     ),
     "proc-mount": (f'{RUNC} error mounting "proc" to rootfs at "/proc": operation not permitted',),
+    "volume-read-only": (
+        f'{RUNC} mounting "/run/user/7/docker.sock" to rootfs at "/x/merged/y" caused: operation not permitted',
+        r'caused "rootfs_linux.go:58: mounting \\\"/x\\\" to rootfs \\\"/y\\\" caused \\\"operation not permitted\\\""',
+    ),
     "entrypoint-refused": (
         f'{RUNC} exec: "./start.sh": permission denied: unknown',
         "standard_init_linux.go:228: exec user process caused: permission denied",
@@ -219,6 +227,8 @@ LINES = {
     "setup-failed": (
         "[ERROR] Failed to start docker.service. Run `journalctl` to show the error log.",
         "[ERROR] RootlessKit failed, see the error messages and the page.",
+        "systemd[7]: docker.service: Failed with result 'exit-code'.",
+        "   Main PID: 7 (code=exited, status=127)",
     ),
 }
 

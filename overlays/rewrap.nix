@@ -15,7 +15,7 @@ final: prev:
 let
   inherit (prev) lib;
 
-  # How all nixpkgs from docker 20.10.14 on make dockerd-rootless, with moby's attributes extraPath and extraUserPath.
+  # How all nixpkgs from docker 20.10.17 on make dockerd-rootless, with moby's attributes extraPath and extraUserPath.
   knownPrefix = ''--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'';
 
   isRootlesskit = entry: builtins.match ".*/[^/]*rootlesskit[^/]*/bin" entry != null;

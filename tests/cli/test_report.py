@@ -96,10 +96,17 @@ def test_what_was_covered_is_for_verbose() -> None:
 
 def test_each_kind_of_user_is_told_what_to_do_next() -> None:
     contribute, use, watch = _lines(PASSED)[-3:]
+    assert use.endswith("overlay) ]; and a security wrapper named rootlesskit")
     assert f"git am {Path.cwd()}/proposal/series/*.patch (in nixpkgs at {'a' * 12})" in contribute
     assert contribute.endswith("or unlet pr --repo DIR in a clone")
     assert "nixpkgs.overlays = [ (import ./proposal/overlay) ];" in use
     assert watch.endswith("unlet check proposal")
+
+
+def test_wrapper_is_part_of_the_use_only_if_rootlesskit_is_moved() -> None:
+    report_ = _report(PASSED)
+    lifted = replace(report_, proposal=replace(report_.proposal, steps=steps(Strategy.ATTRS_FIRST, None)))
+    assert plain(lifted)[-2].endswith("nixpkgs.overlays = [ (import ./proposal/overlay) ];")
 
 
 def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:

@@ -143,9 +143,10 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
             ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"),
         ][: 2 if "overlay/default.nix" in report.files else 1]
     overlay = f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"
+    demoted = any(step.name == DEMOTE for step in report.proposal.steps)
     return [
         ("to contribute", _contributing(report, out)),
-        ("to use it", f"{overlay} and a security wrapper named rootlesskit"),
+        ("to use it", f"{overlay} and a security wrapper named rootlesskit" if demoted else overlay),
         ("to prove it again", f"unlet check {quote(str(out))}"),
     ]
 

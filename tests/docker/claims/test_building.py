@@ -146,6 +146,28 @@ def test_install_phase_that_fails_is_a_failure_with_its_last_words(draft: Callab
     assert failure == "nix-build: moby-29.6.1 cannot be built: error: no sandbox"
 
 
+@pytest.mark.parametrize(
+    ("layout", "name", "reason"),
+    [
+        ("20.10.14", "dockerd-rootless", "because the file makes no dockerd-rootless wrapper"),
+        (
+            "29.6",
+            "bin/dockerd-rootless",
+            "because the file cannot be built with stand-ins: path cannot be built: moby's install phase makes no "
+            "bin/dockerd-rootless; '--tier build' builds the real packages",
+        ),
+    ],
+)
+def test_file_without_the_wrapper_has_not_failed(
+    draft: Callable[..., Draft], layout: str, name: str, reason: str
+) -> None:
+    series = draft(layout)
+    for stage in (BEFORE, LIFTED, DEMOTED):
+        series = series.rewritten(stage, lambda text: text.replace(name, "bin/other"))
+    proof = series.prove("builds", without={"demote"}, demotion=None)
+    assert (proof.status, proof.reason) == (Status.NOT_RUN, reason)
+
+
 def test_commit_that_leaves_the_wrapper_alone_may_not_change_path(draft: Callable[..., Draft]) -> None:
     series = draft()
     assert series.prove("builds", without={"demote"}, demotion=None).status is Status.PASSED

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix
-from toolkit.docker import wrappers
+from toolkit.docker import meaning, wrappers
 from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import without
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.readings import Place
 from toolkit.docker.routes import PathOrder
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import stores
@@ -36,6 +37,8 @@ def builds(case: Case) -> Finding:
     """Build the newest release's moby before and after, in both wrapper forms, and read PATH back."""
     if not case.before.file.releases():
         return Finding(covers="nothing", failures=("the file exports no docker release",))
+    if meaning.of(case.before.file).reading.rootlesskit is Place.NO_WRAPPER:
+        return Finding(covers="nothing", not_run="because the file makes no dockerd-rootless wrapper")
     if platform.system() != "Linux":
         return Finding(covers="nothing", not_run=f"because moby is built on Linux, and this is {platform.system()}")
     try:

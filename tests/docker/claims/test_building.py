@@ -153,8 +153,10 @@ def test_install_phase_that_fails_is_a_failure_with_its_last_words(draft: Callab
         (
             "29.6",
             "bin/dockerd-rootless",
-            "because the file cannot be built with stand-ins: path cannot be built: moby's install phase makes no "
-            "bin/dockerd-rootless; '--tier build' builds the real packages",
+            (
+                "because the file cannot be built with stand-ins: path cannot be built: moby's install phase makes no "
+                "bin/dockerd-rootless; '--tier build' builds the real packages"
+            ),
         ),
     ],
 )

@@ -71,3 +71,10 @@ def test_an_unknown_package_has_near_ones_named(tree: Path) -> None:
 def test_a_directory_that_is_no_nixpkgs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="has no directory 'pkgs'"):
         survey(tmp_path)
+
+
+def test_a_file_that_keeps_the_parser_for_minutes_is_named_and_the_others_are_read(tree: Path) -> None:
+    write(tree, "pkgs/by-name/zy/zyx/slow.nix", "let " + "?-" * 8_000)
+    found = survey(tree)
+    assert packages(found) == ["zyx", "abc", "other", "thing_2"]
+    assert PurePosixPath("pkgs/by-name/zy/zyx/slow.nix") in found.unread

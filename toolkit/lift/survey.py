@@ -8,21 +8,21 @@ import re
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from hashlib import blake2b
 from multiprocessing.connection import wait
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit.errors import NixSyntaxError, ToolkitError
+from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.lift.doors import State
 from toolkit.lift.findings import Binding, find
 from toolkit.lift.kinds import Kind
 from toolkit.lift.locating import locate
 from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.remembered import Remembered
-from toolkit.nix.tree import Tree
+from toolkit.nix.tree import Tree, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LET = re.compile(rb"\blet\b")
 _SERVICE = re.compile(rb"\bnixosTests\b")
 _CHUNK = 8
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,9 @@ class _File:
     """A file with a `let`: its path, what stands for its content, and what it binds, None where that is remembered."""
 
     path: str
-    content: str
-    service: bool
-    bindings: tuple[Binding, ...] | None
+    content: str = ""
+    service: bool = False
+    bindings: tuple[Binding, ...] | None = ()
     readable: bool = True
 
 
@@ -163,26 +164,35 @@ def _look(place: str) -> tuple[int, list[_File]]:
 
 def _look_below(place: str, known: frozenset[str]) -> tuple[int, list[_File]]:
     """Read all files at or below a place; return their number, and those that have a `let`."""
-    files = list(files_of(place))
-    return len(files), [file for path in files if (file := _read(path, known)) is not None]
+    paths = list(files_of(place))
+    parts = (paths[begin : begin + _AT_ONCE] for begin in range(0, len(paths), _AT_ONCE))
+    return len(paths), [file for part in parts for file in _read(part, known)]
 
 
-def _read(path: str, known: frozenset[str]) -> _File | None:
-    try:
-        content = Path(path).read_bytes()
-    except OSError:
-        return _File(path=path, content="", service=False, bindings=(), readable=False)
-    if _LET.search(content) is None:
-        return None
-    key = blake2b(content, digest_size=16).hexdigest()
-    service = _SERVICE.search(content) is not None
-    if key in known:
-        return _File(path=path, content=key, service=service, bindings=None)
-    try:
-        bindings = find(Tree(content.decode(), name=path))
-    except (NixSyntaxError, UnicodeDecodeError, RecursionError):
-        return _File(path=path, content=key, service=service, bindings=(), readable=False)
-    return _File(path=path, content=key, service=service, bindings=bindings)
+def _read(paths: Sequence[str], known: frozenset[str]) -> Iterator[_File]:
+    texts: dict[_File, str] = {}
+    for path in paths:
+        try:
+            content = Path(path).read_bytes()
+        except OSError:
+            yield _File(path=path, readable=False)
+            continue
+        if _LET.search(content) is None:
+            continue
+        key = blake2b(content, digest_size=16).hexdigest()
+        file = _File(path=path, content=key, service=_SERVICE.search(content) is not None)
+        if key in known:
+            yield replace(file, bindings=None)
+            continue
+        try:
+            texts[file] = content.decode()
+        except UnicodeDecodeError:
+            yield replace(file, readable=False)
+    for (file, text), parsable in zip(texts.items(), readable([*texts.values()]), strict=True):
+        try:
+            yield replace(file, bindings=find(Tree(text, name=file.path, known=parsable)))
+        except (NixSyntaxError, RefusalError, RecursionError):
+            yield replace(file, readable=False)
 
 
 def files_of(place: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from toolkit import confined
 from toolkit.errors import NixSyntaxError, RefusalError, excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ast_grep_py import SgNode
 
@@ -29,6 +29,7 @@ _DEEPEST = 300
 
 # A file of 800 kB takes the parser 0.1 s, but 8,000 times `?-` take it 20 s: the cube of some lengths.
 _SECONDS = 0.5
+_PER_SECOND = 1 << 20
 _HARMLESS = 1 << 10
 
 
@@ -90,14 +91,14 @@ class Node:
 class Tree:
     """A parsed file. `name` is used in messages; `root` is the file's expression."""
 
-    def __init__(self, text: str, *, name: str) -> None:
+    def __init__(self, text: str, *, name: str, known: bool = False) -> None:
         """Parse `text`; raise NixSyntaxError at the first place that the grammar rejects.
 
-        Raise RefusalError for a file that keeps the parser for too long, and for one whose expressions are nested more
-        deeply than the functions below can follow.
+        Raise RefusalError for a file that keeps the parser for too long, if it is not `known` that it does not, and for
+        one whose expressions are nested more deeply than the functions below can follow.
         """
-        if not _is_readable(text):
-            raise RefusalError(f"{name}: keeps unlet's parser for more than {_SECONDS:g} s of a processor")
+        if not known and not _is_readable(text):
+            raise RefusalError(f"{name}: keeps unlet's parser for more than {_limit([text]):.1f} s of a processor")
         self.text = text
         self.name = name
         self.nodes: list[Node] = []
@@ -168,9 +169,23 @@ class Tree:
         return f"{line}:{column}"
 
 
+def readable(texts: Sequence[str]) -> list[bool]:
+    """Return for each text whether the parser is done with it in due time; many at once take hardly more than one."""
+    if sum(map(len, texts)) <= _HARMLESS:
+        return [True] * len(texts)
+    if confined.ends(lambda: [SgRoot(text, "nix") for text in texts], seconds=_limit(texts)):
+        return [True] * len(texts)
+    middle = len(texts) // 2
+    return [*readable(texts[:middle]), *readable(texts[middle:])] if middle else [False]
+
+
 @lru_cache(maxsize=16)
 def _is_readable(text: str) -> bool:
-    return len(text) <= _HARMLESS or confined.ends(lambda: SgRoot(text, "nix"), seconds=_SECONDS)
+    return all(readable([text]))
+
+
+def _limit(texts: Sequence[str]) -> float:
+    return _SECONDS + sum(map(len, texts)) / _PER_SECOND
 
 
 def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:

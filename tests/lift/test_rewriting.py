@@ -378,20 +378,22 @@ def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
           pname = "app";
           inherit src version;
 
-          passthru = { inherit ui; };
-
           meta = { };
         }).overrideAttrs
-          (finalAttrs: previousAttrs: {
-            # Where the pages are.
-            postPatch = ''
-              ln -s ${finalAttrs.passthru.ui} ${finalAttrs.pname}
-            '';
+          (
+            finalAttrs: previousAttrs: {
+              # Where the pages are.
+              postPatch = ''
+                ln -s ${finalAttrs.passthru.ui} ${finalAttrs.pname}
+              '';
 
-            env = previousAttrs.env // {
-              UI = "${finalAttrs.passthru.ui}/dist";
-            };
-          })
+              env = previousAttrs.env // {
+                UI = "${finalAttrs.passthru.ui}/dist";
+              };
+
+              passthru = previousAttrs.passthru or { } // { inherit ui; };
+            }
+          )
         """
     made = lifted(package(before), design=Design.LAYER)
     assert made.text == package(after)
@@ -416,3 +418,15 @@ def test_what_passthru_is_computed_with_is_left_as_it_is() -> None:
     text = rewritten(package(f"buildApp {{\n  e = [ ui ];\n  passthru = {body}\n}}\n"))
     assert "let all = { inherit ui; }; in" in text
     assert "e = [ finalAttrs.passthru.ui ];" in text
+
+
+def test_a_layer_leaves_a_passthru_in_the_builders_call_which_others_may_read() -> None:
+    body = "buildApp {{\n  passthru = {{\n    {}tests = 1;\n  }};\n{}}}"
+    layer = ").overrideAttrs\n  (\n    finalAttrs: _: {\n      e = [ finalAttrs.passthru.ui ];\n    }\n  )\n"
+    text = rewritten(package(body.format("", "  e = [ ui ];\n") + "\n"), design=Design.LAYER)
+    assert text == package("(" + body.format("inherit ui;\n    ", "") + layer)
+
+
+def test_what_makes_a_builder_has_no_final_attributes() -> None:
+    with pytest.raises(LayoutError, match=r"ends in a builder by 'lib\.extendMkDerivation', which has no final attr"):
+        lifted(package("lib.extendMkDerivation { extendDrvArgs = finalAttrs: args: { e = ui; }; }\n"))

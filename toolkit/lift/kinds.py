@@ -46,6 +46,7 @@ _CHANGES = frozenset(["override", "overrideAttrs", "overrideDerivation", "overri
 
 _WITHOUT_FINAL = {
     "an environment": re.compile(r"buildFHS\w*|wrapType\d|wrapAppImage|bundler(Env|App)"),
+    "a builder": re.compile(r"extendMkDerivation"),
     "a script or a file": re.compile(r"run\w*Command\w*|write[A-Z]\w*"),
 }
 

@@ -5,12 +5,12 @@ That is for builders that take no function of the final attributes, and for thos
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.errors import RefusalError
 from toolkit.lift import style
 from toolkit.lift.doors import PASSTHRU
-from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import at
 from toolkit.lift.shape import bound
 from toolkit.nix.edit import Edit
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from toolkit.lift.moving import Definition
+    from toolkit.lift.passthru import Additions
     from toolkit.lift.plan import Plan
     from toolkit.lift.shape import Construction
     from toolkit.nix.scope import Reference
@@ -65,25 +66,33 @@ def leaves(construction: Construction, layered: Sequence[Node], use: Reference) 
     return _is_of(construction, use) and any(node.contains(use.node) for node in layered)
 
 
+def divided(construction: Construction, additions: Additions) -> tuple[Additions, Additions]:
+    """Divide what passthru gets into what the builder's call gets, if it has a passthru, and what the layer gets."""
+    if any(path[0] == PASSTHRU for path, _ in construction.attributes):
+        return replace(additions, definitions=()), replace(additions, names=())
+    return replace(additions, names=(), definitions=()), additions
+
+
 def around(
-    planned: Plan, layered: Sequence[tuple[Node, Definition]], definitions: Sequence[Definition], parameter: str
+    planned: Plan, layered: Sequence[tuple[Node, Definition]], additions: Additions, parameter: str
 ) -> Iterator[Edit]:
-    """Yield the edits that put the layer around the builder's call; definitions go to its passthru."""
+    """Yield the edits that put the layer around the builder's call, with what passthru gets there."""
     call = planned.construction.call
     indent = style.line_indent(call.tree.text, call.start)
-    parts = [_written(node, definition, indent + 4) for node, definition in layered]
-    if definitions:
-        added = Additions(names=(), definitions=definitions).whole(indent + 4)
-        parts.append(f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU} // {added};")
+    column = indent + 6
+    parts = [_written(node, definition, column) for node, definition in layered]
+    if additions:
+        there = "" if any(path[0] == PASSTHRU for path, _ in planned.construction.attributes) else " or { }"
+        parts.append(f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU}{there} // {additions.whole(column)};")
     apart = "\n\n" if any("\n" in part for part in parts) else "\n"
     previous = PREVIOUS if any(PREVIOUS in part for part in parts) else "_"
-    margin = " " * indent
-    written = apart.join(f"{margin}    {part}" for part in parts)
+    written = apart.join(f"{' ' * column}{part}" for part in parts)
+    inner, outer = " " * (indent + 4), " " * (indent + 2)
     yield Edit(call.start, call.start, "(")
     yield Edit(
         call.end,
         call.end,
-        f").overrideAttrs\n{margin}  ({parameter}: {previous}: {{\n{written}\n{margin}  }})",
+        f").overrideAttrs\n{outer}(\n{inner}{parameter}: {previous}: {{\n{written}\n{inner}}}\n{outer})",
     )
 
 

@@ -31,6 +31,10 @@ class Additions:
     names: Sequence[str]
     definitions: Sequence[Definition]
 
+    def __bool__(self) -> bool:
+        """Tell whether there is anything."""
+        return bool(self.names or self.definitions)
+
     def lines(self, indent: int) -> str:
         """Write them as lines at a column, from a line feed on, without one at the end."""
         items = [style.inherit(self.names, indent)] if self.names else []
@@ -50,7 +54,7 @@ def add(construction: Construction, additions: Additions, inherits: dict[int, Ch
 
     Raise RefusalError for a passthru that is no set which is written out.
     """
-    if not additions.names and not additions.definitions:
+    if not additions:
         return
     found = next(((path, node) for path, node in construction.attributes if path[0] == PASSTHRU), None)
     if found is None:
@@ -120,7 +124,7 @@ def _inside(literal: Node, additions: Additions, inherits: dict[int, Change]) ->
     if plain is not None:
         inherits[plain.index].added.extend(additions.names)
         additions = Additions(names=(), definitions=additions.definitions)
-    if additions.names or additions.definitions:
+    if additions:
         yield from style.apart(literal)
         one_line = "\n" not in literal.text
         end = brace.end if one_line else text.index("\n", brace.end)

@@ -161,9 +161,11 @@ def _moved(
     fresh = [name for name in planned.routes if planned.routes[name].door is None]
     names = [name for name in fresh if name not in planned.moved]
     made = [definitions[name] for name in fresh if name in planned.moved]
+    additions = Additions(names=names, definitions=made)
     if layered:
-        outside += layer.around(planned, [(node, definitions[node.place]) for node in layered], made, parameter)
-    additions = Additions(names=names, definitions=made if not layered else [])
+        parts = [(node, definitions[node.place]) for node in layered]
+        additions, above = layer.divided(planned.construction, additions)
+        outside += layer.around(planned, parts, above, parameter)
     outside += passthru.add(planned.construction, additions, inherits)
     for name in planned.moved:
         if (door := planned.routes[name].door) is not None:

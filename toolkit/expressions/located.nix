@@ -1,9 +1,12 @@
 # Where packages of a nixpkgs are written, and which systems they are for.
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `names`, JSON, a list of attribute paths, each a list
-# of names. Result: for each { position, platforms }: `file:line`, null for what is no package; and names of systems.
+# of names. Result: for each { position, files, platforms }: the `file:line` that its meta says, null for what is no
+# package; the files that its attributes are written in, the one of its name and source first; and names of systems.
 { tree, names }:
 let
   inherit (builtins)
+    attrNames
+    concatMap
     filter
     fromJSON
     head
@@ -11,6 +14,7 @@ let
     isString
     tail
     tryEval
+    unsafeGetAttrPos
     ;
 
   set = import (/. + tree) {
@@ -45,10 +49,16 @@ let
     path:
     let
       found = guarded null (at path set);
-      meta = guarded { } (if isAttrs found && found.type or null == "derivation" then found.meta else { });
+      package = if isAttrs found && found.type or null == "derivation" then found else { };
+      meta = guarded { } (package.meta or { });
+      attributes = guarded { } (package.drvAttrs or { });
+      written = name: if attributes ? ${name} then unsafeGetAttrPos name attributes else null;
     in
     {
       position = guarded null (meta.position or null);
+      files = concatMap (
+        name: if written name == null then [ ] else [ (written name).file ]
+      ) ([ "pname" "src" ] ++ attrNames attributes);
       platforms = guarded [ ] (filter isString (meta.platforms or [ ]));
     };
 in

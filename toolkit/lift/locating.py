@@ -27,9 +27,14 @@ _EXPRESSION = EXPRESSIONS / "located.nix"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a package is written: its file's path in the tree; `platforms` are the systems that it says it is for."""
+    """Where a package is written: the path in the tree of the file that its meta names.
+
+    `others` are those that its attributes are from, builders among them. `platforms` are the systems that it says it is
+    for.
+    """
 
     file: PurePosixPath
+    others: tuple[PurePosixPath, ...]
     platforms: tuple[str, ...]
 
     @property
@@ -42,6 +47,7 @@ class Place:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     position: str | None
+    files: tuple[str, ...]
     platforms: tuple[str, ...]
 
 
@@ -59,9 +65,11 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Place]:
         return {**locate(root, packages[:middle]), **locate(root, packages[middle:])} if middle else {}
     found: dict[str, Place] = {}
     for package, answer in zip(packages, answers, strict=True):
-        position = PurePosixPath((answer.position or "").rpartition(":")[0])
-        if position.is_relative_to(root):
-            found[package] = Place(file=position.relative_to(root), platforms=answer.platforms)
+        said = (answer.position or "").rpartition(":")[0]
+        places = [PurePosixPath(file) for file in dict.fromkeys((said, *answer.files))]
+        files = [place.relative_to(root) for place in places if place.is_relative_to(root)]
+        if files:
+            found[package] = Place(file=files[0], others=tuple(files[1:]), platforms=answer.platforms)
     return found
 
 
@@ -70,11 +78,16 @@ def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath,
     names = Names.of(root)
     likely = {file: tuple(names.candidates(root, file)) for file in files}
     places = dict(locate(root, [names[0] for names in likely.values()]))
-    missed = [names[1:] for file, names in likely.items() if names[0] not in places or places[names[0]].file != file]
+    missed = [names[1:] for file, names in likely.items() if not _is_written(places.get(names[0]), file)]
     places |= locate(root, list(dict.fromkeys(name for names in missed for name in names)))
     return {
         file: (name, places[name])
         for file, names in likely.items()
-        for name in [next((name for name in names if name in places and places[name].file == file), "")]
+        for name in [next((name for name in names if _is_written(places.get(name), file)), "")]
         if name
     }
+
+
+def _is_written(place: Place | None, file: PurePosixPath) -> bool:
+    """Tell whether a package has its meta or attributes of its own from a file."""
+    return place is not None and file in {place.file, *place.others}

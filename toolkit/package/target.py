@@ -14,7 +14,7 @@ from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.survey import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _ALIASES = PACKAGES / "top-level" / "aliases.nix"
 
@@ -41,10 +41,16 @@ def find_target(root: Path, name: str) -> Target:
         raise ToolkitError(f"{name}: is an alias: {alias}", hint="name the package itself")
     at = locate(root, [name]).get(name)
     systems = at.systems if at is not None else SYSTEMS
-    if at is not None and (not places or any(at.file.is_relative_to(place) for place in places)):
-        return Target(package=name, file=at.file, systems=systems)
-    found = survey(root, [name])
-    files = list(dict.fromkeys(finding.file for finding in found.findings if finding.binding.kind is Kind.PACKAGE))
+    if at is not None:
+        # Where others set the meta, such as a file of versions, the attributes are those of the file with the lets.
+        written = [at.file, *at.others]
+        binding = _binding(root, list(map(str, written)))
+        own = [file for file in written if file in binding]
+        if not own and (not places or any(at.file.is_relative_to(place) for place in places)):
+            own = [at.file]
+        if own:
+            return Target(package=name, file=own[0], systems=systems)
+    files = _binding(root, [name])
     if not files:
         files = list(_first(root, places))
     main = [file for file in files if file.name in {"package.nix", "default.nix"}]
@@ -52,6 +58,12 @@ def find_target(root: Path, name: str) -> Target:
         listed = ", ".join(map(str, files))
         raise LayoutError(f"{name}: several files bind packages: {listed}", hint="name one of them instead")
     return Target(package=name, file=(main or files)[0], systems=systems)
+
+
+def _binding(root: Path, names: Sequence[str]) -> list[PurePosixPath]:
+    """Return the files of packages, or files, that bind packages in their lets."""
+    found = survey(root, names)
+    return list(dict.fromkeys(finding.file for finding in found.findings if finding.binding.kind is Kind.PACKAGE))
 
 
 def _of_file(root: Path, file: PurePosixPath, likely: str) -> Target:

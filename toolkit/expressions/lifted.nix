@@ -41,12 +41,7 @@ let
       localSystem.system = head systems;
       crossSystem = if length systems == 1 then null else { system = elemAt systems 1; };
       inherit overlays;
-      config = {
-        allowBroken = true;
-        allowUnfree = true;
-        allowInsecurePredicate = _: true;
-        android_sdk.accept_license = true;
-      };
+      config = import ./permitting.nix;
     };
   trees = {
     before = packages [ ] before;

@@ -20,12 +20,8 @@ let
   set = import (/. + tree) {
     localSystem.system = "x86_64-linux";
     overlays = [ ];
-    config = {
-      allowBroken = true;
-      allowUnfree = true;
+    config = import ./permitting.nix // {
       allowUnsupportedSystem = true;
-      allowInsecurePredicate = _: true;
-      android_sdk.accept_license = true;
     };
   };
 

@@ -19,7 +19,7 @@ from collections import deque
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,6 +162,16 @@ def run(  # noqa: PLR0913 - the fields of Command, by name
 def execute(command: Command) -> Completed:
     """Run a command as `run` does."""
     return _execute(command, _group.get() or _Living())
+
+
+def begin(command: Command) -> subprocess.Popen[bytes]:
+    """Start a program that answers on its stdout what it is asked on its stdin, and ends with that.
+
+    Raises ToolkitError when it cannot be started.
+    """
+    if (observer := _echo.get()) is not None:
+        observer(command.line)
+    return _start(replace(command, stdin=b""), subprocess.PIPE, subprocess.PIPE)
 
 
 def run_all(commands: Sequence[Command], *, jobs: int | None = None) -> tuple[Completed, ...]:

@@ -72,9 +72,9 @@ class TestCommit:
             head(clone), [([change(TARGET, "one\n")], "docker: one\n"), ([change(TARGET, "two\n")], "docker: two\n")]
         )
         recorded = shop.recorded(head(clone), second)
-        assert [each.oid for each in recorded] == [first, second]
-        assert [each.subject for each in recorded] == ["docker: one", "docker: two"]
-        assert recorded[1].parents == (first,)
+        assert [each.hexsha for each in recorded] == [first, second]
+        assert [each.summary for each in recorded] == ["docker: one", "docker: two"]
+        assert recorded[1].parents == (recorded[0],)
         assert shop.changes(recorded[1]) == (change(TARGET, "two\n", b"one\n"),)
         assert b"-one\n+two\n" in shop.diff(recorded[1])
 
@@ -187,7 +187,7 @@ class TestPick:
     def test_commit_that_is_there_already_is_itself(self, clone: Clone, shop: Workshop) -> None:
         base = head(clone)
         (mine,) = shop.recorded(base, self.mine(clone, "mine", "mine\n"))
-        assert shop.pick(mine, base) == mine.oid
+        assert shop.pick(mine, base) == mine.hexsha
 
     def test_commit_of_which_nothing_is_left(self, clone: Clone, shop: Workshop) -> None:
         base = head(clone)
@@ -200,7 +200,7 @@ class TestPick:
         (mine,) = shop.recorded(base, self.mine(clone, "README.md", "mine\n"))
         with pytest.raises(ToolkitError) as caught:
             shop.pick(mine, head(clone, "upstream/newer"))
-        assert str(caught.value).endswith(f"commit {mine.oid.short} 'mine: wörds' conflicts in README.md, big/file")
+        assert str(caught.value).endswith(f"commit {mine.hexsha[:12]} 'mine: wörds' conflicts in README.md, big/file")
 
     def test_deletions_modes_and_links_are_carried(self, clone: Clone, shop: Workshop) -> None:
         base = head(clone)

@@ -159,10 +159,10 @@ def test_contents_are_the_bytes_of_the_commit(clone: Repository, target: PurePos
 
 @pytest.mark.parametrize("path", ["gone", "lib", "README.md/x", "a b blob"])
 def test_file_that_the_commit_lacks_is_none_or_named(clone: Repository, path: str) -> None:
-    name = f"{clone.git('rev-parse', 'HEAD')}:{path}"
-    names = [name, f"{name}.too", "HEAD:README.md"]
+    commit = clone.git("rev-parse", "HEAD")
+    names = [f"{commit}:{path}", f"{commit}:{path}.too", f"{commit}:README.md"]
     assert [found is None for found in reading.contents(clone.path / ".git", names)] == [True, True, False]
-    with pytest.raises(ToolkitError, match=rf"object '{name}' is missing"):
+    with pytest.raises(ToolkitError, match=rf"object '{names[0]}' is missing"):
         reading.read_objects(clone.path / ".git", names)
 
 

@@ -43,9 +43,6 @@ def write(path: Path, file: TreeFile) -> None:
         path.chmod(path.stat().st_mode | 0o111)
 
 
-def blob_id(content: bytes, *, length: int = 40) -> Oid:
-    """Return the id that git gives a file of this content; `length` is that of the repository's ids in digits."""
-    data = b"blob %d\0" % len(content) + content
-    if length == 64:  # noqa: PLR2004 - the digits of a SHA-256
-        return Oid(hashlib.sha256(data).hexdigest())
-    return Oid(hashlib.sha1(data, usedforsecurity=False).hexdigest())
+def blob_id(content: bytes) -> Oid:
+    """Return the id that git gives a file of this content."""
+    return Oid(hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest())

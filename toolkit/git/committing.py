@@ -13,39 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from git.objects.util import altz_to_utctz_str
+
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import program, reading
+from toolkit.git import objects, program, reading
 from toolkit.git.series import DIFF
 from toolkit.model import FileChange, Oid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Mapping, Sequence
 
+    from git import Repo
+
     from toolkit.git.clone import Clone
+    from toolkit.git.objects import Commit
     from toolkit.process import Completed
 
 _NEW_FILE = "100644"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """A commit as it is in a repository; `author` are the variables by which git makes another one by that author."""
-
-    oid: Oid
-    tree: Oid
-    parents: tuple[Oid, ...]
-    author: Mapping[str, str]
-    message: str
-
-    @property
-    def span(self) -> tuple[str, str]:
-        """The commit and the one before it, as arguments of git-diff-tree(1)."""
-        return str(self.parents[0]), str(self.oid)
-
-    @property
-    def subject(self) -> str:
-        """The first line of the message."""
-        return self.message.partition("\n")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +39,7 @@ class Workshop:
     clone: Clone
     directory: Path
     signed: bool
+    repo: Repo
 
     def commit(self, parent: Oid, files: Sequence[FileChange], message: str) -> Oid:
         """Commit on `parent` what the files are after the change, signed where the user's configuration says so.
@@ -90,73 +75,58 @@ class Workshop:
             raise ToolkitError(f"{self.clone.top}: cannot sign: {reading.fact(error.stderr)}", hint=hint) from error
         return Oid(made)
 
-    def diff(self, commit: Recorded) -> bytes:
-        """Return what a commit changes, as the series would have it (external.git.series)."""
-        return self._git("diff-tree", "-r", "--patch", "--no-commit-id", *DIFF, *commit.span).stdout
+    def diff(self, commit: Commit) -> bytes:
+        """Return what a commit changes, as the series would have it (git.series)."""
+        span = (commit.parents[0].hexsha, commit.hexsha)
+        return self._git("diff-tree", "-r", "--patch", "--no-commit-id", *DIFF, *span).stdout
 
-    def changes(self, commit: Recorded) -> tuple[FileChange, ...]:
+    def changes(self, commit: Commit) -> tuple[FileChange, ...]:
         """Return the files that a commit adds or changes."""
-        listed = self.run("diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AM", "--name-only", *commit.span)
-        paths = [PurePosixPath(name) for name in listed.split("\0") if name]
-        parent = commit.parents[0]
         return tuple(
             FileChange(
-                path=path,
-                before=self.content(parent, path) if self._has(parent, path) else None,
-                after=self.content(commit.oid, path),
+                path=PurePosixPath(diff.b_blob.path),
+                before=objects.read(diff.a_blob) if diff.a_blob is not None else None,
+                after=objects.read(diff.b_blob),
             )
-            for path in paths
+            for diff in commit.parents[0].diff(commit, no_renames=True)
+            if diff.b_blob is not None
         )
-
-    def _has(self, commit: Oid, path: PurePosixPath) -> bool:
-        return self._git("cat-file", "-e", f"{commit}:{path}", ok=None).status == 0
-
-    def tree(self, commit: Oid) -> Oid:
-        """Return the tree of a commit."""
-        return Oid(self.run("rev-parse", f"{commit}^{{tree}}"))
 
     def content(self, commit: Oid, path: PurePosixPath) -> bytes:
         """Return a file of a commit; raises ToolkitError where it has none of that name."""
-        try:
-            return self._git("cat-file", "blob", f"{commit}:{path}").stdout
-        except CommandError as error:
-            raise ToolkitError(f"{self.clone.top}: commit {commit.short} has no file '{path}'") from error
+        found = objects.find(self.repo, f"{commit}:{path}")
+        if found is None:
+            raise ToolkitError(f"{self.clone.top}: commit {commit.short} has no file '{path}'")
+        return objects.read(found)
 
-    def recorded(self, base: Oid, tip: Oid) -> tuple[Recorded, ...]:
+    def recorded(self, base: Oid, tip: Oid) -> tuple[Commit, ...]:
         """Return the commits that `tip` has and `base` has not, the oldest first."""
-        fields = "%H%x1f%T%x1f%P%x1f%an%x1f%ae%x1f%ad%x1f%B"
-        options = ("--reverse", "--topo-order", "--date=raw", "--no-show-signature", "--encoding=UTF-8", "-z")
-        found: list[Recorded] = []
-        for block in filter(None, self.run("log", *options, f"--format={fields}", f"{base}..{tip}", "--").split("\0")):
-            oid, tree, parents, name, email, date, message = block.split("\x1f", 6)
-            found.append(
-                Recorded(
-                    oid=Oid(oid),
-                    tree=Oid(tree),
-                    parents=tuple(map(Oid, parents.split())),
-                    author={"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": f"@{date}"},
-                    message=message.rstrip("\n") + "\n",
-                )
-            )
-        return tuple(found)
+        span = f"{base}..{tip}"
+        found = objects.Commit.iter_items(self.repo, span, reverse=True, topo_order=True)
+        return tuple(commit for commit in found if isinstance(commit, objects.Commit))
 
-    def pick(self, commit: Recorded, onto: Oid) -> Oid | None:
+    def pick(self, commit: Commit, onto: Oid) -> Oid | None:
         """Carry a commit over as `git cherry-pick` does; None where there is nothing left of it.
 
         Raises ToolkitError for one that conflicts.
         """
         (parent,) = commit.parents
-        if parent == onto:
-            return commit.oid
+        if parent.hexsha == onto:
+            return Oid(commit.hexsha)
         asked = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z")
-        merged = self._git(*asked, f"--merge-base={parent}", str(onto), str(commit.oid), ok=(0, 1))
+        merged = self._git(*asked, f"--merge-base={parent.hexsha}", str(onto), commit.hexsha, ok=(0, 1))
         tree, *conflicting = merged.text.rstrip("\0").split("\0")
         if merged.status != 0:
-            fact = f"{commit.oid.short} '{commit.subject}' conflicts in {', '.join(dict.fromkeys(conflicting))}"
+            fact = f"{commit.hexsha[:12]} '{commit.summary!s}' conflicts in {', '.join(dict.fromkeys(conflicting))}"
             raise ToolkitError(f"{self.clone.top}: commit {fact}")
-        if Oid(tree) == self.tree(onto):
+        if tree == self.repo.commit(onto).tree.hexsha:
             return None
-        return self.commit_tree(Oid(tree), onto, commit.message, author=commit.author)
+        author = {
+            "GIT_AUTHOR_NAME": commit.author.name or "",
+            "GIT_AUTHOR_EMAIL": commit.author.email or "",
+            "GIT_AUTHOR_DATE": f"@{commit.authored_date} {altz_to_utctz_str(commit.author_tz_offset)}",
+        }
+        return self.commit_tree(Oid(tree), onto, str(commit.message), author=author)
 
     def range_diff(self, before: tuple[Oid, Oid], after: tuple[Oid, Oid]) -> tuple[str, ...]:
         """Return what git-range-diff(1) tells of two series, each from where it begins to its last commit."""
@@ -174,11 +144,8 @@ class Workshop:
         ok: Collection[int] | None = (0,),
         env: Mapping[str, str] | None = None,
     ) -> Completed:
-        here = {
-            "GIT_OBJECT_DIRECTORY": str(self.directory / "objects"),
-            "GIT_INDEX_FILE": str(self.directory / "index"),
-        }
-        return program.run_contributing(self.clone.top, *arguments, env={**here, **(env or {})}, stdin=stdin, ok=ok)
+        here = {**_quarantine(self.directory), "GIT_INDEX_FILE": str(self.directory / "index"), **(env or {})}
+        return program.run_contributing(self.clone.top, *arguments, env=here, stdin=stdin, ok=ok)
 
     def keep(self) -> None:
         """Hand the new objects over to the clone, where nothing refers to them yet."""
@@ -188,7 +155,7 @@ class Workshop:
             "pack-objects",
             "--stdout",
             "--quiet",
-            env={"GIT_OBJECT_DIRECTORY": str(self.directory / "objects")},
+            env=_quarantine(self.directory),
             stdin="".join(f"{name}\n" for name in names).encode(),
         ).stdout
         try:
@@ -207,4 +174,9 @@ def workshop(clone: Clone, *, signed: bool | None = None) -> Generator[Workshop]
         info = Path(name) / "objects" / "info"
         info.mkdir(parents=True)
         (info / "alternates").write_bytes(os.fsencode(clone.common / "objects") + b"\n")
-        yield Workshop(clone=clone, directory=Path(name), signed=signed)
+        with objects.opened(clone.common, {**program.contributing(), **_quarantine(Path(name))}) as repo:
+            yield Workshop(clone=clone, directory=Path(name), signed=signed, repo=repo)
+
+
+def _quarantine(directory: Path) -> Mapping[str, str]:
+    return {"GIT_OBJECT_DIRECTORY": str(directory / "objects")}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
 _FILTER = "--filter=blob:none"
-_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FULL_ID = re.compile(r"[0-9a-f]{40}")
 _REFUSES_ID = re.compile(r"does not allow request for unadvertised object|not our ref|unadvertised object")
 
 _UNREACHABLE = "cannot be reached"
@@ -173,7 +173,7 @@ class _Attempt:
     def _begin(self) -> None:
         files.remove(self.into)
         self.into.mkdir(parents=True)
-        program.init(self.into, bare=True, length=64 if re.fullmatch(r"[0-9a-f]{64}", self.rev) else 40)
+        program.init(self.into, bare=True)
 
     def _fetch(self, *arguments: str, stdin: bytes | None = None) -> str:
         """Run `git fetch`, and return what it wrote to stderr."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NONE = re.compile(r"0+")
 _RECORD, _FIELD = "\x01", "\x02"
 # A subject may have any character in it.
-_BEGINNING = re.compile(rf"{_RECORD}(?=[0-9a-f]{{40,64}}{_FIELD}-?[0-9]+{_FIELD})")
+_BEGINNING = re.compile(rf"{_RECORD}(?=[0-9a-f]{{40}}{_FIELD}-?[0-9]+{_FIELD})")
 _FORMAT = f"--format={_RECORD}%H{_FIELD}%ct{_FIELD}%s{_FIELD}"
 
 

@@ -163,7 +163,7 @@ def _kept(after: Mapping[PurePosixPath, bytes], path: PurePosixPath) -> bytes:
 def _borrowed(target: PurePosixPath, pin: Located) -> Generator[Path]:
     """Yield a repository in which the pin is checked out as far as the target goes, with borrowed objects."""
     with scratch.directory({}) as checkout:
-        program.init(checkout, length=len(str(pin.commit)))
+        program.init(checkout)
         for place, line in (
             ("objects/info/alternates", pin.repository / "objects"),
             # The parents are not needed, and a shallow repository has none.

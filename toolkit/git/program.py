@@ -11,10 +11,7 @@
 - On a clone of the user's that gets a branch (`contributing`): identity and signing are the user's, and nothing is
   made up in their place. No hook runs, and nothing but what is asked for is written.
 
-GitPython reads the progress of a fetch, and no repository. Its objects are those of SHA-1 and its references are files,
-while a clone may have SHA-256 and a reftable. Its Repo takes GIT_OBJECT_DIRECTORY, GIT_COMMON_DIR and GIT_WORK_TREE
-from the environment, and does not ask whose a repository is. What it runs in the background is in no session that ends
-with an interrupt.
+The objects of a repository are read by GitPython (`objects`).
 """
 
 from __future__ import annotations
@@ -179,8 +176,7 @@ def run_network(directory: Path, *arguments: str, **how: Unpack[How]) -> process
     return process.run(argv, env=network(), **how)
 
 
-def init(directory: Path, *, bare: bool = False, length: int = 40) -> None:
-    """Make `directory` an empty repository for object ids of `length` digits, whatever templates the user has."""
-    form = ("--object-format=sha256",) if length == 64 else ()  # noqa: PLR2004 - the digits of a SHA-256
+def init(directory: Path, *, bare: bool = False) -> None:
+    """Make `directory` an empty repository, whatever templates the user has."""
     kind = ("--bare",) if bare else ()
-    run_hermetic(directory, "init", "--quiet", "--template=", "--initial-branch=main", *form, *kind)
+    run_hermetic(directory, "init", "--quiet", "--template=", "--initial-branch=main", *kind)

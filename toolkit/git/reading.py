@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from dataclasses import dataclass
@@ -96,16 +95,11 @@ def for_checkout(paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, ...]:
 
 def contents(repository: Path, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
     """Return id and content of each file (`ID`, `COMMIT:PATH`) by one process, None for one that is not there."""
-    asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
-    answer = io.BytesIO(program.run_reading(repository, "cat-file", "--batch", "--buffer", stdin=asked).stdout)
-    found: list[tuple[Oid, bytes] | None] = []
-    for _ in names:
-        # `ID TYPE SIZE`, or the name and a word why not.
-        head, _, size = answer.readline().strip().rpartition(b" ")
-        oid, _, kind = head.partition(b" ")
-        content = answer.read(int(size) + 1)[:-1] if size.isdigit() else None
-        found.append((Oid(oid.decode()), content) if content is not None and kind == b"blob" else None)
-    return tuple(found)
+    from toolkit.git import objects  # noqa: PLC0415 - GitPython, which most commands do without
+
+    with objects.opened(repository) as repo:
+        found = [objects.find(repo, name) for name in names]
+        return tuple(None if blob is None else (Oid(blob.hexsha), objects.read(blob)) for blob in found)
 
 
 def read_objects(repository: Path, names: Sequence[str]) -> tuple[bytes, ...]:

@@ -147,7 +147,7 @@ def adding(  # noqa: PLR0913 - a branch, its place, and what is to be there
     taken = False
     try:
         try:
-            _say(clone, "update-ref", "-m", "unlet", f"refs/heads/{branch}", str(commit), "0" * len(str(commit)))
+            _say(clone, "update-ref", "-m", "unlet", f"refs/heads/{branch}", str(commit), "0" * 40)
         except ToolkitError:
             taken = True
             raise

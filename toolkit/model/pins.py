@@ -11,14 +11,14 @@ from toolkit.errors import UsageError
 
 
 class Oid(str):
-    """A git object id: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits."""
+    """A git object id: 40 lower-case hexadecimal digits, as nixpkgs has them (SHA-1)."""
 
     __slots__ = ()
 
     def __new__(cls, digits: str) -> Self:
         """Raise UsageError for what is no id."""
-        if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", digits):
-            raise UsageError(f"git object id: '{digits}' is not 40 hexadecimal digits")
+        if not re.fullmatch(r"[0-9a-f]{40}", digits):
+            raise UsageError(f"git object id: '{digits}' is not 40 hexadecimal digits, as nixpkgs has them")
         return super().__new__(cls, digits)
 
     @property

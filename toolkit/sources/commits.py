@@ -37,7 +37,7 @@ def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
     what it was last time, and a warning says so.
     """
     git.check_rev(rev)
-    if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", rev):
+    if re.fullmatch(r"[0-9a-f]{40}", rev):
         return at_commit(url, Oid(rev), wanted, origin=f"{without_passwords(url)} at {rev[:12]}")
 
     def ask() -> Oid:

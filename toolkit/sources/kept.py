@@ -86,8 +86,7 @@ def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bo
             and {str(path) for path in paths} <= set(kept.paths)
             and _packs(directory) == kept.packs
             and all(
-                git.blob_id(blobs.read(directory / TREE / name).content, length=len(str(blob))) == blob
-                for name, blob in kept.blobs.items()
+                git.blob_id(blobs.read(directory / TREE / name).content) == blob for name, blob in kept.blobs.items()
             )
         )
     except (OSError, ToolkitError):

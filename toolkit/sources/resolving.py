@@ -153,7 +153,7 @@ def _check_pins(source: Source, target: PurePosixPath, pins: Sequence[Pin]) -> N
     for pin in pins:
         if pin.blob is None or pin.commit != source.commit:
             continue
-        blob = git.blob_id(source.content, length=len(str(pin.blob)))
+        blob = git.blob_id(source.content)
         if blob != pin.blob:
             fact = f"'{target}' is blob {blob.short}, recorded is {pin.blob.short}"
             raise ToolkitError(f"pin {pin.name}: {fact}", hint="the record in patches/ or the source is wrong")

@@ -196,17 +196,11 @@ class TestInPlace:
         assert caught.value.hint == "--update moves it"
 
 
-def test_ids_may_be_of_another_kind(tmp_path: Path, jane: str) -> None:
+def test_ids_of_another_kind_are_refused(tmp_path: Path, jane: str) -> None:
     assert jane
     (tmp_path / "made").mkdir()
-    clone = make_clone(make_upstream(tmp_path / "made", "--object-format=sha256"), tmp_path, "--ref-format=reftable")
-    before = snapshot(clone)
-    done = ask(clone, base="trunk")
-    assert done.made is not None
-    assert len(git(done.made.worktree, "rev-parse", "HEAD")) == 64
-    assert done.made.target_branch == "trunk"
-    remove(clone.repo, BRANCH, force=False)
-    assert snapshot(clone) == before
+    clone = make_clone(make_upstream(tmp_path / "made", "--object-format=sha256"), tmp_path)
+    assert "is not 40 hexadecimal digits, as nixpkgs has them" in refused(clone, base="trunk").message
 
 
 class TestFetch:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,26 +15,29 @@ from toolkit.git import committing
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from tests.docker.pr.conftest import Contributed
     from toolkit.docker.pr.edits import Edits
 
 
 @pytest.fixture
-def find() -> Callable[[Contributed], Edits]:
+def find() -> Generator[Callable[[Contributed], Edits]]:
+    shops = ExitStack()
+
     def found(contributed: Contributed) -> Edits:
         clone = clones.open_clone(contributed.clone.repo, REMOTE)
         kept, base = contributed.kept, clones.find_base(clone, "master").commit
         assert kept is not None
-        with committing.workshop(clone) as shop:
-            return edits.find(shop, kept, Oid(contributed.tip), base, plans.plan(), progress=Steps())
+        shop = shops.enter_context(committing.workshop(clone))
+        return edits.find(shop, kept, Oid(contributed.tip), base, plans.plan(), progress=Steps())
 
-    return found
+    with shops:
+        yield found
 
 
 def subjects(found: Edits) -> tuple[int, list[str]]:
-    return len(found.ours), [commit.subject for commit in found.own]
+    return len(found.ours), [str(commit.summary) for commit in found.own]
 
 
 def test_commits_on_top_are_the_contributors(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:

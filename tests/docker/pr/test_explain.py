@@ -76,7 +76,7 @@ def test_report_that_is_gone_is_one_line(contributed: Contributed) -> None:
     ("change", "message"),
     [
         ({"steps": [{"name": "lift", "design": "magic"}]}, "strategy 'magic' is unknown; known are attrs-first"),
-        ({"with": ["everything"]}, "extra 'everything' is unknown; known are nixos-test"),
+        ({"extras": ["everything"]}, "extra 'everything' is unknown; known are nixos-test"),
     ],
 )
 def test_a_way_to_make_a_branch_that_is_not_known_is_named(

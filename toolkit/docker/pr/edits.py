@@ -11,6 +11,7 @@ from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError
 from toolkit.git import history
 from toolkit.git import reading as git_reading
+from toolkit.model import Oid
 from toolkit.pr import writing
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from toolkit.docker.plan import Plan
     from toolkit.git.clone import Clone
-    from toolkit.git.committing import Recorded, Workshop
-    from toolkit.model import Contribution, Oid, Progress
+    from toolkit.git.committing import Workshop
+    from toolkit.git.objects import Commit
+    from toolkit.model import Contribution, Progress
     from toolkit.patches import Message
 
 _MOST = 100
@@ -36,11 +38,11 @@ class Edits:
     """
 
     fork: Oid
-    ours: tuple[Recorded, ...]
+    ours: tuple[Commit, ...]
     messages: tuple[str | None, ...]
-    own: tuple[Recorded, ...]
+    own: tuple[Commit, ...]
 
-    def are_like(self, made: Sequence[Recorded]) -> bool:
+    def are_like(self, made: Sequence[Commit]) -> bool:
         """Tell whether the branch has these commits already, but for their dates."""
         if not self.ours or not made or made[0].parents != self.ours[0].parents:
             return False
@@ -73,13 +75,13 @@ def find(  # noqa: PLR0913 - the branch as it was made, as it is, and where it i
         raise ToolkitError(f"{clone.top}: branch '{kept.branch}' has {len(there)} commits on {fork.short}, not a few")
     if merge := next((commit for commit in there if len(commit.parents) != 1), None):
         hint = f"in its worktree, git rebase {fork.short} makes its history linear"
-        raise ToolkitError(f"{clone.top}: commit {merge.oid.short} on '{kept.branch}' is a merge", hint=hint)
+        raise ToolkitError(f"{clone.top}: commit {merge.hexsha[:12]} on '{kept.branch}' is a merge", hint=hint)
     made = _made(shop, kept, fork, plan, progress=progress)
     messages: list[str | None] = []
     for ours, commit in zip(made, there, strict=False):
         if commit.tree != ours.tree:
             break
-        messages.append(commit.message if commit.message != ours.message else None)
+        messages.append(str(commit.message) if commit.message != ours.message else None)
     rest = there[len(messages) :]
     if len(messages) < len(made):
         rest = _folded(shop, made[-1], tip, there, plan.by_hand)
@@ -95,11 +97,11 @@ def carry(shop: Workshop, edits: Edits, onto: Oid) -> Carried:
     for commit in edits.own:
         picked = shop.pick(commit, tip)
         if picked is None:
-            dropped.append(commit.subject)
+            dropped.append(str(commit.summary))
             continue
         tip = picked
         own.append(picked)
-        subjects.append(commit.subject)
+        subjects.append(str(commit.summary))
     return Carried(tip=tip, own=tuple(own), subjects=tuple(subjects), dropped=tuple(dropped))
 
 
@@ -114,7 +116,7 @@ def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:
     return shared if shared is not None and rebased else kept.base_commit
 
 
-def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress: Progress) -> tuple[Recorded, ...]:
+def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress: Progress) -> tuple[Commit, ...]:
     """Return our commits as they were made on `fork`, or as they are when they are made there now."""
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
@@ -132,11 +134,11 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress
     return shop.recorded(fork, oids[-1])
 
 
-def _folded(shop: Workshop, last: Recorded, tip: Oid, there: Sequence[Recorded], said: Message) -> tuple[Recorded, ...]:
+def _folded(shop: Workshop, last: Commit, tip: Oid, there: Sequence[Commit], said: Message) -> tuple[Commit, ...]:
     """Return one commit on our last that leads to what the branch has: ours were changed, and not only followed."""
-    tree = shop.tree(tip)
+    tree = shop.repo.commit(tip).tree
     if tree == last.tree:
         return ()
-    subjects = "\n".join(f"- {commit.subject}" for commit in there)
-    oid = shop.commit_tree(tree, last.oid, f"{said.subject}\n\n{said.body}\n\n{subjects}\n")
-    return shop.recorded(last.oid, oid)
+    subjects = "\n".join(f"- {commit.summary!s}" for commit in there)
+    message = f"{said.subject}\n\n{said.body}\n\n{subjects}\n"
+    return shop.recorded(Oid(last.hexsha), shop.commit_tree(Oid(tree.hexsha), Oid(last.hexsha), message))

@@ -12,7 +12,7 @@ from toolkit.docker.rewrite import reasons
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing
-from toolkit.model import ExplainedCommit, Explanation, TreeCommit
+from toolkit.model import ExplainedCommit, Explanation, Oid, TreeCommit
 from toolkit.pr import contributions, standing
 from toolkit.report import report
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.plan import Plan
-    from toolkit.git.committing import Recorded, Workshop
+    from toolkit.git.committing import Workshop
+    from toolkit.git.objects import Commit
     from toolkit.model import Progress
 
 
@@ -39,9 +40,9 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     place = contributions.place(clone.common, found.kept.branch) / files.REPORT
     with committing.workshop(clone) as shop:
         was = edits.find(shop, found.kept, found.tip, base.commit, plan, progress=progress)
-        ours = {commit.oid for commit in was.ours}
+        ours = {commit.hexsha for commit in was.ours}
         explained = tuple(
-            _explained(shop, commit, plan, known=commit.oid in ours) for commit in shop.recorded(was.fork, found.tip)
+            _explained(shop, commit, plan, known=commit.hexsha in ours) for commit in shop.recorded(was.fork, found.tip)
         )
     try:
         document = report.from_json(place.read_bytes(), name=str(place))
@@ -53,14 +54,14 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     return Explanation(clone=clone.top, branch=found.kept.branch, commits=explained, proofs=proofs)
 
 
-def _explained(shop: Workshop, commit: Recorded, plan: Plan, *, known: bool) -> ExplainedCommit:
+def _explained(shop: Workshop, commit: Commit, plan: Plan, *, known: bool) -> ExplainedCommit:
     told = reasons.explain(
-        TreeCommit(subject=commit.subject, body="", files=shop.changes(commit)),
+        TreeCommit(subject=str(commit.summary), body="", files=shop.changes(commit)),
         shop.diff(commit),
         target=plan.target,
         components=plan.components,
         entry=plan.prefix_entry,
-        oid=commit.oid,
+        oid=Oid(commit.hexsha),
     )
     if known:
         return told

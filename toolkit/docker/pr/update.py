@@ -12,7 +12,7 @@ from toolkit.docker.requests import BranchRequest
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
-from toolkit.model import PullRequest
+from toolkit.model import Oid, PullRequest
 from toolkit.pr import contributions, standing, writing
 from toolkit.report import message
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from toolkit.docker.requests import UpdateRequest
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
-    from toolkit.model import Contribution, Oid, Progress
+    from toolkit.model import Contribution, Progress
     from toolkit.pr.standing import Standing
 
 
@@ -54,7 +54,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         messages = was.kept_messages(writing.messages(commits, wanted.trailers))
         oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
         if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
-            oids = tuple(commit.oid for commit in was.ours)
+            oids = tuple(Oid(commit.hexsha) for commit in was.ours)
         carried = edits.carry(shop, was, oids[-1])
         final = shop.content(carried.tip, plan.target)
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))

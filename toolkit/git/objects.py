@@ -1,0 +1,111 @@
+"""Commits, trees and files of one repository as objects, which GitPython makes of what git itself reads.
+
+GitPython runs git through `process` here, as all of the program does: with an environment of ours and in a session of
+its own, on the one repository that was named. Its own way would take over GIT_DIR and the like from the environment.
+
+References, configuration, remotes, index and worktrees are git's alone (`program`): GitPython reads and writes their
+files by itself, knows no reftables, no conditional configuration and no sparse index, signs nothing, and makes up an
+identity if there is none.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import git
+from git import Blob, Git, Object, Repo
+from git.db import GitCmdObjectDB
+from git.exc import GitCommandError
+
+from toolkit import process
+from toolkit.errors import CommandError
+from toolkit.git import program
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+    from pathlib import Path
+
+
+class _Git(Git):
+    """Git as GitPython calls it, on the git directory `directory` and with the environment `variables`."""
+
+    def __init__(self, directory: Path, variables: Mapping[str, str | None]) -> None:
+        super().__init__(directory)
+        self._directory = directory
+        self._variables = variables
+
+    def execute(  # type: ignore[override]
+        self,
+        command: Sequence[str],
+        istream: object = None,  # noqa: ARG002 - a process has its stdin in any case
+        *,
+        as_process: bool = False,
+        **_: object,
+    ) -> Any:  # noqa: ANN401 - as GitPython has it
+        asked = process.Command(argv=("git", f"--git-dir={self._directory}", *command[1:]), env=self._variables)
+        if as_process:
+            return self.AutoInterrupt(process.begin(asked), command)
+        try:
+            return process.execute(asked).text
+        except CommandError as error:
+            raise GitCommandError(list(command), error.status, error.stderr) from error
+
+
+class Commit(git.Commit):
+    """A commit whose author and message are decoded by its header `encoding`, which GitPython 3.2.1 overlooks."""
+
+    def _deserialize(self, stream: io.BytesIO) -> git.Commit:
+        content = stream.read()
+        if named := re.search(rb"^encoding (\S+)$", content.partition(b"\n\n")[0], re.MULTILINE):
+            with suppress(LookupError):
+                self.default_encoding = codecs.lookup(named[1].decode("ascii", "replace")).name
+        return super()._deserialize(io.BytesIO(content))
+
+
+@contextmanager
+def opened(directory: Path, variables: Mapping[str, str | None] | None = None) -> Generator[Repo]:
+    """Yield the repository whose git directory is `directory`, to be read.
+
+    `variables` are laid over the environment of git; by default they are those of `program.reading`.
+    """
+    with Repo(directory, expand_vars=False) as repo:
+        repo.git = _Git(directory, program.reading() if variables is None else variables)
+        repo.odb = GitCmdObjectDB(repo.odb.root_path(), repo.git)
+        yield repo
+
+
+def find(repo: Repo, name: str) -> Blob | None:
+    """Return a file (`ID`, `COMMIT:PATH`), None for one that is not there, or is none.
+
+    Raises CommandError if git cannot read what leads to it.
+    """
+    oid, _, path = name.partition(":")
+    try:
+        found = Object.new_from_sha(repo, bytes.fromhex(oid))
+        if isinstance(found, git.Commit):
+            found = found.tree.join(path)
+    except (KeyError, ValueError) as error:
+        _raise_if_ended(repo, error)
+        return None
+    return found if isinstance(found, Blob) else None
+
+
+def read(file: Object) -> bytes:
+    """Return the content of a file; raises CommandError if git cannot read it."""
+    try:
+        return file.data_stream.read()  # type: ignore[no-any-return]
+    except ValueError as error:
+        _raise_if_ended(file.repo, error)
+        raise CommandError(("git", "cat-file"), status=1, stderr=f"missing object {file.hexsha}") from error
+
+
+def _raise_if_ended(repo: Repo, error: Exception) -> None:
+    """Raise CommandError if git has given up, and not just said that there is no such object."""
+    for asked in (repo.git.cat_file_header, repo.git.cat_file_all):
+        if "SHA is empty" in str(error) and asked is not None and (status := asked.proc.wait()):
+            said = asked.stderr.read().decode("utf-8", "replace")
+            raise CommandError(tuple(asked.args), status=status, stderr=said) from error

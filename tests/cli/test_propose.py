@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 from contextlib import suppress
@@ -71,14 +72,17 @@ def test_quiet_prints_only_what_did_not_pass(unlet: Unlet) -> None:
     assert "passed" not in done.stdout
 
 
-def test_terminal_shows_progress_and_then_twenty_lines_for_a_newcomer(unlet: Unlet) -> None:
-    status, written = _on_a_terminal(unlet, *SPECIMEN)
+@pytest.mark.parametrize("target", ["docker", "notes-server"])
+def test_terminal_shows_progress_and_then_twenty_rows_for_a_newcomer(unlet: Unlet, target: str) -> None:
+    status, written = _on_a_terminal(unlet, *SPECIMEN, target)
     assert status == 0
-    progress, _, result = written.rpartition("\x1b[?25h")
+    progress, _, result = written.rpartition("\x1b[2K")
     assert "proving" in progress
     assert "\x1b[32mpassed\x1b[0m   no-rebuild " in result
     assert "to contribute" in result
-    assert len(result.splitlines()) <= 20
+    shown = [re.sub(r"\x1b\[\d+m", "", line) for line in result.splitlines()]
+    assert len(shown) <= 20
+    assert [line for line in shown if len(line) > 80] == []
 
 
 def test_no_color_and_color_never_draw_without_colours(unlet: Unlet) -> None:
@@ -98,7 +102,7 @@ def test_checkout_that_one_is_in_is_the_source_and_stays_as_it_is(unlet: Unlet, 
     done = here("propose", "notes-server")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"source   {checkout}" in done.stdout
-    assert "wrote 7 files to ../../../proposal: " in done.stdout
+    assert "wrote    ../../../proposal: " in done.stdout
     shown = here("inspect")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith("../applications/virtualization/docker/default.nix: ")

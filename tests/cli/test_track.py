@@ -45,7 +45,7 @@ def test_table_has_a_line_a_ref_and_the_verdict_last(unlet: Unlet, nixpkgs: Nixp
         "",
         "keep the overlay: fixed nowhere yet",
         "  Ask again after the next update of nixpkgs.",
-        "  Say which overlay you have, by --overlay DIR or --kind, for an answer about that one.",
+        "  Name your overlay with --overlay DIR or --kind for an answer about that one.",
     ]
 
 

@@ -196,7 +196,7 @@ class TestTextThatFitsAndIsWrong:
         # The call of the release that master does not have stays as it was, and is open to the package set.
         assert (ported.afresh, ported.differing) == (False, 1)
         assert failed(ported) >= {"capture-safe"}
-        assert ported.reason == "made again, it fails no proof"
+        assert ported.reason == "rewritten there, it fails no proof"
 
     def test_second_use_of_a_name_of_ours_is_a_failure(self, clone: Clone) -> None:
         clone.branch(

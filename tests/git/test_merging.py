@@ -137,7 +137,7 @@ def test_where_am_mistakes_the_place_cherry_pick_counts(carry: Callable[..., tup
     lifted, demoted = carry(theirs)
     assert lifted.content == changed(("line 48\n", "theirs\n"), text=LIFTED).encode() + copy.encode()
     assert (lifted.fit, lifted.offset) == (Fit.MERGES, 0)
-    assert lifted.reason == "is put elsewhere by git am than by git cherry-pick"
+    assert lifted.reason == "git am and git cherry-pick put it in different places"
     assert demoted.fit is Fit.APPLIES
 
 

@@ -284,16 +284,16 @@ def test_a_parameter_that_means_something_else_at_a_use_gets_another_name() -> N
 
 
 def test_a_name_that_the_package_has_given_its_attributes_is_not_changed() -> None:
-    with pytest.raises(RefusalError, match=r"package.nix:10:34: 'finalAttrs' means something else here"):
+    with pytest.raises(RefusalError, match=r"package.nix:10:34: 'finalAttrs' does not mean the package's"):
         lifted(package("buildApp (finalAttrs: {\n  e = buildUi (finalAttrs: { x = ui; });\n})\n"))
 
 
 @pytest.mark.parametrize(
     ("bindings", "attributes", "fact"),
     [
-        ("doc = buildUi { };", "e = [ doc ];", "'doc' as an attribute of the package means something else"),
-        ("fonts = buildUi { };", 'outputs = [ "out" "fonts" ]; e = [ fonts ];', "'fonts' as an attribute"),
-        ("ui = buildUi { };", "e = [ ui ]; passthru.ui = 1;", "the attribute 'passthru.ui' is something else"),
+        ("doc = buildUi { };", "e = [ doc ];", "as an attribute of the package, 'doc' has a different meaning"),
+        ("fonts = buildUi { };", 'outputs = [ "out" "fonts" ]; e = [ fonts ];', "'fonts' has a different meaning"),
+        ("ui = buildUi { };", "e = [ ui ]; passthru.ui = 1;", "the attribute 'passthru.ui' differs from"),
         ("ui = buildUi { }; mk = buildApp ui;", "", "the builder's call is itself made with"),
     ],
 )

@@ -24,7 +24,7 @@ def test_a_door_without_effect_anywhere_is_refused() -> None:
 
 
 def test_another_derivation_on_one_system_is_a_failure() -> None:
-    assert judge([answer(), answer(after="/b.drv")]) == Verdict(outcome="failed", why="the derivation is another")
+    assert judge([answer(), answer(after="/b.drv")]) == Verdict(outcome="failed", why="the derivation differs")
 
 
 def test_a_builder_that_takes_no_function_is_refused_by_its_reason() -> None:

@@ -17,7 +17,7 @@ HUNK = ExplainedHunk(
     lines=("   let", "-    old", "+    new", "+", "     same"),
     reasons=(Reason(text="moby: only moved", proofs=("no-rebuild", "builds")),),
 )
-UNKNOWN = Reason(text="no reason known for a part, not made by unlet: lines new 3", proofs=())
+UNKNOWN = Reason(text="lines new 3: no reason known, unlet did not make this change", proofs=())
 
 
 def proof(name: str, status: Status = Status.PASSED, reason: str | None = None) -> Proof:
@@ -99,10 +99,10 @@ def test_lines_have_the_tone_of_what_they_are() -> None:
 def test_hunk_of_somebody_else_is_told_to_be_one() -> None:
     foreign = replace(HUNK, reasons=())
     assert told(foreign)[-2:] == [
-        "    no reason known: not made by unlet",
-        "1 hunk has lines that no reason is known for",
+        "    no reason known: unlet did not make this change",
+        "1 hunk has lines without a known reason",
     ]
-    assert told(foreign, HUNK, foreign)[-1] == "2 hunks have lines that no reason is known for"
+    assert told(foreign, HUNK, foreign)[-1] == "2 hunks have lines without a known reason"
 
 
 def test_nothing_is_said_of_unknown_hunks_where_there_are_none() -> None:

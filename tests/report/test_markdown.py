@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def test_every_proof_is_told_with_status_reason_evidence_and_command(report: Report) -> None:
     text = to_markdown(report).decode()
-    assert "**Failed**: of 3 proofs 1 passed, 1 failed, 1 not run." in text
+    assert "**Failed**: 3 proofs, 1 passed, 1 failed, 1 not run." in text
     assert "| passed | no-rebuild | 12 derivations \\| 4 systems | 0.12 |" in text
     assert "| **failed** | builds |" in text
     assert "Failed: the suffix is empty" in text

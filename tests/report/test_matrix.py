@@ -51,7 +51,7 @@ WRONG = Ported(
     offset=20,
     afresh=False,
     differing=1,
-    reason="made again, it fails no proof",
+    reason="rewritten there, it fails no proof",
     proofs=proofs({"no-rebuild": "nix-instantiate: no function", "builds": "nix-instantiate: no function"}),
 )
 DONE = Ported(branch="release-26.05", commit=COMMIT, newest="29.6.1", fit=Fit.UNNEEDED, reason="fixed: a | b")
@@ -103,7 +103,7 @@ class TestTable:
         assert lines[5:] == [
             "",
             "- release-26.05: fixed: a | b",
-            "- release-25.11: made again, it fails no proof",
+            "- release-25.11: rewritten there, it fails no proof",
             "- release-25.11: no-rebuild, builds failed: nix-instantiate: no function",
         ]
 
@@ -133,7 +133,7 @@ class TestDocument:
             "conflicts": [],
             "afresh": False,
             "differing": 1,
-            "reason": "made again, it fails no proof",
+            "reason": "rewritten there, it fails no proof",
             "proofs": {"parse": "passed", "format": "not run", "no-rebuild": "failed", "builds": "failed"},
             "failures": {"no-rebuild": "nix-instantiate: no function", "builds": "nix-instantiate: no function"},
             "label": None,
@@ -250,7 +250,7 @@ class TestBackports:
         assert "\n" not in said
 
     def test_clash_with_staging_is_told(self) -> None:
-        assert advice(replace(CONFLICTS, branch="staging")).endswith("Here that merge has to be looked at.")
+        assert advice(replace(CONFLICTS, branch="staging")).endswith("Somebody has to review that merge.")
 
     @pytest.mark.parametrize("branch", ["nixos-26.05", "nixos-unstable", "nixpkgs-26.05-darwin"])
     def test_channel_takes_no_pull_requests(self, branch: str) -> None:

@@ -185,7 +185,7 @@ def test_the_design_of_the_series_is_not_among_those_that_were_not_taken(report:
 
 
 def test_suffix_has_its_price_and_drop_is_called_a_breakage(report: Report) -> None:
-    assert "now comes before docker's own" in _seen(_draft(report))
+    assert "now takes precedence over docker's own" in _seen(_draft(report))
     assert "breaks users" in _seen(_draft(_designed(report, Strategy.PARAMETER, Demotion.DROP)))
 
 

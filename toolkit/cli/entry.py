@@ -97,7 +97,7 @@ def _environment(error: OSError) -> ToolkitError:
 
 def _unexpected(error: Exception, argv: Sequence[str]) -> int:
     if isinstance(error, UnicodeEncodeError) and (name := _undecodable(error)) is not None:
-        return _report(ToolkitError(f"{name}: is not UTF-8, as all names that are written down must be"), argv)
+        return _report(ToolkitError(f"{name}: is not UTF-8; unlet writes down only names that are"), argv)
     import traceback  # noqa: PLC0415 - not for a run that ends well
 
     output.say(

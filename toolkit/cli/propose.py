@@ -87,7 +87,8 @@ def command(
         source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=None, pin=pin, offline=offline)
         asked = lifting(target, source, bindings=bindings, design=design, follow=follow, out=out, force=force)
         with output.working(settings) as progress:
-            return _finish(lift(asked, progress=progress), out)
+            report = lift(asked, progress=progress)
+        return _finish(report, out)
     options.refuse_without("another TARGET", {"--binding": bindings or None, "--design": design, "--follow": follow})
     request = ProposeRequest(
         source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),

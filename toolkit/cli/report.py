@@ -78,10 +78,9 @@ def proven(proofs: Sequence[Proof], settings: Settings) -> Iterator[Line]:
         words, *rest = [proof.claim]
         if proof.status is not Status.PASSED:
             words, *rest = grouped([(proof.reason or "").removeprefix("because "), *proof.evidence])
-        more = ", with stand-ins and in the real package set" if proof.name in twice else ""
         shown = proof.status is Status.PASSED and (settings.verbose or proof.asked)
         covers = f" ({proof.covers}; {proof.seconds:.2f} s)" if shown else ""
-        text = f"{proof.status:<8} {proof.name:<{width}}  {words}{more}{covers}"
+        text = f"{proof.status:<8} {proof.name:<{width}}  {words}{covers}"
         yield Line(text=text, tone=_TONES[proof.status], head=len(proof.status))
         if proof.status is Status.PASSED and proof.name == _OVERRIDABLE and not settings.quiet:
             yield _line(f"  {proof.found}")
@@ -90,22 +89,23 @@ def proven(proofs: Sequence[Proof], settings: Settings) -> Iterator[Line]:
             if (left := len(rest) - _EVIDENCE_LINES) > 0:
                 yield _line(f"  … and {left} more lines, which --json shows")
     if proofs and not settings.quiet:
-        yield _sum(proofs)
+        yield _sum(proofs, len(twice))
 
 
-def _sum(proofs: Sequence[Proof]) -> Line:
-    """Return how many proofs passed, and how many did not, in one line."""
+def _sum(proofs: Sequence[Proof], twice: int) -> Line:
+    """Return how many proofs passed, how many did not, and how many of the lines stand for two, in one line."""
     counts = {status: sum(proof.status is status for proof in proofs) for status in Status}
     rest = {f"{counts[Status.FAILED]} failed": Tone.FAILED, f"{counts[Status.NOT_RUN]} not run": Tone.NOT_RUN}
     others = {text: tone for text, tone in rest.items() if not text.startswith("0 ")}
     said = f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"
+    said += f" ({twice} of them in the real package set)" if twice else ""
     return Line(text=", ".join((said, *others)), tone=next(iter(others.values()), Tone.PROVEN))
 
 
 def wrote(names: Sequence[str], out: Path) -> str:
     """Return which files were written, directories as one."""
     first = dict.fromkeys(f"{name.partition('/')[0]}{'/' if '/' in name else ''}" for name in names)
-    return f"wrote {len(names)} files to {out}: {', '.join(first)}"
+    return f"wrote    {out}: {', '.join(name for name in first if name != 'report.json')}"
 
 
 def _line(text: str) -> Line:
@@ -131,51 +131,51 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
     The specimen's docker is made up: there the steps are those that lead to a real one.
     """
     asked = report.request.nixpkgs if report.request is not None else None
+    ours = report.proposal.package == PACKAGE
+    if asked == "specimen" and not ours:
+        return [
+            ("to find a real one", "unlet find --nixpkgs ~/src/nixpkgs"),
+            ("to contribute", "unlet pr PACKAGE --repo ~/src/nixpkgs"),
+            ("to use it", "unlet overlay PACKAGE --nixpkgs '<nixpkgs>'"),
+        ]
     if asked == "specimen":
         return [
-            ("to contribute", "unlet pr --repo ~/src/nixpkgs (this was the specimen: an example)"),
+            ("to contribute", "unlet pr --repo ~/src/nixpkgs (the specimen is only an example)"),
             ("to use it", "unlet overlay --nixpkgs '<nixpkgs>'"),
             ("to follow upstream", "unlet track"),
         ]
-    if report.proposal.package != PACKAGE:
+    if not ours:
         return [
             ("to contribute", _contributing(report, out)),
             ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"),
         ][: 2 if "overlay/default.nix" in report.files else 1]
     overlay = f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"
-    demoted = any(step.name == DEMOTE for step in report.proposal.steps)
     return [
         ("to contribute", _contributing(report, out)),
-        ("to use it", f"{overlay} and a security wrapper named rootlesskit" if demoted else overlay),
+        ("to use it", overlay),
         ("to prove it again", f"unlet check {quote(str(out))}"),
     ]
 
 
 def _contributing(report: Report, out: Path) -> str:
-    """Return what makes a branch of the proposal: `unlet pr` in the clone that it comes from, else git."""
+    """Return what makes a branch of the proposal: for docker `unlet pr`, in the clone that it comes from if any."""
     proposal, request = report.proposal, report.request
     commit = proposal.source.commit
-    ours = proposal.package == PACKAGE
-    if (
-        ours
-        and request is not None
-        and request.nixpkgs is not None
-        and commit is not None
-        and proposal.source.remote is None
-    ):
-        words = ["unlet", "pr", "--repo", request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
-        for step in proposal.steps:
-            if step.name == LIFT and step.reason is None:
-                words += ["--strategy", step.design]
-            if step.name == DEMOTE and step.design != Demotion.SUFFIX:
-                words += ["--rootlesskit", step.design]
-        if len(proposal.steps) == 1:
-            words += ["--only", proposal.steps[0].name]
-        return join(words)
-    base = commit.short if commit is not None else "BASE"
-    series = quote(str(out.absolute() / "series"))
-    by_hand = f"git am {series}/*.patch (in nixpkgs at {base})"
-    return f"{by_hand}, or unlet pr --repo DIR in a clone" if ours else by_hand
+    if proposal.package != PACKAGE:
+        return f"git am {quote(str(out.absolute() / 'series'))}/*.patch{f' (on {commit.short})' if commit else ''}"
+    words = ["unlet", "pr", "--repo"]
+    if request is not None and request.nixpkgs is not None and commit is not None and proposal.source.remote is None:
+        words += [request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
+    else:
+        words += ["DIR"]
+    for step in proposal.steps:
+        if step.name == LIFT and step.reason is None:
+            words += ["--strategy", step.design]
+        if step.name == DEMOTE and step.design != Demotion.SUFFIX:
+            words += ["--rootlesskit", step.design]
+    if len(proposal.steps) == 1:
+        words += ["--only", proposal.steps[0].name]
+    return join(words)
 
 
 def nix_path(path: Path) -> str:

@@ -13,7 +13,7 @@ from toolkit.docker import plan as plans
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.claims import evaluation, overriding
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES
-from toolkit.docker.deepening import AT_HAND, deepen
+from toolkit.docker.deepening import deepen
 from toolkit.docker.plan import PACKAGE
 from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.reading import docker_file
@@ -53,8 +53,6 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     # Somebody else's patch is evaluated with nobody's rights.
     near = str(case.source.root) if request.directory is not None else None
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
-    if case.deep is not None and not case.deep.whole:
-        warnings = (*warnings, AT_HAND)
     also = ("runs",) if request.run else ()
     proven = proofs.run(case, request.proofs, also=also, progress=progress)
     comparison: tuple[Column, ...] = ()

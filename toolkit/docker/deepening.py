@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 
 SYSTEMS = EXPRESSIONS / "systems.nix"
 
-
 NATIVE = "x86_64-linux"
-
-AT_HAND = (
-    f"a whole nixpkgs is at hand: docker was also evaluated in it, for {NATIVE}; '--tier isolated' is quicker, "
-    "'--tier tree' covers more"
-)
-"""What is said where the tree tier was chosen by itself."""
 
 
 def deepen(case: Case, depth: Depth, *, offline: bool, progress: Progress, near: str | None = None) -> Case:

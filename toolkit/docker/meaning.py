@@ -262,7 +262,7 @@ def _question(file: DockerFile) -> dict[str, object]:
 def _strange(file: DockerFile, place: Placement) -> str | None:
     """Say what of a layout is not known."""
     if place.obscure is not None:
-        return f"at {place.obscure.place} bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known"
+        return f"at {place.obscure.place} bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way"
     if layout.component(file, _DAEMON).bound == "absent":
         elsewhere = next((node for node in file.function.walk() if _DAEMON in binding_names(node)), None)
         if elsewhere is not None and elsewhere.kind == "binding":
@@ -285,7 +285,7 @@ def _reading(syntax: _Syntax, real: Mapping[str, str]) -> Reading:
         absence = f"there is no {', '.join(absent)} in the 'let' of {layout.GENERATOR}, though docker is {newest}"
         reason = STRANGE + (syntax.strange or absence)
     elif overridable is Overridable.UNKNOWN:
-        reason = "whether the components can be overridden takes Nix to tell"
+        reason = "only Nix can determine whether the components can be overridden"
     place = syntax.place
     if place is Place.NO_WRAPPER and (syntax.mentions_wrapper or not (newest and numbers < _WRAPPER_EVERYWHERE)):
         place, reason = Place.UNKNOWN, "no command that makes the dockerd-rootless wrapper was recognised"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.docker.choices import DEMOTE
 from toolkit.git.blobs import TreeFile
 
 if TYPE_CHECKING:
@@ -25,13 +26,19 @@ _TEMPLATE = """\
 #   nixpkgs.overlays = [ (import ./proposal/overlay) ];            # NixOS
 #   import <nixpkgs> {{ overlays = [ (import ./proposal/overlay) ]; }}
 #
-# pkgs.docker and pkgs.docker-client follow. No binary cache has what is below: docker's daemon (moby) and
+{wrapper}# pkgs.docker and pkgs.docker-client follow. No binary cache has what is below: docker's daemon (moby) and
 # its command line are compiled on the first build.
 final: _prev: {{
   inherit (final.callPackage ./{directory} {{ }})
 {releases}
     ;
 }}
+"""
+
+
+_WRAPPER = """\
+# With a security wrapper named rootlesskit, containers of rootless docker can then publish ports below 1024.
+#
 """
 
 
@@ -54,7 +61,9 @@ def default_nix(proposal: Proposal, *, releases: Sequence[str]) -> bytes:
     where = f"at commit {source.commit}" if source.commit is not None else f"as in {one_line(source.origin)}"
     titles = "\n# ".join(one_line(commit.subject) for commit in proposal.commits)
     listed = "\n".join(f"    {name}" for name in releases)
-    return _TEMPLATE.format(titles=titles, where=where, directory=DIRECTORY, releases=listed).encode()
+    wrapper = _WRAPPER if any(step.name == DEMOTE for step in proposal.steps) else ""
+    text = _TEMPLATE.format(titles=titles, where=where, wrapper=wrapper, directory=DIRECTORY, releases=listed)
+    return text.encode()
 
 
 def one_line(text: str) -> str:

@@ -123,7 +123,7 @@ def _instead(
         yield f"cannot be made again: {own.refused}"
     elif carried.texts not in {None, own.texts} and _failed(proven):
         failed = _failed(_prove(ours, own, own.steps, own.texts, progress))
-        yield f"made again, it fails {', '.join(failed)}" if failed else "made again, it fails no proof"
+        yield f"rewritten there, it fails {', '.join(failed)}" if failed else "rewritten there, it fails no proof"
 
 
 def _failed(proven: Sequence[Proof]) -> list[str]:

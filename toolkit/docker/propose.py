@@ -11,7 +11,7 @@ from toolkit import files, nix, process, sources
 from toolkit.docker import choosing, claims, comparing, extras, staging
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import overriding
-from toolkit.docker.deepening import AT_HAND, deepen
+from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.reading import docker_file
 from toolkit.errors import LayoutError, RefusalError
@@ -83,11 +83,10 @@ def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
         case = replace(made.case, extras=added)
         near = request.source.nixpkgs
         case = deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
-        warnings = made.warnings if case.deep is None or case.deep.whole else (*made.warnings, AT_HAND)
         if file.todo() is None:
             # Upstream's own word that there is something to do: without it, look before all else is proven.
             overriding.require_closed(case, name=name)
-        return replace(made, case=case, claims=claims.of(case), warnings=warnings)
+        return replace(made, case=case, claims=claims.of(case))
 
     def compare(proposal: Proposal, proven: Sequence[Proof]) -> tuple[Column, ...]:
         if not request.compare:

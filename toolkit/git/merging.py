@@ -75,7 +75,7 @@ def _carry(commit: Commit, patch: Patch, target: PurePosixPath, *, now: bytes, f
         return Merged(fit=Fit.APPLIES, content=applied, offset=fits.offset, conflicts=lines, reason=reason)
     if applied == picked.marked:
         return Merged(fit=Fit.APPLIES, content=applied, offset=fits.offset)
-    elsewhere = None if applied is None else "is put elsewhere by git am than by git cherry-pick"
+    elsewhere = None if applied is None else "git am and git cherry-pick put it in different places"
     return Merged(fit=Fit.MERGES, content=picked.marked, reason=elsewhere)
 
 

@@ -36,7 +36,7 @@ def parameter(planned: Plan, sites: Iterable[Node]) -> str:
         if hidden is None:
             return name
     place = next((site for site in sites if _is_hidden(planned, names[0], site)), construction.argument)
-    raise RefusalError(f"{at(place)}: '{names[0]}' means something else here than the package's final attributes")
+    raise RefusalError(f"{at(place)}: '{names[0]}' does not mean the package's final attributes here")
 
 
 def _is_hidden(planned: Plan, name: str, site: Node) -> bool:
@@ -79,13 +79,13 @@ def clashing(planned: Plan) -> frozenset[int]:
         if there.scope is not None and there.scope.node.index in sets:
             found.add(there.scope.node.index)
         elif use.name not in GLOBALS and not _outside(planned, use).means(there):
-            raise RefusalError(f"{at(use.node)}: '{use.name}' means something else where '{owner}' has to go")
+            raise RefusalError(f"{at(use.node)}: '{use.name}' means something different where '{owner}' has to go")
     for name in planned.names:
         place = _place(planned, name)
         scope = look_up(name, place.children[0]).scope
         new = planned.routes[name].door is None and name not in planned.moved
         if new and (scope is None or scope.names[name] is not planned.shape.bindings[name]):
-            raise RefusalError(f"{at(place)}: '{name}' means something else here than in the let")
+            raise RefusalError(f"{at(place)}: '{name}' does not mean the same here as in the let")
     return frozenset(found)
 
 

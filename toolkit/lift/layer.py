@@ -35,7 +35,7 @@ def attributes(planned: Plan, unfolded: Collection[int]) -> tuple[Node, ...]:
     """
     construction, call = planned.construction, planned.construction.call
     if unfolded:
-        raise RefusalError(f"{at(call)}: a name means something else in the set of the attributes")
+        raise RefusalError(f"{at(call)}: a name means something different in the set of attributes")
     found: dict[int, Node] = {}
     for index in planned.rerouted:
         place = planned.shape.tree.nodes[index]

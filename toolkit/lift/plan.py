@@ -162,7 +162,7 @@ def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[st
     _require_all_within(planned)
     if follow and not planned.followed:
         what = " or ".join(follow)
-        raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
+        raise LayoutError(f"{at(shape.body)}: no definition that moves takes {what} from where the package takes it")
     return planned
 
 
@@ -190,7 +190,7 @@ _ENDS = {
     "binary_expression": "an operator",
     "select_expression": "an attribute of something",
     "variable_expression": "a name",
-    "apply_expression": "a call with something else than a set of attributes",
+    "apply_expression": "a call with an argument that is not a set of attributes",
     "list_expression": "a list",
 }
 
@@ -270,12 +270,12 @@ def _route(shape: Shape, name: str, *, fresh: bool) -> Route:
     if found:
         return Route(path=found[0].path, door=found[0])
     if name in _TAKEN or name in _outputs(shape):
-        fact = f"'{name}' as an attribute of the package means something else"
+        fact = f"as an attribute of the package, '{name}' has a different meaning"
         raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
     attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
     for path in ((PASSTHRU, name), (name,)):
         if (other := attributes.get(path)) is not None:
-            fact = f"the attribute '{'.'.join(path)}' is something else than the let's '{name}'"
+            fact = f"the attribute '{'.'.join(path)}' differs from the let's '{name}'"
             raise RefusalError(f"{at(other)}: {fact}")
     return Route(path=(PASSTHRU, name))
 

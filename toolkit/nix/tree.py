@@ -98,7 +98,7 @@ class Tree:
         one whose expressions are nested more deeply than the functions below can follow.
         """
         if not known and not _is_readable(text):
-            raise RefusalError(f"{name}: keeps unlet's parser for more than {_limit([text]):.1f} s of a processor")
+            raise RefusalError(f"{name}: takes unlet's parser more than {_limit([text]):.1f} s of processor time")
         self.text = text
         self.name = name
         self.nodes: list[Node] = []

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from toolkit.prove.case import Stage
     from toolkit.prove.lifted import Answer
 
+_FEW = 3
+
 
 def no_rebuild(case: Case) -> Finding:
     """Compare the package's derivation before and after, on each system that it evaluates on."""
@@ -41,31 +43,37 @@ def overridable(case: Case) -> Finding:
     """Override each door by what throws: it must reach what is built, or another attribute, on one system at least."""
     failures: list[str] = []
     evidence: list[str] = []
+    effective = False
     for name, path in case.lifted.doors.items():
         door = ".".join(path)
-        reached: list[str] = []
+        reached: dict[str, list[str]] = {}
         for system, answer in _package(case):
             if (tried := answer.doors.get(name)) is None:
                 continue
             if tried.hides:
-                failures.append(f"{name}: '{path[-1]}' was another attribute of the package before")
+                failures.append(f"{name}: the package already had a different attribute '{path[-1]}'")
             if tried.thrown.something:
-                reached.append(system)
                 what = "what is built" if tried.thrown.built else "other attributes of passthru"
                 before = "had an effect before, too" if tried.before else "had no effect before"
-                evidence.append(f"{name}: an override of {door} reaches {what} on {system}; it {before}")
+                effective |= tried.before
+                fact = f"an override of {door} reaches {what}, and {before}"
+                reached.setdefault(fact, []).append(system)
             else:
                 evidence.append(f"{name}: not used on {system}")
+        evidence += [f"{name}: {fact} ({', '.join(systems)})" for fact, systems in reached.items()]
         if not reached:
             failures.append(f"{name}: an override of {door} has no effect on any system")
-    return _finding(case, failures, evidence, more=f", {', '.join(case.lifted.doors)}")
+    doors = [".".join(path) for path in case.lifted.doors.values()]
+    more = f" and {len(doors) - _FEW} more" if len(doors) > _FEW else ""
+    ways = f"by overrideAttrs of {', '.join(doors[:_FEW])}{more}{'' if effective else ' (before: none)'}"
+    return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.doors)}")
 
 
 def passthru(case: Case) -> Finding:
     """Compare the attributes of passthru, tests among them, that are made with what is lifted."""
     if not case.lifted.shown:
         return Finding(covers="no attribute of passthru is made with what is lifted")
-    failures = [f"{system}: not what they were" for system, answer in _package(case) if not answer.same_shown]
+    failures = [f"{system}: they differ from before" for system, answer in _package(case) if not answer.same_shown]
     return _finding(case, failures, [], more=f", {', '.join('.'.join(path) for path in case.lifted.shown)}")
 
 
@@ -77,7 +85,7 @@ def readers(case: Case) -> Finding:
     for system, (_, *others) in case.asking.answers().items():
         for name, answer in zip(case.readers, others, strict=True):
             if answer.error is not None or answer.before != answer.after:
-                failures.append(f"{system}: {name}: {answer.error or 'another derivation'}")
+                failures.append(f"{system}: {name}: {answer.error or 'the derivation differs'}")
     return Finding(covers=", ".join(case.readers), failures=tuple(failures), commands=case.asking.commands)
 
 
@@ -87,7 +95,7 @@ def capture_safe(case: Case) -> Finding:
     new = after - _meanings(case.before)
     expected = {case.lifted.parameter, PREVIOUS, *case.lifted.doors}
     failures = [
-        f"'{name}' means something else after the change" for name in sorted({name for name, _ in new} - expected)
+        f"'{name}' has a different meaning after the change" for name in sorted({name for name, _ in new} - expected)
     ]
     return Finding(covers=f"{after.total()} names, {new.total()} of them new", failures=tuple(failures))
 
@@ -120,7 +128,7 @@ CLAIMS: tuple[Claim[Case], ...] = (
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe),
     Claim("passthru", "passthru, tests included, evaluates to the same as before", passthru),
     Claim("readers", "packages that override or read this one stay the same", readers),
-    Claim("overlay", "the overlay gives the same derivation as the series, and the override works there", overlaid),
+    Claim("overlay", "the overlay gives the same derivation and overrides", overlaid),
 )
 
 

@@ -47,7 +47,7 @@ def _lost(clone: Clone, found: Standing) -> Iterator[str]:
     """Yield what the contributor has done to the branch, and is nowhere else."""
     if found.worktree is not None and found.worktree.path.is_dir():
         if found.worktree.branch is None:
-            yield f"{found.worktree.path}: has branch '{found.kept.branch}' not checked out, but something else"
+            yield f"{found.worktree.path}: does not have branch '{found.kept.branch}' checked out"
         if (fact := standing.uncommitted(found.worktree)) is not None:
             yield fact
     if (

@@ -110,9 +110,9 @@ def verdict(answer: Answer) -> Verdict | None:
         return None
     doors = answer.doors.values()
     faults = {
-        ("failed", "the derivation is another"): answer.after != answer.before or not answer.same_shown,
+        ("failed", "the derivation differs"): answer.after != answer.before or not answer.same_shown,
         ("failed", "the attribute is not there"): not all(door.there for door in doors),
-        ("refused", "another attribute of the package has the name"): any(door.hides for door in doors),
+        ("refused", "a different attribute of the package has the name"): any(door.hides for door in doors),
         ("refused", UNREACHED): not all(door.thrown.something for door in doors),
     }
     outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))

@@ -28,7 +28,7 @@ WIDTH = 100
 EXCERPT = 6
 """How many of the lines that a hunk changes are shown."""
 
-UNKNOWN = "no reason known: not made by unlet"
+UNKNOWN = "no reason known: unlet did not make this change"
 
 
 class Tone(StrEnum):
@@ -147,7 +147,7 @@ def lines(explanation: Explanation) -> Iterator[Line]:
                 yield from _wrapped(UNKNOWN, Tone.UNKNOWN, indent=4)
     if count := unknown(explanation):
         hunks = "1 hunk has" if count == 1 else f"{count} hunks have"
-        yield Line(text=f"{hunks} lines that no reason is known for", tone=Tone.UNKNOWN)
+        yield Line(text=f"{hunks} lines without a known reason", tone=Tone.UNKNOWN)
 
 
 def _excerpt(hunk: ExplainedHunk) -> Iterator[Line]:

@@ -43,7 +43,7 @@ def _lines(report: Document) -> Iterator[str]:
     yield from (f"- {commit.subject}" for commit in report.commits)
     yield ""
     counts = ", ".join(f"{sum(proof.status is status for proof in report.proofs)} {status}" for status in Status)
-    yield f"**{report.result.capitalize()}**: of {len(report.proofs)} proofs {counts}."
+    yield f"**{report.result.capitalize()}**: {len(report.proofs)} proofs, {counts}."
     yield ""
     yield "| | |"
     yield "|---|---|"

@@ -32,9 +32,9 @@ _LABEL = (
 )
 
 _OWN = (
-    "The commits of a branch of its own are not picked ones. Upstream's check of backports wants each to name the "
-    "commit on master in its message, as `cherry-pick -x` does, and shows reviewers in what the two differ; or to have "
-    "a last line `Not-cherry-picked-because: REASON`."
+    "The commits of a branch of its own are not cherry-picks. Upstream's check of backports expects each message to "
+    "name the commit on master, as `cherry-pick -x` does, and shows reviewers how the two differ; or to end with a "
+    "line `Not-cherry-picked-because: REASON`."
 )
 
 
@@ -158,14 +158,14 @@ def backports(
 def _acceptable(matrix: Sequence[Ported], behaviour: str) -> Iterator[str]:
     """Yield what upstream asks of a backport, and how the two commits stand to that."""
     yield (
-        "Releases take what is compatible with what was there, and only while they are supported "
+        "Releases accept only changes that are compatible with earlier behaviour, and only while they are supported "
         f"([rules]({_RULES}#changes-acceptable-for-releases)):"
     )
     yield ""
     proven = [each.branch for each in matrix if _release(each.branch) and _passed(each, NO_REBUILD)]
     shown = f" That is proven on {', '.join(proven)}." if proven else " <!-- Not proven on any of them. -->"
     yield f"- Commit 1 is meant to rebuild nothing and to leave all overrides as they are.{shown}"
-    yield f"- Commit 2 changes behaviour: {behaviour}. Say so, or have commit 1 alone backported."
+    yield f"- Commit 2 changes behaviour: {behaviour}. State that, or have only commit 1 backported."
 
 
 def _advice(each: Ported, repository: str, branch: str | None) -> Iterator[str]:
@@ -175,7 +175,7 @@ def _advice(each: Ported, repository: str, branch: str | None) -> Iterator[str]:
         yield f"- `{each.branch}` is a channel: it takes no pull requests, and follows master or `release-YY.MM`."
     elif (staging := re.fullmatch(r"staging(?:-next)?(-\d\d\.\d\d)?", name)) is not None:
         source = f"release{staging[1]}" if staging[1] else "master"
-        clash = "" if _carries(each) or each.fit is Fit.UNNEEDED else " Here that merge has to be looked at."
+        clash = "" if _carries(each) or each.fit is Fit.UNNEEDED else " Somebody has to review that merge."
         yield (
             f"- `{each.branch}` is for mass rebuilds and needs no pull request: upstream merges `{source}` into it "
             f"regularly, directly or by staging-next.{clash}"

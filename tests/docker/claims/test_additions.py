@@ -106,7 +106,7 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path, draft: Callable[
     [
         (ALL_TESTS, "  docker = runTest ./docker.nix;\n", "", "more changes than the one attribute"),
         (ALL_TESTS, "docker-rootless-ports = runTestOn", "docker-rootless-port = runTestOn", "has no test 'docker-"),
-        (ALL_TESTS, "./docker-rootless-ports.nix", "./docker.nix", "is tested in a way that is not known"),
+        (ALL_TESTS, "./docker-rootless-ports.nix", "./docker.nix", "is tested in an unknown way"),
         (ALL_TESTS, 'runTestOn [ "aarch64-linux" "x86_64-linux" ] ./docker-rootless-ports', "runTest ./x", "tested in"),
         (TEST, "{ lib, pkgs, ... }:", "{ lib, pkgs, missing, ... }:", "'missing'"),
         (TEST, "pkgs.curl", "pkgs.curl.nothing", "nothing"),

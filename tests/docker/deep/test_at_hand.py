@@ -11,7 +11,6 @@ import pytest
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.docker.check import check
-from toolkit.docker.deepening import AT_HAND
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import CheckRequest, ProposeRequest
 from toolkit.model import Depth, SourceRequest, Status
@@ -48,14 +47,12 @@ def proposal(nixpkgs: Path | str, out: Path, depth: Depth = BY_ITSELF, rev: str 
     return propose(ProposeRequest(source=source, out=out, depth=depth), progress=Steps())
 
 
-def test_directory_takes_part_on_one_system_and_that_is_said(nixpkgs: Path, tmp_path: Path) -> None:
+def test_directory_takes_part_on_one_system(nixpkgs: Path, tmp_path: Path) -> None:
     report = proposal(nixpkgs, tmp_path / "out")
     assert deeper(report) == dict.fromkeys(QUICK, Status.PASSED)
     assert all(proof.covers.endswith("1 system") or "rows" in proof.covers for proof in report.proofs[-4:])
-    assert AT_HAND in report.warnings
     again = check(CheckRequest(directory=tmp_path / "out", depth=BY_ITSELF), progress=Steps())
     assert deeper(again) == dict.fromkeys(QUICK, Status.PASSED)
-    assert AT_HAND in again.warnings
 
 
 def test_worktree_takes_part_if_its_commit_is_the_source(nixpkgs: Path, tmp_path: Path) -> None:
@@ -72,7 +69,6 @@ def test_worktree_takes_part_if_its_commit_is_the_source(nixpkgs: Path, tmp_path
 def test_specimen_and_whoever_asks_for_the_isolated_tier_get_that(nixpkgs: Path, tmp_path: Path, depth: Depth) -> None:
     report = proposal("specimen" if depth.by_itself else nixpkgs, tmp_path / "out", depth)
     assert deeper(report) == {}
-    assert AT_HAND not in report.warnings
 
 
 def test_patch_of_somebody_else_is_evaluated_without_the_set(nixpkgs: Path, tmp_path: Path) -> None:

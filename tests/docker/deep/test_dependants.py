@@ -126,7 +126,7 @@ def test_evaluation_is_kept_for_the_same_input_only(deepened: Callable[..., Deep
     told = Steps()
     first = all_packages.evaluate(tree, "aarch64-linux", COUNTED, progress=told, what="here")
     again = all_packages.evaluate(tree, "aarch64-linux", COUNTED, progress=told, what="here")
-    assert (again, told.seen[-1]) == (first, "here: all packages are known from before")
+    assert (again, told.seen[-1]) == (first, "here: all packages were evaluated in an earlier run")
     other = trees.changed(tree, {series.draft.case().target: series.draft.texts[DEMOTED].encode()})
     changed = all_packages.evaluate(other, "aarch64-linux", COUNTED, progress=told, what="there")
     assert changed.derivations["docker"] != first.derivations["docker"]

@@ -10,7 +10,7 @@ from toolkit.docker.rewrite import demote
 from toolkit.errors import LayoutError
 
 SUFFIX = r'--suffix PATH : "\$\{lib\.makeBinPath \[ rootlesskit \]\}"'
-OTHERWISE = "rootlesskit gets into the script other than by a list in a variable"
+OTHERWISE = "rootlesskit does not get into the script by a list in a variable"
 
 
 # The list
@@ -328,7 +328,7 @@ def test_name_that_is_bound_around_the_list_only_is_refused(around: str, path: s
     text = sub(r"extraUserPath = ", rf"extraUserPath = {around} ", kit(path))
     script = place(text, "''\n            runHook preInstall\n\n            for").removeprefix("x.nix:")
     at = place(text, path) if name == "makeBinPath" else place(text, "rootlesskit slirp")
-    assert refusal(text) == f"{at}: '{name}' is something else, or nothing, at {script}, where the wrapper is made"
+    assert refusal(text) == f"{at}: '{name}' has no or another meaning at {script}, where the wrapper is made"
 
 
 @EVERY_STRATEGY
@@ -397,7 +397,7 @@ def test_suffix_stands_before_the_end_of_the_string() -> None:
 
 def test_wrapper_that_another_phase_makes_is_refused() -> None:
     text = command("runHook postInstall\n'';\npostInstall = ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"")
-    said = "bin/dockerd-rootless is made other than in moby's installPhase"
+    said = "bin/dockerd-rootless is not made in moby's installPhase"
     assert refusal(text) == f"{place(text, chr(39) * 2 + chr(10) + ' ' * 14 + 'makeWrapper')}: {said}"
 
 

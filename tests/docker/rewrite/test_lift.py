@@ -86,7 +86,7 @@ def test_comment_before_code_on_the_same_line_belongs_to_that_code() -> None:
 )
 def test_comment_that_would_be_lost_is_refused(strategy: Strategy, other: Strategy, pattern: str, new: str) -> None:
     text = sub(pattern, new)
-    fact = "this comment would be lost: what it stands in is not moved as it is"
+    fact = "this comment would be lost: the code around it is rewritten, not moved"
     assert refusal(text, strategy) == f"{place(text, '/* remark')}: {fact}"
     assert "/* remark */" in rewrite(text, other)[1]
 
@@ -197,7 +197,7 @@ def test_argument_of_the_function_has_a_name_that_is_free(pattern: str, new: str
 def test_call_by_another_function_of_that_name_is_refused_by_scope() -> None:
     other = "(let callPackage = lib.callPackageWith { }; in callPackage dockerGen)"
     text = sub("callPackage dockerGen", other)
-    said = "'callPackage' is something else here than where dockerGen is bound"
+    said = "'callPackage' has a different meaning here than at dockerGen"
     assert refusal(text, Strategy.HIDDEN) == f"{place(text, 'callPackage dockerGen)')}: {said}"
     assert other in rewrite(text)[0]
 
@@ -223,7 +223,7 @@ def test_parentheses_around_the_function_make_no_difference(strategy: Strategy) 
 )
 def test_operator_that_dockergen_binds_is_refused(strategy: Strategy, pattern: str, new: str) -> None:
     text = sub(pattern, new)
-    said = "'__sub' gives an operator another meaning in what would move"
+    said = "'__sub' changes the meaning of an operator in what would move"
     assert refusal(text, strategy) == f"{place(text, '__sub')}: {said}"
 
 

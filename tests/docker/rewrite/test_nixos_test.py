@@ -63,7 +63,7 @@ def test_line_that_gets_too_long_is_broken_as_nixfmt_breaks_it() -> None:
     [
         (
             "{ docker = runTest ./docker.nix; }",
-            "all-tests.nix: has no test 'docker-rootless' to put another one beside",
+            "all-tests.nix: has no test 'docker-rootless' to put the new one beside",
         ),
         (
             "{\n  docker-rootless = discoverTests ./docker-rootless.nix;\n}",

@@ -105,18 +105,22 @@ def test_series_is_explained_hunk_by_hunk() -> None:
     lifted, demoted = rewrite(before)
     assert starts(hunks(before, lifted)) == [
         ["docker-runc, docker-containerd,"],
-        ["moby: from", "docker-containerd, docker-runc,"],
+        ["moby: moved", "docker-containerd, docker-runc,"],
         ["docker-runc, docker-containerd,", "docker's attributes", "the set", "docker-containerd, docker-runc,"],
         ["moby: taken"],
         ["the set", "the TODO"],
     ]
-    assert starts(hunks(lifted, demoted)) == [["rootlesskit comes"], ["rootlesskit leaves"]]
+    assert starts(hunks(lifted, demoted)) == [["rootlesskit: comes"], ["rootlesskit: removed"]]
 
 
 OWN = {
-    Strategy.ATTRS_FIRST: {"into docker's own attributes", "a function of what they are", "taken from what docker is"},
-    Strategy.HIDDEN: {"override reaches and callPackage does not", "callPackage without the new parameters"},
-    Strategy.PARAMETER: {"becomes the default of a parameter; a danger"},
+    Strategy.ATTRS_FIRST: {
+        "to docker's own attributes",
+        "a function of its final attributes",
+        "taken from the final attributes",
+    },
+    Strategy.HIDDEN: {"override sets and callPackage does not fill", "callPackage without the new parameters"},
+    Strategy.PARAMETER: {"becomes the default of a parameter; this is risky"},
 }
 
 
@@ -141,11 +145,11 @@ def _whole_diff(before: str, after: str) -> bytes:
 def test_dropped_entry_and_its_parameter_are_explained() -> None:
     lifted, demoted = rewrite(text_of("29.6"), demotion=Demotion.DROP)
     texts = {reason.text for hunk in hunks(lifted, demoted) for reason in hunk.reasons}
-    assert {text.partition(",")[0].partition(":")[0] for text in texts} == {
-        "rootlesskit leaves the prefix of PATH",
-        "rootlesskit",
+    assert {text.partition(",")[0] for text in texts} == {
+        "rootlesskit: removed from the prefix of PATH",
+        "rootlesskit: removed from the parameters",
     }
-    assert any("nothing takes its place" in text for text in texts)
+    assert any("nothing replaces it" in text for text in texts)
 
 
 def test_every_proof_that_a_reason_names_exists() -> None:
@@ -234,8 +238,8 @@ def test_mixed_hunk_has_both_kinds_of_reasons_and_names_the_lines() -> None:
     mixed = hunks(lifted, after)[0]
     number = 1 + after[: after.index("$another")].count("\n")
     assert [bool(reason.proofs) for reason in mixed.reasons] == [True, False]
-    assert mixed.reasons[0].text.startswith("rootlesskit comes last in PATH")
-    assert mixed.reasons[1].text.endswith(f"not made by unlet: lines new {number} and old {number - 2}")
+    assert mixed.reasons[0].text.startswith("rootlesskit: comes last in PATH")
+    assert mixed.reasons[1].text.startswith(f"lines new {number} and old {number - 2}: no reason known")
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -283,7 +287,7 @@ def test_removed_line_has_the_reason_of_what_takes_its_place() -> None:
     ]
     split = (file + "\n".join(lines) + "\n").encode()
     explained = explain(commit_of(lifted, demoted), split, target=TARGET, components=COMPONENTS, entry=ENTRY)
-    assert starts(explained.hunks) == [["rootlesskit comes"]] * 3 + [["rootlesskit leaves"]]
+    assert starts(explained.hunks) == [["rootlesskit: comes"]] * 3 + [["rootlesskit: removed"]]
 
 
 def test_definition_that_moves_with_another_indentation_is_not_taken_for_the_same() -> None:

@@ -138,7 +138,7 @@ def test_with_that_a_definition_would_leave_or_enter_is_refused(strategy: Strate
     assert found is not None
     at = f"x.nix:{text.count(chr(10), 0, found.start()) + 1}:{found.start() - text.rfind(chr(10), 0, found.start())}"
     assert re.fullmatch(
-        rf"{at}: 'optionals' is something else at \d+:\d+, where this would be", refusal(text, strategy)
+        rf"{at}: 'optionals' has a different meaning at \d+:\d+, where this would go", refusal(text, strategy)
     )
 
 

@@ -54,13 +54,13 @@ def test_every_todo_goes() -> None:
 )
 def test_comment_that_says_more_than_the_todo_is_refused(new: str, begin: str) -> None:
     text = comment(new)
-    assert refusal(text) == f"{place(text, begin)}: this comment says more than the TODO that goes"
+    assert refusal(text) == f"{place(text, begin)}: this comment holds more than the TODO, which is to be removed"
 
 
 def test_comment_that_goes_on_below_the_end_of_a_line_is_refused() -> None:
     code = '        outputs = [ "out" ]; '
     text = sub(r'^ +outputs = \[ "out" \];$', f"{code}# {GOES}\n{' ' * len(code)}# and more", comment(""))
-    assert refusal(text) == f"{place(text, '# TODO')}: this comment says more than the TODO that goes"
+    assert refusal(text) == f"{place(text, '# TODO')}: this comment holds more than the TODO, which is to be removed"
     assert "# and more" in rewrite(text.replace("  # and more", "# and more"))[0]
 
 

@@ -7,7 +7,7 @@ from toolkit.docker import meaning
 from toolkit.docker.readings import sentence
 from toolkit.docker.rewrite import wrapper
 
-UNKNOWN = "x.nix: unknown layout: at {} bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known"
+UNKNOWN = "x.nix: unknown layout: at {} bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way"
 SCRIPT = "''\n            runHook preInstall\n\n            for"
 """The beginning of moby's install phase."""
 

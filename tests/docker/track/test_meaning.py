@@ -94,7 +94,7 @@ def test_wrapper_that_is_made_otherwise_is_unknown_and_says_why() -> None:
     reading = read(text.replace(flag, flag.replace("--prefix PATH :", "--set PATH")))
     assert (reading.rootlesskit, reading.state) == (Place.UNKNOWN, State.UNKNOWN)
     assert reading.reason is not None
-    assert reading.reason.endswith(" bin/dockerd-rootless is made, or gets rootlesskit, in a way that is not known")
+    assert reading.reason.endswith(" bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way")
 
 
 def test_numbers_and_hashes_do_not_count() -> None:

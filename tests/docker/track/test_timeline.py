@@ -42,16 +42,16 @@ def story(nixpkgs: Nixpkgs) -> Nixpkgs:
 EVENTS = [
     ("docker: 19.03", f"the list begins: '{TARGET}', docker 19.03.8"),
     ("docker: 20.10.14", "components: moby is split off, in dockerGen's let"),
-    ("docker: 20.10.14", "the dockerd-rootless wrapper comes, rootlesskit in the wrapper's PATH prefix"),
-    ("docker: 20.10.21", "the TODO comes"),
+    ("docker: 20.10.14", "dockerd-rootless is wrapped, rootlesskit in the wrapper's PATH prefix"),
+    ("docker: 20.10.21", "the TODO is there"),
     ("docker: 28.4", "now dockerGen in let … in, nixfmt style"),
     ("docker: fix", "components: overridable"),
     ("docker: fix", "rootlesskit in the wrapper's PATH suffix"),
-    ("docker: fix", "the TODO goes"),
+    ("docker: fix", "the TODO is gone"),
     ('Revert "docker: fix"', "components: bound in dockerGen's let"),
     ('Revert "docker: fix"', "rootlesskit in the wrapper's PATH prefix"),
-    ('Revert "docker: fix"', "the TODO comes"),
-    ("Merge side", "the TODO goes"),
+    ('Revert "docker: fix"', "the TODO is there"),
+    ("Merge side", "the TODO is gone"),
     ("docker: by name", f"moved to '{BY_NAME}'"),
     ("docker: bump", "components: overridable"),
     ("docker: bump", "rootlesskit in the wrapper's PATH suffix"),
@@ -104,7 +104,7 @@ def test_interrupted_history_goes_on_where_it_was(nixpkgs: Nixpkgs, forge: Forge
     forge.faults[commit] = [Fault(status=404)]
     found = history(ask(forge, "master", history=True))
     gap = next(version for version in found.versions if str(version.commit.commit) == commit)
-    assert (gap.reading.state, gap.reading.reason) == (State.UNKNOWN, "its content cannot be had")
+    assert (gap.reading.state, gap.reading.reason) == (State.UNKNOWN, "its content is missing")
     whole = history(ask(forge, "master", history=True))
     assert whole.read == 1
     assert all(version.reading.state is not State.UNKNOWN for version in whole.versions)

@@ -33,15 +33,13 @@ CLAIMS: tuple[Claim[Case], ...] = (
     Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
     Claim(
         "exact-change",
-        "the second commit changes only moby's PATH and what contains moby",
+        "only moby's PATH changes, and with it what contains moby",
         derivations.exact_change,
     ),
-    Claim("overridable", "each component can now be overridden, and could not be before", overriding.overridable),
+    Claim("overridable", "each component can be overridden now, but not before", overriding.overridable),
     Claim("compatible", "overrides that people use give the same results as before", compatibility.compatible),
-    Claim(
-        "capture-safe", "unrelated packages with the components' names are not picked up", compatibility.capture_safe
-    ),
-    Claim("builds", "moby's install phase makes a wrapper with the intended PATH", building.builds),
+    Claim("capture-safe", "unrelated packages of the same names are not picked up", compatibility.capture_safe),
+    Claim("builds", "moby's install phase makes the intended PATH", building.builds),
     Claim("update.sh", "update.sh reads and rewrites the same lines as before", updating.unchanged),
     Claim("overlay", "the overlay gives the same derivations as the series", overlaying.equals_series),
     Claim("runs", "a rootless dockerd started by the wrapper answers on port 80", _runs, alone=True, on_request=True),

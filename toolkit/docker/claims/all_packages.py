@@ -112,7 +112,7 @@ def evaluate(  # noqa: PLR0913 - a tree, what of it, how, and who is told
     cache.find(KIND, key, check=check)
     if process.find(_PROGRAM) is not None:
         if kept:
-            progress.step(f"{what}: all packages are known from before")
+            progress.step(f"{what}: all packages were evaluated in an earlier run")
             return packages(kept)
         found = _by_jobs(tree, system, depth, progress, what)
         keep(found)
@@ -244,7 +244,7 @@ class _Chunks:
         wanted = list(paths) if paths is not None else [(name,) for name in self._names()]
         left = [path for path in wanted if path[0] not in known]
         if not left:
-            self.progress.step(f"{self.what}: all packages are known from before")
+            self.progress.step(f"{self.what}: all packages were evaluated in an earlier run")
         waiting = self._split(left)
         began = kept = time.monotonic()
         with ThreadPoolExecutor(max_workers=workers) as pool, process.ending_together():

@@ -54,8 +54,8 @@ def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
     real = package_set.setting(case)
     of_the_set = (
         ("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
-        ("exact-change", "the second commit changes only moby and what contains it", derivations.exact_change),
-        ("overridable", "each component can now be overridden, and could not be before", overriding.overridable),
+        ("exact-change", "only moby changes, and with it what contains moby", derivations.exact_change),
+        ("overridable", "each component can be overridden now, but not before", overriding.overridable),
         ("compatible", "overrides that people use give the same results as before", compatibility.compatible),
     )
     found = [

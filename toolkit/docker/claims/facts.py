@@ -28,8 +28,8 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("10", "mobyThenRunc", "row 10, then overrideAttrs { docker-runc = …; }"),
     ("10", "runcThenMoby", "overrideAttrs { docker-runc = …; }, then row 10"),
     ("10", "clientOfMoby", "row 10, then override { clientOnly = true; }"),
-    ("10", "clientOfMobyIfAny", "row 10 where there is a moby, then override { clientOnly = true; }"),
-    ("12", "runc", "another runc in the package set"),
+    ("10", "clientOfMobyIfAny", "row 10 if there is a moby, then override { clientOnly = true; }"),
+    ("12", "runc", "a different runc in the package set"),
     ("13", "cliPatched", "overrideAttrs with a patch of the cli"),
 )
 """Number (of the list of overrides found in public configurations), name in matrix.nix, what it does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from toolkit.docker import doors, meaning
@@ -55,13 +56,14 @@ def _gained(before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, s
     old, new = open_doors(before.values()), open_doors(after.values())
     groups: dict[str, list[str]] = {}
     for component in old:
-        way = f"by {_ways(component, new.get(component, ()))}, before by {_ways(component, old[component])}"
+        way = f"by {_ways(component, new.get(component, ()))} (before: {_ways(component, old[component])})"
         groups.setdefault(way, []).append(component)
     return "; ".join(way if len(groups) == 1 else f"{', '.join(names)} {way}" for way, names in groups.items())
 
 
 def _ways(component: str, found: Iterable[str]) -> str:
-    return " and ".join(doors.show(door, component).replace(component, "NAME") for door in found) or "none"
+    ways = " or ".join(doors.show(door, component).replace(component, "NAME") for door in found)
+    return re.sub(r"(override\w*) (\{.*?\}) or \1 \(", r"\1 \2 or (", ways) or "none"
 
 
 def open_doors(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:

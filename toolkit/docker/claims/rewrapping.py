@@ -138,7 +138,7 @@ def differences(found: Mapping[str, Facts]) -> Iterator[str]:
         if facts.lost:
             yield f"{name}: no longer has {', '.join(facts.lost)}"
         if changed := [what for what, same in facts.kept.items() if not same]:
-            yield f"{name}: is not the same in {', '.join(changed)}"
+            yield f"{name}: differs in {', '.join(changed)}"
 
 
 def told(facts: Facts) -> str:

@@ -160,7 +160,7 @@ def _daemon_age(sight: Sight) -> Condition:
     changed = time.strftime("%F %T", time.localtime(taken.changed))
     evidence = (f"the daemon was started at {started}", f"{taken.path} was changed at {changed}")
     if kit.has(NET_BIND_SERVICE) or not taken.grants(NET_BIND_SERVICE):
-        fact = "a restart would give the daemon nothing that it does not have"
+        fact = "a restart would not change anything for the daemon"
         return Condition(name=name, role=Role.OK, fact=fact, evidence=evidence)
     by_daemon = next((view.taken for view in sight.views if view.seen_by == "daemon"), None)
     if taken.changed > kit.started + _CLOCKS:

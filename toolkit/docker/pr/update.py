@@ -105,7 +105,7 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     if found.worktree.branch is None:
         here = f"git -C {quote(str(path))}"
         hint = f"{here} status shows what is going on; {here} switch {quote(name)} goes back"
-        raise ToolkitError(f"{path}: has branch '{name}' not checked out, but a commit", hint=hint)
+        raise ToolkitError(f"{path}: has a commit checked out, not branch '{name}'", hint=hint)
     if path == worktrees.worktrees(clone)[0].path:
         hint = f"check out another branch there, then git worktree add DIR {quote(name)}"
         raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)

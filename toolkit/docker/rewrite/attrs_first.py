@@ -62,14 +62,14 @@ def rewrite(lifting: Lifting) -> str:
         if needed := next((name for name in file.siblings(definition.node) if name in lifting.components), None):
             name = definition.names[0]
             raise RefusalError(
-                f"{file.at(definition.node)}: '{name}' would stay in the let that {needed} leaves, and needs it"
+                f"{file.at(definition.node)}: '{name}' would stay in the let, and needs {needed}, which would leave it"
             )
     if not stays:
         raise RefusalError(f"{file.at(lifting.let)}: nothing would be left in this let")
     final = target.final or _free_name(lifting)
     for definition in moved if target.final is not None else ():
         if (taken := lift.use_of(definition.node, final)) is not None:
-            raise RefusalError(f"{file.at(taken)}: '{final}' is in use here, and would be docker's")
+            raise RefusalError(f"{file.at(taken)}: '{final}' already has a meaning here")
     edits = list(_references(lifting, target, final))
     between = shifted(tree, lifting.definitions[-1].end, target.argument.start, 0, edits)
     return "".join(
@@ -88,10 +88,10 @@ def _target(lifting: Lifting) -> _Target:
     built = construction(file.function)
     if built is None:
         raise RefusalError(
-            f"{file.at(spine(file.function)[-1])}: {GENERATOR} does not come to a builder's call on one set"
+            f"{file.at(spine(file.function)[-1])}: {GENERATOR} does not end in a builder's call on one set"
         )
     if built.function is None and inside(built.argument).kind == "function_expression":
-        raise RefusalError(f"{file.at(built.argument)}: the builder is given a function of another form")
+        raise RefusalError(f"{file.at(built.argument)}: the builder is given a function of an unknown form")
     found = built.holder(lifting.components, "inherit")
     if found is None:
         raise RefusalError(f"{file.at(built.argument)}: no set of docker's attributes inherits all components")

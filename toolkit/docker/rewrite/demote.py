@@ -49,11 +49,9 @@ def _find(file: DockerFile, entry: str) -> Placement:
         raise RefusalError(f"{file.tree.name}:{second}: bin/dockerd-rootless is made a second time")
     phase = command.string.enclosing("binding")
     if phase is None or binding_names(phase) != ("installPhase",):
-        raise RefusalError(f"{file.at(command.string)}: bin/dockerd-rootless is made other than in moby's installPhase")
+        raise RefusalError(f"{file.at(command.string)}: bin/dockerd-rootless is not made in moby's installPhase")
     if place.others:
-        raise RefusalError(
-            f"{file.at(place.others[0])}: {entry} gets into the script other than by a list in a variable"
-        )
+        raise RefusalError(f"{file.at(place.others[0])}: {entry} does not get into the script by a list in a variable")
     if len(place.elements) != 1:
         where = ", ".join(element.place for element in place.elements)
         raise RefusalError(f"{file.at(place.elements[1])}: {entry} is in the prefix more than once ({where})")

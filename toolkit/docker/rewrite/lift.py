@@ -69,7 +69,7 @@ def prepare(file: DockerFile, components: Sequence[str]) -> Lifting:
         raise LayoutError(f"{file.at(file.binding)}: the components are not bound in {GENERATOR}'s let")
     for name, node in (*file.formals.items(), *file.bindings.items()):
         if name in _OPERATORS:
-            raise RefusalError(f"{file.at(node)}: '{name}' gives an operator another meaning in what would move")
+            raise RefusalError(f"{file.at(node)}: '{name}' changes the meaning of an operator in what would move")
     head = after(file, let.children[0])
     nodes: dict[Node, list[str]] = {}
     for name, node in file.bindings.items():
@@ -102,7 +102,8 @@ def require_same_names(file: DockerFile, definition: Definition, place: Node, mo
         bound = reference.scope is not None and definition.node.contains(reference.scope.node)
         if not (bound or reference.name in known or _means_there(reference, definition.node, place)):
             raise RefusalError(
-                f"{file.at(reference.node)}: '{reference.name}' is something else at {place.place}, where this would be"
+                f"{file.at(reference.node)}: '{reference.name}' has a different meaning at {place.place}, where this "
+                "would go"
             )
 
 

@@ -101,7 +101,7 @@ def _find(tree: Tree, test: str) -> Node | None:
 def _neighbour(tree: Tree) -> Node:
     found = _find(tree, NEIGHBOUR)
     if found is None:
-        raise LayoutError(f"{tree.name}: has no test '{NEIGHBOUR}' to put another one beside")
+        raise LayoutError(f"{tree.name}: has no test '{NEIGHBOUR}' to put the new one beside")
     return found
 
 
@@ -114,7 +114,7 @@ def _read(tree: Tree, binding: Node, test: str) -> Registration:
     elif form is Form.FUNCTION:
         form = None
     if form is None or not arguments or arguments[-1].text != f"./{test}.nix":
-        raise LayoutError(f"{tree.name}:{binding.line}: '{test}' is tested in a way that is not known")
+        raise LayoutError(f"{tree.name}:{binding.line}: '{test}' is tested in an unknown way")
     return Registration(value=value.text, form=form)
 
 

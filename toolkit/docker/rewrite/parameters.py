@@ -30,8 +30,7 @@ CALLER = "callDocker"
 
 ABOVE_PARAMETERS = "components"
 ABOVE_CALLER = (
-    "callPackage would take a component from the package set, related or not, if there is one of its name. "
-    "override takes them all the same."
+    "callPackage would fill these parameters with packages of the same names, related or not. override still sets them."
 )
 """The comments that are written."""
 
@@ -107,11 +106,11 @@ def _calls(lifting: Lifting, names: Sequence[str]) -> Iterator[Edit]:
         if look_up(name, file.binding).scope is None:
             raise RefusalError(f"{file.at(file.binding)}: '{name}' is not among the arguments of the file")
     if (bound := look_up("removeAttrs", file.binding).scope) is not None:
-        raise RefusalError(f"{file.at(bound.node)}: 'removeAttrs' is bound here, and would be needed")
+        raise RefusalError(f"{file.at(bound.node)}: 'removeAttrs' is rebound here, and the rewrite needs the builtin")
     meant = look_up("callPackage", file.binding)
     for each in file.calls():
         if not look_up("callPackage", each).means(meant):
-            raise RefusalError(f"{file.at(each)}: 'callPackage' is something else here than where {GENERATOR} is bound")
+            raise RefusalError(f"{file.at(each)}: 'callPackage' has a different meaning here than at {GENERATOR}")
         yield Edit(each.start, each.end, CALLER)
     indent = margin(file.tree, file.binding.start)
     comment = file.style.comment(ABOVE_CALLER, indent)

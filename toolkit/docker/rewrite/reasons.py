@@ -26,69 +26,69 @@ if TYPE_CHECKING:
 
 REASONS: dict[Cause, Reason] = {
     Cause.MOVED: Reason(
-        text="{names}: from dockerGen's let into docker's own attributes, in its place; not a line of it is another, "
-        "but for how it refers to the others",
+        text="{names}: moved from dockerGen's let to docker's own attributes, unchanged except for references to other "
+        "components",
         proofs=("no-rebuild", "compatible", "overridable"),
     ),
     Cause.STAYS: Reason(
-        text="{names}: stays in dockerGen's let, which now ends above the components; not a line of it is another",
+        text="{names}: stays in dockerGen's let, which now ends above the components; unchanged",
         proofs=("no-rebuild", "compatible"),
     ),
     Cause.FINAL: Reason(
-        text="docker's attributes become a function of what they are in the end, overrides included",
+        text="docker's attributes become a function of its final attributes, which include overrides",
         proofs=("overridable", "no-rebuild", "compatible"),
     ),
     Cause.FRONT: Reason(
-        text="the set of the components, under the same condition, has their definitions where it inherited them, and "
-        "comes first, since they stand first",
+        text="the set of components, under the same condition as before, defines them instead of inheriting them; it "
+        "comes first because the definitions came first in the file",
         proofs=("no-rebuild", "compatible"),
     ),
     Cause.REFERRED: Reason(
-        text="{names}: taken from what docker is in the end, so that an overridden one is used",
+        text="{names}: taken from the final attributes, so that an overridden component is used",
         proofs=("overridable", "no-rebuild", "compatible"),
     ),
     Cause.HIDDEN: Reason(
-        text="{names}: the definition becomes the default of a parameter, which override reaches and callPackage "
-        "does not",
+        text="{names}: the definition becomes the default of a parameter, which override sets and callPackage does not "
+        "fill",
         proofs=("overridable", "capture-safe", "no-rebuild", "compatible"),
     ),
     Cause.DEFAULTED: Reason(
-        text="{names}: the definition becomes the default of a parameter; a danger, since callPackage prefers a "
-        "package of that name, related or not, as soon as the package set has one",
+        text="{names}: the definition becomes the default of a parameter; this is risky, since callPackage prefers any "
+        "package of that name in the package set, related or not",
         proofs=("capture-safe", "overridable", "no-rebuild", "compatible"),
     ),
     Cause.CALLER: Reason(
-        text="callDocker is callPackage without the new parameters, which it would look up in the package set",
+        text="callDocker is callPackage without the new parameters, which callPackage would fill from the package set",
         proofs=("capture-safe", "no-rebuild", "compatible"),
     ),
     Cause.CALL: Reason(
-        text="{names}: called by callDocker from now on; version and hashes stay where update.sh reads them",
+        text="{names}: now called by callDocker; version and hashes stay where update.sh reads them",
         proofs=("no-rebuild", "update.sh", "capture-safe"),
     ),
     Cause.DONE: Reason(
-        text="the TODO goes, since this does what it asks for; the components stay attributes of the derivation, where "
-        "overrideAttrs finds them",
+        text="the TODO is removed, since this commit does what it asks for; the components remain attributes of the "
+        "derivation, where overrideAttrs finds them",
         proofs=("overridable", "no-rebuild", "compatible"),
     ),
     Cause.DEMOTED: Reason(
-        text="{names} leaves the prefix of PATH, where it came before a security wrapper; it is appended instead",
+        text="{names}: removed from the prefix of PATH, where it came before a security wrapper; appended instead",
         proofs=("exact-change", "builds", "runs"),
     ),
     Cause.SUFFIX: Reason(
-        text="{names} comes last in PATH: after a security wrapper, and still there where is none",
+        text="{names}: comes last in PATH, after a security wrapper, and is used if there is none",
         proofs=("builds", "exact-change", "runs"),
     ),
     Cause.DROPPED: Reason(
-        text="{names} leaves the prefix of PATH, where it came before a security wrapper; nothing takes its place, so "
-        "that without another one the daemon does not start",
+        text="{names}: removed from the prefix of PATH, where it came before a security wrapper; nothing replaces it, "
+        "so the daemon does not start unless PATH has one",
         proofs=("exact-change", "builds", "runs"),
     ),
     Cause.UNUSED: Reason(
-        text="{names}: a parameter that nothing refers to any more",
+        text="{names}: removed from the parameters, since nothing refers to it now",
         proofs=("parse", "exact-change"),
     ),
     Cause.DISPLACED: Reason(
-        text="lines that have not changed: {names} moved past them, which the diff shows the other way round",
+        text="unchanged lines: {names} moved past them, and the diff shows these lines as the ones that moved",
         proofs=("no-rebuild", "applies"),
     ),
 }
@@ -111,7 +111,7 @@ BY_PLACE: tuple[tuple[str, Reason], ...] = (
     ),
     (
         "nixos/doc/manual/release-notes",
-        Reason(text="the release notes tell users what changes for them", proofs=("release-note",)),
+        Reason(text="release notes: what changes for users", proofs=("release-note",)),
     ),
 )
 """Of the files that are not looked into: those at or below a path."""
@@ -220,7 +220,7 @@ def _reason(cause: Cause, names: Sequence[str]) -> Reason:
 
 def _unknown(numbers: Mapping[str, Sequence[int]]) -> Reason:
     places = " and ".join(f"{side} {_ranges(each)}" for side, each in sorted(numbers.items()))
-    return Reason(text=f"no reason known for a part, not made by unlet: lines {places}", proofs=())
+    return Reason(text=f"lines {places}: no reason known, unlet did not make this change", proofs=())
 
 
 def _ranges(numbers: Sequence[int]) -> str:

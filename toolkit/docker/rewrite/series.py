@@ -65,7 +65,7 @@ def _require_comments(before: DockerFile, after: DockerFile) -> None:
         kept[_words(comment)] -= 1
         if kept[_words(comment)] < 0 and not TODO.search(comment.text):
             raise RefusalError(
-                f"{before.at(comment)}: this comment would be lost: what it stands in is not moved as it is"
+                f"{before.at(comment)}: this comment would be lost: the code around it is rewritten, not moved"
             )
 
 

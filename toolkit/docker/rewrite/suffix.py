@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 REASON = (
-    "# {entry} comes last, so that a security wrapper of that name",
-    "# with CAP_NET_BIND_SERVICE is taken where there is one",
+    "# {entry} comes last, so that a security wrapper of that name,",
+    "# which has CAP_NET_BIND_SERVICE, takes precedence",
 )
 """The comment in the install phase."""
 
@@ -164,7 +164,7 @@ def _require_same(file: DockerFile, reference: Reference, command: Invocation) -
     """Raise RefusalError where a name has another value at the command."""
     if not look_up(reference.name, command.string).means(reference):
         raise RefusalError(
-            f"{file.at(reference.node)}: '{reference.name}' is something else, or nothing, at {command.string.place}, "
+            f"{file.at(reference.node)}: '{reference.name}' has no or another meaning at {command.string.place}, "
             "where the wrapper is made"
         )
 

@@ -38,8 +38,8 @@ def _removal(file: DockerFile, comment: Node) -> Edit:
         goes_on is not None and len(goes_on[1]) == comment.start - line_start
     ):
         raise RefusalError(
-            f"{file.at(comment)}: this comment says more than the TODO that goes",
-            hint="put an empty line, or code, between the TODO and what should stay",
+            f"{file.at(comment)}: this comment holds more than the TODO, which is to be removed",
+            hint="put an empty line, or code, between the TODO and the comment that should stay",
         )
     rest = re.compile(r"[ \t]*(\n?)").match(text, comment.end)
     if rest is None:

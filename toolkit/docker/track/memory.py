@@ -112,7 +112,7 @@ def _content(path: Path) -> bytes:
     """Return what stands behind the digest of a file; raise ToolkitError if it is another one."""
     digest, _, content = path.read_bytes().partition(b"\n")
     if hashlib.sha256(content).hexdigest().encode() != digest:
-        raise ToolkitError(f"{path}: does not fit its digest")
+        raise ToolkitError(f"{path}: does not match its digest")
     return content
 
 

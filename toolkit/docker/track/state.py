@@ -161,7 +161,7 @@ def _read(content: bytes, path: Path) -> tuple[Facts, int]:
     if document.schema != _SCHEMA or document.kind != _KIND:
         raise ToolkitError(f"{path}: has a different schema")
     if document.digest != _digest(document.facts, document.checked):
-        raise ToolkitError(f"{path}: its digest does not fit what is in it")
+        raise ToolkitError(f"{path}: its digest does not match its content")
     return document.facts, document.checked
 
 

@@ -53,7 +53,7 @@ class Timeline:
         chain = _chain(past.steps)
         notes = list(past.notes)
         if chain and chain[-1].before is not None and most is None:
-            notes.append(f"what came before {chain[-1].change.commit.short} is not in the list")
+            notes.append(f"versions before {chain[-1].change.commit.short} are not in the list")
         members = {step.change.commit for step in chain}
         versions = tuple(
             _version(step, readings.get(str(step.change.commit)), mainline=step.change.commit in members)
@@ -131,7 +131,7 @@ def _chain(steps: Sequence[Step]) -> list[Step]:
 
 def _version(step: Step, reading: Reading | None, *, mainline: bool) -> Version:
     if reading is None:
-        why = "the file was deleted" if step.blob is None and step.before is not None else "its content cannot be had"
+        why = "the file was deleted" if step.blob is None and step.before is not None else "its content is missing"
         reading = meaning.unknown(why)
     return Version(commit=commit(step.change), path=step.path, blob=step.blob, reading=reading, mainline=mainline)
 
@@ -174,7 +174,7 @@ def _differences(old: Reading | None, new: Reading) -> Iterator[_What]:
     yield from _places(old.rootlesskit if old is not None else None, new.rootlesskit)
     had = bool(old is not None and old.todo)
     if new.todo is not None and had != new.todo:
-        yield ("todo", "gone", "there", "the TODO comes") if new.todo else ("todo", "there", "gone", "the TODO goes")
+        yield "todo", *(("gone", "there", "the TODO is there") if new.todo else ("there", "gone", "the TODO is gone"))
     if old is not None and None not in {old.layout, new.layout} and old.layout != new.layout:
         yield "layout", old.layout, new.layout, f"now {new.layout}"
 
@@ -191,7 +191,7 @@ def _components(old: Overridable | None, new: Overridable) -> Iterator[_What]:
 def _places(old: Place | None, new: Place) -> Iterator[_What]:
     if new in {old, Place.UNKNOWN} or (old is None and new is Place.NO_WRAPPER):
         return
-    others = {Place.NO_WRAPPER: "the wrapper goes", Place.ABSENT: "rootlesskit not in the wrapper's PATH"}
+    others = {Place.NO_WRAPPER: "the wrapper is gone", Place.ABSENT: "rootlesskit not in the wrapper's PATH"}
     text = others.get(new, f"rootlesskit in the wrapper's PATH {new}")
-    head = "the dockerd-rootless wrapper comes, " if old is Place.NO_WRAPPER else ""
+    head = "dockerd-rootless is wrapped, " if old is Place.NO_WRAPPER else ""
     yield "rootlesskit", old, new, head + text

@@ -75,5 +75,5 @@ def read(directory: Path) -> Used:
             continue
         report = documents.read(content, _Report, document=str(place / REPORT))
         return Used(way=report.kind, blob=report.source.blob, directory=directory)
-    hint = "--kind says which overlay it is, if unlet did not write it"
-    raise ToolkitError(f"{directory}: has no {REPORT} that tells what overlay it is", hint=hint)
+    hint = "name the kind with --kind if unlet did not write the overlay"
+    raise ToolkitError(f"{directory}: has no {REPORT} that names the kind of overlay", hint=hint)

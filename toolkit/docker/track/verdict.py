@@ -98,7 +98,7 @@ def _steps(
         case Judgement.UPDATE:
             yield Step(text="Update your nixpkgs, and ask again.", command=_update(nixpkgs))
         case Judgement.UNKNOWN:
-            yield Step(text="The notes say why; change nothing until they are settled.")
+            yield Step(text="The notes explain why. Change nothing until that is settled.")
         case _ if used.way is Way.NAME:
             yield Step(text="There is no overlay to remove.")
         case _ if pin is None and used.way is Way.PATCHED and any(_is_stale(ref, used) for ref in refs):
@@ -107,7 +107,7 @@ def _steps(
         case _:
             yield _AGAIN
     if used.way is Way.ANY and judgement is not Judgement.UNKNOWN:
-        yield Step(text="Say which overlay you have, by --overlay DIR or --kind, for an answer about that one.")
+        yield Step(text="Name your overlay with --overlay DIR or --kind for an answer about that one.")
 
 
 def _is_needed(ref: Ref, used: Used) -> bool | None:

@@ -111,7 +111,7 @@ def _sections(facts: Facts) -> Iterator[str]:
     yield " ".join(_reading(facts))
     taken = {step.design for step in steps}
     if rejected := [each.reason for each in texts.rejected if each.unless not in taken]:
-        yield "\n".join(["Designs that were not taken:", *(f"- {reason}" for reason in rejected)])
+        yield "\n".join(["Designs not taken:", *(f"- {reason}" for reason in rejected)])
     if credit := [each for each in texts.earlier if not each.open]:
         yield "Earlier: " + "; ".join(f"#{each.number} {each.about}" for each in credit) + "."
     yield details("Proofs, rebuilds, commands, and how this was made", "\n\n".join(_folded(facts)))
@@ -141,9 +141,9 @@ def _reading(facts: Facts) -> Iterator[str]:
 def _folded(facts: Facts) -> Iterator[str]:
     proofs = facts.report.proofs
     source = facts.report.proposal.source
-    where = f"nixpkgs at {source.commit}" if source.commit is not None else "a file of no known commit"
+    where = f"nixpkgs at {source.commit}" if source.commit is not None else "a file whose commit is not known"
     counts = ", ".join(f"{sum(proof.status is status for proof in proofs)} {status}" for status in Status)
-    yield f"By `unlet` {__version__} on {where}. Of {len(proofs)} proofs {counts}."
+    yield f"`unlet` {__version__} ran these proofs on {where}: {counts}."
     if others := [proof for proof in proofs if proof.status is not Status.PASSED]:
         yield "\n".join(listed(others, facts.shown, _not_passed))
     rows = listed(proofs, facts.shown, _row)
@@ -154,7 +154,8 @@ def _folded(facts: Facts) -> Iterator[str]:
         yield "The overrides that reach what is built, before and after:"
         yield evidence([staged(line) for line in proof.evidence[1:]], facts.shown)
     if facts.passed(*_NO_REBUILD) is not None:
-        yield "This compares the derivations before and after commit 1, in a clone that has the branch:"
+        which = "commit 1" if len(facts.report.proposal.commits) > 1 else "the commit"
+        yield f"In a clone that has the branch, this compares the derivations before and after {which}:"
         yield fence(tuple(_script(facts)), "sh")
     if len(facts.report.proposal.commits) > 1:
         yield from _rebuilt(facts)

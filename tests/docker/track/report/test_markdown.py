@@ -32,7 +32,7 @@ def test_cells_say_could_not_tell_and_never_not_fixed_for_it(answer: Answer) -> 
     assert set(row[2:]) == {"?"}
     assert (
         "could not tell",
-        "not known, which speaks neither for nor against the overlay; the notes say why",
+        "unknown, which counts neither for nor against the overlay; the notes explain why",
     ) in table.glossary(answer)
     assert "nixos-26.05: could not tell: cannot be parsed: 3:1: syntax error" in list(table.notes(answer))
 

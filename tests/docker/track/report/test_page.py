@@ -18,6 +18,7 @@ import markupsafe
 import pytest
 
 from tests.docker.track.report.conftest import EVIL
+from toolkit.docker.readings import Overridable
 from toolkit.docker.track.report import picture
 from toolkit.docker.track.report.page import to_html, to_markdown
 
@@ -257,6 +258,33 @@ def test_every_part_of_the_timeline_has_a_label_that_covers_no_other(answer: Ans
                 assert begin + length <= width
                 assert all(y != label.y or end <= begin or begin + length <= start for y, start, end in taken)
                 taken.append((label.y, begin, begin + length))
+
+
+@pytest.mark.parametrize("width", [360, 1040])
+def test_no_line_to_a_label_crosses_another_label(answer: Answer, width: int) -> None:
+    assert answer.history is not None
+    days = (0, 900, 1700, 1702, 1800, 1990, 1992, 1994)
+    values = (Overridable.NO, Overridable.PARTLY, Overridable.YES, Overridable.NO)
+    (first, *_) = answer.history.versions
+    versions = tuple(
+        replace(
+            first,
+            commit=replace(first.commit, date=datetime.fromtimestamp(day * 86400, tz=UTC)),
+            reading=replace(first.reading, overridable=values[index % 4]),
+        )
+        for index, day in enumerate(days)
+    )
+    until = datetime.fromtimestamp(2000 * 86400, tz=UTC)
+    drawn = picture.timeline(replace(answer.history, versions=versions), until=until, width=width, name="x")
+    assert drawn is not None
+    below = [bar for bar in drawn.lanes[0].bars if not bar.inside]
+    assert len(below) > 3
+    for bar in below:
+        line = bar.x + bar.width / 2
+        for other in below:
+            length = len(other.label.text) * 6.0
+            begin = other.label.x - length if other.label.anchor == "end" else other.label.x
+            assert bar is other or not (begin < line < begin + length and other.label.y <= bar.label.y)
 
 
 def test_todo_is_not_in_the_colour_of_a_defect(answer: Answer) -> None:

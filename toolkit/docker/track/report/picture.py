@@ -152,31 +152,54 @@ def _merged(
 
 
 def _bars(spans: Sequence[tuple[float, float, str, str]], scale: _Scale, y: float) -> tuple[list[Bar], int]:
-    """Return the bars of a lane, from right to left, and how many rows of labels there are below them.
-
-    In this order a line to a label crosses no label that is there already: those begin further to the right.
-    """
+    """Return the bars of a lane, and how many rows of labels there are below them."""
+    places = [(scale.x(start), max(scale.x(end) - scale.x(start), _NARROWEST)) for start, end, _, _ in spans]
+    inside = [len(label) * _LETTER + 10 < width for (*_, label), (_, width) in zip(spans, places, strict=True)]
+    below = {
+        index: (x + width / 2, len(spans[index][-1]) * _SMALL_LETTER + 4)
+        for index, (x, width) in enumerate(places)
+        if not inside[index]
+    }
+    rows = _rows(below, scale.right)
     bars: list[Bar] = []
-    free: list[float] = []
-    for start, end, kind, label in reversed(spans):
-        x = scale.x(start)
-        # What was so for a day must be seen as well.
-        width = max(scale.x(end) - x, _NARROWEST)
-        inside = len(label) * _LETTER + 10 < width
+    for index, ((start, end, kind, label), (x, width)) in enumerate(zip(spans, places, strict=True)):
         text = Text(x=x + 6, y=y + LANE * 0.66, text=label)
-        if not inside:
-            middle, length = x + width / 2, len(label) * _SMALL_LETTER + 4
-            turned = middle + length > scale.right
-            begin, finish = (middle - length, middle) if turned else (middle, middle + length)
-            row = next((index for index, limit in enumerate(free) if finish < limit), len(free))
-            free[row : row + 1] = [begin]
-            place = y + LANE + (row + 1) * _ROW - 3
+        if index in rows:
+            row, turned = rows[index]
+            middle = x + width / 2
             text = Text(
-                x=middle - 3 if turned else middle + 3, y=place, text=label, anchor="end" if turned else "start"
+                x=middle - 3 if turned else middle + 3,
+                y=y + LANE + (row + 1) * _ROW - 3,
+                text=label,
+                anchor="end" if turned else "start",
             )
         when = f"{_moment(start):%Y-%m-%d} to {_moment(end):%Y-%m-%d}: {label}"
-        bars.append(Bar(x=x, y=y, width=width, kind=kind, when=when, label=text, inside=inside))
-    return bars[::-1], len(free)
+        bars.append(Bar(x=x, y=y, width=width, kind=kind, when=when, label=text, inside=inside[index]))
+    return bars, max((row + 1 for row, _ in rows.values()), default=0)
+
+
+def _rows(below: dict[int, tuple[float, float]], right: float) -> dict[int, tuple[int, bool]]:
+    """Return the row of each label, and whether it ends at its line; `below` has the lines' columns and the lengths.
+
+    No line crosses a label. A label that has no room to the right of its line, or whose line would cross one without
+    room, ends there; those are placed from left to right, and the others from right to left. So the line of a label
+    crosses none that is placed before, and the label goes below the lines that would cross it.
+    """
+    turned: dict[int, tuple[float, float]] = {}
+    for index, (line, length) in reversed(below.items()):
+        if line + length > right or any(begin < line <= end for begin, end in turned.values()):
+            turned[index] = (line - length, line)
+    spans = {index: (line, line + length) for index, (line, length) in below.items()} | turned
+    rows: dict[int, int] = {}
+    for index in (*sorted(turned), *(index for index in reversed(below) if index not in turned)):
+        begin, end = spans[index]
+        crossing = [
+            row
+            for other, row in rows.items()
+            if (spans[other][0] <= end and begin <= spans[other][1]) or begin <= below[other][0] <= end
+        ]
+        rows[index] = max(crossing, default=-1) + 1
+    return {index: (row, index in turned) for index, row in rows.items()}
 
 
 def _ticks(versions: Sequence[Version], times: Sequence[float], scale: _Scale) -> Iterator[Text]:

@@ -134,7 +134,7 @@ def test_what_was_asked_for_and_not_run_is_no_success(proofs: tuple[Proof, ...],
 def test_specimen_is_called_an_example() -> None:
     changed = replace(_report(PASSED), request=SourceRequest(nixpkgs="specimen"))
     contribute, use, watch = plain(changed)[-3:]
-    assert contribute.endswith("unlet pr --repo ~/src/nixpkgs (the specimen is only an example)")
+    assert contribute.endswith("unlet pr --repo ~/src/nixpkgs (the specimen is an example)")
     assert use.endswith("unlet overlay --nixpkgs '<nixpkgs>'")
     assert watch.endswith("unlet track")
 

@@ -140,7 +140,7 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
         ]
     if asked == "specimen":
         return [
-            ("to contribute", "unlet pr --repo ~/src/nixpkgs (the specimen is only an example)"),
+            ("to contribute", "unlet pr --repo ~/src/nixpkgs (the specimen is an example)"),
             ("to use it", "unlet overlay --nixpkgs '<nixpkgs>'"),
             ("to follow upstream", "unlet track"),
         ]

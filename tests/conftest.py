@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,8 @@ from tests.clones import Clone, copy_clone, make_clone, make_upstream
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from _pytest.terminal import TerminalReporter
 
 pytest_plugins = ["tests.remotes"]
 
@@ -47,6 +50,14 @@ _REMOVED = (
     "VISUAL",
     "XDG_",
 )
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Count what became of all that was tried at random."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    counted = Counter(what for report in reports for what in report.user_properties)
+    for (what, outcome), count in sorted(counted.items()):
+        terminalreporter.write_line(f"{what}: {count} {outcome}")
 
 
 @pytest.fixture(autouse=True)

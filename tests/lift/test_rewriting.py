@@ -216,6 +216,13 @@ def test_follow_tells_parts_of_one_set_apart() -> None:
     assert 'src = finalAttrs.src + "/ui";' in text
 
 
+def test_what_follows_a_moved_definition_in_its_line_stays_there() -> None:
+    before = "{ buildApp, buildUi }:\nlet\n  ui = buildUi { }; other = 1;\nin\nbuildApp { e = [ ui other ]; }\n"
+    assert rewritten(before, design=Design.MOVE).startswith(
+        "{ buildApp, buildUi }:\nlet\n  other = 1;\nin\nbuildApp (finalAttrs: { e = [ finalAttrs.passthru.ui other ];"
+    )
+
+
 def test_what_is_made_with_a_lifted_binding_moves_with_it() -> None:
     before = """\
         { buildApp, buildUi, lib }:

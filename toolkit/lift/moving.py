@@ -112,8 +112,11 @@ def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _left(text: str, begin: int, end: int) -> str:
-    """Return what is left between what stands before and behind: a blank line where there was one, none at an edge."""
+    """Return what is left between what stands before and behind: a blank line where there was one, none at an edge.
+
+    Of what goes on in the same line the white space before it is left.
+    """
     if text[end : end + 1] != "\n":
-        return ""
+        return text[begin : len(text) - len(text[begin:].lstrip())]
     blank = re.search(r"\n[ \t]*\n", text[begin : end + 1]) is not None
     return "\n" if blank and not _OPENS.search(text[:begin]) and not _CLOSES.match(text[end:]) else ""

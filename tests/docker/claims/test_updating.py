@@ -21,7 +21,7 @@ def test_rewrites_change_nothing_that_update_sh_reads(draft: Callable[..., Draft
 
 def test_proof_tells_what_update_sh_takes_for_the_newest(draft: Callable[..., Draft]) -> None:
     proof = draft().prove("update.sh")
-    assert proof.covers == "2 release blocks, 14 lines that update.sh rewrites"
+    assert proof.covers == "2 release blocks, 14 values that update.sh rewrites"
     assert proof.evidence == ("newest for update.sh: docker_29 29.6.1",)
     assert [command.partition(" /")[0] for command in proof.commands] == ["grep -oE 'docker_[0-9]+'"] * 2
 
@@ -29,7 +29,7 @@ def test_proof_tells_what_update_sh_takes_for_the_newest(draft: Callable[..., Dr
 def test_changed_hash_is_named_with_its_release(draft: Callable[..., Draft]) -> None:
     failure = draft().edit(DEMOTED, "fake/moby/29/6/1", "fake/moby/29/6/2").failure("update.sh")
     line = 'mobyHash = "sha256-fake/moby/29/6/1/AAAAAAAAAAAAAAAAAAAAAAAAAA=";'
-    assert f"an update of docker_29 would touch other lines: {line}" in failure
+    assert f"an update of docker_29 would change other values: {line}" in failure
     assert f"the block of docker_29 has other values: {line}" in failure
     assert "docker_25" not in failure
 
@@ -63,7 +63,7 @@ def test_text_behind_the_blocks_that_names_a_release_is_named(draft: Callable[..
 def test_text_within_a_block_that_update_sh_would_rewrite_is_named(draft: Callable[..., Draft]) -> None:
     text = '      runcRev = "v1.3.6";\n'
     failure = draft().edit(DEMOTED, text, f'{text}      # was runcRev = "v1.3.5"\n').failure("update.sh")
-    assert 'an update of docker_29 would touch other lines: # was runcRev = "v1.3.5"' in failure
+    assert 'an update of docker_29 would change other values: runcRev = "v1.3.5"' in failure
 
 
 def test_lost_release_is_named(draft: Callable[..., Draft]) -> None:

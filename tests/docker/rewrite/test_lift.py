@@ -246,3 +246,8 @@ def test_assert_is_no_obstacle(where: str, strategy: Strategy) -> None:
 def test_list_that_moves_is_found_again(strategy: Strategy) -> None:
     text = sub(r"^( +)moby =", r"\1kitPath = lib.makeBinPath [ rootlesskit slirp4netns ];\n\n\1moby =", kit("kitPath"))
     assert "lib.makeBinPath [ slirp4netns ]" in rewrite(text, strategy)[1]
+
+
+def test_braces_that_end_in_the_line_of_the_last_parameter_stay_out_of_a_comment() -> None:
+    text = sub(r"^      \);\n(?=\n +plugins =)", r"      ); # remark\n", sub(r",\n    \}:$", ", }:"))
+    assert " # remark\n }:" in rewrite(text, Strategy.HIDDEN)[0]

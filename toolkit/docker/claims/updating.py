@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from toolkit.docker.claims.case import Case
 
 ATTRIBUTE = re.compile(r"docker_[0-9]+")
-REWRITTEN = re.compile(r'\b(version|cliHash|mobyHash|runcRev|runcHash|containerdRev|containerdHash) = "')
+REWRITTEN = re.compile(r'\b(?:version|cliHash|mobyHash|runcRev|runcHash|containerdRev|containerdHash) = "[^"]*";?')
 
 
 def unchanged(case: Case) -> Finding:
@@ -27,14 +27,14 @@ def unchanged(case: Case) -> Finding:
     failures: list[str] = []
     if newest(before.text) != newest(after.text):
         failures.append(f"the newest release is read as '{newest(after.text)}' instead of '{newest(before.text)}'")
-    lines = 0
+    values = 0
     for attribute in attributes:
         if (read := version(after.text, attribute)) != version(before.text, attribute):
             failures.append(f"the version of {attribute} is read as '{read}'")
         old, new = rewritten(before.text, attribute), rewritten(after.text, attribute)
-        lines += len(old)
+        values += len(old)
         if old != new:
-            failures.append(f"an update of {attribute} would touch other lines: {_first_difference(old, new)}")
+            failures.append(f"an update of {attribute} would change other values: {_first_difference(old, new)}")
     old_blocks, new_blocks = before.release_blocks(), after.release_blocks()
     for attribute in sorted(old_blocks.keys() | new_blocks.keys()):
         old, new = (_assignments(blocks.get(attribute, "")) for blocks in (old_blocks, new_blocks))
@@ -43,7 +43,7 @@ def unchanged(case: Case) -> Finding:
     if not old_blocks:
         failures.append("the file has no release")
     return Finding(
-        covers=f"{len(old_blocks)} release blocks, {lines} lines that update.sh rewrites",
+        covers=f"{len(old_blocks)} release blocks, {values} values that update.sh rewrites",
         failures=tuple(failures),
         evidence=(f"newest for update.sh: {newest(before.text)} {version(before.text, newest(before.text))}".rstrip(),),
         commands=tuple(f"grep -oE 'docker_[0-9]+' {stage.path} | tail -n 1" for stage in (case.before, case.after)),
@@ -51,12 +51,12 @@ def unchanged(case: Case) -> Finding:
 
 
 def _assignments(block: str) -> list[str]:
-    """Return the lines of a block that assign a string."""
-    return [line.strip() for line in block.splitlines() if re.search(r'\w+ = "', line)]
+    """Return what assigns a string in a block; a line may have more than one, and other things."""
+    return re.findall(r'\w+ = "[^"]*";?', block)
 
 
 def _first_difference(old: list[str], new: list[str]) -> str:
-    return next((line.strip() for line in [*old, *new] if (line in old) != (line in new)), "their order")
+    return next((each for each in [*old, *new] if (each in old) != (each in new)), "their order")
 
 
 def newest(text: str) -> str:
@@ -76,13 +76,13 @@ def version(text: str, attribute: str) -> str:
 
 
 def rewritten(text: str, attribute: str) -> list[str]:
-    """Return the lines that an update of the attribute changes, in order."""
+    """Return what an update of the attribute changes in its lines, in order."""
     inside = False
-    lines: list[str] = []
+    changed: list[str] = []
     for line in text.splitlines():
         inside = inside or f"{attribute} =" in line
         if inside and (line == "}" or (re.match(r"  docker_[0-9]", line) and attribute not in line)):
             inside = False
-        if inside and REWRITTEN.search(line):
-            lines.append(line)
-    return lines
+        if inside:
+            changed += REWRITTEN.findall(line)
+    return changed

@@ -131,7 +131,8 @@ def _append(file: DockerFile, lines: Sequence[str]) -> Edit:
     start, end = (last.end, last.end) if comma is None else (comma.start, comma.end)
     separator = "" if file.style in {Style.OLD, Style.NIXPKGS_FMT} else ","
     line_end = lift.after(file, comma or last)
-    return Edit(start, line_end, separator + file.text[end:line_end] + "\n" + "\n".join(lines))
+    added = lift.joined((f"\n{line}" for line in lines), file.text[line_end:], first=False)
+    return Edit(start, line_end, separator + file.text[end:line_end] + added)
 
 
 def _last(file: DockerFile) -> Node:

@@ -1,0 +1,150 @@
+"""Packages made and changed at random are lifted with equal derivations and every comment, or refused with the place.
+
+As in tests/docker/test_mutants.py: one number of the test is one batch, about which one process of Nix is asked.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
+from toolkit import files, nix, specimen
+from toolkit.errors import ToolkitError
+from toolkit.lift.plan import FOLLOWED, Design
+from toolkit.lift.rewriting import lift
+from toolkit.prove.lifted import Question, ask, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tests.mutants import Mutant
+    from toolkit.lift.rewriting import Lifted
+
+SYSTEM = "x86_64-linux"
+NAME = "package.nix"
+BASES = [specimen.path() / f"pkgs/by-name/{name}/package.nix" for name in ("no/notes-server", "st/status-board")]
+
+
+def package(random: Random) -> str:
+    """Return a package with parts that its let binds, used in one of the ways in which people use them."""
+    names = random.sample(["web-ui", "frontend", "helper", "doc-pages", "plugin"], random.randint(1, 3))
+    shared = random.random() < 0.5
+    definitions = [
+        f"{name} = stdenv.mkDerivation {random.choice(['', 'rec ', '(finalAttrs: '])}{{\n"
+        f'    pname = "{name}";\n    version = "1";\n    src = fetchFromGitHub {{ owner = "{name}"; repo = "r"; '
+        f'tag = "1"; hash = "sha256-fake/{name}"; }};\n    '
+        f"{random.choice(uses(names[:at], random) or ['meta.priority = 1;'])}"
+        "\n  };"
+        for at, name in enumerate(names)
+    ]
+    definitions = [text.replace("\n  };", "\n  });") if "(finalAttrs" in text else text for text in definitions]
+    if shared:
+        definitions.append(f'found = lib.concatStringsSep ":" [ "${{{names[-1]}}}/bin" ];')
+        names.append("found")
+    random.shuffle(definitions)
+    head = random.choice(["{", "rec {", "(finalAttrs: {", "(self: {", "({"])
+    chosen = random.sample(uses(names, random), 2)
+    shown = random.choice(
+        [
+            "passthru = { };",
+            f"passthru.{names[0]} = {names[0]};",
+            f"passthru = {{ inherit {names[0]}; }};",
+            f"passthru.tests = {{ inherit {names[0]}; }};",
+            f"passthru = {{ tests.a = {names[0]}; }} // {{ kept = 1; }};",
+            f"inherit {names[0]};",
+            "",
+            "",
+        ]
+    )
+    body = "\n  ".join(["", 'pname = "main";', 'version = "2";', *chosen, shown, 'meta.description = "x";'])
+    end = "})" if head.startswith("(") else "}"
+    let = "\n  ".join(["let", *definitions])
+    return f"{{ lib, stdenv, fetchFromGitHub, curl }}:\n{let}\nin\nstdenv.mkDerivation {head}{body}\n{end}\n"
+
+
+def uses(names: list[str], random: Random) -> list[str]:
+    """Return attributes of a package that are made with parts."""
+    if not names:
+        return []
+    name = random.choice(names)
+    return [
+        f"buildInputs = [ curl {name} ];",
+        f"installPhase = ''\n    ln -s ${{{name}}} $out\n  '';",
+        f'env = {{ PART = "${{{name}}}/share"; }};',
+        f'env.OTHER = "{name}" + "${{{name}}}";',
+        f"postPatch = lib.optionalString true (toString [ {' '.join(names)} ]);",
+        f"preBuild = let inherit (lib) concatStringsSep; in concatStringsSep name [ {name} ];".replace(
+            " name ", ' "" '
+        ),
+        f"{name}-path = {name} + toString (map (each: each) [ {name} ]);",
+        f"configureFlags = with lib; [ (toString {name}) ];",
+    ]
+
+
+def made(number: int) -> list[tuple[Mutant, Design, tuple[str, ...]]]:
+    """Return the mutants of a batch, each with what is to be done to it."""
+    random = numbers("package", number)
+    found: list[tuple[Mutant, Design, tuple[str, ...]]] = []
+    for _ in sizes(number):
+        text = random.choice(BASES).read_text() if random.random() < 0.4 else package(random)
+        design = random.choice([Design.STAY, *Design])
+        follow = FOLLOWED if design is Design.MOVE and random.random() < 0.5 else ()
+        found.append((mutant(text, random, most=3), design, follow))
+    return found
+
+
+def attempt(given: Mutant, design: Design, follow: tuple[str, ...]) -> Lifted | str:
+    """Lift what a mutant binds, or return why that is refused; the reason has a place."""
+    try:
+        files.check_content(NAME, given.text.encode())
+        nix.parse_text(given.text.encode(), name=NAME)
+        found = lift(given.text, name=NAME, design=design, follow=follow)
+    except ToolkitError as error:
+        return refused(error, NAME)
+    assert marks(found.text) == given.marks, explained(given, design, follow, found)
+    return found
+
+
+def explained(given: Mutant, design: Design, follow: tuple[str, ...], lifted: Lifted) -> str:
+    """Return what was done to a mutant, and where it and what became of it are."""
+    place = Path(tempfile.mkdtemp(prefix="mutant-"))
+    (place / "0.nix").write_bytes(given.text.encode())
+    (place / "1.nix").write_bytes(lifted.text.encode())
+    return f"{', '.join(given.changes)}; {design}, {follow}; see {place}"
+
+
+@pytest.mark.parametrize("number", BATCHES)
+def test_mutants_keep_their_derivations_or_are_refused(
+    number: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    for tree in (before, after):
+        shutil.copytree(specimen.path(), tree)
+    lifted: list[tuple[str, Lifted]] = []
+    questions: list[Question] = []
+    for at, (given, design, follow) in enumerate(made(number)):
+        outcome = attempt(given, design, follow)
+        if isinstance(outcome, str):
+            record_property("mutant", "refused")
+            continue
+        for tree, text in ((before, given.text), (after, outcome.text)):
+            file = tree / f"pkgs/by-name/mu/mutant-{at}/package.nix"
+            file.parent.mkdir(parents=True)
+            file.write_bytes(text.encode())
+        lifted.append((f"{design}: {given.changes}", outcome))
+        questions.append(Question(package=(f"mutant-{at}",), doors=outcome.doors, shown=outcome.shown))
+    said = [verdict(answer) for answer in ask(before, after, SYSTEM, questions)]
+    for found in said:
+        record_property("mutant", found.outcome if found is not None else "does not evaluate")
+    wrong = [
+        (question.package[0], made[0], found.why)
+        for question, made, found in zip(questions, lifted, said, strict=True)
+        if found is not None and found.outcome == "failed"
+    ]
+    assert wrong == [], tmp_path

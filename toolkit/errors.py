@@ -51,6 +51,10 @@ class UsageError(ToolkitError):
     exit_code = 2
 
 
+class UnreachableError(ToolkitError):
+    """A server or a remote does not answer; what came from it before may still do."""
+
+
 class RefusalError(ToolkitError):
     """A rewrite declines, since its result would be a guess."""
 

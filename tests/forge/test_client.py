@@ -11,7 +11,7 @@ import pytest
 from tests.forge.conftest import client, github
 from tests.forge.server import Fault
 from toolkit.cache import Cache
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UnreachableError, UsageError
 from toolkit.forge.client import Client, budget
 from toolkit.forge.failures import (
     AccessError,
@@ -19,7 +19,6 @@ from toolkit.forge.failures import (
     NotFoundError,
     RateLimitError,
     SilentError,
-    UnreachableError,
 )
 from toolkit.forge.github import GitHub
 

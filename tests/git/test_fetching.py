@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import git
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UnreachableError, UsageError
 from toolkit.git import program
 from toolkit.model import Oid
 
@@ -190,15 +190,15 @@ def test_a_remote_that_does_not_answer(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/nixpkgs.git"
-        with pytest.raises(git.UnreachableError, match=rf"^{url}: cannot be reached: ") as raised:
+        with pytest.raises(UnreachableError, match=rf"^{url}: cannot be reached: ") as raised:
             git.fetch(url, "HEAD", tmp_path / "into", PATHS)
         assert "\n" not in raised.value.message
-        with pytest.raises(git.UnreachableError):
+        with pytest.raises(UnreachableError):
             git.resolve_remote(url, "HEAD", directory=tmp_path)
 
 
 def test_a_host_that_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(git.UnreachableError, match=r"unlet\.invalid/x: cannot be reached: "):
+    with pytest.raises(UnreachableError, match=r"unlet\.invalid/x: cannot be reached: "):
         git.fetch("http://unlet.invalid/x", "HEAD", tmp_path / "into", PATHS)
 
 

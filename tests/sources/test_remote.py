@@ -9,7 +9,7 @@ import pytest
 
 from toolkit import git, sources
 from toolkit.cache import Cache
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UnreachableError, UsageError
 from toolkit.git.reading import read_objects
 from toolkit.model import Oid, Pin, SourceRequest, Upstream
 
@@ -328,7 +328,7 @@ def test_a_release_that_does_not_say_its_commit_is_an_error(
 
 def test_a_release_that_cannot_be_asked_is_an_error(resolve: Callable[..., Source], tmp_path: Path) -> None:
     channel = {"type": "Channel", "name": "x", "url": "http://unlet.invalid/a.111111111111/nixexprs.tar.xz"}
-    with pytest.raises(git.UnreachableError, match=r"unlet\.invalid/a\.111111111111: cannot be reached"):
+    with pytest.raises(UnreachableError, match=r"unlet\.invalid/a\.111111111111: cannot be reached"):
         resolve(nixpkgs=npins(tmp_path, nixpkgs=channel))
 
 

@@ -23,11 +23,10 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from toolkit import __version__, documents
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UnreachableError, UsageError
 from toolkit.forge.failures import (
     RateLimitError,
     SilentError,
-    UnreachableError,
     is_final,
     number,
     rate_limit,

@@ -14,7 +14,7 @@ import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from toolkit import documents
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +36,6 @@ class GoneError(ToolkitError):
 
 class AccessError(ToolkitError):
     """401 and 403: the token is wrong, or has no right to it."""
-
-
-class UnreachableError(ToolkitError):
-    """Nothing answered, or nothing that makes sense, more than once."""
 
 
 class SilentError(UnreachableError):

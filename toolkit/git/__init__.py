@@ -6,7 +6,7 @@ Repositories of the user's are only read; what is written is in the cache or in 
 from __future__ import annotations
 
 from toolkit.git.blobs import TreeFile, blob_id
-from toolkit.git.fetching import Fetched, UnreachableError, fetch, resolve_remote
+from toolkit.git.fetching import Fetched, fetch, resolve_remote
 from toolkit.git.patching import Applied, applies, apply
 from toolkit.git.reading import (
     Entry,
@@ -28,7 +28,6 @@ __all__ = [
     "Located",
     "Series",
     "TreeFile",
-    "UnreachableError",
     "addition",
     "applies",
     "apply",

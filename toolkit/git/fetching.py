@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import files
-from toolkit.errors import CommandError, ToolkitError, without_passwords
+from toolkit.errors import CommandError, ToolkitError, UnreachableError, without_passwords
 from toolkit.git import program, reading
 from toolkit.model import Oid
 
@@ -55,10 +55,6 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str | None], ...] = (
     ((r"SSL|certificate",), "its certificate is not accepted", "GIT_SSL_CAINFO names an authority to accept"),
     ((r"No space left on device",), "the disk is full", "UNLET_CACHE_DIR sets a different directory for the cache"),
 )
-
-
-class UnreachableError(ToolkitError):
-    """A remote does not answer; what was fetched from it before may still do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import documents, files, git
-from toolkit.errors import ToolkitError, without_passwords
+from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.model import Oid, Source
 from toolkit.sources import kept
 
@@ -116,7 +116,7 @@ def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> t
     if not wanted.offline:
         try:
             commit = ask()
-        except git.UnreachableError as error:
+        except UnreachableError as error:
             failure = error
         else:
             _remember(key, url, name, commit, wanted)

@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from toolkit.errors import ToolkitError, without_passwords
-from toolkit.git import UnreachableError
+from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.model import Oid
 
 if TYPE_CHECKING:

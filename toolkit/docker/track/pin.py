@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from toolkit import git, patches, sources
 from toolkit.docker.track.model import Kind
 from toolkit.docker.track.upstream import File, Found, Wanted
-from toolkit.errors import without_passwords
+from toolkit.errors import UnreachableError, without_passwords
 from toolkit.git import remotes
 from toolkit.sources import locks
 
@@ -39,7 +39,7 @@ def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str
             sparse=plan.sparse,
             progress=progress,
         )
-    except git.UnreachableError as error:
+    except UnreachableError as error:
         return Found(wanted=Wanted(name, Kind.PIN), reason=error.message)
     file = File(path=plan.target, content=source.content, blob=git.blob_id(source.content))
     shown = f"{name} {source.commit.short}" if source.commit is not None else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -110,44 +111,14 @@ def settings() -> Settings:
 def common(function: Callable[P, R]) -> Callable[P, R]:
     """Add the global options to a command or to the group of commands."""
     for option in (
-        click.option(
+        _global_option(
             "--color",
-            cls=Option,
-            group=OUTPUT,
             type=click.Choice(["auto", "always", "never"]),
-            expose_value=False,
-            callback=_remember,
             help="When to use colours: on a terminal unless NO_COLOR is set (auto), always, or never.",
         ),
-        click.option(
-            "-q",
-            "--quiet",
-            cls=Option,
-            group=OUTPUT,
-            is_flag=True,
-            expose_value=False,
-            callback=_remember,
-            help="Print only problems.",
-        ),
-        click.option(
-            "-v",
-            "--verbose",
-            cls=Option,
-            group=OUTPUT,
-            is_flag=True,
-            expose_value=False,
-            callback=_remember,
-            help="Print each command that is run, ready to paste.",
-        ),
-        click.option(
-            "--json",
-            cls=Option,
-            group=OUTPUT,
-            is_flag=True,
-            expose_value=False,
-            callback=_remember,
-            help="Print one JSON document and nothing else.",
-        ),
+        _global_option("-q", "--quiet", is_flag=True, help="Print only problems."),
+        _global_option("-v", "--verbose", is_flag=True, help="Print each command that is run, ready to paste."),
+        _global_option("--json", is_flag=True, help="Print one JSON document and nothing else."),
     ):
         function = option(function)
     return function
@@ -156,34 +127,19 @@ def common(function: Callable[P, R]) -> Callable[P, R]:
 def source(function: Callable[P, R]) -> Callable[P, R]:
     """Add the options that say where the docker file is; `source_request` takes their values."""
     for option in (
-        click.option(
-            "--offline",
-            cls=Option,
-            group=SOURCE,
-            is_flag=True,
-            help="Use only the cache and this machine, not the network.",
+        _source_option("--offline", is_flag=True, help="Use only the cache and this machine, not the network."),
+        _source_option(
+            "--pin", metavar="NAME", shell_complete=_complete_pin, help="A known commit; 'unlet pins' lists them."
         ),
-        click.option(
-            "--pin",
-            cls=Option,
-            group=SOURCE,
-            metavar="NAME",
-            shell_complete=_complete_pin,
-            help="A known commit; 'unlet pins' lists them.",
-        ),
-        click.option(
+        _source_option(
             "--file",
-            cls=Option,
-            group=SOURCE,
             type=click.Path(path_type=Path),
             metavar="FILE",
             help="A docker/default.nix without the tree around it.",
         ),
-        click.option("--rev", cls=Option, group=SOURCE, metavar="REV", help="A commit, branch or tag."),
-        click.option(
+        _source_option("--rev", metavar="REV", help="A commit, branch or tag."),
+        _source_option(
             "--nixpkgs",
-            cls=Option,
-            group=SOURCE,
             metavar="WHERE",
             help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
             "a small tree that comes with unlet. By default the checkout that you are in. Tiers other than isolated "
@@ -197,37 +153,26 @@ def source(function: Callable[P, R]) -> Callable[P, R]:
 def server(function: Callable[P, R]) -> Callable[P, R]:
     """Add the options that say which server knows of pull requests, and who asks it."""
     for option in (
-        click.option(
+        _source_option(
             "--token-command",
-            cls=Option,
-            group=SOURCE,
             deep=True,
             metavar="COMMAND",
             help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' provides it.",
         ),
-        click.option(
+        _source_option(
             "--raw-url",
-            cls=Option,
-            group=SOURCE,
             deep=True,
             metavar="URL",
             help="The raw files of another GitHub server, such as https://HOST/raw.",
         ),
-        click.option(
+        _source_option(
             "--api-url",
-            cls=Option,
-            group=SOURCE,
             deep=True,
             metavar="URL",
             help="The REST API of another GitHub server, such as https://HOST/api/v3.",
         ),
-        click.option(
-            "--repo",
-            cls=Option,
-            group=SOURCE,
-            deep=True,
-            metavar="OWNER/NAME",
-            help="Read this repository instead of NixOS/nixpkgs.",
+        _source_option(
+            "--repo", deep=True, metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs."
         ),
     ):
         function = option(function)
@@ -238,17 +183,9 @@ def written(kind: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Add the options for the directory that is written, which by default is called after what is in it."""
 
     def add(function: Callable[P, R]) -> Callable[P, R]:
-        force = click.option(
-            "--force",
-            cls=Option,
-            group=OUTPUT,
-            is_flag=True,
-            help=f"Replace an existing {kind} in the output directory.",
-        )
-        out = click.option(
+        force = _output_option("--force", is_flag=True, help=f"Replace an existing {kind} in the output directory.")
+        out = _output_option(
             "--out",
-            cls=Option,
-            group=OUTPUT,
             type=click.Path(path_type=Path),
             metavar="DIR",
             default=Path(kind),
@@ -314,6 +251,11 @@ def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None
     # The option can stand before and after the command's name; what is not given must not undo what is.
     if value:
         ctx.meta[f"{_META}{param.name}"] = value
+
+
+_source_option = partial(click.option, cls=Option, group=SOURCE)
+_output_option = partial(click.option, cls=Option, group=OUTPUT)
+_global_option = partial(_output_option, expose_value=False, callback=_remember)
 
 
 def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's

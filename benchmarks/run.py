@@ -28,6 +28,8 @@ UNLET = str(ROOT / "unlet")
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 BARE_PYTHON = (PYTHON, "-c", "pass")
 NIX_PROGRAMS = {"nix", "nix-build", "nix-instantiate", "nix-store"}
+SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "x86_64-linux → aarch64-linux")
+"""What the tier tree evaluates; those with an arrow build for another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +48,14 @@ def main() -> int:
     parser.add_argument("folders", nargs="*", type=Path, default=SPECIMENS)
     parser.add_argument("--runs", type=int, default=7, help="rounds of each group (default: %(default)s)")
     parser.add_argument("--only", choices=("start", "inspect", "propose", "pr"), help="one group instead of all")
+    parser.add_argument("--nixpkgs", type=Path, metavar="TREE", help="a whole nixpkgs, to time the tiers on it alone")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     options = parser.parse_args()
 
     run((UNLET, "--version"))  # so that no set-up is measured
+    if options.nixpkgs is not None:
+        show(list(tiers(options.nixpkgs.resolve(), options.runs)), as_json=options.json)
+        return 0
     files = [file for folder in options.folders for file in docker_files(folder)]
     if not files:
         print(f"{', '.join(map(str, options.folders))}: no docker file", file=sys.stderr)
@@ -61,10 +67,7 @@ def main() -> int:
         if options.only in (None, name)
         for figure in measure(files, options.runs)
     ]
-    if options.json:
-        print(json.dumps([asdict(figure) for figure in figures], indent=2))
-    else:
-        print_table(figures)
+    show(figures, as_json=options.json)
     return 0
 
 
@@ -143,6 +146,32 @@ def branches(files: Sequence[Path], runs: int) -> Iterator[Figure]:
             yield from race(f"pr {short(file)}", contestants, runs)
 
 
+def tiers(tree: Path, runs: int) -> Iterator[Figure]:
+    """Yield what it costs to prove a proposal by each tier, against evaluating docker on the systems of `tree`."""
+    with tempfile.TemporaryDirectory() as directory:
+        out = str(Path(directory, "proposal"))
+        run((UNLET, "propose", "--nixpkgs", str(tree), "--out", out, "--tier", "isolated"))
+        inspected = run((UNLET, "inspect", "--json", str(docker_files(tree / "pkgs/applications")[0])))
+        releases = json.loads(inspected)["files"][0]["releases"]
+        attributes = [word for name in ("docker", *releases, "docker-client") for word in ("-A", name)]
+        check = (UNLET, "check", out)
+        contestants: dict[str, Sequence[Sequence[str]]] = {
+            "nix-instantiate, 4 systems": [(*instantiate(tree, system), *attributes) for system in SYSTEMS],
+            "unlet check --tier tree": [(*check, "--tier", "tree")],
+            "unlet check": [check],
+            "unlet check --tier isolated": [(*check, "--tier", "isolated")],
+        }
+        run(contestants["unlet check --tier tree"][0])  # so that no copy of the tree is measured
+        yield from race(f"tiers {tree.name}", contestants, runs)
+
+
+def instantiate(tree: Path, system: str) -> tuple[str, ...]:
+    """Return the command that evaluates attributes of a nixpkgs."""
+    build, _, host = system.partition(" → ")
+    cross = ("--arg", "crossSystem", f'{{ system = "{host}"; }}') if host else ()
+    return ("nix-instantiate", str(tree), "--argstr", "system", build, *cross)
+
+
 def bare_commands(report: Path) -> list[tuple[str, ...]]:
     """Return the Nix commands by which the proofs of a report can be repeated, each once."""
     proofs = json.loads(report.read_text(encoding="utf-8"))["proofs"]
@@ -172,11 +201,12 @@ def stopwatch(commands: Sequence[Sequence[str]]) -> float:
     return time.perf_counter() - start
 
 
-def run(command: Sequence[str]) -> None:
-    """Run a command; one that fails ends the benchmark, since its time would mean nothing."""
+def run(command: Sequence[str]) -> str:
+    """Run a command, and return its output; one that fails ends the benchmark, since its time would mean nothing."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{shlex.join(command)}: ended with status {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def accepts(command: Sequence[str]) -> bool:
@@ -191,6 +221,14 @@ def short(file: Path) -> str:
     """Return the end of the path that tells the files apart."""
     relative = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
     return str(relative).removesuffix("/pkgs/applications/virtualization/docker/default.nix")
+
+
+def show(figures: Sequence[Figure], *, as_json: bool) -> None:
+    """Print the figures as a table, or as JSON."""
+    if as_json:
+        print(json.dumps([asdict(figure) for figure in figures], indent=2))
+    else:
+        print_table(figures)
 
 
 def print_table(figures: Sequence[Figure]) -> None:

@@ -287,7 +287,7 @@ def test_proposed_test_and_option_evaluate_in_the_tree(system: System, tmp_path:
     asked = ["--proof", "tree-nixos-test", "--proof", "nixos-module"]
     done = unlet("check", str(tmp_path / "proposal"), "--tier", "tree", "--system", "x86_64-linux", *asked)
     assert done.returncode == 0, done.stdout
-    passed = re.findall(r"^passed +(\S+) +(.*?)  +", done.stdout, re.MULTILINE)
+    passed = re.findall(r"^passed +(\S+) .*\((.*); [\d.]+ s\)$", done.stdout, re.MULTILINE)
     assert passed == [
         ("nixos-module", "docker off and on, the option off and on, by the module system of its lib"),
         ("tree-nixos-test", "nixosTests.docker-rootless-ports, x86_64-linux"),

@@ -1,9 +1,10 @@
 # The derivations of a whole package set, as many at a time as fit into memory.
-#   nix-instantiate --eval --json all-packages.nix --argstr tree /path --argstr system … -A names
+#   nix search --json --file all-packages.nix --argstr tree /path --argstr system … chunk ^-$
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`; `paths`, JSON, a list of attribute
 # paths, each a list of names.
-# Result: { names, chunk, jobs }: the names of the set; a number, with what is at and below `paths` on stderr, so that
-# an error which cannot be caught loses nothing; the set itself, for nix-eval-jobs.
+# Result: { names, chunk, jobs }: the names of the set; what is at and below `paths`, for `nix search`; the set itself,
+# for nix-eval-jobs. `nix search` evaluates each element of `chunk`, and passes over one that does not evaluate,
+# whatever the error is, as no expression can.
 # A line on stderr is `trace: @` and JSON: [ path ] before the attribute is evaluated, then [ path answer ], the drvPath,
 # "throws", or "skipped" for what is no package; or [ path names ] of a set, before what is in it.
 {
@@ -17,6 +18,8 @@ let
     foldl'
     fromJSON
     isAttrs
+    listToAttrs
+    mapAttrs
     seq
     toJSON
     trace
@@ -61,27 +64,24 @@ let
     path: value:
     let
       found = kind value;
+      given = if found == "package" then guarded (unsafeDiscardStringContext value.drvPath) else found;
+      inner = removeAttrs value [ "recurseForDerivations" ];
     in
     say [ path ] (
       if found == "set" then
-        let
-          names = attrNames value;
-        in
-        seq names (
-          say [
-            path
-            names
-          ] (foldl' (count: child: seq (answer (path ++ [ child ]) value.${child}) (count + 1)) 0 names)
-        )
+        say [
+          path
+          (attrNames inner)
+        ] (mapAttrs (name: answer (path ++ [ name ])) inner // { recurseForDerivations = true; })
       else
-        let
-          given = if found == "package" then guarded (unsafeDiscardStringContext value.drvPath) else found;
-        in
         seq given (
           say [
             path
             given
-          ] 1
+          ] {
+            type = "derivation";
+            name = given;
+          }
         )
     );
 
@@ -89,7 +89,13 @@ let
 in
 {
   names = attrNames set;
-  chunk = foldl' (count: path: seq (answer path (at path)) (count + 1)) 0 (fromJSON paths);
+  # Of other names `nix search` takes an error for its own.
+  chunk.legacyPackages.all = listToAttrs (
+    map (path: {
+      name = toJSON path;
+      value = answer path (at path);
+    }) (fromJSON paths)
+  );
   jobs = set // {
     recurseForDerivations = true;
   };

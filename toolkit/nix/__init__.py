@@ -109,6 +109,15 @@ def evaluate_command(expression: Path, arguments: Mapping[str, str], *, attribut
     return restrict(Command(argv=argv, env=env), *_named(expression, arguments))
 
 
+def walk_command(expression: Path, arguments: Mapping[str, str], *, attribute: str) -> Command:
+    """Return the command that evaluates each element below `legacyPackages.NAME` of an attribute, and prints `{}`.
+
+    `nix search`, with a word that nothing matches, is what catches every error, and goes on behind it.
+    """
+    argv = ("nix", "--extra-experimental-features", "nix-command", "search", "--quiet", "--json", "--file")
+    return Command(argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=environment())
+
+
 def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:
     """Evaluate `expression`, a function of strings, or an attribute of it, to JSON and return what that says.
 

@@ -34,7 +34,7 @@ def test_what_each_commit_rebuilds_is_counted(deepened: Callable[..., Deepened])
         "aarch64-darwin: before → lifted rebuilds 0 of 42",
         "aarch64-darwin: lifted → demoted rebuilds 0 of 42",
     ]
-    assert "x86_64-linux, before: 46 evaluated, 1 failed, 15 skipped" in proof.evidence
+    assert "x86_64-linux, before: 46 evaluated, 1 failed, 14 skipped" in proof.evidence
     rebuilt = [line.strip() for line in proof.evidence if line.startswith("  ")]
     assert {"docker", "docker_25", "runner-fleet", "rootless-script", "container-suite"} < set(rebuilt)
     assert not {"docker-client", "compose-lint", "image-slim", "containerPackages.mirror"} & set(rebuilt)
@@ -57,13 +57,13 @@ def test_attribute_that_aborts_is_counted_as_failed_and_the_rest_is_evaluated(
 ) -> None:
     changes = {"pkgs/by-name/co/container-desktop/package.nix": '{ }: abort "no way"\n'}
     proof = deepened(changes).passes(NAME, COUNTED)
-    assert "x86_64-linux, before: 46 evaluated, 1 failed, 15 skipped" in proof.evidence
+    assert "x86_64-linux, before: 46 evaluated, 1 failed, 14 skipped" in proof.evidence
 
 
-def test_set_that_aborts_is_halved_as_well(deepened: Callable[..., Deepened]) -> None:
+def test_attribute_of_the_set_itself_that_aborts_is_counted_as_well(deepened: Callable[..., Deepened]) -> None:
     changes = {"pkgs/top-level/all-packages.nix": ("    viewer = final", '    worse = abort "x";\n    viewer = final')}
     proof = deepened(changes).passes(NAME, COUNTED)
-    assert "x86_64-linux, before: 46 evaluated, 2 failed, 15 skipped" in proof.evidence
+    assert "x86_64-linux, before: 46 evaluated, 2 failed, 14 skipped" in proof.evidence
 
 
 def test_evaluation_without_enough_memory_is_partial_and_not_kept(
@@ -73,18 +73,18 @@ def test_evaluation_without_enough_memory_is_partial_and_not_kept(
     series = deepened(
         {"pkgs/top-level/all-packages.nix": ("  containerd = stub", f"  hog = {hog};\n  containerd = stub")}
     )
-    kept = {path.name for path in (cache / all_packages.KIND).iterdir()}
+    kept = {path.name for path in (cache / all_packages.KIND).glob("*")}
     failure = series.failure(NAME, replace(COUNTED, max_memory=64)).splitlines()
     assert failure[0] == (
         "x86_64-linux: before: 1 attributes were not evaluated: hog: out of memory; raise --max-memory or --timeout"
     )
-    assert {path.name for path in (cache / all_packages.KIND).iterdir()} == kept
+    assert {path.name for path in (cache / all_packages.KIND).glob("*")} == kept
 
 
 def test_time_out_is_partial(deepened: Callable[..., Deepened], install: Callable[[str, str], None]) -> None:
     # Nix says that it has begun, and nothing more.
-    slow = """*legacy-runner*chunk) echo 'trace: @[["legacy-runner"]]' >&2; sleep 60;;"""
-    install("nix-instantiate", f'case "$*" in {slow} esac\nexec "$real" "$@"\n')
+    slow = """*legacy-runner*chunk*) echo 'trace: @[["legacy-runner"]]' >&2; sleep 60;;"""
+    install("nix", f'case "$*" in {slow} esac\nexec "$real" "$@"\n')
     changes = {"pkgs/by-name/co/container-desktop/package.nix": "# another tree\n{ docker }: docker\n"}
     failure = deepened(changes).failure(NAME, replace(COUNTED, timeout=2.0))
     assert "attributes were not evaluated: legacy-runner: still running after 2 s" in failure
@@ -115,8 +115,34 @@ def test_evaluation_that_was_interrupted_goes_on_where_it_was(
     content["answers"] = {name: answer for name, answer in content["answers"].items() if not name.startswith('["d')}
     content["count"] = len(content["answers"])
     document.write_text(json.dumps(content))
-    install("nix-instantiate", """case "$*" in *sqlite*chunk) exit 1;; esac\nexec "$real" "$@"\n""")
+    install("nix", """case "$*" in *sqlite*chunk*) exit 1;; esac\nexec "$real" "$@"\n""")
     assert all_packages.evaluate(tree, "armv7l-linux", COUNTED, progress=Steps(), what="here") == first
+
+
+class Impatient(Steps):
+    """Somebody who interrupts as soon as an attribute is done."""
+
+    def step(self, what: str) -> None:
+        super().step(what)
+        if " 1 of " in what:
+            raise KeyboardInterrupt
+
+
+def test_interrupt_keeps_what_the_process_has_gone_past(
+    deepened: Callable[..., Deepened],
+    cache: Path,
+    install: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(all_packages, "_TELL_SECONDS", 0.1)
+    said = """'trace: @[["sqlite"]]' 'trace: @[["sqlite"],"throws"]' 'trace: @[["tini"]]'"""
+    install("nix", f'case "$*" in *chunk*) printf "%s\n" {said} >&2; sleep 60;; esac\nexec "$real" "$@"\n')
+    tree = trees.whole(deepened().draft.source, offline=True, progress=Steps())
+    with pytest.raises(KeyboardInterrupt):
+        all_packages.evaluate(tree, "mips64-linux", COUNTED, progress=Impatient(), what="here")
+    documents = [json.loads(path.read_text()) for path in (cache / all_packages.KIND).glob("*/packages.json")]
+    (kept,) = [document for document in documents if document["inputs"]["system"] == "mips64-linux"]
+    assert kept["answers"] == {'["sqlite"]': "throws"}
 
 
 def test_evaluation_is_kept_for_the_same_input_only(deepened: Callable[..., Deepened], tmp_path: Path) -> None:
@@ -185,12 +211,13 @@ def test_lines_of_nix_eval_jobs_are_packages_and_failures() -> None:
         '{"attr": "docker", "attrPath": ["docker"], "drvPath": "/nix/store/a.drv", "name": "docker"}',
         '{"attr": "sets.one", "attrPath": ["sets", "one"], "drvPath": "/nix/store/b.drv"}',
         '{"attr": "bad", "attrPath": ["bad"], "error": "is marked as broken"}',
+        """{"attrPath": ["ends"], "error": "evaluation aborted with the following error message: 'x'"}""",
     ]
     assert all_packages.packages(all_packages.from_jobs(lines)) == Packages(
         derivations={"docker": "/nix/store/a.drv", "sets.one": "/nix/store/b.drv"},
-        failed=("bad",),
+        failed=("bad", "ends"),
         skipped=0,
-        roots=(("bad",),),
+        roots=(("ends",),),
     )
 
 

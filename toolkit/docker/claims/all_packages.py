@@ -1,8 +1,8 @@
 """Every package of a nixpkgs with its derivation, evaluated within a bound of memory, once for a tree and system.
 
 With nix-eval-jobs where it is installed. Else in chunks of attributes, each in a process of its own, whose end gives
-all memory back. Nix says of each attribute when it begins and what it is: an error that cannot be caught costs one
-more process, which goes on behind the attribute that made it.
+all memory back. Nix says of each attribute when it begins and what it is: a process that is killed costs one more,
+which goes on behind the attribute that it was at.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
 EXPRESSION = EXPRESSIONS / "all-packages.nix"
 JOBS = EXPRESSION.with_name("all-jobs.nix")
 KIND = "evaluations"
-THROWS, SKIPPED = "throws", "skipped"
+THROWS, SKIPPED, ENDS = "throws", "skipped", "ends"
+"""What is no derivation: it throws, is no package, or ends its evaluation by an error that nothing catches."""
 
 _DOCUMENT = "packages.json"
 _PROGRAM = "nix-eval-jobs"
+_ABORTED = "evaluation aborted with the following error message"
 
 # What packages have in common is evaluated once in each process.
 _EACH_MIB = 4096
@@ -49,16 +51,18 @@ _MOST_NAMES = 1000
 
 _MARK = "trace: @"
 _KEEP_SECONDS = 60.0
+_TELL_SECONDS = 5.0
+_LONG_MINUTES = 10
 
 AttrPath = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packages:
-    """All of a package set: dotted attribute path → drvPath; the paths that throw; how many are no packages.
+    """All of a package set: dotted attribute path → drvPath; the paths that fail; how many are no packages.
 
-    `roots` are the attribute paths of what throws. `partial` says what could not be evaluated for another reason than
-    the expression: memory, time, a signal.
+    `roots` are the attribute paths of those that fail by an error that nothing catches. `partial` says what could not
+    be evaluated for another reason than the expression: memory, time, a signal.
     """
 
     derivations: dict[str, str]
@@ -70,6 +74,16 @@ class Packages:
     def counts(self) -> str:
         """Return the counts for people."""
         return f"{len(self.derivations)} evaluated, {len(self.failed)} failed, {self.skipped} skipped"
+
+    def with_roots(self, rest: Packages) -> Packages:
+        """Return these packages with what `rest` has at the roots."""
+        replaced = {".".join(path) for path in self.roots}
+        return Packages(
+            derivations={**self.derivations, **rest.derivations},
+            failed=(*(name for name in self.failed if name not in replaced), *rest.failed),
+            skipped=self.skipped + rest.skipped,
+            partial=(*self.partial, *rest.partial),
+        )
 
 
 def evaluate(  # noqa: PLR0913 - a tree, what of it, how, and who is told
@@ -125,10 +139,10 @@ def packages(answers: Mapping[AttrPath, str], *, partial: Sequence[str] = ()) ->
     """Return what answers by attribute path come to."""
     dotted = {".".join(path): answer for path, answer in sorted(answers.items())}
     return Packages(
-        derivations={name: answer for name, answer in dotted.items() if answer not in {THROWS, SKIPPED}},
-        failed=tuple(name for name, answer in dotted.items() if answer == THROWS),
+        derivations={name: answer for name, answer in dotted.items() if answer not in {THROWS, SKIPPED, ENDS}},
+        failed=tuple(name for name, answer in dotted.items() if answer in {THROWS, ENDS}),
         skipped=sum(answer == SKIPPED for answer in dotted.values()),
-        roots=tuple(path for path, answer in sorted(answers.items()) if answer == THROWS),
+        roots=tuple(path for path, answer in sorted(answers.items()) if answer == ENDS),
         partial=tuple(partial),
     )
 
@@ -184,9 +198,10 @@ def from_jobs(lines: Iterable[str]) -> dict[AttrPath, str]:
         except ValueError as error:
             raise ToolkitError(f"{_PROGRAM}: line {number} is no JSON: {error}") from error
         path = record.texts("attrPath")
-        answers[path] = record.text("drvPath") if "drvPath" in record else THROWS
-        if answers[path] == THROWS:
-            record.text("error")
+        if "drvPath" in record:
+            answers[path] = record.text("drvPath")
+        else:
+            answers[path] = ENDS if _ABORTED in record.text("error") else THROWS
     return answers
 
 
@@ -198,11 +213,16 @@ def _by_jobs(tree: Tree, system: str, depth: Depth, progress: Progress, what: st
 
 @dataclass(slots=True, kw_only=True)
 class _Said:
-    """What one process has said on its way: answers, sets with the names in them, and what has begun last."""
+    """What one process has said on its way: answers, and sets with the names in them.
 
+    A path of its `chunk` is `settled` as soon as the process has gone on to the next; `begun` is what has begun since.
+    """
+
+    chunk: Mapping[AttrPath, None]
     answers: dict[AttrPath, str] = field(default_factory=dict[AttrPath, str])
     sets: dict[AttrPath, list[AttrPath]] = field(default_factory=dict[AttrPath, list[AttrPath]])
     begun: list[AttrPath] = field(default_factory=list[AttrPath])
+    settled: set[AttrPath] = field(default_factory=set[AttrPath])
 
     def hear(self, line: str) -> None:
         """Take a line of stderr; what is none of ours is passed over."""
@@ -212,11 +232,19 @@ class _Said:
         path = tuple(names)
         match rest:
             case []:
+                if path in self.chunk:
+                    self.settle()
                 self.begun.append(path)
             case [str(answer)]:
                 self.answers[path] = answer
             case _:
                 self.sets[path] = [(*path, name) for name in rest[0]]
+
+    def settle(self) -> None:
+        """Take what has begun and has no answer for what ends its evaluation."""
+        self.answers.update((path, ENDS) for path in self.begun if path not in self.answers and path not in self.sets)
+        self.settled.update(self.begun[:1])
+        self.begun.clear()
 
     def left(self, path: AttrPath) -> list[AttrPath]:
         """Return what has no answer at and below a path."""
@@ -248,42 +276,53 @@ class _Chunks:
         waiting = self._split(left)
         began = kept = time.monotonic()
         with ThreadPoolExecutor(max_workers=workers) as pool, process.ending_together():
-            running: dict[Future[Sequence[AttrPath]], Sequence[AttrPath]] = {}
+            running: dict[Future[Sequence[AttrPath]], _Said] = {}
             try:
                 while waiting or running:
                     while waiting and len(running) < workers:
-                        chunk = waiting.pop(0)
-                        running[pool.submit(copy_context().run, self._evaluate, chunk)] = chunk
-                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                        said = _Said(chunk=dict.fromkeys(waiting.pop(0)))
+                        running[pool.submit(copy_context().run, self._evaluate, said)] = said
+                    finished, _ = wait(running, timeout=_TELL_SECONDS, return_when=FIRST_COMPLETED)
                     for future in finished:
-                        chunk = running.pop(future)
-                        rest = future.result()
-                        waiting[:0] = [rest] if rest else []
-                    undone = sum(len(part) for part in (*waiting, *running.values()))
+                        del running[future]
+                        waiting[:0] = self._split(future.result())
+                    undone = sum(map(len, waiting)) + sum(
+                        len(said.chunk) - len(said.settled) for said in running.values()
+                    )
                     self.progress.step(self._told(len(wanted), min(undone, len(left)), len(left), began))
                     if time.monotonic() - kept > _KEEP_SECONDS:
                         kept = time.monotonic()
-                        self._keep([*waiting, *running.values()])
+                        self._keep(waiting, running.values())
             except BaseException:
-                self._keep([*waiting, *running.values()])
+                self._keep(waiting, running.values())
                 raise
-        self._keep([])
+        self._keep([], [])
         return packages(self.answers, partial=self.partial)
 
     def _told(self, total: int, undone: int, started: int, began: float) -> str:
         """Return how far it is, and how long it will take at this rate."""
         told = f"{self.what}: {total - undone} of {total} attributes"
         if undone and started > undone:
-            minutes = (time.monotonic() - began) / (started - undone) * undone / 60
-            told += f", {max(1, round(minutes))} more minutes"
+            minutes = max(1, round((time.monotonic() - began) / (started - undone) * undone / 60))
+            told += f", {minutes} more minute{'s' if minutes > 1 else ''}"
+            if minutes > _LONG_MINUTES:
+                told += (
+                    "; what is done is kept if you interrupt it, and without --reverse-dependencies it takes seconds"
+                )
         return told
 
-    def _keep(self, unfinished: Sequence[Sequence[AttrPath]]) -> None:
+    def _keep(self, waiting: Iterable[Sequence[AttrPath]], running: Iterable[_Said]) -> None:
         """Keep what is known of all attributes that are done, each as a whole."""
-        if self.keep is None or self.partial or not self.answers:
+        if self.keep is None or self.partial:
             return
-        open_still = {path[0] for part in unfinished for path in part}
-        self.keep({path: answer for path, answer in self.answers.items() if path[0] not in open_still})
+        known = dict(self.answers)
+        unfinished = {path[0] for chunk in waiting for path in chunk}
+        for said in running:
+            settled = set(said.settled)
+            unfinished |= {path[0] for path in said.chunk if path not in settled}
+            known |= dict(said.answers)
+        if kept := {path: answer for path, answer in known.items() if path[0] not in unfinished}:
+            self.keep(kept)
 
     def _split(self, paths: Sequence[AttrPath]) -> list[Sequence[AttrPath]]:
         """Return chunks, each a sample of all, so that the first tells how long the others take."""
@@ -291,46 +330,35 @@ class _Chunks:
         count = -(-len(paths) // size)
         return [paths[first::count] for first in range(count)]
 
-    def _evaluate(self, chunk: Sequence[AttrPath]) -> Sequence[AttrPath]:
+    def _evaluate(self, said: _Said) -> Sequence[AttrPath]:
         """Keep the answers of a chunk, and return what is left where Nix did not come to its end."""
-        said = _Said()
-        command = replace(self._command("chunk", chunk), on_stderr=said.hear)
         try:
-            done = process.execute(command)
-            failure = None if done.status == 0 else CommandError(done.argv, status=done.status, stderr=done.stderr)
+            process.execute(replace(self._command("chunk", [*said.chunk]), on_stderr=said.hear))
         except CommandError as error:
-            failure = error
+            if not said.begun:
+                raise ToolkitError(f"{self.what}: the package set does not evaluate: {nix.reason(error)}") from error
+            last = said.begun.pop()
+            if not (said.begun or said.settled):
+                # It is not enough without the others either.
+                self.partial.append(f"{'.'.join(last)}: {nix.reason(error)}")
+                said.sets[last] = []
+        said.settle()
         with _ANSWERS:
             self.answers.update(said.answers)
-        left = [below for path in chunk for below in said.left(path)]
-        if failure is None:
-            return ()
-        if not said.begun:
-            raise ToolkitError(f"{self.what}: the package set does not evaluate: {nix.reason(failure)}")
-        reason, last = nix.reason(failure), said.begun[-1]
-        if failure.status != 1 or "memory" in reason:
-            # Without the others it may be enough.
-            if said.begun[0] != last:
-                return left
-            self.partial.append(f"{'.'.join(last)}: {reason}")
-        else:
-            # An error that tryEval does not catch, such as a missing attribute.
-            with _ANSWERS:
-                self.answers[last] = THROWS
-        return [path for path in left if path != last]
+        return [below for path in said.chunk for below in said.left(path)]
 
     def _names(self) -> tuple[str, ...]:
-        command = self._command("names", [])
-        done = process.run(command.argv, env=command.env, ok=None, timeout=self.depth.timeout)
-        if done.status != 0:
-            said = nix.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
-            raise ToolkitError(f"{self.what}: the package set has no names: {said}")
+        try:
+            done = process.execute(self._command("names", []))
+        except CommandError as error:
+            raise ToolkitError(f"{self.what}: the package set has no names: {nix.reason(error)}") from error
         return Record({"names": json.loads(done.stdout)}, document=self.what).texts("names")
 
     def _command(self, attribute: str, paths: Sequence[AttrPath]) -> Command:
         arguments = {"tree": str(self.tree.root), "system": self.system, "paths": json.dumps(paths)}
-        asked = nix.evaluate_command(EXPRESSION, arguments, attribute=attribute)
-        return replace(limits.bounded(asked, self._memory()), ok=None, timeout=self.depth.timeout)
+        make = nix.walk_command if attribute == "chunk" else nix.evaluate_command
+        asked = make(EXPRESSION, arguments, attribute=attribute)
+        return replace(limits.bounded(asked, self._memory()), timeout=self.depth.timeout)
 
     def _workers(self) -> int:
         return limits.jobs(self.depth.max_memory, each=_EACH_MIB)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.docker.claims import all_packages, package_set
-from toolkit.docker.claims.all_packages import Packages
 from toolkit.prove import Finding
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from toolkit.docker.claims.all_packages import Packages
     from toolkit.docker.claims.case import Case, Stage
 
 _SHOWN = 40
 
 _WITHOUT_DOCKER = b"""# docker's file, of which nothing evaluates
-{ ... }: throw "a package needs docker"
+{ ... }: abort "a package needs docker"
 """
 
 
@@ -58,7 +58,8 @@ def counted(case: Case) -> Finding:
 def _found(case: Case, system: str) -> dict[str, Packages]:
     """Evaluate all packages at each stage, what no docker is needed for once for all of them.
 
-    In a nixpkgs whose docker throws, what evaluates is the same at every stage; the rest is asked of each.
+    In a nixpkgs whose docker ends the evaluation, what evaluates or throws does so at every stage; the rest is asked of
+    each.
     """
     work = package_set.deep(case)
     without = trees.changed(work.trees[case.before.name], {case.target: _WITHOUT_DOCKER})
@@ -68,12 +69,7 @@ def _found(case: Case, system: str) -> dict[str, Packages]:
         what = f"{system}, {stage.name}"
         tree = work.trees[stage.name]
         rest = all_packages.evaluate(tree, system, work.depth, progress=work.progress, what=what, paths=same.roots)
-        found[stage.name] = Packages(
-            derivations={**same.derivations, **rest.derivations},
-            failed=rest.failed,
-            skipped=same.skipped + rest.skipped,
-            partial=(*same.partial, *rest.partial),
-        )
+        found[stage.name] = same.with_roots(rest)
     return found
 
 

@@ -131,7 +131,7 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
         refused = scratch.am(checkout, patches)
         # The first is the base, which has no parent here.
         _, *log = program.run_hermetic(checkout, "rev-list", "--reverse", "HEAD").text.split()
-        after = reading.read_objects(checkout / ".git", [f"{commit}:{target}" for commit in log])
+        after = tuple(program.run_hermetic(checkout, "cat-file", "blob", f"{commit}:{target}").stdout for commit in log)
     return Applied(
         after=after,
         after_diff=after_diff,

@@ -26,7 +26,7 @@ def working(settings: Settings) -> Generator[Progress, None, None]:
     """Yield what shows the progress of the work within, on stderr.
 
     A spinner on a terminal; with --verbose every step as a comment and every command as a line to paste; elsewhere a
-    line after ten seconds and then one a minute, and with --quiet nothing.
+    line a minute, and with --quiet nothing.
     """
     if settings.verbose:
         from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
@@ -56,16 +56,16 @@ class Silence:
 
 
 class Minutes(Silence):
-    """Progress of long work for a log: the step reached after ten seconds, and after each minute, of `seconds`."""
+    """Progress of long work for a log: the step that is reached after each minute, of `seconds`."""
 
     def __init__(self, seconds: float = 60.0) -> None:
         self._seconds = seconds
-        self._next = time.monotonic() + seconds / 6
+        self._last = time.monotonic()
 
     def step(self, what: str) -> None:
         """Print a step if it is time to."""
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + self._seconds
+        if time.monotonic() - self._last >= self._seconds:
+            self._last = time.monotonic()
             say(what)
 
 

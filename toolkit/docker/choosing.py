@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from toolkit import nix
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.construction import construction
-from toolkit.docker.rewrite.layout import newest
+from toolkit.docker.rewrite.layout import newest, ordered
 from toolkit.errors import CommandError
 from toolkit.model import Step
 from toolkit.nix.attributes import name_of
@@ -27,7 +29,7 @@ EXPRESSION = EXPRESSIONS / "takes-function.nix"
 BUILDER = PurePosixPath("pkgs/build-support/go/module.nix")
 """Where buildGoModule is defined; older trees have it elsewhere, and one that takes no function."""
 
-_SINCE = 28
+_SINCE = Version("28")
 """The docker from which on its file was written for a buildGoModule that takes a function (PR 390220, 2025-03)."""
 
 _REFUSES = re.compile(
@@ -77,8 +79,7 @@ def by_age(file: DockerFile) -> Builder:
     if re.fullmatch(r"buildGo\d*Module", name) is None:
         return Builder(takes_function=False, reason=f"{name or 'the builder'} takes no function")
     version = newest(release.version for release in file.releases())
-    numbers = re.findall(r"\d+", version or "")
-    young = bool(numbers) and int(numbers[0]) >= _SINCE
+    young = version is not None and ordered(version) >= _SINCE
     return Builder(
         takes_function=young,
         reason=f"{name} takes {'a' if young else 'no'} function in a nixpkgs with docker {version}",

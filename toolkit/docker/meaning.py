@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from toolkit import files
 from toolkit.docker import doors
 from toolkit.docker import plan as plans
@@ -46,9 +48,9 @@ _VALUE = re.compile(
 NEW_WAY = "the file is built in a new way, without the TODO, and no override reaches a component"
 
 _DAEMON = "moby"
-_MOBY = [20, 10]
+_MOBY = Version("20.10")
 # A file of an older docker may have no wrapper: rootless mode came to nixpkgs during 20.10.
-_WRAPPER_EVERYWHERE = [23]
+_WRAPPER_EVERYWHERE = Version("23")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,8 +279,8 @@ def _reading(syntax: _Syntax, real: Mapping[str, str]) -> Reading:
     components = tuple(replace(each, overridable=bound_in.get(each.bound)) for each in syntax.components)
     overridable, reason = overall(components), None
     absent = [component.name for component in components if component.bound == "absent"]
-    numbers = layout.numbers(newest or "")
-    if _DAEMON in absent and newest is not None and numbers < _MOBY and syntax.strange is None:
+    version = layout.ordered(newest or "")
+    if _DAEMON in absent and newest is not None and version < _MOBY and syntax.strange is None:
         overridable = Overridable.NOT_APPLICABLE
     elif absent:
         overridable = Overridable.UNKNOWN if _DAEMON in absent else overridable
@@ -287,7 +289,7 @@ def _reading(syntax: _Syntax, real: Mapping[str, str]) -> Reading:
     elif overridable is Overridable.UNKNOWN:
         reason = "only Nix can determine whether the components can be overridden"
     place = syntax.place
-    if place is Place.NO_WRAPPER and (syntax.mentions_wrapper or not (newest and numbers < _WRAPPER_EVERYWHERE)):
+    if place is Place.NO_WRAPPER and (syntax.mentions_wrapper or not (newest and version < _WRAPPER_EVERYWHERE)):
         place, reason = Place.UNKNOWN, "no command that makes the dockerd-rootless wrapper was recognised"
     elif place is Place.UNKNOWN:
         reason = f"{STRANGE}{syntax.strange}"

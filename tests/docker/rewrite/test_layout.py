@@ -159,3 +159,17 @@ def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
         "half": "'--only demote' is what is left to propose",
         "unknown": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("versions", "highest"),
+    [
+        (["28.5.2", "28.5.10", "9.10"], "28.5.10"),
+        ([None, "28.5.1-fork-1", "27.9"], "28.5.1-fork-1"),
+        (["v29.0.0-rc.1", "28.9"], "v29.0.0-rc.1"),
+        (["unstable", "1"], "1"),
+        ([None], None),
+    ],
+)
+def test_versions_compare_by_their_numbers(versions: list[str | None], highest: str | None) -> None:
+    assert newest(versions) == highest

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from toolkit.docker.readings import Component, Release
 from toolkit.docker.rewrite.construction import final_attributes
 from toolkit.docker.rewrite.style import Style
@@ -222,13 +224,14 @@ def component(file: DockerFile, name: str) -> Component:
 
 
 def newest(versions: Iterable[str | None]) -> str | None:
-    """Return the highest of the versions, by the numbers in it."""
-    return max((version for version in versions if version is not None), key=numbers, default=None)
+    """Return the highest of the versions."""
+    return max((version for version in versions if version is not None), key=ordered, default=None)
 
 
-def numbers(version: str) -> list[int]:
-    """Return a version as its numbers, which compare."""
-    return [int(part[:9]) for part in re.findall(r"\d+", version)]
+def ordered(version: str) -> Version:
+    """Return docker's version as one that compares: its numbers, without what a fork has added."""
+    found = re.search(r"\d{1,9}(?:\.\d{1,9})*", version)
+    return Version(found[0] if found is not None else "0")
 
 
 def _value(binding: Node) -> Node:

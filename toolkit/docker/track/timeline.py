@@ -174,7 +174,8 @@ def _differences(old: Reading | None, new: Reading) -> Iterator[_What]:
     yield from _places(old.rootlesskit if old is not None else None, new.rootlesskit)
     had = bool(old is not None and old.todo)
     if new.todo is not None and had != new.todo:
-        yield "todo", *(("gone", "there", "the TODO is there") if new.todo else ("there", "gone", "the TODO is gone"))
+        before, after = ("gone", "there") if new.todo else ("there", "gone")
+        yield "todo", before, after, f"the TODO is {after}"
     if old is not None and None not in {old.layout, new.layout} and old.layout != new.layout:
         yield "layout", old.layout, new.layout, f"now {new.layout}"
 

@@ -299,4 +299,7 @@ def _require_all_within(planned: Plan) -> None:
         elif use.name in planned.moved and planned.owner(use.node) is None:
             route = planned.routes[use.name]
             if route.door is None or route.door.use is not use.node:
-                raise RefusalError(f"{at(use.node)}: '{use.name}' has to move, and is used here before the package")
+                shown = (node for path, node in planned.construction.attributes if path == (PASSTHRU,))
+                within = any(node.contains(use.node) for node in shown)
+                what = "passthru is computed with it" if within else "is used here before the package"
+                raise RefusalError(f"{at(use.node)}: '{use.name}' has to move, and {what}")

@@ -183,6 +183,6 @@ def _through(door: Door, definition: Definition, inherits: dict[int, Change]) ->
         change.behind.append(definition.at)
         return
     text = door.node.tree.text
-    written = value(door.node)
+    equals = next(child for child in door.node.children if child.kind == "=")
     moved = definition.at(style.line_indent(text, door.node.start))
-    yield Edit(written.start, written.end, moved[moved.index("=") + 1 : moved.rindex(";")].strip())
+    yield Edit(equals.end, value(door.node).end, moved[moved.index("=") + 1 : moved.rindex(";")].rstrip())

@@ -148,8 +148,11 @@ def ask(
         failed = Answer(doors={}, error=nix.reason(error), places=tuple(dict.fromkeys(places)))
         if len(questions) == 1 and before != after:
             # What the unchanged package does as well says nothing of the change.
-            (alone,) = ask(before, before, system, [replace(questions[0], doors={}, shown=())])
-            return [Answer(doors={}) if alone.error is not None else failed]
+            (question,) = questions
+            (alone,) = ask(before, before, system, [replace(question, doors={})])
+            if alone.error is None:
+                return [failed]
+            return ask(before, after, system, [replace(question, shown=())]) if question.shown else [Answer(doors={})]
         if found is not None and len(questions) > 1:
             failed = ask(before, after, system, [questions[culprit]], overlay)[0]
         if found is None and len(questions) > 1:

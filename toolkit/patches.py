@@ -7,7 +7,9 @@ written, pins that were filled in go to the user's configuration, and take the p
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +17,7 @@ from toolkit import documents, model
 from toolkit.errors import ToolkitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 T = TypeVar("T")
 
@@ -53,6 +55,46 @@ class Message:
     def unbacked(self, passed: Collection[str]) -> tuple[str, ...]:
         """Return the sentences that may not be said where only the proofs of these names passed."""
         return tuple(text for proof, text in self.proven.items() if proof not in passed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit(Message):
+    """A commit of a proposal: its message, `why` for a reviewer, and `rewrite`, a function as `MODULE:NAME`.
+
+    The function takes the text of the package's file, and as `name` what messages call it; it returns the new text.
+    """
+
+    name: str
+    rewrite: str
+    why: str
+    rebuilds: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A proposal for one package, patches/proposals/NAME.toml: its attribute path, and the commits in their order."""
+
+    package: str
+    commits: tuple[Commit, ...]
+
+
+def proposal(name: str) -> Proposed | None:
+    """Return the proposal of that name, None where there is none; a shipped one goes before the user's own."""
+    for place in (shipped(), _own().parent):
+        path = place / "proposals" / f"{name}.toml"
+        if re.fullmatch(r"[\w-]+", name) and path.is_file():
+            return read_toml(path, Proposed)
+    return None
+
+
+def rewrite(commit: Commit) -> Callable[..., str]:
+    """Return the function that makes a commit; raise ToolkitError where there is none of its name."""
+    module, _, name = commit.rewrite.partition(":")
+    try:
+        function: Callable[..., str] = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ToolkitError(f"commit '{commit.name}': no function '{commit.rewrite}': {error}") from error
+    return function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

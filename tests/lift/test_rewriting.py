@@ -440,12 +440,12 @@ def test_what_makes_a_builder_has_no_final_attributes() -> None:
 
 
 def test_a_definition_that_moves_to_a_door_keeps_its_lines() -> None:
-    text = package("buildApp {\n  path = all;\n}\n").replace("in\n", "  all =\n    f ui\n      1;\nin\n")
-    after = "buildApp (finalAttrs: {\n  path =\n    f finalAttrs.passthru.ui\n      1;\n\n  passthru = { inherit ui; };\n})\n"
+    text = package("buildApp {\n  path = both;\n}\n").replace("in\n", "  both =\n    f ui\n      1;\nin\n")
+    after = "  path =\n    f finalAttrs.passthru.ui\n      1;\n\n  passthru = { inherit ui; };\n})\n"
     assert rewritten(text).endswith(after)
 
 
 def test_a_passthru_that_is_computed_with_what_has_to_move_is_refused() -> None:
-    text = package("buildApp {\n  passthru = let a = { inherit all; }; in a // { tests = a; };\n  e = [ all ];\n}\n")
-    with pytest.raises(RefusalError, match=r"package.nix:\d+:\d+: 'all' has to move, and passthru is computed with it"):
-        lifted(text.replace("in\nbuild", "  all = f ui;\nin\nbuild"))
+    text = package("buildApp {\n  passthru = let a = { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n")
+    with pytest.raises(RefusalError, match=r"package.nix:\d+:\d+: 'two' has to move, and passthru is computed with it"):
+        lifted(text.replace("in\nbuild", "  two = f ui;\nin\nbuild"))

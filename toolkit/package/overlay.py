@@ -31,21 +31,21 @@ def overlay(request: LiftRequest, *, progress: Progress) -> OverlayReport:
         if made.case.overlay is None:
             fact = "nixpkgs calls it with arguments, or its file reads other directories"
             raise RefusalError(
-                f"{work.target.package}: {fact}, so an overlay cannot call it",
+                f"{work.found.target.package}: {fact}, so an overlay cannot call it",
                 hint=f"unlet propose {request.target} writes a patch for your nixpkgs",
             )
         made.write_overlay(building)
         proven = prove.run(made.claims, made.case, CLAIMS, progress=progress)
         here, there = str(building), str(request.out.resolve())
         report = OverlayReport(
-            kind=work.chosen.design.value,
-            source=work.source,
+            kind=work.chosen.commits[-1].step.design,
+            source=work.found.source,
             proofs=tuple(
                 replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands))
                 for proof in proven
             ),
             files=tuple(sorted({files.REPORT, *made.overlay})),
-            warnings=work.source.warnings,
+            warnings=work.found.source.warnings,
             tools={"nix": str(nix.version())},
         )
         (building / files.REPORT).write_bytes(overlay_report.to_json(report))

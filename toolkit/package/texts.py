@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import patches
 from toolkit.patches import Message
 from toolkit.report import pull_request
+from toolkit.report.pull_request.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolkit.model import Report, Source
+    from toolkit.patches import Proposed
 
 TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
 
@@ -34,13 +37,19 @@ def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
     )
 
 
-def facts(report: Report, source: Source, package: str, doors: Mapping[str, tuple[str, ...]]) -> pull_request.Facts:
-    """Return what the text of the pull request is made from."""
+def facts(
+    report: Report, source: Source, package: str, doors: Mapping[str, tuple[str, ...]], proposed: Proposed | None
+) -> pull_request.Facts:
+    """Return what the text of the pull request is made from; of a proposal with commits of its own it is theirs."""
     path = patches.shipped() / "lift-pull-request.toml"
     template = source.root / TEMPLATE if source.root is not None else None
+    texts = pull_request.read(path.read_bytes(), name=str(path), **_words(package, doors))
+    if proposed is not None:
+        own = {commit.name: {"*": Text(why=" ".join(commit.why.split()))} for commit in proposed.commits}
+        texts = replace(texts, steps=own, proven={}, rejected=())
     return pull_request.Facts(
         report=report,
-        texts=pull_request.read(path.read_bytes(), name=str(path), **_words(package, doors)),
+        texts=texts,
         template=template.read_bytes() if template is not None and template.is_file() else b"",
         extras={},
     )
@@ -57,6 +66,8 @@ def usage(package: str, path: tuple[str, ...]) -> str:
 
 
 def _words(package: str, doors: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    if not doors:
+        return {"package": package}
     names = list(doors)
     many = len(names) > 1
     listed, quoted = (

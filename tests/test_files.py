@@ -275,3 +275,44 @@ def test_the_limit_of_a_file_is_told_as_a_full_disk(tmp_path: Path, full_disk: C
     assert isinstance(raised.value.__cause__, OSError)
     assert raised.value.__cause__.errno == errno.EFBIG
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Return what leaves an old directory in TMPDIR, as a killed run does."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def leave(name: str) -> Path:
+        path = tmp_path / name
+        path.mkdir()
+        (path / "file").touch()
+        os.utime(path, (0, 0))
+        return path
+
+    return leave
+
+
+def test_next_run_deletes_what_a_killed_one_has_left(tmp_path: Path, left: Callable[[str], Path]) -> None:
+    ours, building = left("unlet-work-abcdefgh"), left(".out.01234567")
+    others = [left("unlet-abcdefgh"), left("unlet-work-young123"), left(".other.01234567")]
+    os.utime(others[1])
+    with files.temporary() as used:
+        os.utime(used, (0, 0))
+        with files.temporary() as second, whole_directory(tmp_path / "out"):
+            assert used.is_dir()
+            assert second != used
+    assert [path for path in (ours, building, used, second) if path.exists()] == []
+    assert all(other.exists() for other in others)
+
+
+def test_temporary_directory_goes_with_an_exception(tmp_path: Path, left: Callable[[str], Path]) -> None:
+    assert callable(left)
+
+    def fail() -> None:
+        with files.temporary() as path:
+            (path / "file").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(tmp_path.iterdir()) == []

@@ -1,14 +1,18 @@
 """The two things that are done to the user's own files: the target is read, a directory of results is written.
 
-A directory is built beside its destination and renamed when it is whole, so nobody ever sees half of one.
+A directory is built beside its destination and renamed when it is whole, so nobody ever sees half of one. Until then it
+is locked, as a temporary one is while it is used: without a lock it is what a killed run has left, which goes.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+import time
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 MAXIMUM_BYTES = 1 << 20
 
 REPORT = "report.json"
+
+_TEMPORARY = "unlet-work-"
+
+# Between its making and its lock a directory must not be taken for one that was left.
+_FRESH_SECONDS = 60.0
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -118,17 +127,60 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
     """
     ensure_free(destination, force=force)
     place = destination.resolve()
+    _sweep(place.parent, f".{place.name}.")
     building = _sibling(place)
     try:
         building.mkdir()
-        yield building
-        ensure_free(destination, force=force)
-        _put(building, place)
+        with _locked(building):
+            yield building
+            ensure_free(destination, force=force)
+            _put(building, place)
     except OSError as error:
         hint = "free some space, or write to another place" if error.errno in _FULL else None
         raise ToolkitError(f"{destination}: cannot be written: {_reason(error)}", hint=hint) from error
     finally:
         remove(building)
+
+
+@contextmanager
+def temporary() -> Generator[Path]:
+    """Yield an empty directory in TMPDIR, which is deleted at the end."""
+    import tempfile  # noqa: PLC0415 - as below
+
+    root = Path(tempfile.gettempdir())
+    _sweep(root, _TEMPORARY)
+    path = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=root)).resolve()
+    try:
+        with _locked(path):
+            yield path
+    finally:
+        remove(path)
+
+
+@contextmanager
+def _locked(directory: Path) -> Generator[None]:
+    """Show others that a directory is in use, where the file system has locks; they end with the process."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sweep(parent: Path, prefix: str) -> None:
+    """Delete the user's own directories whose names are a prefix and eight characters, and that nobody has locked."""
+    for path in parent.glob(f"{escape(prefix)}????????"):
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                status = os.fstat(handle)
+                if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _FRESH_SECONDS:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    remove(path)
+            finally:
+                os.close(handle)
 
 
 def remove(path: Path) -> None:

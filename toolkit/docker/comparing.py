@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit import files
 from toolkit.docker import claims as proofs
 from toolkit.docker.choices import LIFT, Extra, Strategy, strategy_of
 from toolkit.docker.preparing import prepare
@@ -42,12 +41,12 @@ def others(  # noqa: PLR0913 - what a proposal is made of, and what is done alre
             continue
         instead = [replace(step, design=strategy, reason=None) if step.name == LIFT else step for step in steps]
         progress.step(f"comparing with {strategy}")
-        with tempfile.TemporaryDirectory(prefix="unlet-compare-") as directory:
+        with files.temporary() as directory:
             try:
-                prepared = prepare(file, source, plan, instead, at=Path(directory))
+                prepared = prepare(file, source, plan, instead, at=directory)
             except RefusalError:
                 continue
-            prepared.write_overlay(Path(directory))
+            prepared.write_overlay(directory)
             columns.append(column(strategy, prepared.proposal, proofs.run(prepared.case, (), progress=_Silent())))
     return tuple(columns)
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import confined, nix, process
+from toolkit import confined, files, nix, process
 from toolkit.docker import meaning
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import evaluation, install_phase, overriding
@@ -25,6 +24,7 @@ from toolkit.nix.seal import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from toolkit.docker.meaning import Parsed
     from toolkit.docker.plan import Plan
@@ -85,8 +85,8 @@ def evaluate(versions: Sequence[tuple[bytes, Parsed]], plan: Plan) -> list[Readi
 
 
 def _evaluate(content: bytes, parsed: Parsed, plan: Plan) -> Reading | Undecided:
-    with tempfile.TemporaryDirectory(prefix="unlet-track-") as name:
-        case = _lay_out(content, parsed, Path(name).resolve())
+    with files.temporary() as directory:
+        case = _lay_out(content, parsed, directory)
         try:
             with sealed(case.parent, seconds=_SECONDS):
                 releases = evaluation.read(case, _FILE, plan.components, parsed.parameters)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import git, sources
+from toolkit import files, git, sources
 from toolkit.docker import choosing, evaluating
 from toolkit.docker import claims as proofs
 from toolkit.docker.choices import LIFT, Demotion
@@ -21,6 +19,7 @@ from toolkit.model import Fit, Ported, Proof, SourceRequest, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
@@ -199,12 +198,12 @@ def _prove(
         return ()
     if own.file is None:
         return (_unreadable(own.refused),)
-    with tempfile.TemporaryDirectory(prefix="unlet-port-") as directory:
+    with files.temporary() as directory:
         try:
-            prepared = prepare_texts(texts, own.file, own.source, ours.plan, steps, at=Path(directory))
+            prepared = prepare_texts(texts, own.file, own.source, ours.plan, steps, at=directory)
         except (NixSyntaxError, RefusalError) as error:
             return (_unreadable(error.message),)
-        prepared.write_overlay(Path(directory))
+        prepared.write_overlay(directory)
         return proofs.run(prepared.case, (), progress=progress)
 
 

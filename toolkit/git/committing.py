@@ -7,7 +7,6 @@ gets is a few loose objects, by one process; no reference, index or file of it t
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from git.objects.util import altz_to_utctz_str
 
+from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import objects, program, reading
 from toolkit.git.series import DIFF
@@ -59,8 +59,8 @@ class Workshop:
     def series(self, base: Oid, commits: Sequence[tuple[Sequence[FileChange], str]]) -> tuple[Oid, ...]:
         """Commit files by their messages, one commit on the other; see `commit`."""
         made: list[Oid] = []
-        for files, message in commits:
-            made.append(self.commit(made[-1] if made else base, files, message))
+        for changed, message in commits:
+            made.append(self.commit(made[-1] if made else base, changed, message))
         return tuple(made)
 
     def commit_tree(self, tree: Oid, parent: Oid, message: str, *, author: Mapping[str, str] | None = None) -> Oid:
@@ -170,12 +170,12 @@ def workshop(clone: Clone, *, signed: bool | None = None) -> Generator[Workshop]
     if signed is None:
         asked = program.run_contributing(clone.top, "config", "--type=bool", "--get", "commit.gpgSign", ok=(0, 1))
         signed = asked.text == "true"
-    with tempfile.TemporaryDirectory(prefix="unlet-commits-") as name:
-        info = Path(name) / "objects" / "info"
+    with files.temporary() as name:
+        info = name / "objects" / "info"
         info.mkdir(parents=True)
         (info / "alternates").write_bytes(os.fsencode(clone.common / "objects") + b"\n")
-        with objects.opened(clone.common, {**program.contributing(), **_quarantine(Path(name))}) as repo:
-            yield Workshop(clone=clone, directory=Path(name), signed=signed, repo=repo)
+        with objects.opened(clone.common, {**program.contributing(), **_quarantine(name)}) as repo:
+            yield Workshop(clone=clone, directory=name, signed=signed, repo=repo)
 
 
 def _quarantine(directory: Path) -> Mapping[str, str]:

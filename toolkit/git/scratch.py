@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit import files as places
 from toolkit.git import blobs, program, reading
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-    from pathlib import PurePosixPath
+    from pathlib import Path, PurePosixPath
 
     from toolkit.model import Patch
 
@@ -29,17 +28,17 @@ class Commit:
 @contextmanager
 def directory(files: Mapping[PurePosixPath, bytes]) -> Generator[Path]:
     """Yield a directory with these files, in which git finds no repository if it runs `alone`."""
-    with tempfile.TemporaryDirectory(prefix="unlet-files-") as name:
+    with places.temporary() as name:
         for path, content in files.items():
-            blobs.write(Path(name) / path, blobs.TreeFile(content=content))
-        yield Path(name)
+            blobs.write(name / path, blobs.TreeFile(content=content))
+        yield name
 
 
 @contextmanager
 def repository(*commits: Commit, date: int = program.EPOCH, checked_out: bool = True) -> Generator[Path]:
     """Yield a repository with these commits, `main` being checked out; what is in them depends on nothing else."""
-    with tempfile.TemporaryDirectory(prefix="unlet-repository-") as name:
-        made = Path(name) / "repository"
+    with places.temporary() as name:
+        made = name / "repository"
         made.mkdir()
         program.init(made)
         program.run_hermetic(made, "fast-import", "--quiet", "--done", stdin=b"".join(_stream(commits, date)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit import files
 from toolkit.docker import claims as proofs
 from toolkit.docker import extras
 from toolkit.docker import plan as plans
@@ -22,6 +21,7 @@ from toolkit.report import matrix
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     from toolkit.docker.choices import Extra
     from toolkit.docker.pr.grounds import Ground
@@ -115,16 +115,16 @@ def prove_own(ground: Ground, report: Report, final: bytes, *, progress: Progres
     if final == last:
         return ()
     name = str(ground.plan.target)
-    with tempfile.TemporaryDirectory(prefix="unlet-own-") as directory:
+    with files.temporary() as directory:
         prepared = prepare_texts(
             [*(content.decode() for content in earlier), docker_file(final, name=name).text],
             docker_file(ground.source.content, name=name),
             ground.source,
             ground.plan,
             report.proposal.steps,
-            at=Path(directory),
+            at=directory,
         )
-        prepared.write_overlay(Path(directory))
+        prepared.write_overlay(directory)
         return proofs.run(prepared.case, (), progress=progress)
 
 

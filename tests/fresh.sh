@@ -14,8 +14,19 @@ propose() { # HOME COMMAND…
   grep -q '^passed *builds' "$place/printed"
 }
 
-emulated() {
+# Nix kills what runs as a build user that it takes: those of the machine stay locked here, whatever it builds meanwhile.
+empty_nix() {
+  local users=/nix/var/nix/userpool
+  [[ ! -d $users ]] || mount --bind $users "$place/users"
   mount -t tmpfs -o mode=755 tmpfs /nix
+  if mountpoint -q "$place/users"; then
+    mkdir -p $users
+    mount --move "$place/users" $users
+  fi
+}
+
+emulated() {
+  empty_nix
   cd "$place/checkout"
   export HOME=$place/root
   # The Python environments are set up once, and for both.
@@ -35,7 +46,7 @@ if [[ ${1-} == emulated ]]; then
 fi
 place=$(mktemp -d /var/tmp/unlet-fresh-XXXXXX)
 trap 'rm -rf "$place"' EXIT
-mkdir -p /nix "$place"/{checkout,root,user}
+mkdir -p /nix "$place"/{checkout,root,user,users}
 chmod 755 "$place"
 chown $uid:$uid "$place/user"
 tar -c --exclude './.git' --exclude './.venv*' --exclude './.*_cache' . | tar -x --no-same-owner -C "$place/checkout"

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from toolkit import nix
+from toolkit.docker import plan as plans
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.rewrite import attrs_first, lift
 from toolkit.docker.rewrite.construction import construction
 from toolkit.docker.rewrite.layout import newest, ordered
-from toolkit.errors import CommandError
+from toolkit.errors import CommandError, LayoutError, RefusalError
 from toolkit.model import Step
 from toolkit.nix.attributes import name_of
 
@@ -56,12 +58,23 @@ def steps(
     """Return the steps of the series, with a reason where the design was chosen; `only` is the name of the one."""
     chosen: list[Step] = []
     if only != DEMOTE:
-        found = None if strategy is not None else builder(file, source.root)
-        design = found.strategy if found is not None else strategy
-        chosen.append(Step(name=LIFT, design=str(design), reason=found.reason if found is not None else None))
+        chosen.append(Step(name=LIFT, design=strategy) if strategy is not None else _lift(file, source))
     if only != LIFT:
         chosen.append(Step(name=DEMOTE, design=demotion))
     return tuple(chosen)
+
+
+def _lift(file: DockerFile, source: Source) -> Step:
+    """Choose the design that the builder allows, but for a file that it does not fit."""
+    found = builder(file, source.root)
+    if found.takes_function:
+        try:
+            attrs_first.target_of(lift.prepare(file, plans.plan().components))
+        except LayoutError:
+            pass
+        except RefusalError as error:
+            return Step(name=LIFT, design=Strategy.HIDDEN, reason=f"{Strategy.ATTRS_FIRST}: {error.message}")
+    return Step(name=LIFT, design=found.strategy, reason=found.reason)
 
 
 def builder(file: DockerFile, root: Path | None) -> Builder:

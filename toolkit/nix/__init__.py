@@ -219,6 +219,8 @@ def _failed_build(lines: Sequence[str]) -> str | None:
     for index, line in enumerate(lines):
         if found := re.match(r"error: (?:builder for|Cannot build) '[^']*/[0-9a-z]{32}-([^']+)\.drv'", line):
             said = [before for before in lines[:index] if not _ANNOUNCED.match(before)]
+            if killed := re.search(r"failed due to (signal \d+)", line):
+                return f"{found[1]} cannot be built: its builder was killed by {killed[1]}"
             return f"{found[1]} cannot be built: {said[-1] if said else 'its builder printed nothing'}"
     return None
 

@@ -74,6 +74,14 @@ def test_build_that_is_killed_is_a_failure(draft: Callable[..., Draft], install:
     assert "killed by signal 9" in draft().failure("builds")
 
 
+def test_builder_that_is_killed_is_said_to_be(draft: Callable[..., Draft], install: Callable[[str, str], None]) -> None:
+    said = f"error: builder for '/nix/store/{'0' * 32}-moby-1.drv' failed due to signal 9 (Killed)"
+    install("nix-build", f'echo "{said}" >&2; exit 100')
+    reason = draft().prove("builds").reason
+    assert reason is not None
+    assert "moby-1 cannot be built: its builder was killed by signal 9" in reason
+
+
 @pytest.mark.parametrize("name", EVALUATING)
 def test_answer_that_is_cut_off_is_a_failure(
     draft: Callable[..., Draft], install: Callable[[str, str], None], name: str

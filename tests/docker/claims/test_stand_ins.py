@@ -10,9 +10,12 @@ import pytest
 
 from tests import designs
 from tests.docker.conftest import Draft, Steps, source_of
-from toolkit.docker import claims
-from toolkit.docker.choices import Demotion
+from toolkit.docker import choosing, claims
+from toolkit.docker import plan as plans
+from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.preparing import rewrite
+from toolkit.docker.reading import docker_file
 from toolkit.model import Status
 
 if TYPE_CHECKING:
@@ -131,6 +134,34 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
 @pytest.mark.parametrize("name", FILES)
 def test_file_is_proven_as_any_other(name: str) -> None:
     found = claims.run(series(*FILES[name]).case(), CLAIMS, progress=Steps())
+    assert {proof.name: (proof.status, proof.reason) for proof in found} == dict.fromkeys(CLAIMS, (Status.PASSED, None))
+
+
+INHERITED = re.compile(r"\n +// lib\.optionalAttrs \(!clientOnly\) \{\n(?: +#.*\n)* +inherit\n(?: +\S+\n)+? +;\n +\}")
+EXPORTED = ("inherit moby-src;", "inherit moby-src docker-runc docker-containerd docker-tini moby;")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (None, "'docker-runc' is used here even if docker has no such attribute"),
+        (INHERITED, "no set of docker's attributes inherits all components"),
+    ],
+)
+def test_components_that_docker_may_lack_as_attributes_become_parameters(
+    pattern: re.Pattern[str] | None, reason: str
+) -> None:
+    source = source_of("29.6")
+    text = designs.replaced(source.content.decode(), *EXPORTED)
+    text = text if pattern is None else pattern.sub("", text)
+    file = docker_file(text.encode(), name="x.nix")
+    steps = choosing.steps(file, source, strategy=None, demotion=Demotion.SUFFIX)
+    assert steps[0].design == Strategy.HIDDEN
+    assert re.fullmatch(rf"attrs-first: x\.nix:\d+:\d+: {reason}", steps[0].reason or "")
+    lifted, demoted = rewrite(file, plans.plan(), steps)
+    texts: dict[str, str] = {BEFORE: text, LIFTED: lifted, DEMOTED: demoted}
+    draft = Draft(source=replace(source, content=text.encode()), demotion=Demotion.SUFFIX, texts=texts)
+    found = claims.run(draft.case(), CLAIMS, progress=Steps())
     assert {proof.name: (proof.status, proof.reason) for proof in found} == dict.fromkeys(CLAIMS, (Status.PASSED, None))
 
 

@@ -52,7 +52,10 @@ let
       component: if has docker component then identity docker.${component} else null
     );
     attributes = mapAttrs (_: unsafeDiscardStringContext) (attributes (docker.moby or { }));
-    dockerAttributes = mapAttrs (_: unsafeDiscardStringContext) (attributes docker);
+    # A moby in passthru has its path in the other attributes as well.
+    dockerAttributes = mapAttrs (_: unsafeDiscardStringContext) (
+      attributes docker // lib.optionalAttrs (has docker "moby") { moby = "${docker.moby}"; }
+    );
   };
 in
 {

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from toolkit.docker.rewrite import lift
-from toolkit.docker.rewrite.conditions import climb
+from toolkit.docker.rewrite.conditions import climb, guards
 from toolkit.docker.rewrite.construction import SETS, construction, statements
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import RefusalError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.rewrite.lift import Definition, Lifting
+    from toolkit.nix.scope import Reference
     from toolkit.nix.tree import Node
 
 NAMES = ("finalAttrs", "finalPackage", "dockerAttrs")
@@ -32,7 +33,7 @@ NAMES = ("finalAttrs", "finalPackage", "dockerAttrs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Target:
+class Target:
     """Where the components go: the builder's argument, the operands that it is merged from, and one of these.
 
     `attributes` is the set in `operand` that inherits them by `inherits`. `final` is the name that the argument has for
@@ -53,7 +54,7 @@ def rewrite(lifting: Lifting) -> str:
     Raise RefusalError where they are not inherited by one set of docker's, or where a name would change its meaning.
     """
     file, tree = lifting.file, lifting.file.tree
-    target = _target(lifting)
+    target = target_of(lifting)
     moved = lifting.of(lifting.components)
     stays = [definition for definition in lifting.definitions if definition not in moved]
     for definition in moved:
@@ -83,7 +84,11 @@ def rewrite(lifting: Lifting) -> str:
     )
 
 
-def _target(lifting: Lifting) -> _Target:
+def target_of(lifting: Lifting) -> Target:
+    """Return where the components go.
+
+    Raise RefusalError where they are not inherited by one set of docker's, or used where docker may not have that set.
+    """
     file = lifting.file
     built = construction(file.function)
     if built is None:
@@ -96,7 +101,7 @@ def _target(lifting: Lifting) -> _Target:
     if found is None:
         raise RefusalError(f"{file.at(built.argument)}: no set of docker's attributes inherits all components")
     attributes, operand = found
-    return _Target(
+    target = Target(
         argument=built.argument,
         final=built.final,
         operands=built.operands,
@@ -106,6 +111,24 @@ def _target(lifting: Lifting) -> _Target:
             node for node in statements(attributes, "inherit") if set(lifting.components) & set(binding_names(node))
         ),
     )
+    needed = [each for condition in climb(attributes, operand).conditions for each in condition.conjuncts()]
+    for reference in _references_to(lifting):
+        node = reference.node
+        if lifting.let.children[1].contains(node) or any(each.contains(node) for each in target.inherits):
+            continue
+        given = guards(node)
+        if not all(any(condition.means(each) for each in given) for condition in needed):
+            raise RefusalError(f"{file.at(node)}: '{reference.name}' is used here even if docker has no such attribute")
+    return target
+
+
+def _references_to(lifting: Lifting) -> list[Reference]:
+    """Return the references to the components in dockerGen's let."""
+    return [
+        each
+        for each in lifting.file.references
+        if each.name in lifting.components and each.scope is not None and each.scope.node is lifting.let
+    ]
 
 
 def _free_name(lifting: Lifting) -> str:
@@ -116,17 +139,11 @@ def _free_name(lifting: Lifting) -> str:
     return free
 
 
-def _references(lifting: Lifting, target: _Target, final: str) -> Iterator[Edit]:
+def _references(lifting: Lifting, target: Target, final: str) -> Iterator[Edit]:
     """Yield the edits that make each reference to a component one by the function's argument."""
     file = lifting.file
     done: set[Node] = set()
-    for reference in file.references:
-        if (
-            reference.name not in lifting.components
-            or reference.scope is None
-            or reference.scope.node is not lifting.let
-        ):
-            continue
+    for reference in _references_to(lifting):
         node = reference.node
         statement = node.enclosing("inherit")
         if statement is None or statement.child("inherited_attrs") is not node.parent:
@@ -147,7 +164,7 @@ def _split(file: DockerFile, statement: Node, components: Sequence[str], final: 
     return Edit(statement.start, statement.end, "\n".join(lines).lstrip())
 
 
-def _argument(lifting: Lifting, target: _Target, moved: Sequence[Definition], final: str, edits: Sequence[Edit]) -> str:
+def _argument(lifting: Lifting, target: Target, moved: Sequence[Definition], final: str, edits: Sequence[Edit]) -> str:
     """Write the builder's argument: a function of what docker is in the end, with the components' set in front."""
     tree = lifting.file.tree
     changed = (*edits, *_definitions(lifting, target, moved, edits))
@@ -168,7 +185,7 @@ def _argument(lifting: Lifting, target: _Target, moved: Sequence[Definition], fi
     return f"{before}{final}:{space}{merged}{after}"
 
 
-def _may_come_first(target: _Target) -> bool:
+def _may_come_first(target: Target) -> bool:
     """Tell whether the components' set has no attribute that the others have, so that the order makes no difference."""
     *others, last = target.operands
     names = _static_names(target.attributes)
@@ -186,7 +203,7 @@ def _static_names(node: Node) -> set[str] | None:
     return {name for each in names for name in each} if node.kind in SETS and all(names) else None
 
 
-def _definitions(lifting: Lifting, target: _Target, moved: Sequence[Definition], edits: Sequence[Edit]) -> list[Edit]:
+def _definitions(lifting: Lifting, target: Target, moved: Sequence[Definition], edits: Sequence[Edit]) -> list[Edit]:
     """Return the edits that put the definitions in place of what inherits them."""
     file, tree = lifting.file, lifting.file.tree
     first = target.inherits[0]

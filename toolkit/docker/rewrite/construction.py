@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.docker.rewrite.conditions import guard
 from toolkit.nix.attributes import call, inside, operator, spine
 from toolkit.nix.scope import binding_names
 
@@ -37,10 +38,8 @@ class Construction:
     def holder(self, names: Sequence[str], *kinds: str) -> tuple[Node, Node] | None:
         """Return the set that has all of `names` by statements of these kinds, and the operand that it stands in."""
         for operand in self.operands:
-            for node in operand.walk():
-                if node.kind in SETS and {n for each in statements(node, *kinds) for n in binding_names(each)} >= {
-                    *names
-                }:
+            for node in _sets(operand):
+                if {name for each in statements(node, *kinds) for name in binding_names(each)} >= {*names}:
                     return node, operand
         return None
 
@@ -70,12 +69,16 @@ def final_attributes(generator: Node) -> Mapping[str, Node]:
 
 
 def _sets(operand: Node) -> Iterator[Node]:
-    """Yield the sets of attributes in an operand: itself, or what `lib.optionalAttrs` takes."""
-    node = inside(operand)
+    """Yield the sets of attributes in an operand: itself, that of `lib.optionalAttrs`, those in branches of `if`."""
+    node = spine(operand)[-1]
     if node.kind in SETS:
         yield node
     elif node.kind == "apply_expression":
         yield from _sets(call(node)[-1])
+    elif node.kind == "if_expression":
+        for branch in node.children:
+            if guard(branch, node) is not None:
+                yield from _sets(branch)
 
 
 def statements(attributes: Node, *kinds: str) -> list[Node]:

@@ -150,7 +150,7 @@ def test_every_layout_is_proposed_and_proven_by_every_strategy(
     trap = {"capture-safe"} if strategy is Strategy.PARAMETER else set[str]()
     assert {proof.name for proof in report.failed} == trap, [proof.reason for proof in report.failed]
     others = {proof.name: proof.reason for proof in report.proofs if proof.status is Status.NOT_RUN}
-    assert others == {"format": "because nixfmt is not installed"}
+    assert others == {"format": "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"}
     assert report.proposal.design("lift") == strategy
 
 

@@ -225,6 +225,9 @@ def _failed_build(lines: Sequence[str]) -> str | None:
     return None
 
 
+NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
+
+
 @cache
 def tools() -> Tools:
     """Return a bash and a busybox in the Nix store, to build with.
@@ -239,6 +242,12 @@ def tools() -> Tools:
     stored = dict(zip(foreign, added, strict=True))
     shell, busybox = (stored.get(str(path), str(path)) for path in found)
     return Tools(shell=shell, busybox=busybox)
+
+
+def nixfmt() -> Path | None:
+    """Return nixfmt from PATH, else the newest of nixfmt's RFC 166 form that the store happens to have."""
+    there = (path for path in STORE.glob("*-nixfmt*/bin/nixfmt") if "classic" not in path.parts[-3])
+    return process.find("nixfmt") or max(there, key=lambda path: path.parts[-3].partition("-nixfmt")[2], default=None)
 
 
 def _find_tool(program: str, package: str) -> Path:

@@ -25,9 +25,9 @@ def parses(case: Case[Stage]) -> Finding:
 
 def formatted(case: Case[Stage]) -> Finding:
     """Compare each stage with what nixfmt prints, where the file was in nixfmt's format before."""
-    formatter = process.find("nixfmt")
+    formatter = nix.nixfmt()
     if formatter is None:
-        return Finding(covers="nothing", not_run="because nixfmt is not installed")
+        return Finding(covers="nothing", not_run=f"because {nix.NO_NIXFMT}")
     said = process.run([str(formatter), "--version"]).text
     if not _is_formatted(str(formatter), case.before):
         return Finding(covers="nothing", not_run=f"because the file is not in the format of this {said} before either")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from shlex import join, quote
 from typing import TYPE_CHECKING
 
+from toolkit.model import Status
 from toolkit.report import matrix, report
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from toolkit.model import Made, Oid, PullRequest, Removed
 
 SCHEMA = 1
+
+_FORMAT = "format"
 
 
 def to_json(done: PullRequest) -> bytes:
@@ -87,6 +90,10 @@ def lines(done: PullRequest) -> Iterator[str]:
     if made.text_beside is not None:
         yield f"          yours; the new one is {made.text_beside.name}, beside it"
     yield f"boxes     {made.text.with_name('boxes.md')}: which boxes of the template the proofs tick"
+    for proof in done.report.proofs:
+        if proof.name == _FORMAT and proof.status is Status.NOT_RUN:
+            why = (proof.reason or "").removeprefix("because ")
+            yield f"format    to be checked by you, as nixpkgs' CI does: {why}"
     for number in made.related:
         yield f"first     comment on NixOS/nixpkgs #{number}: it had the same goal, and only one of the two is needed"
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())

@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit import nix
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.docker.conftest import Draft
 
@@ -87,6 +89,24 @@ class TestFormat:
         assert [stage.path.read_bytes() for stage in case.stages] == [stage.content for stage in case.stages]
 
 
-def test_formatter_that_is_not_installed_is_told(draft: Callable[..., Draft]) -> None:
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty store, in which nixfmt is looked for."""
+    monkeypatch.setattr(nix, "STORE", tmp_path / "store")
+    return tmp_path / "store"
+
+
+@pytest.mark.usefixtures("store")
+def test_formatter_that_is_nowhere_is_named_with_where_to_get_it(draft: Callable[..., Draft]) -> None:
     proof = draft().prove("format")
-    assert (proof.status, proof.reason) == (Status.NOT_RUN, "because nixfmt is not installed")
+    reason = "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"
+    assert (proof.status, proof.reason) == (Status.NOT_RUN, reason)
+
+
+def test_formatter_of_the_store_is_used(draft: Callable[..., Draft], store: Path) -> None:
+    for name, version in (("nixfmt-1.0.0", "1"), ("nixfmt-1.1.0", "2"), ("nixfmt-classic-9", "of another form")):
+        program = store / f"{'0' * 32}-{name}" / "bin/nixfmt"
+        program.parent.mkdir(parents=True)
+        program.write_text(f'#!/bin/sh\n[ "$1" = - ] && exec cat\necho nixfmt {version}\n')
+        program.chmod(0o755)
+    assert draft().prove("format").covers == "3 files, nixfmt 2"

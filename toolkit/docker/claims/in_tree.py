@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from toolkit import process
+from toolkit import nix, process
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, ToolkitError
 
@@ -63,9 +63,9 @@ def lay_out(files: Mapping[str, bytes]) -> Path:
 
 def misformatted(one: FileChange) -> tuple[tuple[str, ...], str]:
     """Return a failure where nixfmt would change a file that it would not have changed before, and what was seen."""
-    formatter = process.find("nixfmt")
+    formatter = nix.nixfmt()
     if formatter is None:
-        return (), f"{one.path.name}: nixfmt is not installed"
+        return (), f"{one.path.name}: {nix.NO_NIXFMT}"
     if one.before is not None and not _is_formatted(str(formatter), one.before):
         return (), f"{one.path.name}: not in nixfmt's format before either"
     if not _is_formatted(str(formatter), one.after):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.clones import git
 from toolkit import specimen
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
 from toolkit.lift.plan import Design
@@ -159,6 +160,12 @@ def test_what_may_not_be_used_is_evaluated_all_the_same(
         ("notes-serve", ToolkitError, "notes-serve: no package of this name in ", "did you mean notes-server?"),
         ("moby", ToolkitError, "moby: is an alias: ", "name the package itself"),
         ("log-viewer", LayoutError, "there is no 'let' around the package", None),
+        (
+            "pkgs/stdenv/default.nix",
+            LayoutError,
+            "stdenv/default.nix:27:1: the file ends in a set of packages, not in a builder's call on attributes",
+            None,
+        ),
         ("pkgs/none.nix", ToolkitError, "pkgs/none.nix: no such file in ", "a file is named by its path in the tree"),
     ],
 )
@@ -170,6 +177,34 @@ def test_what_cannot_be_lifted_is_named_in_one_line(
     assert message in caught.value.message
     assert hint is None or (caught.value.hint or "").startswith(hint)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_tree_without_by_name_has_its_packages_where_a_set_calls_them(tmp_path: Path, tree: Path) -> None:
+    by_name, packages = tree / "pkgs/by-name", tree / "pkgs/top-level/all-packages.nix"
+    calls: list[str] = []
+    for directory in sorted(by_name.glob("*/*")):
+        directory.rename(tree / "pkgs" / directory.name)
+        calls.append(f"  {directory.name} = callPackage ../{directory.name}/package.nix {{ }};\n")
+    shutil.rmtree(by_name)
+    (packages.parent / "by-name.nix").write_text("{ lib }: _: _: { }\n")
+    text = packages.read_text().rstrip()
+    packages.write_text(f"{text[: text.rindex('}')]}{''.join(calls)}}}\n")
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not report.failed
+    assert report.proposal.target == PurePosixPath("pkgs/notes-server/package.nix")
+    assert statuses(report)["overlay"] is Status.NOT_RUN
+
+
+def test_what_is_not_committed_does_not_count_and_it_is_said(tmp_path: Path, tree: Path) -> None:
+    git(tree, "init", "-q")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "one")
+    text = (tree / NOTES).read_text()
+    (tree / NOTES).write_text(text.replace("Keeps notes", "Keeps your notes"))
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert report.proposal.commits[0].before.decode() == text
+    fact = f"{tree / NOTES}: has changes that are not committed and do not count; commit them first"
+    assert fact in report.warnings
 
 
 def described(text: str, *, name: str) -> str:

@@ -194,9 +194,7 @@ def test_uncommitted_changes_do_not_count_and_it_is_said(
     assert source.content == b"{ docker = 1; }\n"
     assert "lib/untracked.nix" not in files_of(source.root)
     worktree = clone.path / target
-    assert source.warnings == (
-        f"{worktree}: has changes that are not committed and do not count; --file {worktree} takes them",
-    )
+    assert source.warnings == (f"{worktree}: has changes that are not committed and do not count; commit them first",)
     assert resolve(nixpkgs=str(clone.path), rev="HEAD").warnings == ()
 
 

@@ -118,9 +118,7 @@ def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, 
         return ()
     if same:
         return ()
-    return (
-        f"{worktree}: has changes that are not committed and do not count; --file {quote(str(worktree))} takes them",
-    )
+    return (f"{worktree}: has changes that are not committed and do not count; commit them first",)
 
 
 def _version(root: Path) -> str | None:

@@ -109,6 +109,10 @@ def test_all_forms_of_a_use_go_through_the_final_attributes() -> None:
             "passthru = {\n    # why\n    tests = 1;\n  };",
             "passthru = {\n    inherit ui;\n    # why\n    tests = 1;\n  };",
         ),
+        (
+            "passthru = {\n    tests = 1;\n\n    more = 2;\n  };",
+            "passthru = {\n    inherit ui;\n\n    tests = 1;\n\n    more = 2;\n  };",
+        ),
         ("passthru.tests = 1;", "passthru.ui = ui;\n  passthru.tests = 1;"),
         ("passthru = f 1;", "passthru = { inherit ui; } // f 1;"),
         ("passthru = { a = 1; } // f 1;", "passthru = {\n    inherit ui;\n    a = 1;\n  } // f 1;"),
@@ -394,7 +398,7 @@ def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
                 ln -s ${finalAttrs.passthru.ui} ${finalAttrs.pname}
               '';
 
-              env = previousAttrs.env // {
+              env = previousAttrs.env or { } // {
                 UI = "${finalAttrs.passthru.ui}/dist";
               };
 
@@ -441,7 +445,7 @@ def test_what_makes_a_builder_has_no_final_attributes() -> None:
 
 def test_a_definition_that_moves_to_a_door_keeps_its_lines() -> None:
     text = package("buildApp {\n  path = both;\n}\n").replace("in\n", "  both =\n    f ui\n      1;\nin\n")
-    after = "  path =\n    f finalAttrs.passthru.ui\n      1;\n\n  passthru = { inherit ui; };\n})\n"
+    after = "  path =\n    f finalAttrs.passthru.ui\n      1;\n  passthru = { inherit ui; };\n})\n"
     assert rewritten(text).endswith(after)
 
 
@@ -449,3 +453,25 @@ def test_a_passthru_that_is_computed_with_what_has_to_move_is_refused() -> None:
     text = package("buildApp {\n  passthru = let a = { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n")
     with pytest.raises(RefusalError, match=r"package.nix:\d+:\d+: 'two' has to move, and passthru is computed with it"):
         lifted(text.replace("in\nbuild", "  two = f ui;\nin\nbuild"))
+
+
+def test_after_a_definition_that_moves_into_passthru_comes_a_blank_line() -> None:
+    text = package("buildApp {\n  passthru = {\n    inherit all;\n    tests = 1;\n  };\n  e = [ all ];\n}\n")
+    after = rewritten(text.replace("in\nbuild", "  all =\n    f ui;\nin\nbuild"))
+    assert "    inherit ui;\n\n    all =\n      f finalAttrs.passthru.ui;\n\n    tests = 1;\n" in after
+
+
+def test_comments_above_what_moves_stay_above_it_whatever_they_say() -> None:
+    text = package("buildApp {\n  path = both;\n\n  # --ui=none\n  env.UI = ui;\n}\n")
+    text = text.replace("in\nbuild", "  # --both=x;\n  both = f ui;\nin\nbuild")
+    assert "  # --both=x;\n  path = f finalAttrs.passthru.ui;\n" in rewritten(text)
+    layered = rewritten(text, design=Design.LAYER)
+    assert (
+        "previousAttrs.env or { } // {\n        # --ui=none\n        UI = finalAttrs.passthru.ui;\n      };" in layered
+    )
+
+
+def test_a_path_with_comments_in_it_is_read() -> None:
+    text = package("buildApp {\n  passthru # a\n  . # b\n  ui = ui;\n  e = [ ui ];\n}\n")
+    assert lifted(text).doors == {"ui": ("passthru", "ui")}
+    assert "ui = ui;\n  e = [ finalAttrs.passthru.ui ];" in rewritten(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ class Change:
             yield from style.apart(literal)
         separator = "\n\n" if self.behind else "\n"
         yield Edit(statement.start, statement.end, f"{separator}{' ' * indent}".join(written))
+        if self.behind and "\n" in written[-1] and re.match(r"\n[ \t]*[^\s}]", text[statement.end :]):
+            yield Edit(statement.end, statement.end, "\n")
 
     def _written(self, statement: Node, indent: int) -> Iterator[str]:
         names = [static_name(node) or node.text for node in style.inherited(statement)]

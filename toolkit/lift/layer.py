@@ -12,7 +12,7 @@ from toolkit.errors import RefusalError
 from toolkit.lift import style
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.plan import at
-from toolkit.lift.shape import bound
+from toolkit.lift.shape import bound, path_of
 from toolkit.nix.edit import Edit
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def around(
     call = planned.construction.call
     indent = style.line_indent(call.tree.text, call.start)
     column = indent + 6
-    parts = [_written(node, definition, column) for node, definition in layered]
+    parts = [_written(planned, node, definition, column) for node, definition in layered]
     if additions:
         there = "" if any(path[0] == PASSTHRU for path, _ in planned.construction.attributes) else " or { }"
         parts.append(f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU}{there} // {additions.whole(column)};")
@@ -96,22 +96,24 @@ def around(
     )
 
 
-def _written(node: Node, definition: Definition, column: int) -> str:
+def _written(planned: Plan, node: Node, definition: Definition, column: int) -> str:
     path = _path(node)
     if node.kind != "binding" or (len(path) == 1 and path[0] != PASSTHRU):
         return definition.at(column)
-    text = definition.at(column)
-    head, equals, rest = text.partition("=")
     if len(path) == 1:
-        return f"{head}{equals} {PREVIOUS}.{path[0]} // {rest.strip()}"
-    inside = definition.at(column + 2).partition("=")[2].strip()
+        above, written = definition.parts(column)
+        return f"{above}{path[0]} = {PREVIOUS}.{path[0]} // {written.strip()};"
+    above, written = definition.parts(column + 2)
     margin = " " * column
-    return f"{path[0]} = {PREVIOUS}.{path[0]} // {{\n{margin}  {'.'.join(path[1:])} = {inside}\n{margin}}};"
+    names = [known for known, other in planned.construction.attributes if other is not node]
+    there = "" if any(name[0] == path[0] for name in names) else " or { }"
+    inside = f"{above}{'.'.join(path[1:])} ={written};"
+    return f"{path[0]} = {PREVIOUS}.{path[0]}{there} // {{\n{margin}  {inside}\n{margin}}};"
 
 
 def _path(node: Node) -> tuple[str, ...]:
     """Return the path of a binding, or of an `inherit` the names."""
-    return tuple(node.children[0].text.split(".")) if node.kind == "binding" else _names(node)
+    return path_of(node) if node.kind == "binding" else _names(node)
 
 
 def _names(node: Node) -> tuple[str, ...]:

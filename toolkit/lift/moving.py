@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import RefusalError
 from toolkit.lift.style import begins_line
+from toolkit.nix.attributes import value
 from toolkit.nix.edit import Edit
 from toolkit.nix.tree import Tree
 
@@ -37,6 +38,14 @@ class Definition:
         """Write it for another column, with something before its name."""
         written = shifted(self.text, column - self.column, name=self.place)
         return re.sub(rf"(?m)^(\s*)(?={re.escape(self.name)}\s*=)", rf"\1{prefix}", written, count=1)
+
+    def parts(self, column: int) -> tuple[str, str]:
+        """Write it for another column; return the comments above, and what is between `=` and `;`."""
+        written = self.at(column)
+        tree = Tree(f"{{{written}\n}}", name=self.place)
+        binding = next(node for node in tree.nodes if node.kind == "binding")
+        equals = next(child for child in binding.children if child.kind == "=")
+        return written[: binding.start - 1], written[equals.end - 1 : value(binding).end - 1]
 
 
 def extent(node: Node) -> tuple[int, int]:

@@ -128,7 +128,7 @@ def _inside(literal: Node, additions: Additions, inherits: dict[int, Change]) ->
         yield from style.apart(literal)
         one_line = "\n" not in literal.text
         end = brace.end if one_line else text.index("\n", brace.end)
-        blank = "\n" if additions.definitions else ""
+        blank = "\n" if additions.definitions or style.is_spaced(literal) else ""
         yield Edit(end, end, additions.lines(_indent(literal)) + blank)
 
 

@@ -182,7 +182,8 @@ def _through(door: Door, definition: Definition, inherits: dict[int, Change]) ->
         change.dropped.add(definition.name)
         change.behind.append(definition.at)
         return
-    text = door.node.tree.text
     equals = next(child for child in door.node.children if child.kind == "=")
-    moved = definition.at(style.line_indent(text, door.node.start))
-    yield Edit(equals.end, value(door.node).end, moved[moved.index("=") + 1 : moved.rindex(";")].rstrip())
+    above, moved = definition.parts(style.line_indent(door.node.tree.text, door.node.start))
+    if style.begins_line(door.node.tree.text, door.node.start):
+        yield Edit(door.node.start, door.node.start, above)
+    yield Edit(equals.end, value(door.node).end, moved)

@@ -178,7 +178,7 @@ def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
     within = literal.child("binding_set")
     for child in within.children if within is not None else ():
         if child.kind == "binding":
-            path = tuple(static_name(part) or "" for part in child.children[0].children if part.kind != ".")
+            path = path_of(child)
             yield path, child
             for inside in joined(result(value(child))):
                 yield from (((*path, *below), node) for below, node in bound(inside))
@@ -186,6 +186,12 @@ def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
             inherited = child.child("inherited_attrs")
             for name in inherited.children if inherited is not None else ():
                 yield (static_name(name) or "",), child
+
+
+def path_of(binding: Node) -> tuple[str, ...]:
+    """Return the names of the path that a binding binds, empty ones for those that are computed."""
+    parts = binding.children[0].children
+    return tuple(static_name(part) or "" for part in parts if part.kind not in {".", "comment"})
 
 
 def callee(function: Node) -> tuple[str, ...]:

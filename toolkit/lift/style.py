@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from toolkit.nix.edit import Edit
@@ -56,6 +58,14 @@ def source(statement: Node) -> str:
     end = next(index for index, child in enumerate(statement.children) if child.kind == ")")
     text = statement.tree.text
     return text[statement.children[begin].end : statement.children[end].start].strip()
+
+
+def is_spaced(literal: Node) -> bool:
+    """Tell whether a blank line stands between any two bindings of a set."""
+    within = literal.child("binding_set")
+    bindings = within.children if within is not None else []
+    gaps = (literal.tree.text[one.end : two.start] for one, two in pairwise(bindings))
+    return any(re.search(r"\n[ \t]*\n", gap) for gap in gaps)
 
 
 def apart(literal: Node) -> list[Edit]:

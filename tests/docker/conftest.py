@@ -19,8 +19,8 @@ from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.propose import propose
-from toolkit.docker.reading import docker_file
 from toolkit.docker.requests import ProposeRequest
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.model import Commit, SourceRequest, Status
 from toolkit.nix import stores
 

@@ -28,8 +28,8 @@ from toolkit.docker.claims.evaluation import EXPRESSION
 from toolkit.docker.claims.record import Record
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.propose import propose
-from toolkit.docker.reading import docker_file
 from toolkit.docker.requests import ProposeRequest
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.model import SourceRequest, Status
 

@@ -15,7 +15,7 @@ from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare
-from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.model import Fit, Status
 

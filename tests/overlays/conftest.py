@@ -15,8 +15,8 @@ from toolkit.cache import VARIABLE
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.claims.record import Record
-from toolkit.docker.reading import docker_file
 from toolkit.docker.rewrite import series
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.nix import stores
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES
 from toolkit.docker.deepening import deepen
 from toolkit.docker.plan import PACKAGE
 from toolkit.docker.preparing import DROP_WARNING
-from toolkit.docker.reading import docker_file
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
 from toolkit.report import report

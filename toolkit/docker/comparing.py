@@ -10,8 +10,8 @@ from toolkit.docker import claims as proofs
 from toolkit.docker.choices import LIFT, Extra, Strategy, strategy_of
 from toolkit.docker.preparing import prepare
 from toolkit.errors import RefusalError
+from toolkit.git import diffs
 from toolkit.model import Column
-from toolkit.report import changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
 
     What is proven of commits on request is left out: it is the same for each design.
     """
-    counted = changes.count(proposal.upstream_diff)
+    counted = diffs.count(proposal.upstream_diff)
     of_design = tuple(proof for proof in proven if proof.name not in set(Extra))
     return Column(name=name, proofs=of_design, added=counted.added, removed=counted.removed, moved=counted.moved)
 

@@ -12,9 +12,9 @@ from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE, DEMOTED
 from toolkit.docker.claims.install_phase import is_of
-from toolkit.docker.reading import docker_file
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import demote, wrapper
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.routes import PathInspection, PathOrder, Route
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest

@@ -16,7 +16,6 @@ from packaging.version import Version
 from toolkit import files
 from toolkit.docker import doors
 from toolkit.docker import plan as plans
-from toolkit.docker.reading import docker_file
 from toolkit.docker.readings import (
     EVALUATION,
     STRANGE,
@@ -31,6 +30,7 @@ from toolkit.docker.readings import (
     state,
 )
 from toolkit.docker.rewrite import layout, wrapper
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
 from toolkit.nix.scope import binding_names
 

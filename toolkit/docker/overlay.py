@@ -13,9 +13,9 @@ from toolkit.docker.choices import Demotion, OverlayKind
 from toolkit.docker.claims import overriding, rewrapping
 from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import prepare
-from toolkit.docker.reading import docker_file
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError
 from toolkit.model import OverlayReport, Tier
 from toolkit.prove import Claim

@@ -11,8 +11,8 @@ from toolkit.docker import choosing, evaluating
 from toolkit.docker import claims as proofs
 from toolkit.docker.choices import LIFT, Demotion
 from toolkit.docker.preparing import prepare_texts, rewrite
-from toolkit.docker.reading import docker_file
 from toolkit.docker.readings import State
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import merging, reading
 from toolkit.model import Fit, Ported, Proof, SourceRequest, Status

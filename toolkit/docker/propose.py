@@ -13,7 +13,7 @@ from toolkit.docker import plan as plans
 from toolkit.docker.claims import overriding
 from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import prepare_texts, rewrite
-from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.propose import Order, write
 from toolkit.report import pull_request

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from toolkit.cache import default_cache
 from toolkit.docker import choosing
 from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, Case, Stage
-from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError
 from toolkit.git import blobs
 from toolkit.git.blobs import TreeFile

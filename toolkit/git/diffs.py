@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import io
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from unidiff.errors import UnidiffParseError
@@ -33,3 +35,21 @@ def _unquoted(path: str) -> PurePosixPath:
     if path.startswith('"'):
         path = bytes(ast.literal_eval(f"b{path}")).decode("utf-8", "replace")
     return PurePosixPath(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Lines of a diff. `moved` of the added ones are removed elsewhere in it, to the letter."""
+
+    added: int
+    removed: int
+    moved: int
+
+
+def count(diff: bytes) -> Changes:
+    """Count the lines of a unified diff; blank lines count as added or removed, and never as moved."""
+    lines = [line for file in read(diff) for hunk in file for line in hunk]
+    added = Counter(line.value for line in lines if line.is_added)
+    removed = Counter(line.value for line in lines if line.is_removed)
+    moved = sum(number for text, number in (added & removed).items() if text.strip())
+    return Changes(added.total(), removed.total(), moved)

@@ -17,11 +17,9 @@ from toolkit.model.contribution import (
     Removed,
     TreeCommit,
 )
-from toolkit.model.pins import Oid, Pin, Upstream
 from toolkit.model.proofs import INTERRUPTED, Progress, Proof, Status
 from toolkit.model.reports import Column, OverlayReport, Report
-from toolkit.model.requests import Depth, SourceRequest, Tier
-from toolkit.model.sources import Source
+from toolkit.model.sources import Depth, Oid, Pin, Source, SourceRequest, Tier, Upstream
 
 __all__ = [
     "INTERRUPTED",

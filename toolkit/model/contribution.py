@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toolkit.model.changes import Step  # noqa: TC001 - fields of what a document is read into
-from toolkit.model.pins import Oid  # noqa: TC001 - as above
 from toolkit.model.proofs import Status
+from toolkit.model.sources import Oid  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

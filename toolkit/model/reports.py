@@ -9,8 +9,7 @@ from toolkit.model.proofs import Proof, Status
 
 if TYPE_CHECKING:
     from toolkit.model.changes import Proposal
-    from toolkit.model.requests import SourceRequest
-    from toolkit.model.sources import Source
+    from toolkit.model.sources import Source, SourceRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

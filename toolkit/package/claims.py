@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
-from toolkit.prove import Claim, Finding
-from toolkit.prove.applying import applies
+from toolkit.prove import Claim, Finding, claims
 from toolkit.prove.lifted import LIFTED, ask, command, verdict
-from toolkit.prove.syntax import formatted, parses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,9 +118,7 @@ def overlaid(case: Case) -> Finding:
 
 
 CLAIMS: tuple[Claim[Case], ...] = (
-    Claim("parse", "Nix parses the file before and after the commit", parses),
-    Claim("format", "nixfmt has nothing to change in the result", formatted),
-    Claim("applies", "the diff and the series apply to a clean checkout", applies),
+    *claims.CLAIMS,
     Claim("no-rebuild", "the package's derivation stays the same", no_rebuild),
     Claim("overridable", "an override of each attribute reaches what is built", overridable),
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from toolkit.model import Progress
     from toolkit.prove.case import Case, Stage
 
-C = TypeVar("C", bound="Case[Stage]")
+C_contra = TypeVar("C_contra", bound="Case[Stage]", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim(Generic[C]):
+class Claim(Generic[C_contra]):
     """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
 
     One that is `alone`, or of a deeper tier, takes all of the machine and has no other beside it; one `on_request` runs
@@ -44,7 +44,7 @@ class Claim(Generic[C]):
 
     name: str
     sentence: str
-    check: Callable[[C], Finding]
+    check: Callable[[C_contra], Finding]
     tier: Tier = Tier.ISOLATED
     alone: bool = False
     on_request: bool = False
@@ -52,8 +52,8 @@ class Claim(Generic[C]):
 
 
 def run(
-    claims: Sequence[Claim[C]],
-    case: C,
+    claims: Sequence[Claim[C_contra]],
+    case: C_contra,
     names: Collection[str] = (),
     *,
     also: Collection[str] = (),
@@ -87,7 +87,7 @@ def run(
     return tuple(proofs)
 
 
-def _alone(claim: Claim[C], case: C, before: Sequence[Proof]) -> Proof:
+def _alone(claim: Claim[C_contra], case: C_contra, before: Sequence[Proof]) -> Proof:
     """Run one proof that follows others. An interrupt is kept to itself, and nothing is run after it."""
     if not any(proof.reason == INTERRUPTED for proof in before):
         with suppress(KeyboardInterrupt):
@@ -95,7 +95,7 @@ def _alone(claim: Claim[C], case: C, before: Sequence[Proof]) -> Proof:
     return Proof(name=claim.name, claim=claim.sentence, status=Status.NOT_RUN, covers="nothing", reason=INTERRUPTED)
 
 
-def _prove(claim: Claim[C], case: C) -> Proof:
+def _prove(claim: Claim[C_contra], case: C_contra) -> Proof:
     """Run one proof. An error of Nix or git is a failure of the proof and not of the run."""
     began = time.monotonic()
     try:

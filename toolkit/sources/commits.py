@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolkit.sources.wanted import Wanted
+    from toolkit.sources.resolving import Wanted
 
 # A phrase about a fetch that is under way comes at most this often.
 _PROGRESS_SECONDS = 5.0

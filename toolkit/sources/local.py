@@ -17,7 +17,7 @@ from toolkit.model import Source
 from toolkit.sources import kept
 
 if TYPE_CHECKING:
-    from toolkit.sources.wanted import Wanted
+    from toolkit.sources.resolving import Wanted
 
 _TREES = "trees"
 

@@ -10,7 +10,7 @@ from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
-    from toolkit.sources.wanted import Wanted
+    from toolkit.sources.resolving import Wanted
 
 _TIMEOUT_SECONDS = 30.0
 

@@ -12,7 +12,6 @@ from toolkit import git, patches
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.sources import commits, local, locks, release
-from toolkit.sources.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +21,21 @@ if TYPE_CHECKING:
 
 # git's two forms of a remote: a URL, and ssh's `[USER@]HOST:PATH`.
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://.+|([\w.-]+@)?[\w.-]+\.[\w.-]+:[^/].*|[\w.-]+@[\w.-]+:.+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The target, the paths that are wanted beside it (`paths` includes its directory), and how to get them.
+
+    `remote` is the URL of nixpkgs, for pins that say no more than a commit.
+    """
+
+    target: PurePosixPath
+    paths: tuple[PurePosixPath, ...]
+    remote: str
+    cache: Cache
+    offline: bool
+    progress: Progress
 
 
 def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ that answer it

@@ -12,7 +12,7 @@ from toolkit import nix
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.overlay import rewrap_case
-from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.routes import PathOrder
 from toolkit.errors import RefusalError
 from toolkit.shipped import shipped_path

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import prove
 from toolkit.docker.claims import building, compatibility, derivations, overlaying, overriding, updating
-from toolkit.prove import Claim, applying, syntax
+from toolkit.prove import Claim
+from toolkit.prove import claims as general
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,9 +28,7 @@ def _runs(case: Case) -> Finding:
 
 
 CLAIMS: tuple[Claim[Case], ...] = (
-    Claim("parse", "Nix parses the file before and after each commit", syntax.parses),
-    Claim("format", "nixfmt has nothing to change in the result", syntax.formatted),
-    Claim("applies", "the diff and the series apply to a clean checkout", applying.applies),
+    *general.CLAIMS,
     Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
     Claim(
         "exact-change",

@@ -14,8 +14,8 @@ from toolkit.docker.choices import Demotion, demotion_of
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare_texts
 from toolkit.docker.propose import propose
-from toolkit.docker.reading import docker_file
 from toolkit.docker.requests import ProposeRequest
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.model import FileChange, Status, TreeCommit
 from toolkit.report import matrix
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from toolkit import git, sources
 from toolkit.docker.choices import demotion_of, extras_of, strategy_of
 from toolkit.docker.plan import PACKAGE
-from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git.clone import Base

@@ -14,7 +14,7 @@ from packaging.version import Version
 from toolkit.docker.readings import Component, Release
 from toolkit.docker.rewrite.construction import final_attributes
 from toolkit.docker.rewrite.style import Style
-from toolkit.errors import LayoutError
+from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
 from toolkit.nix.scope import Reference, binding_names, bound_names, formals, look_up, references
 from toolkit.nix.tree import Tree
@@ -221,6 +221,24 @@ def component(file: DockerFile, name: str) -> Component:
             parameters=tuple(file.parameters(node)),
         )
     return Component(name=name, bound="absent", line=None)
+
+
+def docker_file(content: bytes, *, name: str) -> DockerFile:
+    """Parse and recognise the file; `name` stands for it in messages.
+
+    Raise NixSyntaxError with the place that Nix names (without Nix: the place at which the grammar stops),
+    RefusalError for a file that Nix accepts and the grammar does not, LayoutError for another kind of file.
+    """
+    try:
+        return DockerFile(content.decode(), name=name)
+    except NixSyntaxError as error:
+        # Whoever reads good files does not pay for it.
+        from toolkit import nix, process  # noqa: PLC0415
+
+        if error.hint is not None or process.find("nix-instantiate") is None:
+            raise
+        nix.parse_text(content, name=name)
+        raise RefusalError(f"{error.message}: Nix accepts this, but unlet's grammar does not") from error
 
 
 def newest(versions: Iterable[str | None]) -> str | None:

@@ -11,8 +11,8 @@ from toolkit.docker import choosing
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, steps
 from toolkit.docker.preparing import rewrite
-from toolkit.docker.reading import docker_file
 from toolkit.docker.readings import State
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.track.model import Fit, Series
 from toolkit.errors import ToolkitError
 from toolkit.git import patching

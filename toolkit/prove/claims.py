@@ -1,15 +1,53 @@
-"""The claim about the patches: git applies the diff, and the series commit by commit."""
+"""The claims that hold for any package: Nix parses the file, nixfmt keeps it as it is, git applies the patches."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from toolkit import git
+from toolkit import git, nix, process
 from toolkit.git import diffs
-from toolkit.prove.claim import Finding
+from toolkit.prove.claim import Claim, Finding
 
 if TYPE_CHECKING:
     from toolkit.prove.case import Case, Stage
+
+
+def parses(case: Case[Stage]) -> Finding:
+    """Let Nix parse the file at every stage."""
+    paths = [stage.path for stage in case.stages]
+    nix.parse(paths)
+    return Finding(
+        covers=f"{len(paths)} files",
+        evidence=tuple(f"{stage.name}: {stage.path}" for stage in case.stages),
+        commands=(nix.parse_command(paths).line,),
+    )
+
+
+def formatted(case: Case[Stage]) -> Finding:
+    """Compare each stage with what nixfmt prints, where the file was in nixfmt's format before."""
+    formatter = nix.nixfmt()
+    if formatter is None:
+        return Finding(covers="nothing", not_run=f"because {nix.NO_NIXFMT}")
+    said = process.run([str(formatter), "--version"]).text
+    if not _is_formatted(str(formatter), case.before):
+        return Finding(covers="nothing", not_run=f"because the file is not in the format of this {said} before either")
+    failures = [
+        f"{stage.name}: nixfmt would change the file"
+        for stage in case.stages[1:]
+        if not _is_formatted(str(formatter), stage)
+    ]
+    return Finding(
+        covers=f"{len(case.stages)} files, {said}",
+        failures=tuple(failures),
+        commands=(shlex.join(["nixfmt", "--check", *(str(stage.path) for stage in case.stages)]),),
+    )
+
+
+def _is_formatted(formatter: str, stage: Stage) -> bool:
+    """Ask by standard input, so that nixfmt cannot write to the file."""
+    completed = process.run([formatter, "-"], stdin=stage.content, ok=None)
+    return completed.status == 0 and completed.stdout == stage.content
 
 
 def applies(case: Case[Stage]) -> Finding:
@@ -56,3 +94,10 @@ def _applies_alone(case: Case[Stage]) -> Finding:
         failures=failures,
         evidence=("git apply, on the file alone", *(f"not tried: {path}" for path in others)),
     )
+
+
+CLAIMS: tuple[Claim[Case[Stage]], ...] = (
+    Claim("parse", "Nix parses the file before and after each commit", parses),
+    Claim("format", "nixfmt has nothing to change in the result", formatted),
+    Claim("applies", "the diff and the series apply to a clean checkout", applies),
+)

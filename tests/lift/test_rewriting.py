@@ -475,3 +475,8 @@ def test_a_path_with_comments_in_it_is_read() -> None:
     text = package("buildApp {\n  passthru # a\n  . # b\n  ui = ui;\n  e = [ ui ];\n}\n")
     assert lifted(text).doors == {"ui": ("passthru", "ui")}
     assert "ui = ui;\n  e = [ finalAttrs.passthru.ui ];" in rewritten(text)
+
+
+def test_comments_among_inherited_names_stay() -> None:
+    text = rewritten(package("buildApp {\n  env = {\n    inherit # mine\n      ui;\n  };\n}\n"))
+    assert "  env = {\n    # mine\n    inherit (finalAttrs.passthru) ui;\n  };\n" in text

@@ -39,7 +39,8 @@ class Change:
         if literal is not None and (len(written) > 1 or any("\n" in item for item in written)):
             yield from style.apart(literal)
         separator = "\n\n" if self.behind else "\n"
-        yield Edit(statement.start, statement.end, f"{separator}{' ' * indent}".join(written))
+        comments = "".join(f"{node.text}\n{' ' * indent}" for node in statement.walk() if node.kind == "comment")
+        yield Edit(statement.start, statement.end, comments + f"{separator}{' ' * indent}".join(written))
         if self.behind and "\n" in written[-1] and re.match(r"\n[ \t]*[^\s}]", text[statement.end :]):
             yield Edit(statement.end, statement.end, "\n")
 

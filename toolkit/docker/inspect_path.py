@@ -63,7 +63,7 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
     tools = nix.tools()
     arguments = {
         "case": str(laid_out.question),
-        "release": file.releases()[-1].attr,
+        "release": file.newest_release().attr,
         "shell": tools.shell,
         "busybox": tools.busybox,
     }

@@ -52,6 +52,17 @@ def test_proof_tells_what_it_covered() -> None:
     assert designed("attrs-first").prove("overridable").covers == "80 overrides, 4 components; 2 releases, 3 systems"
 
 
+def test_questions_do_not_grow_with_the_releases(draft: Callable[..., Draft]) -> None:
+    block = draft().case().after.file.release_blocks()["docker_29"]
+    covered = []
+    for count in (2, 8):
+        more = "\n\n  ".join(block.replace("docker_29 =", f"docker_{30 + each} =") for each in range(count))
+        proof = draft().edit(BEFORE, block, f"{block}\n\n  {more}").prove("overridable")
+        assert (proof.status, proof.reason) == (Status.PASSED, None)
+        covered.append(proof.covers)
+    assert covered == ["120 overrides, 4 components; 4 releases, 3 systems"] * 2
+
+
 def test_argument_that_is_ignored_is_named() -> None:
     text = "if args.docker-tini != null then args.docker-tini else made.docker-tini"
     failure = designed("sentinel").edit(LIFTED, text, "made.docker-tini").failure("overridable")

@@ -128,6 +128,7 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "an alias of a release that was removed": (("\n}\n", '\n  docker_24 = throw "docker_24 was removed";\n}\n'),),
+    "an alias that is not seen to be one": (("\n}\n", '\n  docker_24 = lib.warn "old" (throw "removed");\n}\n'),),
 }
 
 
@@ -181,6 +182,8 @@ def using(text: str) -> tuple[str, str]:
         'lib.mapAttrsToList (lib.cmakeBool) { A = true; } ++ [ (lib.enableFeature true "x") (lib.trim " a ") ]',
         'lib.attrByPath [ "a" "b" ] (lib.versions.pad 2 version) { } + lib.boolToString (lib.hasInfix "9" version)',
         '"${lib.cleanSource ./update.sh}"',
+        'lib.fakeHash + lib.fakeSha256 + lib.boolToYesNo true + lib.replaceString "a" "b" lib.fakeSha512',
+        'lib.checkListOfEnum "no" [ 1 2 ] [ 1 ] (lib.assertOneOf "x" 1 [ 1 ])',
     ],
 )
 def test_lib_of_ours_has_what_files_use_of_it(text: str) -> None:

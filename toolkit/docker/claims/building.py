@@ -114,7 +114,7 @@ def _arguments(case: Case) -> dict[str, str]:
     hook = case.source.root / HOOK if case.source.root is not None else None
     return {
         "case": str(case.question),
-        "release": case.before.file.releases()[-1].attr,
+        "release": case.before.file.newest_release().attr,
         "shell": tools.shell,
         "busybox": tools.busybox,
         "makeWrapperHook": str(hook) if hook is not None and hook.is_file() else "",

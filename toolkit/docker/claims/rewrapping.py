@@ -76,7 +76,7 @@ def builds(case: Case) -> Finding:
     hook = case.source.root / HOOK if case.source.root is not None else None
     arguments = {
         **{name: value for name, value in isolated(case).items() if name != "system"},
-        "release": case.before.file.releases()[-1].attr,
+        "release": case.before.file.newest_release().attr,
         "shell": tools.shell,
         "busybox": tools.busybox,
         "makeWrapperHook": str(hook) if hook is not None and hook.is_file() else "",

@@ -14,6 +14,7 @@ let
 
   overriding = import ./overriding.nix;
   elaborate = import ./platforms.nix;
+  zeros = count: builtins.concatStringsSep "" (builtins.genList (_: "0") count);
 
   trivial = {
     inherit (builtins)
@@ -60,6 +61,7 @@ let
     max = a: b: if a > b then a else b;
     mod = base: divisor: base - divisor * (base / divisor);
     boolToString = value: if value then "true" else "false";
+    boolToYesNo = value: if value then "yes" else "no";
     importJSON = path: builtins.fromJSON (builtins.readFile path);
     importTOML = path: builtins.fromTOML (builtins.readFile path);
     inNixShell = false;
@@ -78,6 +80,15 @@ let
     throwIf = condition: message: if condition then throw message else trivial.id;
     throwIfNot = condition: trivial.throwIf (!condition);
     assertMsg = condition: message: condition || throw message;
+    assertOneOf =
+      name: value: known:
+      trivial.assertMsg (elem value known) "${name} is not one of them";
+    checkListOfEnum =
+      message: known: given:
+      trivial.throwIfNot (builtins.all (value: elem value known) given) message;
+    fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    fakeSha256 = zeros 64;
+    fakeSha512 = zeros 128;
     fix =
       f:
       let
@@ -283,6 +294,7 @@ let
       concatStringsSep separator (attrsets.mapAttrsToList f attrs);
     fileContents = path: removeSuffix "\n" (builtins.readFile path);
     stringToCharacters = text: builtins.genList (n: substring n 1 text) (stringLength text);
+    replaceString = old: new: builtins.replaceStrings [ old ] [ new ];
     splitString = separator: text: filter isString (builtins.split (escapeRegex separator) text);
     trim =
       text:
@@ -464,6 +476,7 @@ trivial
     ;
   inherit (versions) splitVersion;
   customisation = overriding;
+  recurseIntoAttrs = set: set // { recurseForDerivations = true; };
   systems = {
     inherit elaborate;
     equals = platform: other: platform.system == other.system;
@@ -471,5 +484,6 @@ trivial
   licenses.asl20.spdxId = "Apache-2.0";
   # Only ever read by a package's meta, which is never forced here.
   maintainers = { };
+  sourceTypes = { };
   teams = { };
 }

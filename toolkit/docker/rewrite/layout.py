@@ -130,6 +130,10 @@ class DockerFile:
             for name, node in self._release_bindings()
         )
 
+    def newest_release(self) -> Release:
+        """Return the release with the highest version, of which there has to be one."""
+        return max(self.releases(), key=lambda release: ordered(release.version or ""))
+
     def _release_bindings(self) -> list[tuple[str, Node]]:
         """Return the bindings `docker_NN… = …` of the sets that the file's value may be made of, in their order."""
         found: dict[str, Node] = {}

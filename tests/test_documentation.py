@@ -17,6 +17,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from tests import specimens
+from tests.trees import trees
 from toolkit import specimen
 from toolkit.cli import entry, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
@@ -289,6 +290,20 @@ def test_answer_of_track_is_what_the_tool_prints(contributed: tuple[Path, str]) 
     done = run(shlex.split(call)[2:], contributed[0] / "nixpkgs-docker-overridable-components")
     assert (done.returncode, done.stderr) == (10, "")
     assert without_ids(done.stdout) == without_ids(shown)
+
+
+@pytest.mark.parametrize("tree", trees(having="pkgs/by-name/au/authentik/package.nix"))
+def test_answer_of_find_is_what_the_tool_prints(tree: Path, tmp_path: Path) -> None:
+    pasted = next(block.text for block in blocks(DOCS / "find.md") if block.language == "console")
+    call, _, shown = pasted.partition("\n")
+    done = run([str(tree) if word == "~/src/nixpkgs" else word for word in shlex.split(call)[2:]], tmp_path)
+    assert (done.returncode, done.stdout) == (0, shown)
+
+
+def test_readme_has_the_wrapper_that_is_evaluated() -> None:
+    # tests/overlays evaluates what stands in docs/nixos.md.
+    (wrapper,) = (block.text for block in blocks(README) if block.language == "nix")
+    assert f"# wrapper.nix\n{wrapper}" in [block.text for block in blocks(DOCS / "nixos.md")]
 
 
 @pytest.mark.parametrize("line", [line for document in DOCUMENTS for line in command_lines(document)])

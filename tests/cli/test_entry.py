@@ -59,6 +59,7 @@ def test_options_of_the_deeper_tiers_are_in_the_whole_help_alone(unlet: Unlet) -
     assert "--tier" in short
     assert "--max-memory" not in short
     assert "--max-memory" in whole
+    assert "[TARGET]\n" not in short.replace("[OPTIONS] [TARGET]\n", "")
     for section in ("Options:", "Source:", "Depth:", "Nix:", "Output:", "Examples:"):
         assert f"\n{section}\n" in whole
 

@@ -83,7 +83,7 @@ class TestDesign:
             shown = found["overridable"].found
             assert all(door.partition(" ")[2] in shown for door in DOORS[name](component))
             assert "(before: none)" in shown
-            assert f"before: {component}: no override reaches what is built" in found["overridable"].evidence
+            assert f"before: {component}: no override has an effect on the build" in found["overridable"].evidence
             assert f"after: {component}: {', '.join(open_after)}" in found["overridable"].evidence
 
     def test_patch_that_also_demotes_passes_but_for_the_rebuild(

@@ -416,7 +416,7 @@ def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
     [
         ("env.A = ui; env.B = ui;", "the attributes that leave the builder's call are parts of one"),
         ("a = [ ui ]; b = a;", "'a' is used here, and has to leave the builder's call"),
-        ("passthru.tests.a = ui;", "passthru is itself made with what is lifted"),
+        ("passthru.tests.a = ui;", "passthru itself uses a lifted binding"),
     ],
 )
 def test_what_cannot_be_taken_apart_gets_no_layer(attributes: str, fact: str) -> None:

@@ -90,7 +90,7 @@ def _usage(error: click.ClickException) -> UsageError:
 
 
 def _environment(error: OSError) -> ToolkitError:
-    """Return the error that says what is wrong with the machine: a full disk, a file that is gone, too many of them."""
+    """Return the error that names the fault of the machine: a full disk, a file that is gone, too many of them."""
     subject = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "unlet"
     return ToolkitError(f"{subject}: {(error.strerror or str(error)).lower()}")
 

@@ -125,6 +125,6 @@ def _lines(found: Survey, shown: Sequence[Finding], proven: Proven) -> Iterator[
         yield ""
     yield f"{totals['bindings']} bindings in {totals['files']} of {found.files} files: {states}"
     if totals["sharing"]:
-        yield f"{totals['sharing']} share src or version with the package around them"
+        yield f"src or version shared with the package around them: {totals['sharing']}"
     for path in found.unread:
         yield f"{path}: cannot be read"

@@ -93,7 +93,7 @@ def _lines(path: Path, reading: Reading) -> Iterator[str]:
     first = max(len(row[0]) for row in rows)
     second = max(len(row[1]) for row in rows if row[2] or row is rows[-1])
     yield from (f"{name.ljust(first)}  {what.ljust(second)}  {more}".rstrip() for name, what, more in rows)
-    yield "  overrides that reach what is built:"
+    yield "  overrides that have an effect on the build:"
     for component in reading.components:
         yield f"    {component.name.ljust(first)}{', '.join(component.doors) or _REACHED[component.overridable]}"
     yield from (f"  {release} does not evaluate: {reason}" for release, reason in reading.failed.items())

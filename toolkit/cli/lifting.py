@@ -60,17 +60,17 @@ _OPTIONS = (
         "bindings",
         multiple=True,
         metavar="NAME",
-        help="Of another TARGET than docker: lift this binding of its lets, not all packages in them. May be repeated.",
+        help="Unless TARGET is docker: lift this binding of its lets, not all packages in them. May be repeated.",
     ),
     click.option(
         "--design",
         type=click.Choice([design.value for design in Design]),
-        help="Of another TARGET than docker: whether definitions stay in their let or move into the attribute, or an "
+        help="Unless TARGET is docker: whether definitions stay in their let or move into the attribute, or an "
         "overrideAttrs around the builder's call sets what uses them; by default as the builder allows.",
     ),
     click.option(
         "--follow",
         metavar="NAMES",
-        help="Of another TARGET than docker: what a definition that moves takes from it: src, version or both.",
+        help="Unless TARGET is docker: what a definition that moves takes from it: src, version or both.",
     ),
 )

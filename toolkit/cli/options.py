@@ -58,7 +58,8 @@ class Command(click.Command):
         """Write the options, a section for each group."""
         groups: dict[str, list[tuple[str, str]]] = {"Options": []}
         for option in self.get_params(ctx):
-            record = option.get_help_record(ctx)
+            # click has a record for an argument too, with its name alone.
+            record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
             if record is None or (isinstance(option, Option) and option.deep and not ctx.meta.get(_ALL)):
                 continue
             groups.setdefault(option.group if isinstance(option, Option) else "Options", []).append(record)
@@ -189,9 +190,9 @@ def written(kind: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             type=click.Path(path_type=Path),
             metavar="DIR",
             default=Path(kind),
-            show_default=f"{kind}, in a checkout of nixpkgs ../{kind}",
             callback=_beside,
-            help="The directory to write; it appears complete or not at all.",
+            help=f"The directory to write; it appears complete or not at all. By default {kind}, or ../{kind} in a "
+            "checkout of nixpkgs.",
         )
         return out(force(function))
 

@@ -64,9 +64,9 @@ def command(
 ) -> int:
     """Write an overlay for your nixpkgs that lets rootless docker publish ports below 1024, and prove it.
 
-    For another TARGET, an attribute path of nixpkgs or the path of a package's file in it, the overlay has the package
-    with what its lets bind within reach of an override. Without a source, it is for the checkout that you are in, else
-    for the default pin of patches/.
+    For any other TARGET, an attribute path of nixpkgs or the path of a package's file in it, the overlay brings the
+    packages that its lets bind within reach of an override. Without a source, the overlay is for the checkout that you
+    are in, else for the default pin of patches/.
     """
     settings = options.settings()
     source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
@@ -77,7 +77,9 @@ def command(
             report = lifted_overlay(asked, progress=progress)
         _show(report, out, settings, _steps(asked, out))
         return exit_code(report)
-    options.refuse_without("another TARGET", {"--binding": bindings or None, "--design": design, "--follow": follow})
+    options.refuse_without(
+        "a TARGET other than docker", {"--binding": bindings or None, "--design": design, "--follow": follow}
+    )
     request = OverlayRequest(
         source=source,
         kind=OverlayKind(kind) if kind is not None else OverlayKind.REWRAP,

@@ -124,7 +124,7 @@ def command(
     own |= {"--with": extras or None, "--onto": onto or None}
     lifts: dict[str, object] = {"--binding": bindings or None, "--design": design, "--follow": follow}
     if target == DOCKER:
-        options.refuse_without("another TARGET", lifts)
+        options.refuse_without("a TARGET other than docker", lifts)
     else:
         options.refuse_together("TARGET", own)
         branch = branch or (branch_name(target) if not commit else None)

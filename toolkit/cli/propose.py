@@ -89,7 +89,9 @@ def command(
         with output.working(settings) as progress:
             report = lift(asked, progress=progress)
         return _finish(report, out)
-    options.refuse_without("another TARGET", {"--binding": bindings or None, "--design": design, "--follow": follow})
+    options.refuse_without(
+        "a TARGET other than docker", {"--binding": bindings or None, "--design": design, "--follow": follow}
+    )
     request = ProposeRequest(
         source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),
         strategy=Strategy(strategy) if strategy is not None else None,

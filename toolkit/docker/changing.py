@@ -112,7 +112,7 @@ def _of_clone(directory: Path, rev: str | None, plan: Plan, progress: Progress) 
             f"{path}: has no changes that are not committed",
             hint="'unlet check REV' judges a commit, 'unlet check DIR' a proposal",
         )
-    subject = f"what is not committed in {directory}"
+    subject = f"the uncommitted changes in {directory}"
     others = history.changed(directory, HEAD)
     return _change(source, content, subject, plan, [path for path in others if path != plan.target])
 

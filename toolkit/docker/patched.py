@@ -21,7 +21,7 @@ _TEMPLATE = """\
 # {titles}
 #
 # An overlay for nixpkgs {where}.
-# With another nixpkgs it may not evaluate, or give an older docker than that nixpkgs has.
+# With any other nixpkgs it may not evaluate, or may give an older docker than that nixpkgs has.
 #
 #   nixpkgs.overlays = [ (import ./proposal/overlay) ];            # NixOS
 #   import <nixpkgs> {{ overlays = [ (import ./proposal/overlay) ]; }}

@@ -179,6 +179,6 @@ def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
     if all(defects[step] for step in steps):
         return
     left = next((step for step, defect in defects.items() if defect), None)
-    hint = "there is nothing to propose" if left is None else f"'--only {left}' is what is left to propose"
+    hint = "there is nothing to propose" if left is None else f"only '--only {left}' is left to propose"
     unknown = reading.overridable is Overridable.UNKNOWN or (left is None and reading.state is State.UNKNOWN)
     raise LayoutError(f"{name}: {sentence(reading)}", hint=None if unknown else hint)

@@ -50,7 +50,7 @@ def attributes(planned: Plan, unfolded: Collection[int]) -> tuple[Node, ...]:
         name in planned.moved or route.door is None or any(node.contains(route.door.node) for node in leaving)
         for name, route in planned.routes.items()
     ):
-        raise RefusalError(f"{at(call)}: passthru is itself made with what is lifted")
+        raise RefusalError(f"{at(call)}: passthru itself uses a lifted binding")
     names = [name for node in leaving for name in _names(node)]
     if len(set(names)) < len(names):
         raise RefusalError(f"{at(call)}: the attributes that leave the builder's call are parts of one")

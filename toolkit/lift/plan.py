@@ -253,7 +253,7 @@ def _source(shape: Shape, name: str) -> tuple[str, ...]:
     source = inner(next(child for child in node.children if child.kind not in {"inherit", "(", "comment"}))
     root = source.children[0] if source.kind == "select_expression" and len(source.children) == _PLAIN else source
     if not any(use.node is root for use in shape.uses):
-        raise RefusalError(f"{at(node)}: '{name}' is inherited from an expression that is made with what is lifted")
+        raise RefusalError(f"{at(node)}: '{name}' is inherited from an expression that uses a lifted binding")
     return callee(source)
 
 

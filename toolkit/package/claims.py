@@ -51,10 +51,10 @@ def overridable(case: Case) -> Finding:
             if tried.hides:
                 failures.append(f"{name}: the package already had a different attribute '{path[-1]}'")
             if tried.thrown.something:
-                what = "what is built" if tried.thrown.built else "other attributes of passthru"
-                before = "had an effect before, too" if tried.before else "had no effect before"
+                what = "the build" if tried.thrown.built else "other attributes of passthru"
+                before = "had one before, too" if tried.before else "had none before"
                 effective |= tried.before
-                fact = f"an override of {door} reaches {what}, and {before}"
+                fact = f"an override of {door} has an effect on {what}, and {before}"
                 reached.setdefault(fact, []).append(system)
             else:
                 evidence.append(f"{name}: not used on {system}")
@@ -70,7 +70,7 @@ def overridable(case: Case) -> Finding:
 def passthru(case: Case) -> Finding:
     """Compare the attributes of passthru, tests among them, that are made with what is lifted."""
     if not case.lifted.shown:
-        return Finding(covers="no attribute of passthru is made with what is lifted")
+        return Finding(covers="no attribute of passthru uses a lifted binding")
     failures = [f"{system}: they differ from before" for system, answer in _package(case) if not answer.same_shown]
     return _finding(case, failures, [], more=f", {', '.join('.'.join(path) for path in case.lifted.shown)}")
 
@@ -120,7 +120,7 @@ def overlaid(case: Case) -> Finding:
 CLAIMS: tuple[Claim[Case], ...] = (
     *claims.CLAIMS,
     Claim("no-rebuild", "the package's derivation stays the same", no_rebuild),
-    Claim("overridable", "an override of each attribute reaches what is built", overridable),
+    Claim("overridable", "an override of each attribute has an effect on the build", overridable),
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe),
     Claim("passthru", "passthru, tests included, evaluates to the same as before", passthru),
     Claim("readers", "packages that override or read this one stay the same", readers),

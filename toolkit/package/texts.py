@@ -29,7 +29,7 @@ def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
     words = _words(package, doors)
     subject = _filled(text.subject, words)
     if len(subject) > _SUBJECT:
-        subject = _filled(text.subject, {**words, "names": "what it is built with"})
+        subject = _filled(text.subject, {**words, "names": "its components"})
     return Message(
         subject=subject,
         body=_wrapped(_filled(text.body, words)),

@@ -70,8 +70,9 @@ def _lines(report: Document) -> Iterator[str]:
     yield "|---|---|---|---:|"
     for proof in report.proofs:
         yield f"| {_mark(proof)} | {cell(proof.name)} | {cell(proof.covers)} | {proof.seconds:.2f} |"
+    shown: dict[tuple[str, ...], str] = {}
     for proof in report.proofs:
-        yield from _proof(proof)
+        yield from _proof(proof, shown.setdefault(proof.commands, proof.name))
     if report.files:
         yield ""
         yield "## Files"
@@ -79,7 +80,8 @@ def _lines(report: Document) -> Iterator[str]:
         yield from (f"- `{name}`" for name in report.files)
 
 
-def _proof(proof: Proof) -> Iterator[str]:
+def _proof(proof: Proof, shown_at: str) -> Iterator[str]:
+    """Yield the section of a proof; commands that stand in the section `shown_at` are not repeated."""
     yield ""
     yield f"### {proof.name}: {proof.status}"
     yield ""
@@ -90,7 +92,10 @@ def _proof(proof: Proof) -> Iterator[str]:
     if proof.evidence:
         yield ""
         yield fence(proof.evidence)
-    if proof.commands:
+    if proof.commands and shown_at != proof.name:
+        yield ""
+        yield f"To repeat it, run the commands of {shown_at}."
+    elif proof.commands:
         yield ""
         yield "To repeat it:"
         yield ""

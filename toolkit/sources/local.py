@@ -70,7 +70,8 @@ def of_clone(directory: Path, rev: str | None, wanted: Wanted) -> Source:
         wanted.progress.step(f"reading {commit.short} from {directory}")
         kept.write(path, located, wanted.paths)
         if not (path / kept.TREE / wanted.target).is_file():
-            raise ToolkitError(f"{directory}: commit {commit.short} has no '{wanted.target}'")
+            hint = "name a clone of nixpkgs, or a directory with --nixpkgs"
+            raise ToolkitError(f"{directory}: commit {commit.short} has no '{wanted.target}'", hint=hint)
 
     path = wanted.cache.obtain(
         _TREES, str(commit), make=make, check=lambda found: kept.is_whole(found, commit, wanted.paths)

@@ -13,7 +13,7 @@ from toolkit.model import Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CLOSED = "no override reaches what is built"
+CLOSED = "no override has an effect on the build"
 
 
 def designed(name: str) -> Draft:
@@ -76,7 +76,7 @@ def test_argument_that_is_not_linked_is_named() -> None:
     series = designed("sentinel")
     text = series.texts[LIFTED].replace("${moby}/", "${made.moby}/")
     failure = series.rewritten(LIFTED, lambda _: text).rewritten(DEMOTED, lambda _: designs.demoted(text))
-    assert "moby cannot be overridden: does not reach what is built: override { moby = …; }, " in failure.failure(
+    assert "moby cannot be overridden: does not reach the build: override { moby = …; }, " in failure.failure(
         "overridable"
     )
 
@@ -85,7 +85,7 @@ def test_argument_that_is_linked_in_part_is_named() -> None:
     series = designed("sentinel").edit(
         LIFTED, "${moby}/bin/dockerd ${moby}/bin", "${moby}/bin/dockerd ${made.moby}/bin"
     )
-    assert "moby cannot be overridden: leaves the replaced package in what is built: override { moby = …; };" in (
+    assert "moby cannot be overridden: leaves the replaced package in the build: override { moby = …; };" in (
         series.failure("overridable")
     )
 
@@ -102,7 +102,7 @@ def test_attribute_that_does_not_reach_moby_is_named() -> None:
 def test_argument_that_only_takes_the_old_one_away_is_named() -> None:
     text = "if args.docker-runc != null then args.docker-runc else"
     failure = designed("sentinel").edit(LIFTED, text, text.replace("then args.docker-runc", "then runc"))
-    assert "docker-runc cannot be overridden: does not reach what is built: override { docker-runc = …; }" in (
+    assert "docker-runc cannot be overridden: does not reach the build: override { docker-runc = …; }" in (
         failure.failure("overridable")
     )
 

@@ -44,7 +44,7 @@ def counted(case: Case) -> Finding:
             covers.append(f"{system}: {label} rebuilds {len(changed)} of {len(old.derivations)}")
             evidence += [f"{system}, {label}: {len(changed)} rebuilt", *_listed(changed)]
             if changed and not may_change:
-                failures.append(f"{system}: the first commit rebuilds {len(changed)} packages, {changed[0]} for one")
+                failures.append(f"{system}: the first commit rebuilds {len(changed)} packages, such as {changed[0]}")
             if may_change and system.endswith("-linux") and "docker" not in changed:
                 failures.append(f"{system}: the second commit does not change docker")
     return Finding(
@@ -76,9 +76,9 @@ def _found(case: Case, system: str) -> dict[str, Packages]:
 def disagreements(old: Packages, new: Packages) -> Iterator[str]:
     """Yield where two sides did not count the same packages."""
     if lost := sorted(old.derivations.keys() - new.derivations.keys()):
-        yield f"{len(lost)} packages evaluate before only, {lost[0]} for one"
+        yield f"{len(lost)} packages evaluate before only, such as {lost[0]}"
     if gained := sorted(new.derivations.keys() - old.derivations.keys()):
-        yield f"{len(gained)} packages evaluate after only, {gained[0]} for one"
+        yield f"{len(gained)} packages evaluate after only, such as {gained[0]}"
     if other := sorted(set(old.failed) ^ set(new.failed)):
         yield f"{len(old.failed)} fail before, {len(new.failed)} after, {other[0]} on one side only"
     if old.skipped != new.skipped:

@@ -105,7 +105,7 @@ def evidence(evaluation: Evaluation, stage: str, case: Case) -> Iterator[str]:
         if component in found:
             shown = ", ".join(doors.show(door, component) for door in found[component])
             when = "before" if stage == BEFORE else "after"
-            yield f"{when}: {component}: {shown or 'no override reaches what is built'}"
+            yield f"{when}: {component}: {shown or 'no override has an effect on the build'}"
 
 
 def _changes(component: str, before: Facts, after: Facts) -> Iterator[str]:

@@ -2,8 +2,8 @@
 # Arguments: `lib`; `plain`, from stubs.nix, to make replacements of; `guarded`, which makes { error } of a throw.
 # Result: a function from docker, the name of a component that it has, and a list of doors, to door → outcome. A door
 # is a name of `standard` below, or { parameter, form } for an argument that the file has for it, which is called
-# "PARAMETER FORM". The outcome is "works", "does not evaluate", "changes nothing", "does not reach what is built", or
-# "leaves the replaced package in what is built".
+# "PARAMETER FORM". The outcome is "works", "does not evaluate", "changes nothing", "does not reach the build", or
+# "leaves the replaced package in the build".
 #
 # A door works where the steps that install moby (for moby itself: docker) name the replacement, docker's name that
 # moby, and neither has anything of the replaced package any more.
@@ -154,9 +154,9 @@ let
       )
       || component != "moby" && !links ofDocker moby
     then
-      "does not reach what is built"
+      "does not reach the build"
     else if links (whole docker') old || links (whole moby) old then
-      "leaves the replaced package in what is built"
+      "leaves the replaced package in the build"
     else
       "works";
 

@@ -53,7 +53,7 @@ def rewrite(file: DockerFile, *, components: Sequence[str], entry: str, steps: S
         after = DockerFile(texts[-1], name=name)
     except (RefusalError, NixSyntaxError) as error:
         fact = error.message.removeprefix(name).partition(": ")[2]
-        why = f"design '{strategy}' cannot move what is in this file ({fact})"
+        why = f"design '{strategy}' does not fit this file ({fact})"
         raise RefusalError(f"{file.at(file.binding)}: {why}") from error
     _require_comments(file, after)
     return tuple(texts)

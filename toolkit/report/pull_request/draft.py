@@ -151,7 +151,7 @@ def _folded(facts: Facts) -> Iterator[str]:
     more = ["", rows.pop()] if len(rows) > min(len(proofs), facts.shown) else []
     yield "\n".join(["| proof | claim | result | covers |", "|---|---|---|---|", *rows, *more])
     if (proof := facts.passed("overridable")) is not None and len(proof.evidence) > 1:
-        yield "The overrides that reach what is built, before and after:"
+        yield "The overrides that have an effect on the build, before and after:"
         yield evidence([staged(line) for line in proof.evidence[1:]], facts.shown)
     if facts.passed(*_NO_REBUILD) is not None:
         which = "commit 1" if len(facts.report.proposal.commits) > 1 else "the commit"

@@ -17,7 +17,7 @@ Row = tuple[str, ...]
 
 UNTOLD = "could not tell"
 REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "our series", "last change")
-PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "does", "arrived in")
+PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "effect", "arrived in")
 EVENT_HEAD: Row = ("date", "what", "commit")
 
 JUDGEMENTS = {

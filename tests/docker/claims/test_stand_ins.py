@@ -15,7 +15,7 @@ from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.preparing import rewrite
-from toolkit.docker.reading import docker_file
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.model import Status
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ def test_proof_tells_what_it_covered() -> None:
 
 def test_questions_do_not_grow_with_the_releases(draft: Callable[..., Draft]) -> None:
     block = draft().case().after.file.release_blocks()["docker_29"]
-    covered = []
+    covered: list[str] = []
     for count in (2, 8):
         more = "\n\n  ".join(block.replace("docker_29 =", f"docker_{30 + each} =") for each in range(count))
         proof = draft().edit(BEFORE, block, f"{block}\n\n  {more}").prove("overridable")

@@ -28,7 +28,7 @@ let
       );
     in
     if !(docker ? override) then
-      lib.warn "own-moby.nix: ${name} stays as it is: it is no docker of nixpkgs" docker
+      lib.warn "own-moby.nix: ${name} stays as it is: it is not a docker of nixpkgs" docker
     else if !(docker ? moby) then
       docker
     else if links byAttribute then

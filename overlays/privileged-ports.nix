@@ -87,12 +87,12 @@ in
         description = ''
           Whether containers of rootless docker may publish ports below 1024.
 
-          RootlessKit, which listens on those ports for the daemon, gets the capability CAP_NET_BIND_SERVICE by a
-          security wrapper. A capability knows no range: it is for all ports from 1 to 1023. Whoever may start the
-          wrapper can listen on any of them that is free, with any program, see `group`; nobody gets any other
-          right by it.
+          A security wrapper gives RootlessKit, which listens on those ports for the daemon, the capability
+          CAP_NET_BIND_SERVICE. A capability has no range: it covers all ports from 1 to 1023. Whoever may start
+          the wrapper can listen on any of them that is free, with any program; see `group`. The wrapper gives no
+          other right.
 
-          The alternative, which is not chosen here, needs neither wrapper nor this module:
+          The alternative needs neither a wrapper nor this module:
           `boot.kernel.sysctl."net.ipv4.ip_unprivileged_port_start" = 80`. It can begin at 80 or 443 and so leave
           the ports below it to root, but it holds for every process of every user, and for IPv6 as well.
         '';
@@ -107,12 +107,12 @@ in
         description = ''
           How dockerd-rootless comes to use the security wrapper.
 
-          `wrapper-name`: the wrapper is called `docker-rootlesskit`, which dockerd-rootless looks for first. Docker
-          stays the package that it is. It works before and after nixpkgs changes its PATH.
+          `wrapper-name`: the wrapper is called `docker-rootlesskit`, which dockerd-rootless looks for first. The
+          package of docker does not change. This works before and after nixpkgs changes its PATH.
 
           `rewrap`: the wrapper is called `rootlesskit`, and dockerd-rootless is wrapped once more so that docker's
-          own rootlesskit is the last on its PATH; nothing is compiled. For those who use the wrapper for other
-          programs as well, such as rootless containerd.
+          own rootlesskit is the last on its PATH; nothing is compiled. Choose it if other programs use the wrapper as
+          well, such as rootless containerd.
         '';
       };
 
@@ -173,8 +173,8 @@ in
         assertion = restricting == [ ];
         message = ''
           ${option}.enable has no effect with these settings in systemd.user.services.docker.serviceConfig:
-          ${builtins.concatStringsSep ", " restricting}. A service that has them may not gain privileges by any
-          security wrapper, that of newuidmap included. Remove them.
+          ${builtins.concatStringsSep ", " restricting}. With them, no security wrapper, not even that of newuidmap, can
+          give the service privileges. Remove them.
         '';
       }
       {

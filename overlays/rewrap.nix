@@ -8,9 +8,9 @@
 # daemon does not start without any, and dockerd before 28 needs rootlesskit-docker-proxy from that package.
 #
 # What it costs: any rootlesskit on the caller's PATH is preferred, not only a security wrapper; and what nixpkgs
-# builds with the whole docker in it (not with docker-client) is built again, since that docker is another one.
+# builds with the whole docker in it (not with docker-client) is built again, since that docker differs.
 #
-# A docker that cannot be treated so stays as it is, and a warning says why.
+# A docker for which this is impossible stays as it is, and a warning explains why.
 final: prev:
 let
   inherit (prev) lib;
@@ -34,13 +34,13 @@ let
   obstacle =
     docker:
     if !(lib.isDerivation docker) then
-      "it is no package"
+      "it is not a package"
     else if !(builtins.isString (docker.moby.extraUserPath or null)) then
       "'${docker.name}' has no dockerd-rootless as nixpkgs makes it"
     else if !(builtins.any isRootlesskit (entries docker.moby.extraUserPath)) then
       "its dockerd-rootless does not prefer its own rootlesskit: this overlay is no longer needed"
     else if !(lib.hasInfix knownPrefix docker.moby.installPhase) then
-      "its dockerd-rootless is made in a way that is not known here"
+      "its dockerd-rootless is made in an unknown way"
     else
       null;
 

@@ -91,5 +91,5 @@ def test_before_the_fix_a_moby_of_the_users_is_refused(ask: Ask) -> None:
 def test_own_moby_names_what_is_no_docker(answer: Answer) -> None:
     assert answer.value.text("foreign") == "text"
     assert list(answer.value.record("absent").names()) == []
-    assert "own-moby.nix: docker_29 stays as it is: it is no docker of nixpkgs" in answer.warnings
+    assert "own-moby.nix: docker_29 stays as it is: it is not a docker of nixpkgs" in answer.warnings
     assert "own-moby.nix: this nixpkgs has no docker" in answer.warnings

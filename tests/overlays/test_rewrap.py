@@ -78,9 +78,9 @@ def test_what_is_no_such_docker_stays_and_is_named(answer: Answer) -> None:
     assert sorted(set(answer.warnings)) == [
         f"rewrap.nix: docker stays as it is: 'docker-29.6.1' {unknown}",
         f"rewrap.nix: docker stays as it is: 'podman-docker-compat-5.0' {unknown}",
-        "rewrap.nix: docker stays as it is: it is no package",
+        "rewrap.nix: docker stays as it is: it is not a package",
         f"rewrap.nix: docker stays as it is: {fixed}",
-        "rewrap.nix: docker stays as it is: its dockerd-rootless is made in a way that is not known here",
+        "rewrap.nix: docker stays as it is: its dockerd-rootless is made in an unknown way",
         "rewrap.nix: this nixpkgs has no docker",
     ]
 

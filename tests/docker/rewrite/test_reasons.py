@@ -116,7 +116,7 @@ def test_series_is_explained_hunk_by_hunk() -> None:
 OWN = {
     Strategy.ATTRS_FIRST: {
         "to docker's own attributes",
-        "a function of its final attributes",
+        "a function of the final attributes",
         "taken from the final attributes",
     },
     Strategy.HIDDEN: {"override sets and callPackage does not fill", "callPackage without the new parameters"},

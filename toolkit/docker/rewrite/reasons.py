@@ -35,7 +35,7 @@ REASONS: dict[Cause, Reason] = {
         proofs=("no-rebuild", "compatible"),
     ),
     Cause.FINAL: Reason(
-        text="docker's attributes become a function of its final attributes, which include overrides",
+        text="docker's attributes become a function of the final attributes, which include overrides",
         proofs=("overridable", "no-rebuild", "compatible"),
     ),
     Cause.FRONT: Reason(
@@ -71,7 +71,7 @@ REASONS: dict[Cause, Reason] = {
         proofs=("overridable", "no-rebuild", "compatible"),
     ),
     Cause.DEMOTED: Reason(
-        text="{names}: removed from the prefix of PATH, where it came before a security wrapper; appended instead",
+        text="{names}: removed from the prefix of PATH, where it came before a security wrapper, and appended instead",
         proofs=("exact-change", "builds", "runs"),
     ),
     Cause.SUFFIX: Reason(

@@ -54,11 +54,15 @@ def _is_used(planned: Plan, name: str) -> bool:
     argument = planned.construction.argument
     return any(
         use.name == name
-        and (argument.contains(use.node) or planned.owner(use.node) in planned.moved)
+        and (argument.contains(use.node) or planned.owner(use.node) in planned.moved or _is_enclosed(planned, use))
         and (use.scope is None or not argument.contains(use.scope.node))
         and not (use.scope is not None and _within_its_binding(planned, use))
         for use in planned.shape.references
     )
+
+
+def _is_enclosed(planned: Plan, use: Reference) -> bool:
+    return planned.enclosed and any(let.contains(use.node) for let in planned.shape.lets)
 
 
 def clashing(planned: Plan) -> frozenset[int]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError, RefusalError
+from toolkit.lift import enclosing
 from toolkit.lift.doors import PASSTHRU, Door, State, doors, origin, state, uses_by_rec
 from toolkit.lift.findings import find
 from toolkit.lift.kinds import Kind, without_final
@@ -64,7 +65,8 @@ class Plan:
     `routes` has the attribute of each binding that is lifted or that leaves its let; `moved` names those that leave it,
     in the order of the file. `taken` are bindings that take an attribute out of one of these, as `inherit (it.a) name`
     does: by their name that of the other and the attributes between. `follows` are the attributes of the package that
-    what has moved takes over, with where the package takes them from.
+    what has moved takes over, with where the package takes them from. If it is `enclosed` nothing leaves the let: this
+    goes into the function of the final attributes.
     """
 
     shape: Shape
@@ -75,6 +77,7 @@ class Plan:
     moved: tuple[str, ...]
     taken: Mapping[str, tuple[str, ...]]
     follows: Mapping[str, Origin]
+    enclosed: bool = False
 
     def path(self, name: str) -> tuple[str, ...]:
         """Return the path among the final attributes of a binding that is lifted, moved or taken."""
@@ -107,7 +110,8 @@ class Plan:
             if use.name not in self.routes and use.name not in self.taken:
                 continue
             owner = self.owner(use.node)
-            within = owner in self.moved if owner is not None else self.shape.body.contains(use.node)
+            sees = owner in self.moved or (self.enclosed and owner in self.shape.reached)
+            within = sees if owner is not None else self.shape.body.contains(use.node)
             if within and use.node.index not in kept:
                 found[use.node.index] = self.path(use.name)
         for name, route in self.routes.items():
@@ -140,7 +144,31 @@ def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[st
     """
     construction = _construction(shape)
     wanted = _wanted(shape, names)
-    leaving = _leaving(shape, wanted, design)
+    enclosable = design is Design.STAY and enclosing.is_possible(shape, construction)
+    try:
+        planned = _plan(shape, construction, wanted, design, follow)
+    except RefusalError:
+        if not enclosable:
+            raise
+        planned = None
+    if planned is None or (enclosable and enclosing.is_better(shape, planned.moved)):
+        planned = _plan(shape, construction, wanted, design, follow, enclosed=True)
+    if follow and not planned.followed:
+        what = " or ".join(follow)
+        raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
+    return planned
+
+
+def _plan(  # noqa: PLR0913 - what a plan is made of
+    shape: Shape,
+    construction: Construction,
+    wanted: Sequence[str],
+    design: Design,
+    follow: Sequence[str],
+    *,
+    enclosed: bool = False,
+) -> Plan:
+    leaving = _leaving(shape, wanted, design) if not enclosed else frozenset[str]()
     taken = {name: source for name in leaving if (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
     for name in moved:
@@ -158,11 +186,9 @@ def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[st
         moved=moved,
         taken=taken,
         follows={name: where for name in follow if (where := origin(shape, name)) is not None},
+        enclosed=enclosed,
     )
     _require_all_within(planned)
-    if follow and not planned.followed:
-        what = " or ".join(follow)
-        raise LayoutError(f"{at(shape.body)}: no definition that moves takes {what} from where the package takes it")
     return planned
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.lift import capture, layer, moving, passthru, style
+from toolkit.lift import capture, enclosing, layer, moving, passthru, style
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.inherits import Change
 from toolkit.lift.moving import Definition
@@ -73,7 +73,7 @@ def lift(
     inherits: dict[int, Change] = defaultdict(Change)
     edits = [
         *_uses(planned, targets, parameter, inherits),
-        *(_with_parameter(planned, parameter) if design is not Design.LAYER else ()),
+        *(_with_parameter(planned, parameter) if design is not Design.LAYER and not planned.enclosed else ()),
         *(_without_rec(nodes[index]) for index in unfolded),
     ]
     return Lifted(
@@ -172,6 +172,8 @@ def _moved(
             outside += _through(door, definitions[name], inherits)
     for index, change in inherits.items():
         outside += change.edits(nodes[index])
+    if planned.enclosed:
+        return enclosing.enclosed(planned, outside, parameter)
     return apply(text, {*outside, *moving.removals(planned.shape.lets, list(spans.values()))})
 
 

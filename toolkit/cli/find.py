@@ -33,18 +33,18 @@ Proven = dict[tuple[PurePosixPath, str], Door]
     ),
 )
 @click.argument("packages", metavar="[PACKAGE…]", nargs=-1, shell_complete=options.complete_package)
-@click.option(
+@options.source_option(
     "--nixpkgs",
     metavar="WHERE",
     help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen'. By default "
     "the checkout that contains the current directory.",
 )
-@click.option("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
+@options.source_option("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
 @click.option("--all", "all_kinds", is_flag=True, help="Show helpers, environments and variations of packages as well.")
 @click.option(
     "--prove", "ask_nix", is_flag=True, help="Also ask Nix what an override of each attribute does; takes a PACKAGE."
 )
-@click.option("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
+@options.source_option("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 @options.common
 def command(
     *, packages: tuple[str, ...], nixpkgs: str | None, rev: str | None, all_kinds: bool, ask_nix: bool, offline: bool

@@ -128,18 +128,18 @@ def common(function: Callable[P, R]) -> Callable[P, R]:
 def source(function: Callable[P, R]) -> Callable[P, R]:
     """Add the options that say where the docker file is; `source_request` takes their values."""
     for option in (
-        _source_option("--offline", is_flag=True, help="Use only the cache and this machine, not the network."),
-        _source_option(
+        source_option("--offline", is_flag=True, help="Use only the cache and this machine, not the network."),
+        source_option(
             "--pin", metavar="NAME", shell_complete=_complete_pin, help="A known commit; 'unlet pins' lists them."
         ),
-        _source_option(
+        source_option(
             "--file",
             type=click.Path(path_type=Path),
             metavar="FILE",
             help="A docker/default.nix without the tree around it.",
         ),
-        _source_option("--rev", metavar="REV", help="A commit, branch or tag."),
-        _source_option(
+        source_option("--rev", metavar="REV", help="A commit, branch or tag."),
+        source_option(
             "--nixpkgs",
             metavar="WHERE",
             help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
@@ -154,27 +154,25 @@ def source(function: Callable[P, R]) -> Callable[P, R]:
 def server(function: Callable[P, R]) -> Callable[P, R]:
     """Add the options that say which server knows of pull requests, and who asks it."""
     for option in (
-        _source_option(
+        source_option(
             "--token-command",
             deep=True,
             metavar="COMMAND",
             help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' provides it.",
         ),
-        _source_option(
+        source_option(
             "--raw-url",
             deep=True,
             metavar="URL",
             help="The raw files of another GitHub server, such as https://HOST/raw.",
         ),
-        _source_option(
+        source_option(
             "--api-url",
             deep=True,
             metavar="URL",
             help="The REST API of another GitHub server, such as https://HOST/api/v3.",
         ),
-        _source_option(
-            "--repo", deep=True, metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs."
-        ),
+        source_option("--repo", deep=True, metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs."),
     ):
         function = option(function)
     return function
@@ -184,8 +182,8 @@ def written(kind: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Add the options for the directory that is written, which by default is called after what is in it."""
 
     def add(function: Callable[P, R]) -> Callable[P, R]:
-        force = _output_option("--force", is_flag=True, help=f"Replace an existing {kind} in the output directory.")
-        out = _output_option(
+        force = output_option("--force", is_flag=True, help=f"Replace an existing {kind} in the output directory.")
+        out = output_option(
             "--out",
             type=click.Path(path_type=Path),
             metavar="DIR",
@@ -254,9 +252,9 @@ def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None
         ctx.meta[f"{_META}{param.name}"] = value
 
 
-_source_option = partial(click.option, cls=Option, group=SOURCE)
-_output_option = partial(click.option, cls=Option, group=OUTPUT)
-_global_option = partial(_output_option, expose_value=False, callback=_remember)
+source_option = partial(click.option, cls=Option, group=SOURCE)
+output_option = partial(click.option, cls=Option, group=OUTPUT)
+_global_option = partial(output_option, expose_value=False, callback=_remember)
 
 
 def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's

@@ -38,19 +38,21 @@ commands.
     ),
     epilog=EXIT_CODES,
 )
-@click.option("--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit; may be repeated.")
-@click.option(
+@options.source_option(
+    "--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit; may be repeated."
+)
+@options.source_option(
     "--git-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Read this local clone of nixpkgs instead of GitHub; needs no network and no token.",
 )
-@click.option(
+@options.source_option(
     "--nixpkgs",
     metavar="WHERE",
     help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a channel, <nixpkgs>.",
 )
-@click.option("--pin", metavar="NAME", help="Your own nixpkgs, as a known commit; 'unlet pins' lists them.")
+@options.source_option("--pin", metavar="NAME", help="Your own nixpkgs, as a known commit; 'unlet pins' lists them.")
 @click.option(
     "--overlay",
     type=click.Path(path_type=Path),
@@ -76,32 +78,36 @@ commands.
     metavar="DIR",
     help="The proposal whose series is tried on each ref; by default one is made for the first ref that allows it.",
 )
-@click.option(
+@options.output_option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Keep the answer in this file, and print what has changed since the last one.",
 )
-@click.option(
+@options.output_option(
     "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write Markdown; - means stdout."
 )
-@click.option(
+@options.output_option(
     "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write an HTML page; - means stdout."
 )
 @options.server
-@click.option(
+@options.source_option(
     "--timeout",
+    deep=True,
     type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="The time limit of one answer, in seconds.",
+    help="The time limit of one answer.",
 )
-@click.option(
+@options.source_option(
     "--wait",
+    deep=True,
     type=click.FloatRange(min=0),
+    metavar="SECONDS",
     default=5.0,
     show_default=True,
-    help="The longest wait for a rate limit, in seconds.",
+    help="The longest wait for a rate limit.",
 )
 @options.common
 def command(

@@ -117,7 +117,7 @@ class _Kinds:
         pins = {pin.name: pin for pin in self.upstream.pins}
         pin = pins.get(name)
         if pin is None:
-            raise UsageError(f"--pin: '{name}' is unknown; known are {', '.join(pins)}", hint="unlet pins")
+            raise UsageError(f"--pin: '{name}' is unknown", hint=f"known are {', '.join(pins)}")
         origin = f"nixpkgs {pin.commit.short} (pin {name})"
         return commits.at_commit(self.asked.remote, pin.commit, self.asked, origin=origin)
 

@@ -110,7 +110,7 @@ def read_objects(repository: Path, names: Sequence[str]) -> tuple[bytes, ...]:
         raise explained(repository, error.stderr) from error
     for name, each in zip(names, found, strict=True):
         if each is None:
-            hint = "a partial clone lacks files: check the commit out there once, or name its remote instead"
+            hint = "a partial clone lacks files: name its remote instead, with --nixpkgs URL --rev REV"
             raise ToolkitError(f"{repository}: object '{name}' is missing", hint=hint)
     return tuple(each[1] for each in found if each is not None)
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.conftest import Steps
+from toolkit.docker import choosing
 from toolkit.docker.choices import Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError
 from toolkit.model import SourceRequest, Status
 
@@ -37,6 +39,10 @@ def report_or_refusal(path: Path, strategy: Strategy, out: Path) -> Report | str
         return error.message
 
 
+def _takes_function(path: Path) -> bool:
+    return choosing.by_age(docker_file(path.read_bytes(), name=path.name)).takes_function
+
+
 @pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_real_file_is_proposed_and_proven_or_named(tmp_path: Path, path: Path, strategy: Strategy) -> None:
@@ -45,6 +51,9 @@ def test_real_file_is_proposed_and_proven_or_named(tmp_path: Path, path: Path, s
     if isinstance(report, str):
         assert re.fullmatch(r".*\b(older than|no dockerd-rootless|fixed|unknown layout)\b.*", report)
         assert list(tmp_path.iterdir()) == []
+        return
+    if strategy is Strategy.ATTRS_FIRST and not _takes_function(path):
+        assert {"no-rebuild", "overridable"} <= {proof.name for proof in report.failed}
         return
     trap = {"capture-safe"} if strategy is Strategy.PARAMETER else set[str]()
     assert {proof.name for proof in report.failed} == trap, [proof.reason for proof in report.failed]

@@ -79,11 +79,17 @@ def test_lines_say_what_is_proven_written_and_next() -> None:
 
 
 def test_a_proof_of_the_real_set_is_one_line_with_that_on_stand_ins() -> None:
-    real = replace(PASSED, name="tree-parse")
+    real = replace(PASSED, name="tree-parse", claim="it parses, in the real package set on x86_64-linux")
     assert [line for line in _lines(PASSED, real) if "parse" in line] == ["passed   parse  it parses"]
-    assert "2 of 2 proofs passed (1 of them in the real package set)" in _lines(PASSED, real)
+    assert "2 of 2 proofs passed (1 in the real package set on x86_64-linux)" in _lines(PASSED, real)
     failed = replace(FAILED, name="tree-parse")
     assert len([line for line in _lines(PASSED, failed) if "parse" in line]) == 2
+
+
+def test_what_could_not_be_looked_at_is_said_once() -> None:
+    gap = "not evaluated, nor is the unchanged file: riscv64-linux: no"
+    lines = _lines(*(replace(PASSED, name=name, gaps=(gap,)) for name in ("parse", "tree-parse")))
+    assert lines[3:5] == [gap, "2 of 2 proofs passed (1 it parses)"]
 
 
 def test_what_was_covered_is_for_verbose() -> None:

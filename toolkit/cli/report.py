@@ -88,17 +88,19 @@ def proven(proofs: Sequence[Proof], settings: Settings) -> Iterator[Line]:
             yield from (_line(f"  {line}") for line in rest[:_EVIDENCE_LINES])
             if (left := len(rest) - _EVIDENCE_LINES) > 0:
                 yield _line(f"  … and {left} more lines, which --json shows")
+    for gap in dict.fromkeys(gap for proof in proofs for gap in proof.gaps):
+        yield Line(text=gap, tone=Tone.NOT_RUN)
     if proofs and not settings.quiet:
-        yield _sum(proofs, len(twice))
+        yield _sum(proofs, [proof for proof in proofs if proof.name.removeprefix(_REAL) in twice - {proof.name}])
 
 
-def _sum(proofs: Sequence[Proof], twice: int) -> Line:
-    """Return how many proofs passed, how many did not, and how many of the lines stand for two, in one line."""
+def _sum(proofs: Sequence[Proof], real: Sequence[Proof]) -> Line:
+    """Return how many proofs passed, how many of them have no line of their own, and how many did not pass."""
     counts = {status: sum(proof.status is status for proof in proofs) for status in Status}
     rest = {f"{counts[Status.FAILED]} failed": Tone.FAILED, f"{counts[Status.NOT_RUN]} not run": Tone.NOT_RUN}
     others = {text: tone for text, tone in rest.items() if not text.startswith("0 ")}
     said = f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"
-    said += f" ({twice} of them in the real package set)" if twice else ""
+    said += f" ({len(real)} {real[0].claim.rpartition(', ')[2]})" if real else ""
     return Line(text=", ".join((said, *others)), tone=next(iter(others.values()), Tone.PROVEN))
 
 

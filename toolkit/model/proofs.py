@@ -23,9 +23,9 @@ class Proof:
     """A claim and what became of it.
 
     `covers` says in a few words what was looked at (counts, systems), `evidence` holds the facts line by
-    line, `reason` why it failed or was not run, `commands` the shell lines that repeat it, `seconds` its
-    wall-clock time. `asked` tells whether the user named it, or the tier that it is of: then it is not enough that
-    it was not run.
+    line, `gaps` those of them about what could not be looked at, `reason` why it failed or was not run, `commands`
+    the shell lines that repeat it, `seconds` its wall-clock time. `asked` tells whether the user named it, or the
+    tier that it is of: then it is not enough that it was not run.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Proof:
     status: Status
     covers: str
     evidence: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
     reason: str | None = None
     commands: tuple[str, ...] = ()
     seconds: float = 0.0

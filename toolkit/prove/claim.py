@@ -25,10 +25,11 @@ C_contra = TypeVar("C_contra", bound="Case[Stage]", contravariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a proof found, before it is named and timed."""
+    """What a proof found, before it is named and timed; `gaps` are what it could not look at."""
 
     covers: str
     evidence: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     not_run: str | None = None
     commands: tuple[str, ...] = ()
@@ -119,7 +120,8 @@ def _prove(claim: Claim[C_contra], case: C_contra) -> Proof:
         claim=claim.sentence,
         status=status,
         covers=finding.covers,
-        evidence=finding.failures[1:] + finding.evidence,
+        evidence=finding.failures[1:] + finding.gaps + finding.evidence,
+        gaps=finding.gaps,
         reason=why,
         commands=finding.commands,
         seconds=time.monotonic() - began,

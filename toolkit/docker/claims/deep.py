@@ -52,6 +52,7 @@ def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
     # What is built of the specimen says nothing about the platforms of nixpkgs.
     built = "specimen-built" if deep.trees[case.before.name].is_specimen else "built"
     real = package_set.setting(case)
+    where = f" on {real.systems[0][0]}" if len(real.systems) == 1 else ""
     of_the_set = (
         ("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
         ("exact-change", "only moby changes, and with it what contains moby", derivations.exact_change),
@@ -61,7 +62,7 @@ def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
     found = [
         Claim(
             f"tree-{name}",
-            f"{sentence}, in the real package set",
+            f"{sentence}, in the real package set{where}",
             partial(check, setting=real),
             Tier.TREE,
             offered=not deep.whole,

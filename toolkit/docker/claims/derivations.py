@@ -34,7 +34,8 @@ def no_rebuild(case: Case, setting: Setting = STAND_INS) -> Finding:
     return Finding(
         covers=coverage(before, f"{counted} drvPaths{'' if failures else ' equal'}"),
         failures=(*summary, *sorted(failures)),
-        evidence=(_library(case, setting), *unevaluated(evaluation), *_paths(before), *_forms(before)),
+        evidence=(_library(case, setting), *_paths(before), *_forms(before)),
+        gaps=tuple(unevaluated(evaluation)),
         commands=tuple(command.line for command in commands(case, setting)),
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,7 @@ from tests.docker.deep.conftest import TREE
 from tests.trees import trees
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
-from toolkit.errors import LayoutError
+from toolkit.errors import LayoutError, ToolkitError
 from toolkit.model import SourceRequest, Status
 
 if TYPE_CHECKING:
@@ -40,3 +42,34 @@ def test_tree_is_proposed_for_and_every_claim_passes_or_its_docker_is_named(tree
         return
     proven = {proof.name: (proof.status, proof.reason) for proof in found.proofs}
     assert {name: proven[name] for name in CLAIMS} == dict.fromkeys(CLAIMS, (Status.PASSED, None))
+
+
+@pytest.mark.parametrize("tree", trees(having="pkgs/by-name"))
+def test_what_nixpkgs_refuses_is_evaluated_and_a_system_that_lacks_it_is_named(tree: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(tree, tmp_path / "nixpkgs", symlinks=True)
+    file, needed = root / FILE, root / "pkgs/by-name/ip/iproute2/package.nix"
+    call = "    callPackage dockerGen {\n"
+    text = file.read_text().replace("lib.licenses.asl20", "lib.licenses.unfree")
+    file.write_text(text.replace(call, f'{call}      knownVulnerabilities = [ "old" ];\n', 1))
+    refusal = "stdenv.hostPlatform.isx86_64 || abort ''none here''"
+    refused = re.sub(r"(?m)^stdenv\.mkDerivation", f"assert {refusal}; stdenv.mkDerivation", needed.read_text())
+    needed.write_text(refused)
+    depth = replace(TREE, systems=("x86_64-linux", "aarch64-linux"))
+    found = propose(
+        ProposeRequest(source=SourceRequest(nixpkgs=str(root)), out=tmp_path / "out", depth=depth), progress=Steps()
+    )
+    proven = {proof.name: proof for proof in found.proofs}
+    assert {name: (proven[name].status, proven[name].reason) for name in CLAIMS} == dict.fromkeys(
+        CLAIMS, (Status.PASSED, None)
+    )
+    (gap,) = proven["tree-no-rebuild"].gaps
+    assert re.search(r"unchanged file: aarch64-linux: .*none here", gap)
+
+
+@pytest.mark.parametrize("tree", trees(having="pkgs/by-name"))
+def test_tree_without_docker_is_one_line(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "pkgs").mkdir()
+    for name in ("default.nix", "lib", ".version"):
+        (tmp_path / name).symlink_to(tree / name)
+    with pytest.raises(ToolkitError, match=rf": has no '{FILE}'$"):
+        propose(ProposeRequest(source=SourceRequest(nixpkgs=str(tmp_path)), out=tmp_path / "out"), progress=Steps())

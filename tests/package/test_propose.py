@@ -11,6 +11,7 @@ import pytest
 from tests.clones import git
 from toolkit import specimen
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
+from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
 from toolkit.package.propose import LiftRequest, propose
@@ -133,6 +134,21 @@ def test_a_package_is_found_by_the_attribute_that_nix_has_for_its_file(tree: Pat
     for name in ("notes_2", file):
         target = find_target(tree, name)
         assert (target.package, str(target.file)) == ("notes_2", file)
+
+
+def test_the_file_with_the_lets_is_meant_if_another_one_has_the_meta(tree: Path) -> None:
+    text = (tree / NOTES).read_text()
+    written, _, meta = text.partition("  meta = ")
+    (tree / NOTES).write_text(f"{written}  meta = import ./meta.nix {{ inherit lib; }};\n}}\n")
+    (tree / NOTES).with_name("meta.nix").write_text(f"{{ lib }}:\n{meta.rpartition(';')[0]}\n")
+    generic = tree / "pkgs/stdenv/generic/make-derivation.nix"
+    place = '(if attributes ? pname then "pname" else "name") attributes'
+    assert place in generic.read_text()
+    generic.write_text(generic.read_text().replace(place, '"description" meta'))
+    assert locate(tree, ["notes-server"])["notes-server"].file.name == "meta.nix"
+    for name in ("notes-server", str(NOTES)):
+        target = find_target(tree, name)
+        assert (target.package, target.file) == ("notes-server", PurePosixPath(NOTES))
 
 
 def test_a_package_that_does_not_evaluate_before_fails_nothing(

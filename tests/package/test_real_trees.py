@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.trees import trees
+from toolkit.prove.lifted import Question, ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SYSTEM = "x86_64-linux"
+
+
+@pytest.mark.parametrize("tree", trees())
+def test_a_package_of_a_real_tree_evaluates(tree: Path) -> None:
+    (answer,) = ask(tree, tree, SYSTEM, [Question(package=("hello",), doors={})])
+    assert answer.before is not None
+    assert answer.before == answer.after
+
+
+@pytest.mark.parametrize("tree", trees(having="pkgs/stdenv/generic/problems.nix"))
+def test_a_package_with_problems_in_its_meta_evaluates_all_the_same(tree: Path) -> None:
+    (answer,) = ask(tree, tree, SYSTEM, [Question(package=("sublime4",), doors={})])
+    assert answer.before is not None

@@ -15,6 +15,7 @@ import pytest
 from toolkit import confined
 from toolkit.docker import meaning
 from toolkit.errors import CommandError
+from toolkit.files import MAXIMUM_BYTES
 
 GOOD = b"{ }: { }"
 
@@ -66,6 +67,11 @@ def test_child_imports_nothing_from_where_it_is_started(tmp_path: Path, monkeypa
     (tmp_path / "toolkit" / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
     monkeypatch.chdir(tmp_path)
     assert confined.each(length, [b"a"]) == [1]
+
+
+def test_content_that_is_longer_than_any_file_is_not_read() -> None:
+    long = b"a" * (MAXIMUM_BYTES + 1)
+    assert confined.each(length, [long, b"a", long, long[1:], b"b"]) == [None, 1, None, MAXIMUM_BYTES, 1]
 
 
 HOSTILE = {

@@ -14,12 +14,14 @@ import sys
 import time
 from contextlib import suppress
 from importlib import import_module
+from itertools import takewhile
 from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
 import msgspec
 
 from toolkit import documents, process
 from toolkit.errors import CommandError
+from toolkit.files import MAXIMUM_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,18 +41,22 @@ _START = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from toolkit.c
 def each(function: Callable[[bytes], T], contents: Sequence[bytes]) -> list[T | None]:
     """Return what a function of a module, not nested in another, returns for each content; None if that is too much.
 
-    It is too much if it takes more than CPU_SECONDS of a processor or a gibibyte of memory. The function's result is
-    annotated, and made of what JSON has and dataclasses. Raise CommandError for an exception in the function.
+    It is too much if it has more than MAXIMUM_BYTES, or takes more than CPU_SECONDS of a processor or a gibibyte of
+    memory. The function's result is annotated, and made of what JSON has and dataclasses. Raise CommandError for an
+    exception in the function.
     """
     kind: type[T] = get_type_hints(function)["return"]
     results: list[T | None] = []
     while len(results) < len(contents):
-        left = contents[len(results) :]
+        left = list(takewhile(lambda content: len(content) <= MAXIMUM_BYTES, contents[len(results) :]))
+        if not left:
+            results.append(None)
+            continue
         done = _run(function, left)
         lines = done.stdout.splitlines()
         results += [documents.read(line, kind, document=function.__name__) for line in lines]
         if len(lines) == len(left):
-            break
+            continue
         if done.status > 0:
             raise CommandError(done.argv, status=done.status, stderr=done.stderr)
         # A signal has ended it at the first content that is without a result.

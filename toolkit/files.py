@@ -40,6 +40,16 @@ def read_target(path: Path) -> bytes:
 
     Raises ToolkitError for what cannot be read and for what `check_content` refuses.
     """
+    content = read(path, hint="--file takes a file, --nixpkgs a directory")
+    check_content(str(path), content)
+    return content
+
+
+def read(path: Path, *, hint: str | None = None) -> bytes:
+    """Return the content of a file that the user named; `hint` says what to do about a directory.
+
+    Raises ToolkitError for what cannot be read, and for what is longer than MAXIMUM_BYTES.
+    """
     try:
         # Not by its size alone: a pipe and a device have none.
         with path.open("rb", buffering=0) as stream:
@@ -51,15 +61,13 @@ def read_target(path: Path) -> bytes:
         message = f"{path}: is a dangling link" if path.is_symlink() else f"{path}: no such file"
         raise ToolkitError(message) from None
     except IsADirectoryError:
-        hint = "--file takes a file, --nixpkgs a directory"
         raise ToolkitError(f"{path}: is a directory", hint=hint) from None
     except PermissionError:
         raise ToolkitError(f"{path}: permission denied") from None
     except (OSError, ValueError) as error:
         raise ToolkitError(f"{path}: cannot be read: {_reason(error)}") from None
-    if len(content) > MAXIMUM_BYTES and stat.S_ISREG(status.st_mode):
-        raise _too_big(str(path), status.st_size)
-    check_content(str(path), bytes(content))
+    if len(content) > MAXIMUM_BYTES:
+        raise _too_big(str(path), status.st_size if stat.S_ISREG(status.st_mode) else len(content))
     return bytes(content)
 
 

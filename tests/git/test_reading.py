@@ -240,3 +240,15 @@ def test_a_damaged_repository_is_one_line(clone: Repository, target: PurePosixPa
     path.write_bytes(b"damaged")
     with pytest.raises(ToolkitError, match=r"\.git: "):
         shown(located.repository, located.commit, target)
+
+
+def test_of_a_large_file_only_the_beginning_is_read(clone: Repository) -> None:
+    (clone.path / "large").write_bytes(b"abc" * 1_000_000)
+    clone.git("add", "large")
+    clone.git("commit", "--quiet", "--message=large")
+    head = clone.git("rev-parse", "HEAD")
+    large, other = reading.contents(clone.path / ".git", [f"{head}:large", f"{head}:lib/default.nix"], most=4)
+    assert large is not None
+    assert large[1] == b"abcab"
+    assert other is not None
+    assert other[1] == b"{ }\n"

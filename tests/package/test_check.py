@@ -68,6 +68,11 @@ def test_a_patch_of_another_file_is_refused(tmp_path: Path) -> None:
         judged(tmp_path, BEFORE.replace("$out/share/web", "$out/web"), target="status-board")
 
 
+def test_a_patch_that_is_longer_than_any_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match=r"theirs\.diff: is too big: 2\.\d MB, more than 1 MiB$"):
+        judged(tmp_path, BEFORE + "#\n" * 700_000)
+
+
 def test_a_file_that_binds_no_package_needs_a_binding(tmp_path: Path) -> None:
     viewer = Path("pkgs/by-name/lo/log-viewer/package.nix")
     after = f"# new\n{(specimen.path() / viewer).read_text()}"

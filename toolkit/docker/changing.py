@@ -50,10 +50,7 @@ def of(request: CheckRequest, plan: Plan, progress: Progress) -> Change:
 
 def _of_patch(path: Path, asked: SourceRequest, plan: Plan, progress: Progress) -> Change:
     found = sources.resolve(asked, target=plan.target, sparse=plan.sparse, progress=progress)
-    try:
-        diff = path.read_bytes()
-    except OSError as error:
-        raise ToolkitError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    diff = files.read(path)
     content = git.apply(found.content, plan.target, diff)
     others = tuple(file for file in diffs.touched(diff) if file != plan.target)
     return Change(source=found, content=_bounded(content, plan), subject=path.name, diff=diff, others=others)
@@ -127,7 +124,7 @@ def _of_commit(  # noqa: PLR0913 - a commit, and what it is called
     if base is None or base == head:
         base = git.locate(directory, f"{head}~1").commit
     source = _at(directory, str(base), plan, progress)
-    (content,) = reading.read_objects(known.repository, [f"{head}:{plan.target}"])
+    (content,) = reading.read_objects(known.repository, [f"{head}:{plan.target}"], most=files.MAXIMUM_BYTES)
     others = history.changed(directory, str(base), str(head))
     if plan.target not in others:
         raise ToolkitError(f"{directory}: '{plan.target}' is the same in {subject} and in {base.short}, where it began")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
+_CHUNK = 1 << 20
+
 
 class _Git(Git):
     """Git as GitPython calls it, on the git directory `directory` and with the environment `variables`."""
@@ -94,13 +96,21 @@ def find(repo: Repo, name: str) -> Blob | None:
     return found if isinstance(found, Blob) else None
 
 
-def read(file: Object) -> bytes:
-    """Return the content of a file; raises CommandError if git cannot read it."""
+def read(file: Object, *, most: int | None = None) -> bytes:
+    """Return the content of a file, of one with more than `most` bytes the beginning, one byte longer than that.
+
+    Raises CommandError if git cannot read it.
+    """
     try:
-        return file.data_stream.read()  # type: ignore[no-any-return]
+        stream: Any = file.data_stream
+        content: bytes = stream.read(-1 if most is None else most + 1)
+        # Git hands out all of it, before it answers again.
+        while stream.read(_CHUNK):
+            pass
     except ValueError as error:
         _raise_if_ended(file.repo, error)
         raise CommandError(("git", "cat-file"), status=1, stderr=f"missing object {file.hexsha}") from error
+    return content
 
 
 def _raise_if_ended(repo: Repo, error: Exception) -> None:

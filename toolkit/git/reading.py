@@ -93,19 +93,24 @@ def for_checkout(paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, ...]:
     return tuple(dict.fromkeys((*paths, *beside, PurePosixPath(".gitmodules"))))
 
 
-def contents(repository: Path, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
-    """Return id and content of each file (`ID`, `COMMIT:PATH`) by one process, None for one that is not there."""
+def contents(
+    repository: Path, names: Sequence[str], *, most: int | None = None
+) -> tuple[tuple[Oid, bytes] | None, ...]:
+    """Return id and content of each file (`ID`, `COMMIT:PATH`) by one process, None for one that is not there.
+
+    Of a file with more than `most` bytes there is only the beginning, which is one byte longer than that.
+    """
     from toolkit.git import objects  # noqa: PLC0415 - GitPython, which most commands do without
 
     with objects.opened(repository) as repo:
         found = [objects.find(repo, name) for name in names]
-        return tuple(None if blob is None else (Oid(blob.hexsha), objects.read(blob)) for blob in found)
+        return tuple(None if blob is None else (Oid(blob.hexsha), objects.read(blob, most=most)) for blob in found)
 
 
-def read_objects(repository: Path, names: Sequence[str]) -> tuple[bytes, ...]:
+def read_objects(repository: Path, names: Sequence[str], *, most: int | None = None) -> tuple[bytes, ...]:
     """Return the content of each file, as `contents` does; raise ToolkitError for one that is not there."""
     try:
-        found = contents(repository, names)
+        found = contents(repository, names, most=most)
     except CommandError as error:
         raise explained(repository, error.stderr) from error
     for name, each in zip(names, found, strict=True):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit import git, nix, prove, sources
-from toolkit.errors import LayoutError, ToolkitError
+from toolkit import files, git, nix, prove, sources
+from toolkit.errors import LayoutError
 from toolkit.git import diffs, patching
 from toolkit.lift.doors import PASSTHRU, doors
 from toolkit.lift.findings import find
@@ -55,13 +55,11 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
     Raise ToolkitError for a source, a package or a patch that cannot be used.
     """
     progress.step("reading nixpkgs")
-    try:
-        diff = request.patch.read_bytes()
-    except OSError as error:
-        raise ToolkitError(f"{request.patch}: {(error.strerror or str(error)).lower()}") from None
+    diff = files.read(request.patch)
     target = find_target(trees.as_they_are(request.source, progress=progress), request.target)
     source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
     patched = git.apply(source.content, target.file, diff)
+    files.check_content(str(target.file), patched)
     names = request.bindings or _packages(source.content, target.file)
     tree = trees.whole(source, offline=request.source.offline, progress=progress)
     progress.step(f"laying out the changed {target.package}")

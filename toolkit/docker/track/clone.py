@@ -11,6 +11,7 @@ from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.model import Arrival, Kind, Pull
 from toolkit.docker.track.upstream import File, Found, Heads, Past, Wanted, default_refs, may_bind
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.files import MAXIMUM_BYTES
 from toolkit.git import history, reading
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Clone:
     def contents(self, steps: Sequence[Step]) -> Iterator[tuple[Step, bytes | None]]:
         """Yield the file after each step."""
         there = [step for step in steps if step.blob is not None]
-        for step, got in zip(there, reading.contents(self._repository, [str(s.blob) for s in there]), strict=True):
+        for step, got in zip(there, self._contents([str(s.blob) for s in there]), strict=True):
             yield step, got[1] if got is not None else None
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
@@ -145,6 +146,9 @@ class Clone:
             for wanted, arrived in zip(tips, there, strict=True)
         )
 
+    def _contents(self, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
+        return reading.contents(self._repository, names, most=MAXIMUM_BYTES)
+
     def _commit(self, name: str) -> Oid:
         found = self._branches.commits.get(name)
         return found if found is not None else git.locate(self._directory, name).commit
@@ -153,7 +157,7 @@ class Clone:
         """Return path, blob and content of the file at each commit, or why there is none."""
         names = [f"{commit}:{self._plan.target}" for commit in commits]
         placed: dict[Oid, tuple[PurePosixPath, Oid, bytes] | str] = {}
-        for commit, got in zip(commits, reading.contents(self._repository, names), strict=True):
+        for commit, got in zip(commits, self._contents(names), strict=True):
             if got is not None and may_bind(got[1]):
                 placed[commit] = (self._plan.target, *got)
                 continue
@@ -179,7 +183,7 @@ class Clone:
         candidates += history.files_with(self._repository, commit, GENERATOR)[:_MOST_CANDIDATES]
         fallback = [*candidates[:_MOST_MOVES], *self._tracked.places]
         names = list(dict.fromkeys(path for path in (*candidates, *self._tracked.places) if path != self._plan.target))
-        got = dict(zip(names, reading.contents(self._repository, [f"{commit}:{n}" for n in names]), strict=True))
+        got = dict(zip(names, self._contents([f"{commit}:{n}" for n in names]), strict=True))
         there = {path: found for path, found in got.items() if found is not None}
         for path, (blob, content) in there.items():
             if may_bind(content):

@@ -1,5 +1,5 @@
-# Rootless docker publishes ports below 1024 where rootlesskit has a security wrapper with
-# CAP_NET_BIND_SERVICE, called like itself or by the name that dockerd-rootless.sh looks for first.
+# Rootless docker publishes ports below 1024 if rootlesskit has a security wrapper with
+# CAP_NET_BIND_SERVICE, under its own name or under the one that dockerd-rootless.sh looks for first.
 { lib, pkgs, ... }:
 let
   machine = wrapper: {

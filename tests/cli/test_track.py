@@ -40,7 +40,7 @@ def test_table_has_a_line_a_ref_and_the_verdict_last(unlet: Unlet, nixpkgs: Nixp
     lines = done.stdout.splitlines()
     assert lines[0] == f"source    clone {nixpkgs.path}"
     assert next(line for line in lines if line.startswith("master ")).split()[1:5] == ["not", "fixed", "no", "prefix"]
-    assert "prefix     rootlesskit stands before the PATH of the caller" in done.stdout
+    assert "prefix     rootlesskit comes before the caller's PATH" in done.stdout
     assert lines[-4:] == [
         "",
         "keep the overlay: fixed nowhere yet",

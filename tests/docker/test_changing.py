@@ -138,5 +138,5 @@ def test_edits_that_are_not_committed_are_judged_from_anywhere_in_the_clone(
     monkeypatch.chdir((worktree / TARGET).parent)
     report = check(CheckRequest(proofs=NAMES), progress=Steps())
     assert outcome(report) == ["not run", "passed", "not run"]
-    assert report.proposal.commits[0].subject == f"what is not committed in {worktree}"
+    assert report.proposal.commits[0].subject == f"the uncommitted changes in {worktree}"
     assert report.warnings == ()

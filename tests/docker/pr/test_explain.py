@@ -41,7 +41,7 @@ def test_each_hunk_of_ours_has_a_reason_and_proofs_that_ran(contributed: Contrib
 
 def test_no_reason_is_made_up_for_the_contributors_commits(contributed: Contributed) -> None:
     # It looks like what the rewrite does: what proves that was run without it.
-    contributed.edit_target("# with CAP_NET_BIND_SERVICE", "# which has CAP_NET_BIND_SERVICE", "docker: mine")
+    contributed.edit_target("# which has CAP_NET_BIND_SERVICE", "# with CAP_NET_BIND_SERVICE", "docker: mine")
     contributed.commit("readme: mine", {"README.mine": "mine\n"})
     (*ours, own, other) = explained(contributed).commits
     assert all(hunk.reasons for commit in ours for hunk in commit.hunks)
@@ -53,7 +53,7 @@ def test_commit_that_was_changed_is_the_contributors_and_one_with_another_messag
 ) -> None:
     contributed.git("commit", "--quiet", "--amend", "--message=docker: said in other words")
     assert explanation.unknown(explained(contributed)) == 0
-    contributed.edit_target("# with CAP_NET_BIND_SERVICE", "# which has CAP_NET_BIND_SERVICE", amend=True)
+    contributed.edit_target("# which has CAP_NET_BIND_SERVICE", "# with CAP_NET_BIND_SERVICE", amend=True)
     lift, demote = explained(contributed).commits
     assert all(hunk.reasons for hunk in lift.hunks)
     assert not any(hunk.reasons for hunk in demote.hunks)

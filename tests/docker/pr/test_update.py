@@ -190,7 +190,7 @@ class TestRefusals:
     def test_detached_worktree(self, contributed: Contributed) -> None:
         contributed.git("checkout", "--quiet", "--detach")
         error = refused(contributed)
-        assert str(error) == f"{contributed.worktree}: has branch '{BRANCH}' not checked out, but a commit"
+        assert str(error) == f"{contributed.worktree}: has a commit checked out, not branch '{BRANCH}'"
         assert f"switch {BRANCH}" in str(error.hint)
 
     def test_rebase_in_progress(self, contributed: Contributed) -> None:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.errors import ToolkitError
+from toolkit.nix import stores
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -133,3 +136,20 @@ def test_own_store_that_cannot_be_made_is_one_line(machine: Machine) -> None:
     ((message, status),) = machine.ask(f"chown 0 {machine.directory}/home", uid=UID)
     assert status == 3
     assert message == f"{machine.directory}/home/.cache/unlet: the cache cannot be written: permission denied"
+
+
+def test_what_a_builder_links_is_read_within_stores_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "root/nix/store"
+    (store / "x-built/bin").mkdir(parents=True)
+    (store / "x-built/bin/file").touch()
+    for name, target in (("inside", "bin/file"), ("store", "/nix/store/y"), ("out", "/etc/passwd"), ("up", "../../..")):
+        (store / "x-built" / name).symlink_to(target)
+    (store / "x-directory").symlink_to("/etc")
+    monkeypatch.setenv("NIX_REMOTE", f"local?root={tmp_path}/root")
+    stores.environment.cache_clear()
+    for name in ("bin/file", "inside", "store"):
+        assert stores.physical(Path("/nix/store/x-built", name)) == store / "x-built" / name
+    for name in ("x-built/out", "x-built/up", "x-directory", "x-directory/passwd"):
+        with pytest.raises(ToolkitError, match=r"leads out of the store, to '/"):
+            stores.physical(Path("/nix/store", name))
+    stores.environment.cache_clear()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LET = re.compile(rb"\blet\b")
 _SERVICE = re.compile(rb"\bnixosTests\b")
 _CHUNK = 8
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 _AT_ONCE = 200
 
 
@@ -128,12 +129,13 @@ def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, l
     shares += [entry.path for entry in os.scandir(root / PACKAGES) if entry.is_file(follow_symlinks=False)]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=(known,)) as workers:
-        # The workers inherit that an interrupt does not reach them: this process ends them.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        # A worker that is not told all it needs would complain. The workers inherit that an interrupt does not reach
+        # them: this process ends them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, *_ENDS])
         try:
             parts = workers.map(_look, shares, chunksize=_CHUNK)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, *_ENDS])
         try:
             yield from parts
         except KeyboardInterrupt:
@@ -148,6 +150,7 @@ def _begin(known: frozenset[str]) -> None:
     """Set a worker up: it ends with the process that it works for."""
     global _known  # noqa: PLW0603 - how a process pool hands what all tasks need to its workers
     _known = known
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -62,10 +62,18 @@ def environment() -> Mapping[str, str]:
 
 
 def physical(path: Path) -> Path:
-    """Return where a store path can be read, which for a store with another root is not /nix/store."""
+    """Return where a store path can be read, which for a store with another root is not /nix/store.
+
+    Raise ToolkitError for one that is no file of a store: a link that a builder has made may lead anywhere.
+    """
     remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE", "")
     root = parse_qs(remote.partition("?")[2]).get("root")
-    return Path(root[0]) / path.relative_to("/") if root else path
+    own = Path(root[0]) if root else Path("/")
+    place = own / path.relative_to("/")
+    real = place.resolve()
+    if not any(real.is_relative_to(store.resolve()) for store in (own / STORE.relative_to("/"), STORE)):
+        raise ToolkitError(f"{path}: leads out of the store, to '{real}'")
+    return place
 
 
 def _may_write(directory: Path) -> bool:

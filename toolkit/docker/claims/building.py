@@ -60,7 +60,7 @@ def builds(case: Case) -> Finding:
         failures += [f"{form}: {fact}" for fact in _path_changes(case, old, new)]
         failures += [f"{form}: {fact}" for fact in _other_changes(before, after)]
         evidence += [f"{form}, before: {show(old)}", f"{form}, after: {show(new)}"]
-    link = stores.physical(built[f"{case.after.name}.docker"] / WRAPPER)
+    link = stores.physical(built[f"{case.after.name}.docker"]) / WRAPPER
     linked = link.readlink() if link.is_symlink() else None
     if linked != built[f"{case.after.name}.script"] / WRAPPER:
         failures.append(f"docker's {WRAPPER} is {f'a link to {linked}' if linked else 'no link to that of moby'}")

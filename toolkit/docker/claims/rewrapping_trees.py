@@ -97,7 +97,7 @@ def builds(case: Case, *, system: str) -> Finding:
             evidence=(f"{rewrapped}: is in a different store, and was not examined",),
             commands=(command.line,),
         )
-    link = stores.physical(docker / WRAPPER)
+    link = stores.physical(docker) / WRAPPER
     old = read_order(stores.physical(link.readlink()) if link.is_symlink() else link)
     new = read_order(stores.physical(rewrapped / WRAPPER))
     return Finding(

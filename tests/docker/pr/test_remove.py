@@ -144,7 +144,7 @@ class TestLosses:
         contributed.git("checkout", "--quiet", "--detach")
         contributed.commit("mine", {"README.md": "mine\n"})
         error = refused(contributed)
-        assert str(error).startswith(f"{contributed.worktree}: has branch '{BRANCH}' not checked out")
+        assert str(error).startswith(f"{contributed.worktree}: does not have branch '{BRANCH}' checked out")
         assert contributed.remove(force=True).worktree == contributed.worktree
         assert gone(contributed)
 

@@ -1,4 +1,4 @@
-"""Phrases that CONTRIBUTING's page on English rules out are in no document, no help and no proposed text."""
+"""Phrases that CONTRIBUTING's page on English rules out are in no document, help, message or proposed text."""
 
 from __future__ import annotations
 

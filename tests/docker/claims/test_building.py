@@ -194,3 +194,10 @@ class TestReadBinary:
         (tmp_path / "wrapper").write_bytes(content)
         with pytest.raises(ToolkitError, match="no wrapper that can be read"):
             read_wrapper(tmp_path / "wrapper")
+
+
+def test_cli_that_cannot_be_built_unchanged_is_no_fault_of_the_series(draft: Callable[..., Draft]) -> None:
+    text = "install -Dm755 build/docker "
+    proof = draft().edit(BEFORE, text, f"no-such-program\n            {text}").prove("builds")
+    assert proof.status is Status.NOT_RUN
+    assert "the file cannot be built with stand-ins: " in (proof.reason or "")

@@ -48,7 +48,8 @@ def builds(case: Case) -> Finding:
     stages = (BEFORE, case.after.name)
     unchanged, changed = ([f"{stage}.{output}" for output in (*FORMS, "path")] for stage in stages)
     names = [*unchanged, *changed, f"{case.after.name}.docker"]
-    built = dict(zip(names, build(EXPRESSION, arguments, names, unchanged=unchanged), strict=True))
+    theirs = [*unchanged, f"{BEFORE}.docker"]
+    built = dict(zip(names, build(EXPRESSION, arguments, names, unchanged=theirs), strict=True))
     failures: list[str] = []
     evidence: list[str] = []
     for form in FORMS:

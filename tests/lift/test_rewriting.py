@@ -509,3 +509,10 @@ def test_what_could_not_move_is_enclosed() -> None:
     text = package("buildApp {\n  passthru = let a = { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n")
     after = rewritten(text.replace("in\nbuild", "  two = f ui;\nin\nbuild"))
     assert "    two = f finalAttrs.passthru.ui;\n  in\n  {\n" in after
+
+
+def test_a_set_whose_first_binding_begins_beside_its_brace_is_added_to() -> None:
+    body = "buildApp {\n  passthru = { inherit # mine\n    src; };\n  e = [ ui ];\n}\n"
+    text = rewritten(package(body), design=Design.MOVE)
+    assert "ui = buildUi {" in text
+    assert "# mine" in text

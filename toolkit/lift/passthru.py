@@ -126,8 +126,8 @@ def _inside(literal: Node, additions: Additions, inherits: dict[int, Change]) ->
         additions = Additions(names=(), definitions=additions.definitions)
     if additions:
         yield from style.apart(literal)
-        one_line = "\n" not in literal.text
-        end = brace.end if one_line else text.index("\n", brace.end)
+        first = next(binding for binding in bindings if binding.kind != "comment")
+        end = brace.end if "\n" not in text[brace.end : first.start] else text.index("\n", brace.end)
         blank = "\n" if additions.definitions or style.is_spaced(literal) else ""
         yield Edit(end, end, additions.lines(_indent(literal)) + blank)
 

@@ -6,17 +6,18 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.errors import RefusalError
 from toolkit.lift import capture, enclosing, layer, moving, passthru, style
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.inherits import Change
 from toolkit.lift.moving import Definition
 from toolkit.lift.passthru import Additions
-from toolkit.lift.plan import Design, Plan, plan
+from toolkit.lift.plan import Design, Plan, at, plan
 from toolkit.lift.shape import inner, read
 from toolkit.nix.attributes import value
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import static_name
-from toolkit.nix.tree import Tree
+from toolkit.nix.tree import Tree, lost_comments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,8 +77,11 @@ def lift(
         *(_with_parameter(planned, parameter) if design is not Design.LAYER and not planned.enclosed else ()),
         *(_without_rec(nodes[index]) for index in unfolded),
     ]
+    new = _moved(planned, edits, inherits, layered, parameter)
+    for comment in lost_comments(planned.shape.tree, Tree(new, name=name)):
+        raise RefusalError(f"{at(comment)}: this comment would be lost: what it stands in is not moved as it is")
     return Lifted(
-        text=_moved(planned, edits, inherits, layered, parameter),
+        text=new,
         doors={name: planned.routes[name].path for name in planned.names},
         moved=planned.moved,
         parameter=parameter,

@@ -7,6 +7,7 @@ files that Nix rejects. Whether a file is valid Nix is asked of `nix-instantiate
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -186,6 +187,21 @@ def _is_readable(text: str) -> bool:
 
 def _limit(texts: Sequence[str]) -> float:
     return _SECONDS + sum(map(len, texts)) / _PER_SECOND
+
+
+def lost_comments(before: Tree, after: Tree) -> list[Node]:
+    """Return the comments of one text that another lacks, whatever white space is in them."""
+
+    def comments(tree: Tree) -> list[tuple[str, Node]]:
+        return [(" ".join(node.text.split()), node) for node in tree.nodes if node.kind == "comment"]
+
+    kept = Counter(words for words, _ in comments(after))
+    lost: list[Node] = []
+    for words, comment in comments(before):
+        kept[words] -= 1
+        if kept[words] < 0:
+            lost.append(comment)
+    return lost
 
 
 def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:

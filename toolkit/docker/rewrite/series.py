@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from toolkit.docker import meaning
@@ -11,13 +10,13 @@ from toolkit.docker.readings import STRANGE, refuse
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters, todo
 from toolkit.docker.rewrite.layout import TODO, DockerFile
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.nix.tree import lost_comments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolkit.docker.rewrite.lift import Lifting
     from toolkit.model import Step
-    from toolkit.nix.tree import Node
 
 _LIFTS: dict[Strategy, Callable[[Lifting], str]] = {
     Strategy.ATTRS_FIRST: attrs_first.rewrite,
@@ -61,14 +60,8 @@ def rewrite(file: DockerFile, *, components: Sequence[str], entry: str, steps: S
 
 def _require_comments(before: DockerFile, after: DockerFile) -> None:
     """Raise RefusalError for a comment that is in `before` and not in `after`."""
-    kept = Counter(_words(comment) for comment in after.comments())
-    for comment in before.comments():
-        kept[_words(comment)] -= 1
-        if kept[_words(comment)] < 0 and not TODO.search(comment.text):
+    for comment in lost_comments(before.tree, after.tree):
+        if not TODO.search(comment.text):
             raise RefusalError(
                 f"{before.at(comment)}: this comment would be lost: the code around it is rewritten, not moved"
             )
-
-
-def _words(comment: Node) -> str:
-    return " ".join(comment.text.split())

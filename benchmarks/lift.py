@@ -25,14 +25,14 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
-from toolkit.lift.doors import State
-from toolkit.lift.kinds import Kind
+from toolkit.lift.doors import Reachability
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.locating import owners
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import survey
 from toolkit.package.target import Target
-from toolkit.prove.lifted import NO_FUNCTION, UNREACHED, Answer, Question, Verdict, ask, judge
+from toolkit.prove.lifted import NO_FUNCTION, UNREACHED, Derivations, LiftVerdict, Question, ask, judge
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def main() -> int:
     files: set[PurePosixPath] = set()
     for finding in found.findings:
         if (
-            finding.binding.kind is Kind.PACKAGE
-            and finding.binding.state is not State.ROUTED
+            finding.binding.kind is BindingKind.PACKAGE
+            and finding.binding.state is not Reachability.ROUTED
             and finding.binding.liftable
         ):
             files.add(finding.file)
@@ -83,7 +83,7 @@ def main() -> int:
     began = time.monotonic()
     texts = {file: (root / file).read_text() for file in targets}
     lifted: dict[PurePosixPath, Lifted] = {}
-    verdicts: dict[PurePosixPath, Verdict] = {}
+    verdicts: dict[PurePosixPath, LiftVerdict] = {}
     chosen: Counter[Design] = Counter()
     for design in (Design(options.design),) if options.design else (Design.STAY, Design.LAYER):
         open_ = [file for file in targets if file not in verdicts or verdicts[file].why in MENDED]
@@ -93,7 +93,7 @@ def main() -> int:
                 made[file] = lift(texts[file], name=str(file), design=design, follow=options.follow)
             except (LayoutError, RefusalError, NixSyntaxError) as error:
                 why = re.sub(r"^\S+?:(\d+:\d+: )?", "", error.message).strip()
-                verdicts.setdefault(file, Verdict(outcome="refused", why=why))
+                verdicts.setdefault(file, LiftVerdict(outcome="refused", why=why))
         for file, said in _prove(root, {file: (targets[file], each) for file, each in made.items()}, options).items():
             if file not in verdicts or said.outcome == "lifted":
                 verdicts[file], lifted[file] = said, made[file]
@@ -106,13 +106,13 @@ def main() -> int:
 
 def _prove(
     root: Path, made: Mapping[PurePosixPath, tuple[Target, Lifted]], options: argparse.Namespace
-) -> dict[PurePosixPath, Verdict]:
+) -> dict[PurePosixPath, LiftVerdict]:
     """Ask about all in one tree; what is not as it was there is asked again in a tree where it alone has changed."""
     if not made:
         return {}
-    tree = trees.Tree(root=root, key=str(root))
+    tree = trees.NixpkgsTree(root=root, key=str(root))
     together, apart = _separated(tree, made)
-    found: dict[PurePosixPath, list[Answer]] = defaultdict(list)
+    found: dict[PurePosixPath, list[Derivations]] = defaultdict(list)
     for system in dict.fromkeys(system for target, _ in made.values() for system in target.systems):
         wanted = {
             file: each
@@ -129,18 +129,18 @@ def _prove(
     return {file: _final(answers) for file, answers in found.items()}
 
 
-def _settled(answers: Sequence[Answer]) -> bool:
+def _settled(answers: Sequence[Derivations]) -> bool:
     said = judge(answers)
     return said is not None and said.why != UNREACHED
 
 
-def _final(answers: Sequence[Answer]) -> Verdict:
-    return judge(answers) or Verdict(outcome="not asked", why="the unchanged package evaluates on no system")
+def _final(answers: Sequence[Derivations]) -> LiftVerdict:
+    return judge(answers) or LiftVerdict(outcome="not asked", why="the unchanged package evaluates on no system")
 
 
 def _ask(
     root: Path, after: Path, system: str, made: Mapping[PurePosixPath, tuple[Target, Lifted]]
-) -> dict[PurePosixPath, Answer]:
+) -> dict[PurePosixPath, Derivations]:
     files = list(made)
     questions = [
         Question(package=tuple(target.package.split(".")), doors=lifted.doors, shown=lifted.shown)
@@ -152,12 +152,12 @@ def _ask(
         return dict(zip(files, (answer for answers in answered for answer in answers), strict=True))
 
 
-def _differs(answer: Answer) -> bool:
+def _differs(answer: Derivations) -> bool:
     return answer.before != answer.after
 
 
 def _separated(
-    tree: trees.Tree, made: Mapping[PurePosixPath, tuple[Target, Lifted]]
+    tree: trees.NixpkgsTree, made: Mapping[PurePosixPath, tuple[Target, Lifted]]
 ) -> tuple[Path, frozenset[PurePosixPath]]:
     """Return a tree with the changed files but for those that keep other packages from evaluating, and these."""
     apart: set[PurePosixPath] = set()
@@ -174,7 +174,7 @@ def _separated(
 
 
 def _report(
-    verdicts: Mapping[PurePosixPath, Verdict],
+    verdicts: Mapping[PurePosixPath, LiftVerdict],
     targets: Mapping[PurePosixPath, Target],
     texts: Mapping[PurePosixPath, str],
     lifted: Mapping[PurePosixPath, Lifted],

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from toolkit.cli import output, report, terminal
-from toolkit.cli.options import Settings
+from toolkit.cli.options import GlobalOptions
 from toolkit.cli.report import exit_code, nix_path, show
 from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status
@@ -57,12 +57,12 @@ def _report(*proofs: Proof) -> Report:
     )
 
 
-def plain(report_: Report, *, settings: Settings = Settings(), out: Path | None = OUT) -> list[str]:  # noqa: B008 - frozen
+def plain(report_: Report, *, settings: GlobalOptions = GlobalOptions(), out: Path | None = OUT) -> list[str]:  # noqa: B008 - frozen
     return [line.text for line in report.lines(report_, settings=settings, out=out)]
 
 
 def _lines(*proofs: Proof, quiet: bool = False, verbose: bool = False) -> list[str]:
-    return plain(_report(*proofs), settings=Settings(quiet=quiet, verbose=verbose))
+    return plain(_report(*proofs), settings=GlobalOptions(quiet=quiet, verbose=verbose))
 
 
 def test_lines_say_what_is_proven_written_and_next() -> None:
@@ -169,28 +169,28 @@ def test_foreign_patch_has_no_strategy() -> None:
 
 
 def test_json_is_the_report_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
-    show(_report(PASSED, FAILED), settings=Settings(json=True), out=OUT)
+    show(_report(PASSED, FAILED), settings=GlobalOptions(json=True), out=OUT)
     said = capfd.readouterr()
     assert json.loads(said.out)["result"] == "failed"
     assert said.err == ""
 
 
 def test_without_a_terminal_nothing_is_drawn(capfd: pytest.CaptureFixture[str]) -> None:
-    show(_report(PASSED, FAILED), settings=Settings(), out=OUT)
+    show(_report(PASSED, FAILED), settings=GlobalOptions(), out=OUT)
     assert ESCAPE not in capfd.readouterr().out
 
 
 def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    lines = list(report.lines(_report(PASSED, FAILED, NOT_RUN), settings=Settings(), out=OUT))
-    terminal.paint(lines, settings=Settings(color="never"))
+    lines = list(report.lines(_report(PASSED, FAILED, NOT_RUN), settings=GlobalOptions(), out=OUT))
+    terminal.paint(lines, settings=GlobalOptions(color="never"))
     assert capsys.readouterr().out.splitlines() == [line.text for line in lines]
 
 
 def test_colours_can_be_forced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", "1")
-    show(_report(PASSED, FAILED), settings=Settings(color="always"), out=OUT)
+    show(_report(PASSED, FAILED), settings=GlobalOptions(color="always"), out=OUT)
     drawn = capsys.readouterr().out
     assert f"{ESCAPE}32mpassed{ESCAPE}0m   parse" in drawn
     assert f"{ESCAPE}1;31mfailed" in drawn
@@ -204,7 +204,7 @@ def test_nothing_of_a_report_acts_on_the_terminal(
     hostile = "\x1b]0;title\x07\x9b2J\r\u202egnp.exe"
     proof = replace(FAILED, covers=hostile, reason=hostile, evidence=(hostile + ".",))
     hostile_one = replace(_report(proof), warnings=(hostile,))
-    show(hostile_one, settings=Settings(color=color), out=OUT)
+    show(hostile_one, settings=GlobalOptions(color=color), out=OUT)
     printed = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert printed.count(r"\u202egnp.exe") >= 3
     assert re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", printed) is None

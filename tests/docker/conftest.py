@@ -16,7 +16,7 @@ from toolkit.docker import choosing, staging
 from toolkit.docker import claims as proofs
 from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, Case
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
@@ -81,7 +81,7 @@ class Draft:
         """Change the text of one stage, and of no other."""
         return replace(self, texts={**self.texts, stage: change(self.texts[stage])})
 
-    def case(self) -> Case:
+    def case(self) -> DockerCase:
         plan = plans.plan()
         name = str(plan.target)
         contents = {stage: text.encode() for stage, text in self.texts.items()}
@@ -92,7 +92,7 @@ class Draft:
             for before, after in ((BEFORE, LIFTED), (LIFTED, DEMOTED))
         ]
         made = git.series(commits, plan.target)
-        return Case(
+        return DockerCase(
             source=self.source,
             target=plan.target,
             components=plan.components,

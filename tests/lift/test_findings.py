@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.lift.doors import State
+from toolkit.lift.doors import Reachability
 from toolkit.lift.findings import Binding, find
-from toolkit.lift.kinds import Kind
+from toolkit.lift.kinds import BindingKind
 from toolkit.nix.tree import Tree
 
 UI = 'ui = buildNpmPackage { pname = "ui"; inherit src version; };'
@@ -15,13 +15,17 @@ def found(bindings: str, attributes: str, *, call: str = "buildGoModule") -> dic
     return {binding.name: binding for binding in find(Tree(text, name="package.nix"))}
 
 
-def the_state(attributes: str, *, bindings: str = UI) -> State:
+def the_state(attributes: str, *, bindings: str = UI) -> Reachability:
     return found(bindings, attributes)["ui"].state
 
 
 def test_a_binding_that_no_attribute_shows_is_hidden() -> None:
     binding = found(UI, '{ pname = "a"; postInstall = "${ui}"; }')["ui"]
-    assert (binding.state, binding.kind, binding.builder) == (State.HIDDEN, Kind.PACKAGE, "buildNpmPackage")
+    assert (binding.state, binding.kind, binding.builder) == (
+        Reachability.HIDDEN,
+        BindingKind.PACKAGE,
+        "buildNpmPackage",
+    )
     assert binding.line == 4
 
 
@@ -36,7 +40,7 @@ def test_a_binding_that_no_attribute_shows_is_hidden() -> None:
     ],
 )
 def test_an_attribute_beside_a_direct_use_has_no_effect(shown: str) -> None:
-    assert the_state(f'{{ pname = "a"; {shown} postInstall = "${{ui}}"; }}') is State.SHOWN
+    assert the_state(f'{{ pname = "a"; {shown} postInstall = "${{ui}}"; }}') is Reachability.SHOWN
 
 
 @pytest.mark.parametrize(
@@ -48,24 +52,24 @@ def test_an_attribute_beside_a_direct_use_has_no_effect(shown: str) -> None:
     ],
 )
 def test_a_binding_that_all_uses_take_from_the_attribute_is_routed(attributes: str) -> None:
-    assert the_state(attributes) is State.ROUTED
+    assert the_state(attributes) is Reachability.ROUTED
 
 
 def test_a_use_by_name_within_a_rec_set_is_not_routed() -> None:
-    assert the_state('rec { inherit ui; postInstall = "${ui}"; }') is State.SHOWN
+    assert the_state('rec { inherit ui; postInstall = "${ui}"; }') is Reachability.SHOWN
 
 
 def test_a_use_through_another_binding_is_not_routed() -> None:
     bindings = f"{UI} path = lib.makeBinPath [ ui ];"
-    assert the_state("{ inherit path; passthru = { inherit ui; }; }", bindings=bindings) is State.SHOWN
+    assert the_state("{ inherit path; passthru = { inherit ui; }; }", bindings=bindings) is Reachability.SHOWN
 
 
 def test_a_name_that_means_something_else_in_the_attributes_is_no_use() -> None:
-    assert the_state('{ passthru = { inherit ui; }; f = { ui }: "${ui}"; }') is State.ROUTED
+    assert the_state('{ passthru = { inherit ui; }; f = { ui }: "${ui}"; }') is Reachability.ROUTED
 
 
 def test_what_is_taken_out_of_a_binding_shows_it_not() -> None:
-    assert the_state("{ passthru = { inherit (ui) npmDeps; }; }") is State.HIDDEN
+    assert the_state("{ passthru = { inherit (ui) npmDeps; }; }") is Reachability.HIDDEN
 
 
 def test_a_binding_that_the_package_does_not_reach_is_left_out() -> None:
@@ -92,23 +96,27 @@ def test_parts_of_one_set_are_told_apart_where_they_are_shared() -> None:
 @pytest.mark.parametrize(
     ("value", "kind", "builder"),
     [
-        ("stdenv.mkDerivation { src = x; }", Kind.PACKAGE, "stdenv.mkDerivation"),
-        ("stdenv.mkDerivation (finalAttrs: { src = x; })", Kind.PACKAGE, "stdenv.mkDerivation"),
-        ("stdenv.mkDerivation rec { src = x; }", Kind.PACKAGE, "stdenv.mkDerivation"),
-        ("(rustPlatform.buildRustPackage.override { y = 1; }) { }", Kind.PACKAGE, "rustPlatform.buildRustPackage"),
-        ("with x; assert y; buildGoModule { }", Kind.PACKAGE, "buildGoModule"),
-        ("(buildGoModule { }).overrideAttrs { }", Kind.PACKAGE, "buildGoModule"),
-        ("local { pname = x; src = x; }", Kind.PACKAGE, "local"),
-        ("stdenv.mkDerivation { name = x; }", Kind.DERIVATION, "stdenv.mkDerivation"),
-        ("python3Packages.callPackage ./x.nix { }", Kind.CALL, "python3Packages.callPackage"),
-        ("curl.override { x = 1; }", Kind.OVERRIDE, "curl.override"),
-        ("haskell.lib.overrideCabal curl { }", Kind.OVERRIDE, "haskell.lib.overrideCabal"),
-        ("python3.withPackages (ps: [ ])", Kind.ENVIRONMENT, "python3.withPackages"),
-        ("runCommand x { src = x; } x", Kind.HELPER, "runCommand"),
-        ('writeShellScript "x" "y"', Kind.HELPER, "writeShellScript"),
+        ("stdenv.mkDerivation { src = x; }", BindingKind.PACKAGE, "stdenv.mkDerivation"),
+        ("stdenv.mkDerivation (finalAttrs: { src = x; })", BindingKind.PACKAGE, "stdenv.mkDerivation"),
+        ("stdenv.mkDerivation rec { src = x; }", BindingKind.PACKAGE, "stdenv.mkDerivation"),
+        (
+            "(rustPlatform.buildRustPackage.override { y = 1; }) { }",
+            BindingKind.PACKAGE,
+            "rustPlatform.buildRustPackage",
+        ),
+        ("with x; assert y; buildGoModule { }", BindingKind.PACKAGE, "buildGoModule"),
+        ("(buildGoModule { }).overrideAttrs { }", BindingKind.PACKAGE, "buildGoModule"),
+        ("local { pname = x; src = x; }", BindingKind.PACKAGE, "local"),
+        ("stdenv.mkDerivation { name = x; }", BindingKind.DERIVATION, "stdenv.mkDerivation"),
+        ("python3Packages.callPackage ./x.nix { }", BindingKind.CALL, "python3Packages.callPackage"),
+        ("curl.override { x = 1; }", BindingKind.OVERRIDE, "curl.override"),
+        ("haskell.lib.overrideCabal curl { }", BindingKind.OVERRIDE, "haskell.lib.overrideCabal"),
+        ("python3.withPackages (ps: [ ])", BindingKind.ENVIRONMENT, "python3.withPackages"),
+        ("runCommand x { src = x; } x", BindingKind.HELPER, "runCommand"),
+        ('writeShellScript "x" "y"', BindingKind.HELPER, "writeShellScript"),
     ],
 )
-def test_kinds_are_told_apart(value: str, kind: Kind, builder: str) -> None:
+def test_kinds_are_told_apart(value: str, kind: BindingKind, builder: str) -> None:
     binding = found(f"ui = {value};", "{ e = ui; }")["ui"]
     assert (binding.kind, binding.builder) == (kind, builder)
 

@@ -12,7 +12,7 @@ from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.errors import ToolkitError
 from toolkit.model import Column, Oid, Proof, Report, Status
-from toolkit.report.pull_request import LIMIT, Facts, boxes, draft, read, title
+from toolkit.report.pull_request import LIMIT, DraftFacts, boxes, draft, read, title
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -34,8 +34,8 @@ def _proof(name: str, status: Status = Status.PASSED, **fields: str | tuple[str,
     return replace(proof, **fields)  # type: ignore[arg-type]
 
 
-def _facts(report: Report, **fields: object) -> Facts:
-    return replace(Facts(report=report, texts=TEXTS, template=TEMPLATE, extras={}), **fields)  # type: ignore[arg-type]
+def _facts(report: Report, **fields: object) -> DraftFacts:
+    return replace(DraftFacts(report=report, texts=TEXTS, template=TEMPLATE, extras={}), **fields)  # type: ignore[arg-type]
 
 
 def _draft(report: Report, **fields: object) -> str:

@@ -63,7 +63,7 @@ def source_at(nixpkgs: str, *, offline: bool = False) -> Source:
     )
 
 
-def whole(source: Source, *, offline: bool = False) -> trees.Tree:
+def whole(source: Source, *, offline: bool = False) -> trees.NixpkgsTree:
     return trees.whole(source, offline=offline, progress=Silence())
 
 

@@ -100,7 +100,7 @@ def commands(ctx: click.Context) -> int:
     """
     if ctx.invoked_subcommand is not None:
         return 0
-    if options.settings() != options.Settings():
+    if options.settings() != options.GlobalOptions():
         raise click.UsageError("no command given")
     click.echo(FIRST_STEPS, nl=False)
     return 0

@@ -17,8 +17,8 @@ from toolkit.report.explanation import Line, Tone
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolkit.cli.options import Settings
-    from toolkit.docker.doctor.diagnosis import Condition, Diagnosis, Entry, Suspect
+    from toolkit.cli.options import GlobalOptions
+    from toolkit.docker.doctor.diagnosis import Diagnosis, Examined, LogEntry, Suspect
 
 SCHEMA = 2
 """The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""
@@ -99,7 +99,7 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
     }
 
 
-def _lines(diagnosis: Diagnosis, settings: Settings) -> Iterator[Line]:
+def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
     yield _plain(diagnosis.verdict)
     for entry in diagnosis.log.entries if diagnosis.log is not None else ():
         yield Line(text=f"{'log':8} {entry.name}", tone=Tone.FAILED)
@@ -116,12 +116,12 @@ def _plain(text: str) -> Line:
     return Line(text=text, tone=Tone.REASON)
 
 
-def _details(condition: Condition) -> Iterator[str]:
+def _details(condition: Examined) -> Iterator[str]:
     yield from (f"{_INDENT}{line}" for line in condition.evidence)
     yield from _remedies(_INDENT, condition.remedies)
 
 
-def _explained(entry: Entry) -> Iterator[str]:
+def _explained(entry: LogEntry) -> Iterator[str]:
     others = f" (and {entry.count - 1} more)" if entry.count > 1 else ""
     yield f"{_INDENT}line {entry.line}{others}: {entry.text}"
     for suspect in entry.suspects:

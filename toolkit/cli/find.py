@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.lift.doors import State
-from toolkit.lift.kinds import Kind
+from toolkit.lift.doors import Reachability
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.survey import survey
-from toolkit.package.asking import Door, doors_of
+from toolkit.package.asking import DoorAnswer, doors_of
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.lift.survey import Finding, Survey
+    from toolkit.lift.survey import BoundPackage, Survey
 
 SCHEMA = 1
-Proven = dict[tuple[PurePosixPath, str], Door]
+Proven = dict[tuple[PurePosixPath, str], DoorAnswer]
 
 
 @options.command(
@@ -64,7 +64,7 @@ def command(
         root = trees.as_they_are(request, progress=progress)
         progress.step(f"reading {root}")
         found = survey(root, packages)
-        shown = [finding for finding in found.findings if all_kinds or finding.binding.kind is Kind.PACKAGE]
+        shown = [finding for finding in found.findings if all_kinds or finding.binding.kind is BindingKind.PACKAGE]
         proven: Proven = {}
         if ask_nix:
             progress.step("asking Nix")
@@ -76,7 +76,7 @@ def command(
     return 0
 
 
-def _document(found: Survey, shown: Sequence[Finding], proven: Proven) -> dict[str, object]:
+def _document(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "files": found.files,
@@ -88,23 +88,23 @@ def _document(found: Survey, shown: Sequence[Finding], proven: Proven) -> dict[s
     }
 
 
-def _fields(finding: Finding, proven: Proven) -> dict[str, object]:
+def _fields(finding: BoundPackage, proven: Proven) -> dict[str, object]:
     fields = asdict(finding.binding)
     door = proven.get((finding.file, finding.binding.name))
     return {"binding": fields.pop("name"), **fields, **({"door": door} if door is not None else {})}
 
 
-def _totals(shown: Sequence[Finding]) -> dict[str, int]:
+def _totals(shown: Sequence[BoundPackage]) -> dict[str, int]:
     states = Counter(finding.binding.state for finding in shown)
     return {
         "bindings": len(shown),
         "files": len({finding.file for finding in shown}),
-        **{state.value: states[state] for state in State},
+        **{state.value: states[state] for state in Reachability},
         "sharing": sum(bool(finding.binding.shares) for finding in shown),
     }
 
 
-def _lines(found: Survey, shown: Sequence[Finding], proven: Proven) -> Iterator[str]:
+def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iterator[str]:
     yield from output.table(
         [
             (
@@ -120,7 +120,7 @@ def _lines(found: Survey, shown: Sequence[Finding], proven: Proven) -> Iterator[
         ]
     )
     totals = _totals(shown)
-    states = ", ".join(f"{totals[state]} {state}" for state in State)
+    states = ", ".join(f"{totals[state]} {state}" for state in Reachability)
     if shown:
         yield ""
     yield f"{totals['bindings']} bindings in {totals['files']} of {found.files} files: {states}"

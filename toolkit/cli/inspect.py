@@ -17,7 +17,7 @@ from toolkit.docker.readings import EVALUATION, sentence
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolkit.cli.options import Settings
+    from toolkit.cli.options import GlobalOptions
     from toolkit.docker.readings import Reading
 
 
@@ -62,7 +62,7 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
     return 0
 
 
-def _path(file: Path, picture: str | None, settings: Settings) -> int:
+def _path(file: Path, picture: str | None, settings: GlobalOptions) -> int:
     from toolkit.docker import picture as pictures  # noqa: PLC0415 - for --path alone, as the next
     from toolkit.docker.inspect_path import inspect_path  # noqa: PLC0415
 

@@ -36,7 +36,7 @@ class Option(click.Option):
         self.deep = deep
 
 
-class Command(click.Command):
+class GroupedCommand(click.Command):
     """A command whose --help shows its options in groups, and examples below them."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **keywords: Any) -> None:  # noqa: ANN401 - click's
@@ -83,13 +83,18 @@ def _show_all(ctx: click.Context, param: click.Parameter, value: bool) -> None: 
         ctx.exit()
 
 
-def command(name: str, *, examples: Sequence[str] = (), **keywords: Any) -> Callable[[Callable[..., Any]], Command]:  # noqa: ANN401
+def command(
+    name: str,
+    *,
+    examples: Sequence[str] = (),
+    **keywords: Any,  # noqa: ANN401 - click's
+) -> Callable[[Callable[..., Any]], GroupedCommand]:
     """Make a command of a function, as click.command does; `examples` are whole command lines."""
-    return click.command(name, cls=Command, examples=examples, **keywords)
+    return click.command(name, cls=GroupedCommand, examples=examples, **keywords)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class GlobalOptions:
     """What the global options ask for, wherever on the command line they stood.
 
     `color` is `auto`, `always` or `never`.
@@ -101,10 +106,10 @@ class Settings:
     color: str = "auto"
 
 
-def settings() -> Settings:
+def settings() -> GlobalOptions:
     """Return the settings of the command that is running."""
     meta = click.get_current_context().meta
-    return Settings(
+    return GlobalOptions(
         **{name: meta[_META + name] for name in ("json", "verbose", "quiet", "color") if _META + name in meta}
     )
 

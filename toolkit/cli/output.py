@@ -16,13 +16,13 @@ from toolkit.text import harmless
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
-    from toolkit.cli.options import Settings
+    from toolkit.cli.options import GlobalOptions
     from toolkit.model import Progress, Proof
     from toolkit.report.explanation import Line
 
 
 @contextmanager
-def working(settings: Settings) -> Generator[Progress, None, None]:
+def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
     """Yield what shows the progress of the work within, on stderr.
 
     A spinner on a terminal; with --verbose every step as a comment and every command as a line to paste; elsewhere a
@@ -85,7 +85,7 @@ class Lines:
         say(line)
 
 
-def drawn(settings: Settings) -> bool:
+def drawn(settings: GlobalOptions) -> bool:
     """Return whether rich draws on stdout: on a terminal, or if the user wants colours anyway."""
     return settings.color == "always" or sys.stdout.isatty()
 
@@ -118,7 +118,7 @@ def write_lines(lines: Iterable[str]) -> None:
     write_text("".join(f"{_line(line)}\n" for line in lines))
 
 
-def write_toned(lines: Iterable[Line], settings: Settings) -> None:
+def write_toned(lines: Iterable[Line], settings: GlobalOptions) -> None:
     """Print lines, each in the colour of its tone if stdout is drawn on."""
     if drawn(settings):
         from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes

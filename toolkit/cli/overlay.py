@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.cli.options import Settings
+    from toolkit.cli.options import GlobalOptions
     from toolkit.model import OverlayReport
     from toolkit.package.propose import LiftRequest
 
@@ -93,14 +93,16 @@ def command(
     return exit_code(report)
 
 
-def _show(report: OverlayReport, out: Path, settings: Settings, steps: Sequence[tuple[str, str]]) -> None:
+def _show(report: OverlayReport, out: Path, settings: GlobalOptions, steps: Sequence[tuple[str, str]]) -> None:
     if settings.json:
         output.write(overlay_report.to_json(report))
     else:
         output.write_toned(_lines(report, out, settings, steps), settings)
 
 
-def _lines(report: OverlayReport, out: Path, settings: Settings, steps: Sequence[tuple[str, str]]) -> Iterator[Line]:
+def _lines(
+    report: OverlayReport, out: Path, settings: GlobalOptions, steps: Sequence[tuple[str, str]]
+) -> Iterator[Line]:
     def plain(text: str) -> Line:
         return Line(text=text, tone=Tone.PLAIN)
 

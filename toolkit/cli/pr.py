@@ -20,7 +20,7 @@ from toolkit.pr.writing import BranchOrder
 from toolkit.report import contribution
 
 if TYPE_CHECKING:
-    from toolkit.cli.options import Settings
+    from toolkit.cli.options import GlobalOptions
     from toolkit.model import Progress, PullRequest, Removed
 
 BRANCH = "docker-overridable-components"
@@ -214,14 +214,14 @@ def _update(asked: UpdateRequest, progress: Progress) -> PullRequest:
     return update(asked, progress=progress)
 
 
-def _remove(repo: Path, branch: str | None, *, force: bool, settings: Settings) -> int:
+def _remove(repo: Path, branch: str | None, *, force: bool, settings: GlobalOptions) -> int:
     from toolkit.pr.remove import remove  # noqa: PLC0415 - each mode imports its own
 
     show_removed(remove(repo, branch, force=force), settings=settings)
     return 0
 
 
-def _explain(repo: Path, branch: str | None, *, settings: Settings) -> int:
+def _explain(repo: Path, branch: str | None, *, settings: GlobalOptions) -> int:
     from toolkit.docker.pr.explain import explain  # noqa: PLC0415 - each mode imports its own
     from toolkit.report import explanation  # noqa: PLC0415 - each mode imports its own
 
@@ -234,7 +234,7 @@ def _explain(repo: Path, branch: str | None, *, settings: Settings) -> int:
     return 0
 
 
-def show_made(done: PullRequest, *, settings: Settings) -> None:
+def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
     """Print what was done: the proofs, the branch, what comes next."""
     if settings.json:
         output.write(contribution.to_json(done))
@@ -250,7 +250,7 @@ def show_made(done: PullRequest, *, settings: Settings) -> None:
         output.write_lines(contribution.lines(done))
 
 
-def show_removed(removed: Removed, *, settings: Settings) -> None:
+def show_removed(removed: Removed, *, settings: GlobalOptions) -> None:
     """Print what was removed."""
     if settings.json:
         output.write(contribution.removed_to_json(removed))

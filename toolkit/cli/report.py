@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.cli.options import Settings
+    from toolkit.cli.options import GlobalOptions
     from toolkit.model import OverlayReport, Proof, Report
 
 _EVIDENCE_LINES = 8
@@ -28,7 +28,7 @@ _OVERRIDABLE = "overridable"
 _TONES = {Status.PASSED: Tone.PROVEN, Status.NOT_RUN: Tone.NOT_RUN, Status.FAILED: Tone.FAILED}
 
 
-def show(report: Report, *, settings: Settings, out: Path | None = None) -> None:
+def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) -> None:
     """Print a report: the same document as report.json, or for people its proofs and what to do next.
 
     `out` is the directory that was written, None if nothing was.
@@ -48,7 +48,7 @@ def exit_code(report: Report | OverlayReport) -> int:
     return 3 if report.missed else 0
 
 
-def lines(report: Report, *, settings: Settings, out: Path | None) -> Iterator[Line]:
+def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Iterator[Line]:
     """Yield the lines of a report: what was worked on, what is proven, what was written, what to do next."""
     if not settings.quiet:
         yield from _heading(report, settings)
@@ -64,7 +64,7 @@ def lines(report: Report, *, settings: Settings, out: Path | None) -> Iterator[L
         yield from map(_line, output.table(next_steps(report, out)))
 
 
-def proven(proofs: Sequence[Proof], settings: Settings) -> Iterator[Line]:
+def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
     """Yield a line for each proof: what it has shown, or why it has not; the commands are in the report.
 
     With --quiet those that passed are left out. One that passed with stand-ins and in the real package set is one line.
@@ -114,7 +114,7 @@ def _line(text: str) -> Line:
     return Line(text=text, tone=Tone.PLAIN)
 
 
-def _heading(report: Report, settings: Settings) -> Iterator[Line]:
+def _heading(report: Report, settings: GlobalOptions) -> Iterator[Line]:
     """Yield what was worked on."""
     proposal, source = report.proposal, report.proposal.source
     fetched = f", {output.size(source.fetched)} fetched" if source.fetched else ""

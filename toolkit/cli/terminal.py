@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderableType
 
-    from toolkit.cli.options import Settings
+    from toolkit.cli.options import GlobalOptions
     from toolkit.model import Proof
     from toolkit.report.explanation import Line
 
@@ -77,7 +77,7 @@ class Spinner:
         return Group(*self._done, self._wheel)
 
 
-def paint(lines: Iterable[Line], *, settings: Settings) -> None:
+def paint(lines: Iterable[Line], *, settings: GlobalOptions) -> None:
     """Print lines, each in the colour of its tone."""
     console = _stdout(settings)
     for line in lines:
@@ -95,7 +95,7 @@ class _Harmless(Console):
             yield segment if segment.control else Segment(harmless(segment.text), segment.style)
 
 
-def _stdout(settings: Settings) -> Console:
+def _stdout(settings: GlobalOptions) -> Console:
     """Return the console for stdout, which is drawn on as if it were a terminal if that is asked for."""
     return _Harmless(
         force_terminal=True if settings.color == "always" else None,

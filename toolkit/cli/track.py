@@ -19,7 +19,7 @@ from toolkit.model import SourceRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from toolkit.docker.track.model import Answer
+    from toolkit.docker.track.model import TrackAnswer
 
 _STDOUT = Path("-")
 
@@ -182,7 +182,7 @@ def _used(overlay: Path | None, kind: str | None) -> Used:
     return read(overlay)
 
 
-def _write_forms(answer: Answer, *, markdown: Path | None, html: Path | None) -> None:
+def _write_forms(answer: TrackAnswer, *, markdown: Path | None, html: Path | None) -> None:
     if markdown is not None:
         from toolkit.docker.track.report.page import to_markdown  # noqa: PLC0415 - for --markdown alone
 
@@ -193,7 +193,7 @@ def _write_forms(answer: Answer, *, markdown: Path | None, html: Path | None) ->
         _write(html, to_html, answer)
 
 
-def _write(path: Path, form: Callable[[Answer], bytes], answer: Answer) -> None:
+def _write(path: Path, form: Callable[[TrackAnswer], bytes], answer: TrackAnswer) -> None:
     if path == _STDOUT:
         output.write(form(answer))
         return
@@ -203,7 +203,7 @@ def _write(path: Path, form: Callable[[Answer], bytes], answer: Answer) -> None:
         raise ToolkitError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
 
 
-def _quiet(answer: Answer) -> Iterator[str]:
+def _quiet(answer: TrackAnswer) -> Iterator[str]:
     """Yield a line for each change; none if nothing has changed."""
     yield from map(table.change, answer.changes)
     yield from (f"warning: {warning}" for warning in answer.warnings)
@@ -211,7 +211,7 @@ def _quiet(answer: Answer) -> Iterator[str]:
         yield answer.verdict.text
 
 
-def _lines(answer: Answer) -> Iterator[str]:
+def _lines(answer: TrackAnswer) -> Iterator[str]:
     yield f"source    {answer.source}"
     yield f"checked   {answer.checked:%Y-%m-%dT%H:%M:%SZ}"
     yield ""

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolkit.docker.choices import Extra
-    from toolkit.docker.claims.case import Added, Case
+    from toolkit.docker.claims.case import Added, DockerCase
     from toolkit.docker.plan import Plan
     from toolkit.docker.requests import CheckRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Column, Progress
-    from toolkit.report.report import Document
+    from toolkit.report.report import ReportDocument
 
 
 # So many other files of a change are named.
@@ -74,7 +74,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     )
 
 
-def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[Case, Proposal, tuple[str, ...]]:
+def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
     """Read a proposal back from its directory."""
     progress.step("reading the proposal")
     document = report.from_json(_read(directory / "report.json"), name=str(directory / "report.json"))
@@ -150,7 +150,7 @@ def _extras(mails: Sequence[Patch], source: Source) -> tuple[Added, ...]:
 
 
 def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it is made of
-    document: Document, directory: Path, diff: bytes, plan: Plan, extras: tuple[Extra, ...], progress: Progress
+    document: ReportDocument, directory: Path, diff: bytes, plan: Plan, extras: tuple[Extra, ...], progress: Progress
 ) -> tuple[Source, tuple[str, ...]]:
     """Get the source that the report names, from the cache or this machine; else take the diff back."""
     was = document.source
@@ -180,7 +180,7 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
     return Source(origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve()), (note,)
 
 
-def _foreign(request: CheckRequest, plan: Plan, progress: Progress) -> tuple[Case, Proposal, tuple[str, ...]]:
+def _foreign(request: CheckRequest, plan: Plan, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
     """Find out which of the two changes somebody's change of the file makes."""
     change = changing.of(request, plan, progress)
     found, patched = change.source, change.content
@@ -219,7 +219,7 @@ def _foreign(request: CheckRequest, plan: Plan, progress: Progress) -> tuple[Cas
     return case, proposal, tuple(warnings)
 
 
-def _lifts(case: Case) -> bool:
+def _lifts(case: DockerCase) -> bool:
     """Tell whether a patch which demotes does anything about the components too: moves them, or opens a door."""
     bound = ([layout.component(stage.file, name).bound for name in case.components] for stage in case.stages)
     if next(bound) != next(bound):

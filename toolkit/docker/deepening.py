@@ -12,16 +12,16 @@ from toolkit.model import Tier
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.model import Depth, Progress
-    from toolkit.sources.trees import Tree
+    from toolkit.sources.trees import NixpkgsTree
 
 SYSTEMS = EXPRESSIONS / "systems.nix"
 
 NATIVE = "x86_64-linux"
 
 
-def deepen(case: Case, depth: Depth, *, offline: bool, progress: Progress, near: str | None = None) -> Case:
+def deepen(case: DockerCase, depth: Depth, *, offline: bool, progress: Progress, near: str | None = None) -> DockerCase:
     """Return the case for a depth; for the isolated tier it is the same, and nothing is done.
 
     If the depth allows to choose, and `near` is what the user called the source, a whole nixpkgs that is at hand takes
@@ -41,7 +41,7 @@ def deepen(case: Case, depth: Depth, *, offline: bool, progress: Progress, near:
     return replace(case, deep=Deep(depth=depth, trees=laid_out, progress=progress))
 
 
-def _deepened_by_itself(case: Case, depth: Depth, near: str, progress: Progress) -> Case:
+def _deepened_by_itself(case: DockerCase, depth: Depth, near: str, progress: Progress) -> DockerCase:
     from toolkit import limits  # noqa: PLC0415 - as above
     from toolkit.docker.claims.deep import Deep  # noqa: PLC0415
     from toolkit.sources import trees  # noqa: PLC0415
@@ -54,7 +54,7 @@ def _deepened_by_itself(case: Case, depth: Depth, near: str, progress: Progress)
     return replace(case, deep=Deep(depth=chosen, trees={case.before.name: tree}, progress=progress, whole=False))
 
 
-def _check_systems(tree: Tree, names: tuple[str, ...]) -> None:
+def _check_systems(tree: NixpkgsTree, names: tuple[str, ...]) -> None:
     if not names:
         return
     from toolkit import nix  # noqa: PLC0415 - as above

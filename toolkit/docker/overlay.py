@@ -25,7 +25,7 @@ from toolkit.shipped import shipped_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.plan import Plan
     from toolkit.docker.requests import OverlayRequest
     from toolkit.docker.rewrite.layout import DockerFile
@@ -83,7 +83,7 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     return report
 
 
-def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> Case:
+def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> DockerCase:
     """Return what the claims about rewrap.nix work on; the overlay's directory is `at`.
 
     Raise RefusalError where the overlay would leave this docker as it is.
@@ -108,7 +108,7 @@ def _rewrap(  # noqa: PLR0913 - as _patched, which takes what `prepare` does
         (at / name).write_bytes(shipped_path(name).read_bytes())
     (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
-    claims: tuple[Claim[Case], ...] = CLAIMS
+    claims: tuple[Claim[DockerCase], ...] = CLAIMS
     if request.depth.tier is not Tier.ISOLATED:
         # Not needed for what most runs do.
         from toolkit.docker.claims import rewrapping_trees  # noqa: PLC0415

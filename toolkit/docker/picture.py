@@ -34,7 +34,7 @@ _PLACES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class Frame:
     """A box of a picture, in a group; a `marked` one has a thick border."""
 
     key: str
@@ -49,7 +49,7 @@ def layout(path: Path, reading: Reading) -> bytes:
     bound = dict.fromkeys(component.bound for component in reading.components)
     places = {place: f"g{index}" for index, place in enumerate(bound)}
     boxes = [
-        Box(key=components[component.name], label=_label(component), group=places[component.bound])
+        Frame(key=components[component.name], label=_label(component), group=places[component.bound])
         for component in reading.components
     ]
     arrows: list[str] = []
@@ -58,7 +58,7 @@ def layout(path: Path, reading: Reading) -> bytes:
         for name in component.references:
             key = components.get(name) or others.setdefault(name, f"o{len(others)}")
             arrows.append(f'{components[component.name]} -->|"uses"| {key}')
-    boxes += [Box(key=key, label=name, group="other") for name, key in others.items()]
+    boxes += [Frame(key=key, label=name, group="other") for name, key in others.items()]
     groups = {key: _PLACES.get(place, place) for place, key in places.items()}
     if others:
         groups["other"] = "also used"
@@ -86,7 +86,7 @@ def routes(inspection: PathInspection) -> bytes:
             *((short(entry), entry == route.found) for entry in route.order.suffix),
         ]
         row = [
-            Box(key=f"{group}p{index}", label=", ".join(label for label, _ in part), group=group, marked=taken)
+            Frame(key=f"{group}p{index}", label=", ".join(label for label, _ in part), group=group, marked=taken)
             for index, (taken, part) in enumerate(_parts(places, caller))
         ]
         title, *inside = _group(group, f"{TITLES[route.name]}: {_taken(route)}", row)
@@ -137,20 +137,20 @@ def _label(component: Component) -> str:
     return component.name if component.line is None else f"{component.name} (line {component.line})"
 
 
-def _path(reading: Reading) -> Iterator[Box]:
+def _path(reading: Reading) -> Iterator[Frame]:
     """Yield the parts of the wrapper's PATH; none if there is no wrapper."""
     where = reading.rootlesskit
     if where is Place.NO_WRAPPER:
         return
     line = f" (line {reading.rootlesskit_line})" if reading.rootlesskit_line is not None else ""
     kit = f", rootlesskit{line}" if "prefix" in where else ""
-    yield Box(key="prefix", label=f"prefix: the package's own programs{kit}", group="path")
-    yield Box(key=CALLER, label="the caller's PATH: /run/wrappers/bin, …", group="path")
+    yield Frame(key="prefix", label=f"prefix: the package's own programs{kit}", group="path")
+    yield Frame(key=CALLER, label="the caller's PATH: /run/wrappers/bin, …", group="path")
     if "suffix" in where:
-        yield Box(key="suffix", label=f"suffix: rootlesskit{line if where is Place.SUFFIX else ''}", group="path")
+        yield Frame(key="suffix", label=f"suffix: rootlesskit{line if where is Place.SUFFIX else ''}", group="path")
 
 
-def _group(key: str, title: str, boxes: Sequence[Box]) -> Iterator[str]:
+def _group(key: str, title: str, boxes: Sequence[Frame]) -> Iterator[str]:
     yield f'  subgraph {key}["{_escaped(title)}"]'
     yield from (f'    {box.key}["{_escaped(box.label)}"]' for box in boxes)
 

@@ -110,10 +110,10 @@ def texts() -> pull_request.Texts:
     return pull_request.read(content, name=str(path))
 
 
-def facts(report: Report, source: Source, extras: Sequence[TreeCommit]) -> pull_request.Facts:
+def facts(report: Report, source: Source, extras: Sequence[TreeCommit]) -> pull_request.DraftFacts:
     """Return what the draft of a pull request is made from, with the template of the source's own nixpkgs."""
     template = source.root / TEMPLATE if source.root is not None else None
-    return pull_request.Facts(
+    return pull_request.DraftFacts(
         report=report,
         texts=texts(),
         template=template.read_bytes() if template is not None and template.is_file() else b"",

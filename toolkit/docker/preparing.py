@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.staging import Siblings
@@ -32,7 +32,7 @@ DROP_WARNING = (
 )
 
 
-def prepare(file: DockerFile, source: Source, plan: Plan, steps: Sequence[Step], *, at: Path) -> Draft[Case]:
+def prepare(file: DockerFile, source: Source, plan: Plan, steps: Sequence[Step], *, at: Path) -> Draft[DockerCase]:
     """Rewrite `file`, which is the source's, and let git write the commits down; the overlay's place is `at`.
 
     Raise LayoutError or RefusalError where the file cannot be rewritten.
@@ -47,7 +47,7 @@ def rewrite(file: DockerFile, plan: Plan, steps: Sequence[Step]) -> tuple[str, .
 
 def prepare_texts(  # noqa: PLR0913 - as above
     texts: Sequence[str], file: DockerFile, source: Source, plan: Plan, steps: Sequence[Step], *, at: Path
-) -> Draft[Case]:
+) -> Draft[DockerCase]:
     """Prepare `texts`, what `file` is after each commit, whoever wrote them.
 
     Raise NixSyntaxError, LayoutError or RefusalError for a text that is no docker file.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Added, Case
+    from toolkit.docker.claims.case import Added, DockerCase
     from toolkit.docker.plan import Plan
     from toolkit.docker.requests import ProposeRequest
     from toolkit.docker.rewrite.layout import DockerFile
@@ -78,7 +78,7 @@ def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
 ) -> Report:
     added = _extras(request, found, plan)
 
-    def draft(at: Path) -> Draft[Case]:
+    def draft(at: Path) -> Draft[DockerCase]:
         made = prepare_texts(texts, file, found, plan, steps, at=at)
         case = replace(made.case, extras=added)
         near = request.source.nixpkgs

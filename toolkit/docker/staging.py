@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.cache import default_cache
 from toolkit.docker import choosing
-from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, Case, Stage
+from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, DockerCase, DockerStage
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError
 from toolkit.git import blobs
@@ -39,7 +39,7 @@ class Layout:
     `own_library` says that the source has no `lib`, so that unlet's own is used.
     """
 
-    stages: Mapping[str, Stage]
+    stages: Mapping[str, DockerStage]
     question: Path
     own_library: bool
 
@@ -85,10 +85,10 @@ def _beside(link: Path, directory: Path) -> str | None:
     return str(led.relative_to(directory)) if led.is_relative_to(directory) else None
 
 
-def case(contents: Mapping[str, bytes], *, name: str, beside: Siblings, source: Source, plan: Plan) -> Case:
+def case(contents: Mapping[str, bytes], *, name: str, beside: Siblings, source: Source, plan: Plan) -> DockerCase:
     """Lay the contents out, and return the case of them; raise as `lay_out` does."""
     laid_out = lay_out(contents, name=name, beside=beside, source=source, components=plan.components)
-    return Case(
+    return DockerCase(
         source=source,
         target=plan.target,
         components=plan.components,
@@ -100,7 +100,7 @@ def case(contents: Mapping[str, bytes], *, name: str, beside: Siblings, source: 
     )
 
 
-def unchanged(file: DockerFile, source: Source, plan: Plan) -> Case:
+def unchanged(file: DockerFile, source: Source, plan: Plan) -> DockerCase:
     """Return the case of the file as it is, of which nothing is proposed."""
     return case({BEFORE: source.content}, name=file.tree.name, beside=siblings(source, file), source=source, plan=plan)
 
@@ -143,7 +143,7 @@ def lay_out(
     root = cache.obtain(KIND, key, make=make, check=check)
     return Layout(
         stages={
-            stage: Stage(
+            stage: DockerStage(
                 name=stage,
                 file=parsed[stage],
                 content=content,

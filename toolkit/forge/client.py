@@ -35,7 +35,7 @@ from toolkit.forge.failures import (
     shown,
     unreachable,
 )
-from toolkit.forge.kept import Answer, Store
+from toolkit.forge.kept import KeptAnswer, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -177,13 +177,13 @@ class Client:
         answer = self._answer(url, wanted)
         return check(answer.body), answer.next
 
-    def _answer(self, url: str, wanted: _Wanted) -> Answer:
+    def _answer(self, url: str, wanted: _Wanted) -> KeptAnswer:
         """Return a good answer, after redirects and repetitions; raise one of `failures` for another."""
         end = min(_end.get(), time.monotonic() + self.settings.timeout)
         where = url
         for _ in range(_MOST_REDIRECTS):
             answer = self._patiently(where, wanted, end)
-            if isinstance(answer, Answer):
+            if isinstance(answer, KeptAnswer):
                 return answer
             target = urljoin(where, answer)
             if urlsplit(target).scheme not in {"https", urlsplit(where).scheme} or target == where:
@@ -191,7 +191,7 @@ class Client:
             where = target
         raise UnreachableError(f"{shown(url)}: is redirected more than {_MOST_REDIRECTS} times")
 
-    def _patiently(self, url: str, wanted: _Wanted, end: float) -> Answer | str:
+    def _patiently(self, url: str, wanted: _Wanted, end: float) -> KeptAnswer | str:
         """Return an answer, or the place that it redirects to; try again what may pass."""
         for attempt in range(_ATTEMPTS):
             try:
@@ -205,7 +205,7 @@ class Client:
                 time.sleep(pause)
         raise AssertionError(url)
 
-    def _once(self, url: str, wanted: _Wanted, end: float) -> Answer | str:
+    def _once(self, url: str, wanted: _Wanted, end: float) -> KeptAnswer | str:
         self._refuse(url, end)
         kept = self._store.find(url) if wanted.keep else None
         began = time.monotonic()
@@ -236,12 +236,12 @@ class Client:
         except documents.BrokenError as error:
             raise _AgainError(UnreachableError(f"{shown(url)}: the answer is not JSON, or was cut off")) from error
         etag = answer.headers.get("ETag", "")
-        new = Answer(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
+        new = KeptAnswer(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
         if wanted.keep and etag:
             self._store.keep(url, new)
         return new
 
-    def _send(self, url: str, wanted: _Wanted, kept: Answer | None, end: float) -> tuple[requests.Response, bytes]:
+    def _send(self, url: str, wanted: _Wanted, kept: KeptAnswer | None, end: float) -> tuple[requests.Response, bytes]:
         """Send one request, and return its answer with the whole body, in which the token does not stand."""
         # Without an encoding the length of a body says how much memory it takes.
         headers = {"Accept": wanted.accept, "Accept-Encoding": "identity"}

@@ -51,7 +51,7 @@ class RateLimitError(ToolkitError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
+class _ErrorBody:
     message: str
 
 
@@ -157,7 +157,7 @@ def _server_time(headers: Mapping[str, str]) -> float:
 def _message(body: bytes, token: Token | None) -> str:
     """Return what GitHub says of an error, in one line, and nothing of what it was told in confidence."""
     try:
-        said = " ".join(documents.read(body, _Said, document="").message.split())
+        said = " ".join(documents.read(body, _ErrorBody, document="").message.split())
     except ToolkitError:
         return ""
     return (token.hidden_in(said) if token is not None else said)[:_MOST_SAID]

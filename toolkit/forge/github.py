@@ -37,7 +37,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class ApiMessage:
     """What git has of a commit."""
 
     committer: Signature
@@ -61,11 +61,11 @@ class ChangedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class ApiCommit:
     """A commit; its parents and the first 300 of its files are not in a list of commits."""
 
     sha: Sha
-    commit: Message
+    commit: ApiMessage
     parents: tuple[Object, ...]
     files: tuple[ChangedFile, ...] = ()
 
@@ -76,14 +76,14 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class ApiBase:
     """The branch that a pull request is for."""
 
     ref: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pull:
+class ApiPull:
     """A pull request; `mergeable` is None while GitHub is still finding out, and in a list.
 
     `merge_commit_sha` is the commit in the base once it is merged; before that GitHub has one of its own there.
@@ -93,7 +93,7 @@ class Pull:
     title: str
     html_url: str
     state: str
-    base: Base
+    base: ApiBase
     head: Object
     user: User | None = None
     draft: bool = False
@@ -118,7 +118,7 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TreeFile:
+class ApiTreeEntry:
     """An entry of a tree; `type` is blob, tree or commit."""
 
     path: str
@@ -126,10 +126,10 @@ class TreeFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class ApiTree:
     """The entries of a tree, of which GitHub may have left some out."""
 
-    tree: tuple[TreeFile, ...]
+    tree: tuple[ApiTreeEntry, ...]
     truncated: bool = False
 
 
@@ -166,28 +166,28 @@ class GitHub:
         listed = self.client.pages(f"{self._at}/git/matching-refs/heads/{_quoted(beginning)}", Branch)
         return [branch.ref.removeprefix("refs/heads/") for branch in listed]
 
-    def changes(self, ref: str, path: str) -> Iterator[Commit]:
+    def changes(self, ref: str, path: str) -> Iterator[ApiCommit]:
         """Yield the commits of a ref that changed the file at this path, newest first; a page is asked for when due."""
         query = urlencode({"sha": ref, "path": path, "per_page": _PAGE})
-        return self.client.pages(f"{self._at}/commits?{query}", Commit)
+        return self.client.pages(f"{self._at}/commits?{query}", ApiCommit)
 
-    def last_change(self, ref: str, path: str) -> Commit | None:
+    def last_change(self, ref: str, path: str) -> ApiCommit | None:
         """Return the newest commit of a ref that changed the file at this path, None where none did."""
         query = urlencode({"sha": ref, "path": path, "per_page": 1})
-        return next(iter(self.client.json(f"{self._at}/commits?{query}", list[Commit])), None)
+        return next(iter(self.client.json(f"{self._at}/commits?{query}", list[ApiCommit])), None)
 
-    def commit(self, ref: str) -> Commit:
+    def commit(self, ref: str) -> ApiCommit:
         """Return a commit with its files."""
-        return self.client.json(f"{self._at}/commits/{_quoted(ref)}", Commit)
+        return self.client.json(f"{self._at}/commits/{_quoted(ref)}", ApiCommit)
 
-    def tree(self, ref: str, path: str = "") -> Tree:
+    def tree(self, ref: str, path: str = "") -> ApiTree:
         """Return all that is below a path at a ref."""
         at = f"{ref}:{path}" if path else ref
-        return self.client.json(f"{self._at}/git/trees/{quote(at, safe='')}?recursive=1", Tree)
+        return self.client.json(f"{self._at}/git/trees/{quote(at, safe='')}?recursive=1", ApiTree)
 
-    def pull(self, number: int) -> Pull:
+    def pull(self, number: int) -> ApiPull:
         """Return a pull request."""
-        return self.client.json(f"{self._at}/pulls/{number}", Pull)
+        return self.client.json(f"{self._at}/pulls/{number}", ApiPull)
 
     def pull_files(self, number: int) -> list[ChangedFile]:
         """Return the files that a pull request changes."""
@@ -197,10 +197,10 @@ class GitHub:
         """Return the reviews of a pull request, oldest first."""
         return list(self.client.pages(f"{self._at}/pulls/{number}/reviews?per_page={_PAGE}", Review))
 
-    def pulls_from(self, branch: str) -> list[Pull]:
+    def pulls_from(self, branch: str) -> list[ApiPull]:
         """Return the pull requests, open or not, whose head is this branch of the repository itself."""
         query = urlencode({"state": "all", "head": f"{self.repository.partition('/')[0]}:{branch}"})
-        return self.client.json(f"{self._at}/pulls?{query}", list[Pull])
+        return self.client.json(f"{self._at}/pulls?{query}", list[ApiPull])
 
     def search_pulls(self, words: str, *, most: int) -> list[int]:
         """Return the numbers of the pull requests that GitHub's search finds, the latest to change first."""

@@ -23,7 +23,7 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class KeptAnswer:
     """The body of a good answer; `next` is the URL that its `Link` header calls the next page."""
 
     body: bytes
@@ -41,7 +41,7 @@ class Store:
         self._root = cache.root
         self.damaged = 0
 
-    def find(self, url: str) -> Answer | None:
+    def find(self, url: str) -> KeptAnswer | None:
         """Return what is kept for a URL."""
         path = self._path(url)
         try:
@@ -51,13 +51,13 @@ class Store:
         digest, value = content[:_DIGEST], content[_DIGEST:]
         try:
             if hashlib.sha256(value).digest() == digest:
-                return msgspec.msgpack.decode(value, type=Answer)
+                return msgspec.msgpack.decode(value, type=KeptAnswer)
         except msgspec.DecodeError:
             pass
         self._set_aside(path)
         return None
 
-    def keep(self, url: str, answer: Answer) -> None:
+    def keep(self, url: str, answer: KeptAnswer) -> None:
         """Keep an answer."""
         value = msgspec.msgpack.encode(answer)
         path = self._path(url)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from git import Repo
 
     from toolkit.git.clone import Clone
-    from toolkit.git.objects import Commit
+    from toolkit.git.objects import DecodedCommit
     from toolkit.process import Completed
 
 _NEW_FILE = "100644"
@@ -75,12 +75,12 @@ class Workshop:
             raise ToolkitError(f"{self.clone.top}: cannot sign: {reading.fact(error.stderr)}", hint=hint) from error
         return Oid(made)
 
-    def diff(self, commit: Commit) -> bytes:
+    def diff(self, commit: DecodedCommit) -> bytes:
         """Return what a commit changes, as the series would have it (git.series)."""
         span = (commit.parents[0].hexsha, commit.hexsha)
         return self._git("diff-tree", "-r", "--patch", "--no-commit-id", *DIFF, *span).stdout
 
-    def changes(self, commit: Commit) -> tuple[FileChange, ...]:
+    def changes(self, commit: DecodedCommit) -> tuple[FileChange, ...]:
         """Return the files that a commit adds or changes."""
         return tuple(
             FileChange(
@@ -99,13 +99,13 @@ class Workshop:
             raise ToolkitError(f"{self.clone.top}: commit {commit.short} has no file '{path}'")
         return objects.read(found)
 
-    def recorded(self, base: Oid, tip: Oid) -> tuple[Commit, ...]:
+    def recorded(self, base: Oid, tip: Oid) -> tuple[DecodedCommit, ...]:
         """Return the commits that `tip` has and `base` has not, the oldest first."""
         span = f"{base}..{tip}"
-        found = objects.Commit.iter_items(self.repo, span, reverse=True, topo_order=True)
-        return tuple(commit for commit in found if isinstance(commit, objects.Commit))
+        found = objects.DecodedCommit.iter_items(self.repo, span, reverse=True, topo_order=True)
+        return tuple(commit for commit in found if isinstance(commit, objects.DecodedCommit))
 
-    def pick(self, commit: Commit, onto: Oid) -> Oid | None:
+    def pick(self, commit: DecodedCommit, onto: Oid) -> Oid | None:
         """Carry a commit over as `git cherry-pick` does; None where there is nothing left of it.
 
         Raises ToolkitError for one that conflicts.

@@ -34,7 +34,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class HistoryStep:
     """What one commit did to the file: its path and blob after it, None where it deleted it.
 
     `previous` and `before` are path and blob in the (first) parent, None where the commit added the file.
@@ -109,7 +109,7 @@ def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) 
     return tuple(found[place] for place in places)
 
 
-def steps(repository: Path, commit: Oid, path: PurePosixPath) -> Iterator[Step]:
+def steps(repository: Path, commit: Oid, path: PurePosixPath) -> Iterator[HistoryStep]:
     """Yield the commits up to `commit` that changed the file which is at `path` there, newest first, by one process.
 
     Renames are followed. A merge counts where the file is another than in each parent.
@@ -203,7 +203,7 @@ def _records(output: bytes) -> Iterator[tuple[Change, str]]:
         yield Change(commit=Oid(oid), committed=int(date), subject=subject), rest
 
 
-def _step(change: Change, raw: str) -> Step | None:
+def _step(change: Change, raw: str) -> HistoryStep | None:
     """Read the raw diff of one commit; None for one that has none."""
     fields = raw.strip("\0\n").split("\0")
     head = fields[0].split(" ")
@@ -214,7 +214,7 @@ def _step(change: Change, raw: str) -> Step | None:
     blobs = head[parents + 1 : 2 * parents + 2]
     before, after = _blob(blobs[0]), _blob(blobs[-1])
     path = PurePosixPath(fields[-1])
-    return Step(
+    return HistoryStep(
         change=change,
         path=path,
         blob=after,

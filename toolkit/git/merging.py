@@ -81,8 +81,8 @@ def _carry(commit: Commit, patch: Patch, target: PurePosixPath, *, now: bytes, f
 
 def _cherry_pick(commit: Commit, target: PurePosixPath, *, onto: bytes) -> _Picked:
     """Let git pick the commit, in a repository that has the file alone."""
-    here = scratch.Commit(files={target: onto})
-    there = (scratch.Commit(files={target: content}, branch="picked") for content in (commit.before, commit.after))
+    here = scratch.NewCommit(files={target: onto})
+    there = (scratch.NewCommit(files={target: content}, branch="picked") for content in (commit.before, commit.after))
     with scratch.repository(here, *there) as repository:
         attributes = repository / ".git" / "info" / "attributes"
         attributes.parent.mkdir(exist_ok=True)

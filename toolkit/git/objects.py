@@ -57,7 +57,7 @@ class _Git(Git):
             raise GitCommandError(list(command), error.status, error.stderr) from error
 
 
-class Commit(git.Commit):
+class DecodedCommit(git.Commit):
     """A commit whose author and message are decoded by its header `encoding`, which GitPython 3.2.1 overlooks."""
 
     def _deserialize(self, stream: io.BytesIO) -> git.Commit:

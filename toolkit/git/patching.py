@@ -98,7 +98,7 @@ def fit(content: bytes, target: PurePosixPath, diff: bytes) -> Fitting:
 
 def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stacked:
     """Try `git am` of the mails, one after the other, on a commit that has these files and nothing else."""
-    with scratch.repository(scratch.Commit(files=files)) as checkout:
+    with scratch.repository(scratch.NewCommit(files=files)) as checkout:
         failure = scratch.am(checkout, mails)
         listed = program.run_hermetic(checkout, "ls-files", "-z").stdout.split(b"\0")[:-1]
         after = {path: (checkout / path).read_bytes() for path in map(PurePosixPath, map(os.fsdecode, listed))}
@@ -121,7 +121,7 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
     `copy` is where the commands find a file with the content `before`. Raise ToolkitError if the pin's file is
     another than that.
     """
-    here = scratch.repository(scratch.Commit(files={target: before})) if pin is None else _borrowed(target, pin)
+    here = scratch.repository(scratch.NewCommit(files={target: before})) if pin is None else _borrowed(target, pin)
     with here as checkout:
         file = checkout / target
         if file.read_bytes() != before:

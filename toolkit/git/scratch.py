@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class NewCommit:
     """A commit with files to put into the tree of the one before it on `branch`."""
 
     files: Mapping[PurePosixPath, bytes]
@@ -35,7 +35,7 @@ def directory(files: Mapping[PurePosixPath, bytes]) -> Generator[Path]:
 
 
 @contextmanager
-def repository(*commits: Commit, date: int = program.EPOCH, checked_out: bool = True) -> Generator[Path]:
+def repository(*commits: NewCommit, date: int = program.EPOCH, checked_out: bool = True) -> Generator[Path]:
     """Yield a repository with these commits, `main` being checked out; what is in them depends on nothing else."""
     with places.temporary() as name:
         made = name / "repository"
@@ -54,7 +54,7 @@ def am(checkout: Path, mails: Iterable[Patch]) -> str | None:
     return None if tried.status == 0 else reading.fact(tried.stderr)
 
 
-def _stream(commits: Sequence[Commit], date: int) -> Iterator[bytes]:
+def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
     """Yield commits in the form of git-fast-import(1), by which one process makes all of them."""
     for commit in commits:
         yield f"commit refs/heads/{commit.branch}\ncommitter {program.IDENTITY} {date} +0000\n".encode()

@@ -48,8 +48,8 @@ def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int |
     date of each mail, whose author is `unlet`. Mails are called `0001-….patch` after their subjects, which are numbered
     `[PATCH 1/2]`; `git am` drops that.
     """
-    base = scratch.Commit(files={target: commits[0].before})
-    made = [scratch.Commit(files={target: commit.after}, message=commit.message) for commit in commits]
+    base = scratch.NewCommit(files={target: commits[0].before})
+    made = [scratch.NewCommit(files={target: commit.after}, message=commit.message) for commit in commits]
     with scratch.repository(base, *made, date=_date(committed), checked_out=False) as repository:
         span = (f"main~{len(made)}", "main")
         patches = _mails(repository, "..".join(span))
@@ -62,8 +62,8 @@ def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -
 
     Its bytes depend on the arguments alone, and those of the others not on it: its subject has no number.
     """
-    base = scratch.Commit(files={file.path: file.before for file in commit.files if file.before is not None})
-    made = scratch.Commit(files={file.path: file.after for file in commit.files}, message=commit.message)
+    base = scratch.NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
+    made = scratch.NewCommit(files={file.path: file.after for file in commit.files}, message=commit.message)
     with scratch.repository(base, made, date=_date(committed), checked_out=False) as repository:
         (mail,) = _mails(repository, "main~1..main", "--no-numbered", f"--start-number={number}")
     return mail

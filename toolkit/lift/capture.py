@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolkit.errors import RefusalError
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.passthru import written_out
-from toolkit.lift.plan import PARAMETER, Design, Plan, at, home
+from toolkit.lift.plan import PARAMETER, Design, LiftPlan, at, home
 from toolkit.nix.scope import GLOBALS, look_up
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _OTHERS = ("finalPackage", "outerAttrs")
 """Names for the final attributes where those of another package, within this one, have the usual one."""
 
 
-def parameter(planned: Plan, sites: Iterable[Node]) -> str:
+def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
     """Return the name of the final attributes that means them at all of these places.
 
     Raise RefusalError where the package has given them a name that means something else at one.
@@ -39,7 +39,7 @@ def parameter(planned: Plan, sites: Iterable[Node]) -> str:
     raise RefusalError(f"{at(place)}: '{names[0]}' does not mean the package's final attributes here")
 
 
-def _is_hidden(planned: Plan, name: str, site: Node) -> bool:
+def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
     """Tell whether a name is bound between a place and the function of the final attributes."""
     scope = look_up(name, site).scope
     if scope is None or scope.node is planned.construction.final:
@@ -49,7 +49,7 @@ def _is_hidden(planned: Plan, name: str, site: Node) -> bool:
     return around.contains(scope.node)
 
 
-def _is_used(planned: Plan, name: str) -> bool:
+def _is_used(planned: LiftPlan, name: str) -> bool:
     """Tell whether a new parameter of this name would take a name from what is around the package."""
     argument = planned.construction.argument
     return any(
@@ -61,11 +61,11 @@ def _is_used(planned: Plan, name: str) -> bool:
     )
 
 
-def _is_enclosed(planned: Plan, use: Reference) -> bool:
+def _is_enclosed(planned: LiftPlan, use: Reference) -> bool:
     return planned.enclosed and any(let.contains(use.node) for let in planned.shape.lets)
 
 
-def clashing(planned: Plan) -> frozenset[int]:
+def clashing(planned: LiftPlan) -> frozenset[int]:
     """Return the indexes of the `rec` sets that bind a name which a definition that moves has from elsewhere.
 
     Raise RefusalError where something else than such a set would give a name another meaning.
@@ -93,13 +93,13 @@ def clashing(planned: Plan) -> frozenset[int]:
     return frozenset(found)
 
 
-def _outside(planned: Plan, use: Reference) -> Reference:
+def _outside(planned: LiftPlan, use: Reference) -> Reference:
     """Return a use as it would be outside of the binding that it stands in."""
     binding = planned.shape.bindings[planned.owner(use.node) or use.name]
     return replace(use, withs=tuple(scope for scope in use.withs if not binding.contains(scope.node)))
 
 
-def _place(planned: Plan, name: str) -> Node:
+def _place(planned: LiftPlan, name: str) -> Node:
     """Return the set that a definition moves into."""
     route = planned.routes[name]
     if route.door is not None:
@@ -108,7 +108,7 @@ def _place(planned: Plan, name: str) -> Node:
     return (written_out(node) if node is not None else None) or home(planned.construction)
 
 
-def _within_its_binding(planned: Plan, use: Reference) -> bool:
+def _within_its_binding(planned: LiftPlan, use: Reference) -> bool:
     owner = planned.owner(use.node)
     around = planned.shape.bindings[owner] if owner is not None else planned.construction.argument
     return use.scope is not None and around.contains(use.scope.node)

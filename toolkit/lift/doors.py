@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PASSTHRU = "passthru"
 
 
-class State(StrEnum):
+class Reachability(StrEnum):
     """How far an override reaches what a let binds, by syntax."""
 
     HIDDEN = "hidden"
@@ -80,11 +80,11 @@ def uses_by_rec(shape: Shape, door: Door) -> Iterator[Reference]:
             yield use
 
 
-def state(shape: Shape, name: str) -> State:
+def state(shape: Shape, name: str) -> Reachability:
     """Return how far an override reaches a binding, by syntax."""
     if not doors(shape, name):
-        return State.HIDDEN
-    return State.SHOWN if direct_uses(shape, name) else State.ROUTED
+        return Reachability.HIDDEN
+    return Reachability.SHOWN if direct_uses(shape, name) else Reachability.ROUTED
 
 
 Origin = tuple[int, str, str]

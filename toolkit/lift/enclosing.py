@@ -14,8 +14,8 @@ from toolkit.nix.edit import apply
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from toolkit.lift.plan import Plan
-    from toolkit.lift.shape import Construction, Shape
+    from toolkit.lift.plan import LiftPlan
+    from toolkit.lift.shape import BuilderCall, Shape
     from toolkit.nix.edit import Edit
     from toolkit.nix.tree import Node
 
@@ -23,7 +23,7 @@ _MUCH = 25
 _STEP = 2
 
 
-def is_possible(shape: Shape, construction: Construction) -> bool:
+def is_possible(shape: Shape, construction: BuilderCall) -> bool:
     """Tell whether there is one let, right around a builder's call whose builder it does not bind."""
     if len(shape.lets) != 1 or body(shape.lets[0]) is not construction.call or "\n" in construction.builder.text:
         return False
@@ -35,7 +35,7 @@ def is_better(shape: Shape, moved: Collection[str]) -> bool:
     return sum(shape.bindings[name].text.count("\n") + 1 for name in moved) > _MUCH
 
 
-def enclosed(planned: Plan, edits: Collection[Edit], parameter: str) -> str:
+def enclosed(planned: LiftPlan, edits: Collection[Edit], parameter: str) -> str:
     """Return the text with these edits and with the let, which goes behind the parameter of the final attributes."""
     (let,), construction = planned.shape.lets, planned.construction
     text = let.tree.text
@@ -54,7 +54,7 @@ def enclosed(planned: Plan, edits: Collection[Edit], parameter: str) -> str:
     return f"{part(0, let.start)}{call_text}{part(call.end, len(text))}"
 
 
-def _attributes(construction: Construction) -> Node:
+def _attributes(construction: BuilderCall) -> Node:
     """Return the expression of the attributes, without the parameter of the final ones."""
     if construction.final is not None:
         return body(construction.final)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.lift.doors import State, shared, state
-from toolkit.lift.kinds import Kind, kind, without_final
+from toolkit.lift.doors import Reachability, shared, state
+from toolkit.lift.kinds import BindingKind, kind, without_final
 from toolkit.lift.shape import read
 from toolkit.nix.attributes import value
 
@@ -24,9 +24,9 @@ class Binding:
 
     name: str
     builder: str
-    kind: Kind
+    kind: BindingKind
     line: int
-    state: State
+    state: Reachability
     shares: tuple[str, ...]
     liftable: bool
 

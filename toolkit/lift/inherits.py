@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StatementEdit:
     """What becomes of one statement.
 
     `sources` has the path of attributes that a name is to come from, `dropped` the names that go, `added` those that

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 
-class Kind(StrEnum):
+class BindingKind(StrEnum):
     """Kinds of bindings, those that people want to override first."""
 
     PACKAGE = "package"
@@ -57,7 +57,7 @@ def without_final(builder: str) -> str | None:
     return next((what for what, pattern in _WITHOUT_FINAL.items() if pattern.fullmatch(name)), None)
 
 
-def kind(binding: Node) -> tuple[Kind, str] | None:
+def kind(binding: Node) -> tuple[BindingKind, str] | None:
     """Return the kind of a binding of a let and the builder as it is written, None where it binds no package."""
     if binding.kind != "binding" or len(binding.children[0].children) != 1:
         return None
@@ -69,7 +69,7 @@ def kind(binding: Node) -> tuple[Kind, str] | None:
         base = inner(function.children[0])
         builds = construction(base)
         if builds is None:
-            return None if _is_builder(callee(base)) else (Kind.OVERRIDE, ".".join(path))
+            return None if _is_builder(callee(base)) else (BindingKind.OVERRIDE, ".".join(path))
         expression = base
     builder = callee(expression)
     if not builder or _SOURCES.fullmatch(builder[-1]) or _SOURCES.fullmatch(".".join(builder)):
@@ -78,8 +78,8 @@ def kind(binding: Node) -> tuple[Kind, str] | None:
     return (found, ".".join(builder)) if found is not None else None
 
 
-def _kind(name: str, expression: Node) -> Kind | None:
-    plain = {_CALLS: Kind.CALL, _ENVIRONMENTS: Kind.ENVIRONMENT, _HELPERS: Kind.HELPER}
+def _kind(name: str, expression: Node) -> BindingKind | None:
+    plain = {_CALLS: BindingKind.CALL, _ENVIRONMENTS: BindingKind.ENVIRONMENT, _HELPERS: BindingKind.HELPER}
     found = next((kind for pattern, kind in plain.items() if pattern.fullmatch(name)), None)
     builds = construction(expression)
     if found is not None or builds is None:
@@ -87,9 +87,9 @@ def _kind(name: str, expression: Node) -> Kind | None:
     given = {path[0] for path, _ in builds.attributes}
     sourced = bool(given & {"src", "srcs"})
     if "mkDerivation" in name:
-        return Kind.PACKAGE if sourced else Kind.DERIVATION
+        return BindingKind.PACKAGE if sourced else BindingKind.DERIVATION
     if _LANGUAGES.fullmatch(name) or (sourced and given & {"name", "pname"}):
-        return Kind.PACKAGE
+        return BindingKind.PACKAGE
     return None
 
 

@@ -18,17 +18,17 @@ from toolkit.nix.edit import Edit
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from toolkit.lift.moving import Definition
+    from toolkit.lift.moving import MovedDefinition
     from toolkit.lift.passthru import Additions
-    from toolkit.lift.plan import Plan
-    from toolkit.lift.shape import Construction
+    from toolkit.lift.plan import LiftPlan
+    from toolkit.lift.shape import BuilderCall
     from toolkit.nix.scope import Reference
     from toolkit.nix.tree import Node
 
 PREVIOUS = "previousAttrs"
 
 
-def attributes(planned: Plan, unfolded: Collection[int]) -> tuple[Node, ...]:
+def attributes(planned: LiftPlan, unfolded: Collection[int]) -> tuple[Node, ...]:
     """Return the attributes that use what is lifted, and leave the builder's call for the layer.
 
     Raise RefusalError for a package that cannot be taken apart like this.
@@ -61,12 +61,12 @@ def attributes(planned: Plan, unfolded: Collection[int]) -> tuple[Node, ...]:
     return leaving
 
 
-def leaves(construction: Construction, layered: Sequence[Node], use: Reference) -> bool:
+def leaves(construction: BuilderCall, layered: Sequence[Node], use: Reference) -> bool:
     """Tell whether a name means an attribute by its `rec` set, and leaves that set."""
     return _is_of(construction, use) and any(node.contains(use.node) for node in layered)
 
 
-def divided(construction: Construction, additions: Additions) -> tuple[Additions, Additions]:
+def divided(construction: BuilderCall, additions: Additions) -> tuple[Additions, Additions]:
     """Divide what passthru gets into what the builder's call gets, if it has a passthru, and what the layer gets."""
     if any(path[0] == PASSTHRU for path, _ in construction.attributes):
         return replace(additions, definitions=()), replace(additions, names=())
@@ -74,7 +74,7 @@ def divided(construction: Construction, additions: Additions) -> tuple[Additions
 
 
 def around(
-    planned: Plan, layered: Sequence[tuple[Node, Definition]], additions: Additions, parameter: str
+    planned: LiftPlan, layered: Sequence[tuple[Node, MovedDefinition]], additions: Additions, parameter: str
 ) -> Iterator[Edit]:
     """Yield the edits that put the layer around the builder's call, with what passthru gets there."""
     call = planned.construction.call
@@ -96,7 +96,7 @@ def around(
     )
 
 
-def _written(planned: Plan, node: Node, definition: Definition, column: int) -> str:
+def _written(planned: LiftPlan, node: Node, definition: MovedDefinition, column: int) -> str:
     path = _path(node)
     if node.kind != "binding" or (len(path) == 1 and path[0] != PASSTHRU):
         return definition.at(column)
@@ -123,5 +123,5 @@ def _names(node: Node) -> tuple[str, ...]:
     return tuple(name.text for name in style.inherited(node))
 
 
-def _is_of(construction: Construction, use: Reference) -> bool:
+def _is_of(construction: BuilderCall, use: Reference) -> bool:
     return use.scope is not None and any(use.scope.node is literal for literal in construction.sets)

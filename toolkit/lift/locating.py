@@ -26,7 +26,7 @@ _EXPRESSION = EXPRESSIONS / "located.nix"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Location:
     """Where a package is written: the path in the tree of the file that its meta names.
 
     `others` are those that its attributes are from, builders among them. `platforms` are the systems that it says it is
@@ -51,7 +51,7 @@ class _Answer:
     platforms: tuple[str, ...]
 
 
-def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Place]:
+def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
     """Return where packages of the tree at `root` are written, without those that Nix finds no place for."""
     if not packages:
         return {}
@@ -63,17 +63,17 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Place]:
         # What Nix cannot catch ends the evaluation: the package that it comes from is known by halves.
         middle = len(packages) // 2
         return {**locate(root, packages[:middle]), **locate(root, packages[middle:])} if middle else {}
-    found: dict[str, Place] = {}
+    found: dict[str, Location] = {}
     for package, answer in zip(packages, answers, strict=True):
         said = (answer.position or "").rpartition(":")[0]
         places = [PurePosixPath(file) for file in dict.fromkeys((said, *answer.files))]
         files = [place.relative_to(root) for place in places if place.is_relative_to(root)]
         if files:
-            found[package] = Place(file=files[0], others=tuple(files[1:]), platforms=answer.platforms)
+            found[package] = Location(file=files[0], others=tuple(files[1:]), platforms=answer.platforms)
     return found
 
 
-def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, tuple[str, Place]]:
+def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, tuple[str, Location]]:
     """Return by file the package that is written in it, with its place; nothing for one that others are made with."""
     names = Names.of(root)
     likely = {file: tuple(names.candidates(root, file)) for file in files}
@@ -88,6 +88,6 @@ def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath,
     }
 
 
-def _is_written(place: Place | None, file: PurePosixPath) -> bool:
+def _is_written(place: Location | None, file: PurePosixPath) -> bool:
     """Tell whether a package has its meta or attributes of its own from a file."""
     return place is not None and file in {place.file, *place.others}

@@ -23,7 +23,7 @@ _CLOSES = re.compile(r"\s*(?:in\b|[})\]])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
+class MovedDefinition:
     """A definition that moves: its name, its text with the comments above, the column that this was written for.
 
     `place` is where it stands, for messages.

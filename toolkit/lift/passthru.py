@@ -16,9 +16,9 @@ from toolkit.nix.edit import Edit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.lift.inherits import Change
-    from toolkit.lift.moving import Definition
-    from toolkit.lift.shape import Construction
+    from toolkit.lift.inherits import StatementEdit
+    from toolkit.lift.moving import MovedDefinition
+    from toolkit.lift.shape import BuilderCall
     from toolkit.nix.tree import Node
 
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
@@ -29,7 +29,7 @@ class Additions:
     """What passthru gets: names to inherit, and definitions."""
 
     names: Sequence[str]
-    definitions: Sequence[Definition]
+    definitions: Sequence[MovedDefinition]
 
     def __bool__(self) -> bool:
         """Tell whether there is anything."""
@@ -49,7 +49,7 @@ class Additions:
         return f"{{{self.lines(indent + 2)}\n{' ' * indent}}}"
 
 
-def add(construction: Construction, additions: Additions, inherits: dict[int, Change]) -> Iterator[Edit]:
+def add(construction: BuilderCall, additions: Additions, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
     """Yield the edits that add to passthru; what is added to an `inherit` that is there goes to `inherits`.
 
     Raise RefusalError for a passthru that is no set which is written out.
@@ -112,7 +112,7 @@ def _dotted(node: Node, additions: Additions) -> Edit:
     return Edit(start, start, "".join(f"{item}{' ' * indent}" for item in items))
 
 
-def _inside(literal: Node, additions: Additions, inherits: dict[int, Change]) -> Iterator[Edit]:
+def _inside(literal: Node, additions: Additions, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
     text = literal.tree.text
     within = literal.child("binding_set")
     bindings = within.children if within is not None else []

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift import enclosing
-from toolkit.lift.doors import PASSTHRU, Door, State, doors, origin, state, uses_by_rec
+from toolkit.lift.doors import PASSTHRU, Door, Reachability, doors, origin, state, uses_by_rec
 from toolkit.lift.findings import find
-from toolkit.lift.kinds import Kind, without_final
+from toolkit.lift.kinds import BindingKind, without_final
 from toolkit.lift.shape import bound, callee, inner, selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toolkit.lift.doors import Origin
-    from toolkit.lift.shape import Construction, Shape
+    from toolkit.lift.shape import BuilderCall, Shape
     from toolkit.nix.tree import Node
 
 PARAMETER = "finalAttrs"
@@ -51,7 +51,7 @@ class Design(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class AttributeRoute:
     """The attribute that uses of a binding go through: its path, and the door that is there already."""
 
     path: tuple[str, ...]
@@ -59,7 +59,7 @@ class Route:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class LiftPlan:
     """A lift of the bindings `names` of a shape's lets.
 
     `routes` has the attribute of each binding that is lifted or that leaves its let; `moved` names those that leave it,
@@ -70,10 +70,10 @@ class Plan:
     """
 
     shape: Shape
-    construction: Construction
+    construction: BuilderCall
     design: Design
     names: tuple[str, ...]
-    routes: Mapping[str, Route]
+    routes: Mapping[str, AttributeRoute]
     moved: tuple[str, ...]
     taken: Mapping[str, tuple[str, ...]]
     follows: Mapping[str, Origin]
@@ -137,7 +137,7 @@ def at(node: Node) -> str:
     return f"{node.tree.name}:{node.place}"
 
 
-def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[str]) -> Plan:
+def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[str]) -> LiftPlan:
     """Plan a lift of some bindings, for none of all packages that an override does not reach.
 
     Raise LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
@@ -161,19 +161,19 @@ def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[st
 
 def _plan(  # noqa: PLR0913 - what a plan is made of
     shape: Shape,
-    construction: Construction,
+    construction: BuilderCall,
     wanted: Sequence[str],
     design: Design,
     follow: Sequence[str],
     *,
     enclosed: bool = False,
-) -> Plan:
+) -> LiftPlan:
     leaving = _leaving(shape, wanted, design) if not enclosed else frozenset[str]()
     taken = {name: source for name in leaving if (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
     for name in moved:
         _require_plain(shape, name)
-    planned = Plan(
+    planned = LiftPlan(
         shape=shape,
         construction=construction,
         design=design,
@@ -192,7 +192,7 @@ def _plan(  # noqa: PLR0913 - what a plan is made of
     return planned
 
 
-def home(construction: Construction) -> Node:
+def home(construction: BuilderCall) -> Node:
     """Return the literal set that new attributes belong in: the one with passthru or meta, else the first."""
     for name in (PASSTHRU, "meta"):
         for literal in construction.sets:
@@ -221,7 +221,7 @@ _ENDS = {
 }
 
 
-def _construction(shape: Shape) -> Construction:
+def _construction(shape: Shape) -> BuilderCall:
     if not shape.functions:
         raise LayoutError(f"{at(shape.tree.root)}: the file is not a function of its dependencies")
     if not shape.lets:
@@ -236,7 +236,7 @@ def _construction(shape: Shape) -> Construction:
 
 
 def _wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    packages = [found for found in find(shape.tree) if found.kind is Kind.PACKAGE]
+    packages = [found for found in find(shape.tree) if found.kind is BindingKind.PACKAGE]
     known = ", ".join(found.name for found in packages)
     for name in names:
         binding = shape.bindings.get(name)
@@ -248,7 +248,7 @@ def _wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     wanted = tuple(names) or tuple(found.name for found in packages)
     if not wanted:
         raise LayoutError(f"{shape.tree.name}: no let around the package binds a package with a source of its own")
-    missed = tuple(name for name in wanted if state(shape, name) is not State.ROUTED)
+    missed = tuple(name for name in wanted if state(shape, name) is not Reachability.ROUTED)
     if not missed:
         what = f"'{wanted[0]}'" if len(wanted) == 1 else "all packages of the lets"
         raise LayoutError(f"{shape.tree.name}: an override reaches {what} already", hint="there is nothing to propose")
@@ -290,11 +290,11 @@ def _require_plain(shape: Shape, name: str) -> None:
         raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
 
 
-def _route(shape: Shape, name: str, *, fresh: bool) -> Route:
+def _route(shape: Shape, name: str, *, fresh: bool) -> AttributeRoute:
     """Return the attribute of a binding; a `fresh` one stands beside the door that is there, which comes to use it."""
     found = [] if fresh else sorted(doors(shape, name), key=lambda door: len(door.path))
     if found:
-        return Route(path=found[0].path, door=found[0])
+        return AttributeRoute(path=found[0].path, door=found[0])
     if name in _TAKEN or name in _outputs(shape):
         fact = f"as an attribute of the package, '{name}' has a different meaning"
         raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
@@ -303,7 +303,7 @@ def _route(shape: Shape, name: str, *, fresh: bool) -> Route:
         if (other := attributes.get(path)) is not None:
             fact = f"the attribute '{'.'.join(path)}' differs from the let's '{name}'"
             raise RefusalError(f"{at(other)}: {fact}")
-    return Route(path=(PASSTHRU, name))
+    return AttributeRoute(path=(PASSTHRU, name))
 
 
 def _outputs(shape: Shape) -> frozenset[str]:
@@ -313,7 +313,7 @@ def _outputs(shape: Shape) -> frozenset[str]:
     return frozenset(part.text.strip('"') for node in said for part in node.walk() if part.kind == "string_expression")
 
 
-def _require_all_within(planned: Plan) -> None:
+def _require_all_within(planned: LiftPlan) -> None:
     """Raise RefusalError for a use that the final attributes do not reach: in the builder, or before the package."""
     shape, argument = planned.shape, planned.construction.argument
     for use in shape.uses:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from toolkit.errors import RefusalError
 from toolkit.lift import capture, enclosing, layer, moving, passthru, style
 from toolkit.lift.doors import PASSTHRU
-from toolkit.lift.inherits import Change
-from toolkit.lift.moving import Definition
+from toolkit.lift.inherits import StatementEdit
+from toolkit.lift.moving import MovedDefinition
 from toolkit.lift.passthru import Additions
-from toolkit.lift.plan import Design, Plan, at, plan
+from toolkit.lift.plan import Design, LiftPlan, at, plan
 from toolkit.lift.shape import inner, read
 from toolkit.nix.attributes import value
 from toolkit.nix.edit import Edit, apply
@@ -71,7 +71,7 @@ def lift(
             targets.setdefault(use.node.index, ((use.name,),))
     nodes = planned.shape.tree.nodes
     parameter = capture.parameter(planned, [nodes[index] for index in targets])
-    inherits: dict[int, Change] = defaultdict(Change)
+    inherits: dict[int, StatementEdit] = defaultdict(StatementEdit)
     edits = [
         *_uses(planned, targets, parameter, inherits),
         *(_with_parameter(planned, parameter) if design is not Design.LAYER and not planned.enclosed else ()),
@@ -90,7 +90,7 @@ def lift(
     )
 
 
-def _shown(planned: Plan) -> Iterator[tuple[str, ...]]:
+def _shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
     rerouted = [planned.shape.tree.nodes[index] for index in planned.rerouted]
     for path, node in planned.construction.attributes:
         if path[0] == PASSTHRU and len(path) > 1 and any(node.contains(use) for use in rerouted):
@@ -98,7 +98,10 @@ def _shown(planned: Plan) -> Iterator[tuple[str, ...]]:
 
 
 def _uses(
-    planned: Plan, targets: Mapping[int, tuple[tuple[str, ...], ...]], parameter: str, inherits: dict[int, Change]
+    planned: LiftPlan,
+    targets: Mapping[int, tuple[tuple[str, ...], ...]],
+    parameter: str,
+    inherits: dict[int, StatementEdit],
 ) -> Iterator[Edit]:
     """Let uses of names go through the final attributes; those in an `inherit` are left to `inherits`."""
     nodes = planned.shape.tree.nodes
@@ -116,7 +119,7 @@ def _uses(
         yield Edit(node.start, node.end, ".".join([parameter, *paths[0]]))
 
 
-def _with_parameter(planned: Plan, parameter: str) -> Iterator[Edit]:
+def _with_parameter(planned: LiftPlan, parameter: str) -> Iterator[Edit]:
     """Make the builder's argument a function of the final attributes."""
     construction, text = planned.construction, planned.shape.tree.text
     if construction.final is not None:
@@ -138,7 +141,7 @@ def _without_rec(literal: Node) -> Edit:
 
 
 def _moved(
-    planned: Plan, edits: list[Edit], inherits: dict[int, Change], layered: Sequence[Node], parameter: str
+    planned: LiftPlan, edits: list[Edit], inherits: dict[int, StatementEdit], layered: Sequence[Node], parameter: str
 ) -> str:
     """Make all edits, take what moves out of its let or its builder's call, and put it where it goes."""
     text, nodes = planned.shape.tree.text, planned.shape.tree.nodes
@@ -152,7 +155,7 @@ def _moved(
     for index in [index for index in inherits if owner(nodes[index].start) is not None]:
         edits += inherits.pop(index).edits(nodes[index])
     definitions = {
-        name: Definition(
+        name: MovedDefinition(
             name=name,
             text=apply(text[start:end], {edit.within(start) for edit in edits if owner(edit.start) == name}),
             column=style.column(text, start),
@@ -181,7 +184,7 @@ def _moved(
     return apply(text, {*outside, *moving.removals(planned.shape.lets, list(spans.values()))})
 
 
-def _through(door: Door, definition: Definition, inherits: dict[int, Change]) -> Iterator[Edit]:
+def _through(door: Door, definition: MovedDefinition, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
     """Put a definition where a door has its name."""
     if door.node.kind == "inherit":
         change = inherits[door.node.index]

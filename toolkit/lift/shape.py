@@ -23,7 +23,7 @@ _OVERRIDES = frozenset(["override", "overrideAttrs", "overrideDerivation", "over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Construction:
+class BuilderCall:
     """A builder's call on attributes.
 
     `builder` is what is called, `argument` the expression of the attributes, `final` the function of the final
@@ -65,7 +65,7 @@ class Shape:
         return {name: node for let in self.lets for name, node in bound_names(let.child("binding_set")).items()}
 
     @cached_property
-    def construction(self) -> Construction | None:
+    def construction(self) -> BuilderCall | None:
         """The builder's call that the file ends in, None where it ends in something else."""
         return construction(self.body)
 
@@ -141,7 +141,7 @@ def inner(node: Node) -> Node:
     return node
 
 
-def construction(expression: Node) -> Construction | None:
+def construction(expression: Node) -> BuilderCall | None:
     """Read a builder's call: an application whose last argument is a set, or a function that ends in one."""
     if expression.kind != "apply_expression":
         return None
@@ -157,7 +157,7 @@ def construction(expression: Node) -> Construction | None:
     sets = tuple(joined(result(attributes)))
     if not sets:
         return None
-    return Construction(call=expression, builder=builder, argument=argument, final=final, sets=sets)
+    return BuilderCall(call=expression, builder=builder, argument=argument, final=final, sets=sets)
 
 
 def joined(node: Node) -> Iterator[Node]:

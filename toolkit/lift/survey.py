@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
-from toolkit.lift.doors import State
+from toolkit.lift.doors import Reachability
 from toolkit.lift.findings import Binding, find
-from toolkit.lift.kinds import Kind
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.locating import locate
 from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.remembered import Remembered
@@ -35,7 +35,7 @@ _AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class BoundPackage:
     """A package that a let binds. `file` is a path in the tree, `package` the attribute path that the file is for.
 
     `service` tells that the file names a NixOS test: people run it, and reviewers look at it.
@@ -49,7 +49,7 @@ class Finding:
     @property
     def rank(self) -> tuple[object, ...]:
         """Orders findings: what people would mend first stands first."""
-        kinds, states = list(Kind), list(State)
+        kinds, states = list(BindingKind), list(Reachability)
         return (
             kinds.index(self.binding.kind),
             states.index(self.binding.state),
@@ -64,13 +64,13 @@ class Finding:
 class Survey:
     """What was found in `files` files; `unread` are those that are no Nix to our grammar."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[BoundPackage, ...]
     files: int
     unread: tuple[PurePosixPath, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _SurveyedFile:
     """A file with a `let`: its path, what stands for its content, and what it binds, None where that is remembered."""
 
     path: str
@@ -98,7 +98,7 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     looked = [file for _, files in parts for file in files]
     remembered.add({file.content: file.bindings for file in looked if file.bindings is not None and file.readable})
     found = [
-        Finding(file=path, package=names.package(path), binding=binding, service=file.service)
+        BoundPackage(file=path, package=names.package(path), binding=binding, service=file.service)
         for file in looked
         for binding in (remembered.bindings[file.content] if file.readable else ())
         for path in [PurePosixPath(file.path).relative_to(root)]
@@ -122,7 +122,7 @@ def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]
     raise ToolkitError(f"{package}: no package of this name in {root / PACKAGES}", hint=hint)
 
 
-def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, list[_File]]]:
+def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, list[_SurveyedFile]]]:
     # Directories of the second level are many enough to share, and few enough to hand over.
     first = [entry for entry in os.scandir(root / PACKAGES) if entry.is_dir(follow_symlinks=False)]
     shares = sorted(entry.path for directory in first for entry in os.scandir(directory))
@@ -161,29 +161,29 @@ def _begin(known: frozenset[str]) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _look(place: str) -> tuple[int, list[_File]]:
+def _look(place: str) -> tuple[int, list[_SurveyedFile]]:
     return _look_below(place, _known)
 
 
-def _look_below(place: str, known: frozenset[str]) -> tuple[int, list[_File]]:
+def _look_below(place: str, known: frozenset[str]) -> tuple[int, list[_SurveyedFile]]:
     """Read all files at or below a place; return their number, and those that have a `let`."""
     paths = list(files_of(place))
     parts = (paths[begin : begin + _AT_ONCE] for begin in range(0, len(paths), _AT_ONCE))
     return len(paths), [file for part in parts for file in _read(part, known)]
 
 
-def _read(paths: Sequence[str], known: frozenset[str]) -> Iterator[_File]:
-    texts: dict[_File, str] = {}
+def _read(paths: Sequence[str], known: frozenset[str]) -> Iterator[_SurveyedFile]:
+    texts: dict[_SurveyedFile, str] = {}
     for path in paths:
         try:
             content = Path(path).read_bytes()
         except OSError:
-            yield _File(path=path, readable=False)
+            yield _SurveyedFile(path=path, readable=False)
             continue
         if _LET.search(content) is None:
             continue
         key = blake2b(content, digest_size=16).hexdigest()
-        file = _File(path=path, content=key, service=_SERVICE.search(content) is not None)
+        file = _SurveyedFile(path=path, content=key, service=_SERVICE.search(content) is not None)
         if key in known:
             yield replace(file, bindings=None)
             continue

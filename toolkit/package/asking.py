@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path, PurePosixPath
 
-    from toolkit.lift.survey import Finding
+    from toolkit.lift.survey import BoundPackage
 
 
-class Door(StrEnum):
+class DoorAnswer(StrEnum):
     """What Nix says of an override of a binding's attribute."""
 
     NONE = "none"
@@ -28,12 +28,12 @@ class Door(StrEnum):
     UNKNOWN = "does not evaluate"
 
 
-def doors_of(root: Path, findings: Sequence[Finding]) -> dict[tuple[PurePosixPath, str], Door]:
+def doors_of(root: Path, findings: Sequence[BoundPackage]) -> dict[tuple[PurePosixPath, str], DoorAnswer]:
     """Return by file and binding what an override does, on the first system that the package evaluates on."""
-    of_file: dict[PurePosixPath, list[Finding]] = defaultdict(list)
+    of_file: dict[PurePosixPath, list[BoundPackage]] = defaultdict(list)
     for finding in findings:
         of_file[finding.file].append(finding)
-    found: dict[tuple[PurePosixPath, str], Door] = {}
+    found: dict[tuple[PurePosixPath, str], DoorAnswer] = {}
     for file, those in of_file.items():
         shape = read(Tree((root / file).read_text(), name=str(file)))
         shown = {each.binding.name: doors(shape, each.binding.name) for each in those}
@@ -44,9 +44,9 @@ def doors_of(root: Path, findings: Sequence[Finding]) -> dict[tuple[PurePosixPat
         for name in paths:
             door = answer.doors.get(name) if answer is not None else None
             if door is None:
-                found[file, name] = Door.UNKNOWN
+                found[file, name] = DoorAnswer.UNKNOWN
             elif not door.there:
-                found[file, name] = Door.NONE
+                found[file, name] = DoorAnswer.NONE
             else:
-                found[file, name] = Door.WORKS if door.thrown.something else Door.INEFFECTIVE
+                found[file, name] = DoorAnswer.WORKS if door.thrown.something else DoorAnswer.INEFFECTIVE
     return found

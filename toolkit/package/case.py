@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from toolkit import prove
-from toolkit.prove.lifted import UNREACHED, Answer, Question, Verdict, ask, command, judge
+from toolkit.prove.lifted import UNREACHED, Derivations, LiftVerdict, Question, ask, command, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Asking:
     trees: tuple[Path, Path]
     questions: tuple[Question, ...]
     systems: tuple[str, ...]
-    _kept: dict[str, list[Answer]] = field(default_factory=dict[str, "list[Answer]"])
+    _kept: dict[str, list[Derivations]] = field(default_factory=dict[str, "list[Derivations]"])
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -39,22 +39,22 @@ class Asking:
         before, after = self.trees
         return tuple(command(before, after, system, self.questions).line for system in self.systems)
 
-    def answer(self, system: str) -> list[Answer]:
+    def answer(self, system: str) -> list[Derivations]:
         """Return Nix's answers on one system."""
         if system not in self._kept:
             before, after = self.trees
             self._kept[system] = ask(before, after, system, self.questions)
         return self._kept[system]
 
-    def answers(self) -> Mapping[str, list[Answer]]:
+    def answers(self) -> Mapping[str, list[Derivations]]:
         """Return Nix's answers by system."""
         with self._lock, ThreadPoolExecutor(_TOGETHER) as pool:
             asked = [pool.submit(copy_context().run, self.answer, system) for system in self.systems]
             return dict(zip(self.systems, (answer.result() for answer in asked), strict=True))
 
-    def judged(self) -> Verdict | None:
+    def judged(self) -> LiftVerdict | None:
         """Judge the lift by the first system that settles it, None where the package evaluates on none."""
-        asked: list[Answer] = []
+        asked: list[Derivations] = []
         for system in self.systems:
             asked.append(self.answer(system)[0])
             said = judge(asked)
@@ -64,7 +64,7 @@ class Asking:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Case(prove.Case[prove.Stage]):
+class LiftCase(prove.Case[prove.Stage]):
     """A lift of one package. `readers` are packages that override or read it, as far as a search by name found them.
 
     `overlay` is the directory of the overlay, None where there is none.

@@ -10,14 +10,14 @@ from toolkit.errors import LayoutError
 from toolkit.git import diffs, patching
 from toolkit.lift.doors import PASSTHRU, doors
 from toolkit.lift.findings import find
-from toolkit.lift.kinds import Kind
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.plan import PARAMETER
 from toolkit.lift.rewriting import Lifted
 from toolkit.lift.shape import read
 from toolkit.model import Commit, Proposal, Report
 from toolkit.nix.seal import sealed
 from toolkit.nix.tree import Tree
-from toolkit.package.case import Asking, Case
+from toolkit.package.case import Asking, LiftCase
 from toolkit.package.claims import CLAIMS
 from toolkit.package.propose import readers_of
 from toolkit.package.target import find_target
@@ -82,7 +82,7 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
     readers = readers_of(tree.root, target, found)
     questions = [Question(package=asked, doors=found)]
     questions += [Question(package=tuple(reader.split(".")), doors={}) for reader in readers]
-    case = Case(
+    case = LiftCase(
         source=source,
         target=target.file,
         stages=(
@@ -117,7 +117,9 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
 
 def _packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
     """Return the packages that the lets of the unchanged file bind."""
-    names = tuple(each.name for each in find(Tree(content.decode(), name=str(file))) if each.kind is Kind.PACKAGE)
+    names = tuple(
+        each.name for each in find(Tree(content.decode(), name=str(file))) if each.kind is BindingKind.PACKAGE
+    )
     if not names:
         raise LayoutError(f"{file}: no let around the package binds a package", hint="name a binding with --binding")
     return names

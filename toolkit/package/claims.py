@@ -14,14 +14,14 @@ from toolkit.prove.lifted import LIFTED, ask, command, verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolkit.package.case import Case
+    from toolkit.package.case import LiftCase
     from toolkit.prove.case import Stage
-    from toolkit.prove.lifted import Answer
+    from toolkit.prove.lifted import Derivations
 
 _FEW = 3
 
 
-def no_rebuild(case: Case) -> Finding:
+def no_rebuild(case: LiftCase) -> Finding:
     """Compare the package's derivation before and after, on each system that it evaluates on."""
     failures: list[str] = []
     evidence: list[str] = []
@@ -37,7 +37,7 @@ def no_rebuild(case: Case) -> Finding:
     return _finding(case, failures, evidence)
 
 
-def overridable(case: Case) -> Finding:
+def overridable(case: LiftCase) -> Finding:
     """Override each door by what throws: it must reach what is built, or another attribute, on one system at least."""
     failures: list[str] = []
     evidence: list[str] = []
@@ -67,7 +67,7 @@ def overridable(case: Case) -> Finding:
     return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.doors)}")
 
 
-def passthru(case: Case) -> Finding:
+def passthru(case: LiftCase) -> Finding:
     """Compare the attributes of passthru, tests among them, that are made with what is lifted."""
     if not case.lifted.shown:
         return Finding(covers="no attribute of passthru uses a lifted binding")
@@ -75,7 +75,7 @@ def passthru(case: Case) -> Finding:
     return _finding(case, failures, [], more=f", {', '.join('.'.join(path) for path in case.lifted.shown)}")
 
 
-def readers(case: Case) -> Finding:
+def readers(case: LiftCase) -> Finding:
     """Compare the derivations of the packages that name this one with an override or an attribute of it."""
     if not case.readers:
         return Finding(covers="no other package names an override or a lifted attribute of this one")
@@ -87,7 +87,7 @@ def readers(case: Case) -> Finding:
     return Finding(covers=", ".join(case.readers), failures=tuple(failures), commands=case.asking.commands)
 
 
-def capture_safe(case: Case) -> Finding:
+def capture_safe(case: LiftCase) -> Finding:
     """Compare what each name of the file means before and after, by scope: none may be captured."""
     after = _meanings(case.after)
     new = after - _meanings(case.before)
@@ -98,7 +98,7 @@ def capture_safe(case: Case) -> Finding:
     return Finding(covers=f"{after.total()} names, {new.total()} of them new", failures=tuple(failures))
 
 
-def overlaid(case: Case) -> Finding:
+def overlaid(case: LiftCase) -> Finding:
     """Compare the derivation that the overlay gives on the unchanged tree, and try its doors."""
     if case.overlay is None:
         reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
@@ -117,7 +117,7 @@ def overlaid(case: Case) -> Finding:
     return Finding(covers=f"{case.package} on {system}", failures=failures, commands=(again,))
 
 
-CLAIMS: tuple[Claim[Case], ...] = (
+CLAIMS: tuple[Claim[LiftCase], ...] = (
     *claims.CLAIMS,
     Claim("no-rebuild", "the package's derivation stays the same", no_rebuild),
     Claim("overridable", "an override of each attribute has an effect on the build", overridable),
@@ -128,11 +128,11 @@ CLAIMS: tuple[Claim[Case], ...] = (
 )
 
 
-def _package(case: Case) -> Iterator[tuple[str, Answer]]:
+def _package(case: LiftCase) -> Iterator[tuple[str, Derivations]]:
     return ((system, answers[0]) for system, answers in case.asking.answers().items())
 
 
-def _finding(case: Case, failures: list[str], evidence: list[str], *, more: str = "") -> Finding:
+def _finding(case: LiftCase, failures: list[str], evidence: list[str], *, more: str = "") -> Finding:
     systems = [system for system, answer in _package(case) if answer.before is not None or answer.error is not None]
     if not systems:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")

@@ -16,7 +16,7 @@ from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import files_of
 from toolkit.model import Step
 from toolkit.package import patched, texts
-from toolkit.package.case import Asking, Case
+from toolkit.package.case import Asking, LiftCase
 from toolkit.package.claims import CLAIMS
 from toolkit.package.target import find_target
 from toolkit.propose import Draft, Order, write
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from toolkit.package.target import Target
     from toolkit.patches import Message, Proposed
     from toolkit.prove import Claim
-    from toolkit.sources.trees import Tree
+    from toolkit.sources.trees import NixpkgsTree
 
 LIFT = "lift"
 TEXTUAL = ("parse", "format", "applies")
@@ -63,7 +63,7 @@ class Found:
 
     request: LiftRequest
     source: Source
-    tree: Tree
+    tree: NixpkgsTree
     target: Target
     text: str
     proposed: Proposed | None
@@ -105,7 +105,7 @@ def write_down(work: Work, out: Path, *, progress: Progress) -> Report:
     return write(order, progress=progress)
 
 
-def facts(work: Work, report: Report) -> pull_request.Facts:
+def facts(work: Work, report: Report) -> pull_request.DraftFacts:
     """Return what the text of the pull request is made from."""
     found = work.found
     return texts.facts(report, found.source, found.target.package, work.chosen.lifted.doors, found.proposed)
@@ -137,7 +137,7 @@ def begin(request: LiftRequest, *, progress: Progress) -> Work:
     return Work(found=found, chosen=_choose(found, progress=progress))
 
 
-def draft(work: Work, at: Path) -> Draft[Case]:
+def draft(work: Work, at: Path) -> Draft[LiftCase]:
     """Return the proposal as git writes it down; its overlay will be in the directory `at`."""
     source, target, chosen = work.found.source, work.found.target, work.chosen
     doors = chosen.lifted.doors
@@ -153,7 +153,7 @@ def draft(work: Work, at: Path) -> Draft[Case]:
         contents=[commit.content for commit in chosen.commits],
     )
     before, *after = (root / target.file for root in chosen.roots)
-    case = Case(
+    case = LiftCase(
         source=source,
         target=target.file,
         stages=(
@@ -191,7 +191,7 @@ class Chosen:
     lifted: Lifted
     asking: Asking
     roots: tuple[Path, ...]
-    claims: tuple[Claim[Case], ...] = CLAIMS
+    claims: tuple[Claim[LiftCase], ...] = CLAIMS
 
 
 def _rewritten(found: Found, proposed: Proposed, *, progress: Progress) -> Chosen:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError, ToolkitError
-from toolkit.lift.kinds import Kind
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.locating import SYSTEMS, locate, owners
 from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.survey import survey
@@ -63,7 +63,9 @@ def find_target(root: Path, name: str) -> Target:
 def _binding(root: Path, names: Sequence[str]) -> list[PurePosixPath]:
     """Return the files of packages, or files, that bind packages in their lets."""
     found = survey(root, names)
-    return list(dict.fromkeys(finding.file for finding in found.findings if finding.binding.kind is Kind.PACKAGE))
+    return list(
+        dict.fromkeys(finding.file for finding in found.findings if finding.binding.kind is BindingKind.PACKAGE)
+    )
 
 
 def _of_file(root: Path, file: PurePosixPath, likely: str) -> Target:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolkit import patches
 from toolkit.patches import Message
 from toolkit.report import pull_request
-from toolkit.report.pull_request.texts import Text
+from toolkit.report.pull_request.texts import StepText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,15 +39,15 @@ def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
 
 def facts(
     report: Report, source: Source, package: str, doors: Mapping[str, tuple[str, ...]], proposed: Proposed | None
-) -> pull_request.Facts:
+) -> pull_request.DraftFacts:
     """Return what the text of the pull request is made from; of a proposal with commits of its own it is theirs."""
     path = patches.shipped() / "lift-pull-request.toml"
     template = source.root / TEMPLATE if source.root is not None else None
     texts = pull_request.read(path.read_bytes(), name=str(path), **_words(package, doors))
     if proposed is not None:
-        own = {commit.name: {"*": Text(why=" ".join(commit.why.split()))} for commit in proposed.commits}
+        own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
         texts = replace(texts, steps=own, proven={}, rejected=())
-    return pull_request.Facts(
+    return pull_request.DraftFacts(
         report=report,
         texts=texts,
         template=template.read_bytes() if template is not None and template.is_file() else b"",

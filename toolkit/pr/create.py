@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Oid, Ported, Progress, Report, TreeCommit
     from toolkit.pr.writing import BranchOrder
-    from toolkit.report.pull_request import Facts
+    from toolkit.report.pull_request import DraftFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Making:
     base: Base
     prove: Callable[[Path], Report]
     commits: Callable[[Report], tuple[TreeCommit, ...]]
-    facts: Callable[[Report, Sequence[TreeCommit], Sequence[Ported]], Facts]
+    facts: Callable[[Report, Sequence[TreeCommit], Sequence[Ported]], DraftFacts]
     directories: Callable[[Report], tuple[PurePosixPath, ...]]
     port: Callable[[Report], tuple[Ported, ...]] = lambda _report: ()
     warnings: tuple[str, ...] = ()

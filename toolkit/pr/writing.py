@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from toolkit.git.clone import Base, Clone
     from toolkit.model import Oid, TreeCommit
-    from toolkit.report.pull_request import Facts
+    from toolkit.report.pull_request import DraftFacts
 
 _MAIN = "master"
 """The branch of nixpkgs that a pull request goes to where its base is no branch."""
@@ -59,7 +59,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
     clone: Clone,
     base: Base,
     order: BranchOrder,
-    facts: Facts,
+    facts: DraftFacts,
     oids: Sequence[Oid],
     *,
     edited: bytes | None = None,
@@ -94,7 +94,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
     clone: Clone,
     base: Base,
     kept: Contribution,
-    facts: Facts,
+    facts: DraftFacts,
     *,
     subjects: Sequence[str],
     worktree: Path,

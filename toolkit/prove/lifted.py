@@ -52,7 +52,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class ChangedAttribute:
     """An attribute of the changed package.
 
     `before` tells whether an override of it had an effect before, `hides` whether the package had another attribute of
@@ -67,7 +67,7 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Derivations:
     """The derivations of a package before and after, None for one that does not evaluate, and its doors by name.
 
     `same_shown` tells whether the other attributes are the same. `error` is what ended the evaluation, in one line,
@@ -76,36 +76,36 @@ class Answer:
 
     before: str | None = None
     after: str | None = None
-    doors: dict[str, Door]
+    doors: dict[str, ChangedAttribute]
     same_shown: bool = True
     error: str | None = None
     places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class LiftVerdict:
     """What came of a lift: `lifted`, `refused` because it cannot be right, or `failed`, and why."""
 
     outcome: str
     why: str = ""
 
 
-LIFTED = Verdict(outcome="lifted")
+LIFTED = LiftVerdict(outcome="lifted")
 
 
-def judge(answers: Sequence[Answer]) -> Verdict | None:
+def judge(answers: Sequence[Derivations]) -> LiftVerdict | None:
     """Judge a lift by Nix's answers on several systems: a door has to reach something on one of them."""
     said = [found for answer in answers if (found := verdict(answer)) is not None]
     wrong = next((found for found in said if found.outcome != "lifted" and found.why != UNREACHED), None)
     return wrong or next((found for found in said if found.outcome == "lifted"), said[0] if said else None)
 
 
-def verdict(answer: Answer) -> Verdict | None:
+def verdict(answer: Derivations) -> LiftVerdict | None:
     """Judge a lift by Nix's answer; None where the package did not evaluate before, so that nothing can be said."""
     if answer.error is not None:
         if "expected a set but found a function" in answer.error:
-            return Verdict(outcome="refused", why=NO_FUNCTION)
-        return Verdict(outcome="failed", why=re.sub(r"/\S+/(?=pkgs/)", "", answer.error))
+            return LiftVerdict(outcome="refused", why=NO_FUNCTION)
+        return LiftVerdict(outcome="failed", why=re.sub(r"/\S+/(?=pkgs/)", "", answer.error))
     if answer.before is None:
         return None
     doors = answer.doors.values()
@@ -116,7 +116,7 @@ def verdict(answer: Answer) -> Verdict | None:
         ("refused", UNREACHED): not all(door.thrown.something for door in doors),
     }
     outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))
-    return Verdict(outcome=outcome, why=why)
+    return LiftVerdict(outcome=outcome, why=why)
 
 
 def command(
@@ -135,7 +135,7 @@ def command(
 
 def ask(
     before: Path, after: Path, system: str, questions: Sequence[Question], overlay: Path | None = None
-) -> list[Answer]:
+) -> list[Derivations]:
     """Ask about packages of two trees on one system, the second under an overlay; the answers keep the order."""
     if not questions:
         return []
@@ -145,14 +145,16 @@ def ask(
         found = _QUESTION.search(error.stderr)
         culprit = int(found[1]) if found is not None else 0
         places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
-        failed = Answer(doors={}, error=nix.reason(error), places=tuple(dict.fromkeys(places)))
+        failed = Derivations(doors={}, error=nix.reason(error), places=tuple(dict.fromkeys(places)))
         if len(questions) == 1 and before != after:
             # What the unchanged package does as well says nothing of the change.
             (question,) = questions
             (alone,) = ask(before, before, system, [replace(question, doors={})])
             if alone.error is None:
                 return [failed]
-            return ask(before, after, system, [replace(question, shown=())]) if question.shown else [Answer(doors={})]
+            return (
+                ask(before, after, system, [replace(question, shown=())]) if question.shown else [Derivations(doors={})]
+            )
         if found is not None and len(questions) > 1:
             failed = ask(before, after, system, [questions[culprit]], overlay)[0]
         if found is None and len(questions) > 1:
@@ -163,4 +165,4 @@ def ask(
             ]
         rest = ask(before, after, system, [*questions[:culprit], *questions[culprit + 1 :]], overlay)
         return [*rest[:culprit], failed, *rest[culprit:]]
-    return documents.read(said, list[Answer], document="Nix's answer")
+    return documents.read(said, list[Derivations], document="Nix's answer")

@@ -85,7 +85,7 @@ class HunkDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommitDocument:
+class CommitReasons:
     """A commit and its hunks; `commit` is its git object id, null for one that is in no repository yet."""
 
     commit: str | None
@@ -94,7 +94,7 @@ class CommitDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class ExplanationDocument:
     """The whole explanation. `unlet` is the version that gave it, `unknown` counts the hunks that are not `known`."""
 
     schema: int
@@ -102,7 +102,7 @@ class Document:
     clone: str
     branch: str
     unknown: int
-    commits: tuple[CommitDocument, ...]
+    commits: tuple[CommitReasons, ...]
 
 
 def is_known(hunk: ExplainedHunk) -> bool:
@@ -115,9 +115,9 @@ def unknown(explanation: Explanation) -> int:
     return sum(not is_known(hunk) for commit in explanation.commits for hunk in commit.hunks)
 
 
-def document(explanation: Explanation) -> Document:
+def document(explanation: Explanation) -> ExplanationDocument:
     """Return the document of an explanation."""
-    return Document(
+    return ExplanationDocument(
         schema=SCHEMA,
         unlet=__version__,
         clone=str(explanation.clone),
@@ -193,8 +193,8 @@ def _wrapped(text: str, tone: Tone, *, indent: int = 0) -> Iterator[Line]:
         yield Line(text=line, tone=tone)
 
 
-def _commit(commit: ExplainedCommit, proofs: Mapping[str, Proof]) -> CommitDocument:
-    return CommitDocument(
+def _commit(commit: ExplainedCommit, proofs: Mapping[str, Proof]) -> CommitReasons:
+    return CommitReasons(
         commit=str(commit.oid) if commit.oid is not None else None,
         subject=commit.subject,
         hunks=tuple(_hunk(hunk, proofs) for hunk in commit.hunks),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.model import Proof, Report
-    from toolkit.report.report import Document
+    from toolkit.report.report import ReportDocument
 
 
 def to_markdown(report: Report) -> bytes:
@@ -36,7 +36,7 @@ def fence(lines: tuple[str, ...], language: str = "") -> str:
     return "\n".join([f"{ticks}{language}", *lines, ticks])
 
 
-def _lines(report: Document) -> Iterator[str]:
+def _lines(report: ReportDocument) -> Iterator[str]:
     source = report.source
     yield "# Report"
     yield ""

@@ -61,7 +61,7 @@ class ColumnDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class ReportDocument:
     """The whole report.
 
     `unlet` is the version that made it; `result` is `passed`, `failed`, or `incomplete` if no proof failed but one was
@@ -85,10 +85,10 @@ class Document:
     comparison: tuple[ColumnDocument, ...] = ()
 
 
-def document(report: Report) -> Document:
+def document(report: Report) -> ReportDocument:
     """Return the document of a report."""
     proposal, source, request = report.proposal, report.proposal.source, report.request
-    return Document(
+    return ReportDocument(
         schema=SCHEMA,
         unlet=__version__,
         result=_result(report),
@@ -136,12 +136,12 @@ def to_json(report: Report) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
-def from_json(content: bytes, *, name: str = "report.json") -> Document:
+def from_json(content: bytes, *, name: str = "report.json") -> ReportDocument:
     """Read a document that `to_json` wrote. `name` is the file's name in messages.
 
     Raise ToolkitError for what is no JSON, has another schema, or has a field that is not as it should be.
     """
-    return documents.read_versioned(content, Document, schema=SCHEMA, document=name)
+    return documents.read_versioned(content, ReportDocument, schema=SCHEMA, document=name)
 
 
 def _result(report: Report) -> str:

@@ -38,7 +38,7 @@ _HINT = "--tier tree and those above it need a checkout, a channel, a git clone 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class NixpkgsTree:
     """A whole nixpkgs at `root`; `key` stands for its content, so equal keys mean equal trees."""
 
     root: Path
@@ -50,7 +50,7 @@ class Tree:
         return specimen.is_tree(self.root)
 
 
-def whole(source: Source, *, offline: bool, progress: Progress) -> Tree:
+def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     """Return the whole tree that a source is a part of.
 
     Raises UsageError where the source is a file or a part of a tree, ToolkitError where it cannot be had.
@@ -61,13 +61,13 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> Tree:
         raise UsageError(f"{source.origin}: is a file, not a whole nixpkgs", hint=_HINT)
     _require_parts(source.root, source.origin)
     if source.root.is_relative_to(stores.STORE):
-        return Tree(root=source.root, key=hashlib.sha256(str(source.root).encode()).hexdigest())
+        return NixpkgsTree(root=source.root, key=hashlib.sha256(str(source.root).encode()).hexdigest())
     root, key = source.root, fingerprint(source.root)
     progress.step(f"copying {root}")
     return _obtain(key, lambda into: _digest(_copy(root, into, link=False)))
 
 
-def at_hand(source: Source, near: str) -> Tree | None:
+def at_hand(source: Source, near: str) -> NixpkgsTree | None:
     """Return the whole tree around a source as it is on this machine, if one is there without a copy or a checkout.
 
     Of a clone that is its worktree, if the source is what is checked out there. The specimen is none: what it is made
@@ -80,7 +80,7 @@ def at_hand(source: Source, near: str) -> Tree | None:
         except ToolkitError:
             places = []
     root = next((place for place in places if place and all((place / part).is_file() for part in _PARTS)), None)
-    return Tree(root=root, key="") if root is not None and not specimen.is_tree(root) else None
+    return NixpkgsTree(root=root, key="") if root is not None and not specimen.is_tree(root) else None
 
 
 def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
@@ -100,7 +100,7 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
     return whole(source, offline=request.offline, progress=progress).root
 
 
-def changed(tree: Tree, contents: Mapping[PurePosixPath, bytes]) -> Tree:
+def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes]) -> NixpkgsTree:
     """Return the tree with these files instead of, or besides, its own."""
     digest = hashlib.sha256(tree.key.encode())
     for path, content in sorted(contents.items()):
@@ -122,18 +122,18 @@ def changed(tree: Tree, contents: Mapping[PurePosixPath, bytes]) -> Tree:
     return _obtain(digest.hexdigest(), make)
 
 
-class Changed(Mapping[str, Tree]):
+class Changed(Mapping[str, NixpkgsTree]):
     """A tree by its name, and changed ones by theirs, each of which is laid out when it is asked for."""
 
     def __init__(
-        self, tree: Tree, contents: Mapping[str, Mapping[PurePosixPath, bytes]], *, name: str, progress: Progress
+        self, tree: NixpkgsTree, contents: Mapping[str, Mapping[PurePosixPath, bytes]], *, name: str, progress: Progress
     ) -> None:
         self._trees = {name: tree}
         self._tree = tree
         self._contents = contents
         self._progress = progress
 
-    def __getitem__(self, name: str) -> Tree:
+    def __getitem__(self, name: str) -> NixpkgsTree:
         """Return a tree."""
         if name not in self._trees:
             contents = self._contents[name]
@@ -172,7 +172,7 @@ def _status(status: os.stat_result) -> str:
     return f"{status.st_mode:o} {status.st_size} {status.st_mtime_ns}"
 
 
-def _of_commit(source: Source, *, offline: bool, progress: Progress) -> Tree:
+def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     commit, repository, remote = source.commit, source.repository, source.remote
     if commit is None or repository is None:
         raise AssertionError(source)
@@ -195,7 +195,7 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> Tree:
     return _obtain(str(commit), make)
 
 
-def _obtain(key: str, make: Callable[[Path], str]) -> Tree:
+def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     """Return the cache's tree of that key; `make` returns its fingerprint. One that has changed since is made again."""
 
     def whole_entry(directory: Path) -> None:
@@ -208,7 +208,7 @@ def _obtain(key: str, make: Callable[[Path], str]) -> Tree:
             return False
 
     path = default_cache().obtain(KIND, key, make=whole_entry, check=check)
-    return Tree(root=path / _TREE, key=key)
+    return NixpkgsTree(root=path / _TREE, key=key)
 
 
 def _require_parts(root: Path, origin: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.docker.conftest import Draft
-    from toolkit.docker.claims.case import Added, Case
+    from toolkit.docker.claims.case import Added, DockerCase
     from toolkit.model import Proof, TreeCommit
 
 LAYOUTS = ("29.6", "24.0")
@@ -46,7 +46,7 @@ def edited(commit: TreeCommit, path: PurePosixPath, old: str, new: str) -> TreeC
     return replace(commit, files=tuple(files))
 
 
-def proven(case: Case, name: str, added: tuple[Added, ...]) -> Proof:
+def proven(case: DockerCase, name: str, added: tuple[Added, ...]) -> Proof:
     (proof,) = proofs.run(replace(case, extras=added), (name,), progress=Steps())
     return proof
 

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 TEXT = shipped_path(rewrapping.OVERLAY).read_text()
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Callable[..., Case]:
+def case(tmp_path: Path) -> Callable[..., DockerCase]:
     """Return what makes a case of a layout, with rewrap.nix after replacements in its text."""
 
-    def make(layout: str = "29.6", *, replaced: tuple[tuple[str, str], ...] = (), text: str = TEXT) -> Case:
+    def make(layout: str = "29.6", *, replaced: tuple[tuple[str, str], ...] = (), text: str = TEXT) -> DockerCase:
         for old, new in replaced:
             assert text.count(old) == 1, old
             text = text.replace(old, new)
@@ -43,7 +43,7 @@ def case(tmp_path: Path) -> Callable[..., Case]:
 
 
 @pytest.mark.parametrize("layout", [name for name in specimens.LAYOUTS if name != "19.03"])
-def test_claims_hold_for_every_layout(case: Callable[..., Case], layout: str) -> None:
+def test_claims_hold_for_every_layout(case: Callable[..., DockerCase], layout: str) -> None:
     for claim in (rewrapping.keeps, rewrapping.compiles_nothing, rewrapping.builds):
         found = claim(case(layout))
         assert (found.failures, found.not_run) == ((), None)
@@ -51,63 +51,63 @@ def test_claims_hold_for_every_layout(case: Callable[..., Case], layout: str) ->
         assert found.evidence
 
 
-def test_each_docker_is_told_of(case: Callable[..., Case]) -> None:
+def test_each_docker_is_told_of(case: Callable[..., DockerCase]) -> None:
     found = rewrapping.keeps(case())
     assert found.covers == "3 dockers, x86_64-linux"
     assert [line.partition(":")[0] for line in found.evidence] == ["docker", "docker_25", "docker_29"]
 
 
-def test_path_is_read_back_before_and_after(case: Callable[..., Case]) -> None:
+def test_path_is_read_back_before_and_after(case: Callable[..., DockerCase]) -> None:
     before, after = rewrapping.builds(case()).evidence
     assert before.endswith(":rootlesskit/bin:slirp4netns/bin:fuse-overlayfs/bin:<PATH>")
     assert after.endswith(":slirp4netns/bin:fuse-overlayfs/bin:<PATH>:rootlesskit/bin")
 
 
-def test_layouts_without_a_wrapper_to_change_are_refused(case: Callable[..., Case]) -> None:
+def test_layouts_without_a_wrapper_to_change_are_refused(case: Callable[..., DockerCase]) -> None:
     for layout, fact in (("19.03", "makes no dockerd-rootless"), ("states/fixed", "no longer in the PATH prefix")):
         with pytest.raises(RefusalError, match=fact):
             case(layout)
 
 
-def test_overlay_that_changes_docker_compiles_it(case: Callable[..., Case]) -> None:
+def test_overlay_that_changes_docker_compiles_it(case: Callable[..., DockerCase]) -> None:
     change = ("    replace name docker", '    replace name (docker.overrideAttrs (_: { pname = "mine"; }))')
     found = rewrapping.compiles_nothing(case(replaced=(change,)))
     assert any("-docker-29.6.1.drv" in fact and "is not built from" in fact for fact in found.failures)
 
 
-def test_overlay_that_changes_moby_compiles_it(case: Callable[..., Case]) -> None:
+def test_overlay_that_changes_moby_compiles_it(case: Callable[..., DockerCase]) -> None:
     change = ("inherit (docker) moby;", 'moby = docker.moby.overrideAttrs (_: { pname = "moby"; more = "1"; });')
     found = rewrapping.compiles_nothing(case(replaced=(change,)))
     assert any("-moby-29.6.1.drv is built as well" in fact for fact in found.failures)
 
 
-def test_overlay_that_forgets_how_to_override_is_found(case: Callable[..., Case]) -> None:
+def test_overlay_that_forgets_how_to_override_is_found(case: Callable[..., DockerCase]) -> None:
     change = ("// builtins.mapAttrs (_: again) (builtins.intersectAttrs changing docker)", "")
     found = rewrapping.keeps(case(replaced=(change,)))
     assert any("differs in override, overrideAttrs" in fact.replace("overridden, ", "") for fact in found.failures)
 
 
-def test_overlay_that_forgets_attributes_is_found(case: Callable[..., Case]) -> None:
+def test_overlay_that_forgets_attributes_is_found(case: Callable[..., DockerCase]) -> None:
     found = rewrapping.keeps(
         case(replaced=(("    docker\n    // builtins.intersectAttrs", "    builtins.intersectAttrs"),))
     )
     assert found.failures
 
 
-def test_overlay_that_does_nothing_is_found(case: Callable[..., Case]) -> None:
+def test_overlay_that_does_nothing_is_found(case: Callable[..., DockerCase]) -> None:
     nothing = case(text="final: prev: { }\n")
     for claim in (rewrapping.keeps, rewrapping.compiles_nothing):
         assert "no docker is rewrapped" in claim(nothing).failures
 
 
-def test_overlay_that_loses_rootlesskit_is_found(case: Callable[..., Case]) -> None:
+def test_overlay_that_loses_rootlesskit_is_found(case: Callable[..., DockerCase]) -> None:
     change = ("            --suffix PATH : ${path user.right}\n", "            --suffix PATH : /somewhere\n")
     (fact,) = rewrapping.builds(case(replaced=(change,))).failures
     assert fact.startswith("PATH is moby/libexec/docker:")
     assert ":<PATH>:/somewhere, and was " in fact
 
 
-def test_overlay_that_copies_files_is_found(case: Callable[..., Case]) -> None:
+def test_overlay_that_copies_files_is_found(case: Callable[..., DockerCase]) -> None:
     change = ("          rm $out/bin/dockerd-rootless\n", "          rm $out/bin/dockerd-rootless; echo >$out/new\n")
     assert rewrapping.builds(case(replaced=(change,))).failures == ("new is in one of them only",)
 
@@ -122,7 +122,7 @@ def test_rootlesskit_has_to_move_and_nothing_else() -> None:
     assert fact.startswith("rootlesskit is not in the prefix before")
 
 
-def test_requisites_of_a_derivation_are_derivations(case: Callable[..., Case]) -> None:
+def test_requisites_of_a_derivation_are_derivations(case: Callable[..., DockerCase]) -> None:
     found = rewrapping.read(nix.evaluate(rewrapping.EVALUATION, rewrapping.isolated(case()), attribute="facts"))
     (path,) = nix.instantiate(rewrapping.EVALUATION, rewrapping.isolated(case()), ["packages.docker.after"])
     assert path == found["docker"].after

@@ -16,7 +16,7 @@ from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import CLAIMS, running
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.running import AFTER, DROP, REWRAPPED, Cell, expected
-from toolkit.docker.rootless import Kind, Outcome
+from toolkit.docker.rootless import Outcome, PortOutcome
 from toolkit.model import Status
 from toolkit.shipped import shipped_path
 
@@ -191,14 +191,14 @@ def test_expectations_are_those_that_were_measured() -> None:
 @pytest.mark.parametrize(
     ("seen", "differs"),
     [
-        (Outcome(kind=Kind.NO_START, detail=PROXY), False),
-        (Outcome(kind=Kind.NO_START, detail="no rootlesskit on PATH"), True),
-        (Outcome(kind=Kind.OTHER, detail=PROXY), True),
-        (Outcome(kind=Kind.ANSWERS), True),
+        (Outcome(kind=PortOutcome.NO_START, detail=PROXY), False),
+        (Outcome(kind=PortOutcome.NO_START, detail="no rootlesskit on PATH"), True),
+        (Outcome(kind=PortOutcome.OTHER, detail=PROXY), True),
+        (Outcome(kind=PortOutcome.ANSWERS), True),
     ],
 )
 def test_daemon_that_does_not_start_for_another_reason_is_no_match(seen: Outcome, *, differs: bool) -> None:
-    wanted = Outcome(kind=Kind.NO_START, detail=PROXY)
+    wanted = Outcome(kind=PortOutcome.NO_START, detail=PROXY)
     cell = Cell(stage=DROP, form="elf", wrapper="rootlesskit", port=80, expected=wanted, seen=seen)
     assert cell.differs is differs
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.docker import rootless
-from toolkit.docker.rootless import Kind, Outcome, Row
+from toolkit.docker.rootless import Outcome, PortOutcome, Row
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def wrapper(host: Host, site: Site) -> Path:
 
 def test_container_answers_on_a_port_that_needs_no_capability(site: Site, wrapper: Path) -> None:
     ((answer, refusal),) = rootless.run(site, [Row(program=wrapper, wrapper=None)], ports=(8080, 80))
-    assert answer == Outcome(kind=Kind.ANSWERS)
-    assert refusal.kind is Kind.REFUSED
+    assert answer == Outcome(kind=PortOutcome.ANSWERS)
+    assert refusal.kind is PortOutcome.REFUSED
     assert "cannot expose privileged port 80" in refusal.detail
 
 
@@ -53,7 +53,7 @@ def test_daemon_that_ends_says_why(site: Site) -> None:
     program.write_text("#!/bin/sh\necho something else >&2\necho >&2\nexit 7\n")
     program.chmod(0o755)
     ((outcome,),) = rootless.run(site, [Row(program=program, wrapper=None)], ports=(80,))
-    assert outcome == Outcome(kind=Kind.OTHER, detail="the daemon ended: something else")
+    assert outcome == Outcome(kind=PortOutcome.OTHER, detail="the daemon ended: something else")
 
 
 def test_daemon_sees_nothing_of_the_environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from itertools import chain
 
 import pytest
 
-from toolkit.docker.rootless.symptoms import Cause, causes, recognise, symptoms
+from toolkit.docker.rootless.symptoms import PossibleCause, causes, recognise, symptoms
 
 KIT = "dockerd-rootless[7]: [rootlesskit:parent] error:"
 RUNC = "OCI runtime create failed: runc create failed: unable to start container process:"
@@ -297,7 +297,7 @@ HARMS = {
 
 
 @pytest.mark.parametrize("cause", causes().values(), ids=lambda cause: cause.name)
-def test_remedy_does_no_harm_without_saying_so(cause: Cause) -> None:
+def test_remedy_does_no_harm_without_saying_so(cause: PossibleCause) -> None:
     for remedy in chain(cause.do, cause.nixos):
         for harm, warning in HARMS.items():
             if re.search(harm, remedy):

@@ -19,7 +19,7 @@ from toolkit.docker.track.tracking import TrackRequest, track
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from toolkit.docker.track.model import Answer, Ref
+    from toolkit.docker.track.model import Ref, TrackAnswer
     from toolkit.model import Proof
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
@@ -117,8 +117,8 @@ class Silent:
 
 
 @pytest.fixture
-def ask() -> Callable[..., Answer]:
-    def of(where: Nixpkgs | Forge, *refs: str, with_pulls: bool = False, **more: object) -> Answer:
+def ask() -> Callable[..., TrackAnswer]:
+    def of(where: Nixpkgs | Forge, *refs: str, with_pulls: bool = False, **more: object) -> TrackAnswer:
         if isinstance(where, Nixpkgs):
             place: dict[str, object] = {"git_dir": where.path}
         else:
@@ -132,7 +132,7 @@ def ask() -> Callable[..., Answer]:
     return of
 
 
-def ref(answer: Answer, name: str) -> Ref:
+def ref(answer: TrackAnswer, name: str) -> Ref:
     return next(each for each in answer.refs if each.name == name)
 
 

@@ -10,16 +10,16 @@ import pytest
 from tests.docker.track.conftest import BY_NAME, TARGET, layout, ref
 from toolkit import process
 from toolkit.docker.readings import State
-from toolkit.docker.track.model import Fit, Judgement
+from toolkit.docker.track.model import Judgement, SeriesFit
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.docker.track.conftest import Nixpkgs
-    from toolkit.docker.track.model import Answer
+    from toolkit.docker.track.model import TrackAnswer
 
-    Ask = Callable[..., Answer]
+    Ask = Callable[..., TrackAnswer]
 
 
 def test_usual_refs_are_the_branches_channels_and_the_two_newest_releases(nixpkgs: Nixpkgs, ask: Ask) -> None:
@@ -62,7 +62,12 @@ def test_series_fits_clean_with_offset_with_conflicts_or_is_superfluous(nixpkgs:
     nixpkgs.commit("fixed", layout("states/fixed"))
     answer = ask(nixpkgs, "master", "shifted", "release-25.05", "fixed")
     fits = [each.series for each in answer.refs]
-    assert [fit.fit for fit in fits if fit is not None] == [Fit.CLEAN, Fit.OFFSET, Fit.CONFLICTS, Fit.SUPERFLUOUS]
+    assert [fit.fit for fit in fits if fit is not None] == [
+        SeriesFit.CLEAN,
+        SeriesFit.OFFSET,
+        SeriesFit.CONFLICTS,
+        SeriesFit.SUPERFLUOUS,
+    ]
     assert fits[1] is not None
     assert fits[1].detail == "3 lines"
     assert fits[2] is not None

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from tests.docker.track.conftest import Nixpkgs
     from tests.forge.server import Forge
-    from toolkit.docker.track.model import Answer
+    from toolkit.docker.track.model import TrackAnswer
 
-    Ask = Callable[..., Answer]
+    Ask = Callable[..., TrackAnswer]
 
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from tests.docker.track.conftest import Nixpkgs
     from tests.forge.server import Forge
-    from toolkit.docker.track.model import Answer
+    from toolkit.docker.track.model import TrackAnswer
 
-    Ask = Callable[..., Answer]
+    Ask = Callable[..., TrackAnswer]
 
 
 def flake_lock(path: Path, rev: str, *, owner: str = "NixOS") -> SourceRequest:

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from tests.docker.track.conftest import Nixpkgs
     from tests.forge.server import Forge
-    from toolkit.docker.track.model import Answer, History
+    from toolkit.docker.track.model import History, TrackAnswer
 
-    Ask = Callable[..., Answer]
+    Ask = Callable[..., TrackAnswer]
 
 
-def history(answer: Answer) -> History:
+def history(answer: TrackAnswer) -> History:
     assert answer.history is not None
     return answer.history
 

@@ -10,12 +10,12 @@ import pytest
 from tests.docker.track.report.conftest import reading
 from toolkit.docker.readings import Overridable, Place, State
 from toolkit.docker.track import used, verdict
-from toolkit.docker.track.model import Commit, Judgement, Kind, Ref, Verdict
+from toolkit.docker.track.model import Judgement, Ref, RefKind, TrackedCommit, Verdict
 from toolkit.docker.track.used import ANY, Used, Way
 from toolkit.errors import ToolkitError
 from toolkit.model import Oid
 
-FIX = Commit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=UTC), subject="docker: fix")
+FIX = TrackedCommit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=UTC), subject="docker: fix")
 OLD, NEW = Oid("0" * 40), Oid("1" * 40)
 
 MEANINGS = {
@@ -27,7 +27,7 @@ MEANINGS = {
 }
 
 
-def at(name: str, what: str, kind: Kind = Kind.CHANNEL, *, blob: Oid = OLD) -> Ref:
+def at(name: str, what: str, kind: RefKind = RefKind.CHANNEL, *, blob: Oid = OLD) -> Ref:
     if what == "unknown":
         return Ref(name=name, kind=kind, state=State.UNKNOWN, reason="why")
     state = State.HALF_FIXED if what in {"demoted", "lifted"} else State(what)
@@ -46,7 +46,7 @@ def judge(*refs: Ref, pin: Ref | None = None, way: Way = Way.ANY, nixpkgs: str |
     return verdict.judge(refs, pin, used=ANY if way is Way.ANY else overlay, nixpkgs=nixpkgs)
 
 
-PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, Kind.PIN) for what in ("not fixed", "fixed", "unknown"))
+PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fixed", "fixed", "unknown"))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, Kind.PIN) for what in ("not fixed"
         ([at("u", "not fixed")], None, "keep", "keep the overlay: fixed nowhere yet", 0),
         ([at("u", "demoted")], None, "keep", "keep the overlay: half fixed in u, fixed nowhere", 0),
         (
-            [at("master", "fixed", Kind.BRANCH), at("u", "not fixed")],
+            [at("master", "fixed", RefKind.BRANCH), at("u", "not fixed")],
             None,
             "keep",
             "keep the overlay: fixed in master since 2026-08-03, but in no channel yet",
@@ -86,8 +86,8 @@ PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, Kind.PIN) for what in ("not fixed"
             11,
         ),
         ([at("u", "fixed"), at("v", "unknown")], None, "update", "fixed in u since 2026-08-03", 10),
-        ([at("u", "not fixed"), at("master", "unknown", Kind.BRANCH)], None, "keep", "keep the overlay", 11),
-        ([at("master", "fixed", Kind.BRANCH)], None, "update", "fixed in master since 2026-08-03", 10),
+        ([at("u", "not fixed"), at("master", "unknown", RefKind.BRANCH)], None, "keep", "keep the overlay", 11),
+        ([at("master", "fixed", RefKind.BRANCH)], None, "update", "fixed in master since 2026-08-03", 10),
         ([at("u", "not applicable")], None, "keep", "keep the overlay: fixed nowhere yet", 0),
     ],
 )
@@ -118,7 +118,7 @@ def test_answers_come_to_a_verdict_and_an_exit_code(
     ],
 )
 def test_verdict_is_about_the_overlay_that_is_used(way: Way, own: str, judgement: Judgement) -> None:
-    assert judge(at("u", "not fixed"), pin=at("lock", own, Kind.PIN), way=way).judgement is judgement
+    assert judge(at("u", "not fixed"), pin=at("lock", own, RefKind.PIN), way=way).judgement is judgement
 
 
 def test_rewrapping_overlay_ends_where_rootlesskit_stands_in_the_suffix() -> None:
@@ -133,7 +133,7 @@ def test_rewrapping_overlay_ends_where_rootlesskit_stands_in_the_suffix() -> Non
 
 
 def test_patched_overlay_is_made_anew_for_a_file_that_has_changed() -> None:
-    pin = at("lock", "not fixed", Kind.PIN, blob=NEW)
+    pin = at("lock", "not fixed", RefKind.PIN, blob=NEW)
     found = judge(at("u", "not fixed"), pin=pin, way=Way.PATCHED, nixpkgs="./my lock/flake.lock")
     assert found.judgement is Judgement.RENEW
     assert verdict.exit_code(found, changed=False) == 10
@@ -161,12 +161,12 @@ def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str | None)
 
 
 def test_docker_without_rootlesskit_in_path_needs_the_wrapper_afterwards() -> None:
-    pin = replace(at("lock", "fixed", Kind.PIN), reading=reading(State.FIXED, Overridable.YES, Place.ABSENT))
+    pin = replace(at("lock", "fixed", RefKind.PIN), reading=reading(State.FIXED, Overridable.YES, Place.ABSENT))
     assert any("finds no rootlesskit" in step.text for step in judge(pin=pin).next)
 
 
 def test_state_that_is_not_known_is_named_and_never_counted_as_unfixed() -> None:
-    found = judge(at("u", "unknown"), at("master", "unknown", Kind.BRANCH))
+    found = judge(at("u", "unknown"), at("master", "unknown", RefKind.BRANCH))
     assert found.unknown == ("u", "master")
     assert found.judgement is Judgement.UNKNOWN
     assert "not fixed" not in found.text

@@ -15,19 +15,19 @@ from toolkit.prove import claims as general
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.model import Progress, Proof
     from toolkit.prove import Finding
 
 
-def _runs(case: Case) -> Finding:
+def _runs(case: DockerCase) -> Finding:
     # What it takes to run a daemon is not imported where nobody asks for one.
     from toolkit.docker.claims.running import runs  # noqa: PLC0415
 
     return runs(case)
 
 
-CLAIMS: tuple[Claim[Case], ...] = (
+CLAIMS: tuple[Claim[DockerCase], ...] = (
     *general.CLAIMS,
     Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
     Claim(
@@ -45,7 +45,7 @@ CLAIMS: tuple[Claim[Case], ...] = (
 )
 
 
-def of(case: Case) -> tuple[Claim[Case], ...]:
+def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about a case: the series, the commits on request, the deeper tiers that it asks for."""
     claims = CLAIMS
     if case.extras:
@@ -60,7 +60,7 @@ def of(case: Case) -> tuple[Claim[Case], ...]:
 
 
 def run(
-    case: Case,
+    case: DockerCase,
     names: Collection[str] = (),
     *,
     also: Collection[str] = (),

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import PurePosixPath
 
-    from toolkit.docker.claims.case import Added, Case
+    from toolkit.docker.claims.case import Added, DockerCase
     from toolkit.model import TreeCommit
 
-    Check = Callable[[Case, TreeCommit], Finding]
+    Check = Callable[[DockerCase, TreeCommit], Finding]
 
 _CLAIMS: Mapping[Extra, tuple[str, Check]] = {
     Extra.NIXOS_TEST: ("the test is registered once, beside the others, and evaluates", nixos_tests.registered),
@@ -33,14 +33,14 @@ _CLAIMS: Mapping[Extra, tuple[str, Check]] = {
 }
 
 
-def claims(case: Case) -> tuple[Claim[Case], ...]:
+def claims(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about the commits on request, in their order; their names are those of the extras."""
     return tuple(
         Claim(added.extra.value, _CLAIMS[added.extra][0], partial(_prove, added=added)) for added in case.extras
     )
 
 
-def _prove(case: Case, added: Added) -> Finding:
+def _prove(case: DockerCase, added: Added) -> Finding:
     """Prove what is claimed about a commit, after it was applied alone, and after all others."""
     if added.commit is None:
         if added.failure is not None:
@@ -64,7 +64,7 @@ def _prove(case: Case, added: Added) -> Finding:
     )
 
 
-def _applies(case: Case, added: Added, commit: TreeCommit) -> tuple[str, ...]:
+def _applies(case: DockerCase, added: Added, commit: TreeCommit) -> tuple[str, ...]:
     """Apply the mail alone, and as the last of all.
 
     That no two touch the same file lets every other choice and order of them apply as well.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from toolkit.model import Depth, Progress
     from toolkit.process import Command
-    from toolkit.sources.trees import Tree
+    from toolkit.sources.trees import NixpkgsTree
 
 EXPRESSION = EXPRESSIONS / "all-packages.nix"
 JOBS = EXPRESSION.with_name("all-jobs.nix")
@@ -87,7 +87,7 @@ class Packages:
 
 
 def evaluate(  # noqa: PLR0913 - a tree, what of it, how, and who is told
-    tree: Tree,
+    tree: NixpkgsTree,
     system: str,
     depth: Depth,
     *,
@@ -165,7 +165,7 @@ def _read(path: Path, inputs: dict[str, str]) -> dict[AttrPath, str]:
         return {}
 
 
-def jobs_command(tree: Tree, system: str, depth: Depth) -> Command:
+def jobs_command(tree: NixpkgsTree, system: str, depth: Depth) -> Command:
     """Return the nix-eval-jobs that evaluates all packages."""
     workers = limits.jobs(depth.max_memory)
     each = depth.max_memory // workers if depth.max_memory is not None else limits.EVALUATION_MIB
@@ -205,7 +205,7 @@ def from_jobs(lines: Iterable[str]) -> dict[AttrPath, str]:
     return answers
 
 
-def _by_jobs(tree: Tree, system: str, depth: Depth, progress: Progress, what: str) -> dict[AttrPath, str]:
+def _by_jobs(tree: NixpkgsTree, system: str, depth: Depth, progress: Progress, what: str) -> dict[AttrPath, str]:
     progress.step(f"{what}: evaluating all packages with {_PROGRAM}")
     command = jobs_command(tree, system, depth)
     return from_jobs(process.run(command.argv, env=command.env, timeout=depth.timeout).text.splitlines())
@@ -257,7 +257,7 @@ class _Said:
 class _Chunks:
     """One evaluation in chunks; `keep` is given all answers from time to time."""
 
-    tree: Tree
+    tree: NixpkgsTree
     system: str
     depth: Depth
     progress: Progress

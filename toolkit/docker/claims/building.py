@@ -24,7 +24,7 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
 
 EXPRESSION = EXPRESSIONS / "build.nix"
 HOOK = Path("pkgs/build-support/setup-hooks/make-wrapper.sh")
@@ -33,7 +33,7 @@ FORMS = ("script", "elf")
 CALLER = wrappers.CALLER
 
 
-def builds(case: Case) -> Finding:
+def builds(case: DockerCase) -> Finding:
     """Build the newest release's moby before and after, in both wrapper forms, and read PATH back."""
     if not case.before.file.releases():
         return Finding(covers="nothing", failures=("the file exports no docker release",))
@@ -110,7 +110,7 @@ def show(order: PathOrder) -> str:
     return ":".join(entries)
 
 
-def _arguments(case: Case) -> dict[str, str]:
+def _arguments(case: DockerCase) -> dict[str, str]:
     tools = nix.tools()
     hook = case.source.root / HOOK if case.source.root is not None else None
     return {
@@ -144,7 +144,7 @@ def read_wrapper(wrapper: Path) -> PathOrder:
     return read.order
 
 
-def _path_changes(case: Case, old: PathOrder, new: PathOrder) -> Iterator[str]:
+def _path_changes(case: DockerCase, old: PathOrder, new: PathOrder) -> Iterator[str]:
     """Yield what changed in PATH that should not have, or did not change that should have."""
     if case.demoted is None:
         if [_own(e) for e in old.prefix + old.suffix] != [_own(e) for e in new.prefix + new.suffix]:

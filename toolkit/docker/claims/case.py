@@ -33,7 +33,7 @@ SYSTEMS: tuple[tuple[str, str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stage(prove.Stage):
+class DockerStage(prove.Stage):
     """The docker file at one point of the series, in a directory with the files that it refers to."""
 
     file: DockerFile
@@ -54,7 +54,7 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Case(prove.Case[Stage]):
+class DockerCase(prove.Case[DockerStage]):
     """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
 
     `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.
@@ -73,16 +73,16 @@ class Case(prove.Case[Stage]):
     deep: Deep | None = None
 
     @property
-    def lifted(self) -> Stage | None:
+    def lifted(self) -> DockerStage | None:
         """The file after the components have left the let; None if nothing moves them."""
         return next((stage for stage in self.stages if LIFT in stage.steps), None)
 
     @property
-    def demoted(self) -> Stage | None:
+    def demoted(self) -> DockerStage | None:
         """The file after rootlesskit has left the PATH prefix; None if nothing moves it."""
         return next((stage for stage in self.stages if DEMOTE in stage.steps), None)
 
     @property
-    def before_demotion(self) -> Stage:
+    def before_demotion(self) -> DockerStage:
         """The stage that the demotion is compared with."""
         return self.stages[[DEMOTE in stage.steps for stage in self.stages].index(True) - 1]

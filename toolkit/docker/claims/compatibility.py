@@ -20,7 +20,7 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.claims.facts import Facts
     from toolkit.docker.rewrite.layout import DockerFile
 
@@ -42,7 +42,7 @@ _OPTION = "option"
 """The set with throwing aliases for the parameters with a default that the patch adds and that are not packages."""
 
 
-def compatible(case: Case, setting: Setting = STAND_INS) -> Finding:
+def compatible(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     """Compare the override matrix before and after commit 1, and what of it commit 2 changes.
 
     A row may differ if it replaces a part of moby, and what is built did not have that before, and has it after.
@@ -72,7 +72,7 @@ def compatible(case: Case, setting: Setting = STAND_INS) -> Finding:
     )
 
 
-def capture_safe(case: Case) -> Finding:
+def capture_safe(case: DockerCase) -> Finding:
     """Put packages of the components' names into the package set: docker must not take notice of them.
 
     So must those be that the patch brings in as parameters which take a package. What else is a new parameter with a

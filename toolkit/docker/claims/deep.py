@@ -28,9 +28,9 @@ from toolkit.prove import Claim
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.model import Depth, Progress
-    from toolkit.sources.trees import Tree
+    from toolkit.sources.trees import NixpkgsTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,12 +41,12 @@ class Deep:
     """
 
     depth: Depth
-    trees: Mapping[str, Tree]
+    trees: Mapping[str, NixpkgsTree]
     progress: Progress
     whole: bool = True
 
 
-def claims(case: Case, deep: Deep) -> tuple[Claim[Case], ...]:
+def claims(case: DockerCase, deep: Deep) -> tuple[Claim[DockerCase], ...]:
     """Return the claims that a depth asks for, in the order in which they are proven."""
     depth = deep.depth
     # What is built of the specimen says nothing about the platforms of nixpkgs.

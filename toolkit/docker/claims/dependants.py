@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.docker.claims.all_packages import Packages
-    from toolkit.docker.claims.case import Case, Stage
+    from toolkit.docker.claims.case import DockerCase, DockerStage
 
 _SHOWN = 40
 
@@ -21,7 +21,7 @@ _WITHOUT_DOCKER = b"""# docker's file, of which nothing evaluates
 """
 
 
-def counted(case: Case) -> Finding:
+def counted(case: DockerCase) -> Finding:
     """Evaluate all packages at each stage, and count what differs.
 
     A side that was evaluated in part only, or that counts other packages than the other, fails the claim.
@@ -55,7 +55,7 @@ def counted(case: Case) -> Finding:
     )
 
 
-def _found(case: Case, system: str) -> dict[str, Packages]:
+def _found(case: DockerCase, system: str) -> dict[str, Packages]:
     """Evaluate all packages at each stage, what no docker is needed for once for all of them.
 
     In a nixpkgs whose docker ends the evaluation, what evaluates or throws does so at every stage; the rest is asked of
@@ -85,7 +85,7 @@ def disagreements(old: Packages, new: Packages) -> Iterator[str]:
         yield f"{old.skipped} attributes were not packages before, {new.skipped} are not after"
 
 
-def _commits(case: Case) -> Iterator[tuple[Stage, Stage, bool]]:
+def _commits(case: DockerCase) -> Iterator[tuple[DockerStage, DockerStage, bool]]:
     """Yield both sides of each commit, and whether it may rebuild anything."""
     if case.lifted is not None and case.lifted is not case.demoted:
         yield case.before, case.lifted, False

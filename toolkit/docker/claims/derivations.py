@@ -16,11 +16,11 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.claims.facts import Evaluation, Facts
 
 
-def no_rebuild(case: Case, setting: Setting = STAND_INS) -> Finding:
+def no_rebuild(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     """Compare every drvPath before and after commit 1."""
     if case.lifted is None:
         return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
@@ -40,7 +40,7 @@ def no_rebuild(case: Case, setting: Setting = STAND_INS) -> Finding:
     )
 
 
-def exact_change(case: Case, setting: Setting = STAND_INS) -> Finding:
+def exact_change(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     """Check that commit 2 changes moby and what contains it, and in moby only the wrapper's PATH."""
     if case.demoted is None:
         return Finding(covers="nothing", not_run="because the patch leaves the wrapper's PATH as it is")
@@ -83,7 +83,7 @@ def _rebuilds(where: str, before: Facts, after: Facts) -> Iterator[str]:
             yield f"{where}: {name} is rebuilt: {old.get(name)} → {new.get(name)}"
 
 
-def _other_changes(case: Case, where: str, before: Facts, after: Facts) -> Iterator[str]:
+def _other_changes(case: DockerCase, where: str, before: Facts, after: Facts) -> Iterator[str]:
     """Yield what commit 2 changes of a docker besides moby's PATH and what contains moby."""
     has_moby, is_in_path = before.components.get("moby") is not None, _has_in_path(before, case.entry)
     rebuilt = _rebuilt(before, after)
@@ -125,13 +125,13 @@ def unevaluated(evaluation: Evaluation) -> Iterator[str]:
         yield f"not evaluated, nor is the unchanged file: {system}: {reason}"
 
 
-def _library(case: Case, setting: Setting) -> str:
+def _library(case: DockerCase, setting: Setting) -> str:
     if setting.tree is not None:
         return f"evaluated in {setting.place}"
     return f"evaluated with {'unlet' if case.own_library else 'the tree'}'s lib"
 
 
-def _moby_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
+def _moby_changes(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
     """Yield what changed in the attributes of a moby with the entry in its PATH that should not have."""
     changed = _changed(old, new)
     script, other = (each.moby_attributes.get("installPhase", "") for each in (old, new))
@@ -147,7 +147,7 @@ def _moby_changes(case: Case, old: Facts, new: Facts) -> Iterator[str]:
             yield f"moby's attribute {name} changed by more than the loss of {case.entry}"
 
 
-def _without_entry(case: Case, old: Facts, new: Facts) -> Iterator[str]:
+def _without_entry(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
     """Yield what changed in the attributes of a moby whose PATH never had the entry: comments may, nothing else."""
     for name in sorted(_changed(old, new)):
         texts = [each.moby_attributes.get(name, "") for each in (old, new)]

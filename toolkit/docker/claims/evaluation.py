@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Case, Stage
+    from toolkit.docker.claims.case import DockerCase, DockerStage
     from toolkit.model import Progress
     from toolkit.process import Command
 
@@ -78,14 +78,14 @@ class _Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _CaseQuestion:
     """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works.
 
     `of` is the unchanged file of one case, and of no other with the same content: that may be asked of another Nix.
     `flags` are parameters that may be booleans.
     """
 
-    of: Stage | None = None
+    of: DockerStage | None = None
     setting: Setting
     question: Path
     sides: tuple[str, ...]
@@ -95,13 +95,13 @@ class _Asked:
     flags: tuple[str, ...] = ()
 
 
-def commands(case: Case, setting: Setting = STAND_INS) -> tuple[Command, ...]:
+def commands(case: DockerCase, setting: Setting = STAND_INS) -> tuple[Command, ...]:
     """Return the commands that evaluate all stages, each on a part of the systems."""
     asked = _asked(case, setting)
     return tuple(_command(asked, _wanted(asked.sides, asked.ends, asked.flags), labels) for labels in setting.parts)
 
 
-def evaluate(case: Case, setting: Setting = STAND_INS) -> Evaluation:
+def evaluate(case: DockerCase, setting: Setting = STAND_INS) -> Evaluation:
     """Evaluate all stages on all systems, once for a case and a setting, whichever proof asks first.
 
     Raise NotRunError where the unchanged file does not evaluate, CommandError where Nix fails at another stage,
@@ -132,7 +132,7 @@ def read(
         for form in doors.FORMS
     ]
     label = SYSTEMS[0][0]
-    asked = _Asked(
+    asked = _CaseQuestion(
         setting=STAND_INS,
         question=question,
         sides=(side,),
@@ -150,7 +150,7 @@ def read(
     }
 
 
-def _asked(case: Case, setting: Setting) -> _Asked:
+def _asked(case: DockerCase, setting: Setting) -> _CaseQuestion:
     ends = [case.stages[0], case.stages[-1]]
     rows = [_Question(stage.name, "", name) for stage in case.stages for _, name, _ in facts.ROWS]
     standard = [
@@ -166,7 +166,7 @@ def _asked(case: Case, setting: Setting) -> _Asked:
         for parameter in names
         for form in doors.FORMS
     ]
-    return _Asked(
+    return _CaseQuestion(
         of=case.before,
         setting=setting,
         question=case.question,
@@ -179,7 +179,7 @@ def _asked(case: Case, setting: Setting) -> _Asked:
 
 
 @lru_cache(maxsize=4)
-def _evaluate(asked: _Asked) -> Evaluation | ToolkitError:
+def _evaluate(asked: _CaseQuestion) -> Evaluation | ToolkitError:
     document: Document = {}
     failed: list[tuple[str, str]] = []
     try:
@@ -197,7 +197,7 @@ def _evaluate(asked: _Asked) -> Evaluation | ToolkitError:
         return error
 
 
-def _part(asked: _Asked, labels: Sequence[str]) -> tuple[Document, list[tuple[str, str]]]:
+def _part(asked: _CaseQuestion, labels: Sequence[str]) -> tuple[Document, list[tuple[str, str]]]:
     """Ask about some systems; return what is said, and the systems on which the unchanged file does not evaluate."""
     if asked.setting.progress is not None:
         asked.setting.progress.step(f"evaluating docker in {asked.setting.place} ({', '.join(labels)})")
@@ -222,7 +222,7 @@ def _part(asked: _Asked, labels: Sequence[str]) -> tuple[Document, list[tuple[st
     return _with_own(asked, labels, document), []
 
 
-def _evaluation(asked: _Asked, document: Document, failed: Sequence[tuple[str, str]]) -> Evaluation:
+def _evaluation(asked: _CaseQuestion, document: Document, failed: Sequence[tuple[str, str]]) -> Evaluation:
     first = asked.sides[0]
     stages: dict[str, dict[tuple[str, str], Facts]] = {}
     unevaluated: list[tuple[str, str]] = []
@@ -247,7 +247,7 @@ def _evaluation(asked: _Asked, document: Document, failed: Sequence[tuple[str, s
     return result
 
 
-def _thrown(asked: _Asked, label: str) -> str:
+def _thrown(asked: _CaseQuestion, label: str) -> str:
     """Return what a release says that throws: what was caught has no message."""
     wanted: dict[str, object] = {
         asked.sides[0]: {"derivations": True, "doors": {}, "rows": [], "flags": [], "bare": True}
@@ -259,7 +259,7 @@ def _thrown(asked: _Asked, label: str) -> str:
     return "its releases throw"
 
 
-def _one_by_one(asked: _Asked, labels: Sequence[str], questions: Sequence[_Question]) -> Iterator[Document]:
+def _one_by_one(asked: _CaseQuestion, labels: Sequence[str], questions: Sequence[_Question]) -> Iterator[Document]:
     """Yield the answers to questions of which some end the evaluator; to those there is none."""
     half = len(questions) // 2
     for part in (questions[:half], questions[half:]) if half else ():
@@ -269,7 +269,7 @@ def _one_by_one(asked: _Asked, labels: Sequence[str], questions: Sequence[_Quest
             yield from _one_by_one(asked, labels, part)
 
 
-def _flags_one_by_one(asked: _Asked, labels: Sequence[str]) -> Iterator[Document]:
+def _flags_one_by_one(asked: _CaseQuestion, labels: Sequence[str]) -> Iterator[Document]:
     """Yield the answers about the flags, but for those of which the unchanged file shows that they are no booleans.
 
     Of another stage at which they end the evaluator there is none.
@@ -287,7 +287,7 @@ def _flags_one_by_one(asked: _Asked, labels: Sequence[str]) -> Iterator[Document
                 yield _ask(asked, labels, (side,), (), flags)
 
 
-def _with_own(asked: _Asked, labels: Sequence[str], document: Document) -> Document:
+def _with_own(asked: _CaseQuestion, labels: Sequence[str], document: Document) -> Document:
     """Add what parameters do that were made for an override, for components which have no other door."""
     left = _without_door(document, asked.own)
     for form in doors.FORMS:
@@ -326,7 +326,7 @@ def _merge(document: Document, other: Mapping[str, object]) -> None:
 
 
 def _ask(
-    asked: _Asked,
+    asked: _CaseQuestion,
     labels: Sequence[str],
     sides: Sequence[str],
     questions: Sequence[_Question],
@@ -357,7 +357,7 @@ def _wanted(sides: Sequence[str], questions: Sequence[_Question], flags: Sequenc
     return wanted
 
 
-def _command(asked: _Asked, wanted: Mapping[str, object], labels: Sequence[str]) -> Command:
+def _command(asked: _CaseQuestion, wanted: Mapping[str, object], labels: Sequence[str]) -> Command:
     setting = asked.setting
     arguments = {
         "case": str(asked.question),
@@ -372,7 +372,7 @@ def _command(asked: _Asked, wanted: Mapping[str, object], labels: Sequence[str])
     return replace(command, timeout=setting.timeout)
 
 
-def _require_complete(asked: _Asked, evaluation: Evaluation) -> None:
+def _require_complete(asked: _CaseQuestion, evaluation: Evaluation) -> None:
     """Raise ToolkitError unless every stage has every release of the file, and no other, on every system."""
     if not asked.releases:
         raise ToolkitError(f"{_DOCUMENT}: the file exports no docker release")

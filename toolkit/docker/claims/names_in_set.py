@@ -18,10 +18,10 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
 
 
-def not_captured(case: Case) -> Finding:
+def not_captured(case: DockerCase) -> Finding:
     """Look for the components' names in the set, and for their use by docker, on the first system."""
     system = package_set.systems(case)[0]
     command = package_set.command(case, case.after, "names", system)

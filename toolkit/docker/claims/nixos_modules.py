@@ -16,7 +16,7 @@ from toolkit.errors import CommandError
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.model import TreeCommit
 
 EXPRESSION = EXPRESSIONS / "nixos-module.nix"
@@ -24,7 +24,7 @@ EXPRESSION = EXPRESSIONS / "nixos-module.nix"
 _SWITCHED = ("off", "on")
 
 
-def adds_wrapper(case: Case, commit: TreeCommit) -> Finding:
+def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
     """Evaluate the module before and after, with docker off and on, and the new option off and on."""
     change = in_tree.change(commit, MODULE)
     nix.parse_text(change.after, name=str(MODULE))

@@ -16,7 +16,7 @@ from toolkit.docker.rewrite import nixos_test
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Added, Case
+    from toolkit.docker.claims.case import Added, DockerCase
     from toolkit.model import TreeCommit
 
 EXPRESSION = EXPRESSIONS / "registered-test.nix"
@@ -26,7 +26,7 @@ MAKE = EXPRESSIONS / "make-test-python.nix"
 SYSTEM = "x86_64-linux"
 
 
-def registered(case: Case, commit: TreeCommit) -> Finding:
+def registered(case: DockerCase, commit: TreeCommit) -> Finding:
     """Compare what Nix reads in all-tests.nix before and after, and evaluate the test by the new line there."""
     listed, test = in_tree.change(commit, ALL_TESTS), in_tree.change(commit, TEST)
     failures = [*in_tree.only(commit, ALL_TESTS, TEST), *_other_tests(listed.before or b"", listed.after)]
@@ -62,7 +62,7 @@ def registered(case: Case, commit: TreeCommit) -> Finding:
     )
 
 
-def evaluates(case: Case, added: Added) -> Finding:
+def evaluates(case: DockerCase, added: Added) -> Finding:
     """Evaluate the test as an attribute of nixosTests, with all files of the series and of the commit in the tree."""
     # Only for the deeper tiers, which have imported it.
     from toolkit.docker.claims import package_set, realising, virtual  # noqa: PLC0415

@@ -14,12 +14,12 @@ from toolkit.errors import CommandError
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
 
 EXPRESSION = EXPRESSIONS / "overlay.nix"
 
 
-def equals_series(case: Case) -> Finding:
+def equals_series(case: DockerCase) -> Finding:
     """Compare the drvPath of every release by the overlay with that by the patched file."""
     if case.overlay is None:
         return Finding(covers="nothing", not_run="because a foreign patch has no overlay")

@@ -17,11 +17,11 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.claims.facts import Evaluation, Facts
 
 
-def overridable(case: Case, setting: Setting = STAND_INS) -> Finding:
+def overridable(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     """Try every door of each component, before and after."""
     if case.lifted is None:
         return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
@@ -84,7 +84,7 @@ def shown(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def require_closed(case: Case, *, name: str) -> None:
+def require_closed(case: DockerCase, *, name: str) -> None:
     """Raise LayoutError where some or all components can be overridden before the first commit, in whatever way.
 
     Where Nix cannot tell, nothing is raised: then the proofs say so.
@@ -98,7 +98,7 @@ def require_closed(case: Case, *, name: str) -> None:
         refuse(reading, {step for stage in case.stages for step in stage.steps} or {LIFT}, name=name)
 
 
-def evidence(evaluation: Evaluation, stage: str, case: Case) -> Iterator[str]:
+def evidence(evaluation: Evaluation, stage: str, case: DockerCase) -> Iterator[str]:
     """Yield a line for each component: the doors that it has at a stage."""
     found = open_doors(evaluation[stage].values())
     for component in case.components:

@@ -21,7 +21,7 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolkit.docker.claims.case import Case, Stage
+    from toolkit.docker.claims.case import DockerCase, DockerStage
     from toolkit.docker.claims.deep import Deep
     from toolkit.docker.claims.facts import Facts
     from toolkit.process import Command, Completed
@@ -34,20 +34,20 @@ Answers = dict[str, str]
 """Attribute path → drvPath, ABSENT or THROWS."""
 
 
-def deep(case: Case) -> Deep:
+def deep(case: DockerCase) -> Deep:
     """Return what the case has for the deeper tiers."""
     if case.deep is None:
         raise AssertionError(case)
     return case.deep
 
 
-def systems(case: Case) -> tuple[tuple[str, str, str], ...]:
+def systems(case: DockerCase) -> tuple[tuple[str, str, str], ...]:
     """Return label, build and host platform of what is evaluated: what the user named, or the isolated tier's."""
     given = deep(case).depth.systems
     return tuple((name, name, name) for name in given) if given else SYSTEMS
 
 
-def setting(case: Case) -> Setting:
+def setting(case: DockerCase) -> Setting:
     """Return the unchanged nixpkgs as what all stages are evaluated in."""
     work, pairs = deep(case), systems(case)
     tree = work.trees[case.before.name]
@@ -64,7 +64,7 @@ def setting(case: Case) -> Setting:
     )
 
 
-def command(case: Case, stage: Stage, part: str, system: tuple[str, str, str]) -> Command:
+def command(case: DockerCase, stage: DockerStage, part: str, system: tuple[str, str, str]) -> Command:
     """Return the command that evaluates a part of tree.nix for one stage and system."""
     _, build, host = system
     work = deep(case)
@@ -83,12 +83,12 @@ def command(case: Case, stage: Stage, part: str, system: tuple[str, str, str]) -
     return replace(limits.bounded(asked, each(case)), ok=None, timeout=work.depth.timeout)
 
 
-def jobs(case: Case) -> int:
+def jobs(case: DockerCase) -> int:
     """Return how many evaluations run side by side."""
     return limits.jobs(deep(case).depth.max_memory)
 
 
-def each(case: Case) -> int | None:
+def each(case: DockerCase) -> int | None:
     """Return how many MiB one of them may take, None for no limit."""
     most = deep(case).depth.max_memory
     return most // jobs(case) if most is not None else None
@@ -99,7 +99,7 @@ def said(done: Completed) -> str:
     return nix.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
 
 
-def has_what_was_evaluated(case: Case) -> Finding:
+def has_what_was_evaluated(case: DockerCase) -> Finding:
     """Compare the whole patched nixpkgs, on one system, with what its file gave in the unchanged one."""
     system = next((each for each in systems(case) if each[1] == each[2] and each[1].endswith("-linux")), None)
     system = system or systems(case)[0]
@@ -147,7 +147,7 @@ def _differences(found: Answers, shared: Mapping[str, Facts]) -> Iterator[str]:
         yield f"{CLIENT} is {client} in the package set, and none of the file's"
 
 
-def _tests(case: Case, system: tuple[str, str, str], docker: str) -> tuple[list[str], str]:
+def _tests(case: DockerCase, system: tuple[str, str, str], docker: str) -> tuple[list[str], str]:
     """Return what is wrong with the docker of the NixOS tests, and a line about them."""
     if not system[1].endswith("-linux"):
         return [], "nixosTests: not examined, no Linux system is asked for"

@@ -19,12 +19,12 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
 
 EXPRESSION = EXPRESSIONS / "tree-build.nix"
 
 
-def builds(case: Case, *, system: str) -> Finding:
+def builds(case: DockerCase, *, system: str) -> Finding:
     """Build docker for a system by the series and by the overlay, which must be one derivation."""
     work = package_set.deep(case)
     tree = work.trees[case.after.name]
@@ -64,7 +64,7 @@ def builds(case: Case, *, system: str) -> Finding:
     )
 
 
-def _look(case: Case, output: Path, system: str) -> tuple[list[str], list[str]]:
+def _look(case: DockerCase, output: Path, system: str) -> tuple[list[str], list[str]]:
     """Look at a finished docker, where its files can be read: return failures and evidence."""
     if "--store" in package_set.deep(case).depth.nix_options:
         return [], ["the result is in a different store, and was not examined"]

@@ -19,9 +19,9 @@ from toolkit.process import Command
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.process import Completed
-    from toolkit.sources.trees import Tree
+    from toolkit.sources.trees import NixpkgsTree
 
 # Nix manual, nix-build, "Special exit codes for build failure".
 STATUSES = {
@@ -50,7 +50,7 @@ def here() -> str:
     return f"{platform.machine().replace('arm64', 'aarch64')}-{platform.system().lower()}"
 
 
-def tools(tree: Tree, words: Sequence[str] = ()) -> str:
+def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:
     """Return what tells a specimen what to build with, "" for a real nixpkgs.
 
     Where the words for nix-build name another store, that gets a copy.
@@ -67,7 +67,7 @@ def tools(tree: Tree, words: Sequence[str] = ()) -> str:
     return json.dumps({"shell": found.shell, "busybox": found.busybox})
 
 
-def command(case: Case, expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
+def command(case: DockerCase, expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
     """Return the nix-build for these attributes; the user's own words come last, so that they win."""
     work = package_set.deep(case)
     # Nothing of the specimen is in any binary cache.

@@ -12,11 +12,11 @@ from toolkit.docker.rewrite import release_note
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.model import TreeCommit
 
 
-def adds_item(case: Case, commit: TreeCommit) -> Finding:
+def adds_item(case: DockerCase, commit: TreeCommit) -> Finding:
     """Compare the sections' items, every other line, and the anchors, before and after."""
     notes = [one for one in commit.files if one.path.parent == RELEASE_NOTES]
     if len(notes) != 1 or notes[0].before is None:

@@ -25,7 +25,7 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.routes import PathOrder
 
 EVALUATION = EXPRESSIONS / "rewrapping.nix"
@@ -34,7 +34,7 @@ OVERLAY = "rewrap.nix"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class OverlaidFacts:
     """What overlaid.nix tells of one docker; `kept` says of each thing whether it is as it was."""
 
     rewrapped: bool
@@ -46,7 +46,7 @@ class Facts:
     kept: Mapping[str, bool]
 
 
-def keeps(case: Case) -> Finding:
+def keeps(case: DockerCase) -> Finding:
     """Compare what each docker has with the overlay and without it."""
     arguments = isolated(case)
     found = read(nix.evaluate(EVALUATION, arguments, attribute="facts"))
@@ -58,14 +58,14 @@ def keeps(case: Case) -> Finding:
     )
 
 
-def compiles_nothing(case: Case) -> Finding:
+def compiles_nothing(case: DockerCase) -> Finding:
     """Look for the docker and the moby of the set in what each docker of the overlay is built from."""
     arguments = isolated(case)
     found = read(nix.evaluate(EVALUATION, arguments, attribute="facts"))
     return closures(EVALUATION, arguments, found)
 
 
-def builds(case: Case) -> Finding:
+def builds(case: DockerCase) -> Finding:
     """Build the wrapper of the newest docker around stand-ins, and read PATH back."""
     if platform.system() != "Linux":
         return Finding(covers="nothing", not_run=f"because docker is built on Linux, and this is {platform.system()}")
@@ -92,7 +92,7 @@ def builds(case: Case) -> Finding:
     )
 
 
-def isolated(case: Case) -> dict[str, str]:
+def isolated(case: DockerCase) -> dict[str, str]:
     """Return the arguments of rewrapping.nix."""
     if case.overlay is None:
         raise AssertionError(case)
@@ -104,14 +104,14 @@ def isolated(case: Case) -> dict[str, str]:
     }
 
 
-def read(answer: object) -> dict[str, Facts]:
+def read(answer: object) -> dict[str, OverlaidFacts]:
     """Read what overlaid.nix says, by the names of the dockers."""
     record = Record(answer, document="dockers with the overlay")
-    found: dict[str, Facts] = {}
+    found: dict[str, OverlaidFacts] = {}
     for name in record.names():
         one = record.record(name)
         kept, moby = one.record("kept"), one.text("moby")
-        found[name] = Facts(
+        found[name] = OverlaidFacts(
             rewrapped=one.boolean("rewrapped"),
             before=Path(one.text("before")),
             after=Path(one.text("after")),
@@ -123,14 +123,14 @@ def read(answer: object) -> dict[str, Facts]:
     return found
 
 
-def covered(found: Mapping[str, Facts]) -> str:
+def covered(found: Mapping[str, OverlaidFacts]) -> str:
     """Say of how many dockers something is known."""
     rewrapped = sum(facts.rewrapped for facts in found.values())
     left = f", {len(found) - rewrapped} left as they are" if rewrapped < len(found) else ""
     return f"{rewrapped} dockers{left}, {SYSTEMS[0][0]}"
 
 
-def differences(found: Mapping[str, Facts]) -> Iterator[str]:
+def differences(found: Mapping[str, OverlaidFacts]) -> Iterator[str]:
     """Yield what a docker has no longer or has otherwise."""
     if not any(facts.rewrapped for facts in found.values()):
         yield "no docker is rewrapped"
@@ -141,14 +141,14 @@ def differences(found: Mapping[str, Facts]) -> Iterator[str]:
             yield f"{name}: differs in {', '.join(changed)}"
 
 
-def told(facts: Facts) -> str:
+def told(facts: OverlaidFacts) -> str:
     """Return what is known of one docker as a line."""
     if not facts.rewrapped:
         return f"left as it is, {facts.before}"
     return f"{facts.before} → {facts.after}; the same in {', '.join(facts.kept)}"
 
 
-def closures(expression: Path, arguments: Mapping[str, str], found: Mapping[str, Facts]) -> Finding:
+def closures(expression: Path, arguments: Mapping[str, str], found: Mapping[str, OverlaidFacts]) -> Finding:
     """Compare what each docker is built from with the overlay and without it, overridden ones as well."""
     rewrapped = {name: facts for name, facts in found.items() if facts.rewrapped}
     wanted = [f"packages.{name}" for name in rewrapped]

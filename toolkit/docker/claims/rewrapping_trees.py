@@ -30,7 +30,7 @@ from toolkit.nix import stores
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.model import Depth
 
 EXPRESSION = EXPRESSIONS / "tree-rewrapping.nix"
@@ -40,7 +40,7 @@ EXPRESSION = EXPRESSIONS / "tree-rewrapping.nix"
 _READ_SCRIPT = 'exec() { printf "%s\\n" "$PATH"; exit; }; . "$1"'
 
 
-def claims(depth: Depth) -> tuple[Claim[Case], ...]:
+def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
     """Return the claims that a depth asks for."""
     systems = depth.systems or (realising.here(),)
     found = [
@@ -64,7 +64,7 @@ def claims(depth: Depth) -> tuple[Claim[Case], ...]:
     return tuple(claim for claim in found if depth.tier.includes(claim.tier))
 
 
-def evaluates(case: Case, *, system: str) -> Finding:
+def evaluates(case: DockerCase, *, system: str) -> Finding:
     """Compare the dockers of the set, and what they are built from, with the overlay and without it."""
     work = package_set.deep(case)
     arguments = _arguments(case, system)
@@ -81,7 +81,7 @@ def evaluates(case: Case, *, system: str) -> Finding:
     )
 
 
-def builds(case: Case, *, system: str) -> Finding:
+def builds(case: DockerCase, *, system: str) -> Finding:
     """Build docker with the overlay as the user's Nix does, and compare its wrapper with that of moby."""
     names = [f"packages.docker.{side}" for side in ("before", "after")]
     command = realising.command(case, EXPRESSION, _arguments(case, system), names)
@@ -120,7 +120,7 @@ def read_order(wrapper: Path) -> PathOrder:
     return PathOrder(prefix=tuple(seen[:place]), suffix=tuple(seen[place + 1 :]))
 
 
-def _arguments(case: Case, system: str) -> dict[str, str]:
+def _arguments(case: DockerCase, system: str) -> dict[str, str]:
     if case.overlay is None:
         raise AssertionError(case)
     work = package_set.deep(case)

@@ -25,7 +25,7 @@ from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.rewrite import demote
-from toolkit.docker.rootless import Kind, Outcome
+from toolkit.docker.rootless import Outcome, PortOutcome
 from toolkit.errors import ToolkitError
 from toolkit.nix import stores
 from toolkit.prove import Finding
@@ -34,7 +34,7 @@ from toolkit.shipped import shipped_path
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.rootless import Host
 
 REWRAPPED, AFTER, DROP = "rewrapped", "after", "drop"
@@ -70,10 +70,10 @@ class Cell:
     def differs(self) -> bool:
         """Tell whether it was not as expected; of a daemon that does not start, the cause counts as well."""
         same = self.seen.kind is self.expected.kind
-        return not same or (self.seen.kind is Kind.NO_START and self.seen.detail != self.expected.detail)
+        return not same or (self.seen.kind is PortOutcome.NO_START and self.seen.detail != self.expected.detail)
 
 
-def runs(case: Case) -> Finding:
+def runs(case: DockerCase) -> Finding:
     """Start a daemon for each stage and security wrapper, and publish both ports on it."""
     if case.demoted is None:
         return _not_run("the patch leaves the wrapper's PATH as it is")
@@ -115,7 +115,7 @@ def runs(case: Case) -> Finding:
         for (stage, form, wrapper), row in zip(planned, outcomes, strict=True)
         for port, seen in zip(PORTS, row, strict=True)
     ]
-    unable = next((cell.seen for cell in cells if cell.seen.kind is Kind.UNABLE), None)
+    unable = next((cell.seen for cell in cells if cell.seen.kind is PortOutcome.UNABLE), None)
     if unable is not None:
         return _not_run(unable.detail, unable.hint)
     return Finding(
@@ -138,7 +138,7 @@ def expected(stage: str, wrapper: str | None, port: int, *, needs_proxy: bool) -
         return rootless.missing("docker-proxy")
     hidden = stage == BEFORE and wrapper == "rootlesskit"
     privileged = wrapper is not None and not hidden
-    return Outcome(kind=Kind.ANSWERS if privileged or port >= FIRST_UNPRIVILEGED else Kind.REFUSED)
+    return Outcome(kind=PortOutcome.ANSWERS if privileged or port >= FIRST_UNPRIVILEGED else PortOutcome.REFUSED)
 
 
 def matrix(cells: Sequence[Cell]) -> Iterator[str]:
@@ -152,7 +152,7 @@ def matrix(cells: Sequence[Cell]) -> Iterator[str]:
         where = STAGES[first.stage] + (f" ({FORMS[first.form]})" if unusual else "")
         wrapper = first.wrapper or "none"
         route = ROUTES.get((first.stage, wrapper), "-")
-        started = first.seen.kind is not Kind.NO_START
+        started = first.seen.kind is not PortOutcome.NO_START
         state = "starts" if started else first.seen.detail
         rows.append((where, wrapper, route, state, *(str(c.seen.kind) if started else "-" for c in daemon)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -162,7 +162,7 @@ def matrix(cells: Sequence[Cell]) -> Iterator[str]:
             yield f"|{'|'.join('-' * (width + 2) for width in widths)}|"
 
 
-def _planned(case: Case) -> Iterator[tuple[str, str, str | None]]:
+def _planned(case: DockerCase) -> Iterator[tuple[str, str, str | None]]:
     """Yield stage, form and security wrapper of each daemon.
 
     All but the overlay's are in the form that the file makes, one of them in the other as well.
@@ -176,7 +176,7 @@ def _planned(case: Case) -> Iterator[tuple[str, str, str | None]]:
     yield AFTER, other, "rootlesskit"
 
 
-def _arguments(case: Case, host: Host) -> dict[str, str]:
+def _arguments(case: DockerCase, host: Host) -> dict[str, str]:
     """Lay out the stages of the series; return what build.nix needs for wrappers that run this machine's programs."""
     if stores.physical(stores.STORE) != stores.STORE:
         raise ToolkitError(

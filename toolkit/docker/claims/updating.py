@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
 
 ATTRIBUTE = re.compile(r"docker_[0-9]+")
 REWRITTEN = re.compile(r'\b(?:version|cliHash|mobyHash|runcRev|runcHash|containerdRev|containerdHash) = "[^"]*";?')
 
 
-def unchanged(case: Case) -> Finding:
+def unchanged(case: DockerCase) -> Finding:
     """Compare what update.sh reads, which lines it would rewrite, and each release's block."""
     before, after = case.before.file, case.after.file
     attributes = sorted(set(ATTRIBUTE.findall(before.text)))

@@ -16,13 +16,13 @@ from toolkit.docker.rewrite import nixos_test
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import Case
+    from toolkit.docker.claims.case import DockerCase
 
 EXPRESSION = EXPRESSIONS / "nixos-test.nix"
 KVM = Path("/dev/kvm")
 
 
-def evaluates(case: Case) -> Finding:
+def evaluates(case: DockerCase) -> Finding:
     """Evaluate the test with the patched tree."""
     system = system_of(case)
     if (reason := without_nixos(case, system)) is not None:
@@ -37,7 +37,7 @@ def evaluates(case: Case) -> Finding:
     )
 
 
-def passes(case: Case) -> Finding:
+def passes(case: DockerCase) -> Finding:
     """Run the test in virtual machines, where this machine or a builder can."""
     system = system_of(case)
     work = package_set.deep(case)
@@ -60,13 +60,13 @@ def passes(case: Case) -> Finding:
     )
 
 
-def system_of(case: Case) -> str:
+def system_of(case: DockerCase) -> str:
     """Return the first Linux system that the user named, else the first, else this machine's."""
     named = package_set.deep(case).depth.systems or (realising.here(),)
     return next((name for name in named if name.endswith("-linux")), named[0])
 
 
-def _arguments(case: Case, system: str) -> dict[str, str]:
+def _arguments(case: DockerCase, system: str) -> dict[str, str]:
     tree = package_set.deep(case).trees[case.after.name]
     return {
         "tree": str(tree.root),
@@ -76,14 +76,14 @@ def _arguments(case: Case, system: str) -> dict[str, str]:
     }
 
 
-def _test(case: Case) -> Path:
+def _test(case: DockerCase) -> Path:
     """Return where the test is, in the form of a module; it depends on what the second commit does."""
     module = plans.nixos_test().read_text(encoding="utf-8")
     written = nixos_test.content(module, nixos_test.Form.MODULE, brought=case.demotion is not Demotion.DROP)
     return in_tree.lay_out({plans.TEST: written.encode()}) / plans.TEST
 
 
-def without_nixos(case: Case, system: str) -> str | None:
+def without_nixos(case: DockerCase, system: str) -> str | None:
     """Return why there is no NixOS test to evaluate, None where there is."""
     if not (package_set.deep(case).trees[case.after.name].root / "nixos").is_dir():
         return "because this nixpkgs has no nixos/"

@@ -29,7 +29,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Examined:
     """One thing that was examined: the fact in a line, the evidence for it, and the remedies, the best one first."""
 
     name: str
@@ -56,7 +56,7 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LogEntry:
     """A known symptom in a log: the last line that shows it, counted from 1, and how many do."""
 
     name: str
@@ -72,7 +72,7 @@ class Log:
 
     name: str
     lines: int
-    entries: tuple[Entry, ...]
+    entries: tuple[LogEntry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Diagnosis:
     verdict: str
     port: int
     views: tuple[View, ...] = ()
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Examined, ...] = ()
     log: Log | None = None
 
     @property

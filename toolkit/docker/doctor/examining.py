@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.docker.doctor.diagnosis import Condition, Log
+    from toolkit.docker.doctor.diagnosis import Examined, Log
     from toolkit.docker.doctor.machine import Machine
     from toolkit.docker.doctor.sight import Sight
 
@@ -92,7 +92,7 @@ def _suspicion(log: Log) -> str:
     return f"{entry.name}: probably {possible[0].fact} ({others} possible)"
 
 
-def _conditions(seen: Sight) -> tuple[Condition, ...]:
+def _conditions(seen: Sight) -> tuple[Examined, ...]:
     """Return all conditions: those that keep the daemon from starting first, then those that keep the port closed."""
     found = [*start.conditions(seen), *port.conditions(seen)]
     if not any(condition.role is Role.CAUSE for condition in found):
@@ -101,7 +101,7 @@ def _conditions(seen: Sight) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def _verdict(conditions: Sequence[Condition], seen: Sight) -> tuple[Health, str]:
+def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
     running = seen.daemon is not None
     causes = [condition for condition in conditions if condition.role is Role.CAUSE]
     unknown = [condition for condition in conditions if condition.role is Role.UNKNOWN]

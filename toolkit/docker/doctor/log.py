@@ -6,7 +6,7 @@ import sys
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit.docker.doctor.diagnosis import Entry, Log, Role, Suspect
+from toolkit.docker.doctor.diagnosis import Log, LogEntry, Role, Suspect
 from toolkit.docker.rootless import symptoms
 from toolkit.errors import ToolkitError
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.docker.doctor.diagnosis import Condition
+    from toolkit.docker.doctor.diagnosis import Examined
     from toolkit.docker.doctor.machine import Machine
-    from toolkit.docker.rootless.symptoms import Cause
+    from toolkit.docker.rootless.symptoms import PossibleCause
 
 # Of a longer log the end is examined: it has the daemon's last start.
 MAXIMUM_BYTES = 8 << 20
@@ -53,13 +53,13 @@ def read_log(path: Path) -> str:
 
 
 def explain(
-    text: str, *, name: str, port: int, machine: Machine | None = None, conditions: Sequence[Condition] = ()
+    text: str, *, name: str, port: int, machine: Machine | None = None, conditions: Sequence[Examined] = ()
 ) -> Log:
     """Recognise what a log shows; `machine` and `conditions` are those of this host, None if the log is of another."""
     roles = {condition.name: condition.role for condition in conditions}
     lines = [line.rstrip() for line in text.removesuffix("\n").split("\n")]
     entries = tuple(
-        Entry(
+        LogEntry(
             name=sign.symptom.name,
             line=sign.lines[-1] + 1,
             count=len(sign.lines),
@@ -80,7 +80,7 @@ def _excerpt(line: str, pattern: re.Pattern[str]) -> str:
     return ("…" if start else "") + line[start : start + _TEXT_LENGTH]
 
 
-def _suspect(cause: Cause, role: Role | None, machine: Machine | None, port: int) -> Suspect:
+def _suspect(cause: PossibleCause, role: Role | None, machine: Machine | None, port: int) -> Suspect:
     facts = {"port": str(port)} | ({"user": machine.user.name} if machine is not None else {})
     known = machine is not None
     return Suspect(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.docker.doctor import programs, start
-from toolkit.docker.doctor.diagnosis import Condition, Role
+from toolkit.docker.doctor.diagnosis import Examined, Role
 from toolkit.docker.doctor.programs import NET_BIND_SERVICE
 from toolkit.nix.stores import STORE
 
@@ -26,7 +26,7 @@ _CAPABILITY = "CAP_NET_BIND_SERVICE"
 _CLOCKS = 0.5
 
 
-def conditions(sight: Sight) -> Iterator[Condition]:
+def conditions(sight: Sight) -> Iterator[Examined]:
     """Yield them, the most important one first."""
     for find in (_shadowed, _nosuid, _extended_attributes, _capability, _bounding_set, _port_driver, _daemon_age):
         condition = find(sight)
@@ -37,12 +37,12 @@ def conditions(sight: Sight) -> Iterator[Condition]:
     yield _sysctl(sight)
 
 
-def _shadowed(sight: Sight) -> Condition:
+def _shadowed(sight: Sight) -> Examined:
     name, hidden, taken = "shadowed", sight.shadowed, sight.next.taken
     if hidden is None or taken is None:
         fact = "no program with the capability is hidden by one without"
-        return Condition(name=name, role=Role.OK, fact=fact)
-    return Condition(
+        return Examined(name=name, role=Role.OK, fact=fact)
+    return Examined(
         name=name,
         role=Role.CAUSE,
         fact=f"{taken.path} comes before {hidden.path}, which is the one for privileged ports",
@@ -58,14 +58,14 @@ def _rights(program: Program) -> str:
     return f"capabilities {program.capability}" if program.capability is not None else "no capabilities"
 
 
-def _nosuid(sight: Sight) -> Condition:
+def _nosuid(sight: Sight) -> Examined:
     name, subject = "nosuid", sight.subject
     if subject is None or not subject.grants(NET_BIND_SERVICE):
-        return Condition(name=name, role=Role.OK, fact="no rootlesskit has a capability that a mount could void")
+        return Examined(name=name, role=Role.OK, fact="no rootlesskit has a capability that a mount could void")
     if subject.nosuid is None:
         fact = f"{programs.mount_point(subject.resolved)} is not mounted nosuid"
-        return Condition(name=name, role=Role.OK, fact=fact)
-    return Condition(
+        return Examined(name=name, role=Role.OK, fact=fact)
+    return Examined(
         name=name,
         role=Role.CAUSE,
         fact=f"{subject.path} is on a mount with the option nosuid, which voids its capability",
@@ -74,12 +74,12 @@ def _nosuid(sight: Sight) -> Condition:
     )
 
 
-def _extended_attributes(sight: Sight) -> Condition:
+def _extended_attributes(sight: Sight) -> Examined:
     name, subject = "extended-attributes", sight.subject
     if subject is None or subject.attributes:
         fact = "there is no rootlesskit" if subject is None else f"{subject.resolved} can have capabilities"
-        return Condition(name=name, role=Role.OK, fact=fact)
-    return Condition(
+        return Examined(name=name, role=Role.OK, fact=fact)
+    return Examined(
         name=name,
         role=Role.CAUSE,
         fact=f"the file system of {subject.resolved} has no extended attributes, so no capabilities either",
@@ -88,19 +88,19 @@ def _extended_attributes(sight: Sight) -> Condition:
     )
 
 
-def _capability(sight: Sight) -> Condition:
+def _capability(sight: Sight) -> Examined:
     name, subject = "capability", sight.subject
     if subject is None:
-        return Condition(name=name, role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
+        return Examined(name=name, role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
     evidence = tuple(f"{each.path}: {_rights(each)}" for each in sight.next.candidates)
     if subject.grants(NET_BIND_SERVICE):
         own = sight.machine.wrappers != subject.path.parent and subject.source is None
         if not own or subject.capability is None or subject.capability.effective:
-            return Condition(name=name, role=Role.OK, fact=f"{subject.path} has {_CAPABILITY}", evidence=evidence)
+            return Examined(name=name, role=Role.OK, fact=f"{subject.path} has {_CAPABILITY}", evidence=evidence)
         fact = f"{subject.path} has {_CAPABILITY} as permitted, but not as effective"
     elif not subject.attributes:
         fact = f"{subject.path} cannot have {_CAPABILITY} on its file system"
-        return Condition(name=name, role=Role.EFFECT, fact=fact, evidence=evidence)
+        return Examined(name=name, role=Role.EFFECT, fact=fact, evidence=evidence)
     elif subject.capability is not None and subject.capability.root:
         fact = f"{subject.path} has {_CAPABILITY} only inside of a user namespace"
     elif subject.path.parent == sight.machine.wrappers:
@@ -108,7 +108,7 @@ def _capability(sight: Sight) -> Condition:
     else:
         fact = f"no rootlesskit on PATH has {_CAPABILITY}"
     remedies = sight.remedies(name, grant=_grant(subject))
-    return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
+    return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
 
 
 def _grant(program: Program) -> str:
@@ -120,19 +120,19 @@ def _grant(program: Program) -> str:
     return f"install {shlex.quote(str(path))} {copy} && setcap cap_net_bind_service=ep {copy}, which has to be on PATH"
 
 
-def _bounding_set(sight: Sight) -> Condition:
+def _bounding_set(sight: Sight) -> Examined:
     name = "bounding-set"
     process = sight.daemon.rootlesskit if sight.daemon is not None else sight.own
     if process is None:
-        return Condition(name=name, role=Role.NOTE, fact="/proc cannot be read")
+        return Examined(name=name, role=Role.NOTE, fact="/proc cannot be read")
     evidence = (f"process {process.pid}: CapBnd {process.bounding:016x}",)
     if process.bounding >> NET_BIND_SERVICE & 1:
-        return Condition(name=name, role=Role.OK, fact=f"the bounding set has {_CAPABILITY}", evidence=evidence)
+        return Examined(name=name, role=Role.OK, fact=f"the bounding set has {_CAPABILITY}", evidence=evidence)
     fact = f"the bounding set lacks {_CAPABILITY}, so no program can get it"
-    return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=sight.remedies(name))
+    return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=sight.remedies(name))
 
 
-def _port_driver(sight: Sight) -> Condition:
+def _port_driver(sight: Sight) -> Examined:
     name, environment = "port-driver", sight.next.environment
     running = sight.daemon.option(name) if sight.daemon is not None else None
     driver = environment.get(PORT_DRIVER) or (None if environment.get(start.NET) == "pasta" else "builtin")
@@ -147,21 +147,21 @@ def _port_driver(sight: Sight) -> Condition:
     elif driver is None:
         role, fact = Role.UNKNOWN, "with the network driver pasta, the port driver depends on docker's version"
     remedies = sight.remedies(name) if role is not Role.OK else ()
-    return Condition(name=name, role=role, fact=fact, evidence=tuple(evidence), remedies=remedies)
+    return Examined(name=name, role=role, fact=fact, evidence=tuple(evidence), remedies=remedies)
 
 
-def _daemon_age(sight: Sight) -> Condition:
+def _daemon_age(sight: Sight) -> Examined:
     """Compare the running daemon with what its next start uses; one that has the capability is fine as it is."""
     name, taken = "daemon-age", sight.next.taken
     if sight.daemon is None or taken is None:
-        return Condition(name=name, role=Role.OK, fact="no daemon runs that could be outdated")
+        return Examined(name=name, role=Role.OK, fact="no daemon runs that could be outdated")
     kit = sight.daemon.rootlesskit
     started = time.strftime("%F %T", time.localtime(kit.started))
     changed = time.strftime("%F %T", time.localtime(taken.changed))
     evidence = (f"the daemon was started at {started}", f"{taken.path} was changed at {changed}")
     if kit.has(NET_BIND_SERVICE) or not taken.grants(NET_BIND_SERVICE):
         fact = "a restart would not change anything for the daemon"
-        return Condition(name=name, role=Role.OK, fact=fact, evidence=evidence)
+        return Examined(name=name, role=Role.OK, fact=fact, evidence=evidence)
     by_daemon = next((view.taken for view in sight.views if view.seen_by == "daemon"), None)
     if taken.changed > kit.started + _CLOCKS:
         fact = f"the daemon is older than {taken.path}, which its next start will use"
@@ -169,26 +169,26 @@ def _daemon_age(sight: Sight) -> Condition:
         fact = f"the daemon was started with another PATH: its next start will use {taken.path}"
     else:
         fact = "the daemon is younger than its rootlesskit"
-        return Condition(name=name, role=Role.OK, fact=fact, evidence=evidence)
-    return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=sight.remedies(name))
+        return Examined(name=name, role=Role.OK, fact=fact, evidence=evidence)
+    return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=sight.remedies(name))
 
 
-def _daemon(sight: Sight) -> Condition:
+def _daemon(sight: Sight) -> Examined:
     name = "daemon"
     if sight.daemon is None:
         state = f", docker.service is {sight.service.state}" if sight.service.state else ""
         failed = sight.service.state.startswith("failed")
         remedies = ("journalctl --user -u docker -b | unlet doctor --log - explains why it failed",) if failed else ()
         fact = f"no daemon runs{state}; the conclusions are about its next start"
-        return Condition(name=name, role=Role.NOTE, fact=fact, remedies=remedies)
+        return Examined(name=name, role=Role.NOTE, fact=fact, remedies=remedies)
     kit = sight.daemon.rootlesskit
     evidence = (
         f"process {kit.pid}: {' '.join(kit.command[:1])}, CapEff {kit.effective:016x}",
         f"process {sight.daemon.child.pid}: its child",
     )
     if kit.has(NET_BIND_SERVICE):
-        return Condition(name=name, role=Role.OK, fact=f"the running daemon has {_CAPABILITY}", evidence=evidence)
-    return Condition(
+        return Examined(name=name, role=Role.OK, fact=f"the running daemon has {_CAPABILITY}", evidence=evidence)
+    return Examined(
         name=name,
         role=Role.NOTE if sight.everybody else Role.EFFECT,
         fact=f"the running daemon lacks {_CAPABILITY}",
@@ -197,10 +197,10 @@ def _daemon(sight: Sight) -> Condition:
     )
 
 
-def _sysctl(sight: Sight) -> Condition:
+def _sysctl(sight: Sight) -> Examined:
     evidence = (f"net.ipv4.ip_unprivileged_port_start = {sight.first_port}",)
     if sight.everybody:
         fact = f"every program may listen on port {sight.port}: no capability is needed"
-        return Condition(name="sysctl", role=Role.OK, fact=fact, evidence=evidence)
+        return Examined(name="sysctl", role=Role.OK, fact=fact, evidence=evidence)
     fact = f"port {sight.port} needs {_CAPABILITY}"
-    return Condition(name="sysctl", role=Role.NOTE, fact=fact, evidence=evidence)
+    return Examined(name="sysctl", role=Role.NOTE, fact=fact, evidence=evidence)

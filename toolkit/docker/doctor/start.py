@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from toolkit.docker.doctor import machine, programs
-from toolkit.docker.doctor.diagnosis import Condition, Role
+from toolkit.docker.doctor.diagnosis import Examined, Role
 from toolkit.docker.rootless.hosts import PROXY, WITHOUT_PROXY
 from toolkit.docker.rootless.requirements import free_range
 from toolkit.errors import ToolkitError
@@ -30,7 +30,7 @@ _NETWORK_PROGRAMS = ("slirp4netns", "pasta", "vpnkit")
 _WITHOUT_NETWORK_PROGRAM = Version("29.5")
 
 
-def conditions(sight: Sight) -> Iterator[Condition]:
+def conditions(sight: Sight) -> Iterator[Examined]:
     """Yield them in the order of NAMES, and last those that are never causes."""
     yield _rootlesskit(sight)
     yield _proxy(sight)
@@ -67,15 +67,15 @@ def position(sight: Sight, view: View, program: Program) -> str:
     return place
 
 
-def _rootlesskit(sight: Sight) -> Condition:
+def _rootlesskit(sight: Sight) -> Examined:
     name, taken = "rootlesskit", sight.next.taken
     evidence = tuple(line for view in sight.views for line in _found(sight, view))
     if taken is None:
         fact = f"neither docker-rootlesskit nor rootlesskit is on the PATH of the {sight.next.seen_by}"
         remedies = sight.remedies(name)
-        return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
+        return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
     fact = f"the {sight.next.seen_by} uses {taken.path}"
-    return Condition(name=name, role=Role.OK, fact=fact, evidence=evidence)
+    return Examined(name=name, role=Role.OK, fact=fact, evidence=evidence)
 
 
 def _found(sight: Sight, view: View) -> Iterator[str]:
@@ -86,20 +86,20 @@ def _found(sight: Sight, view: View) -> Iterator[str]:
         yield f"{view.seen_by}: {verb} {program.path}, {position(sight, view, program)}"
 
 
-def _proxy(sight: Sight) -> Condition:
+def _proxy(sight: Sight) -> Examined:
     name = "docker-proxy"
     if sight.dockerd is None or sight.version is None:
         fact = "no dockerd is on PATH" if sight.dockerd is None else f"{sight.dockerd} does not print its version"
-        return Condition(name=name, role=Role.NOTE, fact=f"{fact}, so it is not known whether it needs {PROXY}")
+        return Examined(name=name, role=Role.NOTE, fact=f"{fact}, so it is not known whether it needs {PROXY}")
     evidence = (f"{sight.dockerd}: version {sight.version}",)
     if sight.version >= WITHOUT_PROXY:
         fact = f"dockerd {sight.version} does not need {PROXY}"
-        return Condition(name=name, role=Role.OK, fact=fact, evidence=evidence)
+        return Examined(name=name, role=Role.OK, fact=fact, evidence=evidence)
     found = next(programs.locate(PROXY, sight.next.path), None)
     if found is not None:
         fact = f"dockerd {sight.version} needs {PROXY}, and finds it"
-        return Condition(name=name, role=Role.OK, fact=fact, evidence=(*evidence, str(found)))
-    return Condition(
+        return Examined(name=name, role=Role.OK, fact=fact, evidence=(*evidence, str(found)))
+    return Examined(
         name=name,
         role=Role.CAUSE,
         fact=f"dockerd {sight.version} needs {PROXY}, which is not on its PATH",
@@ -108,24 +108,24 @@ def _proxy(sight: Sight) -> Condition:
     )
 
 
-def _network_program(sight: Sight) -> Condition:
+def _network_program(sight: Sight) -> Examined:
     name = "network-program"
     found = [program for each in _NETWORK_PROGRAMS if (program := sight.next.find(each)) is not None]
     if found:
-        return Condition(name=name, role=Role.OK, fact=f"{found[0].path} can provide the network")
+        return Examined(name=name, role=Role.OK, fact=f"{found[0].path} can provide the network")
     if sight.next.environment.get(NET) or (sight.version is not None and sight.version >= _WITHOUT_NETWORK_PROGRAM):
-        return Condition(name=name, role=Role.OK, fact="the network needs neither slirp4netns nor pasta nor vpnkit")
+        return Examined(name=name, role=Role.OK, fact="the network needs neither slirp4netns nor pasta nor vpnkit")
     fact = f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the {sight.next.seen_by}"
     evidence = (f"PATH: {sight.next.path}",)
     role = Role.CAUSE if sight.version is not None else Role.UNKNOWN
-    return Condition(name=name, role=role, fact=fact, evidence=evidence, remedies=sight.remedies(name))
+    return Examined(name=name, role=role, fact=fact, evidence=evidence, remedies=sight.remedies(name))
 
 
-def _no_new_privileges(sight: Sight) -> Condition:
+def _no_new_privileges(sight: Sight) -> Examined:
     name = "no-new-privileges"
     if (reason := sight.no_new_privileges) is None:
-        return Condition(name=name, role=Role.OK, fact="nothing keeps programs from gaining privileges")
-    return Condition(
+        return Examined(name=name, role=Role.OK, fact="nothing keeps programs from gaining privileges")
+    return Examined(
         name=name,
         role=Role.CAUSE,
         fact=f"{reason}: neither capabilities nor newuidmap's setuid bit work",
@@ -134,13 +134,13 @@ def _no_new_privileges(sight: Sight) -> Condition:
     )
 
 
-def _security_wrapper(sight: Sight) -> Condition:
+def _security_wrapper(sight: Sight) -> Examined:
     """Run the program that has the capability: only root can read a security wrapper, so it can only be tried."""
     name, subject = "security-wrapper", sight.subject
     trial = sight.trials.get(subject.path) if subject is not None else None
     gone = subject is not None and subject.source is not None and not subject.source.exists()
     if subject is None or (trial is None and not gone):
-        return Condition(name=name, role=Role.OK, fact="there is none to try")
+        return Examined(name=name, role=Role.OK, fact="there is none to try")
     output = trial.output if trial is not None else ""
     evidence = tuple(f"{subject.path} --version: {line}" for line in output.splitlines()[-3:])
     # A wrapper that does not run is a cause even if every program may have the port: it is the one that is used.
@@ -160,17 +160,17 @@ def _security_wrapper(sight: Sight) -> Condition:
             fact = f"{subject.path} gets no capability"
     elif trial is not None and trial.status == 0:
         role, fact, remedies = Role.OK, f"{subject.path} runs", ()
-    return Condition(name=name, role=role, fact=fact, evidence=evidence, remedies=remedies)
+    return Examined(name=name, role=role, fact=fact, evidence=evidence, remedies=remedies)
 
 
-def _session(sight: Sight) -> Condition:
+def _session(sight: Sight) -> Examined:
     name, problem = "session", machine.runtime_problem(sight.machine)
     if problem is None:
-        return Condition(name=name, role=Role.OK, fact=f"{sight.machine.runtime} can be used")
-    return Condition(name=name, role=Role.CAUSE, fact=problem, remedies=sight.remedies(name))
+        return Examined(name=name, role=Role.OK, fact=f"{sight.machine.runtime} can be used")
+    return Examined(name=name, role=Role.CAUSE, fact=problem, remedies=sight.remedies(name))
 
 
-def _subordinate_ids(sight: Sight) -> Condition:
+def _subordinate_ids(sight: Sight) -> Examined:
     name, user = "subordinate-ids", sight.machine.user.name
     found = machine.subordinate_ids(sight.machine)
     evidence = tuple(
@@ -181,18 +181,18 @@ def _subordinate_ids(sight: Sight) -> Condition:
         role = Role.NOTE if sight.daemon is not None else Role.UNKNOWN
         fact = f"the subordinate ids of {user} cannot be read here"
         check = f"'getsubids {user}' and 'getsubids -g {user}' print them"
-        return Condition(name=name, role=role, fact=fact, evidence=evidence, remedies=(check,))
+        return Examined(name=name, role=role, fact=fact, evidence=evidence, remedies=(check,))
     remedies = sight.remedies(name, ids=free_range(sight.machine.etc))
     if lacking:
         fact = f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}"
-        return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
+        return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
     if not all(each.enough for each in found):
         fact = f"{user} has fewer than 65536 subordinate ids: some images cannot be unpacked"
-        return Condition(name=name, role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
-    return Condition(name=name, role=Role.OK, fact=f"{user} has subordinate ids", evidence=evidence)
+        return Examined(name=name, role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
+    return Examined(name=name, role=Role.OK, fact=f"{user} has subordinate ids", evidence=evidence)
 
 
-def _overlapping_ids(sight: Sight) -> Condition:
+def _overlapping_ids(sight: Sight) -> Examined:
     name, user = "overlapping-ids", sight.machine.user
     problems = [
         f"{each.path}: {problem}"
@@ -200,12 +200,12 @@ def _overlapping_ids(sight: Sight) -> Condition:
         if (problem := each.overlap(user.uid if each.path.name == "subuid" else user.gid)) is not None
     ]
     if not problems:
-        return Condition(name=name, role=Role.OK, fact=f"the subordinate ids of {user.name} do not overlap")
+        return Examined(name=name, role=Role.OK, fact=f"the subordinate ids of {user.name} do not overlap")
     remedies = sight.remedies(name)
-    return Condition(name=name, role=Role.CAUSE, fact=problems[0], evidence=tuple(problems[1:]), remedies=remedies)
+    return Examined(name=name, role=Role.CAUSE, fact=problems[0], evidence=tuple(problems[1:]), remedies=remedies)
 
 
-def _newuidmap(sight: Sight) -> Condition:
+def _newuidmap(sight: Sight) -> Examined:
     name, rights = "newuidmap", list[str]()
     for program in ("newuidmap", "newgidmap"):
         found = sight.next.find(program)
@@ -221,35 +221,35 @@ def _newuidmap(sight: Sight) -> Condition:
             continue
         nosuid = found.nosuid if found is not None else None
         remedies = sight.remedies("nosuid", point=str(nosuid)) if nosuid else sight.remedies(name, file=program)
-        return Condition(name=name, role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
-    return Condition(name=name, role=Role.OK, fact="newuidmap and newgidmap can map ids", evidence=tuple(rights))
+        return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
+    return Examined(name=name, role=Role.OK, fact="newuidmap and newgidmap can map ids", evidence=tuple(rights))
 
 
-def _user_namespaces(sight: Sight) -> Condition:
+def _user_namespaces(sight: Sight) -> Examined:
     name, user = "user-namespaces", sight.machine.user.name
     if sight.daemon is not None:
-        return Condition(name=name, role=Role.OK, fact="the running daemon has a user namespace")
+        return Examined(name=name, role=Role.OK, fact="the running daemon has a user namespace")
     problem = machine.namespaces_problem(sight.machine)
     if problem is None:
-        return Condition(name=name, role=Role.OK, fact=f"{user} can create user namespaces")
+        return Examined(name=name, role=Role.OK, fact=f"{user} can create user namespaces")
     if machine.apparmor_restricts(sight.machine, None):
         fact = f"unshare cannot create one, perhaps because of AppArmor: {problem}"
-        return Condition(name=name, role=Role.NOTE, fact=fact)
+        return Examined(name=name, role=Role.NOTE, fact=fact)
     remedies = (*sight.remedies(name), *sight.remedies("outer-container"))
-    return Condition(
+    return Examined(
         name=name, role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies
     )
 
 
-def _apparmor(sight: Sight) -> Condition:
+def _apparmor(sight: Sight) -> Examined:
     name, taken = "apparmor", sight.next.taken
     program = None if taken is None else (taken.source or taken.resolved)
     if not machine.apparmor_restricts(sight.machine, program):
-        return Condition(name=name, role=Role.OK, fact="AppArmor does not deny user namespaces to rootlesskit")
+        return Examined(name=name, role=Role.OK, fact="AppArmor does not deny user namespaces to rootlesskit")
     if sight.daemon is not None:
         fact = "AppArmor restricts user namespaces, but the running daemon has one"
-        return Condition(name=name, role=Role.OK, fact=fact)
-    return Condition(
+        return Examined(name=name, role=Role.OK, fact=fact)
+    return Examined(
         name=name,
         role=Role.CAUSE,
         fact="AppArmor denies user namespaces to programs without a profile, such as this rootlesskit",
@@ -261,23 +261,23 @@ def _apparmor(sight: Sight) -> Condition:
     )
 
 
-def _tun(sight: Sight) -> Condition:
+def _tun(sight: Sight) -> Examined:
     name, problem = "tun", machine.tun_problem(sight.machine)
     if problem is None:
-        return Condition(name=name, role=Role.OK, fact=f"{sight.machine.dev / machine.TUN} can be used")
-    return Condition(name=name, role=Role.CAUSE, fact=problem, remedies=sight.remedies(name))
+        return Examined(name=name, role=Role.OK, fact=f"{sight.machine.dev / machine.TUN} can be used")
+    return Examined(name=name, role=Role.CAUSE, fact=problem, remedies=sight.remedies(name))
 
 
-def _outer_container(sight: Sight) -> Condition:
+def _outer_container(sight: Sight) -> Examined:
     name, mark = "outer-container", machine.container_mark(sight.machine)
     if mark is None:
-        return Condition(name=name, role=Role.OK, fact="this does not run inside of a container")
+        return Examined(name=name, role=Role.OK, fact="this does not run inside of a container")
     if sight.daemon is not None:
-        return Condition(name=name, role=Role.OK, fact="this runs inside of a container, and so does the daemon")
-    return Condition(name=name, role=Role.NOTE, fact="this runs inside of a container", evidence=(mark,))
+        return Examined(name=name, role=Role.OK, fact="this runs inside of a container, and so does the daemon")
+    return Examined(name=name, role=Role.NOTE, fact="this runs inside of a container", evidence=(mark,))
 
 
-def _wrapper(sight: Sight) -> Condition:
+def _wrapper(sight: Sight) -> Examined:
     name, launcher = "wrapper", sight.launcher
     evidence = [f"runs {launcher.script}"]
     evidence += [
@@ -287,19 +287,19 @@ def _wrapper(sight: Sight) -> Condition:
     try:
         order = launcher.order
     except ToolkitError as error:
-        return Condition(name=name, role=Role.UNKNOWN, fact=error.message, evidence=tuple(evidence))
+        return Examined(name=name, role=Role.UNKNOWN, fact=error.message, evidence=tuple(evidence))
     evidence += [f"prefixed to PATH: {entry}" for entry in order.prefix]
     evidence += [f"appended to PATH: {entry}" for entry in order.suffix]
     fact = f"{launcher.path} prefixes {len(order.prefix)} entries to PATH and appends {len(order.suffix)}"
     if not launcher.wrappers:
         fact = f"{launcher.path} does not change PATH"
-    return Condition(name=name, role=Role.OK, fact=fact, evidence=tuple(evidence))
+    return Examined(name=name, role=Role.OK, fact=fact, evidence=tuple(evidence))
 
 
-def _service(sight: Sight) -> Condition:
+def _service(sight: Sight) -> Examined:
     name, service = "service", sight.service
     if service.missing:
-        return Condition(
+        return Examined(
             name=name, role=Role.NOTE, fact=f"the user's docker.service was not examined: {service.missing}"
         )
     evidence = (
@@ -309,5 +309,5 @@ def _service(sight: Sight) -> Condition:
     if service.stale:
         fact = "the unit's files have changed, and systemd has not read them again"
         remedies = ("systemctl --user daemon-reload && systemctl --user restart docker",)
-        return Condition(name=name, role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
-    return Condition(name=name, role=Role.OK, fact=f"docker.service is {service.state}", evidence=evidence)
+        return Examined(name=name, role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
+    return Examined(name=name, role=Role.OK, fact=f"docker.service is {service.state}", evidence=evidence)

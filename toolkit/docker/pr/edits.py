@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from toolkit.docker.plan import Plan
     from toolkit.git.clone import Clone
     from toolkit.git.committing import Workshop
-    from toolkit.git.objects import Commit
+    from toolkit.git.objects import DecodedCommit
     from toolkit.model import Contribution, Progress
     from toolkit.patches import Message
 
@@ -38,11 +38,11 @@ class Edits:
     """
 
     fork: Oid
-    ours: tuple[Commit, ...]
+    ours: tuple[DecodedCommit, ...]
     messages: tuple[str | None, ...]
-    own: tuple[Commit, ...]
+    own: tuple[DecodedCommit, ...]
 
-    def are_like(self, made: Sequence[Commit]) -> bool:
+    def are_like(self, made: Sequence[DecodedCommit]) -> bool:
         """Tell whether the branch has these commits already, but for their dates."""
         if not self.ours or not made or made[0].parents != self.ours[0].parents:
             return False
@@ -116,7 +116,9 @@ def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:
     return shared if shared is not None and rebased else kept.base_commit
 
 
-def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress: Progress) -> tuple[Commit, ...]:
+def _made(
+    shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress: Progress
+) -> tuple[DecodedCommit, ...]:
     """Return our commits as they were made on `fork`, or as they are when they are made there now."""
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
@@ -134,7 +136,9 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress
     return shop.recorded(fork, oids[-1])
 
 
-def _folded(shop: Workshop, last: Commit, tip: Oid, there: Sequence[Commit], said: Message) -> tuple[Commit, ...]:
+def _folded(
+    shop: Workshop, last: DecodedCommit, tip: Oid, there: Sequence[DecodedCommit], said: Message
+) -> tuple[DecodedCommit, ...]:
     """Return one commit on our last that leads to what the branch has: ours were changed, and not only followed."""
     tree = shop.repo.commit(tip).tree
     if tree == last.tree:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from toolkit.docker.pr.grounds import Ground
     from toolkit.docker.requests import BranchRequest
     from toolkit.model import Ported, Progress, Proof, Report, Step
-    from toolkit.report.pull_request import Facts
+    from toolkit.report.pull_request import DraftFacts
 
 
 _BEHAVIOUR = {
@@ -130,7 +130,7 @@ def prove_own(ground: Ground, report: Report, final: bytes, *, progress: Progres
 
 def facts(
     ground: Ground, request: BranchRequest, report: Report, made: Sequence[TreeCommit], ported: Sequence[Ported]
-) -> Facts:
+) -> DraftFacts:
     """Return what the text of the pull request is made from."""
     matrix_text = _matrix_text(ported, report.proposal.steps, request.branch)
     return replace(plans.facts(report, ground.source, made), matrix=matrix_text)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from toolkit.docker.plan import Plan
     from toolkit.git.committing import Workshop
-    from toolkit.git.objects import Commit
+    from toolkit.git.objects import DecodedCommit
     from toolkit.model import Progress
 
 
@@ -54,7 +54,7 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     return Explanation(clone=clone.top, branch=found.kept.branch, commits=explained, proofs=proofs)
 
 
-def _explained(shop: Workshop, commit: Commit, plan: Plan, *, known: bool) -> ExplainedCommit:
+def _explained(shop: Workshop, commit: DecodedCommit, plan: Plan, *, known: bool) -> ExplainedCommit:
     told = reasons.explain(
         TreeCommit(subject=str(commit.summary), body="", files=shop.changes(commit)),
         shop.diff(commit),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.docker.rewrite.lift import Definition, Lifting
+    from toolkit.docker.rewrite.lift import LetDefinition, Lifting
     from toolkit.nix.scope import Reference
     from toolkit.nix.tree import Node
 
@@ -164,7 +164,9 @@ def _split(file: DockerFile, statement: Node, components: Sequence[str], final: 
     return Edit(statement.start, statement.end, "\n".join(lines).lstrip())
 
 
-def _argument(lifting: Lifting, target: Target, moved: Sequence[Definition], final: str, edits: Sequence[Edit]) -> str:
+def _argument(
+    lifting: Lifting, target: Target, moved: Sequence[LetDefinition], final: str, edits: Sequence[Edit]
+) -> str:
     """Write the builder's argument: a function of what docker is in the end, with the components' set in front."""
     tree = lifting.file.tree
     changed = (*edits, *_definitions(lifting, target, moved, edits))
@@ -203,7 +205,7 @@ def _static_names(node: Node) -> set[str] | None:
     return {name for each in names for name in each} if node.kind in SETS and all(names) else None
 
 
-def _definitions(lifting: Lifting, target: Target, moved: Sequence[Definition], edits: Sequence[Edit]) -> list[Edit]:
+def _definitions(lifting: Lifting, target: Target, moved: Sequence[LetDefinition], edits: Sequence[Edit]) -> list[Edit]:
     """Return the edits that put the definitions in place of what inherits them."""
     file, tree = lifting.file, lifting.file.tree
     first = target.inherits[0]

@@ -23,7 +23,7 @@ _PUNCTUATION = " \t,"
 
 
 @dataclass(slots=True, kw_only=True)
-class Line:
+class FileLine:
     """A line of one of the files.
 
     `regions` are those which reach into it, in the order of the line, and `rest` is what is in none. `move` is what it
@@ -35,7 +35,7 @@ class Line:
     rest: str
     regions: tuple[Region, ...]
     move: Move | None
-    other: Line | None = None
+    other: FileLine | None = None
     foreign: bool = False
 
     @property
@@ -44,18 +44,18 @@ class Line:
         return self.rest.strip(_PUNCTUATION)
 
 
-def lines(text: str, regions: Regions, *, removed: bool) -> list[Line]:
+def lines(text: str, regions: Regions, *, removed: bool) -> list[FileLine]:
     """Return the lines of the file before (`removed`) or after, with what is known of each."""
     ours = sorted((r for r in regions.regions if r.removed is removed), key=lambda region: region.start)
     whole = text if text.endswith("\n") or not text else f"{text}\n"
     starts = [0, *(offset + 1 for offset, character in enumerate(whole) if character == "\n")]
-    found: list[Line] = []
+    found: list[FileLine] = []
     for start, after in pairwise(starts):
         end = after - 1
         here = tuple(region for region in ours if region.start < after and start < region.end)
         spans = ((move, *(move.before if removed else move.after)) for move in regions.moves)
         move = next((move for move, first, last in spans if first < end and start < last), None)
-        found.append(Line(text=text[start:end], rest=_without(text, start, end, here), regions=here, move=move))
+        found.append(FileLine(text=text[start:end], rest=_without(text, start, end, here), regions=here, move=move))
     return found
 
 
@@ -67,7 +67,7 @@ def _without(text: str, start: int, end: int, regions: Sequence[Region]) -> str:
     return kept.rstrip() if regions else kept
 
 
-def mark_foreign(before: Sequence[Line], after: Sequence[Line], kept: Iterable[tuple[int, int]]) -> None:
+def mark_foreign(before: Sequence[FileLine], after: Sequence[FileLine], kept: Iterable[tuple[int, int]]) -> None:
     """Mark the lines that no region accounts for; `kept` are the pairs of indices of lines that the diff has kept."""
     anchors = {(i, j) for i, j in kept if _is_anchor(before[i], after[j])}
     old = _stretches(before, {i for i, _ in anchors})
@@ -81,16 +81,18 @@ def mark_foreign(before: Sequence[Line], after: Sequence[Line], kept: Iterable[t
                     one.foreign, one.other = not same, another
 
 
-def _is_anchor(line: Line, other: Line) -> bool:
+def _is_anchor(line: FileLine, other: FileLine) -> bool:
     """Tell whether a line that the diff has as the same is the same by what is known, and not only to the letter."""
     same = (line.move, line.rest) == (other.move, other.rest)
     return same and bool(line.key) and (line.move is None or line.move.shift == 0)
 
 
-def _stretches(file: Sequence[Line], anchored: AbstractSet[int]) -> defaultdict[tuple[Move | None, int], list[Line]]:
+def _stretches(
+    file: Sequence[FileLine], anchored: AbstractSet[int]
+) -> defaultdict[tuple[Move | None, int], list[FileLine]]:
     """Return the lines between anchors, by what they move with and by how many anchors come before."""
     passed: Counter[Move | None] = Counter()
-    found: defaultdict[tuple[Move | None, int], list[Line]] = defaultdict(list)
+    found: defaultdict[tuple[Move | None, int], list[FileLine]] = defaultdict(list)
     for index, line in enumerate(file):
         if index in anchored:
             passed[line.move] += 1
@@ -99,7 +101,7 @@ def _stretches(file: Sequence[Line], anchored: AbstractSet[int]) -> defaultdict[
     return found
 
 
-def _pairs(old: Sequence[Line], new: Sequence[Line]) -> Iterator[tuple[Line | None, Line | None]]:
+def _pairs(old: Sequence[FileLine], new: Sequence[FileLine]) -> Iterator[tuple[FileLine | None, FileLine | None]]:
     """Yield the lines of both sides, in pairs where the same is left of them."""
     matcher = SequenceMatcher(None, [line.key for line in old], [line.key for line in new], autojunk=False)
     for what, i, i_end, j, j_end in matcher.get_opcodes():
@@ -110,7 +112,7 @@ def _pairs(old: Sequence[Line], new: Sequence[Line]) -> Iterator[tuple[Line | No
             yield from ((None, line) for line in new[j:j_end])
 
 
-def _is_shifted(line: Line, other: Line, shift: int) -> bool:
+def _is_shifted(line: FileLine, other: FileLine, shift: int) -> bool:
     """Tell whether lines of the same key are the same but for their indentation, which differs by `shift` columns.
 
     Where a region begins a line that moves, its indentation may be anything.
@@ -121,5 +123,5 @@ def _is_shifted(line: Line, other: Line, shift: int) -> bool:
     return new == " " * shift + old if shift >= 0 else old == " " * -shift + new
 
 
-def _indentation(line: Line) -> str:
+def _indentation(line: FileLine) -> str:
     return line.rest[: len(line.rest) - len(line.rest.lstrip())]

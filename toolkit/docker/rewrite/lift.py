@@ -29,7 +29,7 @@ _OPERATORS = frozenset(["__sub", "__mul", "__div", "__lessThan", "__nixPath", "_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
+class LetDefinition:
     """What dockerGen's let binds at one place, with all that belongs to it.
 
     `start` is the end of what stands before (so that the text from `start` to `end` has the blank line and
@@ -50,10 +50,10 @@ class Lifting:
     file: DockerFile
     let: Node
     head: int
-    definitions: tuple[Definition, ...]
+    definitions: tuple[LetDefinition, ...]
     components: tuple[str, ...]
 
-    def of(self, names: Iterable[str]) -> tuple[Definition, ...]:
+    def of(self, names: Iterable[str]) -> tuple[LetDefinition, ...]:
         """Return the definitions of some names, in the order of the file."""
         wanted = set(names)
         return tuple(definition for definition in self.definitions if not wanted.isdisjoint(definition.names))
@@ -86,7 +86,7 @@ def prepare(file: DockerFile, components: Sequence[str]) -> Lifting:
     return lifting
 
 
-def require_simple(file: DockerFile, definition: Definition) -> None:
+def require_simple(file: DockerFile, definition: LetDefinition) -> None:
     """Raise RefusalError for a definition that is not one plain `name = …;`."""
     node = definition.node
     path = node.child("attrpath")
@@ -95,7 +95,7 @@ def require_simple(file: DockerFile, definition: Definition) -> None:
         raise RefusalError(f"{file.at(node)}: '{name}' is not bound by one plain '{name} = …;'")
 
 
-def require_same_names(file: DockerFile, definition: Definition, place: Node, moved: Iterable[str]) -> None:
+def require_same_names(file: DockerFile, definition: LetDefinition, place: Node, moved: Iterable[str]) -> None:
     """Raise RefusalError for a name in a definition that has another meaning at `place`, other than those `moved`."""
     known = set(moved)
     for reference in file.uses(definition.node):
@@ -129,7 +129,7 @@ def use_of(node: Node, name: str) -> Node | None:
     return None
 
 
-def kept(lifting: Lifting, definitions: Iterable[Definition], rest: str) -> str:
+def kept(lifting: Lifting, definitions: Iterable[LetDefinition], rest: str) -> str:
     """Return the definitions that stay, those that stood beside one another as they are, for `rest` to follow."""
     spans: list[tuple[int, int]] = []
     for definition in definitions:
@@ -157,13 +157,13 @@ def joined(pieces: Iterable[str], rest: str, *, first: bool = True) -> str:
 _BREAK = re.compile(r"[ \t]*\n")
 
 
-def _definition(file: DockerFile, head: int, node: Node, names: tuple[str, ...]) -> Definition:
+def _definition(file: DockerFile, head: int, node: Node, names: tuple[str, ...]) -> LetDefinition:
     siblings = node.parent.children if node.parent is not None else []
     index = next(i for i, sibling in enumerate(siblings) if sibling is node)
     while index and siblings[index - 1].kind == "comment" and not _ends_a_line(file, siblings, index - 1):
         index -= 1
     start = after(file, siblings[index - 1]) if index else head
-    return Definition(names=names, node=node, start=start, end=after(file, node))
+    return LetDefinition(names=names, node=node, start=start, end=after(file, node))
 
 
 def _ends_a_line(file: DockerFile, siblings: Sequence[Node], index: int) -> bool:

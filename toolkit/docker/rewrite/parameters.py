@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.docker.rewrite.lift import Definition, Lifting
+    from toolkit.docker.rewrite.lift import LetDefinition, Lifting
     from toolkit.nix.tree import Node
 
 CALLER = "callDocker"
@@ -47,7 +47,7 @@ def parameter(lifting: Lifting) -> str:
     return apply(lifting.file.text, _edits(lifting, _moved(lifting)))
 
 
-def _moved(lifting: Lifting) -> tuple[Definition, ...]:
+def _moved(lifting: Lifting) -> tuple[LetDefinition, ...]:
     """Return the components' definitions and those of the let that they need, which defaults cannot see.
 
     Raise RefusalError for one that hides a parameter, or in which a name would have another meaning.
@@ -71,7 +71,7 @@ def _moved(lifting: Lifting) -> tuple[Definition, ...]:
     return moved
 
 
-def _edits(lifting: Lifting, moved: Sequence[Definition]) -> Iterator[Edit]:
+def _edits(lifting: Lifting, moved: Sequence[LetDefinition]) -> Iterator[Edit]:
     file = lifting.file
     comment = file.style.comment(ABOVE_PARAMETERS, _indent(file) + (2 if file.style is Style.NIXPKGS_FMT else 0))
     yield _append(file, [comment, *(_parameter(file, definition) for definition in moved)])
@@ -83,7 +83,7 @@ def _edits(lifting: Lifting, moved: Sequence[Definition]) -> Iterator[Edit]:
     yield Edit(lifting.head, end, let)
 
 
-def _parameter(file: DockerFile, definition: Definition) -> str:
+def _parameter(file: DockerFile, definition: LetDefinition) -> str:
     tree = file.tree
     indent = _indent(file)
     leading = file.style in {Style.OLD, Style.NIXPKGS_FMT}

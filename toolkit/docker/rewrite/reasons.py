@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.docker.rewrite import leftovers, recognise
 from toolkit.docker.rewrite.layout import DockerFile
-from toolkit.docker.rewrite.regions import Cause, Change, Regions
+from toolkit.docker.rewrite.regions import Cause, Edited, Regions
 from toolkit.errors import ToolkitError
 from toolkit.git import diffs
 from toolkit.model import ExplainedCommit, ExplainedHunk, Reason
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from unidiff.patch import Hunk
 
-    from toolkit.docker.rewrite.leftovers import Line
+    from toolkit.docker.rewrite.leftovers import FileLine
     from toolkit.model import FileChange, Oid, TreeCommit
 
 REASONS: dict[Cause, Reason] = {
@@ -160,7 +160,7 @@ def _regions(before: str, after: str, name: str, components: tuple[str, ...], en
     """Return what is known of the change: nothing where one of the two files is not what a rewrite reads or writes."""
     try:
         return recognise.regions(
-            Change(
+            Edited(
                 before=DockerFile(before, name=name),
                 after=DockerFile(after, name=name),
                 components=components,
@@ -171,7 +171,7 @@ def _regions(before: str, after: str, name: str, components: tuple[str, ...], en
         return Regions()
 
 
-def _kept(before: Sequence[Line], after: Sequence[Line], hunks: Sequence[Hunk]) -> list[tuple[int, int]]:
+def _kept(before: Sequence[FileLine], after: Sequence[FileLine], hunks: Sequence[Hunk]) -> list[tuple[int, int]]:
     """Return the indices of the lines that the diff has as the same, in pairs."""
     gone = {line.source_line_no for hunk in hunks for line in hunk if line.is_removed}
     come = {line.target_line_no for hunk in hunks for line in hunk if line.is_added}
@@ -182,7 +182,9 @@ def _kept(before: Sequence[Line], after: Sequence[Line], hunks: Sequence[Hunk]) 
     return list(zip(old, new, strict=True))
 
 
-def _reasons(hunk: Hunk, before: Sequence[Line], after: Sequence[Line], moved: Sequence[str]) -> tuple[Reason, ...]:
+def _reasons(
+    hunk: Hunk, before: Sequence[FileLine], after: Sequence[FileLine], moved: Sequence[str]
+) -> tuple[Reason, ...]:
     names: dict[Cause, list[str]] = {}
     foreign: dict[str, list[int]] = {}
     for part in hunk:
@@ -199,7 +201,7 @@ def _reasons(hunk: Hunk, before: Sequence[Line], after: Sequence[Line], moved: S
     return (*known, _unknown(foreign)) if known and foreign else known
 
 
-def _causes(line: Line, moved: Sequence[str]) -> Iterable[tuple[Cause, str]]:
+def _causes(line: FileLine, moved: Sequence[str]) -> Iterable[tuple[Cause, str]]:
     """Return why a line has changed, each with the name that it is about: nothing where no reason is known.
 
     It has regions, or its counterpart has; it belongs to a definition that moves; or it is one that others moved past.

@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
     from toolkit.docker.rewrite.construction import Construction
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.docker.rewrite.regions import Change
+    from toolkit.docker.rewrite.regions import Edited
     from toolkit.nix.tree import Node
 
 
-def regions(change: Change) -> Regions:
+def regions(change: Edited) -> Regions:
     """Return the regions of a change by either rewrite, or by both at once; raise LayoutError for an unknown layout."""
     moves = [*_moves_to_attributes(change), *_moves_to_parameters(change)]
     return Regions(
@@ -67,7 +67,7 @@ class _Built:
     defining: tuple[Node, Node]
 
 
-def _built(change: Change) -> _Built | None:
+def _built(change: Edited) -> _Built | None:
     before, after = construction(change.before.function), construction(change.after.function)
     if before is None or after is None or before.function is not None or after.function is None:
         return None
@@ -78,7 +78,7 @@ def _built(change: Change) -> _Built | None:
     return _Built(before=before, after=after, function=after.function, inheriting=inheriting, defining=defining)
 
 
-def _moves_to_attributes(change: Change) -> Iterator[Move]:
+def _moves_to_attributes(change: Edited) -> Iterator[Move]:
     built = _built(change)
     if built is None:
         return
@@ -91,7 +91,7 @@ def _moves_to_attributes(change: Change) -> Iterator[Move]:
             yield _move(change, name, Cause.STAYS, origin, node)
 
 
-def _attributes(change: Change) -> Iterator[Region]:
+def _attributes(change: Edited) -> Iterator[Region]:
     """Yield the function's head, the set that comes first, and the references to the components."""
     built = _built(change)
     if built is None:
@@ -113,7 +113,7 @@ def _attributes(change: Change) -> Iterator[Region]:
     yield from _references(change, built, final.text)
 
 
-def _references(change: Change, built: _Built, final: str) -> Iterator[Region]:
+def _references(change: Edited, built: _Built, final: str) -> Iterator[Region]:
     """Yield what is in front of a component where it is referred to, and where it is inherited."""
     for use in change.after.references:
         if use.name != final or use.scope is None or use.scope.node is not built.function or use.node.parent is None:
@@ -138,7 +138,7 @@ def _references(change: Change, built: _Built, final: str) -> Iterator[Region]:
         yield from _split(change, statement, left, Cause.REFERRED)
 
 
-def _split(change: Change, statement: Node, left: Sequence[Node], cause: Cause) -> Iterator[Region]:
+def _split(change: Edited, statement: Node, left: Sequence[Node], cause: Cause) -> Iterator[Region]:
     """Yield a statement that inherited components, and the one of those that are `left` with its other names."""
     names = binding_names(statement)
     others = tuple(name for name in names if name not in change.components)
@@ -172,17 +172,17 @@ def _operator_before(operand: Node) -> Node | None:
     return next((each for each in siblings if each.kind == "//"), None)
 
 
-def _moves_to_parameters(change: Change) -> Iterator[Move]:
+def _moves_to_parameters(change: Edited) -> Iterator[Move]:
     for name, formal in change.new_formals.items():
         if len(formal.children) > 1:
             yield _move(change, name, _cause(change), change.before.bindings[name], formal)
 
 
-def _cause(change: Change) -> Cause:
+def _cause(change: Edited) -> Cause:
     return Cause.HIDDEN if CALLER in change.new_functions else Cause.DEFAULTED
 
 
-def _move(change: Change, name: str, cause: Cause, origin: Node, node: Node) -> Move:
+def _move(change: Edited, name: str, cause: Cause, origin: Node, node: Node) -> Move:
     return Move(
         name=name,
         cause=cause,
@@ -198,7 +198,7 @@ def _indent(file: DockerFile, offset: int) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _parameters(change: Change) -> Iterator[Region]:
+def _parameters(change: Edited) -> Iterator[Region]:
     """Yield dockerGen's new parameters, without their defaults."""
     cause = _cause(change)
     new = {name: formal for name, formal in change.new_formals.items() if len(formal.children) > 1}
@@ -211,7 +211,7 @@ def _parameters(change: Change) -> Iterator[Region]:
         yield from added([*(part for part in commas if part is not formal), *formal.children[:2]], cause, name)
 
 
-def _calls(change: Change) -> Iterator[Region]:
+def _calls(change: Edited) -> Iterator[Region]:
     """Yield callDocker, and each release's call that goes by it now."""
     binding = change.new_functions.get(CALLER)
     if binding is None:
@@ -227,7 +227,7 @@ def _calls(change: Change) -> Iterator[Region]:
             yield from (*removed([old], Cause.CALL, name), *added([new], Cause.CALL, name))
 
 
-def _said(change: Change, node: Node, comment: str) -> list[Node]:
+def _said(change: Edited, node: Node, comment: str) -> list[Node]:
     """Return the new comments above a node if this is what they say."""
     found = change.new_comments(node)
     return found if " ".join(each.text.lstrip("# ") for each in reversed(found)) == comment else []
@@ -243,12 +243,12 @@ def _by_owner(nodes: Iterable[Node]) -> Mapping[str, list[Node]]:
     return found
 
 
-def _done(change: Change, moves: Sequence[Move]) -> Iterator[Region]:
+def _done(change: Edited, moves: Sequence[Move]) -> Iterator[Region]:
     if moves and not change.after.todos():
         yield from removed(change.before.todos(), Cause.DONE)
 
 
-def _demotion(change: Change) -> Iterator[Region]:
+def _demotion(change: Edited) -> Iterator[Region]:
     """Yield the element that leaves the list of the prefix, and the suffix with the comment above its command."""
     before = wrapper.placement(change.before, change.entry)
     after = wrapper.placement(change.after, change.entry)
@@ -285,7 +285,7 @@ def _shell_comment(text: str, start: int) -> Mapping[str, tuple[int, int]]:
     return found
 
 
-def _unused(change: Change) -> Iterator[Region]:
+def _unused(change: Edited) -> Iterator[Region]:
     """Yield each parameter that is gone since nothing refers to it."""
     entry = change.entry
     if any(use.name == entry for use in change.after.references) or _formals(change.after, entry):

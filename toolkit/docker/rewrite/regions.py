@@ -76,7 +76,7 @@ class Regions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Edited:
     """The docker file before and after a commit. `entry` is the package that leaves the wrapper's PATH prefix."""
 
     before: DockerFile

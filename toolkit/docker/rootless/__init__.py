@@ -7,7 +7,7 @@ Everything that a machine may lack is a ToolkitError before the first daemon sta
 """
 
 from toolkit.docker.rootless.accounts import Account, account
-from toolkit.docker.rootless.daemon import Kind, Outcome, Row, missing, run
+from toolkit.docker.rootless.daemon import Outcome, PortOutcome, Row, missing, run
 from toolkit.docker.rootless.hosts import Host, host
 from toolkit.docker.rootless.programs import launcher
 from toolkit.docker.rootless.requirements import require
@@ -16,8 +16,8 @@ from toolkit.docker.rootless.sites import Site, site
 __all__ = [
     "Account",
     "Host",
-    "Kind",
     "Outcome",
+    "PortOutcome",
     "Row",
     "Site",
     "account",

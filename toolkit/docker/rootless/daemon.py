@@ -47,7 +47,7 @@ OPTIONS = (
 _DECIDED_BY_WRAPPER = ("rootlesskit", "docker-proxy")
 
 
-class Kind(StrEnum):
+class PortOutcome(StrEnum):
     """What becomes of a published port. UNABLE is about this machine and says nothing about the wrapper."""
 
     ANSWERS = "answers"
@@ -61,14 +61,14 @@ class Kind(StrEnum):
 class Outcome:
     """What became of a port, and why where it does not answer."""
 
-    kind: Kind
+    kind: PortOutcome
     detail: str = ""
     hint: str = ""
 
 
 def missing(program: str) -> Outcome:
     """Return the outcome if PATH lacks `rootlesskit` or its `docker-proxy`, which is what the wrapper decides."""
-    return Outcome(kind=Kind.NO_START, detail=causes()[program].fact)
+    return Outcome(kind=PortOutcome.NO_START, detail=causes()[program].fact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ class _Daemon:
         try:
             if (objection := engine.start(self.socket, name)) is not None:
                 refused = symptoms()["privileged-port"].pattern.search(objection) is not None
-                kind = Kind.REFUSED if refused else Kind.OTHER
+                kind = PortOutcome.REFUSED if refused else PortOutcome.OTHER
                 return Outcome(kind=kind, detail=objection)
             return _ask(address, port, token)
         finally:
@@ -153,11 +153,11 @@ class _Daemon:
         signs = recognise(lines)
         if not signs:
             last = next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
-            return Outcome(kind=Kind.OTHER, detail=f"the daemon {what}: {last.strip()}")
+            return Outcome(kind=PortOutcome.OTHER, detail=f"the daemon {what}: {last.strip()}")
         cause = signs[0].symptom.causes[0]
         if cause.name in _DECIDED_BY_WRAPPER:
             return missing(cause.name)
-        return Outcome(kind=Kind.UNABLE, detail=cause.fact, hint=cause.remedies(nixos=False)[0])
+        return Outcome(kind=PortOutcome.UNABLE, detail=cause.fact, hint=cause.remedies(nixos=False)[0])
 
 
 @contextmanager
@@ -207,14 +207,14 @@ def _ask(address: str, port: int, token: str) -> Outcome:
             connection.request("GET", "/")
             said = connection.getresponse().read().decode("utf-8", "replace")
             if said == token:
-                return Outcome(kind=Kind.ANSWERS)
+                return Outcome(kind=PortOutcome.ANSWERS)
             break
         except (OSError, http.client.HTTPException) as error:
             said = str(error)
             time.sleep(TICK)
         finally:
             connection.close()
-    return Outcome(kind=Kind.OTHER, detail=f"the container's port answers '{said[:80]}'")
+    return Outcome(kind=PortOutcome.OTHER, detail=f"the container's port answers '{said[:80]}'")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _TRACE = re.compile(r"(?:^|\]: )\s*\++ ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class PossibleCause:
     """Something that may be wrong: `check` shows whether it is. `do` and `nixos` are remedies, the best one first."""
 
     name: str
@@ -45,7 +45,7 @@ class Symptom:
 
     name: str
     pattern: re.Pattern[str]
-    causes: tuple[Cause, ...]
+    causes: tuple[PossibleCause, ...]
     vague: bool
 
 
@@ -86,7 +86,7 @@ class _Document:
 
     text: dict[str, str]
     on_nixos: dict[str, str]
-    cause: tuple[Cause, ...]
+    cause: tuple[PossibleCause, ...]
     symptom: tuple[_Symptom, ...]
 
 
@@ -105,7 +105,7 @@ def symptoms() -> Mapping[str, Symptom]:
 
 
 @cache
-def causes() -> Mapping[str, Cause]:
+def causes() -> Mapping[str, PossibleCause]:
     """Return all causes by their names."""
     return {cause.name: cause for cause in _document().cause}
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import git
 from toolkit.docker.rewrite.layout import GENERATOR
-from toolkit.docker.track.model import Arrival, Kind, Pull
-from toolkit.docker.track.upstream import File, Found, Heads, Past, Wanted, default_refs, may_bind
+from toolkit.docker.track.model import Arrival, Pull, RefKind
+from toolkit.docker.track.upstream import File, Found, Heads, Past, WantedRef, default_refs, may_bind
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.git import history, reading
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from toolkit.docker.plan import Plan
     from toolkit.docker.track.tracked import Tracked
-    from toolkit.git.history import Change, Step
+    from toolkit.git.history import Change, HistoryStep
     from toolkit.model import Oid
 
 _MOST_MOVES = 5
 _MOST_CANDIDATES = 40
 
 
-class Clone:
+class CloneUpstream:
     """A clone as an Upstream; raises ToolkitError for a directory that is none."""
 
     def __init__(self, directory: Path, plan: Plan, tracked: Tracked, repository: str) -> None:
@@ -41,14 +41,14 @@ class Clone:
         age = f", fetched {time.strftime('%Y-%m-%d %H:%M', time.localtime(fetched))}" if fetched else ""
         self.source = f"clone {directory}{age}"
 
-    def defaults(self) -> tuple[Wanted, ...]:
+    def defaults(self) -> tuple[WantedRef, ...]:
         """Return the usual refs, of those that the clone has; HEAD where it has none of them."""
-        return default_refs(self._tracked, self._branches.commits) or (Wanted("HEAD", Kind.NAMED),)
+        return default_refs(self._tracked, self._branches.commits) or (WantedRef("HEAD", RefKind.NAMED),)
 
-    def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def look(self, wanted: Sequence[WantedRef]) -> list[Found]:
         """Return the file at each ref."""
-        commits: dict[Wanted, Oid] = {}
-        failures: dict[Wanted, str] = {}
+        commits: dict[WantedRef, Oid] = {}
+        failures: dict[WantedRef, str] = {}
         for each in wanted:
             try:
                 commits[each] = self._commit(each.name)
@@ -82,7 +82,7 @@ class Clone:
         notes = ("the clone is shallow: what came before is not in it",) if edge else ()
         return Past(steps=steps[:most], notes=notes)
 
-    def contents(self, steps: Sequence[Step]) -> Iterator[tuple[Step, bytes | None]]:
+    def contents(self, steps: Sequence[HistoryStep]) -> Iterator[tuple[HistoryStep, bytes | None]]:
         """Yield the file after each step."""
         there = [step for step in steps if step.blob is not None]
         for step, got in zip(there, self._contents([str(s.blob) for s in there]), strict=True):
@@ -103,7 +103,7 @@ class Clone:
     def finish(self) -> None:
         """Return nothing: nothing went over a network."""
 
-    def _pull(self, number: int, merges: Sequence[Change], tips: dict[Wanted, Oid], backport: str) -> Heads:
+    def _pull(self, number: int, merges: Sequence[Change], tips: dict[WantedRef, Oid], backport: str) -> Heads:
         merge = next((change for change in reversed(merges) if _merges(number, change.subject)), None)
         head = self._branches.commits.get(f"pull/{number}/head")
         file = None
@@ -139,7 +139,7 @@ class Clone:
         )
         return Heads(pull=pull, file=file, backports=backports)
 
-    def _arrivals(self, change: Change, tips: dict[Wanted, Oid]) -> tuple[Arrival, ...]:
+    def _arrivals(self, change: Change, tips: dict[WantedRef, Oid]) -> tuple[Arrival, ...]:
         there = history.contains(self._repository, list(tips.values()), change.commit)
         return tuple(
             Arrival(ref=wanted.name, kind=wanted.kind, arrived=arrived)

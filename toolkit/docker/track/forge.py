@@ -12,14 +12,14 @@ from toolkit.cache import default_cache
 from toolkit.docker.parallel import side_by_side
 from toolkit.docker.track.places import Places
 from toolkit.docker.track.pull_requests import PullRequests
-from toolkit.docker.track.upstream import File, Found, Heads, Past, Wanted, default_refs
+from toolkit.docker.track.upstream import File, Found, Heads, Past, WantedRef, default_refs
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import Client, Settings, Traffic
 from toolkit.forge.failures import NotFoundError
-from toolkit.forge.github import Commit, GitHub
+from toolkit.forge.github import ApiCommit, GitHub
 from toolkit.forge.token import find_token
-from toolkit.git.history import Change, Step
+from toolkit.git.history import Change, HistoryStep
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class Forge:
         self._tracked = tracked
         self._memory = memory
         self._places = Places(self._github, plan, tracked)
-        self._early: dict[Wanted, Found] = {}
+        self._early: dict[WantedRef, Found] = {}
 
-    def defaults(self) -> tuple[Wanted, ...]:
+    def defaults(self) -> tuple[WantedRef, ...]:
         """Return the usual refs; if the releases cannot be asked for, a warning says so.
 
         The files at those of last time are fetched meanwhile.
@@ -57,7 +57,7 @@ class Forge:
         usual = (*self._tracked.branches, *self._tracked.channels)
         beginnings = (self._tracked.release_branch, self._tracked.release_channel)
         guessed = default_refs(self._tracked, self._memory.known.names.get(self._github.repository, usual))
-        tasks: list[str | Wanted] = [*beginnings, *guessed]
+        tasks: list[str | WantedRef] = [*beginnings, *guessed]
         outcomes = side_by_side(self._begin, tasks)
         self._early = {each.wanted: each for each in outcomes if isinstance(each, Found)}
         # What begins so has been listed; that the others are there is known.
@@ -72,7 +72,7 @@ class Forge:
         self._memory.known.names[self._github.repository] = [each.name for each in wanted]
         return wanted
 
-    def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def look(self, wanted: Sequence[WantedRef]) -> list[Found]:
         """Return the file at each ref."""
         missing = [each for each in wanted if each not in self._early]
         found = {**self._early, **{each.wanted: each for each in side_by_side(self._look, missing)}}
@@ -82,13 +82,13 @@ class Forge:
         """Return the commits that changed the file; renames are followed."""
         if found.file is None:
             return Past(steps=(), notes=(found.reason or "there is no file",))
-        steps: list[Step] = []
+        steps: list[HistoryStep] = []
         ref, path = found.wanted.name, found.file.path
         try:
             for _ in range(_MOST_MOVES + 1):
                 before = len(steps)
                 for commit in self._github.changes(ref, str(path)):
-                    steps.append(Step(change=_change(commit), path=path, blob=None, previous=None, before=None))
+                    steps.append(HistoryStep(change=_change(commit), path=path, blob=None, previous=None, before=None))
                     if most is not None and len(steps) >= most:
                         return Past(steps=tuple(steps))
                 if len(steps) == before:
@@ -102,7 +102,7 @@ class Forge:
             return Past(steps=tuple(steps), notes=(f"older versions are missing: {error.message}",))
         return Past(steps=tuple(steps))
 
-    def contents(self, steps: Sequence[Step]) -> Iterator[tuple[Step, bytes | None]]:
+    def contents(self, steps: Sequence[HistoryStep]) -> Iterator[tuple[HistoryStep, bytes | None]]:
         """Yield the file after each step; some at a time, so that what was read can be kept in between."""
         for start in range(0, len(steps), _AT_A_TIME):
             some = steps[start : start + _AT_A_TIME]
@@ -122,16 +122,16 @@ class Forge:
             self.warnings.append(f"{damaged} kept answers were damaged; set aside, and asked for again")
         return self._github.client.traffic()
 
-    def _begin(self, task: str | Wanted) -> list[str] | Found | ToolkitError:
+    def _begin(self, task: str | WantedRef) -> list[str] | Found | ToolkitError:
         """List the branches that begin so, or look at a ref; what is wrong with the list is returned."""
-        if isinstance(task, Wanted):
+        if isinstance(task, WantedRef):
             return self._look(task)
         try:
             return self._github.branches(task)
         except ToolkitError as error:
             return error
 
-    def _look(self, wanted: Wanted) -> Found:
+    def _look(self, wanted: WantedRef) -> Found:
         try:
             git.check_rev(wanted.name)
             path, content = self._places.find(wanted.name)
@@ -150,7 +150,7 @@ class Forge:
             self._memory.keep_change(key, change)
         return Found(wanted=wanted, file=File(path=path, content=content, blob=blob, change=change))
 
-    def _content(self, step: Step) -> bytes | None:
+    def _content(self, step: HistoryStep) -> bytes | None:
         try:
             return self._github.raw(str(step.change.commit), str(step.path), most=MAXIMUM_BYTES, keep=False)
         except NotFoundError:
@@ -176,6 +176,6 @@ def connect(server: Server, tracked: Tracked, settings: Settings) -> GitHub:
     return GitHub(client, repository)
 
 
-def _change(commit: Commit) -> Change:
+def _change(commit: ApiCommit) -> Change:
     committed = int(commit.commit.committer.date.timestamp())
     return Change(commit=Oid(commit.sha), committed=committed, subject=commit.subject)

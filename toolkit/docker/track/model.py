@@ -16,7 +16,7 @@ from toolkit.docker.readings import UNKNOWN, Reading, State
 
 if TYPE_CHECKING:
     from toolkit.forge.client import Traffic
-    from toolkit.git.history import Change as GitChange
+    from toolkit.git.history import Change
     from toolkit.model import Oid
 
 SCHEMA = 2
@@ -25,7 +25,7 @@ SCHEMA = 2
 _LAST_SECOND = 253402300799
 
 
-class Fit(StrEnum):
+class SeriesFit(StrEnum):
     """Whether the series applies to a file."""
 
     CLEAN = "clean"
@@ -45,7 +45,7 @@ class Judgement(StrEnum):
     UNKNOWN = UNKNOWN
 
 
-class Kind(StrEnum):
+class RefKind(StrEnum):
     """What a ref is: a branch, a channel, the user's own pin, or something that the user named."""
 
     BRANCH = "branch"
@@ -55,7 +55,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class TrackedCommit:
     """A commit: id, the committer's date, the first line of its message."""
 
     commit: Oid
@@ -64,10 +64,10 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class OurSeries:
     """Whether our series applies: `detail` names the lines, `made_for` the file that it was made for."""
 
-    fit: Fit
+    fit: SeriesFit
     detail: str | None = None
     made_for: str | None = None
 
@@ -81,7 +81,7 @@ class Ref:
     """
 
     name: str
-    kind: Kind
+    kind: RefKind
     state: State
     reason: str | None = None
     commit: Oid | None = None
@@ -89,9 +89,9 @@ class Ref:
     moved: bool = False
     blob: Oid | None = None
     reading: Reading | None = None
-    changed: Commit | None = None
-    fixed_by: Commit | None = None
-    series: Series | None = None
+    changed: TrackedCommit | None = None
+    fixed_by: TrackedCommit | None = None
+    series: OurSeries | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class Arrival:
     """Whether a merged commit is in a ref; None if that could not be told."""
 
     ref: str
-    kind: Kind
+    kind: RefKind
     arrived: bool | None
 
 
@@ -137,7 +137,7 @@ class Pull:
 class Version:
     """A version of the file in its history. `mainline` is false for one that a merge has superseded."""
 
-    commit: Commit
+    commit: TrackedCommit
     path: PurePosixPath
     blob: Oid | None
     reading: Reading
@@ -148,7 +148,7 @@ class Version:
 class Event:
     """A version in which the meaning changed. `what` is file, components, rootlesskit, todo or layout."""
 
-    commit: Commit
+    commit: TrackedCommit
     what: str
     before: str | None
     after: str | None
@@ -167,7 +167,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Difference:
     """What is another answer than last time: of a ref, of a pull request (`#NUMBER`), or of the verdict."""
 
     subject: str
@@ -177,7 +177,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class NextStep:
     """Something to do: a sentence, and the command that does it if there is one."""
 
     text: str
@@ -193,13 +193,13 @@ class Verdict:
 
     judgement: Judgement
     text: str
-    next: tuple[Step, ...]
+    next: tuple[NextStep, ...]
     fixed_in: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class TrackAnswer:
     """All that `track` answers. `first` says that there was no answer of last time to compare with."""
 
     unlet: str
@@ -209,7 +209,7 @@ class Answer:
     verdict: Verdict
     refs: tuple[Ref, ...]
     pulls: tuple[Pull, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[Difference, ...]
     first: bool
     exit_code: int
     history: History | None = None
@@ -226,6 +226,6 @@ def moment(seconds: float) -> datetime:
         return datetime.fromtimestamp(0 if seconds < 0 else _LAST_SECOND, tz=UTC)
 
 
-def commit(change: GitChange) -> Commit:
+def commit(change: Change) -> TrackedCommit:
     """Return a commit as git tells of it."""
-    return Commit(commit=change.commit, date=moment(change.committed), subject=change.subject)
+    return TrackedCommit(commit=change.commit, date=moment(change.committed), subject=change.subject)

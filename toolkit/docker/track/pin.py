@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import git, patches, sources
-from toolkit.docker.track.model import Kind
-from toolkit.docker.track.upstream import File, Found, Wanted
+from toolkit.docker.track.model import RefKind
+from toolkit.docker.track.upstream import File, Found, WantedRef
 from toolkit.errors import UnreachableError, without_passwords
 from toolkit.git import remotes
 from toolkit.sources import locks
 
 if TYPE_CHECKING:
     from toolkit.docker.plan import Plan
-    from toolkit.docker.track.upstream import Upstream
+    from toolkit.docker.track.upstream import UpstreamReader
     from toolkit.model import Progress, SourceRequest
 
 
-def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str, progress: Progress) -> Found:
+def find(request: SourceRequest, upstream: UpstreamReader, plan: Plan, repository: str, progress: Progress) -> Found:
     """Return the file of the user's nixpkgs.
 
     A commit that a lock file names is looked up where all refs are and nowhere else: in the clone without a network,
@@ -30,8 +30,8 @@ def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str
     name = without_passwords(request.nixpkgs or request.pin or str(request.file))
     locked = _locked(request, repository)
     if locked is not None:
-        (found,) = upstream.look([Wanted(locked, Kind.PIN)])
-        return replace(found, wanted=Wanted(f"{name} {locked[:12]}", Kind.PIN))
+        (found,) = upstream.look([WantedRef(locked, RefKind.PIN)])
+        return replace(found, wanted=WantedRef(f"{name} {locked[:12]}", RefKind.PIN))
     try:
         source = sources.resolve(
             request,
@@ -40,10 +40,10 @@ def find(request: SourceRequest, upstream: Upstream, plan: Plan, repository: str
             progress=progress,
         )
     except UnreachableError as error:
-        return Found(wanted=Wanted(name, Kind.PIN), reason=error.message)
+        return Found(wanted=WantedRef(name, RefKind.PIN), reason=error.message)
     file = File(path=plan.target, content=source.content, blob=git.blob_id(source.content))
     shown = f"{name} {source.commit.short}" if source.commit is not None else name
-    return Found(wanted=Wanted(shown, Kind.PIN), commit=source.commit, file=file)
+    return Found(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
 
 
 def _locked(request: SourceRequest, repository: str) -> str | None:

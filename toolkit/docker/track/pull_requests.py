@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import git
 from toolkit.docker.parallel import side_by_side
-from toolkit.docker.track.model import Arrival, Kind, Pull
+from toolkit.docker.track.model import Arrival, Pull, RefKind
 from toolkit.docker.track.places import moved_to
 from toolkit.docker.track.upstream import File, Found, Heads
 from toolkit.errors import ToolkitError
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from toolkit.docker.plan import Plan
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.tracked import Tracked
+    from toolkit.forge.github import ApiPull as Request
     from toolkit.forge.github import ChangedFile, GitHub, Review
-    from toolkit.forge.github import Pull as Request
 
 # What did not answer last time is asked again, but not for long.
 _SHORT_SECONDS = 3.0
@@ -132,7 +132,7 @@ class PullRequests:
             except ToolkitError:
                 return None
 
-        asked = [found for found in refs if found.wanted.kind in {Kind.BRANCH, Kind.CHANNEL}]
+        asked = [found for found in refs if found.wanted.kind in {RefKind.BRANCH, RefKind.CHANNEL}]
         return tuple(
             Arrival(ref=found.wanted.name, kind=found.wanted.kind, arrived=there)
             for found, there in zip(asked, side_by_side(arrived, asked), strict=True)

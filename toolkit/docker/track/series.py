@@ -13,7 +13,7 @@ from toolkit.docker.choices import Demotion, steps
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.track.model import Fit, Series
+from toolkit.docker.track.model import OurSeries, SeriesFit
 from toolkit.errors import ToolkitError
 from toolkit.git import patching
 from toolkit.model import Commit
@@ -35,22 +35,22 @@ class Ours:
     diff: bytes | None = None
     made_for: str | None = None
 
-    def fit(self, file: File, reading: Reading, plan: Plan) -> Series:
+    def fit(self, file: File, reading: Reading, plan: Plan) -> OurSeries:
         """Tell whether the series applies to a file."""
         if reading.state is State.FIXED:
-            return Series(fit=Fit.SUPERFLUOUS, made_for=self.made_for)
+            return OurSeries(fit=SeriesFit.SUPERFLUOUS, made_for=self.made_for)
         if self.diff is None:
-            return Series(fit=Fit.UNKNOWN, detail="no file that was read can be rewritten")
+            return OurSeries(fit=SeriesFit.UNKNOWN, detail="no file that was read can be rewritten")
         found = patching.fit(file.content, plan.target, self.diff)
         if not found.applies:
             lines = ", ".join(map(str, found.conflicts))
             detail = f"at line {lines}" if lines else found.reason
-            return Series(fit=Fit.CONFLICTS, detail=detail, made_for=self.made_for)
+            return OurSeries(fit=SeriesFit.CONFLICTS, detail=detail, made_for=self.made_for)
         if file.path != plan.target:
-            return Series(fit=Fit.CONFLICTS, detail=f"the file is '{file.path}' now", made_for=self.made_for)
+            return OurSeries(fit=SeriesFit.CONFLICTS, detail=f"the file is '{file.path}' now", made_for=self.made_for)
         if found.offset:
-            return Series(fit=Fit.OFFSET, detail=f"{found.offset} lines", made_for=self.made_for)
-        return Series(fit=Fit.CLEAN, made_for=self.made_for)
+            return OurSeries(fit=SeriesFit.OFFSET, detail=f"{found.offset} lines", made_for=self.made_for)
+        return OurSeries(fit=SeriesFit.CLEAN, made_for=self.made_for)
 
 
 def of_proposal(directory: Path) -> Ours:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import documents
 from toolkit.docker.readings import UNKNOWN
-from toolkit.docker.track.model import Change, Kind
+from toolkit.docker.track.model import Difference, RefKind
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Facts = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Document:
+class _StateDocument:
     schema: int
     kind: str
     checked: int
@@ -73,7 +73,7 @@ def load(path: Path) -> Last:
 def save(path: Path, facts: Facts) -> None:
     """Replace a state file as a whole; raise ToolkitError where that cannot be done."""
     checked = int(time.time())
-    document = _Document(schema=_SCHEMA, kind=_KIND, checked=checked, facts=facts, digest=_digest(facts, checked))
+    document = _StateDocument(schema=_SCHEMA, kind=_KIND, checked=checked, facts=facts, digest=_digest(facts, checked))
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         new.write_bytes(documents.write(document))
@@ -89,7 +89,7 @@ def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, wi
     How a series fits is only worth it `with_series`, where it is the same series each time.
     """
     facts: Facts = {
-        _OWN if ref.kind is Kind.PIN else ref.name: dict(_ref(ref, with_series=with_series)) for ref in refs
+        _OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref, with_series=with_series)) for ref in refs
     }
     for pull in pulls:
         facts[f"#{pull.number}"] = dict(_pull(pull))
@@ -100,18 +100,20 @@ def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, wi
     return facts
 
 
-def changes(before: Facts | None, now: Facts) -> tuple[Change, ...]:
+def changes(before: Facts | None, now: Facts) -> tuple[Difference, ...]:
     """Return what was known both times and is different, and what is known for the first time of a new subject."""
     if before is None:
         return ()
-    found: list[Change] = []
+    found: list[Difference] = []
     for subject, fields in now.items():
         old = before.get(subject)
         if old is None:
-            found += [Change(subject=subject, field=name, before=None, after=value) for name, value in fields.items()]
+            found += [
+                Difference(subject=subject, field=name, before=None, after=value) for name, value in fields.items()
+            ]
             continue
         found += [
-            Change(subject=subject, field=name, before=old.get(name), after=value)
+            Difference(subject=subject, field=name, before=old.get(name), after=value)
             for name, value in fields.items()
             if old.get(name) != value
         ]
@@ -157,7 +159,7 @@ def _pull(pull: Pull) -> Iterator[tuple[str, str]]:
 def _read(content: bytes, path: Path) -> tuple[Facts, int]:
     if len(content) > _MOST_BYTES:
         raise ToolkitError(f"{path}: is too large")
-    document = documents.read(content, _Document, document=str(path))
+    document = documents.read(content, _StateDocument, document=str(path))
     if document.schema != _SCHEMA or document.kind != _KIND:
         raise ToolkitError(f"{path}: has a different schema")
     if document.digest != _digest(document.facts, document.checked):

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from toolkit.docker.readings import Reading
     from toolkit.docker.track.knowing import Knowledge
     from toolkit.docker.track.memory import Memory
-    from toolkit.docker.track.model import Commit
-    from toolkit.docker.track.upstream import Found, Past, Upstream
-    from toolkit.git.history import Step
+    from toolkit.docker.track.model import TrackedCommit
+    from toolkit.docker.track.upstream import Found, Past, UpstreamReader
+    from toolkit.git.history import HistoryStep
     from toolkit.model import Progress
 
 _SAVE_AFTER = 100
@@ -39,7 +39,7 @@ class Timeline:
     `read` counts those that it had to read.
     """
 
-    upstream: Upstream
+    upstream: UpstreamReader
     knowledge: Knowledge
     memory: Memory
     progress: Progress
@@ -62,11 +62,11 @@ class Timeline:
         events = tuple(_events(version for version in versions if version.mainline))
         return History(ref=found.wanted.name, versions=versions, events=events, read=self.read, notes=tuple(notes))
 
-    def fixed_by(self, found: Found, *, most: int) -> Commit | None:
+    def fixed_by(self, found: Found, *, most: int) -> TrackedCommit | None:
         """Return the commit since which the file is fixed, if it is among the newest `most`."""
         past = self.upstream.past(found, most=most)
         readings = self._readings(past)
-        since: Step | None = None
+        since: HistoryStep | None = None
         for step in _chain(past.steps):
             reading = readings.get(str(step.change.commit))
             if reading is None or reading.state is not State.FIXED:
@@ -98,19 +98,19 @@ class Timeline:
     def _is_new(self, blob: str | None) -> bool:
         return blob is None or self.knowledge.known(blob, past=True) is None
 
-    def _blob(self, step: Step) -> str | None:
+    def _blob(self, step: HistoryStep) -> str | None:
         if step.blob is not None:
             return str(step.blob)
         return self.memory.known.blobs.get(f"{step.change.commit}:{step.path}")
 
-    def _remember(self, step: Step, content: bytes) -> str:
+    def _remember(self, step: HistoryStep, content: bytes) -> str:
         """Return the blob of a content, which a server does not tell."""
         if step.blob is not None:
             return str(step.blob)
         return self.memory.known.blobs.setdefault(f"{step.change.commit}:{step.path}", str(git.blob_id(content)))
 
 
-def _chain(steps: Sequence[Step]) -> list[Step]:
+def _chain(steps: Sequence[HistoryStep]) -> list[HistoryStep]:
     """Return the steps that led to the newest one, newest first: each begins with what the next one has left.
 
     Branches that were merged stand between them in git's list, and would look like a change back and forth. A server
@@ -118,7 +118,7 @@ def _chain(steps: Sequence[Step]) -> list[Step]:
     """
     if all(step.blob is None and step.before is None for step in steps):
         return list(steps)
-    chain: list[Step] = []
+    chain: list[HistoryStep] = []
     wanted = None
     for step in steps:
         if not chain or (step.blob is not None and step.blob == wanted):
@@ -129,7 +129,7 @@ def _chain(steps: Sequence[Step]) -> list[Step]:
     return chain
 
 
-def _version(step: Step, reading: Reading | None, *, mainline: bool) -> Version:
+def _version(step: HistoryStep, reading: Reading | None, *, mainline: bool) -> Version:
     if reading is None:
         why = "the file was deleted" if step.blob is None and step.before is not None else "its content is missing"
         reading = meaning.unknown(why)

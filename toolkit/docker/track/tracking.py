@@ -13,13 +13,13 @@ from toolkit.docker.readings import UNKNOWN, State
 from toolkit.docker.requests import Server
 from toolkit.docker.track import pin as pins
 from toolkit.docker.track import series, state, verdict
-from toolkit.docker.track.clone import Clone
+from toolkit.docker.track.clone import CloneUpstream
 from toolkit.docker.track.knowing import Knowledge
 from toolkit.docker.track.memory import Memory
-from toolkit.docker.track.model import Answer, History, Kind, Ref, commit, moment
+from toolkit.docker.track.model import History, Ref, RefKind, TrackAnswer, commit, moment
 from toolkit.docker.track.timeline import Timeline
 from toolkit.docker.track.tracked import tracked
-from toolkit.docker.track.upstream import Found, Wanted, kind_of
+from toolkit.docker.track.upstream import Found, WantedRef, kind_of
 from toolkit.docker.track.used import ANY
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from toolkit.docker.readings import Reading
     from toolkit.docker.track.model import Pull
     from toolkit.docker.track.tracked import Tracked
-    from toolkit.docker.track.upstream import Heads, Upstream
+    from toolkit.docker.track.upstream import Heads, UpstreamReader
     from toolkit.docker.track.used import Used
     from toolkit.model import Progress, SourceRequest
 
@@ -65,7 +65,7 @@ class TrackRequest:
     wait: float = 5.0
 
 
-def track(request: TrackRequest, *, progress: Progress) -> Answer:
+def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
     """Answer the request; raise ToolkitError if there is nothing to ask, or a file of the user's is no good.
 
     What cannot be told of a ref or of a pull request is in its part of the answer, and keeps nothing else back.
@@ -98,12 +98,12 @@ class _Tracking:
     plan: Plan
     what: Tracked
     memory: Memory
-    upstream: Upstream
+    upstream: UpstreamReader
     knowledge: Knowledge
     timeline: Timeline
     progress: Progress
 
-    def answer(self, last: state.Last) -> Answer:
+    def answer(self, last: state.Last) -> TrackAnswer:
         found = self._look()
         own = self._own()
         heads = self._heads(found)
@@ -124,7 +124,7 @@ class _Tracking:
             state.save(self.request.state, state.merged(last.facts, now))
         network = self.upstream.finish()
         said = (*last.warnings, *self.upstream.warnings, *self.knowledge.warnings, *self.memory.warnings)
-        return Answer(
+        return TrackAnswer(
             unlet=__version__,
             checked=moment(time.time()),
             source=self.upstream.source,
@@ -143,7 +143,7 @@ class _Tracking:
     def _look(self) -> list[Found]:
         self.progress.step("looking for the branches")
         names = self.request.refs
-        wanted = [Wanted(n, kind_of(n)) for n in dict.fromkeys(names)] if names else list(self.upstream.defaults())
+        wanted = [WantedRef(n, kind_of(n)) for n in dict.fromkeys(names)] if names else list(self.upstream.defaults())
         self.progress.step(f"fetching the file at {len(wanted)} refs")
         return self.upstream.look(wanted)
 
@@ -172,7 +172,7 @@ class _Tracking:
                 name=wanted.name, kind=wanted.kind, state=State.UNKNOWN, reason=found.reason, commit=found.commit
             )
         reading = readings[str(file.blob)]
-        is_dated = reading.state is State.FIXED and wanted.kind is not Kind.PIN
+        is_dated = reading.state is State.FIXED and wanted.kind is not RefKind.PIN
         return Ref(
             name=wanted.name,
             kind=wanted.kind,
@@ -192,9 +192,9 @@ class _Tracking:
         return self.timeline.history(found[0], most=self.request.last) if self.request.history else None
 
 
-def _upstream(request: TrackRequest, plan: Plan, what: Tracked, memory: Memory) -> Upstream:
+def _upstream(request: TrackRequest, plan: Plan, what: Tracked, memory: Memory) -> UpstreamReader:
     if request.git_dir is not None:
-        return Clone(request.git_dir, plan, what, request.server.repository or what.repository)
+        return CloneUpstream(request.git_dir, plan, what, request.server.repository or what.repository)
     # A quarter of a second that a clone does not need.
     from toolkit.docker.track.forge import Forge  # noqa: PLC0415
 

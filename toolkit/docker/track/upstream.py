@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from packaging.version import Version
 
 from toolkit.docker.rewrite.layout import GENERATOR
-from toolkit.docker.track.model import Kind
+from toolkit.docker.track.model import RefKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from toolkit.docker.track.model import Pull
     from toolkit.docker.track.tracked import Tracked
     from toolkit.forge.client import Traffic
-    from toolkit.git.history import Change, Step
+    from toolkit.git.history import Change, HistoryStep
     from toolkit.model import Oid
 
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRef:
     """A ref that is to be looked at."""
 
     name: str
-    kind: Kind
+    kind: RefKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class File:
 class Found:
     """What was found at a ref; `reason` says why there is no file."""
 
-    wanted: Wanted
+    wanted: WantedRef
     commit: Oid | None = None
     file: File | None = None
     reason: str | None = None
@@ -56,7 +56,7 @@ class Found:
 class Past:
     """The commits that changed a file, newest first, and what is missing of them."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[HistoryStep, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -69,17 +69,17 @@ class Heads:
     backports: tuple[Heads, ...] = ()
 
 
-class Upstream(Protocol):
+class UpstreamReader(Protocol):
     """A clone or a server. `source` describes it for people, `warnings` collects what one should know."""
 
     source: str
     warnings: list[str]
 
-    def defaults(self) -> tuple[Wanted, ...]:
+    def defaults(self) -> tuple[WantedRef, ...]:
         """Return the refs that are looked at if nobody names others."""
         ...
 
-    def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+    def look(self, wanted: Sequence[WantedRef]) -> list[Found]:
         """Return the file at each ref; what cannot be told of one does not keep the others from being told."""
         ...
 
@@ -87,7 +87,7 @@ class Upstream(Protocol):
         """Return the commits that changed the file, at most the newest `most`."""
         ...
 
-    def contents(self, steps: Sequence[Step]) -> Iterator[tuple[Step, bytes | None]]:
+    def contents(self, steps: Sequence[HistoryStep]) -> Iterator[tuple[HistoryStep, bytes | None]]:
         """Yield the file after each step, None if it cannot be had."""
         ...
 
@@ -105,21 +105,21 @@ def may_bind(content: bytes) -> bool:
     return _BINDING.search(content) is not None
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> RefKind:
     """Return the kind of a ref that somebody names."""
-    return Kind.CHANNEL if re.fullmatch(r"(nixos|nixpkgs)-.+", name) else Kind.NAMED
+    return RefKind.CHANNEL if re.fullmatch(r"(nixos|nixpkgs)-.+", name) else RefKind.NAMED
 
 
-def default_refs(tracked: Tracked, names: Iterable[str]) -> tuple[Wanted, ...]:
+def default_refs(tracked: Tracked, names: Iterable[str]) -> tuple[WantedRef, ...]:
     """Return the refs that are looked at, of those that there are: branches, channels, the newest releases."""
     there = set(names)
     number = re.compile(rf"{re.escape(tracked.release_branch)}(\d+\.\d+)")
     releases = sorted((found[1] for name in there if (found := number.fullmatch(name))), key=Version)
     newest = releases[: -tracked.releases - 1 : -1]
     groups = (
-        (Kind.BRANCH, tracked.branches),
-        (Kind.CHANNEL, tracked.channels),
-        (Kind.BRANCH, [tracked.release_branch + version for version in newest]),
-        (Kind.CHANNEL, [tracked.release_channel + version for version in newest]),
+        (RefKind.BRANCH, tracked.branches),
+        (RefKind.CHANNEL, tracked.channels),
+        (RefKind.BRANCH, [tracked.release_branch + version for version in newest]),
+        (RefKind.CHANNEL, [tracked.release_channel + version for version in newest]),
     )
-    return tuple(Wanted(name, kind) for kind, group in groups for name in group if name in there)
+    return tuple(WantedRef(name, kind) for kind, group in groups for name in group if name in there)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.docker.readings import Place, State
-from toolkit.docker.track.model import Judgement, Kind, Ref, Step, Verdict
+from toolkit.docker.track.model import Judgement, NextStep, Ref, RefKind, Verdict
 from toolkit.docker.track.used import Used, Way
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NOTHING_CHANGED, CHANGED, TO_DO, COULD_NOT_TELL = 0, 1, 10, 11
 
-_AGAIN = Step(text="Ask again after the next update of nixpkgs.")
+_AGAIN = NextStep(text="Ask again after the next update of nixpkgs.")
 
 
 def judge(refs: Sequence[Ref], pin: Ref | None, *, used: Used, nixpkgs: str | None = None) -> Verdict:
@@ -63,7 +63,7 @@ def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Judgement, str] | None:
 
 def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> tuple[Judgement, str] | None:
     """Judge by the refs that a nixpkgs can be had from, None if all of these need the overlay."""
-    sources = [ref for ref in refs if ref.kind is Kind.CHANNEL] or list(refs)
+    sources = [ref for ref in refs if ref.kind is RefKind.CHANNEL] or list(refs)
     done = [ref for ref in sources if _is_needed(ref, used) is False]
     if done and pin is not None:
         return Judgement.UPDATE, f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet"
@@ -85,29 +85,35 @@ def _nowhere(refs: Sequence[Ref], used: Used, fact: str) -> tuple[Judgement, str
 
 def _steps(
     judgement: Judgement, refs: Sequence[Ref], pin: Ref | None, used: Used, nixpkgs: str | None
-) -> Iterator[Step]:
+) -> Iterator[NextStep]:
     match judgement:
         case Judgement.REMOVE:
             where = f" ({used.directory})" if used.directory is not None else ""
-            yield Step(text=f"Take the overlay{where} out of nixpkgs.overlays.")
-            yield Step(text="Keep the security wrapper named rootlesskit: with the fix it is the one that is found.")
+            yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
+            yield NextStep(
+                text="Keep the security wrapper named rootlesskit: with the fix it is the one that is found."
+            )
             if pin is not None and pin.reading is not None and pin.reading.rootlesskit is Place.ABSENT:
-                yield Step(text="Without that wrapper this docker finds no rootlesskit, and does not start rootless.")
+                yield NextStep(
+                    text="Without that wrapper this docker finds no rootlesskit, and does not start rootless."
+                )
         case Judgement.RENEW:
-            yield Step(text="Make the overlay anew, and use it in place of the old one.", command=_anew(used, nixpkgs))
+            yield NextStep(
+                text="Make the overlay anew, and use it in place of the old one.", command=_anew(used, nixpkgs)
+            )
         case Judgement.UPDATE:
-            yield Step(text="Update your nixpkgs, and ask again.", command=_update(nixpkgs))
+            yield NextStep(text="Update your nixpkgs, and ask again.", command=_update(nixpkgs))
         case Judgement.UNKNOWN:
-            yield Step(text="The notes explain why. Change nothing until that is settled.")
+            yield NextStep(text="The notes explain why. Change nothing until that is settled.")
         case _ if used.way is Way.NAME:
-            yield Step(text="There is no overlay to remove.")
+            yield NextStep(text="There is no overlay to remove.")
         case _ if pin is None and used.way is Way.PATCHED and any(_is_stale(ref, used) for ref in refs):
             text = "The docker file has changed upstream: make the overlay anew when you update nixpkgs."
-            yield Step(text=text, command=_anew(used, nixpkgs))
+            yield NextStep(text=text, command=_anew(used, nixpkgs))
         case _:
             yield _AGAIN
     if used.way is Way.ANY and judgement is not Judgement.UNKNOWN:
-        yield Step(text="Name your overlay with --overlay DIR or --kind for an answer about that one.")
+        yield NextStep(text="Name your overlay with --overlay DIR or --kind for an answer about that one.")
 
 
 def _is_needed(ref: Ref, used: Used) -> bool | None:

@@ -5,7 +5,7 @@ which the change is for, byte for byte: a draft with an edited one was closed (n
 """
 
 from toolkit.report.pull_request.boxes import boxes
-from toolkit.report.pull_request.draft import LIMIT, Facts, draft, title
+from toolkit.report.pull_request.draft import LIMIT, DraftFacts, draft, title
 from toolkit.report.pull_request.texts import Texts, read
 
-__all__ = ["LIMIT", "Facts", "Texts", "boxes", "draft", "read", "title"]
+__all__ = ["LIMIT", "DraftFacts", "Texts", "boxes", "draft", "read", "title"]

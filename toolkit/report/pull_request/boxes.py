@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolkit.report.pull_request.draft import Facts
+    from toolkit.report.pull_request.draft import DraftFacts
 
 _BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
 
 
-def boxes(facts: Facts) -> bytes:
+def boxes(facts: DraftFacts) -> bytes:
     """Return boxes.md: a line for each box of the template.
 
     The proofs on stand-in packages build nothing real, hence tick none.

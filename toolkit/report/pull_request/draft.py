@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.model import Column, Oid, Proof, Report
-    from toolkit.report.pull_request.texts import Text, Texts
+    from toolkit.report.pull_request.texts import StepText, Texts
 
 LIMIT = 65536
 """The size below which GitHub takes the text of a pull request. It counts characters, we count bytes."""
@@ -32,7 +32,7 @@ _PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class DraftFacts:
     """All that a draft is made from.
 
     `extras` are the subjects of the commits after the series, by their names. `commits` are the ids of all of them,
@@ -75,7 +75,7 @@ class Facts:
         return len(self.report.proposal.commits) + len(self.extras)
 
 
-def draft(facts: Facts) -> bytes:
+def draft(facts: DraftFacts) -> bytes:
     """Return pull-request.md, always smaller than LIMIT: lists are cut until it is."""
     content = b""
     for shown in _SHOWN:
@@ -94,7 +94,7 @@ def title(report: Report, texts: Texts) -> str:
     return texts.of(report.proposal.steps[-1]).title
 
 
-def _sections(facts: Facts) -> Iterator[str]:
+def _sections(facts: DraftFacts) -> Iterator[str]:
     texts, steps = facts.texts, facts.report.proposal.steps
     said = [texts.of(step) for step in steps]
     differs = " ".join(text.differs for text in said if text.differs)
@@ -117,7 +117,7 @@ def _sections(facts: Facts) -> Iterator[str]:
     yield details("Proofs, rebuilds, commands, and how this was made", "\n\n".join(_folded(facts)))
 
 
-def _commits(facts: Facts, said: Sequence[Text]) -> Iterator[str]:
+def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
     """Yield a line for each commit: its subject, and why it is there."""
     claims = [" (rebuilds nothing)" if facts.passed(*_NO_REBUILD) is not None else "", *[""] * len(said)]
     for number, (commit, text) in enumerate(zip(facts.report.proposal.commits, said, strict=True), start=1):
@@ -128,7 +128,7 @@ def _commits(facts: Facts, said: Sequence[Text]) -> Iterator[str]:
         yield f"{number}. {code(subject)}{proof}{f': {why}' if why is not None else ''}"
 
 
-def _reading(facts: Facts) -> Iterator[str]:
+def _reading(facts: DraftFacts) -> Iterator[str]:
     """Yield what a reviewer checks first."""
     if (proof := facts.passed(*_NO_REBUILD)) is not None:
         attributes = " ".join(f"-A {name}" for name in facts.texts.compared)
@@ -138,7 +138,7 @@ def _reading(facts: Facts) -> Iterator[str]:
     yield "Best viewed with whitespace hidden (`git show -w --color-moved`)."
 
 
-def _folded(facts: Facts) -> Iterator[str]:
+def _folded(facts: DraftFacts) -> Iterator[str]:
     proofs = facts.report.proofs
     source = facts.report.proposal.source
     where = f"nixpkgs at {source.commit}" if source.commit is not None else "a file whose commit is not known"
@@ -182,7 +182,7 @@ def _not_passed(proof: Proof) -> str:
     return f"- {code(proof.name)} was not run, {reason}"
 
 
-def _rebuilt(facts: Facts) -> Iterator[str]:
+def _rebuilt(facts: DraftFacts) -> Iterator[str]:
     """Yield what the last commit rebuilds, as far as it was looked at."""
     if (proof := facts.passed(*_REBUILDS)) is None:
         yield f"What the last commit rebuilds was not proven. {_HOW_TO_COUNT}"
@@ -194,7 +194,7 @@ def _rebuilt(facts: Facts) -> Iterator[str]:
         yield _HOW_TO_COUNT
 
 
-def _script(facts: Facts) -> Iterator[str]:
+def _script(facts: DraftFacts) -> Iterator[str]:
     """Yield a function that prints the derivations at a commit, and its two calls: a failure is never equality."""
     packages = " ".join(f"-A {name}" for name in facts.texts.compared)
     yield "drvs() ("

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class StepText:
     """A step by one design: the paragraph that says what and why, and the usage that works from then on.
 
     `title` is that of a pull request which makes this step with others; `price` is what it costs. `differs` is a
@@ -71,7 +71,7 @@ class Texts:
     reviewer compares.
     """
 
-    steps: dict[str, dict[str, Text]]
+    steps: dict[str, dict[str, StepText]]
     compared: tuple[str, ...]
     disclosure: str
     proven: dict[str, str] = field(default_factory=dict[str, str])
@@ -80,7 +80,7 @@ class Texts:
     earlier: tuple[Earlier, ...] = ()
     box: tuple[Box, ...] = ()
 
-    def of(self, step: Step) -> Text:
+    def of(self, step: Step) -> StepText:
         """Return the text of a step by its design."""
         designs = self.steps[step.name]
         return designs[step.design] if step.design in designs else designs["*"]

@@ -10,19 +10,19 @@ import pytest
 
 from toolkit.docker.readings import Component, Overridable, Place, Reading, State
 from toolkit.docker.track.model import (
-    Answer,
     Arrival,
-    Change,
-    Commit,
+    Difference,
     Event,
-    Fit,
     History,
     Judgement,
-    Kind,
+    NextStep,
+    OurSeries,
     Pull,
     Ref,
-    Series,
-    Step,
+    RefKind,
+    SeriesFit,
+    TrackAnswer,
+    TrackedCommit,
     Verdict,
     Version,
 )
@@ -32,8 +32,10 @@ PATH = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 EVIL = '<img src="https://localhost.invalid/x.png"><script>alert(1)</script> @someone #1 [a](b) | `c`'
 
 
-def commit(number: int, date: str, subject: str) -> Commit:
-    return Commit(commit=Oid(f"{number:040x}"), date=datetime.fromisoformat(f"{date}T12:00:00Z"), subject=subject)
+def commit(number: int, date: str, subject: str) -> TrackedCommit:
+    return TrackedCommit(
+        commit=Oid(f"{number:040x}"), date=datetime.fromisoformat(f"{date}T12:00:00Z"), subject=subject
+    )
 
 
 def reading(state: State, overridable: Overridable, place: Place, *, newest: str = "29.6.1") -> Reading:
@@ -89,31 +91,33 @@ def history() -> History:
 
 
 @pytest.fixture
-def answer() -> Answer:
+def answer() -> TrackAnswer:
     fixed = commit(0xABCDEF, "2026-07-01", EVIL)
     usual = reading(State.NOT_FIXED, Overridable.NO, Place.PREFIX)
     mended = reading(State.FIXED, Overridable.YES, Place.SUFFIX)
     refs = (
         Ref(
             name="master",
-            kind=Kind.BRANCH,
+            kind=RefKind.BRANCH,
             state=State.FIXED,
             path=PATH,
             reading=mended,
             changed=fixed,
             fixed_by=fixed,
-            series=Series(fit=Fit.SUPERFLUOUS),
+            series=OurSeries(fit=SeriesFit.SUPERFLUOUS),
         ),
         Ref(
             name="nixos-unstable",
-            kind=Kind.CHANNEL,
+            kind=RefKind.CHANNEL,
             state=State.NOT_FIXED,
             path=PATH,
             reading=usual,
             changed=fixed,
-            series=Series(fit=Fit.CONFLICTS, detail="at line 12, 40"),
+            series=OurSeries(fit=SeriesFit.CONFLICTS, detail="at line 12, 40"),
         ),
-        Ref(name="nixos-26.05", kind=Kind.CHANNEL, state=State.UNKNOWN, reason="cannot be parsed: 3:1: syntax error"),
+        Ref(
+            name="nixos-26.05", kind=RefKind.CHANNEL, state=State.UNKNOWN, reason="cannot be parsed: 3:1: syntax error"
+        ),
     )
     pull = Pull(
         number=549926,
@@ -125,13 +129,13 @@ def answer() -> Answer:
         review="approved",
         effect="components overridable: no → yes, rootlesskit: prefix → suffix",
         arrivals=(
-            Arrival(ref="master", kind=Kind.BRANCH, arrived=True),
-            Arrival(ref="nixos-unstable", kind=Kind.CHANNEL, arrived=False),
-            Arrival(ref="nixos-26.05", kind=Kind.CHANNEL, arrived=None),
+            Arrival(ref="master", kind=RefKind.BRANCH, arrived=True),
+            Arrival(ref="nixos-unstable", kind=RefKind.CHANNEL, arrived=False),
+            Arrival(ref="nixos-26.05", kind=RefKind.CHANNEL, arrived=None),
         ),
         backports=(Pull(number=550001, listed=False, state="open", url="javascript:alert(1)", mergeable=True),),
     )
-    return Answer(
+    return TrackAnswer(
         unlet="0.1.0",
         checked=datetime(2026, 8, 4, 6, tzinfo=UTC),
         source="clone nixpkgs",
@@ -139,13 +143,13 @@ def answer() -> Answer:
         verdict=Verdict(
             judgement=Judgement.UNKNOWN,
             text="could not tell whether it is fixed in nixos-26.05: keep the overlay until that is known",
-            next=(Step(text="Change nothing.", command="unlet track --nixpkgs 'a `b`'"),),
+            next=(NextStep(text="Change nothing.", command="unlet track --nixpkgs 'a `b`'"),),
             fixed_in=("master",),
             unknown=("nixos-26.05",),
         ),
         refs=refs,
         pulls=(pull,),
-        changes=(Change(subject="master", field="state", before="not fixed", after="fixed"),),
+        changes=(Difference(subject="master", field="state", before="not fixed", after="fixed"),),
         first=False,
         exit_code=11,
         history=history(),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolkit.docker.track.model import Answer
+    from toolkit.docker.track.model import TrackAnswer
 
 DARK, LIGHT = 0, 1
 DESKTOP, PHONE = 1200, 360
@@ -164,7 +164,7 @@ def browser(tmp_path: Path) -> Browser:
 
 @pytest.mark.parametrize("scheme", [DARK, LIGHT])
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
-def test_page_fits_its_window_and_loads_nothing(browser: Browser, answer: Answer, width: int, scheme: int) -> None:
+def test_page_fits_its_window_and_loads_nothing(browser: Browser, answer: TrackAnswer, width: int, scheme: int) -> None:
     found = browser.measure(to_html(answer), width=width, scheme=scheme)
     assert found["width"] == width
     assert found["content"] == width
@@ -184,7 +184,7 @@ def test_page_fits_its_window_and_loads_nothing(browser: Browser, answer: Answer
     ("scheme", "colours"), [(LIGHT, ("ffffff", "b3372c", "1f7a45")), (DARK, ("14181e", "e8776b", "4db97c"))]
 )
 def test_timeline_is_drawn_in_the_colours_of_the_scheme(
-    browser: Browser, answer: Answer, scheme: int, colours: tuple[str, ...]
+    browser: Browser, answer: TrackAnswer, scheme: int, colours: tuple[str, ...]
 ) -> None:
     drawn = browser.picture(to_html(answer), width=PHONE, scheme=scheme).colours()
     ground, bad, good = (drawn.get(bytes.fromhex(colour), 0) for colour in colours)
@@ -193,7 +193,7 @@ def test_timeline_is_drawn_in_the_colours_of_the_scheme(
     assert good > 100
 
 
-def test_what_comes_from_upstream_is_text(answer: Answer) -> None:
+def test_what_comes_from_upstream_is_text(answer: TrackAnswer) -> None:
     page = to_html(answer).decode()
     assert markupsafe.escape(EVIL) in page
     assert "<script" not in page
@@ -218,7 +218,7 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_page_is_well_formed_and_refers_to_nothing_outside(answer: Answer) -> None:
+def test_page_is_well_formed_and_refers_to_nothing_outside(answer: TrackAnswer) -> None:
     text = to_html(answer).decode()
     tags = Tags()
     tags.feed(text)
@@ -227,11 +227,11 @@ def test_page_is_well_formed_and_refers_to_nothing_outside(answer: Answer) -> No
     assert re.findall(r"url\((?!#)", text) == []
 
 
-def test_page_without_a_history_has_no_picture(answer: Answer) -> None:
+def test_page_without_a_history_has_no_picture(answer: TrackAnswer) -> None:
     assert b"<svg" not in to_html(replace(answer, history=None))
 
 
-def test_short_and_backward_history_is_drawn(answer: Answer) -> None:
+def test_short_and_backward_history_is_drawn(answer: TrackAnswer) -> None:
     assert answer.history is not None
     versions = answer.history.versions
     for some in (versions[:1], versions[::-1], ()):
@@ -242,7 +242,7 @@ def test_short_and_backward_history_is_drawn(answer: Answer) -> None:
         assert page.count("<svg") == 2 * bool(some)
 
 
-def test_every_part_of_the_timeline_has_a_label_that_covers_no_other(answer: Answer) -> None:
+def test_every_part_of_the_timeline_has_a_label_that_covers_no_other(answer: TrackAnswer) -> None:
     assert answer.history is not None
     for width in (360, 1040):
         drawn = picture.timeline(answer.history, until=answer.checked, width=width, name="x")
@@ -261,7 +261,7 @@ def test_every_part_of_the_timeline_has_a_label_that_covers_no_other(answer: Ans
 
 
 @pytest.mark.parametrize("width", [360, 1040])
-def test_no_line_to_a_label_crosses_another_label(answer: Answer, width: int) -> None:
+def test_no_line_to_a_label_crosses_another_label(answer: TrackAnswer, width: int) -> None:
     assert answer.history is not None
     days = (0, 900, 1700, 1702, 1800, 1990, 1992, 1994)
     values = (Overridable.NO, Overridable.PARTLY, Overridable.YES, Overridable.NO)
@@ -287,14 +287,14 @@ def test_no_line_to_a_label_crosses_another_label(answer: Answer, width: int) ->
             assert bar is other or not (begin < line < begin + length and other.label.y <= bar.label.y)
 
 
-def test_todo_is_not_in_the_colour_of_a_defect(answer: Answer) -> None:
+def test_todo_is_not_in_the_colour_of_a_defect(answer: TrackAnswer) -> None:
     assert answer.history is not None
     drawn = picture.timeline(answer.history, until=answer.checked, width=1040, name="x")
     assert drawn is not None
     assert {bar.kind for bar in drawn.lanes[2].bars} == {picture.NOTE, picture.NONE, picture.UNTOLD}
 
 
-def test_changes_of_the_layout_are_folded(answer: Answer) -> None:
+def test_changes_of_the_layout_are_folded(answer: TrackAnswer) -> None:
     page = to_html(answer).decode()
     folded = page[page.index("<details>") : page.index("</details>")]
     assert "The layout of the file changed 1 time" in folded
@@ -302,7 +302,7 @@ def test_changes_of_the_layout_are_folded(answer: Answer) -> None:
     assert page.count("docker: 24.0.5") == 1
 
 
-def test_what_to_do_stands_under_the_verdict_and_words_are_explained(answer: Answer) -> None:
+def test_what_to_do_stands_under_the_verdict_and_words_are_explained(answer: TrackAnswer) -> None:
     page = to_html(answer).decode()
     verdict = page[page.index('<div class="verdict') : page.index("</div>")]
     assert "<code>unlet track --nixpkgs &#39;a `b`&#39;</code>" in verdict
@@ -311,7 +311,7 @@ def test_what_to_do_stands_under_the_verdict_and_words_are_explained(answer: Ans
 
 
 @pytest.mark.parametrize("form", [to_html, to_markdown])
-def test_what_acts_without_being_seen_becomes_a_mark(answer: Answer, form: Callable[[Answer], bytes]) -> None:
+def test_what_acts_without_being_seen_becomes_a_mark(answer: TrackAnswer, form: Callable[[TrackAnswer], bytes]) -> None:
     acting = "\x1b[31m\x07\u202e\u2066\u200b\ufeff\U000e0041\x9b"
     pull = replace(answer.pulls[0], title=f"a{acting}b", effect=f"c{acting}d", reason=acting)
     ref = replace(answer.refs[2], name=f"x{acting}", reason=f"e{acting}f")

@@ -22,7 +22,7 @@ from toolkit.text import harmless
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolkit.docker.track.model import Answer
+    from toolkit.docker.track.model import TrackAnswer
 
 _WIDTHS = {"wide": 1040, "narrow": 360}
 
@@ -35,18 +35,18 @@ _MARKS = {
 }
 
 
-def to_html(answer: Answer) -> bytes:
+def to_html(answer: TrackAnswer) -> bytes:
     """Return the page; no script, no font, no picture comes from anywhere."""
     return _rendered("page.html.jinja", answer, harmless)
 
 
-def to_markdown(answer: Answer) -> bytes:
+def to_markdown(answer: TrackAnswer) -> bytes:
     """Return the Markdown."""
     text = _rendered("answer.md.jinja", answer, _plain).decode()
     return re.sub(r"\n{3,}", "\n\n", text).encode()
 
 
-def _rendered(template: str, answer: Answer, show: Callable[[str], str]) -> bytes:
+def _rendered(template: str, answer: TrackAnswer, show: Callable[[str], str]) -> bytes:
     history = answer.history
     told = list(zip(history.events, table.events(history), strict=True)) if history is not None else []
     notes = [*table.notes(answer), *(f"warning: {warning}" for warning in answer.warnings)]
@@ -75,7 +75,7 @@ def _rendered(template: str, answer: Answer, show: Callable[[str], str]) -> byte
     return text.encode(errors="backslashreplace")
 
 
-def _pictures(answer: Answer) -> list[picture.Picture]:
+def _pictures(answer: TrackAnswer) -> list[picture.Picture]:
     if answer.history is None:
         return []
     drawn = [picture.timeline(answer.history, until=answer.checked, width=w, name=n) for n, w in _WIDTHS.items()]

@@ -44,7 +44,7 @@ _TODO = {True: (NOTE, "comment there"), False: (NONE, "no comment"), None: (UNTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class Label:
     """A text whose line begins at a place, or ends there with the `anchor` end."""
 
     x: float
@@ -62,7 +62,7 @@ class Bar:
     width: float
     kind: str
     when: str
-    label: Text
+    label: Label
     inside: bool
 
 
@@ -70,7 +70,7 @@ class Bar:
 class Lane:
     """One thing over time."""
 
-    title: Text
+    title: Label
     bars: tuple[Bar, ...]
 
 
@@ -84,8 +84,8 @@ class Picture:
     bottom: float
     summary: str
     lanes: tuple[Lane, ...] = ()
-    ticks: tuple[Text, ...] = ()
-    years: tuple[Text, ...] = ()
+    ticks: tuple[Label, ...] = ()
+    years: tuple[Label, ...] = ()
     top: float = field(default=_TOP)
 
 
@@ -119,7 +119,7 @@ def timeline(history: History, *, until: datetime, width: int, name: str) -> Pic
     for title, column in _columns(versions).items():
         y += 0 if beside else _TITLE
         bars, rows = _bars(_merged(column, times, end), scale, y)
-        place = Text(x=0.0, y=y + LANE * 0.68, text=title) if beside else Text(x=scale.left, y=y - 5, text=title)
+        place = Label(x=0.0, y=y + LANE * 0.68, text=title) if beside else Label(x=scale.left, y=y - 5, text=title)
         lanes.append(Lane(title=place, bars=tuple(bars)))
         y += LANE + rows * _ROW + _BETWEEN
     return Picture(
@@ -163,11 +163,11 @@ def _bars(spans: Sequence[tuple[float, float, str, str]], scale: _Scale, y: floa
     rows = _rows(below, scale.right)
     bars: list[Bar] = []
     for index, ((start, end, kind, label), (x, width)) in enumerate(zip(spans, places, strict=True)):
-        text = Text(x=x + 6, y=y + LANE * 0.66, text=label)
+        text = Label(x=x + 6, y=y + LANE * 0.66, text=label)
         if index in rows:
             row, turned = rows[index]
             middle = x + width / 2
-            text = Text(
+            text = Label(
                 x=middle - 3 if turned else middle + 3,
                 y=y + LANE + (row + 1) * _ROW - 3,
                 text=label,
@@ -202,7 +202,7 @@ def _rows(below: dict[int, tuple[float, float]], right: float) -> dict[int, tupl
     return {index: (row, index in turned) for index, row in rows.items()}
 
 
-def _ticks(versions: Sequence[Version], times: Sequence[float], scale: _Scale) -> Iterator[Text]:
+def _ticks(versions: Sequence[Version], times: Sequence[float], scale: _Scale) -> Iterator[Label]:
     """Yield the newest docker of each time, where it changes its major version and there is room."""
     free, last = scale.left - 1, None
     for version, time in zip(versions, times, strict=True):
@@ -215,10 +215,10 @@ def _ticks(versions: Sequence[Version], times: Sequence[float], scale: _Scale) -
         if x < free or x + len(label) * _LETTER > scale.right:
             continue
         free = x + (len(label) + 1) * _LETTER
-        yield Text(x=x, y=14, text=label)
+        yield Label(x=x, y=14, text=label)
 
 
-def _years(scale: _Scale, y: float) -> Iterator[Text]:
+def _years(scale: _Scale, y: float) -> Iterator[Label]:
     """Yield the years, or the months where there are few of them."""
     start, end = _moment(scale.first), _moment(scale.last)
     months = end.year * 12 + end.month - start.year * 12 - start.month
@@ -230,7 +230,7 @@ def _years(scale: _Scale, y: float) -> Iterator[Text]:
         x = scale.x(moment.timestamp())
         if start <= moment <= end and x >= free and x + len(label) * _LETTER <= scale.right:
             free = x + (len(label) + 1.5) * _LETTER
-            yield Text(x=x, y=y, text=label)
+            yield Label(x=x, y=y, text=label)
 
 
 def _times(versions: Sequence[Version]) -> list[float]:

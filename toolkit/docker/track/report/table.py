@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.docker.readings import Overridable, Place, State
-from toolkit.docker.track.model import Fit, Judgement
+from toolkit.docker.track.model import Judgement, SeriesFit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from toolkit.docker.track.model import Answer, Arrival, Change, History, Pull, Ref, Series
+    from toolkit.docker.track.model import Arrival, Difference, History, OurSeries, Pull, Ref, TrackAnswer
 
 Row = tuple[str, ...]
 
@@ -40,22 +40,22 @@ _MEANINGS: dict[str, str] = {
     "both": "rootlesskit comes both before and after the caller's PATH; the first one counts",
     Place.ABSENT: "rootlesskit is not in the PATH of the wrapper; only a security wrapper is found",
     Place.NO_WRAPPER: "there is no dockerd-rootless",
-    Fit.CLEAN: "our series applies as it is",
-    Fit.OFFSET: "our series applies, moved by some lines",
-    Fit.CONFLICTS: "our series does not apply there; 'unlet propose' makes a new one",
-    Fit.SUPERFLUOUS: "our series is not needed",
+    SeriesFit.CLEAN: "our series applies as it is",
+    SeriesFit.OFFSET: "our series applies, moved by some lines",
+    SeriesFit.CONFLICTS: "our series does not apply there; 'unlet propose' makes a new one",
+    SeriesFit.SUPERFLUOUS: "our series is not needed",
     "not tried": "no series could be made for any of the files",
 }
 
 _SHORT = 12
 
 
-def refs(answer: Answer) -> list[Row]:
+def refs(answer: TrackAnswer) -> list[Row]:
     """Return a row a ref, without the head."""
     return [_ref(ref) for ref in answer.refs]
 
 
-def pulls(answer: Answer) -> list[tuple[Pull, Row]]:
+def pulls(answer: TrackAnswer) -> list[tuple[Pull, Row]]:
     """Return each pull request with its row; a backport follows the one that it is of."""
     return [
         (each, _pull(each, indent="  " * (each is not top))) for top in answer.pulls for each in (top, *top.backports)
@@ -70,7 +70,7 @@ def events(history: History) -> list[Row]:
     ]
 
 
-def glossary(answer: Answer) -> list[Row]:
+def glossary(answer: TrackAnswer) -> list[Row]:
     """Return each word of the refs' rows that needs one with its meaning, in the order of the columns."""
     cells = {cell for row in refs(answer) for cell in row[1:]}
     return [
@@ -80,7 +80,7 @@ def glossary(answer: Answer) -> list[Row]:
     ]
 
 
-def notes(answer: Answer) -> Iterator[str]:
+def notes(answer: TrackAnswer) -> Iterator[str]:
     """Yield what does not fit in a cell: why something could not be told, where the file has gone."""
     for ref in answer.refs:
         reading = ref.reading
@@ -101,7 +101,7 @@ def notes(answer: Answer) -> Iterator[str]:
     yield from _deciders(answer)
 
 
-def change(changed: Change) -> str:
+def change(changed: Difference) -> str:
     """Return what changed since last time, in one line."""
     before, after = changed.before, changed.after
     if changed.field == "judgement":
@@ -110,7 +110,7 @@ def change(changed: Change) -> str:
     return f"{subject} is {after}" if before is None else f"{subject} was {before}, is {after}"
 
 
-def _doors(answer: Answer) -> Iterator[str]:
+def _doors(answer: TrackAnswer) -> Iterator[str]:
     """Yield which override reaches which components, once for all refs of which that is so."""
     found: dict[str, list[str]] = {}
     for ref in answer.refs:
@@ -124,7 +124,7 @@ def _doors(answer: Answer) -> Iterator[str]:
     yield from (f"{', '.join(names)}: {fact}" for fact, names in found.items())
 
 
-def _deciders(answer: Answer) -> Iterator[str]:
+def _deciders(answer: TrackAnswer) -> Iterator[str]:
     """Yield in one sentence what decided, Nix or the syntax."""
     by = {
         decider
@@ -155,10 +155,10 @@ def _ref(ref: Ref) -> Row:
     )
 
 
-def _series(series: Series | None) -> str:
-    if series is None or series.fit is Fit.UNKNOWN:
+def _series(series: OurSeries | None) -> str:
+    if series is None or series.fit is SeriesFit.UNKNOWN:
         return "not tried"
-    has_detail = series.fit in {Fit.OFFSET, Fit.CONFLICTS} and series.detail
+    has_detail = series.fit in {SeriesFit.OFFSET, SeriesFit.CONFLICTS} and series.detail
     return f"{series.fit} {series.detail}" if has_detail else series.fit
 
 

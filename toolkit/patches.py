@@ -58,7 +58,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit(Message):
+class OwnCommit(Message):
     """A commit of a proposal: its message, `why` for a reviewer, and `rewrite`, a function as `MODULE:NAME`.
 
     The function takes the text of the package's file, and as `name` what messages call it; it returns the new text.
@@ -75,7 +75,7 @@ class Proposed:
     """A proposal for one package, patches/proposals/NAME.toml: its attribute path, and the commits in their order."""
 
     package: str
-    commits: tuple[Commit, ...]
+    commits: tuple[OwnCommit, ...]
 
 
 def proposal(name: str) -> Proposed | None:
@@ -87,7 +87,7 @@ def proposal(name: str) -> Proposed | None:
     return None
 
 
-def rewrite(commit: Commit) -> Callable[..., str]:
+def rewrite(commit: OwnCommit) -> Callable[..., str]:
     """Return the function that makes a commit; raise ToolkitError where there is none of its name."""
     module, _, name = commit.rewrite.partition(":")
     try:

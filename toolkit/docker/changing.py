@@ -26,7 +26,7 @@ HEAD = "HEAD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedFile:
+class JudgedFile:
     """The unchanged file with what is around it, and the changed one; `others` are further files that change."""
 
     source: Source
@@ -36,7 +36,7 @@ class ChangedFile:
     others: tuple[PurePosixPath, ...] = ()
 
 
-def of(request: CheckRequest, plan: Plan, progress: Progress) -> ChangedFile:
+def of(request: CheckRequest, plan: Plan, progress: Progress) -> JudgedFile:
     """Return the change that is to be judged; raise ToolkitError for one that cannot be had or is none of the file."""
     progress.step("reading nixpkgs")
     if request.patch is not None:
@@ -48,15 +48,15 @@ def of(request: CheckRequest, plan: Plan, progress: Progress) -> ChangedFile:
     return _of_fetched(request.pull, _top(request.clone), plan, progress)
 
 
-def _of_patch(path: Path, asked: SourceRequest, plan: Plan, progress: Progress) -> ChangedFile:
+def _of_patch(path: Path, asked: SourceRequest, plan: Plan, progress: Progress) -> JudgedFile:
     found = sources.resolve(asked, target=plan.target, sparse=plan.sparse, progress=progress)
     diff = files.read(path)
     content = git.apply(found.content, plan.target, diff)
     others = tuple(file for file in diffs.touched(diff) if file != plan.target)
-    return ChangedFile(source=found, content=_bounded(content, plan), subject=path.name, diff=diff, others=others)
+    return JudgedFile(source=found, content=_bounded(content, plan), subject=path.name, diff=diff, others=others)
 
 
-def _of_server(number: int, server: Server, plan: Plan) -> ChangedFile:
+def _of_server(number: int, server: Server, plan: Plan) -> JudgedFile:
     """Ask GitHub for both files: at the pull request's head, and where it has left its base."""
     # Who judges a file of their own needs no network.
     from toolkit.docker.track import forge, places  # noqa: PLC0415
@@ -87,7 +87,7 @@ def _of_server(number: int, server: Server, plan: Plan) -> ChangedFile:
     return _change(source, _bounded(content, plan), subject, plan, others)
 
 
-def _of_fetched(number: int, directory: Path, plan: Plan, progress: Progress) -> ChangedFile:
+def _of_fetched(number: int, directory: Path, plan: Plan, progress: Progress) -> JudgedFile:
     """Read a pull request whose head the clone has, as `track --git-dir` does."""
     name = f"pull/{number}/head"
     head = history.branches(directory, tracked.tracked().repository).commits.get(name)
@@ -97,7 +97,7 @@ def _of_fetched(number: int, directory: Path, plan: Plan, progress: Progress) ->
     return _of_commit(directory, head, f"#{number} as fetched", plan, progress, strange=True)
 
 
-def _of_clone(directory: Path, rev: str | None, plan: Plan, progress: Progress) -> ChangedFile:
+def _of_clone(directory: Path, rev: str | None, plan: Plan, progress: Progress) -> JudgedFile:
     """Read one's own edits: those that a commit brings, or those that are not committed."""
     if rev is not None:
         return _of_commit(directory, git.locate(directory, rev).commit, rev, plan, progress)
@@ -116,7 +116,7 @@ def _of_clone(directory: Path, rev: str | None, plan: Plan, progress: Progress) 
 
 def _of_commit(  # noqa: PLR0913 - a commit, and what it is called
     directory: Path, head: Oid, subject: str, plan: Plan, progress: Progress, *, strange: bool = False
-) -> ChangedFile:
+) -> JudgedFile:
     """Read what a commit and those before it have changed since they left the main branch, or if it is there itself."""
     known = history.branches(directory, tracked.tracked().repository)
     main = known.commits.get(tracked.tracked().branches[0])
@@ -144,10 +144,10 @@ def _at(directory: Path, rev: str, plan: Plan, progress: Progress) -> Source:
     return sources.resolve(asked, target=plan.target, sparse=plan.sparse, progress=progress)
 
 
-def _change(source: Source, content: bytes, subject: str, plan: Plan, others: Sequence[PurePosixPath]) -> ChangedFile:
+def _change(source: Source, content: bytes, subject: str, plan: Plan, others: Sequence[PurePosixPath]) -> JudgedFile:
     made = Commit(subject=subject, body="", before=source.content, after=content)
     diff = git.series([made], plan.target).upstream_diff
-    return ChangedFile(source=source, content=content, subject=subject, diff=diff, others=tuple(others))
+    return JudgedFile(source=source, content=content, subject=subject, diff=diff, others=tuple(others))
 
 
 def _bounded(content: bytes, plan: Plan) -> bytes:

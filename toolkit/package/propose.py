@@ -58,7 +58,7 @@ class LiftRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Opened:
     """A package of a source, with the tree around it, the text of its file, and a proposal that has its own commits."""
 
     request: LiftRequest
@@ -73,7 +73,7 @@ class Found:
 class Work:
     """A package with the commits that Nix says are right."""
 
-    found: Found
+    found: Opened
     chosen: Chosen
 
     @property
@@ -131,7 +131,7 @@ def begin(request: LiftRequest, *, progress: Progress) -> Work:
         text = source.content.decode()
     except UnicodeDecodeError as error:
         raise ToolkitError(f"{target.file}: is not UTF-8") from error
-    found = Found(request=request, source=source, tree=tree, target=target, text=text, proposed=proposed)
+    found = Opened(request=request, source=source, tree=tree, target=target, text=text, proposed=proposed)
     if proposed is not None:
         return Work(found=found, chosen=_rewritten(found, proposed, progress=progress))
     return Work(found=found, chosen=_choose(found, progress=progress))
@@ -175,7 +175,7 @@ def draft(work: Work, at: Path) -> Draft[LiftCase]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class LiftCommit:
     """A commit: its step, its message, and the content of the package's file after it."""
 
     step: Step
@@ -187,28 +187,28 @@ class Made:
 class Chosen:
     """Commits with what is lifted by them and claimed of them; `roots` are the trees before and after each."""
 
-    commits: tuple[Made, ...]
+    commits: tuple[LiftCommit, ...]
     lifted: Lifted
     asking: Asking
     roots: tuple[Path, ...]
     claims: tuple[Claim[LiftCase], ...] = CLAIMS
 
 
-def _rewritten(found: Found, proposed: Proposed, *, progress: Progress) -> Chosen:
+def _rewritten(found: Opened, proposed: Proposed, *, progress: Progress) -> Chosen:
     """Return the commits of a proposal that has its own; raise ToolkitError for a rewrite that is not there."""
-    commits: list[Made] = []
+    commits: list[LiftCommit] = []
     text = found.text
     for commit in proposed.commits:
         text = patches.rewrite(commit)(text, name=str(found.target.file))
         step = Step(name=commit.name, design=commit.rewrite.rpartition(":")[2])
-        commits.append(Made(step=step, message=commit, content=text.encode()))
+        commits.append(LiftCommit(step=step, message=commit, content=text.encode()))
     lifted = Lifted(text=text, doors={}, moved=(), parameter=PARAMETER, unfolded=False, shown=())
     names = TEXTUAL if any(commit.rebuilds for commit in proposed.commits) else (*TEXTUAL, *EVALUATED)
     chosen = _laid_out(found, commits, lifted, progress=progress)
     return replace(chosen, claims=tuple(claim for claim in CLAIMS if claim.name in names))
 
 
-def _laid_out(found: Found, commits: Sequence[Made], lifted: Lifted, *, progress: Progress) -> Chosen:
+def _laid_out(found: Opened, commits: Sequence[LiftCommit], lifted: Lifted, *, progress: Progress) -> Chosen:
     """Lay out the tree after each commit, and say what is asked about the last."""
     tree, target = found.tree, found.target
     progress.step(f"laying out the changed {target.package}")
@@ -223,7 +223,7 @@ def _laid_out(found: Found, commits: Sequence[Made], lifted: Lifted, *, progress
     return Chosen(commits=tuple(commits), lifted=lifted, asking=asking, roots=roots)
 
 
-def _choose(found: Found, *, progress: Progress) -> Chosen:
+def _choose(found: Opened, *, progress: Progress) -> Chosen:
     """Return the first design that can be right as far as Nix says.
 
     Raise RefusalError with the reason against the first, where none can.
@@ -241,7 +241,7 @@ def _choose(found: Found, *, progress: Progress) -> Chosen:
                 raise
             break
         step = Step(name=LIFT, design=design.value, reason=reasons[0] if reasons else None)
-        made = Made(step=step, message=texts.message(target.package, lifted.doors), content=lifted.text.encode())
+        made = LiftCommit(step=step, message=texts.message(target.package, lifted.doors), content=lifted.text.encode())
         chosen = _laid_out(found, [made], lifted, progress=progress)
         progress.step(f"asking Nix about {target.package}")
         said = chosen.asking.judged()

@@ -33,7 +33,7 @@ NAMES = ("finalAttrs", "finalPackage", "dockerAttrs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Destination:
     """Where the components go: the builder's argument, the operands that it is merged from, and one of these.
 
     `attributes` is the set in `operand` that inherits them by `inherits`. `final` is the name that the argument has for
@@ -84,7 +84,7 @@ def rewrite(lifting: Lifting) -> str:
     )
 
 
-def target_of(lifting: Lifting) -> Target:
+def target_of(lifting: Lifting) -> Destination:
     """Return where the components go.
 
     Raise RefusalError where they are not inherited by one set of docker's, or used where docker may not have that set.
@@ -101,7 +101,7 @@ def target_of(lifting: Lifting) -> Target:
     if found is None:
         raise RefusalError(f"{file.at(built.argument)}: no set of docker's attributes inherits all components")
     attributes, operand = found
-    target = Target(
+    target = Destination(
         argument=built.argument,
         final=built.final,
         operands=built.operands,
@@ -139,7 +139,7 @@ def _free_name(lifting: Lifting) -> str:
     return free
 
 
-def _references(lifting: Lifting, target: Target, final: str) -> Iterator[Edit]:
+def _references(lifting: Lifting, target: Destination, final: str) -> Iterator[Edit]:
     """Yield the edits that make each reference to a component one by the function's argument."""
     file = lifting.file
     done: set[Node] = set()
@@ -165,7 +165,7 @@ def _split(file: DockerFile, statement: Node, components: Sequence[str], final: 
 
 
 def _argument(
-    lifting: Lifting, target: Target, moved: Sequence[LetDefinition], final: str, edits: Sequence[Edit]
+    lifting: Lifting, target: Destination, moved: Sequence[LetDefinition], final: str, edits: Sequence[Edit]
 ) -> str:
     """Write the builder's argument: a function of what docker is in the end, with the components' set in front."""
     tree = lifting.file.tree
@@ -187,7 +187,7 @@ def _argument(
     return f"{before}{final}:{space}{merged}{after}"
 
 
-def _may_come_first(target: Target) -> bool:
+def _may_come_first(target: Destination) -> bool:
     """Tell whether the components' set has no attribute that the others have, so that the order makes no difference."""
     *others, last = target.operands
     names = _static_names(target.attributes)
@@ -205,7 +205,9 @@ def _static_names(node: Node) -> set[str] | None:
     return {name for each in names for name in each} if node.kind in SETS and all(names) else None
 
 
-def _definitions(lifting: Lifting, target: Target, moved: Sequence[LetDefinition], edits: Sequence[Edit]) -> list[Edit]:
+def _definitions(
+    lifting: Lifting, target: Destination, moved: Sequence[LetDefinition], edits: Sequence[Edit]
+) -> list[Edit]:
     """Return the edits that put the definitions in place of what inherits them."""
     file, tree = lifting.file, lifting.file.tree
     first = target.inherits[0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolkit import git
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.model import Arrival, Pull, RefKind
-from toolkit.docker.track.upstream import File, Found, Heads, Past, WantedRef, default_refs, may_bind
+from toolkit.docker.track.upstream import File, FoundFile, Heads, Past, WantedRef, default_refs, may_bind
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.git import history, reading
@@ -45,7 +45,7 @@ class CloneUpstream:
         """Return the usual refs, of those that the clone has; HEAD where it has none of them."""
         return default_refs(self._tracked, self._branches.commits) or (WantedRef("HEAD", RefKind.NAMED),)
 
-    def look(self, wanted: Sequence[WantedRef]) -> list[Found]:
+    def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
         """Return the file at each ref."""
         commits: dict[WantedRef, Oid] = {}
         failures: dict[WantedRef, str] = {}
@@ -60,20 +60,20 @@ class CloneUpstream:
         except CommandError as error:
             placed = dict.fromkeys(distinct, f"git cannot read it: {git.fact(error.stderr)}")
         changes = self._changes({commit: place[0] for commit, place in placed.items() if not isinstance(place, str)})
-        found: list[Found] = []
+        found: list[FoundFile] = []
         for each in wanted:
             commit = commits.get(each)
             place = placed[commit] if commit is not None else failures[each]
             if isinstance(place, str):
-                found.append(Found(wanted=each, commit=commit, reason=place))
+                found.append(FoundFile(wanted=each, commit=commit, reason=place))
                 continue
             path, blob, content = place
             change = changes.get(commit) if commit is not None else None
             file = File(path=path, content=content, blob=blob, change=change)
-            found.append(Found(wanted=each, commit=commit, file=file))
+            found.append(FoundFile(wanted=each, commit=commit, file=file))
         return found
 
-    def past(self, found: Found, *, most: int | None) -> Past:
+    def past(self, found: FoundFile, *, most: int | None) -> Past:
         """Return the commits that changed the file, from the ref on back."""
         if found.commit is None or found.file is None:
             return Past(steps=(), notes=(found.reason or "there is no file",))
@@ -88,7 +88,7 @@ class CloneUpstream:
         for step, got in zip(there, self._contents([str(s.blob) for s in there]), strict=True):
             yield step, got[1] if got is not None else None
 
-    def pulls(self, numbers: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
+    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         """Return the listed pull requests, as far as the clone has their heads or their merges."""
         tips = {each.wanted: each.commit for each in refs if each.commit is not None}
         backport = {number: self._tracked.backport.format(number=number, branch="") for number in numbers}

@@ -12,7 +12,7 @@ from toolkit.cache import default_cache
 from toolkit.docker.parallel import side_by_side
 from toolkit.docker.track.places import Places
 from toolkit.docker.track.pull_requests import PullRequests
-from toolkit.docker.track.upstream import File, Found, Heads, Past, WantedRef, default_refs
+from toolkit.docker.track.upstream import File, FoundFile, Heads, Past, WantedRef, default_refs
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import Client, Settings, Traffic
@@ -47,7 +47,7 @@ class Forge:
         self._tracked = tracked
         self._memory = memory
         self._places = Places(self._github, plan, tracked)
-        self._early: dict[WantedRef, Found] = {}
+        self._early: dict[WantedRef, FoundFile] = {}
 
     def defaults(self) -> tuple[WantedRef, ...]:
         """Return the usual refs; if the releases cannot be asked for, a warning says so.
@@ -59,26 +59,26 @@ class Forge:
         guessed = default_refs(self._tracked, self._memory.known.names.get(self._github.repository, usual))
         tasks: list[str | WantedRef] = [*beginnings, *guessed]
         outcomes = side_by_side(self._begin, tasks)
-        self._early = {each.wanted: each for each in outcomes if isinstance(each, Found)}
+        self._early = {each.wanted: each for each in outcomes if isinstance(each, FoundFile)}
         # What begins so has been listed; that the others are there is known.
         names = [name for name in usual if not name.startswith(beginnings)]
         for outcome in outcomes:
             if isinstance(outcome, ToolkitError):
                 self.warnings.append(f"the newest releases cannot be found: {outcome.message}")
                 return default_refs(self._tracked, usual)
-            if not isinstance(outcome, Found):
+            if not isinstance(outcome, FoundFile):
                 names += outcome
         wanted = default_refs(self._tracked, names)
         self._memory.known.names[self._github.repository] = [each.name for each in wanted]
         return wanted
 
-    def look(self, wanted: Sequence[WantedRef]) -> list[Found]:
+    def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
         """Return the file at each ref."""
         missing = [each for each in wanted if each not in self._early]
         found = {**self._early, **{each.wanted: each for each in side_by_side(self._look, missing)}}
         return [found[each] for each in wanted]
 
-    def past(self, found: Found, *, most: int | None) -> Past:
+    def past(self, found: FoundFile, *, most: int | None) -> Past:
         """Return the commits that changed the file; renames are followed."""
         if found.file is None:
             return Past(steps=(), notes=(found.reason or "there is no file",))
@@ -108,7 +108,7 @@ class Forge:
             some = steps[start : start + _AT_A_TIME]
             yield from zip(some, side_by_side(self._content, some), strict=True)
 
-    def pulls(self, numbers: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
+    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         """Return the listed pull requests, and those that a search finds."""
         requests = PullRequests(self._github, self._plan, self._tracked, self._memory)
         found = requests.find(numbers, refs)
@@ -122,7 +122,7 @@ class Forge:
             self.warnings.append(f"{damaged} kept answers were damaged; set aside, and asked for again")
         return self._github.client.traffic()
 
-    def _begin(self, task: str | WantedRef) -> list[str] | Found | ToolkitError:
+    def _begin(self, task: str | WantedRef) -> list[str] | FoundFile | ToolkitError:
         """List the branches that begin so, or look at a ref; what is wrong with the list is returned."""
         if isinstance(task, WantedRef):
             return self._look(task)
@@ -131,12 +131,12 @@ class Forge:
         except ToolkitError as error:
             return error
 
-    def _look(self, wanted: WantedRef) -> Found:
+    def _look(self, wanted: WantedRef) -> FoundFile:
         try:
             git.check_rev(wanted.name)
             path, content = self._places.find(wanted.name)
         except ToolkitError as error:
-            return Found(wanted=wanted, reason=error.message)
+            return FoundFile(wanted=wanted, reason=error.message)
         blob = git.blob_id(content)
         key = f"{self._github.repository} {wanted.name} {path} {blob}"
         change = self._memory.change(key)
@@ -148,7 +148,7 @@ class Forge:
                 self.warnings.append(f"{wanted.name}: the last change cannot be determined: {error.message}")
         if change is not None:
             self._memory.keep_change(key, change)
-        return Found(wanted=wanted, file=File(path=path, content=content, blob=blob, change=change))
+        return FoundFile(wanted=wanted, file=File(path=path, content=content, blob=blob, change=change))
 
     def _content(self, step: HistoryStep) -> bytes | None:
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import git, patches, sources
 from toolkit.docker.track.model import RefKind
-from toolkit.docker.track.upstream import File, Found, WantedRef
+from toolkit.docker.track.upstream import File, FoundFile, WantedRef
 from toolkit.errors import UnreachableError, without_passwords
 from toolkit.git import remotes
 from toolkit.sources import locks
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from toolkit.model import Progress, SourceRequest
 
 
-def find(request: SourceRequest, upstream: UpstreamReader, plan: Plan, repository: str, progress: Progress) -> Found:
+def find(
+    request: SourceRequest, upstream: UpstreamReader, plan: Plan, repository: str, progress: Progress
+) -> FoundFile:
     """Return the file of the user's nixpkgs.
 
     A commit that a lock file names is looked up where all refs are and nowhere else: in the clone without a network,
@@ -40,10 +42,10 @@ def find(request: SourceRequest, upstream: UpstreamReader, plan: Plan, repositor
             progress=progress,
         )
     except UnreachableError as error:
-        return Found(wanted=WantedRef(name, RefKind.PIN), reason=error.message)
+        return FoundFile(wanted=WantedRef(name, RefKind.PIN), reason=error.message)
     file = File(path=plan.target, content=source.content, blob=git.blob_id(source.content))
     shown = f"{name} {source.commit.short}" if source.commit is not None else name
-    return Found(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
+    return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
 
 
 def _locked(request: SourceRequest, repository: str) -> str | None:

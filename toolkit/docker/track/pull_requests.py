@@ -9,7 +9,7 @@ from toolkit import git
 from toolkit.docker.parallel import side_by_side
 from toolkit.docker.track.model import Arrival, Pull, RefKind
 from toolkit.docker.track.places import moved_to
-from toolkit.docker.track.upstream import File, Found, Heads
+from toolkit.docker.track.upstream import File, FoundFile, Heads
 from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import budget
@@ -42,7 +42,7 @@ class PullRequests:
         self._tracked = tracked
         self._memory = memory
 
-    def find(self, listed: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
+    def find(self, listed: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         """Return the listed ones, those that name the TODO, and the open ones about docker that touch the file."""
         with budget(self._github.client.settings.timeout):
             naming, touching = side_by_side(self._search, [self._tracked.naming, self._tracked.touching])
@@ -62,7 +62,7 @@ class PullRequests:
             self.warnings.append(f"pull requests cannot be searched for: {error.message}")
             return []
 
-    def _pull(self, number: int, refs: Sequence[Found], *, listed: bool, touching: Collection[int]) -> Heads | None:
+    def _pull(self, number: int, refs: Sequence[FoundFile], *, listed: bool, touching: Collection[int]) -> Heads | None:
         """Return one, None for one that would have to touch the file and does not."""
         name = f"{self._github.repository}#{number}"
         seconds = _SHORT_SECONDS if self._memory.is_silent(name) else self._github.client.settings.timeout
@@ -78,7 +78,9 @@ class PullRequests:
                 return None
             return self._whole(name, request, refs, path=path, listed=listed)
 
-    def _whole(self, name: str, request: Request, refs: Sequence[Found], *, path: str | None, listed: bool) -> Heads:
+    def _whole(
+        self, name: str, request: Request, refs: Sequence[FoundFile], *, path: str | None, listed: bool
+    ) -> Heads:
         """Ask for all that is to be known of a pull request; what cannot be told is missing."""
         reason, file, review = None, None, None
         silent = False
@@ -97,7 +99,7 @@ class PullRequests:
     def _described(  # noqa: PLR0913 - what is known beside the request itself
         self,
         request: Request,
-        refs: Sequence[Found],
+        refs: Sequence[FoundFile],
         *,
         listed: bool = False,
         touches: bool | None = None,
@@ -125,8 +127,8 @@ class PullRequests:
             arrivals=self._arrivals(merged_as, refs) if merged_as is not None else (),
         )
 
-    def _arrivals(self, commit: Oid, refs: Sequence[Found]) -> tuple[Arrival, ...]:
-        def arrived(found: Found) -> bool | None:
+    def _arrivals(self, commit: Oid, refs: Sequence[FoundFile]) -> tuple[Arrival, ...]:
+        def arrived(found: FoundFile) -> bool | None:
             try:
                 return self._github.contains(found.wanted.name, str(commit))
             except ToolkitError:
@@ -138,7 +140,7 @@ class PullRequests:
             for found, there in zip(asked, side_by_side(arrived, asked), strict=True)
         )
 
-    def _backports(self, request: Request, refs: Sequence[Found]) -> tuple[Heads, ...]:
+    def _backports(self, request: Request, refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         found: list[Heads] = []
         for release in (f.wanted.name for f in refs if f.wanted.name.startswith(self._tracked.release_branch)):
             branch = self._tracked.backport.format(number=request.number, branch=release)
@@ -150,7 +152,7 @@ class PullRequests:
             found += [Heads(pull=self._described(each, refs)) for each in requests]
         return tuple(found)
 
-    def _touched(self, files: Sequence[ChangedFile], refs: Sequence[Found]) -> str | None:
+    def _touched(self, files: Sequence[ChangedFile], refs: Sequence[FoundFile]) -> str | None:
         """Return where the file is after a pull request that touches it; if it is gone, what has taken its place."""
         names = {each.filename: each.status for each in files}
         there = (found.file.path for found in refs if found.file is not None)

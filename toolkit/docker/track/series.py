@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from toolkit.docker.plan import Plan
     from toolkit.docker.readings import Reading
     from toolkit.docker.track.memory import Memory
-    from toolkit.docker.track.upstream import File, Found
+    from toolkit.docker.track.upstream import File, FoundFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def of_proposal(directory: Path) -> Ours:
         raise ToolkitError(f"{directory / 'upstream.diff'}: {reason}", hint=hint) from None
 
 
-def of_files(found: Iterable[Found], plan: Plan, memory: Memory) -> Ours:
+def of_files(found: Iterable[FoundFile], plan: Plan, memory: Memory) -> Ours:
     """Return the series that is made for the first file that can be rewritten."""
     for each in found:
         if each.file is None:

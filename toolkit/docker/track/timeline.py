@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.docker.track.knowing import Knowledge
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.model import TrackedCommit
-    from toolkit.docker.track.upstream import Found, Past, UpstreamReader
+    from toolkit.docker.track.upstream import FoundFile, Past, UpstreamReader
     from toolkit.git.history import HistoryStep
     from toolkit.model import Progress
 
@@ -45,7 +45,7 @@ class Timeline:
     progress: Progress
     read: int = 0
 
-    def history(self, found: Found, *, most: int | None = None) -> History:
+    def history(self, found: FoundFile, *, most: int | None = None) -> History:
         """Return the history of the file at a ref, or of its newest `most` versions."""
         self.progress.step(f"listing the versions of the file at {found.wanted.name}")
         past = self.upstream.past(found, most=most)
@@ -62,7 +62,7 @@ class Timeline:
         events = tuple(_events(version for version in versions if version.mainline))
         return History(ref=found.wanted.name, versions=versions, events=events, read=self.read, notes=tuple(notes))
 
-    def fixed_by(self, found: Found, *, most: int) -> TrackedCommit | None:
+    def fixed_by(self, found: FoundFile, *, most: int) -> TrackedCommit | None:
         """Return the commit since which the file is fixed, if it is among the newest `most`."""
         past = self.upstream.past(found, most=most)
         readings = self._readings(past)

@@ -19,7 +19,7 @@ from toolkit.docker.track.memory import Memory
 from toolkit.docker.track.model import History, Ref, RefKind, TrackAnswer, commit, moment
 from toolkit.docker.track.timeline import Timeline
 from toolkit.docker.track.tracked import tracked
-from toolkit.docker.track.upstream import Found, WantedRef, kind_of
+from toolkit.docker.track.upstream import FoundFile, WantedRef, kind_of
 from toolkit.docker.track.used import ANY
 
 if TYPE_CHECKING:
@@ -140,32 +140,32 @@ class _Tracking:
             warnings=tuple(dict.fromkeys((*said, *_skewed(refs)))),
         )
 
-    def _look(self) -> list[Found]:
+    def _look(self) -> list[FoundFile]:
         self.progress.step("looking for the branches")
         names = self.request.refs
         wanted = [WantedRef(n, kind_of(n)) for n in dict.fromkeys(names)] if names else list(self.upstream.defaults())
         self.progress.step(f"fetching the file at {len(wanted)} refs")
         return self.upstream.look(wanted)
 
-    def _own(self) -> Found | None:
+    def _own(self) -> FoundFile | None:
         if self.request.own is None:
             return None
         self.progress.step("looking at your nixpkgs")
         repository = self.request.server.repository or self.what.repository
         return pins.find(self.request.own, self.upstream, self.plan, repository, self.progress)
 
-    def _heads(self, found: Sequence[Found]) -> tuple[Heads, ...]:
+    def _heads(self, found: Sequence[FoundFile]) -> tuple[Heads, ...]:
         if not self.request.with_pulls:
             return ()
         self.progress.step("looking at pull requests")
         return self.upstream.pulls(list(dict.fromkeys((*self.what.pulls, *self.request.pulls))), found)
 
-    def _refs(self, found: Sequence[Found], readings: Mapping[str, Reading]) -> tuple[Ref, ...]:
+    def _refs(self, found: Sequence[FoundFile], readings: Mapping[str, Reading]) -> tuple[Ref, ...]:
         proposal = self.request.proposal
         ours = series.of_proposal(proposal) if proposal is not None else series.of_files(found, self.plan, self.memory)
         return tuple(self._ref(each, readings, ours) for each in found)
 
-    def _ref(self, found: Found, readings: Mapping[str, Reading], ours: series.Ours) -> Ref:
+    def _ref(self, found: FoundFile, readings: Mapping[str, Reading], ours: series.Ours) -> Ref:
         wanted, file = found.wanted, found.file
         if file is None:
             return Ref(
@@ -188,7 +188,7 @@ class _Tracking:
             series=ours.fit(file, reading, self.plan),
         )
 
-    def _history(self, found: Sequence[Found]) -> History | None:
+    def _history(self, found: Sequence[FoundFile]) -> History | None:
         return self.timeline.history(found[0], most=self.request.last) if self.request.history else None
 
 

@@ -43,7 +43,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundFile:
     """What was found at a ref; `reason` says why there is no file."""
 
     wanted: WantedRef
@@ -79,11 +79,11 @@ class UpstreamReader(Protocol):
         """Return the refs that are looked at if nobody names others."""
         ...
 
-    def look(self, wanted: Sequence[WantedRef]) -> list[Found]:
+    def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
         """Return the file at each ref; what cannot be told of one does not keep the others from being told."""
         ...
 
-    def past(self, found: Found, *, most: int | None) -> Past:
+    def past(self, found: FoundFile, *, most: int | None) -> Past:
         """Return the commits that changed the file, at most the newest `most`."""
         ...
 
@@ -91,7 +91,7 @@ class UpstreamReader(Protocol):
         """Yield the file after each step, None if it cannot be had."""
         ...
 
-    def pulls(self, numbers: Sequence[int], refs: Sequence[Found]) -> tuple[Heads, ...]:
+    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         """Return what is known of pull requests: the listed ones, and those that a search finds."""
         ...
 

@@ -82,22 +82,23 @@ class Workshop:
 
     def changes(self, commit: DecodedCommit) -> tuple[FileChange, ...]:
         """Return the files that a commit adds or changes."""
+        before, after = (Oid(each.hexsha) for each in (commit.parents[0], commit))
         return tuple(
             FileChange(
-                path=PurePosixPath(diff.b_blob.path),
-                before=objects.read(diff.a_blob) if diff.a_blob is not None else None,
-                after=objects.read(diff.b_blob),
+                path=PurePosixPath(diff.b_path),
+                before=None if diff.new_file else self.content(before, PurePosixPath(diff.b_path)),
+                after=self.content(after, PurePosixPath(diff.b_path)),
             )
             for diff in commit.parents[0].diff(commit, no_renames=True)
-            if diff.b_blob is not None
+            if diff.b_path is not None and not diff.deleted_file
         )
 
     def content(self, commit: Oid, path: PurePosixPath) -> bytes:
         """Return a file of a commit; raises ToolkitError where it has none of that name."""
-        found = objects.find(self.repo, f"{commit}:{path}")
+        found = objects.read(self.repo, f"{commit}:{path}")
         if found is None:
             raise ToolkitError(f"{self.clone.top}: commit {commit.short} has no file '{path}'")
-        return objects.read(found)
+        return found[1]
 
     def recorded(self, base: Oid, tip: Oid) -> tuple[DecodedCommit, ...]:
         """Return the commits that `tip` has and `base` has not, the oldest first."""

@@ -17,13 +17,14 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import git
-from git import Blob, Git, Object, Repo
+from git import Git, Repo
 from git.db import GitCmdObjectDB
 from git.exc import GitCommandError
 
 from toolkit import process
 from toolkit.errors import CommandError
 from toolkit.git import program
+from toolkit.model import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -80,42 +81,25 @@ def opened(directory: Path, variables: Mapping[str, str | None] | None = None) -
         yield repo
 
 
-def find(repo: Repo, name: str) -> Blob | None:
-    """Return a file (`ID`, `COMMIT:PATH`), None for one that is not there, or is none.
+def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes] | None:
+    """Return id and content of a file (`ID`, `COMMIT:PATH`), None for one that is not there, or is none.
 
-    Raises CommandError if git cannot read what leads to it.
+    Of a file with more than `most` bytes there is only the beginning, which is one byte longer than that. Raises
+    CommandError if git cannot read it. One process answers all questions about a repository.
     """
     oid, _, path = name.partition(":")
+    odb: Any = repo.odb  # gitdb has no types
     try:
-        found = Object.new_from_sha(repo, bytes.fromhex(oid))
-        if isinstance(found, git.Commit):
-            found = found.tree.join(path)
-    except (KeyError, ValueError) as error:
-        _raise_if_ended(repo, error)
-        return None
-    return found if isinstance(found, Blob) else None
-
-
-def read(file: Object, *, most: int | None = None) -> bytes:
-    """Return the content of a file, of one with more than `most` bytes the beginning, one byte longer than that.
-
-    Raises CommandError if git cannot read it.
-    """
-    try:
-        stream: Any = file.data_stream
+        binsha = git.Commit(repo, bytes.fromhex(oid)).tree.join(path).binsha if path else bytes.fromhex(oid)
+        stream = odb.stream(binsha)
         content: bytes = stream.read(-1 if most is None else most + 1)
         # Git hands out all of it, before it answers again.
         while stream.read(_CHUNK):
             pass
-    except ValueError as error:
-        _raise_if_ended(file.repo, error)
-        raise CommandError(("git", "cat-file"), status=1, stderr=f"missing object {file.hexsha}") from error
-    return content
-
-
-def _raise_if_ended(repo: Repo, error: Exception) -> None:
-    """Raise CommandError if git has given up, and not just said that there is no such object."""
-    for asked in (repo.git.cat_file_header, repo.git.cat_file_all):
+    except (KeyError, ValueError) as error:
+        asked = repo.git.cat_file_all
         if "SHA is empty" in str(error) and asked is not None and (status := asked.proc.wait()):
             said = asked.stderr.read().decode("utf-8", "replace")
             raise CommandError(tuple(asked.args), status=status, stderr=said) from error
+        return None
+    return (Oid(binsha.hex()), content) if stream.type == b"blob" else None

@@ -103,8 +103,7 @@ def contents(
     from toolkit.git import objects  # noqa: PLC0415 - GitPython, which most commands do without
 
     with objects.opened(repository) as repo:
-        found = [objects.find(repo, name) for name in names]
-        return tuple(None if blob is None else (Oid(blob.hexsha), objects.read(blob, most=most)) for blob in found)
+        return tuple(objects.read(repo, name, most=most) for name in names)
 
 
 def read_objects(repository: Path, names: Sequence[str], *, most: int | None = None) -> tuple[bytes, ...]:

@@ -192,7 +192,7 @@ def test_file_without_a_tree_is_a_usage_error(draft: Callable[..., Draft]) -> No
 
 
 def test_part_of_a_tree_is_a_usage_error(draft: Callable[..., Draft]) -> None:
-    with pytest.raises(UsageError, match=r"28\.4: is not a whole nixpkgs: it has no 'default\.nix'$"):
+    with pytest.raises(UsageError, match=r"28\.4 \(25\.11\): is not a whole nixpkgs: it has no 'default\.nix'$"):
         deepen(draft("28.4").case(), TREE, offline=True, progress=Steps())
 
 

@@ -35,8 +35,13 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
         return msgspec.json.decode(content, type=kind, dec_hook=_decoded)
     except msgspec.ValidationError as error:
         raise _wrong(document, error) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BrokenError(f"{document}: is not JSON, or was cut off") from error
+    except (msgspec.DecodeError, RecursionError):
+        # A name that is no UTF-8 is written as half of a surrogate pair, which msgspec does not read.
+        try:
+            value: object = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise BrokenError(f"{document}: is not JSON, or was cut off") from error
+        return convert(value, kind, document=document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,6 @@ def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("proposal", "--patch", "x"), "--patch and DIR exclude each other"),
         (("--rev", "x"), "--rev requires --patch"),
         (("--sealed", "--run"), "--sealed and --run exclude each other"),
         (("--sealed", "--tier", "tree"), "--sealed requires --tier isolated"),

@@ -44,9 +44,6 @@ COMMANDS: dict[str, int] = {
     "pr --repo {odd}/clone --branch {name}": 3,
     "pr --repo {odd}/clone --base {name}": 3,
     "pr --repo {odd}/clone --trailer {name}": 2,
-    "pr --repo {odd}/clone --worktree {odd}/worktree": 0,
-    "pr --repo {odd}/clone --explain": 0,
-    "pr --repo {odd}/clone --remove": 0,
 }
 
 
@@ -62,6 +59,11 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     who = ("-c", "user.name=Jane", "-c", "user.email=jane@localhost.invalid")
     clone.git(*who, "commit", "--quiet", "--message=base")
     return directory
+
+
+def test_branch_in_a_clone_of_such_a_name(unlet: Unlet, odd: Path) -> None:
+    for how in ("--worktree {odd}/worktree", "--explain", "--remove"):
+        test_name_that_is_not_utf8(unlet, odd, f"pr --repo {{odd}}/clone {how}", 0)
 
 
 @pytest.mark.parametrize(("command", "status"), COMMANDS.items(), ids=list(COMMANDS))

@@ -272,8 +272,3 @@ class TestSourceAgain:
         report = check(CheckRequest(directory=tmp_path / "here" / "out"), progress=Steps())
         assert report.failed == ()
         assert report.proposal.source.content == (tmp_path / "here" / "docker.nix").read_bytes()
-
-
-def test_request_for_nothing_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="neither the directory of a proposal nor a patch was given"):
-        check(CheckRequest(), progress=Steps())

@@ -448,14 +448,13 @@ class TestOtherDesigns:
     def test_components_that_stayed_in_the_let_are_known_to_be_overridable(self, tmp_path: Path, name: str) -> None:
         path = tmp_path / "default.nix"
         path.write_text(designs.DESIGNS[name](text_of("29.6")))
-        steps = Steps()
         with pytest.raises(
             LayoutError, match=rf"^{re.escape(str(path))}: half fixed: components overridable by "
         ) as caught:
-            propose(ProposeRequest(source=SourceRequest(file=path), out=tmp_path / "out"), progress=steps)
-        assert caught.value.hint == "'--only demote' is what is left to propose"
+            propose(ProposeRequest(source=SourceRequest(file=path), out=tmp_path / "out"), progress=Steps())
+        assert caught.value.hint == "only '--only demote' is left to propose"
         assert designs.DOORS[name]("moby")[0] in caught.value.message
-        assert steps.proofs == []
+        assert not (tmp_path / "out").exists()
 
     def test_file_of_which_only_one_component_is_fixed_is_half_fixed(self, tmp_path: Path) -> None:
         path, text = tmp_path / "default.nix", text_of("29.6")

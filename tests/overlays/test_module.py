@@ -144,8 +144,16 @@ def test_working_configurations_fail_no_assertion(answer: Record, case: str) -> 
         ("withoutRootless", "has no effect without rootless docker", "rootless.enable = true as well"),
         ("withoutWrappers", "has no effect without the security wrapper 'docker-rootlesskit'", "enableWrappers"),
         ("withoutWrapper", "has no effect without the security wrapper 'docker-rootlesskit'", "turns off"),
-        ("noNewPrivileges", "docker.serviceConfig: NoNewPrivileges. A service", "Remove them"),
-        ("implied", "docker.serviceConfig: SystemCallFilter. A service", "Remove them"),
+        (
+            "noNewPrivileges",
+            "in systemd.user.services.docker.serviceConfig: NoNewPrivileges.",
+            "Remove them",
+        ),
+        (
+            "implied",
+            "in systemd.user.services.docker.serviceConfig: SystemCallFilter.",
+            "Remove them",
+        ),
         ("wrongGroup", "group is 'docker users', which cannot be the name of a group", "letters, digits"),
         ("portDriver", "has no effect with RootlessKit's port driver 'slirp4netns'", "ip_unprivileged_port_start"),
         ("bothWrappers", "there is also security.wrappers.rootlesskit", "Remove one of the two"),

@@ -83,22 +83,22 @@ class Workshop:
     def changes(self, commit: DecodedCommit) -> tuple[FileChange, ...]:
         """Return the files that a commit adds or changes."""
         before, after = (Oid(each.hexsha) for each in (commit.parents[0], commit))
+        listed = self.run("diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AM", "--name-only", before, after)
         return tuple(
-            FileChange(
-                path=PurePosixPath(diff.b_path),
-                before=None if diff.new_file else self.content(before, PurePosixPath(diff.b_path)),
-                after=self.content(after, PurePosixPath(diff.b_path)),
-            )
-            for diff in commit.parents[0].diff(commit, no_renames=True)
-            if diff.b_path is not None and not diff.deleted_file
+            FileChange(path=path, before=self._content(before, path), after=self.content(after, path))
+            for path in map(PurePosixPath, filter(None, listed.split("\0")))
         )
+
+    def _content(self, commit: Oid, path: PurePosixPath) -> bytes | None:
+        found = objects.read(self.repo, f"{commit}:{path}")
+        return found[1] if found is not None else None
 
     def content(self, commit: Oid, path: PurePosixPath) -> bytes:
         """Return a file of a commit; raises ToolkitError where it has none of that name."""
-        found = objects.read(self.repo, f"{commit}:{path}")
+        found = self._content(commit, path)
         if found is None:
             raise ToolkitError(f"{self.clone.top}: commit {commit.short} has no file '{path}'")
-        return found[1]
+        return found
 
     def recorded(self, base: Oid, tip: Oid) -> tuple[DecodedCommit, ...]:
         """Return the commits that `tip` has and `base` has not, the oldest first."""

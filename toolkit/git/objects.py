@@ -1,11 +1,11 @@
-"""Commits, trees and files of one repository as objects, which GitPython makes of what git itself reads.
+"""Commits and files of one repository as objects, which GitPython makes of what git itself reads.
 
 GitPython runs git through `process` here, as all of the program does: with an environment of ours and in a session of
 its own, on the one repository that was named. Its own way would take over GIT_DIR and the like from the environment.
 
 References, configuration, remotes, index and worktrees are git's alone (`program`): GitPython reads and writes their
 files by itself, knows no reftables, no conditional configuration and no sparse index, signs nothing, and makes up an
-identity if there is none.
+identity if there is none. Its diffs ask for submodules, file by file.
 """
 
 from __future__ import annotations
@@ -58,6 +58,15 @@ class _Git(Git):
             raise GitCommandError(list(command), error.status, error.stderr) from error
 
 
+class _Repo(Repo):
+    """A repository without a worktree; GitPython's constructor would look for one, in the environment as well."""
+
+    def __init__(self, directory: Path, variables: Mapping[str, str | None]) -> None:
+        self.git_dir = self.working_dir = str(directory)
+        self.git = _Git(directory, variables)
+        self.odb = GitCmdObjectDB(str(directory / "objects"), self.git)
+
+
 class DecodedCommit(git.Commit):
     """A commit whose author and message are decoded by its header `encoding`, which GitPython 3.2.1 overlooks."""
 
@@ -75,9 +84,7 @@ def opened(directory: Path, variables: Mapping[str, str | None] | None = None) -
 
     `variables` are laid over the environment of git; by default they are those of `program.reading`.
     """
-    with Repo(directory, expand_vars=False) as repo:
-        repo.git = _Git(directory, program.reading() if variables is None else variables)
-        repo.odb = GitCmdObjectDB(repo.odb.root_path(), repo.git)
+    with _Repo(directory, program.reading() if variables is None else variables) as repo:
         yield repo
 
 

@@ -60,7 +60,10 @@ def test_diff_that_does_not_apply_is_named(draft: Callable[..., Draft]) -> None:
 def test_series_that_gives_another_file_is_named(draft: Callable[..., Draft]) -> None:
     series = draft()
     first, second = series.case().patches
-    patches = (first, altered(second, b"+              # with CAP_NET_BIND", b"+            # by CAP_NET_BIND"))
+    patches = (
+        first,
+        altered(second, b"# which has CAP_NET_BIND", b"# and has CAP_NET_BIND"),
+    )
     assert series.failure("applies", patches=patches).startswith("the series and the rewrite give different files\n")
 
 

@@ -239,7 +239,7 @@ def test_path_with_several_conditions_is_refused() -> None:
 def test_condition_without_which_there_is_no_wrapper_is_not_repeated() -> None:
     assert not re.search(rf"optionalString.*{SUFFIX}", demoted(text_of()))
     unguarded = sub(r"lib\.optionalAttrs \(!clientOnly\) \{$", "lib.optionalAttrs true {")
-    assert re.search(CONDITIONAL % rf"\({IN_LINUX}\)", rewrite(unguarded)[1])
+    assert re.search(CONDITIONAL % rf"\({IN_LINUX}\)", rewrite(unguarded, Strategy.HIDDEN)[1])
 
 
 def test_condition_that_cannot_be_repeated_is_refused() -> None:
@@ -262,7 +262,7 @@ def test_scope_around_the_list_is_that_of_the_suffix(list_: str) -> None:
         (r"buildInputs = \[\n +sqlite", r"\g<0> rootlesskit", "sqlite rootlesskit\n"),
         (r"^( +)extraUserPath =", r"\1passthru = { inherit rootlesskit; };\n\g<0>", "{ inherit rootlesskit; }"),
         (r"^( +)passthru = \{$", r"\g<0> kit = [ rootlesskit ];", "kit = [ rootlesskit ];"),
-        (r"optionalAttrs \(!clientOnly\) \{$", "optionalAttrs (rootlesskit != null) {", "(rootlesskit != null)"),
+        (r"optionalAttrs \(!clientOnly\) \{$", r"\g<0> kit = rootlesskit;", "kit = rootlesskit;"),
         (r"installPhase = ''", "installPhase = let kit = [ rootlesskit ]; in ''", "let kit = [ rootlesskit ]; in"),
         (r"echo \$extraPath|runHook preInstall", r"\g<0>\n# $extraUserPath", "# $extraUserPath"),
     ],

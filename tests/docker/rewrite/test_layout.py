@@ -156,7 +156,7 @@ def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
         hints[name] = caught.value.hint
     assert hints == {
         "fixed": "there is nothing to propose",
-        "half": "'--only demote' is what is left to propose",
+        "half": "only '--only demote' is left to propose",
         "unknown": None,
     }
 

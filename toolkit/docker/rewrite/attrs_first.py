@@ -114,7 +114,7 @@ def target_of(lifting: Lifting) -> Destination:
     needed = [each for condition in climb(attributes, operand).conditions for each in condition.conjuncts()]
     for reference in _references_to(lifting):
         node = reference.node
-        if lifting.let.children[1].contains(node) or any(each.contains(node) for each in target.inherits):
+        if not lifting.let.children[-1].contains(node) or any(each.contains(node) for each in target.inherits):
             continue
         given = guards(node)
         if not all(any(condition.means(each) for each in given) for condition in needed):

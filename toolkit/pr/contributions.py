@@ -114,7 +114,8 @@ def replacing(common: Path, branch: str) -> Generator[Replacement]:
     Raises ToolkitError for an OSError from within the block, such as a full disk; see also `alone`.
     """
     there = place(common, branch)
-    aside = there.with_name(f".{there.name}.{os.urandom(4).hex()}")
+    # Of another length than what `files.whole_directory` takes for left behind.
+    aside = there.with_name(f".{there.name}.{os.urandom(8).hex()}")
     replacement = Replacement(there)
     with alone(common):
         new = not os.path.lexists(there)

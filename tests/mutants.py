@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Read here: within a test the environment is sealed.
-SIZE = int(os.environ.get("UNLET_MUTANTS", "60"))
+SIZE = int(os.environ.get("UNLET_MUTANTS", "20"))
 _SEED = os.environ.get("UNLET_SEED", "1")
 _BATCH = 10
 

@@ -293,8 +293,8 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pat
 
 
 def test_next_run_deletes_what_a_killed_one_has_left(tmp_path: Path, left: Callable[[str], Path]) -> None:
-    ours, building = left("unlet-work-abcdefgh"), left(".out.01234567")
-    others = [left("unlet-abcdefgh"), left("unlet-work-young123"), left(".other.01234567")]
+    ours, building = left("unlet-work-abcdefgh"), left(".out.unlet-01234567")
+    others = [left("unlet-abcdefgh"), left("unlet-work-young123"), left(".other.unlet-01234567"), left(".out.original")]
     os.utime(others[1])
     with files.temporary() as used:
         os.utime(used, (0, 0))

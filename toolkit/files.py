@@ -27,7 +27,7 @@ MAXIMUM_BYTES = 1 << 20
 
 REPORT = "report.json"
 
-_TEMPORARY = "unlet-work-"
+_TEMPORARY, _BUILDING = "unlet-work-", ".unlet-"
 
 # Between its making and its lock a directory must not be taken for one that was left.
 _FRESH_SECONDS = 60.0
@@ -135,7 +135,7 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
     """
     ensure_free(destination, force=force)
     place = destination.resolve()
-    _sweep(place.parent, f".{place.name}.")
+    _sweep(place.parent, f".{place.name}{_BUILDING}")
     building = _sibling(place)
     try:
         building.mkdir()
@@ -238,7 +238,7 @@ def _put(building: Path, place: Path) -> None:
 
 
 def _sibling(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{os.urandom(4).hex()}")
+    return place.with_name(f".{place.name}{_BUILDING}{os.urandom(4).hex()}")
 
 
 def _ensure_ours(destination: Path, names: set[str]) -> None:

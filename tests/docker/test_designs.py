@@ -14,7 +14,7 @@ from tests.trees import trees
 from toolkit import specimen
 from toolkit.docker import claims
 from toolkit.docker.check import check
-from toolkit.docker.evaluating import inspect
+from toolkit.docker.meaning import inspect
 from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.docker.requests import CheckRequest
 from toolkit.docker.track.tracking import TrackRequest, track

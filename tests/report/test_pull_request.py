@@ -8,8 +8,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from toolkit import patches
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.propose import texts
 from toolkit.errors import ToolkitError
 from toolkit.model import Column, Oid, Proof, Report, Status
 from toolkit.report.pull_request import LIMIT, DraftFacts, boxes, draft, read, title
@@ -17,7 +17,7 @@ from toolkit.report.pull_request import LIMIT, DraftFacts, boxes, draft, read, t
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-TEXTS = plans.texts()
+TEXTS = texts()
 TEMPLATE = (
     b"<!-- why -->\n\n## Done\n\n- [ ] x86_64-linux\n  - [ ] [NixOS tests] in there.\n- [ ] Else.\n\n---\n\nThanks :+1:"
 )

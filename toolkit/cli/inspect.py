@@ -11,7 +11,7 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.docker import plan as plans
-from toolkit.docker.evaluating import inspect
+from toolkit.docker.meaning import inspect
 from toolkit.docker.readings import EVALUATION, sentence
 
 if TYPE_CHECKING:

@@ -19,7 +19,6 @@ from toolkit.docker import plan as plans
 from toolkit.docker.claims import evaluation, install_phase, overriding
 from toolkit.docker.parallel import side_by_side
 from toolkit.docker.readings import Place
-from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.seal import sealed
 
@@ -53,18 +52,6 @@ def read(contents: Sequence[bytes]) -> list[Reading]:
     found = [
         each or meaning.Parsed(reading=meaning.unknown(TOO_LARGE)) for each in confined.each(meaning.read, contents)
     ]
-    return decide(contents, found)
-
-
-def inspect(paths: Sequence[Path]) -> list[Reading]:
-    """Read the files; raise ToolkitError for what cannot be read or is no docker file of nixpkgs.
-
-    Nix is asked, sealed, about those of which the syntax does not decide all.
-    """
-    contents = [files.read_target(path) for path in paths]
-    found = [meaning.of(docker_file(each, name=str(path))) for path, each in zip(paths, contents, strict=True)]
-    if not any(each.is_open for each in found):
-        return [each.reading for each in found]
     return decide(contents, found)
 
 

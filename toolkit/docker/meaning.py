@@ -35,7 +35,8 @@ from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitErr
 from toolkit.nix.scope import binding_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.rewrite.wrapper import Placement
@@ -127,6 +128,20 @@ def read(content: bytes) -> Parsed:
     if isinstance(syntax, str):
         return Parsed(reading=unknown(syntax))
     return _parsed(syntax, {_placeholder(index, value): value for index, value in enumerate(values)})
+
+
+def inspect(paths: Sequence[Path]) -> list[Reading]:
+    """Read the files; raise ToolkitError for what cannot be read or is no docker file of nixpkgs.
+
+    Nix is asked, sealed, about those of which the syntax does not decide all.
+    """
+    contents = [files.read_target(path) for path in paths]
+    found = [of(docker_file(each, name=str(path))) for path, each in zip(paths, contents, strict=True)]
+    if not any(each.is_open for each in found):
+        return [each.reading for each in found]
+    from toolkit.docker import evaluating  # noqa: PLC0415 - most files are decided without
+
+    return evaluating.decide(contents, found)
 
 
 def of(file: DockerFile) -> Parsed:

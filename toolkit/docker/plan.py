@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath  # noqa: TC003 - a field of what documents are read into
 from typing import TYPE_CHECKING
 
 from toolkit import patches
 from toolkit.docker.choices import LIFT, Demotion, Extra, Strategy
 from toolkit.errors import ToolkitError
-from toolkit.report import pull_request
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Iterable
     from enum import StrEnum
 
-    from toolkit.model import Report, Source, Step, TreeCommit
+    from toolkit.model import Step
 
 PACKAGE = "docker"
-
-TEMPLATE = PurePosixPath(".github/PULL_REQUEST_TEMPLATE.md")
 
 TEST = "docker-rootless-ports.nix"
 """The name of the NixOS test, here and in nixos/tests/."""
@@ -98,24 +95,3 @@ def read_plan(path: Path) -> Plan:
 def nixos_test() -> Path:
     """Return where the NixOS test is that can be added to the series."""
     return patches.shipped() / TEST
-
-
-def texts() -> pull_request.Texts:
-    """Return the texts of pull-request.md; raise ToolkitError if they are missing or wrong."""
-    path = patches.shipped() / "pull-request.toml"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return pull_request.read(content, name=str(path))
-
-
-def facts(report: Report, source: Source, extras: Sequence[TreeCommit]) -> pull_request.DraftFacts:
-    """Return what the draft of a pull request is made from, with the template of the source's own nixpkgs."""
-    template = source.root / TEMPLATE if source.root is not None else None
-    return pull_request.DraftFacts(
-        report=report,
-        texts=texts(),
-        template=template.read_bytes() if template is not None and template.is_file() else b"",
-        extras={commit.extra: commit.subject for commit in extras if commit.extra is not None},
-    )

@@ -7,15 +7,15 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit import files, nix, process, sources
+from toolkit import files, nix, patches, process, sources
 from toolkit.docker import choosing, claims, comparing, extras, staging
 from toolkit.docker import plan as plans
 from toolkit.docker.claims import overriding
 from toolkit.docker.deepening import deepen
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.errors import LayoutError, RefusalError
-from toolkit.propose import Order, write
+from toolkit.errors import LayoutError, RefusalError, ToolkitError
+from toolkit.propose import Order, template, write
 from toolkit.report import pull_request
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from toolkit.docker.plan import Plan
     from toolkit.docker.requests import ProposeRequest
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Column, Progress, Proof, Proposal, Report, Source, Step
+    from toolkit.model import Column, Progress, Proof, Proposal, Report, Source, Step, TreeCommit
     from toolkit.propose import Draft
 
 
@@ -97,7 +97,7 @@ def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
 
     def text(report: Report) -> bytes:
         commits = [each.commit for each in added if each.commit is not None]
-        return pull_request.draft(plans.facts(report, found, commits))
+        return pull_request.draft(facts(report, found, commits))
 
     name = file.tree.name
     order = Order(
@@ -117,3 +117,23 @@ def _extras(request: ProposeRequest, source: Source, plan: Plan) -> tuple[Added,
     """Make the commits that are wanted besides, before anything is written."""
     commits = extras.prepare(request.extras, source, plan, request.demotion)
     return extras.mails(commits, first=3, committed=source.committed)
+
+
+def texts() -> pull_request.Texts:
+    """Return the texts of pull-request.md; raise ToolkitError if they are missing or wrong."""
+    path = patches.shipped() / "pull-request.toml"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return pull_request.read(content, name=str(path))
+
+
+def facts(report: Report, source: Source, extras: Sequence[TreeCommit]) -> pull_request.DraftFacts:
+    """Return what the draft of a pull request is made from, with the template of the source's own nixpkgs."""
+    return pull_request.DraftFacts(
+        report=report,
+        texts=texts(),
+        template=template(source),
+        extras={commit.extra: commit.subject for commit in extras if commit.extra is not None},
+    )

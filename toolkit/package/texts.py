@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import patches
 from toolkit.patches import Message
+from toolkit.propose import template
 from toolkit.report import pull_request
 from toolkit.report.pull_request.texts import StepText
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from toolkit.model import Report, Source
     from toolkit.patches import Proposed
-
-TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
 
 _SUBJECT = 72
 _FEW = 3
@@ -42,7 +41,6 @@ def facts(
 ) -> pull_request.DraftFacts:
     """Return what the text of the pull request is made from; of a proposal with commits of its own it is theirs."""
     path = patches.shipped() / "lift-pull-request.toml"
-    template = source.root / TEMPLATE if source.root is not None else None
     texts = pull_request.read(path.read_bytes(), name=str(path), **_words(package, doors))
     if proposed is not None:
         own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
@@ -50,7 +48,7 @@ def facts(
     return pull_request.DraftFacts(
         report=report,
         texts=texts,
-        template=template.read_bytes() if template is not None and template.is_file() else b"",
+        template=template(source),
         extras={},
     )
 

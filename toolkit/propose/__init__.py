@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from toolkit.propose.draft import Draft, make
-from toolkit.propose.writing import Order, write
+from toolkit.propose.writing import Order, template, write
 
-__all__ = ["Draft", "Order", "make", "write"]
+__all__ = ["Draft", "Order", "make", "template", "write"]

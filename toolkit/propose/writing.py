@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from toolkit.model import Column, Patch, Progress, Proof, Proposal, SourceRequest
+    from toolkit.model import Column, Patch, Progress, Proof, Proposal, Source, SourceRequest
     from toolkit.propose.draft import Draft
     from toolkit.prove import Case, Stage
 
@@ -39,6 +39,12 @@ class Order(Generic[C]):
     settle: Callable[[C], None] = lambda _case: None
     compare: Callable[[Proposal, Sequence[Proof]], tuple[Column, ...]] = lambda _proposal, _proofs: ()
     extras: tuple[Patch, ...] = ()
+
+
+def template(source: Source) -> bytes:
+    """Return nixpkgs' template for pull requests, nothing if it is not at hand."""
+    path = source.root / ".github" / "PULL_REQUEST_TEMPLATE.md" if source.root is not None else None
+    return path.read_bytes() if path is not None and path.is_file() else b""
 
 
 def write(order: Order[C], *, progress: Progress) -> Report:

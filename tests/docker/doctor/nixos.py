@@ -259,7 +259,7 @@ def nixos(programs_here: Programs, name: str) -> Generator[Host]:
         assert outer.stdout.readline() == "ready\n"
         children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
         pid = int(children[0])
-        entry = (Path(f"/proc/{pid}/root/etc/passwd")).read_text().partition("\nordinary:x:")[2]
+        entry = Path("/proc", str(pid), "root", "etc", "passwd").read_text().partition("\nordinary:x:")[2]
         host = Host(pid=pid, group=group, uid=int(entry.partition(":")[0]), programs=programs_here)
         _furnish(host)
         yield host

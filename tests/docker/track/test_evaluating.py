@@ -12,7 +12,8 @@ from tests.docker.track.conftest import layout
 from toolkit import process
 from toolkit.docker import evaluating, meaning
 from toolkit.docker import plan as plans
-from toolkit.docker.evaluating import Undecided, inspect
+from toolkit.docker.evaluating import Undecided
+from toolkit.docker.meaning import inspect
 from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.docker.track import memory as memories
 from toolkit.docker.track.knowing import Knowledge

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from toolkit import files
 from toolkit.docker import claims as proofs
 from toolkit.docker import extras
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, demotion_of
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare_texts
+from toolkit.docker.propose import facts as facts_of
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
@@ -133,7 +133,7 @@ def facts(
 ) -> DraftFacts:
     """Return what the text of the pull request is made from."""
     matrix_text = _matrix_text(ported, report.proposal.steps, request.branch)
-    return replace(plans.facts(report, ground.source, made), matrix=matrix_text)
+    return replace(facts_of(report, ground.source, made), matrix=matrix_text)
 
 
 def _matrix_text(ported: Sequence[Ported], steps: Sequence[Step], branch: str) -> str | None:

@@ -78,8 +78,8 @@ def lift(
         *(_without_rec(nodes[index]) for index in unfolded),
     ]
     new = _moved(planned, edits, inherits, layered, parameter)
-    for comment in lost_comments(planned.shape.tree, Tree(new, name=name)):
-        raise RefusalError(f"{at(comment)}: this comment would be lost: what it stands in is not moved as it is")
+    if lost := lost_comments(planned.shape.tree, Tree(new, name=name)):
+        raise RefusalError(f"{at(lost[0])}: this comment would be lost: the code around it is rewritten, not moved")
     return Lifted(
         text=new,
         doors={name: planned.routes[name].path for name in planned.names},

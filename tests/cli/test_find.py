@@ -137,3 +137,10 @@ def test_an_interrupt_leaves_no_process(unlet: Unlet, tree: Path, seconds: float
     while (left := group(running.pid)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not left
+
+
+def test_a_long_name_does_not_widen_its_column() -> None:
+    rows = [("a", "1"), ("bcd", "2"), ("efghij", "3")]
+    assert list(output.table(rows, widest=3)) == ["a    1", "bcd  2", "efghij  3"]
+    assert list(output.table(rows)) == ["a       1", "bcd     2", "efghij  3"]
+    assert list(output.table([("long",)], widest=3)) == ["long"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolkit.lift.survey import BoundPackage, Survey
 
 SCHEMA = 1
+_WIDEST = 24
 Proven = dict[tuple[PurePosixPath, str], DoorAnswer]
 
 
@@ -117,7 +118,8 @@ def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iter
                 f"{finding.file}:{finding.binding.line}",
             )
             for finding in shown
-        ]
+        ],
+        widest=_WIDEST,
     )
     totals = _totals(shown)
     states = ", ".join(f"{totals[state]} {state}" for state in Reachability)

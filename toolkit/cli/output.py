@@ -90,9 +90,12 @@ def drawn(settings: GlobalOptions) -> bool:
     return settings.color == "always" or sys.stdout.isatty()
 
 
-def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield rows as lines with aligned columns; nothing for no rows."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterator[str]:
+    """Yield rows as lines with aligned columns, nothing for no rows; longer texts than `widest` widen no column."""
+    fitting = (
+        [len(text) for text in column if widest is None or len(text) <= widest] for column in zip(*rows, strict=True)
+    )
+    widths = [max(lengths, default=0) for lengths in fitting]
     for row in rows:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
 

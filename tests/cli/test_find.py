@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.cli import output
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
 

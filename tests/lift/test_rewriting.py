@@ -4,36 +4,9 @@ import textwrap
 
 import pytest
 
-from toolkit import nix
+from tests.lift.texts import lifted, package, rewritten
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.plan import Design
-from toolkit.lift.rewriting import Lifted, lift
-
-
-def lifted(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> Lifted:
-    made = lift(textwrap.dedent(text), name="package.nix", bindings=bindings, design=design, follow=follow)
-    nix.parse_text(made.text.encode(), name="package.nix")
-    return made
-
-
-def rewritten(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> str:
-    return lifted(text, *bindings, design=design, follow=follow).text
-
-
-HEAD = """\
-{ buildApp, buildUi, f, src, version }:
-
-let
-  ui = buildUi {
-    pname = "ui";
-    inherit src version;
-  };
-in
-"""
-
-
-def package(text: str) -> str:
-    return HEAD + textwrap.dedent(text)
 
 
 def test_stay_shows_the_binding_in_passthru_and_takes_it_from_the_final_attributes() -> None:
@@ -369,75 +342,6 @@ def test_strings_keep_their_text_when_their_lines_move() -> None:
     assert "''begins\n      here''" in text
 
 
-def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
-    before = """\
-        buildApp rec {
-          pname = "app";
-          inherit src version;
-
-          # Where the pages are.
-          postPatch = ''
-            ln -s ${ui} ${pname}
-          '';
-          env.UI = "${ui}/dist";
-
-          meta = { };
-        }
-        """
-    after = """\
-        (buildApp rec {
-          pname = "app";
-          inherit src version;
-
-          meta = { };
-        }).overrideAttrs
-          (
-            finalAttrs: previousAttrs: {
-              # Where the pages are.
-              postPatch = ''
-                ln -s ${finalAttrs.passthru.ui} ${finalAttrs.pname}
-              '';
-
-              env = previousAttrs.env or { } // {
-                UI = "${finalAttrs.passthru.ui}/dist";
-              };
-
-              passthru = previousAttrs.passthru or { } // { inherit ui; };
-            }
-          )
-        """
-    made = lifted(package(before), design=Design.LAYER)
-    assert made.text == package(after)
-    assert made.doors == {"ui": ("passthru", "ui")}
-
-
-@pytest.mark.parametrize(
-    ("attributes", "fact"),
-    [
-        ("env.A = ui; env.B = ui;", "the attributes that leave the builder's call are parts of one"),
-        ("a = [ ui ]; b = a;", "'a' is used here, and has to leave the builder's call"),
-        ("passthru.tests.a = ui;", "passthru itself uses a lifted binding"),
-    ],
-)
-def test_what_cannot_be_taken_apart_gets_no_layer(attributes: str, fact: str) -> None:
-    with pytest.raises(RefusalError, match=fact):
-        lifted(package(f"buildApp rec {{ {attributes} }}\n"), design=Design.LAYER)
-
-
-def test_what_passthru_is_computed_with_is_left_as_it_is() -> None:
-    body = "let all = { inherit ui; }; in { tests = all; } // all;"
-    text = rewritten(package(f"buildApp {{\n  e = [ ui ];\n  passthru = {body}\n}}\n"))
-    assert "let all = { inherit ui; }; in" in text
-    assert "e = [ finalAttrs.passthru.ui ];" in text
-
-
-def test_a_layer_leaves_a_passthru_in_the_builders_call_which_others_may_read() -> None:
-    body = "buildApp {{\n  passthru = {{\n    {}tests = 1;\n  }};\n{}}}"
-    layer = ").overrideAttrs\n  (\n    finalAttrs: _: {\n      e = [ finalAttrs.passthru.ui ];\n    }\n  )\n"
-    text = rewritten(package(body.format("", "  e = [ ui ];\n") + "\n"), design=Design.LAYER)
-    assert text == package("(" + body.format("inherit ui;\n    ", "") + layer)
-
-
 def test_what_makes_a_builder_has_no_final_attributes() -> None:
     with pytest.raises(LayoutError, match=r"ends in a builder by 'lib\.extendMkDerivation', which has no final attr"):
         lifted(package("lib.extendMkDerivation { extendDrvArgs = finalAttrs: args: { e = ui; }; }\n"))
@@ -480,35 +384,6 @@ def test_a_path_with_comments_in_it_is_read() -> None:
 def test_comments_among_inherited_names_stay() -> None:
     text = rewritten(package("buildApp {\n  env = {\n    inherit # mine\n      ui;\n  };\n}\n"))
     assert "  env = {\n    # mine\n    inherit (finalAttrs.passthru) ui;\n  };\n" in text
-
-
-LINES = "".join(f"        {number}\n" for number in range(30))
-
-
-@pytest.mark.parametrize("final", ["{", "(finalAttrs: {"])
-def test_a_let_goes_behind_the_final_attributes_if_much_of_it_is_made_with_what_is_lifted(final: str) -> None:
-    large = f"  large = buildApp {{\n    src = [\n      ui\n{LINES}    ];\n    text = ''\n      of it\n    '';\n  }};\n"
-    body = '\n  pname = "app";\n  e = [ large ];\n}' + ")" * final.startswith("(") + "\n"
-    made = lifted(package(f"buildApp {final}{body}").replace("in\nbuild", f"{large}in\nbuild"), "ui")
-    indented = textwrap.indent(HEAD.partition("\n\n")[2].removesuffix("in\n") + large, "  ")
-    assert made.text == (
-        f"{HEAD.partition('let')[0]}buildApp (\n  finalAttrs:\n"
-        + indented.replace("      ui\n", "      finalAttrs.passthru.ui\n")
-        + '  in\n  {\n    pname = "app";\n    e = [ large ];\n    passthru = { inherit ui; };\n  }\n)\n'
-    )
-    assert (made.moved, made.doors) == ((), {"ui": ("passthru", "ui")})
-
-
-def test_a_let_that_binds_the_builder_stays_and_what_is_made_with_the_lifted_moves() -> None:
-    large = f"  build = buildApp;\n  large = buildApp {{\n    src = [\n      ui\n{LINES}    ];\n  }};\n"
-    made = lifted(package("build { e = [ large ]; }\n").replace("in\nbuild", f"{large}in\nbuild"), "ui")
-    assert made.moved == ("large",)
-
-
-def test_what_could_not_move_is_enclosed() -> None:
-    text = package("buildApp {\n  passthru = let a = { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n")
-    after = rewritten(text.replace("in\nbuild", "  two = f ui;\nin\nbuild"))
-    assert "    two = f finalAttrs.passthru.ui;\n  in\n  {\n" in after
 
 
 def test_a_set_whose_first_binding_begins_beside_its_brace_is_added_to() -> None:

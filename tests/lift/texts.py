@@ -1,0 +1,35 @@
+"""Packages with a let as texts, and what a lift makes of them; Nix parses each result."""
+
+from __future__ import annotations
+
+import textwrap
+
+from toolkit import nix
+from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import Lifted, lift
+
+
+def lifted(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> Lifted:
+    made = lift(textwrap.dedent(text), name="package.nix", bindings=bindings, design=design, follow=follow)
+    nix.parse_text(made.text.encode(), name="package.nix")
+    return made
+
+
+def rewritten(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> str:
+    return lifted(text, *bindings, design=design, follow=follow).text
+
+
+HEAD = """\
+{ buildApp, buildUi, f, src, version }:
+
+let
+  ui = buildUi {
+    pname = "ui";
+    inherit src version;
+  };
+in
+"""
+
+
+def package(text: str) -> str:
+    return HEAD + textwrap.dedent(text)

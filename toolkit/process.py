@@ -15,15 +15,16 @@ import signal
 import subprocess
 import threading
 import time
-from collections import deque
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError, without_passwords
+from toolkit.pipes import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -247,7 +248,7 @@ def _execute(command: Command, living: _Living) -> Completed:
     if (observer := _echo.get()) is not None:
         observer(command.line)
     began = time.monotonic()
-    stdout, stderr = _Stream(most=command.most), _Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
+    stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
     # Between the start of the program and the `try` that ends it there must be no interrupt.
     signals = _HeldSignals()
     try:
@@ -258,8 +259,8 @@ def _execute(command: Command, living: _Living) -> Completed:
         signals.release()
         raise
     try:
-        stdout.start(process)
-        stderr.start(process)
+        stdout.start(partial(_signal, process, signal.SIGTERM))
+        stderr.start(partial(_signal, process, signal.SIGTERM))
         signals.release()
         process.communicate(command.stdin, timeout=command.timeout)
         for stream in (stdout, stderr):
@@ -316,80 +317,6 @@ class _HeldSignals:
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
         self._came.append((number, frame))
-
-
-class _Stream:
-    """Collects what a program writes to one of its outputs, in a thread, and passes it on line by line.
-
-    More than `most` bytes end the program; of more than `kept` bytes the first are forgotten.
-    """
-
-    def __init__(
-        self, *, most: int | None = None, kept: int | None = None, observer: Callable[[str], None] | None = None
-    ) -> None:
-        self._reading, self.writing = os.pipe()
-        self._most, self._kept = most, kept
-        self._observer = observer
-        self._chunks: deque[bytes] = deque()
-        self._size = 0
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, process: subprocess.Popen[bytes]) -> None:
-        """Begin to read what the process writes."""
-        os.close(self.writing)
-        self._process = process
-        self._thread.start()
-
-    def close(self) -> None:
-        """Give up: there is no process."""
-        os.close(self._reading)
-        os.close(self.writing)
-
-    def ends(self, within: float | None) -> bool:
-        """Wait at most so many seconds for the end, and tell whether it came."""
-        self._thread.join(None if within is None else max(within, 0))
-        return not self._thread.is_alive()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether more came than may."""
-        return self._most is not None and self._size > self._most
-
-    @property
-    def content(self) -> bytes:
-        """What came."""
-        return b"".join(self._chunks)
-
-    @property
-    def text(self) -> str:
-        """What came, as text."""
-        return self.content.decode("utf-8", "replace")
-
-    def _read(self) -> None:
-        rest = b""
-        with os.fdopen(self._reading, "rb", buffering=0) as stream:
-            while chunk := stream.read(65536):
-                self._keep(chunk)
-                if self._observer is None:
-                    continue
-                *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-                for line in lines:
-                    self._observer(line.decode("utf-8", "replace"))
-        if rest and self._observer is not None:
-            self._observer(rest.decode("utf-8", "replace"))
-
-    def _keep(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self.is_full:
-            self._chunks.clear()
-            if self._process is not None:
-                _signal(self._process, signal.SIGTERM)
-            return
-        self._chunks.append(chunk)
-        if self._kept is not None:
-            while self._size - len(self._chunks[0]) >= self._kept:
-                self._size -= len(self._chunks.popleft())
 
 
 def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:

@@ -1,0 +1,84 @@
+"""What a program writes to one of its outputs: collected in a thread, passed on line by line, and bounded."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Stream:
+    """Collects what a program writes to one of its outputs, in a thread, and passes it on line by line.
+
+    More than `most` bytes end the program; of more than `kept` bytes the first are forgotten.
+    """
+
+    def __init__(
+        self, *, most: int | None = None, kept: int | None = None, observer: Callable[[str], None] | None = None
+    ) -> None:
+        self._reading, self.writing = os.pipe()
+        self._most, self._kept = most, kept
+        self._observer = observer
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._stop: Callable[[], None] = lambda: None
+
+    def start(self, stop: Callable[[], None]) -> None:
+        """Begin to read what a program writes; `stop` ends one that writes too much."""
+        os.close(self.writing)
+        self._stop = stop
+        self._thread.start()
+
+    def close(self) -> None:
+        """Give up: there is no process."""
+        os.close(self._reading)
+        os.close(self.writing)
+
+    def ends(self, within: float | None) -> bool:
+        """Wait at most so many seconds for the end, and tell whether it came."""
+        self._thread.join(None if within is None else max(within, 0))
+        return not self._thread.is_alive()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more came than may."""
+        return self._most is not None and self._size > self._most
+
+    @property
+    def content(self) -> bytes:
+        """What came."""
+        return b"".join(self._chunks)
+
+    @property
+    def text(self) -> str:
+        """What came, as text."""
+        return self.content.decode("utf-8", "replace")
+
+    def _read(self) -> None:
+        rest = b""
+        with os.fdopen(self._reading, "rb", buffering=0) as stream:
+            while chunk := stream.read(65536):
+                self._keep(chunk)
+                if self._observer is None:
+                    continue
+                *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
+                for line in lines:
+                    self._observer(line.decode("utf-8", "replace"))
+        if rest and self._observer is not None:
+            self._observer(rest.decode("utf-8", "replace"))
+
+    def _keep(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self.is_full:
+            self._chunks.clear()
+            self._stop()
+            return
+        self._chunks.append(chunk)
+        if self._kept is not None:
+            while self._size - len(self._chunks[0]) >= self._kept:
+                self._size -= len(self._chunks.popleft())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.lift.texts import lifted, package, rewritten
@@ -74,3 +76,15 @@ def test_a_layer_leaves_a_passthru_in_the_builders_call_which_others_may_read() 
     layer = ").overrideAttrs\n  (\n    finalAttrs: _: {\n      e = [ finalAttrs.passthru.ui ];\n    }\n  )\n"
     text = rewritten(package(body.format("", "  e = [ ui ];\n") + "\n"), design=Design.LAYER)
     assert text == package("(" + body.format("inherit ui;\n    ", "") + layer)
+
+
+def test_what_is_left_of_an_attribute_in_the_builders_call_is_kept() -> None:
+    text = rewritten(package('buildApp {\n  env = { UI = ui; };\n  env.A = "1";\n}\n'), design=Design.LAYER)
+    assert "env = previousAttrs.env // { UI = finalAttrs.passthru.ui; };" in text
+    assert 'env.A = "1";' in text
+
+
+def test_a_name_that_the_layer_takes_is_refused_where_it_is_used() -> None:
+    text = re.sub(r"\bui\b", "previousAttrs", package("buildApp { e = [ ui ]; }\n"))
+    with pytest.raises(RefusalError, match=r"^package\.nix:9:18: 'previousAttrs' already has a meaning here"):
+        lifted(text, design=Design.LAYER)

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from tests.lift.texts import lifted, package, rewritten
+from tests.lift.texts import HEAD, lifted, package, rewritten
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.plan import Design
 
@@ -391,3 +391,11 @@ def test_a_set_whose_first_binding_begins_beside_its_brace_is_added_to() -> None
     text = rewritten(package(body), design=Design.MOVE)
     assert "ui = buildUi {" in text
     assert "# mine" in text
+
+
+@pytest.mark.parametrize("name", ["ui # here\n ", '${"ui"}'])
+def test_a_definition_that_moves_into_a_written_out_passthru_gets_the_path_whatever_its_name_looks_like(
+    name: str,
+) -> None:
+    text = HEAD.replace("ui =", f"{name} =") + "buildApp {\n  e = [ ui ];\n  passthru.tests = 1;\n}\n"
+    assert f"passthru.{name.split(maxsplit=1)[0]}" in rewritten(text, design=Design.MOVE)

@@ -34,6 +34,8 @@ def attributes(planned: LiftPlan, unfolded: Collection[int]) -> tuple[Node, ...]
     Raise RefusalError for a package that cannot be taken apart like this.
     """
     construction, call = planned.construction, planned.construction.call
+    if (taken := next((use for use in planned.shape.references if use.name == PREVIOUS), None)) is not None:
+        raise RefusalError(f"{at(taken.node)}: '{PREVIOUS}' already has a meaning here")
     if unfolded:
         raise RefusalError(f"{at(call)}: a name means something different in the set of attributes")
     found: dict[int, Node] = {}
@@ -98,14 +100,15 @@ def around(
 
 def _written(planned: LiftPlan, node: Node, definition: MovedDefinition, column: int) -> str:
     path = _path(node)
-    if node.kind != "binding" or (len(path) == 1 and path[0] != PASSTHRU):
+    names = [known for known, other in planned.construction.attributes if other is not node]
+    shared = path[0] == PASSTHRU or any(name[0] == path[0] for name in names)
+    if node.kind != "binding" or (len(path) == 1 and not shared):
         return definition.at(column)
     if len(path) == 1:
         above, written = definition.parts(column)
         return f"{above}{path[0]} = {PREVIOUS}.{path[0]} // {written.strip()};"
     above, written = definition.parts(column + 2)
     margin = " " * column
-    names = [known for known, other in planned.construction.attributes if other is not node]
     there = "" if any(name[0] == path[0] for name in names) else " or { }"
     inside = f"{above}{'.'.join(path[1:])} ={written};"
     return f"{path[0]} = {PREVIOUS}.{path[0]}{there} // {{\n{margin}  {inside}\n{margin}}};"

@@ -37,15 +37,19 @@ class MovedDefinition:
     def at(self, column: int, *, prefix: str = "") -> str:
         """Write it for another column, with something before its name."""
         written = shifted(self.text, column - self.column, name=self.place)
-        return re.sub(rf"(?m)^(\s*)(?={re.escape(self.name)}\s*=)", rf"\1{prefix}", written, count=1)
+        start = self._binding(written).start - 1 if prefix else 0
+        return f"{written[:start]}{prefix}{written[start:]}"
 
     def parts(self, column: int) -> tuple[str, str]:
         """Write it for another column; return the comments above, and what is between `=` and `;`."""
         written = self.at(column)
-        tree = Tree(f"{{{written}\n}}", name=self.place)
-        binding = next(node for node in tree.nodes if node.kind == "binding")
+        binding = self._binding(written)
         equals = next(child for child in binding.children if child.kind == "=")
         return written[: binding.start - 1], written[equals.end - 1 : value(binding).end - 1]
+
+    def _binding(self, written: str) -> Node:
+        """Return the binding, in a text that has one character more before it."""
+        return next(node for node in Tree(f"{{{written}\n}}", name=self.place).nodes if node.kind == "binding")
 
 
 def extent(node: Node) -> tuple[int, int]:

@@ -44,6 +44,12 @@ def read_pid(directory: Path) -> int:
     return int((directory / "pid").read_text())
 
 
+def interruptible(directory: Path, script: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", script]
+    return subprocess.Popen(command, cwd=directory, env=environment, stderr=subprocess.PIPE, text=True)
+
+
 def test_run_returns_what_the_program_wrote_and_its_time() -> None:
     done = run(["sh", "-c", "printf 'a\\n\\377\\n'; echo b >&2; sleep 0.1"])
     assert done.stdout == b"a\n\xff\n"
@@ -146,13 +152,27 @@ def test_a_program_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("call", ["run(command)", "run_all([Command(argv=command), Command(argv=('sleep', '60'))])"])
 def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: str) -> None:
-    script = f"from toolkit.process import *; command = {PARENT!r}; {call}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, "-c", script], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-    ) as python:
+    with interruptible(tmp_path, f"from toolkit.process import *; command = {PARENT!r}; {call}") as python:
         child = read_pid(tmp_path)
         assert is_alive(child)
+        python.send_signal(signal.SIGINT)
+        _, stderr = python.communicate(timeout=10)
+    assert "KeyboardInterrupt" in stderr
+    wait_until_gone(child)
+
+
+@pytest.mark.parametrize("call", ["run(command)", "run_all([Command(argv=command), Command(argv=('sleep', '60'))])"])
+def test_a_signal_that_does_not_wake_the_main_thread_is_heeded(tmp_path: Path, call: str) -> None:
+    # Another thread gets it, as if it came just before the main thread blocked.
+    script = (
+        "import signal, threading, time\n"
+        "from toolkit.process import *\n"
+        "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
+        f"command = {PARENT!r}; {call}\n"
+    )
+    with interruptible(tmp_path, script) as python:
+        child = read_pid(tmp_path)
         python.send_signal(signal.SIGINT)
         _, stderr = python.communicate(timeout=10)
     assert "KeyboardInterrupt" in stderr

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# The longest wait of the main thread, in seconds: a signal that comes just before it blocks raises nothing until it
+# wakes.
+LONGEST_WAIT = 0.2
 
 
 class Stream:
@@ -41,7 +46,9 @@ class Stream:
 
     def ends(self, within: float | None) -> bool:
         """Wait at most so many seconds for the end, and tell whether it came."""
-        self._thread.join(None if within is None else max(within, 0))
+        deadline = float("inf") if within is None else time.monotonic() + within
+        while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+            self._thread.join(min(left, LONGEST_WAIT))
         return not self._thread.is_alive()
 
     @property

@@ -18,13 +18,14 @@ import time
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, TypeVar
 
 from toolkit.errors import CommandError, ToolkitError, without_passwords
-from toolkit.pipes import Stream
+from toolkit.pipes import LONGEST_WAIT, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -44,6 +45,8 @@ _HINTS = {
     "nix-instantiate": "install Nix (Debian, Ubuntu: apt install nix-bin)",
     "nix-store": "install Nix (Debian, Ubuntu: apt install nix-bin)",
 }
+
+T = TypeVar("T")
 
 _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=None)
 _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
@@ -172,7 +175,18 @@ def begin(command: Command) -> subprocess.Popen[bytes]:
     """
     if (observer := _echo.get()) is not None:
         observer(command.line)
-    return _start(replace(command, stdin=b""), subprocess.PIPE, subprocess.PIPE)
+    return _start(command, subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
+
+
+def results(futures: Sequence[Future[T]]) -> tuple[T, ...]:
+    """Wait for the results, in order; the first failure is raised at once, and a signal is heeded meanwhile."""
+    waiting = set(futures)
+    while waiting:
+        done, waiting = wait(waiting, LONGEST_WAIT, FIRST_EXCEPTION)
+        for future in futures:
+            if future in done:
+                future.result()
+    return tuple(future.result() for future in futures)
 
 
 def run_all(commands: Sequence[Command], *, jobs: int | None = None) -> tuple[Completed, ...]:
@@ -187,11 +201,7 @@ def run_all(commands: Sequence[Command], *, jobs: int | None = None) -> tuple[Co
         futures: list[Future[Completed]] = []
         try:
             futures.extend(pool.submit(contextvars.copy_context().run, _execute, each, living) for each in commands)
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in futures:
-                if future in done and (failure := future.exception()):
-                    raise failure
-            return tuple(future.result() for future in futures)
+            return results(futures)
         finally:
             living.stop()
             for future in futures:
@@ -215,11 +225,11 @@ class _Living:
         if stopped:
             other.stop()
 
-    def start(self, command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+    def start(self, command: Command, stdin: int, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._stopped:
                 raise CommandError(command.argv, status=-signal.SIGTERM, stderr="not started, another one failed")
-            process = _start(command, stdout, stderr)
+            process = _start(command, stdin, stdout, stderr)
             self._processes.add(process)
             return process
 
@@ -252,7 +262,8 @@ def _execute(command: Command, living: _Living) -> Completed:
     # Between the start of the program and the `try` that ends it there must be no interrupt.
     signals = _HeldSignals()
     try:
-        process = living.start(command, stdout.writing, stderr.writing)
+        with _input(command.stdin) as stdin:
+            process = living.start(command, stdin, stdout.writing, stderr.writing)
     except BaseException:
         stdout.close()
         stderr.close()
@@ -262,11 +273,11 @@ def _execute(command: Command, living: _Living) -> Completed:
         stdout.start(partial(_signal, process, signal.SIGTERM))
         stderr.start(partial(_signal, process, signal.SIGTERM))
         signals.release()
-        process.communicate(command.stdin, timeout=command.timeout)
         for stream in (stdout, stderr):
             # A child of the program may have it open still.
             if not stream.ends(None if command.timeout is None else began + command.timeout - time.monotonic()):
-                raise subprocess.TimeoutExpired(command.argv, command.timeout or 0)  # noqa: TRY301 - as the one above
+                raise subprocess.TimeoutExpired(command.argv, command.timeout or 0)  # noqa: TRY301 - as the one below
+        process.wait(None if command.timeout is None else max(began + command.timeout - time.monotonic(), 0))
     except subprocess.TimeoutExpired:
         _end(process)
         stderr.ends(1)
@@ -319,7 +330,19 @@ class _HeldSignals:
         self._came.append((number, frame))
 
 
-def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+@contextmanager
+def _input(content: bytes | None) -> Generator[int]:
+    """Yield a file with what a program reads: unlike a pipe, it holds nobody up."""
+    if not content:
+        yield subprocess.DEVNULL
+        return
+    with TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        yield file.fileno()
+
+
+def _start(command: Command, stdin: int, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     for name, value in command.env.items():
         if value is None:
@@ -335,7 +358,7 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
             command.argv,
             cwd=command.cwd,
             env=environment,
-            stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
@@ -361,10 +384,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         _signal(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=GRACE_SECONDS)
+            process.wait(GRACE_SECONDS)
     finally:
         _signal(process, signal.SIGKILL)
         process.wait()
-        if process.stdin is not None:
-            with suppress(OSError):
-                process.stdin.close()

@@ -75,7 +75,7 @@ def prepare_texts(  # noqa: PLR0913 - as above
             source=source,
             plan=plan,
         )
-        proposal = written.result()
+        (proposal,) = process.results([written])
     case = replace(
         case,
         demotion=demotion_of(steps),

@@ -52,7 +52,7 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
             texts = _rewritten(file, found, plan, steps)
         finally:
             # What Nix has to say against a file goes before what the rewrite has.
-            accepted.result()
+            process.results([accepted])
     return _write(request, plan, found, file, steps, texts, progress)
 
 

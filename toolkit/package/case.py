@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from toolkit import prove
+from toolkit import process, prove
 from toolkit.prove.lifted import UNREACHED, Derivations, LiftVerdict, Question, ask, command, judge
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Asking:
         """Return Nix's answers by system."""
         with self._lock, ThreadPoolExecutor(_TOGETHER) as pool:
             asked = [pool.submit(copy_context().run, self.answer, system) for system in self.systems]
-            return dict(zip(self.systems, (answer.result() for answer in asked), strict=True))
+            return dict(zip(self.systems, process.results(asked), strict=True))
 
     def judged(self) -> LiftVerdict | None:
         """Judge the lift by the first system that settles it, None where the package evaluates on none."""

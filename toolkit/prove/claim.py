@@ -81,7 +81,10 @@ def run(
         running = {claim.name: pool.submit(copy_context().run, _prove, claim, case) for claim in beside}
         for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
             progress.step(f"proving {claim.name}")
-            proof = running[claim.name].result() if claim.name in running else _alone(claim, case, proofs)
+            if claim.name in running:
+                (proof,) = process.results([running[claim.name]])
+            else:
+                proof = _alone(claim, case, proofs)
             asked = claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
             proofs.append(replace(proof, asked=asked))
             progress.proof(proofs[-1])

@@ -185,8 +185,7 @@ def _evaluate(asked: _CaseQuestion) -> Evaluation | ToolkitError:
     try:
         with ThreadPoolExecutor(max_workers=asked.setting.jobs) as pool, process.ending_together():
             parts = [pool.submit(copy_context().run, _part, asked, labels) for labels in asked.setting.parts]
-            for part in parts:
-                answer, systems = part.result()
+            for answer, systems in process.results(parts):
                 _merge(document, answer)
                 failed += systems
         if failed:

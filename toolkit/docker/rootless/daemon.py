@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from toolkit.docker.rootless import engine
 from toolkit.docker.rootless.symptoms import causes, recognise, symptoms
 from toolkit.errors import ToolkitError
+from toolkit.process import results
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -89,10 +90,7 @@ def run(site: Site, rows: Sequence[Row], *, ports: Sequence[int]) -> tuple[tuple
         futures: list[Future[tuple[Outcome, ...]]] = []
         try:
             futures += (pool.submit(_row, site, str(number), row, ports, crew) for number, row in enumerate(rows))
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            if failure := next((found for future in done if (found := future.exception())), None):
-                raise failure
-            return tuple(future.result() for future in futures)
+            return results(futures)
         finally:
             for future in futures:
                 future.cancel()

@@ -159,6 +159,7 @@ def test_nobody_there_is_told_for_each_ref(nixpkgs: Nixpkgs, ask: Ask) -> None:
     answer = ask(nixpkgs, git_dir=None, api_url="http://127.0.0.1:9", raw_url="http://127.0.0.1:9")
     assert {each.reason for each in answer.refs} == {"127.0.0.1:9: cannot be reached"}
     assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    assert answer.verdict.next[-1].command == "unlet track --git-dir CLONE"
 
 
 @pytest.mark.parametrize("repository", ["nixpkgs", "a/b/c", "../x", "a/..%2f"])

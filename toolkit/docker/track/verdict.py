@@ -105,6 +105,9 @@ def _steps(
             yield NextStep(text="Update your nixpkgs, and ask again.", command=_update(nixpkgs))
         case Judgement.UNKNOWN:
             yield NextStep(text="The notes explain why. Change nothing until that is settled.")
+            if all(ref.commit is None for ref in refs):
+                text = "If the server cannot be reached, a clone of nixpkgs can answer."
+                yield NextStep(text=text, command="unlet track --git-dir CLONE")
         case _ if used.way is Way.NAME:
             yield NextStep(text="There is no overlay to remove.")
         case _ if pin is None and used.way is Way.PATCHED and any(_is_stale(ref, used) for ref in refs):

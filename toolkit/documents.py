@@ -17,7 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -68,8 +68,8 @@ def convert(value: object, kind: type[T], *, document: str) -> T:
         raise _wrong(document, error) from error
 
 
-def read_toml(content: bytes, kind: type[T], *, document: str) -> T:
-    """Return a TOML document, whose texts lose the white space around them, as a value of `kind`.
+def read_toml(content: bytes, kind: type[T], *, document: str, form: Callable[[str], str] = str.strip) -> T:
+    """Return a TOML document as a value of `kind`; each text in it becomes what `form` returns.
 
     Raise ToolkitError for what is no TOML, for a field that is not as `kind` has it, and for one that it has not.
     """
@@ -77,12 +77,7 @@ def read_toml(content: bytes, kind: type[T], *, document: str) -> T:
         tables = tomllib.loads(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ToolkitError(f"{document}: not TOML: {error}") from error
-    return convert_known(_stripped(tables), kind, document=document)
-
-
-def convert_known(tables: object, kind: type[T], *, document: str) -> T:
-    """Return tables that people have written as `convert` does; raise ToolkitError for a field that it has not."""
-    value = convert(tables, kind, document=document)
+    value = convert(_formed(tables, form), kind, document=document)
     known: object = msgspec.to_builtins(value, enc_hook=str)
     if (unknown := next(_unknown(tables, known, ""), None)) is not None:
         raise ToolkitError(f"{document}: field '{unknown}' is unknown")
@@ -114,14 +109,14 @@ def _decoded(kind: type, value: Any) -> Any:  # noqa: ANN401 - as msgspec has it
         raise ValueError(error.message) from error
 
 
-def _stripped(value: object) -> object:
+def _formed(value: object, form: Callable[[str], str]) -> object:
     match value:
         case str():
-            return value.strip()
+            return form(value)
         case dict():
-            return {key: _stripped(each) for key, each in cast("Mapping[str, object]", value).items()}
+            return {key: _formed(each, form) for key, each in cast("Mapping[str, object]", value).items()}
         case list():
-            return [_stripped(each) for each in cast("list[object]", value)]
+            return [_formed(each, form) for each in cast("list[object]", value)]
         case _:
             return value
 

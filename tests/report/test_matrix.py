@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,8 +123,8 @@ class TestTable:
 
 class TestDocument:
     def test_it_is_json_and_has_every_field(self) -> None:
-        (document,) = matrix.documents([WRONG], repository="nixpkgs", branch="b")
-        assert json.loads(json.dumps(asdict(document))) == {
+        document = matrix.document(WRONG, repository="nixpkgs", branch="b")
+        assert json.loads(json.dumps(document)) == {
             "branch": "release-25.11",
             "commit": "4" * 40,
             "newest": "29.1.0",
@@ -141,8 +141,8 @@ class TestDocument:
         }
 
     def test_label_is_there_in_the_place_of_a_command(self) -> None:
-        (document,) = matrix.documents([applies("upstream/release-26.05")])
-        assert (document.label, document.command) == ("backport release-26.05", None)
+        document = matrix.document(applies("upstream/release-26.05"), repository="nixpkgs", branch=None)
+        assert (document["label"], document["command"]) == ("backport release-26.05", None)
 
 
 class TestLabel:

@@ -9,7 +9,7 @@ import pytest
 from toolkit.errors import ToolkitError
 from toolkit.git.blobs import blob_id
 from toolkit.model import Report, Status
-from toolkit.report.report import SCHEMA, document, from_json, to_json
+from toolkit.report.report import SCHEMA, document, from_json, to_json, to_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,3 +106,24 @@ def test_json_that_is_no_table_is_refused() -> None:
 def test_unknown_fields_of_a_newer_version_are_passed_over(report: Report) -> None:
     value = json.loads(to_json(report)) | {"novelty": 1}
     assert from_json(json.dumps(value).encode()).file == str(report.proposal.target)
+
+
+def test_every_proof_is_told_with_status_reason_evidence_and_command(report: Report) -> None:
+    text = to_markdown(report).decode()
+    assert "**Failed**: 3 proofs, 1 passed, 1 failed, 1 not run." in text
+    assert "| passed | no-rebuild | 12 derivations \\| 4 systems | 0.12 |" in text
+    assert "| **failed** | builds |" in text
+    assert "Failed: the suffix is empty" in text
+    assert "Not run, because nixfmt is not installed" in text
+    assert "nix-instantiate --eval a.nix" in text
+
+
+def test_source_tools_warnings_and_files_are_told(report: Report) -> None:
+    text = to_markdown(report).decode()
+    for part in (
+        f"| commit | `{'4' * 40}` |",
+        "| nix | 2.26.3 |",
+        "> **Warning:** a warning",
+        "`overlay/default.nix`",
+    ):
+        assert part in text

@@ -59,7 +59,7 @@ def _list() -> int:
     cache = default_cache()
     entries = cache.entries()
     if options.settings().json:
-        output.write_json({"root": str(cache.root), "entries": _values(entries)})
+        output.write_json({"root": cache.root, "entries": _values(entries)})
         return 0
     rows = [
         (entry.kind, entry.key, output.size(entry.size), f"used {_date(entry.used):%Y-%m-%d %H:%M}")
@@ -74,7 +74,7 @@ def _values(entries: Sequence[CacheEntry]) -> list[dict[str, object]]:
         {
             "kind": entry.kind,
             "key": entry.key,
-            "path": str(entry.path),
+            "path": entry.path,
             "size": entry.size,
             "used": _date(entry.used).astimezone(UTC).isoformat(timespec="seconds"),
         }

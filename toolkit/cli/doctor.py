@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,13 +88,13 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
             {
                 "seen_by": view.seen_by,
                 "path": view.path.split(":") if view.path else [],
-                "taken": str(view.taken.path) if view.taken is not None else None,
-                "hidden": [str(program.path) for program in view.candidates[1:]],
+                "taken": view.taken.path if view.taken is not None else None,
+                "hidden": [program.path for program in view.candidates[1:]],
             }
             for view in diagnosis.views
         ],
-        "conditions": [asdict(condition) for condition in diagnosis.conditions],
-        "log": asdict(diagnosis.log) if diagnosis.log is not None else None,
+        "conditions": diagnosis.conditions,
+        "log": diagnosis.log,
     }
 
 

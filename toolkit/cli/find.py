@@ -81,9 +81,9 @@ def _document(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> d
     return {
         "schema": SCHEMA,
         "files": found.files,
-        "unread": [str(path) for path in found.unread],
+        "unread": found.unread,
         "bindings": [
-            {"file": str(finding.file), "package": finding.package, **_fields(finding, proven)} for finding in shown
+            {"file": finding.file, "package": finding.package, **_fields(finding, proven)} for finding in shown
         ],
         "totals": _totals(shown),
     }

@@ -55,7 +55,7 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
 
         output.write(pictures.layout(*readings[0]))
     elif settings.json:
-        documents = [{"path": str(path), **asdict(reading)} for path, reading in readings]
+        documents = [{"path": path, **asdict(reading)} for path, reading in readings]
         output.write_json({"schema": 2, "files": documents})
     else:
         output.write_lines(line for path, reading in readings for line in _lines(path, reading))

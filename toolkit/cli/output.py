@@ -111,9 +111,9 @@ def size(count: int) -> str:
 
 def write_json(value: object) -> None:
     """Print one JSON document."""
-    import json  # noqa: PLC0415 - for --json alone
+    from toolkit import documents  # noqa: PLC0415 - for --json alone
 
-    write((json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
+    write(documents.write(value))
 
 
 def write_lines(lines: Iterable[str]) -> None:

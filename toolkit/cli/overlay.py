@@ -14,8 +14,8 @@ from toolkit.docker.choices import OverlayKind
 from toolkit.docker.overlay import overlay
 from toolkit.docker.requests import OverlayRequest
 from toolkit.package.overlay import overlay as lifted_overlay
-from toolkit.report import overlay_report
 from toolkit.report.explanation import Line, Tone
+from toolkit.report.report import overlay_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,7 +95,7 @@ def command(
 
 def _show(report: OverlayReport, out: Path, settings: GlobalOptions, steps: Sequence[tuple[str, str]]) -> None:
     if settings.json:
-        output.write(overlay_report.to_json(report))
+        output.write(overlay_to_json(report))
     else:
         output.write_toned(_lines(report, out, settings, steps), settings)
 

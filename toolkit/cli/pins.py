@@ -27,7 +27,7 @@ def command(ctx: click.Context) -> int:
     upstream = patches.upstream()
     pins, default = upstream.pins, upstream.default_pin
     if settings.json:
-        output.write_json({"default": default, "pins": [_value(pin) for pin in pins]})
+        output.write_json({"default": default, "pins": pins})
     else:
         output.write_lines(output.table(_rows(pins, default)))
     return 0
@@ -42,7 +42,7 @@ def update_pins(*, names: tuple[str, ...]) -> int:
     with output.working(settings) as progress:
         updated = update(names, progress=progress)
     if settings.json:
-        output.write_json({"path": str(updated.path), "pins": [_value(pin) for pin in updated.pins]})
+        output.write_json({"path": updated.path, "pins": updated.pins})
     elif not settings.quiet:
         rows = _rows(updated.pins, patches.upstream().default_pin)
         output.write_lines((*output.table(rows), f"wrote {updated.path}"))
@@ -60,13 +60,3 @@ def _rows(pins: Sequence[Pin], default: str) -> list[tuple[str, ...]]:
         )
         for pin in pins
     ]
-
-
-def _value(pin: Pin) -> dict[str, str | None]:
-    return {
-        "name": pin.name,
-        "commit": str(pin.commit),
-        "blob": str(pin.blob) if pin.blob is not None else None,
-        "newest": pin.newest,
-        "about": pin.about,
-    }

@@ -9,17 +9,16 @@ from toolkit.cli import output
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion
 from toolkit.docker.plan import PACKAGE
 from toolkit.model import INTERRUPTED, Status
-from toolkit.report import comparison
 from toolkit.report.comment import grouped
 from toolkit.report.explanation import Line, Tone
-from toolkit.report.report import to_json
+from toolkit.report.report import comparison, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from toolkit.cli.options import GlobalOptions
-    from toolkit.model import OverlayReport, Proof, Report
+    from toolkit.model import Proof, Proven, Report
 
 _EVIDENCE_LINES = 8
 _REAL = "tree-"
@@ -39,7 +38,7 @@ def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) ->
         output.write_toned(lines(report, settings=settings, out=out), settings)
 
 
-def exit_code(report: Report | OverlayReport) -> int:
+def exit_code(report: Proven) -> int:
     """Return 130 after an interrupt, 1 if a proof failed, 3 if one that was asked for could not be run, else 0."""
     if any(proof.reason == INTERRUPTED for proof in report.proofs):
         return 130
@@ -54,7 +53,7 @@ def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Itera
         yield from _heading(report, settings)
     yield from proven(report.proofs, settings)
     if report.comparison and not settings.quiet:
-        yield from map(_line, output.table(comparison.table(report.comparison)))
+        yield from map(_line, output.table(comparison(report.comparison)))
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in report.warnings)
     if settings.quiet:
         return

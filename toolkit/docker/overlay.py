@@ -19,7 +19,7 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError
 from toolkit.model import OverlayReport, Tier
 from toolkit.prove import Claim
-from toolkit.report import overlay_report
+from toolkit.report.report import overlay_to_json
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
             warnings=(*found.warnings, *warnings),
             tools={"nix": str(nix_version)},
         )
-        (building / files.REPORT).write_bytes(overlay_report.to_json(report))
+        (building / files.REPORT).write_bytes(overlay_to_json(report))
     return report
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from toolkit.model.changes import Commit, Patch, Proposal, Step
 from toolkit.model.contribution import (
     Contribution,
     ExplainedCommit,
@@ -17,8 +16,20 @@ from toolkit.model.contribution import (
     Removed,
     TreeCommit,
 )
-from toolkit.model.proofs import INTERRUPTED, Progress, Proof, Status
-from toolkit.model.reports import Column, OverlayReport, Report
+from toolkit.model.proposals import (
+    INTERRUPTED,
+    Column,
+    Commit,
+    OverlayReport,
+    Patch,
+    Progress,
+    Proof,
+    Proposal,
+    Proven,
+    Report,
+    Status,
+    Step,
+)
 from toolkit.model.sources import Depth, Oid, Pin, Source, SourceRequest, Tier, Upstream
 
 __all__ = [
@@ -41,6 +52,7 @@ __all__ = [
     "Progress",
     "Proof",
     "Proposal",
+    "Proven",
     "PullRequest",
     "Reason",
     "Removed",

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolkit.model.changes import Step  # noqa: TC001 - fields of what a document is read into
-from toolkit.model.proofs import Status
-from toolkit.model.sources import Oid  # noqa: TC001 - as above
+from toolkit.model.proposals import Status, Step
+from toolkit.model.sources import Oid  # noqa: TC001 - a field of what a document is read into
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path, PurePosixPath
 
-    from toolkit.model.proofs import Proof
-    from toolkit.model.reports import Report
+    from toolkit.model.proposals import Proof, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from toolkit import files, nix, prove
 from toolkit.errors import RefusalError
 from toolkit.model import OverlayReport
 from toolkit.package.propose import begin, draft
-from toolkit.report import overlay_report
+from toolkit.report.report import overlay_to_json
 
 if TYPE_CHECKING:
     from toolkit.model import Progress
@@ -48,5 +48,5 @@ def overlay(request: LiftRequest, *, progress: Progress) -> OverlayReport:
             warnings=work.found.source.warnings,
             tools={"nix": str(nix.version())},
         )
-        (building / files.REPORT).write_bytes(overlay_report.to_json(report))
+        (building / files.REPORT).write_bytes(overlay_to_json(report))
     return report

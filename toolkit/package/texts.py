@@ -10,7 +10,7 @@ from toolkit import patches
 from toolkit.patches import Message
 from toolkit.propose import template
 from toolkit.report import pull_request
-from toolkit.report.pull_request.texts import StepText
+from toolkit.report.pull_request import StepText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from toolkit import files, nix, prove
 from toolkit.model import Report
-from toolkit.report import markdown, report
+from toolkit.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +77,7 @@ def write(order: Order[C], *, progress: Progress) -> Report:
             comparison=order.compare(draft.proposal, proven),
         )
         (building / "report.json").write_bytes(report.to_json(result))
-        (building / "report.md").write_bytes(markdown.to_markdown(result))
+        (building / "report.md").write_bytes(report.to_markdown(result))
         (building / "pull-request.md").write_bytes(order.text(result))
         return result
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import __version__
 from toolkit.model import Status
-from toolkit.report.markdown import fence
-from toolkit.report.pull_request.wording import code, plain, raw
+from toolkit.report.markdown import code, fence, plain, raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

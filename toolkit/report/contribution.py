@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from shlex import join, quote
 from typing import TYPE_CHECKING
 
+from toolkit import documents
 from toolkit.model import Status
 from toolkit.report import matrix, report
 
@@ -22,33 +21,25 @@ _FORMAT = "format"
 
 def to_json(done: PullRequest) -> bytes:
     """Return the document; `report` in it is that of `unlet propose --json`."""
-    branch = done.made.contribution.branch if done.made is not None else None
-    value = {
-        "schema": SCHEMA,
-        "clone": str(done.clone),
-        "made": _made(done.made) if done.made is not None else None,
-        "before": str(done.before) if done.before is not None else None,
-        "range_diff": list(done.range_diff),
-        "own_proofs": {proof.name: proof.status for proof in done.own_proofs},
-        "onto": [asdict(each) for each in matrix.documents(done.matrix, repository=str(done.clone), branch=branch)],
-        "warnings": list(done.warnings),
-        "report": json.loads(report.to_json(done.report)),
-    }
-    return _bytes(value)
+    return documents.write(
+        {
+            "schema": SCHEMA,
+            "clone": done.clone,
+            "made": _made(done.made) if done.made is not None else None,
+            "before": done.before,
+            "range_diff": done.range_diff,
+            "own_proofs": {proof.name: proof.status for proof in done.own_proofs},
+            "onto": [matrix.document(each, repository=str(done.clone), branch=_branch(done)) for each in done.matrix],
+            "warnings": done.warnings,
+            "report": report.document(done.report),
+        }
+    )
 
 
 def removed_to_json(removed: Removed) -> bytes:
     """Return the document about a branch that was removed."""
-    value = {
-        "schema": SCHEMA,
-        "clone": str(removed.clone),
-        "removed": {
-            "branch": removed.branch,
-            "worktree": str(removed.worktree) if removed.worktree is not None else None,
-            "commit": str(removed.commit) if removed.commit is not None else None,
-        },
-    }
-    return _bytes(value)
+    gone = {"branch": removed.branch, "worktree": removed.worktree, "commit": removed.commit}
+    return documents.write({"schema": SCHEMA, "clone": removed.clone, "removed": gone})
 
 
 def steps(made: Made) -> dict[str, str]:
@@ -107,11 +98,17 @@ def branches(done: PullRequest) -> tuple[list[list[str]], list[str]]:
     """Return the table of the further branches, and what there is to say and to do about them."""
     if not done.matrix:
         return [], []
-    branch = done.made.contribution.branch if done.made is not None else None
-    documents = matrix.documents(done.matrix, repository=str(done.clone), branch=branch)
-    advice = [f"{each.branch}: ask for the label '{each.label}'" for each in documents if each.label is not None]
-    advice += [f"{each.branch}: {each.command}" for each in documents if each.command is not None]
+    labels = {each.branch: matrix.label(each) for each in done.matrix}
+    commands = {
+        each.branch: matrix.command(each, repository=str(done.clone), branch=_branch(done)) for each in done.matrix
+    }
+    advice = [f"{branch}: ask for the label '{label}'" for branch, label in labels.items() if label is not None]
+    advice += [f"{branch}: {command}" for branch, command in commands.items() if command is not None]
     return matrix.table(done.matrix), [*matrix.notes(done.matrix), *advice]
+
+
+def _branch(done: PullRequest) -> str | None:
+    return done.made.contribution.branch if done.made is not None else None
 
 
 def _tip(made: Made) -> Oid:
@@ -120,23 +117,18 @@ def _tip(made: Made) -> Oid:
 
 def _made(made: Made) -> dict[str, object]:
     kept = made.contribution
+    commits = zip(kept.commits, made.subjects, strict=True)
     return {
         "branch": kept.branch,
-        "worktree": str(made.worktree),
-        "base": {"name": made.base_name, "commit": str(kept.base_commit)},
+        "worktree": made.worktree,
+        "base": {"name": made.base_name, "commit": kept.base_commit},
         "author": made.author,
-        "commits": [
-            {"id": str(oid), "subject": subject} for oid, subject in zip(kept.commits, made.subjects, strict=True)
-        ],
-        "own": [{"id": str(oid), "subject": subject} for oid, subject in made.own],
-        "with": list(kept.extras),
-        "trailers": list(kept.trailers),
-        "text": str(made.text),
-        "text_beside": str(made.text_beside) if made.text_beside is not None else None,
+        "commits": [{"id": oid, "subject": subject} for oid, subject in commits],
+        "own": [{"id": oid, "subject": subject} for oid, subject in made.own],
+        "with": kept.extras,
+        "trailers": kept.trailers,
+        "text": made.text,
+        "text_beside": made.text_beside,
         "title": made.title,
         "next": steps(made),
     }
-
-
-def _bytes(value: object) -> bytes:
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="backslashreplace")

@@ -1,24 +1,19 @@
-"""Why each hunk of a branch is there and which proofs cover it: as lines for people, and as a JSON document.
-
-Document and the classes below it are the schema of the JSON. A field may be added without a new SCHEMA; one that
-changes its meaning or goes needs a new number.
-"""
+"""Why each hunk of a branch is there and which proofs cover it: as lines for people, and as a JSON document."""
 
 from __future__ import annotations
 
-import json
 import textwrap
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolkit import __version__
+from toolkit import __version__, documents
 from toolkit.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolkit.model import ExplainedCommit, ExplainedHunk, Explanation, Proof, Reason
+    from toolkit.model import ExplainedHunk, Explanation, Proof, Reason
 
 SCHEMA = 1
 
@@ -56,53 +51,13 @@ class Line:
     head: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoverDocument:
-    """A proof that covers a reason. `reason` says why it failed or was not run, null where nobody asked for it."""
+@dataclass(frozen=True, slots=True)
+class _Cover:
+    """A proof that covers a reason. `reason` says why it failed or was not run, None where nobody asked for it."""
 
     name: str
     status: Status
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReasonDocument:
-    """Why a part of a hunk is there; without proofs it says which lines no reason is known for."""
-
-    text: str
-    proofs: tuple[CoverDocument, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HunkDocument:
-    """A hunk: `header` is its line `@@ … @@`, `lines` those below; `known` tells whether all of it has a reason."""
-
-    path: str
-    header: str
-    lines: tuple[str, ...]
-    known: bool
-    reasons: tuple[ReasonDocument, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitReasons:
-    """A commit and its hunks; `commit` is its git object id, null for one that is in no repository yet."""
-
-    commit: str | None
-    subject: str
-    hunks: tuple[HunkDocument, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplanationDocument:
-    """The whole explanation. `unlet` is the version that gave it, `unknown` counts the hunks that are not `known`."""
-
-    schema: int
-    unlet: str
-    clone: str
-    branch: str
-    unknown: int
-    commits: tuple[CommitReasons, ...]
 
 
 def is_known(hunk: ExplainedHunk) -> bool:
@@ -115,22 +70,29 @@ def unknown(explanation: Explanation) -> int:
     return sum(not is_known(hunk) for commit in explanation.commits for hunk in commit.hunks)
 
 
-def document(explanation: Explanation) -> ExplanationDocument:
-    """Return the document of an explanation."""
-    return ExplanationDocument(
-        schema=SCHEMA,
-        unlet=__version__,
-        clone=str(explanation.clone),
-        branch=explanation.branch,
-        unknown=unknown(explanation),
-        commits=tuple(_commit(commit, explanation.proofs) for commit in explanation.commits),
-    )
-
-
 def to_json(explanation: Explanation) -> bytes:
-    """Return the document as JSON: UTF-8, sorted keys."""
-    value = asdict(document(explanation))
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+    """Return the document. `unlet` is the version that gave it, `unknown` counts the hunks that are not `known`.
+
+    `commit` is a git object id, null for a commit that is in no repository yet. A reason without proofs says which
+    lines no reason is known for. A field may be added; one that goes or changes its meaning needs a new SCHEMA.
+    """
+    return documents.write(
+        {
+            "schema": SCHEMA,
+            "unlet": __version__,
+            "clone": explanation.clone,
+            "branch": explanation.branch,
+            "unknown": unknown(explanation),
+            "commits": [
+                {
+                    "commit": commit.oid,
+                    "subject": commit.subject,
+                    "hunks": [_hunk(hunk, explanation.proofs) for hunk in commit.hunks],
+                }
+                for commit in explanation.commits
+            ],
+        }
+    )
 
 
 def lines(explanation: Explanation) -> Iterator[Line]:
@@ -174,7 +136,7 @@ def _reason(reason: Reason, proofs: Mapping[str, Proof]) -> Iterator[Line]:
     yield from _wrapped(f"covered by {said}", Tone(worst.value), indent=6)
 
 
-def _status(cover: CoverDocument) -> str:
+def _status(cover: _Cover) -> str:
     if cover.reason is None or cover.status is Status.PASSED:
         return str(cover.status)
     return f"{cover.status}{', ' if cover.status is Status.NOT_RUN else ': '}{' '.join(cover.reason.split())}"
@@ -193,29 +155,18 @@ def _wrapped(text: str, tone: Tone, *, indent: int = 0) -> Iterator[Line]:
         yield Line(text=line, tone=tone)
 
 
-def _commit(commit: ExplainedCommit, proofs: Mapping[str, Proof]) -> CommitReasons:
-    return CommitReasons(
-        commit=str(commit.oid) if commit.oid is not None else None,
-        subject=commit.subject,
-        hunks=tuple(_hunk(hunk, proofs) for hunk in commit.hunks),
-    )
+def _hunk(hunk: ExplainedHunk, proofs: Mapping[str, Proof]) -> dict[str, object]:
+    return {
+        "path": hunk.path,
+        "header": hunk.header,
+        "lines": hunk.lines,
+        "known": is_known(hunk),
+        "reasons": [
+            {"text": reason.text, "proofs": [_cover(name, proofs) for name in reason.proofs]} for reason in hunk.reasons
+        ],
+    }
 
 
-def _hunk(hunk: ExplainedHunk, proofs: Mapping[str, Proof]) -> HunkDocument:
-    return HunkDocument(
-        path=str(hunk.path),
-        header=hunk.header,
-        lines=hunk.lines,
-        known=is_known(hunk),
-        reasons=tuple(
-            ReasonDocument(text=reason.text, proofs=tuple(_cover(name, proofs) for name in reason.proofs))
-            for reason in hunk.reasons
-        ),
-    )
-
-
-def _cover(name: str, proofs: Mapping[str, Proof]) -> CoverDocument:
+def _cover(name: str, proofs: Mapping[str, Proof]) -> _Cover:
     proof = proofs.get(name)
-    if proof is None:
-        return CoverDocument(name=name, status=Status.NOT_RUN)
-    return CoverDocument(name=name, status=proof.status, reason=proof.reason)
+    return _Cover(name, proof.status, proof.reason) if proof is not None else _Cover(name, Status.NOT_RUN)

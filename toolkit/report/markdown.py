@@ -1,26 +1,25 @@
-"""The report for people: report.md."""
+"""Pieces of Markdown, and foreign text in it: made harmless, short, and free of the machine that it was said on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from toolkit.model import Status
-from toolkit.report import comparison
-from toolkit.report.report import document
+import re
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Sequence
 
-    from toolkit.model import Proof, Report
-    from toolkit.report.report import ReportDocument
+T = TypeVar("T")
 
+WIDTH = 240
+"""The most characters of one line of foreign text."""
 
-def to_markdown(report: Report) -> bytes:
-    """Return report.md: what was proposed on which source, each proof, and how to repeat it."""
-    lines = [*_lines(document(report))]
-    if report.comparison:
-        lines += ["", "## Designs compared", "", *comparison.markdown(report.comparison)]
-    return ("\n".join(lines) + "\n").encode(errors="backslashreplace")
+# Absolute paths, other than of places that are the same everywhere.
+_PRIVATE = re.compile(r"(?<![\w.:/~>$}-])/(?!(?:nix|dev|run|proc|sys|etc|usr|bin)/)[\w.+@-]+/[^\s'\"`,;:)]*")
+
+# The proofs speak of the stages of the file, of which a reviewer does not know.
+_STAGES = (("before → lifted", "commit 1"), ("lifted → demoted", "commit 2"), ("before → demoted", "commit 2"))
+
+_PARAGRAPH = re.compile(r"^(?![-|<\s]|\d+\. )(?:.+\n)*.+$", re.MULTILINE)
 
 
 def cell(text: str) -> str:
@@ -36,71 +35,73 @@ def fence(lines: tuple[str, ...], language: str = "") -> str:
     return "\n".join([f"{ticks}{language}", *lines, ticks])
 
 
-def _lines(report: ReportDocument) -> Iterator[str]:
-    source = report.source
-    yield "# Report"
-    yield ""
-    yield from (f"- {commit.subject}" for commit in report.commits)
-    yield ""
-    counts = ", ".join(f"{sum(proof.status is status for proof in report.proofs)} {status}" for status in Status)
-    yield f"**{report.result.capitalize()}**: {len(report.proofs)} proofs, {counts}."
-    yield ""
-    yield "| | |"
-    yield "|---|---|"
-    yield f"| package | `{report.target}` |"
-    yield f"| file | `{report.file}` |"
-    yield f"| from | {cell(source.origin)} |"
-    if source.commit is not None:
-        yield f"| commit | `{source.commit}` |"
-    yield f"| blob | `{source.blob}` |"
-    yield from (
-        f"| {step.name} | {step.design}{f': {step.reason}' if step.reason is not None else ''} |"
-        for step in report.steps
-    )
-    yield f"| made by | unlet {report.unlet} |"
-    for tool, version in sorted(report.tools.items()):
-        yield f"| {cell(tool)} | {cell(version)} |"
-    for warning in report.warnings:
-        yield ""
-        yield f"> **Warning:** {' '.join(warning.split())}"
-    yield ""
-    yield "## Proofs"
-    yield ""
-    yield "| status | proof | covers | seconds |"
-    yield "|---|---|---|---:|"
-    for proof in report.proofs:
-        yield f"| {_mark(proof)} | {cell(proof.name)} | {cell(proof.covers)} | {proof.seconds:.2f} |"
-    shown: dict[tuple[str, ...], str] = {}
-    for proof in report.proofs:
-        yield from _proof(proof, shown.setdefault(proof.commands, proof.name))
-    if report.files:
-        yield ""
-        yield "## Files"
-        yield ""
-        yield from (f"- `{name}`" for name in report.files)
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table whose first row is its head."""
+    head, *others = (f"| {' | '.join(map(cell, row))} |" for row in rows)
+    return [head, "|---" * len(rows[0]) + "|", *others]
 
 
-def _proof(proof: Proof, shown_at: str) -> Iterator[str]:
-    """Yield the section of a proof; commands that stand in the section `shown_at` are not repeated."""
-    yield ""
-    yield f"### {proof.name}: {proof.status}"
-    yield ""
-    yield proof.claim
-    if proof.reason is not None:
-        yield ""
-        yield f"{'Failed:' if proof.status is Status.FAILED else 'Not run,'} {proof.reason}"
-    if proof.evidence:
-        yield ""
-        yield fence(proof.evidence)
-    if proof.commands and shown_at != proof.name:
-        yield ""
-        yield f"To repeat it, run the commands of {shown_at}."
-    elif proof.commands:
-        yield ""
-        yield "To repeat it:"
-        yield ""
-        yield fence(proof.commands, "sh")
+def plain(text: str) -> str:
+    """Return text in which nothing is Markdown or HTML, on one line; `@name` becomes no mention."""
+    escaped = re.sub(r"([\\`*\[\]])", r"\\\1", raw(text)).replace("<", "&lt;")
+    return re.sub(r"([@#])(?=\w)", "\\1\N{WORD JOINER}", escaped)
 
 
-def _mark(proof: Proof) -> str:
-    return f"**{proof.status}**" if proof.status is Status.FAILED else str(proof.status)
+def plain_cell(text: str) -> str:
+    """Return text for a cell of a table in which nothing is Markdown."""
+    return cell(plain(text))
+
+
+def raw(text: str, *, width: int = WIDTH) -> str:
+    """Return text for a block of code: one line, no longer than `width`, without paths of the machine."""
+    flat = _PRIVATE.sub("…", " ".join(text[: 4 * width].split()))
+    return flat if len(flat) <= width else f"{flat[: width - 1]}…"
+
+
+def unwrapped(text: str) -> str:
+    """Return Markdown with each paragraph on one line: GitHub breaks the lines of a pull request where its text does.
+
+    Blocks of code, lists, tables and HTML stay as they are.
+    """
+    parts = re.split(r"(^```.*?^```$)", text.strip(), flags=re.MULTILINE | re.DOTALL)
+    return "".join(part if part.startswith("```") else _PARAGRAPH.sub(_joined, part) for part in parts)
+
+
+def code(text: str) -> str:
+    """Return text as a span of code, whatever back-quotes it holds."""
+    flat = raw(text)
+    ticks = "`" * (max(map(len, re.findall(r"`+", flat)), default=0) + 1)
+    pad = " " if "`" in flat else ""
+    return f"{ticks}{pad}{flat}{pad}{ticks}"
+
+
+def staged(text: str) -> str:
+    """Return text in which commits are named as the pull request does."""
+    for stages, commit in _STAGES:
+        text = text.replace(stages, commit)
+    return text
+
+
+def listed(items: Sequence[T], shown: int, line: Callable[[T], str]) -> list[str]:
+    """Return the lines of the first items, and one that says how many there are besides."""
+    lines = [line(item) for item in items[:shown]]
+    rest = len(items) - shown
+    return [*lines, f"… and {rest} more, see report.json"] if rest > 0 else lines
+
+
+def details(summary: str, content: str) -> str:
+    """Return what is folded away below a line; `summary` is HTML."""
+    return f"<details>\n<summary>{summary}</summary>\n\n{content}\n\n</details>"
+
+
+def evidence(lines: Sequence[str], shown: int) -> str:
+    """Return lines of evidence as a block of code."""
+    return fence(tuple(listed(lines, shown, _indented)), "text")
+
+
+def _joined(paragraph: re.Match[str]) -> str:
+    return paragraph[0].replace("\n", " ")
+
+
+def _indented(line: str) -> str:
+    return "  " + raw(line) if line.startswith("  ") else raw(line)

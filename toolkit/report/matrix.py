@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from toolkit.model import Fit, Status
-from toolkit.report.markdown import cell, fence
+from toolkit.report.markdown import fence, table_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from toolkit.model import Ported
 
@@ -36,29 +36,6 @@ _OWN = (
     "name the commit on master, as `cherry-pick -x` does, and shows reviewers how the two differ; or to end with a "
     "line `Not-cherry-picked-because: REASON`."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BranchDocument:
-    """A branch in the JSON form; the fields are those of Ported, `proofs` maps a proof's name to its status.
-
-    `failures` maps the names of those that failed to the reason. `label` is the one to ask for, `command` what makes a
-    branch of its own; both are missing where neither is of use.
-    """
-
-    branch: str
-    commit: str
-    newest: str | None
-    fit: Fit
-    offset: int
-    conflicts: tuple[int, ...]
-    afresh: bool | None
-    differing: int
-    reason: str | None
-    proofs: Mapping[str, Status]
-    failures: Mapping[str, str]
-    label: str | None
-    command: str | None
 
 
 def table(matrix: Sequence[Ported]) -> list[list[str]]:
@@ -87,33 +64,25 @@ def markdown(matrix: Sequence[Ported]) -> list[str]:
     """Return table and notes as lines of Markdown, none where no branch was tried."""
     if not matrix:
         return []
-    head, *rows = table(matrix)
-    lines = [_row(head), "|---" * len(head) + "|", *map(_row, rows)]
+    lines = table_lines(table(matrix))
     if said := notes(matrix):
         lines += ["", *(f"- {' '.join(line.split())}" for line in said)]
     return lines
 
 
-def documents(matrix: Sequence[Ported], *, repository: str = "REPO", branch: str | None = None) -> list[BranchDocument]:
-    """Return the matrix in its JSON form; `repository` and `branch` are those of `unlet pr`, for commands."""
-    return [
-        BranchDocument(
-            branch=each.branch,
-            commit=str(each.commit),
-            newest=each.newest,
-            fit=each.fit,
-            offset=each.offset,
-            conflicts=each.conflicts,
-            afresh=each.afresh,
-            differing=each.differing,
-            reason=each.reason,
-            proofs={proof.name: proof.status for proof in each.proofs},
-            failures=_failures(each),
-            label=label(each),
-            command=command(each, repository=repository, branch=branch),
-        )
-        for each in matrix
-    ]
+def document(ported: Ported, *, repository: str, branch: str | None) -> dict[str, object]:
+    """Return a branch in the JSON form: the fields of Ported, with `proofs` as statuses by name.
+
+    `failures` are the reasons of those that failed. `label` is the one to ask for, `command` what makes a branch of its
+    own; both are missing where neither is of use. `repository` and `branch` are those of `unlet pr`, for commands.
+    """
+    return {
+        **asdict(ported),
+        "proofs": {proof.name: proof.status for proof in ported.proofs},
+        "failures": _failures(ported),
+        "label": label(ported),
+        "command": command(ported, repository=repository, branch=branch),
+    }
 
 
 def label(ported: Ported) -> str | None:
@@ -143,7 +112,7 @@ def backports(
 ) -> list[str]:
     """Return what to do about the branches as lines of Markdown, none where none of them takes a backport.
 
-    `behaviour` says what the second commit changes for users. `repository` and `branch` are as for `documents`.
+    `behaviour` says what the second commit changes for users. `repository` and `branch` are as for `document`.
     """
     said = [line for each in matrix for line in _advice(each, repository, branch)]
     if any(label(each) for each in matrix):
@@ -243,7 +212,3 @@ def _afresh(each: Ported) -> str:
 def _proofs(each: Ported) -> str:
     counts = {status: sum(proof.status is status for proof in each.proofs) for status in Status}
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or _NONE
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(cell, cells))} |"

@@ -1,24 +1,27 @@
-"""The report as a document: report.json, which can be read back, and the values that it consists of.
+"""The report of a proposal: report.json, which can be read back, and report.md for people; that of an overlay as JSON.
 
-Document and the classes below it are the schema. A field may be added without a new SCHEMA; one that
-changes its meaning or goes needs a new number.
+ReportDocument and the classes that it consists of are the schema of report.json. A field may be added without a new
+SCHEMA; one that changes its meaning or goes needs a new number.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolkit import __version__, documents
 from toolkit.errors import without_passwords
 from toolkit.git.blobs import blob_id
 from toolkit.model import Oid, Proof, Status, Step
+from toolkit.report.markdown import cell, fence, table_lines
 
 if TYPE_CHECKING:
-    from toolkit.model import Report
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.model import Column, OverlayReport, Proven, Report
 
 SCHEMA = 2
+OVERLAY_SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,7 @@ def document(report: Report) -> ReportDocument:
             CommitDocument(subject=commit.subject, before=blob_id(commit.before), after=blob_id(commit.after))
             for commit in proposal.commits
         ),
-        proofs=report.proofs,
+        proofs=_rounded(report.proofs),
         warnings=report.warnings,
         files=report.files,
         tools=dict(report.tools),
@@ -130,10 +133,7 @@ def document(report: Report) -> ReportDocument:
 
 def to_json(report: Report) -> bytes:
     """Return report.json: UTF-8, sorted keys, seconds to the millisecond."""
-    value = asdict(document(report))
-    for proof in value["proofs"]:
-        proof["seconds"] = round(proof["seconds"], 3)
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+    return documents.write(document(report))
 
 
 def from_json(content: bytes, *, name: str = "report.json") -> ReportDocument:
@@ -144,9 +144,127 @@ def from_json(content: bytes, *, name: str = "report.json") -> ReportDocument:
     return documents.read_versioned(content, ReportDocument, schema=SCHEMA, document=name)
 
 
-def _result(report: Report) -> str:
+def overlay_to_json(report: OverlayReport) -> bytes:
+    """Return report.json of an overlay, with a `result` as that of a proposal."""
+    source = report.source
+    return documents.write(
+        {
+            "schema": OVERLAY_SCHEMA,
+            "unlet": __version__,
+            "kind": report.kind,
+            "result": _result(report),
+            "source": {"origin": source.origin, "blob": blob_id(source.content), "commit": source.commit},
+            "proofs": _rounded(report.proofs),
+            "files": report.files,
+            "warnings": report.warnings,
+            "tools": report.tools,
+        }
+    )
+
+
+def _result(report: Proven) -> str:
     if report.failed:
         return "failed"
     if not report.proofs or any(proof.status is Status.NOT_RUN for proof in report.proofs):
         return "incomplete"
     return "passed"
+
+
+def _rounded(proofs: Sequence[Proof]) -> tuple[Proof, ...]:
+    return tuple(replace(proof, seconds=round(proof.seconds, 3)) for proof in proofs)
+
+
+def comparison(columns: Sequence[Column]) -> list[list[str]]:
+    """Return the rows of a table that sets designs side by side: by their proofs, and by the size of the diff."""
+    names = list(dict.fromkeys(proof.name for column in columns for proof in column.proofs))
+    return [
+        ["", *(column.name for column in columns)],
+        *([name, *(_status(column, name) for column in columns)] for name in names),
+        ["lines added", *(str(column.added) for column in columns)],
+        ["lines removed", *(str(column.removed) for column in columns)],
+        ["of these moved", *(str(column.moved) for column in columns)],
+        ["left to read", *(str(column.added + column.removed - 2 * column.moved) for column in columns)],
+    ]
+
+
+def _status(column: Column, name: str) -> str:
+    status = next((proof.status for proof in column.proofs if proof.name == name), Status.NOT_RUN)
+    return str(status)
+
+
+def to_markdown(report: Report) -> bytes:
+    """Return report.md: what was proposed on which source, each proof, and how to repeat it."""
+    lines = [*_lines(document(report))]
+    if report.comparison:
+        lines += ["", "## Designs compared", "", *table_lines(comparison(report.comparison))]
+    return ("\n".join(lines) + "\n").encode(errors="backslashreplace")
+
+
+def _lines(report: ReportDocument) -> Iterator[str]:
+    source = report.source
+    yield "# Report"
+    yield ""
+    yield from (f"- {commit.subject}" for commit in report.commits)
+    yield ""
+    counts = ", ".join(f"{sum(proof.status is status for proof in report.proofs)} {status}" for status in Status)
+    yield f"**{report.result.capitalize()}**: {len(report.proofs)} proofs, {counts}."
+    yield ""
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| package | `{report.target}` |"
+    yield f"| file | `{report.file}` |"
+    yield f"| from | {cell(source.origin)} |"
+    if source.commit is not None:
+        yield f"| commit | `{source.commit}` |"
+    yield f"| blob | `{source.blob}` |"
+    yield from (
+        f"| {step.name} | {step.design}{f': {step.reason}' if step.reason is not None else ''} |"
+        for step in report.steps
+    )
+    yield f"| made by | unlet {report.unlet} |"
+    for tool, version in sorted(report.tools.items()):
+        yield f"| {cell(tool)} | {cell(version)} |"
+    for warning in report.warnings:
+        yield ""
+        yield f"> **Warning:** {' '.join(warning.split())}"
+    yield ""
+    yield "## Proofs"
+    yield ""
+    yield "| status | proof | covers | seconds |"
+    yield "|---|---|---|---:|"
+    for proof in report.proofs:
+        yield f"| {_mark(proof)} | {cell(proof.name)} | {cell(proof.covers)} | {proof.seconds:.2f} |"
+    shown: dict[tuple[str, ...], str] = {}
+    for proof in report.proofs:
+        yield from _proof(proof, shown.setdefault(proof.commands, proof.name))
+    if report.files:
+        yield ""
+        yield "## Files"
+        yield ""
+        yield from (f"- `{name}`" for name in report.files)
+
+
+def _proof(proof: Proof, shown_at: str) -> Iterator[str]:
+    """Yield the section of a proof; commands that stand in the section `shown_at` are not repeated."""
+    yield ""
+    yield f"### {proof.name}: {proof.status}"
+    yield ""
+    yield proof.claim
+    if proof.reason is not None:
+        yield ""
+        yield f"{'Failed:' if proof.status is Status.FAILED else 'Not run,'} {proof.reason}"
+    if proof.evidence:
+        yield ""
+        yield fence(proof.evidence)
+    if proof.commands and shown_at != proof.name:
+        yield ""
+        yield f"To repeat it, run the commands of {shown_at}."
+    elif proof.commands:
+        yield ""
+        yield "To repeat it:"
+        yield ""
+        yield fence(proof.commands, "sh")
+
+
+def _mark(proof: Proof) -> str:
+    return f"**{proof.status}**" if proof.status is Status.FAILED else str(proof.status)

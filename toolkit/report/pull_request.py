@@ -1,20 +1,24 @@
-"""The sections of the draft, in their order, and the bound on the size of them all."""
+"""A draft of the pull request: what a reviewer needs first, all evidence folded away, then nixpkgs' template.
+
+The texts are data, patches/pull-request.toml or a file like it, and what they claim is what a proof of the report has
+shown. The template is that of the nixpkgs which the change is for, byte for byte: a draft with an edited one was closed
+(nixpkgs #561027).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from toolkit import __version__
+from toolkit import __version__, documents
 from toolkit.model import Status
-from toolkit.report.markdown import fence
-from toolkit.report.pull_request.wording import code, details, evidence, listed, plain, plain_cell, raw, staged
+from toolkit.report.markdown import code, details, evidence, fence, listed, plain, plain_cell, raw, staged, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.model import Column, Oid, Proof, Report
-    from toolkit.report.pull_request.texts import StepText, Texts
+    from toolkit.model import Column, Oid, Proof, Report, Step
 
 LIMIT = 65536
 """The size below which GitHub takes the text of a pull request. It counts characters, we count bytes."""
@@ -29,6 +33,86 @@ _NO_REBUILD = ("tree-no-rebuild", "no-rebuild")
 _REBUILDS = ("reverse-dependencies", "tree-exact-change", "exact-change")
 _HOW_TO_COUNT = "`unlet propose --tier tree --reverse-dependencies` lists what depends on the package."
 _PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this line. -->\n"
+_BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepText:
+    """A step by one design: the paragraph that says what and why, and a block of code that works from then on.
+
+    `title` is that of a pull request which makes this step with others; `price` is what it costs. `differs` is a
+    sentence for an open pull request with the same goal.
+    """
+
+    why: str
+    differs: str = ""
+    title: str = ""
+    usage: str = ""
+    price: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A design that was not taken, and the reason; `unless` names the design in whose text it does not stand."""
+
+    reason: str
+    unless: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An earlier attempt: a pull request's number and a sentence's end.
+
+    One that is `open` may still be merged; `{differs}` in its text is how this one differs.
+    """
+
+    number: int
+    about: str
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A box of the template: the words by which it is found, the proof that ticks it, and how people come to tick it.
+
+    `needs` is the commit on request without which even the proof does not tick it.
+    """
+
+    match: str
+    todo: str
+    proof: str = ""
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """All texts, in Markdown.
+
+    `steps` are by the name of the step, then of the design, `*` for any other. `proven` are sentences by their proofs,
+    `extras` are what commits on request are for, by their names. `compared` are the attributes whose derivations a
+    reviewer compares.
+    """
+
+    steps: dict[str, dict[str, StepText]]
+    compared: tuple[str, ...]
+    disclosure: str
+    proven: dict[str, str] = field(default_factory=dict[str, str])
+    extras: dict[str, str] = field(default_factory=dict[str, str])
+    rejected: tuple[Rejected, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
+    box: tuple[Box, ...] = ()
+
+    def of(self, step: Step) -> StepText:
+        """Return the text of a step by its design."""
+        designs = self.steps[step.name]
+        return designs[step.design] if step.design in designs else designs["*"]
+
+
+def read(content: bytes, *, name: str = "pull-request.toml", **names: str) -> Texts:
+    """Read such a file, with `{NAME}` replaced in it by each of `names`; raise ToolkitError if a field is wrong."""
+    for placeholder, value in names.items():
+        content = content.replace(f"{{{placeholder}}}".encode(), value.encode())
+    return documents.read_toml(content, Texts, document=name, form=unwrapped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +186,7 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
         if each.open:
             yield f"Related: #{each.number} {each.about.replace('{differs}', differs)}"
     yield "\n".join(_commits(facts, said)) if len(said) + len(facts.extras) > 1 else said[0].why
-    yield from (fence(tuple(text.usage.splitlines()), "nix") for text in said if text.usage)
+    yield from (text.usage for text in said if text.usage)
     passed = [(facts.passed(name), sentence) for name, sentence in texts.proven.items()]
     proven = [sentence.replace("{found}", plain(proof.found)) for proof, sentence in passed if proof is not None]
     if proven:
@@ -222,3 +306,30 @@ def _compared(columns: tuple[Column, ...]) -> Iterator[str]:
 
 def _failed(proof: Proof) -> str:
     return f"**failed: {plain_cell(proof.name)}** ({plain_cell(raw(proof.reason or '', width=_REASON))})"
+
+
+def boxes(facts: DraftFacts) -> bytes:
+    """Return boxes.md: a line for each box of the template.
+
+    The proofs on stand-in packages build nothing real, hence tick none.
+    """
+    lines = [
+        "# The boxes of the template",
+        "",
+        "A box with `[x]` is backed by a proof. Tick the others once you have done what they ask for.",
+        "",
+    ]
+    for each in facts.texts.earlier:
+        if each.open:
+            lines += [
+                f"Before you open this one: #{each.number} had the same goal and was open. Comment there first.",
+                "",
+            ]
+    for text in _BOX.findall(facts.template.decode(errors="replace")):
+        box = next((box for box in facts.texts.box if box.match in text), None)
+        proof = facts.passed(box.proof) if box is not None and box.proof else None
+        if proof is not None and box is not None and (not box.needs or box.needs in facts.extras):
+            lines.append(f"- [x] {text}\n  Proof `{proof.name}` in report.json passed.")
+        else:
+            lines.append(f"- [ ] {text}\n  {box.todo if box is not None else 'Yours to decide.'}")
+    return ("\n".join(lines) + "\n").encode(errors="backslashreplace")

@@ -82,6 +82,8 @@ def test_what_is_left_of_an_attribute_in_the_builders_call_is_kept() -> None:
     text = rewritten(package('buildApp {\n  env = { UI = ui; };\n  env.A = "1";\n}\n'), design=Design.LAYER)
     assert "env = previousAttrs.env // { UI = finalAttrs.passthru.ui; };" in text
     assert 'env.A = "1";' in text
+    whole = rewritten(package("buildApp {\n  env = { UI = ui; };\n}\n"), design=Design.LAYER)
+    assert "      env = { UI = finalAttrs.passthru.ui; };" in whole
 
 
 def test_a_name_that_the_layer_takes_is_refused_where_it_is_used() -> None:

@@ -100,7 +100,7 @@ def around(
 
 def _written(planned: LiftPlan, node: Node, definition: MovedDefinition, column: int) -> str:
     path = _path(node)
-    names = [known for known, other in planned.construction.attributes if other is not node]
+    names = [known for known, other in planned.construction.attributes if not node.contains(other)]
     shared = path[0] == PASSTHRU or any(name[0] == path[0] for name in names)
     if node.kind != "binding" or (len(path) == 1 and not shared):
         return definition.at(column)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tests.report.conftest import report
 from toolkit.docker.patched import default_nix, files
-from toolkit.git import blobs
-from toolkit.git.blobs import EXECUTABLE, TreeFile
+from toolkit.git import reading
+from toolkit.git.reading import EXECUTABLE, TreeFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def test_overlay_gives_every_release_from_the_patched_file(report: Report, tmp_p
     proposal = replace(report.proposal, commits=commits)
     beside = {"update.sh": TreeFile(content=b"#!/bin/sh\n")}
     for name, file in files(proposal, releases=("docker_28", "docker_29"), siblings=beside).items():
-        blobs.write(tmp_path / name, file)
+        reading.write_file(tmp_path / name, file)
     expression = f"""
       let overlay = import {tmp_path} {{ callPackage = file: _: import file {{ hello = "new"; }}; }} {{ }}; in overlay
     """

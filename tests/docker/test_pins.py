@@ -11,7 +11,7 @@ from toolkit import patches, specimen
 from toolkit.cli.output import Silence
 from toolkit.docker.pins import look
 from toolkit.errors import ToolkitError
-from toolkit.git.blobs import blob_id
+from toolkit.git.reading import blob_id
 from toolkit.model import Oid, Pin
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from toolkit.docker import staging
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import NixSyntaxError, RefusalError
-from toolkit.git import blobs
-from toolkit.git.blobs import TreeFile
+from toolkit.git import reading
+from toolkit.git.reading import TreeFile
 from toolkit.model import Source
 
 if TYPE_CHECKING:
@@ -167,10 +167,10 @@ def test_modes_links_and_directories_are_those_of_the_source(tmp_path: Path) -> 
     }
     assert "nowhere" in found.missing
     stage = lay_out(source).stages["after"].path.parent
-    assert {name: blobs.read(stage / name) for name in found.present} == found.present
+    assert {name: reading.read_file(stage / name) for name in found.present} == found.present
     (stage / "hook").chmod(0o644)
     lay_out(source)
-    assert blobs.read(stage / "hook").mode == "100755"
+    assert reading.read_file(stage / "hook").mode == "100755"
 
 
 def test_file_of_any_stage_is_looked_for() -> None:

@@ -11,7 +11,7 @@ from tests.clones import BRANCH, REMOTE, TARGET, git, objects, snapshot
 from tests.situations import SITUATIONS
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
-from toolkit.git import committing, reading, remotes
+from toolkit.git import committing, reading
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class TestRemotes:
         ],
     )
     def test_owner_is_known_on_github(self, url: str, owner: str | None) -> None:
-        assert remotes.github_owner(url) == owner
+        assert clones.github_owner(url) == owner
 
 
 class TestBase:

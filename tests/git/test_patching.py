@@ -7,7 +7,7 @@ import pytest
 
 from toolkit import git
 from toolkit.errors import ToolkitError
-from toolkit.git import diffs, patching
+from toolkit.git import patching
 from toolkit.model import FileChange, TreeCommit
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def test_commit_of_several_files_becomes_a_mail_and_is_read_back() -> None:
     assert made == mail()
     assert made.name == "0007-a-change.patch"
     assert b"\nSubject: [PATCH] a: change\n\nBecause.\n---\n" in made.content
-    assert set(diffs.touched(made.content)) == set(AFTER)
+    assert set(patching.touched(made.content)) == set(AFTER)
     assert set(patching.changes(made.content, BEFORE.get)) == set(COMMIT.files)
 
 
@@ -71,5 +71,5 @@ def test_file_that_is_taken_away_is_named() -> None:
 
 def test_what_is_no_patch_is_named() -> None:
     with pytest.raises(ToolkitError) as caught:
-        diffs.touched(b"nothing\n")
+        patching.touched(b"nothing\n")
     assert caught.value.message.startswith("patch: contains no diff")

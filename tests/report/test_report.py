@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolkit.errors import ToolkitError
-from toolkit.git.blobs import blob_id
+from toolkit.git.reading import blob_id
 from toolkit.model import Report, Status
 from toolkit.report.report import SCHEMA, document, from_json, to_json, to_markdown
 

@@ -12,7 +12,8 @@ from toolkit import confined, files, git, sources
 from toolkit.docker import meaning
 from toolkit.docker.track import tracked
 from toolkit.errors import ToolkitError
-from toolkit.git import diffs, history, reading
+from toolkit.git import clone as clones
+from toolkit.git import history, patching, reading
 from toolkit.model import Commit, Source, SourceRequest
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _of_patch(path: Path, asked: SourceRequest, plan: Plan, progress: Progress) 
     found = sources.resolve(asked, target=plan.target, sparse=plan.sparse, progress=progress)
     diff = files.read(path)
     content = git.apply(found.content, plan.target, diff)
-    others = tuple(file for file in diffs.touched(diff) if file != plan.target)
+    others = tuple(file for file in patching.touched(diff) if file != plan.target)
     return JudgedFile(source=found, content=_bounded(content, plan), subject=path.name, diff=diff, others=others)
 
 
@@ -90,7 +91,7 @@ def _of_server(number: int, server: Server, plan: Plan) -> JudgedFile:
 def _of_fetched(number: int, directory: Path, plan: Plan, progress: Progress) -> JudgedFile:
     """Read a pull request whose head the clone has, as `track --git-dir` does."""
     name = f"pull/{number}/head"
-    head = history.branches(directory, tracked.tracked().repository).commits.get(name)
+    head = clones.branches(directory, tracked.tracked().repository).commits.get(name)
     if head is None:
         hint = f"run git -C {quote(str(directory))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
         raise ToolkitError(f"{directory}: has nothing of #{number}", hint=hint)
@@ -118,7 +119,7 @@ def _of_commit(  # noqa: PLR0913 - a commit, and what it is called
     directory: Path, head: Oid, subject: str, plan: Plan, progress: Progress, *, strange: bool = False
 ) -> JudgedFile:
     """Read what a commit and those before it have changed since they left the main branch, or if it is there itself."""
-    known = history.branches(directory, tracked.tracked().repository)
+    known = clones.branches(directory, tracked.tracked().repository)
     main = known.commits.get(tracked.tracked().branches[0])
     base = history.common_ancestor(known.repository, main, head) if main is not None else None
     if base is None or base == head:

@@ -10,7 +10,7 @@ from toolkit.docker import claims as proofs
 from toolkit.docker.choices import LIFT, Extra, Strategy, strategy_of
 from toolkit.docker.preparing import prepare
 from toolkit.errors import RefusalError
-from toolkit.git import diffs
+from toolkit.git import patching
 from toolkit.model import Column
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
 
     What is proven of commits on request is left out: it is the same for each design.
     """
-    counted = diffs.count(proposal.upstream_diff)
+    counted = patching.count_lines(proposal.upstream_diff)
     of_design = tuple(proof for proof in proven if proof.name not in set(Extra))
     return Column(name=name, proofs=of_design, added=counted.added, removed=counted.removed, moved=counted.moved)
 

@@ -16,7 +16,7 @@ from toolkit.docker.choices import Demotion, Extra
 from toolkit.docker.claims.case import Added
 from toolkit.docker.rewrite import nixos_module, nixos_test, release_note
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.git import diffs, patching
+from toolkit.git import patching
 from toolkit.model import FileChange, TreeCommit
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def mails(commits: Sequence[TreeCommit], *, first: int, committed: int | None = 
 
 def of_patch(patch: Patch) -> Extra:
     """Tell which extra a mail is, by the files that it touches; raise ToolkitError for one that is none of them."""
-    paths = diffs.touched(patch.content)
+    paths = patching.touched(patch.content)
     for extra, there in (
         (Extra.NIXOS_TEST, TEST in paths),
         (Extra.NIXOS_MODULE, MODULE in paths),

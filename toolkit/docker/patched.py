@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.docker.choices import DEMOTE
-from toolkit.git.blobs import TreeFile
+from toolkit.git.reading import TreeFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

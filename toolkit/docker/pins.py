@@ -9,7 +9,7 @@ from toolkit import patches, sources
 from toolkit.docker import plan as plans
 from toolkit.docker.rewrite import layout
 from toolkit.errors import ToolkitError
-from toolkit.git.blobs import blob_id
+from toolkit.git.reading import blob_id
 from toolkit.model import SourceRequest
 
 if TYPE_CHECKING:

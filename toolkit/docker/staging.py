@@ -19,8 +19,8 @@ from toolkit.docker import choosing
 from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, DockerCase, DockerStage
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError
-from toolkit.git import blobs
-from toolkit.git.blobs import TreeFile
+from toolkit.git import reading
+from toolkit.git.reading import TreeFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ def siblings(source: Source, *stages: DockerFile) -> Siblings:
             continue
         else:
             led = _beside(path, source.directory) if path.is_symlink() else None
-            present[name] = blobs.read(path, follow=led is None)
+            present[name] = reading.read_file(path, follow=led is None)
             found = [led] if led is not None else []
         waiting += [each for each in found if each not in waiting]
     return Siblings(present=present, missing=tuple(missing))
@@ -132,11 +132,11 @@ def lay_out(
 
     def make(directory: Path) -> None:
         for path, file in written.items():
-            blobs.write(directory / path, file)
+            reading.write_file(directory / path, file)
 
     def check(directory: Path) -> bool:
         try:
-            return all(blobs.read(directory / path) == file for path, file in written.items())
+            return all(reading.read_file(directory / path) == file for path, file in written.items())
         except OSError:
             return False
 

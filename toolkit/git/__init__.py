@@ -5,12 +5,13 @@ Repositories of the user's are only read; what is written is in the cache or in 
 
 from __future__ import annotations
 
-from toolkit.git.blobs import TreeFile, blob_id
 from toolkit.git.fetching import Fetched, fetch, resolve_remote
 from toolkit.git.patching import Applied, applies, apply
 from toolkit.git.reading import (
     Entry,
     Located,
+    TreeFile,
+    blob_id,
     check_rev,
     export,
     fact,
@@ -19,7 +20,7 @@ from toolkit.git.reading import (
     locate,
     missing_files,
 )
-from toolkit.git.series import Series, addition, series
+from toolkit.git.scratch import Series, addition, series
 
 __all__ = [
     "Applied",

@@ -1,4 +1,4 @@
-"""A clone of the user's that a branch is made in: what it is, whose the commits will be, and fetching into it."""
+"""A clone of the user's: its remotes and branches, whose the commits in it will be, and fetching into it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError, UsageError
-from toolkit.git import history, program, reading, remotes
+from toolkit.git import program, reading
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePosixPath
+
+_OWNER_AND_NAME = re.compile(r"[/:]([^/:]+/[^/]+?)(?:\.git)?/?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,22 @@ class Base:
     fetched: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branches:
+    """The branches of a clone by name, and the git directory that has them.
+
+    A branch of the remote that is `upstream`'s comes before one of a remote of that name, that before one of `origin`,
+    and that before a local one, which may be long behind; `refs` has the full names. `fetched` is when the clone last
+    fetched, in seconds since the epoch, where it ever did.
+    """
+
+    repository: Path
+    commits: Mapping[str, Oid]
+    refs: Mapping[str, str]
+    fetched: int | None
+    shallow: frozenset[str]
+
+
 def open_clone(directory: Path, remote: str) -> Clone:
     """Look at the clone that `directory` is in; `remote` is a URL of upstream's.
 
@@ -66,17 +84,50 @@ def open_clone(directory: Path, remote: str) -> Clone:
                     directory, "rev-parse", "--path-format=absolute", "--show-toplevel", found=False
                 ).names
             )
-        settings = remotes.settings(Path(common))
+        configured = settings(Path(common))
     except CommandError as error:
         raise reading.explained(directory, error.stderr) from error
-    urls = {name: url for name, key, url in settings if key == "url"}
-    wanted = remotes.owner_and_name(remote)
+    urls = {name: url for name, key, url in configured if key == "url"}
+    wanted = owner_and_name(remote)
     return Clone(
         top=top,
         common=Path(common),
         remotes=urls,
-        upstream=next((name for name, url in urls.items() if remotes.owner_and_name(url) == wanted), None),
-        partial=any(key in {"promisor", "partialclonefilter"} for _, key, _ in settings),
+        upstream=next((name for name, url in urls.items() if owner_and_name(url) == wanted), None),
+        partial=any(key in {"promisor", "partialclonefilter"} for _, key, _ in configured),
+    )
+
+
+def branches(directory: Path, upstream: str) -> Branches:
+    """List the branches of the clone at `directory`; `upstream` is `OWNER/NAME` on GitHub.
+
+    Raises ToolkitError for what is no repository.
+    """
+    try:
+        head, common = program.run_reading(
+            directory, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", found=False
+        ).names.split("\n")
+        repository = Path(common)
+        listed = program.run_reading(
+            repository, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/remotes", "refs/pull"
+        ).text
+        ours = {name for name, url in urls(repository).items() if owner_and_name(url) == upstream.lower()}
+    except CommandError as error:
+        raise reading.explained(directory, error.stderr) from error
+    best: dict[str, tuple[int, Oid, str]] = {}
+    for line in listed.splitlines():
+        oid, name = line.split(" ", 1)
+        rank, short = _rank(name, ours)
+        if short != "HEAD" and rank < best.get(short, (9,))[0]:
+            best[short] = rank, Oid(oid), name
+    times = [path.stat().st_mtime for path in {Path(head) / "FETCH_HEAD", repository / "FETCH_HEAD"} if path.is_file()]
+    shallow = repository / "shallow"
+    return Branches(
+        repository=repository,
+        commits={name: oid for name, (_, oid, _) in best.items()},
+        refs={name: ref for name, (_, _, ref) in best.items()},
+        fetched=int(max(times)) if times else None,
+        shallow=frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset(),
     )
 
 
@@ -85,8 +136,8 @@ def find_base(clone: Clone, name: str) -> Base:
 
     Raises ToolkitError where the clone has nothing of that name.
     """
-    upstream = remotes.owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
-    known = history.branches(clone.common, upstream or "/")
+    upstream = owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
+    known = branches(clone.common, upstream or "/")
     commit = known.commits.get(name)
     if commit is not None:
         ref = known.refs[name]
@@ -206,7 +257,7 @@ def push_remote(clone: Clone, base: Base) -> str | None:
     It is never where the base is, by whatever URL, unless that is a fork on GitHub.
     """
     own = base.remote or _home(clone)
-    forked = own != clone.upstream and remotes.github_owner(clone.remotes.get(own or "", "")) is not None
+    forked = own != clone.upstream and github_owner(clone.remotes.get(own or "", "")) is not None
     theirs = {_place(clone.remotes.get(name or "", "")) for name in (clone.upstream, None if forked else own)}
     asked = program.run_reading(clone.common, "config", "--get", "remote.pushDefault", ok=(0, 1)).text
     others = [name for name, url in clone.remotes.items() if _place(url) not in theirs]
@@ -216,7 +267,7 @@ def push_remote(clone: Clone, base: Base) -> str | None:
 
 
 def _place(url: str) -> str:
-    return remotes.owner_and_name(url) or url
+    return owner_and_name(url) or url
 
 
 def _home(clone: Clone) -> str | None:
@@ -228,3 +279,43 @@ def _home(clone: Clone) -> str | None:
 def _some(names: Mapping[str, object]) -> str:
     shown = sorted(names, key=lambda name: (name not in {"master", "main", "staging"}, len(name), name))[:4]
     return ", ".join(shown) if shown else "no branch"
+
+
+def urls(repository: Path) -> Mapping[str, str]:
+    """Return the URLs of a clone's remotes by their names, as its configuration has them."""
+    return {name: url for name, key, url in settings(repository) if key == "url"}
+
+
+def settings(repository: Path) -> list[tuple[str, str, str]]:
+    """Return all that is configured about the remotes of a clone: remote, key, value."""
+    listed = program.run_reading(repository, "config", "-z", "--get-regexp", r"^remote\..*\.", ok=(0, 1)).text
+    found: list[tuple[str, str, str]] = []
+    for entry in filter(None, listed.split("\0")):
+        variable, _, value = entry.partition("\n")
+        name, _, key = variable.removeprefix("remote.").rpartition(".")
+        found.append((name, key, value))
+    return found
+
+
+def owner_and_name(url: str) -> str | None:
+    """Return `owner/name` of a URL, in lower case; None for what has no such end."""
+    found = _OWNER_AND_NAME.search(url)
+    return found[1].lower() if found is not None else None
+
+
+def github_owner(url: str) -> str | None:
+    """Return who a repository on GitHub belongs to, None for one elsewhere."""
+    found = re.search(r"(?:^|[/@.])github\.com[/:]([^/:]+)/", url, re.IGNORECASE)
+    return found[1] if found is not None else None
+
+
+def _rank(name: str, ours: set[str]) -> tuple[int, str]:
+    """Return how much a ref is to be trusted, less is more, and the branch's name."""
+    if name.startswith("refs/remotes/"):
+        remote, _, short = name.removeprefix("refs/remotes/").partition("/")
+        if remote in ours:
+            return 0, short
+        return {"upstream": 1, "origin": 2}.get(remote, 4), short
+    if name.startswith("refs/pull/"):
+        return 0, name.removeprefix("refs/")
+    return 3, name.removeprefix("refs/heads/")

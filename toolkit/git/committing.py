@@ -17,7 +17,7 @@ from git.objects.util import altz_to_utctz_str
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import objects, program, reading
-from toolkit.git.series import DIFF
+from toolkit.git.scratch import DIFF
 from toolkit.model import FileChange, Oid
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Workshop:
         return Oid(made)
 
     def diff(self, commit: DecodedCommit) -> bytes:
-        """Return what a commit changes, as the series would have it (git.series)."""
+        """Return what a commit changes, as the series would have it (scratch.series)."""
         span = (commit.parents[0].hexsha, commit.hexsha)
         return self._git("diff-tree", "-r", "--patch", "--no-commit-id", *DIFF, *span).stdout
 

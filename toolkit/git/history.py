@@ -1,4 +1,4 @@
-"""Branches and the history of one file in a clone, by few processes: git lists, one `cat-file` has the contents."""
+"""The history of one file in a clone, by few processes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import program, reading, remotes
+from toolkit.git import program, reading
 from toolkit.model import Oid
 from toolkit.process import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 _NONE = re.compile(r"0+")
 _RECORD, _FIELD = "\x01", "\x02"
@@ -45,57 +45,6 @@ class HistoryStep:
     blob: Oid | None
     previous: PurePosixPath | None
     before: Oid | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branches:
-    """The branches of a clone by name, and the git directory that has them.
-
-    A branch of the remote that is `upstream`'s comes before one of a remote of that name, that before one of `origin`,
-    and that before a local one, which may be long behind; `refs` has the full names. `fetched` is when the clone last
-    fetched, in seconds since the epoch, where it ever did.
-    """
-
-    repository: Path
-    commits: Mapping[str, Oid]
-    refs: Mapping[str, str]
-    fetched: int | None
-    shallow: frozenset[str]
-
-
-def branches(directory: Path, upstream: str) -> Branches:
-    """List the branches of the clone at `directory`; `upstream` is `OWNER/NAME` on GitHub.
-
-    Raises ToolkitError for what is no repository.
-    """
-    try:
-        head, common = program.run_reading(
-            directory, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", found=False
-        ).names.split("\n")
-        repository = Path(common)
-        listed = program.run_reading(
-            repository, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/remotes", "refs/pull"
-        ).text
-        ours = {
-            name for name, url in remotes.urls(repository).items() if remotes.owner_and_name(url) == upstream.lower()
-        }
-    except CommandError as error:
-        raise reading.explained(directory, error.stderr) from error
-    best: dict[str, tuple[int, Oid, str]] = {}
-    for line in listed.splitlines():
-        oid, name = line.split(" ", 1)
-        rank, short = _rank(name, ours)
-        if short != "HEAD" and rank < best.get(short, (9,))[0]:
-            best[short] = rank, Oid(oid), name
-    times = [path.stat().st_mtime for path in {Path(head) / "FETCH_HEAD", repository / "FETCH_HEAD"} if path.is_file()]
-    shallow = repository / "shallow"
-    return Branches(
-        repository=repository,
-        commits={name: oid for name, (_, oid, _) in best.items()},
-        refs={name: ref for name, (_, _, ref) in best.items()},
-        fetched=int(max(times)) if times else None,
-        shallow=frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset(),
-    )
 
 
 def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) -> tuple[Change | None, ...]:
@@ -177,18 +126,6 @@ def changed(directory: Path, *commits: str) -> tuple[PurePosixPath, ...]:
     how = ("--name-only", "--no-renames", "--no-ext-diff", "-z")
     done = program.run_reading(directory, "diff", *how, *commits, "--", found=False)
     return tuple(PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name)
-
-
-def _rank(name: str, ours: set[str]) -> tuple[int, str]:
-    """Return how much a ref is to be trusted, less is more, and the branch's name."""
-    if name.startswith("refs/remotes/"):
-        remote, _, short = name.removeprefix("refs/remotes/").partition("/")
-        if remote in ours:
-            return 0, short
-        return {"upstream": 1, "origin": 2}.get(remote, 4), short
-    if name.startswith("refs/pull/"):
-        return 0, name.removeprefix("refs/")
-    return 3, name.removeprefix("refs/heads/")
 
 
 def _reading(repository: Path, *arguments: str, ok: Sequence[int] = (0,)) -> Command:

@@ -1,17 +1,26 @@
-"""Trying patches: the series and the diff of a proposal on a clean checkout, anybody's patch on some files."""
+"""Patches: what is in a diff, and trying it, on a clean checkout or on some files.
+
+unidiff is the one reader of what git writes and of what others send.
+"""
 
 from __future__ import annotations
 
+import ast
+import io
 import os
 import re
 import shlex
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchSet
+
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import diffs, program, reading, scratch
+from toolkit.git import program, reading, scratch
 from toolkit.model import FileChange
 
 if TYPE_CHECKING:
@@ -62,9 +71,9 @@ def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool 
     """
     options = (*(("--reverse",) if reverse else ()), f"--include={target}")
     after = _applied({target: content}, patch, *options)
-    touched = diffs.touched(patch)
-    if target not in touched:
-        others = ", ".join(map(str, touched[:3])) + (", …" if len(touched) > 3 else "")  # noqa: PLR2004
+    paths = touched(patch)
+    if target not in paths:
+        others = ", ".join(map(str, paths[:3])) + (", …" if len(paths) > 3 else "")  # noqa: PLR2004
         raise ToolkitError(f"patch: does not touch '{target}', only {others}")
     return _kept(after, target)
 
@@ -74,7 +83,7 @@ def changes(patch: bytes, read: Callable[[PurePosixPath], bytes | None]) -> tupl
 
     Raise ToolkitError with git's reason if it does not apply, and for one that takes a file away.
     """
-    before = {path: read(path) for path in diffs.touched(patch)}
+    before = {path: read(path) for path in touched(patch)}
     after = _applied({path: content for path, content in before.items() if content is not None}, patch)
     return tuple(FileChange(path=path, before=content, after=_kept(after, path)) for path, content in before.items())
 
@@ -212,3 +221,44 @@ def _commands(target: PurePosixPath, pin: Located | None, copy: Path) -> tuple[s
         "git -C checkout apply --check ../upstream.diff",
         "(cd checkout && git am ../series/*.patch)",
     )
+
+
+def read_diff(diff: bytes, name: str = "patch") -> PatchSet:
+    """Return the files of a diff, or of a mail that has one; raise ToolkitError for a hunk that is not whole."""
+    try:
+        return PatchSet(io.StringIO(diff.decode("utf-8", "replace"), newline="\n"))
+    except UnidiffParseError as error:
+        raise ToolkitError(f"{name}: unidiff cannot read it: {error}") from error
+
+
+def touched(diff: bytes, name: str = "patch") -> tuple[PurePosixPath, ...]:
+    """Return the paths that a diff touches, in its order; raise ToolkitError for what has no diff in it."""
+    paths = tuple(dict.fromkeys(_unquoted(file.path) for file in read_diff(diff, name)))
+    if not paths:
+        raise ToolkitError(f"{name}: contains no diff")
+    return paths
+
+
+def _unquoted(path: str) -> PurePosixPath:
+    """Return a path that git may have quoted, as it does where a character is none of ASCII's (git-config(1))."""
+    if path.startswith('"'):
+        path = bytes(ast.literal_eval(f"b{path}")).decode("utf-8", "replace")
+    return PurePosixPath(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Lines of a diff. `moved` of the added ones are removed elsewhere in it, to the letter."""
+
+    added: int
+    removed: int
+    moved: int
+
+
+def count_lines(diff: bytes) -> Changes:
+    """Count the lines of a unified diff; blank lines count as added or removed, and never as moved."""
+    lines = [line for file in read_diff(diff) for hunk in file for line in hunk]
+    added = Counter(line.value for line in lines if line.is_added)
+    removed = Counter(line.value for line in lines if line.is_removed)
+    moved = sum(number for text, number in (added & removed).items() if text.strip())
+    return Changes(added.total(), removed.total(), moved)

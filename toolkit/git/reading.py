@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.errors import CommandError, ToolkitError, UsageError
-from toolkit.git import blobs, program
+from toolkit.git import program
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SUBMODULE = "160000"
+
+FILE, EXECUTABLE, LINK = "100644", "100755", "120000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +147,8 @@ def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: 
             raise ToolkitError(f"{repository}: commit {commit.short} has the unsafe path '{entry.path}'")
     contents = read_objects(repository, [str(entry.blob) for entry in found])
     # Links come last, so that no file is written through one.
-    for entry, content in sorted(zip(found, contents, strict=True), key=lambda pair: pair[0].mode == blobs.LINK):
-        blobs.write(into / entry.path, blobs.TreeFile(content=content, mode=entry.mode))
+    for entry, content in sorted(zip(found, contents, strict=True), key=lambda pair: pair[0].mode == LINK):
+        write_file(into / entry.path, TreeFile(content=content, mode=entry.mode))
     return found
 
 
@@ -209,3 +213,35 @@ def fact(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "unknown")
     return re.sub(r"^(fatal|error): ", "", chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeFile:
+    """A file in a tree; the content of a link is where it leads."""
+
+    content: bytes
+    mode: str = FILE
+
+
+def read_file(path: Path, *, follow: bool = False) -> TreeFile:
+    """Return a file or a link, with `follow` what the link leads to; raise OSError where there is none."""
+    if not follow and path.is_symlink():
+        return TreeFile(content=os.fsencode(path.readlink()), mode=LINK)
+    content = path.read_bytes()
+    return TreeFile(content=content, mode=EXECUTABLE if path.stat().st_mode & stat.S_IXUSR else FILE)
+
+
+def write_file(path: Path, file: TreeFile) -> None:
+    """Write a file or a link where there is none, with the directories above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if file.mode == LINK:
+        path.symlink_to(os.fsdecode(file.content))
+        return
+    path.write_bytes(file.content)
+    if file.mode == EXECUTABLE:
+        path.chmod(path.stat().st_mode | 0o111)
+
+
+def blob_id(content: bytes) -> Oid:
+    """Return the id that git gives a file of this content."""
+    return Oid(hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest())

@@ -1,4 +1,4 @@
-"""Directories and repositories of our own that live for a block, and what git does in them."""
+"""Directories and repositories of our own that live for a block; in them git makes commits into mails and a diff."""
 
 from __future__ import annotations
 
@@ -7,13 +7,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import files as places
-from toolkit.git import blobs, program, reading
+from toolkit.git import program, reading
+from toolkit.model import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
-    from toolkit.model import Patch
+    from toolkit.model import Commit, TreeCommit
+
+# All that another version of git or a user's configuration could print in another way is spelled out. Histogram
+# keeps a moved block in one piece, where the default may pair its closing braces with somebody else's.
+DIFF = (
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-renames",
+    "--full-index",
+    "--diff-algorithm=histogram",
+    "--indent-heuristic",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
+
+_MAIL = ("--zero-commit", "--no-signature", "--no-attach", "--no-thread", "--no-cover-letter", "--stat=72")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +49,24 @@ def directory(files: Mapping[PurePosixPath, bytes]) -> Generator[Path]:
     """Yield a directory with these files, in which git finds no repository if it runs `alone`."""
     with places.temporary() as name:
         for path, content in files.items():
-            blobs.write(name / path, blobs.TreeFile(content=content))
+            reading.write_file(name / path, reading.TreeFile(content=content))
         yield name
 
 
 @contextmanager
-def repository(*commits: NewCommit, date: int = program.EPOCH, checked_out: bool = True) -> Generator[Path]:
+def repository(*commits: NewCommit, date: int | None = None, checked_out: bool = True) -> Generator[Path]:
     """Yield a repository with these commits, `main` being checked out; what is in them depends on nothing else."""
     with places.temporary() as name:
         made = name / "repository"
         made.mkdir()
         program.init(made)
-        program.run_hermetic(made, "fast-import", "--quiet", "--done", stdin=b"".join(_stream(commits, date)))
+        program.run_hermetic(
+            made,
+            "fast-import",
+            "--quiet",
+            "--done",
+            stdin=b"".join(_stream(commits, program.EPOCH if date is None else date)),
+        )
         if checked_out:
             program.run_hermetic(made, "reset", "--quiet", "--hard")
         yield made
@@ -60,7 +85,7 @@ def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
         yield f"commit refs/heads/{commit.branch}\ncommitter {program.IDENTITY} {date} +0000\n".encode()
         yield from _data(commit.message.encode())
         for path, content in commit.files.items():
-            yield f"M {blobs.FILE} inline {path}\n".encode()
+            yield f"M {reading.FILE} inline {path}\n".encode()
             yield from _data(content)
     yield b"done\n"
 
@@ -69,3 +94,46 @@ def _data(content: bytes) -> Iterator[bytes]:
     yield b"data %d\n" % len(content)
     yield content
     yield b"\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """The commits of a proposal: one mail each for `git am`, and all of them as one diff for `git apply`."""
+
+    patches: tuple[Patch, ...]
+    upstream_diff: bytes
+
+
+def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None) -> Series:
+    """Return the commits, which follow one another, as mails and as one diff against the first one's `before`.
+
+    The bytes depend on the arguments alone. `committed`, the date of the pin in seconds since the epoch, is the
+    date of each mail, whose author is `unlet`. Mails are called `0001-….patch` after their subjects, which are numbered
+    `[PATCH 1/2]`; `git am` drops that.
+    """
+    base = NewCommit(files={target: commits[0].before})
+    made = [NewCommit(files={target: commit.after}, message=commit.message) for commit in commits]
+    with repository(base, *made, date=committed, checked_out=False) as made_in:
+        span = (f"main~{len(made)}", "main")
+        patches = _mails(made_in, "..".join(span))
+        diff = program.run_hermetic(made_in, "diff", *DIFF, *span).stdout
+    return Series(patches=patches, upstream_diff=diff)
+
+
+def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -> Patch:
+    """Return a commit as the mail which follows `number - 1` others.
+
+    Its bytes depend on the arguments alone, and those of the others not on it: its subject has no number.
+    """
+    base = NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
+    made = NewCommit(files={file.path: file.after for file in commit.files}, message=commit.message)
+    with repository(base, made, date=committed, checked_out=False) as made_in:
+        (mail,) = _mails(made_in, "main~1..main", "--no-numbered", f"--start-number={number}")
+    return mail
+
+
+def _mails(repository: Path, commits: str, *options: str) -> tuple[Patch, ...]:
+    mails = repository.with_name("mails")
+    how = ("--quiet", *DIFF, *_MAIL, *options, f"--output-directory={mails}")
+    program.run_hermetic(repository, "format-patch", *how, commits)
+    return tuple(Patch(name=path.name, content=path.read_bytes()) for path in sorted(mails.iterdir()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import files, git, nix, prove, sources
 from toolkit.errors import LayoutError
-from toolkit.git import diffs, patching
+from toolkit.git import patching
 from toolkit.lift.doors import PASSTHRU, doors
 from toolkit.lift.findings import find
 from toolkit.lift.kinds import BindingKind
@@ -132,7 +132,7 @@ def _contents(diff: bytes, root: Path) -> dict[PurePosixPath, bytes]:
         place = root / path
         return place.read_bytes() if place.is_file() else None
 
-    diffs.read(diff)
+    patching.read_diff(diff)
     return {change.path: change.after for change in patching.changes(diff, old)}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.git import blobs
-from toolkit.git.blobs import TreeFile
+from toolkit.git import reading
+from toolkit.git.reading import TreeFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,9 @@ def files(root: Path, target: Target, content: bytes) -> Mapping[str, TreeFile]:
         return {}
     package = target.package
     changed = {
-        f"{package}/{path.relative_to(directory)}": blobs.read(path) for path in paths if path.name != target.file.name
+        f"{package}/{path.relative_to(directory)}": reading.read_file(path)
+        for path in paths
+        if path.name != target.file.name
     }
     mine = f"{package}/{target.file.name}"
     return {

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
-from toolkit.git import remotes
 from toolkit.model import Contribution, Made
 from toolkit.pr import contributions
 from toolkit.report import message, pull_request
@@ -104,7 +103,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
 ) -> Made:
     """Return what is told of a branch."""
     remote = clones.push_remote(clone, base)
-    owner = remotes.github_owner(clone.remotes.get(remote, "")) if remote is not None else None
+    owner = clones.github_owner(clone.remotes.get(remote, "")) if remote is not None else None
     place = contributions.place(clone.common, kept.branch)
     return Made(
         contribution=kept,

@@ -7,14 +7,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from toolkit import git
-from toolkit.git import blobs
+from toolkit.git import reading
 from toolkit.model import Commit, Proposal, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
-    from toolkit.git.blobs import TreeFile
+    from toolkit.git.reading import TreeFile
     from toolkit.model import Proof, Source, Step
     from toolkit.patches import Message
     from toolkit.prove import Case, Claim, Stage
@@ -40,7 +40,7 @@ class Draft(Generic[C]):
     def write_overlay(self, directory: Path) -> None:
         """Write the overlay; the directory must be the one that the case names."""
         for name, file in self.overlay.items():
-            blobs.write(directory / name, file)
+            reading.write_file(directory / name, file)
 
     def backed(self, proofs: Sequence[Proof]) -> Proposal:
         """Return the proposal with messages that say only what these proofs have proven."""

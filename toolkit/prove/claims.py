@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from toolkit import git, nix, process
-from toolkit.git import diffs
+from toolkit.git import patching
 from toolkit.prove.claim import Claim, Finding
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ def applies(case: Case[Stage]) -> Finding:
         failures.append("the series and the rewrite give different files")
     if not failures and applied.after_diff != wanted[-1]:
         failures.append("the diff and the rewrite give different files")
-    read = diffs.read(case.upstream_diff, "the diff")
+    read = patching.read_diff(case.upstream_diff, "the diff")
     for name, diff in {"the diff": case.upstream_diff, **{each.name: each.content for each in case.patches}}.items():
-        if (touched := diffs.touched(diff, name)) != (case.target,):
+        if (touched := patching.touched(diff, name)) != (case.target,):
             failures.append(f"{name} touches {', '.join(map(str, touched))}")
     mails = "1 patch" if len(case.patches) == 1 else f"{len(case.patches)} patches"
     return Finding(
@@ -86,8 +86,8 @@ def _applies_alone(case: Case[Stage]) -> Finding:
     """Apply somebody else's patch to the file alone: it may touch files that are not at hand."""
     applied = git.apply(case.source.content, case.target, case.upstream_diff)
     failures = () if applied == case.after.content else ("the patch and the judged file differ",)
-    files = [file for file in diffs.read(case.upstream_diff, "the patch") if file.path == str(case.target)]
-    others = [str(path) for path in diffs.touched(case.upstream_diff) if path != case.target]
+    files = [file for file in patching.read_diff(case.upstream_diff, "the patch") if file.path == str(case.target)]
+    others = [str(path) for path in patching.touched(case.upstream_diff) if path != case.target]
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
     return Finding(
         covers=f"{case.target.name}, {added} lines added, {removed} removed",

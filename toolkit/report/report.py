@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import __version__, documents
 from toolkit.errors import without_passwords
-from toolkit.git.blobs import blob_id
+from toolkit.git.reading import blob_id
 from toolkit.model import Oid, Proof, Status, Step
 from toolkit.report.markdown import cell, fence, table_lines
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import documents, git
 from toolkit.errors import ToolkitError
-from toolkit.git import blobs
+from toolkit.git import reading
 from toolkit.model import Oid  # noqa: TC001 - a field of what is read
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bo
             and {str(path) for path in paths} <= set(kept.paths)
             and _packs(directory) == kept.packs
             and all(
-                git.blob_id(blobs.read(directory / TREE / name).content) == blob for name, blob in kept.blobs.items()
+                git.blob_id(reading.read_file(directory / TREE / name).content) == blob
+                for name, blob in kept.blobs.items()
             )
         )
     except (OSError, ToolkitError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from toolkit.docker.choices import Extra
 from toolkit.docker.claims import nixos_modules, nixos_tests, release_notes
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import diffs, patching
+from toolkit.git import patching
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ def _applies(case: DockerCase, added: Added, commit: TreeCommit) -> tuple[str, .
             failures.append(f"{added.patch.name} does not apply {where}: {stacked.failure}")
         elif {path: stacked.after.get(path) for path in wanted} != wanted:
             failures.append(f"{added.patch.name} {where} gives files that differ from the written ones")
-    mine = set(diffs.touched(added.patch.content))
+    mine = set(patching.touched(added.patch.content))
     failures += [
         f"{added.patch.name} and {other.name} both change {', '.join(both)}"
         for other in (*case.patches, *(one.patch for one in others))
-        if (both := sorted(map(str, mine & set(diffs.touched(other.content)))))
+        if (both := sorted(map(str, mine & set(patching.touched(other.content)))))
     ]
     return tuple(failures)

@@ -13,7 +13,7 @@ from toolkit.docker.rewrite import leftovers, recognise
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.regions import Cause, Edited, Regions
 from toolkit.errors import ToolkitError
-from toolkit.git import diffs
+from toolkit.git import patching
 from toolkit.model import ExplainedCommit, ExplainedHunk, Reason
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def explain(  # noqa: PLR0913 - a commit as it is, and what the plan says of the
     """
     files = {file.path: file for file in commit.files}
     hunks: list[ExplainedHunk] = []
-    for patched in diffs.read(diff):
+    for patched in patching.read_diff(diff):
         path = PurePosixPath(patched.path)
         if path == target and (file := files.get(path)) is not None and file.before is not None:
             hunks += _of_target(file, file.before, list(patched), tuple(components), entry)

@@ -12,6 +12,7 @@ from toolkit.docker.track.model import Arrival, Pull, RefKind
 from toolkit.docker.track.upstream import File, FoundFile, Heads, Past, WantedRef, default_refs, may_bind
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
+from toolkit.git import clone as clones
 from toolkit.git import history, reading
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class CloneUpstream:
         self._directory = directory
         self._plan = plan
         self._tracked = tracked
-        self._branches = history.branches(directory, repository)
+        self._branches = clones.branches(directory, repository)
         self._repository = self._branches.repository
         fetched = self._branches.fetched
         age = f", fetched {time.strftime('%Y-%m-%d %H:%M', time.localtime(fetched))}" if fetched else ""

@@ -11,7 +11,7 @@ from toolkit import git, patches, sources
 from toolkit.docker.track.model import RefKind
 from toolkit.docker.track.upstream import File, FoundFile, WantedRef
 from toolkit.errors import UnreachableError, without_passwords
-from toolkit.git import remotes
+from toolkit.git import clone
 from toolkit.sources import locks
 
 if TYPE_CHECKING:
@@ -61,5 +61,5 @@ def _locked(request: SourceRequest, repository: str) -> str | None:
     locked = locks.read(file, entry or "nixpkgs")
     if not isinstance(locked, locks.AtCommit) or not re.fullmatch(r"[0-9a-f]{40}", locked.rev):
         return None
-    ours = locked.url is None or remotes.owner_and_name(locked.url) == repository.lower()
+    ours = locked.url is None or clone.owner_and_name(locked.url) == repository.lower()
     return locked.rev if ours else None

@@ -8,7 +8,7 @@ from unidiff.patch import PatchSet
 
 from toolkit import git, process
 from toolkit.errors import ToolkitError
-from toolkit.git import diffs
+from toolkit.git import patching
 from toolkit.model import Commit
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def test_a_patch_of_the_file_is_applied_and_taken_back(series: git.Series, targe
 def test_mails_on_end_are_one_patch(series: git.Series, target: PurePosixPath) -> None:
     patch = b"".join(patch.content for patch in series.patches)
     assert git.apply(BEFORE, target, patch) == DEMOTED
-    assert diffs.touched(patch) == (target,)
+    assert patching.touched(patch) == (target,)
 
 
 def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repository, target: PurePosixPath) -> None:
@@ -203,7 +203,7 @@ def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repositor
     patch = subprocess.run(["git", "-C", pinned.path, "show", "HEAD"], capture_output=True, check=True).stdout
     patched = git.apply(BEFORE, target, patch)
     assert patched == LIFTED
-    assert set(map(str, diffs.touched(patch))) == {str(target), "lib/default.nix", "lib/new file.nix"}
+    assert set(map(str, patching.touched(patch))) == {str(target), "lib/default.nix", "lib/new file.nix"}
 
 
 def test_a_patch_for_another_state_is_refused_with_the_place(series: git.Series, target: PurePosixPath) -> None:

@@ -140,6 +140,66 @@ def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str
     assert done.stderr.startswith(f"unlet propose: {message}")
 
 
+def _asked(stderr: str) -> list[str]:
+    """Return the systems that whole trees were asked about, of each time that they were."""
+    lines = [line for line in stderr.splitlines() if "lifted.nix" in line and "overlay" not in line]
+    return [found[1] for line in lines if (found := re.search(r"--argstr system ('[^']*'|\S+)", line))]
+
+
+def test_several_packages_share_their_evaluations_and_have_a_proposal_each(unlet: Unlet) -> None:
+    alone = unlet(*SPECIMEN, "notes-server", "-v", "--out", "alone")
+    done = unlet(*SPECIMEN, "notes-server", "status-board", "-v", "--out", "lifts")
+    assert done.returncode == alone.returncode == 0
+    assert sorted(_asked(done.stderr)) == sorted(_asked(alone.stderr))
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "notes-server  wrote lifts/notes-server",
+        "status-board  wrote lifts/status-board",
+    ]
+    assert all(re.search(r"8 of 9 proofs passed|9 of 9 proofs passed", line) for line in lines)
+    for name in ("notes-server", "status-board"):
+        document = json.loads((unlet.cwd / "lifts" / name / "report.json").read_text())
+        assert document["target"] == name
+        (proof,) = [proof for proof in document["proofs"] if proof["name"] == "no-rebuild"]
+        (other,) = {"notes-server", "status-board"} - {name}
+        assert proof["covers"].endswith(f", in a tree that also has the changes of {other}")
+    diff = (unlet.cwd / "lifts/notes-server/upstream.diff").read_bytes()
+    assert diff == (unlet.cwd / "alone/upstream.diff").read_bytes()
+
+
+def test_a_refused_package_is_named_and_stops_no_other(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "log-viewer", "notes-server", "notes-serve", "--json", "--out", "lifts")
+    assert (done.returncode, done.stderr) == (3, "")
+    first, second, third = json.loads(done.stdout)["proposals"]
+    assert (first["target"], first["exit_code"]) == ("log-viewer", 3)
+    assert first["error"]["message"].endswith("there is no 'let' around the package")
+    assert second["report"] == json.loads((unlet.cwd / second["out"] / "report.json").read_text())
+    assert third["error"]["hint"] == "did you mean notes-server?"
+    assert [path.name for path in (unlet.cwd / "lifts").iterdir()] == ["notes-server"]
+    again = unlet(*SPECIMEN, "log-viewer", "notes-server", "--quiet", "--out", "lifts")
+    assert again.returncode == 3
+    assert [line.split("  ")[0] for line in again.stdout.splitlines() if "hint" not in line] == [
+        "log-viewer  ".strip(),
+        "notes-server",
+    ]
+    assert "lifts/notes-server: is not empty" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("notes-server", "docker"), "several TARGETs and docker exclude each other"),
+        (("notes-server", "status-board", "--binding", "x"), "several TARGETs and --binding exclude each other"),
+    ],
+)
+def test_what_is_for_one_package_is_refused_with_several(
+    unlet: Unlet, arguments: tuple[str, ...], message: str
+) -> None:
+    done = unlet(*SPECIMEN, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"unlet propose: {message}")
+
+
 def test_unknown_pin_is_a_usage_error(unlet: Unlet) -> None:
     done = unlet("propose", "--pin", "x", "--offline")
     assert done.returncode == 2

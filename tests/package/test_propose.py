@@ -14,7 +14,8 @@ from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
-from toolkit.package.propose import LiftRequest, propose
+from toolkit.package.choosing import LiftRequest
+from toolkit.package.propose import only, propose
 from toolkit.package.target import find_target
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Silence:
 
 def run(out: Path, target: str, nixpkgs: str = "specimen", **choices: object) -> Report:
     request = LiftRequest(target=target, source=SourceRequest(nixpkgs=nixpkgs), out=out, **choices)  # type: ignore[arg-type]
-    return propose(request, progress=Silence())
+    (attempt,) = propose([request], progress=Silence())
+    return only(attempt.result)
 
 
 @pytest.fixture
@@ -121,6 +123,25 @@ def test_around_a_builder_that_takes_no_function_goes_a_layer(
     assert not report.failed
     (step,) = report.proposal.steps
     assert (step.design, step.reason) == ("layer", why)
+
+
+def test_a_package_that_the_change_of_another_one_reaches_is_proven_alone(tmp_path: Path, tree: Path) -> None:
+    board = tree / "pkgs/by-name/st/status-board/package.nix"
+    reading = "  notes = builtins.readFile ../../no/notes-server/package.nix;\n  installPhase ="
+    assert board.read_text().count("  installPhase =")
+    head, _, tail = board.read_text().rpartition("  installPhase =")
+    board.write_text(f"{head}{reading}{tail}")
+    requests = [
+        LiftRequest(target=name, source=SourceRequest(nixpkgs=str(tree)), out=tmp_path / "out")
+        for name in ("notes-server", "status-board")
+    ]
+    notes, board_report = (only(attempt.result) for attempt in propose(requests, progress=Silence()))
+    assert not notes.failed
+    assert not board_report.failed
+    covers = [
+        next(proof.covers for proof in report.proofs if proof.name == "no-rebuild") for report in (notes, board_report)
+    ]
+    assert [" in a tree that also has " in cover for cover in covers] == [True, False]
 
 
 def test_a_package_is_found_by_the_attribute_that_nix_has_for_its_file(tree: Path) -> None:

@@ -8,7 +8,7 @@ import click
 
 from toolkit.cli.depth import depth
 from toolkit.lift.plan import FOLLOWED, Design
-from toolkit.package.propose import LiftRequest
+from toolkit.package.choosing import LiftRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

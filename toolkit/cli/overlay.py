@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import OverlayReport
-    from toolkit.package.propose import LiftRequest
+    from toolkit.package.choosing import LiftRequest
 
 _WRAPPER = (
     'security.wrappers.rootlesskit = { owner = "root"; group = "root"; '

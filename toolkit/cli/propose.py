@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
@@ -12,12 +13,20 @@ from toolkit.cli.lifting import DOCKER, lifting, lifting_options
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
+from toolkit.errors import ToolkitError
+from toolkit.package.propose import only
 from toolkit.package.propose import propose as lift
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from toolkit.cli.options import GlobalOptions
     from toolkit.model import Report
+    from toolkit.package.propose import Attempt
+    from toolkit.report.explanation import Line
+
+_WORST = (130, 1, 3, 2, 0)
 
 
 @options.command(
@@ -26,9 +35,10 @@ if TYPE_CHECKING:
         "unlet propose --nixpkgs specimen",
         "unlet propose --nixpkgs ~/src/nixpkgs --with nixos-test",
         "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
+        "unlet propose forgejo authentik gitea --out lifts",
     ),
 )
-@click.argument("target", default=DOCKER, shell_complete=options.complete_package)
+@click.argument("targets", metavar="[TARGET]...", nargs=-1, shell_complete=options.complete_package)
 @lifting_options
 @options.source
 @click.option(
@@ -44,7 +54,7 @@ if TYPE_CHECKING:
     help="Where rootlesskit goes in the wrapper's PATH: after everything else, or nowhere. With 'drop', docker before "
     "28 does not start.",
 )
-@click.option("--only", type=click.Choice([LIFT, DEMOTE]), help="Make a series of this commit alone.")
+@click.option("--only", "only_commit", type=click.Choice([LIFT, DEMOTE]), help="Make a series of this commit alone.")
 @options.written("proposal")
 @click.option(
     "--with",
@@ -59,7 +69,7 @@ if TYPE_CHECKING:
 @options.common
 def command(
     *,
-    target: str,
+    targets: tuple[str, ...],
     bindings: tuple[str, ...],
     design: str | None,
     follow: str | None,
@@ -70,7 +80,7 @@ def command(
     offline: bool,
     strategy: str | None,
     rootlesskit: str,
-    only: str | None,
+    only_commit: str | None,
     out: Path,
     force: bool,
     extras: tuple[str, ...],
@@ -78,17 +88,25 @@ def command(
 ) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
-    TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it. Without a source, the nixpkgs
-    is the checkout that you are in, else the default pin of patches/, from its remote.
+    TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it. Several packages share their
+    evaluations; each has its proposal in a directory of its name below --out. Without a source, the nixpkgs is the
+    checkout that you are in, else the default pin of patches/, from its remote.
     """
     settings = options.settings()
-    if target != DOCKER:
+    targets = tuple(dict.fromkeys(targets)) or (DOCKER,)
+    if len(targets) > 1:
+        options.refuse_together("several TARGETs", {"docker": DOCKER if DOCKER in targets else None})
+        options.refuse_together("several TARGETs", {"--binding": bindings or None})
+    if targets != (DOCKER,):
         options.refuse_together("TARGET", {"--file": file})
         source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=None, pin=pin, offline=offline)
-        asked = lifting(target, source, bindings=bindings, design=design, follow=follow, out=out, force=force)
+        asked = [
+            lifting(target, source, bindings=bindings, design=design, follow=follow, out=out, force=force)
+            for target in targets
+        ]
         with output.working(settings) as progress:
-            report = lift(asked, progress=progress)
-        return _finish(report, out)
+            attempts = list(lift(asked, progress=progress))
+        return _finish(only(attempts[0].result), out) if len(attempts) == 1 else _finish_all(attempts, settings)
     options.refuse_without(
         "a TARGET other than docker", {"--binding": bindings or None, "--design": design, "--follow": follow}
     )
@@ -96,7 +114,7 @@ def command(
         source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),
         strategy=Strategy(strategy) if strategy is not None else None,
         demotion=Demotion(rootlesskit),
-        only=only,
+        only=only_commit,
         out=out,
         force=force,
         extras=tuple(extra for extra in Extra if extra in extras),
@@ -113,3 +131,47 @@ def _finish(report: Report, out: Path) -> int:
 
     show(report, settings=options.settings(), out=out)
     return exit_code(report)
+
+
+def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
+    from toolkit.cli.report import exit_code  # noqa: PLC0415 - as above
+
+    results = {attempt.target: attempt.result for attempt in attempts}
+    codes = {
+        target: result.exit_code if isinstance(result, ToolkitError) else exit_code(result)
+        for target, result in results.items()
+    }
+    if settings.json:
+        output.write_json({"proposals": [_document(attempt, codes[attempt.target]) for attempt in attempts]})
+    else:
+        shown = [attempt for attempt in attempts if codes[attempt.target] or not settings.quiet]
+        output.write_toned(_lines(shown), settings)
+    return min(codes.values(), key=_WORST.index)
+
+
+def _document(attempt: Attempt, code: int) -> dict[str, object]:
+    from toolkit.report.report import to_json  # noqa: PLC0415 - as above
+
+    value: dict[str, object] = {"target": attempt.target, "exit_code": code}
+    if isinstance(attempt.result, ToolkitError):
+        return value | {"error": {"message": attempt.result.message, "hint": attempt.result.hint}}
+    return value | {"out": str(attempt.out), "report": json.loads(to_json(attempt.result))}
+
+
+def _lines(attempts: Sequence[Attempt]) -> Iterator[Line]:
+    """Yield a line for each target, one for each of its failed proofs, and one for the hint of an error."""
+    from toolkit.cli.report import total  # noqa: PLC0415 - as above
+    from toolkit.report.explanation import Line, Tone  # noqa: PLC0415 - as above
+
+    width = max((len(attempt.target) for attempt in attempts), default=0)
+    for attempt in attempts:
+        name = f"{attempt.target:<{width}}"
+        if isinstance(attempt.result, ToolkitError):
+            yield Line(text=f"{name}  refused: {attempt.result.message}", tone=Tone.FAILED)
+            if attempt.result.hint is not None:
+                yield Line(text=f"{'':<{width}}  hint: {attempt.result.hint}", tone=Tone.PLAIN)
+            continue
+        said = total(attempt.result.proofs)
+        yield Line(text=f"{name}  wrote {attempt.out}: {said.text}", tone=said.tone)
+        for proof in attempt.result.failed:
+            yield Line(text=f"{'':<{width}}  {proof.name}: {proof.reason}", tone=Tone.FAILED)

@@ -90,11 +90,11 @@ def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
     for gap in dict.fromkeys(gap for proof in proofs for gap in proof.gaps):
         yield Line(text=gap, tone=Tone.NOT_RUN)
     if proofs and not settings.quiet:
-        yield _sum(proofs, [proof for proof in proofs if proof.name.removeprefix(_REAL) in twice - {proof.name}])
+        yield total(proofs, [proof for proof in proofs if proof.name.removeprefix(_REAL) in twice - {proof.name}])
 
 
-def _sum(proofs: Sequence[Proof], real: Sequence[Proof]) -> Line:
-    """Return how many proofs passed, how many of them have no line of their own, and how many did not pass."""
+def total(proofs: Sequence[Proof], real: Sequence[Proof] = ()) -> Line:
+    """Return how many proofs passed, which of them have no line of their own, and how many did not pass."""
     counts = {status: sum(proof.status is status for proof in proofs) for status in Status}
     rest = {f"{counts[Status.FAILED]} failed": Tone.FAILED, f"{counts[Status.NOT_RUN]} not run": Tone.NOT_RUN}
     others = {text: tone for text, tone in rest.items() if not text.startswith("0 ")}

@@ -5,31 +5,36 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from toolkit import process, prove
-from toolkit.prove.lifted import UNREACHED, Derivations, LiftVerdict, Question, ask, command, judge
+from toolkit.prove.lifted import LIFTED, UNREACHED, Derivations, LiftVerdict, Question, ask, command, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from toolkit.lift.rewriting import Lifted
 
 _TOGETHER = 2
+_AT_ONCE = 12
+"""Evaluations at a time, and packages in one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Asking:
     """What is asked of Nix about a lift: on each system about the package first, then about its readers.
 
-    `trees` are the tops of the whole trees before and after. Answers are kept; all claims share them.
+    `trees` are the tops of the whole trees before and after; the second has the changes of the packages `beside` this
+    one as well. Answers are kept; all claims share them.
     """
 
     trees: tuple[Path, Path]
     questions: tuple[Question, ...]
     systems: tuple[str, ...]
+    beside: tuple[str, ...] = ()
     _kept: dict[str, list[Derivations]] = field(default_factory=dict[str, "list[Derivations]"])
     _lock: Lock = field(default_factory=Lock)
 
@@ -43,8 +48,12 @@ class Asking:
         """Return Nix's answers on one system."""
         if system not in self._kept:
             before, after = self.trees
-            self._kept[system] = ask(before, after, system, self.questions)
+            self.keep(system, ask(before, after, system, self.questions))
         return self._kept[system]
+
+    def keep(self, system: str, answers: list[Derivations]) -> None:
+        """Keep what Nix answers on one system."""
+        self._kept[system] = answers
 
     def answers(self) -> Mapping[str, list[Derivations]]:
         """Return Nix's answers by system."""
@@ -61,6 +70,33 @@ class Asking:
             if said is not None and said.why != UNREACHED:
                 break
         return judge(asked)
+
+    def holds(self) -> bool:
+        """Tell whether the lift is right on all systems together, and no reader has changed."""
+        answers = self.answers().values()
+        readers = [answer for _, *others in answers for answer in others]
+        same = all(answer.error is None and answer.before == answer.after for answer in readers)
+        return same and judge([own for own, *_ in answers]) == LIFTED
+
+
+def ask_about(askings: Sequence[Asking]) -> None:
+    """Ask about packages whose trees are the same: on each system in as few evaluations as memory allows."""
+    before, after = askings[0].trees
+
+    def answer(part: tuple[str, Sequence[Asking]]) -> None:
+        system, those = part
+        answers = iter(ask(before, after, system, [question for each in those for question in each.questions]))
+        for each in those:
+            each.keep(system, list(islice(answers, len(each.questions))))
+
+    parts = [
+        (system, those[begin : begin + _AT_ONCE])
+        for system in dict.fromkeys(system for each in askings for system in each.systems)
+        for those in [[each for each in askings if system in each.systems]]
+        for begin in range(0, len(those), _AT_ONCE)
+    ]
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        process.results([pool.submit(copy_context().run, answer, part) for part in parts])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

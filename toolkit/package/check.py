@@ -18,8 +18,8 @@ from toolkit.model import Commit, Proposal, Report
 from toolkit.nix.seal import sealed
 from toolkit.nix.tree import Tree
 from toolkit.package.case import Asking, LiftCase
+from toolkit.package.choosing import readers_of
 from toolkit.package.claims import CLAIMS
-from toolkit.package.propose import readers_of
 from toolkit.package.target import find_target
 from toolkit.prove import Stage
 from toolkit.prove.lifted import Question
@@ -79,7 +79,7 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
         for name in names
     }
     lifted = Lifted(text=patched.decode(), doors=found, moved=(), parameter=PARAMETER, unfolded=False, shown=())
-    readers = readers_of(tree.root, target, found)
+    (readers,) = readers_of(tree.root, [(target, found)])
     questions = [Question(package=asked, doors=found)]
     questions += [Question(package=tuple(reader.split(".")), doors={}) for reader in readers]
     case = LiftCase(

@@ -136,8 +136,9 @@ def _finding(case: LiftCase, failures: list[str], evidence: list[str], *, more: 
     systems = [system for system, answer in _package(case) if answer.before is not None or answer.error is not None]
     if not systems:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
+    beside = f", in a tree that also has the changes of {', '.join(case.asking.beside)}" if case.asking.beside else ""
     return Finding(
-        covers=f"{case.package}{more} on {', '.join(systems)}",
+        covers=f"{case.package}{more} on {', '.join(systems)}{beside}",
         failures=tuple(failures),
         evidence=tuple(evidence),
         commands=case.asking.commands,

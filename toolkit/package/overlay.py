@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from toolkit import files, nix, prove
 from toolkit.errors import RefusalError
 from toolkit.model import OverlayReport
-from toolkit.package.propose import begin, draft
+from toolkit.package.propose import begin, draft, only
 from toolkit.report.report import overlay_to_json
 
 if TYPE_CHECKING:
     from toolkit.model import Progress
-    from toolkit.package.propose import LiftRequest
+    from toolkit.package.choosing import LiftRequest
 
 CLAIMS = ("parse", "no-rebuild", "overridable", "capture-safe", "passthru", "overlay")
 """The claims about a series that are about its overlay as well."""
@@ -25,7 +25,8 @@ def overlay(request: LiftRequest, *, progress: Progress) -> OverlayReport:
     Raise ToolkitError as `propose` does, RefusalError for a package that its directory alone does not make.
     """
     files.ensure_free(request.out, force=request.force)
-    work = begin(request, progress=progress)
+    (begun,) = begin([request], progress=progress)
+    work = only(begun)
     with files.whole_directory(request.out, force=request.force) as building:
         made = draft(work, building)
         if made.case.overlay is None:

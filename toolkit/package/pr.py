@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import UsageError
 from toolkit.model import FileChange, SourceRequest, TreeCommit
-from toolkit.package.propose import begin, facts, write_down
+from toolkit.package.propose import begin, facts, only, write_down
 from toolkit.pr import bases
 from toolkit.pr import create as branches
 from toolkit.pr.create import Making
@@ -16,7 +16,7 @@ from toolkit.pr.create import Making
 if TYPE_CHECKING:
     from toolkit.git.clone import Clone
     from toolkit.model import Progress, PullRequest, Report
-    from toolkit.package.propose import LiftRequest
+    from toolkit.package.choosing import LiftRequest
     from toolkit.pr.writing import BranchOrder
 
 
@@ -36,7 +36,8 @@ def create(order: BranchOrder, request: LiftRequest, *, progress: Progress) -> P
     def find(clone: Clone, order: BranchOrder) -> Making:
         base, _ = bases.find(clone, order, progress=progress)
         source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
-        work = begin(replace(request, source=source, force=False), progress=progress)
+        (begun,) = begin([replace(request, source=source, force=False)], progress=progress)
+        work = only(begun)
         return Making(
             base=base,
             warnings=bases.warnings(base),

@@ -14,8 +14,11 @@ from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.survey import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from toolkit.lift.locating import Location
+
+_FILE = ".nix"
 _ALIASES = PACKAGES / "top-level" / "aliases.nix"
 
 
@@ -33,13 +36,33 @@ def find_target(root: Path, name: str) -> Target:
 
     Raise ToolkitError, one line, for an alias, a name that is not known, and one that several files may be meant by.
     """
+    return _find(root, name, locate(root, _attributes([name])))
+
+
+def find_targets(root: Path, names: Sequence[str]) -> list[Target | ToolkitError]:
+    """Find packages as `find_target` does, and return for each the error instead of raising it."""
+    located = locate(root, _attributes(names))
+    found: list[Target | ToolkitError] = []
+    for name in names:
+        try:
+            found.append(_find(root, name, located))
+        except ToolkitError as error:
+            found.append(error)
+    return found
+
+
+def _attributes(names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if not name.endswith(_FILE)]
+
+
+def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
     names = Names.of(root)
     if (path := _as_file(root, name)) is not None:
         return _of_file(root, path, names.package(path))
     places = names.places(root, name)
     if not places and (alias := _alias(root, name)) is not None:
         raise ToolkitError(f"{name}: is an alias: {alias}", hint="name the package itself")
-    at = locate(root, [name]).get(name)
+    at = located.get(name)
     systems = at.systems if at is not None else SYSTEMS
     if at is not None:
         # Where others set the meta, such as a file of versions, the attributes are those of the file with the lets.
@@ -82,7 +105,7 @@ def _of_file(root: Path, file: PurePosixPath, likely: str) -> Target:
 
 def _as_file(root: Path, name: str) -> PurePosixPath | None:
     """Return the path in the tree of a file that is named by that, or by a path on this machine."""
-    if not name.endswith(".nix"):
+    if not name.endswith(_FILE):
         return None
     for path in (root / name, Path(name)):
         if path.is_file() and (whole := path.resolve()).is_relative_to(root.resolve()):

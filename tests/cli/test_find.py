@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit import specimen
 from toolkit.cli import output
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def test_a_line_says_where_and_how_far_out_of_reach(unlet: Unlet, tree: Path) ->
     assert done.stdout == (
         "zyx  ui  buildX  hidden  shares src  pkgs/by-name/zy/zyx/package.nix:1\n"
         "\n"
-        "1 bindings in 1 of 2 files: 1 hidden, 0 shown without effect, 0 routed\n"
+        "1 bindings in 1 of 2 files: 1 hidden, 0 shown without effect, 0 reached in part, 0 routed\n"
         "src or version shared with the package around them: 1\n"
     )
 
@@ -85,7 +87,19 @@ def test_nix_is_asked_what_an_override_does(unlet: Unlet) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     doors = {binding["binding"]: binding["door"] for binding in json.loads(done.stdout)["bindings"]}
     # What a derivation has as an attribute is in its environment: an override changes that, if not what is linked.
-    assert doors == {"web-ui": "none", "checker": "none", "theme": "works"}
+    assert doors == {"web-ui": "none", "checker": "none", "theme": "works in part"}
+
+
+def test_an_override_that_reaches_all_works(unlet: Unlet, tmp_path: Path) -> None:
+    root = tmp_path / "specimen"
+    shutil.copytree(specimen.path(), root)
+    board = root / "pkgs/by-name/st/status-board/package.nix"
+    text = board.read_text()
+    assert text.count("ln -s ${theme} ") == 1
+    board.write_text(text.replace("ln -s ${theme} ", "ln -s $theme "))
+    done = unlet("find", "status-board", "--nixpkgs", root, "--prove", "--json")
+    found = {each["binding"]: (each["state"], each["door"]) for each in json.loads(done.stdout)["bindings"]}
+    assert found == {"checker": ("hidden", "none"), "theme": ("routed", "works")}
 
 
 def test_a_whole_tree_is_not_asked_about(unlet: Unlet) -> None:

@@ -36,7 +36,6 @@ def test_a_binding_that_no_attribute_shows_is_hidden() -> None:
         "passthru.ui = ui;",
         "passthru = { frontend = (ui); };",
         'passthru."ui" = ui;',
-        "inherit ui;",
     ],
 )
 def test_an_attribute_beside_a_direct_use_has_no_effect(shown: str) -> None:
@@ -55,8 +54,16 @@ def test_a_binding_that_all_uses_take_from_the_attribute_is_routed(attributes: s
     assert the_state(attributes) is Reachability.ROUTED
 
 
-def test_a_use_by_name_within_a_rec_set_is_not_routed() -> None:
-    assert the_state('rec { inherit ui; postInstall = "${ui}"; }') is Reachability.SHOWN
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        '{ inherit ui; postInstall = "${ui}"; }',
+        '{ src = ui; postInstall = "${ui}"; passthru = { inherit ui; }; }',
+        'rec { inherit ui; postInstall = "${ui}"; }',
+    ],
+)
+def test_an_attribute_of_the_derivation_beside_a_direct_use_reaches_a_part(attributes: str) -> None:
+    assert the_state(attributes) is Reachability.PARTIAL
 
 
 def test_a_use_through_another_binding_is_not_routed() -> None:

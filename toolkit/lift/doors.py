@@ -24,6 +24,7 @@ class Reachability(StrEnum):
 
     HIDDEN = "hidden"
     SHOWN = "shown without effect"
+    PARTIAL = "reached in part"
     ROUTED = "routed"
 
 
@@ -82,9 +83,13 @@ def uses_by_rec(shape: Shape, door: Door) -> Iterator[Reference]:
 
 def state(shape: Shape, name: str) -> Reachability:
     """Return how far an override reaches a binding, by syntax."""
-    if not doors(shape, name):
+    shown = doors(shape, name)
+    if not shown:
         return Reachability.HIDDEN
-    return Reachability.SHOWN if direct_uses(shape, name) else Reachability.ROUTED
+    if not direct_uses(shape, name):
+        return Reachability.ROUTED
+    # An attribute of the derivation is itself part of what is built.
+    return Reachability.SHOWN if all(door.path[0] == PASSTHRU for door in shown) else Reachability.PARTIAL
 
 
 Origin = tuple[int, str, str]

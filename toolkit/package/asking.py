@@ -6,7 +6,7 @@ from collections import defaultdict
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolkit.lift.doors import PASSTHRU, doors
+from toolkit.lift.doors import PASSTHRU, Reachability, doors
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
@@ -24,6 +24,7 @@ class DoorAnswer(StrEnum):
 
     NONE = "none"
     INEFFECTIVE = "has no effect"
+    PARTLY = "works in part"
     WORKS = "works"
     UNKNOWN = "does not evaluate"
 
@@ -38,6 +39,7 @@ def doors_of(root: Path, findings: Sequence[BoundPackage]) -> dict[tuple[PurePos
         shape = read(Tree((root / file).read_text(), name=str(file)))
         shown = {each.binding.name: doors(shape, each.binding.name) for each in those}
         paths = {name: places[0].path if places else (PASSTHRU, name) for name, places in shown.items()}
+        states = {each.binding.name: each.binding.state for each in those}
         question = Question(package=tuple(those[0].package.split(".")), doors=paths)
         answers = (ask(root, root, system, [question])[0] for system in SYSTEMS)
         answer = next((answer for answer in answers if answer.before is not None), None)
@@ -47,6 +49,9 @@ def doors_of(root: Path, findings: Sequence[BoundPackage]) -> dict[tuple[PurePos
                 found[file, name] = DoorAnswer.UNKNOWN
             elif not door.there:
                 found[file, name] = DoorAnswer.NONE
+            elif not door.thrown.something:
+                found[file, name] = DoorAnswer.INEFFECTIVE
             else:
-                found[file, name] = DoorAnswer.WORKS if door.thrown.something else DoorAnswer.INEFFECTIVE
+                routed = states[name] is Reachability.ROUTED
+                found[file, name] = DoorAnswer.WORKS if routed else DoorAnswer.PARTLY
     return found

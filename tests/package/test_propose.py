@@ -172,13 +172,23 @@ def test_the_file_with_the_lets_is_meant_if_another_one_has_the_meta(tree: Path)
         assert (target.package, target.file) == ("notes-server", PurePosixPath(NOTES))
 
 
-def test_a_package_that_does_not_evaluate_before_fails_nothing(
-    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        ('platforms = [ "mips-linux" ];', "mips-linux: systems: 'mips-linux' is unknown"),
+        ('platforms = throw "no longer";', "no longer"),
+        ("platforms = lib.platforms.none-such;", "attribute 'none-such' missing"),
+    ],
+)
+def test_a_package_that_does_not_evaluate_unchanged_is_refused(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path, after: str, why: str
 ) -> None:
-    changed("platforms = lib.platforms.all;", 'platforms = [ "mips-linux" ];')
-    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
-    assert not report.failed
-    assert statuses(report)["no-rebuild"] is Status.NOT_RUN
+    changed("platforms = lib.platforms.all;", after)
+    with pytest.raises(RefusalError) as raised:
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert raised.value.message.startswith("notes-server: does not evaluate, unchanged, on ")
+    assert raised.value.message.endswith(why)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("meta", ["broken = true;", "license.free = false;", 'knownVulnerabilities = [ "one" ];'])

@@ -11,6 +11,8 @@
   questions,
   # The path of an overlay of the second tree, empty for none.
   overlay ? "",
+  # Not empty: what throws ends the evaluation.
+  loud ? "",
 }:
 
 let
@@ -53,7 +55,12 @@ let
     let
       tried = tryEval value;
     in
-    if tried.success then tried.value else null;
+    if loud != "" then
+      value
+    else if tried.success then
+      tried.value
+    else
+      null;
 
   at =
     path: value:

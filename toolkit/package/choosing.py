@@ -18,7 +18,7 @@ from toolkit.model import Step
 from toolkit.package import texts
 from toolkit.package.case import Asking, LiftCase, ask_about
 from toolkit.package.claims import CLAIMS
-from toolkit.prove.lifted import Question
+from toolkit.prove.lifted import Question, why_not
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -133,10 +133,19 @@ def choose(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
         chosen = _laid_out(found, [made], lifted, tree, progress=progress)
         progress.step(f"asking Nix about {found.target.package}")
         said = chosen.asking.judged()
-        if said is None or said.outcome == "lifted" or (not reasons and said.outcome == "failed"):
+        if said is None:
+            raise _unevaluable(chosen.asking, found.target.package)
+        if said.outcome == "lifted" or (not reasons and said.outcome == "failed"):
             return chosen
         reasons.append(said.why)
     raise RefusalError(f"{found.target.file}: {reasons[0]}")
+
+
+def _unevaluable(asking: Asking, package: str) -> RefusalError:
+    """Return the error for a package of which nothing can be proven."""
+    why = why_not(asking.trees[0], asking.systems[0], asking.questions[0].package)
+    hint = "if the package is for another system, name that by --system"
+    return RefusalError(f"{package}: does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}", hint=hint)
 
 
 def _designs(request: LiftRequest) -> tuple[Design, ...]:

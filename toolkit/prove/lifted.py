@@ -105,7 +105,7 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
     if answer.error is not None:
         if "expected a set but found a function" in answer.error:
             return LiftVerdict(outcome="refused", why=NO_FUNCTION)
-        return LiftVerdict(outcome="failed", why=re.sub(r"/\S+/(?=pkgs/)", "", answer.error))
+        return LiftVerdict(outcome="failed", why=_in_tree(answer.error))
     if answer.before is None:
         return None
     doors = answer.doors.values()
@@ -119,18 +119,40 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
     return LiftVerdict(outcome=outcome, why=why)
 
 
-def command(
-    before: Path, after: Path, system: str, questions: Sequence[Question], overlay: Path | None = None
+def _in_tree(reason: str) -> str:
+    """Name the files of a tree as the tree does."""
+    return re.sub(r"/\S+/(?=pkgs/)", "", reason)
+
+
+def command(  # noqa: PLR0913 - the arguments of the expression
+    before: Path,
+    after: Path,
+    system: str,
+    questions: Sequence[Question],
+    overlay: Path | None = None,
+    *,
+    loud: bool = False,
 ) -> Command:
-    """Return the command that asks."""
+    """Return the command that asks; if it is `loud`, what throws ends it."""
     asked = [
         {"package": question.package, "doors": dict(question.doors), "shown": question.shown} for question in questions
     ]
     arguments = {"before": str(before), "after": str(after), "system": system, "questions": json.dumps(asked)}
     if overlay is not None:
         arguments["overlay"] = str(overlay.resolve())
+    if loud:
+        arguments["loud"] = "yes"
     asking = nix.evaluate_command(EXPRESSION, arguments)
     return replace(asking, argv=(*asking.argv, "--readonly-mode", "--show-trace"))
+
+
+def why_not(tree: Path, system: str, package: tuple[str, ...]) -> str:
+    """Return in one line why a package of a tree does not evaluate."""
+    try:
+        process.execute(command(tree, tree, system, [Question(package=package, doors={})], loud=True))
+    except CommandError as error:
+        return _in_tree(nix.reason(error))
+    return "it is no derivation"
 
 
 def ask(

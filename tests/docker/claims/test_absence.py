@@ -141,3 +141,20 @@ class _Unheard:
 
     def proof(self, proof: object) -> None:
         del proof
+
+
+def test_equal_files_are_evaluated_once_but_after_a_failure_again(
+    draft: Callable[..., Draft], install: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    asked, broken = tmp_path / "asked", tmp_path / "broken"
+    script = f'case "$*" in */evaluate.nix*) echo >>"{asked}"; [ ! -e "{broken}" ] || exit 1;; esac; exec "$real" "$@"'
+    install("nix-instantiate", script)
+    broken.touch()
+    assert "cannot be evaluated" in str(draft().prove("no-rebuild").reason)
+    broken.unlink()
+    assert draft().passes("no-rebuild")
+    once = asked.read_text()
+    assert draft().passes("exact-change")
+    assert asked.read_text() == once
+    assert draft().edit(LIFTED, "-DMINIMAL=ON", "-DMINIMAL=OFF").failure("no-rebuild")
+    assert asked.read_text() > once

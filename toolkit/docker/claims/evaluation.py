@@ -81,8 +81,7 @@ class _Question:
 class _CaseQuestion:
     """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works.
 
-    `of` is the unchanged file of one case, and of no other with the same content: that may be asked of another Nix.
-    `flags` are parameters that may be booleans.
+    `of` is the unchanged file of the one case that asks. `flags` are parameters that may be booleans.
     """
 
     of: DockerStage | None = None
@@ -104,6 +103,7 @@ def commands(case: DockerCase, setting: Setting = STAND_INS) -> tuple[Command, .
 def evaluate(case: DockerCase, setting: Setting = STAND_INS) -> Evaluation:
     """Evaluate all stages on all systems, once for a case and a setting, whichever proof asks first.
 
+    With stand-ins it is once for equal stages, as branches with the same file have them.
     Raise NotRunError where the unchanged file does not evaluate, CommandError where Nix fails at another stage,
     ToolkitError where a release throws there, or the answer is not complete.
     """
@@ -180,20 +180,32 @@ def _asked(case: DockerCase, setting: Setting) -> _CaseQuestion:
 
 @lru_cache(maxsize=4)
 def _evaluate(asked: _CaseQuestion) -> Evaluation | ToolkitError:
+    try:
+        if asked.setting.tree is not None:
+            return _answer(asked)
+        return _answer_of(process.find("nix-instantiate"), replace(asked, of=None))
+    except ToolkitError as error:
+        # Whoever asks next about the case is told the same.
+        return error
+
+
+@lru_cache(maxsize=16)
+def _answer_of(_program: Path | None, asked: _CaseQuestion) -> Evaluation:
+    """Ask one Nix about stages, whichever case they are of. What fails is asked again: it may be the moment's fault."""
+    return _answer(asked)
+
+
+def _answer(asked: _CaseQuestion) -> Evaluation:
     document: Document = {}
     failed: list[tuple[str, str]] = []
-    try:
-        with ThreadPoolExecutor(max_workers=asked.setting.jobs) as pool, process.ending_together():
-            parts = [pool.submit(copy_context().run, _part, asked, labels) for labels in asked.setting.parts]
-            for answer, systems in process.results(parts):
-                _merge(document, answer)
-                failed += systems
-        if failed:
-            document = {**{side: {} for side in asked.sides}, **document}
-        return _evaluation(asked, document, failed)
-    except ToolkitError as error:
-        # Whoever asks next is told the same.
-        return error
+    with ThreadPoolExecutor(max_workers=asked.setting.jobs) as pool, process.ending_together():
+        parts = [pool.submit(copy_context().run, _part, asked, labels) for labels in asked.setting.parts]
+        for answer, systems in process.results(parts):
+            _merge(document, answer)
+            failed += systems
+    if failed:
+        document = {**{side: {} for side in asked.sides}, **document}
+    return _evaluation(asked, document, failed)
 
 
 def _part(asked: _CaseQuestion, labels: Sequence[str]) -> tuple[Document, list[tuple[str, str]]]:

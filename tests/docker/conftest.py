@@ -13,10 +13,10 @@ from tests import specimens
 from toolkit import git, nix, sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import choosing, staging
-from toolkit.docker import claims as proofs
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase
+from toolkit.docker.claims import registry as proofs
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase, Siblings
+from toolkit.docker.plan import plan
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
@@ -41,7 +41,7 @@ class Changes(TypedDict, total=False):
     upstream_diff: bytes
     question: Path
     overlay: Path
-    missing: tuple[str, ...]
+    beside: Siblings
 
 
 class Steps:
@@ -82,29 +82,15 @@ class Draft:
         return replace(self, texts={**self.texts, stage: change(self.texts[stage])})
 
     def case(self) -> DockerCase:
-        plan = plans.plan()
-        name = str(plan.target)
+        name = str(plan().target)
         contents = {stage: text.encode() for stage, text in self.texts.items()}
-        beside = staging.siblings(self.source, docker_file(contents[BEFORE], name=name))
-        laid_out = staging.lay_out(contents, name=name, beside=beside, source=self.source, components=plan.components)
         commits = [
             Commit(subject=f"docker: {after}", body="", before=contents[before], after=contents[after])
             for before, after in ((BEFORE, LIFTED), (LIFTED, DEMOTED))
         ]
-        made = git.series(commits, plan.target)
-        return DockerCase(
-            source=self.source,
-            target=plan.target,
-            components=plan.components,
-            entry=plan.prefix_entry,
-            demotion=self.demotion,
-            stages=tuple(laid_out.stages.values()),
-            patches=made.patches,
-            upstream_diff=made.upstream_diff,
-            question=laid_out.question,
-            own_library=laid_out.own_library,
-            missing=beside.missing,
-        )
+        made = git.series(commits, plan().target)
+        case = staging.case(contents, name=name, source=self.source)
+        return replace(case, demotion=self.demotion, patches=made.patches, upstream_diff=made.upstream_diff)
 
     def prove(self, name: str, *, without: Collection[str] = (), **changes: Unpack[Changes]) -> Proof:
         """Run the one proof of this name, on a case with other fields where there are `changes`, `without` a step."""
@@ -133,11 +119,10 @@ def source_of(layout: str) -> Source:
 
 
 def source_at(nixpkgs: str) -> Source:
-    plan = plans.plan()
     return sources.resolve(
         SourceRequest(nixpkgs=nixpkgs),
-        target=plan.target,
-        sparse=plan.sparse,
+        target=plan().target,
+        sparse=plan().sparse,
         progress=Steps(),
     )
 
@@ -162,10 +147,9 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.fixture
 def draft() -> Callable[..., Draft]:
     def make(layout: str = "29.6", *, strategy: Strategy | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
-        plan = plans.plan()
         source = source_of(layout)
-        file = docker_file(source.content, name=str(plan.target))
-        lifted, demoted = rewrite(file, plan, choosing.steps(file, source, strategy=strategy, demotion=demotion))
+        file = docker_file(source.content, name=str(plan().target))
+        lifted, demoted = rewrite(file, choosing.steps(file, source, strategy=strategy, demotion=demotion))
         texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
         return Draft(source=source, demotion=demotion, texts=texts)
 

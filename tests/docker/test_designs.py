@@ -12,8 +12,8 @@ from tests.designs import COMPONENTS, DESIGNS, DOORS, demoted
 from tests.docker.conftest import Steps
 from tests.trees import trees
 from toolkit import specimen
-from toolkit.docker import claims
 from toolkit.docker.check import check
+from toolkit.docker.claims import registry as claims
 from toolkit.docker.meaning import inspect
 from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.docker.requests import CheckRequest

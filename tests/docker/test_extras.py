@@ -11,8 +11,8 @@ import pytest
 from tests.docker.conftest import Steps, source_at, source_of
 from toolkit import specimen
 from toolkit.docker import extras
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Extra
+from toolkit.docker.plan import TEST_FILE, plan
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
@@ -32,7 +32,7 @@ NOTES = "nixos/doc/manual/release-notes/rl-2611.section.md"
 def prepared(
     *wanted: Extra, source: Source | None = None, demotion: Demotion = Demotion.SUFFIX
 ) -> tuple[TreeCommit, ...]:
-    return extras.prepare(wanted or tuple(Extra), source or source_of("29.6"), plans.plan(), demotion)
+    return extras.prepare(wanted or tuple(Extra), source or source_of("29.6"), demotion)
 
 
 def text(commit: TreeCommit, name: str) -> str:
@@ -61,7 +61,7 @@ def test_commits_come_in_the_order_of_extra_whatever_the_order_in_which_they_are
     source = source_of(layout)
     for wanted in permutations(Extra):
         assert [commit.extra for commit in prepared(*wanted, source=source)] == list(Extra)
-    assert extras.prepare((), source, plans.plan()) == ()
+    assert extras.prepare((), source) == ()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -102,7 +102,7 @@ def test_mails_are_numbered_on_from_the_series() -> None:
 
 
 def test_note_tells_of_the_option_only_beside_the_commit_that_adds_it() -> None:
-    option = plans.plan().module.option
+    option = plan().module.option
     alone, beside = prepared(Extra.RELEASE_NOTE)[0], prepared(Extra.NIXOS_MODULE, Extra.RELEASE_NOTE)[1]
     assert option not in text(alone, "rl-2611.section.md")
     assert f"{{option}}`virtualisation.docker.rootless.{option}`" in text(beside, "rl-2611.section.md")
@@ -112,7 +112,7 @@ def test_texts_are_those_of_what_becomes_of_rootlesskit() -> None:
     kept, gone = (text(prepared(Extra.RELEASE_NOTE, demotion=one)[0], "rl-2611.section.md") for one in Demotion)
     assert "no longer brings" in gone
     assert "no longer brings" not in kept
-    kept, gone = (text(prepared(Extra.NIXOS_TEST, demotion=one)[0], plans.TEST) for one in Demotion)
+    kept, gone = (text(prepared(Extra.NIXOS_TEST, demotion=one)[0], TEST_FILE) for one in Demotion)
     assert ("pkgs.rootlesskit ]" in gone, "pkgs.rootlesskit ]" in kept) == (True, False)
 
 

@@ -9,11 +9,10 @@ from tests import specimens
 from tests.docker.conftest import Steps
 from toolkit import nix
 from toolkit.docker.choices import OverlayKind
-from toolkit.docker.claims.building import CALLER
-from toolkit.docker.claims.rewrapping_trees import read_order
+from toolkit.docker.claims.building import CALLER, read_order
 from toolkit.docker.overlay import overlay
 from toolkit.docker.requests import OverlayRequest
-from toolkit.docker.routes import PathOrder
+from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import RefusalError, ToolkitError
 from toolkit.model import Depth, SourceRequest, Status, Tier
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from toolkit.docker import picture
+from toolkit.docker.inspect_path import PathInspection, Route
 from toolkit.docker.readings import Component, Overridable, Place, Reading, State
-from toolkit.docker.routes import PathInspection, PathOrder, Route
+from toolkit.docker.wrappers import PathOrder
 
 KIT, TOOL, NET = (f"/nix/store/{'0' * 32}-{name}-1.2/bin" for name in ("rootlesskit", "tool", "slirp4netns"))
 ROUTES = PathInspection(

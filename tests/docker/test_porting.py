@@ -10,9 +10,8 @@ import pytest
 from tests import specimens
 from tests.docker.conftest import Steps, source_at
 from toolkit.docker import choosing
-from toolkit.docker import claims as proofs
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy
+from toolkit.docker.claims import registry as proofs
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare
 from toolkit.docker.rewrite.layout import docker_file
@@ -58,7 +57,7 @@ class Clone:
         source = source_at(str(self.path))
         file = docker_file(source.content, name="default.nix")
         steps = choosing.steps(file, source, strategy=strategy, demotion=Demotion.SUFFIX)
-        return prepare(file, source, plans.plan(), steps, at=self.path / "overlay").proposal
+        return prepare(file, source, steps, at=self.path / "overlay").proposal
 
     def port(
         self, *branches: str, strategy: Strategy | None = None, progress: Steps | None = None
@@ -66,7 +65,6 @@ class Clone:
         """Port the series for `master`."""
         return port(
             self.proposal("master", strategy),
-            plans.plan(),
             repository=self.path,
             branches=branches,
             progress=progress or Steps(),
@@ -302,7 +300,6 @@ class TestClone:
         before = {path: path.lstat().st_mtime_ns for path in clone.path.rglob("*")}
         port(
             proposal,
-            plans.plan(),
             repository=clone.path,
             branches=["release-25.11"],
             progress=Steps(),

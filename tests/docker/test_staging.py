@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolkit.docker.staging import Layout, Siblings
+    from toolkit.docker.claims.case import DockerCase, Siblings
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
@@ -34,22 +34,20 @@ def beside(source: Source) -> Siblings:
     return staging.siblings(source, DockerFile(source.content.decode(), name="default.nix"))
 
 
-def lay_out(source: Source, contents: Mapping[str, bytes] | None = None) -> Layout:
-    return staging.lay_out(
+def lay_out(source: Source, contents: Mapping[str, bytes] | None = None) -> DockerCase:
+    return staging.case(
         contents or {"before": source.content, "after": source.content + b"# x\n"},
         name="default.nix",
-        beside=beside(source),
         source=source,
-        components=COMPONENTS,
     )
 
 
 def test_stages_lie_in_the_cache_with_the_files_beside_them(cache: Path) -> None:
     source = source_of("29.6")
     laid_out = lay_out(source)
-    assert list(laid_out.stages) == ["before", "after"]
-    for name, stage in laid_out.stages.items():
-        assert stage.path == laid_out.question.parent / name / "default.nix"
+    assert [stage.name for stage in laid_out.stages] == ["before", "after"]
+    for stage in laid_out.stages:
+        assert stage.path == laid_out.question.parent / stage.name / "default.nix"
         assert stage.path.is_relative_to(cache / "stages")
         assert stage.path.read_bytes() == stage.content == stage.file.text.encode()
         for file in ("update.sh", "cli-plugin-dirs-from-environment.patch"):
@@ -60,7 +58,7 @@ def test_question_names_stages_systems_and_library() -> None:
     source = source_of("29.6")
     laid_out = lay_out(source)
     question = json.loads(laid_out.question.read_text())
-    assert question["sides"] == {name: str(stage.path.parent) for name, stage in laid_out.stages.items()}
+    assert question["sides"] == {stage.name: str(stage.path.parent) for stage in laid_out.stages}
     assert question["components"] == list(COMPONENTS)
     assert [tuple(system.values()) for system in question["systems"]] == list(SYSTEMS)
     assert question["libPath"] == f"{source.root}/lib"
@@ -138,7 +136,7 @@ def test_missing_file_is_named_and_stood_in_for_by_an_empty_one(tmp_path: Path) 
     found = beside(source)
     assert dict(found.present) == {"update.sh": TreeFile(content=b"x")}
     assert found.missing == ("cli-plugin-dirs-from-environment-25.patch", "cli-plugin-dirs-from-environment.patch")
-    directory = lay_out(source).stages["after"].path.parent
+    directory = lay_out(source).after.path.parent
     assert (directory / "update.sh").read_bytes() == b"x"
     assert (directory / found.missing[0]).read_bytes() == b""
 
@@ -166,7 +164,7 @@ def test_modes_links_and_directories_are_those_of_the_source(tmp_path: Path) -> 
         "d/inward": ("120000", b"../update.sh"),
     }
     assert "nowhere" in found.missing
-    stage = lay_out(source).stages["after"].path.parent
+    stage = lay_out(source).after.path.parent
     assert {name: reading.read_file(stage / name) for name in found.present} == found.present
     (stage / "hook").chmod(0o644)
     lay_out(source)

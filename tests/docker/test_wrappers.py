@@ -8,8 +8,7 @@ import subprocess
 
 import pytest
 
-from toolkit.docker.routes import PathOrder
-from toolkit.docker.wrappers import CALLER, Wrapper, read
+from toolkit.docker.wrappers import CALLER, PathOrder, Wrapper, read
 from toolkit.errors import ToolkitError
 
 

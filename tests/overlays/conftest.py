@@ -12,9 +12,9 @@ import pytest
 
 from toolkit import nix, process, specimen
 from toolkit.cache import VARIABLE
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.claims.record import Record
+from toolkit.docker.plan import plan
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.nix import stores
@@ -80,14 +80,13 @@ def ask(answers: dict[str, Answer]) -> Ask:
 @pytest.fixture(scope="session")
 def patched(shared: Path) -> Path:
     """Return the specimen with the series applied, a whole tree."""
-    plan = plans.plan()
     tree = shared / "patched"
     shutil.copytree(specimen.path(), tree)
-    target = tree / plan.target
+    target = tree / plan().target
     *_, text = series.rewrite(
         docker_file(target.read_bytes(), name=str(target)),
-        components=plan.components,
-        entry=plan.prefix_entry,
+        components=plan().components,
+        entry=plan().prefix_entry,
         steps=steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX),
     )
     target.write_text(text)

@@ -15,9 +15,9 @@ import pytest
 
 from tests.trees import trees
 from toolkit import nix
-from toolkit.docker import plan as plans
 from toolkit.docker.claims.record import Record
 from toolkit.docker.extras import MODULE
+from toolkit.docker.plan import plan
 from toolkit.docker.rewrite import nixos_module
 from toolkit.errors import CommandError
 
@@ -88,10 +88,11 @@ def lay_out(directory: Path, tree: Path) -> None:
         (directory / name).write_text(text)
     (directory / "unlet").symlink_to(ROOT)
     (directory / "fix.patch").write_text("")
-    plan = plans.plan()
     module = (tree / MODULE).read_text()
     (directory / "rewritten.nix").write_text(
-        nixos_module.rewrite(module, name=str(MODULE), option=plan.module.option, description=plan.module.description)
+        nixos_module.rewrite(
+            module, name=str(MODULE), option=plan().module.option, description=plan().module.description
+        )
     )
     for kind, out in (("rewrap", "overlay"), ("patched", "patched")):
         done = unlet("overlay", "--nixpkgs", str(tree), "--kind", kind, "--out", str(directory / out))

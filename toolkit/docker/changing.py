@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit import confined, files, git, sources
-from toolkit.docker import meaning
+from toolkit import confined, files, git
+from toolkit.docker import meaning, staging
+from toolkit.docker.plan import plan
 from toolkit.docker.track import tracked
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -19,7 +20,6 @@ from toolkit.model import Commit, Source, SourceRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.docker.plan import Plan
     from toolkit.docker.requests import CheckRequest, Server
     from toolkit.model import Oid, Progress
 
@@ -37,27 +37,27 @@ class JudgedFile:
     others: tuple[PurePosixPath, ...] = ()
 
 
-def of(request: CheckRequest, plan: Plan, progress: Progress) -> JudgedFile:
+def of(request: CheckRequest, progress: Progress) -> JudgedFile:
     """Return the change that is to be judged; raise ToolkitError for one that cannot be had or is none of the file."""
     progress.step("reading nixpkgs")
     if request.patch is not None:
-        return _of_patch(request.patch, request.source, plan, progress)
+        return _of_patch(request.patch, request.source, progress)
     if request.pull is None:
-        return _of_clone(_top(request.clone or Path()), request.rev, plan, progress)
+        return _of_clone(_top(request.clone or Path()), request.rev, progress)
     if request.clone is None:
-        return _of_server(request.pull, request.server, plan)
-    return _of_fetched(request.pull, _top(request.clone), plan, progress)
+        return _of_server(request.pull, request.server)
+    return _of_fetched(request.pull, _top(request.clone), progress)
 
 
-def _of_patch(path: Path, asked: SourceRequest, plan: Plan, progress: Progress) -> JudgedFile:
-    found = sources.resolve(asked, target=plan.target, sparse=plan.sparse, progress=progress)
+def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> JudgedFile:
+    found = staging.nixpkgs(asked, progress=progress)
     diff = files.read(path)
-    content = git.apply(found.content, plan.target, diff)
-    others = tuple(file for file in patching.touched(diff) if file != plan.target)
-    return JudgedFile(source=found, content=_bounded(content, plan), subject=path.name, diff=diff, others=others)
+    content = git.apply(found.content, plan().target, diff)
+    others = tuple(file for file in patching.touched(diff) if file != plan().target)
+    return JudgedFile(source=found, content=_bounded(content), subject=path.name, diff=diff, others=others)
 
 
-def _of_server(number: int, server: Server, plan: Plan) -> JudgedFile:
+def _of_server(number: int, server: Server) -> JudgedFile:
     """Ask GitHub for both files: at the pull request's head, and where it has left its base."""
     # Who judges a file of their own needs no network.
     from toolkit.docker.track import forge, places  # noqa: PLC0415
@@ -66,7 +66,7 @@ def _of_server(number: int, server: Server, plan: Plan) -> JudgedFile:
     github = forge.connect(server, tracked.tracked(), Settings())
     pull = github.pull(number)
     changed = github.pull_files(number)
-    target = str(plan.target)
+    target = str(plan().target)
     after = places.moved_to(changed, target) or target
     if after not in {each.filename for each in changed if each.status != "removed"}:
         raise ToolkitError(f"#{number}: does not change '{target}'", hint="'unlet track --pull' follows it")
@@ -85,25 +85,25 @@ def _of_server(number: int, server: Server, plan: Plan) -> JudgedFile:
     )
     subject = f"#{number} {' '.join(pull.title.split())}"
     others = tuple(path for each in changed if (path := PurePosixPath(each.filename)) != PurePosixPath(after))
-    return _change(source, _bounded(content, plan), subject, plan, others)
+    return _change(source, _bounded(content), subject, others)
 
 
-def _of_fetched(number: int, directory: Path, plan: Plan, progress: Progress) -> JudgedFile:
+def _of_fetched(number: int, directory: Path, progress: Progress) -> JudgedFile:
     """Read a pull request whose head the clone has, as `track --git-dir` does."""
     name = f"pull/{number}/head"
     head = clones.branches(directory, tracked.tracked().repository).commits.get(name)
     if head is None:
         hint = f"run git -C {quote(str(directory))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
         raise ToolkitError(f"{directory}: has nothing of #{number}", hint=hint)
-    return _of_commit(directory, head, f"#{number} as fetched", plan, progress, strange=True)
+    return _of_commit(directory, head, f"#{number} as fetched", progress, strange=True)
 
 
-def _of_clone(directory: Path, rev: str | None, plan: Plan, progress: Progress) -> JudgedFile:
+def _of_clone(directory: Path, rev: str | None, progress: Progress) -> JudgedFile:
     """Read one's own edits: those that a commit brings, or those that are not committed."""
     if rev is not None:
-        return _of_commit(directory, git.locate(directory, rev).commit, rev, plan, progress)
-    path = directory / plan.target
-    source = _at(directory, HEAD, plan, progress)
+        return _of_commit(directory, git.locate(directory, rev).commit, rev, progress)
+    path = directory / plan().target
+    source = _at(directory, HEAD, progress)
     content = files.read_target(path)
     if content == source.content:
         raise ToolkitError(
@@ -112,26 +112,26 @@ def _of_clone(directory: Path, rev: str | None, plan: Plan, progress: Progress) 
         )
     subject = f"the uncommitted changes in {directory}"
     others = history.changed(directory, HEAD)
-    return _change(source, content, subject, plan, [path for path in others if path != plan.target])
+    return _change(source, content, subject, [path for path in others if path != plan().target])
 
 
-def _of_commit(  # noqa: PLR0913 - a commit, and what it is called
-    directory: Path, head: Oid, subject: str, plan: Plan, progress: Progress, *, strange: bool = False
-) -> JudgedFile:
+def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress, *, strange: bool = False) -> JudgedFile:
     """Read what a commit and those before it have changed since they left the main branch, or if it is there itself."""
     known = clones.branches(directory, tracked.tracked().repository)
     main = known.commits.get(tracked.tracked().branches[0])
     base = history.common_ancestor(known.repository, main, head) if main is not None else None
     if base is None or base == head:
         base = git.locate(directory, f"{head}~1").commit
-    source = _at(directory, str(base), plan, progress)
-    (content,) = reading.read_objects(known.repository, [f"{head}:{plan.target}"], most=files.MAXIMUM_BYTES)
+    source = _at(directory, str(base), progress)
+    (content,) = reading.read_objects(known.repository, [f"{head}:{plan().target}"], most=files.MAXIMUM_BYTES)
     others = history.changed(directory, str(base), str(head))
-    if plan.target not in others:
-        raise ToolkitError(f"{directory}: '{plan.target}' is the same in {subject} and in {base.short}, where it began")
+    if plan().target not in others:
+        raise ToolkitError(
+            f"{directory}: '{plan().target}' is the same in {subject} and in {base.short}, where it began"
+        )
     if strange:
-        content = _bounded(content, plan)
-    return _change(source, content, f"{subject} ({head.short})", plan, [path for path in others if path != plan.target])
+        content = _bounded(content)
+    return _change(source, content, f"{subject} ({head.short})", [path for path in others if path != plan().target])
 
 
 def _top(directory: Path) -> Path:
@@ -140,20 +140,20 @@ def _top(directory: Path) -> Path:
     return next((above for above in (absolute, *absolute.parents) if (above / ".git").exists()), directory)
 
 
-def _at(directory: Path, rev: str, plan: Plan, progress: Progress) -> Source:
+def _at(directory: Path, rev: str, progress: Progress) -> Source:
     asked = SourceRequest(nixpkgs=str(directory.absolute()), rev=rev, offline=True)
-    return sources.resolve(asked, target=plan.target, sparse=plan.sparse, progress=progress)
+    return staging.nixpkgs(asked, progress=progress)
 
 
-def _change(source: Source, content: bytes, subject: str, plan: Plan, others: Sequence[PurePosixPath]) -> JudgedFile:
+def _change(source: Source, content: bytes, subject: str, others: Sequence[PurePosixPath]) -> JudgedFile:
     made = Commit(subject=subject, body="", before=source.content, after=content)
-    diff = git.series([made], plan.target).upstream_diff
+    diff = git.series([made], plan().target).upstream_diff
     return JudgedFile(source=source, content=content, subject=subject, diff=diff, others=tuple(others))
 
 
-def _bounded(content: bytes, plan: Plan) -> bytes:
+def _bounded(content: bytes) -> bytes:
     """Return a stranger's content if it can be parsed in bounded time and memory, else raise ToolkitError."""
     (parsed,) = confined.each(meaning.read, [content])
     if parsed is None:
-        raise ToolkitError(f"{plan.target}: is too large to read")
+        raise ToolkitError(f"{plan().target}: is too large to read")
     return content

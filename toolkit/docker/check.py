@@ -6,19 +6,18 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import git, nix, sources
+from toolkit import git, nix
 from toolkit.docker import changing, comparing, evaluating, meaning, staging
-from toolkit.docker import claims as proofs
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.claims import evaluation, overriding
+from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES
-from toolkit.docker.deepening import deepen
-from toolkit.docker.plan import PACKAGE
+from toolkit.docker.plan import PACKAGE, plan
 from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.staging import deepen
 from toolkit.errors import ToolkitError
 from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
 from toolkit.report import report
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from toolkit.docker.choices import Extra
     from toolkit.docker.claims.case import Added, DockerCase
-    from toolkit.docker.plan import Plan
     from toolkit.docker.requests import CheckRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Column, Progress
@@ -45,11 +43,10 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     Raise ToolkitError for a directory that holds no proposal, a source or a patch that cannot be used.
     """
     nix_version = nix.version()
-    plan = plans.plan()
     if request.directory is not None:
-        case, proposal, warnings = _proposed(request.directory, plan, progress)
+        case, proposal, warnings = _proposed(request.directory, progress)
     else:
-        case, proposal, warnings = _foreign(request, plan, progress)
+        case, proposal, warnings = _foreign(request, progress)
     # Somebody else's patch is evaluated with nobody's rights.
     near = str(case.source.root) if request.directory is not None else None
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
@@ -62,7 +59,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
         like = proposal.steps if design is not None else steps(Strategy.HIDDEN, Demotion.SUFFIX)
         comparison = (
             comparing.column(name, proposal, proven),
-            *comparing.others(case.before.file, case.source, plan, like, done=design, progress=progress),
+            *comparing.others(case.before.file, case.source, like, done=design, progress=progress),
         )
     return Report(
         proposal=proposal,
@@ -74,13 +71,13 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     )
 
 
-def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
+def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
     """Read a proposal back from its directory."""
     progress.step("reading the proposal")
     document = report.from_json(_read(directory / "report.json"), name=str(directory / "report.json"))
     target = PurePosixPath(document.file)
-    if target != plan.target:
-        raise ToolkitError(f"{directory / 'report.json'}: field 'file' is '{target}' instead of '{plan.target}'")
+    if target != plan().target:
+        raise ToolkitError(f"{directory / 'report.json'}: field 'file' is '{target}' instead of '{plan().target}'")
     diff = _read(directory / "upstream.diff")
     mails = tuple(Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch")))
     series = mails[: len(document.commits)]
@@ -88,17 +85,14 @@ def _proposed(directory: Path, plan: Plan, progress: Progress) -> tuple[DockerCa
         if len(found_there) != (wanted := len(document.steps)):
             raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
     behind = mails[len(document.commits) :]
-    found, warnings = _source_again(document, directory, diff, plan, _wanted(behind), progress)
+    found, warnings = _source_again(document, directory, diff, _wanted(behind), progress)
     contents = [found.content]
     for patch in series:
         contents.append(git.apply(contents[-1], target, patch.content))
-    beside = staging.siblings(found, docker_file(found.content, name=str(target)))
     case = staging.case(
         dict(zip((BEFORE, *(STAGES[step.name] for step in document.steps)), contents, strict=True)),
         name=str(target),
-        beside=beside,
         source=found,
-        plan=plan,
     )
     case = replace(
         case,
@@ -149,8 +143,8 @@ def _extras(mails: Sequence[Patch], source: Source) -> tuple[Added, ...]:
     return extras.read_back(mails, source)
 
 
-def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it is made of
-    document: ReportDocument, directory: Path, diff: bytes, plan: Plan, extras: tuple[Extra, ...], progress: Progress
+def _source_again(
+    document: ReportDocument, directory: Path, diff: bytes, extras: tuple[Extra, ...], progress: Progress
 ) -> tuple[Source, tuple[str, ...]]:
     """Get the source that the report names, from the cache or this machine; else take the diff back."""
     was = document.source
@@ -162,12 +156,7 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
         offline=True,
     )
     try:
-        found = sources.resolve(
-            request,
-            target=PurePosixPath(document.file),
-            sparse=plan.needed(extras),
-            progress=progress,
-        )
+        found = staging.nixpkgs(request, extras=extras, progress=progress)
     except ToolkitError:
         found = None
     if found is not None and str(git.blob_id(found.content)) == was.blob:
@@ -180,17 +169,16 @@ def _source_again(  # noqa: PLR0913, PLR0917 - what a proposal says, and what it
     return Source(origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve()), (note,)
 
 
-def _foreign(request: CheckRequest, plan: Plan, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
+def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
     """Find out which of the two changes somebody's change of the file makes."""
-    change = changing.of(request, plan, progress)
+    change = changing.of(request, progress)
     found, patched = change.source, change.content
-    name = str(plan.target)
+    name = str(plan().target)
     before, after = (docker_file(content, name=name) for content in (found.content, patched))
     places = _places(before, after)
     demotion = _demotion(*places)
-    beside = staging.siblings(found, before, after)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
-    case = staging.case(contents, name=name, beside=beside, source=found, plan=plan)
+    case = staging.case(contents, name=name, source=found)
     made = {LIFT, DEMOTE} if demotion is not None else {LIFT}
     stages = (case.before, replace(case.after, steps=frozenset(made)))
     case = replace(case, demotion=demotion, stages=stages, upstream_diff=change.diff)
@@ -199,8 +187,8 @@ def _foreign(request: CheckRequest, plan: Plan, progress: Progress) -> tuple[Doc
     proposal = Proposal(
         source=found,
         package=PACKAGE,
-        target=plan.target,
-        bindings=plan.components,
+        target=plan().target,
+        bindings=plan().components,
         steps=steps(None, demotion),
         commits=(Commit(subject=change.subject, body="", before=found.content, after=patched),),
         upstream_diff=change.diff,
@@ -209,7 +197,7 @@ def _foreign(request: CheckRequest, plan: Plan, progress: Progress) -> tuple[Doc
     if demotion is Demotion.DROP:
         warnings.append(DROP_WARNING)
     if Place.UNKNOWN in places:
-        warnings.append(f"could not tell what the patch does to {plan.prefix_entry} in the wrapper's PATH")
+        warnings.append(f"could not tell what the patch does to {plan().prefix_entry} in the wrapper's PATH")
     if change.others:
         shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files
-from toolkit.docker import claims as proofs
 from toolkit.docker.choices import LIFT, Extra, Strategy, strategy_of
+from toolkit.docker.claims import registry as proofs
 from toolkit.docker.preparing import prepare
 from toolkit.errors import RefusalError
 from toolkit.git import patching
@@ -16,7 +16,6 @@ from toolkit.model import Column
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Progress, Proof, Proposal, Source, Step
 
@@ -31,8 +30,8 @@ def column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
     return Column(name=name, proofs=of_design, added=counted.added, removed=counted.removed, moved=counted.moved)
 
 
-def others(  # noqa: PLR0913 - what a proposal is made of, and what is done already
-    file: DockerFile, source: Source, plan: Plan, steps: Sequence[Step], *, done: str | None, progress: Progress
+def others(
+    file: DockerFile, source: Source, steps: Sequence[Step], *, done: str | None, progress: Progress
 ) -> tuple[Column, ...]:
     """Propose and prove the lift of `steps` by each design but `done`; one that refuses the file has no column."""
     columns: list[Column] = []
@@ -43,7 +42,7 @@ def others(  # noqa: PLR0913 - what a proposal is made of, and what is done alre
         progress.step(f"comparing with {strategy}")
         with files.temporary() as directory:
             try:
-                prepared = prepare(file, source, plan, instead, at=directory)
+                prepared = prepare(file, source, instead, at=directory)
             except RefusalError:
                 continue
             prepared.write_overlay(directory)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from toolkit import confined, files, nix, process
 from toolkit.docker import meaning
-from toolkit.docker import plan as plans
 from toolkit.docker.claims import evaluation, install_phase, overriding
 from toolkit.docker.parallel import side_by_side
+from toolkit.docker.plan import plan
 from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.seal import sealed
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.meaning import Parsed
-    from toolkit.docker.plan import Plan
     from toolkit.docker.readings import Reading
 
 TOO_LARGE = "too large to read"
@@ -59,7 +58,7 @@ def decide(contents: Sequence[bytes], found: Sequence[Parsed]) -> list[Reading]:
     """Return what versions mean of which the syntax is `found`; Nix is asked where that does not decide all."""
     asked = [(content, parsed) for content, parsed in zip(contents, found, strict=True) if parsed.is_open]
     try:
-        answers = iter(evaluate(asked, plans.plan()) if asked else [])
+        answers = iter(evaluate(asked) if asked else [])
     except ToolkitError as error:
         answers = iter([Undecided(error.message)] * len(asked))
     return [reading_of(parsed, next(answers)) if parsed.is_open else parsed.reading for parsed in found]
@@ -74,22 +73,22 @@ def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:
     )
 
 
-def evaluate(versions: Sequence[tuple[bytes, Parsed]], plan: Plan) -> list[Reading | Undecided]:
+def evaluate(versions: Sequence[tuple[bytes, Parsed]]) -> list[Reading | Undecided]:
     """Return what Nix says of each version, side by side; one that ends Nix does not keep the others from it.
 
     Raise ToolkitError where there is no Nix, or an old one.
     """
     nix.version()
     with process.ending_together():
-        return side_by_side(lambda version: _evaluate(*version, plan), versions, jobs=os.cpu_count() or 1)
+        return side_by_side(lambda version: _evaluate(*version), versions, jobs=os.cpu_count() or 1)
 
 
-def _evaluate(content: bytes, parsed: Parsed, plan: Plan) -> Reading | Undecided:
+def _evaluate(content: bytes, parsed: Parsed) -> Reading | Undecided:
     with files.temporary() as directory:
         case = _lay_out(content, parsed, directory)
         try:
             with sealed(case.parent, seconds=_SECONDS):
-                releases = evaluation.read(case, _FILE, plan.components, parsed.parameters)
+                releases = evaluation.read(case, _FILE, plan().components, parsed.parameters)
         except CommandError as error:
             return Undecided(nix.reason(error), lasting=error.status < 0)
         except ToolkitError as error:
@@ -99,7 +98,7 @@ def _evaluate(content: bytes, parsed: Parsed, plan: Plan) -> Reading | Undecided
     if not facts:
         return Undecided("no release of it evaluates" if failed else "it has no release")
     try:
-        place = _worst(where(each.moby_attributes, plan.prefix_entry) for each in facts)
+        place = _worst(where(each.moby_attributes, plan().prefix_entry) for each in facts)
     except ValueError:
         return Undecided("its build steps are too large to read", lasting=True)
     return meaning.evaluated(parsed, overriding.shown(facts), place, failed)

@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import git
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Extra
 from toolkit.docker.claims.case import Added
+from toolkit.docker.plan import TEST_FILE, plan, ports_test
 from toolkit.docker.rewrite import nixos_module, nixos_test, release_note
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import patching
@@ -23,18 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from toolkit.docker.plan import Plan
     from toolkit.model import Patch, Source
 
-TEST = PurePosixPath("nixos/tests") / plans.TEST
+TEST = PurePosixPath("nixos/tests") / TEST_FILE
 ALL_TESTS = PurePosixPath("nixos/tests/all-tests.nix")
 MODULE = PurePosixPath("nixos/modules/virtualisation/docker-rootless.nix")
 RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
 
 
-def prepare(
-    wanted: Sequence[Extra], source: Source, plan: Plan, demotion: Demotion = Demotion.SUFFIX
-) -> tuple[TreeCommit, ...]:
+def prepare(wanted: Sequence[Extra], source: Source, demotion: Demotion = Demotion.SUFFIX) -> tuple[TreeCommit, ...]:
     """Return the commits of the wanted extras in the order of Extra, made for the source's own nixpkgs.
 
     `demotion` is what commit 2 does, since the texts tell of it. Raise UsageError for a lone file, ToolkitError
@@ -50,13 +47,13 @@ def prepare(
         )
     changes: dict[Extra, Callable[[Path], tuple[FileChange, ...]]] = {
         Extra.NIXOS_TEST: lambda root: _nixos_test(root, demotion),
-        Extra.NIXOS_MODULE: lambda root: _nixos_module(root, plan),
-        Extra.RELEASE_NOTE: lambda root: _release_note(root, note(plan, demotion, extras)),
+        Extra.NIXOS_MODULE: _nixos_module,
+        Extra.RELEASE_NOTE: lambda root: _release_note(root, note(demotion, extras)),
     }
     return tuple(
         TreeCommit(
-            subject=plan.extras[extra].subject,
-            body=plan.extras[extra].whole,
+            subject=plan().extras[extra].subject,
+            body=plan().extras[extra].whole,
             files=changes[extra](source.root),
             extra=extra,
         )
@@ -64,10 +61,10 @@ def prepare(
     )
 
 
-def note(plan: Plan, demotion: Demotion, extras: Sequence[Extra]) -> str:
+def note(demotion: Demotion, extras: Sequence[Extra]) -> str:
     """Return the item of the release notes for a series with these extras, without its bullet."""
-    option = (plan.module.note,) if Extra.NIXOS_MODULE in extras else ()
-    return " ".join((plan.notes[demotion], *option))
+    option = (plan().module.note,) if Extra.NIXOS_MODULE in extras else ()
+    return " ".join((plan().notes[demotion], *option))
 
 
 def mails(commits: Sequence[TreeCommit], *, first: int, committed: int | None = None) -> tuple[Added, ...]:
@@ -140,14 +137,14 @@ def _nixos_test(root: Path, demotion: Demotion) -> tuple[FileChange, ...]:
     before = _read(root, ALL_TESTS, Extra.NIXOS_TEST)
     after = nixos_test.register(before, name=str(ALL_TESTS), test=TEST.stem)
     form = nixos_test.registration(after, name=str(ALL_TESTS), test=TEST.stem).form
-    module = plans.nixos_test().read_text(encoding="utf-8")
+    module = ports_test().read_text(encoding="utf-8")
     test = nixos_test.content(module, form, brought=demotion is Demotion.SUFFIX)
     return (_change(ALL_TESTS, before, after), FileChange(path=TEST, before=None, after=test.encode()))
 
 
-def _nixos_module(root: Path, plan: Plan) -> tuple[FileChange, ...]:
+def _nixos_module(root: Path) -> tuple[FileChange, ...]:
     before = _read(root, MODULE, Extra.NIXOS_MODULE)
-    option, description = plan.module.option, plan.module.description
+    option, description = plan().module.option, plan().module.description
     after = nixos_module.rewrite(before, name=str(MODULE), option=option, description=description)
     return (_change(MODULE, before, after),)
 

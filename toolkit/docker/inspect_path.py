@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit import nix, sources
-from toolkit.docker import plan as plans
+from toolkit import nix
 from toolkit.docker import staging
 from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE, DEMOTED
 from toolkit.docker.claims.install_phase import is_of
+from toolkit.docker.plan import plan
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import demote, wrapper
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.routes import PathInspection, PathOrder, Route
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import stores
@@ -25,11 +25,36 @@ from toolkit.shipped import shipped_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolkit.docker.wrappers import PathOrder
     from toolkit.model import Progress
 
 WRAPPERS = "/run/wrappers/bin"
 NAMES = ("docker-rootlesskit", "rootlesskit")
 """What dockerd-rootless.sh looks for, in that order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One way to start rootless docker on NixOS: the wrapper's PATH, and the security wrapper in the caller's.
+
+    `found` is the directory in which the program is that dockerd-rootless takes. `privileged` tells whether that is
+    the security wrapper, which has the capability for ports below 1024.
+    """
+
+    name: str
+    order: PathOrder
+    wrapper: str
+    found: str
+    privileged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathInspection:
+    """The PATH of dockerd-rootless as a docker file builds it, of its newest release, by each route."""
+
+    path: str
+    release: str
+    routes: tuple[Route, ...]
 
 
 def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
@@ -39,30 +64,23 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
     """
     if platform.system() != "Linux":
         raise ToolkitError(f"{path}: docker is built on Linux, and this is {platform.system()}")
-    plan = plans.plan()
-    found = sources.resolve(
-        SourceRequest(file=path),
-        target=plan.target,
-        sparse=plan.sparse,
-        progress=progress,
-    )
+    found = staging.nixpkgs(SourceRequest(file=path), progress=progress)
     file = docker_file(found.content, name=str(path))
     if not file.releases():
         raise LayoutError(f"{path}: exports no docker release")
-    where = wrapper.placement(file, plan.prefix_entry).where
+    where = wrapper.placement(file, plan().prefix_entry).where
     if where is Place.NO_WRAPPER:
         raise RefusalError(f"{path}: makes no dockerd-rootless")
     fixable = where is Place.PREFIX
     contents = {BEFORE: found.content}
     if fixable:
-        fixed = demote.rewrite(file.text, name=str(path), entry=plan.prefix_entry, demotion=Demotion.SUFFIX)
+        fixed = demote.rewrite(file.text, name=str(path), entry=plan().prefix_entry, demotion=Demotion.SUFFIX)
         contents[DEMOTED] = fixed.encode()
-    beside = staging.siblings(found, file)
-    laid_out = staging.lay_out(contents, name=str(path), beside=beside, source=found, components=plan.components)
+    case = staging.case(contents, name=str(path), source=found)
     progress.step("building the wrappers")
     tools = nix.tools()
     arguments = {
-        "case": str(laid_out.question),
+        "case": str(case.question),
         "release": file.newest_release().attr,
         "shell": tools.shell,
         "busybox": tools.busybox,
@@ -71,14 +89,14 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
         zip(contents, _read(building.EXPRESSION, arguments, [f"{stage}.path" for stage in contents]), strict=True)
     )
     routes = [
-        _route("as it is", orders[BEFORE], "rootlesskit", plan.prefix_entry),
-        _route("wrapper-name", orders[BEFORE], "docker-rootlesskit", plan.prefix_entry),
+        _route("as it is", orders[BEFORE], "rootlesskit", plan().prefix_entry),
+        _route("wrapper-name", orders[BEFORE], "docker-rootlesskit", plan().prefix_entry),
     ]
     if fixable:
         overlay = {"overlay": str(shipped_path(rewrapping.OVERLAY)), "side": BEFORE}
         (rewrapped,) = _read(rewrapping.BUILD, {**arguments, **overlay}, ["after"])
-        routes.append(_route("rewrap", rewrapped, "rootlesskit", plan.prefix_entry))
-        routes.append(_route("fixed", orders[DEMOTED], "rootlesskit", plan.prefix_entry))
+        routes.append(_route("rewrap", rewrapped, "rootlesskit", plan().prefix_entry))
+        routes.append(_route("fixed", orders[DEMOTED], "rootlesskit", plan().prefix_entry))
     return PathInspection(path=str(path), release=arguments["release"], routes=tuple(routes))
 
 

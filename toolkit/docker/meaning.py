@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from toolkit import files
 from toolkit.docker import doors
-from toolkit.docker import plan as plans
+from toolkit.docker.plan import plan
 from toolkit.docker.readings import (
     EVALUATION,
     STRANGE,
@@ -110,8 +110,7 @@ class _Syntax:
 
 def read(content: bytes) -> Parsed:
     """Return what a version means; one that cannot be read is UNKNOWN, with the reason."""
-    plan = plans.plan()
-    name = plan.target.name
+    name = plan().target.name
     try:
         files.check_content(name, content)
         text = content.decode()
@@ -242,8 +241,7 @@ def parse(text: str, name: str) -> _Syntax | str:
 
 
 def _syntax(file: DockerFile) -> _Syntax:
-    plan = plans.plan()
-    entry = plan.prefix_entry
+    entry = plan().prefix_entry
     place = wrapper.placement(file, entry)
     uses = [
         reference.node.parent is not None and reference.node.parent.kind == "list_expression"
@@ -255,15 +253,15 @@ def _syntax(file: DockerFile) -> _Syntax:
     return _Syntax(
         layout=f"{layout.GENERATOR} in {outer}, {file.style.value} style",
         releases=file.releases(),
-        components=tuple(layout.component(file, component) for component in plan.components),
+        components=tuple(layout.component(file, component) for component in plan().components),
         place=place.where,
         place_line=place.line,
         listed=sum(uses),
         unlisted=len(uses) - sum(uses),
         todo_line=todo.line if todo is not None else None,
         paths=file.paths(),
-        parameters={name: tuple(found) for name, found in doors.parameters(file, plan.components).items()},
-        locked=doors.locked(file, plan.components),
+        parameters={name: tuple(found) for name, found in doors.parameters(file, plan().components).items()},
+        locked=doors.locked(file, plan().components),
         mentions_wrapper="dockerd-rootless" in file.text,
         strange=_strange(file, place),
     )
@@ -273,7 +271,7 @@ def _question(file: DockerFile) -> dict[str, object]:
     # Of most files that are read alone nothing is asked.
     from toolkit.docker import staging  # noqa: PLC0415
 
-    return staging.ask([file], plans.plan().components)
+    return staging.ask([file], plan().components)
 
 
 def _strange(file: DockerFile, place: Placement) -> str | None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit import files, nix, prove, sources
+from toolkit import files, nix, prove
 from toolkit.docker import choosing, staging
-from toolkit.docker import claims as proofs
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, OverlayKind
 from toolkit.docker.claims import overriding, rewrapping
-from toolkit.docker.deepening import deepen
+from toolkit.docker.claims import registry as proofs
+from toolkit.docker.plan import plan
 from toolkit.docker.preparing import prepare
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.staging import deepen
 from toolkit.errors import RefusalError
 from toolkit.model import OverlayReport, Tier
 from toolkit.prove import Claim
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.docker.plan import Plan
     from toolkit.docker.requests import OverlayRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Progress, Proof, Source
@@ -52,19 +51,13 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     """
     files.ensure_free(request.out, force=request.force)
     nix_version = nix.version()
-    plan = plans.plan()
     progress.step("reading nixpkgs")
-    found = sources.resolve(
-        request.source,
-        target=plan.target,
-        sparse=plan.sparse,
-        progress=progress,
-    )
-    name = str(request.source.file) if request.source.file is not None else str(plan.target)
+    found = staging.nixpkgs(request.source, progress=progress)
+    name = str(request.source.file) if request.source.file is not None else str(plan().target)
     file = docker_file(found.content, name=name)
     with files.whole_directory(request.out, force=request.force) as building:
         make = _rewrap if request.kind is OverlayKind.REWRAP else _patched
-        proven, warnings = make(file, found, plan, request, at=building, progress=progress)
+        proven, warnings = make(file, found, request, at=building, progress=progress)
         here, there = str(building), str(request.out.resolve())
         report = OverlayReport(
             kind=request.kind,
@@ -83,45 +76,39 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     return report
 
 
-def rewrap_case(file: DockerFile, found: Source, plan: Plan, at: Path) -> DockerCase:
+def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
     """Return what the claims about rewrap.nix work on; the overlay's directory is `at`.
 
     Raise RefusalError where the overlay would leave this docker as it is.
     """
     name = file.tree.name
-    where = wrapper.placement(file, plan.prefix_entry).where
+    where = wrapper.placement(file, plan().prefix_entry).where
     if where is Place.NO_WRAPPER:
         raise RefusalError(f"{name}: makes no dockerd-rootless that could be rewrapped")
     if where is Place.UNKNOWN:
-        raise RefusalError(f"{name}: cannot determine whether {plan.prefix_entry} is in the PATH prefix")
+        raise RefusalError(f"{name}: cannot determine whether {plan().prefix_entry} is in the PATH prefix")
     if where is not Place.PREFIX:
         hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
-        raise RefusalError(f"{name}: {plan.prefix_entry} is no longer in the PATH prefix ({where})", hint=hint)
-    return replace(staging.unchanged(file, found, plan), overlay=at)
+        raise RefusalError(f"{name}: {plan().prefix_entry} is no longer in the PATH prefix ({where})", hint=hint)
+    return replace(staging.unchanged(file, found), overlay=at)
 
 
-def _rewrap(  # noqa: PLR0913 - as _patched, which takes what `prepare` does
-    file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, *, at: Path, progress: Progress
+def _rewrap(
+    file: DockerFile, found: Source, request: OverlayRequest, *, at: Path, progress: Progress
 ) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
-    case = rewrap_case(file, found, plan, at)
+    case = rewrap_case(file, found, at)
     for name in SHIPPED:
         (at / name).write_bytes(shipped_path(name).read_bytes())
     (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
-    claims: tuple[Claim[DockerCase], ...] = CLAIMS
-    if request.depth.tier is not Tier.ISOLATED:
-        # Not needed for what most runs do.
-        from toolkit.docker.claims import rewrapping_trees  # noqa: PLC0415
-
-        claims += rewrapping_trees.claims(request.depth)
-    return prove.run(claims, case, progress=progress), ()
+    return prove.run((*CLAIMS, *rewrapping.claims(request.depth)), case, progress=progress), ()
 
 
-def _patched(  # noqa: PLR0913 - what a proposal is made of
-    file: DockerFile, found: Source, plan: Plan, request: OverlayRequest, *, at: Path, progress: Progress
+def _patched(
+    file: DockerFile, found: Source, request: OverlayRequest, *, at: Path, progress: Progress
 ) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
     steps = choosing.steps(file, found, strategy=None, demotion=Demotion.SUFFIX)
-    prepared = prepare(file, found, plan, steps, at=at)
+    prepared = prepare(file, found, steps, at=at)
     prepared.write_overlay(at)
     case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
     claims = [each for each in proofs.of(case) if each.name in PATCHED_CLAIMS or each.tier is not Tier.ISOLATED]

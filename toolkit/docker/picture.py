@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from toolkit.docker.inspect_path import PathInspection, Route
     from toolkit.docker.readings import Component, Reading
-    from toolkit.docker.routes import PathInspection, Route
 
 CALLER = "caller"
 TITLES = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolkit import patches, sources
-from toolkit.docker import plan as plans
+from toolkit.docker.plan import plan
 from toolkit.docker.rewrite import layout
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import blob_id
@@ -47,7 +47,7 @@ def look(pin: Pin, upstream: Upstream, progress: Progress) -> Pin:
     found = sources.resolve(
         SourceRequest(nixpkgs=upstream.remote, rev=str(pin.commit)),
         target=upstream.file,
-        sparse=plans.plan().sparse,
+        sparse=plan().sparse,
         upstream=replace(upstream, pins=()),
         progress=progress,
     )

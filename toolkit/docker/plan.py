@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "docker"
 
-TEST = "docker-rootless-ports.nix"
+TEST_FILE = "docker-rootless-ports.nix"
 """The name of the NixOS test, here and in nixos/tests/."""
 
 
@@ -92,6 +92,6 @@ def read_plan(path: Path) -> Plan:
     return found
 
 
-def nixos_test() -> Path:
+def ports_test() -> Path:
     """Return where the NixOS test is that can be added to the series."""
-    return patches.shipped() / TEST
+    return patches.shipped() / TEST_FILE

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from toolkit import files, git, sources
-from toolkit.docker import choosing, evaluating
-from toolkit.docker import claims as proofs
+from toolkit import files, git
+from toolkit.docker import choosing, evaluating, staging
 from toolkit.docker.choices import LIFT, Demotion
+from toolkit.docker.claims import registry as proofs
+from toolkit.docker.plan import plan
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Oid, Progress, Proposal, Source, Step
 
@@ -30,14 +30,6 @@ Texts = tuple[str, ...]
 
 # From the best to the worst.
 _FITS = (Fit.APPLIES, Fit.MERGES, Fit.CONFLICTS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Series:
-    """What is carried over, and how it was made."""
-
-    proposal: Proposal
-    plan: Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +56,6 @@ class _Branch:
 
 def port(
     proposal: Proposal,
-    plan: Plan,
     *,
     repository: Path,
     branches: Sequence[str],
@@ -78,30 +69,29 @@ def port(
     one whose objects it lacks. What is wrong with a branch's file is in its answer.
     """
     wanted = {branch: git.locate(repository, branch) for branch in dict.fromkeys(branches)}
-    ours = _Series(proposal=proposal, plan=plan)
     done: dict[Oid, Ported] = {}
     for branch, located in wanted.items():
         if located.commit not in done:
-            done[located.commit] = _port(ours, branch, located, repository, _OnBranch(branch, progress))
+            done[located.commit] = _port(proposal, branch, located, repository, _OnBranch(branch, progress))
     return tuple(replace(done[located.commit], branch=branch) for branch, located in wanted.items())
 
 
-def _port(ours: _Series, branch: str, located: git.Located, repository: Path, progress: Progress) -> Ported:
-    target = ours.plan.target
+def _port(proposal: Proposal, branch: str, located: git.Located, repository: Path, progress: Progress) -> Ported:
+    target = plan().target
     progress.step("carrying the series over")
     if not reading.entries(located.repository, located.commit, [target]):
         reason = f"has no '{target}'"
         return Ported(branch=branch, commit=located.commit, newest=None, fit=Fit.CONFLICTS, reason=reason)
-    source = _source(repository, located, ours.plan, progress)
+    source = _source(repository, located, progress)
     (means,) = evaluating.read([source.content])
-    own = _rewrite(ours, source)
+    own = _rewrite(proposal, source)
     found = Ported(branch=branch, commit=located.commit, newest=means.newest, fit=Fit.UNNEEDED)
     if means.state in {State.FIXED, State.NOT_APPLICABLE} and own.texts is None:
         return replace(found, reason=own.refused)
-    carried = _merge(ours, source)
+    carried = _merge(proposal, source)
     differing = _differing(carried.texts, own.texts)
-    steps = ours.proposal.steps if carried.texts is not None else own.steps
-    proven = _prove(ours, own, steps, carried.texts or own.texts, progress)
+    steps = proposal.steps if carried.texts is not None else own.steps
+    proven = _prove(own, steps, carried.texts or own.texts, progress)
     return replace(
         found,
         fit=carried.fit,
@@ -109,19 +99,17 @@ def _port(ours: _Series, branch: str, located: git.Located, repository: Path, pr
         conflicts=carried.conflicts,
         afresh=None if differing is None else differing == 0,
         differing=differing or 0,
-        reason="; ".join((*carried.reasons, *_instead(ours, own, carried, proven, progress))) or None,
+        reason="; ".join((*carried.reasons, *_instead(own, carried, proven, progress))) or None,
         proofs=proven,
     )
 
 
-def _instead(
-    ours: _Series, own: _Branch, carried: _Carried, proven: Sequence[Proof], progress: Progress
-) -> Iterator[str]:
+def _instead(own: _Branch, carried: _Carried, proven: Sequence[Proof], progress: Progress) -> Iterator[str]:
     """Yield what making it afresh comes to, where that is not what was carried over."""
     if own.texts is None:
         yield f"cannot be made again: {own.refused}"
     elif carried.texts not in {None, own.texts} and _failed(proven):
-        failed = _failed(_prove(ours, own, own.steps, own.texts, progress))
+        failed = _failed(_prove(own, own.steps, own.texts, progress))
         yield f"rewritten there, it fails {', '.join(failed)}" if failed else "rewritten there, it fails no proof"
 
 
@@ -129,40 +117,35 @@ def _failed(proven: Sequence[Proof]) -> list[str]:
     return [proof.name for proof in proven if proof.status is Status.FAILED]
 
 
-def _source(repository: Path, located: git.Located, plan: Plan, progress: Progress) -> Source:
+def _source(repository: Path, located: git.Located, progress: Progress) -> Source:
     """Return the commit as a source; by its id, since a branch may have moved meanwhile."""
-    return sources.resolve(
-        SourceRequest(nixpkgs=str(repository.absolute()), rev=str(located.commit), offline=True),
-        target=plan.target,
-        sparse=plan.sparse,
-        progress=progress,
-    )
+    asked = SourceRequest(nixpkgs=str(repository.absolute()), rev=str(located.commit), offline=True)
+    return staging.nixpkgs(asked, progress=progress)
 
 
-def _rewrite(ours: _Series, source: Source) -> _Branch:
+def _rewrite(proposal: Proposal, source: Source) -> _Branch:
     """Run the rewrite on the branch's own file."""
-    plan = ours.plan
-    name = plan.target.name
+    name = plan().target.name
     file: DockerFile | None = None
     try:
         file = docker_file(source.content, name=name)
-        steps = _steps(ours, file, source)
-        texts = rewrite(file, plan, steps)
+        steps = _steps(proposal, file, source)
+        texts = rewrite(file, steps)
     except (NixSyntaxError, RefusalError) as error:
         return _Branch(source=source, file=file, refused=error.message.removeprefix(f"{name}: "))
     return _Branch(source=source, file=file, steps=steps, texts=texts)
 
 
-def _steps(ours: _Series, file: DockerFile, source: Source) -> tuple[Step, ...]:
+def _steps(proposal: Proposal, file: DockerFile, source: Source) -> tuple[Step, ...]:
     """Return our steps as they are on a branch: a design that nobody asked for is chosen there again."""
     again = choosing.steps(file, source, strategy=None, demotion=Demotion.SUFFIX, only=LIFT)
-    return tuple(again[0] if step.name == LIFT and step.reason is not None else step for step in ours.proposal.steps)
+    return tuple(again[0] if step.name == LIFT and step.reason is not None else step for step in proposal.steps)
 
 
-def _merge(ours: _Series, source: Source) -> _Carried:
+def _merge(proposal: Proposal, source: Source) -> _Carried:
     """Carry the commits over, one onto the result of the other."""
-    commits = ours.proposal.commits
-    steps = merging.merge(source.content, ours.plan.target, commits, ours.proposal.patches)
+    commits = proposal.commits
+    steps = merging.merge(source.content, plan().target, commits, proposal.patches)
     contents = [step.content for step in steps if step.content is not None]
     texts = None
     if len(contents) == len(commits):
@@ -190,9 +173,7 @@ def _count(one: str, other: str) -> int:
     return sum(max(end - begin, stop - start) for kind, begin, end, start, stop in blocks if kind != "equal")
 
 
-def _prove(
-    ours: _Series, own: _Branch, steps: Sequence[Step], texts: Texts | None, progress: Progress
-) -> tuple[Proof, ...]:
+def _prove(own: _Branch, steps: Sequence[Step], texts: Texts | None, progress: Progress) -> tuple[Proof, ...]:
     """Run the proofs on the file's texts; ones that cannot be read fail by that."""
     if texts is None:
         return ()
@@ -200,7 +181,7 @@ def _prove(
         return (_unreadable(own.refused),)
     with files.temporary() as directory:
         try:
-            prepared = prepare_texts(texts, own.file, own.source, ours.plan, steps, at=directory)
+            prepared = prepare_texts(texts, own.file, own.source, steps, at=directory)
         except (NixSyntaxError, RefusalError) as error:
             return (_unreadable(error.message),)
         prepared.write_overlay(directory)

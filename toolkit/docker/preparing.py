@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit import propose as proposals
-from toolkit.docker import claims, patched, staging
+from toolkit.docker import patched, staging
 from toolkit.docker.choices import Demotion, demotion_of
+from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, STAGES
-from toolkit.docker.plan import PACKAGE
+from toolkit.docker.plan import PACKAGE, plan
 from toolkit.docker.rewrite import series
 from toolkit.propose import Draft
 
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.docker.plan import Plan
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.docker.staging import Siblings
     from toolkit.model import Source, Step
 
 DROP_WARNING = (
@@ -32,27 +31,27 @@ DROP_WARNING = (
 )
 
 
-def prepare(file: DockerFile, source: Source, plan: Plan, steps: Sequence[Step], *, at: Path) -> Draft[DockerCase]:
+def prepare(file: DockerFile, source: Source, steps: Sequence[Step], *, at: Path) -> Draft[DockerCase]:
     """Rewrite `file`, which is the source's, and let git write the commits down; the overlay's place is `at`.
 
     Raise LayoutError or RefusalError where the file cannot be rewritten.
     """
-    return prepare_texts(rewrite(file, plan, steps), file, source, plan, steps, at=at)
+    return prepare_texts(rewrite(file, steps), file, source, steps, at=at)
 
 
-def rewrite(file: DockerFile, plan: Plan, steps: Sequence[Step]) -> tuple[str, ...]:
+def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     """Return what `file` is after each commit; raise LayoutError or RefusalError where it cannot be rewritten."""
-    return series.rewrite(file, components=plan.components, entry=plan.prefix_entry, steps=steps)
+    return series.rewrite(file, components=plan().components, entry=plan().prefix_entry, steps=steps)
 
 
-def prepare_texts(  # noqa: PLR0913 - as above
-    texts: Sequence[str], file: DockerFile, source: Source, plan: Plan, steps: Sequence[Step], *, at: Path
+def prepare_texts(
+    texts: Sequence[str], file: DockerFile, source: Source, steps: Sequence[Step], *, at: Path
 ) -> Draft[DockerCase]:
     """Prepare `texts`, what `file` is after each commit, whoever wrote them.
 
     Raise NixSyntaxError, LayoutError or RefusalError for a text that is no docker file.
     """
-    messages = tuple(plan.message(step) for step in steps)
+    messages = tuple(plan().message(step) for step in steps)
     contents = [text.encode() for text in texts]
     # The two do not need one another, and the proofs need both.
     with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
@@ -61,19 +60,16 @@ def prepare_texts(  # noqa: PLR0913 - as above
             proposals.make,
             source,
             package=PACKAGE,
-            target=plan.target,
-            bindings=plan.components,
+            target=plan().target,
+            bindings=plan().components,
             steps=steps,
             messages=messages,
             contents=contents,
         )
-        beside = staging.siblings(source, file)
         case = staging.case(
             {BEFORE: source.content, **{STAGES[step.name]: each for step, each in zip(steps, contents, strict=True)}},
             name=file.tree.name,
-            beside=beside,
             source=source,
-            plan=plan,
         )
         (proposal,) = process.results([written])
     case = replace(
@@ -89,14 +85,14 @@ def prepare_texts(  # noqa: PLR0913 - as above
         case=case,
         claims=claims.of(case),
         overlay=patched.files(
-            proposal, releases=[release.attr for release in file.releases()], siblings=beside.present
+            proposal, releases=[release.attr for release in file.releases()], siblings=case.beside.present
         ),
-        warnings=tuple(_warnings(demotion_of(steps), beside)),
+        warnings=tuple(_warnings(case)),
     )
 
 
-def _warnings(demotion: Demotion | None, beside: Siblings) -> Iterator[str]:
-    if demotion is Demotion.DROP:
+def _warnings(case: DockerCase) -> Iterator[str]:
+    if case.demotion is Demotion.DROP:
         yield DROP_WARNING
-    if beside.missing:
-        yield f"not found beside the file: {', '.join(beside.missing)}; the overlay needs them in overlay/docker/"
+    if case.missing:
+        yield f"not found beside the file: {', '.join(case.missing)}; the overlay needs them in overlay/docker/"

@@ -7,13 +7,14 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit import files, nix, patches, process, sources
-from toolkit.docker import choosing, claims, comparing, extras, staging
-from toolkit.docker import plan as plans
+from toolkit import files, nix, patches, process
+from toolkit.docker import choosing, comparing, extras, staging
 from toolkit.docker.claims import overriding
-from toolkit.docker.deepening import deepen
+from toolkit.docker.claims import registry as claims
+from toolkit.docker.plan import plan
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.staging import deepen
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.propose import Order, template, write
 from toolkit.report import pull_request
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.claims.case import Added, DockerCase
-    from toolkit.docker.plan import Plan
     from toolkit.docker.requests import ProposeRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Column, Progress, Proof, Proposal, Report, Source, Step, TreeCommit
@@ -37,11 +37,10 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     no error: it is in the report.
     """
     files.ensure_free(request.out, force=request.force)
-    plan = plans.plan()
     progress.step("reading nixpkgs")
-    found = sources.resolve(request.source, target=plan.target, sparse=plan.needed(request.extras), progress=progress)
+    found = staging.nixpkgs(request.source, extras=request.extras, progress=progress)
     progress.step("rewriting")
-    name = str(request.source.file) if request.source.file is not None else str(plan.target)
+    name = str(request.source.file) if request.source.file is not None else str(plan().target)
     with ThreadPoolExecutor(max_workers=2) as beside, process.ending_together():
         accepted = beside.submit(copy_context().run, nix.parse_text, found.content, name=name)
         # Where it fails, the proof that needs them says why.
@@ -49,37 +48,36 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
         try:
             file = docker_file(found.content, name=name)
             steps = choosing.steps(file, found, strategy=request.strategy, demotion=request.demotion, only=request.only)
-            texts = _rewritten(file, found, plan, steps)
+            texts = _rewritten(file, found, steps)
         finally:
             # What Nix has to say against a file goes before what the rewrite has.
             process.results([accepted])
-    return _write(request, plan, found, file, steps, texts, progress)
+    return _write(request, found, file, steps, texts, progress)
 
 
-def _rewritten(file: DockerFile, found: Source, plan: Plan, steps: Sequence[Step]) -> tuple[str, ...]:
+def _rewritten(file: DockerFile, found: Source, steps: Sequence[Step]) -> tuple[str, ...]:
     """Rewrite the file; if that is refused because overrides reach the components already, say so instead."""
     try:
-        return rewrite(file, plan, steps)
+        return rewrite(file, steps)
     except LayoutError:
         raise
     except RefusalError:
-        overriding.require_closed(staging.unchanged(file, found, plan), name=file.tree.name)
+        overriding.require_closed(staging.unchanged(file, found), name=file.tree.name)
         raise
 
 
 def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
     request: ProposeRequest,
-    plan: Plan,
     found: Source,
     file: DockerFile,
     steps: Sequence[Step],
     texts: Sequence[str],
     progress: Progress,
 ) -> Report:
-    added = _extras(request, found, plan)
+    added = _extras(request, found)
 
     def draft(at: Path) -> Draft[DockerCase]:
-        made = prepare_texts(texts, file, found, plan, steps, at=at)
+        made = prepare_texts(texts, file, found, steps, at=at)
         case = replace(made.case, extras=added)
         near = request.source.nixpkgs
         case = deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
@@ -92,7 +90,7 @@ def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
         if not request.compare:
             return ()
         done = steps[0].design
-        others = comparing.others(file, found, plan, steps, done=done, progress=progress)
+        others = comparing.others(file, found, steps, done=done, progress=progress)
         return (comparing.column(done, proposal, proven), *others)
 
     def text(report: Report) -> bytes:
@@ -113,9 +111,9 @@ def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
     return write(order, progress=progress)
 
 
-def _extras(request: ProposeRequest, source: Source, plan: Plan) -> tuple[Added, ...]:
+def _extras(request: ProposeRequest, source: Source) -> tuple[Added, ...]:
     """Make the commits that are wanted besides, before anything is written."""
-    commits = extras.prepare(request.extras, source, plan, request.demotion)
+    commits = extras.prepare(request.extras, source, request.demotion)
     return extras.mails(commits, first=3, committed=source.committed)
 
 

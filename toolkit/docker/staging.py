@@ -1,7 +1,7 @@
-"""Lay a series out on disk, so that Nix can be asked about it: the file at each stage, and a case.json.
+"""From a nixpkgs to a case: a series on disk, so that Nix can be asked about it; for deeper tiers whole trees.
 
-They live in the cache under a key of their content: the commands in a report can be repeated as long
-as they are there, and the same input is laid out once.
+The file at each stage and a case.json live in the cache under a key of their content: the commands in a report can be
+repeated as long as they are there, and the same input is laid out once.
 """
 
 from __future__ import annotations
@@ -10,46 +10,40 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from toolkit import documents, limits, nix, sources
 from toolkit.cache import default_cache
 from toolkit.docker import choosing
-from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, DockerCase, DockerStage
+from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, Deep, DockerCase, DockerStage, Siblings
+from toolkit.docker.plan import plan
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.errors import RefusalError
+from toolkit.errors import RefusalError, UsageError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
+from toolkit.model import Tier
+from toolkit.shipped import EXPRESSIONS
+from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from toolkit.docker.plan import Plan
+    from toolkit.docker.choices import Extra
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Source
+    from toolkit.model import Depth, Progress, Source, SourceRequest
+    from toolkit.sources.trees import NixpkgsTree
 
 KIND = "stages"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """What was laid out: the stages by name, and the JSON file that tells Nix about them.
+def nixpkgs(request: SourceRequest, *, progress: Progress, extras: Iterable[Extra] = ()) -> Source:
+    """Return the nixpkgs that a request names, with docker's file and what the extras need.
 
-    `own_library` says that the source has no `lib`, so that unlet's own is used.
+    Raise as `toolkit.sources.resolve`.
     """
-
-    stages: Mapping[str, DockerStage]
-    question: Path
-    own_library: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Siblings:
-    """The files beside the target that it refers to: `present` by name, and the names that are `missing`."""
-
-    present: Mapping[str, TreeFile]
-    missing: tuple[str, ...]
+    return sources.resolve(request, target=plan().target, sparse=plan().needed(extras), progress=progress)
 
 
 def siblings(source: Source, *stages: DockerFile) -> Siblings:
@@ -85,42 +79,21 @@ def _beside(link: Path, directory: Path) -> str | None:
     return str(led.relative_to(directory)) if led.is_relative_to(directory) else None
 
 
-def case(contents: Mapping[str, bytes], *, name: str, beside: Siblings, source: Source, plan: Plan) -> DockerCase:
-    """Lay the contents out, and return the case of them; raise as `lay_out` does."""
-    laid_out = lay_out(contents, name=name, beside=beside, source=source, components=plan.components)
-    return DockerCase(
-        source=source,
-        target=plan.target,
-        components=plan.components,
-        entry=plan.prefix_entry,
-        stages=tuple(laid_out.stages.values()),
-        question=laid_out.question,
-        own_library=laid_out.own_library,
-        missing=beside.missing,
-    )
-
-
-def unchanged(file: DockerFile, source: Source, plan: Plan) -> DockerCase:
-    """Return the case of the file as it is, of which nothing is proposed."""
-    return case({BEFORE: source.content}, name=file.tree.name, beside=siblings(source, file), source=source, plan=plan)
-
-
-def lay_out(
-    contents: Mapping[str, bytes], *, name: str, beside: Siblings, source: Source, components: Sequence[str]
-) -> Layout:
+def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerCase:
     """Write each content as `STAGE/default.nix` with its siblings, empty files for those that are missing.
 
     `contents` maps the stage's name to the file's content, before any change first. Raise NixSyntaxError,
     RefusalError or LayoutError for a content that is no docker file.
     """
     parsed = {stage: docker_file(content, name=name) for stage, content in contents.items()}
+    beside = siblings(source, *parsed.values())
     around = {**beside.present, **dict.fromkeys(beside.missing, TreeFile(content=b""))}
     written = {
         f"{stage}/{path}": file
         for stage, content in contents.items()
         for path, file in {**around, "default.nix": TreeFile(content=content)}.items()
     }
-    question = ask([*parsed.values()], components, root=source.root)
+    question = ask([*parsed.values()], plan().components, root=source.root)
     digest = hashlib.sha256(json.dumps(question).encode())
     for path, file in sorted(written.items()):
         digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
@@ -141,9 +114,13 @@ def lay_out(
             return False
 
     root = cache.obtain(KIND, key, make=make, check=check)
-    return Layout(
-        stages={
-            stage: DockerStage(
+    return DockerCase(
+        source=source,
+        target=plan().target,
+        components=plan().components,
+        entry=plan().prefix_entry,
+        stages=tuple(
+            DockerStage(
                 name=stage,
                 file=parsed[stage],
                 content=content,
@@ -151,10 +128,16 @@ def lay_out(
                 steps=STEPS.get(stage, frozenset()),
             )
             for stage, content in contents.items()
-        },
+        ),
         question=root / "case.json",
         own_library=not question["libPath"],
+        beside=beside,
     )
+
+
+def unchanged(file: DockerFile, source: Source) -> DockerCase:
+    """Return the case of the file as it is, of which nothing is proposed."""
+    return case({BEFORE: source.content}, name=file.tree.name, source=source)
 
 
 def ask(files: Sequence[DockerFile], components: Sequence[str], *, root: Path | None = None) -> dict[str, object]:
@@ -175,3 +158,45 @@ def ask(files: Sequence[DockerFile], components: Sequence[str], *, root: Path | 
 
 
 _NAME = re.compile(r"[a-zA-Z_][\w'-]*")
+
+
+KNOWN_SYSTEMS = EXPRESSIONS / "systems.nix"
+
+NATIVE = "x86_64-linux"
+
+
+def deepen(case: DockerCase, depth: Depth, *, offline: bool, progress: Progress, near: str | None = None) -> DockerCase:
+    """Return the case for a depth; for the isolated tier it is the same, and nothing is done.
+
+    If the depth allows to choose, and `near` is what the user called the source, a whole nixpkgs that is at hand takes
+    part as it is, without a copy. Raise UsageError where the source is no whole nixpkgs, or a system is asked for which
+    that does not know, ToolkitError where the tree cannot be had.
+    """
+    if depth.tier is Tier.ISOLATED:
+        return _deepened_by_itself(case, depth, near, progress) if depth.by_itself and near is not None else case
+    base = trees.whole(case.source, offline=offline, progress=progress)
+    _check_systems(base, depth.systems)
+    of_stages = {stage.name: {case.target: stage.content} for stage in case.stages[1:]}
+    laid_out = trees.Changed(base, of_stages, name=case.before.name, progress=progress)
+    return replace(case, deeper=Deep(depth=depth, trees=laid_out, progress=progress))
+
+
+def _deepened_by_itself(case: DockerCase, depth: Depth, near: str, progress: Progress) -> DockerCase:
+    free = limits.available()
+    tree = trees.at_hand(case.source, near)
+    if tree is None or (free is not None and free < limits.EVALUATION_MIB):
+        return case
+    chosen = replace(depth, tier=Tier.TREE, systems=(NATIVE,))
+    return replace(case, deeper=Deep(depth=chosen, trees={case.before.name: tree}, progress=progress, whole=False))
+
+
+def _check_systems(tree: NixpkgsTree, names: tuple[str, ...]) -> None:
+    if not names:
+        return
+    answer = nix.evaluate(KNOWN_SYSTEMS, {"tree": str(tree.root)})
+    known = documents.convert(answer, tuple[str, ...], document=f"{tree.root}/lib")
+    for name in names:
+        if name not in known:
+            common = [other for other in known if re.fullmatch(r"(x86_64|aarch64|riscv64)-(linux|darwin)", other)]
+            hint = f"it knows, for example, {', '.join(common)}"
+            raise UsageError(f"--system: '{name}' is not a system that this nixpkgs knows", hint=hint)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker import claims as proofs
+from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.errors import UsageError
 from toolkit.model import Status

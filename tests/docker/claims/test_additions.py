@@ -10,13 +10,12 @@ import pytest
 
 from tests.docker.conftest import Steps, source_of
 from tests.trees import trees
-from toolkit.docker import claims as proofs
 from toolkit.docker import extras
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, Extra
+from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import DEMOTED
-from toolkit.docker.deepening import deepen
 from toolkit.docker.extras import ALL_TESTS, MODULE, TEST
+from toolkit.docker.staging import deepen
 from toolkit.errors import ToolkitError
 from toolkit.model import Depth, FileChange, Status, Tier
 
@@ -32,7 +31,7 @@ NOTES = PurePosixPath("nixos/doc/manual/release-notes/rl-2611.section.md")
 
 
 def commits(layout: str = "29.6", demotion: Demotion = Demotion.SUFFIX) -> list[TreeCommit]:
-    return list(extras.prepare(tuple(Extra), source_of(layout), plans.plan(), demotion))
+    return list(extras.prepare(tuple(Extra), source_of(layout), demotion))
 
 
 def edited(commit: TreeCommit, path: PurePosixPath, old: str, new: str) -> TreeCommit:
@@ -93,9 +92,9 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path, draft: Callable[
     wanted = (Extra.NIXOS_MODULE,)
     if not (tree / MODULE).exists():
         with pytest.raises(ToolkitError, match=f"^{MODULE}: "):
-            extras.prepare(wanted, source, plans.plan())
+            extras.prepare(wanted, source)
         return
-    added = extras.mails(extras.prepare(wanted, source, plans.plan()), first=3)
+    added = extras.mails(extras.prepare(wanted, source), first=3)
     proof = proven(replace(made.case(), source=source), Extra.NIXOS_MODULE, added)
     assert (proof.status, proof.reason) == (Status.PASSED, None)
     assert proof.covers.endswith("by the module system of its lib")

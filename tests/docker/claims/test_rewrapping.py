@@ -9,11 +9,10 @@ import pytest
 from tests import specimens
 from tests.docker.conftest import source_of
 from toolkit import nix
-from toolkit.docker import plan as plans
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.overlay import rewrap_case
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.routes import PathOrder
+from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import RefusalError
 from toolkit.shipped import shipped_path
 
@@ -37,7 +36,7 @@ def case(tmp_path: Path) -> Callable[..., DockerCase]:
             text = text.replace(old, new)
         (tmp_path / rewrapping.OVERLAY).write_text(text)
         source = source_of(layout)
-        return rewrap_case(docker_file(source.content, name=TARGET), source, plans.plan(), tmp_path)
+        return rewrap_case(docker_file(source.content, name=TARGET), source, tmp_path)
 
     return make
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests import designs
 from tests.docker.conftest import Draft, Steps, source_of
-from toolkit.docker import choosing, claims
-from toolkit.docker import plan as plans
+from toolkit.docker import choosing
 from toolkit.docker.choices import Demotion, Strategy
+from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.rewrite.layout import docker_file
@@ -159,7 +159,7 @@ def test_components_that_docker_may_lack_as_attributes_become_parameters(
     steps = choosing.steps(file, source, strategy=None, demotion=Demotion.SUFFIX)
     assert steps[0].design == Strategy.HIDDEN
     assert re.fullmatch(rf"attrs-first: x\.nix:\d+:\d+: {reason}", steps[0].reason or "")
-    lifted, demoted = rewrite(file, plans.plan(), steps)
+    lifted, demoted = rewrite(file, steps)
     texts: dict[str, str] = {BEFORE: text, LIFTED: lifted, DEMOTED: demoted}
     draft = Draft(source=replace(source, content=text.encode()), demotion=Demotion.SUFFIX, texts=texts)
     found = claims.run(draft.case(), CLAIMS, progress=Steps())

@@ -10,9 +10,9 @@ import pytest
 
 from tests.docker.conftest import Steps, source_at
 from toolkit import specimen
-from toolkit.docker import claims as proofs
 from toolkit.docker.choices import Strategy
-from toolkit.docker.deepening import deepen
+from toolkit.docker.claims import registry as proofs
+from toolkit.docker.staging import deepen
 from toolkit.model import Depth, Status, Tier
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import pytest
 
 from tests.clones import BRANCH, REMOTE
 from tests.docker.conftest import Steps
-from toolkit.docker import plan as plans
 from toolkit.docker.pr import edits
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -30,7 +29,7 @@ def find() -> Generator[Callable[[Contributed], Edits]]:
         kept, base = contributed.kept, clones.find_base(clone, "master").commit
         assert kept is not None
         shop = shops.enter_context(committing.workshop(clone))
-        return edits.find(shop, kept, Oid(contributed.tip), base, plans.plan(), progress=Steps())
+        return edits.find(shop, kept, Oid(contributed.tip), base, progress=Steps())
 
     with shops:
         yield found

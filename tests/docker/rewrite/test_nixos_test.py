@@ -4,7 +4,7 @@ import pytest
 
 from tests import specimens
 from toolkit import nix
-from toolkit.docker import plan as plans
+from toolkit.docker.plan import ports_test
 from toolkit.docker.rewrite.nixos_test import SERVICE, Form, content, register, registration
 from toolkit.errors import LayoutError
 
@@ -93,7 +93,7 @@ def test_what_is_not_understood_is_refused_with_its_line(text: str, message: str
 @pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("brought", [True, False])
 def test_test_is_the_same_in_each_form(form: Form, *, brought: bool) -> None:
-    module = plans.nixos_test().read_text()
+    module = ports_test().read_text()
     written = content(module, form, brought=brought)
     nix.parse_text(written.encode(), name=TEST)
     assert (SERVICE in written) is not brought

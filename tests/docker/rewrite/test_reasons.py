@@ -11,7 +11,7 @@ import pytest
 
 from tests import specimens
 from toolkit.docker.choices import Demotion, Extra, Strategy, steps
-from toolkit.docker.claims import CLAIMS
+from toolkit.docker.claims.registry import CLAIMS
 from toolkit.docker.rewrite import leftovers, series
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.reasons import BY_PLACE, REASONS, explain

@@ -11,7 +11,6 @@ from tests import specimens
 from tests.docker.track.conftest import layout
 from toolkit import process
 from toolkit.docker import evaluating, meaning
-from toolkit.docker import plan as plans
 from toolkit.docker.evaluating import Undecided
 from toolkit.docker.meaning import inspect
 from toolkit.docker.readings import Overridable, Place, Reading, State
@@ -28,7 +27,7 @@ COMPONENTS = {"docker-runc", "docker-containerd", "docker-tini", "moby"}
 
 def evaluate(*texts: str) -> list[Reading | Undecided]:
     contents = [text.encode() for text in texts]
-    return evaluating.evaluate([(content, meaning.read(content)) for content in contents], plans.plan())
+    return evaluating.evaluate([(content, meaning.read(content)) for content in contents])
 
 
 def decided(text: str) -> Reading:
@@ -44,9 +43,8 @@ def undecided(text: str) -> Undecided:
 
 
 def read(text: str | bytes, *, memory: Memory | None = None) -> Reading:
-    plan = plans.plan()
     content = text if isinstance(text, bytes) else text.encode()
-    return Knowledge(plan, memory if memory is not None else Memory(plan)).read({"a" * 40: content})["a" * 40]
+    return Knowledge(memory if memory is not None else Memory()).read({"a" * 40: content})["a" * 40]
 
 
 def hostile(expression: str) -> str:
@@ -191,7 +189,7 @@ def test_path_that_grows_beyond_all_bounds_is_not_expanded() -> None:
 )
 def test_version_that_nix_never_finishes_is_left_for_a_day(expression: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluating, "_SECONDS", 4.0)
-    memory = Memory(plans.plan())
+    memory = Memory()
     text = hostile(expression)
     first = read(text, memory=memory)
     began = os.times()
@@ -232,43 +230,40 @@ def test_without_nix_the_syntax_decides_and_says_so() -> None:
 
 
 def test_what_nix_said_is_kept() -> None:
-    plan = plans.plan()
-    memory = Memory(plan)
+    memory = Memory()
     assert read(layout("states/fixed"), memory=memory).overridable_by == "evaluation"
     memory.save()
     said: list[str] = []
     with process.echoing(said.append):
-        reading = read(layout("states/fixed"), memory=Memory(plan))
+        reading = read(layout("states/fixed"), memory=Memory())
     assert (reading.overridable_by, said) == ("evaluation", [])
 
 
 def test_memory_is_that_of_the_whole_package(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = plans.plan()
     package = tmp_path / "toolkit"
     (package / "somewhere" / "else").mkdir(parents=True)
     (package / "somewhere" / "else" / "code.py").write_text("1\n")
     monkeypatch.setattr(memories, "PACKAGE", package)
     memories.package.cache_clear()
-    memory = Memory(plan)
+    memory = Memory()
     memory.known.blobs["x"] = "y"
     memory.save()
-    assert Memory(plan).known.blobs == {"x": "y"}
+    assert Memory().known.blobs == {"x": "y"}
     (package / "somewhere" / "else" / "code.py").write_text("2\n")
     memories.package.cache_clear()
-    assert Memory(plan).known.blobs == {}
+    assert Memory().known.blobs == {}
     assert len(list((cache / "readings").iterdir())) == 1
     memories.package.cache_clear()
 
 
 def test_damaged_memory_is_set_aside_with_a_word(cache: Path) -> None:
-    plan = plans.plan()
-    memory = Memory(plan)
+    memory = Memory()
     read(layout("29.6"), memory=memory)
     memory.save()
     (kept,) = (cache / "readings").rglob("readings.json")
     kept.write_bytes(kept.read_bytes().replace(b'"not fixed"', b'"fixed"'))
-    again = Memory(plan)
+    again = Memory()
     assert again.known.readings == {}
     assert [word for word in again.warnings if "is damaged; set aside" in word]
     assert list((cache / "broken").rglob("readings.json"))
-    assert Memory(plan).warnings == []
+    assert Memory().warnings == []

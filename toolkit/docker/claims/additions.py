@@ -1,15 +1,26 @@
 """The claims about the commits on request, one for each that there is; and what all of them claim: that it applies.
 
-Imported only where there is such a commit.
+The release notes get one item, and all other lines and anchors stay. The test of the ports is registered beside the
+others, which stay. The option of the NixOS module changes nothing while it is off, and on it adds the security wrapper.
 """
 
 from __future__ import annotations
 
+import ast
+import json
+import re
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from toolkit import nix
 from toolkit.docker.choices import Extra
-from toolkit.docker.claims import nixos_modules, nixos_tests, release_notes
+from toolkit.docker.claims import in_tree
+from toolkit.docker.claims.record import Record
+from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.extras import ALL_TESTS, MODULE, RELEASE_NOTES, TEST
+from toolkit.docker.plan import plan
+from toolkit.docker.rewrite import nixos_test, release_note
+from toolkit.docker.rewrite.nixos_module import OPTIONS, WRAPPER
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import patching
 from toolkit.prove import Claim, Finding
@@ -22,15 +33,15 @@ if TYPE_CHECKING:
     from toolkit.model import TreeCommit
 
     Check = Callable[[DockerCase, TreeCommit], Finding]
+    from toolkit.docker.claims.case import DockerCase
+    from toolkit.model import TreeCommit
 
-_CLAIMS: Mapping[Extra, tuple[str, Check]] = {
-    Extra.NIXOS_TEST: ("the test is registered once, beside the others, and evaluates", nixos_tests.registered),
-    Extra.NIXOS_MODULE: (
-        "the option changes nothing while it is off, and adds the security wrapper when it is on",
-        nixos_modules.adds_wrapper,
-    ),
-    Extra.RELEASE_NOTE: ("the notable changes get one item, all other lines stay", release_notes.adds_item),
-}
+MODULE_EXPRESSION = EXPRESSIONS / "nixos-module.nix"
+TEST_EXPRESSION = EXPRESSIONS / "registered-test.nix"
+MAKE = EXPRESSIONS / "make-test-python.nix"
+
+SYSTEM = "x86_64-linux"
+_SWITCHED = ("off", "on")
 
 
 def claims(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
@@ -90,3 +101,238 @@ def _applies(case: DockerCase, added: Added, commit: TreeCommit) -> tuple[str, .
         if (both := sorted(map(str, mine & set(patching.touched(other.content)))))
     ]
     return tuple(failures)
+
+
+def adds_item(case: DockerCase, commit: TreeCommit) -> Finding:
+    """Compare the sections' items, every other line, and the anchors, before and after."""
+    notes = [one for one in commit.files if one.path.parent == RELEASE_NOTES]
+    if len(notes) != 1 or notes[0].before is None:
+        return Finding(covers="nothing", failures=(f"the commit changes {len(notes)} files of release notes",))
+    change, name = notes[0], str(notes[0].path)
+    before, after = notes[0].before.decode("utf-8", "replace"), notes[0].after.decode("utf-8", "replace")
+    old, new = (release_note.section(text, name=name) for text in (before, after))
+    left, right = before.split("\n"), after.split("\n")
+    failures = [*in_tree.only(commit, change.path)]
+    added = _added(left, right)
+    item = "\n".join(right[added[0] : added[1]]).strip()
+    begins = [index for index in new.items if added[0] <= index < added[1]]
+    gave_way = release_note.is_placeholder(left, old)
+    if added[0] < new.start or added[1] > new.end:
+        failures.append(f"{name}:{added[0] + 1}: is not in the section of notable changes")
+    elif len(begins) != 1:
+        failures.append(f"{name}:{added[0] + 1}: {len(begins)} items are added instead of one")
+    elif len(new.items) != len(old.items) + (0 if gave_way else 1):
+        failures.append(f"{name}: the section has {len(new.items)} items, and had {len(old.items)}")
+    if _without(right, added) != (_without(left, (old.items[0], old.items[0] + 1)) if gave_way else left):
+        failures.append(f"{name}: other lines change as well")
+    if release_note.anchors(after) != release_note.anchors(before):
+        failures.append(f"{name}: the anchors change")
+    if repeated := sorted({one for one in release_note.anchors(after) if release_note.anchors(after).count(one) > 1}):
+        failures.append(f"{name}: the anchor '{repeated[0]}' is there twice")
+    option = plan().module.option
+    if option in item and Extra.NIXOS_MODULE not in {one.extra for one in case.extras}:
+        failures.append(f"{name}:{added[0] + 1}: mentions the option {option}, which no commit adds")
+    return Finding(
+        covers=f"{change.path.name}, {len(right)} lines, notable changes: {len(new.items)}",
+        failures=tuple(failures),
+        evidence=(f"line {added[0] + 1}, {len(item)} characters",),
+        commands=(f"git diff --no-index --stat A/{name} B/{name}",),
+    )
+
+
+def _added(left: list[str], right: list[str]) -> tuple[int, int]:
+    """Return the lines of `right` between what both begin with and what both end with."""
+    start = 0
+    while start < min(len(left), len(right)) and left[start] == right[start]:
+        start += 1
+    end = len(right)
+    while end > start and len(left) - (len(right) - end) > start and left[end - len(right) - 1] == right[end - 1]:
+        end -= 1
+    return start, end
+
+
+def _without(lines: list[str], span: tuple[int, int]) -> list[str]:
+    return [*lines[: span[0]], *lines[span[1] :]]
+
+
+def registered(case: DockerCase, commit: TreeCommit) -> Finding:
+    """Compare what Nix reads in all-tests.nix before and after, and evaluate the test by the new line there."""
+    listed, test = in_tree.change(commit, ALL_TESTS), in_tree.change(commit, TEST)
+    failures = [*in_tree.only(commit, ALL_TESTS, TEST), *_other_tests(listed.before or b"", listed.after)]
+    nix.parse_text(test.after, name=str(TEST))
+    found = nixos_test.registration(listed.after.decode("utf-8", "replace"), name=str(ALL_TESTS), test=TEST.stem)
+    directory = in_tree.lay_out(
+        {TEST.name: test.after, "registration.nix": found.value.encode(), MAKE.name: MAKE.read_bytes()}
+    )
+    arguments = {
+        "directory": str(directory),
+        "library": in_tree.library(case.source),
+        "system": SYSTEM,
+        "packages": json.dumps(in_tree.packages(test.after)),
+    }
+    answer = Record(nix.evaluate(TEST_EXPRESSION, arguments), document=str(TEST))
+    machines = answer.record("machines")
+    names = list(machines.names())
+    if answer.text("name") != TEST.stem:
+        failures.append(f"{TEST}: the test calls itself '{answer.text('name')}'")
+    if not names:
+        failures.append(f"{TEST}: there is no machine")
+    failures += [f"{TEST}: rootless docker is not enabled on '{name}'" for name in names if not _runs(machines, name)]
+    try:
+        ast.parse(answer.text("script"))
+    except SyntaxError as error:
+        failures.append(f"{TEST}: the script is not valid Python: line {error.lineno}: {error.msg}")
+    formats = [in_tree.misformatted(one) for one in (listed, test)]
+    return Finding(
+        covers=f"{len(names)} machines of stand-ins, called as {found.form}, {SYSTEM}",
+        failures=(*failures, *(failure for found_there, _ in formats for failure in found_there)),
+        evidence=(f"all-tests.nix: {TEST.stem} = {' '.join(found.value.split())}", *(seen for _, seen in formats)),
+        commands=(nix.evaluate_command(TEST_EXPRESSION, arguments).line,),
+    )
+
+
+def _runs(machines: Record, name: str) -> bool:
+    table = machines.record(name)
+    for step in ("virtualisation", "docker", "rootless"):
+        if step not in table:
+            return False
+        table = table.record(step)
+    return "enable" in table and table.boolean("enable")
+
+
+def _other_tests(before: bytes, after: bytes) -> list[str]:
+    """Tell what Nix reads otherwise than before, but for the one attribute that came.
+
+    Nix prints its own reading, in which each attribute is once, as `NAME = VALUE; `, without comments.
+    """
+    old, new = (nix.parsed(content, name=str(ALL_TESTS)) for content in (before, after))
+    attribute = re.compile(rf"(?<![\w.-]){re.escape(TEST.stem)} = [^;]*; ?")
+    found = attribute.findall(new)
+    if len(found) != 1:
+        return [f"{ALL_TESTS}: '{TEST.stem}' is registered {len(found)} times"]
+    if attribute.sub("", new).split() != old.split():
+        return [f"{ALL_TESTS}: more changes than the one attribute"]
+    return []
+
+
+def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
+    """Evaluate the module before and after, with docker off and on, and the new option off and on."""
+    change = in_tree.change(commit, MODULE)
+    nix.parse_text(change.after, name=str(MODULE))
+    option = plan().module.option
+    directory = in_tree.lay_out({"before.nix": change.before or b"", "after.nix": change.after})
+    arguments = {
+        "before": str(directory / "before.nix"),
+        "after": str(directory / "after.nix"),
+        "library": in_tree.library(case.source),
+        "option": option,
+        "wrapper": WRAPPER,
+        "packages": json.dumps(in_tree.packages(change.before or b"", change.after)),
+    }
+    try:
+        nix.evaluate(MODULE_EXPRESSION, arguments, attribute="before")
+    except CommandError as error:
+        reason = f"because the module does not evaluate with stand-ins: {nix.reason(error)}"
+        return Finding(covers="nothing", not_run=reason)
+    found = nix.evaluate(MODULE_EXPRESSION, arguments)
+    answer = Record(found, document=str(MODULE))
+    misformatted, seen = in_tree.misformatted(change)
+    system = "unlet's own module system" if answer.boolean("ownModules") else "the module system of its lib"
+    return Finding(
+        covers=f"docker off and on, the option off and on, by {system}",
+        failures=(
+            *in_tree.only(commit, MODULE),
+            *_declaration(answer, option),
+            *_by_hand(answer),
+            *(
+                failure
+                for switched in _SWITCHED
+                for failure in _configuration(found, answer.text("rootlesskit"), option, switched)
+            ),
+            *misformatted,
+        ),
+        evidence=(
+            f"{OPTIONS}.{option}: {answer.record('option').text('type')}, off by default, described",
+            f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the user's own definition wins",
+            seen,
+        ),
+        commands=(nix.evaluate_command(MODULE_EXPRESSION, arguments).line,),
+    )
+
+
+def _declaration(answer: Record, option: str) -> list[str]:
+    """Tell what is wrong with the new option, and with those that were there."""
+    failures: list[str] = []
+    names = answer.record("options")
+    if sorted(names.texts("after")) != sorted((*names.texts("before"), option)):
+        failures.append(f"the options are {', '.join(names.texts('after'))}, not one more than before")
+    declared = answer.record("option")
+    if declared.text("type") != "bool":
+        failures.append(f"the option's type is '{declared.text('type')}'")
+    if declared.boolean("default"):
+        failures.append("the option is on by default")
+    if not declared.text("description").strip():
+        failures.append("the option has no description")
+    return failures
+
+
+def _by_hand(answer: Record) -> list[str]:
+    """Say whether the capabilities of the user's own wrapper are joined with the module's, which setcap refuses."""
+    capabilities = answer.text("byHand")
+    if capabilities == "cap_sys_admin+ep":
+        return []
+    return [f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{capabilities}'"]
+
+
+def _configuration(found: object, rootlesskit: str, option: str, switched: str) -> list[str]:
+    """Compare the configurations with docker `switched`: before, after, and after with the option set."""
+    failures: list[str] = []
+    before, after, wrapped = (_at(found, f"{side}.{switched}") for side in ("before", "after", "wrapped"))
+    for configuration in (after, wrapped):
+        _at(configuration, OPTIONS).pop(option, None)
+    if after != before:
+        failures.append(f"docker {switched}, the option off: {_differing(before, after)} differs from before")
+    wrappers = _at(wrapped, "security.wrappers")
+    added = wrappers.pop(WRAPPER, None)
+    if wrapped != before:
+        failures.append(f"docker {switched}, the option on: {_differing(before, wrapped)} differs from before")
+    wanted = {
+        "owner": "root",
+        "group": "root",
+        "capabilities": "cap_net_bind_service+ep",
+        "source": rootlesskit,
+    }
+    if switched == "on" and added is None:
+        failures.append(f"the option adds no security.wrappers.{WRAPPER}")
+    if switched == "on" and added is not None and added != wanted:
+        failures.append(f"security.wrappers.{WRAPPER} is {json.dumps(added, sort_keys=True)}")
+    if switched == "off" and added is not None:
+        failures.append("the option adds a security wrapper although docker is off")
+    return failures
+
+
+def _at(value: object, path: str) -> dict[str, object]:
+    """Return the table at a path, which Nix would have refused to leave out."""
+    for name in path.split("."):
+        value = cast("dict[str, object]", value)[name]
+    return cast("dict[str, object]", value)
+
+
+def _differing(one: object, other: object, path: str = "") -> str:
+    """Name the first place in which two values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        left, right = cast("dict[str, object]", one), cast("dict[str, object]", other)
+        for name in sorted({*left, *right}):
+            if left.get(name) != right.get(name) or (name in left) != (name in right):
+                return _differing(left.get(name), right.get(name), f"{path}.{name}" if path else name)
+    return path or "the configuration"
+
+
+_CLAIMS: Mapping[Extra, tuple[str, Check]] = {
+    Extra.NIXOS_TEST: ("the test is registered once, beside the others, and evaluates", registered),
+    Extra.NIXOS_MODULE: (
+        "the option changes nothing while it is off, and adds the security wrapper when it is on",
+        adds_wrapper,
+    ),
+    Extra.RELEASE_NOTE: ("the notable changes get one item, all other lines stay", adds_item),
+}

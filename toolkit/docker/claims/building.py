@@ -9,14 +9,13 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import nix
+from toolkit import nix, process
 from toolkit.docker import meaning, wrappers
 from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import without
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.readings import Place
-from toolkit.docker.routes import PathOrder
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import stores
 from toolkit.prove import Finding
@@ -25,12 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.wrappers import PathOrder
 
 EXPRESSION = EXPRESSIONS / "build.nix"
 HOOK = Path("pkgs/build-support/setup-hooks/make-wrapper.sh")
 WRAPPER = Path("bin/dockerd-rootless")
 FORMS = ("script", "elf")
 CALLER = wrappers.CALLER
+
+# Runs a wrapper up to the point where it starts the program, and tells PATH instead. A function comes before a
+# builtin of the same name.
+_READ_SCRIPT = 'exec() { printf "%s\\n" "$PATH"; exit; }; . "$1"'
 
 
 def builds(case: DockerCase) -> Finding:
@@ -126,14 +130,7 @@ def read_seen(output: Path) -> PathOrder:
     """Read the PATH that dockerd-rootless.sh was given, from what it printed, or from a wrapper in its place."""
     if wrappers.read(output.read_bytes(), name=str(output)) is not None:
         return read_wrapper(output)
-    return _split(output.read_text().splitlines()[-1].split(":"), output)
-
-
-def _split(entries: list[str], wrapper: Path) -> PathOrder:
-    if entries.count(CALLER) != 1:
-        raise ToolkitError(f"{wrapper}: the caller's PATH stands {entries.count(CALLER)} times in the wrapper's")
-    place = entries.index(CALLER)
-    return PathOrder(prefix=tuple(entries[:place]), suffix=tuple(entries[place + 1 :]))
+    return wrappers.order(output.read_text().splitlines()[-1].split(":"), subject=str(output))
 
 
 def read_wrapper(wrapper: Path) -> PathOrder:
@@ -142,6 +139,15 @@ def read_wrapper(wrapper: Path) -> PathOrder:
     if read is None:
         raise ToolkitError(f"{wrapper}: no wrapper that can be read")
     return read.order
+
+
+def read_order(wrapper: Path) -> PathOrder:
+    """Read PATH from a wrapper: what an ELF file tells, or what a script sets before it starts anything."""
+    if wrapper.read_bytes().startswith(b"\x7fELF"):
+        return read_wrapper(wrapper)
+    shell = stores.physical(Path(nix.tools().shell))
+    seen = process.run([str(shell), "-c", _READ_SCRIPT, "-", str(wrapper)], env={"PATH": CALLER}).text
+    return wrappers.order(seen.split(":"), subject=str(wrapper))
 
 
 def _path_changes(case: DockerCase, old: PathOrder, new: PathOrder) -> Iterator[str]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit import prove
+from toolkit import limits, prove
 from toolkit.docker.choices import DEMOTE, LIFT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from toolkit.docker.choices import Demotion, Extra
-    from toolkit.docker.claims.deep import Deep
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Patch, TreeCommit
+    from toolkit.git.reading import TreeFile
+    from toolkit.model import Depth, Patch, Progress, TreeCommit
+    from toolkit.sources.trees import NixpkgsTree
 
 BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
 """The stages of our own series, by name."""
@@ -40,6 +42,14 @@ class DockerStage(prove.Stage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Siblings:
+    """The files beside the target that it refers to: `present` by name, and the names that are `missing`."""
+
+    present: Mapping[str, TreeFile]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Added:
     """A commit on request: its mail, and what that does to the source's nixpkgs.
 
@@ -54,23 +64,63 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Deep:
+    """How deep the proofs go, the whole nixpkgs tree of each stage by its name, and who is told how it goes.
+
+    Unless it is `whole`, there is only the unchanged tree, and only what needs no other is proven.
+    """
+
+    depth: Depth
+    trees: Mapping[str, NixpkgsTree]
+    progress: Progress
+    whole: bool = True
+
+    @property
+    def systems(self) -> tuple[tuple[str, str, str], ...]:
+        """Label, build and host platform of what is evaluated: what the user named, or the isolated tier's."""
+        return tuple((name, name, name) for name in self.depth.systems) or SYSTEMS
+
+    @property
+    def jobs(self) -> int:
+        """How many evaluations run side by side."""
+        return limits.jobs(self.depth.max_memory)
+
+    @property
+    def memory(self) -> int | None:
+        """How many MiB one of them may take, None for no limit."""
+        return self.depth.max_memory // self.jobs if self.depth.max_memory is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DockerCase(prove.Case[DockerStage]):
     """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
 
     `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.
-    `missing` are the files beside the source that the file refers to and that are not there; empty ones stand in for
-    them. `extras` follow the series. `deep` is None if no tier below the first is wanted.
+    Empty files stand in for those that are missing `beside` the source. `extras` follow the series. `deeper` is None if
+    no tier below the first is wanted.
     """
 
     components: tuple[str, ...]
     entry: str
     question: Path
     own_library: bool
+    beside: Siblings
     demotion: Demotion | None = None
     overlay: Path | None = None
-    missing: tuple[str, ...] = ()
     extras: tuple[Added, ...] = ()
-    deep: Deep | None = None
+    deeper: Deep | None = None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The files beside the source that the file refers to and that are not there."""
+        return self.beside.missing
+
+    @property
+    def deep(self) -> Deep:
+        """What the proofs of the deeper tiers have."""
+        if self.deeper is None:
+            raise AssertionError(self)
+        return self.deeper
 
     @property
     def lifted(self) -> DockerStage | None:

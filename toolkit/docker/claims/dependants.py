@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.docker.claims import all_packages, package_set
+from toolkit.docker.claims import all_packages
 from toolkit.prove import Finding
 from toolkit.sources import trees
 
@@ -26,11 +26,11 @@ def counted(case: DockerCase) -> Finding:
 
     A side that was evaluated in part only, or that counts other packages than the other, fails the claim.
     """
-    work = package_set.deep(case)
+    work = case.deep
     failures: list[str] = []
     evidence: list[str] = []
     covers: list[str] = []
-    native = list(dict.fromkeys(host for _, build, host in package_set.systems(case) if build == host))
+    native = list(dict.fromkeys(host for _, build, host in case.deep.systems if build == host))
     # Minutes and gigabytes each: only what was named, else one.
     for system in native if work.depth.systems else native[:1]:
         found = _found(case, system)
@@ -61,7 +61,7 @@ def _found(case: DockerCase, system: str) -> dict[str, Packages]:
     In a nixpkgs whose docker ends the evaluation, what evaluates or throws does so at every stage; the rest is asked of
     each.
     """
-    work = package_set.deep(case)
+    work = case.deep
     without = trees.changed(work.trees[case.before.name], {case.target: _WITHOUT_DOCKER})
     same = all_packages.evaluate(without, system, work.depth, progress=work.progress, what=f"{system}, without docker")
     found: dict[str, Packages] = {}

@@ -1,16 +1,21 @@
-"""The two claims about derivations: commit 1 rebuilds nothing, commit 2 what has to be rebuilt and nothing else."""
+"""The claims about derivations: commit 1 rebuilds nothing, commit 2 what has to be, the overlay gives the same."""
 
 from __future__ import annotations
 
+import json
 import re
 from functools import partial
 from typing import TYPE_CHECKING
 
+from toolkit import nix
 from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import install_phase
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import coverage
+from toolkit.docker.claims.record import Record
+from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.errors import CommandError
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
@@ -200,3 +205,40 @@ def _paths(facts: Mapping[tuple[str, str], Facts]) -> Iterator[str]:
     for (system, release), found in facts.items():
         if system == label:
             yield f"{label} {release}: {found.docker}"
+
+
+OVERLAY = EXPRESSIONS / "overlay.nix"
+
+
+def equals_series(case: DockerCase) -> Finding:
+    """Compare the drvPath of every release by the overlay with that by the patched file."""
+    if case.overlay is None:
+        return Finding(covers="nothing", not_run="because a foreign patch has no overlay")
+    if case.missing:
+        names = ", ".join(case.missing)
+        return Finding(covers="nothing", not_run=f"because the overlay lacks files that were not found: {names}")
+    label, system, _ = SYSTEMS[0]
+    arguments = {"overlay": str(case.overlay), "case": str(case.question), "system": system}
+    try:
+        answer = Record(nix.evaluate(OVERLAY, arguments), document="overlay")
+    except CommandError:
+        throwing = [release for place, release in evaluate(case).unevaluated if place == label]
+        if not throwing:
+            raise
+        arguments["without"] = json.dumps(throwing)
+        answer = Record(nix.evaluate(OVERLAY, arguments), document="overlay")
+    found = {name: answer.text(name) for name in answer.names()}
+    wanted = {
+        release: facts.docker for (place, release), facts in evaluate(case)[case.after.name].items() if place == label
+    }
+    failures = [
+        f"{release}: {found.get(release, 'absent')} by the overlay, {wanted.get(release, 'absent')} by the series"
+        for release in sorted(found.keys() | wanted.keys())
+        if found.get(release) != wanted.get(release)
+    ]
+    return Finding(
+        covers=f"{len(wanted)} releases, {system}",
+        failures=tuple(failures),
+        evidence=tuple(f"{release}: {path}" for release, path in sorted(found.items())),
+        commands=(nix.evaluate_command(OVERLAY, arguments).line,),
+    )

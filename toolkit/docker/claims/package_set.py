@@ -2,6 +2,10 @@
 
 All stages of a system are evaluated by one import of the unchanged nixpkgs, into which each file is called. What goes
 through all-packages.nix is compared with that once, for the last stage, with the docker of the NixOS tests.
+
+The set may have a package called like a component, and `callPackage` fills every parameter that has a name of the set.
+Whether docker uses one is seen from two sets, one in which all of these names throw, one in which they are some other
+package: both must give the same docker.
 """
 
 from __future__ import annotations
@@ -11,7 +15,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import limits, nix, process
-from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import Setting, evaluate
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
@@ -20,11 +23,12 @@ from toolkit.prove import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from toolkit.docker.claims.case import DockerCase, DockerStage
-    from toolkit.docker.claims.deep import Deep
     from toolkit.docker.claims.facts import Facts
     from toolkit.process import Command, Completed
+
 
 EXPRESSION = EXPRESSIONS / "tree.nix"
 ABSENT, THROWS = "absent", "throws"
@@ -34,31 +38,18 @@ Answers = dict[str, str]
 """Attribute path → drvPath, ABSENT or THROWS."""
 
 
-def deep(case: DockerCase) -> Deep:
-    """Return what the case has for the deeper tiers."""
-    if case.deep is None:
-        raise AssertionError(case)
-    return case.deep
-
-
-def systems(case: DockerCase) -> tuple[tuple[str, str, str], ...]:
-    """Return label, build and host platform of what is evaluated: what the user named, or the isolated tier's."""
-    given = deep(case).depth.systems
-    return tuple((name, name, name) for name in given) if given else SYSTEMS
-
-
 def setting(case: DockerCase) -> Setting:
     """Return the unchanged nixpkgs as what all stages are evaluated in."""
-    work, pairs = deep(case), systems(case)
+    work, pairs = case.deep, case.deep.systems
     tree = work.trees[case.before.name]
     return Setting(
         place="the specimen's package set" if tree.is_specimen else "the real package set",
         otherwise="take a nixpkgs that does, or other systems by --system",
         systems=pairs,
         parts=tuple((label,) for label, _, _ in pairs),
-        jobs=jobs(case),
+        jobs=work.jobs,
         tree=tree.root,
-        memory=each(case),
+        memory=work.memory,
         timeout=work.depth.timeout,
         progress=work.progress,
     )
@@ -67,7 +58,7 @@ def setting(case: DockerCase) -> Setting:
 def command(case: DockerCase, stage: DockerStage, part: str, system: tuple[str, str, str]) -> Command:
     """Return the command that evaluates a part of tree.nix for one stage and system."""
     _, build, host = system
-    work = deep(case)
+    work = case.deep
     question = {
         "releases": [release.attr for release in case.before.file.releases()],
         "components": list(case.components),
@@ -80,18 +71,7 @@ def command(case: DockerCase, stage: DockerStage, part: str, system: tuple[str, 
         "question": json.dumps(question),
     }
     asked = nix.evaluate_command(EXPRESSION, arguments, attribute=part)
-    return replace(limits.bounded(asked, each(case)), ok=None, timeout=work.depth.timeout)
-
-
-def jobs(case: DockerCase) -> int:
-    """Return how many evaluations run side by side."""
-    return limits.jobs(deep(case).depth.max_memory)
-
-
-def each(case: DockerCase) -> int | None:
-    """Return how many MiB one of them may take, None for no limit."""
-    most = deep(case).depth.max_memory
-    return most // jobs(case) if most is not None else None
+    return replace(limits.bounded(asked, work.memory), ok=None, timeout=work.depth.timeout)
 
 
 def said(done: Completed) -> str:
@@ -101,9 +81,9 @@ def said(done: Completed) -> str:
 
 def has_what_was_evaluated(case: DockerCase) -> Finding:
     """Compare the whole patched nixpkgs, on one system, with what its file gave in the unchanged one."""
-    system = next((each for each in systems(case) if each[1] == each[2] and each[1].endswith("-linux")), None)
-    system = system or systems(case)[0]
-    deep(case).progress.step(f"evaluating the whole patched nixpkgs ({system[0]})")
+    system = next((each for each in case.deep.systems if each[1] == each[2] and each[1].endswith("-linux")), None)
+    system = system or case.deep.systems[0]
+    case.deep.progress.step(f"evaluating the whole patched nixpkgs ({system[0]})")
     asked = command(case, case.after, "packages", system)
     found = _answers(process.execute(asked), system[0])
     shared = {
@@ -151,7 +131,7 @@ def _tests(case: DockerCase, system: tuple[str, str, str], docker: str) -> tuple
     """Return what is wrong with the docker of the NixOS tests, and a line about them."""
     if not system[1].endswith("-linux"):
         return [], "nixosTests: not examined, no Linux system is asked for"
-    deep(case).progress.step(f"evaluating the docker of the NixOS tests ({system[0]})")
+    case.deep.progress.step(f"evaluating the docker of the NixOS tests ({system[0]})")
     done = process.execute(command(case, case.after, "tests", system))
     if done.status != 0:
         before = process.execute(command(case, case.before, "tests", system))
@@ -161,3 +141,41 @@ def _tests(case: DockerCase, system: tuple[str, str, str], docker: str) -> tuple
     found = _answers(done, system[0])
     wrong = [f"nixosTests.{name} is about {path}" for name, path in found.items() if path != docker]
     return wrong, f"nixosTests with this docker: {', '.join(name for name in found if found[name] == docker) or 'none'}"
+
+
+def not_captured(case: DockerCase) -> Finding:
+    """Look for the components' names in the set, and for their use by docker, on the first system."""
+    system = case.deep.systems[0]
+    asked = command(case, case.after, "names", system)
+    case.deep.progress.step("looking for the components' names in the package set")
+    (done,) = process.run_all([asked])
+    if done.status != 0:
+        raise ToolkitError(f"{system[0]}: the names of the package set cannot be read: {said(done)}")
+    record = Record(json.loads(done.stdout), document="names")
+    found = record.record("found")
+    captured = record.texts("captured")
+    root = case.deep.trees[case.after.name].root
+    described = {name: _described(found.record(name), root) for name in found.names()}
+    present = [name for name, text in described.items() if text != ABSENT]
+    failures = [f"docker takes {name} from the package set ({described[name]})" for name in captured]
+    if record.text("docker") in {ABSENT, THROWS}:
+        failures.append("the package set's docker does not evaluate, so nothing is known about it")
+    if not described:
+        failures.append("no name was looked for")
+    return Finding(
+        covers=f"{len(described)} names, {len(present)} in the package set, aliases and by-name included; {system[0]}",
+        failures=tuple(failures),
+        evidence=tuple(f"{name}: {text}" for name, text in described.items()),
+        commands=(asked.line,),
+    )
+
+
+def _described(facts: Record, root: Path) -> str:
+    """Say what the set has under a name, and in which file."""
+    kind = facts.text("is")
+    if kind == THROWS:
+        kind = "an alias that throws" if facts.boolean("alias") else "throws"
+    elif facts.boolean("alias"):
+        kind = f"an alias of {kind}"
+    file = facts.text("file").removeprefix(f"{root}/")
+    return f"{kind} ({file})" if file else kind

@@ -1,4 +1,7 @@
-"""Running nix-build as the user wants it run, and telling what failed: the derivation, its log, Nix's exit status."""
+"""Real builds as the user wants them run, with what failed: the derivation, its log, Nix's exit status.
+
+And the claim that Nix builds docker from the patched tree, and the overlay is the same derivation.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix, process
-from toolkit.docker.claims import package_set
+from toolkit.docker.choices import Demotion
+from toolkit.docker.claims.building import WRAPPER, read_order, show
 from toolkit.docker.claims.case import BEFORE
+from toolkit.docker.claims.install_phase import is_of
+from toolkit.docker.claims.record import Record
+from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import stores
 from toolkit.process import Command
+from toolkit.prove import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
     from toolkit.docker.claims.case import DockerCase
     from toolkit.process import Completed
     from toolkit.sources.trees import NixpkgsTree
+
+DOCKER = EXPRESSIONS / "tree-build.nix"
 
 # Nix manual, nix-build, "Special exit codes for build failure".
 STATUSES = {
@@ -69,7 +79,7 @@ def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:
 
 def command(case: DockerCase, expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
     """Return the nix-build for these attributes; the user's own words come last, so that they win."""
-    work = package_set.deep(case)
+    work = case.deep
     # Nothing of the specimen is in any binary cache.
     offline = nix.OFFLINE if work.trees[BEFORE].is_specimen else ()
     given = [word for name, value in arguments.items() for word in ("--argstr", name, value)]
@@ -117,3 +127,64 @@ def _log(done: Completed) -> tuple[str, ...]:
 
 def _tail(text: str) -> tuple[str, ...]:
     return tuple(line for line in text.splitlines() if line.strip())[-_SHOWN_LINES:]
+
+
+def builds(case: DockerCase, *, system: str) -> Finding:
+    """Build docker for a system by the series and by the overlay, which must be one derivation."""
+    work = case.deep
+    tree = work.trees[case.after.name]
+    overlay = case.overlay if case.overlay is not None and not case.missing else None
+    arguments = {
+        "tree": str(tree.root),
+        "base": str(work.trees[BEFORE].root),
+        "overlay": str(overlay) if overlay is not None else "",
+        "system": system,
+        "tools": tools(tree, work.depth.nix_options),
+    }
+    names = ("series", "overlay") if overlay is not None else ("series",)
+    work.progress.step(f"comparing the series with the overlay ({system})")
+    answer = Record(nix.evaluate(DOCKER, arguments, attribute="drvPaths"), document="docker of the package set")
+    paths = {name: answer.text(name) for name in names}
+    asked = command(case, DOCKER, arguments, names)
+    if len(set(paths.values())) != 1:
+        failure = f"{paths['overlay']} by the overlay, {paths['series']} by the series"
+        return Finding(covers=f"docker, {system}", failures=(failure,), commands=(asked.line,))
+    built = build(asked, expected=len(names))
+    if built.failure is not None:
+        return Finding(
+            covers=f"docker, {system}",
+            failures=(built.failure,),
+            evidence=(*built.log, *(f"{name}: {path}" for name, path in paths.items())),
+            commands=(asked.line,),
+        )
+    failures, evidence = _look(case, built.paths[0], system)
+    return Finding(
+        covers=f"docker, {system}, by {' and '.join(names)}",
+        failures=tuple(failures),
+        evidence=(
+            *(f"{name}: {paths[name]} → {path}" for name, path in zip(names, built.paths, strict=True)),
+            *evidence,
+        ),
+        commands=(asked.line,),
+    )
+
+
+def _look(case: DockerCase, output: Path, system: str) -> tuple[list[str], list[str]]:
+    """Look at a finished docker, where its files can be read: return failures and evidence."""
+    if "--store" in case.deep.depth.nix_options:
+        return [], ["the result is in a different store, and was not examined"]
+    root = stores.physical(output)
+    program = root / "bin" / "docker"
+    if not program.exists():
+        return [f"{output}: has no bin/docker"], []
+    wrapper = root / WRAPPER
+    if system.endswith("-darwin") or case.demoted is None:
+        return [], []
+    if not wrapper.is_symlink() and not wrapper.exists():
+        return [f"{output}: has no {WRAPPER}"], []
+    target = stores.physical(wrapper.readlink()) if wrapper.is_symlink() else wrapper
+    order = read_order(target)
+    failures = [f"{entry} is in the wrapper's prefix" for entry in order.prefix if is_of(entry, case.entry)]
+    if case.demotion is Demotion.SUFFIX and not any(is_of(entry, case.entry) for entry in order.suffix):
+        failures.append(f"{case.entry} is not in the wrapper's suffix: {show(order)}")
+    return failures, [f"{WRAPPER}: {show(order)}"]

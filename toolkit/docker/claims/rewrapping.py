@@ -1,35 +1,41 @@
 """The claims about overlays/rewrap.nix: docker keeps what it has, nothing is compiled, rootlesskit comes last on PATH.
 
-Of the dockers of one file in the isolated tier; toolkit.docker.claims.rewrapping_trees has those of a whole
-nixpkgs.
+Of the dockers of one file in the isolated tier, and of a whole nixpkgs in the deeper ones.
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import nix
-from toolkit.docker.claims.building import HOOK, WRAPPER, build, read_seen, show
+from toolkit import limits, nix, process
+from toolkit.docker.claims import realising
+from toolkit.docker.claims.building import HOOK, WRAPPER, build, read_order, read_seen, show
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.install_phase import is_of, without
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import ToolkitError
+from toolkit.model import Tier
 from toolkit.nix import stores
-from toolkit.prove import Finding
+from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.docker.routes import PathOrder
+    from toolkit.docker.wrappers import PathOrder
+    from toolkit.model import Depth
 
 EVALUATION = EXPRESSIONS / "rewrapping.nix"
 BUILD = EXPRESSIONS / "rewrapped.nix"
+IN_TREE = EXPRESSIONS / "tree-rewrapping.nix"
 OVERLAY = "rewrap.nix"
 
 
@@ -211,3 +217,86 @@ def _is_docker(path: Path) -> bool:
 
 def _name(path: Path) -> str:
     return path.name.partition("-")[2].removesuffix(".drv")
+
+
+def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
+    """Return the claims that a depth asks for."""
+    systems = depth.systems or (realising.here(),)
+    found = [
+        Claim(
+            f"tree-{system}",
+            f"the dockers of this nixpkgs keep what they have, and nothing is compiled, on {system}",
+            partial(tree_evaluates, system=system),
+            Tier.TREE,
+        )
+        for system in systems
+    ]
+    found += [
+        Claim(
+            f"built-{system}",
+            f"Nix builds docker of this nixpkgs with the overlay for {system}, and PATH is as intended",
+            partial(tree_builds, system=system),
+            Tier.BUILD,
+        )
+        for system in systems
+    ]
+    return tuple(claim for claim in found if depth.tier.includes(claim.tier))
+
+
+def tree_evaluates(case: DockerCase, *, system: str) -> Finding:
+    """Compare the dockers of the set, and what they are built from, with the overlay and without it."""
+    work = case.deep
+    arguments = _arguments(case, system)
+    command = nix.evaluate_command(IN_TREE, arguments, attribute="facts")
+    asked = replace(limits.bounded(command, work.depth.max_memory), timeout=work.depth.timeout)
+    done = process.run(asked.argv, env=asked.env, timeout=asked.timeout)
+    found = read(json.loads(done.stdout))
+    built = closures(IN_TREE, arguments, found)
+    return Finding(
+        covers=f"{covered(found).rpartition(',')[0]}, {system}",
+        failures=(*differences(found), *built.failures),
+        evidence=(*(f"{name}: {told(facts)}" for name, facts in found.items()), *built.evidence),
+        commands=(command.line, *built.commands),
+    )
+
+
+def tree_builds(case: DockerCase, *, system: str) -> Finding:
+    """Build docker with the overlay as the user's Nix does, and compare its wrapper with that of moby."""
+    names = [f"packages.docker.{side}" for side in ("before", "after")]
+    command = realising.command(case, IN_TREE, _arguments(case, system), names)
+    built = realising.build(command, expected=len(names))
+    if built.failure is not None:
+        return Finding(
+            covers=f"docker, {system}", failures=(built.failure,), evidence=built.log, commands=(command.line,)
+        )
+    docker, rewrapped = built.paths
+    if "--store" in case.deep.depth.nix_options:
+        return Finding(
+            covers=f"docker, {system}",
+            evidence=(f"{rewrapped}: is in a different store, and was not examined",),
+            commands=(command.line,),
+        )
+    link = stores.physical(docker) / WRAPPER
+    old = read_order(stores.physical(link.readlink()) if link.is_symlink() else link)
+    new = read_order(stores.physical(rewrapped / WRAPPER))
+    return Finding(
+        covers=f"docker, {system}",
+        failures=(*path_changes(old, new, case.entry), *other_files(docker, rewrapped)),
+        evidence=(f"{docker} → {rewrapped}", f"before: {show(old)}", f"after: {show(new)}"),
+        commands=(command.line,),
+    )
+
+
+def _arguments(case: DockerCase, system: str) -> dict[str, str]:
+    if case.overlay is None:
+        raise AssertionError(case)
+    work = case.deep
+    tree = work.trees[BEFORE]
+    names = [*(release.attr for release in case.before.file.releases()), "docker"]
+    return {
+        "overlay": str(case.overlay / OVERLAY),
+        "tree": str(tree.root),
+        "names": json.dumps(names),
+        "system": system,
+        "tools": realising.tools(tree, work.depth.nix_options),
+    }

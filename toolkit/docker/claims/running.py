@@ -188,13 +188,7 @@ def _arguments(case: DockerCase, host: Host) -> dict[str, str]:
     name = str(case.target)
     dropped = demote.rewrite(case.before_demotion.file.text, name=name, entry=case.entry, demotion=Demotion.DROP)
     contents = {BEFORE: case.before.content, AFTER: case.demoted.content, DROP: dropped.encode()}
-    laid_out = staging.lay_out(
-        contents,
-        name=name,
-        beside=staging.siblings(case.source, case.before.file),
-        source=case.source,
-        components=case.components,
-    )
+    laid_out = staging.case(contents, name=name, source=case.source)
     tools = nix.tools()
     hook = case.source.root / building.HOOK if case.source.root is not None else None
     return {

@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion
-from toolkit.docker.claims import in_tree, package_set, realising
+from toolkit.docker.claims import in_tree, realising
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.extras import TEST
+from toolkit.docker.plan import TEST_FILE, ports_test
 from toolkit.docker.rewrite import nixos_test
 from toolkit.prove import Finding
+from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.claims.case import Added, DockerCase
 
 EXPRESSION = EXPRESSIONS / "nixos-test.nix"
+REGISTERED = EXPRESSIONS / "tree-test.nix"
 KVM = Path("/dev/kvm")
 
 
@@ -28,7 +31,7 @@ def evaluates(case: DockerCase) -> Finding:
     if (reason := without_nixos(case, system)) is not None:
         return Finding(covers="nothing", not_run=reason)
     arguments = _arguments(case, system)
-    package_set.deep(case).progress.step(f"evaluating the NixOS test ({system})")
+    case.deep.progress.step(f"evaluating the NixOS test ({system})")
     answer = Record({"drvPath": nix.evaluate(EXPRESSION, arguments, attribute="drvPath")}, document="NixOS test")
     return Finding(
         covers=f"three machines, {system}",
@@ -37,10 +40,37 @@ def evaluates(case: DockerCase) -> Finding:
     )
 
 
+def registered(case: DockerCase, added: Added) -> Finding:
+    """Evaluate the test as an attribute of nixosTests, with all files of the series and of the commit in the tree."""
+    # Only for the deeper tiers, which have imported it.
+    from toolkit.docker.claims import realising  # noqa: PLC0415
+
+    if added.commit is None:
+        return Finding(covers="nothing", not_run="because the nixpkgs around the file is not available")
+    system = system_of(case)
+    if (reason := without_nixos(case, system)) is not None:
+        return Finding(covers="nothing", not_run=reason)
+    work = case.deep
+    work.progress.step(f"evaluating nixosTests.{TEST.stem} ({system})")
+    tree = trees.changed(work.trees[case.after.name], {one.path: one.after for one in added.commit.files})
+    arguments = {
+        "tree": str(tree.root),
+        "name": TEST.stem,
+        "system": system,
+        "tools": realising.tools(tree, work.depth.nix_options),
+    }
+    answer = Record({"drvPath": nix.evaluate(REGISTERED, arguments)}, document=f"nixosTests.{TEST.stem}")
+    return Finding(
+        covers=f"nixosTests.{TEST.stem}, {system}",
+        evidence=(answer.text("drvPath"),),
+        commands=(nix.evaluate_command(REGISTERED, arguments).line,),
+    )
+
+
 def passes(case: DockerCase) -> Finding:
     """Run the test in virtual machines, where this machine or a builder can."""
     system = system_of(case)
-    work = package_set.deep(case)
+    work = case.deep
     reason = without_nixos(case, system)
     if reason is None and work.trees[case.after.name].is_specimen:
         reason = "because the specimen's machines are stand-ins"
@@ -62,30 +92,30 @@ def passes(case: DockerCase) -> Finding:
 
 def system_of(case: DockerCase) -> str:
     """Return the first Linux system that the user named, else the first, else this machine's."""
-    named = package_set.deep(case).depth.systems or (realising.here(),)
+    named = case.deep.depth.systems or (realising.here(),)
     return next((name for name in named if name.endswith("-linux")), named[0])
 
 
 def _arguments(case: DockerCase, system: str) -> dict[str, str]:
-    tree = package_set.deep(case).trees[case.after.name]
+    tree = case.deep.trees[case.after.name]
     return {
         "tree": str(tree.root),
         "test": str(_test(case)),
         "system": system,
-        "tools": realising.tools(tree, package_set.deep(case).depth.nix_options),
+        "tools": realising.tools(tree, case.deep.depth.nix_options),
     }
 
 
 def _test(case: DockerCase) -> Path:
     """Return where the test is, in the form of a module; it depends on what the second commit does."""
-    module = plans.nixos_test().read_text(encoding="utf-8")
+    module = ports_test().read_text(encoding="utf-8")
     written = nixos_test.content(module, nixos_test.Form.MODULE, brought=case.demotion is not Demotion.DROP)
-    return in_tree.lay_out({plans.TEST: written.encode()}) / plans.TEST
+    return in_tree.lay_out({TEST_FILE: written.encode()}) / TEST_FILE
 
 
 def without_nixos(case: DockerCase, system: str) -> str | None:
     """Return why there is no NixOS test to evaluate, None where there is."""
-    if not (package_set.deep(case).trees[case.after.name].root / "nixos").is_dir():
+    if not (case.deep.trees[case.after.name].root / "nixos").is_dir():
         return "because this nixpkgs has no nixos/"
     if not system.endswith("-linux"):
         return f"because NixOS runs on Linux, and this is {system}; --system x86_64-linux evaluates it"

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from toolkit.docker.doctor.machine import Machine, Service
     from toolkit.docker.doctor.programs import Daemon, Process, Program, Trial
-    from toolkit.docker.routes import PathOrder
-    from toolkit.docker.wrappers import Wrapper
+    from toolkit.docker.wrappers import PathOrder, Wrapper
 
 NAMES = ("docker-rootlesskit", "rootlesskit")
 """What dockerd-rootless.sh looks for, in this order, each on all of PATH."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit.docker import plan as plans
+from toolkit.docker.plan import plan
 from toolkit.docker.pr import evidence, grounds
 from toolkit.pr import create as branches
 from toolkit.pr.create import Making
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
     """Prove the series on the base, then make the branch; raise ToolkitError as `toolkit.pr.create` does."""
-    plan = plans.plan()
 
     def find(clone: Clone, order: BranchOrder) -> Making:
         asked = replace(request, branch=order.branch, base=order.base, trailers=order.trailers)
-        ground = grounds.find(clone, asked, plan, progress=progress)
+        ground = grounds.find(clone, asked, progress=progress)
         return Making(
             base=ground.base,
             warnings=ground.warnings,
@@ -31,7 +30,7 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
             port=lambda report: evidence.port_onto(ground, report, progress=progress),
             commits=lambda report: evidence.commits(ground, asked, report),
             facts=lambda report, commits, ported: evidence.facts(ground, asked, report, commits, ported),
-            directories=lambda _report: (plan.target.parent,),
+            directories=lambda _report: (plan().target.parent,),
         )
 
     return branches.create(request, find, progress=progress)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.docker.choices import extras_of
+from toolkit.docker.plan import plan
 from toolkit.docker.pr import evidence, grounds
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError
@@ -17,7 +18,6 @@ from toolkit.pr import writing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.docker.plan import Plan
     from toolkit.git.clone import Clone
     from toolkit.git.committing import Workshop
     from toolkit.git.objects import DecodedCommit
@@ -64,9 +64,7 @@ class Carried:
     dropped: tuple[str, ...]
 
 
-def find(  # noqa: PLR0913 - the branch as it was made, as it is, and where it is going
-    shop: Workshop, kept: Contribution, tip: Oid, base: Oid, plan: Plan, *, progress: Progress
-) -> Edits:
+def find(shop: Workshop, kept: Contribution, tip: Oid, base: Oid, *, progress: Progress) -> Edits:
     """Tell the contributor's commits and messages from ours; raise ToolkitError for a branch of another shape."""
     clone = shop.clone
     fork = _fork(clone, kept, tip, base)
@@ -76,7 +74,7 @@ def find(  # noqa: PLR0913 - the branch as it was made, as it is, and where it i
     if merge := next((commit for commit in there if len(commit.parents) != 1), None):
         hint = f"in its worktree, git rebase {fork.short} makes its history linear"
         raise ToolkitError(f"{clone.top}: commit {merge.hexsha[:12]} on '{kept.branch}' is a merge", hint=hint)
-    made = _made(shop, kept, fork, plan, progress=progress)
+    made = _made(shop, kept, fork, progress=progress)
     messages: list[str | None] = []
     for ours, commit in zip(made, there, strict=False):
         if commit.tree != ours.tree:
@@ -84,7 +82,7 @@ def find(  # noqa: PLR0913 - the branch as it was made, as it is, and where it i
         messages.append(str(commit.message) if commit.message != ours.message else None)
     rest = there[len(messages) :]
     if len(messages) < len(made):
-        rest = _folded(shop, made[-1], tip, there, plan.by_hand)
+        rest = _folded(shop, made[-1], tip, there, plan().by_hand)
     return Edits(fork=fork, ours=there[: len(messages)], messages=tuple(messages), own=rest)
 
 
@@ -116,18 +114,16 @@ def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:
     return shared if shared is not None and rebased else kept.base_commit
 
 
-def _made(
-    shop: Workshop, kept: Contribution, fork: Oid, plan: Plan, *, progress: Progress
-) -> tuple[DecodedCommit, ...]:
+def _made(shop: Workshop, kept: Contribution, fork: Oid, *, progress: Progress) -> tuple[DecodedCommit, ...]:
     """Return our commits as they were made on `fork`, or as they are when they are made there now."""
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
         return shop.recorded(fork, kept.commits[-1])
-    ground = grounds.at(clone, fork, plan, extras_of(kept.extras), progress=progress)
+    ground = grounds.at(clone, fork, extras_of(kept.extras), progress=progress)
     texts = rewrite(
         ground.file,
-        components=plan.components,
-        entry=plan.prefix_entry,
+        components=plan().components,
+        entry=plan().prefix_entry,
         steps=kept.steps,
     )
     commits = evidence.tree_commits(ground, kept.steps, extras_of(kept.extras), [text.encode() for text in texts])

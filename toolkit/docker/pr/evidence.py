@@ -7,9 +7,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from toolkit import files
-from toolkit.docker import claims as proofs
 from toolkit.docker import extras
 from toolkit.docker.choices import Demotion, demotion_of
+from toolkit.docker.claims import registry as proofs
+from toolkit.docker.plan import plan
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare_texts
 from toolkit.docker.propose import facts as facts_of
@@ -75,19 +76,19 @@ def tree_commits(
 
     None means all of it.
     """
-    said = [ground.plan.message(step) for step in steps]
+    said = [plan().message(step) for step in steps]
     states = pairwise((ground.source.content, *contents))
     series = tuple(
         TreeCommit(
             subject=each.subject,
             body=each.whole if passed is None else each.backed(passed),
-            files=(FileChange(path=ground.plan.target, before=before, after=after),),
+            files=(FileChange(path=plan().target, before=before, after=after),),
         )
         for each, (before, after) in zip(said, states, strict=True)
     )
     return (
         *series,
-        *extras.prepare(wanted, ground.source, ground.plan, demotion_of(steps) or Demotion.SUFFIX),
+        *extras.prepare(wanted, ground.source, demotion_of(steps) or Demotion.SUFFIX),
     )
 
 
@@ -97,7 +98,6 @@ def port_onto(ground: Ground, report: Report, *, progress: Progress) -> tuple[Po
         return ()
     ported = port(
         report.proposal,
-        ground.plan,
         repository=ground.clone.top,
         branches=[base.name for base in ground.onto.values()],
         progress=progress,
@@ -114,13 +114,12 @@ def prove_own(ground: Ground, report: Report, final: bytes, *, progress: Progres
     *earlier, last = (commit.after for commit in report.proposal.commits)
     if final == last:
         return ()
-    name = str(ground.plan.target)
+    name = str(plan().target)
     with files.temporary() as directory:
         prepared = prepare_texts(
             [*(content.decode() for content in earlier), docker_file(final, name=name).text],
             docker_file(ground.source.content, name=name),
             ground.source,
-            ground.plan,
             report.proposal.steps,
             at=directory,
         )

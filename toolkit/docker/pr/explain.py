@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files
-from toolkit.docker import plan as plans
+from toolkit.docker.plan import plan
 from toolkit.docker.pr import edits, grounds
 from toolkit.docker.rewrite import reasons
 from toolkit.errors import ToolkitError
@@ -19,7 +19,6 @@ from toolkit.report import report
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.docker.plan import Plan
     from toolkit.git.committing import Workshop
     from toolkit.git.objects import DecodedCommit
     from toolkit.model import Progress
@@ -30,7 +29,6 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
 
     No reason is given for what the contributor has changed. Raise ToolkitError where there is no such branch.
     """
-    plan = plans.plan()
     clone = standing.open_clone(repo)
     found = standing.find(clone, branch)
     grounds.require_docker(clone, found.kept)
@@ -39,10 +37,10 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     base = clones.find_base(clone, found.kept.base)
     place = contributions.place(clone.common, found.kept.branch) / files.REPORT
     with committing.workshop(clone) as shop:
-        was = edits.find(shop, found.kept, found.tip, base.commit, plan, progress=progress)
+        was = edits.find(shop, found.kept, found.tip, base.commit, progress=progress)
         ours = {commit.hexsha for commit in was.ours}
         explained = tuple(
-            _explained(shop, commit, plan, known=commit.hexsha in ours) for commit in shop.recorded(was.fork, found.tip)
+            _explained(shop, commit, known=commit.hexsha in ours) for commit in shop.recorded(was.fork, found.tip)
         )
     try:
         document = report.from_json(place.read_bytes(), name=str(place))
@@ -54,13 +52,13 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     return Explanation(clone=clone.top, branch=found.kept.branch, commits=explained, proofs=proofs)
 
 
-def _explained(shop: Workshop, commit: DecodedCommit, plan: Plan, *, known: bool) -> ExplainedCommit:
+def _explained(shop: Workshop, commit: DecodedCommit, *, known: bool) -> ExplainedCommit:
     told = reasons.explain(
         TreeCommit(subject=str(commit.summary), body="", files=shop.changes(commit)),
         shop.diff(commit),
-        target=plan.target,
-        components=plan.components,
-        entry=plan.prefix_entry,
+        target=plan().target,
+        components=plan().components,
+        entry=plan().prefix_entry,
         oid=Oid(commit.hexsha),
     )
     if known:

@@ -7,9 +7,10 @@ from pathlib import PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit import git, sources
+from toolkit import git
+from toolkit.docker import staging
 from toolkit.docker.choices import demotion_of, extras_of, strategy_of
-from toolkit.docker.plan import PACKAGE
+from toolkit.docker.plan import PACKAGE, plan
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toolkit.docker.choices import Extra
-    from toolkit.docker.plan import Plan
     from toolkit.docker.requests import BranchRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.clone import Clone
@@ -39,7 +39,6 @@ class Ground:
     """
 
     clone: Clone
-    plan: Plan
     base: Base
     source: Source
     file: DockerFile
@@ -52,21 +51,21 @@ class Ground:
         return _request(self.clone, self.base)
 
 
-def find(clone: Clone, request: BranchRequest, plan: Plan, *, progress: Progress) -> Ground:
+def find(clone: Clone, request: BranchRequest, *, progress: Progress) -> Ground:
     """Return the base that the request names, after a fetch where it asks for one.
 
     Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
     """
     base, onto = bases.find(clone, request, progress=progress)
     if clone.partial:
-        files = [PurePosixPath(path) for path in plan.needed(request.extras)]
+        files = [PurePosixPath(path) for path in plan().needed(request.extras)]
         for each in (base, *onto.values()):
             if request.fetch:
                 clones.fetch_files(clone, each.commit, files)
             elif git.missing_files(clone.common, each.commit, files):
                 # Also where the files are in the cache: git works with those of the clone.
                 raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
-    return replace(_ground(clone, base, plan, request.extras, progress), onto=onto, warnings=bases.warnings(base))
+    return replace(_ground(clone, base, request.extras, progress), onto=onto, warnings=bases.warnings(base))
 
 
 def require_docker(clone: Clone, kept: Contribution) -> None:
@@ -82,19 +81,18 @@ def require_docker(clone: Clone, kept: Contribution) -> None:
         raise ToolkitError(f"{contributions.place(clone.common, kept.branch)}: {error.message}") from None
 
 
-def at(clone: Clone, commit: Oid, plan: Plan, extras: Sequence[Extra], *, progress: Progress) -> Ground:
+def at(clone: Clone, commit: Oid, extras: Sequence[Extra], *, progress: Progress) -> Ground:
     """Return a commit of the clone as a base; raise ToolkitError as `find` does."""
-    return _ground(clone, Base(name=str(commit), commit=commit), plan, extras, progress)
+    return _ground(clone, Base(name=str(commit), commit=commit), extras, progress)
 
 
-def _ground(clone: Clone, base: Base, plan: Plan, extras: Sequence[Extra], progress: Progress) -> Ground:
-    source = _source(clone, base, plan, extras, progress)
+def _ground(clone: Clone, base: Base, extras: Sequence[Extra], progress: Progress) -> Ground:
+    source = _source(clone, base, extras, progress)
     return Ground(
         clone=clone,
-        plan=plan,
         base=base,
         source=source,
-        file=docker_file(source.content, name=str(plan.target)),
+        file=docker_file(source.content, name=str(plan().target)),
     )
 
 
@@ -102,14 +100,9 @@ def _request(clone: Clone, base: Base) -> SourceRequest:
     return SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
 
 
-def _source(clone: Clone, base: Base, plan: Plan, extras: Sequence[Extra], progress: Progress) -> Source:
+def _source(clone: Clone, base: Base, extras: Sequence[Extra], progress: Progress) -> Source:
     try:
-        source = sources.resolve(
-            _request(clone, base),
-            target=plan.target,
-            sparse=plan.needed(extras),
-            progress=progress,
-        )
+        source = staging.nixpkgs(_request(clone, base), extras=extras, progress=progress)
     except ToolkitError as error:
         if clone.partial and "missing" in error.message:
             raise ToolkitError(error.message, hint=_FETCH) from error

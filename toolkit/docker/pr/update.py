@@ -5,8 +5,8 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, demotion_of, extras_of, strategy_of
+from toolkit.docker.plan import plan
 from toolkit.docker.pr import edits, evidence, grounds
 from toolkit.docker.requests import BranchRequest
 from toolkit.errors import ToolkitError
@@ -29,7 +29,6 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
 
     Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
     """
-    plan = plans.plan()
     clone = standing.open_clone(request.repo)
     people = clones.people(clone)
     found = standing.find(clone, request.branch)
@@ -38,12 +37,12 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     wanted = _wanted(request, found.kept)
     message.require_disclosure(people, wanted.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
-    ground = grounds.find(clone, wanted, plan, progress=progress)
+    ground = grounds.find(clone, wanted, progress=progress)
     with (
         contributions.replacing(clone.common, wanted.branch) as replacement,
         committing.workshop(clone, signed=request.signed) as shop,
     ):
-        was = edits.find(shop, found.kept, tip, ground.base.commit, plan, progress=progress)
+        was = edits.find(shop, found.kept, tip, ground.base.commit, progress=progress)
         report = evidence.prove(ground, wanted, at=replacement.place, progress=progress)
         if report.failed and not request.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
@@ -56,7 +55,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
             oids = tuple(Oid(commit.hexsha) for commit in was.ours)
         carried = edits.carry(shop, was, oids[-1])
-        final = shop.content(carried.tip, plan.target)
+        final = shop.content(carried.tip, plan().target)
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
         shop.keep()
         own = evidence.prove_own(ground, report, final, progress=progress)

@@ -25,7 +25,6 @@ from toolkit.model import Oid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.docker.plan import Plan
     from toolkit.docker.requests import Server
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.tracked import Tracked
@@ -38,15 +37,14 @@ _AT_A_TIME = 40
 class Forge:
     """A repository on GitHub as an Upstream; what it knows of unchanged files is in the memory."""
 
-    def __init__(self, request: TrackRequest, plan: Plan, tracked: Tracked, memory: Memory) -> None:
+    def __init__(self, request: TrackRequest, tracked: Tracked, memory: Memory) -> None:
         """Send nothing yet; raise UsageError for a repository or URL that is none."""
         self.warnings: list[str] = []
         self._github = connect(request.server, tracked, Settings(timeout=request.timeout, wait=request.wait))
         self.source = f"{self._github.client.api_url}/repos/{self._github.repository}"
-        self._plan = plan
         self._tracked = tracked
         self._memory = memory
-        self._places = Places(self._github, plan, tracked)
+        self._places = Places(self._github, tracked)
         self._early: dict[WantedRef, FoundFile] = {}
 
     def defaults(self) -> tuple[WantedRef, ...]:
@@ -110,7 +108,7 @@ class Forge:
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         """Return the listed pull requests, and those that a search finds."""
-        requests = PullRequests(self._github, self._plan, self._tracked, self._memory)
+        requests = PullRequests(self._github, self._tracked, self._memory)
         found = requests.find(numbers, refs)
         self.warnings += requests.warnings
         return found

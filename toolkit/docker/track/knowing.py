@@ -13,16 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolkit.docker.meaning import Parsed
-    from toolkit.docker.plan import Plan
     from toolkit.docker.track.memory import Memory
 
 
 class Knowledge:
     """Readings by blob, each made once. `warnings` says why Nix was not asked."""
 
-    def __init__(self, plan: Plan, memory: Memory) -> None:
+    def __init__(self, memory: Memory) -> None:
         self.warnings: list[str] = []
-        self._plan = plan
         self._memory = memory
         self._can_evaluate = process.find("nix-instantiate") is not None
 
@@ -56,7 +54,7 @@ class Knowledge:
     def _evaluate(self, versions: Mapping[str, tuple[bytes, Parsed]]) -> dict[str, Reading]:
         """Ask Nix, and keep what it says."""
         try:
-            answers = evaluating.evaluate(list(versions.values()), self._plan)
+            answers = evaluating.evaluate(list(versions.values()))
         except ToolkitError as error:
             self.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
             return {}

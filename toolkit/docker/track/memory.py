@@ -11,20 +11,17 @@ import time
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from toolkit import documents
 from toolkit.cache import default_cache
+from toolkit.docker.plan import plan
 from toolkit.docker.readings import Reading
 from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
 from toolkit.model import Oid
 from toolkit.shipped import PACKAGE
-
-if TYPE_CHECKING:
-    from toolkit.docker.plan import Plan
 
 _KIND = "readings"
 _FILE = "readings.json"
@@ -49,12 +46,12 @@ class Known:
 class Memory:
     """What is known, read from the cache; `save` writes it if it is more by then."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self) -> None:
         """Read what is there; what is damaged is set aside, and `warnings` says so."""
         self.known = Known()
         self.warnings: list[str] = []
         self._cache = default_cache()
-        self._key = hashlib.sha256(f"{package()} {plan!r}".encode()).hexdigest()[:32]
+        self._key = hashlib.sha256(f"{package()} {plan()!r}".encode()).hexdigest()[:32]
         self._saved = b""
         path = self._cache.root / _KIND / self._key / _FILE
         if not path.parent.is_dir():

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import git, patches, sources
+from toolkit import git, patches
+from toolkit.docker import staging
+from toolkit.docker.plan import plan
 from toolkit.docker.track.model import RefKind
 from toolkit.docker.track.upstream import File, FoundFile, WantedRef
 from toolkit.errors import UnreachableError, without_passwords
@@ -15,14 +17,11 @@ from toolkit.git import clone
 from toolkit.sources import locks
 
 if TYPE_CHECKING:
-    from toolkit.docker.plan import Plan
     from toolkit.docker.track.upstream import UpstreamReader
     from toolkit.model import Progress, SourceRequest
 
 
-def find(
-    request: SourceRequest, upstream: UpstreamReader, plan: Plan, repository: str, progress: Progress
-) -> FoundFile:
+def find(request: SourceRequest, upstream: UpstreamReader, repository: str, progress: Progress) -> FoundFile:
     """Return the file of the user's nixpkgs.
 
     A commit that a lock file names is looked up where all refs are and nowhere else: in the clone without a network,
@@ -35,15 +34,10 @@ def find(
         (found,) = upstream.look([WantedRef(locked, RefKind.PIN)])
         return replace(found, wanted=WantedRef(f"{name} {locked[:12]}", RefKind.PIN))
     try:
-        source = sources.resolve(
-            request,
-            target=plan.target,
-            sparse=plan.sparse,
-            progress=progress,
-        )
+        source = staging.nixpkgs(request, progress=progress)
     except UnreachableError as error:
         return FoundFile(wanted=WantedRef(name, RefKind.PIN), reason=error.message)
-    file = File(path=plan.target, content=source.content, blob=git.blob_id(source.content))
+    file = File(path=plan().target, content=source.content, blob=git.blob_id(source.content))
     shown = f"{name} {source.commit.short}" if source.commit is not None else name
     return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
 

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.docker.parallel import side_by_side
+from toolkit.docker.plan import plan
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.upstream import may_bind
 from toolkit.errors import ToolkitError
@@ -15,7 +16,6 @@ from toolkit.forge.failures import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.docker.plan import Plan
     from toolkit.docker.track.tracked import Tracked
     from toolkit.forge.github import ChangedFile, GitHub
 
@@ -26,15 +26,14 @@ _MOST_CANDIDATES = 40
 class Places:
     """Finds the file. `warnings` says if GitHub has left something out."""
 
-    def __init__(self, github: GitHub, plan: Plan, tracked: Tracked) -> None:
+    def __init__(self, github: GitHub, tracked: Tracked) -> None:
         self.warnings: list[str] = []
         self._github = github
-        self._plan = plan
         self._tracked = tracked
 
     def find(self, ref: str) -> tuple[PurePosixPath, bytes]:
         """Return the file's path and content at a ref; raise ToolkitError if there is none."""
-        target = self._plan.target
+        target = plan().target
         try:
             content = self._github.raw(ref, str(target), most=MAXIMUM_BYTES)
         except NotFoundError:
@@ -64,13 +63,13 @@ class Places:
                 return path, content
         if fallback is not None:
             return fallback
-        gone = f"the file is gone: '{self._plan.target}' is not there, and no other file binds {GENERATOR}"
+        gone = f"the file is gone: '{plan().target}' is not there, and no other file binds {GENERATOR}"
         raise ToolkitError(gone)
 
     def _moves(self, ref: str) -> list[PurePosixPath]:
         """Follow the file's renames by the commits that took it away; raise NotFoundError for no such ref."""
         found: list[PurePosixPath] = []
-        path = str(self._plan.target)
+        path = str(plan().target)
         for _ in range(_MOST_MOVES):
             change = self._github.last_change(ref, path)
             if change is None:
@@ -85,7 +84,7 @@ class Places:
     def _candidates(self, ref: str) -> list[PurePosixPath]:
         """List Nix files with docker or moby in their path: in the usual directories, or else in the whole tree."""
         directories = dict.fromkeys(
-            (self._plan.target.parent.parent, *(place.parent.parent for place in self._tracked.places))
+            (plan().target.parent.parent, *(place.parent.parent for place in self._tracked.places))
         )
         found: list[PurePosixPath] = []
         for directory in directories:
@@ -99,7 +98,7 @@ class Places:
             found = [PurePosixPath(each.path) for each in whole.tree if each.type == "blob"]
             if whole.truncated:
                 self.warnings.append(f"{ref}: GitHub lists only a part of its files")
-        return [path for path in found if _is_candidate(path) and path != self._plan.target][:_MOST_CANDIDATES]
+        return [path for path in found if _is_candidate(path) and path != plan().target][:_MOST_CANDIDATES]
 
     def _raw_or_none(self, ref: str, path: PurePosixPath) -> bytes | None:
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import git
 from toolkit.docker.parallel import side_by_side
+from toolkit.docker.plan import plan
 from toolkit.docker.track.model import Arrival, Pull, RefKind
 from toolkit.docker.track.places import moved_to
 from toolkit.docker.track.upstream import File, FoundFile, Heads
@@ -19,7 +20,6 @@ from toolkit.model import Oid
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from toolkit.docker.plan import Plan
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.tracked import Tracked
     from toolkit.forge.github import ApiPull as Request
@@ -35,10 +35,9 @@ class PullRequests:
     All together have the time of one answer. One that took it all has little of it the next day.
     """
 
-    def __init__(self, github: GitHub, plan: Plan, tracked: Tracked, memory: Memory) -> None:
+    def __init__(self, github: GitHub, tracked: Tracked, memory: Memory) -> None:
         self.warnings: list[str] = []
         self._github = github
-        self._plan = plan
         self._tracked = tracked
         self._memory = memory
 
@@ -156,7 +155,7 @@ class PullRequests:
         """Return where the file is after a pull request that touches it; if it is gone, what has taken its place."""
         names = {each.filename: each.status for each in files}
         there = (found.file.path for found in refs if found.file is not None)
-        for path in dict.fromkeys(map(str, (self._plan.target, *there))):
+        for path in dict.fromkeys(map(str, (plan().target, *there))):
             moved = moved_to(files, path)
             if moved is not None:
                 return moved

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import confined, git
 from toolkit.docker import choosing
-from toolkit.docker import plan as plans
 from toolkit.docker.choices import Demotion, steps
+from toolkit.docker.plan import plan
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from toolkit.docker.plan import Plan
     from toolkit.docker.readings import Reading
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.upstream import File, FoundFile
@@ -35,18 +34,18 @@ class Ours:
     diff: bytes | None = None
     made_for: str | None = None
 
-    def fit(self, file: File, reading: Reading, plan: Plan) -> OurSeries:
+    def fit(self, file: File, reading: Reading) -> OurSeries:
         """Tell whether the series applies to a file."""
         if reading.state is State.FIXED:
             return OurSeries(fit=SeriesFit.SUPERFLUOUS, made_for=self.made_for)
         if self.diff is None:
             return OurSeries(fit=SeriesFit.UNKNOWN, detail="no file that was read can be rewritten")
-        found = patching.fit(file.content, plan.target, self.diff)
+        found = patching.fit(file.content, plan().target, self.diff)
         if not found.applies:
             lines = ", ".join(map(str, found.conflicts))
             detail = f"at line {lines}" if lines else found.reason
             return OurSeries(fit=SeriesFit.CONFLICTS, detail=detail, made_for=self.made_for)
-        if file.path != plan.target:
+        if file.path != plan().target:
             return OurSeries(fit=SeriesFit.CONFLICTS, detail=f"the file is '{file.path}' now", made_for=self.made_for)
         if found.offset:
             return OurSeries(fit=SeriesFit.OFFSET, detail=f"{found.offset} lines", made_for=self.made_for)
@@ -63,32 +62,31 @@ def of_proposal(directory: Path) -> Ours:
         raise ToolkitError(f"{directory / 'upstream.diff'}: {reason}", hint=hint) from None
 
 
-def of_files(found: Iterable[FoundFile], plan: Plan, memory: Memory) -> Ours:
+def of_files(found: Iterable[FoundFile], memory: Memory) -> Ours:
     """Return the series that is made for the first file that can be rewritten."""
     for each in found:
         if each.file is None:
             continue
         blob = str(each.file.blob)
         if blob not in memory.known.diffs:
-            memory.known.diffs[blob] = _diff(each.file.content, plan).decode()
+            memory.known.diffs[blob] = _diff(each.file.content).decode()
         if diff := memory.known.diffs[blob]:
             return Ours(diff=diff.encode(), made_for=each.wanted.name)
     return Ours()
 
 
-def _diff(content: bytes, plan: Plan) -> bytes:
+def _diff(content: bytes) -> bytes:
     """Return our change of a file, nothing for one that is refused or too large to read."""
     (texts,) = confined.each(rewritten, [content])
     contents = [content, *(text.encode() for text in texts or ())]
     commits = [Commit(subject="docker", body="", before=old, after=new) for old, new in pairwise(contents)]
-    return git.series(commits, plan.target).upstream_diff if commits else b""
+    return git.series(commits, plan().target).upstream_diff if commits else b""
 
 
 def rewritten(content: bytes) -> list[str]:
     """Return a file after each of our commits; nothing for one that is refused."""
-    plan = plans.plan()
     try:
-        file = docker_file(content, name=plan.target.name)
-        return list(rewrite(file, plan, steps(choosing.by_age(file).strategy, Demotion.SUFFIX)))
+        file = docker_file(content, name=plan().target.name)
+        return list(rewrite(file, steps(choosing.by_age(file).strategy, Demotion.SUFFIX)))
     except ToolkitError:
         return []

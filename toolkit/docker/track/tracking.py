@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
-from toolkit.docker import plan as plans
+from toolkit.docker.plan import plan
 from toolkit.docker.readings import UNKNOWN, State
 from toolkit.docker.requests import Server
 from toolkit.docker.track import pin as pins
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.docker.plan import Plan
     from toolkit.docker.readings import Reading
     from toolkit.docker.track.model import Pull
     from toolkit.docker.track.tracked import Tracked
@@ -70,15 +69,14 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
 
     What cannot be told of a ref or of a pull request is in its part of the answer, and keeps nothing else back.
     """
-    plan, what = plans.plan(), tracked()
+    what = tracked()
     last = state.load(request.state) if request.state is not None else state.Last(facts=None)
-    memory = Memory(plan)
-    upstream = _upstream(request, plan, what, memory)
-    knowledge = Knowledge(plan, memory)
+    memory = Memory()
+    upstream = _upstream(request, what, memory)
+    knowledge = Knowledge(memory)
     try:
         return _Tracking(
             request=request,
-            plan=plan,
             what=what,
             memory=memory,
             upstream=upstream,
@@ -95,7 +93,6 @@ class _Tracking:
     """One run."""
 
     request: TrackRequest
-    plan: Plan
     what: Tracked
     memory: Memory
     upstream: UpstreamReader
@@ -128,7 +125,7 @@ class _Tracking:
             unlet=__version__,
             checked=moment(time.time()),
             source=self.upstream.source,
-            target=self.plan.target,
+            target=plan().target,
             verdict=judged,
             refs=refs,
             pulls=pulls,
@@ -152,7 +149,7 @@ class _Tracking:
             return None
         self.progress.step("looking at your nixpkgs")
         repository = self.request.server.repository or self.what.repository
-        return pins.find(self.request.own, self.upstream, self.plan, repository, self.progress)
+        return pins.find(self.request.own, self.upstream, repository, self.progress)
 
     def _heads(self, found: Sequence[FoundFile]) -> tuple[Heads, ...]:
         if not self.request.with_pulls:
@@ -162,7 +159,7 @@ class _Tracking:
 
     def _refs(self, found: Sequence[FoundFile], readings: Mapping[str, Reading]) -> tuple[Ref, ...]:
         proposal = self.request.proposal
-        ours = series.of_proposal(proposal) if proposal is not None else series.of_files(found, self.plan, self.memory)
+        ours = series.of_proposal(proposal) if proposal is not None else series.of_files(found, self.memory)
         return tuple(self._ref(each, readings, ours) for each in found)
 
     def _ref(self, found: FoundFile, readings: Mapping[str, Reading], ours: series.Ours) -> Ref:
@@ -180,25 +177,25 @@ class _Tracking:
             reason=reading.reason if reading.state is State.UNKNOWN else None,
             commit=found.commit,
             path=file.path,
-            moved=file.path != self.plan.target,
+            moved=file.path != plan().target,
             blob=file.blob,
             reading=reading,
             changed=commit(file.change) if file.change is not None else None,
             fixed_by=self.timeline.fixed_by(found, most=_MOST_SINCE) if is_dated else None,
-            series=ours.fit(file, reading, self.plan),
+            series=ours.fit(file, reading),
         )
 
     def _history(self, found: Sequence[FoundFile]) -> History | None:
         return self.timeline.history(found[0], most=self.request.last) if self.request.history else None
 
 
-def _upstream(request: TrackRequest, plan: Plan, what: Tracked, memory: Memory) -> UpstreamReader:
+def _upstream(request: TrackRequest, what: Tracked, memory: Memory) -> UpstreamReader:
     if request.git_dir is not None:
-        return CloneUpstream(request.git_dir, plan, what, request.server.repository or what.repository)
+        return CloneUpstream(request.git_dir, what, request.server.repository or what.repository)
     # A quarter of a second that a clone does not need.
     from toolkit.docker.track.forge import Forge  # noqa: PLC0415
 
-    return Forge(request, plan, what, memory)
+    return Forge(request, what, memory)
 
 
 def _skewed(refs: Sequence[Ref]) -> list[str]:

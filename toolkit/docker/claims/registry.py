@@ -1,54 +1,79 @@
-"""The claims of the tiers below the isolated one, and what their proofs work on besides the case.
-
-Imported only where such a tier is wanted.
-"""
+"""The claims about docker, in the order in which they are proven."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from toolkit import prove
 from toolkit.docker.choices import Extra
 from toolkit.docker.claims import (
+    additions,
+    building,
     compatibility,
     dependants,
     derivations,
-    names_in_set,
-    nixos_tests,
     overriding,
     package_set,
-    real_builds,
     realising,
+    running,
+    updating,
     virtual,
 )
 from toolkit.model import Tier
 from toolkit.prove import Claim
+from toolkit.prove import claims as general
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.model import Depth, Progress
-    from toolkit.sources.trees import NixpkgsTree
+    from toolkit.model import Progress, Proof
+
+CLAIMS: tuple[Claim[DockerCase], ...] = (
+    *general.CLAIMS,
+    Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
+    Claim(
+        "exact-change",
+        "only moby's PATH changes, and with it what contains moby",
+        derivations.exact_change,
+    ),
+    Claim("overridable", "each component can be overridden now, but not before", overriding.overridable),
+    Claim("compatible", "overrides that people use give the same results as before", compatibility.compatible),
+    Claim("capture-safe", "unrelated packages of the same names are not picked up", compatibility.capture_safe),
+    Claim("builds", "moby's install phase makes the intended PATH", building.builds),
+    Claim("update.sh", "update.sh reads and rewrites the same lines as before", updating.unchanged),
+    Claim("overlay", "the overlay gives the same derivations as the series", derivations.equals_series),
+    Claim(
+        "runs",
+        "a rootless dockerd started by the wrapper answers on port 80",
+        running.runs,
+        alone=True,
+        on_request=True,
+    ),
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Deep:
-    """How deep the proofs go, the whole nixpkgs tree of each stage by its name, and who is told how it goes.
-
-    Unless it is `whole`, there is only the unchanged tree, and only what needs no other is proven.
-    """
-
-    depth: Depth
-    trees: Mapping[str, NixpkgsTree]
-    progress: Progress
-    whole: bool = True
+def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
+    """Return the claims about a case: the series, the commits on request, the deeper tiers that it asks for."""
+    deeper = _deeper(case) if case.deeper is not None else ()
+    return (*CLAIMS, *additions.claims(case), *deeper)
 
 
-def claims(case: DockerCase, deep: Deep) -> tuple[Claim[DockerCase], ...]:
-    """Return the claims that a depth asks for, in the order in which they are proven."""
-    depth = deep.depth
+def run(
+    case: DockerCase,
+    names: Collection[str] = (),
+    *,
+    also: Collection[str] = (),
+    progress: Progress,
+) -> tuple[Proof, ...]:
+    """Prove the claims about a case, as `toolkit.prove.run` does."""
+    return prove.run(of(case), case, names, also=also, progress=progress)
+
+
+def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
+    """Return the claims of the deeper tiers, in the order in which they are proven."""
+    deep, depth = case.deep, case.deep.depth
     # What is built of the specimen says nothing about the platforms of nixpkgs.
     built = "specimen-built" if deep.trees[case.before.name].is_specimen else "built"
     real = package_set.setting(case)
@@ -81,7 +106,7 @@ def claims(case: DockerCase, deep: Deep) -> tuple[Claim[DockerCase], ...]:
         Claim(
             "tree-names",
             "docker takes none of its components from the real package set",
-            names_in_set.not_captured,
+            package_set.not_captured,
             Tier.TREE,
         ),
     ]
@@ -93,7 +118,7 @@ def claims(case: DockerCase, deep: Deep) -> tuple[Claim[DockerCase], ...]:
         Claim(
             f"{built}-{system}",
             f"Nix builds docker of the real package set for {system}, by the series and by the overlay alike",
-            partial(real_builds.builds, system=system),
+            partial(realising.builds, system=system),
             Tier.BUILD,
         )
         for system in depth.systems or (realising.here(),)
@@ -111,7 +136,7 @@ def claims(case: DockerCase, deep: Deep) -> tuple[Claim[DockerCase], ...]:
         Claim(
             f"tree-{added.extra}",
             "the registered test evaluates in the real package set",
-            partial(nixos_tests.evaluates, added=added),
+            partial(virtual.registered, added=added),
             Tier.TREE,
         )
         for added in case.extras

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from toolkit import confined, files, git
 from toolkit.docker import meaning, staging
 from toolkit.docker.plan import plan
-from toolkit.docker.track import tracked
+from toolkit.docker.track import upstream
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import history, patching, reading
@@ -60,14 +60,14 @@ def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> JudgedFil
 def _of_server(number: int, server: Server) -> JudgedFile:
     """Ask GitHub for both files: at the pull request's head, and where it has left its base."""
     # Who judges a file of their own needs no network.
-    from toolkit.docker.track import forge, places  # noqa: PLC0415
+    from toolkit.docker.track import forge  # noqa: PLC0415
     from toolkit.forge.client import Settings  # noqa: PLC0415
 
-    github = forge.connect(server, tracked.tracked(), Settings())
+    github = forge.connect(server, Settings())
     pull = github.pull(number)
     changed = github.pull_files(number)
     target = str(plan().target)
-    after = places.moved_to(changed, target) or target
+    after = upstream.moved_to(changed, target) or target
     if after not in {each.filename for each in changed if each.status != "removed"}:
         raise ToolkitError(f"#{number}: does not change '{target}'", hint="'unlet track --pull' follows it")
     base = github.merge_base(pull.base.ref, pull.head.sha)
@@ -91,7 +91,7 @@ def _of_server(number: int, server: Server) -> JudgedFile:
 def _of_fetched(number: int, directory: Path, progress: Progress) -> JudgedFile:
     """Read a pull request whose head the clone has, as `track --git-dir` does."""
     name = f"pull/{number}/head"
-    head = clones.branches(directory, tracked.tracked().repository).commits.get(name)
+    head = clones.branches(directory, upstream.tracked().repository).commits.get(name)
     if head is None:
         hint = f"run git -C {quote(str(directory))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
         raise ToolkitError(f"{directory}: has nothing of #{number}", hint=hint)
@@ -117,8 +117,8 @@ def _of_clone(directory: Path, rev: str | None, progress: Progress) -> JudgedFil
 
 def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress, *, strange: bool = False) -> JudgedFile:
     """Read what a commit and those before it have changed since they left the main branch, or if it is there itself."""
-    known = clones.branches(directory, tracked.tracked().repository)
-    main = known.commits.get(tracked.tracked().branches[0])
+    known = clones.branches(directory, upstream.tracked().repository)
+    main = known.commits.get(upstream.tracked().branches[0])
     base = history.common_ancestor(known.repository, main, head) if main is not None else None
     if base is None or base == head:
         base = git.locate(directory, f"{head}~1").commit

@@ -15,8 +15,7 @@ from toolkit.docker.evaluating import Undecided
 from toolkit.docker.meaning import inspect
 from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.docker.track import memory as memories
-from toolkit.docker.track.knowing import Knowledge
-from toolkit.docker.track.memory import Memory
+from toolkit.docker.track.memory import Knowledge, Memory
 from toolkit.errors import LayoutError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from toolkit import git
 from toolkit.docker.plan import plan
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.model import Arrival, Pull, RefKind
-from toolkit.docker.track.upstream import File, FoundFile, Heads, Past, WantedRef, default_refs, may_bind
+from toolkit.docker.track.upstream import File, FoundFile, Heads, Past, WantedRef, default_refs, may_bind, tracked
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.git import clone as clones
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path, PurePosixPath
 
-    from toolkit.docker.track.tracked import Tracked
     from toolkit.git.history import Change, HistoryStep
     from toolkit.model import Oid
 
@@ -31,10 +30,9 @@ _MOST_CANDIDATES = 40
 class CloneUpstream:
     """A clone as an Upstream; raises ToolkitError for a directory that is none."""
 
-    def __init__(self, directory: Path, tracked: Tracked, repository: str) -> None:
+    def __init__(self, directory: Path, repository: str) -> None:
         self.warnings: list[str] = []
         self._directory = directory
-        self._tracked = tracked
         self._branches = clones.branches(directory, repository)
         self._repository = self._branches.repository
         fetched = self._branches.fetched
@@ -43,7 +41,7 @@ class CloneUpstream:
 
     def defaults(self) -> tuple[WantedRef, ...]:
         """Return the usual refs, of those that the clone has; HEAD where it has none of them."""
-        return default_refs(self._tracked, self._branches.commits) or (WantedRef("HEAD", RefKind.NAMED),)
+        return default_refs(self._branches.commits) or (WantedRef("HEAD", RefKind.NAMED),)
 
     def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
         """Return the file at each ref."""
@@ -91,7 +89,7 @@ class CloneUpstream:
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         """Return the listed pull requests, as far as the clone has their heads or their merges."""
         tips = {each.wanted: each.commit for each in refs if each.commit is not None}
-        backport = {number: self._tracked.backport.format(number=number, branch="") for number in numbers}
+        backport = {number: tracked().backport.format(number=number, branch="") for number in numbers}
         words = [word for number in numbers for word in (*_merge_words(number), backport[number])]
         try:
             merges = history.merges(self._repository, list(tips.values()), words)
@@ -181,8 +179,8 @@ class CloneUpstream:
             if moved is not None:
                 candidates.append(moved)
         candidates += history.files_with(self._repository, commit, GENERATOR)[:_MOST_CANDIDATES]
-        fallback = [*candidates[:_MOST_MOVES], *self._tracked.places]
-        names = list(dict.fromkeys(path for path in (*candidates, *self._tracked.places) if path != plan().target))
+        fallback = [*candidates[:_MOST_MOVES], *tracked().places]
+        names = list(dict.fromkeys(path for path in (*candidates, *tracked().places) if path != plan().target))
         got = dict(zip(names, self._contents([f"{commit}:{n}" for n in names]), strict=True))
         there = {path: found for path, found in got.items() if found is not None}
         for path, (blob, content) in there.items():

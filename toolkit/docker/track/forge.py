@@ -10,14 +10,25 @@ from urllib.parse import urlsplit
 from toolkit import git
 from toolkit.cache import default_cache
 from toolkit.docker.parallel import side_by_side
-from toolkit.docker.track.places import Places
+from toolkit.docker.plan import plan
+from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.pull_requests import PullRequests
-from toolkit.docker.track.upstream import File, FoundFile, Heads, Past, WantedRef, default_refs
+from toolkit.docker.track.upstream import (
+    File,
+    FoundFile,
+    Heads,
+    Past,
+    WantedRef,
+    default_refs,
+    may_bind,
+    moved_to,
+    tracked,
+)
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import Client, Settings, Traffic
 from toolkit.forge.failures import NotFoundError
-from toolkit.forge.github import ApiCommit, GitHub
+from toolkit.forge.github import GitHub
 from toolkit.forge.token import find_token
 from toolkit.git.history import Change, HistoryStep
 from toolkit.model import Oid
@@ -27,8 +38,8 @@ if TYPE_CHECKING:
 
     from toolkit.docker.requests import Server
     from toolkit.docker.track.memory import Memory
-    from toolkit.docker.track.tracked import Tracked
     from toolkit.docker.track.tracking import TrackRequest
+    from toolkit.forge.github import ApiCommit
 
 _MOST_MOVES = 5
 _AT_A_TIME = 40
@@ -37,14 +48,13 @@ _AT_A_TIME = 40
 class Forge:
     """A repository on GitHub as an Upstream; what it knows of unchanged files is in the memory."""
 
-    def __init__(self, request: TrackRequest, tracked: Tracked, memory: Memory) -> None:
+    def __init__(self, request: TrackRequest, memory: Memory) -> None:
         """Send nothing yet; raise UsageError for a repository or URL that is none."""
         self.warnings: list[str] = []
-        self._github = connect(request.server, tracked, Settings(timeout=request.timeout, wait=request.wait))
+        self._github = connect(request.server, Settings(timeout=request.timeout, wait=request.wait))
         self.source = f"{self._github.client.api_url}/repos/{self._github.repository}"
-        self._tracked = tracked
         self._memory = memory
-        self._places = Places(self._github, tracked)
+        self._places = Places(self._github)
         self._early: dict[WantedRef, FoundFile] = {}
 
     def defaults(self) -> tuple[WantedRef, ...]:
@@ -52,9 +62,9 @@ class Forge:
 
         The files at those of last time are fetched meanwhile.
         """
-        usual = (*self._tracked.branches, *self._tracked.channels)
-        beginnings = (self._tracked.release_branch, self._tracked.release_channel)
-        guessed = default_refs(self._tracked, self._memory.known.names.get(self._github.repository, usual))
+        usual = (*tracked().branches, *tracked().channels)
+        beginnings = (tracked().release_branch, tracked().release_channel)
+        guessed = default_refs(self._memory.known.names.get(self._github.repository, usual))
         tasks: list[str | WantedRef] = [*beginnings, *guessed]
         outcomes = side_by_side(self._begin, tasks)
         self._early = {each.wanted: each for each in outcomes if isinstance(each, FoundFile)}
@@ -63,10 +73,10 @@ class Forge:
         for outcome in outcomes:
             if isinstance(outcome, ToolkitError):
                 self.warnings.append(f"the newest releases cannot be found: {outcome.message}")
-                return default_refs(self._tracked, usual)
+                return default_refs(usual)
             if not isinstance(outcome, FoundFile):
                 names += outcome
-        wanted = default_refs(self._tracked, names)
+        wanted = default_refs(names)
         self._memory.known.names[self._github.repository] = [each.name for each in wanted]
         return wanted
 
@@ -108,7 +118,7 @@ class Forge:
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         """Return the listed pull requests, and those that a search finds."""
-        requests = PullRequests(self._github, self._tracked, self._memory)
+        requests = PullRequests(self._github, self._memory)
         found = requests.find(numbers, refs)
         self.warnings += requests.warnings
         return found
@@ -158,15 +168,15 @@ class Forge:
             return None
 
 
-def connect(server: Server, tracked: Tracked, settings: Settings) -> GitHub:
+def connect(server: Server, settings: Settings) -> GitHub:
     """Return a repository on GitHub, of which nothing is asked yet; raise UsageError for one or a URL that is none."""
-    repository = server.repository or tracked.repository
+    repository = server.repository or tracked().repository
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", repository):
         raise UsageError(f"--repo: '{repository}' is not OWNER/NAME")
-    api_url = server.api_url or tracked.api_url
+    api_url = server.api_url or tracked().api_url
     client = Client(
         api_url=api_url,
-        raw_url=server.raw_url or tracked.raw_url,
+        raw_url=server.raw_url or tracked().raw_url,
         token=find_token(server.token_command, host=urlsplit(api_url).netloc),
         cache=default_cache(),
         settings=settings,
@@ -177,3 +187,92 @@ def connect(server: Server, tracked: Tracked, settings: Settings) -> GitHub:
 def _change(commit: ApiCommit) -> Change:
     committed = int(commit.commit.committer.date.timestamp())
     return Change(commit=Oid(commit.sha), committed=committed, subject=commit.subject)
+
+
+_MOST_MOVES = 5
+_MOST_CANDIDATES = 40
+
+
+class Places:
+    """Finds the file. `warnings` says if GitHub has left something out."""
+
+    def __init__(self, github: GitHub) -> None:
+        self.warnings: list[str] = []
+        self._github = github
+
+    def find(self, ref: str) -> tuple[PurePosixPath, bytes]:
+        """Return the file's path and content at a ref; raise ToolkitError if there is none."""
+        target = plan().target
+        try:
+            content = self._github.raw(ref, str(target), most=MAXIMUM_BYTES)
+        except NotFoundError:
+            return self._elsewhere(ref)
+        if may_bind(content):
+            return target, content
+        try:
+            return self._elsewhere(ref)
+        except ToolkitError:
+            return target, content
+
+    def _elsewhere(self, ref: str) -> tuple[PurePosixPath, bytes]:
+        """Look for the file in other places: where it was moved to, in the usual directories, in the whole tree."""
+        try:
+            moved = self._moves(ref)
+        except NotFoundError:
+            raise NotFoundError(f"there is no branch, tag or commit '{ref}' in {self._github.repository}") from None
+        fallback: tuple[PurePosixPath, bytes] | None = None
+        for path in dict.fromkeys((*moved, *tracked().places)):
+            content = self._raw_or_none(ref, path)
+            if content is not None and may_bind(content):
+                return path, content
+            fallback = (path, content) if content is not None and fallback is None else fallback
+        paths = self._candidates(ref)
+        for path, content in zip(paths, side_by_side(lambda p: self._raw_or_none(ref, p), paths), strict=True):
+            if content is not None and may_bind(content):
+                return path, content
+        if fallback is not None:
+            return fallback
+        gone = f"the file is gone: '{plan().target}' is not there, and no other file binds {GENERATOR}"
+        raise ToolkitError(gone)
+
+    def _moves(self, ref: str) -> list[PurePosixPath]:
+        """Follow the file's renames by the commits that took it away; raise NotFoundError for no such ref."""
+        found: list[PurePosixPath] = []
+        path = str(plan().target)
+        for _ in range(_MOST_MOVES):
+            change = self._github.last_change(ref, path)
+            if change is None:
+                break
+            new = moved_to(self._github.commit(change.sha).files, path)
+            if new is None:
+                break
+            found.append(PurePosixPath(new))
+            path = new
+        return list(reversed(found))
+
+    def _candidates(self, ref: str) -> list[PurePosixPath]:
+        """List Nix files with docker or moby in their path: in the usual directories, or else in the whole tree."""
+        directories = dict.fromkeys((plan().target.parent.parent, *(place.parent.parent for place in tracked().places)))
+        found: list[PurePosixPath] = []
+        for directory in directories:
+            try:
+                files = self._github.tree(ref, str(directory)).tree
+            except NotFoundError:
+                continue
+            found += [directory / each.path for each in files if each.type == "blob"]
+        if not any(_is_candidate(path) for path in found):
+            whole = self._github.tree(ref)
+            found = [PurePosixPath(each.path) for each in whole.tree if each.type == "blob"]
+            if whole.truncated:
+                self.warnings.append(f"{ref}: GitHub lists only a part of its files")
+        return [path for path in found if _is_candidate(path) and path != plan().target][:_MOST_CANDIDATES]
+
+    def _raw_or_none(self, ref: str, path: PurePosixPath) -> bytes | None:
+        try:
+            return self._github.raw(ref, str(path), most=MAXIMUM_BYTES)
+        except NotFoundError:
+            return None
+
+
+def _is_candidate(path: PurePosixPath) -> bool:
+    return path.suffix == ".nix" and any(word in str(path).lower() for word in ("docker", "moby"))

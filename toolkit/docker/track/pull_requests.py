@@ -9,8 +9,7 @@ from toolkit import git
 from toolkit.docker.parallel import side_by_side
 from toolkit.docker.plan import plan
 from toolkit.docker.track.model import Arrival, Pull, RefKind
-from toolkit.docker.track.places import moved_to
-from toolkit.docker.track.upstream import File, FoundFile, Heads
+from toolkit.docker.track.upstream import File, FoundFile, Heads, moved_to, tracked
 from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import budget
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from toolkit.docker.track.memory import Memory
-    from toolkit.docker.track.tracked import Tracked
     from toolkit.forge.github import ApiPull as Request
     from toolkit.forge.github import ChangedFile, GitHub, Review
 
@@ -35,16 +33,15 @@ class PullRequests:
     All together have the time of one answer. One that took it all has little of it the next day.
     """
 
-    def __init__(self, github: GitHub, tracked: Tracked, memory: Memory) -> None:
+    def __init__(self, github: GitHub, memory: Memory) -> None:
         self.warnings: list[str] = []
         self._github = github
-        self._tracked = tracked
         self._memory = memory
 
     def find(self, listed: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         """Return the listed ones, those that name the TODO, and the open ones about docker that touch the file."""
         with budget(self._github.client.settings.timeout):
-            naming, touching = side_by_side(self._search, [self._tracked.naming, self._tracked.touching])
+            naming, touching = side_by_side(self._search, [tracked().naming, tracked().touching])
             wanted = list(dict.fromkeys((*listed, *naming, *touching)))
             only_touching = set(touching) - {*listed, *naming}
 
@@ -56,7 +53,7 @@ class PullRequests:
     def _search(self, words: str) -> list[int]:
         """Return what a search finds; it has a rate limit of its own."""
         try:
-            return self._github.search_pulls(words, most=self._tracked.candidates)
+            return self._github.search_pulls(words, most=tracked().candidates)
         except ToolkitError as error:
             self.warnings.append(f"pull requests cannot be searched for: {error.message}")
             return []
@@ -141,8 +138,8 @@ class PullRequests:
 
     def _backports(self, request: Request, refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
         found: list[Heads] = []
-        for release in (f.wanted.name for f in refs if f.wanted.name.startswith(self._tracked.release_branch)):
-            branch = self._tracked.backport.format(number=request.number, branch=release)
+        for release in (f.wanted.name for f in refs if f.wanted.name.startswith(tracked().release_branch)):
+            branch = tracked().backport.format(number=request.number, branch=release)
             try:
                 requests = self._github.pulls_from(branch)
             except ToolkitError as error:
@@ -160,7 +157,7 @@ class PullRequests:
             if moved is not None:
                 return moved
             if names.get(path) == "removed":
-                return next((str(place) for place in self._tracked.places if str(place) in names), None)
+                return next((str(place) for place in tracked().places if str(place) in names), None)
             if path in names:
                 return path
         return None

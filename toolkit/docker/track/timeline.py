@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.docker.readings import Reading
-    from toolkit.docker.track.knowing import Knowledge
-    from toolkit.docker.track.memory import Memory
+    from toolkit.docker.track.memory import Knowledge, Memory
     from toolkit.docker.track.model import TrackedCommit
     from toolkit.docker.track.upstream import FoundFile, Past, UpstreamReader
     from toolkit.git.history import HistoryStep

@@ -11,15 +11,12 @@ from toolkit import __version__
 from toolkit.docker.plan import plan
 from toolkit.docker.readings import UNKNOWN, State
 from toolkit.docker.requests import Server
-from toolkit.docker.track import pin as pins
-from toolkit.docker.track import series, state, verdict
+from toolkit.docker.track import series, state, used, verdict
 from toolkit.docker.track.clone import CloneUpstream
-from toolkit.docker.track.knowing import Knowledge
-from toolkit.docker.track.memory import Memory
+from toolkit.docker.track.memory import Knowledge, Memory
 from toolkit.docker.track.model import History, Ref, RefKind, TrackAnswer, commit, moment
 from toolkit.docker.track.timeline import Timeline
-from toolkit.docker.track.tracked import tracked
-from toolkit.docker.track.upstream import FoundFile, WantedRef, kind_of
+from toolkit.docker.track.upstream import FoundFile, WantedRef, kind_of, tracked
 from toolkit.docker.track.used import ANY
 
 if TYPE_CHECKING:
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 
     from toolkit.docker.readings import Reading
     from toolkit.docker.track.model import Pull
-    from toolkit.docker.track.tracked import Tracked
     from toolkit.docker.track.upstream import Heads, UpstreamReader
     from toolkit.docker.track.used import Used
     from toolkit.model import Progress, SourceRequest
@@ -69,15 +65,13 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
 
     What cannot be told of a ref or of a pull request is in its part of the answer, and keeps nothing else back.
     """
-    what = tracked()
     last = state.load(request.state) if request.state is not None else state.Last(facts=None)
     memory = Memory()
-    upstream = _upstream(request, what, memory)
+    upstream = _upstream(request, memory)
     knowledge = Knowledge(memory)
     try:
         return _Tracking(
             request=request,
-            what=what,
             memory=memory,
             upstream=upstream,
             knowledge=knowledge,
@@ -93,7 +87,6 @@ class _Tracking:
     """One run."""
 
     request: TrackRequest
-    what: Tracked
     memory: Memory
     upstream: UpstreamReader
     knowledge: Knowledge
@@ -148,14 +141,14 @@ class _Tracking:
         if self.request.own is None:
             return None
         self.progress.step("looking at your nixpkgs")
-        repository = self.request.server.repository or self.what.repository
-        return pins.find(self.request.own, self.upstream, repository, self.progress)
+        repository = self.request.server.repository or tracked().repository
+        return used.pinned(self.request.own, self.upstream, repository, self.progress)
 
     def _heads(self, found: Sequence[FoundFile]) -> tuple[Heads, ...]:
         if not self.request.with_pulls:
             return ()
         self.progress.step("looking at pull requests")
-        return self.upstream.pulls(list(dict.fromkeys((*self.what.pulls, *self.request.pulls))), found)
+        return self.upstream.pulls(list(dict.fromkeys((*tracked().pulls, *self.request.pulls))), found)
 
     def _refs(self, found: Sequence[FoundFile], readings: Mapping[str, Reading]) -> tuple[Ref, ...]:
         proposal = self.request.proposal
@@ -189,13 +182,13 @@ class _Tracking:
         return self.timeline.history(found[0], most=self.request.last) if self.request.history else None
 
 
-def _upstream(request: TrackRequest, what: Tracked, memory: Memory) -> UpstreamReader:
+def _upstream(request: TrackRequest, memory: Memory) -> UpstreamReader:
     if request.git_dir is not None:
-        return CloneUpstream(request.git_dir, what, request.server.repository or what.repository)
+        return CloneUpstream(request.git_dir, request.server.repository or tracked().repository)
     # A quarter of a second that a clone does not need.
     from toolkit.docker.track.forge import Forge  # noqa: PLC0415
 
-    return Forge(request, what, memory)
+    return Forge(request, memory)
 
 
 def _skewed(refs: Sequence[Ref]) -> list[str]:

@@ -1,27 +1,83 @@
-"""What a place with nixpkgs' history can be asked, whether it is a clone or a server."""
+"""What is looked at, as patches/tracking.toml says, and what a place with nixpkgs' history can be asked about it.
+
+Such a place is a clone or a server.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePosixPath  # noqa: TC003 - a field of what the file is read into
 from typing import TYPE_CHECKING, Protocol
 
 from packaging.version import Version
 
+from toolkit import patches
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.model import RefKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import PurePosixPath
+    from pathlib import Path
 
     from toolkit.docker.track.model import Pull
-    from toolkit.docker.track.tracked import Tracked
     from toolkit.forge.client import Traffic
+    from toolkit.forge.github import ChangedFile
     from toolkit.git.history import Change, HistoryStep
     from toolkit.model import Oid
 
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPull:
+    """A pull request, and what it is about."""
+
+    number: int
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracked:
+    """Where nixpkgs is, which of its branches and pull requests count.
+
+    `releases` is how many of the newest releases count; their branch and channel begin as `release_branch` and
+    `release_channel`. `places` are paths where the file may be in another layout. `naming` and `touching` are words
+    for GitHub's search, of which the first `candidates` findings are looked at; those of the second count where they
+    touch the file. `backport` has `{number}` and `{branch}` in it.
+    """
+
+    repository: str
+    api_url: str
+    raw_url: str
+    branches: tuple[str, ...]
+    channels: tuple[str, ...]
+    release_branch: str
+    release_channel: str
+    releases: int
+    places: tuple[PurePosixPath, ...]
+    naming: str
+    touching: str
+    candidates: int
+    backport: str
+    pull: tuple[NamedPull, ...] = ()
+
+    @property
+    def pulls(self) -> tuple[int, ...]:
+        """The numbers of the pull requests that are always looked at."""
+        return tuple(pull.number for pull in self.pull)
+
+
+@cache
+def tracked() -> Tracked:
+    """Read patches/tracking.toml; raise ToolkitError where it is missing or not as it should be."""
+    return read(patches.shipped() / "tracking.toml")
+
+
+def read(path: Path) -> Tracked:
+    """Read a file like patches/tracking.toml; raise ToolkitError as `tracked` does."""
+    return patches.read_toml(path, Tracked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +166,22 @@ def kind_of(name: str) -> RefKind:
     return RefKind.CHANNEL if re.fullmatch(r"(nixos|nixpkgs)-.+", name) else RefKind.NAMED
 
 
-def default_refs(tracked: Tracked, names: Iterable[str]) -> tuple[WantedRef, ...]:
+def moved_to(files: Sequence[ChangedFile], path: str) -> str | None:
+    """Return where a file went in a commit or a pull request that renamed it."""
+    renamed = (file for file in files if file.status == "renamed" and file.previous_filename == path)
+    return next((file.filename for file in renamed), None)
+
+
+def default_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
     """Return the refs that are looked at, of those that there are: branches, channels, the newest releases."""
-    there = set(names)
-    number = re.compile(rf"{re.escape(tracked.release_branch)}(\d+\.\d+)")
+    what, there = tracked(), set(names)
+    number = re.compile(rf"{re.escape(what.release_branch)}(\d+\.\d+)")
     releases = sorted((found[1] for name in there if (found := number.fullmatch(name))), key=Version)
-    newest = releases[: -tracked.releases - 1 : -1]
+    newest = releases[: -what.releases - 1 : -1]
     groups = (
-        (RefKind.BRANCH, tracked.branches),
-        (RefKind.CHANNEL, tracked.channels),
-        (RefKind.BRANCH, [tracked.release_branch + version for version in newest]),
-        (RefKind.CHANNEL, [tracked.release_channel + version for version in newest]),
+        (RefKind.BRANCH, what.branches),
+        (RefKind.CHANNEL, what.channels),
+        (RefKind.BRANCH, [what.release_branch + version for version in newest]),
+        (RefKind.CHANNEL, [what.release_channel + version for version in newest]),
     )
     return tuple(WantedRef(name, kind) for kind, group in groups for name in group if name in there)

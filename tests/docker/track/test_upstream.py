@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import patches
-from toolkit.docker.track.tracked import read, tracked
+from toolkit.docker.track.upstream import read, tracked
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolkit.docker.doctor.sight import View
 
 
@@ -37,6 +39,36 @@ class Examined:
     fact: str
     evidence: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one look at the machine gives, before it is named.
+
+    `words` fill the remedies that symptoms.toml has for the condition: a cause, or what may be one, gets those unless
+    it has `remedies` of its own.
+    """
+
+    role: Role
+    fact: str
+    evidence: tuple[str, ...] = ()
+    remedies: tuple[str, ...] | None = None
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def ok(fact: str, *evidence: str) -> Answer:
+    """Return the answer that all is well."""
+    return Answer(role=Role.OK, fact=fact, evidence=evidence)
+
+
+def note(fact: str, *evidence: str, remedies: tuple[str, ...] = ()) -> Answer:
+    """Return an answer that is worth knowing and needs nothing to be done."""
+    return Answer(role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
+
+
+def cause(fact: str, *evidence: str, **words: str) -> Answer:
+    """Return the answer that something has to be fixed."""
+    return Answer(role=Role.CAUSE, fact=fact, evidence=evidence, words=words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolkit.docker.doctor import port, start
-from toolkit.docker.doctor.diagnosis import Diagnosis, Health, Role
+from toolkit.docker.doctor.diagnosis import Diagnosis, Examined, Health, Role
 from toolkit.docker.doctor.log import explain, read_log
 from toolkit.docker.doctor.machine import this_machine
 from toolkit.docker.doctor.sight import sight
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.docker.doctor.diagnosis import Examined, Log
+    from toolkit.docker.doctor.diagnosis import Answer, Log
     from toolkit.docker.doctor.machine import Machine
     from toolkit.docker.doctor.sight import Sight
 
@@ -94,11 +94,23 @@ def _suspicion(log: Log) -> str:
 
 def _conditions(seen: Sight) -> tuple[Examined, ...]:
     """Return all conditions: those that keep the daemon from starting first, then those that keep the port closed."""
-    found = [*start.conditions(seen), *port.conditions(seen)]
+    found = [_examined(seen, name, check(seen)) for name, check in start.CHECKS.items()]
+    for name, check in port.CHECKS.items():
+        answer = check(seen)
+        # If every program may have the port, a missing capability is no cause.
+        needless = seen.everybody and answer.role is Role.CAUSE and not (name == "nosuid" and seen.fails)
+        found.append(_examined(seen, name, replace(answer, role=Role.NOTE, remedies=()) if needless else answer))
     if not any(condition.role is Role.CAUSE for condition in found):
         # An effect without a cause: nothing here knows the cause.
         found = [replace(each, role=Role.CAUSE) if each.role is Role.EFFECT else each for each in found]
     return tuple(found)
+
+
+def _examined(seen: Sight, name: str, answer: Answer) -> Examined:
+    remedies = answer.remedies
+    if remedies is None:
+        remedies = seen.remedies(name, **answer.words) if answer.role in {Role.CAUSE, Role.UNKNOWN} else ()
+    return Examined(name=name, role=answer.role, fact=answer.fact, evidence=answer.evidence, remedies=remedies)
 
 
 def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
@@ -110,7 +122,7 @@ def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
         outcome = f"containers cannot publish port {seen.port}"
         if able and causes[0].name != "port-driver":
             outcome = f"containers can publish port {seen.port} only until the daemon is restarted"
-        if causes[0].name in start.NAMES:
+        if causes[0].name in start.CHECKS:
             outcome = "rootless docker will not start again" if running else "rootless docker cannot start"
         more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
         return Health.ILL, f"{outcome}: {causes[0].fact}{more}"

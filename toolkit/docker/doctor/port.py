@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.docker.doctor import programs, start
-from toolkit.docker.doctor.diagnosis import Examined, Role
+from toolkit.docker.doctor.diagnosis import Answer, Role, cause, note, ok
 from toolkit.docker.doctor.programs import NET_BIND_SERVICE
 from toolkit.nix.stores import STORE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping
 
     from toolkit.docker.doctor.programs import Program
     from toolkit.docker.doctor.sight import Sight
@@ -26,89 +25,62 @@ _CAPABILITY = "CAP_NET_BIND_SERVICE"
 _CLOCKS = 0.5
 
 
-def conditions(sight: Sight) -> Iterator[Examined]:
-    """Yield them, the most important one first."""
-    for find in (_shadowed, _nosuid, _extended_attributes, _capability, _bounding_set, _port_driver, _daemon_age):
-        condition = find(sight)
-        # If every program may have the port, a missing capability is no cause.
-        needless = sight.everybody and condition.role is Role.CAUSE and not (find is _nosuid and sight.fails)
-        yield replace(condition, role=Role.NOTE, remedies=()) if needless else condition
-    yield _daemon(sight)
-    yield _sysctl(sight)
-
-
-def _shadowed(sight: Sight) -> Examined:
-    name, hidden, taken = "shadowed", sight.shadowed, sight.next.taken
+def _shadowed(sight: Sight) -> Answer:
+    hidden, taken = sight.shadowed, sight.next.taken
     if hidden is None or taken is None:
-        fact = "no program with the capability is hidden by one without"
-        return Examined(name=name, role=Role.OK, fact=fact)
-    return Examined(
-        name=name,
-        role=Role.CAUSE,
-        fact=f"{taken.path} comes before {hidden.path}, which is the one for privileged ports",
-        evidence=tuple(
-            f"{program.path}: {start.position(sight, sight.next, program)}, {_rights(program)}"
-            for program in (taken, hidden)
-        ),
-        remedies=sight.remedies(name, hidden=str(hidden.path)),
-    )
+        return ok("no program with the capability is hidden by one without")
+    fact = f"{taken.path} comes before {hidden.path}, which is the one for privileged ports"
+    places = (f"{each.path}: {start.position(sight, sight.next, each)}, {_rights(each)}" for each in (taken, hidden))
+    return cause(fact, *places, hidden=str(hidden.path))
 
 
 def _rights(program: Program) -> str:
     return f"capabilities {program.capability}" if program.capability is not None else "no capabilities"
 
 
-def _nosuid(sight: Sight) -> Examined:
-    name, subject = "nosuid", sight.subject
+def _nosuid(sight: Sight) -> Answer:
+    subject = sight.subject
     if subject is None or not subject.grants(NET_BIND_SERVICE):
-        return Examined(name=name, role=Role.OK, fact="no rootlesskit has a capability that a mount could void")
+        return ok("no rootlesskit has a capability that a mount could void")
     if subject.nosuid is None:
-        fact = f"{programs.mount_point(subject.resolved)} is not mounted nosuid"
-        return Examined(name=name, role=Role.OK, fact=fact)
-    return Examined(
-        name=name,
-        role=Role.CAUSE,
-        fact=f"{subject.path} is on a mount with the option nosuid, which voids its capability",
-        evidence=(f"mounted nosuid: {subject.nosuid}", f"file: {subject.resolved}"),
-        remedies=sight.remedies(name, point=str(subject.nosuid)),
+        return ok(f"{programs.mount_point(subject.resolved)} is not mounted nosuid")
+    return cause(
+        f"{subject.path} is on a mount with the option nosuid, which voids its capability",
+        f"mounted nosuid: {subject.nosuid}",
+        f"file: {subject.resolved}",
+        point=str(subject.nosuid),
     )
 
 
-def _extended_attributes(sight: Sight) -> Examined:
-    name, subject = "extended-attributes", sight.subject
+def _extended_attributes(sight: Sight) -> Answer:
+    subject = sight.subject
     if subject is None or subject.attributes:
-        fact = "there is no rootlesskit" if subject is None else f"{subject.resolved} can have capabilities"
-        return Examined(name=name, role=Role.OK, fact=fact)
-    return Examined(
-        name=name,
-        role=Role.CAUSE,
-        fact=f"the file system of {subject.resolved} has no extended attributes, so no capabilities either",
-        evidence=(f"mounted on {programs.mount_point(subject.resolved)}", "setcap fails: Operation not supported"),
-        remedies=sight.remedies(name),
-    )
+        return ok("there is no rootlesskit" if subject is None else f"{subject.resolved} can have capabilities")
+    fact = f"the file system of {subject.resolved} has no extended attributes, so no capabilities either"
+    mount = f"mounted on {programs.mount_point(subject.resolved)}"
+    return cause(fact, mount, "setcap fails: Operation not supported")
 
 
-def _capability(sight: Sight) -> Examined:
-    name, subject = "capability", sight.subject
+def _capability(sight: Sight) -> Answer:
+    subject = sight.subject
     if subject is None:
-        return Examined(name=name, role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
+        return Answer(role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
     evidence = tuple(f"{each.path}: {_rights(each)}" for each in sight.next.candidates)
     if subject.grants(NET_BIND_SERVICE):
         own = sight.machine.wrappers != subject.path.parent and subject.source is None
         if not own or subject.capability is None or subject.capability.effective:
-            return Examined(name=name, role=Role.OK, fact=f"{subject.path} has {_CAPABILITY}", evidence=evidence)
+            return ok(f"{subject.path} has {_CAPABILITY}", *evidence)
         fact = f"{subject.path} has {_CAPABILITY} as permitted, but not as effective"
     elif not subject.attributes:
         fact = f"{subject.path} cannot have {_CAPABILITY} on its file system"
-        return Examined(name=name, role=Role.EFFECT, fact=fact, evidence=evidence)
+        return Answer(role=Role.EFFECT, fact=fact, evidence=evidence)
     elif subject.capability is not None and subject.capability.root:
         fact = f"{subject.path} has {_CAPABILITY} only inside of a user namespace"
     elif subject.path.parent == sight.machine.wrappers:
         fact = f"{subject.path} lacks {_CAPABILITY}"
     else:
         fact = f"no rootlesskit on PATH has {_CAPABILITY}"
-    remedies = sight.remedies(name, grant=_grant(subject))
-    return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
+    return cause(fact, *evidence, grant=_grant(subject))
 
 
 def _grant(program: Program) -> str:
@@ -120,21 +92,19 @@ def _grant(program: Program) -> str:
     return f"install {shlex.quote(str(path))} {copy} && setcap cap_net_bind_service=ep {copy}, which has to be on PATH"
 
 
-def _bounding_set(sight: Sight) -> Examined:
-    name = "bounding-set"
+def _bounding_set(sight: Sight) -> Answer:
     process = sight.daemon.rootlesskit if sight.daemon is not None else sight.own
     if process is None:
-        return Examined(name=name, role=Role.NOTE, fact="/proc cannot be read")
+        return note("/proc cannot be read")
     evidence = (f"process {process.pid}: CapBnd {process.bounding:016x}",)
     if process.bounding >> NET_BIND_SERVICE & 1:
-        return Examined(name=name, role=Role.OK, fact=f"the bounding set has {_CAPABILITY}", evidence=evidence)
-    fact = f"the bounding set lacks {_CAPABILITY}, so no program can get it"
-    return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=sight.remedies(name))
+        return ok(f"the bounding set has {_CAPABILITY}", *evidence)
+    return cause(f"the bounding set lacks {_CAPABILITY}, so no program can get it", *evidence)
 
 
-def _port_driver(sight: Sight) -> Examined:
-    name, environment = "port-driver", sight.next.environment
-    running = sight.daemon.option(name) if sight.daemon is not None else None
+def _port_driver(sight: Sight) -> Answer:
+    environment = sight.next.environment
+    running = sight.daemon.option("port-driver") if sight.daemon is not None else None
     driver = environment.get(PORT_DRIVER) or (None if environment.get(start.NET) == "pasta" else "builtin")
     evidence = [f"{PORT_DRIVER} of the {sight.next.seen_by}: {environment.get(PORT_DRIVER) or 'not set'}"]
     if running is not None:
@@ -146,50 +116,44 @@ def _port_driver(sight: Sight) -> Examined:
         role, fact = Role.OK, "the port driver is builtin, which uses the capability"
     elif driver is None:
         role, fact = Role.UNKNOWN, "with the network driver pasta, the port driver depends on docker's version"
-    remedies = sight.remedies(name) if role is not Role.OK else ()
-    return Examined(name=name, role=role, fact=fact, evidence=tuple(evidence), remedies=remedies)
+    return Answer(role=role, fact=fact, evidence=tuple(evidence))
 
 
-def _daemon_age(sight: Sight) -> Examined:
+def _daemon_age(sight: Sight) -> Answer:
     """Compare the running daemon with what its next start uses; one that has the capability is fine as it is."""
-    name, taken = "daemon-age", sight.next.taken
+    taken = sight.next.taken
     if sight.daemon is None or taken is None:
-        return Examined(name=name, role=Role.OK, fact="no daemon runs that could be outdated")
+        return ok("no daemon runs that could be outdated")
     kit = sight.daemon.rootlesskit
     started = time.strftime("%F %T", time.localtime(kit.started))
     changed = time.strftime("%F %T", time.localtime(taken.changed))
     evidence = (f"the daemon was started at {started}", f"{taken.path} was changed at {changed}")
     if kit.has(NET_BIND_SERVICE) or not taken.grants(NET_BIND_SERVICE):
-        fact = "a restart would not change anything for the daemon"
-        return Examined(name=name, role=Role.OK, fact=fact, evidence=evidence)
+        return ok("a restart would not change anything for the daemon", *evidence)
     by_daemon = next((view.taken for view in sight.views if view.seen_by == "daemon"), None)
     if taken.changed > kit.started + _CLOCKS:
         fact = f"the daemon is older than {taken.path}, which its next start will use"
     elif by_daemon is not None and by_daemon.resolved != taken.resolved:
         fact = f"the daemon was started with another PATH: its next start will use {taken.path}"
     else:
-        fact = "the daemon is younger than its rootlesskit"
-        return Examined(name=name, role=Role.OK, fact=fact, evidence=evidence)
-    return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=sight.remedies(name))
+        return ok("the daemon is younger than its rootlesskit", *evidence)
+    return cause(fact, *evidence)
 
 
-def _daemon(sight: Sight) -> Examined:
-    name = "daemon"
+def _daemon(sight: Sight) -> Answer:
     if sight.daemon is None:
         state = f", docker.service is {sight.service.state}" if sight.service.state else ""
         failed = sight.service.state.startswith("failed")
         remedies = ("journalctl --user -u docker -b | unlet doctor --log - explains why it failed",) if failed else ()
-        fact = f"no daemon runs{state}; the conclusions are about its next start"
-        return Examined(name=name, role=Role.NOTE, fact=fact, remedies=remedies)
+        return note(f"no daemon runs{state}; the conclusions are about its next start", remedies=remedies)
     kit = sight.daemon.rootlesskit
     evidence = (
         f"process {kit.pid}: {' '.join(kit.command[:1])}, CapEff {kit.effective:016x}",
         f"process {sight.daemon.child.pid}: its child",
     )
     if kit.has(NET_BIND_SERVICE):
-        return Examined(name=name, role=Role.OK, fact=f"the running daemon has {_CAPABILITY}", evidence=evidence)
-    return Examined(
-        name=name,
+        return ok(f"the running daemon has {_CAPABILITY}", *evidence)
+    return Answer(
         role=Role.NOTE if sight.everybody else Role.EFFECT,
         fact=f"the running daemon lacks {_CAPABILITY}",
         evidence=evidence,
@@ -197,10 +161,22 @@ def _daemon(sight: Sight) -> Examined:
     )
 
 
-def _sysctl(sight: Sight) -> Examined:
+def _sysctl(sight: Sight) -> Answer:
     evidence = (f"net.ipv4.ip_unprivileged_port_start = {sight.first_port}",)
     if sight.everybody:
-        fact = f"every program may listen on port {sight.port}: no capability is needed"
-        return Examined(name="sysctl", role=Role.OK, fact=fact, evidence=evidence)
-    fact = f"port {sight.port} needs {_CAPABILITY}"
-    return Examined(name="sysctl", role=Role.NOTE, fact=fact, evidence=evidence)
+        return ok(f"every program may listen on port {sight.port}: no capability is needed", *evidence)
+    return note(f"port {sight.port} needs {_CAPABILITY}", *evidence)
+
+
+CHECKS: Mapping[str, Callable[[Sight], Answer]] = {
+    "shadowed": _shadowed,
+    "nosuid": _nosuid,
+    "extended-attributes": _extended_attributes,
+    "capability": _capability,
+    "bounding-set": _bounding_set,
+    "port-driver": _port_driver,
+    "daemon-age": _daemon_age,
+    "daemon": _daemon,
+    "sysctl": _sysctl,
+}
+"""The conditions by name, the most important one first."""

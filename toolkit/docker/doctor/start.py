@@ -7,46 +7,21 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from toolkit.docker.doctor import machine, programs
-from toolkit.docker.doctor.diagnosis import Examined, Role
+from toolkit.docker.doctor.diagnosis import Answer, Role, cause, note, ok
 from toolkit.docker.rootless.hosts import PROXY, WITHOUT_PROXY
 from toolkit.docker.rootless.requirements import free_range
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from toolkit.docker.doctor.programs import Program
     from toolkit.docker.doctor.sight import Sight, View
-
-NAMES = (
-    *("rootlesskit", "docker-proxy", "network-program", "no-new-privileges", "security-wrapper", "session"),
-    *("subordinate-ids", "overlapping-ids", "newuidmap", "user-namespaces", "apparmor", "tun"),
-)
-"""The conditions that can be causes, the most important one first."""
 
 NET = "DOCKERD_ROOTLESS_ROOTLESSKIT_NET"
 _NETWORK_PROGRAMS = ("slirp4netns", "pasta", "vpnkit")
 # With it came rootlesskit 3, which has a network driver of its own.
 _WITHOUT_NETWORK_PROGRAM = Version("29.5")
-
-
-def conditions(sight: Sight) -> Iterator[Examined]:
-    """Yield them in the order of NAMES, and last those that are never causes."""
-    yield _rootlesskit(sight)
-    yield _proxy(sight)
-    yield _network_program(sight)
-    yield _no_new_privileges(sight)
-    yield _security_wrapper(sight)
-    yield _session(sight)
-    yield _subordinate_ids(sight)
-    yield _overlapping_ids(sight)
-    yield _newuidmap(sight)
-    yield _user_namespaces(sight)
-    yield _apparmor(sight)
-    yield _tun(sight)
-    yield _outer_container(sight)
-    yield _wrapper(sight)
-    yield _service(sight)
 
 
 def position(sight: Sight, view: View, program: Program) -> str:
@@ -67,15 +42,13 @@ def position(sight: Sight, view: View, program: Program) -> str:
     return place
 
 
-def _rootlesskit(sight: Sight) -> Examined:
-    name, taken = "rootlesskit", sight.next.taken
+def _rootlesskit(sight: Sight) -> Answer:
+    taken = sight.next.taken
     evidence = tuple(line for view in sight.views for line in _found(sight, view))
     if taken is None:
         fact = f"neither docker-rootlesskit nor rootlesskit is on the PATH of the {sight.next.seen_by}"
-        remedies = sight.remedies(name)
-        return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
-    fact = f"the {sight.next.seen_by} uses {taken.path}"
-    return Examined(name=name, role=Role.OK, fact=fact, evidence=evidence)
+        return cause(fact, *evidence)
+    return ok(f"the {sight.next.seen_by} uses {taken.path}", *evidence)
 
 
 def _found(sight: Sight, view: View) -> Iterator[str]:
@@ -86,66 +59,51 @@ def _found(sight: Sight, view: View) -> Iterator[str]:
         yield f"{view.seen_by}: {verb} {program.path}, {position(sight, view, program)}"
 
 
-def _proxy(sight: Sight) -> Examined:
-    name = "docker-proxy"
+def _proxy(sight: Sight) -> Answer:
     if sight.dockerd is None or sight.version is None:
         fact = "no dockerd is on PATH" if sight.dockerd is None else f"{sight.dockerd} does not print its version"
-        return Examined(name=name, role=Role.NOTE, fact=f"{fact}, so it is not known whether it needs {PROXY}")
+        return note(f"{fact}, so it is not known whether it needs {PROXY}")
     evidence = (f"{sight.dockerd}: version {sight.version}",)
     if sight.version >= WITHOUT_PROXY:
-        fact = f"dockerd {sight.version} does not need {PROXY}"
-        return Examined(name=name, role=Role.OK, fact=fact, evidence=evidence)
+        return ok(f"dockerd {sight.version} does not need {PROXY}", *evidence)
     found = next(programs.locate(PROXY, sight.next.path), None)
     if found is not None:
-        fact = f"dockerd {sight.version} needs {PROXY}, and finds it"
-        return Examined(name=name, role=Role.OK, fact=fact, evidence=(*evidence, str(found)))
-    return Examined(
-        name=name,
-        role=Role.CAUSE,
-        fact=f"dockerd {sight.version} needs {PROXY}, which is not on its PATH",
-        evidence=(*evidence, f"PATH: {sight.next.path}"),
-        remedies=sight.remedies(name),
+        return ok(f"dockerd {sight.version} needs {PROXY}, and finds it", *evidence, str(found))
+    return cause(
+        f"dockerd {sight.version} needs {PROXY}, which is not on its PATH", *evidence, f"PATH: {sight.next.path}"
     )
 
 
-def _network_program(sight: Sight) -> Examined:
-    name = "network-program"
+def _network_program(sight: Sight) -> Answer:
     found = [program for each in _NETWORK_PROGRAMS if (program := sight.next.find(each)) is not None]
     if found:
-        return Examined(name=name, role=Role.OK, fact=f"{found[0].path} can provide the network")
+        return ok(f"{found[0].path} can provide the network")
     if sight.next.environment.get(NET) or (sight.version is not None and sight.version >= _WITHOUT_NETWORK_PROGRAM):
-        return Examined(name=name, role=Role.OK, fact="the network needs neither slirp4netns nor pasta nor vpnkit")
+        return ok("the network needs neither slirp4netns nor pasta nor vpnkit")
     fact = f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the {sight.next.seen_by}"
-    evidence = (f"PATH: {sight.next.path}",)
     role = Role.CAUSE if sight.version is not None else Role.UNKNOWN
-    return Examined(name=name, role=role, fact=fact, evidence=evidence, remedies=sight.remedies(name))
+    return Answer(role=role, fact=fact, evidence=(f"PATH: {sight.next.path}",))
 
 
-def _no_new_privileges(sight: Sight) -> Examined:
-    name = "no-new-privileges"
+def _no_new_privileges(sight: Sight) -> Answer:
     if (reason := sight.no_new_privileges) is None:
-        return Examined(name=name, role=Role.OK, fact="nothing keeps programs from gaining privileges")
-    return Examined(
-        name=name,
-        role=Role.CAUSE,
-        fact=f"{reason}: neither capabilities nor newuidmap's setuid bit work",
-        evidence=tuple(f"unit: {file}" for file in sight.service.files),
-        remedies=sight.remedies(name),
-    )
+        return ok("nothing keeps programs from gaining privileges")
+    units = (f"unit: {file}" for file in sight.service.files)
+    return cause(f"{reason}: neither capabilities nor newuidmap's setuid bit work", *units)
 
 
-def _security_wrapper(sight: Sight) -> Examined:
+def _security_wrapper(sight: Sight) -> Answer:
     """Run the program that has the capability: only root can read a security wrapper, so it can only be tried."""
-    name, subject = "security-wrapper", sight.subject
+    subject = sight.subject
     trial = sight.trials.get(subject.path) if subject is not None else None
     gone = subject is not None and subject.source is not None and not subject.source.exists()
     if subject is None or (trial is None and not gone):
-        return Examined(name=name, role=Role.OK, fact="there is none to try")
+        return ok("there is none to try")
     output = trial.output if trial is not None else ""
     evidence = tuple(f"{subject.path} --version: {line}" for line in output.splitlines()[-3:])
     # A wrapper that does not run is a cause even if every program may have the port: it is the one that is used.
     role = Role.CAUSE if sight.fails or not sight.everybody else Role.NOTE
-    fact, remedies = f"{subject.path} does not run", sight.remedies(name)
+    fact, remedies = f"{subject.path} does not run", sight.remedies("security-wrapper")
     if gone or "cannot run" in output:
         source = f": {subject.source}" if subject.source is not None else ""
         fact = f"{subject.path} runs a program that no longer exists{source}"
@@ -160,18 +118,16 @@ def _security_wrapper(sight: Sight) -> Examined:
             fact = f"{subject.path} gets no capability"
     elif trial is not None and trial.status == 0:
         role, fact, remedies = Role.OK, f"{subject.path} runs", ()
-    return Examined(name=name, role=role, fact=fact, evidence=evidence, remedies=remedies)
+    return Answer(role=role, fact=fact, evidence=evidence, remedies=remedies)
 
 
-def _session(sight: Sight) -> Examined:
-    name, problem = "session", machine.runtime_problem(sight.machine)
-    if problem is None:
-        return Examined(name=name, role=Role.OK, fact=f"{sight.machine.runtime} can be used")
-    return Examined(name=name, role=Role.CAUSE, fact=problem, remedies=sight.remedies(name))
+def _session(sight: Sight) -> Answer:
+    problem = machine.runtime_problem(sight.machine)
+    return ok(f"{sight.machine.runtime} can be used") if problem is None else cause(problem)
 
 
-def _subordinate_ids(sight: Sight) -> Examined:
-    name, user = "subordinate-ids", sight.machine.user.name
+def _subordinate_ids(sight: Sight) -> Answer:
+    user = sight.machine.user.name
     found = machine.subordinate_ids(sight.machine)
     evidence = tuple(
         f"{each.path}: {each.count} ids" if each.readable else f"{each.path}: not readable" for each in found
@@ -181,32 +137,35 @@ def _subordinate_ids(sight: Sight) -> Examined:
         role = Role.NOTE if sight.daemon is not None else Role.UNKNOWN
         fact = f"the subordinate ids of {user} cannot be read here"
         check = f"'getsubids {user}' and 'getsubids -g {user}' print them"
-        return Examined(name=name, role=role, fact=fact, evidence=evidence, remedies=(check,))
-    remedies = sight.remedies(name, ids=free_range(sight.machine.etc))
+        return Answer(role=role, fact=fact, evidence=evidence, remedies=(check,))
+    ids = free_range(sight.machine.etc)
     if lacking:
-        fact = f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}"
-        return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=evidence, remedies=remedies)
+        return cause(
+            f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}", *evidence, ids=ids
+        )
     if not all(each.enough for each in found):
-        fact = f"{user} has fewer than 65536 subordinate ids: some images cannot be unpacked"
-        return Examined(name=name, role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
-    return Examined(name=name, role=Role.OK, fact=f"{user} has subordinate ids", evidence=evidence)
+        return note(
+            f"{user} has fewer than 65536 subordinate ids: some images cannot be unpacked",
+            *evidence,
+            remedies=sight.remedies("subordinate-ids", ids=ids),
+        )
+    return ok(f"{user} has subordinate ids", *evidence)
 
 
-def _overlapping_ids(sight: Sight) -> Examined:
-    name, user = "overlapping-ids", sight.machine.user
+def _overlapping_ids(sight: Sight) -> Answer:
+    user = sight.machine.user
     problems = [
         f"{each.path}: {problem}"
         for each in machine.subordinate_ids(sight.machine)
         if (problem := each.overlap(user.uid if each.path.name == "subuid" else user.gid)) is not None
     ]
     if not problems:
-        return Examined(name=name, role=Role.OK, fact=f"the subordinate ids of {user.name} do not overlap")
-    remedies = sight.remedies(name)
-    return Examined(name=name, role=Role.CAUSE, fact=problems[0], evidence=tuple(problems[1:]), remedies=remedies)
+        return ok(f"the subordinate ids of {user.name} do not overlap")
+    return cause(*problems)
 
 
-def _newuidmap(sight: Sight) -> Examined:
-    name, rights = "newuidmap", list[str]()
+def _newuidmap(sight: Sight) -> Answer:
+    rights: list[str] = []
     for program in ("newuidmap", "newgidmap"):
         found = sight.next.find(program)
         bit = programs.SETUID - (program == "newgidmap")
@@ -219,66 +178,56 @@ def _newuidmap(sight: Sight) -> Examined:
         else:
             rights.append(f"{found.path}: {'setuid root' if found.setuid else f'capabilities {found.capability}'}")
             continue
-        nosuid = found.nosuid if found is not None else None
-        remedies = sight.remedies("nosuid", point=str(nosuid)) if nosuid else sight.remedies(name, file=program)
-        return Examined(name=name, role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
-    return Examined(name=name, role=Role.OK, fact="newuidmap and newgidmap can map ids", evidence=tuple(rights))
+        if found is not None and found.nosuid is not None:
+            remedies = sight.remedies("nosuid", point=str(found.nosuid))
+            return Answer(role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
+        return cause(fact, evidence, file=program)
+    return ok("newuidmap and newgidmap can map ids", *rights)
 
 
-def _user_namespaces(sight: Sight) -> Examined:
-    name, user = "user-namespaces", sight.machine.user.name
+def _user_namespaces(sight: Sight) -> Answer:
+    user = sight.machine.user.name
     if sight.daemon is not None:
-        return Examined(name=name, role=Role.OK, fact="the running daemon has a user namespace")
+        return ok("the running daemon has a user namespace")
     problem = machine.namespaces_problem(sight.machine)
     if problem is None:
-        return Examined(name=name, role=Role.OK, fact=f"{user} can create user namespaces")
+        return ok(f"{user} can create user namespaces")
     if machine.apparmor_restricts(sight.machine, None):
-        fact = f"unshare cannot create one, perhaps because of AppArmor: {problem}"
-        return Examined(name=name, role=Role.NOTE, fact=fact)
-    remedies = (*sight.remedies(name), *sight.remedies("outer-container"))
-    return Examined(
-        name=name, role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies
-    )
+        return note(f"unshare cannot create one, perhaps because of AppArmor: {problem}")
+    remedies = (*sight.remedies("user-namespaces"), *sight.remedies("outer-container"))
+    return Answer(role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies)
 
 
-def _apparmor(sight: Sight) -> Examined:
-    name, taken = "apparmor", sight.next.taken
+def _apparmor(sight: Sight) -> Answer:
+    taken = sight.next.taken
     program = None if taken is None else (taken.source or taken.resolved)
     if not machine.apparmor_restricts(sight.machine, program):
-        return Examined(name=name, role=Role.OK, fact="AppArmor does not deny user namespaces to rootlesskit")
+        return ok("AppArmor does not deny user namespaces to rootlesskit")
     if sight.daemon is not None:
-        fact = "AppArmor restricts user namespaces, but the running daemon has one"
-        return Examined(name=name, role=Role.OK, fact=fact)
-    return Examined(
-        name=name,
-        role=Role.CAUSE,
-        fact="AppArmor denies user namespaces to programs without a profile, such as this rootlesskit",
-        evidence=(
-            "kernel.apparmor_restrict_unprivileged_userns = 1",
-            f"no file in {sight.machine.etc / 'apparmor.d'} names {program}",
-        ),
-        remedies=sight.remedies(name),
+        return ok("AppArmor restricts user namespaces, but the running daemon has one")
+    return cause(
+        "AppArmor denies user namespaces to programs without a profile, such as this rootlesskit",
+        "kernel.apparmor_restrict_unprivileged_userns = 1",
+        f"no file in {sight.machine.etc / 'apparmor.d'} names {program}",
     )
 
 
-def _tun(sight: Sight) -> Examined:
-    name, problem = "tun", machine.tun_problem(sight.machine)
-    if problem is None:
-        return Examined(name=name, role=Role.OK, fact=f"{sight.machine.dev / machine.TUN} can be used")
-    return Examined(name=name, role=Role.CAUSE, fact=problem, remedies=sight.remedies(name))
+def _tun(sight: Sight) -> Answer:
+    problem = machine.tun_problem(sight.machine)
+    return ok(f"{sight.machine.dev / machine.TUN} can be used") if problem is None else cause(problem)
 
 
-def _outer_container(sight: Sight) -> Examined:
-    name, mark = "outer-container", machine.container_mark(sight.machine)
+def _outer_container(sight: Sight) -> Answer:
+    mark = machine.container_mark(sight.machine)
     if mark is None:
-        return Examined(name=name, role=Role.OK, fact="this does not run inside of a container")
+        return ok("this does not run inside of a container")
     if sight.daemon is not None:
-        return Examined(name=name, role=Role.OK, fact="this runs inside of a container, and so does the daemon")
-    return Examined(name=name, role=Role.NOTE, fact="this runs inside of a container", evidence=(mark,))
+        return ok("this runs inside of a container, and so does the daemon")
+    return note("this runs inside of a container", mark)
 
 
-def _wrapper(sight: Sight) -> Examined:
-    name, launcher = "wrapper", sight.launcher
+def _wrapper(sight: Sight) -> Answer:
+    launcher = sight.launcher
     evidence = [f"runs {launcher.script}"]
     evidence += [
         f"wrapper ({'an ELF file' if wrapper.form == 'elf' else 'a script'}) around {wrapper.program}"
@@ -287,21 +236,19 @@ def _wrapper(sight: Sight) -> Examined:
     try:
         order = launcher.order
     except ToolkitError as error:
-        return Examined(name=name, role=Role.UNKNOWN, fact=error.message, evidence=tuple(evidence))
+        return Answer(role=Role.UNKNOWN, fact=error.message, evidence=tuple(evidence), remedies=())
     evidence += [f"prefixed to PATH: {entry}" for entry in order.prefix]
     evidence += [f"appended to PATH: {entry}" for entry in order.suffix]
-    fact = f"{launcher.path} prefixes {len(order.prefix)} entries to PATH and appends {len(order.suffix)}"
     if not launcher.wrappers:
-        fact = f"{launcher.path} does not change PATH"
-    return Examined(name=name, role=Role.OK, fact=fact, evidence=tuple(evidence))
+        return ok(f"{launcher.path} does not change PATH", *evidence)
+    fact = f"{launcher.path} prefixes {len(order.prefix)} entries to PATH and appends {len(order.suffix)}"
+    return ok(fact, *evidence)
 
 
-def _service(sight: Sight) -> Examined:
-    name, service = "service", sight.service
+def _service(sight: Sight) -> Answer:
+    service = sight.service
     if service.missing:
-        return Examined(
-            name=name, role=Role.NOTE, fact=f"the user's docker.service was not examined: {service.missing}"
-        )
+        return note(f"the user's docker.service was not examined: {service.missing}")
     evidence = (
         *(f"ExecStart: {service.program}", f"PATH: {service.environment.get('PATH', '')}"),
         *(f"unit: {file}" for file in service.files),
@@ -309,5 +256,25 @@ def _service(sight: Sight) -> Examined:
     if service.stale:
         fact = "the unit's files have changed, and systemd has not read them again"
         remedies = ("systemctl --user daemon-reload && systemctl --user restart docker",)
-        return Examined(name=name, role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
-    return Examined(name=name, role=Role.OK, fact=f"docker.service is {service.state}", evidence=evidence)
+        return note(fact, *evidence, remedies=remedies)
+    return ok(f"docker.service is {service.state}", *evidence)
+
+
+CHECKS: Mapping[str, Callable[[Sight], Answer]] = {
+    "rootlesskit": _rootlesskit,
+    "docker-proxy": _proxy,
+    "network-program": _network_program,
+    "no-new-privileges": _no_new_privileges,
+    "security-wrapper": _security_wrapper,
+    "session": _session,
+    "subordinate-ids": _subordinate_ids,
+    "overlapping-ids": _overlapping_ids,
+    "newuidmap": _newuidmap,
+    "user-namespaces": _user_namespaces,
+    "apparmor": _apparmor,
+    "tun": _tun,
+    "outer-container": _outer_container,
+    "wrapper": _wrapper,
+    "service": _service,
+}
+"""The conditions by name, the most important one first; the last three are never causes."""

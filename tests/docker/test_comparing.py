@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from toolkit.docker import comparing
+from toolkit.docker import preparing
 from toolkit.docker.choices import Extra, steps
 from toolkit.model import Proof, Proposal, Source, Status
 
@@ -21,5 +21,5 @@ def test_commits_on_request_are_no_row_of_the_comparison() -> None:
         commits=(),
     )
     proven = [_proof("parse"), *(_proof(extra) for extra in Extra), _proof("tree-no-rebuild")]
-    column = comparing.column("sentinel", proposal, proven)
+    column = preparing.column("sentinel", proposal, proven)
     assert [proof.name for proof in column.proofs] == ["parse", "tree-no-rebuild"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.report.conftest import report
-from toolkit.docker.patched import default_nix, files
+from toolkit.docker.preparing import default_nix, overlay_files
 from toolkit.git import reading
 from toolkit.git.reading import EXECUTABLE, TreeFile
 
@@ -22,7 +22,7 @@ def test_overlay_gives_every_release_from_the_patched_file(report: Report, tmp_p
     commits = (replace(report.proposal.commits[0], after=b'{ hello }: { docker_28 = "old"; docker_29 = hello; }\n'),)
     proposal = replace(report.proposal, commits=commits)
     beside = {"update.sh": TreeFile(content=b"#!/bin/sh\n")}
-    for name, file in files(proposal, releases=("docker_28", "docker_29"), siblings=beside).items():
+    for name, file in overlay_files(proposal, releases=("docker_28", "docker_29"), siblings=beside).items():
         reading.write_file(tmp_path / name, file)
     expression = f"""
       let overlay = import {tmp_path} {{ callPackage = file: _: import file {{ hello = "new"; }}; }} {{ }}; in overlay
@@ -37,7 +37,7 @@ def test_overlay_gives_every_release_from_the_patched_file(report: Report, tmp_p
 
 def test_overlay_holds_the_patched_file_and_what_it_refers_to(report: Report) -> None:
     beside = {"update.sh": TreeFile(content=b"#!/bin/sh\n"), "hook": TreeFile(content=b"x", mode=EXECUTABLE)}
-    written = files(report.proposal, releases=("docker_29",), siblings=beside)
+    written = overlay_files(report.proposal, releases=("docker_29",), siblings=beside)
     assert set(written) == {"default.nix", "docker/hook", "docker/default.nix", "docker/update.sh"}
     assert written["docker/default.nix"].content == report.proposal.commits[-1].after
     assert {name for name, file in written.items() if file.mode == EXECUTABLE} == {"docker/hook"}

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import git, nix
-from toolkit.docker import changing, comparing, evaluating, meaning, staging
+from toolkit.docker import changing, evaluating, meaning, preparing, staging
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.claims import evaluation, overriding
 from toolkit.docker.claims import registry as proofs
@@ -58,8 +58,8 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
         name = design or proposal.commits[0].subject
         like = proposal.steps if design is not None else steps(Strategy.HIDDEN, Demotion.SUFFIX)
         comparison = (
-            comparing.column(name, proposal, proven),
-            *comparing.others(case.before.file, case.source, like, done=design, progress=progress),
+            preparing.column(name, proposal, proven),
+            *preparing.other_columns(case.before.file, case.source, like, done=design, progress=progress),
         )
     return Report(
         proposal=proposal,

@@ -1,4 +1,9 @@
-"""Make a proposal of a docker file by chosen designs, and the case that proves it; nothing is in its place yet."""
+"""Make a proposal of a docker file by chosen designs, and the case that proves it; nothing is in its place yet.
+
+Its overlay is the patched directory of docker, and a default.nix that makes an overlay of it. The patched file is
+written out whole, so that evaluating it builds nothing (no import from derivation). A reviewer can compare the other
+designs, which are proven as well.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +12,57 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolkit import process
+from toolkit import files, process
 from toolkit import propose as proposals
-from toolkit.docker import patched, staging
-from toolkit.docker.choices import Demotion, demotion_of
+from toolkit.docker import staging
+from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy, demotion_of, strategy_of
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, STAGES
 from toolkit.docker.plan import PACKAGE, plan
 from toolkit.docker.rewrite import series
+from toolkit.errors import RefusalError
+from toolkit.git import patching
+from toolkit.git.reading import TreeFile
+from toolkit.model import Column
 from toolkit.propose import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Source, Step
+    from toolkit.model import Progress, Proof, Proposal, Source, Step
 
 DROP_WARNING = (
     "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
     "rootlesskit-docker-proxy from the same package even if there is a security wrapper"
 )
+
+DIRECTORY = "docker"
+
+_TEMPLATE = """\
+# {titles}
+#
+# An overlay for nixpkgs {where}.
+# With any other nixpkgs it may not evaluate, or may give an older docker than that nixpkgs has.
+#
+#   nixpkgs.overlays = [ (import ./proposal/overlay) ];            # NixOS
+#   import <nixpkgs> {{ overlays = [ (import ./proposal/overlay) ]; }}
+#
+{wrapper}# pkgs.docker and pkgs.docker-client follow. No binary cache has what is below: docker's daemon (moby) and
+# its command line are compiled on the first build.
+final: _prev: {{
+  inherit (final.callPackage ./{directory} {{ }})
+{releases}
+    ;
+}}
+"""
+
+_WRAPPER = """\
+# With a security wrapper named rootlesskit, containers of rootless docker can then publish ports below 1024.
+#
+"""
 
 
 def prepare(file: DockerFile, source: Source, steps: Sequence[Step], *, at: Path) -> Draft[DockerCase]:
@@ -79,14 +113,13 @@ def prepare_texts(
         upstream_diff=proposal.upstream_diff,
         overlay=at,
     )
+    releases = [release.attr for release in file.releases()]
     return Draft(
         proposal=proposal,
         messages=messages,
         case=case,
         claims=claims.of(case),
-        overlay=patched.files(
-            proposal, releases=[release.attr for release in file.releases()], siblings=case.beside.present
-        ),
+        overlay=overlay_files(proposal, releases=releases, siblings=case.beside.present),
         warnings=tuple(_warnings(case)),
     )
 
@@ -96,3 +129,74 @@ def _warnings(case: DockerCase) -> Iterator[str]:
         yield DROP_WARNING
     if case.missing:
         yield f"not found beside the file: {', '.join(case.missing)}; the overlay needs them in overlay/docker/"
+
+
+def overlay_files(
+    proposal: Proposal, *, releases: Sequence[str], siblings: Mapping[str, TreeFile]
+) -> Mapping[str, TreeFile]:
+    """Return the files of the overlay by their names, which are relative to its directory.
+
+    `releases` are the attributes that the target file exports and nixpkgs takes over (`docker_NN`);
+    `siblings` are the files beside the target that it refers to, by name.
+    """
+    patched = {**siblings, "default.nix": TreeFile(content=proposal.commits[-1].after)}
+    return {
+        "default.nix": TreeFile(content=default_nix(proposal, releases=releases)),
+        **{f"{DIRECTORY}/{name}": file for name, file in patched.items()},
+    }
+
+
+def default_nix(proposal: Proposal, *, releases: Sequence[str]) -> bytes:
+    """Return the overlay's default.nix; `releases` as for `overlay_files`."""
+    source = proposal.source
+    where = f"at commit {source.commit}" if source.commit is not None else f"as in {one_line(source.origin)}"
+    titles = "\n# ".join(one_line(commit.subject) for commit in proposal.commits)
+    listed = "\n".join(f"    {name}" for name in releases)
+    wrapper = _WRAPPER if any(step.name == DEMOTE for step in proposal.steps) else ""
+    text = _TEMPLATE.format(titles=titles, where=where, wrapper=wrapper, directory=DIRECTORY, releases=listed)
+    return text.encode()
+
+
+def one_line(text: str) -> str:
+    """Return `text` as it can stand in a comment: on one line."""
+    return " ".join(text.split())
+
+
+def column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
+    """Return the column of a proposal whose proofs ran; lines are those of its whole diff.
+
+    What is proven of commits on request is left out: it is the same for each design.
+    """
+    counted = patching.count_lines(proposal.upstream_diff)
+    of_design = tuple(proof for proof in proven if proof.name not in set(Extra))
+    return Column(name=name, proofs=of_design, added=counted.added, removed=counted.removed, moved=counted.moved)
+
+
+def other_columns(
+    file: DockerFile, source: Source, steps: Sequence[Step], *, done: str | None, progress: Progress
+) -> tuple[Column, ...]:
+    """Propose and prove the lift of `steps` by each design but `done`; one that refuses the file has no column."""
+    columns: list[Column] = []
+    for strategy in Strategy if strategy_of(steps) is not None else ():
+        if strategy == done:
+            continue
+        instead = [replace(step, design=strategy, reason=None) if step.name == LIFT else step for step in steps]
+        progress.step(f"comparing with {strategy}")
+        with files.temporary() as directory:
+            try:
+                prepared = prepare(file, source, instead, at=directory)
+            except RefusalError:
+                continue
+            prepared.write_overlay(directory)
+            columns.append(column(strategy, prepared.proposal, claims.run(prepared.case, (), progress=_Silent())))
+    return tuple(columns)
+
+
+class _Silent:
+    """Takes no notice: the proofs of a comparison are not those that were asked for."""
+
+    def step(self, what: str) -> None:
+        """Ignore the step."""
+
+    def proof(self, proof: Proof) -> None:
+        """Ignore the proof."""

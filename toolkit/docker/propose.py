@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files, nix, patches, process
-from toolkit.docker import choosing, comparing, extras, staging
+from toolkit.docker import choosing, extras, preparing, staging
 from toolkit.docker.claims import overriding
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.plan import plan
@@ -90,8 +90,8 @@ def _write(  # noqa: PLR0913, PLR0917 - all that the first half has found
         if not request.compare:
             return ()
         done = steps[0].design
-        others = comparing.others(file, found, steps, done=done, progress=progress)
-        return (comparing.column(done, proposal, proven), *others)
+        others = preparing.other_columns(file, found, steps, done=done, progress=progress)
+        return (preparing.column(done, proposal, proven), *others)
 
     def text(report: Report) -> bytes:
         commits = [each.commit for each in added if each.commit is not None]

@@ -19,7 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.docker.rootless import engine, programs
+from toolkit.docker.rootless import engine, sites
 from toolkit.docker.rootless.daemon import OPTIONS
 from toolkit.docker.rootless.sites import UNIT
 
@@ -148,7 +148,7 @@ class Host:
         (self / to / "bin").mkdir(exist_ok=True)
         flags = f"--prefix PATH : {':'.join(prefix)}" + (f" --suffix PATH : {':'.join(suffix)}" if suffix else "")
         name = "make-wrapper" if form == "script" else "make-binary-wrapper"
-        launcher = programs.launcher(self.programs) if form == "elf" else ""
+        launcher = sites.launcher(self.programs) if form == "elf" else ""
         wrapper = f"{to}/bin/dockerd-rootless"
         sources = " ".join(f". {BUILDER / file}.sh;" for file in ("phases", name))
         command = f"{sources} makeWrapper {to}/libexec/docker/dockerd-rootless.sh {wrapper} {flags}"
@@ -157,7 +157,7 @@ class Host:
     def security_wrapper(self, name: str, source: str = f"{KIT}/bin/rootlesskit") -> None:
         """Make a security wrapper as NixOS does; only root may read it."""
         target = self / WRAPPERS.replace("bin", "wrappers.test") / name
-        programs.security_wrapper(self.programs, Path(source), target, gid=0)
+        sites.security_wrapper(self.programs, Path(source), target, gid=0)
         target.chmod(0o511)
 
     @contextmanager

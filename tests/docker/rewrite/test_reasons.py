@@ -14,7 +14,7 @@ from toolkit.docker.choices import Demotion, Extra, Strategy, steps
 from toolkit.docker.claims.registry import CLAIMS
 from toolkit.docker.rewrite import leftovers, series
 from toolkit.docker.rewrite.layout import DockerFile
-from toolkit.docker.rewrite.reasons import BY_PLACE, REASONS, explain
+from toolkit.docker.rewrite.reasons import catalogue, explain
 from toolkit.docker.rewrite.regions import Cause, Move, Regions
 from toolkit.errors import LayoutError, NixSyntaxError
 from toolkit.model import ExplainedHunk, FileChange, TreeCommit
@@ -154,10 +154,10 @@ def test_dropped_entry_and_its_parameter_are_explained() -> None:
 
 def test_every_proof_that_a_reason_names_exists() -> None:
     known = {claim.name for claim in CLAIMS} | {extra.value for extra in Extra}
-    named = {name for reason in REASONS.values() for name in reason.proofs}
-    named |= {name for _, reason in BY_PLACE for name in reason.proofs}
+    named = {name for reason in catalogue().cause.values() for name in reason.proofs}
+    named |= {name for reason in catalogue().place for name in reason.proofs}
     assert named <= known
-    assert all(reason.proofs for reason in REASONS.values())
+    assert all(reason.proofs for reason in catalogue().cause.values())
 
 
 # What somebody else makes

@@ -6,7 +6,7 @@ import pytest
 
 from tests.docker.rewrite.conftest import EVERY_STRATEGY, place, refusal, rewrite, sub, text_of
 from toolkit.docker.choices import Strategy
-from toolkit.docker.rewrite import todo
+from toolkit.docker.rewrite import series
 
 LINE = r"^( +)# TODO: move packages.*\n"
 GOES = "TODO: move packages out of the let"
@@ -36,7 +36,7 @@ def test_todo_in_the_first_line_goes_with_its_line() -> None:
 
 def test_todo_at_the_end_of_the_file_goes() -> None:
     before = text_of()
-    assert todo.rewrite(f"{before}# {GOES}", name="x.nix") == todo.rewrite(before, name="x.nix")
+    assert series.without_todo(f"{before}# {GOES}", name="x.nix") == series.without_todo(before, name="x.nix")
 
 
 def test_every_todo_goes() -> None:

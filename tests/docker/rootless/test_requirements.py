@@ -13,7 +13,7 @@ import pytest
 from packaging.version import Version
 
 from toolkit.docker import rootless
-from toolkit.docker.rootless import Account, Host, hosts, programs, requirements, sites
+from toolkit.docker.rootless import Account, Host, hosts, requirements, sites
 from toolkit.errors import ToolkitError
 
 TOOLS = ("sh", "test", "true")
@@ -138,7 +138,7 @@ def test_newuidmap_that_lost_its_bit_is_told(host: Host, tmp_path: Path) -> None
 
 def test_rootlesskit_with_capabilities_is_told(account: Account, host: Host, place: Path) -> None:
     made = place / "rootlesskit"
-    programs.security_wrapper(host, Path("/usr/bin/true"), made, gid=account.gid)
+    sites.security_wrapper(host, Path("/usr/bin/true"), made, gid=account.gid)
     with pytest.raises(ToolkitError, match="rootlesskit: has capabilities of its own"):
         requirements.require_bare(made)
     made.unlink()
@@ -200,7 +200,7 @@ def test_refused_capability_is_told(host: Host, tmp_path: Path, said: str, fact:
     setcap.chmod(0o755)
     changed = replace(host, programs={**host.programs, "setcap": setcap})
     with pytest.raises(ToolkitError, match=fact) as caught:
-        programs.security_wrapper(changed, Path("/usr/bin/true"), tmp_path / "wrapper", gid=os.getgid())
+        sites.security_wrapper(changed, Path("/usr/bin/true"), tmp_path / "wrapper", gid=os.getgid())
     assert caught.value.hint
 
 
@@ -230,7 +230,7 @@ def test_busybox_that_is_not_static_is_told(host: Host, account: Account, place:
 
 def test_source_of_a_security_wrapper_that_is_gone_is_named(host: Host, account: Account, place: Path) -> None:
     made = place / "wrapper"
-    programs.security_wrapper(host, Path("/nix/store/gone/bin/rootlesskit"), made, gid=account.gid)
+    sites.security_wrapper(host, Path("/nix/store/gone/bin/rootlesskit"), made, gid=account.gid)
     done = subprocess.run([made], capture_output=True, text=True, check=False)
     assert done.stderr == "cannot run '/nix/store/gone/bin/rootlesskit': No such file or directory\n"
     made.unlink()

@@ -6,9 +6,12 @@ the place is known. What no reason is known for was not made by unlet, and is sa
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from toolkit import documents
 from toolkit.docker.rewrite import leftovers, recognise
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.regions import Cause, Edited, Regions
@@ -24,97 +27,26 @@ if TYPE_CHECKING:
     from toolkit.docker.rewrite.leftovers import FileLine
     from toolkit.model import FileChange, Oid, TreeCommit
 
-REASONS: dict[Cause, Reason] = {
-    Cause.MOVED: Reason(
-        text="{names}: moved from dockerGen's let to docker's own attributes, unchanged except for references to other "
-        "components",
-        proofs=("no-rebuild", "compatible", "overridable"),
-    ),
-    Cause.STAYS: Reason(
-        text="{names}: stays in dockerGen's let, which now ends above the components; unchanged",
-        proofs=("no-rebuild", "compatible"),
-    ),
-    Cause.FINAL: Reason(
-        text="docker's attributes become a function of the final attributes, which include overrides",
-        proofs=("overridable", "no-rebuild", "compatible"),
-    ),
-    Cause.FRONT: Reason(
-        text="the set of components, under the same condition as before, defines them instead of inheriting them; it "
-        "comes first because the definitions came first in the file",
-        proofs=("no-rebuild", "compatible"),
-    ),
-    Cause.REFERRED: Reason(
-        text="{names}: taken from the final attributes, so that an overridden component is used",
-        proofs=("overridable", "no-rebuild", "compatible"),
-    ),
-    Cause.HIDDEN: Reason(
-        text="{names}: the definition becomes the default of a parameter, which override sets and callPackage does not "
-        "fill",
-        proofs=("overridable", "capture-safe", "no-rebuild", "compatible"),
-    ),
-    Cause.DEFAULTED: Reason(
-        text="{names}: the definition becomes the default of a parameter; this is risky, since callPackage prefers any "
-        "package of that name in the package set, related or not",
-        proofs=("capture-safe", "overridable", "no-rebuild", "compatible"),
-    ),
-    Cause.CALLER: Reason(
-        text="callDocker is callPackage without the new parameters, which callPackage would fill from the package set",
-        proofs=("capture-safe", "no-rebuild", "compatible"),
-    ),
-    Cause.CALL: Reason(
-        text="{names}: now called by callDocker; version and hashes stay where update.sh reads them",
-        proofs=("no-rebuild", "update.sh", "capture-safe"),
-    ),
-    Cause.DONE: Reason(
-        text="the TODO is removed, since this commit does what it asks for; the components remain attributes of the "
-        "derivation, where overrideAttrs finds them",
-        proofs=("overridable", "no-rebuild", "compatible"),
-    ),
-    Cause.DEMOTED: Reason(
-        text="{names}: removed from the prefix of PATH, where it came before a security wrapper, and appended instead",
-        proofs=("exact-change", "builds", "runs"),
-    ),
-    Cause.SUFFIX: Reason(
-        text="{names}: comes last in PATH, after a security wrapper, and is used if there is none",
-        proofs=("builds", "exact-change", "runs"),
-    ),
-    Cause.DROPPED: Reason(
-        text="{names}: removed from the prefix of PATH, where it came before a security wrapper; nothing replaces it, "
-        "so the daemon does not start unless PATH has one",
-        proofs=("exact-change", "builds", "runs"),
-    ),
-    Cause.UNUSED: Reason(
-        text="{names}: removed from the parameters, since nothing refers to it now",
-        proofs=("parse", "exact-change"),
-    ),
-    Cause.DISPLACED: Reason(
-        text="unchanged lines: {names} moved past them, and the diff shows these lines as the ones that moved",
-        proofs=("no-rebuild", "applies"),
-    ),
-}
-"""By cause; `{names}` are those which it is about in the hunk."""
+FILE = Path(__file__).with_name("reasons.toml")
 
-BY_PLACE: tuple[tuple[str, Reason], ...] = (
-    (
-        "nixos/tests",
-        Reason(
-            text="a NixOS test of the ports that rootless containers can publish, with a security wrapper and without",
-            proofs=("nixos-test",),
-        ),
-    ),
-    (
-        "nixos/modules/virtualisation/docker-rootless.nix",
-        Reason(
-            text="an option of the NixOS module that sets up a security wrapper for rootlesskit",
-            proofs=("nixos-module",),
-        ),
-    ),
-    (
-        "nixos/doc/manual/release-notes",
-        Reason(text="release notes: what changes for users", proofs=("release-note",)),
-    ),
-)
-"""Of the files that are not looked into: those at or below a path."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place(Reason):
+    """Why a file that is not looked into has changed, if it is at or below `path`."""
+
+    path: PurePosixPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reasons:
+    cause: dict[Cause, Reason]
+    place: tuple[_Place, ...]
+
+
+@cache
+def catalogue() -> _Reasons:
+    """Return what reasons.toml has."""
+    return documents.read_toml(FILE.read_bytes(), _Reasons, document=FILE.name)
 
 
 def explain(  # noqa: PLR0913 - a commit as it is, and what the plan says of the file
@@ -139,7 +71,8 @@ def explain(  # noqa: PLR0913 - a commit as it is, and what the plan says of the
         if path == target and (file := files.get(path)) is not None and file.before is not None:
             hunks += _of_target(file, file.before, list(patched), tuple(components), entry)
         else:
-            reasons = tuple(reason for place, reason in BY_PLACE if path.is_relative_to(place))
+            places = (each for each in catalogue().place if path.is_relative_to(each.path))
+            reasons = tuple(Reason(text=each.text, proofs=each.proofs) for each in places)
             hunks += [_hunk(path, hunk, reasons) for hunk in patched]
     return ExplainedCommit(subject=commit.subject, hunks=tuple(hunks), oid=oid)
 
@@ -216,7 +149,7 @@ def _causes(line: FileLine, moved: Sequence[str]) -> Iterable[tuple[Cause, str]]
 
 
 def _reason(cause: Cause, names: Sequence[str]) -> Reason:
-    reason = REASONS[cause]
+    reason = catalogue().cause[cause]
     return Reason(text=reason.text.format(names=", ".join(dict.fromkeys(names))), proofs=reason.proofs)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import StrEnum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 
-class Cause(Enum):
+class Cause(StrEnum):
     """What a rewrite does at one place; the first of each design below is what it does with the definitions."""
 
     MOVED = auto()

@@ -1,15 +1,20 @@
-"""The rewrites in turn: the file's text after each commit."""
+"""The rewrites in turn: the file's text after each commit.
+
+The first drops upstream's TODO, since what it asks for is done.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from toolkit.docker import meaning
 from toolkit.docker.choices import Strategy, demotion_of, strategy_of
 from toolkit.docker.readings import STRANGE, refuse
-from toolkit.docker.rewrite import attrs_first, demote, lift, parameters, todo
+from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
 from toolkit.docker.rewrite.layout import TODO, DockerFile
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.nix.edit import Edit, apply
 from toolkit.nix.tree import lost_comments
 
 if TYPE_CHECKING:
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 
     from toolkit.docker.rewrite.lift import Lifting
     from toolkit.model import Step
+    from toolkit.nix.tree import Node
 
 _LIFTS: dict[Strategy, Callable[[Lifting], str]] = {
     Strategy.ATTRS_FIRST: attrs_first.rewrite,
@@ -40,12 +46,12 @@ def rewrite(file: DockerFile, *, components: Sequence[str], entry: str, steps: S
         demote.edits(file, entry=entry, demotion=demotion)
     moved = file.text
     if strategy is not None:
-        todo.edits(file)
+        _removals(file)
         moved = _LIFTS[strategy](lift.prepare(file, components))
     texts: list[str] = []
     try:
         if strategy is not None:
-            texts.append(todo.rewrite(moved, name=name))
+            texts.append(without_todo(moved, name=name))
         if demotion is not None:
             before = texts[-1] if texts else moved
             texts.append(demote.rewrite(before, name=name, entry=entry, demotion=demotion))
@@ -65,3 +71,42 @@ def _require_comments(before: DockerFile, after: DockerFile) -> None:
             raise RefusalError(
                 f"{before.at(comment)}: this comment would be lost: the code around it is rewritten, not moved"
             )
+
+
+_ALONE = re.compile(rf"(?:#|/\*)\s*{TODO.pattern}[^\n]*")
+_NEXT_LINE = re.compile(r"[ \t]*\n([ \t]*)#(?!\s*(?:TODO|FIXME|XXX)\b)")
+
+
+def without_todo(text: str, *, name: str) -> str:
+    """Return `text` without the TODO comment, and without its line where it has one; unchanged where there is none.
+
+    Raise RefusalError for a comment that says more than the TODO.
+    """
+    return apply(text, _removals(DockerFile(text, name=name)))
+
+
+def _removals(file: DockerFile) -> list[Edit]:
+    """Return the removal of each TODO comment; the errors are those of `without_todo`."""
+    return [_removal(file, comment) for comment in file.todos()]
+
+
+def _removal(file: DockerFile, comment: Node) -> Edit:
+    text = file.text
+    line_start = text.rfind("\n", 0, comment.start) + 1
+    alone = not text[line_start : comment.start].strip()
+    goes_on = _NEXT_LINE.match(text, comment.end)
+    if _ALONE.fullmatch(comment.text) is None or (
+        goes_on is not None and len(goes_on[1]) == comment.start - line_start
+    ):
+        raise RefusalError(
+            f"{file.at(comment)}: this comment holds more than the TODO, which is to be removed",
+            hint="put an empty line, or code, between the TODO and the comment that should stay",
+        )
+    rest = re.compile(r"[ \t]*(\n?)").match(text, comment.end)
+    if rest is None:
+        raise AssertionError(comment)
+    if alone and rest[1]:
+        return Edit(line_start, rest.end(), "")
+    if alone:
+        return Edit(comment.start, rest.end(), "")
+    return Edit(len(text[: comment.start].rstrip()), comment.end, "")

@@ -6,12 +6,10 @@
 Everything that a machine may lack is a ToolkitError before the first daemon starts, with a hint.
 """
 
-from toolkit.docker.rootless.accounts import Account, account
 from toolkit.docker.rootless.daemon import Outcome, PortOutcome, Row, missing, run
-from toolkit.docker.rootless.hosts import Host, host
-from toolkit.docker.rootless.programs import launcher
+from toolkit.docker.rootless.hosts import Account, Host, account, host
 from toolkit.docker.rootless.requirements import require
-from toolkit.docker.rootless.sites import Site, site
+from toolkit.docker.rootless.sites import Site, launcher, site
 
 __all__ = [
     "Account",

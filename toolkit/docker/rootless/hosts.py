@@ -1,8 +1,12 @@
-"""The programs of this machine that make up a rootless docker, and how nixpkgs' packages divide them."""
+"""What of this machine makes up a rootless docker: its programs, as nixpkgs' packages divide them, and a user.
+
+The user is an ordinary one, as dockerd-rootless.sh refuses root.
+"""
 
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 from dataclasses import dataclass
@@ -112,3 +116,40 @@ def _require(name: str, package: str, *, places: tuple[str, ...]) -> Path:
     if found is None:
         raise ToolkitError(f"{name}: is not installed", hint=f"Debian, Ubuntu: apt install {package}")
     return Path(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A user of this machine."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """All groups the user is in."""
+        return tuple(os.getgrouplist(self.name, self.gid))
+
+
+def account() -> Account:
+    """Return this process's user; for root, the user who called sudo.
+
+    Raise ToolkitError where that is nobody.
+    """
+    if os.geteuid() != 0:
+        return _named(pwd.getpwuid(os.geteuid()))
+    name = os.environ.get("SUDO_USER", "root")
+    try:
+        found = _named(pwd.getpwnam(name))
+    except KeyError:
+        raise ToolkitError(f"SUDO_USER: there is no user '{name}'") from None
+    if found.uid == 0:
+        raise ToolkitError(
+            "rootless docker: root cannot have one", hint="run it with sudo as the user whose daemon it will be"
+        )
+    return found
+
+
+def _named(entry: pwd.struct_passwd) -> Account:
+    return Account(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid)

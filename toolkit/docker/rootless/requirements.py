@@ -17,8 +17,7 @@ from toolkit.errors import CommandError, ToolkitError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from toolkit.docker.rootless.accounts import Account
-    from toolkit.docker.rootless.hosts import Host
+    from toolkit.docker.rootless.hosts import Account, Host
 
 TUN = Path("/dev/net/tun")
 UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")

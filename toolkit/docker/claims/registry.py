@@ -16,7 +16,6 @@ from toolkit.docker.claims import (
     overriding,
     package_set,
     realising,
-    running,
     updating,
     virtual,
 )
@@ -29,6 +28,15 @@ if TYPE_CHECKING:
 
     from toolkit.docker.claims.case import DockerCase
     from toolkit.model import Progress, Proof
+    from toolkit.prove import Finding
+
+
+def _runs(case: DockerCase) -> Finding:
+    # HTTP, archives and TLS are not imported where nobody asks for a daemon.
+    from toolkit.docker.claims.running import runs  # noqa: PLC0415
+
+    return runs(case)
+
 
 CLAIMS: tuple[Claim[DockerCase], ...] = (
     *general.CLAIMS,
@@ -47,7 +55,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     Claim(
         "runs",
         "a rootless dockerd started by the wrapper answers on port 80",
-        running.runs,
+        _runs,
         alone=True,
         on_request=True,
     ),

@@ -1,4 +1,7 @@
-"""nixpkgs on GitHub: files by raw download, all refs side by side, the rest by the REST API."""
+"""nixpkgs on GitHub: files by raw download, all refs side by side, the rest by the REST API.
+
+At a ref the file is in its usual place, where it was moved to, or wherever it is bound.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from toolkit.forge.github import ApiCommit
 
 _MOST_MOVES = 5
+_MOST_CANDIDATES = 40
 _AT_A_TIME = 40
 
 
@@ -187,10 +191,6 @@ def connect(server: Server, settings: Settings) -> GitHub:
 def _change(commit: ApiCommit) -> Change:
     committed = int(commit.commit.committer.date.timestamp())
     return Change(commit=Oid(commit.sha), committed=committed, subject=commit.subject)
-
-
-_MOST_MOVES = 5
-_MOST_CANDIDATES = 40
 
 
 class Places:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from toolkit import nix
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift.doors import Reachability
-from toolkit.lift.kinds import BindingKind
+from toolkit.lift.findings import BindingKind
 from toolkit.lift.locating import owners
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift

@@ -188,7 +188,7 @@ def _names(tree: Tree, random: Random) -> Iterator[Edit]:
     plain = [
         (let, name)
         for let in lets
-        for name, binding in bound_names(let.child("binding_set")).items()
+        for name, binding in bound_names(let).items()
         if binding.kind == "binding" and binding.children[0].text == name
     ]
     for let, name in _some(random, plain):
@@ -196,7 +196,7 @@ def _names(tree: Tree, random: Random) -> Iterator[Edit]:
         new = random.choice([f"{name}'", f"{name}-2", *(each for each in _HOSTILE if each not in words)])
         if new in words or any(use.node.kind != "variable_expression" for use in here):
             continue
-        binding = bound_names(let.child("binding_set"))[name].children[0]
+        binding = bound_names(let)[name].children[0]
         for node in (binding, *(use.node for use in here)):
             yield Edit(node.start, node.end, new)
 
@@ -222,7 +222,7 @@ def _bound(tree: Tree, random: Random) -> Iterator[Edit]:
         owner = node.parent if node.kind == "formals" else node
         if owner is None:
             continue
-        taken = formals(owner) if node.kind == "formals" else bound_names(node.child("binding_set"))
+        taken = formals(owner) if node.kind == "formals" else bound_names(node)
         name = random.choice([name for name in _unused(tree, owner) if name not in taken])
         if node.kind == "formals":
             brace = node.children[0].end

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from toolkit.lift.doors import Reachability
-from toolkit.lift.findings import Binding, find
-from toolkit.lift.kinds import BindingKind
+from toolkit.lift.findings import Binding, BindingKind, find
 from toolkit.nix.tree import Tree
 
 UI = 'ui = buildNpmPackage { pname = "ui"; inherit src version; };'

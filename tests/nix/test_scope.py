@@ -55,9 +55,7 @@ def test_with_expression_itself_is_outside_of_its_scope() -> None:
 
 
 def test_quoted_names_are_static() -> None:
-    assert set(
-        bound_names(Tree('{ "a" = 1; ${"b"} = 2; c.d = 3; ${x} = 4; }', name="t").root.child("binding_set"))
-    ) == {
+    assert set(bound_names(Tree('{ "a" = 1; ${"b"} = 2; c.d = 3; ${x} = 4; }', name="t").root)) == {
         "a",
         "b",
         "c",

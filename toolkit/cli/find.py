@@ -11,7 +11,7 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.lift.doors import Reachability
-from toolkit.lift.kinds import BindingKind
+from toolkit.lift.findings import BindingKind
 from toolkit.lift.survey import survey
 from toolkit.package.asking import DoorAnswer, doors_of
 from toolkit.sources import trees

@@ -215,7 +215,7 @@ def _update(asked: UpdateRequest, progress: Progress) -> PullRequest:
 
 
 def _remove(repo: Path, branch: str | None, *, force: bool, settings: GlobalOptions) -> int:
-    from toolkit.pr.remove import remove  # noqa: PLC0415 - each mode imports its own
+    from toolkit.pr.standing import remove  # noqa: PLC0415 - each mode imports its own
 
     show_removed(remove(repo, branch, force=force), settings=settings)
     return 0

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolkit.lift.shape import inner, selection
-from toolkit.nix.attributes import value
+from toolkit.lift.shape import selection
+from toolkit.nix.attributes import inherited, inherited_from, inside, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,9 +129,7 @@ def origin(shape: Shape, attribute: str) -> Origin | None:
 def _source(path: tuple[str, ...], node: Node) -> Node:
     """Return the expression that an attribute is bound to; of an inherit the name, or what is inherited from."""
     if node.kind == "binding":
-        return inner(value(node))
+        return inside(value(node))
     if node.kind == "inherit_from":
-        return inner(next(child for child in node.children if child.kind not in {"inherit", "(", "comment"}))
-    inherited = node.child("inherited_attrs")
-    children = inherited.children if inherited is not None else [node]
-    return next((child for child in children if child.text.strip('"') == path[-1]), node)
+        return inherited_from(node)
+    return next((child for child in inherited(node) if child.text.strip('"') == path[-1]), node)

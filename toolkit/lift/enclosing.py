@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.lift import moving, style
-from toolkit.lift.shape import body, inner
-from toolkit.nix.edit import apply
+from toolkit.lift import moving
+from toolkit.nix.attributes import body, inside
+from toolkit.nix.edit import apply, indentation
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,7 +45,7 @@ def enclosed(planned: LiftPlan, edits: Collection[Edit], parameter: str) -> str:
     def part(start: int, end: int) -> str:
         return apply(text[start:end], {edit.within(start) for edit in edits if start <= edit.start and edit.end <= end})
 
-    indent = style.line_indent(text, let.start)
+    indent = indentation(text, let.start)
     margin = " " * (indent + _STEP)
     within = f"{part(let.start, call.start)}{part(attributes.start, attributes.end)}"
     moved = moving.shifted(f"_ =\n{' ' * indent}{within};", _STEP, name=let.tree.name)
@@ -58,4 +58,4 @@ def _attributes(construction: BuilderCall) -> Node:
     """Return the expression of the attributes, without the parameter of the final ones."""
     if construction.final is not None:
         return body(construction.final)
-    return inner(construction.argument)
+    return inside(construction.argument)

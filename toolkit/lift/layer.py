@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.errors import RefusalError
-from toolkit.lift import style
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.plan import at
 from toolkit.lift.shape import bound, path_of
-from toolkit.nix.edit import Edit
+from toolkit.nix.attributes import inherited
+from toolkit.nix.edit import Edit, indentation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -80,7 +80,7 @@ def around(
 ) -> Iterator[Edit]:
     """Yield the edits that put the layer around the builder's call, with what passthru gets there."""
     call = planned.construction.call
-    indent = style.line_indent(call.tree.text, call.start)
+    indent = indentation(call.tree.text, call.start)
     column = indent + 6
     parts = [_written(planned, node, definition, column) for node, definition in layered]
     if additions:
@@ -123,7 +123,7 @@ def _names(node: Node) -> tuple[str, ...]:
     """Return the attributes of the package that a statement binds."""
     if node.kind == "binding":
         return (_path(node)[0],)
-    return tuple(name.text for name in style.inherited(node))
+    return tuple(name.text for name in inherited(node))
 
 
 def _is_of(construction: BuilderCall, use: Reference) -> bool:

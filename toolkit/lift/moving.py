@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.errors import RefusalError
-from toolkit.lift.style import begins_line
 from toolkit.nix.attributes import value
-from toolkit.nix.edit import Edit
+from toolkit.nix.edit import Edit, is_first
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def extent(node: Node) -> tuple[int, int]:
     before = [other for other in node.tree.nodes if other.kind == "comment" and other.end <= start]
     for comment in reversed(before):
         between = text[comment.end : start]
-        if between.strip() or between.count("\n") != 1 or not begins_line(text, comment.start):
+        if between.strip() or between.count("\n") != 1 or not is_first(text, comment.start):
             break
         start = comment.start
     rest = _COMMENT.match(text, node.end)
@@ -115,7 +114,7 @@ def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Join what goes and is next to each other, each with the white space before it and the blank lines behind it."""
     runs: list[tuple[int, int]] = []
     for start, end in spans:
-        begin = len(text[:start].rstrip()) if begins_line(text, start) else start
+        begin = len(text[:start].rstrip()) if is_first(text, start) else start
         rest = text[end : len(text) - len(text[end:].lstrip())]
         finish = end + (rest.rindex("\n") if "\n" in rest else len(rest))
         if runs and begin <= runs[-1][1]:

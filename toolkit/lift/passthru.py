@@ -10,15 +10,15 @@ from toolkit.lift import moving, style
 from toolkit.lift.doors import PASSTHRU
 from toolkit.lift.plan import at, home
 from toolkit.lift.shape import bound, joined, result
-from toolkit.nix.attributes import value
-from toolkit.nix.edit import Edit
+from toolkit.nix.attributes import statements, value
+from toolkit.nix.edit import Edit, column, indentation, is_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.lift.inherits import StatementEdit
     from toolkit.lift.moving import MovedDefinition
     from toolkit.lift.shape import BuilderCall
+    from toolkit.lift.style import StatementEdit
     from toolkit.nix.tree import Node
 
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
@@ -72,7 +72,7 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
             lambda indent: f"passthru = {style.source(node)}.passthru // {additions.whole(indent)};"
         )
     elif node.kind == "binding" and (expression := value(node)).kind in _OPERANDS:
-        indent = style.line_indent(node.tree.text, node.start)
+        indent = indentation(node.tree.text, node.start)
         joint = f"\n{' ' * indent}" if "\n" in node.text else " "
         written = additions.whole(indent) if joint == " " else f"{{{additions.lines(indent + 2)}\n{' ' * indent}}}"
         yield Edit(expression.start, expression.start, f"{written}{joint}// ")
@@ -91,7 +91,7 @@ def _new(into: Node, additions: Additions) -> Edit:
     meta = next((node for path, node in bound(into) if path[0] == "meta" and node.kind == "binding"), None)
     indent = _indent(into)
     written = f"passthru = {additions.whole(indent)};"
-    if meta is not None and style.begins_line(text, meta.start):
+    if meta is not None and is_first(text, meta.start):
         start, _ = moving.extent(meta)
         apart = "\n\n" if text[: start - indent].endswith("\n\n") else "\n"
         return Edit(start, start, f"{written}{apart}{' ' * indent}")
@@ -106,7 +106,7 @@ def _new(into: Node, additions: Additions) -> Edit:
 def _dotted(node: Node, additions: Additions) -> Edit:
     """Add bindings above the first `passthru.NAME = …;`."""
     start, _ = moving.extent(node)
-    indent = style.column(node.tree.text, start)
+    indent = column(node.tree.text, start)
     items = [f"{PASSTHRU}.{name} = {name};\n" for name in additions.names]
     items += [f"{definition.at(indent, prefix=f'{PASSTHRU}.')}\n\n" for definition in additions.definitions]
     return Edit(start, start, "".join(f"{item}{' ' * indent}" for item in items))
@@ -114,11 +114,10 @@ def _dotted(node: Node, additions: Additions) -> Edit:
 
 def _inside(literal: Node, additions: Additions, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
     text = literal.tree.text
-    within = literal.child("binding_set")
-    bindings = within.children if within is not None else []
+    bindings = statements(literal)
     brace = next(child for child in literal.children if child.kind == "{")
     if not bindings:
-        yield Edit(literal.start, literal.end, additions.whole(style.line_indent(text, literal.start)))
+        yield Edit(literal.start, literal.end, additions.whole(indentation(text, literal.start)))
         return
     plain = next((binding for binding in bindings if binding.kind == "inherit"), None)
     if plain is not None:
@@ -133,7 +132,7 @@ def _inside(literal: Node, additions: Additions, inherits: dict[int, StatementEd
 
 
 def _indent(literal: Node) -> int:
-    within, text = literal.child("binding_set"), literal.tree.text
-    own = (child for child in (within.children if within is not None else ()) if style.begins_line(text, child.start))
+    text = literal.tree.text
+    own = (child for child in statements(literal) if is_first(text, child.start))
     first = next(own, None)
-    return style.column(text, first.start) if first is not None else style.line_indent(text, literal.start) + 2
+    return column(text, first.start) if first is not None else indentation(text, literal.start) + 2

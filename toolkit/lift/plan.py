@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift import enclosing
 from toolkit.lift.doors import PASSTHRU, Door, Reachability, doors, origin, state, uses_by_rec
-from toolkit.lift.findings import find
-from toolkit.lift.kinds import BindingKind, without_final
-from toolkit.lift.shape import bound, callee, inner, selection
+from toolkit.lift.findings import BindingKind, find, without_final
+from toolkit.lift.shape import bound, callee, selection
+from toolkit.nix.attributes import inherited_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -276,7 +276,7 @@ def _source(shape: Shape, name: str) -> tuple[str, ...]:
     node = shape.bindings[name]
     if node.kind != "inherit_from":
         return ()
-    source = inner(next(child for child in node.children if child.kind not in {"inherit", "(", "comment"}))
+    source = inherited_from(node)
     root = source.children[0] if source.kind == "select_expression" and len(source.children) == _PLAIN else source
     if not any(use.node is root for use in shape.uses):
         raise RefusalError(f"{at(node)}: '{name}' is inherited from an expression that uses a lifted binding")

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.errors import RefusalError
-from toolkit.lift import capture, enclosing, layer, moving, passthru, style
+from toolkit.lift import capture, enclosing, layer, moving, passthru
 from toolkit.lift.doors import PASSTHRU
-from toolkit.lift.inherits import StatementEdit
 from toolkit.lift.moving import MovedDefinition
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import Design, LiftPlan, at, plan
-from toolkit.lift.shape import inner, read
-from toolkit.nix.attributes import value
-from toolkit.nix.edit import Edit, apply
+from toolkit.lift.shape import read
+from toolkit.lift.style import StatementEdit
+from toolkit.nix.attributes import inside, value
+from toolkit.nix.edit import Edit, apply, column, indentation, is_first
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Tree, lost_comments
 
@@ -129,9 +129,9 @@ def _with_parameter(planned: LiftPlan, parameter: str) -> Iterator[Edit]:
         yield Edit(argument.start, argument.start, f"({parameter}: ")
         yield Edit(argument.end, argument.end, ")")
         return
-    expression = inner(argument)
-    own_line = style.begins_line(text, expression.start)
-    apart = f"\n{' ' * style.column(text, expression.start)}" if own_line else " "
+    expression = inside(argument)
+    own_line = is_first(text, expression.start)
+    apart = f"\n{' ' * column(text, expression.start)}" if own_line else " "
     yield Edit(expression.start, expression.start, f"{parameter}:{apart}")
 
 
@@ -158,7 +158,7 @@ def _moved(
         name: MovedDefinition(
             name=name,
             text=apply(text[start:end], {edit.within(start) for edit in edits if owner(edit.start) == name}),
-            column=style.column(text, start),
+            column=column(text, start),
             place=f"{planned.shape.tree.name}:{leaving[name].place}",
         )
         for name, (start, end) in spans.items()
@@ -192,7 +192,7 @@ def _through(door: Door, definition: MovedDefinition, inherits: dict[int, Statem
         change.behind.append(definition.at)
         return
     equals = next(child for child in door.node.children if child.kind == "=")
-    above, moved = definition.parts(style.line_indent(door.node.tree.text, door.node.start))
-    if style.begins_line(door.node.tree.text, door.node.start):
+    above, moved = definition.parts(indentation(door.node.tree.text, door.node.start))
+    if is_first(door.node.tree.text, door.node.start):
         yield Edit(door.node.start, door.node.start, above)
     yield Edit(equals.end, value(door.node).end, moved)

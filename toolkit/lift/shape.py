@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from toolkit.nix.attributes import call, value
+from toolkit.nix.attributes import body, call, inherited, inside, statements, value
 from toolkit.nix.scope import Reference, bound_names, references, static_name
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Shape:
     @cached_property
     def bindings(self) -> Mapping[str, Node]:
         """What the lets bind, by name; of two of one name the inner one, which hides the other."""
-        return {name: node for let in self.lets for name, node in bound_names(let.child("binding_set")).items()}
+        return {name: node for let in self.lets for name, node in bound_names(let).items()}
 
     @cached_property
     def construction(self) -> BuilderCall | None:
@@ -122,21 +122,9 @@ def read(tree: Tree) -> Shape:
     return Shape(tree=tree, functions=shape.functions, lets=shape.lets, body=result(value(named)))
 
 
-def body(node: Node) -> Node:
-    """Return what a function, let, with, assert or parenthesis holds."""
-    return [child for child in node.children if child.kind not in {"comment", ")"}][-1]
-
-
 def result(node: Node) -> Node:
     """Return what an expression evaluates to, within lets, withs, asserts and parentheses."""
     while node.kind in _WITHIN:
-        node = body(node)
-    return node
-
-
-def inner(node: Node) -> Node:
-    """Return the expression within parentheses."""
-    while node.kind == "parenthesized_expression":
         node = body(node)
     return node
 
@@ -148,7 +136,7 @@ def construction(expression: Node) -> BuilderCall | None:
     builder, argument = (child for child in expression.children if child.kind != "comment")
     if builder.kind != "apply_expression" and callee(builder)[-1:] in {(name,) for name in _OVERRIDES}:
         return None
-    attributes = inner(argument)
+    attributes = inside(argument)
     final = attributes if attributes.kind == "function_expression" else None
     if final is not None:
         if final.child("formals") is not None:
@@ -162,7 +150,7 @@ def construction(expression: Node) -> BuilderCall | None:
 
 def joined(node: Node) -> Iterator[Node]:
     """Yield the literal sets that `//` joins, in the order of the text."""
-    node = inner(node)
+    node = inside(node)
     if node.kind in _SETS:
         yield node
     elif node.kind == "binary_expression" and node.child("//") is not None:
@@ -175,16 +163,14 @@ def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
 
     A binding is a `binding` or, for a path that ends in an inherited name, the `inherit` or `inherit_from`.
     """
-    within = literal.child("binding_set")
-    for child in within.children if within is not None else ():
+    for child in statements(literal):
         if child.kind == "binding":
             path = path_of(child)
             yield path, child
             for inside in joined(result(value(child))):
                 yield from (((*path, *below), node) for below, node in bound(inside))
         elif child.kind in {"inherit", "inherit_from"}:
-            inherited = child.child("inherited_attrs")
-            for name in inherited.children if inherited is not None else ():
+            for name in inherited(child):
                 yield (static_name(name) or "",), child
 
 
@@ -196,9 +182,9 @@ def path_of(binding: Node) -> tuple[str, ...]:
 
 def callee(function: Node) -> tuple[str, ...]:
     """Return the dotted name of a function, without what overrides it; empty for one that has no name."""
-    function = inner(function)
+    function = inside(function)
     if function.kind == "apply_expression":
-        base = inner(call(function)[0])
+        base = inside(call(function)[0])
         name = callee(base)
         return name[:-1] if name and name[-1] in _OVERRIDES else name
     if function.kind == "select_expression":

@@ -1,37 +1,23 @@
-"""Write and change `inherit` in nixfmt's form (RFC 166)."""
+"""Write and change `inherit` statements in nixfmt's form (RFC 166): where names come from, which go and which come."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from toolkit.nix.edit import Edit
+from toolkit.nix.attributes import inherited, statements
+from toolkit.nix.edit import Edit, column, indentation
+from toolkit.nix.scope import static_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from toolkit.nix.tree import Node
 
 _ON_ONE_LINE = 3
 _WIDTH = 100
-
-
-def column(text: str, offset: int) -> int:
-    """Return the column of an offset, counted from 0."""
-    return offset - text.rfind("\n", 0, offset) - 1
-
-
-def line_indent(text: str, offset: int) -> int:
-    """Return by how many columns the line of an offset is indented."""
-    begin = text.rfind("\n", 0, offset) + 1
-    line = text[begin:].split("\n", 1)[0]
-    return len(line) - len(line.lstrip())
-
-
-def begins_line(text: str, offset: int) -> bool:
-    """Tell whether nothing but white space stands before an offset on its line."""
-    return not text[text.rfind("\n", 0, offset) + 1 : offset].strip()
 
 
 def inherit(names: Sequence[str], indent: int, source: str = "") -> str:
@@ -42,12 +28,6 @@ def inherit(names: Sequence[str], indent: int, source: str = "") -> str:
         return line
     margin = " " * (indent + 2)
     return "\n".join([head, *(f"{margin}{name}" for name in names), f"{margin};"])
-
-
-def inherited(statement: Node) -> list[Node]:
-    """Return the names that an `inherit` takes."""
-    names = statement.child("inherited_attrs")
-    return [node for node in names.children if node.kind != "comment"] if names is not None else []
 
 
 def source(statement: Node) -> str:
@@ -62,20 +42,64 @@ def source(statement: Node) -> str:
 
 def is_spaced(literal: Node) -> bool:
     """Tell whether a blank line stands between any two bindings of a set."""
-    within = literal.child("binding_set")
-    bindings = within.children if within is not None else []
+    bindings = statements(literal)
     gaps = (literal.tree.text[one.end : two.start] for one, two in pairwise(bindings))
     return any(re.search(r"\n[ \t]*\n", gap) for gap in gaps)
 
 
 def apart(literal: Node) -> list[Edit]:
     """Return the edits that put each binding of a set on lines of its own; none for a set of several lines."""
-    text, within = literal.tree.text, literal.child("binding_set")
-    if "\n" in literal.text or within is None or not within.children:
+    text, bindings = literal.tree.text, statements(literal)
+    if "\n" in literal.text or not bindings:
         return []
-    outer = line_indent(text, literal.start)
+    outer = indentation(text, literal.start)
     brace = next(child for child in literal.children if child.kind == "{")
-    ends = [brace.end, *(child.end for child in within.children)]
-    starts = [*(child.start for child in within.children), literal.children[-1].start]
-    margins = [*([outer + 2] * len(within.children)), outer]
+    ends = [brace.end, *(child.end for child in bindings)]
+    starts = [*(child.start for child in bindings), literal.children[-1].start]
+    margins = [*([outer + 2] * len(bindings)), outer]
     return [Edit(end, start, f"\n{' ' * margin}") for end, start, margin in zip(ends, starts, margins, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEdit:
+    """What becomes of one statement.
+
+    `sources` has the path of attributes that a name is to come from, `dropped` the names that go, `added` those that
+    come; `behind` are bindings that follow it, each written for the column that it is given.
+    """
+
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    dropped: set[str] = field(default_factory=set[str])
+    added: list[str] = field(default_factory=list[str])
+    behind: list[Callable[[int], str]] = field(default_factory=list["Callable[[int], str]"])
+
+    def edits(self, statement: Node) -> Iterator[Edit]:
+        """Yield the edits that make the change."""
+        text = statement.tree.text
+        literal = statement.enclosing("attrset_expression", "rec_attrset_expression", "let_expression")
+        one_line = literal is not None and "\n" not in literal.text
+        indent = indentation(text, statement.start) + 2 if one_line else column(text, statement.start)
+        written = list(self._written(statement, indent))
+        if literal is not None and (len(written) > 1 or any("\n" in item for item in written)):
+            yield from apart(literal)
+        separator = "\n\n" if self.behind else "\n"
+        comments = "".join(f"{node.text}\n{' ' * indent}" for node in statement.walk() if node.kind == "comment")
+        yield Edit(statement.start, statement.end, comments + f"{separator}{' ' * indent}".join(written))
+        if self.behind and "\n" in written[-1] and re.match(r"\n[ \t]*[^\s}]", text[statement.end :]):
+            yield Edit(statement.end, statement.end, "\n")
+
+    def _written(self, statement: Node, indent: int) -> Iterator[str]:
+        names = [static_name(node) or node.text for node in inherited(statement)]
+        rest = [name for name in names if name not in self.sources and name not in self.dropped]
+        if rest or self.added:
+            yield inherit([*rest, *self.added], indent, source(statement))
+        groups: dict[str, list[str]] = {}
+        for name, path in ((name, self.sources[name]) for name in names if name in self.sources):
+            if path[-1] == name:
+                groups.setdefault(".".join(path[:-1]), []).append(name)
+            else:
+                yield f"{name} = {'.'.join(path)};"
+        for begin, group in groups.items():
+            yield inherit(group, indent, begin)
+        for write in self.behind:
+            yield write(indent)

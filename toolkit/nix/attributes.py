@@ -8,10 +8,26 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 
+def statements(attributes: Node) -> list[Node]:
+    """Return the bindings, inherits and comments of an attribute set or a let."""
+    bound = attributes.child("binding_set")
+    return bound.children if bound is not None else []
+
+
 def bindings(attributes: Node) -> list[Node]:
     """Return the bindings of an attribute set, without what it inherits."""
-    bound = attributes.child("binding_set")
-    return [child for child in bound.children if child.kind == "binding"] if bound is not None else []
+    return [child for child in statements(attributes) if child.kind == "binding"]
+
+
+def inherited(statement: Node) -> list[Node]:
+    """Return the names that an `inherit` takes."""
+    names = statement.child("inherited_attrs")
+    return [node for node in names.children if node.kind != "comment"] if names is not None else []
+
+
+def inherited_from(statement: Node) -> Node:
+    """Return the expression that an `inherit (it)` takes names from."""
+    return inside(next(child for child in statement.children if child.kind not in {"inherit", "(", "comment"}))
 
 
 def path(binding: Node) -> str:
@@ -74,10 +90,15 @@ def operator(node: Node) -> str | None:
     return next(child.text for child in node.children[1:] if child.kind != "comment")
 
 
+def body(node: Node) -> Node:
+    """Return what a function, let, with, assert or parenthesis holds."""
+    return [child for child in node.children if child.kind not in {"comment", ")"}][-1]
+
+
 def inside(node: Node) -> Node:
     """Return an expression without the parentheses around it."""
     while node.kind == "parenthesized_expression":
-        node = next(child for child in node.children if child.kind not in {"(", ")", "comment"})
+        node = body(node)
     return node
 
 
@@ -90,6 +111,6 @@ def spine(node: Node) -> list[Node]:
     """Return the expressions which `node` evaluates to in turn: through lambdas, lets, withs, asserts, parentheses."""
     found = [node]
     while node.kind in _THROUGH:
-        node = next(child for child in reversed(node.children) if child.kind not in {"comment", ")"})
+        node = body(node)
         found.append(node)
     return found

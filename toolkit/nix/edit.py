@@ -1,12 +1,22 @@
-"""Replace spans of a text; every byte outside of them stays."""
+"""Replace spans of a text, and indent code anew without changing a string; every other byte stays.
+
+Nix strips the indentation of `''…''` that all of its lines have in common (Nix manual, "String literals"), so its lines
+may move together. Those of `"…"` may not, nor those of an indented string with a tab or a carriage return, which are
+text, or with text on its first line.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from toolkit.nix.tree import Node, Tree
+
+_STRINGS = frozenset(["string_expression", "indented_string_expression"])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,3 +43,65 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
         pieces += [text[position : edit.start], edit.replacement]
         position = edit.end
     return "".join([*pieces, text[position:]])
+
+
+def shifted(tree: Tree, start: int, end: int, columns: int, edits: Iterable[Edit] = ()) -> str:
+    """Return the text from `start` to `end` with its lines moved by `columns`, to the left if negative.
+
+    The first line stays, as do those of strings that may not move. `edits` are made as well: one that replaces lines
+    writes them where they are to be.
+    """
+    made = [edit for edit in edits if start <= edit.start and edit.end <= end]
+    moves = [
+        move
+        for move in _moves(tree, start, end, columns)
+        if not any(edit.start < move.end and move.start < edit.end for edit in made)
+    ]
+    everything = [Edit(edit.start - start, edit.end - start, edit.replacement) for edit in (*made, *moves)]
+    return apply(tree.text[start:end], everything)
+
+
+def _moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
+    if not columns:
+        return
+    strings = [node for node in tree.nodes if node.kind in _STRINGS and node.start < end and start < node.end]
+    around: list[Node] = []
+    fixed: dict[Node, bool] = {}
+    for line in re.compile(r"(?<=\n)[^\n]+").finditer(tree.text, start, end):
+        at = line.start()
+        while strings and strings[0].start < at:
+            around.append(strings.pop(0))
+        around = [node for node in around if at < node.end]
+        string = around[-1] if around else None
+        if string is not None and fixed.setdefault(string, _is_fixed(string, columns)):
+            continue
+        if columns > 0:
+            yield Edit(at, at, " " * columns)
+        else:
+            spaces = len(line[0]) - len(line[0].lstrip(" "))
+            yield Edit(at, at + min(spaces, -columns), "")
+
+
+def _is_fixed(string: Node, columns: int) -> bool:
+    """Tell whether the lines of a string may not move."""
+    if string.kind == "string_expression":
+        return True
+    first, *lines = string.text.removeprefix("''").split("\n")
+    too_short = [line for line in lines if line.strip() and not line.startswith(" " * -columns)]
+    return bool(first.strip()) or bool(re.search(r"[\t\r]", string.text)) or bool(columns < 0 and too_short)
+
+
+def column(text: str, offset: int) -> int:
+    """Return the column of an offset, counted from 0."""
+    return offset - text.rfind("\n", 0, offset) - 1
+
+
+def indentation(text: str, offset: int) -> int:
+    """Return how far the line of an offset is indented."""
+    line = text[text.rfind("\n", 0, offset) + 1 :]
+    return len(line) - len(line.lstrip(" "))
+
+
+def is_first(text: str, offset: int) -> bool:
+    """Tell whether nothing but space comes before an offset on its line."""
+    return not text[text.rfind("\n", 0, offset) + 1 : offset].strip()

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.nix.attributes import inherited, statements
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -86,16 +88,16 @@ def look_up(name: str, node: Node) -> Reference:
         if owner.kind == "function_expression":
             scopes.append(Scope(owner, formals(owner)))
         elif owner.kind in _RECURSIVE:
-            scopes.append(Scope(owner, bound_names(owner.child("binding_set"))))
+            scopes.append(Scope(owner, bound_names(owner)))
         elif owner.kind == "with_expression" and owner.children[-1].contains(node):
             scopes.append(Scope(owner, {}, is_with=True))
     return _look_up(name, node, tuple(scopes))
 
 
-def bound_names(bindings: Node | None) -> dict[str, Node]:
-    """Return the static names that a binding set defines, with the first node that defines each."""
+def bound_names(owner: Node) -> dict[str, Node]:
+    """Return the static names that a let or an attribute set defines, with the first node that defines each."""
     names: dict[str, Node] = {}
-    for binding in bindings.children if bindings is not None else ():
+    for binding in statements(owner):
         for name in binding_names(binding):
             names.setdefault(name, binding)
     return names
@@ -108,12 +110,7 @@ def binding_names(binding: Node) -> tuple[str, ...]:
         first = static_name(path.children[0]) if path is not None else None
         return (first,) if first is not None else ()
     if binding.kind in {"inherit", "inherit_from"}:
-        inherited = binding.child("inherited_attrs")
-        return tuple(
-            name
-            for child in (inherited.children if inherited is not None else ())
-            if (name := static_name(child)) is not None
-        )
+        return tuple(name for child in inherited(binding) if (name := static_name(child)) is not None)
     return ()
 
 
@@ -179,7 +176,7 @@ def _resolve_formal(node: Node, scopes: Scopes) -> Iterator[Reference]:
 
 
 def _resolve_recursive(node: Node, scopes: Scopes) -> Iterator[Reference]:
-    inner = (Scope(node, bound_names(node.child("binding_set"))), *scopes)
+    inner = (Scope(node, bound_names(node)), *scopes)
     for child in node.children:
         for part in child.children if child.kind == "binding_set" else [child]:
             yield from _resolve(part, scopes if part.kind == "inherit" else inner)
@@ -192,8 +189,7 @@ def _resolve_with(node: Node, scopes: Scopes) -> Iterator[Reference]:
 
 
 def _resolve_inherit(node: Node, scopes: Scopes) -> Iterator[Reference]:
-    inherited = node.child("inherited_attrs")
-    for child in inherited.children if inherited is not None else ():
+    for child in inherited(node):
         if (name := static_name(child)) is not None:
             yield _look_up(name, child, scopes)
 

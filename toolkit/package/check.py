@@ -9,8 +9,7 @@ from toolkit import files, git, nix, prove, sources
 from toolkit.errors import LayoutError
 from toolkit.git import patching
 from toolkit.lift.doors import PASSTHRU, doors
-from toolkit.lift.findings import find
-from toolkit.lift.kinds import BindingKind
+from toolkit.lift.findings import BindingKind, find
 from toolkit.lift.plan import PARAMETER
 from toolkit.lift.rewriting import Lifted
 from toolkit.lift.shape import read

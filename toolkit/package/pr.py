@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from toolkit.errors import UsageError
 from toolkit.model import FileChange, SourceRequest, TreeCommit
 from toolkit.package.propose import begin, facts, only, write_down
-from toolkit.pr import bases
 from toolkit.pr import create as branches
+from toolkit.pr import standing
 from toolkit.pr.create import Making
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ def create(order: BranchOrder, request: LiftRequest, *, progress: Progress) -> P
         raise UsageError("--onto: the lift of a package is not ported", hint="make a branch with that --base")
 
     def find(clone: Clone, order: BranchOrder) -> Making:
-        base, _ = bases.find(clone, order, progress=progress)
+        base, _ = standing.find_bases(clone, order, progress=progress)
         source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
         (begun,) = begin([replace(request, source=source, force=False)], progress=progress)
         work = only(begun)
         return Making(
             base=base,
-            warnings=bases.warnings(base),
+            warnings=standing.age_warnings(base),
             prove=lambda at: write_down(work, at, progress=progress),
             commits=_commits,
             facts=lambda report, _commits, _ported: facts(work, report),

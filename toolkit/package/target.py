@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError, ToolkitError
-from toolkit.lift.kinds import BindingKind
+from toolkit.lift.findings import BindingKind
 from toolkit.lift.locating import SYSTEMS, locate, owners
 from toolkit.lift.naming import PACKAGES, Names
 from toolkit.lift.survey import survey

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from toolkit.prove.case import Case, Stage
-from toolkit.prove.claim import Claim, Finding, run
+from toolkit.prove.claim import Case, Claim, Finding, Stage, run
 
 __all__ = ["Case", "Claim", "Finding", "Stage", "run"]

@@ -1,4 +1,4 @@
-"""A claim, what its proof finds, and the one runner of all proofs."""
+"""What proofs work on, a claim about it, what its proof finds, and the one runner of all proofs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from toolkit.nix.seal import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path, PurePosixPath
 
-    from toolkit.model import Progress
-    from toolkit.prove.case import Case, Stage
+    from toolkit.model import Patch, Progress, Source
 
 C_contra = TypeVar("C_contra", bound="Case[Stage]", contravariant=True)
+
+S_co = TypeVar("S_co", bound="Stage", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,3 +131,47 @@ def _prove(claim: Claim[C_contra], case: C_contra) -> Proof:
         commands=finding.commands,
         seconds=time.monotonic() - began,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stage:
+    """The target file at one point of a series, in a copy of its own at `path`.
+
+    `steps` are the names of the proposal's steps that lead here from the stage before; the first stage has none.
+    """
+
+    name: str
+    content: bytes
+    path: Path
+    steps: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case(Generic[S_co]):
+    """A series to be proven: its stages in order, the first of which is the unchanged file.
+
+    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff.
+    """
+
+    source: Source
+    target: PurePosixPath
+    stages: tuple[S_co, ...]
+    patches: tuple[Patch, ...] = ()
+    upstream_diff: bytes = b""
+
+    @property
+    def before(self) -> S_co:
+        """The unchanged file."""
+        return self.stages[0]
+
+    @property
+    def after(self) -> S_co:
+        """The file at the end of the series."""
+        return self.stages[-1]
+
+    @property
+    def reach(self) -> tuple[Path, ...]:
+        """What an evaluation of the isolated tier may read: the stages, and the library of the source's nixpkgs."""
+        root = self.source.root
+        library = () if root is None else (root / "lib", root / ".version")
+        return (*(stage.path.parent for stage in self.stages), *(path for path in library if path.exists()))

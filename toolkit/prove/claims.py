@@ -10,7 +10,7 @@ from toolkit.git import patching
 from toolkit.prove.claim import Claim, Finding
 
 if TYPE_CHECKING:
-    from toolkit.prove.case import Case, Stage
+    from toolkit.prove.claim import Case, Stage
 
 
 def parses(case: Case[Stage]) -> Finding:

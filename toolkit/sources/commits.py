@@ -1,6 +1,6 @@
-"""Commits of a remote: fetched once, then read from the cache.
+"""Commits of a remote, or of a channel's release: fetched once, then read from the cache.
 
-What a branch or a tag was when it was last asked for is remembered, so that it can be used without a network.
+What a name was when it was last asked for is remembered, so that it can be used without a network.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from toolkit import documents, files, git
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
@@ -28,6 +29,8 @@ _PROGRESS_SECONDS = 5.0
 _COMMITS = "commits"
 _NAMES = "names"
 _NAME = "name.json"
+
+_TIMEOUT_SECONDS = 30.0
 
 
 def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
@@ -173,3 +176,33 @@ def _seldom(step: Callable[[str], None]) -> Callable[[str], None]:
             step(what)
 
     return tell
+
+
+def commit_of(url: str, wanted: Wanted) -> Oid:
+    """Ask for the commit that the release with the tarball `url` was made from.
+
+    `…/NAME.ABBREVIATION/nixexprs.tar.xz` has `…/git-revision` beside it, a commit id which begins as the directory's
+    name ends. Raises UnreachableError where nothing answers, ToolkitError for any other answer.
+    """
+    # A quarter of a second that only this needs.
+    import requests  # noqa: PLC0415
+
+    place = urlsplit(url)._replace(query="", fragment="").geturl().rpartition("/")[0]
+    shown = without_passwords(place)
+    wanted.progress.step(f"asking {shown} for its commit")
+    try:
+        answer = requests.get(f"{place}/git-revision", timeout=_TIMEOUT_SECONDS)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        hint = "check the network and the proxy variables"
+        raise UnreachableError(f"{shown}: cannot be reached", hint=hint) from error
+    except requests.RequestException as error:
+        raise ToolkitError(f"{shown}/git-revision: cannot be read: {type(error).__name__}") from error
+    if not answer.ok:
+        raise ToolkitError(f"{shown}/git-revision: HTTP status {answer.status_code}")
+    said = answer.text.strip()
+    if not re.fullmatch(r"[0-9a-f]{40}", said):
+        raise ToolkitError(f"{shown}/git-revision: contains no commit id")
+    short = re.search(r"\.([0-9a-f]{7,40})$", place)
+    if short is not None and not said.startswith(short[1]):
+        raise ToolkitError(f"{shown}/git-revision: says {said[:12]}, the release's name {short[1]}")
+    return Oid(said)

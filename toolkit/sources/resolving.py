@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from toolkit import git, patches
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError, without_passwords
-from toolkit.sources import commits, local, locks, release
+from toolkit.sources import commits, local, locks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +141,7 @@ class _Kinds:
             case locks.AtRelease():
                 url = locked.url
                 commit, warnings = commits.remembered(
-                    url, "git-revision", lambda: release.commit_of(url, self.asked), self.asked
+                    url, "git-revision", lambda: commits.commit_of(url, self.asked), self.asked
                 )
                 origin = f"{without_passwords(url)} ({commit.short})"
                 return commits.at_commit(self.asked.remote, commit, self.asked, origin=origin, warnings=warnings)

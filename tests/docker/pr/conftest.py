@@ -13,7 +13,7 @@ from toolkit.docker.pr.create import create
 from toolkit.docker.pr.update import update
 from toolkit.docker.requests import BranchRequest, UpdateRequest
 from toolkit.pr import contributions
-from toolkit.pr.remove import remove
+from toolkit.pr.standing import remove
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

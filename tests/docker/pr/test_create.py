@@ -13,7 +13,7 @@ from tests.situations import SITUATIONS
 from toolkit.docker.choices import Demotion, Extra, Strategy
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.pr import contributions
-from toolkit.pr.remove import remove
+from toolkit.pr.standing import remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable

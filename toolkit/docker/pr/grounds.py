@@ -16,7 +16,7 @@ from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git.clone import Base
 from toolkit.model import SourceRequest
-from toolkit.pr import bases, contributions
+from toolkit.pr import contributions, standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ def find(clone: Clone, request: BranchRequest, *, progress: Progress) -> Ground:
 
     Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
     """
-    base, onto = bases.find(clone, request, progress=progress)
+    base, onto = standing.find_bases(clone, request, progress=progress)
     if clone.partial:
         files = [PurePosixPath(path) for path in plan().needed(request.extras)]
         for each in (base, *onto.values()):
@@ -65,7 +65,8 @@ def find(clone: Clone, request: BranchRequest, *, progress: Progress) -> Ground:
             elif git.missing_files(clone.common, each.commit, files):
                 # Also where the files are in the cache: git works with those of the clone.
                 raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
-    return replace(_ground(clone, base, request.extras, progress), onto=onto, warnings=bases.warnings(base))
+    ground = _ground(clone, base, request.extras, progress)
+    return replace(ground, onto=onto, warnings=standing.age_warnings(base))
 
 
 def require_docker(clone: Clone, kept: Contribution) -> None:

@@ -16,8 +16,7 @@ from toolkit.docker.rewrite.construction import SETS, construction, statements
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import inside, spine
-from toolkit.nix.edit import Edit
-from toolkit.nix.indent import column, is_first, margin, shifted
+from toolkit.nix.edit import Edit, column, indentation, is_first, shifted
 from toolkit.nix.scope import binding_names
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def _split(file: DockerFile, statement: Node, components: Sequence[str], final: 
     """Make an `inherit` of components and others into two."""
     names = binding_names(statement)
     parts = [[name for name in names if name not in components], [name for name in names if name in components]]
-    indent = margin(file.tree, statement.start)
+    indent = indentation(file.tree.text, statement.start)
     lines = [
         file.style.inherit(part, indent, source=source) for part, source in zip(parts, ("", final), strict=True) if part
     ]
@@ -183,7 +182,7 @@ def _argument(
         return f"{before}{merged}{after}"
     if "(" not in before:
         before, after = "(", ")"
-    space = f"\n{' ' * column(tree, first.start)}" if is_first(tree, first.start) else " "
+    space = f"\n{' ' * column(tree.text, first.start)}" if is_first(tree.text, first.start) else " "
     return f"{before}{final}:{space}{merged}{after}"
 
 
@@ -211,8 +210,10 @@ def _definitions(
     """Return the edits that put the definitions in place of what inherits them."""
     file, tree = lifting.file, lifting.file.tree
     first = target.inherits[0]
-    indent = margin(tree, first.start) + (0 if is_first(tree, first.start) else 2)
-    pieces = [shifted(tree, each.start, each.end, indent - margin(tree, each.node.start), edits) for each in moved]
+    indent = indentation(tree.text, first.start) + (0 if is_first(tree.text, first.start) else 2)
+    pieces = [
+        shifted(tree, each.start, each.end, indent - indentation(tree.text, each.node.start), edits) for each in moved
+    ]
     made: list[Edit] = []
     for node in target.inherits:
         names = [name for name in binding_names(node) if name not in lifting.components]
@@ -220,6 +221,6 @@ def _definitions(
         if node is first:
             below = lift.joined(pieces, tree.text[node.end :])
             text = f"{text}\n{below}" if names else below
-        alone = not names and is_first(tree, node.start)
+        alone = not names and is_first(tree.text, node.start)
         made.append(Edit(tree.text.rfind("\n", 0, node.start) if alone else node.start, node.end, text))
     return made

@@ -60,7 +60,7 @@ class DockerFile:
         self.function = _value(binding)
         self.formals = formals(self.function)
         self.let = next((node for node in spine(self.function) if node.kind == "let_expression"), None)
-        self.bindings: Mapping[str, Node] = bound_names(self.let.child("binding_set")) if self.let is not None else {}
+        self.bindings: Mapping[str, Node] = bound_names(self.let) if self.let is not None else {}
         self.style = Style.of(binding, self.function)
         self.attributes = final_attributes(self.function)
 
@@ -145,7 +145,7 @@ class DockerFile:
                 continue
             seen.add(node)
             if node.kind.endswith("attrset_expression"):
-                bound = bound_names(node.child("binding_set"))
+                bound = bound_names(node)
                 # Of two with a name, that on the right comes first here.
                 found = {**{name: each for name, each in bound.items() if _is_release(name, each)}, **found}
             elif node.kind == "variable_expression":
@@ -189,7 +189,7 @@ class DockerFile:
     def _find_generator(self) -> tuple[Node, Node]:
         for node in spine(self.tree.root):
             if node.kind in {"rec_attrset_expression", "let_expression"}:
-                binding = bound_names(node.child("binding_set")).get(GENERATOR)
+                binding = bound_names(node).get(GENERATOR)
                 if binding is None:
                     continue
                 if binding.kind != "binding" or _value(binding).child("formals") is None:

@@ -14,8 +14,7 @@ from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import value
-from toolkit.nix.edit import Edit, apply
-from toolkit.nix.indent import margin, shifted
+from toolkit.nix.edit import Edit, apply, indentation, shifted
 from toolkit.nix.scope import look_up
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def _parameter(file: DockerFile, definition: LetDefinition) -> str:
     indent = _indent(file)
     leading = file.style in {Style.OLD, Style.NIXPKGS_FMT}
     default = value(definition.node)
-    shift = indent + (2 if leading else 0) - margin(tree, definition.node.start)
+    shift = indent + (2 if leading else 0) - indentation(tree.text, definition.node.start)
     text = f"{definition.names[0]} ? {shifted(tree, default.start, default.end, shift)}"
     comments = [each for each in file.comments() if definition.start <= each.start < definition.node.start]
     inner = " " * (indent + 2 * (file.style is Style.NIXPKGS_FMT))
@@ -112,7 +111,7 @@ def _calls(lifting: Lifting, names: Sequence[str]) -> Iterator[Edit]:
         if not look_up("callPackage", each).means(meant):
             raise RefusalError(f"{file.at(each)}: 'callPackage' has a different meaning here than at {GENERATOR}")
         yield Edit(each.start, each.end, CALLER)
-    indent = margin(file.tree, file.binding.start)
+    indent = indentation(file.tree.text, file.binding.start)
     comment = file.style.comment(ABOVE_CALLER, indent)
     end = lift.after(file, file.binding)
     yield Edit(end, end, f"\n\n{comment}\n{file.style.caller(CALLER, GENERATOR, names, indent)}")
@@ -120,7 +119,7 @@ def _calls(lifting: Lifting, names: Sequence[str]) -> Iterator[Edit]:
 
 def _indent(file: DockerFile) -> int:
     """Return the column where a line of dockerGen's parameters begins, with its comma where that leads."""
-    return margin(file.tree, _last(file).start)
+    return indentation(file.tree.text, _last(file).start)
 
 
 def _append(file: DockerFile, lines: Sequence[str]) -> Edit:

@@ -87,7 +87,7 @@ class Edited:
     @cached_property
     def new_functions(self) -> Mapping[str, Node]:
         """The bindings beside dockerGen that only the file after has."""
-        known = bound_names(self.before.container.child("binding_set"))
+        known = bound_names(self.before.container)
         return {name: node for name, node in self._beside_generator().items() if name not in known}
 
     @cached_property
@@ -105,7 +105,7 @@ class Edited:
         return [comment for comment in comments_above(self.after, node) if text_of(comment) not in known]
 
     def _beside_generator(self) -> Mapping[str, Node]:
-        return bound_names(self.after.container.child("binding_set"))
+        return bound_names(self.after.container)
 
 
 def removed(nodes: Sequence[Node | None], cause: Cause, name: str = "") -> list[Region]:

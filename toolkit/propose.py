@@ -1,25 +1,89 @@
-"""Write a proposal to a directory, prove it there, and report; the directory appears whole or not at all."""
+"""From the contents that a rewrite gives to a proven proposal on disk, whatever package it is about.
+
+A directory with a proposal appears whole or not at all.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from toolkit import files, nix, prove
-from toolkit.model import Report
+from toolkit import files, git, nix, prove
+from toolkit.git import reading
+from toolkit.model import Commit, Proposal, Report, Status
 from toolkit.report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path, PurePosixPath
 
-    from toolkit.model import Column, Patch, Progress, Proof, Proposal, Source, SourceRequest
-    from toolkit.propose.draft import Draft
-    from toolkit.prove import Case, Stage
+    from toolkit.git.reading import TreeFile
+    from toolkit.model import Column, Patch, Progress, Proof, Source, SourceRequest, Step
+    from toolkit.patches import Message
+    from toolkit.prove import Case, Claim, Stage
 
 C = TypeVar("C", bound="Case[Stage]")
 
 REPORTS = ("report.json", "report.md", "pull-request.md")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft(Generic[C]):
+    """A proposal with the messages of its commits, the case that proves it and the claims about that.
+
+    `overlay` are the files of its overlay, by names relative to the overlay's directory. `warnings` are lines for
+    whoever uses it.
+    """
+
+    proposal: Proposal
+    messages: tuple[Message, ...]
+    case: C
+    claims: tuple[Claim[C], ...]
+    overlay: Mapping[str, TreeFile]
+    warnings: tuple[str, ...] = ()
+
+    def write_overlay(self, directory: Path) -> None:
+        """Write the overlay; the directory must be the one that the case names."""
+        for name, file in self.overlay.items():
+            reading.write_file(directory / name, file)
+
+    def backed(self, proofs: Sequence[Proof]) -> Proposal:
+        """Return the proposal with messages that say only what these proofs have proven."""
+        passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
+        if not any(message.unbacked(passed) for message in self.messages):
+            return self.proposal
+        commits = tuple(
+            replace(commit, body=message.backed(passed))
+            for commit, message in zip(self.proposal.commits, self.messages, strict=True)
+        )
+        return _written(replace(self.proposal, commits=commits))
+
+
+def make(  # noqa: PLR0913 - what a proposal is made of
+    source: Source,
+    *,
+    package: str,
+    target: PurePosixPath,
+    bindings: tuple[str, ...],
+    steps: Sequence[Step],
+    messages: Sequence[Message],
+    contents: Sequence[bytes],
+) -> Proposal:
+    """Return the proposal whose steps lead to `contents`, the target file after each, as git writes it down."""
+    states = pairwise((source.content, *contents))
+    commits = tuple(
+        Commit(subject=message.subject, body=message.whole, before=before, after=after)
+        for message, (before, after) in zip(messages, states, strict=True)
+    )
+    return _written(
+        Proposal(source=source, package=package, target=target, bindings=bindings, steps=tuple(steps), commits=commits)
+    )
+
+
+def _written(proposal: Proposal) -> Proposal:
+    made = git.series(proposal.commits, proposal.target, committed=proposal.source.committed)
+    return replace(proposal, patches=made.patches, upstream_diff=made.upstream_diff)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

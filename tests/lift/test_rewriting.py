@@ -365,6 +365,27 @@ def test_after_a_definition_that_moves_into_passthru_comes_a_blank_line() -> Non
     assert "    inherit ui;\n\n    all =\n      f finalAttrs.passthru.ui;\n\n    tests = 1;\n" in after
 
 
+def test_a_definition_that_moves_stands_behind_the_inherit_that_passthru_begins_with() -> None:
+    text = rewritten("""\
+        { buildApp, buildUi, lib }:
+
+        let
+          dep = buildUi { };
+
+          path = lib.makeBinPath [ dep ];
+
+          other = 1;
+        in
+        buildApp {
+          inherit other;
+          e = "${path}";
+          passthru = { inherit dep; };
+        }
+        """)
+    path = "path = lib.makeBinPath [ finalAttrs.passthru.dep ];"
+    assert f"  passthru = {{\n    inherit dep;\n\n    {path}\n  }};\n" in text
+
+
 def test_comments_above_what_moves_stay_above_it_whatever_they_say() -> None:
     text = package("buildApp {\n  path = both;\n\n  # --ui=none\n  env.UI = ui;\n}\n")
     text = text.replace("in\nbuild", "  # --both=x;\n  both = f ui;\nin\nbuild")

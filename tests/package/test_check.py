@@ -41,10 +41,14 @@ def test_any_door_that_works_counts(tmp_path: Path, design: Design) -> None:
     assert report.proposal.bindings == ("web-ui",)
 
 
-def test_an_argument_with_the_definition_as_its_default_is_a_door(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "shown", ["", "  passthru = { web-ui = own-ui; };\n\n", "  passthru.tests.web-ui = own-ui;\n\n"]
+)
+def test_an_argument_with_the_definition_as_its_default_is_a_door(tmp_path: Path, shown: str) -> None:
     before, _, rest = BEFORE.partition("}:\n")
     after = f"{before}  web-ui ? null,\n}}:\n{rest}".replace("  web-ui = ", "  own-ui = ", 1)
     after = after.replace("${web-ui}", "${if web-ui == null then own-ui else web-ui}")
+    after = after.replace("  meta = {", f"{shown}  meta = {{")
     report = judged(tmp_path, after)
     assert statuses(report)["no-rebuild"] is Status.PASSED
     (proof,) = (proof for proof in report.proofs if proof.name == "overridable")
@@ -52,8 +56,16 @@ def test_an_argument_with_the_definition_as_its_default_is_a_door(tmp_path: Path
     assert "override.web-ui" in "".join(proof.evidence)
 
 
-def test_what_is_shown_without_effect_is_no_door(tmp_path: Path) -> None:
-    report = judged(tmp_path, BEFORE.replace("  meta = {", "  passthru = { inherit web-ui; };\n\n  meta = {"))
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "passthru = { inherit web-ui; };",
+        "passthru.ui = web-ui;",
+        "passthru.tests = web-ui;",
+    ],
+)
+def test_what_is_shown_without_effect_is_no_door(tmp_path: Path, shown: str) -> None:
+    report = judged(tmp_path, BEFORE.replace("  meta = {", f"  {shown}\n\n  meta = {{"))
     assert statuses(report)["no-rebuild"] is Status.PASSED
     assert statuses(report)["overridable"] is Status.FAILED
 

@@ -26,6 +26,7 @@ let
     fromJSON
     genList
     head
+    intersectAttrs
     isAttrs
     isString
     length
@@ -84,11 +85,12 @@ let
     in
     if held == null || held ? drvPath then [ (drvPath held) ] else map drvPath (attrValues held);
 
-  # The attributes of a package with another value at a door.
+  # The attributes of a package with another value at a door; none for what is no attribute of the derivation. What the
+  # package has from passthru alone would become a variable of the build that nothing uses.
   through =
     path: value: old:
     if length path == 1 then
-      { ${head path} = value old.${head path}; }
+      mapAttrs (_: value) (intersectAttrs { ${head path} = null; } old)
     else
       { ${head path} = old.${head path} or { } // { ${elemAt path 1} = value (old.${head path}.${elemAt path 1} or null); }; };
 

@@ -120,12 +120,14 @@ def _inside(literal: Node, additions: Additions, inherits: dict[int, StatementEd
         yield Edit(literal.start, literal.end, additions.whole(indentation(text, literal.start)))
         return
     plain = next((binding for binding in bindings if binding.kind == "inherit"), None)
+    first = next(binding for binding in bindings if binding.kind != "comment")
     if plain is not None:
         inherits[plain.index].added.extend(additions.names)
         additions = Additions(names=(), definitions=additions.definitions)
-    if additions:
+    if plain is not None and first is plain:
+        inherits[plain.index].behind.extend(definition.at for definition in additions.definitions)
+    elif additions:
         yield from style.apart(literal)
-        first = next(binding for binding in bindings if binding.kind != "comment")
         end = brace.end if "\n" not in text[brace.end : first.start] else text.index("\n", brace.end)
         blank = "\n" if additions.definitions or style.is_spaced(literal) else ""
         yield Edit(end, end, additions.lines(_indent(literal)) + blank)

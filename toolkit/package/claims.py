@@ -12,7 +12,7 @@ from toolkit.prove import Claim, Finding, claims
 from toolkit.prove.lifted import LIFTED, ask, command, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from toolkit.package.case import LiftCase
     from toolkit.prove.claim import Stage
@@ -62,8 +62,7 @@ def overridable(case: LiftCase) -> Finding:
         if not reached:
             failures.append(f"{name}: an override of {door} has no effect on any system")
     doors = [".".join(path) for path in case.lifted.doors.values()]
-    more = f" and {len(doors) - _FEW} more" if len(doors) > _FEW else ""
-    ways = f"by overrideAttrs of {', '.join(doors[:_FEW])}{more}{'' if effective else ' (before: none)'}"
+    ways = f"by overrideAttrs of {_few(doors)}{'' if effective else ' (before: none)'}"
     return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.doors)}")
 
 
@@ -128,6 +127,11 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
 )
 
 
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"{', '.join(names[:_FEW])}{more}"
+
+
 def _package(case: LiftCase) -> Iterator[tuple[str, Derivations]]:
     return ((system, answers[0]) for system, answers in case.asking.answers().items())
 
@@ -136,7 +140,8 @@ def _finding(case: LiftCase, failures: list[str], evidence: list[str], *, more: 
     systems = [system for system, answer in _package(case) if answer.before is not None or answer.error is not None]
     if not systems:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
-    beside = f", in a tree that also has the changes of {', '.join(case.asking.beside)}" if case.asking.beside else ""
+    others = case.asking.beside
+    beside = f", in a tree that also has the changes of {_few(others)}" if others else ""
     return Finding(
         covers=f"{case.package}{more} on {', '.join(systems)}{beside}",
         failures=tuple(failures),

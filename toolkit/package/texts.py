@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from toolkit.patches import Proposed
 
 _SUBJECT = 72
-_FEW = 3
 
 
 def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
@@ -76,7 +75,6 @@ def _words(package: str, doors: Mapping[str, tuple[str, ...]]) -> dict[str, str]
         "package": package,
         "names": listed,
         "quoted": quoted,
-        "Names": listed[:1].upper() + listed[1:] if len(names) > _FEW else listed,
         "is": "are" if many else "is",
         "them": "them" if many else "it",
         "attributes": "attributes" if many else "an attribute",

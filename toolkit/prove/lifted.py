@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 EXPRESSION = EXPRESSIONS / "lifted.nix"
 
-UNREACHED = "no override has an effect here: it is not used on these systems, or the builder does not see the override"
+UNREACHED = (
+    "no override has an effect here: by default, nothing on these systems is built with it, or the builder does not "
+    "see the override"
+)
 NO_FUNCTION = "the builder takes no function of the final attributes"
 _QUESTION = re.compile(r"unlet: question (\d+)")
 

@@ -22,9 +22,11 @@
 }@arguments:
 let
   inherit (builtins)
+    concatMap
     elem
     elemAt
     filter
+    foldl'
     fromJSON
     genList
     head
@@ -130,9 +132,17 @@ let
         matters
         ;
       bySide = mapAttrs (side: _: released world side) wanted;
-      others = lib.attrValues bySide;
-      # At any stage: a patch may lose a condition.
-      isUsed = name: flag: builtins.any ({ makers, ... }: makers ? ${name} && matters makers.${name} flag) others;
+      depends = map ({ makers, ... }: mapAttrs (_: matters) makers) (lib.attrValues bySide);
+      # At any stage: a patch may lose a condition. By release and flag, each asked once and not for each side.
+      isUsed = mapAttrs (
+        name: _:
+        listToAttrs (
+          map (flag: {
+            name = flag;
+            value = builtins.any (by: by ? ${name} && by.${name} flag) depends;
+          }) (concatMap ({ flags, ... }: flags) (lib.attrValues wanted))
+        )
+      ) (foldl' (found: by: found // by) { } depends);
       answer =
         side:
         { names, makers }:
@@ -145,7 +155,7 @@ let
             wanted.${side}
             // (
               if elem name chosen then
-                { flags = filter (isUsed name) wanted.${side}.flags; }
+                { flags = filter (flag: isUsed.${name}.${flag}) wanted.${side}.flags; }
               else
                 {
                   doors = { };

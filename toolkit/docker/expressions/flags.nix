@@ -66,9 +66,13 @@ in
 {
   # What is made without a parameter does not notice that it throws.
   matters =
-    make: name:
+    make:
     let
-      found = seen (variables (make { })) (make {
+      names = variables (make { });
+    in
+    name:
+    let
+      found = seen names (make {
         ${name} = throw "no value";
       });
     in

@@ -186,7 +186,7 @@ def command(
 
 
 def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress, *, in_place: bool) -> PullRequest:
-    from toolkit.docker.pr.create import create  # noqa: PLC0415 - each mode imports its own
+    from toolkit.docker.pr.branches import create  # noqa: PLC0415 - each mode imports its own
 
     request = BranchRequest(
         repo=asked.repo,
@@ -209,7 +209,7 @@ def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress, *, 
 
 
 def _update(asked: UpdateRequest, progress: Progress) -> PullRequest:
-    from toolkit.docker.pr.update import update  # noqa: PLC0415 - each mode imports its own
+    from toolkit.docker.pr.branches import update  # noqa: PLC0415 - each mode imports its own
 
     return update(asked, progress=progress)
 

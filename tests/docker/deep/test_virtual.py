@@ -7,6 +7,7 @@ import pytest
 
 from tests.docker.deep.conftest import TREE
 from toolkit.docker.claims import realising, virtual
+from toolkit.errors import NotRunError
 from toolkit.model import Status, Tier
 
 if TYPE_CHECKING:
@@ -45,14 +46,14 @@ def test_other_systems_are_no_nixos(deepened: Callable[..., Deepened], name: str
 def test_machine_without_kvm_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     here = realising.here()
     monkeypatch.setattr(virtual, "KVM", tmp_path / "kvm")
-    assert virtual.without_kvm(here) == (
-        f"because there is no {tmp_path}/kvm; name a machine that has it with --builders"
-    )
-    assert virtual.without_kvm("riscv64-linux") == (
-        "because this machine is not riscv64-linux; name one that is with --builders"
-    )
+    with pytest.raises(NotRunError) as absent:
+        virtual.require_kvm(here)
+    assert absent.value.message == f"there is no {tmp_path}/kvm; name a machine that has it with --builders"
+    with pytest.raises(NotRunError) as other:
+        virtual.require_kvm("riscv64-linux")
+    assert other.value.message == "this machine is not riscv64-linux; name one that is with --builders"
     (tmp_path / "kvm").touch()
-    assert virtual.without_kvm(here) is None
+    virtual.require_kvm(here)
 
 
 def test_nixpkgs_without_nixos_is_not_run(deepened: Callable[..., Deepened], tmp_path: Path) -> None:

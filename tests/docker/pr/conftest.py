@@ -9,8 +9,7 @@ import pytest
 
 from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
 from tests.docker.conftest import Steps
-from toolkit.docker.pr.create import create
-from toolkit.docker.pr.update import update
+from toolkit.docker.pr.branches import create, update
 from toolkit.docker.requests import BranchRequest, UpdateRequest
 from toolkit.pr import contributions
 from toolkit.pr.standing import remove

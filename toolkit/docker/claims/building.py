@@ -42,13 +42,10 @@ def builds(case: DockerCase) -> Finding:
     if not case.before.file.releases():
         return Finding(covers="nothing", failures=("the file exports no docker release",))
     if meaning.of(case.before.file).reading.rootlesskit is Place.NO_WRAPPER:
-        return Finding(covers="nothing", not_run="because the file makes no dockerd-rootless wrapper")
+        raise NotRunError("the file makes no dockerd-rootless wrapper")
     if platform.system() != "Linux":
-        return Finding(covers="nothing", not_run=f"because moby is built on Linux, and this is {platform.system()}")
-    try:
-        arguments = _arguments(case)
-    except ToolkitError as error:
-        return Finding(covers="nothing", not_run=f"because {error.message}")
+        raise NotRunError(f"moby is built on Linux, and this is {platform.system()}")
+    arguments = {"case": str(case.question), **builder(case)}
     stages = (BEFORE, case.after.name)
     unchanged, changed = ([f"{stage}.{output}" for output in (*FORMS, "path")] for stage in stages)
     names = [*unchanged, *changed, f"{case.after.name}.docker"]
@@ -114,11 +111,17 @@ def show(order: PathOrder) -> str:
     return ":".join(entries)
 
 
-def _arguments(case: DockerCase) -> dict[str, str]:
-    tools = nix.tools()
+def builder(case: DockerCase) -> dict[str, str]:
+    """Return what a build of the newest release takes besides the case: its name, tools, and the tree's own hook.
+
+    Raise NotRunError if there are no tools.
+    """
+    try:
+        tools = nix.tools()
+    except ToolkitError as error:
+        raise NotRunError(error.message, hint=error.hint) from error
     hook = case.source.root / HOOK if case.source.root is not None else None
     return {
-        "case": str(case.question),
         "release": case.before.file.newest_release().attr,
         "shell": tools.shell,
         "busybox": tools.busybox,

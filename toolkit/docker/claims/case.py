@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import limits, prove
 from toolkit.docker.choices import DEMOTE, LIFT
+from toolkit.errors import NotRunError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,6 +132,18 @@ class DockerCase(prove.Case[DockerStage]):
     def demoted(self) -> DockerStage | None:
         """The file after rootlesskit has left the PATH prefix; None if nothing moves it."""
         return next((stage for stage in self.stages if DEMOTE in stage.steps), None)
+
+    def require_lifted(self) -> DockerStage:
+        """Return `lifted`; raise NotRunError if there is none."""
+        if self.lifted is None:
+            raise NotRunError("the patch leaves the components where they are")
+        return self.lifted
+
+    def require_demoted(self) -> DockerStage:
+        """Return `demoted`; raise NotRunError if there is none."""
+        if self.demoted is None:
+            raise NotRunError("the patch leaves the wrapper's PATH as it is")
+        return self.demoted
 
     @property
     def before_demotion(self) -> DockerStage:

@@ -78,9 +78,7 @@ def capture_safe(case: DockerCase) -> Finding:
     So must those be that the patch brings in as parameters which take a package. What else is a new parameter with a
     default is looked at as well: to take such a thing from the set is what nixpkgs' options do, and it is said.
     """
-    if case.lifted is None:
-        return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
-    stage = case.lifted
+    stage = case.require_lifted()
     options = [name for name in _gained(case.before.file, stage.file) if name not in case.components]
     packages = [*case.components]
     if options:

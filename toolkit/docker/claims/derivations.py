@@ -15,7 +15,7 @@ from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evalu
 from toolkit.docker.claims.facts import coverage
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.errors import CommandError
+from toolkit.errors import CommandError, NotRunError
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
@@ -27,14 +27,13 @@ if TYPE_CHECKING:
 
 def no_rebuild(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     """Compare every drvPath before and after commit 1."""
-    if case.lifted is None:
-        return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
+    lifted = case.require_lifted()
     evaluation = evaluate(case, setting)
-    before, after = evaluation[BEFORE], evaluation[case.lifted.name]
+    before, after = evaluation[BEFORE], evaluation[lifted.name]
     failures = list(_failures(before, after, _rebuilds))
     counted = sum(len(list(facts.derivations())) for facts in before.values())
     summary: list[str] = []
-    if failures and case.lifted is case.demoted:
+    if failures and lifted is case.demoted:
         summary.append(f"{len(failures)} derivations are rebuilt, since one patch makes both changes: split it")
     return Finding(
         covers=coverage(before, f"{counted} drvPaths{'' if failures else ' equal'}"),
@@ -47,10 +46,9 @@ def no_rebuild(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
 
 def exact_change(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     """Check that commit 2 changes moby and what contains it, and in moby only the wrapper's PATH."""
-    if case.demoted is None:
-        return Finding(covers="nothing", not_run="because the patch leaves the wrapper's PATH as it is")
+    demoted = case.require_demoted()
     evaluation = evaluate(case, setting)
-    before, after = evaluation[case.before_demotion.name], evaluation[case.demoted.name]
+    before, after = evaluation[case.before_demotion.name], evaluation[demoted.name]
     failures = list(_failures(before, after, partial(_other_changes, case)))
     rebuilt = sum(len(_rebuilt(facts, after[key])) for key, facts in before.items())
     kept = sum(len(list(facts.derivations())) for facts in before.values()) - rebuilt
@@ -213,10 +211,9 @@ OVERLAY = EXPRESSIONS / "overlay.nix"
 def equals_series(case: DockerCase) -> Finding:
     """Compare the drvPath of every release by the overlay with that by the patched file."""
     if case.overlay is None:
-        return Finding(covers="nothing", not_run="because a foreign patch has no overlay")
+        raise NotRunError("a foreign patch has no overlay")
     if case.missing:
-        names = ", ".join(case.missing)
-        return Finding(covers="nothing", not_run=f"because the overlay lacks files that were not found: {names}")
+        raise NotRunError(f"the overlay lacks files that were not found: {', '.join(case.missing)}")
     label, system, _ = SYSTEMS[0]
     arguments = {"overlay": str(case.overlay), "case": str(case.question), "system": system}
     try:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 def overridable(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     """Try every door of each component, before and after."""
-    if case.lifted is None:
-        return Finding(covers="nothing", not_run="because the patch leaves the components where they are")
+    case.require_lifted()
     evaluation = evaluate(case, setting)
     before, after = evaluation[BEFORE], evaluation[case.after.name]
     asked = {key: facts for key, facts in before.items() if facts.doors}

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from toolkit import limits, nix, process
 from toolkit.docker.claims import realising
-from toolkit.docker.claims.building import HOOK, WRAPPER, build, read_order, read_seen, show
+from toolkit.docker.claims.building import WRAPPER, build, builder, read_order, read_seen, show
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.install_phase import is_of, without
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.wrappers import PathOrder
-from toolkit.errors import ToolkitError
+from toolkit.errors import NotRunError
 from toolkit.model import Tier
 from toolkit.nix import stores
 from toolkit.prove import Claim, Finding
@@ -74,18 +74,10 @@ def compiles_nothing(case: DockerCase) -> Finding:
 def builds(case: DockerCase) -> Finding:
     """Build the wrapper of the newest docker around stand-ins, and read PATH back."""
     if platform.system() != "Linux":
-        return Finding(covers="nothing", not_run=f"because docker is built on Linux, and this is {platform.system()}")
-    try:
-        tools = nix.tools()
-    except ToolkitError as error:
-        return Finding(covers="nothing", not_run=f"because {error.message}")
-    hook = case.source.root / HOOK if case.source.root is not None else None
+        raise NotRunError(f"docker is built on Linux, and this is {platform.system()}")
     arguments = {
         **{name: value for name, value in isolated(case).items() if name != "system"},
-        "release": case.before.file.newest_release().attr,
-        "shell": tools.shell,
-        "busybox": tools.busybox,
-        "makeWrapperHook": str(hook) if hook is not None and hook.is_file() else "",
+        **builder(case),
     }
     names = ("docker", "rewrapped", "before", "after")
     docker, rewrapped, *seen = build(BUILD, arguments, names, unchanged=("docker", "before"))

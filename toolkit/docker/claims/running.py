@@ -26,7 +26,7 @@ from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rootless import Outcome, PortOutcome
-from toolkit.errors import ToolkitError
+from toolkit.errors import NotRunError, ToolkitError
 from toolkit.nix import stores
 from toolkit.prove import Finding
 from toolkit.shipped import shipped_path
@@ -75,17 +75,16 @@ class Cell:
 
 def runs(case: DockerCase) -> Finding:
     """Start a daemon for each stage and security wrapper, and publish both ports on it."""
-    if case.demoted is None:
-        return _not_run("the patch leaves the wrapper's PATH as it is")
+    case.require_demoted()
     if platform.system() != "Linux":
-        return _not_run(f"rootless docker runs on Linux, and this is {platform.system()}")
+        raise NotRunError(f"rootless docker runs on Linux, and this is {platform.system()}")
     with ExitStack() as stack:
         try:
             account, host = rootless.account(), rootless.host()
             rootless.require(host, account, ports=PORTS)
             arguments = _arguments(case, host)
         except ToolkitError as error:
-            return _not_run(error.message, error.hint)
+            raise _not_run(error.message, error.hint) from error
         names = [f"{stage}.{form}" for stage in STAGES if stage != REWRAPPED for form in FORMS]
         built = dict(zip(names, nix.build(building.EXPRESSION, arguments, names), strict=True))
         overlaid = {**arguments, "overlay": str(shipped_path(rewrapping.OVERLAY)), "side": BEFORE}
@@ -96,7 +95,7 @@ def runs(case: DockerCase) -> Finding:
             site = stack.enter_context(rootless.site(host, account, busybox=Path(arguments["busybox"])))
             site.add_wrappers(WRAPPERS, rootlesskit=source)
         except ToolkitError as error:
-            return _not_run(error.message, error.hint)
+            raise _not_run(error.message, error.hint) from error
         planned = list(_planned(case))
         rows = [
             rootless.Row(program=built[f"{stage}.{form}"] / building.WRAPPER, wrapper=wrapper)
@@ -117,7 +116,7 @@ def runs(case: DockerCase) -> Finding:
     ]
     unable = next((cell.seen for cell in cells if cell.seen.kind is PortOutcome.UNABLE), None)
     if unable is not None:
-        return _not_run(unable.detail, unable.hint)
+        raise _not_run(unable.detail, unable.hint)
     return Finding(
         covers=f"{len(rows)} daemons, {len(cells)} ports, dockerd {host.version}, wrapper as {FORMS[planned[0][1]]}",
         failures=tuple(_told(cell) for cell in cells if cell.differs),
@@ -183,20 +182,13 @@ def _arguments(case: DockerCase, host: Host) -> dict[str, str]:
             f"nix: the store is at '{stores.physical(stores.STORE)}', so nothing in it can be started",
             hint="start the nix-daemon",
         )
-    if case.demoted is None:
-        raise AssertionError(case)
     name = str(case.target)
     dropped = demote.rewrite(case.before_demotion.file.text, name=name, entry=case.entry, demotion=Demotion.DROP)
-    contents = {BEFORE: case.before.content, AFTER: case.demoted.content, DROP: dropped.encode()}
+    contents = {BEFORE: case.before.content, AFTER: case.require_demoted().content, DROP: dropped.encode()}
     laid_out = staging.case(contents, name=name, source=case.source)
-    tools = nix.tools()
-    hook = case.source.root / building.HOOK if case.source.root is not None else None
     return {
         "case": str(laid_out.question),
-        "release": case.before.file.newest_release().attr,
-        "shell": tools.shell,
-        "busybox": tools.busybox,
-        "makeWrapperHook": str(hook) if hook is not None and hook.is_file() else "",
+        **building.builder(case),
         "programs": json.dumps(host.packages()),
         "launcher": str(rootless.launcher(host)),
     }
@@ -219,5 +211,5 @@ def _told(cell: Cell) -> str:
     return f"rootlesskit {where}: {got} instead of {wanted}"
 
 
-def _not_run(fact: str, hint: str | None = None) -> Finding:
-    return Finding(covers="nothing", not_run=f"because {fact}" + (f"; {hint}" if hint else ""))
+def _not_run(fact: str, hint: str | None) -> NotRunError:
+    return NotRunError(f"{fact}; {hint}" if hint else fact)

@@ -14,6 +14,7 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import TEST
 from toolkit.docker.plan import TEST_FILE, ports_test
 from toolkit.docker.rewrite import nixos_test
+from toolkit.errors import NotRunError
 from toolkit.prove import Finding
 from toolkit.sources import trees
 
@@ -28,8 +29,7 @@ KVM = Path("/dev/kvm")
 def evaluates(case: DockerCase) -> Finding:
     """Evaluate the test with the patched tree."""
     system = system_of(case)
-    if (reason := without_nixos(case, system)) is not None:
-        return Finding(covers="nothing", not_run=reason)
+    require_nixos(case, system)
     arguments = _arguments(case, system)
     case.deep.progress.step(f"evaluating the NixOS test ({system})")
     answer = Record({"drvPath": nix.evaluate(EXPRESSION, arguments, attribute="drvPath")}, document="NixOS test")
@@ -46,10 +46,9 @@ def registered(case: DockerCase, added: Added) -> Finding:
     from toolkit.docker.claims import realising  # noqa: PLC0415
 
     if added.commit is None:
-        return Finding(covers="nothing", not_run="because the nixpkgs around the file is not available")
+        raise NotRunError("the nixpkgs around the file is not available")
     system = system_of(case)
-    if (reason := without_nixos(case, system)) is not None:
-        return Finding(covers="nothing", not_run=reason)
+    require_nixos(case, system)
     work = case.deep
     work.progress.step(f"evaluating nixosTests.{TEST.stem} ({system})")
     tree = trees.changed(work.trees[case.after.name], {one.path: one.after for one in added.commit.files})
@@ -71,14 +70,11 @@ def passes(case: DockerCase) -> Finding:
     """Run the test in virtual machines, where this machine or a builder can."""
     system = system_of(case)
     work = case.deep
-    reason = without_nixos(case, system)
-    if reason is None and work.trees[case.after.name].is_specimen:
-        reason = "because the specimen's machines are stand-ins"
-    elsewhere = {"--builders", "--store"} & set(work.depth.nix_options)
-    if reason is None and not elsewhere:
-        reason = without_kvm(system)
-    if reason is not None:
-        return Finding(covers="nothing", not_run=reason)
+    require_nixos(case, system)
+    if work.trees[case.after.name].is_specimen:
+        raise NotRunError("the specimen's machines are stand-ins")
+    if not {"--builders", "--store"} & set(work.depth.nix_options):
+        require_kvm(system)
     command = realising.command(case, EXPRESSION, _arguments(case, system), ("test",))
     work.progress.step(f"running the NixOS test ({system})")
     built = realising.build(command, expected=1)
@@ -113,23 +109,20 @@ def _test(case: DockerCase) -> Path:
     return in_tree.lay_out({TEST_FILE: written.encode()}) / TEST_FILE
 
 
-def without_nixos(case: DockerCase, system: str) -> str | None:
-    """Return why there is no NixOS test to evaluate, None where there is."""
+def require_nixos(case: DockerCase, system: str) -> None:
+    """Raise NotRunError if there is no NixOS test to evaluate."""
     if not (case.deep.trees[case.after.name].root / "nixos").is_dir():
-        return "because this nixpkgs has no nixos/"
+        raise NotRunError("this nixpkgs has no nixos/")
     if not system.endswith("-linux"):
-        return f"because NixOS runs on Linux, and this is {system}; --system x86_64-linux evaluates it"
-    if case.demoted is None:
-        return "because the patch leaves the wrapper's PATH as it is"
-    return None
+        raise NotRunError(f"NixOS runs on Linux, and this is {system}; --system x86_64-linux evaluates it")
+    case.require_demoted()
 
 
-def without_kvm(system: str) -> str | None:
-    """Return why this machine cannot run a test of `system`, None where it can."""
+def require_kvm(system: str) -> None:
+    """Raise NotRunError if this machine cannot run a test of `system`."""
     if system != realising.here():
-        return f"because this machine is not {system}; name one that is with --builders"
+        raise NotRunError(f"this machine is not {system}; name one that is with --builders")
     if not KVM.exists():
-        return f"because there is no {KVM}; name a machine that has it with --builders"
+        raise NotRunError(f"there is no {KVM}; name a machine that has it with --builders")
     if not os.access(KVM, os.R_OK | os.W_OK):
-        return f"because this user may not use {KVM}; join the group that owns it, usually kvm"
-    return None
+        raise NotRunError(f"this user may not use {KVM}; join the group that owns it, usually kvm")

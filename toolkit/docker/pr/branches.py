@@ -1,7 +1,11 @@
-"""Move a branch to a newer base: the rewrite is run again there, and the contributor's own commits follow it."""
+"""Make a branch with docker's series in the user's clone, and move it to a newer base.
+
+There the rewrite is run again, and the contributor's own commits follow it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -14,6 +18,8 @@ from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.model import Oid, PullRequest
 from toolkit.pr import contributions, standing, writing
+from toolkit.pr import create as making
+from toolkit.pr.create import Making
 from toolkit.report import message
 
 if TYPE_CHECKING:
@@ -22,6 +28,26 @@ if TYPE_CHECKING:
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Contribution, Progress
     from toolkit.pr.standing import Standing
+    from toolkit.pr.writing import BranchOrder
+
+
+def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
+    """Prove the series on the base, then make the branch; raise ToolkitError as `toolkit.pr.create` does."""
+
+    def find(clone: Clone, order: BranchOrder) -> Making:
+        asked = replace(request, branch=order.branch, base=order.base, trailers=order.trailers)
+        ground = grounds.find(clone, asked, progress=progress)
+        return Making(
+            base=ground.base,
+            warnings=ground.warnings,
+            prove=lambda at: evidence.prove(ground, asked, at=at, progress=progress),
+            port=lambda report: evidence.port_onto(ground, report, progress=progress),
+            commits=lambda report: evidence.commits(ground, asked, report),
+            facts=lambda report, commits, ported: evidence.facts(ground, asked, report, commits, ported),
+            directories=lambda _report: (plan().target.parent,),
+        )
+
+    return making.create(request, find, progress=progress)
 
 
 def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import nix
-from toolkit.docker import staging
+from toolkit.docker import staging, wrappers
 from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE, DEMOTED
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from toolkit.model import Progress
 
 WRAPPERS = "/run/wrappers/bin"
-NAMES = ("docker-rootlesskit", "rootlesskit")
-"""What dockerd-rootless.sh looks for, in that order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +107,7 @@ def _read(expression: Path, arguments: dict[str, str], attributes: list[str]) ->
 def _route(name: str, order: PathOrder, security: str, entry: str) -> Route:
     """Look a program up as dockerd-rootless.sh does: all of PATH for one name, then for the other."""
     places = [*order.prefix, WRAPPERS, *order.suffix]
-    for wanted in NAMES:
+    for wanted in wrappers.NAMES:
         for place in places:
             if (place == WRAPPERS and wanted == security) or (wanted == entry and is_of(place, entry)):
                 return Route(name=name, order=order, wrapper=security, found=place, privileged=place == WRAPPERS)

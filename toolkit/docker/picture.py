@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
+from toolkit.docker import wrappers
 from toolkit.docker.readings import Place, sentence
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def path_lines(inspection: PathInspection) -> Iterator[str]:
 
 def short(entry: str) -> str:
     """Name a PATH entry in the store by its package, without hash, version and `/bin`."""
-    return re.sub(r"^/nix/store/[0-9a-z]{32}-([^/]*?)(?:-[0-9][^/]*)?(?=/|$)", r"\1", entry).removesuffix("/bin")
+    return wrappers.short(entry).removesuffix("/bin")
 
 
 def _taken(route: Route) -> str:

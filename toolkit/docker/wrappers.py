@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 CALLER = "/path-of-the-caller"
 
+NAMES = ("docker-rootlesskit", "rootlesskit")
+"""What dockerd-rootless.sh looks for, in this order, each on all of PATH."""
+
 _ELF = b"\x7fELF"
 _COMMAND = re.compile(rb"makeCWrapper (?:[^\n\0]*\\\n)*[^\n\0]*")
 _EXEC = re.compile(r"""exec\s+(?:-a\s+(?:"[^"]*"|'[^']*'|\S+)\s+)?["']{0,2}(/[^"'\s]+)["']{0,2}(?=\s|$)""")
@@ -120,6 +123,11 @@ def order(entries: Sequence[str], *, subject: str) -> PathOrder:
         raise ToolkitError(f"{subject}: the caller's PATH stands {entries.count(CALLER)} times in the wrapper's")
     place = entries.index(CALLER)
     return PathOrder(prefix=tuple(entries[:place]), suffix=tuple(entries[place + 1 :]))
+
+
+def short(entry: str) -> str:
+    """Name a PATH entry in the store by its package, without hash and version."""
+    return re.sub(r"^/nix/store/[0-9a-z]{32}-([^/]*?)(?:-[0-9][^/]*)?(?=/|$)", r"\1", entry)
 
 
 def read(content: bytes, *, name: str) -> Wrapper | None:

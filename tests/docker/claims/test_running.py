@@ -18,6 +18,7 @@ from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.registry import CLAIMS
 from toolkit.docker.claims.running import AFTER, DROP, REWRAPPED, Cell, expected
 from toolkit.docker.rootless import Outcome, PortOutcome
+from toolkit.errors import NotRunError
 from toolkit.model import Status
 from toolkit.shipped import shipped_path
 
@@ -149,8 +150,9 @@ def test_missing_program_is_the_reason_for_not_running(
     case = series.case()
     monkeypatch.setattr("toolkit.docker.rootless.hosts._PLACES", ())
     monkeypatch.setenv("PATH", str(directory))
-    finding = running.runs(case)
-    assert finding.not_run == "because dockerd: is not installed; Debian, Ubuntu: apt install docker.io"
+    with pytest.raises(NotRunError) as reason:
+        running.runs(case)
+    assert reason.value.message == "dockerd: is not installed; Debian, Ubuntu: apt install docker.io"
     (directory / "dockerd").symlink_to(host.programs["dockerd"])
     assert str(running.runs(case).not_run).endswith(" apt install containerd")
 

@@ -11,10 +11,11 @@ import pytest
 
 from toolkit.docker.doctor import machine as kernel
 from toolkit.docker.doctor import programs
-from toolkit.docker.doctor.log import MAXIMUM_BYTES, explain, read_log
+from toolkit.docker.doctor.examining import MAXIMUM_BYTES, explain, read_log
 from toolkit.docker.doctor.machine import Machine
 from toolkit.docker.doctor.programs import NET_BIND_SERVICE, Capability, parse
 from toolkit.docker.rootless import Account
+from toolkit.docker.rootless.requirements import subordinate_ids
 from toolkit.errors import ToolkitError
 
 
@@ -120,11 +121,11 @@ class TestKernel:
     def test_subordinate_ids_are_of_the_name_or_the_number(self, tmp_path: Path) -> None:
         here = machine(tmp_path)
         write(here.etc / "subuid", "other:1:65536\nordinary:100000:65535\n4711:200000:1\nordinary:x:y\n")
-        uids, gids = kernel.subordinate_ids(here)
+        uids, gids = subordinate_ids(here.user, here.etc)
         assert (uids.count, uids.enough, gids.count, gids.elsewhere) == (65536, True, 0, False)
         assert uids.overlap(4711) is None
         write(here.etc / "nsswitch.conf", "passwd: files\nsubid: sss\n")
-        assert all(each.elsewhere for each in kernel.subordinate_ids(here))
+        assert all(each.elsewhere for each in subordinate_ids(here.user, here.etc))
 
     @pytest.mark.parametrize(
         ("text", "problem"),
@@ -141,7 +142,7 @@ class TestKernel:
     ) -> None:
         here = machine(tmp_path)
         write(here.etc / "subuid", text)
-        assert kernel.subordinate_ids(here)[0].overlap(4711) == problem
+        assert subordinate_ids(here.user, here.etc)[0].overlap(4711) == problem
 
     def test_runtime_directory_that_is_missing_is_named(self, tmp_path: Path) -> None:
         user = Account(name="ordinary", uid=4711, gid=4711)

@@ -21,7 +21,7 @@ from toolkit.nix import stores
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.wrappers import PathOrder
@@ -107,8 +107,11 @@ def build(
 
 def show(order: PathOrder) -> str:
     """Write a PATH as one line, each store path by its package's name."""
-    entries = [*map(_short, order.prefix), "<PATH>", *map(_short, order.suffix)]
-    return ":".join(entries)
+    return _joined([*order.prefix, "<PATH>", *order.suffix])
+
+
+def _joined(entries: Iterable[str]) -> str:
+    return ":".join(map(wrappers.short, entries))
 
 
 def builder(case: DockerCase) -> dict[str, str]:
@@ -166,9 +169,9 @@ def _path_changes(case: DockerCase, old: PathOrder, new: PathOrder) -> Iterator[
     if not moved:
         yield f"{case.entry} is not in the prefix before: {show(old)}"
     if (found := [_own(entry) for entry in new.prefix]) != wanted_prefix:
-        yield f"the prefix is {':'.join(map(_short, found))} instead of {':'.join(map(_short, wanted_prefix))}"
+        yield f"the prefix is {_joined(found)} instead of {_joined(wanted_prefix)}"
     if (found := [_own(entry) for entry in new.suffix]) != wanted_suffix:
-        yield f"the suffix is '{':'.join(map(_short, found))}' instead of '{':'.join(map(_short, wanted_suffix))}'"
+        yield f"the suffix is '{_joined(found)}' instead of '{_joined(wanted_suffix)}'"
     if "" in new.prefix + new.suffix:
         yield "PATH has an empty entry, which means the current directory"
 
@@ -176,10 +179,6 @@ def _path_changes(case: DockerCase, old: PathOrder, new: PathOrder) -> Iterator[
 def _own(entry: str) -> str:
     """Name entries in moby itself alike before and after: its store path differs."""
     return re.sub(r"^/nix/store/[^/]+(?=/libexec/docker$)", "/moby", entry)
-
-
-def _short(entry: str) -> str:
-    return re.sub(r"^/nix/store/[0-9a-z]{32}-([^/]*?)(?:-[0-9][^/]*)?(?=/|$)", r"\1", entry)
 
 
 def _other_changes(before: Path, after: Path) -> Iterator[str]:

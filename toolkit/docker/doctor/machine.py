@@ -9,13 +9,12 @@ import shlex
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit.docker.rootless import Account, account
-from toolkit.docker.rootless.requirements import SUBORDINATE_IDS
+from toolkit.docker.rootless.requirements import text_of
 from toolkit.errors import CommandError, ToolkitError
 
 if TYPE_CHECKING:
@@ -79,58 +78,6 @@ def this_machine() -> Machine:
     return Machine(user=user, environment=dict(os.environ))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubordinateIds:
-    """The ids that a file gives to the user; `ranges` are (first, count).
-
-    `elsewhere`: nsswitch.conf(5) names a source other than files.
-    """
-
-    path: Path
-    ranges: tuple[tuple[int, int], ...]
-    readable: bool
-    elsewhere: bool
-
-    @property
-    def count(self) -> int:
-        """How many ids there are."""
-        return sum(count for _, count in self.ranges)
-
-    @property
-    def enough(self) -> bool:
-        """Whether images with ordinary user ids can be unpacked."""
-        return self.count >= SUBORDINATE_IDS
-
-    def overlap(self, own: int) -> str | None:
-        """Return what the kernel refuses to map: two ranges that overlap, or one that contains the user's `own` id."""
-        spans = sorted((first, first + count - 1) for first, count in self.ranges if count)
-        for before, after in pairwise(spans):
-            if after[0] <= before[1]:
-                return f"{before[0]}-{before[1]} and {after[0]}-{after[1]} overlap"
-        return next((f"{first}-{last} contains {own}" for first, last in spans if first <= own <= last), None)
-
-
-def subordinate_ids(machine: Machine) -> tuple[SubordinateIds, ...]:
-    """Return what /etc/subuid and /etc/subgid have for the user; subuid(5)."""
-    switch = _text(machine.etc / "nsswitch.conf") or ""
-    sources = [line.split()[1:] for line in switch.splitlines() if line.startswith("subid:")]
-    owners = {machine.user.name, str(machine.user.uid)}
-    found: list[SubordinateIds] = []
-    for name in ("subuid", "subgid"):
-        path = machine.etc / name
-        text = _text(path)
-        entries = [re.fullmatch(r"([^:]+):(\d+):(\d+)", line.strip()) for line in (text or "").splitlines()]
-        found.append(
-            SubordinateIds(
-                path=path,
-                ranges=tuple((int(entry[2]), int(entry[3])) for entry in entries if entry and entry[1] in owners),
-                readable=text is not None or not path.exists(),
-                elsewhere=any(source != ["files"] for source in sources),
-            )
-        )
-    return tuple(found)
-
-
 def first_unprivileged_port(machine: Machine) -> int:
     """Return the first port that every program may listen on, in the network that this process is in."""
     value = _number(machine.proc / PORT_START)
@@ -176,7 +123,7 @@ def container_mark(machine: Machine, root: Path = Path("/")) -> str | None:
     mark = next((root / path for path in _CONTAINER_MARKS if (root / path).exists()), None)
     if mark is not None:
         return f"{mark} exists"
-    ids = (_text(machine.proc / "self/uid_map") or "").split()
+    ids = (text_of(machine.proc / "self/uid_map") or "").split()
     return f"only {ids[2]} user ids are mapped" if ids and int(ids[2]) < _ALL_IDS - 1 else None
 
 
@@ -189,7 +136,7 @@ def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
         return False
     if program is None:
         return True
-    return all(str(program) not in (_text(profile) or "") for profile in (machine.etc / "apparmor.d").glob("*"))
+    return all(str(program) not in (text_of(profile) or "") for profile in (machine.etc / "apparmor.d").glob("*"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,12 +197,5 @@ def _variables(text: str) -> dict[str, str]:
 
 def _number(path: Path) -> int | None:
     with suppress(ValueError):
-        return int(_text(path) or "")
+        return int(text_of(path) or "")
     return None
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return None

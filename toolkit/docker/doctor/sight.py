@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from toolkit.docker.doctor.programs import Daemon, Process, Program, Trial
     from toolkit.docker.wrappers import PathOrder, Wrapper
 
-NAMES = ("docker-rootlesskit", "rootlesskit")
-"""What dockerd-rootless.sh looks for, in this order, each on all of PATH."""
-
 # nixpkgs has the one, docker's own packages the other; Debian's is in a directory that no PATH contains.
 _LAUNCHERS = ("dockerd-rootless", "dockerd-rootless.sh")
 _PLACES = ("/usr/share/docker.io/contrib", "/run/current-system/sw/bin")
@@ -232,7 +229,7 @@ def _open(path: Path) -> Launcher:
 
 def _view(seen_by: str, environment: Mapping[str, str]) -> View:
     found: dict[Path, Program] = {}
-    for name in NAMES:
+    for name in wrappers.NAMES:
         for path in programs.locate(name, environment.get("PATH", "")):
             with suppress(ToolkitError):
                 program = programs.look(path)

@@ -9,7 +9,7 @@ from packaging.version import Version
 from toolkit.docker.doctor import machine, programs
 from toolkit.docker.doctor.diagnosis import Answer, Role, cause, note, ok
 from toolkit.docker.rootless.hosts import PROXY, WITHOUT_PROXY
-from toolkit.docker.rootless.requirements import free_range
+from toolkit.docker.rootless.requirements import free_range, subordinate_ids
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _session(sight: Sight) -> Answer:
 
 def _subordinate_ids(sight: Sight) -> Answer:
     user = sight.machine.user.name
-    found = machine.subordinate_ids(sight.machine)
+    found = subordinate_ids(sight.machine.user, sight.machine.etc)
     evidence = tuple(
         f"{each.path}: {each.count} ids" if each.readable else f"{each.path}: not readable" for each in found
     )
@@ -156,7 +156,7 @@ def _overlapping_ids(sight: Sight) -> Answer:
     user = sight.machine.user
     problems = [
         f"{each.path}: {problem}"
-        for each in machine.subordinate_ids(sight.machine)
+        for each in subordinate_ids(sight.machine.user, sight.machine.etc)
         if (problem := each.overlap(user.uid if each.path.name == "subuid" else user.gid)) is not None
     ]
     if not problems:

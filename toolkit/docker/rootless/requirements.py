@@ -7,6 +7,8 @@ import re
 import socket
 import stat
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -76,21 +78,65 @@ def require_setuid(host: Host) -> None:
             raise ToolkitError(f"{path}: is neither setuid nor has capabilities", hint=_RIGHTS)
 
 
-def require_subordinate_ids(account: Account, directory: Path = Path("/etc")) -> None:
-    """Require ids to map, as `directory`/subuid and subgid give them: subuid(5)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubordinateIds:
+    """The ids that a file gives to the user; `ranges` are (first, count).
+
+    `elsewhere`: nsswitch.conf(5) names a source other than files.
+    """
+
+    path: Path
+    ranges: tuple[tuple[int, int], ...]
+    readable: bool
+    elsewhere: bool
+
+    @property
+    def count(self) -> int:
+        """How many ids there are."""
+        return sum(count for _, count in self.ranges)
+
+    @property
+    def enough(self) -> bool:
+        """Whether images with ordinary user ids can be unpacked."""
+        return self.count >= SUBORDINATE_IDS
+
+    def overlap(self, own: int) -> str | None:
+        """Return what the kernel refuses to map: two ranges that overlap, or one that contains the user's `own` id."""
+        spans = sorted((first, first + count - 1) for first, count in self.ranges if count)
+        for before, after in pairwise(spans):
+            if after[0] <= before[1]:
+                return f"{before[0]}-{before[1]} and {after[0]}-{after[1]} overlap"
+        return next((f"{first}-{last} contains {own}" for first, last in spans if first <= own <= last), None)
+
+
+def subordinate_ids(account: Account, directory: Path = Path("/etc")) -> tuple[SubordinateIds, ...]:
+    """Return what `directory`/subuid and subgid have for a user; subuid(5)."""
+    switch = text_of(directory / "nsswitch.conf") or ""
+    sources = [line.split()[1:] for line in switch.splitlines() if line.startswith("subid:")]
+    owners = {account.name, str(account.uid)}
+    found: list[SubordinateIds] = []
     for name in ("subuid", "subgid"):
-        file = directory / name
-        lines = file.read_text().splitlines() if file.is_file() else []
-        ranges = [line.split(":") for line in lines]
-        counts = [
-            int(entry[2])
-            for entry in ranges
-            if len(entry) == 3 and entry[0] in {account.name, str(account.uid)} and entry[2].isdecimal()  # noqa: PLR2004 - name:first:count, subuid(5)
-        ]
-        if sum(counts) < SUBORDINATE_IDS:
-            has, ids = f"only {sum(counts)}" if counts else "no", free_range(directory)
+        path = directory / name
+        text = text_of(path)
+        entries = [re.fullmatch(r"([^:]+):(\d+):(\d+)", line.strip()) for line in (text or "").splitlines()]
+        found.append(
+            SubordinateIds(
+                path=path,
+                ranges=tuple((int(entry[2]), int(entry[3])) for entry in entries if entry and entry[1] in owners),
+                readable=text is not None or not path.exists(),
+                elsewhere=any(source != ["files"] for source in sources),
+            )
+        )
+    return tuple(found)
+
+
+def require_subordinate_ids(account: Account, directory: Path = Path("/etc")) -> None:
+    """Require ids to map, as `directory`/subuid and subgid give them."""
+    for found in subordinate_ids(account, directory):
+        if not found.enough:
+            has, ids = f"only {found.count}" if found.ranges else "no", free_range(directory)
             raise ToolkitError(
-                f"{file}: {account.name} has {has} subordinate ids",
+                f"{found.path}: {account.name} has {has} subordinate ids",
                 hint=f"as root: usermod --add-subuids {ids} --add-subgids {ids} {account.name}",
             )
 
@@ -164,3 +210,11 @@ def succeeds(argv: list[str]) -> bool:
     except CommandError:
         return False
     return True
+
+
+def text_of(path: Path) -> str | None:
+    """Return the text of a file, None if it cannot be read."""
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return None

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import git, nix
-from toolkit.docker import changing, evaluating, meaning, preparing, staging
+from toolkit.docker import changing, evaluating, extras, meaning, preparing, staging
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.claims import evaluation, overriding
 from toolkit.docker.claims import registry as proofs
@@ -23,10 +23,8 @@ from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest
 from toolkit.report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from toolkit.docker.choices import Extra
-    from toolkit.docker.claims.case import Added, DockerCase
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.requests import CheckRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Column, Progress
@@ -85,7 +83,8 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
         if len(found_there) != (wanted := len(document.steps)):
             raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
     behind = mails[len(document.commits) :]
-    found, warnings = _source_again(document, directory, diff, _wanted(behind), progress)
+    asked = tuple(extras.of_patch(mail) for mail in behind)
+    found, warnings = _source_again(document, directory, diff, asked, progress)
     contents = [found.content]
     for patch in series:
         contents.append(git.apply(contents[-1], target, patch.content))
@@ -100,7 +99,7 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
         patches=series,
         upstream_diff=diff,
         overlay=(directory / "overlay").resolve(),
-        extras=_extras(behind, found),
+        extras=extras.read_back(behind, found),
     )
     commits = tuple(
         Commit(subject=commit.subject, body="", before=before, after=after)
@@ -126,25 +125,8 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
     return case, proposal, warnings
 
 
-def _wanted(mails: Sequence[Patch]) -> tuple[Extra, ...]:
-    """Tell which extras stand behind a series; raise ToolkitError for a mail that is none."""
-    if not mails:
-        return ()
-    from toolkit.docker import extras  # noqa: PLC0415 - for a proposal that has any
-
-    return tuple(extras.of_patch(mail) for mail in mails)
-
-
-def _extras(mails: Sequence[Patch], source: Source) -> tuple[Added, ...]:
-    if not mails:
-        return ()
-    from toolkit.docker import extras  # noqa: PLC0415 - as above
-
-    return extras.read_back(mails, source)
-
-
 def _source_again(
-    document: ReportDocument, directory: Path, diff: bytes, extras: tuple[Extra, ...], progress: Progress
+    document: ReportDocument, directory: Path, diff: bytes, wanted: tuple[Extra, ...], progress: Progress
 ) -> tuple[Source, tuple[str, ...]]:
     """Get the source that the report names, from the cache or this machine; else take the diff back."""
     was = document.source
@@ -156,7 +138,7 @@ def _source_again(
         offline=True,
     )
     try:
-        found = staging.nixpkgs(request, extras=extras, progress=progress)
+        found = staging.nixpkgs(request, extras=wanted, progress=progress)
     except ToolkitError:
         found = None
     if found is not None and str(git.blob_id(found.content)) == was.blob:

@@ -18,7 +18,6 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.staging import deepen
 from toolkit.errors import RefusalError
 from toolkit.model import OverlayReport, Tier
-from toolkit.prove import Claim
 from toolkit.report.report import overlay_to_json
 from toolkit.shipped import shipped_path
 
@@ -32,12 +31,6 @@ if TYPE_CHECKING:
 
 SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 """The files of overlays/ that the kind `rewrap` consists of, the module among them."""
-
-CLAIMS = (
-    Claim("keeps", "each docker gets a new wrapper and keeps its attributes and overrides", rewrapping.keeps),
-    Claim("compiles-nothing", "docker and moby stay the same derivations", rewrapping.compiles_nothing),
-    Claim("builds", "the new wrapper has the same PATH, except that rootlesskit is at its end", rewrapping.builds),
-)
 
 PATCHED_CLAIMS = ("parse", "overridable", "compatible", "builds", "overlay")
 """The claims about a series that are about its overlay as well."""
@@ -101,7 +94,7 @@ def _rewrap(
         (at / name).write_bytes(shipped_path(name).read_bytes())
     (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
     case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
-    return prove.run((*CLAIMS, *rewrapping.claims(request.depth)), case, progress=progress), ()
+    return prove.run(rewrapping.claims(request.depth), case, progress=progress), ()
 
 
 def _patched(

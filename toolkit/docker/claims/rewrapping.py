@@ -215,6 +215,11 @@ def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
     """Return the claims that a depth asks for."""
     systems = depth.systems or (realising.here(),)
     found = [
+        Claim("keeps", "each docker gets a new wrapper and keeps its attributes and overrides", keeps),
+        Claim("compiles-nothing", "docker and moby stay the same derivations", compiles_nothing),
+        Claim("builds", "the new wrapper has the same PATH, except that rootlesskit is at its end", builds),
+    ]
+    found += [
         Claim(
             f"tree-{system}",
             f"the dockers of this nixpkgs keep what they have, and nothing is compiled, on {system}",

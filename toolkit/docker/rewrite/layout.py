@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from toolkit import nix, process
 from toolkit.docker.readings import Component, Release
 from toolkit.docker.rewrite.construction import final_attributes
 from toolkit.docker.rewrite.style import Style
@@ -236,9 +237,6 @@ def docker_file(content: bytes, *, name: str) -> DockerFile:
     try:
         return DockerFile(content.decode(), name=name)
     except NixSyntaxError as error:
-        # Whoever reads good files does not pay for it.
-        from toolkit import nix, process  # noqa: PLC0415
-
         if error.hint is not None or process.find("nix-instantiate") is None:
             raise
         nix.parse_text(content, name=name)

@@ -42,9 +42,6 @@ def evaluates(case: DockerCase) -> Finding:
 
 def registered(case: DockerCase, added: Added) -> Finding:
     """Evaluate the test as an attribute of nixosTests, with all files of the series and of the commit in the tree."""
-    # Only for the deeper tiers, which have imported it.
-    from toolkit.docker.claims import realising  # noqa: PLC0415
-
     if added.commit is None:
         raise NotRunError("the nixpkgs around the file is not available")
     system = system_of(case)

@@ -92,8 +92,10 @@ def ends(call: Callable[[], object], *, seconds: float) -> bool:
     try:
         status = os.waitpid(child, 0)[1]
     except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        # A signal may come when the copy has just ended.
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
         raise
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT:
         raise KeyboardInterrupt

@@ -13,7 +13,7 @@ from toolkit.cli.depth import depth, depth_options, is_sealed
 from toolkit.cli.lifting import DOCKER
 from toolkit.cli.report import exit_code, show
 from toolkit.docker.check import check
-from toolkit.docker.requests import CheckRequest, Server
+from toolkit.docker.requests import CheckRequest
 from toolkit.package.check import PatchRequest
 from toolkit.package.check import check as check_patch
 
@@ -75,15 +75,6 @@ def command(
     git_dir: Path | None,
     bindings: tuple[str, ...],
     comment: bool,
-    nixpkgs: str | None,
-    rev: str | None,
-    file: Path | None,
-    pin: str | None,
-    offline: bool,
-    repo: str | None,
-    api_url: str | None,
-    raw_url: str | None,
-    token_command: str | None,
     proofs: tuple[str, ...],
     compare: bool,
     run: bool,
@@ -95,32 +86,31 @@ def command(
     committed counts. The exit code is 3 if a requested proof cannot run.
     """
     settings = options.settings()
-    source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
-    server = Server(repository=repo, api_url=api_url, raw_url=raw_url, token_command=token_command)
+    source = options.source_request()
     if patch is not None:
-        options.refuse_together("--patch", {"--pull": pull, "--git-dir": git_dir})
+        options.refuse_together("--patch", "--pull", "--git-dir")
     else:
-        options.refuse_without("--patch", {"--nixpkgs": nixpkgs, "--rev": rev, "--file": file, "--pin": pin})
-    servers = {"--repo": repo, "--api-url": api_url, "--raw-url": raw_url, "--token-command": token_command}
+        options.refuse_without("--patch", "--nixpkgs", "--rev", "--file", "--pin")
+    servers = ("--repo", "--api-url", "--raw-url", "--token-command")
     if pull is None:
-        options.refuse_without("--pull", servers)
-    else:
-        options.refuse_together("--pull", {"DIR": what})
+        options.refuse_without("--pull", *servers)
+    elif what is not None:
+        raise click.UsageError("--pull and DIR exclude each other")
     if git_dir is not None:
-        options.refuse_together("--git-dir", servers)
+        options.refuse_together("--git-dir", *servers)
     if comment and settings.json:
-        options.refuse_together("--comment", {"--json": True})
+        raise click.UsageError("--comment and --json exclude each other")
     if is_sealed():
-        options.refuse_together("--sealed", {"--run": run or None})
+        options.refuse_together("--sealed", "--run")
     if patch is not None and what not in {None, DOCKER}:
-        options.refuse_together("TARGET", {"--file": file, "--run": run or None, "--compare": compare or None})
+        options.refuse_together("TARGET", "--file", "--run", "--compare")
         asked = PatchRequest(
             patch=patch, target=what or DOCKER, source=source, bindings=bindings, proofs=proofs, systems=depth().systems
         )
         with output.working(settings) as progress:
             judged = check_patch(asked, progress=progress)
         return _finish(judged, comment=comment, command=_again(what, patch, pull))
-    options.refuse_without("TARGET", {"--binding": bindings or None})
+    options.refuse_without("TARGET", "--binding")
     directory = None if patch is not None or pull is not None else _proposal(what, git_dir)
     request = CheckRequest(
         directory=directory,
@@ -128,7 +118,7 @@ def command(
         pull=pull,
         rev=what if directory is None else None,
         clone=git_dir,
-        server=server,
+        server=options.server_request(),
         source=source,
         proofs=proofs,
         depth=depth(),

@@ -65,7 +65,7 @@ def command(*, docker: Path | None, log: Path | None, elsewhere: bool, port: int
     if elsewhere and log is None:
         raise click.UsageError("--elsewhere requires --log")
     if elsewhere:
-        options.refuse_together("--elsewhere", {"--docker": docker})
+        options.refuse_together("--elsewhere", "--docker")
     with output.working(settings) as progress:
         progress.step("examining this machine")
         diagnosis = doctor(DoctorRequest(docker=docker, log=log, elsewhere=elsewhere, port=port))

@@ -34,22 +34,20 @@ Proven = dict[tuple[PurePosixPath, str], DoorAnswer]
     ),
 )
 @click.argument("packages", metavar="[PACKAGE…]", nargs=-1, shell_complete=options.complete_package)
-@options.source_option(
+@options.source_value(
     "--nixpkgs",
     metavar="WHERE",
     help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen'. By default "
     "the checkout that contains the current directory.",
 )
-@options.source_option("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
+@options.source_value("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
 @click.option("--all", "all_kinds", is_flag=True, help="Show helpers, environments and variations of packages as well.")
 @click.option(
     "--prove", "ask_nix", is_flag=True, help="Also ask Nix what an override of each attribute does; takes a PACKAGE."
 )
-@options.source_option("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
+@options.source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 @options.common
-def command(
-    *, packages: tuple[str, ...], nixpkgs: str | None, rev: str | None, all_kinds: bool, ask_nix: bool, offline: bool
-) -> int:
+def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool) -> int:
     """Find packages that other packages bind in a let, out of reach of any override.
 
     A PACKAGE is an attribute path, or a path in the tree; by default the whole tree is searched. The files are only
@@ -58,8 +56,8 @@ def command(
     settings = options.settings()
     if ask_nix and not packages:
         raise click.UsageError("--prove takes a PACKAGE; Nix would need hours for all")
-    request = options.source_request(nixpkgs=nixpkgs, rev=rev, file=None, pin=None, offline=offline)
-    if request.nixpkgs is None and rev is None:
+    request = options.source_request()
+    if request.nixpkgs is None and request.rev is None:
         raise click.UsageError("the current directory is not in a checkout of nixpkgs; name one with --nixpkgs")
     with output.working(settings) as progress:
         root = trees.as_they_are(request, progress=progress)

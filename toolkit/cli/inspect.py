@@ -44,7 +44,7 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
             raise click.UsageError("name a FILE; the current directory is not in a checkout of nixpkgs")
         files = (Path(os.path.relpath(here / plans.plan().target)),)
     if picture is not None and settings.json:
-        options.refuse_together("--graph", {"--json": True})
+        raise click.UsageError("--graph and --json exclude each other")
     if (picture is not None or of_path) and len(files) > 1:
         raise click.UsageError(f"{'--path' if of_path else '--graph'} takes one FILE")
     if of_path:

@@ -13,14 +13,14 @@ import click
 
 from toolkit import __version__
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
-from toolkit.cli.options import DEPTH, NIX, OUTPUT, SOURCE, Option
+from toolkit.cli.options import DEPTH, NIX, OUTPUT, OWN, SOURCE, Option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DATE = "2026-11-25"
 """The date of the version, for the man page."""
-GROUPS = ("Options", SOURCE, DEPTH, NIX, OUTPUT)
+GROUPS = (OWN, SOURCE, DEPTH, NIX, OUTPUT)
 
 
 def reference() -> str:

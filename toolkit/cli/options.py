@@ -6,25 +6,25 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from toolkit.docker.requests import Server
     from toolkit.model import SourceRequest
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound="Callable[..., Any]")
 
 _META = "toolkit."
 
 # What a directory is known to be a nixpkgs by.
 _NIXPKGS = Path("pkgs/top-level/all-packages.nix")
 
-SOURCE, DEPTH, NIX, OUTPUT = "Source", "Depth", "Nix", "Output"
-"""The groups of options in --help, after those that are the command's own."""
+OWN, SOURCE, DEPTH, NIX, OUTPUT = "Options", "Source", "Depth", "Nix", "Output"
+"""The groups of options in --help; the first are the command's own."""
 
 
 class Option(click.Option):
@@ -56,14 +56,14 @@ class GroupedCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, a section for each group."""
-        groups: dict[str, list[tuple[str, str]]] = {"Options": []}
+        groups: dict[str, list[tuple[str, str]]] = {OWN: []}
         for option in self.get_params(ctx):
             # click has a record for an argument too, with its name alone.
             record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
             if record is None or (isinstance(option, Option) and option.deep and not ctx.meta.get(_ALL)):
                 continue
-            groups.setdefault(option.group if isinstance(option, Option) else "Options", []).append(record)
-        for name in ("Options", SOURCE, DEPTH, NIX, OUTPUT):
+            groups.setdefault(option.group if isinstance(option, Option) else OWN, []).append(record)
+        for name in (OWN, SOURCE, DEPTH, NIX, OUTPUT):
             if rows := groups.get(name):
                 with formatter.section(name):
                     formatter.write_dl(rows)
@@ -93,6 +93,45 @@ def command(
     return click.command(name, cls=GroupedCommand, examples=examples, **keywords)
 
 
+def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
+    """Return the value of an option that commands share, wherever on the command line it stood; None if it did not."""
+    return click.get_current_context().meta.get(_META + name)
+
+
+def given(option: str) -> bool:
+    """Tell whether the running command was given an option, such as `--file`."""
+    context = click.get_current_context()
+    return any(
+        context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+        for parameter in context.command.params
+        if option in parameter.opts
+    )
+
+
+def together(*added: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Return what adds options to a command, in this order."""
+
+    def add(function: F) -> F:
+        for option in reversed(added):
+            function = option(function)
+        return function
+
+    return add
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    # An option can stand before and after the command's name; what is not given must not undo what is.
+    if value not in (None, (), False):
+        ctx.meta[f"{_META}{param.name}"] = value
+
+
+remembered = partial(click.option, cls=Option, expose_value=False, callback=_remember)
+source_option = partial(click.option, cls=Option, group=SOURCE)
+source_value = partial(remembered, group=SOURCE)
+output_option = partial(click.option, cls=Option, group=OUTPUT)
+_global_option = partial(remembered, group=OUTPUT)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalOptions:
     """What the global options ask for, wherever on the command line they stood.
@@ -108,87 +147,80 @@ class GlobalOptions:
 
 def settings() -> GlobalOptions:
     """Return the settings of the command that is running."""
-    meta = click.get_current_context().meta
-    return GlobalOptions(
-        **{name: meta[_META + name] for name in ("json", "verbose", "quiet", "color") if _META + name in meta}
-    )
+    names = ("json", "verbose", "quiet", "color")
+    return GlobalOptions(**{name: asked(name) for name in names if asked(name) is not None})
 
 
-def common(function: Callable[P, R]) -> Callable[P, R]:
-    """Add the global options to a command or to the group of commands."""
-    for option in (
-        _global_option(
-            "--color",
-            type=click.Choice(["auto", "always", "never"]),
-            help="When to use colours: on a terminal unless NO_COLOR is set (auto), always, or never.",
-        ),
-        _global_option("-q", "--quiet", is_flag=True, help="Print only problems."),
-        _global_option("-v", "--verbose", is_flag=True, help="Print each command that is run, ready to paste."),
-        _global_option("--json", is_flag=True, help="Print one JSON document and nothing else."),
-    ):
-        function = option(function)
-    return function
+def _complete_pin(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
+    from toolkit import patches  # noqa: PLC0415 - for completion alone
+
+    return [pin.name for pin in patches.upstream().pins if pin.name.startswith(incomplete)]
 
 
-def source(function: Callable[P, R]) -> Callable[P, R]:
-    """Add the options that say where the docker file is; `source_request` takes their values."""
-    for option in (
-        source_option("--offline", is_flag=True, help="Use only the cache and this machine, not the network."),
-        source_option(
-            "--pin", metavar="NAME", shell_complete=_complete_pin, help="A known commit; 'unlet pins' lists them."
-        ),
-        source_option(
-            "--file",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="A docker/default.nix without the tree around it.",
-        ),
-        source_option("--rev", metavar="REV", help="A commit, branch or tag."),
-        source_option(
-            "--nixpkgs",
-            metavar="WHERE",
-            help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
-            "a small tree that comes with unlet. By default the checkout that you are in. Tiers other than isolated "
-            "evaluate it with your rights: see --sealed.",
-        ),
-    ):
-        function = option(function)
-    return function
+common = together(
+    _global_option("--json", is_flag=True, help="Print one JSON document and nothing else."),
+    _global_option("-v", "--verbose", is_flag=True, help="Print each command that is run, ready to paste."),
+    _global_option("-q", "--quiet", is_flag=True, help="Print only problems."),
+    _global_option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        help="When to use colours: on a terminal unless NO_COLOR is set (auto), always, or never.",
+    ),
+)
+"""The global options, for a command or the group of commands; `settings` returns their values."""
 
 
-def server(function: Callable[P, R]) -> Callable[P, R]:
-    """Add the options that say which server knows of pull requests, and who asks it."""
-    for option in (
-        source_option(
-            "--token-command",
-            deep=True,
-            metavar="COMMAND",
-            help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' provides it.",
-        ),
-        source_option(
-            "--raw-url",
-            deep=True,
-            metavar="URL",
-            help="The raw files of another GitHub server, such as https://HOST/raw.",
-        ),
-        source_option(
-            "--api-url",
-            deep=True,
-            metavar="URL",
-            help="The REST API of another GitHub server, such as https://HOST/api/v3.",
-        ),
-        source_option("--repo", deep=True, metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs."),
-    ):
-        function = option(function)
-    return function
+source = together(
+    source_value(
+        "--nixpkgs",
+        metavar="WHERE",
+        help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
+        "a small tree that comes with unlet. By default the checkout that you are in. Tiers other than isolated "
+        "evaluate it with your rights: see --sealed.",
+    ),
+    source_value("--rev", metavar="REV", help="A commit, branch or tag."),
+    source_value(
+        "--file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A docker/default.nix without the tree around it.",
+    ),
+    source_value(
+        "--pin", metavar="NAME", shell_complete=_complete_pin, help="A known commit; 'unlet pins' lists them."
+    ),
+    source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network."),
+)
+"""Where the docker file is; `source_request` returns it."""
 
 
-def written(kind: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+server = together(
+    source_value("--repo", deep=True, metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs."),
+    source_value(
+        "--api-url",
+        deep=True,
+        metavar="URL",
+        help="The REST API of another GitHub server, such as https://HOST/api/v3.",
+    ),
+    source_value(
+        "--raw-url",
+        deep=True,
+        metavar="URL",
+        help="The raw files of another GitHub server, such as https://HOST/raw.",
+    ),
+    source_value(
+        "--token-command",
+        deep=True,
+        metavar="COMMAND",
+        help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' provides it.",
+    ),
+)
+"""Which server knows of pull requests, and who asks it; `server_request` returns it."""
+
+
+def written(kind: str) -> Callable[[F], F]:
     """Add the options for the directory that is written, which by default is called after what is in it."""
-
-    def add(function: Callable[P, R]) -> Callable[P, R]:
-        force = output_option("--force", is_flag=True, help=f"Replace an existing {kind} in the output directory.")
-        out = output_option(
+    return together(
+        output_option(
             "--out",
             type=click.Path(path_type=Path),
             metavar="DIR",
@@ -196,10 +228,9 @@ def written(kind: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             callback=_beside,
             help=f"The directory to write; it appears complete or not at all. By default {kind}, or ../{kind} in a "
             "checkout of nixpkgs.",
-        )
-        return out(force(function))
-
-    return add
+        ),
+        output_option("--force", is_flag=True, help=f"Replace an existing {kind} in the output directory."),
+    )
 
 
 def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
@@ -215,51 +246,44 @@ def checkout() -> Path | None:
     return next((place for place in (directory, *directory.parents) if (place / _NIXPKGS).is_file()), None)
 
 
-def source_request(
-    *, nixpkgs: str | None, rev: str | None, file: Path | None, pin: str | None, offline: bool
-) -> SourceRequest:
+def source_request() -> SourceRequest:
     """Return the request that the options of `source` make; raise click.UsageError where they contradict.
 
     If none of them names a source, it is the nixpkgs that the current directory is in.
     """
     from toolkit.model import SourceRequest  # noqa: PLC0415 - --help does without
 
-    given = {"--nixpkgs": nixpkgs, "--rev": rev, "--pin": pin}
-    if file is not None:
-        refuse_together("--file", given)
-    if pin is not None:
-        refuse_together("--pin", {"--nixpkgs": nixpkgs, "--rev": rev})
-    for name, value in given.items():
-        if value == "":
-            raise click.UsageError(f"{name} is empty")
+    if given("--file"):
+        refuse_together("--file", "--nixpkgs", "--rev", "--pin")
+    if given("--pin"):
+        refuse_together("--pin", "--nixpkgs", "--rev")
+    for name in ("nixpkgs", "rev", "pin"):
+        if asked(name) == "":
+            raise click.UsageError(f"--{name} is empty")
+    nixpkgs, file, pin = asked("nixpkgs"), asked("file"), asked("pin")
     if nixpkgs is None and file is None and pin is None and (here := checkout()) is not None:
         nixpkgs = str(here)
-    return SourceRequest(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
+    return SourceRequest(nixpkgs=nixpkgs, rev=asked("rev"), file=file, pin=pin, offline=bool(asked("offline")))
 
 
-def refuse_together(option: str, others: Mapping[str, object]) -> None:
-    """Raise click.UsageError where one of `others`, by name, was given: each contradicts `option`."""
-    for name, value in others.items():
-        if value is not None:
-            raise click.UsageError(f"{option} and {name} exclude each other")
+def server_request() -> Server:
+    """Return the server that the options of `server` name."""
+    from toolkit.docker.requests import Server  # noqa: PLC0415 - --help does without
+
+    names = ("api_url", "raw_url", "token_command")
+    return Server(repository=asked("repo"), **{name: asked(name) for name in names})
 
 
-def refuse_without(option: str, others: Mapping[str, object]) -> None:
-    """Raise click.UsageError where one of `others`, by name, was given: each needs `option`."""
-    for name, value in others.items():
-        if value is not None:
-            raise click.UsageError(f"{name} requires {option}")
+def refuse_together(option: str, *others: str) -> None:
+    """Raise click.UsageError if one of `others` was given: each contradicts `option`."""
+    for name in filter(given, others):
+        raise click.UsageError(f"{option} and {name} exclude each other")
 
 
-def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    # The option can stand before and after the command's name; what is not given must not undo what is.
-    if value:
-        ctx.meta[f"{_META}{param.name}"] = value
-
-
-source_option = partial(click.option, cls=Option, group=SOURCE)
-output_option = partial(click.option, cls=Option, group=OUTPUT)
-_global_option = partial(output_option, expose_value=False, callback=_remember)
+def refuse_without(option: str, *others: str) -> None:
+    """Raise click.UsageError if one of `others` was given: each needs `option`."""
+    for name in filter(given, others):
+        raise click.UsageError(f"{name} requires {option}")
 
 
 def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
@@ -267,14 +291,8 @@ def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str
     from toolkit import specimen  # noqa: PLC0415 - for completion alone, as the next
     from toolkit.lift.naming import Names  # noqa: PLC0415
 
-    asked = ctx.params.get("nixpkgs")
-    root = specimen.path() if asked == "specimen" else Path(asked).expanduser() if asked else checkout()
+    named = ctx.meta.get(f"{_META}nixpkgs")
+    root = specimen.path() if named == "specimen" else Path(named).expanduser() if named else checkout()
     if root is None or not (root / _NIXPKGS).is_file():
         return []
     return sorted({name for name in Names.of(root).all(root) if name.startswith(incomplete)})
-
-
-def _complete_pin(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
-    from toolkit import patches  # noqa: PLC0415 - for completion alone
-
-    return [pin.name for pin in patches.upstream().pins if pin.name.startswith(incomplete)]

@@ -8,7 +8,7 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.lifting import DOCKER, lifting, lifting_options
+from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
 from toolkit.cli.report import exit_code, nix_path, proven, wrote
 from toolkit.docker.choices import OverlayKind
 from toolkit.docker.overlay import overlay
@@ -50,14 +50,6 @@ _WRAPPER = (
 def command(
     *,
     target: str,
-    bindings: tuple[str, ...],
-    design: str | None,
-    follow: str | None,
-    nixpkgs: str | None,
-    rev: str | None,
-    file: Path | None,
-    pin: str | None,
-    offline: bool,
     kind: str | None,
     out: Path,
     force: bool,
@@ -69,17 +61,15 @@ def command(
     are in, else for the default pin of patches/.
     """
     settings = options.settings()
-    source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline)
+    source = options.source_request()
     if target != DOCKER:
-        options.refuse_together("TARGET", {"--file": file, "--kind": kind})
-        asked = lifting(target, source, bindings=bindings, design=design, follow=follow, out=out, force=force)
+        options.refuse_together("TARGET", "--file", "--kind")
+        asked = lifting(target, source, out=out, force=force)
         with output.working(settings) as progress:
             report = lifted_overlay(asked, progress=progress)
         _show(report, out, settings, _steps(asked, out))
         return exit_code(report)
-    options.refuse_without(
-        "a TARGET other than docker", {"--binding": bindings or None, "--design": design, "--follow": follow}
-    )
+    options.refuse_without("a TARGET other than docker", *LIFTING)
     request = OverlayRequest(
         source=source,
         kind=OverlayKind(kind) if kind is not None else OverlayKind.REWRAP,

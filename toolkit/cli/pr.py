@@ -9,7 +9,7 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.lifting import DOCKER, lifting, lifting_options
+from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
 from toolkit.cli.report import exit_code, proven, show
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.requests import BranchRequest, UpdateRequest
@@ -93,9 +93,6 @@ MASTER = "master"
 def command(
     *,
     target: str,
-    bindings: tuple[str, ...],
-    design: str | None,
-    follow: str | None,
     repo: Path,
     base: str | None,
     branch: str | None,
@@ -120,28 +117,19 @@ def command(
     TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it.
     """
     settings = options.settings()
-    own: dict[str, object] = {"--strategy": strategy, "--rootlesskit": rootlesskit, "--only": only}
-    own |= {"--with": extras or None, "--onto": onto or None}
-    lifts: dict[str, object] = {"--binding": bindings or None, "--design": design, "--follow": follow}
+    own = ("--strategy", "--rootlesskit", "--only", "--with")
     if target == DOCKER:
-        options.refuse_without("a TARGET other than docker", lifts)
+        options.refuse_without("a TARGET other than docker", *LIFTING)
     else:
-        options.refuse_together("TARGET", own)
+        options.refuse_together("TARGET", *own, "--onto")
         branch = branch or (branch_name(target) if not commit else None)
     if mode is not None:
-        making: dict[str, object] = {"--worktree": worktree, "--commit": commit or None}
+        options.refuse_together(f"--{mode}", "--worktree", "--commit")
         if mode != "update":
-            making |= {"--base": base, "--fetch": fetch or None, "--onto": onto or None, "--strategy": strategy}
-            making |= {
-                "--rootlesskit": rootlesskit,
-                "--only": only,
-                "--with": extras or None,
-                "--trailer": trailers or None,
-            }
-            making |= {"--sign": sign, **lifts}
-        options.refuse_together(f"--{mode}", making)
+            making = ("--base", "--fetch", "--onto", *own, "--trailer", "--sign", *LIFTING)
+            options.refuse_together(f"--{mode}", *making)
     if commit:
-        options.refuse_together("--commit", {"--base": base, "--branch": branch, "--worktree": worktree})
+        options.refuse_together("--commit", "--base", "--branch", "--worktree")
     if mode == "remove":
         return _remove(repo, branch, force=force, settings=settings)
     if mode == "explain":
@@ -158,8 +146,7 @@ def command(
             signed=sign,
             force=force,
         )
-        here = SourceRequest()
-        asked = lifting(target, here, bindings=bindings, design=design, follow=follow, out=Path(), force=False)
+        asked = lifting(target, SourceRequest(), out=Path(), force=False)
         with output.working(settings) as progress:
             made = create_for(order, asked, progress=progress)
         show_made(made, settings=settings)

@@ -9,7 +9,7 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.lifting import DOCKER, lifting, lifting_options
+from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
@@ -70,14 +70,6 @@ _WORST = (130, 1, 3, 2, 0)
 def command(
     *,
     targets: tuple[str, ...],
-    bindings: tuple[str, ...],
-    design: str | None,
-    follow: str | None,
-    nixpkgs: str | None,
-    rev: str | None,
-    file: Path | None,
-    pin: str | None,
-    offline: bool,
     strategy: str | None,
     rootlesskit: str,
     only_commit: str | None,
@@ -95,23 +87,19 @@ def command(
     settings = options.settings()
     targets = tuple(dict.fromkeys(targets)) or (DOCKER,)
     if len(targets) > 1:
-        options.refuse_together("several TARGETs", {"docker": DOCKER if DOCKER in targets else None})
-        options.refuse_together("several TARGETs", {"--binding": bindings or None})
+        if DOCKER in targets:
+            raise click.UsageError("several TARGETs and docker exclude each other")
+        options.refuse_together("several TARGETs", "--binding")
     if targets != (DOCKER,):
-        options.refuse_together("TARGET", {"--file": file})
-        source = options.source_request(nixpkgs=nixpkgs, rev=rev, file=None, pin=pin, offline=offline)
-        asked = [
-            lifting(target, source, bindings=bindings, design=design, follow=follow, out=out, force=force)
-            for target in targets
-        ]
+        options.refuse_together("TARGET", "--file")
+        source = options.source_request()
+        asked = [lifting(target, source, out=out, force=force) for target in targets]
         with output.working(settings) as progress:
             attempts = list(lift(asked, progress=progress))
         return _finish(only(attempts[0].result), out) if len(attempts) == 1 else _finish_all(attempts, settings)
-    options.refuse_without(
-        "a TARGET other than docker", {"--binding": bindings or None, "--design": design, "--follow": follow}
-    )
+    options.refuse_without("a TARGET other than docker", *LIFTING)
     request = ProposeRequest(
-        source=options.source_request(nixpkgs=nixpkgs, rev=rev, file=file, pin=pin, offline=offline),
+        source=options.source_request(),
         strategy=Strategy(strategy) if strategy is not None else None,
         demotion=Demotion(rootlesskit),
         only=only_commit,

@@ -9,7 +9,6 @@ import click
 
 from toolkit import documents
 from toolkit.cli import options, output
-from toolkit.docker.requests import Server
 from toolkit.docker.track.report import table
 from toolkit.docker.track.tracking import TrackRequest, track
 from toolkit.docker.track.used import ANY, Used, Way, read
@@ -126,21 +125,15 @@ def command(
     state: Path | None,
     markdown: Path | None,
     html: Path | None,
-    repo: str | None,
-    api_url: str | None,
-    raw_url: str | None,
-    token_command: str | None,
     timeout: float,
     wait: float,
 ) -> int:
     """Show for each branch and channel whether upstream has fixed docker, and whether you can remove your overlay."""
     settings = options.settings()
     if last is not None and not history:
-        options.refuse_without("--history", {"--last": last})
+        options.refuse_without("--history", "--last")
     if git_dir is not None:
-        options.refuse_together(
-            "--git-dir", {"--api-url": api_url, "--raw-url": raw_url, "--token-command": token_command}
-        )
+        options.refuse_together("--git-dir", "--api-url", "--raw-url", "--token-command")
     if markdown == _STDOUT == html:
         raise click.UsageError("--markdown - and --html - exclude each other")
     if settings.json and _STDOUT in {markdown, html}:
@@ -148,8 +141,8 @@ def command(
     for name, value in {"--ref": "" in refs, "--nixpkgs": nixpkgs == "", "--pin": pin == ""}.items():
         if value:
             raise click.UsageError(f"{name} is empty")
-    if nixpkgs is not None and pin is not None:
-        options.refuse_together("--nixpkgs", {"--pin": pin})
+    if nixpkgs is not None:
+        options.refuse_together("--nixpkgs", "--pin")
     request = TrackRequest(
         refs=refs,
         git_dir=git_dir,
@@ -161,7 +154,7 @@ def command(
         last=last,
         proposal=proposal,
         state=state,
-        server=Server(repository=repo, api_url=api_url, raw_url=raw_url, token_command=token_command),
+        server=options.server_request(),
         timeout=timeout,
         wait=wait,
     )
@@ -178,7 +171,7 @@ def command(
 def _used(overlay: Path | None, kind: str | None) -> Used:
     if overlay is None:
         return Used(way=Way(kind)) if kind is not None else ANY
-    options.refuse_together("--overlay", {"--kind": kind})
+    options.refuse_together("--overlay", "--kind")
     return read(overlay)
 
 

@@ -84,7 +84,7 @@ class Cache:
             return path
         return path
 
-    def obtain(self, kind: str, key: str, *, make: Callable[[Path], None], check: Callable[[Path], bool]) -> Path:
+    def obtain(self, kind: str, key: str, *, make: Callable[[Path], object], check: Callable[[Path], bool]) -> Path:
         """Return the entry's directory; where there is none, `make` writes it into the directory that it is given.
 
         An entry that `check` does not accept is set aside and made again. Of several processes that want the same
@@ -99,7 +99,8 @@ class Cache:
             with self.locked(f"{kind}-{key}"):
                 if (found := self.find(kind, key, check=check)) is not None:
                     return found
-                self._set_aside(path)
+                if os.path.lexists(path):
+                    self._set_aside(path)
                 self._make(path, make)
         except OSError as error:
             raise self.unwritable(error) from error
@@ -118,7 +119,7 @@ class Cache:
                 _uses[path] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
                 fcntl.flock(_uses[path], fcntl.LOCK_SH)
 
-    def replace(self, kind: str, key: str, *, make: Callable[[Path], None]) -> None:
+    def replace(self, kind: str, key: str, *, make: Callable[[Path], object]) -> None:
         """Make the entry, whether there was one or not. Raises as `obtain` does."""
         path = self._path(kind, key)
         try:
@@ -169,13 +170,10 @@ class Cache:
                 yield True
 
     def _doom(self, entry: CacheEntry) -> Path:
-        doomed = self.root / _BROKEN / f"{entry.key}-{os.urandom(4).hex()}"
         try:
-            doomed.parent.mkdir(exist_ok=True)
-            entry.path.rename(doomed)
+            return self._set_aside(entry.path)
         except OSError as error:
             raise ToolkitError(f"{entry.path}: cannot be deleted: {(error.strerror or '').lower()}") from error
-        return doomed
 
     def unwritable(self, error: OSError) -> ToolkitError:
         """Return the error that says that the cache cannot be written, and why."""
@@ -189,7 +187,7 @@ class Cache:
                 raise ToolkitError(f"cache: '{name}' is not the name of an entry")
         return self.root / kind / key
 
-    def _make(self, path: Path, make: Callable[[Path], None]) -> None:
+    def _make(self, path: Path, make: Callable[[Path], object]) -> None:
         making = self.root / _MAKING / f"{path.parent.name}-{path.name}-{os.urandom(4).hex()}"
         old = making.with_name(f"{making.name}-old")
         try:
@@ -214,12 +212,11 @@ class Cache:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _set_aside(self, path: Path) -> None:
-        if not os.path.lexists(path):
-            return
+    def _set_aside(self, path: Path) -> Path:
         aside = self.root / _BROKEN / f"{path.name}-{os.urandom(4).hex()}"
         aside.parent.mkdir(exist_ok=True)
         path.rename(aside)
+        return aside
 
 
 def default_cache() -> Cache:

@@ -139,7 +139,7 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
     building = _sibling(place)
     try:
         building.mkdir()
-        with _locked(building):
+        with locked(building):
             yield building
             ensure_free(destination, force=force)
             _put(building, place)
@@ -159,19 +159,26 @@ def temporary() -> Generator[Path]:
     _sweep(root, _TEMPORARY)
     path = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=root)).resolve()
     try:
-        with _locked(path):
+        with locked(path):
             yield path
     finally:
         remove(path)
 
 
 @contextmanager
-def _locked(directory: Path) -> Generator[None]:
-    """Show others that a directory is in use, where the file system has locks; they end with the process."""
+def locked(directory: Path, *, wait: bool = True) -> Generator[None]:
+    """Hold a lock of a directory, where the file system has locks; it leaves no file, and ends with the process.
+
+    Without `wait`, raise BlockingIOError if another process has it.
+    """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
         yield
     finally:
         os.close(handle)

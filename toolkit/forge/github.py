@@ -76,8 +76,8 @@ class ApiCommit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiBase:
-    """The branch that a pull request is for."""
+class Branch:
+    """A branch: by its full name in a list of branches, else by its own."""
 
     ref: str
 
@@ -93,7 +93,7 @@ class ApiPull:
     title: str
     html_url: str
     state: str
-    base: ApiBase
+    base: Branch
     head: Object
     user: User | None = None
     draft: bool = False
@@ -108,13 +108,6 @@ class Review:
 
     state: str
     user: User | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
-    """A branch by its full name."""
-
-    ref: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,9 +44,7 @@ def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
     scope = look_up(name, site).scope
     if scope is None or scope.node is planned.construction.final:
         return False
-    owner = planned.owner(site)
-    around = planned.construction.argument if owner is None else planned.shape.bindings[owner]
-    return around.contains(scope.node)
+    return _home(planned, site).contains(scope.node)
 
 
 def _is_used(planned: LiftPlan, name: str) -> bool:
@@ -56,7 +54,7 @@ def _is_used(planned: LiftPlan, name: str) -> bool:
         use.name == name
         and (argument.contains(use.node) or planned.owner(use.node) in planned.moved or _is_enclosed(planned, use))
         and (use.scope is None or not argument.contains(use.scope.node))
-        and not (use.scope is not None and _within_its_binding(planned, use))
+        and not _within_its_binding(planned, use)
         for use in planned.shape.references
     )
 
@@ -76,7 +74,7 @@ def clashing(planned: LiftPlan) -> frozenset[int]:
         owner = planned.owner(use.node)
         if owner not in planned.moved or use.node.index in planned.rerouted or use.node.index in planned.followed:
             continue
-        if use.scope is not None and _within_its_binding(planned, use):
+        if _within_its_binding(planned, use):
             continue
         layered = planned.design is Design.LAYER
         there = look_up(use.name, (planned.construction.call if layered else _place(planned, owner)).children[0])
@@ -109,6 +107,10 @@ def _place(planned: LiftPlan, name: str) -> Node:
 
 
 def _within_its_binding(planned: LiftPlan, use: Reference) -> bool:
-    owner = planned.owner(use.node)
-    around = planned.shape.bindings[owner] if owner is not None else planned.construction.argument
-    return use.scope is not None and around.contains(use.scope.node)
+    return use.scope is not None and _home(planned, use.node).contains(use.scope.node)
+
+
+def _home(planned: LiftPlan, node: Node) -> Node:
+    """Return the binding of the lets that a node stands in, or else the package's attributes."""
+    owner = planned.owner(node)
+    return planned.shape.bindings[owner] if owner is not None else planned.construction.argument

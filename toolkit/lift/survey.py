@@ -250,11 +250,7 @@ class Remembered:
         self.bindings.update(new)
         kept = self.bindings if len(self.bindings) <= _LIMIT else new
         content = msgspec.json.encode(kept)
-        default_cache().replace(_KIND, _code(), make=lambda into: _write(into / _NAME, content))
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+        default_cache().replace(_KIND, _code(), make=lambda into: (into / _NAME).write_bytes(content))
 
 
 @cache

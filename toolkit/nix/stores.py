@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
-from toolkit import process
+from toolkit import files, process
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, ToolkitError
 
@@ -88,13 +87,9 @@ def _make(state: Path, *, remote: str) -> None:
     if schema.exists():
         return
     state.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(state, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with files.locked(state):
         if not schema.exists():
             process.run(["nix-store", "--init"], env={"NIX_REMOTE": remote})
-    finally:
-        os.close(descriptor)
 
 
 def _refusal() -> str | None:

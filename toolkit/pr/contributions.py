@@ -5,10 +5,9 @@ It has a directory of its own in the clone's git directory, `unlet/BRANCH`, wher
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -92,19 +91,14 @@ class Replacement:
 @contextmanager
 def alone(common: Path) -> Generator[None]:
     """Keep others of this program out of a clone while the block runs; raise ToolkitError where one is in there."""
-    descriptor = os.open(common, os.O_RDONLY)
-    try:
-        # The lock of a directory leaves no file behind, and ends with the process. Where a file system has none,
-        # git still lets nobody make the same branch twice.
-        with suppress(OSError):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                hint = "try again when it has ended"
-                raise ToolkitError(f"{common}: another unlet is running in this clone", hint=hint) from None
+    with ExitStack() as stack:
+        try:
+            # Where a file system has no locks, git still lets nobody make the same branch twice.
+            stack.enter_context(files.locked(common, wait=False))
+        except BlockingIOError:
+            hint = "try again when it has ended"
+            raise ToolkitError(f"{common}: another unlet is running in this clone", hint=hint) from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

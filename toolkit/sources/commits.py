@@ -136,11 +136,7 @@ def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> t
 
 def _remember(key: str, url: str, name: str, commit: Oid, wanted: Wanted) -> None:
     answer = documents.write(_Asked(url=without_passwords(url), name=name, commit=commit, asked=int(time.time())))
-    wanted.cache.replace(_NAMES, key, make=lambda directory: _write(directory / _NAME, answer))
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+    wanted.cache.replace(_NAMES, key, make=lambda directory: (directory / _NAME).write_bytes(answer))
 
 
 def _answer(directory: Path) -> _Asked:
@@ -161,7 +157,7 @@ def _directory(wanted: Wanted) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ToolkitError(f"{directory}: the cache cannot be written: {(error.strerror or '').lower()}") from error
+        raise wanted.cache.unwritable(error) from error
     return directory
 
 

@@ -16,6 +16,7 @@ from toolkit.docker.check import check
 from toolkit.docker.requests import CheckRequest
 from toolkit.package.check import PatchRequest
 from toolkit.package.check import check as check_patch
+from toolkit.report.comment import to_comment
 
 if TYPE_CHECKING:
     from toolkit.model import Report
@@ -133,8 +134,6 @@ def command(
 def _finish(report: Report, *, comment: bool, command: str) -> int:
     settings = options.settings()
     if comment:
-        from toolkit.report.comment import to_comment  # noqa: PLC0415 - for --comment alone
-
         output.write(to_comment(report, command=command))
         return exit_code(report)
     show(report, settings=settings)

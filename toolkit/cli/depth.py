@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
-
-if TYPE_CHECKING:
-    from toolkit.model import Depth
+from toolkit.model import Depth, Tier
 
 _TIERS = ("isolated", "tree", "build", "vm")
 _LEAST_MIB = 64
@@ -91,8 +89,6 @@ depth_options = options.together(
 
 def depth() -> Depth:
     """Return what the options of the running command ask for; raise click.UsageError where they contradict."""
-    from toolkit.model import Depth, Tier  # noqa: PLC0415 - --help does without
-
     tier = Tier(options.asked("tier") or Tier.ISOLATED)
     if is_sealed() and tier is not Tier.ISOLATED:
         raise click.UsageError("--sealed requires --tier isolated")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -10,12 +9,15 @@ import click
 from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
+from toolkit.cli.report import exit_code, show, total
 from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import ToolkitError
 from toolkit.package.propose import only
 from toolkit.package.propose import propose as lift
+from toolkit.report.explanation import Line, Tone
+from toolkit.report.report import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import Report
     from toolkit.package.propose import Attempt
-    from toolkit.report.explanation import Line
 
 _WORST = (130, 1, 3, 2, 0)
 
@@ -115,15 +116,11 @@ def command(
 
 
 def _finish(report: Report, out: Path) -> int:
-    from toolkit.cli.report import exit_code, show  # noqa: PLC0415 - what it needs is imported while Nix is at work
-
     show(report, settings=options.settings(), out=out)
     return exit_code(report)
 
 
 def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
-    from toolkit.cli.report import exit_code  # noqa: PLC0415 - as above
-
     results = {attempt.target: attempt.result for attempt in attempts}
     codes = {
         target: result.exit_code if isinstance(result, ToolkitError) else exit_code(result)
@@ -138,19 +135,14 @@ def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
 
 
 def _document(attempt: Attempt, code: int) -> dict[str, object]:
-    from toolkit.report.report import to_json  # noqa: PLC0415 - as above
-
     value: dict[str, object] = {"target": attempt.target, "exit_code": code}
     if isinstance(attempt.result, ToolkitError):
         return value | {"error": {"message": attempt.result.message, "hint": attempt.result.hint}}
-    return value | {"out": str(attempt.out), "report": json.loads(to_json(attempt.result))}
+    return value | {"out": attempt.out, "report": document(attempt.result)}
 
 
 def _lines(attempts: Sequence[Attempt]) -> Iterator[Line]:
     """Yield a line for each target, one for each of its failed proofs, and one for the hint of an error."""
-    from toolkit.cli.report import total  # noqa: PLC0415 - as above
-    from toolkit.report.explanation import Line, Tone  # noqa: PLC0415 - as above
-
     width = max((len(attempt.target) for attempt in attempts), default=0)
     for attempt in attempts:
         name = f"{attempt.target:<{width}}"

@@ -99,7 +99,7 @@ def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
 
 
 def given(option: str) -> bool:
-    """Tell whether the running command was given an option, such as `--file`."""
+    """Return whether the running command was given an option, such as `--file`."""
     context = click.get_current_context()
     return any(
         context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE

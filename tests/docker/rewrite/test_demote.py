@@ -193,6 +193,18 @@ IN_LINUX = r"stdenv\.hostPlatform\.isLinux && !clientOnly"
 
 
 @pytest.mark.parametrize(
+    "list_",
+    [
+        "lib /* remark */ .makeBinPath [ rootlesskit slirp4netns ]",
+        "lib.makeBinPath (lib /* remark */ .optionals initSupport [ rootlesskit slirp4netns ])",
+        "lib.makeBinPath (with lib # remark\n  ; [ rootlesskit slirp4netns ])",
+    ],
+)
+def test_comment_in_what_is_repeated_stays_where_it_is(list_: str) -> None:
+    assert demoted(kit(list_)).count("remark") == 1
+
+
+@pytest.mark.parametrize(
     ("list_", "condition"),
     [
         ("lib.optionals initSupport [ rootlesskit slirp4netns ] ++ [ runc ]", "initSupport"),

@@ -59,7 +59,7 @@ def _path(file: DockerFile, place: Placement, entry: str) -> str:
         if node.parent.kind == "with_expression":
             source = next(child for child in node.parent.children if child.kind not in {"with", "comment"})
             scopes.append(node.parent)
-            text = f"with {source.text}; {text}"
+            text = f"with {_uncommented(source)}; {text}"
             _require_all_same(file, source, command)
         node = node.parent
     made = node.parent
@@ -72,7 +72,7 @@ def _path(file: DockerFile, place: Placement, entry: str) -> str:
         _require_same(file, reference, command)
     if (binder := _binder(reference)) is not None and binder.kind == "formal" and len(binder.children) > 1:
         raise RefusalError(f"{file.at(binder)}: '{entry}' has a default, with which PATH's suffix may be empty")
-    return f"{function.text} {f'({text})' if scopes else text}"
+    return f"{_uncommented(function)} {f'({text})' if scopes else text}"
 
 
 def makes_path(node: Node) -> bool:
@@ -128,13 +128,21 @@ def _optional(file: DockerFile, conditions: Sequence[Condition], command: Invoca
     texts = [_text_of(file, condition) for condition in conditions]
     text = texts[0] if len(texts) == 1 else f"({' && '.join(texts)})"
     function = next((each.function for each in conditions if each.function is not None), None)
-    name = f"{inside(function).text.rpartition('.')[0]}." if function is not None and "." in function.text else ""
-    if function is None:
-        name = "lib."
+    spelt = _uncommented(inside(function)) if function is not None else "lib.optionals"
+    name = f"{spelt.rpartition('.')[0]}." if "." in spelt else ""
     root = look_up(f"{name}optionalString".partition(".")[0], command.string)
     if root.scope is None and (name or not root.withs):
         raise RefusalError(f"{file.at(command.string)}: there is no lib for the condition of PATH's suffix")
     return f"{name}optionalString {text}"
+
+
+def _uncommented(node: Node) -> str:
+    """Return the text of an expression that is repeated: its comments stay where they are."""
+    text = node.text
+    for comment in reversed([each for each in node.walk() if each.kind == "comment"]):
+        rest = text[comment.end - node.start :].lstrip()
+        text = f"{text[: comment.start - node.start].rstrip()}{'' if rest.startswith('.') else ' '}{rest}"
+    return text
 
 
 def _text_of(file: DockerFile, condition: Condition) -> str:

@@ -147,7 +147,7 @@ def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clon
 
 def test_quiet_prints_only_what_did_not_pass(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
-    done = unlet("pr", "-q", "--repo", clone.top)
+    done = unlet("pr", "-q", "notes-server", "--repo", clone.top)
     assert (done.returncode, done.stderr) == (0, "")
     told = ("passed  ", "branch ", "look ", "undo ", "lines added")
     assert not any(line.startswith(told) for line in done.stdout.splitlines())
@@ -261,28 +261,28 @@ def test_signal_is_status_130_and_leaves_the_clone_as_it_was(
     assert not (clone.common / "unlet").exists()
 
 
-@pytest.mark.parametrize("words", ["update-ref -d", "worktree remove"])
 def test_removal_that_was_killed_is_undone_or_finished(
-    unlet: Unlet, new_clone: Callable[..., Clone], tmp_path: Path, words: str
+    unlet: Unlet, new_clone: Callable[..., Clone], tmp_path: Path
 ) -> None:
     clone, directory = new_clone(), tmp_path / "bin"
     before = snapshot(clone)
     assert unlet("pr", "--repo", clone.top).returncode == 0
     made = snapshot(clone)
     directory.mkdir()
-    (directory / "git").write_text(
-        f'#!/bin/sh\ncase " $* " in *" {words} "*) kill -KILL $PPID; exit;; esac\nexec {shutil.which("git")} "$@"\n'
-    )
-    (directory / "git").chmod(0o755)
     path = f"{directory}:{unlet.env['PATH']}"
-    assert unlet("pr", "--repo", clone.top, "--remove", PATH=path).returncode == -signal.SIGKILL
-    assert not clone.beside.exists()
-    again = unlet("pr", "--repo", clone.top, "--explain")
-    if words == "update-ref -d":
-        assert again.returncode == 0
-        assert snapshot(clone) == made
-    else:
-        assert again.stderr.splitlines()[0] == f"{clone.top}: branch '{BRANCH}' is gone"
+    for words in ("update-ref -d", "worktree remove"):
+        (directory / "git").write_text(
+            f'#!/bin/sh\ncase " $* " in *" {words} "*) kill -KILL $PPID; exit;; esac\nexec {shutil.which("git")} "$@"\n'
+        )
+        (directory / "git").chmod(0o755)
+        assert unlet("pr", "--repo", clone.top, "--remove", PATH=path).returncode == -signal.SIGKILL
+        assert not clone.beside.exists()
+        again = unlet("pr", "--repo", clone.top, "--explain")
+        if words == "update-ref -d":
+            assert again.returncode == 0
+            assert snapshot(clone) == made
+        else:
+            assert again.stderr.splitlines()[0] == f"{clone.top}: branch '{BRANCH}' is gone"
     assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
     assert snapshot(clone) == before
     assert not (clone.common / "unlet").exists()
@@ -290,9 +290,9 @@ def test_removal_that_was_killed_is_undone_or_finished(
 
 def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
-    assert unlet("pr", "--repo", clone.top).returncode == 0
+    assert unlet("pr", "notes-server", "--repo", clone.top).returncode == 0
     # All before it can be written, whatever the seconds in it take; the cache has what it needs.
-    limit = (clone.common / "unlet" / BRANCH / "report.json").stat().st_size - 500
+    limit = (clone.common / "unlet" / "notes-server-overridable-parts" / "report.json").stat().st_size - 500
     assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
     before = snapshot(clone)
     code = (
@@ -300,7 +300,7 @@ def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_
         "import sys; from toolkit.__main__ import main; sys.exit(main())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "pr", "--repo", str(clone.top)],
+        [sys.executable, "-c", code, "pr", "notes-server", "--repo", str(clone.top)],
         cwd=unlet.cwd,
         env={**unlet.env, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,

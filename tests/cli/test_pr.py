@@ -290,9 +290,9 @@ def test_removal_that_was_killed_is_undone_or_finished(
 
 def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
-    assert unlet("pr", "notes-server", "--repo", clone.top).returncode == 0
+    assert unlet("pr", "--repo", clone.top).returncode == 0
     # All before it can be written, whatever the seconds in it take; the cache has what it needs.
-    limit = (clone.common / "unlet" / "notes-server-overridable-parts" / "report.json").stat().st_size - 500
+    limit = (clone.common / "unlet" / BRANCH / "report.json").stat().st_size - 500
     assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
     before = snapshot(clone)
     code = (
@@ -300,7 +300,7 @@ def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_
         "import sys; from toolkit.__main__ import main; sys.exit(main())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "pr", "notes-server", "--repo", str(clone.top)],
+        [sys.executable, "-c", code, "pr", "--repo", str(clone.top)],
         cwd=unlet.cwd,
         env={**unlet.env, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,

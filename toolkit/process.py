@@ -18,11 +18,10 @@ import time
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from toolkit.errors import CommandError, ToolkitError, without_passwords
 from toolkit.pipes import LONGEST_WAIT, Stream
@@ -175,7 +174,7 @@ def begin(command: Command) -> subprocess.Popen[bytes]:
     """
     if (observer := _echo.get()) is not None:
         observer(command.line)
-    return _start(command, subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
+    return _start(replace(command, stdin=b""), subprocess.PIPE, subprocess.PIPE)
 
 
 def results(futures: Sequence[Future[T]]) -> tuple[T, ...]:
@@ -225,11 +224,11 @@ class _Living:
         if stopped:
             other.stop()
 
-    def start(self, command: Command, stdin: int, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+    def start(self, command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._stopped:
                 raise CommandError(command.argv, status=-signal.SIGTERM, stderr="not started, another one failed")
-            process = _start(command, stdin, stdout, stderr)
+            process = _start(command, stdout, stderr)
             self._processes.add(process)
             return process
 
@@ -262,8 +261,7 @@ def _execute(command: Command, living: _Living) -> Completed:
     # Between the start of the program and the `try` that ends it there must be no interrupt.
     signals = _HeldSignals()
     try:
-        with _input(command.stdin) as stdin:
-            process = living.start(command, stdin, stdout.writing, stderr.writing)
+        process = living.start(command, stdout.writing, stderr.writing)
     except BaseException:
         stdout.close()
         stderr.close()
@@ -272,6 +270,9 @@ def _execute(command: Command, living: _Living) -> Completed:
     try:
         stdout.start(partial(_signal, process, signal.SIGTERM))
         stderr.start(partial(_signal, process, signal.SIGTERM))
+        if process.stdin is not None:
+            # In a thread: a program may read only when what it has written is read.
+            threading.Thread(target=_feed, args=(process.stdin, command.stdin), daemon=True).start()
         signals.release()
         for stream in (stdout, stderr):
             # A child of the program may have it open still.
@@ -330,19 +331,13 @@ class _HeldSignals:
         self._came.append((number, frame))
 
 
-@contextmanager
-def _input(content: bytes | None) -> Generator[int]:
-    """Yield a file with what a program reads: unlike a pipe, it holds nobody up."""
-    if not content:
-        yield subprocess.DEVNULL
-        return
-    with TemporaryFile() as file:
-        file.write(content)
-        file.seek(0)
-        yield file.fileno()
+def _feed(pipe: IO[bytes], content: bytes) -> None:
+    """Write what a program reads; one that has enough of it, or has ended, is no failure."""
+    with suppress(OSError), pipe:
+        pipe.write(content)
 
 
-def _start(command: Command, stdin: int, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     for name, value in command.env.items():
         if value is None:
@@ -358,7 +353,7 @@ def _start(command: Command, stdin: int, stdout: int, stderr: int) -> subprocess
             command.argv,
             cwd=command.cwd,
             env=environment,
-            stdin=stdin,
+            stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,

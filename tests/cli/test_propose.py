@@ -190,14 +190,30 @@ def test_a_refused_package_is_named_and_stops_no_other(unlet: Unlet) -> None:
     [
         (("notes-server", "docker"), "several TARGETs and docker exclude each other"),
         (("notes-server", "status-board", "--binding", "x"), "several TARGETs and --binding exclude each other"),
+        *(
+            (("notes-server", *given), f"a TARGET other than docker and {given[0]} exclude each other")
+            for given in (("--only", "lift"), ("--compare",), ("--tier", "tree"), ("--with", "nixos-test"))
+        ),
     ],
 )
-def test_what_is_for_one_package_is_refused_with_several(
-    unlet: Unlet, arguments: tuple[str, ...], message: str
-) -> None:
+def test_what_one_target_has_is_refused_with_others(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
     done = unlet(*SPECIMEN, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"unlet propose: {message}")
+
+
+def test_the_tree_of_a_stranger_is_evaluated_sealed(unlet: Unlet, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("mine")
+    tree = tmp_path / "nixpkgs"
+    shutil.copytree(specimen.path(), tree)
+    package = tree / "pkgs/by-name/no/notes-server/package.nix"
+    text = package.read_text()
+    reading = f"SECRET = builtins.readFile {tmp_path}/secret;"
+    package.write_text(text.replace("\nstdenv.mkDerivation {", f"\nstdenv.mkDerivation {{ {reading}"))
+    assert package.read_text() != text
+    done = unlet("propose", "notes-server", "--nixpkgs", tree)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "secret' is forbidden" in done.stderr
 
 
 def test_unknown_pin_is_a_usage_error(unlet: Unlet) -> None:

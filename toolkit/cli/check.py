@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.depth import depth, depth_options, is_sealed
+from toolkit.cli.depth import DEEPER, depth, depth_options, is_sealed, systems
 from toolkit.cli.lifting import DOCKER
 from toolkit.cli.report import exit_code, show
 from toolkit.docker.check import check
@@ -104,9 +104,14 @@ def command(
     if is_sealed():
         options.refuse_together("--sealed", "--run")
     if patch is not None and what not in {None, DOCKER}:
-        options.refuse_together("TARGET", "--file", "--run", "--compare")
+        options.refuse_together("a TARGET other than docker", "--file", "--run", "--compare", *DEEPER)
         asked = PatchRequest(
-            patch=patch, target=what or DOCKER, source=source, bindings=bindings, proofs=proofs, systems=depth().systems
+            patch=patch,
+            target=what or DOCKER,
+            source=source,
+            bindings=bindings,
+            proofs=proofs,
+            systems=systems(),
         )
         with output.working(settings) as progress:
             judged = check_patch(asked, progress=progress)

@@ -11,6 +11,18 @@ from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
 from toolkit.model import Depth, Tier
 
+DEEPER = (
+    "--tier",
+    "--reverse-dependencies",
+    "--max-memory",
+    "--timeout",
+    "--build-args",
+    "--builders",
+    "--store",
+    "--option",
+)
+"""What only docker's proofs have."""
+
 _TIERS = ("isolated", "tree", "build", "vm")
 _LEAST_MIB = 64
 
@@ -36,7 +48,8 @@ depth_options = options.together(
         group=DEPTH,
         multiple=True,
         metavar="NAME",
-        help="A system to evaluate or build for, with --tier tree, build or vm; may be repeated.",
+        help="A system to evaluate or build for: with --tier tree, build or vm, or for a TARGET other than docker; may "
+        "be repeated.",
     ),
     options.remembered(
         "--reverse-dependencies",
@@ -106,12 +119,17 @@ def depth() -> Depth:
     return Depth(
         tier=tier,
         by_itself=not options.asked("tier") and not is_sealed(),
-        systems=tuple(dict.fromkeys(options.asked("system") or ())),
+        systems=systems(),
         reverse_dependencies=bool(options.asked("reverse_dependencies")),
         max_memory=options.asked("max_memory"),
         timeout=options.asked("timeout"),
         nix_options=tuple(words),
     )
+
+
+def systems() -> tuple[str, ...]:
+    """Return the systems that the running command was given."""
+    return tuple(dict.fromkeys(options.asked("system") or ()))
 
 
 def is_sealed() -> bool:

@@ -86,7 +86,8 @@ def _usage(error: click.ClickException) -> UsageError:
     message = error.format_message().strip().removesuffix(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context is not None else "unlet"
-    return UsageError(f"{command}: {message[:1].lower()}{message[1:]}", hint=f"'{command} --help' lists the options")
+    begin = message[:1] if message[1:2].isupper() else message[:1].lower()
+    return UsageError(f"{command}: {begin}{message[1:]}", hint=f"'{command} --help' lists the options")
 
 
 def _environment(error: OSError) -> ToolkitError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options
-from toolkit.cli.depth import depth
+from toolkit.cli.depth import DEEPER, systems
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.package.choosing import LiftRequest
 
@@ -55,6 +55,7 @@ def lifting(
     force: bool,
 ) -> LiftRequest:
     """Return what these options ask for; raise UsageError for what no definition can take over."""
+    options.refuse_together("a TARGET other than docker", *DEEPER)
     design, follow = options.asked("design"), options.asked("follow")
     followed = tuple(follow.split(",")) if follow is not None else ()
     if unknown := [name for name in followed if name not in FOLLOWED]:
@@ -65,7 +66,7 @@ def lifting(
         bindings=options.asked("bindings") or (),
         design=Design(design) if design is not None else None,
         follow=followed,
-        systems=depth().systems,
+        systems=systems(),
         out=out,
         force=force,
     )

@@ -63,7 +63,7 @@ def command(
     settings = options.settings()
     source = options.source_request()
     if target != DOCKER:
-        options.refuse_together("TARGET", "--file", "--kind")
+        options.refuse_together("a TARGET other than docker", "--file", "--kind")
         asked = lifting(target, source, out=out, force=force)
         with output.working(settings) as progress:
             report = lifted_overlay(asked, progress=progress)

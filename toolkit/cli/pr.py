@@ -121,7 +121,7 @@ def command(
     if target == DOCKER:
         options.refuse_without("a TARGET other than docker", *LIFTING)
     else:
-        options.refuse_together("TARGET", *own, "--onto")
+        options.refuse_together("a TARGET other than docker", *own, "--onto")
         branch = branch or (branch_name(target) if not commit else None)
     if mode is not None:
         options.refuse_together(f"--{mode}", "--worktree", "--commit")

@@ -92,7 +92,9 @@ def command(
             raise click.UsageError("several TARGETs and docker exclude each other")
         options.refuse_together("several TARGETs", "--binding")
     if targets != (DOCKER,):
-        options.refuse_together("TARGET", "--file")
+        options.refuse_together(
+            "a TARGET other than docker", "--file", "--strategy", "--rootlesskit", "--only", "--with", "--compare"
+        )
         source = options.source_request()
         asked = [lifting(target, source, out=out, force=force) for target in targets]
         with output.working(settings) as progress:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from toolkit import documents, nix, process
 from toolkit.errors import CommandError
 from toolkit.lift.naming import Names
+from toolkit.nix.seal import sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
     if not packages:
         return {}
     names = json.dumps([package.split(".") for package in packages])
-    asking = nix.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
+    with sealed():
+        asking = nix.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
     try:
         answers = documents.read(process.execute(asking).stdout, list[_Answer], document="Nix's answer")
     except CommandError:

@@ -14,7 +14,6 @@ from toolkit.lift.plan import PARAMETER
 from toolkit.lift.rewriting import Lifted
 from toolkit.lift.shape import read
 from toolkit.model import Commit, Proposal, Report
-from toolkit.nix.seal import sealed
 from toolkit.nix.tree import Tree
 from toolkit.package.case import Asking, LiftCase
 from toolkit.package.choosing import readers_of
@@ -66,13 +65,10 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
     systems = request.systems or target.systems
     asked = tuple(target.package.split("."))
     progress.step(f"asking Nix about {target.package}")
-    with sealed():
-        paths = {name: _likely(name, patched, str(target.file)) for name in names}
-        tries = {f"{name}.{index}": path for name in names for index, path in enumerate(paths[name])}
-        trial = Asking(
-            trees=(tree.root, changed.root), questions=(Question(package=asked, doors=tries),), systems=systems
-        )
-        working = _working(trial)
+    paths = {name: _likely(name, patched, str(target.file)) for name in names}
+    tries = {f"{name}.{index}": path for name in names for index, path in enumerate(paths[name])}
+    trial = Asking(trees=(tree.root, changed.root), questions=(Question(package=asked, doors=tries),), systems=systems)
+    working = _working(trial)
     found = {
         name: next((path for index, path in enumerate(paths[name]) if f"{name}.{index}" in working), paths[name][0])
         for name in names

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import documents, nix, process
 from toolkit.errors import CommandError
+from toolkit.nix.seal import sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     *,
     loud: bool = False,
 ) -> Command:
-    """Return the command that asks; if it is `loud`, what throws ends it."""
+    """Return the command that asks, sealed; if it is `loud`, what throws ends it."""
     asked = [
         {"package": question.package, "doors": dict(question.doors), "shown": question.shown} for question in questions
     ]
@@ -145,7 +146,8 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         arguments["overlay"] = str(overlay.resolve())
     if loud:
         arguments["loud"] = "yes"
-    asking = nix.evaluate_command(EXPRESSION, arguments)
+    with sealed():
+        asking = nix.evaluate_command(EXPRESSION, arguments)
     return replace(asking, argv=(*asking.argv, "--readonly-mode", "--show-trace"))
 
 

@@ -131,11 +131,11 @@ def branches(files: Sequence[Path], runs: int) -> Iterator[Figure]:
                 (*git, "commit", "--quiet", "--message=nixpkgs"),
             ):
                 run(command)
-            propose = (UNLET, "propose", "--nixpkgs", clone, "--compare", "--out", out, "--force")
+            propose = (UNLET, "propose", "--nixpkgs", clone, "--out", out, "--force")
             if not accepts(propose):
                 continue
             contestants: dict[str, Sequence[Sequence[str]]] = {
-                "unlet propose --compare": [propose],
+                "unlet propose": [propose],
                 "unlet pr, pr --remove": [(UNLET, "pr", "--repo", clone), (UNLET, "pr", "--repo", clone, "--remove")],
                 "git worktree add, remove": [
                     (*git, "worktree", "add", "--quiet", "-b", "bare", worktree),

@@ -77,6 +77,7 @@ MASTER = "master"
     type=click.Choice([extra.value for extra in Extra]),
     help="Add a commit; may be repeated.",
 )
+@click.option("--compare", is_flag=True, help="Prove the other strategies as well, and compare them in the text.")
 @click.option(
     "--trailer", "trailers", multiple=True, metavar="'KEY: VALUE'", help="Add this trailer to each commit message."
 )
@@ -105,6 +106,7 @@ def command(
     rootlesskit: str | None,
     only: str | None,
     extras: tuple[str, ...],
+    compare: bool,
     trailers: tuple[str, ...],
     sign: bool | None,
     force: bool,
@@ -117,7 +119,7 @@ def command(
     TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it.
     """
     settings = options.settings()
-    own = ("--strategy", "--rootlesskit", "--only", "--with")
+    own = ("--strategy", "--rootlesskit", "--only", "--with", "--compare")
     if target == DOCKER:
         options.refuse_without("a TARGET other than docker", *LIFTING)
     else:
@@ -164,6 +166,7 @@ def command(
         trailers=trailers or None,
         signed=sign,
         depth=depth(),
+        compare=compare,
         force=force,
     )
     with output.working(settings) as progress:
@@ -190,6 +193,7 @@ def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress, *, 
         trailers=asked.trailers or (),
         signed=asked.signed,
         depth=asked.depth,
+        compare=asked.compare,
         force=asked.force,
     )
     return create(request, progress=progress)

@@ -80,6 +80,7 @@ class BranchRequest(BranchOrder):
     only: str | None = None
     extras: tuple[Extra, ...] = ()
     depth: Depth = field(default_factory=Depth)
+    compare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,4 +102,5 @@ class UpdateRequest:
     trailers: tuple[str, ...] | None = None
     signed: bool | None = None
     depth: Depth = field(default_factory=Depth)
+    compare: bool = False
     force: bool = False

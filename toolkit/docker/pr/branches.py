@@ -155,5 +155,6 @@ def _wanted(request: UpdateRequest, kept: Contribution) -> BranchRequest:
         trailers=message.checked_trailers(trailers) if trailers is not None else kept.trailers,
         signed=request.signed,
         depth=request.depth,
+        compare=request.compare,
         force=request.force,
     )

@@ -41,7 +41,7 @@ _MAIN = "master"
 
 
 def prove(ground: Ground, request: BranchRequest, *, at: Path, progress: Progress) -> Report:
-    """Write the proposal for the base to `at`, and prove it and the other designs."""
+    """Write the proposal for the base to `at`, and prove it."""
     return propose(
         ProposeRequest(
             source=ground.request,
@@ -51,7 +51,7 @@ def prove(ground: Ground, request: BranchRequest, *, at: Path, progress: Progres
             out=at,
             extras=request.extras,
             depth=request.depth,
-            compare=True,
+            compare=request.compare,
         ),
         progress=progress,
     )

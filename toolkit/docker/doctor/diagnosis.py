@@ -42,7 +42,7 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Observation:
     """What one look at the machine gives, before it is named.
 
     `words` fill the remedies that symptoms.toml has for the condition: a cause, or what may be one, gets those unless
@@ -56,19 +56,19 @@ class Answer:
     words: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def ok(fact: str, *evidence: str) -> Answer:
+def ok(fact: str, *evidence: str) -> Observation:
     """Return the answer that all is well."""
-    return Answer(role=Role.OK, fact=fact, evidence=evidence)
+    return Observation(role=Role.OK, fact=fact, evidence=evidence)
 
 
-def note(fact: str, *evidence: str, remedies: tuple[str, ...] = ()) -> Answer:
+def note(fact: str, *evidence: str, remedies: tuple[str, ...] = ()) -> Observation:
     """Return an answer that is worth knowing and needs nothing to be done."""
-    return Answer(role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
+    return Observation(role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
 
 
-def cause(fact: str, *evidence: str, **words: str) -> Answer:
+def cause(fact: str, *evidence: str, **words: str) -> Observation:
     """Return the answer that something has to be fixed."""
-    return Answer(role=Role.CAUSE, fact=fact, evidence=evidence, words=words)
+    return Observation(role=Role.CAUSE, fact=fact, evidence=evidence, words=words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.docker.doctor.diagnosis import Answer
+    from toolkit.docker.doctor.diagnosis import Observation
     from toolkit.docker.doctor.machine import Machine
     from toolkit.docker.doctor.sight import Sight
     from toolkit.docker.rootless.symptoms import PossibleCause
@@ -107,21 +107,21 @@ def _conditions(seen: Sight) -> tuple[Examined, ...]:
     """Return all conditions: those that keep the daemon from starting first, then those that keep the port closed."""
     found = [_examined(seen, name, check(seen)) for name, check in start.CHECKS.items()]
     for name, check in port.CHECKS.items():
-        answer = check(seen)
+        observed = check(seen)
         # If every program may have the port, a missing capability is no cause.
-        needless = seen.everybody and answer.role is Role.CAUSE and not (name == "nosuid" and seen.fails)
-        found.append(_examined(seen, name, replace(answer, role=Role.NOTE, remedies=()) if needless else answer))
+        needless = seen.everybody and observed.role is Role.CAUSE and not (name == "nosuid" and seen.fails)
+        found.append(_examined(seen, name, replace(observed, role=Role.NOTE, remedies=()) if needless else observed))
     if not any(condition.role is Role.CAUSE for condition in found):
         # An effect without a cause: nothing here knows the cause.
         found = [replace(each, role=Role.CAUSE) if each.role is Role.EFFECT else each for each in found]
     return tuple(found)
 
 
-def _examined(seen: Sight, name: str, answer: Answer) -> Examined:
-    remedies = answer.remedies
+def _examined(seen: Sight, name: str, observed: Observation) -> Examined:
+    remedies = observed.remedies
     if remedies is None:
-        remedies = seen.remedies(name, **answer.words) if answer.role in {Role.CAUSE, Role.UNKNOWN} else ()
-    return Examined(name=name, role=answer.role, fact=answer.fact, evidence=answer.evidence, remedies=remedies)
+        remedies = seen.remedies(name, **observed.words) if observed.role in {Role.CAUSE, Role.UNKNOWN} else ()
+    return Examined(name=name, role=observed.role, fact=observed.fact, evidence=observed.evidence, remedies=remedies)
 
 
 def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:

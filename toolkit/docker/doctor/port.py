@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from toolkit.docker.doctor import programs, start
-from toolkit.docker.doctor.diagnosis import Answer, Role, cause, note, ok
+from toolkit.docker.doctor.diagnosis import Observation, Role, cause, note, ok
 from toolkit.docker.doctor.programs import NET_BIND_SERVICE
 from toolkit.nix.stores import STORE
 
@@ -25,7 +25,7 @@ _CAPABILITY = "CAP_NET_BIND_SERVICE"
 _CLOCKS = 0.5
 
 
-def _shadowed(sight: Sight) -> Answer:
+def _shadowed(sight: Sight) -> Observation:
     hidden, taken = sight.shadowed, sight.next.taken
     if hidden is None or taken is None:
         return ok("no program with the capability is hidden by one without")
@@ -38,7 +38,7 @@ def _rights(program: Program) -> str:
     return f"capabilities {program.capability}" if program.capability is not None else "no capabilities"
 
 
-def _nosuid(sight: Sight) -> Answer:
+def _nosuid(sight: Sight) -> Observation:
     subject = sight.subject
     if subject is None or not subject.grants(NET_BIND_SERVICE):
         return ok("no rootlesskit has a capability that a mount could void")
@@ -52,7 +52,7 @@ def _nosuid(sight: Sight) -> Answer:
     )
 
 
-def _extended_attributes(sight: Sight) -> Answer:
+def _extended_attributes(sight: Sight) -> Observation:
     subject = sight.subject
     if subject is None or subject.attributes:
         return ok("there is no rootlesskit" if subject is None else f"{subject.resolved} can have capabilities")
@@ -61,10 +61,10 @@ def _extended_attributes(sight: Sight) -> Answer:
     return cause(fact, mount, "setcap fails: Operation not supported")
 
 
-def _capability(sight: Sight) -> Answer:
+def _capability(sight: Sight) -> Observation:
     subject = sight.subject
     if subject is None:
-        return Answer(role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
+        return Observation(role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
     evidence = tuple(f"{each.path}: {_rights(each)}" for each in sight.next.candidates)
     if subject.grants(NET_BIND_SERVICE):
         own = sight.machine.wrappers != subject.path.parent and subject.source is None
@@ -73,7 +73,7 @@ def _capability(sight: Sight) -> Answer:
         fact = f"{subject.path} has {_CAPABILITY} as permitted, but not as effective"
     elif not subject.attributes:
         fact = f"{subject.path} cannot have {_CAPABILITY} on its file system"
-        return Answer(role=Role.EFFECT, fact=fact, evidence=evidence)
+        return Observation(role=Role.EFFECT, fact=fact, evidence=evidence)
     elif subject.capability is not None and subject.capability.root:
         fact = f"{subject.path} has {_CAPABILITY} only inside of a user namespace"
     elif subject.path.parent == sight.machine.wrappers:
@@ -92,7 +92,7 @@ def _grant(program: Program) -> str:
     return f"install {shlex.quote(str(path))} {copy} && setcap cap_net_bind_service=ep {copy}, which has to be on PATH"
 
 
-def _bounding_set(sight: Sight) -> Answer:
+def _bounding_set(sight: Sight) -> Observation:
     process = sight.daemon.rootlesskit if sight.daemon is not None else sight.own
     if process is None:
         return note("/proc cannot be read")
@@ -102,7 +102,7 @@ def _bounding_set(sight: Sight) -> Answer:
     return cause(f"the bounding set lacks {_CAPABILITY}, so no program can get it", *evidence)
 
 
-def _port_driver(sight: Sight) -> Answer:
+def _port_driver(sight: Sight) -> Observation:
     environment = sight.next.environment
     running = sight.daemon.option("port-driver") if sight.daemon is not None else None
     driver = environment.get(PORT_DRIVER) or (None if environment.get(start.NET) == "pasta" else "builtin")
@@ -116,10 +116,10 @@ def _port_driver(sight: Sight) -> Answer:
         role, fact = Role.OK, "the port driver is builtin, which uses the capability"
     elif driver is None:
         role, fact = Role.UNKNOWN, "with the network driver pasta, the port driver depends on docker's version"
-    return Answer(role=role, fact=fact, evidence=tuple(evidence))
+    return Observation(role=role, fact=fact, evidence=tuple(evidence))
 
 
-def _daemon_age(sight: Sight) -> Answer:
+def _daemon_age(sight: Sight) -> Observation:
     """Compare the running daemon with what its next start uses; one that has the capability is fine as it is."""
     taken = sight.next.taken
     if sight.daemon is None or taken is None:
@@ -140,7 +140,7 @@ def _daemon_age(sight: Sight) -> Answer:
     return cause(fact, *evidence)
 
 
-def _daemon(sight: Sight) -> Answer:
+def _daemon(sight: Sight) -> Observation:
     if sight.daemon is None:
         state = f", docker.service is {sight.service.state}" if sight.service.state else ""
         failed = sight.service.state.startswith("failed")
@@ -153,7 +153,7 @@ def _daemon(sight: Sight) -> Answer:
     )
     if kit.has(NET_BIND_SERVICE):
         return ok(f"the running daemon has {_CAPABILITY}", *evidence)
-    return Answer(
+    return Observation(
         role=Role.NOTE if sight.everybody else Role.EFFECT,
         fact=f"the running daemon lacks {_CAPABILITY}",
         evidence=evidence,
@@ -161,14 +161,14 @@ def _daemon(sight: Sight) -> Answer:
     )
 
 
-def _sysctl(sight: Sight) -> Answer:
+def _sysctl(sight: Sight) -> Observation:
     evidence = (f"net.ipv4.ip_unprivileged_port_start = {sight.first_port}",)
     if sight.everybody:
         return ok(f"every program may listen on port {sight.port}: no capability is needed", *evidence)
     return note(f"port {sight.port} needs {_CAPABILITY}", *evidence)
 
 
-CHECKS: Mapping[str, Callable[[Sight], Answer]] = {
+CHECKS: Mapping[str, Callable[[Sight], Observation]] = {
     "shadowed": _shadowed,
     "nosuid": _nosuid,
     "extended-attributes": _extended_attributes,

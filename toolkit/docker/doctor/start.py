@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from toolkit.docker.doctor import machine, programs
-from toolkit.docker.doctor.diagnosis import Answer, Role, cause, note, ok
+from toolkit.docker.doctor.diagnosis import Observation, Role, cause, note, ok
 from toolkit.docker.rootless.hosts import PROXY, WITHOUT_PROXY
 from toolkit.docker.rootless.requirements import free_range, subordinate_ids
 from toolkit.errors import ToolkitError
@@ -42,7 +42,7 @@ def position(sight: Sight, view: View, program: Program) -> str:
     return place
 
 
-def _rootlesskit(sight: Sight) -> Answer:
+def _rootlesskit(sight: Sight) -> Observation:
     taken = sight.next.taken
     evidence = tuple(line for view in sight.views for line in _found(sight, view))
     if taken is None:
@@ -59,7 +59,7 @@ def _found(sight: Sight, view: View) -> Iterator[str]:
         yield f"{view.seen_by}: {verb} {program.path}, {position(sight, view, program)}"
 
 
-def _proxy(sight: Sight) -> Answer:
+def _proxy(sight: Sight) -> Observation:
     if sight.dockerd is None or sight.version is None:
         fact = "no dockerd is on PATH" if sight.dockerd is None else f"{sight.dockerd} does not print its version"
         return note(f"{fact}, so it is not known whether it needs {PROXY}")
@@ -74,7 +74,7 @@ def _proxy(sight: Sight) -> Answer:
     )
 
 
-def _network_program(sight: Sight) -> Answer:
+def _network_program(sight: Sight) -> Observation:
     found = [program for each in _NETWORK_PROGRAMS if (program := sight.next.find(each)) is not None]
     if found:
         return ok(f"{found[0].path} can provide the network")
@@ -82,17 +82,17 @@ def _network_program(sight: Sight) -> Answer:
         return ok("the network needs neither slirp4netns nor pasta nor vpnkit")
     fact = f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the {sight.next.seen_by}"
     role = Role.CAUSE if sight.version is not None else Role.UNKNOWN
-    return Answer(role=role, fact=fact, evidence=(f"PATH: {sight.next.path}",))
+    return Observation(role=role, fact=fact, evidence=(f"PATH: {sight.next.path}",))
 
 
-def _no_new_privileges(sight: Sight) -> Answer:
+def _no_new_privileges(sight: Sight) -> Observation:
     if (reason := sight.no_new_privileges) is None:
         return ok("nothing keeps programs from gaining privileges")
     units = (f"unit: {file}" for file in sight.service.files)
     return cause(f"{reason}: neither capabilities nor newuidmap's setuid bit work", *units)
 
 
-def _security_wrapper(sight: Sight) -> Answer:
+def _security_wrapper(sight: Sight) -> Observation:
     """Run the program that has the capability: only root can read a security wrapper, so it can only be tried."""
     subject = sight.subject
     trial = sight.trials.get(subject.path) if subject is not None else None
@@ -118,15 +118,15 @@ def _security_wrapper(sight: Sight) -> Answer:
             fact = f"{subject.path} gets no capability"
     elif trial is not None and trial.status == 0:
         role, fact, remedies = Role.OK, f"{subject.path} runs", ()
-    return Answer(role=role, fact=fact, evidence=evidence, remedies=remedies)
+    return Observation(role=role, fact=fact, evidence=evidence, remedies=remedies)
 
 
-def _session(sight: Sight) -> Answer:
+def _session(sight: Sight) -> Observation:
     problem = machine.runtime_problem(sight.machine)
     return ok(f"{sight.machine.runtime} can be used") if problem is None else cause(problem)
 
 
-def _subordinate_ids(sight: Sight) -> Answer:
+def _subordinate_ids(sight: Sight) -> Observation:
     user = sight.machine.user.name
     found = subordinate_ids(sight.machine.user, sight.machine.etc)
     evidence = tuple(
@@ -137,7 +137,7 @@ def _subordinate_ids(sight: Sight) -> Answer:
         role = Role.NOTE if sight.daemon is not None else Role.UNKNOWN
         fact = f"the subordinate ids of {user} cannot be read here"
         check = f"'getsubids {user}' and 'getsubids -g {user}' print them"
-        return Answer(role=role, fact=fact, evidence=evidence, remedies=(check,))
+        return Observation(role=role, fact=fact, evidence=evidence, remedies=(check,))
     ids = free_range(sight.machine.etc)
     if lacking:
         return cause(
@@ -152,7 +152,7 @@ def _subordinate_ids(sight: Sight) -> Answer:
     return ok(f"{user} has subordinate ids", *evidence)
 
 
-def _overlapping_ids(sight: Sight) -> Answer:
+def _overlapping_ids(sight: Sight) -> Observation:
     user = sight.machine.user
     problems = [
         f"{each.path}: {problem}"
@@ -164,7 +164,7 @@ def _overlapping_ids(sight: Sight) -> Answer:
     return cause(*problems)
 
 
-def _newuidmap(sight: Sight) -> Answer:
+def _newuidmap(sight: Sight) -> Observation:
     rights: list[str] = []
     for program in ("newuidmap", "newgidmap"):
         found = sight.next.find(program)
@@ -180,12 +180,12 @@ def _newuidmap(sight: Sight) -> Answer:
             continue
         if found is not None and found.nosuid is not None:
             remedies = sight.remedies("nosuid", point=str(found.nosuid))
-            return Answer(role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
+            return Observation(role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
         return cause(fact, evidence, file=program)
     return ok("newuidmap and newgidmap can map ids", *rights)
 
 
-def _user_namespaces(sight: Sight) -> Answer:
+def _user_namespaces(sight: Sight) -> Observation:
     user = sight.machine.user.name
     if sight.daemon is not None:
         return ok("the running daemon has a user namespace")
@@ -195,10 +195,10 @@ def _user_namespaces(sight: Sight) -> Answer:
     if machine.apparmor_restricts(sight.machine, None):
         return note(f"unshare cannot create one, perhaps because of AppArmor: {problem}")
     remedies = (*sight.remedies("user-namespaces"), *sight.remedies("outer-container"))
-    return Answer(role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies)
+    return Observation(role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies)
 
 
-def _apparmor(sight: Sight) -> Answer:
+def _apparmor(sight: Sight) -> Observation:
     taken = sight.next.taken
     program = None if taken is None else (taken.source or taken.resolved)
     if not machine.apparmor_restricts(sight.machine, program):
@@ -212,12 +212,12 @@ def _apparmor(sight: Sight) -> Answer:
     )
 
 
-def _tun(sight: Sight) -> Answer:
+def _tun(sight: Sight) -> Observation:
     problem = machine.tun_problem(sight.machine)
     return ok(f"{sight.machine.dev / machine.TUN} can be used") if problem is None else cause(problem)
 
 
-def _outer_container(sight: Sight) -> Answer:
+def _outer_container(sight: Sight) -> Observation:
     mark = machine.container_mark(sight.machine)
     if mark is None:
         return ok("this does not run inside of a container")
@@ -226,7 +226,7 @@ def _outer_container(sight: Sight) -> Answer:
     return note("this runs inside of a container", mark)
 
 
-def _wrapper(sight: Sight) -> Answer:
+def _wrapper(sight: Sight) -> Observation:
     launcher = sight.launcher
     evidence = [f"runs {launcher.script}"]
     evidence += [
@@ -236,7 +236,7 @@ def _wrapper(sight: Sight) -> Answer:
     try:
         order = launcher.order
     except ToolkitError as error:
-        return Answer(role=Role.UNKNOWN, fact=error.message, evidence=tuple(evidence), remedies=())
+        return Observation(role=Role.UNKNOWN, fact=error.message, evidence=tuple(evidence), remedies=())
     evidence += [f"prefixed to PATH: {entry}" for entry in order.prefix]
     evidence += [f"appended to PATH: {entry}" for entry in order.suffix]
     if not launcher.wrappers:
@@ -245,7 +245,7 @@ def _wrapper(sight: Sight) -> Answer:
     return ok(fact, *evidence)
 
 
-def _service(sight: Sight) -> Answer:
+def _service(sight: Sight) -> Observation:
     service = sight.service
     if service.missing:
         return note(f"the user's docker.service was not examined: {service.missing}")
@@ -260,7 +260,7 @@ def _service(sight: Sight) -> Answer:
     return ok(f"docker.service is {service.state}", *evidence)
 
 
-CHECKS: Mapping[str, Callable[[Sight], Answer]] = {
+CHECKS: Mapping[str, Callable[[Sight], Observation]] = {
     "rootlesskit": _rootlesskit,
     "docker-proxy": _proxy,
     "network-program": _network_program,

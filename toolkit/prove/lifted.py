@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 EXPRESSION = EXPRESSIONS / "lifted.nix"
 
+# What a dozen packages of two whole trees get, on a slow machine.
+_SECONDS = 600.0
+
 UNREACHED = (
     "no override has an effect here: by default, nothing on these systems is built with it, or the builder does not "
     "see the override"
@@ -148,7 +151,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         arguments["loud"] = "yes"
     with sealed():
         asking = nix.evaluate_command(EXPRESSION, arguments)
-    return replace(asking, argv=(*asking.argv, "--readonly-mode", "--show-trace"))
+    return replace(asking, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=_SECONDS)
 
 
 def why_not(tree: Path, system: str, package: tuple[str, ...]) -> str:

@@ -40,12 +40,13 @@ SECONDS = 60.0
 
 _SYSTEMD = "/usr/lib/systemd/systemd --user --unit=basic.target"
 
+# The user's id is none that useradd gives, on the machine itself, to a user of other tests.
 _SET_UP = """
 set -e
 mount -t tmpfs -o mode=755 none /run
 mkdir -p /run/etc /run/work /run/systemd/system
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work /etc
-useradd --no-create-home --home-dir /run/home --shell /bin/sh ordinary
+useradd --uid 54320 --no-create-home --home-dir /run/home --shell /bin/sh ordinary
 touch /etc/NIXOS
 ip link set lo up
 mount -t cgroup2 none /sys/fs/cgroup

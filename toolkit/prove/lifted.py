@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from toolkit import documents, nix, process
+from toolkit import documents, limits, nix, process
 from toolkit.errors import CommandError
 from toolkit.nix.seal import sealed
 from toolkit.shipped import EXPRESSIONS
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 EXPRESSION = EXPRESSIONS / "lifted.nix"
 
-# What a dozen packages of two whole trees get, on a slow machine.
+# What a dozen packages of two whole trees may take, on a slow machine.
 _SECONDS = 600.0
+_MEBIBYTES = 4096
 
 UNREACHED = (
     "no override has an effect here: by default, nothing on these systems is built with it, or the builder does not "
@@ -151,7 +152,8 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         arguments["loud"] = "yes"
     with sealed():
         asking = nix.evaluate_command(EXPRESSION, arguments)
-    return replace(asking, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=_SECONDS)
+    bounded = limits.bounded(asking, _MEBIBYTES)
+    return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=_SECONDS)
 
 
 def why_not(tree: Path, system: str, package: tuple[str, ...]) -> str:

@@ -133,6 +133,8 @@ def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
     else:
         shown = [attempt for attempt in attempts if codes[attempt.target] or not settings.quiet]
         output.write_toned(_lines(shown), settings)
+        if not settings.quiet and not all(isinstance(result, ToolkitError) for result in results.values()):
+            output.write_lines(["to contribute  unlet pr NAME --repo ~/src/nixpkgs"])
     return min(codes.values(), key=_WORST.index)
 
 

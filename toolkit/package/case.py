@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from toolkit.lift.rewriting import Lifted
 
 _TOGETHER = 2
+"""Evaluations at a time."""
+
 _AT_ONCE = 12
-"""Evaluations at a time, and packages in one."""
+"""Packages in one evaluation."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -21,7 +21,7 @@ from tests.trees import trees
 from toolkit import specimen
 from toolkit.cli import entry, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
-from toolkit.docker.choices import Extra
+from toolkit.docker.plan import Extra
 from toolkit.docker.track import model
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.report import report

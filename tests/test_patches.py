@@ -6,7 +6,7 @@ import pytest
 
 from toolkit import patches
 from toolkit.docker import plan as plans
-from toolkit.docker.choices import Demotion, Strategy
+from toolkit.docker.plan import Demotion, Strategy
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Oid, Pin
 

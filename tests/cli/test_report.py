@@ -12,7 +12,7 @@ import pytest
 from toolkit.cli import output, report, terminal
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.report import exit_code, nix_path, show
-from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status
 
 OUT = Path("proposal")

@@ -13,10 +13,9 @@ from tests import specimens
 from toolkit import git, nix, sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import choosing, staging
-from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase, Siblings
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Demotion, Strategy, plan
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest

@@ -13,7 +13,7 @@ from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker.check import check
-from toolkit.docker.choices import Demotion
+from toolkit.docker.plan import Demotion
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import CheckRequest, ProposeRequest
 from toolkit.errors import ToolkitError, UsageError

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from toolkit.docker import preparing
-from toolkit.docker.choices import Extra, steps
+from toolkit.docker.plan import Extra, steps
 from toolkit.model import Proof, Proposal, Source, Status
 
 

@@ -11,8 +11,7 @@ import pytest
 from tests.docker.conftest import Steps, source_at, source_of
 from toolkit import specimen
 from toolkit.docker import extras
-from toolkit.docker.choices import Demotion, Extra
-from toolkit.docker.plan import TEST_FILE, plan
+from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError

@@ -20,12 +20,11 @@ from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
 from toolkit import files, nix
 from toolkit.docker import choosing, doors, staging
-from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.claims import facts, install_phase
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import EXPRESSION
 from toolkit.docker.claims.record import Record
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Demotion, Strategy, plan, steps
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest

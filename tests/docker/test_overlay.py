@@ -8,9 +8,9 @@ import pytest
 from tests import specimens
 from tests.docker.conftest import Steps
 from toolkit import nix
-from toolkit.docker.choices import OverlayKind
 from toolkit.docker.claims.building import CALLER, read_order
 from toolkit.docker.overlay import overlay
+from toolkit.docker.plan import OverlayKind
 from toolkit.docker.requests import OverlayRequest
 from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import RefusalError, ToolkitError

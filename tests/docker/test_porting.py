@@ -10,8 +10,8 @@ import pytest
 from tests import specimens
 from tests.docker.conftest import Steps, source_at
 from toolkit.docker import choosing
-from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims import registry as proofs
+from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare
 from toolkit.docker.rewrite.layout import docker_file

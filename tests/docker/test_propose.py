@@ -18,9 +18,8 @@ from tests import designs, specimens
 from tests.docker.conftest import Steps
 from toolkit import git
 from toolkit.cache import VARIABLE
-from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, LIFTED
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Demotion, Strategy, plan
 from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest

@@ -11,7 +11,7 @@ import pytest
 
 from tests.docker.conftest import Steps
 from toolkit.docker import choosing
-from toolkit.docker.choices import Strategy
+from toolkit.docker.plan import Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file

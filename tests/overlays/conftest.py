@@ -12,9 +12,8 @@ import pytest
 
 from toolkit import nix, process, specimen
 from toolkit.cache import VARIABLE
-from toolkit.docker.choices import Demotion, Strategy, steps
 from toolkit.docker.claims.record import Record
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Demotion, Strategy, plan, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.nix import stores

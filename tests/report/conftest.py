@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.model import Commit, Oid, Proof, Proposal, Report, Source, SourceRequest, Status
 
 BEFORE = b"{ moby = 1; }\n"

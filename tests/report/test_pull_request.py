@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from toolkit import patches
-from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.propose import texts
 from toolkit.errors import ToolkitError
 from toolkit.model import Column, Oid, Proof, Report, Status

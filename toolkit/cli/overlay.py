@@ -10,8 +10,8 @@ from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
 from toolkit.cli.report import exit_code, nix_path, proven, wrote
-from toolkit.docker.choices import OverlayKind
 from toolkit.docker.overlay import overlay
+from toolkit.docker.plan import OverlayKind
 from toolkit.docker.requests import OverlayRequest
 from toolkit.package.overlay import overlay as lifted_overlay
 from toolkit.report.explanation import Line, Tone

@@ -11,7 +11,7 @@ from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
 from toolkit.cli.report import exit_code, proven, show
-from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.requests import BranchRequest, UpdateRequest
 from toolkit.model import SourceRequest
 from toolkit.package.pr import branch_name

@@ -10,7 +10,7 @@ from toolkit.cli import options, output
 from toolkit.cli.depth import depth, depth_options
 from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
 from toolkit.cli.report import exit_code, show, total
-from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import ToolkitError

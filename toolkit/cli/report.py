@@ -6,8 +6,7 @@ from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from toolkit.cli import output
-from toolkit.docker.choices import DEMOTE, LIFT, Demotion
-from toolkit.docker.plan import PACKAGE
+from toolkit.docker.plan import DEMOTE, LIFT, PACKAGE, Demotion
 from toolkit.model import INTERRUPTED, Status
 from toolkit.report.comment import grouped
 from toolkit.report.explanation import Line, Tone

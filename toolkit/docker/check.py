@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from toolkit import git, nix
 from toolkit.docker import changing, evaluating, extras, meaning, preparing, staging
-from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.claims import evaluation, overriding
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES
-from toolkit.docker.plan import PACKAGE, plan
+from toolkit.docker.plan import DEMOTE, LIFT, PACKAGE, Demotion, Strategy, demotion_of, plan, steps
 from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
@@ -23,8 +22,8 @@ from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest
 from toolkit.report import report
 
 if TYPE_CHECKING:
-    from toolkit.docker.choices import Extra
     from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.plan import Extra
     from toolkit.docker.requests import CheckRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Column, Progress

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from toolkit import nix
-from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Strategy
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy, plan
 from toolkit.docker.rewrite import attrs_first, lift
 from toolkit.docker.rewrite.construction import construction
 from toolkit.docker.rewrite.layout import newest, ordered

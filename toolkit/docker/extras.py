@@ -11,9 +11,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import git
-from toolkit.docker.choices import Demotion, Extra
 from toolkit.docker.claims.case import Added
-from toolkit.docker.plan import TEST_FILE, plan, ports_test
+from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan, ports_test
 from toolkit.docker.rewrite import nixos_module, nixos_test, release_note
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import patching

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix
 from toolkit.docker import staging, wrappers
-from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE, DEMOTED
 from toolkit.docker.claims.install_phase import is_of
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Demotion, plan
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import demote, wrapper
 from toolkit.docker.rewrite.layout import docker_file

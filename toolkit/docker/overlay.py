@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from toolkit import files, nix, prove
 from toolkit.docker import choosing, staging
-from toolkit.docker.choices import Demotion, OverlayKind
 from toolkit.docker.claims import overriding, rewrapping
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Demotion, OverlayKind, plan
 from toolkit.docker.preparing import prepare
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import files, git
 from toolkit.docker import choosing, evaluating, staging
-from toolkit.docker.choices import LIFT, Demotion
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import LIFT, Demotion, plan
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file

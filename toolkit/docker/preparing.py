@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 from toolkit import files, process
 from toolkit import propose as proposals
 from toolkit.docker import staging
-from toolkit.docker.choices import DEMOTE, LIFT, Demotion, Extra, Strategy, demotion_of, strategy_of
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, STAGES
-from toolkit.docker.plan import PACKAGE, plan
+from toolkit.docker.plan import DEMOTE, LIFT, PACKAGE, Demotion, Extra, Strategy, demotion_of, plan, strategy_of
 from toolkit.docker.rewrite import series
 from toolkit.errors import RefusalError
 from toolkit.git import patching

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolkit.docker.choices import DEMOTE, LIFT
+from toolkit.docker.plan import DEMOTE, LIFT
 from toolkit.errors import LayoutError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toolkit.docker.choices import Demotion, Extra, OverlayKind, Strategy
+from toolkit.docker.plan import Demotion, Extra, OverlayKind, Strategy
 from toolkit.model import Depth, SourceRequest
 from toolkit.pr.writing import BranchOrder
 

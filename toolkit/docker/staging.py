@@ -30,7 +30,7 @@ from toolkit.sources import trees
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from toolkit.docker.choices import Extra
+    from toolkit.docker.plan import Extra
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import Depth, Progress, Source, SourceRequest
     from toolkit.sources.trees import NixpkgsTree

@@ -11,10 +11,10 @@ import pytest
 from tests.docker.conftest import Steps, source_of
 from tests.trees import trees
 from toolkit.docker import extras
-from toolkit.docker.choices import Demotion, Extra
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import DEMOTED
 from toolkit.docker.extras import ALL_TESTS, MODULE, TEST
+from toolkit.docker.plan import Demotion, Extra
 from toolkit.docker.staging import deepen
 from toolkit.errors import ToolkitError
 from toolkit.model import Depth, FileChange, Status, Tier

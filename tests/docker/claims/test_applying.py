@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.choices import Strategy
 from toolkit.docker.claims.case import LIFTED
+from toolkit.docker.plan import Strategy
 from toolkit.model import Patch
 
 if TYPE_CHECKING:

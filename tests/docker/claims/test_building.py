@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.building import read_wrapper
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.plan import Demotion
 from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import ToolkitError
 from toolkit.model import Status

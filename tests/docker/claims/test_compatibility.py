@@ -7,8 +7,8 @@ import pytest
 
 from tests import designs
 from tests.docker.claims.test_overriding import designed
-from toolkit.docker.choices import Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.plan import Strategy
 from toolkit.model import Status
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.rewrite.conftest import kit, rewrite
-from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
+from toolkit.docker.plan import Demotion, Strategy
 from toolkit.model import Status
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import pytest
 
 from tests import designs
 from tests.docker.conftest import Draft, source_of
-from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.plan import Demotion
 from toolkit.model import Status
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docker.rootless.account import remains, wait_for
-from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import running
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.registry import CLAIMS
 from toolkit.docker.claims.running import AFTER, DROP, REWRAPPED, Cell, expected
+from toolkit.docker.plan import Demotion
 from toolkit.docker.rootless import Outcome, PortOutcome
 from toolkit.errors import NotRunError
 from toolkit.model import Status

@@ -11,9 +11,9 @@ import pytest
 from tests import designs
 from tests.docker.conftest import Draft, Steps, source_of
 from toolkit.docker import choosing
-from toolkit.docker.choices import Demotion, Strategy
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.model import Status

@@ -10,8 +10,8 @@ import pytest
 
 from tests.docker.conftest import Steps, source_at
 from toolkit import specimen
-from toolkit.docker.choices import Strategy
 from toolkit.docker.claims import registry as proofs
+from toolkit.docker.plan import Strategy
 from toolkit.docker.staging import deepen
 from toolkit.model import Depth, Status, Tier
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.choices import Strategy
+from toolkit.docker.plan import Strategy
 from toolkit.model import Status
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from tests.designs import demoted
 from tests.docker.conftest import Steps
 from tests.docker.deep.conftest import TREE
 from toolkit.cli.report import exit_code
-from toolkit.docker.choices import Strategy
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
+from toolkit.docker.plan import Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.staging import deepen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.choices import Demotion, Extra, Strategy, steps
+from toolkit.docker.plan import Demotion, Extra, Strategy, steps
 from toolkit.errors import ToolkitError
 from toolkit.model import Contribution, Oid
 from toolkit.pr import contributions

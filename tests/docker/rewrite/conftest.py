@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
-from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.rewrite import demote, series
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import RefusalError

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.docker.rewrite.conftest import EVERY_STRATEGY, command, demoted, kit, place, refusal, rewrite, sub, text_of
-from toolkit.docker.choices import Demotion, Strategy
+from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.rewrite import demote
 from toolkit.errors import LayoutError
 

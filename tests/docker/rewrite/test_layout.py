@@ -6,7 +6,7 @@ import pytest
 
 from tests.docker.rewrite.conftest import assert_parses, file_of, place, refusal, sub, text_of
 from toolkit.docker import meaning
-from toolkit.docker.choices import DEMOTE, LIFT
+from toolkit.docker.plan import DEMOTE, LIFT
 from toolkit.docker.readings import refuse, sentence
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import component, newest

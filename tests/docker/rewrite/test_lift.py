@@ -16,7 +16,7 @@ from tests.docker.rewrite.conftest import (
     sub,
     text_of,
 )
-from toolkit.docker.choices import Demotion, Strategy
+from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.rewrite import lift
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
-from toolkit.docker.choices import Demotion, Extra, Strategy, steps
 from toolkit.docker.claims.registry import CLAIMS
+from toolkit.docker.plan import Demotion, Extra, Strategy, steps
 from toolkit.docker.rewrite import leftovers, series
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.reasons import catalogue, explain

@@ -10,7 +10,7 @@ import pytest
 
 from tests import specimens
 from tests.docker.rewrite.conftest import COMPONENTS, assert_parses, refusal, rewrite, sub, text_of
-from toolkit.docker.choices import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import DockerFile, component
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.docker.rewrite.conftest import EVERY_STRATEGY, place, refusal, rewrite, sub, text_of
-from toolkit.docker.choices import Strategy
+from toolkit.docker.plan import Strategy
 from toolkit.docker.rewrite import series
 
 LINE = r"^( +)# TODO: move packages.*\n"

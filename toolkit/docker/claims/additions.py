@@ -13,12 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from toolkit import nix
-from toolkit.docker.choices import Extra
 from toolkit.docker.claims import in_tree
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import ALL_TESTS, MODULE, RELEASE_NOTES, TEST
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Extra, plan
 from toolkit.docker.rewrite import nixos_test, release_note
 from toolkit.docker.rewrite.nixos_module import OPTIONS, WRAPPER
 from toolkit.errors import CommandError, ToolkitError

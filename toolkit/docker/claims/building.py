@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix, process
 from toolkit.docker import meaning, wrappers
-from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import without
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import stores

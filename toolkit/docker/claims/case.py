@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import limits, prove
-from toolkit.docker.choices import DEMOTE, LIFT
+from toolkit.docker.plan import DEMOTE, LIFT
 from toolkit.errors import NotRunError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolkit.docker.choices import Demotion, Extra
+    from toolkit.docker.plan import Demotion, Extra
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.reading import TreeFile
     from toolkit.model import Depth, Patch, Progress, TreeCommit

@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit import nix
-from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import install_phase
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import coverage
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.plan import Demotion
 from toolkit.errors import CommandError, NotRunError
 from toolkit.prove import Finding
 

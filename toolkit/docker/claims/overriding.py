@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.docker import doors, meaning
-from toolkit.docker.choices import LIFT
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import coverage
+from toolkit.docker.plan import LIFT
 from toolkit.docker.readings import refuse
 from toolkit.errors import ToolkitError
 from toolkit.prove import Finding

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix, process
-from toolkit.docker.choices import Demotion
 from toolkit.docker.claims.building import WRAPPER, read_order, show
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import is_of
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.plan import Demotion
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import stores
 from toolkit.process import Command

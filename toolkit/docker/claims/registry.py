@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit import prove
-from toolkit.docker.choices import Extra
 from toolkit.docker.claims import (
     additions,
     building,
@@ -19,6 +18,7 @@ from toolkit.docker.claims import (
     updating,
     virtual,
 )
+from toolkit.docker.plan import Extra
 from toolkit.model import Tier
 from toolkit.prove import Claim
 from toolkit.prove import claims as general

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix
 from toolkit.docker import rootless, staging
-from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE
+from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rootless import Outcome, PortOutcome
 from toolkit.errors import NotRunError, ToolkitError

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import nix
-from toolkit.docker.choices import Demotion
 from toolkit.docker.claims import in_tree, realising
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import TEST
-from toolkit.docker.plan import TEST_FILE, ports_test
+from toolkit.docker.plan import TEST_FILE, Demotion, ports_test
 from toolkit.docker.rewrite import nixos_test
 from toolkit.errors import NotRunError
 from toolkit.prove import Finding

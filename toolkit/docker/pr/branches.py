@@ -9,8 +9,7 @@ from dataclasses import replace
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit.docker.choices import Demotion, demotion_of, extras_of, strategy_of
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Demotion, demotion_of, extras_of, plan, strategy_of
 from toolkit.docker.pr import edits, evidence, grounds
 from toolkit.docker.requests import BranchRequest
 from toolkit.errors import ToolkitError

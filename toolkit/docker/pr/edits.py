@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.docker.choices import extras_of
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import extras_of, plan
 from toolkit.docker.pr import evidence, grounds
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError

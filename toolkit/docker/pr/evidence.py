@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import files
 from toolkit.docker import extras
-from toolkit.docker.choices import Demotion, demotion_of
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Demotion, demotion_of, plan
 from toolkit.docker.porting import port
 from toolkit.docker.preparing import prepare_texts
 from toolkit.docker.propose import facts as facts_of
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
-    from toolkit.docker.choices import Extra
+    from toolkit.docker.plan import Extra
     from toolkit.docker.pr.grounds import Ground
     from toolkit.docker.requests import BranchRequest
     from toolkit.model import Ported, Progress, Proof, Report, Step

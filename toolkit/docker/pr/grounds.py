@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import git
 from toolkit.docker import staging
-from toolkit.docker.choices import demotion_of, extras_of, strategy_of
-from toolkit.docker.plan import PACKAGE, plan
+from toolkit.docker.plan import PACKAGE, demotion_of, extras_of, plan, strategy_of
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -21,7 +20,7 @@ from toolkit.pr import contributions, standing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolkit.docker.choices import Extra
+    from toolkit.docker.plan import Extra
     from toolkit.docker.requests import BranchRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.clone import Clone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toolkit.docker.choices import Demotion
+from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import suffix, wrapper
 from toolkit.docker.rewrite.conditions import guard

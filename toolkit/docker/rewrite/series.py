@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.docker import meaning
-from toolkit.docker.choices import Strategy, demotion_of, strategy_of
+from toolkit.docker.plan import Strategy, demotion_of, strategy_of
 from toolkit.docker.readings import STRANGE, refuse
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
 from toolkit.docker.rewrite.layout import TODO, DockerFile

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import confined, git
 from toolkit.docker import choosing
-from toolkit.docker.choices import Demotion, steps
-from toolkit.docker.plan import plan
+from toolkit.docker.plan import Demotion, plan, steps
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file

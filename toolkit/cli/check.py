@@ -16,7 +16,7 @@ from toolkit.docker.check import check
 from toolkit.docker.requests import CheckRequest
 from toolkit.package.check import PatchRequest
 from toolkit.package.check import check as check_patch
-from toolkit.report.comment import to_comment
+from toolkit.report.report import to_comment
 
 if TYPE_CHECKING:
     from toolkit.model import Report

@@ -16,7 +16,7 @@ from toolkit.docker.requests import BranchRequest, UpdateRequest
 from toolkit.model import SourceRequest
 from toolkit.package.pr import branch_name
 from toolkit.package.pr import create as create_for
-from toolkit.pr.writing import BranchOrder
+from toolkit.pr import BranchOrder
 from toolkit.report import contribution
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _update(asked: UpdateRequest, progress: Progress) -> PullRequest:
 
 
 def _remove(repo: Path, branch: str | None, *, force: bool, settings: GlobalOptions) -> int:
-    from toolkit.pr.standing import remove  # noqa: PLC0415 - each mode imports its own
+    from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
 
     show_removed(remove(repo, branch, force=force), settings=settings)
     return 0

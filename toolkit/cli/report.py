@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from toolkit.cli import output
 from toolkit.docker.plan import DEMOTE, LIFT, PACKAGE, Demotion
 from toolkit.model import INTERRUPTED, Status
-from toolkit.report.comment import grouped
 from toolkit.report.explanation import Line, Tone
-from toolkit.report.report import comparison, to_json
+from toolkit.report.report import comparison, grouped, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

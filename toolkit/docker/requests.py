@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toolkit.docker.plan import Demotion, Extra, OverlayKind, Strategy
 from toolkit.model import Depth, SourceRequest
-from toolkit.pr.writing import BranchOrder
+from toolkit.pr import BranchOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.package.case import LiftCase
-    from toolkit.prove.claim import Stage
+    from toolkit.prove import Stage
     from toolkit.prove.lifted import Derivations
 
 _FEW = 3

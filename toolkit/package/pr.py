@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 from toolkit.errors import UsageError
 from toolkit.model import FileChange, SourceRequest, TreeCommit
 from toolkit.package.propose import begin, facts, only, write_down
-from toolkit.pr import create as branches
-from toolkit.pr import standing
-from toolkit.pr.create import Making
+from toolkit.pr import making
+from toolkit.pr.making import Making
 
 if TYPE_CHECKING:
     from toolkit.git.clone import Clone
     from toolkit.model import Progress, PullRequest, Report
     from toolkit.package.choosing import LiftRequest
-    from toolkit.pr.writing import BranchOrder
+    from toolkit.pr import BranchOrder
 
 
 def branch_name(target: str) -> str:
@@ -26,7 +25,7 @@ def branch_name(target: str) -> str:
 
 
 def create(order: BranchOrder, request: LiftRequest, *, progress: Progress) -> PullRequest:
-    """Prove the lift on the base, then make the branch; raise ToolkitError as `toolkit.pr.create` and `propose` do.
+    """Prove the lift on the base, then make the branch; raise ToolkitError as `toolkit.pr.making` and `propose` do.
 
     The source and the output directory of the request are the clone's.
     """
@@ -34,20 +33,20 @@ def create(order: BranchOrder, request: LiftRequest, *, progress: Progress) -> P
         raise UsageError("--onto: the lift of a package is not ported", hint="make a branch with that --base")
 
     def find(clone: Clone, order: BranchOrder) -> Making:
-        base, _ = standing.find_bases(clone, order, progress=progress)
+        base, _ = making.find_bases(clone, order, progress=progress)
         source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
         (begun,) = begin([replace(request, source=source, force=False)], progress=progress)
         work = only(begun)
         return Making(
             base=base,
-            warnings=standing.age_warnings(base),
+            warnings=making.age_warnings(base),
             prove=lambda at: write_down(work, at, progress=progress),
             commits=_commits,
             facts=lambda report, _commits, _ported: facts(work, report),
             directories=lambda report: (report.proposal.target.parent,),
         )
 
-    return branches.create(order, find, progress=progress)
+    return making.create(order, find, progress=progress)
 
 
 def _commits(report: Report) -> tuple[TreeCommit, ...]:

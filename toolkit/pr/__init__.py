@@ -1,1 +1,31 @@
-"""A branch in the user's own clone for a pull request about any package: made, kept, found again, removed."""
+"""A branch in the user's own clone for a pull request about any package: ordered, made, kept, found again, removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchOrder:
+    """A branch to make in the clone around `repo`.
+
+    `worktree` is where it is checked out, None for a place beside the clone. With `in_place` the commits go on the
+    branch that is checked out in `repo`, whatever `base` and `branch` are. `fetch` allows to use the network, `onto`
+    are further branches to try. `signed` is as the user's git has it where it is None. With `force` a proof that fails
+    is no reason to stop.
+    """
+
+    repo: Path
+    base: str
+    branch: str
+    worktree: Path | None = None
+    in_place: bool = False
+    fetch: bool = False
+    onto: tuple[str, ...] = ()
+    trailers: tuple[str, ...] = ()
+    signed: bool | None = None
+    force: bool = False

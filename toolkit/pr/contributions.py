@@ -1,6 +1,7 @@
-"""What is kept of a branch that was made in a clone: its proposal, pull-request.md, and how it was made.
+"""Branches that were made in a clone: what is kept of each, how it stands now, and how it is removed without a loss.
 
-It has a directory of its own in the clone's git directory, `unlet/BRANCH`, where no command of git looks.
+Its proposal, pull-request.md and how it was made have a directory of their own in the clone's git directory,
+`unlet/BRANCH`, where no command of git looks.
 """
 
 from __future__ import annotations
@@ -9,16 +10,24 @@ import hashlib
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from shlex import quote
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote as quoted
+from urllib.parse import unquote
 
-from toolkit import documents, files
-from toolkit.errors import ToolkitError
-from toolkit.model import Contribution
+from toolkit import documents, files, patches
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.git import clone as clones
+from toolkit.git import history, worktrees
+from toolkit.model import Contribution, Removed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
+
+    from toolkit.git.clone import Clone
+    from toolkit.git.worktrees import Worktree
+    from toolkit.model import Oid
 
 TEXT = "pull-request.md"
 NEW_TEXT = "pull-request.new.md"
@@ -31,7 +40,7 @@ _SCHEMA = 3
 
 def place(common: Path, branch: str) -> Path:
     """Return where the files of a branch are, in the git directory that is common to all worktrees."""
-    return common / _DIRECTORY / quote(branch, safe="")
+    return common / _DIRECTORY / quoted(branch, safe="")
 
 
 def known(common: Path) -> tuple[Contribution, ...]:
@@ -157,3 +166,121 @@ def forget(common: Path, branch: str) -> None:
 def _remove_empty(directory: Path) -> None:
     with suppress(OSError):
         directory.rmdir()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A branch that `pr` made, as it is now.
+
+    `tip` is None where the branch is gone. `worktree` has it checked out, or was made for it and has a commit checked
+    out now, and no other branch; None where there is neither.
+    """
+
+    kept: Contribution
+    tip: Oid | None
+    worktree: Worktree | None
+
+
+def open_clone(repo: Path) -> Clone:
+    """Look at a clone, and put right what a run that was killed has left in it, unless another one is at work there.
+
+    Raise ToolkitError for what is no repository of git.
+    """
+    clone = clones.open_clone(repo, patches.upstream().remote)
+    recover(clone.common)
+    with suppress(ToolkitError):
+        # What is kept of a branch is the last of it to go.
+        if known(clone.common):
+            with alone(clone.common):
+                worktrees.recover(clone)
+    return clone
+
+
+def find(clone: Clone, branch: str | None) -> Standing:
+    """Return the branch of that name, or else the one whose worktree the clone was found from, or the only one.
+
+    Raise ToolkitError where there is none, UsageError where there are several to choose from.
+    """
+    if branch is None:
+        all_known = known(clone.common)
+        here = next(
+            (each.branch or each.made_for for each in worktrees.worktrees(clone) if each.path == clone.top), None
+        )
+        if len(all_known) > 1 and here not in {each.branch for each in all_known}:
+            names = ", ".join(each.branch for each in all_known)
+            raise UsageError(f"{clone.top}: unlet made several branches: {names}", hint="choose one with --branch NAME")
+        if not all_known:
+            raise ToolkitError(f"{clone.top}: unlet made no branch here", hint="unlet pr --repo DIR makes one")
+        kept = next((each for each in all_known if each.branch == here), all_known[0])
+    else:
+        tip = clones.branch_commit(clone, branch)
+        found = read(clone.common, branch)
+        if found is None:
+            fact = f"branch '{branch}' was not made by unlet" if tip is not None else f"there is no branch '{branch}'"
+            all_known = known(clone.common)
+            hint = f"it made {', '.join(each.branch for each in all_known)}" if all_known else None
+            raise ToolkitError(f"{clone.top}: {fact}", hint=hint)
+        kept = found
+    return Standing(kept=kept, tip=clones.branch_commit(clone, kept.branch), worktree=_worktree(clone, kept.branch))
+
+
+def _worktree(clone: Clone, branch: str) -> Worktree | None:
+    """Return the worktree of a branch; raise ToolkitError for a branch that several have checked out."""
+    there = worktrees.worktrees(clone)
+    on_it = [each for each in there if each.branch == branch]
+    if len(on_it) > 1:
+        places = " and ".join(str(each.path) for each in on_it)
+        raise ToolkitError(f"{clone.top}: branch '{branch}' is checked out in {places}")
+    left = (each for each in there if each.made_for == branch and each.branch is None)
+    return on_it[0] if on_it else next(left, None)
+
+
+def uncommitted(worktree: Worktree) -> str | None:
+    """Return the error's text for changes in a worktree that are in no commit, None where there are none."""
+    changed = worktrees.changes(worktree.path)
+    if not changed:
+        return None
+    first, *others = changed
+    more = f" and {len(others)} more" if others else ""
+    return f"{worktree.path}: '{first}'{more} is not committed"
+
+
+def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
+    """Remove a branch that `pr` made, by default the only one.
+
+    Raise ToolkitError where that would lose something of the contributor's, unless `force` says that it may, and
+    for a branch that is checked out elsewhere or locked.
+    """
+    clone = open_clone(repo)
+    with alone(clone.common):
+        found = find(clone, branch)
+        name, worktree = found.kept.branch, found.worktree
+        if worktree is not None and worktree.locked is not None:
+            hint = f"git worktree unlock {quote(str(worktree.path))}"
+            raise ToolkitError(f"{worktree.path}: is locked, so branch '{name}' stays", hint=hint)
+        if worktree is not None and worktree.path == worktrees.worktrees(clone)[0].path:
+            hint = "check out another branch there first"
+            raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
+        if not force and (lost := next(_lost(clone, found), None)) is not None:
+            raise ToolkitError(f"{lost}, which would be lost", hint="--force removes it anyway")
+        path = worktree.path if worktree is not None else None
+        worktrees.remove(clone, branch=name, tip=found.tip, path=path)
+        forget(clone.common, name)
+    return Removed(clone=clone.top, branch=name, worktree=path, commit=found.tip)
+
+
+def _lost(clone: Clone, found: Standing) -> Iterator[str]:
+    """Yield what the contributor has done to the branch, and is nowhere else."""
+    if found.worktree is not None and found.worktree.path.is_dir():
+        if found.worktree.branch is None:
+            yield f"{found.worktree.path}: does not have branch '{found.kept.branch}' checked out"
+        if (fact := uncommitted(found.worktree)) is not None:
+            yield fact
+    if (
+        found.tip is not None
+        and history.common_ancestor(clone.common, found.tip, found.kept.commits[-1]) != found.tip
+        and not clones.is_pushed(clone, found.tip)
+    ):
+        yield f"{clone.top}: branch '{found.kept.branch}' has commits that unlet did not make"
+    if edited_text(clone.common, found.kept) is not None:
+        yield f"{place(clone.common, found.kept.branch) / TEXT}: has been edited"

@@ -1,7 +1,177 @@
-"""Proofs: what they work on, how one is run, and the claims that hold for any package."""
+"""Proofs: what they work on, a claim about it, what its proof finds, and the one runner of all proofs."""
 
 from __future__ import annotations
 
-from toolkit.prove.claim import Case, Claim, Finding, Stage, run
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-__all__ = ["Case", "Claim", "Finding", "Stage", "run"]
+from toolkit import nix, process
+from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
+from toolkit.model import INTERRUPTED, Proof, Status, Tier
+from toolkit.nix.seal import sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.model import Patch, Progress, Source
+
+C_contra = TypeVar("C_contra", bound="Case[Stage]", contravariant=True)
+
+S_co = TypeVar("S_co", bound="Stage", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a proof found, before it is named and timed; `gaps` are what it could not look at."""
+
+    covers: str
+    evidence: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    not_run: str | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(Generic[C_contra]):
+    """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
+
+    One that is `alone`, or of a deeper tier, takes all of the machine and has no other beside it; one `on_request` runs
+    only if it is named; one that is `offered` nobody asked for, though it is of a deeper tier.
+    """
+
+    name: str
+    sentence: str
+    check: Callable[[C_contra], Finding]
+    tier: Tier = Tier.ISOLATED
+    alone: bool = False
+    on_request: bool = False
+    offered: bool = False
+
+
+def run(
+    claims: Sequence[Claim[C_contra]],
+    case: C_contra,
+    names: Collection[str] = (),
+    *,
+    also: Collection[str] = (),
+    progress: Progress,
+) -> tuple[Proof, ...]:
+    """Prove the claims of these names, for none all but those on request, and `also`; in their order.
+
+    What the isolated tier evaluates is sealed, see `toolkit.nix.seal`.
+
+    Those that are named are marked as asked for, and so are those of the tiers below the isolated one. They run side by
+    side, but for those that are alone or of a deeper tier, which follow. Raise UsageError for a name that no claim has.
+    An interrupt ends all programs that still run. What was proven before one of those that follow is interrupted is
+    kept: that one, and those behind it, were not run.
+    """
+    known = [claim.name for claim in claims]
+    for name in (*names, *also):
+        if name not in known:
+            raise UsageError(f"proof: '{name}' is unknown", hint=f"known proofs are {', '.join(known)}")
+    wanted = {*(names or (claim.name for claim in claims if not claim.on_request)), *also}
+    chosen = [claim for claim in claims if claim.name in wanted]
+    beside = [claim for claim in chosen if not claim.alone and claim.tier is Tier.ISOLATED]
+    proofs: list[Proof] = []
+    with ThreadPoolExecutor(max_workers=max(len(beside), 1)) as pool, process.ending_together():
+        running = {claim.name: pool.submit(copy_context().run, _prove, claim, case) for claim in beside}
+        for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
+            progress.step(f"proving {claim.name}")
+            if claim.name in running:
+                (proof,) = process.results([running[claim.name]])
+            else:
+                proof = _alone(claim, case, proofs)
+            asked = claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
+            proofs.append(replace(proof, asked=asked))
+            progress.proof(proofs[-1])
+    return tuple(proofs)
+
+
+def _alone(claim: Claim[C_contra], case: C_contra, before: Sequence[Proof]) -> Proof:
+    """Run one proof that follows others. An interrupt is kept to itself, and nothing is run after it."""
+    if not any(proof.reason == INTERRUPTED for proof in before):
+        with suppress(KeyboardInterrupt):
+            return _prove(claim, case)
+    return Proof(name=claim.name, claim=claim.sentence, status=Status.NOT_RUN, covers="nothing", reason=INTERRUPTED)
+
+
+def _prove(claim: Claim[C_contra], case: C_contra) -> Proof:
+    """Run one proof. An error of Nix or git is a failure of the proof and not of the run."""
+    began = time.monotonic()
+    try:
+        with sealed(*case.reach) if claim.tier is Tier.ISOLATED else nullcontext():
+            finding = claim.check(case)
+    except CommandError as error:
+        finding = Finding(
+            covers="nothing", failures=(f"{error.argv[0]}: {nix.reason(error)}",), commands=(error.command,)
+        )
+    except NotRunError as error:
+        finding = Finding(covers="nothing", not_run=f"because {error.message}")
+    except ToolkitError as error:
+        finding = Finding(covers="nothing", failures=(error.message,))
+    status, why = Status.PASSED, None
+    if finding.failures:
+        status, why = Status.FAILED, finding.failures[0]
+    elif finding.not_run is not None:
+        status, why = Status.NOT_RUN, finding.not_run
+    return Proof(
+        name=claim.name,
+        claim=claim.sentence,
+        status=status,
+        covers=finding.covers,
+        evidence=finding.failures[1:] + finding.gaps + finding.evidence,
+        gaps=finding.gaps,
+        reason=why,
+        commands=finding.commands,
+        seconds=time.monotonic() - began,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stage:
+    """The target file at one point of a series, in a copy of its own at `path`.
+
+    `steps` are the names of the proposal's steps that lead here from the stage before; the first stage has none.
+    """
+
+    name: str
+    content: bytes
+    path: Path
+    steps: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case(Generic[S_co]):
+    """A series to be proven: its stages in order, the first of which is the unchanged file.
+
+    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff.
+    """
+
+    source: Source
+    target: PurePosixPath
+    stages: tuple[S_co, ...]
+    patches: tuple[Patch, ...] = ()
+    upstream_diff: bytes = b""
+
+    @property
+    def before(self) -> S_co:
+        """The unchanged file."""
+        return self.stages[0]
+
+    @property
+    def after(self) -> S_co:
+        """The file at the end of the series."""
+        return self.stages[-1]
+
+    @property
+    def reach(self) -> tuple[Path, ...]:
+        """What an evaluation of the isolated tier may read: the stages, and the library of the source's nixpkgs."""
+        root = self.source.root
+        library = () if root is None else (root / "lib", root / ".version")
+        return (*(stage.path.parent for stage in self.stages), *(path for path in library if path.exists()))

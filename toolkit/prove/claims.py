@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from toolkit import git, nix, process
 from toolkit.git import patching
-from toolkit.prove.claim import Claim, Finding
+from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
-    from toolkit.prove.claim import Case, Stage
+    from toolkit.prove import Case, Stage
 
 
 def parses(case: Case[Stage]) -> Finding:

@@ -12,7 +12,7 @@ from tests.docker.conftest import Steps
 from toolkit.docker.pr.branches import create, update
 from toolkit.docker.requests import BranchRequest, UpdateRequest
 from toolkit.pr import contributions
-from toolkit.pr.standing import remove
+from toolkit.pr.contributions import remove
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

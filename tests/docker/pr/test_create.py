@@ -13,7 +13,7 @@ from tests.situations import SITUATIONS
 from toolkit.docker.plan import Demotion, Extra, Strategy
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.pr import contributions
-from toolkit.pr.standing import remove
+from toolkit.pr.contributions import remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable

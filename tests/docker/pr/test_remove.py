@@ -7,7 +7,7 @@ import pytest
 
 from tests.clones import BRANCH, objects, snapshot
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.pr import contributions, standing
+from toolkit.pr import contributions
 
 if TYPE_CHECKING:
     from tests.docker.pr.conftest import Contributed
@@ -199,7 +199,7 @@ class TestRefusals:
             (contributed.worktree, BRANCH),
             (contributed.clone.top.with_name("other"), "docker/other"),
         ):
-            assert standing.find(standing.open_clone(place / "pkgs"), None).kept.branch == branch
+            assert contributions.find(contributions.open_clone(place / "pkgs"), None).kept.branch == branch
         contributed.remove("docker/other")
         assert contributed.clone.git("branch", "--list", "docker*", "--format=%(refname:short)") == BRANCH
         assert contributed.kept is not None

@@ -16,9 +16,8 @@ from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.model import Oid, PullRequest
-from toolkit.pr import contributions, standing, writing
-from toolkit.pr import create as making
-from toolkit.pr.create import Making
+from toolkit.pr import contributions, making
+from toolkit.pr.making import Making
 from toolkit.report import message
 
 if TYPE_CHECKING:
@@ -26,12 +25,12 @@ if TYPE_CHECKING:
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Contribution, Progress
-    from toolkit.pr.standing import Standing
-    from toolkit.pr.writing import BranchOrder
+    from toolkit.pr import BranchOrder
+    from toolkit.pr.contributions import Standing
 
 
 def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
-    """Prove the series on the base, then make the branch; raise ToolkitError as `toolkit.pr.create` does."""
+    """Prove the series on the base, then make the branch; raise ToolkitError as `toolkit.pr.making` does."""
 
     def find(clone: Clone, order: BranchOrder) -> Making:
         asked = replace(request, branch=order.branch, base=order.base, trailers=order.trailers)
@@ -54,9 +53,9 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
 
     Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
     """
-    clone = standing.open_clone(request.repo)
+    clone = contributions.open_clone(request.repo)
     people = clones.people(clone)
-    found = standing.find(clone, request.branch)
+    found = contributions.find(clone, request.branch)
     grounds.require_docker(clone, found.kept)
     tip, worktree = _require_movable(clone, found)
     wanted = _wanted(request, found.kept)
@@ -75,7 +74,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         commits = evidence.commits(ground, wanted, report)
         progress.step("committing")
         files = [commit.files for commit in commits]
-        messages = was.kept_messages(writing.messages(commits, wanted.trailers))
+        messages = was.kept_messages(making.messages(commits, wanted.trailers))
         oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
         if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
             oids = tuple(Oid(commit.hexsha) for commit in was.ours)
@@ -85,7 +84,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         shop.keep()
         own = evidence.prove_own(ground, report, final, progress=progress)
         facts = evidence.facts(ground, wanted, report, commits, ported)
-        kept = writing.write(clone, ground.base, wanted, facts, oids, edited=edited)
+        kept = making.write(clone, ground.base, wanted, facts, oids, edited=edited)
         contributions.write(clone.common, kept)
         progress.step(f"moving {worktree.path}")
         worktrees.move(clone, worktree, to=carried.tip, fetching=request.fetch)
@@ -94,7 +93,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
     return PullRequest(
         clone=clone.top,
         report=report,
-        made=writing.told(
+        made=making.told(
             clone,
             ground.base,
             kept,
@@ -133,7 +132,7 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     if path == worktrees.worktrees(clone)[0].path:
         hint = f"check out another branch there, then git worktree add DIR {quote(name)}"
         raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
-    if (fact := standing.uncommitted(found.worktree)) is not None:
+    if (fact := contributions.uncommitted(found.worktree)) is not None:
         raise ToolkitError(fact, hint=f"git -C {quote(str(path))} commit, or stash")
     return found.tip, found.worktree
 

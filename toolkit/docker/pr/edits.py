@@ -12,7 +12,7 @@ from toolkit.errors import ToolkitError
 from toolkit.git import history
 from toolkit.git import reading as git_reading
 from toolkit.model import Oid
-from toolkit.pr import writing
+from toolkit.pr import making
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +126,7 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, *, progress: Progress) 
         steps=kept.steps,
     )
     commits = evidence.tree_commits(ground, kept.steps, extras_of(kept.extras), [text.encode() for text in texts])
-    messages = writing.messages(commits, kept.trailers)
+    messages = making.messages(commits, kept.trailers)
     oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
     return shop.recorded(fork, oids[-1])
 

@@ -17,7 +17,7 @@ from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.model import FileChange, Status, TreeCommit
-from toolkit.report import matrix
+from toolkit.report import contribution
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -138,5 +138,5 @@ def _matrix_text(ported: Sequence[Ported], steps: Sequence[Step], branch: str) -
     if not ported:
         return None
     demotion = demotion_of(steps)
-    said = matrix.backports(ported, _BEHAVIOUR[demotion], branch=branch) if demotion is not None else ()
-    return "\n".join([*matrix.markdown(ported), "", *said])
+    said = contribution.backports(ported, _BEHAVIOUR[demotion], branch=branch) if demotion is not None else ()
+    return "\n".join([*contribution.markdown(ported), "", *said])

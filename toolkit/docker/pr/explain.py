@@ -13,7 +13,7 @@ from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing
 from toolkit.model import ExplainedCommit, Explanation, Oid, TreeCommit
-from toolkit.pr import contributions, standing
+from toolkit.pr import contributions
 from toolkit.report import report
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
 
     No reason is given for what the contributor has changed. Raise ToolkitError where there is no such branch.
     """
-    clone = standing.open_clone(repo)
-    found = standing.find(clone, branch)
+    clone = contributions.open_clone(repo)
+    found = contributions.find(clone, branch)
     grounds.require_docker(clone, found.kept)
     if found.tip is None:
         raise ToolkitError(f"{clone.top}: branch '{found.kept.branch}' is gone", hint="unlet pr --remove forgets it")

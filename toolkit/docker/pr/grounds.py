@@ -15,7 +15,7 @@ from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git.clone import Base
 from toolkit.model import SourceRequest
-from toolkit.pr import contributions, standing
+from toolkit.pr import contributions, making
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ def find(clone: Clone, request: BranchRequest, *, progress: Progress) -> Ground:
 
     Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
     """
-    base, onto = standing.find_bases(clone, request, progress=progress)
+    base, onto = making.find_bases(clone, request, progress=progress)
     if clone.partial:
         files = [PurePosixPath(path) for path in plan().needed(request.extras)]
         for each in (base, *onto.values()):
@@ -65,7 +65,7 @@ def find(clone: Clone, request: BranchRequest, *, progress: Progress) -> Ground:
                 # Also where the files are in the cache: git works with those of the clone.
                 raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
     ground = _ground(clone, base, request.extras, progress)
-    return replace(ground, onto=onto, warnings=standing.age_warnings(base))
+    return replace(ground, onto=onto, warnings=making.age_warnings(base))
 
 
 def require_docker(clone: Clone, kept: Contribution) -> None:

@@ -1,8 +1,12 @@
-"""Make a branch with a series in the user's clone, in a worktree of its own, once it is proven."""
+"""Make a branch with a series in the user's clone, in a worktree of its own, once it is proven.
+
+What stands behind it is written down beside it: the messages, the text of the pull request, what is kept.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, replace
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -10,20 +14,125 @@ from typing import TYPE_CHECKING
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
-from toolkit.model import PullRequest
-from toolkit.pr import contributions, standing, writing
-from toolkit.report import message
+from toolkit.model import Contribution, Made, PullRequest
+from toolkit.pr import contributions
+from toolkit.report import message, pull_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path, PurePosixPath
 
     from toolkit.git.clone import Base, Clone
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Oid, Ported, Progress, Report, TreeCommit
-    from toolkit.pr.writing import BranchOrder
+    from toolkit.pr import BranchOrder
     from toolkit.report.pull_request import DraftFacts
+
+_OLD_DAYS = 14
+
+_MAIN = "master"
+"""The branch of nixpkgs that a pull request goes to where its base is no branch."""
+
+
+def find_bases(clone: Clone, order: BranchOrder, *, progress: Progress) -> tuple[Base, Mapping[str, Base]]:
+    """Return the base that is asked for, and the further branches by name, after a fetch if one is asked for.
+
+    Raise ToolkitError for one that the clone has not.
+    """
+    if order.fetch:
+        progress.step("fetching")
+        clones.fetch_branches(clone, (*(() if order.in_place else (order.base,)), *order.onto))
+    base = clones.find_base(clone, order.base)
+    if order.in_place and (upstream := clones.followed(clone, order.branch)) is not None:
+        base = replace(base, remote=upstream[0], branch=upstream[1])
+    return base, {name: clones.find_base(clone, name) for name in order.onto}
+
+
+def age_warnings(base: Base) -> tuple[str, ...]:
+    """Say that a base was fetched long ago."""
+    if base.fetched is None:
+        return ()
+    days = int((time.time() - base.fetched) / 86400)
+    return (f"{base.name}: was fetched {days} days ago; --fetch gets a newer one",) if days >= _OLD_DAYS else ()
+
+
+def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
+    """Return the messages of the commits; raise ToolkitError for one that upstream would not take."""
+    composed = tuple(message.compose(commit.subject, commit.body, trailers) for commit in made)
+    for text, commit in zip(composed, made, strict=True):
+        if faults := message.faults(text, paths=[file.path for file in commit.files]):
+            raise ToolkitError(f"commit message: {faults[0]}")
+    return composed
+
+
+def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are made of
+    clone: Clone,
+    base: Base,
+    order: BranchOrder,
+    facts: DraftFacts,
+    oids: Sequence[Oid],
+    *,
+    edited: bytes | None = None,
+) -> Contribution:
+    """Write pull-request.md beside the proposal; return what is to be kept of the branch.
+
+    `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
+    """
+    facts = replace(facts, trailers=order.trailers, commits=tuple(oids), base=base.commit)
+    proposal = facts.report.proposal
+    content = pull_request.draft(facts)
+    kept = Contribution(
+        branch=order.branch,
+        target=proposal.package,
+        base=order.base,
+        base_commit=base.commit,
+        commits=tuple(oids),
+        steps=proposal.steps,
+        extras=tuple(facts.extras),
+        trailers=order.trailers,
+        text=contributions.digest(content),
+    )
+    place = contributions.place(clone.common, order.branch)
+    (place / contributions.TEXT).write_bytes(content if edited is None else edited)
+    if edited is not None:
+        (place / contributions.NEW_TEXT).write_bytes(content)
+    (place / contributions.BOXES).write_bytes(pull_request.boxes(facts))
+    return kept
+
+
+def told(  # noqa: PLR0913 - a branch, and what was done with it
+    clone: Clone,
+    base: Base,
+    kept: Contribution,
+    facts: DraftFacts,
+    *,
+    subjects: Sequence[str],
+    worktree: Path,
+    own: Sequence[tuple[Oid, str]] = (),
+    edited: bool = False,
+    in_place: bool = False,
+) -> Made:
+    """Return what is told of a branch."""
+    remote = clones.push_remote(clone, base)
+    owner = clones.github_owner(clone.remotes.get(remote, "")) if remote is not None else None
+    place = contributions.place(clone.common, kept.branch)
+    return Made(
+        contribution=kept,
+        worktree=worktree,
+        base_name=base.name,
+        target_branch=base.branch or _MAIN,
+        author=clones.people(clone)["author"],
+        subjects=tuple(subjects),
+        title=pull_request.title(facts.report, facts.texts),
+        text=place / contributions.TEXT,
+        push=remote,
+        head=f"{owner or 'YOU'}:{kept.branch}",
+        own=tuple(own),
+        text_beside=place / contributions.NEW_TEXT if edited else None,
+        in_place=in_place,
+        related=tuple(each.number for each in facts.texts.earlier if each.open),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +157,7 @@ def create(request: BranchOrder, find: Callable[[Clone, BranchOrder], Making], *
     Raise ToolkitError for a clone, a base, a branch or a place that cannot be used.
     """
     request = replace(request, trailers=message.checked_trailers(request.trailers))
-    clone = standing.open_clone(request.repo)
+    clone = contributions.open_clone(request.repo)
     message.require_disclosure(clones.people(clone), request.trailers)
     here = _here(clone) if request.in_place else None
     if here is not None:
@@ -67,19 +176,19 @@ def create(request: BranchOrder, find: Callable[[Clone, BranchOrder], Making], *
         commits = making.commits(report)
         progress.step("committing")
         with committing.workshop(clone, signed=request.signed) as shop:
-            messages = writing.messages(commits, request.trailers)
+            composed = messages(commits, request.trailers)
             files = [commit.files for commit in commits]
-            oids = shop.series(base.commit, list(zip(files, messages, strict=True)))
+            oids = shop.series(base.commit, list(zip(files, composed, strict=True)))
             shop.keep()
         progress.step(f"checking out {path}")
         facts = making.facts(report, commits, ported)
         with _placing(clone, request, making.directories(report), commits, to=oids[-1], path=path, here=here):
-            kept = writing.write(clone, base, request, facts, oids)
+            kept = write(clone, base, request, facts, oids)
             if here is None:
                 contributions.write(clone.common, kept)
             replacement.keep()
     subjects = [commit.subject for commit in commits]
-    made = writing.told(clone, base, kept, facts, subjects=subjects, worktree=path, in_place=here is not None)
+    made = told(clone, base, kept, facts, subjects=subjects, worktree=path, in_place=here is not None)
     before = here.commit if here is not None else None
     return PullRequest(
         clone=clone.top, report=report, made=made, matrix=ported, warnings=making.warnings, before=before

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.model import Fit, Oid, Ported, Proof, Status
-from toolkit.report import matrix
+from toolkit.report import contribution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,18 +58,18 @@ DONE = Ported(branch="release-26.05", commit=COMMIT, newest="29.6.1", fit=Fit.UN
 
 
 def row(ported: Ported) -> list[str]:
-    head, cells = matrix.table([ported])
+    head, cells = contribution.table([ported])
     assert len(head) == len(cells)
     return cells
 
 
 def advice(*ported: Ported, behaviour: str = "it differs") -> str:
-    return "\n".join(matrix.backports(ported, behaviour, repository="~/nix pkgs", branch="docker-parts"))
+    return "\n".join(contribution.backports(ported, behaviour, repository="~/nix pkgs", branch="docker-parts"))
 
 
 class TestTable:
     def test_branch_that_takes_the_series_is_one_row_and_no_more(self) -> None:
-        assert matrix.markdown([applies("master")]) == [
+        assert contribution.markdown([applies("master")]) == [
             "| branch | release | the series | made afresh | proofs |",
             "|---|---|---|---|---|",
             "| master | 29.6.1 | applies | the same | 3 passed, 1 not run |",
@@ -98,7 +98,7 @@ class TestTable:
         assert row(replace(CONFLICTS, newest=None, proofs=()))[1:] == ["-", "conflicts at line 3, 82", "-", "-"]
 
     def test_notes_say_what_stood_in_the_way_and_each_reason_once(self) -> None:
-        lines = matrix.markdown([applies("master"), DONE, WRONG])
+        lines = contribution.markdown([applies("master"), DONE, WRONG])
         assert lines[2].startswith("| master |")
         assert lines[5:] == [
             "",
@@ -110,20 +110,20 @@ class TestTable:
     def test_places_of_copies_do_not_keep_reasons_apart(self) -> None:
         said = "nix: no function: «lambda dockerGen @ {}/default.nix:218:5»"
         reasons = {"no-rebuild": said.format("/cache/1"), "builds": said.format("/cache/2/demoted")}
-        _, note = matrix.notes([replace(WRONG, proofs=proofs(reasons))])
+        _, note = contribution.notes([replace(WRONG, proofs=proofs(reasons))])
         assert note.endswith("failed: nix: no function: «lambda dockerGen @ default.nix:218:5»")
 
     def test_cells_cannot_end_early(self) -> None:
-        assert matrix.markdown([applies("a|b")])[2].startswith("| a\\|b |")
+        assert contribution.markdown([applies("a|b")])[2].startswith("| a\\|b |")
 
     def test_no_branch_no_lines(self) -> None:
-        assert matrix.markdown([]) == []
+        assert contribution.markdown([]) == []
         assert advice() == ""
 
 
 class TestDocument:
     def test_it_is_json_and_has_every_field(self) -> None:
-        document = matrix.document(WRONG, repository="nixpkgs", branch="b")
+        document = contribution.document(WRONG, repository="nixpkgs", branch="b")
         assert json.loads(json.dumps(document)) == {
             "branch": "release-25.11",
             "commit": "4" * 40,
@@ -141,7 +141,7 @@ class TestDocument:
         }
 
     def test_label_is_there_in_the_place_of_a_command(self) -> None:
-        document = matrix.document(applies("upstream/release-26.05"), repository="nixpkgs", branch=None)
+        document = contribution.document(applies("upstream/release-26.05"), repository="nixpkgs", branch=None)
         assert (document["label"], document["command"]) == ("backport release-26.05", None)
 
 
@@ -162,20 +162,20 @@ class TestLabel:
         ],
     )
     def test_label_is_for_what_can_be_picked_and_is_proven_on_a_release(self, ported: Ported) -> None:
-        assert matrix.label(ported) is None
+        assert contribution.label(ported) is None
 
     @pytest.mark.parametrize("fit", [Fit.APPLIES, Fit.MERGES])
     def test_label_names_the_branch(self, fit: Fit) -> None:
-        assert matrix.label(replace(applies("release-26.05"), fit=fit)) == "backport release-26.05"
+        assert contribution.label(replace(applies("release-26.05"), fit=fit)) == "backport release-26.05"
 
 
 class TestCommand:
     def test_conflict_and_wrong_text_want_a_branch_of_their_own(self) -> None:
-        assert matrix.command(CONFLICTS) == "unlet pr --repo REPO --base release-24.05"
-        assert matrix.command(WRONG) == "unlet pr --repo REPO --base release-25.11"
+        assert contribution.command(CONFLICTS) == "unlet pr --repo REPO --base release-24.05"
+        assert contribution.command(WRONG) == "unlet pr --repo REPO --base release-25.11"
 
     def test_what_only_am_takes_wants_one_as_well(self) -> None:
-        assert matrix.command(replace(applies("release-26.05"), conflicts=(7,))) is not None
+        assert contribution.command(replace(applies("release-26.05"), conflicts=(7,))) is not None
 
     @pytest.mark.parametrize(
         "ported",
@@ -190,7 +190,7 @@ class TestCommand:
         ],
     )
     def test_no_command_where_it_would_not_help(self, ported: Ported) -> None:
-        assert matrix.command(ported) is None
+        assert contribution.command(ported) is None
 
 
 class TestBackports:

@@ -20,7 +20,6 @@ def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
     plan = plans.plan()
     assert set(plan.lift) == set(Strategy)
     assert set(plan.demote) == set(Demotion)
-    assert set(plan.components) == {"moby", "docker-runc", "docker-containerd", "docker-tini"}
 
 
 def test_default_pin_is_the_commit_of_the_idea() -> None:

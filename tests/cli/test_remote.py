@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import ROOT
 from tests.remotes import Repository, shaped_like_nixpkgs
+from toolkit.docker import TARGET
 from toolkit.docker import plan as plans
 from toolkit.errors import without_passwords
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
     from tests.remotes import Remote
 
-TARGET = "pkgs/applications/virtualization/docker/default.nix"
 EXTRAS = ("--with", "nixos-test", "--with", "nixos-module", "--with", "release-note")
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
 # Whether the server speaks version 2 of git's protocol, in which any object may be asked for, and its settings.
@@ -162,10 +162,10 @@ def test_branch_in_a_partial_clone(unlet: Unlet, shaped: Repository, server: Rem
 def test_partial_clone_without_attributes_is_told(
     unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path
 ) -> None:
-    clone, plan = Repository(tmp_path / "clone"), plans.plan()
+    clone = Repository(tmp_path / "clone")
     command = ["git", "clone", "--quiet", "--filter=blob:none", "--no-checkout", served(server, shaped, "filters")]
     subprocess.run([*command, str(clone.path)], check=True)
-    for line in clone.git("ls-tree", "-r", "HEAD", *plan.sparse, str(plan.target.parent)).splitlines():
+    for line in clone.git("ls-tree", "-r", "HEAD", *plans.plan().sparse, str(TARGET.parent)).splitlines():
         clone.git("cat-file", "blob", line.split()[2])
     asked = len(server.requests)
     done = unlet("propose", "--nixpkgs", clone.path)

@@ -12,7 +12,7 @@ import pytest
 from tests import specimens
 from toolkit import git, nix, sources
 from toolkit.cache import VARIABLE
-from toolkit.docker import choosing, staging
+from toolkit.docker import TARGET, choosing, staging
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase, Siblings
 from toolkit.docker.plan import Demotion, Strategy, plan
@@ -81,13 +81,13 @@ class Draft:
         return replace(self, texts={**self.texts, stage: change(self.texts[stage])})
 
     def case(self) -> DockerCase:
-        name = str(plan().target)
+        name = str(TARGET)
         contents = {stage: text.encode() for stage, text in self.texts.items()}
         commits = [
             Commit(subject=f"docker: {after}", body="", before=contents[before], after=contents[after])
             for before, after in ((BEFORE, LIFTED), (LIFTED, DEMOTED))
         ]
-        made = git.series(commits, plan().target)
+        made = git.series(commits, TARGET)
         case = staging.case(contents, name=name, source=self.source)
         return replace(case, demotion=self.demotion, patches=made.patches, upstream_diff=made.upstream_diff)
 
@@ -120,7 +120,7 @@ def source_of(layout: str) -> Source:
 def source_at(nixpkgs: str) -> Source:
     return sources.resolve(
         SourceRequest(nixpkgs=nixpkgs),
-        target=plan().target,
+        target=TARGET,
         sparse=plan().sparse,
         progress=Steps(),
     )
@@ -147,7 +147,7 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def draft() -> Callable[..., Draft]:
     def make(layout: str = "29.6", *, strategy: Strategy | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
         source = source_of(layout)
-        file = docker_file(source.content, name=str(plan().target))
+        file = docker_file(source.content, name=str(TARGET))
         lifted, demoted = rewrite(file, choosing.steps(file, source, strategy=strategy, demotion=demotion))
         texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
         return Draft(source=source, demotion=demotion, texts=texts)

@@ -19,12 +19,12 @@ from tests.docker.conftest import Steps
 from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
 from toolkit import files, nix
-from toolkit.docker import choosing, doors, staging
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing, doors, staging
 from toolkit.docker.claims import facts, install_phase
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import EXPRESSION
 from toolkit.docker.claims.record import Record
-from toolkit.docker.plan import Demotion, Strategy, plan, steps
+from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from toolkit.docker.claims.facts import Facts
     from toolkit.docker.rewrite.layout import DockerFile
 
-BASES = [specimens.path(name) / plan().target for name in reversed(specimens.LAYOUTS) if name != "19.03"] + FILES
+BASES = [specimens.path(name) / TARGET for name in reversed(specimens.LAYOUTS) if name != "19.03"] + FILES
 NAME = "mutant.nix"
 LABEL = SYSTEMS[0][0]
 PROVEN_ELSEWHERE = {"format", "overlay"}
@@ -108,11 +108,11 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
                 (place / name).touch()
             sides[f"{key}-{stage}"] = str(place)
     case = directory / "case.json"
-    case.write_text(json.dumps({"sides": sides, **staging.ask(read, plan().components)}))
+    case.write_text(json.dumps({"sides": sides, **staging.ask(read, COMPONENTS)}))
     asked: dict[str, dict[str, object]] = {
         side: {
             "derivations": True,
-            "doors": {name: doors.STANDARD for name in plan().components if side.endswith("-1")},
+            "doors": {name: doors.STANDARD for name in COMPONENTS if side.endswith("-1")},
             "rows": [],
             "flags": [],
         }
@@ -168,9 +168,9 @@ def wrong(each: Rewritten, before: Facts, lifted: Facts, demoted: Facts) -> list
     ]
     found += [f"{name} has no door" for name, outcomes in lifted.doors.items() if not doors.working(outcomes)]
     script, other = (one.moby_attributes.get("installPhase", "") for one in (lifted, demoted))
-    if plan().prefix_entry in script:
+    if PREFIX_ENTRY in script:
         kept = each.demotion is not Demotion.DROP
-        found += install_phase.other_changes(script, other, entry=plan().prefix_entry, kept=kept)
+        found += install_phase.other_changes(script, other, entry=PREFIX_ENTRY, kept=kept)
     return found
 
 

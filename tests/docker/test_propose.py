@@ -18,8 +18,9 @@ from tests import designs, specimens
 from tests.docker.conftest import Steps
 from toolkit import git
 from toolkit.cache import VARIABLE
+from toolkit.docker import COMPONENTS, TARGET
 from toolkit.docker.claims.case import BEFORE, LIFTED
-from toolkit.docker.plan import Demotion, Strategy, plan
+from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from toolkit.model import Report
 
 ROOT = Path(__file__).parents[2]
-TARGET = "pkgs/applications/virtualization/docker/default.nix"
 LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]
 MOVED = ("--color-moved-ws=allow-indentation-change",)
 SPECIMEN = SourceRequest(nixpkgs="specimen")
@@ -94,9 +94,9 @@ class TestOutput:
     ) -> None:
         out, _ = proposals()
         read = PatchSet.from_filename(str(out / "upstream.diff"), encoding="utf-8", newline="\n")
-        assert [file.path for file in read] == [TARGET]
+        assert [file.path for file in read] == [str(TARGET)]
         diff = (out / "upstream.diff").read_bytes()
-        applied = git.apply(text_of("29.6").encode(), plan().target, diff)
+        applied = git.apply(text_of("29.6").encode(), TARGET, diff)
         assert applied == (out / "overlay" / "docker" / "default.nix").read_bytes()
 
     def test_default_specimen_is_the_newest_layout(self, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ class TestForUsers:
         # git's defaults: a line that is new is green, one that is gone red, one that moved neither.
         rewritten = {text.strip() for color, sign, text in lines if color in {"\x1b[32m", "\x1b[31m"} and sign in "+-"}
         file = DockerFile(series.texts[BEFORE], name=layout)
-        components = plan().components
+        components = COMPONENTS
         definitions = [line.strip() for name in components for line in file.bindings[name].text.splitlines()]
         # git takes no notice of a block with fewer than 20 letters and digits.
         named = re.compile("|".join(rf"(^|\$\{{| ){name}\b" for name in components))

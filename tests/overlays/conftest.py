@@ -12,8 +12,9 @@ import pytest
 
 from toolkit import nix, process, specimen
 from toolkit.cache import VARIABLE
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
 from toolkit.docker.claims.record import Record
-from toolkit.docker.plan import Demotion, Strategy, plan, steps
+from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.nix import stores
@@ -81,11 +82,11 @@ def patched(shared: Path) -> Path:
     """Return the specimen with the series applied, a whole tree."""
     tree = shared / "patched"
     shutil.copytree(specimen.path(), tree)
-    target = tree / plan().target
+    target = tree / TARGET
     *_, text = series.rewrite(
         docker_file(target.read_bytes(), name=str(target)),
-        components=plan().components,
-        entry=plan().prefix_entry,
+        components=COMPONENTS,
+        entry=PREFIX_ENTRY,
         steps=steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX),
     )
     target.write_text(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.docker import plan as plans
+from toolkit.docker import TARGET
 from toolkit.docker.meaning import inspect
 from toolkit.docker.readings import EVALUATION, sentence
 
@@ -42,7 +42,7 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
     if not files:
         if (here := options.checkout()) is None:
             raise click.UsageError("name a FILE; the current directory is not in a checkout of nixpkgs")
-        files = (Path(os.path.relpath(here / plans.plan().target)),)
+        files = (Path(os.path.relpath(here / TARGET)),)
     if picture is not None and settings.json:
         raise click.UsageError("--graph and --json exclude each other")
     if (picture is not None or of_path) and len(files) > 1:

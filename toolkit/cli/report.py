@@ -6,7 +6,8 @@ from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from toolkit.cli import output
-from toolkit.docker.plan import DEMOTE, LIFT, PACKAGE, Demotion
+from toolkit.docker import PACKAGE
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion
 from toolkit.model import INTERRUPTED, Status
 from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import comparison, grouped, to_json

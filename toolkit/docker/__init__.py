@@ -1,1 +1,19 @@
-"""What the commands do: the order of steps. No parsing of arguments, no formatting for people."""
+"""docker in nixpkgs, and what the commands do about it: the order of steps.
+
+No parsing of arguments, no formatting for people.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+PACKAGE = "docker"
+
+TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
+"""The file of nixpkgs that is about docker."""
+
+COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
+"""The packages that leave dockerGen's let."""
+
+PREFIX_ENTRY = "rootlesskit"
+"""The package that leaves the wrapper's PATH prefix."""

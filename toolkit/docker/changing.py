@@ -9,8 +9,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit import confined, files, git
-from toolkit.docker import meaning, staging
-from toolkit.docker.plan import plan
+from toolkit.docker import TARGET, meaning, staging
 from toolkit.docker.track import upstream
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -52,8 +51,8 @@ def of(request: CheckRequest, progress: Progress) -> JudgedFile:
 def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> JudgedFile:
     found = staging.nixpkgs(asked, progress=progress)
     diff = files.read(path)
-    content = git.apply(found.content, plan().target, diff)
-    others = tuple(file for file in patching.touched(diff) if file != plan().target)
+    content = git.apply(found.content, TARGET, diff)
+    others = tuple(file for file in patching.touched(diff) if file != TARGET)
     return JudgedFile(source=found, content=_bounded(content), subject=path.name, diff=diff, others=others)
 
 
@@ -66,7 +65,7 @@ def _of_server(number: int, server: Server) -> JudgedFile:
     github = forge.connect(server, Settings())
     pull = github.pull(number)
     changed = github.pull_files(number)
-    target = str(plan().target)
+    target = str(TARGET)
     after = upstream.moved_to(changed, target) or target
     if after not in {each.filename for each in changed if each.status != "removed"}:
         raise ToolkitError(f"#{number}: does not change '{target}'", hint="'unlet track --pull' follows it")
@@ -102,7 +101,7 @@ def _of_clone(directory: Path, rev: str | None, progress: Progress) -> JudgedFil
     """Read one's own edits: those that a commit brings, or those that are not committed."""
     if rev is not None:
         return _of_commit(directory, git.locate(directory, rev).commit, rev, progress)
-    path = directory / plan().target
+    path = directory / TARGET
     source = _at(directory, HEAD, progress)
     content = files.read_target(path)
     if content == source.content:
@@ -112,7 +111,7 @@ def _of_clone(directory: Path, rev: str | None, progress: Progress) -> JudgedFil
         )
     subject = f"the uncommitted changes in {directory}"
     others = history.changed(directory, HEAD)
-    return _change(source, content, subject, [path for path in others if path != plan().target])
+    return _change(source, content, subject, [path for path in others if path != TARGET])
 
 
 def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress, *, strange: bool = False) -> JudgedFile:
@@ -123,15 +122,13 @@ def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress, *, 
     if base is None or base == head:
         base = git.locate(directory, f"{head}~1").commit
     source = _at(directory, str(base), progress)
-    (content,) = reading.read_objects(known.repository, [f"{head}:{plan().target}"], most=files.MAXIMUM_BYTES)
+    (content,) = reading.read_objects(known.repository, [f"{head}:{TARGET}"], most=files.MAXIMUM_BYTES)
     others = history.changed(directory, str(base), str(head))
-    if plan().target not in others:
-        raise ToolkitError(
-            f"{directory}: '{plan().target}' is the same in {subject} and in {base.short}, where it began"
-        )
+    if TARGET not in others:
+        raise ToolkitError(f"{directory}: '{TARGET}' is the same in {subject} and in {base.short}, where it began")
     if strange:
         content = _bounded(content)
-    return _change(source, content, f"{subject} ({head.short})", [path for path in others if path != plan().target])
+    return _change(source, content, f"{subject} ({head.short})", [path for path in others if path != TARGET])
 
 
 def _top(directory: Path) -> Path:
@@ -147,7 +144,7 @@ def _at(directory: Path, rev: str, progress: Progress) -> Source:
 
 def _change(source: Source, content: bytes, subject: str, others: Sequence[PurePosixPath]) -> JudgedFile:
     made = Commit(subject=subject, body="", before=source.content, after=content)
-    diff = git.series([made], plan().target).upstream_diff
+    diff = git.series([made], TARGET).upstream_diff
     return JudgedFile(source=source, content=content, subject=subject, diff=diff, others=tuple(others))
 
 
@@ -155,5 +152,5 @@ def _bounded(content: bytes) -> bytes:
     """Return a stranger's content if it can be parsed in bounded time and memory, else raise ToolkitError."""
     (parsed,) = confined.each(meaning.read, [content])
     if parsed is None:
-        raise ToolkitError(f"{plan().target}: is too large to read")
+        raise ToolkitError(f"{TARGET}: is too large to read")
     return content

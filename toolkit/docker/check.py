@@ -7,11 +7,22 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import git, nix
-from toolkit.docker import changing, evaluating, extras, meaning, preparing, staging
+from toolkit.docker import (
+    COMPONENTS,
+    PACKAGE,
+    PREFIX_ENTRY,
+    TARGET,
+    changing,
+    evaluating,
+    extras,
+    meaning,
+    preparing,
+    staging,
+)
 from toolkit.docker.claims import evaluation, overriding
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES
-from toolkit.docker.plan import DEMOTE, LIFT, PACKAGE, Demotion, Strategy, demotion_of, plan, steps
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
 from toolkit.docker.preparing import DROP_WARNING
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
@@ -73,8 +84,8 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
     progress.step("reading the proposal")
     document = report.from_json(_read(directory / "report.json"), name=str(directory / "report.json"))
     target = PurePosixPath(document.file)
-    if target != plan().target:
-        raise ToolkitError(f"{directory / 'report.json'}: field 'file' is '{target}' instead of '{plan().target}'")
+    if target != TARGET:
+        raise ToolkitError(f"{directory / 'report.json'}: field 'file' is '{target}' instead of '{TARGET}'")
     diff = _read(directory / "upstream.diff")
     mails = tuple(Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch")))
     series = mails[: len(document.commits)]
@@ -154,7 +165,7 @@ def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Pro
     """Find out which of the two changes somebody's change of the file makes."""
     change = changing.of(request, progress)
     found, patched = change.source, change.content
-    name = str(plan().target)
+    name = str(TARGET)
     before, after = (docker_file(content, name=name) for content in (found.content, patched))
     places = _places(before, after)
     demotion = _demotion(*places)
@@ -168,8 +179,8 @@ def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Pro
     proposal = Proposal(
         source=found,
         package=PACKAGE,
-        target=plan().target,
-        bindings=plan().components,
+        target=TARGET,
+        bindings=COMPONENTS,
         steps=steps(None, demotion),
         commits=(Commit(subject=change.subject, body="", before=found.content, after=patched),),
         upstream_diff=change.diff,
@@ -178,7 +189,7 @@ def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Pro
     if demotion is Demotion.DROP:
         warnings.append(DROP_WARNING)
     if Place.UNKNOWN in places:
-        warnings.append(f"could not tell what the patch does to {plan().prefix_entry} in the wrapper's PATH")
+        warnings.append(f"could not tell what the patch does to {PREFIX_ENTRY} in the wrapper's PATH")
     if change.others:
         shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")

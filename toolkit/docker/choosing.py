@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from toolkit import nix
+from toolkit.docker import COMPONENTS
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy, plan
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy
 from toolkit.docker.rewrite import attrs_first, lift
 from toolkit.docker.rewrite.construction import construction
 from toolkit.docker.rewrite.layout import newest, ordered
@@ -68,7 +69,7 @@ def _lift(file: DockerFile, source: Source) -> Step:
     found = builder(file, source.root)
     if found.takes_function:
         try:
-            attrs_first.target_of(lift.prepare(file, plan().components))
+            attrs_first.target_of(lift.prepare(file, COMPONENTS))
         except LayoutError:
             pass
         except RefusalError as error:

@@ -14,10 +14,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import confined, files, nix, process
-from toolkit.docker import meaning
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, meaning
 from toolkit.docker.claims import evaluation, install_phase, overriding
 from toolkit.docker.parallel import side_by_side
-from toolkit.docker.plan import plan
 from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.seal import sealed
@@ -88,7 +87,7 @@ def _evaluate(content: bytes, parsed: Parsed) -> Reading | Undecided:
         case = _lay_out(content, parsed, directory)
         try:
             with sealed(case.parent, seconds=_SECONDS):
-                releases = evaluation.read(case, _FILE, plan().components, parsed.parameters)
+                releases = evaluation.read(case, _FILE, COMPONENTS, parsed.parameters)
         except CommandError as error:
             return Undecided(nix.reason(error), lasting=error.status < 0)
         except ToolkitError as error:
@@ -98,7 +97,7 @@ def _evaluate(content: bytes, parsed: Parsed) -> Reading | Undecided:
     if not facts:
         return Undecided("no release of it evaluates" if failed else "it has no release")
     try:
-        place = _worst(where(each.moby_attributes, plan().prefix_entry) for each in facts)
+        place = _worst(where(each.moby_attributes, PREFIX_ENTRY) for each in facts)
     except ValueError:
         return Undecided("its build steps are too large to read", lasting=True)
     return meaning.evaluated(parsed, overriding.shown(facts), place, failed)

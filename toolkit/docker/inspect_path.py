@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit import nix
-from toolkit.docker import staging, wrappers
+from toolkit.docker import PREFIX_ENTRY, staging, wrappers
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE, DEMOTED
 from toolkit.docker.claims.install_phase import is_of
-from toolkit.docker.plan import Demotion, plan
+from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import demote, wrapper
 from toolkit.docker.rewrite.layout import docker_file
@@ -65,13 +65,13 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
     file = docker_file(found.content, name=str(path))
     if not file.releases():
         raise LayoutError(f"{path}: exports no docker release")
-    where = wrapper.placement(file, plan().prefix_entry).where
+    where = wrapper.placement(file, PREFIX_ENTRY).where
     if where is Place.NO_WRAPPER:
         raise RefusalError(f"{path}: makes no dockerd-rootless")
     fixable = where is Place.PREFIX
     contents = {BEFORE: found.content}
     if fixable:
-        fixed = demote.rewrite(file.text, name=str(path), entry=plan().prefix_entry, demotion=Demotion.SUFFIX)
+        fixed = demote.rewrite(file.text, name=str(path), entry=PREFIX_ENTRY, demotion=Demotion.SUFFIX)
         contents[DEMOTED] = fixed.encode()
     case = staging.case(contents, name=str(path), source=found)
     progress.step("building the wrappers")
@@ -86,14 +86,14 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
         zip(contents, _read(building.EXPRESSION, arguments, [f"{stage}.path" for stage in contents]), strict=True)
     )
     routes = [
-        _route("as it is", orders[BEFORE], "rootlesskit", plan().prefix_entry),
-        _route("wrapper-name", orders[BEFORE], "docker-rootlesskit", plan().prefix_entry),
+        _route("as it is", orders[BEFORE], "rootlesskit", PREFIX_ENTRY),
+        _route("wrapper-name", orders[BEFORE], "docker-rootlesskit", PREFIX_ENTRY),
     ]
     if fixable:
         overlay = {"overlay": str(shipped_path(rewrapping.OVERLAY)), "side": BEFORE}
         (rewrapped,) = _read(rewrapping.BUILD, {**arguments, **overlay}, ["after"])
-        routes.append(_route("rewrap", rewrapped, "rootlesskit", plan().prefix_entry))
-        routes.append(_route("fixed", orders[DEMOTED], "rootlesskit", plan().prefix_entry))
+        routes.append(_route("rewrap", rewrapped, "rootlesskit", PREFIX_ENTRY))
+        routes.append(_route("fixed", orders[DEMOTED], "rootlesskit", PREFIX_ENTRY))
     return PathInspection(path=str(path), release=arguments["release"], routes=tuple(routes))
 
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from toolkit import files
-from toolkit.docker import doors
-from toolkit.docker.plan import plan
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, doors
 from toolkit.docker.readings import (
     EVALUATION,
     STRANGE,
@@ -110,7 +109,7 @@ class _Syntax:
 
 def read(content: bytes) -> Parsed:
     """Return what a version means; one that cannot be read is UNKNOWN, with the reason."""
-    name = plan().target.name
+    name = TARGET.name
     try:
         files.check_content(name, content)
         text = content.decode()
@@ -241,7 +240,7 @@ def parse(text: str, name: str) -> _Syntax | str:
 
 
 def _syntax(file: DockerFile) -> _Syntax:
-    entry = plan().prefix_entry
+    entry = PREFIX_ENTRY
     place = wrapper.placement(file, entry)
     uses = [
         reference.node.parent is not None and reference.node.parent.kind == "list_expression"
@@ -253,15 +252,15 @@ def _syntax(file: DockerFile) -> _Syntax:
     return _Syntax(
         layout=f"{layout.GENERATOR} in {outer}, {file.style.value} style",
         releases=file.releases(),
-        components=tuple(layout.component(file, component) for component in plan().components),
+        components=tuple(layout.component(file, component) for component in COMPONENTS),
         place=place.where,
         place_line=place.line,
         listed=sum(uses),
         unlisted=len(uses) - sum(uses),
         todo_line=todo.line if todo is not None else None,
         paths=file.paths(),
-        parameters={name: tuple(found) for name, found in doors.parameters(file, plan().components).items()},
-        locked=doors.locked(file, plan().components),
+        parameters={name: tuple(found) for name, found in doors.parameters(file, COMPONENTS).items()},
+        locked=doors.locked(file, COMPONENTS),
         mentions_wrapper="dockerd-rootless" in file.text,
         strange=_strange(file, place),
     )
@@ -271,7 +270,7 @@ def _question(file: DockerFile) -> dict[str, object]:
     # Of most files that are read alone nothing is asked.
     from toolkit.docker import staging  # noqa: PLC0415
 
-    return staging.ask([file], plan().components)
+    return staging.ask([file], COMPONENTS)
 
 
 def _strange(file: DockerFile, place: Placement) -> str | None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files, nix, prove
-from toolkit.docker import choosing, staging
+from toolkit.docker import PREFIX_ENTRY, TARGET, choosing, staging
 from toolkit.docker.claims import overriding, rewrapping
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.plan import Demotion, OverlayKind, plan
+from toolkit.docker.plan import Demotion, OverlayKind
 from toolkit.docker.preparing import prepare
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
@@ -45,7 +45,7 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     nix_version = nix.version()
     progress.step("reading nixpkgs")
     found = staging.nixpkgs(request.source, progress=progress)
-    name = str(request.source.file) if request.source.file is not None else str(plan().target)
+    name = str(request.source.file) if request.source.file is not None else str(TARGET)
     file = docker_file(found.content, name=name)
     with files.whole_directory(request.out, force=request.force) as building:
         make = _rewrap if request.kind is OverlayKind.REWRAP else _patched
@@ -74,14 +74,14 @@ def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
     Raise RefusalError where the overlay would leave this docker as it is.
     """
     name = file.tree.name
-    where = wrapper.placement(file, plan().prefix_entry).where
+    where = wrapper.placement(file, PREFIX_ENTRY).where
     if where is Place.NO_WRAPPER:
         raise RefusalError(f"{name}: makes no dockerd-rootless that could be rewrapped")
     if where is Place.UNKNOWN:
-        raise RefusalError(f"{name}: cannot determine whether {plan().prefix_entry} is in the PATH prefix")
+        raise RefusalError(f"{name}: cannot determine whether {PREFIX_ENTRY} is in the PATH prefix")
     if where is not Place.PREFIX:
         hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
-        raise RefusalError(f"{name}: {plan().prefix_entry} is no longer in the PATH prefix ({where})", hint=hint)
+        raise RefusalError(f"{name}: {PREFIX_ENTRY} is no longer in the PATH prefix ({where})", hint=hint)
     return replace(staging.unchanged(file, found), overlay=at)
 
 

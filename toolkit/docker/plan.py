@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from pathlib import Path, PurePosixPath  # noqa: TC003 - a field of what documents are read into
 from typing import TYPE_CHECKING, TypeVar
 
 from toolkit import patches
@@ -14,10 +13,9 @@ from toolkit.model import Step
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
+    from pathlib import Path
 
 E = TypeVar("E", bound=StrEnum)
-
-PACKAGE = "docker"
 
 TEST_FILE = "docker-rootless-ports.nix"
 """The name of the NixOS test, here and in nixos/tests/."""
@@ -104,14 +102,10 @@ class ModulePlan:
 class Plan:
     """What is proposed to nixpkgs: patches/proposal.toml, whose tables have the names of the fields.
 
-    `target` is the file's path in nixpkgs, `sparse` the paths of nixpkgs that a checkout needs, `components` the
-    packages that leave the let, `prefix_entry` the one that leaves the wrapper's PATH prefix. `notes` are items of the
-    release notes, `by_hand` the message of the commit that keeps what was changed in the others.
+    `sparse` are the paths of nixpkgs that a checkout needs, `notes` are items of the release notes, `by_hand` is the
+    message of the commit that keeps what was changed in the others.
     """
 
-    target: PurePosixPath
-    components: tuple[str, ...]
-    prefix_entry: str
     sparse: tuple[str, ...]
     lift: dict[Strategy, patches.Message]
     demote: dict[Demotion, patches.Message]

@@ -7,9 +7,9 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from toolkit import files, git
-from toolkit.docker import choosing, evaluating, staging
+from toolkit.docker import TARGET, choosing, evaluating, staging
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.plan import LIFT, Demotion, plan
+from toolkit.docker.plan import LIFT, Demotion
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file
@@ -76,7 +76,7 @@ def port(
 
 
 def _port(proposal: Proposal, branch: str, located: git.Located, repository: Path, progress: Progress) -> Ported:
-    target = plan().target
+    target = TARGET
     progress.step("carrying the series over")
     if not reading.entries(located.repository, located.commit, [target]):
         reason = f"has no '{target}'"
@@ -124,7 +124,7 @@ def _source(repository: Path, located: git.Located, progress: Progress) -> Sourc
 
 def _rewrite(proposal: Proposal, source: Source) -> _Branch:
     """Run the rewrite on the branch's own file."""
-    name = plan().target.name
+    name = TARGET.name
     file: DockerFile | None = None
     try:
         file = docker_file(source.content, name=name)
@@ -144,7 +144,7 @@ def _steps(proposal: Proposal, file: DockerFile, source: Source) -> tuple[Step, 
 def _merge(proposal: Proposal, source: Source) -> _Carried:
     """Carry the commits over, one onto the result of the other."""
     commits = proposal.commits
-    steps = merging.merge(source.content, plan().target, commits, proposal.patches)
+    steps = merging.merge(source.content, TARGET, commits, proposal.patches)
     contents = [step.content for step in steps if step.content is not None]
     texts = None
     if len(contents) == len(commits):

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from toolkit import files, process
 from toolkit import propose as proposals
-from toolkit.docker import staging
+from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, staging
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, STAGES
-from toolkit.docker.plan import DEMOTE, LIFT, PACKAGE, Demotion, Extra, Strategy, demotion_of, plan, strategy_of
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy, demotion_of, plan, strategy_of
 from toolkit.docker.rewrite import series
 from toolkit.errors import RefusalError
 from toolkit.git import patching
@@ -74,7 +74,7 @@ def prepare(file: DockerFile, source: Source, steps: Sequence[Step], *, at: Path
 
 def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     """Return what `file` is after each commit; raise LayoutError or RefusalError where it cannot be rewritten."""
-    return series.rewrite(file, components=plan().components, entry=plan().prefix_entry, steps=steps)
+    return series.rewrite(file, components=COMPONENTS, entry=PREFIX_ENTRY, steps=steps)
 
 
 def prepare_texts(
@@ -93,8 +93,8 @@ def prepare_texts(
             proposals.make,
             source,
             package=PACKAGE,
-            target=plan().target,
-            bindings=plan().components,
+            target=TARGET,
+            bindings=COMPONENTS,
             steps=steps,
             messages=messages,
             contents=contents,

@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files, nix, patches, process
-from toolkit.docker import choosing, extras, preparing, staging
+from toolkit.docker import TARGET, choosing, extras, preparing, staging
 from toolkit.docker.claims import overriding
 from toolkit.docker.claims import registry as claims
-from toolkit.docker.plan import plan
 from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.staging import deepen
@@ -40,7 +39,7 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     progress.step("reading nixpkgs")
     found = staging.nixpkgs(request.source, extras=request.extras, progress=progress)
     progress.step("rewriting")
-    name = str(request.source.file) if request.source.file is not None else str(plan().target)
+    name = str(request.source.file) if request.source.file is not None else str(TARGET)
     with ThreadPoolExecutor(max_workers=2) as beside, process.ending_together():
         accepted = beside.submit(copy_context().run, nix.parse_text, found.content, name=name)
         # Where it fails, the proof that needs them says why.

@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolkit.docker.plan import DEMOTE, LIFT
-from toolkit.errors import LayoutError
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from collections.abc import Set as AbstractSet
 
 UNKNOWN = "unknown"
 
@@ -170,15 +166,3 @@ def _components(reading: Reading) -> str:
             return "components bound in dockerGen's let"
         case _:
             return "no override reaches a component"
-
-
-def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
-    """Raise LayoutError unless a file has the defects that the steps mend, as far as its reading shows."""
-    in_let = all(part.bound == "let" and not part.doors for part in reading.components)
-    defects = {LIFT: in_let, DEMOTE: reading.rootlesskit is Place.PREFIX}
-    if all(defects[step] for step in steps):
-        return
-    left = next((step for step, defect in defects.items() if defect), None)
-    hint = "there is nothing to propose" if left is None else f"only '--only {left}' is left to propose"
-    unknown = reading.overridable is Overridable.UNKNOWN or (left is None and reading.state is State.UNKNOWN)
-    raise LayoutError(f"{name}: {sentence(reading)}", hint=None if unknown else hint)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import documents, limits, nix, sources
 from toolkit.cache import default_cache
-from toolkit.docker import choosing
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing
 from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, Deep, DockerCase, DockerStage, Siblings
 from toolkit.docker.plan import plan
 from toolkit.docker.rewrite.layout import docker_file
@@ -43,7 +43,7 @@ def nixpkgs(request: SourceRequest, *, progress: Progress, extras: Iterable[Extr
 
     Raise as `toolkit.sources.resolve`.
     """
-    return sources.resolve(request, target=plan().target, sparse=plan().needed(extras), progress=progress)
+    return sources.resolve(request, target=TARGET, sparse=plan().needed(extras), progress=progress)
 
 
 def siblings(source: Source, *stages: DockerFile) -> Siblings:
@@ -93,7 +93,7 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
         for stage, content in contents.items()
         for path, file in {**around, "default.nix": TreeFile(content=content)}.items()
     }
-    question = ask([*parsed.values()], plan().components, root=source.root)
+    question = ask([*parsed.values()], COMPONENTS, root=source.root)
     digest = hashlib.sha256(json.dumps(question).encode())
     for path, file in sorted(written.items()):
         digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
@@ -116,9 +116,9 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
     root = cache.obtain(KIND, key, make=make, check=check)
     return DockerCase(
         source=source,
-        target=plan().target,
-        components=plan().components,
-        entry=plan().prefix_entry,
+        target=TARGET,
+        components=COMPONENTS,
+        entry=PREFIX_ENTRY,
         stages=tuple(
             DockerStage(
                 name=stage,

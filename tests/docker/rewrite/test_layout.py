@@ -7,9 +7,10 @@ import pytest
 from tests.docker.rewrite.conftest import assert_parses, file_of, place, refusal, sub, text_of
 from toolkit.docker import meaning
 from toolkit.docker.plan import DEMOTE, LIFT
-from toolkit.docker.readings import refuse, sentence
+from toolkit.docker.readings import sentence
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import component, newest
+from toolkit.docker.rewrite.series import refuse
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
 

@@ -10,7 +10,7 @@ from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import coverage
 from toolkit.docker.plan import LIFT
-from toolkit.docker.readings import refuse
+from toolkit.docker.rewrite.series import refuse
 from toolkit.errors import ToolkitError
 from toolkit.prove import Finding
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit.docker.plan import Demotion, demotion_of, extras_of, plan, strategy_of
+from toolkit.docker import TARGET
+from toolkit.docker.plan import Demotion, demotion_of, extras_of, strategy_of
 from toolkit.docker.pr import edits, evidence, grounds
 from toolkit.docker.requests import BranchRequest
 from toolkit.errors import ToolkitError
@@ -42,7 +43,7 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
             port=lambda report: evidence.port_onto(ground, report, progress=progress),
             commits=lambda report: evidence.commits(ground, asked, report),
             facts=lambda report, commits, ported: evidence.facts(ground, asked, report, commits, ported),
-            directories=lambda _report: (plan().target.parent,),
+            directories=lambda _report: (TARGET.parent,),
         )
 
     return making.create(request, find, progress=progress)
@@ -79,7 +80,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
             oids = tuple(Oid(commit.hexsha) for commit in was.ours)
         carried = edits.carry(shop, was, oids[-1])
-        final = shop.content(carried.tip, plan().target)
+        final = shop.content(carried.tip, TARGET)
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
         shop.keep()
         own = evidence.prove_own(ground, report, final, progress=progress)

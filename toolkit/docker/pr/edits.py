@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY
 from toolkit.docker.plan import extras_of, plan
 from toolkit.docker.pr import evidence, grounds
 from toolkit.docker.rewrite.series import rewrite
@@ -121,8 +122,8 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, *, progress: Progress) 
     ground = grounds.at(clone, fork, extras_of(kept.extras), progress=progress)
     texts = rewrite(
         ground.file,
-        components=plan().components,
-        entry=plan().prefix_entry,
+        components=COMPONENTS,
+        entry=PREFIX_ENTRY,
         steps=kept.steps,
     )
     commits = evidence.tree_commits(ground, kept.steps, extras_of(kept.extras), [text.encode() for text in texts])

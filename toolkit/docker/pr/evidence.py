@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from toolkit import files
-from toolkit.docker import extras
+from toolkit.docker import TARGET, extras
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Demotion, demotion_of, plan
 from toolkit.docker.porting import port
@@ -81,7 +81,7 @@ def tree_commits(
         TreeCommit(
             subject=each.subject,
             body=each.whole if passed is None else each.backed(passed),
-            files=(FileChange(path=plan().target, before=before, after=after),),
+            files=(FileChange(path=TARGET, before=before, after=after),),
         )
         for each, (before, after) in zip(said, states, strict=True)
     )
@@ -113,7 +113,7 @@ def prove_own(ground: Ground, report: Report, final: bytes, *, progress: Progres
     *earlier, last = (commit.after for commit in report.proposal.commits)
     if final == last:
         return ()
-    name = str(plan().target)
+    name = str(TARGET)
     with files.temporary() as directory:
         prepared = prepare_texts(
             [*(content.decode() for content in earlier), docker_file(final, name=name).text],

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import files
-from toolkit.docker.plan import plan
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
 from toolkit.docker.pr import edits, grounds
 from toolkit.docker.rewrite import reasons
 from toolkit.errors import ToolkitError
@@ -56,9 +56,9 @@ def _explained(shop: Workshop, commit: DecodedCommit, *, known: bool) -> Explain
     told = reasons.explain(
         TreeCommit(subject=str(commit.summary), body="", files=shop.changes(commit)),
         shop.diff(commit),
-        target=plan().target,
-        components=plan().components,
-        entry=plan().prefix_entry,
+        target=TARGET,
+        components=COMPONENTS,
+        entry=PREFIX_ENTRY,
         oid=Oid(commit.hexsha),
     )
     if known:

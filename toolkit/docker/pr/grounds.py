@@ -8,8 +8,8 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit import git
-from toolkit.docker import staging
-from toolkit.docker.plan import PACKAGE, demotion_of, extras_of, plan, strategy_of
+from toolkit.docker import PACKAGE, TARGET, staging
+from toolkit.docker.plan import demotion_of, extras_of, plan, strategy_of
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
@@ -92,7 +92,7 @@ def _ground(clone: Clone, base: Base, extras: Sequence[Extra], progress: Progres
         clone=clone,
         base=base,
         source=source,
-        file=docker_file(source.content, name=str(plan().target)),
+        file=docker_file(source.content, name=str(TARGET)),
     )
 
 

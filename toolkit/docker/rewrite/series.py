@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.docker import meaning
-from toolkit.docker.plan import Strategy, demotion_of, strategy_of
-from toolkit.docker.readings import STRANGE, refuse
+from toolkit.docker.plan import DEMOTE, LIFT, Strategy, demotion_of, strategy_of
+from toolkit.docker.readings import STRANGE, Overridable, Place, State, sentence
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
 from toolkit.docker.rewrite.layout import TODO, DockerFile
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
@@ -19,7 +19,9 @@ from toolkit.nix.tree import lost_comments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
+    from toolkit.docker.readings import Reading
     from toolkit.docker.rewrite.lift import Lifting
     from toolkit.model import Step
     from toolkit.nix.tree import Node
@@ -62,6 +64,18 @@ def rewrite(file: DockerFile, *, components: Sequence[str], entry: str, steps: S
         raise RefusalError(f"{file.at(file.binding)}: {why}") from error
     _require_comments(file, after)
     return tuple(texts)
+
+
+def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
+    """Raise LayoutError unless a file has the defects that the steps mend, as far as its reading shows."""
+    in_let = all(part.bound == "let" and not part.doors for part in reading.components)
+    defects = {LIFT: in_let, DEMOTE: reading.rootlesskit is Place.PREFIX}
+    if all(defects[step] for step in steps):
+        return
+    left = next((step for step, defect in defects.items() if defect), None)
+    hint = "there is nothing to propose" if left is None else f"only '--only {left}' is left to propose"
+    unknown = reading.overridable is Overridable.UNKNOWN or (left is None and reading.state is State.UNKNOWN)
+    raise LayoutError(f"{name}: {sentence(reading)}", hint=None if unknown else hint)
 
 
 def _require_comments(before: DockerFile, after: DockerFile) -> None:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from toolkit import git
-from toolkit.docker.plan import plan
+from toolkit.docker import TARGET
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.model import Arrival, Pull, RefKind
 from toolkit.docker.track.upstream import File, FoundFile, Heads, Past, WantedRef, default_refs, may_bind, tracked
@@ -153,34 +153,34 @@ class CloneUpstream:
 
     def _placed(self, commits: Sequence[Oid]) -> dict[Oid, tuple[PurePosixPath, Oid, bytes] | str]:
         """Return path, blob and content of the file at each commit, or why there is none."""
-        names = [f"{commit}:{plan().target}" for commit in commits]
+        names = [f"{commit}:{TARGET}" for commit in commits]
         placed: dict[Oid, tuple[PurePosixPath, Oid, bytes] | str] = {}
         for commit, got in zip(commits, self._contents(names), strict=True):
             if got is not None and may_bind(got[1]):
-                placed[commit] = (plan().target, *got)
+                placed[commit] = (TARGET, *got)
                 continue
             elsewhere = self._elsewhere(commit, is_there=got is not None)
             # A file of another kind in the old place is still the best there is to say something about.
             keep = got is not None and isinstance(elsewhere, str)
-            placed[commit] = (plan().target, *got) if got is not None and keep else elsewhere
+            placed[commit] = (TARGET, *got) if got is not None and keep else elsewhere
         return placed
 
     def _elsewhere(self, commit: Oid, *, is_there: bool) -> tuple[PurePosixPath, Oid, bytes] | str:
         """Look for the file in other places of a commit: where it was moved to, what binds dockerGen, known places."""
         try:
-            if not is_there and reading.entries(self._repository, commit, [plan().target]):
+            if not is_there and reading.entries(self._repository, commit, [TARGET]):
                 return "the clone lacks the file's content: it is a partial one"
         except ToolkitError as error:
             return error.message
         candidates: list[PurePosixPath] = []
-        moved: PurePosixPath | None = plan().target
+        moved: PurePosixPath | None = TARGET
         for _ in range(_MOST_MOVES):
             moved = history.renamed_to(self._repository, commit, moved) if moved is not None else None
             if moved is not None:
                 candidates.append(moved)
         candidates += history.files_with(self._repository, commit, GENERATOR)[:_MOST_CANDIDATES]
         fallback = [*candidates[:_MOST_MOVES], *tracked().places]
-        names = list(dict.fromkeys(path for path in (*candidates, *tracked().places) if path != plan().target))
+        names = list(dict.fromkeys(path for path in (*candidates, *tracked().places) if path != TARGET))
         got = dict(zip(names, self._contents([f"{commit}:{n}" for n in names]), strict=True))
         there = {path: found for path, found in got.items() if found is not None}
         for path, (blob, content) in there.items():
@@ -189,7 +189,7 @@ class CloneUpstream:
         last = next((path for path in reversed(fallback) if path in there), None)
         if last is not None and not is_there:
             return last, *there[last]
-        return f"the file is gone: '{plan().target}' is not there, and no other file binds {GENERATOR}"
+        return f"the file is gone: '{TARGET}' is not there, and no other file binds {GENERATOR}"
 
     def _changes(self, places: dict[Oid, PurePosixPath]) -> dict[Oid, Change]:
         """Return the commit that last changed the file, where the clone reaches back that far."""

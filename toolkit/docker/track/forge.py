@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from toolkit import git
 from toolkit.cache import default_cache
+from toolkit.docker import TARGET
 from toolkit.docker.parallel import side_by_side
-from toolkit.docker.plan import plan
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.pull_requests import PullRequests
 from toolkit.docker.track.upstream import (
@@ -202,7 +202,7 @@ class Places:
 
     def find(self, ref: str) -> tuple[PurePosixPath, bytes]:
         """Return the file's path and content at a ref; raise ToolkitError if there is none."""
-        target = plan().target
+        target = TARGET
         try:
             content = self._github.raw(ref, str(target), most=MAXIMUM_BYTES)
         except NotFoundError:
@@ -232,13 +232,13 @@ class Places:
                 return path, content
         if fallback is not None:
             return fallback
-        gone = f"the file is gone: '{plan().target}' is not there, and no other file binds {GENERATOR}"
+        gone = f"the file is gone: '{TARGET}' is not there, and no other file binds {GENERATOR}"
         raise ToolkitError(gone)
 
     def _moves(self, ref: str) -> list[PurePosixPath]:
         """Follow the file's renames by the commits that took it away; raise NotFoundError for no such ref."""
         found: list[PurePosixPath] = []
-        path = str(plan().target)
+        path = str(TARGET)
         for _ in range(_MOST_MOVES):
             change = self._github.last_change(ref, path)
             if change is None:
@@ -252,7 +252,7 @@ class Places:
 
     def _candidates(self, ref: str) -> list[PurePosixPath]:
         """List Nix files with docker or moby in their path: in the usual directories, or else in the whole tree."""
-        directories = dict.fromkeys((plan().target.parent.parent, *(place.parent.parent for place in tracked().places)))
+        directories = dict.fromkeys((TARGET.parent.parent, *(place.parent.parent for place in tracked().places)))
         found: list[PurePosixPath] = []
         for directory in directories:
             try:
@@ -265,7 +265,7 @@ class Places:
             found = [PurePosixPath(each.path) for each in whole.tree if each.type == "blob"]
             if whole.truncated:
                 self.warnings.append(f"{ref}: GitHub lists only a part of its files")
-        return [path for path in found if _is_candidate(path) and path != plan().target][:_MOST_CANDIDATES]
+        return [path for path in found if _is_candidate(path) and path != TARGET][:_MOST_CANDIDATES]
 
     def _raw_or_none(self, ref: str, path: PurePosixPath) -> bytes | None:
         try:

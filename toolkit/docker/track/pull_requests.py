@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import git
+from toolkit.docker import TARGET
 from toolkit.docker.parallel import side_by_side
-from toolkit.docker.plan import plan
 from toolkit.docker.track.model import Arrival, Pull, RefKind
 from toolkit.docker.track.upstream import File, FoundFile, Heads, moved_to, tracked
 from toolkit.errors import ToolkitError
@@ -152,7 +152,7 @@ class PullRequests:
         """Return where the file is after a pull request that touches it; if it is gone, what has taken its place."""
         names = {each.filename: each.status for each in files}
         there = (found.file.path for found in refs if found.file is not None)
-        for path in dict.fromkeys(map(str, (plan().target, *there))):
+        for path in dict.fromkeys(map(str, (TARGET, *there))):
             moved = moved_to(files, path)
             if moved is not None:
                 return moved

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from toolkit import confined, git
-from toolkit.docker import choosing
-from toolkit.docker.plan import Demotion, plan, steps
+from toolkit.docker import TARGET, choosing
+from toolkit.docker.plan import Demotion, steps
 from toolkit.docker.preparing import rewrite
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file
@@ -39,12 +39,12 @@ class Ours:
             return OurSeries(fit=SeriesFit.SUPERFLUOUS, made_for=self.made_for)
         if self.diff is None:
             return OurSeries(fit=SeriesFit.UNKNOWN, detail="no file that was read can be rewritten")
-        found = patching.fit(file.content, plan().target, self.diff)
+        found = patching.fit(file.content, TARGET, self.diff)
         if not found.applies:
             lines = ", ".join(map(str, found.conflicts))
             detail = f"at line {lines}" if lines else found.reason
             return OurSeries(fit=SeriesFit.CONFLICTS, detail=detail, made_for=self.made_for)
-        if file.path != plan().target:
+        if file.path != TARGET:
             return OurSeries(fit=SeriesFit.CONFLICTS, detail=f"the file is '{file.path}' now", made_for=self.made_for)
         if found.offset:
             return OurSeries(fit=SeriesFit.OFFSET, detail=f"{found.offset} lines", made_for=self.made_for)
@@ -79,13 +79,13 @@ def _diff(content: bytes) -> bytes:
     (texts,) = confined.each(rewritten, [content])
     contents = [content, *(text.encode() for text in texts or ())]
     commits = [Commit(subject="docker", body="", before=old, after=new) for old, new in pairwise(contents)]
-    return git.series(commits, plan().target).upstream_diff if commits else b""
+    return git.series(commits, TARGET).upstream_diff if commits else b""
 
 
 def rewritten(content: bytes) -> list[str]:
     """Return a file after each of our commits; nothing for one that is refused."""
     try:
-        file = docker_file(content, name=plan().target.name)
+        file = docker_file(content, name=TARGET.name)
         return list(rewrite(file, steps(choosing.by_age(file).strategy, Demotion.SUFFIX)))
     except ToolkitError:
         return []

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from toolkit import __version__
-from toolkit.docker.plan import plan
+from toolkit.docker import TARGET
 from toolkit.docker.readings import UNKNOWN, State
 from toolkit.docker.requests import Server
 from toolkit.docker.track import series, state, used, verdict
@@ -118,7 +118,7 @@ class _Tracking:
             unlet=__version__,
             checked=moment(time.time()),
             source=self.upstream.source,
-            target=plan().target,
+            target=TARGET,
             verdict=judged,
             refs=refs,
             pulls=pulls,
@@ -170,7 +170,7 @@ class _Tracking:
             reason=reading.reason if reading.state is State.UNKNOWN else None,
             commit=found.commit,
             path=file.path,
-            moved=file.path != plan().target,
+            moved=file.path != TARGET,
             blob=file.blob,
             reading=reading,
             changed=commit(file.change) if file.change is not None else None,

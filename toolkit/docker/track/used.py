@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import documents, git, patches
-from toolkit.docker import staging
-from toolkit.docker.plan import plan
+from toolkit.docker import TARGET, staging
 from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.docker.track.model import RefKind
 from toolkit.docker.track.upstream import File, FoundFile, WantedRef
@@ -104,7 +103,7 @@ def pinned(request: SourceRequest, upstream: UpstreamReader, repository: str, pr
         source = staging.nixpkgs(request, progress=progress)
     except UnreachableError as error:
         return FoundFile(wanted=WantedRef(name, RefKind.PIN), reason=error.message)
-    file = File(path=plan().target, content=source.content, blob=git.blob_id(source.content))
+    file = File(path=TARGET, content=source.content, blob=git.blob_id(source.content))
     shown = f"{name} {source.commit.short}" if source.commit is not None else name
     return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
 

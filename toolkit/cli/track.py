@@ -9,9 +9,9 @@ import click
 
 from toolkit import documents
 from toolkit.cli import options, output
-from toolkit.docker.track.report import table
+from toolkit.docker.track import table
 from toolkit.docker.track.tracking import TrackRequest, track
-from toolkit.docker.track.used import ANY, Used, Way, read
+from toolkit.docker.track.verdict import ANY, Used, Way, read_overlay
 from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 
@@ -172,16 +172,16 @@ def _used(overlay: Path | None, kind: str | None) -> Used:
     if overlay is None:
         return Used(way=Way(kind)) if kind is not None else ANY
     options.refuse_together("--overlay", "--kind")
-    return read(overlay)
+    return read_overlay(overlay)
 
 
 def _write_forms(answer: TrackAnswer, *, markdown: Path | None, html: Path | None) -> None:
     if markdown is not None:
-        from toolkit.docker.track.report.page import to_markdown  # noqa: PLC0415 - for --markdown alone
+        from toolkit.docker.track.page import to_markdown  # noqa: PLC0415 - for --markdown alone
 
         _write(markdown, to_markdown, answer)
     if html is not None:
-        from toolkit.docker.track.report.page import to_html  # noqa: PLC0415 - for --html alone
+        from toolkit.docker.track.page import to_html  # noqa: PLC0415 - for --html alone
 
         _write(html, to_html, answer)
 

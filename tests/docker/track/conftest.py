@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
+from tests.docker.track.answers import everything
 from tests.forge.server import Forge, serving
 from toolkit.cache import VARIABLE
 from toolkit.docker.requests import Server
@@ -130,6 +131,11 @@ def ask() -> Callable[..., TrackAnswer]:
         return track(request, progress=Silent())
 
     return of
+
+
+@pytest.fixture
+def answer() -> TrackAnswer:
+    return everything()
 
 
 def ref(answer: TrackAnswer, name: str) -> Ref:

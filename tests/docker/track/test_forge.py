@@ -11,7 +11,7 @@ from tests.docker.track.conftest import BY_NAME, TARGET, layout, ref
 from tests.forge.server import Fault
 from toolkit import confined
 from toolkit.docker.readings import State
-from toolkit.docker.track import pull_requests
+from toolkit.docker.track import forge as forges
 from toolkit.docker.track.model import Judgement
 from toolkit.errors import ToolkitError, UsageError
 
@@ -267,7 +267,7 @@ def test_pull_request_of_a_hostile_file_is_too_large_to_read_and_that_is_remembe
 def test_pull_requests_that_hang_cost_one_time_limit_and_little_the_next_day(
     proposed: Forge, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull_requests, "_SHORT_SECONDS", 0.2)
+    monkeypatch.setattr(forges, "_SHORT_SECONDS", 0.2)
     proposed.naming += [7]
     ask(proposed, "master", with_pulls=True, timeout=4.0)
     for number in (549926, 7, 8):
@@ -284,7 +284,7 @@ def test_pull_requests_that_hang_cost_one_time_limit_and_little_the_next_day(
     assert seconds[0] < 4 + 5
     assert seconds[1] < seconds[0] - 2
     proposed.faults.clear()
-    monkeypatch.setattr(pull_requests, "_SHORT_SECONDS", 4.0)
+    monkeypatch.setattr(forges, "_SHORT_SECONDS", 4.0)
     assert {pull.state for pull in ask(proposed, "master", with_pulls=True).pulls} == {"open"}
 
 

@@ -4,16 +4,27 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docker.track.report.conftest import reading
+from tests.docker.track.answers import reading
+from tests.docker.track.conftest import TARGET, layout
 from toolkit.docker.readings import Overridable, Place, State
-from toolkit.docker.track import used, verdict
+from toolkit.docker.track import verdict
 from toolkit.docker.track.model import Judgement, Ref, RefKind, TrackedCommit, Verdict
-from toolkit.docker.track.used import ANY, Used, Way
+from toolkit.docker.track.verdict import ANY, Used, Way
 from toolkit.errors import ToolkitError
-from toolkit.model import Oid
+from toolkit.model import Oid, SourceRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.docker.track.conftest import Nixpkgs
+    from tests.forge.server import Forge
+    from toolkit.docker.track.model import TrackAnswer
+
+    Ask = Callable[..., TrackAnswer]
 
 FIX = TrackedCommit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=UTC), subject="docker: fix")
 OLD, NEW = Oid("0" * 40), Oid("1" * 40)
@@ -176,9 +187,11 @@ def test_overlay_is_known_by_its_report(tmp_path: Path) -> None:
     (tmp_path / "overlay").mkdir()
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"schema": 1, "source": {"blob": str(OLD), "origin": "x"}, "strategy": "hidden"}))
-    assert used.read(tmp_path / "overlay") == Used(way=Way.PATCHED, blob=str(OLD), directory=tmp_path / "overlay")
+    assert verdict.read_overlay(tmp_path / "overlay") == Used(
+        way=Way.PATCHED, blob=str(OLD), directory=tmp_path / "overlay"
+    )
     (tmp_path / "overlay" / "report.json").write_text(json.dumps({"kind": "rewrap", "source": {"blob": str(NEW)}}))
-    assert used.read(tmp_path / "overlay").way is Way.REWRAP
+    assert verdict.read_overlay(tmp_path / "overlay").way is Way.REWRAP
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"kind": "rewrap"}', '{"kind": "x", "source": {"blob": "y"}}'])
@@ -188,5 +201,66 @@ def test_overlay_without_a_report_is_one_line(tmp_path: Path, content: str | Non
     if content is not None:
         (directory / "report.json").write_text(content)
     with pytest.raises(ToolkitError, match=r"report\.json") as caught:
-        used.read(directory)
+        verdict.read_overlay(directory)
     assert "\n" not in caught.value.message
+
+
+def flake_lock(path: Path, rev: str, *, owner: str = "NixOS") -> SourceRequest:
+    locked = {"type": "github", "owner": owner, "repo": "nixpkgs", "rev": rev}
+    document = {
+        "version": 7,
+        "root": "root",
+        "nodes": {"root": {"inputs": {"nixpkgs": "nixpkgs"}}, "nixpkgs": {"locked": locked}},
+    }
+    path.write_text(json.dumps(document))
+    return SourceRequest(nixpkgs=str(path))
+
+
+def test_pin_of_a_lock_file_is_one_small_request(nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path) -> None:
+    rev = nixpkgs.commits["docker: 28.4"]
+    answer = ask(forge, "nixos-unstable", own=flake_lock(tmp_path / "flake.lock", rev))
+    own = answer.refs[-1]
+    assert own.reading is not None
+    assert (own.kind, own.state, own.reading.newest) == ("pin", State.NOT_FIXED, "28.4.0")
+    assert own.name.endswith(rev[:12])
+    assert len(forge.asked(f"/raw/NixOS/nixpkgs/{rev}/")) == 1
+
+
+def test_pin_is_looked_up_in_the_clone_and_judged(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    fix = nixpkgs.commit("docker: fix", layout("states/fixed"))
+    nixpkgs.git("branch", "--force", "nixos-unstable", "master")
+    old = ask(nixpkgs, own=flake_lock(tmp_path / "flake.lock", nixpkgs.commits["docker: 28.4"]))
+    assert (old.verdict.judgement, old.exit_code) == (Judgement.UPDATE, 10)
+    assert old.verdict.text.startswith("fixed in nixos-unstable since 20")
+    assert old.verdict.text.endswith("does not have it yet")
+    new = ask(nixpkgs, own=flake_lock(tmp_path / "flake.lock", fix))
+    assert (new.verdict.judgement, new.exit_code) == (Judgement.REMOVE, 10)
+    assert new.verdict.text.startswith("fixed in your nixpkgs (")
+
+
+def test_pin_that_cannot_be_had_now_keeps_no_ref_from_its_answer(
+    nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path
+) -> None:
+    own = flake_lock(tmp_path / "flake.lock", "f" * 40)
+    for where, reason in ((nixpkgs, "has no commit"), (forge, "there is no branch, tag or commit")):
+        answer = ask(where, "nixos-unstable", own=own)
+        assert answer.refs[0].state is State.NOT_FIXED
+        assert reason in (answer.refs[1].reason or "")
+        assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    gone = SourceRequest(nixpkgs="http://127.0.0.1:9/nixpkgs.git")
+    answer = ask(nixpkgs, "nixos-unstable", own=gone)
+    assert "cannot be reached" in (answer.refs[1].reason or "")
+
+
+def test_pin_on_this_machine_is_read_there(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    file = tmp_path / "channel" / TARGET
+    file.parent.mkdir(parents=True)
+    file.write_text(layout("states/fixed"))
+    answer = ask(nixpkgs, own=SourceRequest(nixpkgs=str(tmp_path / "channel")))
+    assert answer.verdict.judgement is Judgement.REMOVE
+    assert answer.refs[-1].name == str(tmp_path / "channel")
+
+
+def test_pin_that_cannot_be_resolved_is_an_error(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match="no such file or directory"):
+        ask(nixpkgs, own=SourceRequest(nixpkgs=str(tmp_path / "nowhere")))

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit import git
 from toolkit.docker import TARGET
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.model import Arrival, Pull, RefKind
-from toolkit.docker.track.upstream import File, FoundFile, Heads, Past, WantedRef, default_refs, may_bind, tracked
+from toolkit.docker.track.upstream import (
+    MOST_CANDIDATES,
+    File,
+    FoundFile,
+    Past,
+    WantedRef,
+    default_refs,
+    find_file,
+    tracked,
+)
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.git import clone as clones
@@ -20,11 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path, PurePosixPath
 
+    from toolkit.docker.track.upstream import Content
     from toolkit.git.history import Change, HistoryStep
     from toolkit.model import Oid
-
-_MOST_MOVES = 5
-_MOST_CANDIDATES = 40
 
 
 class CloneUpstream:
@@ -46,29 +54,23 @@ class CloneUpstream:
     def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
         """Return the file at each ref."""
         commits: dict[WantedRef, Oid] = {}
-        failures: dict[WantedRef, str] = {}
+        reasons: dict[WantedRef, str] = {}
         for each in wanted:
             try:
                 commits[each] = self._commit(each.name)
             except ToolkitError as error:
-                failures[each] = error.message
-        distinct = list(dict.fromkeys(commits.values()))
-        try:
-            placed = self._placed(distinct)
-        except CommandError as error:
-            placed = dict.fromkeys(distinct, f"git cannot read it: {git.fact(error.stderr)}")
-        changes = self._changes({commit: place[0] for commit, place in placed.items() if not isinstance(place, str)})
+                reasons[each] = error.message
+        files = self._files(list(dict.fromkeys(commits.values())))
+        changes = self._changes({commit: file.path for commit, file in files.items() if isinstance(file, File)})
         found: list[FoundFile] = []
         for each in wanted:
             commit = commits.get(each)
-            place = placed[commit] if commit is not None else failures[each]
-            if isinstance(place, str):
-                found.append(FoundFile(wanted=each, commit=commit, reason=place))
-                continue
-            path, blob, content = place
-            change = changes.get(commit) if commit is not None else None
-            file = File(path=path, content=content, blob=blob, change=change)
-            found.append(FoundFile(wanted=each, commit=commit, file=file))
+            file = files[commit] if commit is not None else reasons[each]
+            if isinstance(file, File) and commit is not None:
+                file = replace(file, change=changes.get(commit))
+                found.append(FoundFile(wanted=each, commit=commit, file=file))
+            else:
+                found.append(FoundFile(wanted=each, commit=commit, reason=str(file)))
         return found
 
     def past(self, found: FoundFile, *, most: int | None) -> Past:
@@ -86,7 +88,7 @@ class CloneUpstream:
         for step, got in zip(there, self._contents([str(s.blob) for s in there]), strict=True):
             yield step, got[1] if got is not None else None
 
-    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
+    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
         """Return the listed pull requests, as far as the clone has their heads or their merges."""
         tips = {each.wanted: each.commit for each in refs if each.commit is not None}
         backport = {number: tracked().backport.format(number=number, branch="") for number in numbers}
@@ -96,53 +98,38 @@ class CloneUpstream:
         except CommandError as error:
             self.warnings.append(f"{self._directory}: merges cannot be listed: {git.fact(error.stderr)}")
             merges = ()
-        return tuple(self._pull(number, merges, tips, backport[number]) for number in numbers)
+        return [self._pull(number, merges, tips, backport[number]) for number in numbers]
 
     def finish(self) -> None:
         """Return nothing: nothing went over a network."""
 
-    def _pull(self, number: int, merges: Sequence[Change], tips: dict[WantedRef, Oid], backport: str) -> Heads:
+    def _pull(
+        self, number: int, merges: Sequence[Change], tips: dict[WantedRef, Oid], backport: str
+    ) -> tuple[Pull, File | None]:
         merge = next((change for change in reversed(merges) if _merges(number, change.subject)), None)
         head = self._branches.commits.get(f"pull/{number}/head")
-        file = None
-        if head is not None:
-            place = self._placed([head])[head]
-            if not isinstance(place, str):
-                file = File(path=place[0], content=place[2], blob=place[1])
-        reason = None
-        if merge is None:
-            reason = "not merged as far as the clone goes" if head is not None else "the clone has nothing of it"
+        file = self._files([head])[head] if head is not None else None
         pull = Pull(
             number=number,
             listed=True,
-            state="merged" if merge is not None else "unknown",
-            reason=reason,
+            state="unknown",
+            reason="not merged as far as the clone goes" if head is not None else "the clone has nothing of it",
             head=head,
-            merged_as=merge.commit if merge is not None else None,
-            arrivals=self._arrivals(merge, tips) if merge is not None else (),
+            backports=tuple(
+                self._merged(_backport(change.subject), change, tips) for change in merges if backport in change.subject
+            ),
         )
-        backports = tuple(
-            Heads(
-                pull=Pull(
-                    number=_number(change.subject),
-                    listed=False,
-                    state="merged",
-                    title=change.subject,
-                    merged_as=change.commit,
-                    arrivals=self._arrivals(change, tips),
-                )
-            )
-            for change in merges
-            if backport in change.subject
-        )
-        return Heads(pull=pull, file=file, backports=backports)
+        if merge is not None:
+            pull = self._merged(replace(pull, reason=None), merge, tips)
+        return pull, file if isinstance(file, File) else None
 
-    def _arrivals(self, change: Change, tips: dict[WantedRef, Oid]) -> tuple[Arrival, ...]:
+    def _merged(self, pull: Pull, change: Change, tips: dict[WantedRef, Oid]) -> Pull:
         there = history.contains(self._repository, list(tips.values()), change.commit)
-        return tuple(
+        arrivals = tuple(
             Arrival(ref=wanted.name, kind=wanted.kind, arrived=arrived)
             for wanted, arrived in zip(tips, there, strict=True)
         )
+        return replace(pull, state="merged", merged_as=change.commit, arrivals=arrivals)
 
     def _contents(self, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
         return reading.contents(self._repository, names, most=MAXIMUM_BYTES)
@@ -151,45 +138,34 @@ class CloneUpstream:
         found = self._branches.commits.get(name)
         return found if found is not None else git.locate(self._directory, name).commit
 
-    def _placed(self, commits: Sequence[Oid]) -> dict[Oid, tuple[PurePosixPath, Oid, bytes] | str]:
-        """Return path, blob and content of the file at each commit, or why there is none."""
-        names = [f"{commit}:{TARGET}" for commit in commits]
-        placed: dict[Oid, tuple[PurePosixPath, Oid, bytes] | str] = {}
-        for commit, got in zip(commits, self._contents(names), strict=True):
-            if got is not None and may_bind(got[1]):
-                placed[commit] = (TARGET, *got)
-                continue
-            elsewhere = self._elsewhere(commit, is_there=got is not None)
-            # A file of another kind in the old place is still the best there is to say something about.
-            keep = got is not None and isinstance(elsewhere, str)
-            placed[commit] = (TARGET, *got) if got is not None and keep else elsewhere
-        return placed
-
-    def _elsewhere(self, commit: Oid, *, is_there: bool) -> tuple[PurePosixPath, Oid, bytes] | str:
-        """Look for the file in other places of a commit: where it was moved to, what binds dockerGen, known places."""
+    def _files(self, commits: Sequence[Oid]) -> dict[Oid, File | str]:
+        """Return the file at each commit, or why there is none."""
+        files: dict[Oid, File | str] = {}
         try:
-            if not is_there and reading.entries(self._repository, commit, [TARGET]):
-                return "the clone lacks the file's content: it is a partial one"
-        except ToolkitError as error:
-            return error.message
-        candidates: list[PurePosixPath] = []
-        moved: PurePosixPath | None = TARGET
-        for _ in range(_MOST_MOVES):
-            moved = history.renamed_to(self._repository, commit, moved) if moved is not None else None
-            if moved is not None:
-                candidates.append(moved)
-        candidates += history.files_with(self._repository, commit, GENERATOR)[:_MOST_CANDIDATES]
-        fallback = [*candidates[:_MOST_MOVES], *tracked().places]
-        names = list(dict.fromkeys(path for path in (*candidates, *tracked().places) if path != TARGET))
-        got = dict(zip(names, self._contents([f"{commit}:{n}" for n in names]), strict=True))
-        there = {path: found for path, found in got.items() if found is not None}
-        for path, (blob, content) in there.items():
-            if may_bind(content):
-                return path, blob, content
-        last = next((path for path in reversed(fallback) if path in there), None)
-        if last is not None and not is_there:
-            return last, *there[last]
-        return f"the file is gone: '{TARGET}' is not there, and no other file binds {GENERATOR}"
+            usual = self._contents([f"{commit}:{TARGET}" for commit in commits])
+        except CommandError as error:
+            return dict.fromkeys(commits, f"git cannot read it: {git.fact(error.stderr)}")
+        for commit, there in zip(commits, usual, strict=True):
+            try:
+                files[commit] = self._file(commit, there)
+            except CommandError as error:
+                files[commit] = f"git cannot read it: {git.fact(error.stderr)}"
+            except ToolkitError as error:
+                files[commit] = error.message
+        return files
+
+    def _file(self, commit: Oid, there: Content | None) -> File:
+        def candidates() -> Sequence[PurePosixPath]:
+            return history.files_with(self._repository, commit, GENERATOR)[:MOST_CANDIDATES]
+
+        if there is None and reading.entries(self._repository, commit, [TARGET]):
+            raise ToolkitError("the clone lacks the file's content: it is a partial one")
+        return find_file(
+            there,
+            follow=lambda path: history.renamed_to(self._repository, commit, path),
+            candidates=candidates,
+            read=lambda paths: self._contents([f"{commit}:{path}" for path in paths]),
+        )
 
     def _changes(self, places: dict[Oid, PurePosixPath]) -> dict[Oid, Change]:
         """Return the commit that last changed the file, where the clone reaches back that far."""
@@ -215,7 +191,7 @@ def _merges(number: int, subject: str) -> bool:
     return subject.startswith(merge) or (subject.endswith(squashed) and not subject.startswith("Revert"))
 
 
-def _number(subject: str) -> int:
-    """Return the number of the pull request that a merge is of, 0 where it says none."""
+def _backport(subject: str) -> Pull:
+    """Return the pull request that a merge is of, with the number 0 where it says none."""
     found = re.match(r"Merge pull request #(\d+) ", subject)
-    return int(found[1]) if found else 0
+    return Pull(number=int(found[1]) if found else 0, listed=False, state="merged", title=subject)

@@ -1,11 +1,9 @@
-"""nixpkgs on GitHub: files by raw download, all refs side by side, the rest by the REST API.
-
-At a ref the file is in its usual place, where it was moved to, or wherever it is bound.
-"""
+"""nixpkgs on GitHub: files by raw download, the rest by the REST API, all refs and all pull requests side by side."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,23 +12,23 @@ from toolkit import git
 from toolkit.cache import default_cache
 from toolkit.docker import TARGET
 from toolkit.docker.parallel import side_by_side
-from toolkit.docker.rewrite.layout import GENERATOR
-from toolkit.docker.track.pull_requests import PullRequests
+from toolkit.docker.track.model import Arrival, Pull, RefKind
 from toolkit.docker.track.upstream import (
+    MOST_CANDIDATES,
+    MOST_MOVES,
     File,
     FoundFile,
-    Heads,
     Past,
     WantedRef,
     default_refs,
-    may_bind,
+    find_file,
     moved_to,
     tracked,
 )
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import MAXIMUM_BYTES
-from toolkit.forge.client import Client, Settings, Traffic
-from toolkit.forge.failures import NotFoundError
+from toolkit.forge.client import Client, Settings, Traffic, budget
+from toolkit.forge.failures import NotFoundError, SilentError
 from toolkit.forge.github import GitHub
 from toolkit.forge.token import find_token
 from toolkit.git.history import Change, HistoryStep
@@ -42,11 +40,14 @@ if TYPE_CHECKING:
     from toolkit.docker.requests import Server
     from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.tracking import TrackRequest
-    from toolkit.forge.github import ApiCommit
+    from toolkit.docker.track.upstream import Content
+    from toolkit.forge.github import ApiCommit, ChangedFile, Review
+    from toolkit.forge.github import ApiPull as Request
 
-_MOST_MOVES = 5
-_MOST_CANDIDATES = 40
 _AT_A_TIME = 40
+
+# What did not answer last time is asked again, but not for long.
+_SHORT_SECONDS = 3.0
 
 
 class Forge:
@@ -58,7 +59,6 @@ class Forge:
         self._github = connect(request.server, Settings(timeout=request.timeout, wait=request.wait))
         self.source = f"{self._github.client.api_url}/repos/{self._github.repository}"
         self._memory = memory
-        self._places = Places(self._github)
         self._early: dict[WantedRef, FoundFile] = {}
 
     def defaults(self) -> tuple[WantedRef, ...]:
@@ -97,7 +97,7 @@ class Forge:
         steps: list[HistoryStep] = []
         ref, path = found.wanted.name, found.file.path
         try:
-            for _ in range(_MOST_MOVES + 1):
+            for _ in range(MOST_MOVES + 1):
                 before = len(steps)
                 for commit in self._github.changes(ref, str(path)):
                     steps.append(HistoryStep(change=_change(commit), path=path, blob=None, previous=None, before=None))
@@ -120,16 +120,24 @@ class Forge:
             some = steps[start : start + _AT_A_TIME]
             yield from zip(some, side_by_side(self._content, some), strict=True)
 
-    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
-        """Return the listed pull requests, and those that a search finds."""
-        requests = PullRequests(self._github, self._memory)
-        found = requests.find(numbers, refs)
-        self.warnings += requests.warnings
-        return found
+    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
+        """Return the listed ones, those that name the TODO, and the open ones about docker that touch the file.
+
+        What cannot be told of one keeps no other back. All together have the time of one answer; one that took it all
+        has little of it the next day.
+        """
+        with budget(self._github.client.settings.timeout):
+            naming, touching = side_by_side(self._search, [tracked().naming, tracked().touching])
+            wanted = list(dict.fromkeys((*numbers, *naming, *touching)))
+            others = {*numbers, *naming}
+
+            def ask(number: int) -> tuple[Pull, File | None] | None:
+                return self._pull(number, refs, listed=number in numbers, must_touch=number not in others)
+
+            return [found for found in side_by_side(ask, wanted) if found is not None]
 
     def finish(self) -> Traffic:
         """Return what went over the network; a warning says if a kept answer was damaged."""
-        self.warnings += self._places.warnings
         if damaged := self._github.client.damaged:
             self.warnings.append(f"{damaged} kept answers were damaged; set aside, and asked for again")
         return self._github.client.traffic()
@@ -146,21 +154,61 @@ class Forge:
     def _look(self, wanted: WantedRef) -> FoundFile:
         try:
             git.check_rev(wanted.name)
-            path, content = self._places.find(wanted.name)
+            file = self._file(wanted.name)
         except ToolkitError as error:
             return FoundFile(wanted=wanted, reason=error.message)
-        blob = git.blob_id(content)
-        key = f"{self._github.repository} {wanted.name} {path} {blob}"
-        change = self._memory.change(key)
+        key = f"{self._github.repository} {wanted.name} {file.path} {file.blob}"
+        change = self._memory.known.changes.get(key)
         if change is None:
             try:
-                commit = self._github.last_change(wanted.name, str(path))
+                commit = self._github.last_change(wanted.name, str(file.path))
                 change = _change(commit) if commit is not None else None
             except ToolkitError as error:
                 self.warnings.append(f"{wanted.name}: the last change cannot be determined: {error.message}")
         if change is not None:
-            self._memory.keep_change(key, change)
-        return FoundFile(wanted=wanted, file=File(path=path, content=content, blob=blob, change=change))
+            self._memory.known.changes[key] = change
+        return FoundFile(wanted=wanted, file=replace(file, change=change))
+
+    def _file(self, ref: str) -> File:
+        def follow(path: PurePosixPath) -> PurePosixPath | None:
+            try:
+                change = self._github.last_change(ref, str(path))
+                new = moved_to(self._github.commit(change.sha).files, str(path)) if change is not None else None
+            except NotFoundError:
+                reason = f"there is no branch, tag or commit '{ref}' in {self._github.repository}"
+                raise NotFoundError(reason) from None
+            return PurePosixPath(new) if new is not None else None
+
+        def read(path: PurePosixPath) -> Content | None:
+            try:
+                content = self._github.raw(ref, str(path), most=MAXIMUM_BYTES)
+            except NotFoundError:
+                return None
+            return git.blob_id(content), content
+
+        return find_file(
+            read(TARGET),
+            follow=follow,
+            candidates=lambda: self._candidates(ref),
+            read=lambda paths: side_by_side(read, paths),
+        )
+
+    def _candidates(self, ref: str) -> list[PurePosixPath]:
+        """List Nix files with docker or moby in their path: in the usual directories, or else in the whole tree."""
+        directories = dict.fromkeys((TARGET.parent.parent, *(place.parent.parent for place in tracked().places)))
+        found: list[PurePosixPath] = []
+        for directory in directories:
+            try:
+                files = self._github.tree(ref, str(directory)).tree
+            except NotFoundError:
+                continue
+            found += [directory / each.path for each in files if each.type == "blob"]
+        if not any(_is_candidate(path) for path in found):
+            whole = self._github.tree(ref)
+            found = [PurePosixPath(each.path) for each in whole.tree if each.type == "blob"]
+            if whole.truncated:
+                self.warnings.append(f"{ref}: GitHub lists only a part of its files")
+        return [path for path in found if _is_candidate(path)][:MOST_CANDIDATES]
 
     def _content(self, step: HistoryStep) -> bytes | None:
         try:
@@ -170,6 +218,90 @@ class Forge:
         except ToolkitError as error:
             self.warnings.append(f"{step.change.commit.short}: {error.message}")
             return None
+
+    def _search(self, words: str) -> list[int]:
+        """Return what a search finds; it has a rate limit of its own."""
+        try:
+            return self._github.search_pulls(words, most=tracked().candidates)
+        except ToolkitError as error:
+            self.warnings.append(f"pull requests cannot be searched for: {error.message}")
+            return []
+
+    def _pull(
+        self, number: int, refs: Sequence[FoundFile], *, listed: bool, must_touch: bool
+    ) -> tuple[Pull, File | None] | None:
+        """Return one, None for one that would have to touch the file and does not; what cannot be told is missing."""
+        name = f"{self._github.repository}#{number}"
+        file, review, failure = None, None, None
+        with budget(_SHORT_SECONDS if self._memory.is_silent(name) else self._github.client.settings.timeout):
+            try:
+                request = self._github.pull(number)
+                path = _touched(self._github.pull_files(number), refs)
+            except ToolkitError as error:
+                self._memory.heard(name, silent=isinstance(error, SilentError))
+                return Pull(number=number, listed=listed, state="unknown", reason=error.message), None
+            if must_touch and path is None:
+                self._memory.heard(name, silent=False)
+                return None
+            try:
+                review = _standing(self._github.reviews(number))
+                if path is not None:
+                    content = self._github.raw(request.head.sha, path, most=MAXIMUM_BYTES)
+                    file = File(path=PurePosixPath(path), content=content, blob=git.blob_id(content))
+            except ToolkitError as error:
+                failure = error
+            self._memory.heard(name, silent=isinstance(failure, SilentError))
+            pull = replace(
+                self._described(request, refs),
+                listed=listed,
+                touches=path is not None,
+                review=review,
+                reason=failure.message if failure is not None else None,
+                backports=self._backports(request, refs) if request.merged_at is not None else (),
+            )
+            return pull, file
+
+    def _described(self, request: Request, refs: Sequence[FoundFile]) -> Pull:
+        merged = request.merged_at is not None
+        merged_as = Oid(request.merge_commit_sha) if merged and request.merge_commit_sha is not None else None
+        return Pull(
+            number=request.number,
+            listed=False,
+            state="merged" if merged else request.state,
+            title=request.title,
+            url=request.html_url,
+            author=request.user.login if request.user is not None else None,
+            base=request.base.ref,
+            head=Oid(request.head.sha),
+            draft=request.draft,
+            mergeable=None if merged else request.mergeable,
+            merged_as=merged_as,
+            merged=request.merged_at,
+            arrivals=self._arrivals(merged_as, refs) if merged_as is not None else (),
+        )
+
+    def _arrivals(self, commit: Oid, refs: Sequence[FoundFile]) -> tuple[Arrival, ...]:
+        def arrived(found: FoundFile) -> bool | None:
+            try:
+                return self._github.contains(found.wanted.name, str(commit))
+            except ToolkitError:
+                return None
+
+        asked = [found for found in refs if found.wanted.kind in {RefKind.BRANCH, RefKind.CHANNEL}]
+        return tuple(
+            Arrival(ref=found.wanted.name, kind=found.wanted.kind, arrived=there)
+            for found, there in zip(asked, side_by_side(arrived, asked), strict=True)
+        )
+
+    def _backports(self, request: Request, refs: Sequence[FoundFile]) -> tuple[Pull, ...]:
+        found: list[Pull] = []
+        for release in (each.wanted.name for each in refs if each.wanted.name.startswith(tracked().release_branch)):
+            branch = tracked().backport.format(number=request.number, branch=release)
+            try:
+                found += [self._described(each, refs) for each in self._github.pulls_from(branch)]
+            except ToolkitError as error:
+                self.warnings.append(f"#{request.number}: backports to {release} cannot be determined: {error.message}")
+        return tuple(found)
 
 
 def connect(server: Server, settings: Settings) -> GitHub:
@@ -193,86 +325,32 @@ def _change(commit: ApiCommit) -> Change:
     return Change(commit=Oid(commit.sha), committed=committed, subject=commit.subject)
 
 
-class Places:
-    """Finds the file. `warnings` says if GitHub has left something out."""
-
-    def __init__(self, github: GitHub) -> None:
-        self.warnings: list[str] = []
-        self._github = github
-
-    def find(self, ref: str) -> tuple[PurePosixPath, bytes]:
-        """Return the file's path and content at a ref; raise ToolkitError if there is none."""
-        target = TARGET
-        try:
-            content = self._github.raw(ref, str(target), most=MAXIMUM_BYTES)
-        except NotFoundError:
-            return self._elsewhere(ref)
-        if may_bind(content):
-            return target, content
-        try:
-            return self._elsewhere(ref)
-        except ToolkitError:
-            return target, content
-
-    def _elsewhere(self, ref: str) -> tuple[PurePosixPath, bytes]:
-        """Look for the file in other places: where it was moved to, in the usual directories, in the whole tree."""
-        try:
-            moved = self._moves(ref)
-        except NotFoundError:
-            raise NotFoundError(f"there is no branch, tag or commit '{ref}' in {self._github.repository}") from None
-        fallback: tuple[PurePosixPath, bytes] | None = None
-        for path in dict.fromkeys((*moved, *tracked().places)):
-            content = self._raw_or_none(ref, path)
-            if content is not None and may_bind(content):
-                return path, content
-            fallback = (path, content) if content is not None and fallback is None else fallback
-        paths = self._candidates(ref)
-        for path, content in zip(paths, side_by_side(lambda p: self._raw_or_none(ref, p), paths), strict=True):
-            if content is not None and may_bind(content):
-                return path, content
-        if fallback is not None:
-            return fallback
-        gone = f"the file is gone: '{TARGET}' is not there, and no other file binds {GENERATOR}"
-        raise ToolkitError(gone)
-
-    def _moves(self, ref: str) -> list[PurePosixPath]:
-        """Follow the file's renames by the commits that took it away; raise NotFoundError for no such ref."""
-        found: list[PurePosixPath] = []
-        path = str(TARGET)
-        for _ in range(_MOST_MOVES):
-            change = self._github.last_change(ref, path)
-            if change is None:
-                break
-            new = moved_to(self._github.commit(change.sha).files, path)
-            if new is None:
-                break
-            found.append(PurePosixPath(new))
-            path = new
-        return list(reversed(found))
-
-    def _candidates(self, ref: str) -> list[PurePosixPath]:
-        """List Nix files with docker or moby in their path: in the usual directories, or else in the whole tree."""
-        directories = dict.fromkeys((TARGET.parent.parent, *(place.parent.parent for place in tracked().places)))
-        found: list[PurePosixPath] = []
-        for directory in directories:
-            try:
-                files = self._github.tree(ref, str(directory)).tree
-            except NotFoundError:
-                continue
-            found += [directory / each.path for each in files if each.type == "blob"]
-        if not any(_is_candidate(path) for path in found):
-            whole = self._github.tree(ref)
-            found = [PurePosixPath(each.path) for each in whole.tree if each.type == "blob"]
-            if whole.truncated:
-                self.warnings.append(f"{ref}: GitHub lists only a part of its files")
-        return [path for path in found if _is_candidate(path) and path != TARGET][:_MOST_CANDIDATES]
-
-    def _raw_or_none(self, ref: str, path: PurePosixPath) -> bytes | None:
-        try:
-            return self._github.raw(ref, str(path), most=MAXIMUM_BYTES)
-        except NotFoundError:
-            return None
-
-
 def _is_candidate(path: PurePosixPath) -> bool:
     return path.suffix == ".nix" and any(word in str(path).lower() for word in ("docker", "moby"))
+
+
+def _touched(files: Sequence[ChangedFile], refs: Sequence[FoundFile]) -> str | None:
+    """Return where the file is after a pull request that touches it; if it is gone, what has taken its place."""
+    names = {each.filename: each.status for each in files}
+    there = (found.file.path for found in refs if found.file is not None)
+    for path in dict.fromkeys(map(str, (TARGET, *there))):
+        moved = moved_to(files, path)
+        if moved is not None:
+            return moved
+        if names.get(path) == "removed":
+            return next((str(place) for place in tracked().places if str(place) in names), None)
+        if path in names:
+            return path
+    return None
+
+
+def _standing(reviews: Sequence[Review]) -> str:
+    """Return what the last words of all reviewers come to; a comment takes nothing back."""
+    last: dict[str | None, str] = {}
+    for review in reviews:
+        author = review.user.login if review.user is not None else None
+        if review.state in {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"} or author not in last:
+            last[author] = review.state
+    states = set(last.values())
+    words = {"CHANGES_REQUESTED": "changes requested", "APPROVED": "approved", "COMMENTED": "commented"}
+    return next((word for state, word in words.items() if state in states), "none")

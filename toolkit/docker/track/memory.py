@@ -23,7 +23,6 @@ from toolkit.docker.plan import plan
 from toolkit.docker.readings import EVALUATION, Overridable, Reading
 from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
-from toolkit.model import Oid
 from toolkit.shipped import PACKAGE
 
 if TYPE_CHECKING:
@@ -40,24 +39,26 @@ _DAY = 86400.0
 class Known:
     """Readings and our diffs by blob, last changes by place, blobs by commit and path, refs by repository.
 
-    `silent` has what did not answer in time, with the time of that in seconds since the epoch.
+    The place of a change names the file's content as well. `silent` has what did not answer in time, with the time of
+    that in seconds since the epoch.
     """
 
     readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
     diffs: dict[str, str] = field(default_factory=dict[str, str])
-    changes: dict[str, tuple[str, int, str]] = field(default_factory=dict[str, tuple[str, int, str]])
+    changes: dict[str, Change] = field(default_factory=dict[str, Change])
     blobs: dict[str, str] = field(default_factory=dict[str, str])
     names: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     silent: dict[str, float] = field(default_factory=dict[str, float])
 
 
 class Memory:
-    """What is known, read from the cache; `save` writes it if it is more by then."""
+    """What is known, read from the cache, and what is read now; `save` writes it if it is more by then."""
 
     def __init__(self) -> None:
-        """Read what is there; what is damaged is set aside, and `warnings` says so."""
+        """Read what is there; `warnings` says if it was damaged and set aside, and why Nix was not asked."""
         self.known = Known()
         self.warnings: list[str] = []
+        self._can_evaluate = process.find("nix-instantiate") is not None
         self._cache = default_cache()
         self._key = hashlib.sha256(f"{package()} {plan()!r}".encode()).hexdigest()[:32]
         self._saved = b""
@@ -70,21 +71,13 @@ class Memory:
             self._cache.find(_KIND, self._key, check=Path.is_dir)
         except (OSError, ToolkitError):
             self.warnings.append(f"{path}: is damaged; set aside, and everything is read again")
-            self._write(anew=True)
+            self._write(msgspec.json.encode(self.known), anew=True)
 
     def save(self) -> None:
         """Write what is new; a cache that cannot be written keeps nothing."""
-        if self._saved != msgspec.json.encode(self.known):
-            self._write(anew=False)
-
-    def change(self, place: str) -> Change | None:
-        """Return the commit that last changed the file at a place, which names the file's content as well."""
-        found = self.known.changes.get(place)
-        return Change(commit=Oid(found[0]), committed=found[1], subject=found[2]) if found is not None else None
-
-    def keep_change(self, place: str, change: Change) -> None:
-        """Remember that commit."""
-        self.known.changes[place] = str(change.commit), change.committed, change.subject
+        content = msgspec.json.encode(self.known, enc_hook=str)
+        if content != self._saved:
+            self._write(content, anew=False)
 
     def is_silent(self, name: str) -> bool:
         """Tell whether this did not answer in time within the last day."""
@@ -97,9 +90,50 @@ class Memory:
         elif not self.is_silent(name):
             self.known.silent[name] = time.time()
 
-    def _write(self, *, anew: bool) -> None:
-        content = msgspec.json.encode(self.known)
+    def reading(self, blob: str, *, past: bool = False) -> Reading | None:
+        """Return what is known of a version, None if it has to be read.
 
+        Of the `past` the syntax may decide that something was not fixed, which Nix could only repeat.
+        """
+        reading = self.known.readings.get(blob)
+        if reading is None or not self._can_evaluate or not _is_for_nix(reading):
+            return reading
+        if self.is_silent(blob):
+            return meaning.undecided(reading, evaluating.TOO_LARGE_FOR_NIX)
+        is_old_news = past and reading.overridable is Overridable.NO
+        return reading if is_old_news or reading.overridable_by == EVALUATION else None
+
+    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:
+        """Return what versions mean, by their blobs."""
+        found = {blob: reading for blob in contents if (reading := self.reading(blob, past=past)) is not None}
+        new = {blob: content for blob, content in contents.items() if blob not in found}
+        asked: dict[str, Parsed] = {}
+        for blob, parsed in zip(new, confined.each(meaning.read, list(new.values())), strict=True):
+            found[blob] = parsed.reading if parsed is not None else meaning.unknown(evaluating.TOO_LARGE)
+            if parsed is not None and parsed.is_for_nix and not (past and parsed.closed):
+                asked[blob] = parsed
+        self.known.readings.update({blob: found[blob] for blob in new})
+        if asked and self._can_evaluate:
+            found |= self._evaluate({blob: (new[blob], parsed) for blob, parsed in asked.items()})
+        return found
+
+    def _evaluate(self, versions: Mapping[str, tuple[bytes, Parsed]]) -> dict[str, Reading]:
+        """Ask Nix, and keep what it says."""
+        try:
+            answers = evaluating.evaluate(list(versions.values()))
+        except ToolkitError as error:
+            self.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
+            return {}
+        found: dict[str, Reading] = {}
+        for (blob, (_, parsed)), answer in zip(versions.items(), answers, strict=True):
+            found[blob] = evaluating.reading_of(parsed, answer)
+            if isinstance(answer, Reading):
+                self.known.readings[blob] = answer
+            else:
+                self.heard(blob, silent=answer.lasting)
+        return found
+
+    def _write(self, content: bytes, *, anew: bool) -> None:
         def make(directory: Path) -> None:
             (directory / _FILE).write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
 
@@ -131,58 +165,6 @@ def package() -> str:
             f"{path.removeprefix(str(PACKAGE))}\0".encode() + hashlib.sha256(Path(path).read_bytes()).digest()
         )
     return digest.hexdigest()
-
-
-class Knowledge:
-    """Readings by blob, each made once. `warnings` says why Nix was not asked."""
-
-    def __init__(self, memory: Memory) -> None:
-        self.warnings: list[str] = []
-        self._memory = memory
-        self._can_evaluate = process.find("nix-instantiate") is not None
-
-    def known(self, blob: str, *, past: bool = False) -> Reading | None:
-        """Return what is known of a version, None if it has to be read.
-
-        Of the `past` the syntax may decide that something was not fixed, which Nix could only repeat.
-        """
-        reading = self._memory.known.readings.get(blob)
-        if reading is None or not self._can_evaluate or not _is_for_nix(reading):
-            return reading
-        if self._memory.is_silent(blob):
-            return meaning.undecided(reading, evaluating.TOO_LARGE_FOR_NIX)
-        is_old_news = past and reading.overridable is Overridable.NO
-        return reading if is_old_news or reading.overridable_by == EVALUATION else None
-
-    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:
-        """Return what versions mean, by their blobs."""
-        found = {blob: reading for blob in contents if (reading := self.known(blob, past=past)) is not None}
-        new = {blob: content for blob, content in contents.items() if blob not in found}
-        asked: dict[str, Parsed] = {}
-        for blob, parsed in zip(new, confined.each(meaning.read, list(new.values())), strict=True):
-            found[blob] = parsed.reading if parsed is not None else meaning.unknown(evaluating.TOO_LARGE)
-            if parsed is not None and parsed.is_for_nix and not (past and parsed.closed):
-                asked[blob] = parsed
-        self._memory.known.readings.update({blob: found[blob] for blob in new})
-        if asked and self._can_evaluate:
-            found |= self._evaluate({blob: (new[blob], parsed) for blob, parsed in asked.items()})
-        return found
-
-    def _evaluate(self, versions: Mapping[str, tuple[bytes, Parsed]]) -> dict[str, Reading]:
-        """Ask Nix, and keep what it says."""
-        try:
-            answers = evaluating.evaluate(list(versions.values()))
-        except ToolkitError as error:
-            self.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
-            return {}
-        found: dict[str, Reading] = {}
-        for (blob, (_, parsed)), answer in zip(versions.items(), answers, strict=True):
-            found[blob] = evaluating.reading_of(parsed, answer)
-            if isinstance(answer, Reading):
-                self._memory.known.readings[blob] = answer
-            else:
-                self._memory.heard(blob, silent=answer.lasting)
-        return found
 
 
 def _is_for_nix(reading: Reading) -> bool:

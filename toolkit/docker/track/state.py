@@ -104,20 +104,12 @@ def changes(before: Facts | None, now: Facts) -> tuple[Difference, ...]:
     """Return what was known both times and is different, and what is known for the first time of a new subject."""
     if before is None:
         return ()
-    found: list[Difference] = []
-    for subject, fields in now.items():
-        old = before.get(subject)
-        if old is None:
-            found += [
-                Difference(subject=subject, field=name, before=None, after=value) for name, value in fields.items()
-            ]
-            continue
-        found += [
-            Difference(subject=subject, field=name, before=old.get(name), after=value)
-            for name, value in fields.items()
-            if old.get(name) != value
-        ]
-    return tuple(found)
+    return tuple(
+        Difference(subject=subject, field=name, before=old, after=value)
+        for subject, fields in now.items()
+        for name, value in fields.items()
+        if (old := before.get(subject, {}).get(name)) != value
+    )
 
 
 def merged(before: Facts | None, now: Facts) -> Facts:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.docker.readings import Reading
-    from toolkit.docker.track.memory import Knowledge, Memory
+    from toolkit.docker.track.memory import Memory
     from toolkit.docker.track.model import TrackedCommit
-    from toolkit.docker.track.upstream import FoundFile, Past, UpstreamReader
+    from toolkit.docker.track.upstream import FoundFile, Past, Upstream
     from toolkit.git.history import HistoryStep
     from toolkit.model import Progress
 
@@ -38,8 +38,7 @@ class Timeline:
     `read` counts those that it had to read.
     """
 
-    upstream: UpstreamReader
-    knowledge: Knowledge
+    upstream: Upstream
     memory: Memory
     progress: Progress
     read: int = 0
@@ -86,16 +85,16 @@ class Timeline:
         while some := list(islice(contents, _SAVE_AFTER)):
             blobs |= {str(step.change.commit): self._remember(step, content) for step, content in some}
             read = {self._remember(step, content): content for step, content in some}
-            found |= self.knowledge.read(read, past=True)
+            found |= self.memory.read(read, past=True)
             self.memory.save()
             self.read += len(some)
         for blob in set(blobs.values()) - {None, *found}:
-            if blob is not None and (known := self.knowledge.known(blob, past=True)) is not None:
+            if blob is not None and (known := self.memory.reading(blob, past=True)) is not None:
                 found[blob] = known
         return {name: found[blob] for name, blob in blobs.items() if blob in found}
 
     def _is_new(self, blob: str | None) -> bool:
-        return blob is None or self.knowledge.known(blob, past=True) is None
+        return blob is None or self.memory.reading(blob, past=True) is None
 
     def _blob(self, step: HistoryStep) -> str | None:
         if step.blob is not None:

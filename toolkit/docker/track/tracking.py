@@ -5,28 +5,35 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from toolkit import __version__
-from toolkit.docker import TARGET
+from toolkit import __version__, confined, git
+from toolkit.docker import TARGET, choosing
+from toolkit.docker.plan import Demotion, steps
+from toolkit.docker.preparing import rewrite
 from toolkit.docker.readings import UNKNOWN, State
 from toolkit.docker.requests import Server
-from toolkit.docker.track import series, state, used, verdict
+from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.track import state, verdict
 from toolkit.docker.track.clone import CloneUpstream
-from toolkit.docker.track.memory import Knowledge, Memory
-from toolkit.docker.track.model import History, Ref, RefKind, TrackAnswer, commit, moment
+from toolkit.docker.track.memory import Memory
+from toolkit.docker.track.model import OurSeries, Ref, RefKind, SeriesFit, TrackAnswer, commit, moment
 from toolkit.docker.track.timeline import Timeline
-from toolkit.docker.track.upstream import FoundFile, WantedRef, kind_of, tracked
-from toolkit.docker.track.used import ANY
+from toolkit.docker.track.upstream import WantedRef, kind_of, tracked
+from toolkit.docker.track.verdict import ANY
+from toolkit.errors import ToolkitError
+from toolkit.git import patching
+from toolkit.model import Commit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from toolkit.docker.readings import Reading
     from toolkit.docker.track.model import Pull
-    from toolkit.docker.track.upstream import Heads, UpstreamReader
-    from toolkit.docker.track.used import Used
+    from toolkit.docker.track.upstream import File, FoundFile, Upstream
+    from toolkit.docker.track.verdict import Used
     from toolkit.model import Progress, SourceRequest
 
 # A fix that is older than so many versions is dated by none of them.
@@ -68,121 +75,13 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
     last = state.load(request.state) if request.state is not None else state.Last(facts=None)
     memory = Memory()
     upstream = _upstream(request, memory)
-    knowledge = Knowledge(memory)
     try:
-        return _Tracking(
-            request=request,
-            memory=memory,
-            upstream=upstream,
-            knowledge=knowledge,
-            timeline=Timeline(upstream=upstream, knowledge=knowledge, memory=memory, progress=progress),
-            progress=progress,
-        ).answer(last)
+        return _answer(request, last, memory, upstream, progress)
     finally:
         memory.save()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tracking:
-    """One run."""
-
-    request: TrackRequest
-    memory: Memory
-    upstream: UpstreamReader
-    knowledge: Knowledge
-    timeline: Timeline
-    progress: Progress
-
-    def answer(self, last: state.Last) -> TrackAnswer:
-        found = self._look()
-        own = self._own()
-        heads = self._heads(found)
-        at_refs = [*found, *([own] if own is not None else [])]
-        self.progress.step("reading the file")
-        files = [file for file in (each.file for each in at_refs) if file is not None]
-        files += [each.file for head in heads for each in (head, *head.backports) if each.file is not None]
-        readings = self.knowledge.read({str(file.blob): file.content for file in files})
-        refs = self._refs(at_refs, readings)
-        pin = refs[-1] if own is not None else None
-        pulls = tuple(_pull(each, readings, refs) for each in heads)
-        history = self._history(found)
-        nixpkgs = self.request.own.nixpkgs if self.request.own is not None else None
-        judged = verdict.judge(refs[: len(found)], pin, used=self.request.used, nixpkgs=nixpkgs)
-        now = state.facts_of(refs, pulls, judged, with_series=self.request.proposal is not None)
-        changes = state.changes(last.facts, now)
-        if self.request.state is not None:
-            state.save(self.request.state, state.merged(last.facts, now))
-        network = self.upstream.finish()
-        said = (*last.warnings, *self.upstream.warnings, *self.knowledge.warnings, *self.memory.warnings)
-        return TrackAnswer(
-            unlet=__version__,
-            checked=moment(time.time()),
-            source=self.upstream.source,
-            target=TARGET,
-            verdict=judged,
-            refs=refs,
-            pulls=pulls,
-            changes=changes,
-            first=last.facts is None,
-            exit_code=verdict.exit_code(judged, changed=bool(changes)),
-            history=history,
-            network=network,
-            warnings=tuple(dict.fromkeys((*said, *_skewed(refs)))),
-        )
-
-    def _look(self) -> list[FoundFile]:
-        self.progress.step("looking for the branches")
-        names = self.request.refs
-        wanted = [WantedRef(n, kind_of(n)) for n in dict.fromkeys(names)] if names else list(self.upstream.defaults())
-        self.progress.step(f"fetching the file at {len(wanted)} refs")
-        return self.upstream.look(wanted)
-
-    def _own(self) -> FoundFile | None:
-        if self.request.own is None:
-            return None
-        self.progress.step("looking at your nixpkgs")
-        repository = self.request.server.repository or tracked().repository
-        return used.pinned(self.request.own, self.upstream, repository, self.progress)
-
-    def _heads(self, found: Sequence[FoundFile]) -> tuple[Heads, ...]:
-        if not self.request.with_pulls:
-            return ()
-        self.progress.step("looking at pull requests")
-        return self.upstream.pulls(list(dict.fromkeys((*tracked().pulls, *self.request.pulls))), found)
-
-    def _refs(self, found: Sequence[FoundFile], readings: Mapping[str, Reading]) -> tuple[Ref, ...]:
-        proposal = self.request.proposal
-        ours = series.of_proposal(proposal) if proposal is not None else series.of_files(found, self.memory)
-        return tuple(self._ref(each, readings, ours) for each in found)
-
-    def _ref(self, found: FoundFile, readings: Mapping[str, Reading], ours: series.Ours) -> Ref:
-        wanted, file = found.wanted, found.file
-        if file is None:
-            return Ref(
-                name=wanted.name, kind=wanted.kind, state=State.UNKNOWN, reason=found.reason, commit=found.commit
-            )
-        reading = readings[str(file.blob)]
-        is_dated = reading.state is State.FIXED and wanted.kind is not RefKind.PIN
-        return Ref(
-            name=wanted.name,
-            kind=wanted.kind,
-            state=reading.state,
-            reason=reading.reason if reading.state is State.UNKNOWN else None,
-            commit=found.commit,
-            path=file.path,
-            moved=file.path != TARGET,
-            blob=file.blob,
-            reading=reading,
-            changed=commit(file.change) if file.change is not None else None,
-            fixed_by=self.timeline.fixed_by(found, most=_MOST_SINCE) if is_dated else None,
-            series=ours.fit(file, reading),
-        )
-
-    def _history(self, found: Sequence[FoundFile]) -> History | None:
-        return self.timeline.history(found[0], most=self.request.last) if self.request.history else None
-
-
-def _upstream(request: TrackRequest, memory: Memory) -> UpstreamReader:
+def _upstream(request: TrackRequest, memory: Memory) -> Upstream:
     if request.git_dir is not None:
         return CloneUpstream(request.git_dir, request.server.repository or tracked().repository)
     # A quarter of a second that a clone does not need.
@@ -191,23 +90,88 @@ def _upstream(request: TrackRequest, memory: Memory) -> UpstreamReader:
     return Forge(request, memory)
 
 
-def _skewed(refs: Sequence[Ref]) -> list[str]:
-    limit = moment(time.time()) + _SKEW
-    return [
-        f"{ref.name}: its last change is dated in the future; is this clock right?"
-        for ref in refs
-        if ref.changed is not None and ref.changed.date > limit
-    ]
+def _answer(
+    request: TrackRequest, last: state.Last, memory: Memory, upstream: Upstream, progress: Progress
+) -> TrackAnswer:
+    found = _look(request, upstream, progress)
+    own: list[FoundFile] = []
+    if request.own is not None:
+        progress.step("looking at your nixpkgs")
+        repository = request.server.repository or tracked().repository
+        own.append(verdict.pinned(request.own, upstream, repository, progress))
+    heads: Sequence[tuple[Pull, File | None]] = ()
+    if request.with_pulls:
+        progress.step("looking at pull requests")
+        heads = upstream.pulls(list(dict.fromkeys((*tracked().pulls, *request.pulls))), found)
+    progress.step("reading the file")
+    files = [*(each.file for each in (*found, *own)), *(file for _, file in heads)]
+    readings = memory.read({file.blob: file.content for file in files if file is not None})
+    ours = _of_proposal(request.proposal) if request.proposal is not None else _of_files((*found, *own), memory)
+    timeline = Timeline(upstream=upstream, memory=memory, progress=progress)
+    refs = tuple(_ref(each, readings, ours, timeline) for each in (*found, *own))
+    pulls = tuple(_pull(pull, readings[file.blob], refs) if file is not None else pull for pull, file in heads)
+    history = timeline.history(found[0], most=request.last) if request.history else None
+    judged = verdict.judge(
+        refs[: len(found)],
+        refs[-1] if own else None,
+        used=request.used,
+        nixpkgs=request.own.nixpkgs if request.own is not None else None,
+    )
+    now = state.facts_of(refs, pulls, judged, with_series=request.proposal is not None)
+    changes = state.changes(last.facts, now)
+    if request.state is not None:
+        state.save(request.state, state.merged(last.facts, now))
+    network = upstream.finish()
+    return TrackAnswer(
+        unlet=__version__,
+        checked=moment(time.time()),
+        source=upstream.source,
+        target=TARGET,
+        verdict=judged,
+        refs=refs,
+        pulls=pulls,
+        changes=changes,
+        first=last.facts is None,
+        exit_code=verdict.exit_code(judged, changed=bool(changes)),
+        history=history,
+        network=network,
+        warnings=tuple(dict.fromkeys((*last.warnings, *upstream.warnings, *memory.warnings, *_skewed(refs)))),
+    )
 
 
-def _pull(heads: Heads, readings: Mapping[str, Reading], refs: Sequence[Ref]) -> Pull:
+def _look(request: TrackRequest, upstream: Upstream, progress: Progress) -> list[FoundFile]:
+    progress.step("looking for the branches")
+    wanted = [WantedRef(name, kind_of(name)) for name in dict.fromkeys(request.refs)] or upstream.defaults()
+    progress.step(f"fetching the file at {len(wanted)} refs")
+    return upstream.look(wanted)
+
+
+def _ref(found: FoundFile, readings: Mapping[str, Reading], ours: _Ours, timeline: Timeline) -> Ref:
+    wanted, file = found.wanted, found.file
+    if file is None:
+        return Ref(name=wanted.name, kind=wanted.kind, state=State.UNKNOWN, reason=found.reason, commit=found.commit)
+    reading = readings[file.blob]
+    is_dated = reading.state is State.FIXED and wanted.kind is not RefKind.PIN
+    return Ref(
+        name=wanted.name,
+        kind=wanted.kind,
+        state=reading.state,
+        reason=reading.reason if reading.state is State.UNKNOWN else None,
+        commit=found.commit,
+        path=file.path,
+        moved=file.path != TARGET,
+        blob=file.blob,
+        reading=reading,
+        changed=commit(file.change) if file.change is not None else None,
+        fixed_by=timeline.fixed_by(found, most=_MOST_SINCE) if is_dated else None,
+        series=ours.fit(file, reading),
+    )
+
+
+def _pull(pull: Pull, reading: Reading, refs: Sequence[Ref]) -> Pull:
     """Return a pull request with what its head does to the file."""
-    backports = tuple(_pull(each, readings, refs) for each in heads.backports)
-    if heads.file is None:
-        return replace(heads.pull, backports=backports)
-    reading = readings[str(heads.file.blob)]
-    base = next((ref.reading for ref in refs if ref.name == heads.pull.base), refs[0].reading if refs else None)
-    return replace(heads.pull, reading=reading, effect=_effect(base, reading), backports=backports)
+    base = next((ref.reading for ref in refs if ref.name == pull.base), refs[0].reading if refs else None)
+    return replace(pull, reading=reading, effect=_effect(base, reading))
 
 
 def _effect(base: Reading | None, head: Reading) -> str:
@@ -221,3 +185,77 @@ def _effect(base: Reading | None, head: Reading) -> str:
     ):
         parts.append(f"{what}: {after}" if before in {UNKNOWN, after} else f"{what}: {before} → {after}")
     return ", ".join(parts)
+
+
+def _skewed(refs: Sequence[Ref]) -> list[str]:
+    limit = moment(time.time()) + _SKEW
+    return [
+        f"{ref.name}: its last change is dated in the future; is this clock right?"
+        for ref in refs
+        if ref.changed is not None and ref.changed.date > limit
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ours:
+    """Our diff, and what it was made for: a proposal that was written, or the first file that can be rewritten."""
+
+    diff: bytes | None = None
+    made_for: str | None = None
+
+    def fit(self, file: File, reading: Reading) -> OurSeries:
+        """Tell whether the series applies to a file."""
+        if reading.state is State.FIXED:
+            return OurSeries(fit=SeriesFit.SUPERFLUOUS, made_for=self.made_for)
+        if self.diff is None:
+            return OurSeries(fit=SeriesFit.UNKNOWN, detail="no file that was read can be rewritten")
+        found = patching.fit(file.content, TARGET, self.diff)
+        if not found.applies:
+            lines = ", ".join(map(str, found.conflicts))
+            detail = f"at line {lines}" if lines else found.reason
+            return OurSeries(fit=SeriesFit.CONFLICTS, detail=detail, made_for=self.made_for)
+        if file.path != TARGET:
+            return OurSeries(fit=SeriesFit.CONFLICTS, detail=f"the file is '{file.path}' now", made_for=self.made_for)
+        if found.offset:
+            return OurSeries(fit=SeriesFit.OFFSET, detail=f"{found.offset} lines", made_for=self.made_for)
+        return OurSeries(fit=SeriesFit.CLEAN, made_for=self.made_for)
+
+
+def _of_proposal(directory: Path) -> _Ours:
+    """Return the series of a proposal that `unlet propose` wrote; raise ToolkitError for what is none."""
+    try:
+        return _Ours(diff=(directory / "upstream.diff").read_bytes(), made_for=str(directory))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        hint = "'unlet propose' writes a proposal"
+        raise ToolkitError(f"{directory / 'upstream.diff'}: {reason}", hint=hint) from None
+
+
+def _of_files(found: Iterable[FoundFile], memory: Memory) -> _Ours:
+    """Return the series that is made for the first file that can be rewritten."""
+    for each in found:
+        if each.file is None:
+            continue
+        blob = str(each.file.blob)
+        if blob not in memory.known.diffs:
+            memory.known.diffs[blob] = _diff(each.file.content).decode()
+        if diff := memory.known.diffs[blob]:
+            return _Ours(diff=diff.encode(), made_for=each.wanted.name)
+    return _Ours()
+
+
+def _diff(content: bytes) -> bytes:
+    """Return our change of a file, nothing for one that is refused or too large to read."""
+    (texts,) = confined.each(_rewritten, [content])
+    contents = [content, *(text.encode() for text in texts or ())]
+    commits = [Commit(subject="docker", body="", before=old, after=new) for old, new in pairwise(contents)]
+    return git.series(commits, TARGET).upstream_diff if commits else b""
+
+
+def _rewritten(content: bytes) -> list[str]:
+    """Return a file after each of our commits; nothing for one that is refused."""
+    try:
+        file = docker_file(content, name=TARGET.name)
+        return list(rewrite(file, steps(choosing.by_age(file).strategy, Demotion.SUFFIX)))
+    except ToolkitError:
+        return []

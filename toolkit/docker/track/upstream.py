@@ -1,6 +1,6 @@
-"""What is looked at, as patches/tracking.toml says, and what a place with nixpkgs' history can be asked about it.
+"""What is looked at, as patches/tracking.toml says, and where the file is at a ref.
 
-Such a place is a clone or a server.
+An Upstream is a place with nixpkgs' history: a clone or a server, which answer the same questions.
 """
 
 from __future__ import annotations
@@ -9,24 +9,32 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath  # noqa: TC003 - a field of what the file is read into
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from toolkit import patches
+from toolkit.docker import TARGET
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.model import RefKind
+from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
+    from typing import TypeAlias
 
-    from toolkit.docker.track.model import Pull
-    from toolkit.forge.client import Traffic
+    from toolkit.docker.track.clone import CloneUpstream
+    from toolkit.docker.track.forge import Forge
     from toolkit.forge.github import ChangedFile
     from toolkit.git.history import Change, HistoryStep
     from toolkit.model import Oid
 
+    Upstream: TypeAlias = CloneUpstream | Forge
+    Content: TypeAlias = tuple[Oid, bytes]
+
+MOST_MOVES = 5
+MOST_CANDIDATES = 40
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
 
@@ -116,47 +124,45 @@ class Past:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heads:
-    """A pull request as far as it is known without reading the file at its head, and that file."""
+def find_file(
+    there: Content | None,
+    *,
+    follow: Callable[[PurePosixPath], PurePosixPath | None],
+    candidates: Callable[[], Sequence[PurePosixPath]],
+    read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
+) -> File:
+    """Return the file at a ref: in its usual place, where it was moved to, in a known place, or wherever it is bound.
 
-    pull: Pull
-    file: File | None = None
-    backports: tuple[Heads, ...] = ()
-
-
-class UpstreamReader(Protocol):
-    """A clone or a server. `source` describes it for people, `warnings` collects what one should know."""
-
-    source: str
-    warnings: list[str]
-
-    def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the refs that are looked at if nobody names others."""
-        ...
-
-    def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
-        """Return the file at each ref; what cannot be told of one does not keep the others from being told."""
-        ...
-
-    def past(self, found: FoundFile, *, most: int | None) -> Past:
-        """Return the commits that changed the file, at most the newest `most`."""
-        ...
-
-    def contents(self, steps: Sequence[HistoryStep]) -> Iterator[tuple[HistoryStep, bytes | None]]:
-        """Yield the file after each step, None if it cannot be had."""
-        ...
-
-    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> tuple[Heads, ...]:
-        """Return what is known of pull requests: the listed ones, and those that a search finds."""
-        ...
-
-    def finish(self) -> Traffic | None:
-        """Return what went over the network, None if nothing can have; the warnings are whole after it."""
-        ...
+    `there` is what stands in the usual place, `follow` returns where a file went, `candidates` are asked for last. A
+    file of another kind, where it might be, is still the best there is to say something about. Raise ToolkitError if
+    there is none either.
+    """
+    usual = File(path=TARGET, blob=there[0], content=there[1]) if there is not None else None
+    if usual is not None and _may_bind(usual.content):
+        return usual
+    fallback = usual
+    try:
+        moved: list[PurePosixPath] = []
+        while len(moved) < MOST_MOVES and (path := follow(moved[0] if moved else TARGET)) is not None:
+            moved.insert(0, path)
+        known = dict.fromkeys((*moved, *tracked().places))
+        for places in (lambda: known, candidates):
+            paths = [path for path in places() if path != TARGET]
+            for path, found in zip(paths, read(paths), strict=True):
+                file = File(path=path, blob=found[0], content=found[1]) if found is not None else None
+                if file is not None and _may_bind(file.content):
+                    return file
+                if fallback is None and path in known:
+                    fallback = file
+    except ToolkitError:
+        if usual is None:
+            raise
+    if fallback is None:
+        raise ToolkitError(f"the file is gone: '{TARGET}' is not there, and no other file binds {GENERATOR}")
+    return fallback
 
 
-def may_bind(content: bytes) -> bool:
+def _may_bind(content: bytes) -> bool:
     """Tell whether a content may be a file of the known kind, without parsing what anybody may have written."""
     return _BINDING.search(content) is not None
 

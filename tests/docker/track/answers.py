@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-import pytest
-
 from toolkit.docker.readings import Component, Overridable, Place, Reading, State
 from toolkit.docker.track.model import (
     Arrival,
@@ -90,8 +88,7 @@ def history() -> History:
     return History(ref="master", versions=versions, events=events, read=9, notes=("the clone is shallow",))
 
 
-@pytest.fixture
-def answer() -> TrackAnswer:
+def everything() -> TrackAnswer:
     fixed = commit(0xABCDEF, "2026-07-01", EVIL)
     usual = reading(State.NOT_FIXED, Overridable.NO, Place.PREFIX)
     mended = reading(State.FIXED, Overridable.YES, Place.SUFFIX)

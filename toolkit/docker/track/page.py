@@ -1,17 +1,30 @@
-"""The timeline of the defects as a picture: where each part is. The template draws it, in the style sheet's colours."""
+"""The answer as a page of HTML that needs nothing else, and as Markdown for an issue or a summary of a job.
+
+What comes from upstream is text in both, and nothing else: it is no markup, mentions nobody, and turns nothing around.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from toolkit.docker.readings import Overridable, Place
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from toolkit.docker.readings import Overridable, Place, State
+from toolkit.docker.track import table
+from toolkit.report.markdown import cell
+from toolkit.text import harmless
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from toolkit.docker.track.model import History, Version
+    from toolkit.docker.track.model import History, TrackAnswer, Version
 
 GOOD, BAD, HALF, NOTE, NONE, UNTOLD = "good", "bad", "half", "note", "none", "untold"
 
@@ -41,6 +54,103 @@ _PLACES = {
     Place.UNKNOWN: (UNTOLD, "could not tell"),
 }
 _TODO = {True: (NOTE, "comment there"), False: (NONE, "no comment"), None: (UNTOLD, "could not tell")}
+
+_WIDTHS = {"wide": 1040, "narrow": 360}
+
+_MARKS = {
+    State.FIXED: GOOD,
+    State.HALF_FIXED: HALF,
+    State.NOT_FIXED: BAD,
+    State.NOT_APPLICABLE: NONE,
+    table.UNTOLD: UNTOLD,
+}
+
+
+def to_html(answer: TrackAnswer) -> bytes:
+    """Return the page; no script, no font, no picture comes from anywhere."""
+    return _rendered("page.html.jinja", answer, harmless)
+
+
+def to_markdown(answer: TrackAnswer) -> bytes:
+    """Return the Markdown."""
+    text = _rendered("answer.md.jinja", answer, _plain).decode()
+    return re.sub(r"\n{3,}", "\n\n", text).encode()
+
+
+def _rendered(template: str, answer: TrackAnswer, show: Callable[[str], str]) -> bytes:
+    history = answer.history
+    told = list(zip(history.events, table.events(history), strict=True)) if history is not None else []
+    notes = [*table.notes(answer), *(f"warning: {warning}" for warning in answer.warnings)]
+    text = (
+        _environment(show)
+        .get_template(template)
+        .render(
+            answer=answer,
+            checked=f"{answer.checked:%Y-%m-%d %H:%M:%S} UTC",
+            changes=[table.change(change) for change in answer.changes],
+            ref_head=table.REF_HEAD,
+            refs=table.refs(answer),
+            glossary=table.glossary(answer),
+            pull_head=table.PULL_HEAD,
+            pulls=table.pulls(answer),
+            history=history,
+            event_head=table.EVENT_HEAD,
+            told=told,
+            pictures=_pictures(answer),
+            lane=LANE,
+            notes=notes,
+            marks=_MARKS,
+            is_https=_is_https,
+        )
+    )
+    return text.encode(errors="backslashreplace")
+
+
+def _pictures(answer: TrackAnswer) -> list[Picture]:
+    if answer.history is None:
+        return []
+    drawn = [timeline(answer.history, until=answer.checked, width=w, name=n) for n, w in _WIDTHS.items()]
+    return [each for each in drawn if each is not None]
+
+
+@cache
+def _environment(show: Callable[[str], str]) -> Environment:
+    def finalize(value: object) -> object:
+        return show(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(cell=_cell, code=_code)
+    return environment
+
+
+def _plain(text: str) -> Markup:
+    """Return text in which nothing is Markdown; `@name` and `#1` become no mention and no link."""
+    escaped = re.sub(r"([\\`*_\[\]<>~&])", r"\\\1", " ".join(harmless(text).split()))
+    return Markup(re.sub(r"([@#])(?=\w)", "\\1\N{WORD JOINER}", escaped))  # noqa: S704 - it is Markdown
+
+
+def _cell(text: str) -> Markup:
+    return Markup(cell(_plain(text)))  # noqa: S704 - it is Markdown
+
+
+def _code(text: str) -> Markup:
+    """Return a command as code, whatever it holds."""
+    shown = " ".join(harmless(text).split())
+    ticks = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return Markup(f"{ticks}{pad}{shown}{pad}{ticks}")  # noqa: S704 - it is Markdown
+
+
+def _is_https(url: str | None) -> bool:
+    return url is not None and urlsplit(url).scheme == "https"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

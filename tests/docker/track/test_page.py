@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import markupsafe
 import pytest
 
-from tests.docker.track.report.conftest import EVIL
+from tests.docker.track.answers import EVIL
 from toolkit.docker.readings import Overridable
-from toolkit.docker.track.report import picture
-from toolkit.docker.track.report.page import to_html, to_markdown
+from toolkit.docker.track import page as pages
+from toolkit.docker.track.page import to_html, to_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,7 +245,7 @@ def test_short_and_backward_history_is_drawn(answer: TrackAnswer) -> None:
 def test_every_part_of_the_timeline_has_a_label_that_covers_no_other(answer: TrackAnswer) -> None:
     assert answer.history is not None
     for width in (360, 1040):
-        drawn = picture.timeline(answer.history, until=answer.checked, width=width, name="x")
+        drawn = pages.timeline(answer.history, until=answer.checked, width=width, name="x")
         assert drawn is not None
         for lane in drawn.lanes:
             labels = [bar.label for bar in lane.bars if not bar.inside]
@@ -275,7 +275,7 @@ def test_no_line_to_a_label_crosses_another_label(answer: TrackAnswer, width: in
         for index, day in enumerate(days)
     )
     until = datetime.fromtimestamp(2000 * 86400, tz=UTC)
-    drawn = picture.timeline(replace(answer.history, versions=versions), until=until, width=width, name="x")
+    drawn = pages.timeline(replace(answer.history, versions=versions), until=until, width=width, name="x")
     assert drawn is not None
     below = [bar for bar in drawn.lanes[0].bars if not bar.inside]
     assert len(below) > 3
@@ -289,9 +289,9 @@ def test_no_line_to_a_label_crosses_another_label(answer: TrackAnswer, width: in
 
 def test_todo_is_not_in_the_colour_of_a_defect(answer: TrackAnswer) -> None:
     assert answer.history is not None
-    drawn = picture.timeline(answer.history, until=answer.checked, width=1040, name="x")
+    drawn = pages.timeline(answer.history, until=answer.checked, width=1040, name="x")
     assert drawn is not None
-    assert {bar.kind for bar in drawn.lanes[2].bars} == {picture.NOTE, picture.NONE, picture.UNTOLD}
+    assert {bar.kind for bar in drawn.lanes[2].bars} == {pages.NOTE, pages.NONE, pages.UNTOLD}
 
 
 def test_changes_of_the_layout_are_folded(answer: TrackAnswer) -> None:

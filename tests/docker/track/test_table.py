@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import documents
-from toolkit.docker.track.report import table
-from toolkit.docker.track.report.page import to_markdown
+from toolkit.docker.track import table
+from toolkit.docker.track.page import to_markdown
 
 if TYPE_CHECKING:
     from toolkit.docker.track.model import TrackAnswer

@@ -14,10 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +34,7 @@ SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "x86_64-linux → 
 """What the tier tree evaluates; those with an arrow build for another."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Figure(Struct, frozen=True, kw_only=True):
     """What one contestant took: `milliseconds` in all, `ratio` to the group's first contestant."""
 
     group: str

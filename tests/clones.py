@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tests import specimens
 from toolkit import specimen
@@ -111,8 +112,7 @@ def _shape(work: Path) -> None:
         script.chmod(0o755)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clone:
+class Clone(Struct, frozen=True, kw_only=True):
     """A clone of `upstream`, in a directory of its own; `repo` is what a user names, `top` where the clone is."""
 
     top: Path

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.nix.edit import Edit, apply
@@ -78,8 +79,7 @@ _BINDERS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
+class Mutant(Struct, frozen=True, kw_only=True):
     """A changed file; `changes` names what was done to it, in turn, `marks` are those of the comments in it."""
 
     text: str

@@ -8,12 +8,12 @@ import resource
 import subprocess
 import tempfile
 import threading
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct, field
 
 from toolkit import specimen
 from toolkit.cache import Cache
@@ -27,8 +27,7 @@ TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 NOBODY = 65534
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """A git repository with a worktree, driven by git itself."""
 
     path: Path
@@ -131,8 +130,7 @@ def clone(new_repository: Callable[[str], Repository]) -> Repository:
     return repository
 
 
-@dataclass
-class Remote:
+class Remote(Struct):
     """A git server on loopback that is `git http-backend` behind an HTTP server.
 
     `protocol` False hides from it that the client speaks version 2; `required` is the password of `user`, where it
@@ -239,8 +237,7 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
 
 
-@dataclass
-class Recorder:
+class Recorder(Struct):
     """A Progress that keeps what it is told."""
 
     steps: list[str] = field(default_factory=list[str])

@@ -8,13 +8,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+from msgspec import Struct
 
 from tests import specimens
 from tests.trees import trees
@@ -36,8 +36,7 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 SYSTEM = "x86_64-linux"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Struct, frozen=True, kw_only=True):
     """A fenced block: the word behind its fence, and its text."""
 
     language: str

@@ -12,11 +12,12 @@ import os
 import re
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import ToolkitError
@@ -34,8 +35,7 @@ _LOCKS = "locks"
 _STALE_SECONDS = 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheEntry:
+class CacheEntry(Struct, frozen=True, kw_only=True):
     """One directory of the cache.
 
     `size` is in bytes; `used` is when it was last used, in seconds since the epoch. The kinds `broken` and `making`
@@ -49,8 +49,7 @@ class CacheEntry:
     used: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleaning:
+class Cleaning(Struct, frozen=True, kw_only=True):
     """What was deleted of the cache, and what stayed since another process uses it, or something of its kind."""
 
     deleted: tuple[CacheEntry, ...]
@@ -63,8 +62,7 @@ _uses: dict[Path, int] = {}
 _uses_change = Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(Struct, frozen=True):
     """The cache below the directory `root`, which need not exist."""
 
     root: Path

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
+from msgspec import Struct
 
 from toolkit import __version__
 from toolkit.errors import ToolkitError
@@ -44,8 +44,7 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
         return convert(value, kind, document=document)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Versioned:
+class _Versioned(Struct, frozen=True, kw_only=True):
     schema: int
 
 
@@ -154,7 +153,7 @@ def _plain(value: object) -> object:
             return [_plain(each) for each in cast("Sequence[object]", value)]
         case dict():
             return {str(key): _plain(each) for key, each in cast("Mapping[object, object]", value).items()}
-        case _ if is_dataclass(value):
-            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        case Struct():
+            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
         case _:
             return value

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, field
 
 from toolkit import documents, model
 from toolkit.errors import ToolkitError, UsageError
@@ -32,8 +33,7 @@ _HEADER = """\
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """A commit message without its trailers; `body` has lines of at most 72 characters and no line feed at its end.
 
     `proven` are the sentences that end the body, each by the proof without which it may not be said.
@@ -57,8 +57,7 @@ class Message:
         return tuple(text for proof, text in self.proven.items() if proof not in passed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnCommit(Message):
+class OwnCommit(Message, frozen=True, kw_only=True):
     """A commit of a proposal: its message, `why` for a reviewer, and `rewrite`, a function as `MODULE:NAME`.
 
     The function takes the text of the package's file, and as `name` what messages call it; it returns the new text.
@@ -70,8 +69,7 @@ class OwnCommit(Message):
     rebuilds: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposed:
+class Proposed(Struct, frozen=True, kw_only=True):
     """A proposal for one package, patches/proposals/NAME.toml: its attribute path, and the commits in their order."""
 
     package: str
@@ -97,15 +95,13 @@ def rewrite(commit: OwnCommit) -> Callable[..., str]:
     return function
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pins:
+class _Pins(Struct, frozen=True, kw_only=True):
     """The user's own file of pins."""
 
     pin: tuple[model.Pin, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shipped(_Pins):
+class _Shipped(_Pins, frozen=True, kw_only=True):
     """patches/pins.toml."""
 
     remote: str

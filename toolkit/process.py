@@ -18,10 +18,12 @@ import time
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit.errors import CommandError, ToolkitError, without_passwords
 from toolkit.pipes import LONGEST_WAIT, Stream
@@ -51,8 +53,7 @@ _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=No
 _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A program to run.
 
     `env` is laid over the environment of this process; None as a value takes the variable away. `ok` holds
@@ -85,8 +86,7 @@ class Command:
         return f"cd {shlex.quote(str(self.cwd))} && {run}" if self.cwd is not None else run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
+class Completed(Struct, frozen=True, kw_only=True):
     """A program that has ended with a status its caller accepts; `seconds` is wall-clock time."""
 
     argv: tuple[str, ...]

@@ -5,9 +5,11 @@ A directory with a proposal appears whole or not at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import files, git, nix, prove
 from toolkit.git import reading
@@ -28,8 +30,7 @@ C = TypeVar("C", bound="Case[Stage]")
 REPORTS = ("report.json", "report.md", "pull-request.md")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft(Generic[C]):
+class Draft(Struct, Generic[C], frozen=True, kw_only=True):
     """A proposal with the messages of its commits, the case that proves it and the claims about that.
 
     `overlay` are the files of its overlay, by names relative to the overlay's directory. `warnings` are lines for
@@ -86,8 +87,7 @@ def _written(proposal: Proposal) -> Proposal:
     return replace(proposal, patches=made.patches, upstream_diff=made.upstream_diff)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order(Generic[C]):
+class Order(Struct, Generic[C], frozen=True, kw_only=True):
     """What to write, and what depends on the package in it.
 
     `draft` makes the draft whose overlay will be in the directory that it is given. `text` is pull-request.md of a

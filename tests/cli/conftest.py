@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
 
 from toolkit import specimen
 
@@ -20,8 +20,7 @@ ROOT = Path(__file__).parents[2]
 TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlet:
+class Unlet(Struct, frozen=True, kw_only=True):
     """The command, the directory in which it runs, and its environment."""
 
     cwd: Path

@@ -13,12 +13,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
 
 from tests.cli.conftest import ROOT
 from tests.clones import BRANCH, Clone, copy_clone, make_clone, snapshot
@@ -42,8 +42,7 @@ PROGRAM = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where a run works: its directory, the user's clone, and the environment with a TMPDIR of its own."""
 
     work: Path
@@ -93,8 +92,7 @@ class Place:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """A directory in which a command can be run, and what it does there if nobody ends it."""
 
     template: Path

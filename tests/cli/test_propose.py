@@ -7,10 +7,10 @@ import re
 import shutil
 import subprocess
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from toolkit import specimen
 

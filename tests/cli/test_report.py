@@ -4,10 +4,10 @@ import json
 import re
 import subprocess
 import time
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from msgspec.structs import replace
 
 from toolkit.cli import output, report, terminal
 from toolkit.cli.options import GlobalOptions

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tests import specimens
 from toolkit import git, nix, sources
@@ -60,8 +61,7 @@ class Steps:
         self.proofs.append(proof)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """A series for one file, before anything is proven: its text at each stage."""
 
     source: Source

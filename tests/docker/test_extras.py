@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from itertools import combinations, permutations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tests.docker.conftest import Steps, source_at, source_of
 from toolkit import specimen

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
 
 from tests import specimens
 from tests.docker.conftest import Steps
@@ -46,8 +46,7 @@ PROVEN_ELSEWHERE = {"format", "overlay"}
 """Claims for which a lone file has not what they need."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rewritten:
+class Rewritten(Struct, frozen=True, kw_only=True):
     """A mutant and what it is after each commit, by a design."""
 
     mutant: Mutant

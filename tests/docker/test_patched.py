@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tests.report.conftest import report
 from toolkit.docker.preparing import default_nix, overlay_files

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from toolkit import patches, specimen
 from toolkit.cli.output import Silence

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
 
 from tests import specimens
 from tests.docker.conftest import Steps, source_at
@@ -32,8 +32,7 @@ def run_git(directory: Path, *arguments: str | Path) -> str:
     return done.stdout.strip()
 
 
-@dataclass
-class Clone:
+class Clone(Struct):
     """A clone of a nixpkgs whose branches have nothing to do with one another."""
 
     path: Path

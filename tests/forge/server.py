@@ -7,10 +7,11 @@ import json
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -20,8 +21,7 @@ NAME = "NixOS/nixpkgs"
 FORMAT = "%H%x00%cI%x00%B%x00%P%x01"
 
 
-@dataclass(kw_only=True)
-class Fault:
+class Fault(Struct, kw_only=True):
     """What is answered instead of the truth. `cut` ends the body early, `slow` waits before it, `trickle` within it.
 
     A redirect has a body as well, as GitHub's have; `chunked` ones say their length piece by piece.
@@ -37,15 +37,13 @@ class Fault:
     chunked: bool = False
 
 
-@dataclass
-class Request:
+class Request(Struct):
     path: str
     headers: dict[str, str]
     status: int = 0
 
 
-@dataclass(kw_only=True)
-class Forge:
+class Forge(Struct, kw_only=True):
     """What the server knows, and what it was asked. `faults` maps a part of a path to what comes next for it."""
 
     url: str

@@ -6,13 +6,13 @@ import json
 import os
 import re
 import threading
-from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
 
 from toolkit import nix, process
 from toolkit.errors import CommandError, ToolkitError
@@ -72,8 +72,7 @@ def configure(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, t
     return partial(request.param, monkeypatch, place)
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(Struct, frozen=True):
     """Somebody's expression, in a directory of its own."""
 
     directory: Path

@@ -8,11 +8,11 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
 
 from toolkit.errors import ToolkitError
 from toolkit.nix import stores
@@ -46,8 +46,7 @@ except ToolkitError as error:
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can emulate a machine")
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """A machine whose users share a home in the directory."""
 
     directory: Path

@@ -7,11 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
 
 from tests.trees import trees
 from toolkit import nix
@@ -71,8 +71,7 @@ UNMADE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class System:
+class System(Struct, frozen=True, kw_only=True):
     """A tree, and what a real NixOS of it makes of each configuration."""
 
     tree: Path

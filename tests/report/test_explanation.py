@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from msgspec.structs import replace
 
 from toolkit import __version__
 from toolkit.model import ExplainedCommit, ExplainedHunk, Explanation, Oid, Proof, Reason, Status

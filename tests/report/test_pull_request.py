@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.docker.plan import Demotion, Strategy, steps
@@ -31,11 +31,11 @@ def _with(report: Report, *proofs: Proof) -> Report:
 
 def _proof(name: str, status: Status = Status.PASSED, **fields: str | tuple[str, ...]) -> Proof:
     proof = Proof(name=name, claim="a claim", status=status, covers="something")
-    return replace(proof, **fields)  # type: ignore[arg-type]
+    return replace(proof, **fields)
 
 
 def _facts(report: Report, **fields: object) -> DraftFacts:
-    return replace(DraftFacts(report=report, texts=TEXTS, template=TEMPLATE, extras={}), **fields)  # type: ignore[arg-type]
+    return replace(DraftFacts(report=report, texts=TEXTS, template=TEMPLATE, extras={}), **fields)
 
 
 def _draft(report: Report, **fields: object) -> str:

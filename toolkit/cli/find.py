@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from toolkit.cli import options, output
 from toolkit.lift.doors import Reachability

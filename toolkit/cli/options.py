@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,8 +132,7 @@ output_option = partial(click.option, cls=Option, group=OUTPUT)
 _global_option = partial(remembered, group=OUTPUT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GlobalOptions:
+class GlobalOptions(Struct, frozen=True, kw_only=True):
     """What the global options ask for, wherever on the command line they stood.
 
     `color` is `auto`, `always` or `never`.

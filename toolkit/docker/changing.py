@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import confined, files, git
 from toolkit.docker import TARGET, meaning, staging
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 HEAD = "HEAD"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedFile:
+class JudgedFile(Struct, frozen=True, kw_only=True):
     """The unchanged file with what is around it, and the changed one; `others` are further files that change."""
 
     source: Source

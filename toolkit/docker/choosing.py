@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.version import Version
 
 from toolkit import nix
@@ -39,8 +39,7 @@ _REFUSES = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Builder:
+class Builder(Struct, frozen=True, kw_only=True):
     """Whether docker's builder takes a function of the final attributes, and how that was found out."""
 
     takes_function: bool

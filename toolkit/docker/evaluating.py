@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import confined, files, nix, process
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, meaning
@@ -37,8 +38,7 @@ _PASSES = 4
 _FILE = "file"
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(Struct, frozen=True):
     """Why Nix could not tell; `lasting` if it would take as long another time."""
 
     reason: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import nix
 from toolkit.docker import PREFIX_ENTRY, staging, wrappers
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 WRAPPERS = "/run/wrappers/bin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """One way to start rootless docker on NixOS: the wrapper's PATH, and the security wrapper in the caller's.
 
     `found` is the directory in which the program is that dockerd-rootless takes. `privileged` tells whether that is
@@ -45,8 +45,7 @@ class Route:
     privileged: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathInspection:
+class PathInspection(Struct, frozen=True, kw_only=True):
     """The PATH of dockerd-rootless as a docker file builds it, of its newest release, by each route."""
 
     path: str

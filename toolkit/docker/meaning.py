@@ -7,10 +7,11 @@ file is parsed, and what is left is parsed once. Strangers' files are read in a 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.version import Version
 
 from toolkit import files
@@ -53,8 +54,7 @@ _MOBY = Version("20.10")
 _WRAPPER_EVERYWHERE = Version("23")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class Parsed(Struct, frozen=True, kw_only=True):
     """What the syntax tells, and what Nix has to be given to tell more.
 
     `question` is what a case.json has besides the sides, `paths` are the files beside it, `parameters` those that may
@@ -84,8 +84,7 @@ class Parsed:
         return self.is_for_nix and not (self.closed and self.reading.rootlesskit_by is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Syntax:
+class _Syntax(Struct, frozen=True, kw_only=True):
     """What stands in a file, with placeholders for the versions.
 
     It is `locked` if nothing reaches what is bound in its let. `strange` says what of the layout is not known.

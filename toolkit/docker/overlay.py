@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from toolkit import files, nix, prove
 from toolkit.docker import PREFIX_ENTRY, TARGET, choosing, staging

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import patches, sources
 from toolkit.docker.plan import plan
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
     from toolkit.model import Pin, Progress, Upstream
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdatedPins:
+class UpdatedPins(Struct, frozen=True, kw_only=True):
     """All pins as they are now, and the file that holds them."""
 
     pins: tuple[Pin, ...]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from toolkit import patches
 from toolkit.errors import ToolkitError
@@ -82,15 +83,13 @@ def _known(kind: type[E], name: str) -> E:
     return kind(name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtraPlan(patches.Message):
+class ExtraPlan(patches.Message, frozen=True, kw_only=True):
     """The message of a commit on request, and the paths of nixpkgs that a checkout needs for it."""
 
     needs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModulePlan:
+class ModulePlan(Struct, frozen=True, kw_only=True):
     """The option of the NixOS module, its description in Markdown, and what the release notes say of it."""
 
     option: str
@@ -98,8 +97,7 @@ class ModulePlan:
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What is proposed to nixpkgs: patches/proposal.toml, whose tables have the names of the fields.
 
     `sparse` are the paths of nixpkgs that a checkout needs, `notes` are items of the release notes, `by_hand` is the

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import files, git
 from toolkit.docker import TARGET, choosing, evaluating, staging
@@ -31,8 +33,7 @@ Texts = tuple[str, ...]
 _FITS = (Fit.APPLIES, Fit.MERGES, Fit.CONFLICTS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Carried:
+class _Carried(Struct, frozen=True, kw_only=True):
     """What the merge of all commits came to; `texts` is None where it conflicts."""
 
     fit: Fit
@@ -42,8 +43,7 @@ class _Carried:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Branch:
+class _Branch(Struct, frozen=True, kw_only=True):
     """A branch's file, None where it is not understood, and what the rewrite makes of it; `refused` says why not."""
 
     source: Source

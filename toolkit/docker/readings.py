@@ -6,9 +6,10 @@ means that something could not be told or does not apply.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,16 +54,14 @@ class Place(StrEnum):
     UNKNOWN = UNKNOWN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """A docker release that the file exports: its attribute, and the version as written."""
 
     attr: str
     version: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
+class Component(Struct, frozen=True, kw_only=True):
     """A component: `bound` is let, parameter, attribute, elsewhere or absent; `doors` are the overrides that reach it.
 
     `references` are the names of dockerGen's let that its definition uses, `parameters` those of dockerGen's
@@ -78,8 +77,7 @@ class Component:
     parameters: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """A version of the file by its meaning.
 
     `…_by` says what decided: `evaluation` (Nix), or `syntax`. `releases` maps attribute to docker version, `failed`

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from toolkit.docker.plan import Demotion, Extra, OverlayKind, Strategy
 from toolkit.model import Depth, SourceRequest
 from toolkit.pr import BranchOrder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposeRequest:
+class ProposeRequest(Struct, frozen=True, kw_only=True):
     """One call of `propose`. `out` appears whole or not at all; `force` lets it replace what is there.
 
     With no `strategy` the one is taken that the builder allows. `only` is the name of a step to make alone.
@@ -28,8 +28,7 @@ class ProposeRequest:
     compare: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Server(Struct, frozen=True, kw_only=True):
     """Where pull requests are asked for; what is None is as patches/tracking.toml has it."""
 
     repository: str | None = None
@@ -38,8 +37,7 @@ class Server:
     token_command: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRequest:
+class CheckRequest(Struct, frozen=True, kw_only=True):
     """One call of `check`: a proposal's `directory`, or somebody's change of the file.
 
     That is a `patch` for the file of `source`, the number of a `pull` request, read from `clone` or else from `server`,
@@ -60,8 +58,7 @@ class CheckRequest:
     run: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverlayRequest:
+class OverlayRequest(Struct, frozen=True, kw_only=True):
     """One call of `overlay`. `out` appears whole or not at all; `force` lets it replace what is there."""
 
     source: SourceRequest
@@ -71,8 +68,7 @@ class OverlayRequest:
     depth: Depth = field(default_factory=Depth)
 
 
-@dataclass(frozen=True, kw_only=True)
-class BranchRequest(BranchOrder):
+class BranchRequest(BranchOrder, frozen=True, kw_only=True):
     """One call of `pr` that makes a branch with docker's series."""
 
     strategy: Strategy | None = None
@@ -83,8 +79,7 @@ class BranchRequest(BranchOrder):
     compare: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateRequest:
+class UpdateRequest(Struct, frozen=True, kw_only=True):
     """One call of `pr` that moves a branch; what is None stays as it is.
 
     `branch` None is the one that is checked out in `repo`, if this program made it, else the only one.

@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from toolkit import documents, limits, nix, sources
 from toolkit.cache import default_cache

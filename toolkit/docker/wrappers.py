@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import ToolkitError
 
@@ -36,16 +37,14 @@ _OPERANDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathOrder:
+class PathOrder(Struct, frozen=True, kw_only=True):
     """PATH as a wrapper composes it: `prefix` entries, then the caller's PATH, then `suffix` entries."""
 
     prefix: tuple[str, ...]
     suffix: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
+class _Step(Struct, frozen=True, kw_only=True):
     """One change of a variable.
 
     `kind` is `word` for a shell's word, `+word` for one that is appended; `set`, `default`, `unset`; `prefix` and
@@ -95,8 +94,7 @@ class _Step:
         return elements
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wrapper:
+class Wrapper(Struct, frozen=True, kw_only=True):
     """A wrapper that was read; `form` is `script` or `elf`, `program` what it runs."""
 
     form: str

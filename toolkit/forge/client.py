@@ -11,13 +11,13 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from msgspec import Struct
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -57,8 +57,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _end: ContextVar[float] = ContextVar("_end", default=float("inf"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traffic:
+class Traffic(Struct, frozen=True, kw_only=True):
     """What went over the network: `requests` sent, `bodies` and their `bytes` that came, `unchanged` answers (304).
 
     `remaining` of `limit` requests are left until `reset`, where the server says so.
@@ -73,8 +72,7 @@ class Traffic:
     reset: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """How patient the client is, in seconds.
 
     `timeout` is for one answer with all its repetitions, `wait` the longest that a rate limit may ask to wait for,
@@ -86,8 +84,7 @@ class Settings:
     pause: float = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True, kw_only=True):
     """What is asked for: at most `most` bytes of the type `accept`, which `check` takes for whole."""
 
     accept: str

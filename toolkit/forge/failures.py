@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
+from msgspec import Struct
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from toolkit import documents
@@ -50,8 +50,7 @@ class RateLimitError(ToolkitError):
         self.until = until
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ErrorBody:
+class _ErrorBody(Struct, frozen=True, kw_only=True):
     message: str
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - msgspec reads the types of the fields
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote, urlencode
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from toolkit.errors import ToolkitError
 
@@ -22,37 +21,32 @@ _PAGE = 100
 Sha = Annotated[str, Meta(pattern=r"\A(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(Struct, frozen=True, kw_only=True):
     """Who something is from; GitHub has null in its place where they were deleted."""
 
     login: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(Struct, frozen=True, kw_only=True):
     """Whose commit it is, and when they made it."""
 
     date: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiMessage:
+class ApiMessage(Struct, frozen=True, kw_only=True):
     """What git has of a commit."""
 
     committer: Signature
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Object:
+class Object(Struct, frozen=True, kw_only=True):
     """What a name stands for."""
 
     sha: Sha
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedFile:
+class ChangedFile(Struct, frozen=True, kw_only=True):
     """A file in a commit or a pull request; `status` is GitHub's: added, modified, renamed, removed, …."""
 
     filename: str
@@ -60,8 +54,7 @@ class ChangedFile:
     previous_filename: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiCommit:
+class ApiCommit(Struct, frozen=True, kw_only=True):
     """A commit; its parents and the first 300 of its files are not in a list of commits."""
 
     sha: Sha
@@ -75,15 +68,13 @@ class ApiCommit:
         return (self.commit.message.splitlines() or [""])[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
+class Branch(Struct, frozen=True, kw_only=True):
     """A branch: by its full name in a list of branches, else by its own."""
 
     ref: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiPull:
+class ApiPull(Struct, frozen=True, kw_only=True):
     """A pull request; `mergeable` is None while GitHub is still finding out, and in a list.
 
     `merge_commit_sha` is the commit in the base once it is merged; before that GitHub has one of its own there.
@@ -102,42 +93,36 @@ class ApiPull:
     merge_commit_sha: Sha | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
+class Review(Struct, frozen=True, kw_only=True):
     """One review; `state` is GitHub's: APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED, PENDING."""
 
     state: str
     user: User | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiTreeEntry:
+class ApiTreeEntry(Struct, frozen=True, kw_only=True):
     """An entry of a tree; `type` is blob, tree or commit."""
 
     path: str
     type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiTree:
+class ApiTree(Struct, frozen=True, kw_only=True):
     """The entries of a tree, of which GitHub may have left some out."""
 
     tree: tuple[ApiTreeEntry, ...]
     truncated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Number:
+class _Number(Struct, frozen=True, kw_only=True):
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Numbers:
+class _Numbers(Struct, frozen=True, kw_only=True):
     items: tuple[_Number, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Comparison:
+class _Comparison(Struct, frozen=True, kw_only=True):
     status: Literal["ahead", "behind", "diverged", "identical"]
     merge_base_commit: Object | None = None
 

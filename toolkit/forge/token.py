@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from toolkit import process
 from toolkit.errors import ToolkitError, UsageError
@@ -16,17 +17,19 @@ _PUBLIC_HOST = "github.com"
 _HIDDEN = "(the token)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(Struct, frozen=True, kw_only=True):
     """A token, and where it came from, in words that may be shown; the value is in no repr."""
 
-    value: str = field(repr=False)
+    value: str
     origin: str
 
     def __post_init__(self) -> None:
         # What is not one word of these would end up in a header, where a line feed begins another one.
         if not re.fullmatch(r"[\x21-\x7e]{1,1024}", self.value):
             raise ToolkitError(f"token from {self.origin}: is not one word of ASCII characters")
+
+    def __repr__(self) -> str:
+        return f"Token(origin={self.origin!r})"
 
     def hidden_in(self, text: str) -> str:
         """Return a text of the server's without the token: it may say back what it was told."""

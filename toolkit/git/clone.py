@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import CommandError, ToolkitError, UsageError
 from toolkit.git import program, reading
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 _OWNER_AND_NAME = re.compile(r"[/:]([^/:]+/[^/]+?)(?:\.git)?/?$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clone:
+class Clone(Struct, frozen=True, kw_only=True):
     """A repository of the user's.
 
     `top` is the worktree's uppermost directory, or the git directory of a bare one, `common` the git directory that
@@ -34,8 +34,7 @@ class Clone:
     partial: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """A commit that a branch starts from; `name` is how people say it, such as `origin/master`.
 
     `branch` is what a remote, or else the clone, calls the branch; None for what is no branch. `remote` has it; None
@@ -50,8 +49,7 @@ class Base:
     fetched: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branches:
+class Branches(Struct, frozen=True, kw_only=True):
     """The branches of a clone by name, and the git directory that has them.
 
     A branch of the remote that is `upstream`'s comes before one of a remote of that name, that before one of `origin`,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from git.objects.util import altz_to_utctz_str
+from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 _NEW_FILE = "100644"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workshop:
+class Workshop(Struct, frozen=True, kw_only=True):
     """Where new commits are made, outside of the clone that they are for."""
 
     clone: Clone

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError, UnreachableError, without_passwords
@@ -57,8 +58,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str | None], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Struct, frozen=True, kw_only=True):
     """What a fetch brought: the commit, and how many bytes it added to the object store on disk.
 
     `notes` say, a line each, where the remote could not do what was asked and more than needed had to come.
@@ -128,8 +128,7 @@ def stored(repository: Path) -> int:
     return sum(path.stat().st_size for path in (repository / "objects").rglob("*") if path.is_file())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
+class _Attempt(Struct, frozen=True, kw_only=True):
     """The ways to get one commit; each begins with an empty repository, and raises CommandError when refused."""
 
     url: str

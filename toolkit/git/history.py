@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
@@ -24,8 +25,7 @@ _BEGINNING = re.compile(rf"{_RECORD}(?=[0-9a-f]{{40}}{_FIELD}-?[0-9]+{_FIELD})")
 _FORMAT = f"--format={_RECORD}%H{_FIELD}%ct{_FIELD}%s{_FIELD}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """A commit that changed a file: the committer's date in seconds since the epoch, and the message's first line."""
 
     commit: Oid
@@ -33,8 +33,7 @@ class Change:
     subject: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryStep:
+class HistoryStep(Struct, frozen=True, kw_only=True):
     """What one commit did to the file: its path and blob after it, None where it deleted it.
 
     `previous` and `before` are path and blob in the (first) parent, None where the commit added the file.

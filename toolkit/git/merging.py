@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import ToolkitError
 from toolkit.git import patching, program, scratch
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 _MARKER = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
+class Merged(Struct, frozen=True, kw_only=True):
     """What became of one commit on another version of the file.
 
     `content` is the file after it, None where there is none. `offset` is by how many lines its hunks moved.
@@ -36,8 +36,7 @@ class Merged:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Picked:
+class _Picked(Struct, frozen=True, kw_only=True):
     """What `git cherry-pick` left behind; `marked` is the file, which has conflict markers where it is not `clean`."""
 
     clean: bool

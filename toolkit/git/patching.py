@@ -12,10 +12,10 @@ import re
 import shlex
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from toolkit.model import Patch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
+class Applied(Struct, frozen=True, kw_only=True):
     """What became of a series and a diff on a clean checkout.
 
     `after` is the target's content after each mail of the series that applied, `after_diff` after the diff alone
@@ -45,8 +44,7 @@ class Applied:
     commands: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitting:
+class Fitting(Struct, frozen=True, kw_only=True):
     """How a diff fits: `offset` is the greatest distance in lines, `conflicts` are the lines where it does not."""
 
     applies: bool
@@ -55,8 +53,7 @@ class Fitting:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stacked:
+class Stacked(Struct, frozen=True, kw_only=True):
     """The files after the last mail, by their paths; `failure` is git's reason where one does not apply."""
 
     after: Mapping[PurePosixPath, bytes]
@@ -246,8 +243,7 @@ def _unquoted(path: str) -> PurePosixPath:
     return PurePosixPath(path)
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """Lines of a diff. `moved` of the added ones are removed elsewhere in it, to the letter."""
 
     added: int

@@ -6,10 +6,11 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import CommandError, ToolkitError, UsageError
 from toolkit.git import program
@@ -23,8 +24,7 @@ _SUBMODULE = "160000"
 FILE, EXECUTABLE, LINK = "100644", "100755", "120000"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
+class Located(Struct, frozen=True, kw_only=True):
     """A commit in a repository.
 
     `repository` is the git directory that holds the objects (a worktree's is its main repository's),
@@ -36,8 +36,7 @@ class Located:
     committed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A file in a commit's tree; `mode` is git's, six octal digits."""
 
     path: PurePosixPath
@@ -215,8 +214,7 @@ def fact(said: str) -> str:
     return re.sub(r"^(fatal|error): ", "", chosen)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeFile:
+class TreeFile(Struct, frozen=True, kw_only=True):
     """A file in a tree; the content of a link is where it leads."""
 
     content: bytes

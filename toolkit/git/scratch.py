@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import files as places
 from toolkit.git import program, reading
@@ -35,8 +36,7 @@ DIFF = (
 _MAIL = ("--zero-commit", "--no-signature", "--no-attach", "--no-thread", "--no-cover-letter", "--stat=72")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewCommit:
+class NewCommit(Struct, frozen=True, kw_only=True):
     """A commit with files to put into the tree of the one before it on `branch`."""
 
     files: Mapping[PurePosixPath, bytes]
@@ -96,8 +96,7 @@ def _data(content: bytes) -> Iterator[bytes]:
     yield b"\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class Series(Struct, frozen=True, kw_only=True):
     """The commits of a proposal: one mail each for `git am`, and all of them as one diff for `git apply`."""
 
     patches: tuple[Patch, ...]

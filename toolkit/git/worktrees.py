@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
@@ -32,8 +33,7 @@ _MARK = "unlet"
 _GOING_ON = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worktree:
+class Worktree(Struct, frozen=True, kw_only=True):
     """A worktree of a clone.
 
     `branch` is None where it has a commit checked out, as in the midst of a rebase. `made_for` is the branch that

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.lift.shape import selection
 from toolkit.nix.attributes import inherited, inherited_from, inside, value
@@ -28,8 +29,7 @@ class Reachability(StrEnum):
     ROUTED = "routed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class Door(Struct, frozen=True, kw_only=True):
     """An attribute of a package that is one of its lets' bindings.
 
     `path` is the attribute's among those of the package, `node` the binding or the inherit that it is bound by, `use`

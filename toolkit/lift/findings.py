@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.lift.doors import Reachability, shared, state
 from toolkit.lift.shape import callee, construction, read, result
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node, Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class Binding(Struct, frozen=True, kw_only=True):
     """A package that a let of a file binds.
 
     `builder` is its builder's name as it is written, `shares` which of `src` and `version` it takes from the same place

@@ -5,8 +5,9 @@ That is for builders that take no function of the final attributes, and for thos
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from toolkit.errors import RefusalError
 from toolkit.lift.doors import PASSTHRU

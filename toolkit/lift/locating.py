@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import documents, nix, process
 from toolkit.errors import CommandError
@@ -26,8 +27,7 @@ CROSS = "x86_64-linux → aarch64-linux"
 _EXPRESSION = EXPRESSIONS / "located.nix"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(Struct, frozen=True, kw_only=True):
     """Where a package is written: the path in the tree of the file that its meta names.
 
     `others` are those that its attributes are from, builders among them. `platforms` are the systems that it says it is
@@ -45,8 +45,7 @@ class Location:
         return (*own, CROSS) if set(CROSS.split(" → ")) <= set(own) else own or self.platforms[:1] or SYSTEMS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
+class _Answer(Struct, frozen=True, kw_only=True):
     position: str | None
     files: tuple[str, ...]
     platforms: tuple[str, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import value
@@ -21,8 +22,7 @@ _OPENS = re.compile(r"(?:\blet|[{(\[:])[ \t]*(?:#[^\n]*)?\Z")
 _CLOSES = re.compile(r"\s*(?:in\b|[})\]])")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MovedDefinition:
+class MovedDefinition(Struct, frozen=True, kw_only=True):
     """A definition that moves: its name, its text with the comments above, the column that this was written for.
 
     `place` is where it stands, for messages.

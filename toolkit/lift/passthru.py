@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift import moving, style
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Additions:
+class Additions(Struct, frozen=True, kw_only=True):
     """What passthru gets: names to inherit, and definitions."""
 
     names: Sequence[str]

@@ -5,10 +5,11 @@ The file is not changed here. What cannot be right is refused, with its place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift import enclosing
@@ -50,16 +51,14 @@ class Design(StrEnum):
     LAYER = "layer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeRoute:
+class AttributeRoute(Struct, frozen=True, kw_only=True):
     """The attribute that uses of a binding go through: its path, and the door that is there already."""
 
     path: tuple[str, ...]
     door: Door | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LiftPlan:
+class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
     """A lift of the bindings `names` of a shape's lets.
 
     `routes` has the attribute of each binding that is lifted or that leaves its let; `moved` names those that leave it,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift import capture, enclosing, layer, moving, passthru
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifted:
+class Lifted(Struct, frozen=True, kw_only=True):
     """A file whose package takes what was lifted from its own attributes.
 
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their

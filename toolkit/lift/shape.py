@@ -5,9 +5,10 @@ Purely by syntax. What a builder makes of its argument is asked of Nix, elsewher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.nix.attributes import body, call, inherited, inside, statements, value
 from toolkit.nix.scope import Reference, bound_names, references, static_name
@@ -22,8 +23,7 @@ _WITHIN = frozenset(["let_expression", "with_expression", "assert_expression", "
 _OVERRIDES = frozenset(["override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuilderCall:
+class BuilderCall(Struct, frozen=True, kw_only=True):
     """A builder's call on attributes.
 
     `builder` is what is called, `argument` the expression of the attributes, `final` the function of the final
@@ -47,8 +47,7 @@ class BuilderCall:
         return (attribute for literal in self.sets for attribute in bound(literal))
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(Struct, frozen=True, dict=True):
     """A file as a function of packages: `functions` and `lets` lie around `body`, the outermost first.
 
     Where the lets end in the name of one of their own bindings, `body` is what that one is bound to.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from toolkit.nix.attributes import inherited, statements
 from toolkit.nix.edit import Edit, column, indentation
@@ -60,8 +61,7 @@ def apart(literal: Node) -> list[Edit]:
     return [Edit(end, start, f"\n{' ' * margin}") for end, start, margin in zip(ends, starts, margins, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class StatementEdit:
+class StatementEdit(Struct, frozen=True):
     """What becomes of one statement.
 
     `sources` has the path of attributes that a name is to come from, `dropped` the names that go, `added` those that

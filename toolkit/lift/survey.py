@@ -11,7 +11,6 @@ import re
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from hashlib import blake2b
@@ -20,6 +19,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 import toolkit.lift
 import toolkit.nix
@@ -46,8 +47,7 @@ _NAME = "findings.json"
 _LIMIT = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundPackage:
+class BoundPackage(Struct, frozen=True, kw_only=True):
     """A package that a let binds. `file` is a path in the tree, `package` the attribute path that the file is for.
 
     `service` tells that the file names a NixOS test: people run it, and reviewers look at it.
@@ -72,8 +72,7 @@ class BoundPackage:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """What was found in `files` files; `unread` are those that are no Nix to our grammar."""
 
     findings: tuple[BoundPackage, ...]
@@ -81,8 +80,7 @@ class Survey:
     unread: tuple[PurePosixPath, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SurveyedFile:
+class _SurveyedFile(Struct, frozen=True, kw_only=True):
     """A file with a `let`: its path, what stands for its content, and what it binds, None where that is remembered."""
 
     path: str
@@ -226,8 +224,7 @@ def files_of(place: str) -> Iterator[str]:
                     yield entry.path
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """What is known, by what stands for a file's content."""
 
     bindings: dict[str, tuple[Binding, ...]]

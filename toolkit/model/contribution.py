@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.model.proposals import Status, Step
 from toolkit.model.sources import Oid  # noqa: TC001 - a field of what a document is read into
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from toolkit.model.proposals import Proof, Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileChange:
+class FileChange(Struct, frozen=True, kw_only=True):
     """A file of nixpkgs before and after a commit; `before` is None for one that the commit adds."""
 
     path: PurePosixPath
@@ -25,8 +25,7 @@ class FileChange:
     after: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeCommit:
+class TreeCommit(Struct, frozen=True, kw_only=True):
     """A commit of any number of files. `body` has no trailers; `extra` is None for the two of every series."""
 
     subject: str
@@ -49,8 +48,7 @@ class Fit(StrEnum):
     UNNEEDED = "not needed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ported:
+class Ported(Struct, frozen=True, kw_only=True):
     """A series on another branch than the one that it was made for.
 
     `newest` is the newest release in the branch's file. `offset` is by how many lines hunks moved, `conflicts` are
@@ -72,16 +70,14 @@ class Ported:
     proofs: tuple[Proof, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(Struct, frozen=True, kw_only=True):
     """Why a part of a change is there; `proofs` are the names of those that cover it, the first the closest."""
 
     text: str
     proofs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainedHunk:
+class ExplainedHunk(Struct, frozen=True, kw_only=True):
     """A hunk of a diff, and why it is there; no reason is known for what somebody else wrote.
 
     `header` is the line `@@ … @@`, `lines` are those below it as the diff has them, without their line feeds.
@@ -93,8 +89,7 @@ class ExplainedHunk:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainedCommit:
+class ExplainedCommit(Struct, frozen=True, kw_only=True):
     """The hunks of one commit; `oid` is None for one that is in no repository yet."""
 
     subject: str
@@ -102,8 +97,7 @@ class ExplainedCommit:
     oid: Oid | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contribution:
+class Contribution(Struct, frozen=True, kw_only=True):
     """What is remembered of a branch that was made, so that it can be moved, explained and removed.
 
     `target` is the package, `base` what the user called it, `base_commit` the commit that it was. `commits` are ours,
@@ -122,8 +116,7 @@ class Contribution:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(Struct, frozen=True, kw_only=True):
     """A branch as it is now.
 
     `target_branch` is what the pull request is for, `author` is `NAME <EMAIL>`. `own` are the contributor's commits on
@@ -149,8 +142,7 @@ class Made:
     related: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullRequest:
+class PullRequest(Struct, frozen=True, kw_only=True):
     """What `pr` did in the clone whose top is `clone`. `made` is None where a proof failed: then nothing was written.
 
     `own_proofs` are those of the file as the contributor's own commits leave it, empty where they leave it alone.
@@ -173,8 +165,7 @@ class PullRequest:
         return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in others)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
+class Removed(Struct, frozen=True, kw_only=True):
     """A branch that is no longer in the clone; `commit` is where it was, None where only its files were left."""
 
     clone: Path
@@ -183,8 +174,7 @@ class Removed:
     commit: Oid | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """The commits of a branch with their reasons, and the proofs that ran for it, by name."""
 
     clone: Path

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -23,8 +24,7 @@ class Status(StrEnum):
     NOT_RUN = "not run"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Struct, frozen=True, kw_only=True):
     """A claim and what became of it.
 
     `covers` says in a few words what was looked at (counts, systems), `evidence` holds the facts line by
@@ -60,8 +60,7 @@ class Progress(Protocol):
         """Note that a proof is done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(Struct, frozen=True, kw_only=True):
     """One change of the target file: its message and the file's whole content before and after."""
 
     subject: str
@@ -75,16 +74,14 @@ class Commit:
         return f"{self.subject}\n\n{self.body.strip()}\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patch:
+class Patch(Struct, frozen=True, kw_only=True):
     """One file of the series, as `git am` reads it."""
 
     name: str
     content: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One step of a proposal, a commit, and the design by which it is made.
 
     `reason` is why that one, where nobody asked for it.
@@ -95,8 +92,7 @@ class Step:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(Struct, frozen=True, kw_only=True):
     """What the user asked for, and the commits that came of it.
 
     `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
@@ -117,8 +113,7 @@ class Proposal:
         return next((each.design for each in self.steps if each.name == step), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, kw_only=True):
     """One design in a comparison: its proofs, and the lines of its diff. `moved` lines count in both others."""
 
     name: str
@@ -128,8 +123,7 @@ class Column:
     moved: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proven:
+class Proven(Struct, frozen=True, kw_only=True):
     """What was proven of something that was written; `files` are names relative to its directory."""
 
     proofs: tuple[Proof, ...]
@@ -148,8 +142,7 @@ class Proven:
         return tuple(proof for proof in self.proofs if proof.asked and proof.status is Status.NOT_RUN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report(Proven):
+class Report(Proven, frozen=True, kw_only=True):
     """All that is known about one proposal after its proofs ran.
 
     `request` says how the source was asked for, so that it can be had again.
@@ -160,8 +153,7 @@ class Report(Proven):
     comparison: tuple[Column, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverlayReport(Proven):
+class OverlayReport(Proven, frozen=True, kw_only=True):
     """What is known about an overlay that was written."""
 
     kind: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath  # noqa: TC003 - a field of what documents are read into
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from toolkit.errors import UsageError
 
@@ -31,8 +32,7 @@ class Oid(str):
         return self[:12]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(Struct, frozen=True, kw_only=True):
     """A known nixpkgs commit.
 
     `blob` is the id of the recorded file in it and `newest` the newest version in that file; both are None until the
@@ -46,8 +46,7 @@ class Pin:
     newest: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
+class Upstream(Struct, frozen=True, kw_only=True):
     """nixpkgs: its git URL, the commits of it that are known, and the name of the one that is the default.
 
     `file` is the path in nixpkgs of the file whose blobs the pins record.
@@ -59,8 +58,7 @@ class Upstream:
     pins: tuple[Pin, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRequest:
+class SourceRequest(Struct, frozen=True, kw_only=True):
     """Where the user wants the target file from; all None means the default pin.
 
     `nixpkgs` is what the user wrote: `specimen`, a directory, a git clone, `<nixpkgs>`, a
@@ -89,8 +87,7 @@ class Tier(StrEnum):
         return order.index(other) <= order.index(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Depth:
+class Depth(Struct, frozen=True, kw_only=True):
     """How deep the proofs go, and with what.
 
     `by_itself` allows the tree tier, of one system, where a whole nixpkgs is at hand and no tier was asked for.
@@ -107,8 +104,7 @@ class Depth:
     nix_options: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """A resolved nixpkgs: the target file's bytes, and where everything around it can be read.
 
     `origin` describes it for people. `directory` holds the target file and the files beside it, `root` is

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 import signal
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.version import InvalidVersion, Version
 
 from toolkit import process
@@ -34,8 +34,7 @@ _BUILD_SECONDS = "300"
 _PARSE_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Tools(Struct, frozen=True, kw_only=True):
     """Store paths of the programs inside of the sandbox: a bash and a busybox."""
 
     shell: str

@@ -8,8 +8,9 @@ text, or with text on its first line.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 _STRINGS = frozenset(["string_expression", "indented_string_expression"])
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(Struct, frozen=True, order=True):
     """Put `replacement` in place of the characters from `start` up to `end`."""
 
     start: int

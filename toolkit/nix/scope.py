@@ -7,8 +7,9 @@ while the `e` of `inherit (e) a` sees the inside; `${"a"}` and `"a"` are static 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.nix.attributes import inherited, statements
 
@@ -48,8 +49,7 @@ GLOBALS = frozenset(
 """The names that Nix binds outside of every file; they win over `with` (Nix manual, "Built-in Functions")."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What binds names: `node` is the lambda, let, rec or with, `names` maps each name to its binding node."""
 
     node: Node
@@ -57,8 +57,7 @@ class Scope:
     is_with: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A use of `name` at `node`. `scope` binds it statically, else None.
 
     `withs` are the `with` scopes, innermost first, in which an unbound name is looked up.

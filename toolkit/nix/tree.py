@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
+from msgspec import Struct
 
 from toolkit import confined
 from toolkit.errors import NixSyntaxError, RefusalError, excerpt
@@ -34,8 +34,7 @@ _PER_SECOND = 1 << 20
 _HARMLESS = 1 << 10
 
 
-@dataclass(slots=True, eq=False)
-class Node:
+class Node(Struct, eq=False):
     """One node of the tree. `start` and `end` are offsets into `tree.text`, in characters.
 
     The node and all below it are `tree.nodes[index:after]`.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from toolkit import process, prove
 from toolkit.prove.lifted import LIFTED, UNREACHED, Derivations, LiftVerdict, Question, ask, command, judge
@@ -25,8 +26,7 @@ _AT_ONCE = 12
 """Packages in one evaluation."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Asking:
+class Asking(Struct, frozen=True, kw_only=True, eq=False):
     """What is asked of Nix about a lift: on each system about the package first, then about its readers.
 
     `trees` are the tops of the whole trees before and after; the second has the changes of the packages `beside` this
@@ -101,8 +101,7 @@ def ask_about(askings: Sequence[Asking]) -> None:
         process.results([pool.submit(copy_context().run, answer, part) for part in parts])
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LiftCase(prove.Case[prove.Stage]):
+class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
     """A lift of one package. `readers` are packages that override or read it, as far as a search by name found them.
 
     `overlay` is the directory of the overlay, None where there is none.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import files, git, nix, prove, sources
 from toolkit.errors import LayoutError
@@ -35,8 +36,7 @@ FOREIGN = ("parse", "format", "applies", "no-rebuild", "overridable", "passthru"
 _OVERRIDE = "override"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatchRequest:
+class PatchRequest(Struct, frozen=True, kw_only=True):
     """One call of `check` for a patch of any package; `bindings` are to be in reach, by default all of its lets."""
 
     patch: Path

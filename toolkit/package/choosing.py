@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.errors import RefusalError
@@ -36,8 +38,7 @@ EVALUATED = ("no-rebuild", "readers", "overlay")
 """The claims about a proposal with commits of its own; the second about one that rebuilds nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiftRequest:
+class LiftRequest(Struct, frozen=True, kw_only=True):
     """What is asked for one package. `out` appears whole or not at all; `force` lets it replace what is there.
 
     `design` is chosen by what follows if it is None: what takes attributes over has to move.
@@ -53,8 +54,7 @@ class LiftRequest:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(Struct, frozen=True, kw_only=True):
     """A package of a source, with the text of its file, and a proposal that has its own commits."""
 
     request: LiftRequest
@@ -64,8 +64,7 @@ class Opened:
     proposed: Proposed | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiftCommit:
+class LiftCommit(Struct, frozen=True, kw_only=True):
     """A commit: its step, its message, and the content of the package's file after it."""
 
     step: Step
@@ -73,8 +72,7 @@ class LiftCommit:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Chosen(Struct, frozen=True, kw_only=True):
     """Commits with what is lifted by them and claimed of them; `roots` are the trees before and after each."""
 
     commits: tuple[LiftCommit, ...]

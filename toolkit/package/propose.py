@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from toolkit import files, nix, patches, sources
 from toolkit import propose as proposals
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(Struct, frozen=True, kw_only=True):
     """A package with the commits that Nix says are right."""
 
     found: Opened
@@ -45,8 +45,7 @@ class Work:
         return self.chosen.commits[-1].content
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """What came of one target: the report of the proposal in `out`, or the error that keeps it from being made."""
 
     target: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.findings import BindingKind
@@ -22,8 +23,7 @@ _FILE = ".nix"
 _ALIASES = PACKAGES / "top-level" / "aliases.nix"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """A package: its attribute path, its file's path in the tree, and the systems to ask about."""
 
     package: str

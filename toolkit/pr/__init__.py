@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, kw_only=True)
-class BranchOrder:
+class BranchOrder(Struct, frozen=True, kw_only=True):
     """A branch to make in the clone around `repo`.
 
     `worktree` is where it is checked out, None for a place beside the clone. With `in_place` the commits go on the

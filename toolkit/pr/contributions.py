@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 from urllib.parse import quote as quoted
 from urllib.parse import unquote
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from toolkit import documents, files, patches
 from toolkit.errors import ToolkitError, UsageError
@@ -85,8 +87,7 @@ def edited_text(common: Path, contribution: Contribution) -> bytes | None:
     return None
 
 
-@dataclass(slots=True)
-class Replacement:
+class Replacement(Struct):
     """A directory that takes the place of another one where `keep` is called, and else makes room for it again."""
 
     place: Path
@@ -168,8 +169,7 @@ def _remove_empty(directory: Path) -> None:
         directory.rmdir()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """A branch that `pr` made, as it is now.
 
     `tip` is None where the branch is gone. `worktree` has it checked out, or was made for it and has a commit checked

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
 from shlex import quote
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
@@ -135,8 +137,7 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class Making(Struct, frozen=True, kw_only=True):
     """What depends on the package: its base, and how its series is proven, made into commits and told.
 
     `prove` writes the proposal to a directory. `directories` are what is checked out besides the changed files.

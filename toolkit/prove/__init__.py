@@ -6,8 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import nix, process
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
@@ -25,8 +27,7 @@ C_contra = TypeVar("C_contra", bound="Case[Stage]", contravariant=True)
 S_co = TypeVar("S_co", bound="Stage", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """What a proof found, before it is named and timed; `gaps` are what it could not look at."""
 
     covers: str
@@ -37,8 +38,7 @@ class Finding:
     commands: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim(Generic[C_contra]):
+class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
 
     One that is `alone`, or of a deeper tier, takes all of the machine and has no other beside it; one `on_request` runs
@@ -133,8 +133,7 @@ def _prove(claim: Claim[C_contra], case: C_contra) -> Proof:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True, eq=False):
     """The target file at one point of a series, in a copy of its own at `path`.
 
     `steps` are the names of the proposal's steps that lead here from the stage before; the first stage has none.
@@ -146,8 +145,7 @@ class Stage:
     steps: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Case(Generic[S_co]):
+class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
     """A series to be proven: its stages in order, the first of which is the unchanged file.
 
     Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff.

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import documents, limits, nix, process
 from toolkit.errors import CommandError
@@ -36,8 +38,7 @@ NO_FUNCTION = "the builder takes no function of the final attributes"
 _QUESTION = re.compile(r"unlet: question (\d+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """A package by its attribute path, doors by name, and other attributes that may be made with them."""
 
     package: tuple[str, ...]
@@ -45,8 +46,7 @@ class Question:
     shown: tuple[tuple[str, ...], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class Reach(Struct, frozen=True, kw_only=True):
     """What an override of a door reaches: the derivation that is built, other attributes; whether all evaluates."""
 
     built: bool
@@ -59,8 +59,7 @@ class Reach:
         return self.built or self.shown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedAttribute:
+class ChangedAttribute(Struct, frozen=True, kw_only=True):
     """An attribute of the changed package.
 
     `before` tells whether an override of it had an effect before, `hides` whether the package had another attribute of
@@ -74,8 +73,7 @@ class ChangedAttribute:
     replaced: Reach
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Derivations:
+class Derivations(Struct, frozen=True, kw_only=True):
     """The derivations of a package before and after, None for one that does not evaluate, and its doors by name.
 
     `same_shown` tells whether the other attributes are the same. `error` is what ended the evaluation, in one line,
@@ -90,8 +88,7 @@ class Derivations:
     places: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiftVerdict:
+class LiftVerdict(Struct, frozen=True, kw_only=True):
     """What came of a lift: `lifted`, `refused` because it cannot be right, or `failed`, and why."""
 
     outcome: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import asdict
 from shlex import join, quote
 from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict
 
 from toolkit import documents
 from toolkit.model import Fit, Status

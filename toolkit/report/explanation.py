@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import __version__, documents
 from toolkit.model import Status
@@ -42,8 +43,7 @@ class Tone(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """A line for people, without a line feed; its first `head` characters have the tone, all for None."""
 
     text: str
@@ -51,8 +51,7 @@ class Line:
     head: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Cover:
+class _Cover(Struct, frozen=True):
     """A proof that covers a reason. `reason` says why it failed or was not run, None where nobody asked for it."""
 
     name: str

@@ -8,8 +8,10 @@ shown. The template is that of the nixpkgs which the change is for, byte for byt
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit import __version__, documents
 from toolkit.model import Status
@@ -36,8 +38,7 @@ _PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below th
 _BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepText:
+class StepText(Struct, frozen=True, kw_only=True):
     """A step by one design: the paragraph that says what and why, and a block of code that works from then on.
 
     `title` is that of a pull request which makes this step with others; `price` is what it costs. `differs` is a
@@ -51,16 +52,14 @@ class StepText:
     price: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+class Rejected(Struct, frozen=True, kw_only=True):
     """A design that was not taken, and the reason; `unless` names the design in whose text it does not stand."""
 
     reason: str
     unless: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Earlier:
+class Earlier(Struct, frozen=True, kw_only=True):
     """An earlier attempt: a pull request's number and a sentence's end.
 
     One that is `open` may still be merged; `{differs}` in its text is how this one differs.
@@ -71,8 +70,7 @@ class Earlier:
     open: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class Box(Struct, frozen=True, kw_only=True):
     """A box of the template: the words by which it is found, the proof that ticks it, and how people come to tick it.
 
     `needs` is the commit on request without which even the proof does not tick it.
@@ -84,8 +82,7 @@ class Box:
     needs: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Texts:
+class Texts(Struct, frozen=True, kw_only=True):
     """All texts, in Markdown.
 
     `steps` are by the name of the step, then of the design, `*` for any other. `proven` are sentences by their proofs,
@@ -115,8 +112,7 @@ def read(content: bytes, *, name: str = "pull-request.toml", **names: str) -> Te
     return documents.read_toml(content, Texts, document=name, form=unwrapped)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftFacts:
+class DraftFacts(Struct, frozen=True, kw_only=True):
     """All that a draft is made from.
 
     `extras` are the subjects of the commits after the series, by their names. `commits` are the ids of all of them,

@@ -7,8 +7,10 @@ SCHEMA; one that changes its meaning or goes needs a new number. That of an over
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import __version__, documents
 from toolkit.errors import without_passwords
@@ -25,8 +27,7 @@ SCHEMA = 2
 OVERLAY_SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceDocument:
+class SourceDocument(Struct, frozen=True, kw_only=True):
     """Where the target file came from.
 
     `commit` and `blob` are git object ids, `blob` that of the file before the change. `nixpkgs`, `rev`,
@@ -44,8 +45,7 @@ class SourceDocument:
     pin: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitDocument:
+class CommitDocument(Struct, frozen=True, kw_only=True):
     """One commit: its subject, and the ids of the target file's content before and after it."""
 
     subject: str
@@ -53,8 +53,7 @@ class CommitDocument:
     after: Oid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnDocument:
+class ColumnDocument(Struct, frozen=True, kw_only=True):
     """One design of a comparison: the lines of its diff, and proof name → status."""
 
     name: str
@@ -64,8 +63,7 @@ class ColumnDocument:
     proofs: dict[str, Status]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportDocument:
+class ReportDocument(Struct, frozen=True, kw_only=True):
     """The whole report.
 
     `unlet` is the version that made it; `result` is `passed`, `failed`, or `incomplete` if no proof failed but one was

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from toolkit import documents, files, git
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
@@ -99,8 +100,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _Asked(Struct, frozen=True, kw_only=True):
     """Which commit a remote had under a name; `asked` is when, in seconds since the epoch."""
 
     url: str

@@ -6,8 +6,9 @@ An entry has the files below `tree/`, for a commit that was fetched also its obj
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import documents, git
 from toolkit.errors import ToolkitError
@@ -26,8 +27,7 @@ REPOSITORY = "repository"
 _LIST = "entry.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Struct, frozen=True, kw_only=True):
     """What the cache holds of a commit.
 
     `committed` is its date in seconds since the epoch; `paths` are those that were asked for, `blobs` the ids of

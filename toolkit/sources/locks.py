@@ -6,10 +6,11 @@ The formats: "Lock files" in the Nix manual's page on flakes, and src/ of npins 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct
 
 from toolkit import documents
 from toolkit.errors import ToolkitError, without_passwords
@@ -22,23 +23,20 @@ _OLDEST_NPINS = 3
 _FULL_ID = re.compile(r"[0-9a-f]{40}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtCommit:
+class AtCommit(Struct, frozen=True, kw_only=True):
     """The pin is a commit; `url` is None for nixpkgs itself."""
 
     url: str | None
     rev: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtPath:
+class AtPath(Struct, frozen=True, kw_only=True):
     """The pin is a directory."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtRelease:
+class AtRelease(Struct, frozen=True, kw_only=True):
     """The pin is a channel's tarball, beside which a file `git-revision` says the commit."""
 
     url: str
@@ -50,8 +48,7 @@ Locked = AtCommit | AtPath | AtRelease
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "sourcehut": "git.sr.ht"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Locked:
+class _Locked(Struct, frozen=True, kw_only=True):
     """What a flake.lock says of an input that is locked; the fields depend on the type."""
 
     type: str
@@ -64,8 +61,7 @@ class _Locked:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Repository:
+class _Repository(Struct, frozen=True, kw_only=True):
     """Where npins has a commit from."""
 
     type: str
@@ -76,8 +72,7 @@ class _Repository:
     repo_path: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pin:
+class _Pin(Struct, frozen=True, kw_only=True):
     """What npins says of a pin; the fields depend on the type."""
 
     type: str
@@ -87,16 +82,14 @@ class _Pin:
     locked_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Node:
+class _Node(Struct, frozen=True, kw_only=True):
     """An input of a flake: a name of another node, or the way to one from the root, by the names of its own inputs."""
 
     inputs: dict[str, str | tuple[str, ...]] | None = None
     locked: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _File(Struct, frozen=True, kw_only=True):
     """A flake.lock has `nodes` and their `root`, npins' sources.json has `pins`, looked into when asked for."""
 
     version: int

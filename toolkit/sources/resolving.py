@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import git, patches
 from toolkit.cache import default_cache
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://.+|([\w.-]+@)?[\w.-]+\.[\w.-]+:[^/].*|[\w.-]+@[\w.-]+:.+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """The target, the paths that are wanted beside it (`paths` includes its directory), and how to get them.
 
     `remote` is the URL of nixpkgs, for pins that say no more than a commit.
@@ -76,8 +76,7 @@ def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ tha
     return source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kinds:
+class _Kinds(Struct, frozen=True, kw_only=True):
     """The kinds of sources, each tried in its turn."""
 
     asked: Wanted

@@ -13,9 +13,10 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import git, specimen
 from toolkit.cache import default_cache
@@ -37,8 +38,7 @@ _PARTS = ("default.nix", "lib/default.nix", "pkgs/top-level/all-packages.nix")
 _HINT = "--tier tree and those above it need a checkout, a channel, a git clone or URL, or the specimen"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NixpkgsTree:
+class NixpkgsTree(Struct, frozen=True, kw_only=True):
     """A whole nixpkgs at `root`; `key` stands for its content, so equal keys mean equal trees."""
 
     root: Path

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tests.docker.rewrite.conftest import kit, rewrite
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS

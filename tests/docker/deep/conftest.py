@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.docker.conftest import Steps, source_at
 from toolkit import specimen
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 TREE = Depth(tier=Tier.TREE, systems=("x86_64-linux",))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deepened:
+class Deepened(Struct, frozen=True, kw_only=True):
     """A series for a whole tree."""
 
     draft: Draft

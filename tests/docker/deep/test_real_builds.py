@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tests.docker.deep.conftest import TREE
 from toolkit.docker.claims import realising

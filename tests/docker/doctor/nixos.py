@@ -14,10 +14,11 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from toolkit.docker.rootless import engine, sites
 from toolkit.docker.rootless.daemon import OPTIONS
@@ -64,8 +65,7 @@ ExecStart={program} {options}
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class Host(Struct, frozen=True, kw_only=True):
     """The host; `pid` is a process in its namespaces, `group` its control group."""
 
     pid: int

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
 from tests.docker.conftest import Steps
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from toolkit.model import Contribution, PullRequest, Removed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contributed:
+class Contributed(Struct, frozen=True, kw_only=True):
     """A clone with a branch of ours, which is checked out in `worktree`."""
 
     clone: Clone

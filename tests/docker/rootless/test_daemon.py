@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from toolkit.docker import rootless
 from toolkit.docker.rootless import Outcome, PortOutcome, Row

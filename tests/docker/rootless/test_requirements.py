@@ -6,10 +6,10 @@ import shutil
 import socket
 import stat
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from packaging.version import Version
 
 from toolkit.docker import rootless

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+
+from msgspec.structs import replace
 
 from toolkit.docker.readings import Component, Overridable, Place, Reading, State
 from toolkit.docker.track.model import (

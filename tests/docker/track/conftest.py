@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct, field
 
 from tests import specimens
 from tests.docker.track.answers import everything
@@ -33,8 +33,7 @@ def layout(name: str) -> str:
     return (specimens.path(name) / TARGET).read_text()
 
 
-@dataclass
-class Nixpkgs:
+class Nixpkgs(Struct):
     """A repository in which each commit is a month after the one before."""
 
     path: Path

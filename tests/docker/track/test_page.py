@@ -8,7 +8,6 @@ import shutil
 import struct
 import subprocess
 import zlib
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape, unescape
 from html.parser import HTMLParser
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import markupsafe
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.docker.track.answers import EVIL
 from toolkit.docker.readings import Overridable
@@ -57,8 +58,7 @@ addEventListener("load", () => {
 """
 
 
-@dataclass(frozen=True)
-class Browser:
+class Browser(Struct, frozen=True):
     directory: Path
 
     def run(self, page: str, *options: str) -> bytes:
@@ -105,8 +105,7 @@ def frame(page: bytes, width: int) -> str:
     return f'<!doctype html><body style="margin:0"><iframe style="{style}" srcdoc="{escape(page.decode())}"></iframe>'
 
 
-@dataclass(frozen=True)
-class Pixels:
+class Pixels(Struct, frozen=True):
     """The rows of a PNG with eight bits a channel, as chromium writes them."""
 
     rows: tuple[bytes, ...]

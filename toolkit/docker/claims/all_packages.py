@@ -12,9 +12,11 @@ import json
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit import limits, nix, process
 from toolkit.cache import default_cache
@@ -57,8 +59,7 @@ _LONG_MINUTES = 10
 AttrPath = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packages:
+class Packages(Struct, frozen=True, kw_only=True):
     """All of a package set: dotted attribute path → drvPath; the paths that fail; how many are no packages.
 
     `roots` are the attribute paths of those that fail by an error that nothing catches. `partial` says what could not
@@ -211,8 +212,7 @@ def _by_jobs(tree: NixpkgsTree, system: str, depth: Depth, progress: Progress, w
     return from_jobs(process.run(command.argv, env=command.env, timeout=depth.timeout).text.splitlines())
 
 
-@dataclass(slots=True, kw_only=True)
-class _Said:
+class _Said(Struct, kw_only=True):
     """What one process has said on its way: answers, and sets with the names in them.
 
     A path of its `chunk` is `settled` as soon as the process has gone on to the next; `begun` is what has begun since.
@@ -253,8 +253,7 @@ class _Said:
         return [] if path in self.answers else [path]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chunks:
+class _Chunks(Struct, frozen=True, kw_only=True):
     """One evaluation in chunks; `keep` is given all answers from time to time."""
 
     tree: NixpkgsTree

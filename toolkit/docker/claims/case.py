@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import limits, prove
 from toolkit.docker.plan import DEMOTE, LIFT
@@ -35,23 +36,20 @@ SYSTEMS: tuple[tuple[str, str, str], ...] = (
 """Label, build platform and host platform of each pair that is evaluated."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DockerStage(prove.Stage):
+class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
     """The docker file at one point of the series, in a directory with the files that it refers to."""
 
     file: DockerFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Siblings:
+class Siblings(Struct, frozen=True, kw_only=True, eq=False):
     """The files beside the target that it refers to: `present` by name, and the names that are `missing`."""
 
     present: Mapping[str, TreeFile]
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Added:
+class Added(Struct, frozen=True, kw_only=True, eq=False):
     """A commit on request: its mail, and what that does to the source's nixpkgs.
 
     `commit` is None where the nixpkgs around the file is not at hand, or where the mail does not apply to it; then
@@ -64,8 +62,7 @@ class Added:
     failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Deep:
+class Deep(Struct, frozen=True, kw_only=True, eq=False):
     """How deep the proofs go, the whole nixpkgs tree of each stage by its name, and who is told how it goes.
 
     Unless it is `whole`, there is only the unchanged tree, and only what needs no other is proven.
@@ -92,8 +89,7 @@ class Deep:
         return self.depth.max_memory // self.jobs if self.depth.max_memory is not None else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DockerCase(prove.Case[DockerStage]):
+class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
 
     `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.

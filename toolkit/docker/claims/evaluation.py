@@ -6,10 +6,12 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import limits, nix, process
 from toolkit.docker import doors
@@ -36,8 +38,7 @@ Document = dict[str, object]
 """What evaluate.nix says: stage → system label → release → facts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """What stages are evaluated in: a whole nixpkgs, or stand-ins, for which `tree` is None.
 
     `systems` are label, build and host of each pair; `parts` are the labels of those that one process evaluates.
@@ -53,7 +54,7 @@ class Setting:
     tree: Path | None = None
     memory: int | None = None
     timeout: float | None = None
-    progress: Progress | None = field(default=None, compare=False)
+    progress: Progress | None = None
 
 
 # It is half of all that the proofs ask Nix: as one command it would still run when all others are done, on one
@@ -67,8 +68,7 @@ STAND_INS = Setting(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(Struct, frozen=True):
     """One door of one component on one side, or, of no component, one row of the matrix."""
 
     side: str
@@ -77,8 +77,7 @@ class _Question:
     form: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _CaseQuestion:
+class _CaseQuestion(Struct, frozen=True, kw_only=True):
     """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works.
 
     `of` is the unchanged file of the one case that asks. `flags` are parameters that may be booleans.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from toolkit.docker import doors
 from toolkit.errors import ToolkitError
@@ -39,8 +40,7 @@ a condition of the package set.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What an override gives: a store path, the text of an error if `throws`, or None where the file has no such thing.
 
     `effect` tells whether a row that replaces a part of moby reaches what is built; None for other rows.
@@ -51,8 +51,7 @@ class Answer:
     throws: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """One release on one system. Derivations are drvPaths; a component is None where docker has none.
 
     `doors` maps each component that docker has to door → outcome, `matrix` the rows of matrix.nix to what they give,
@@ -84,8 +83,7 @@ class Facts:
                 yield name, path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True, kw_only=True):
     """What was found of each stage, by its name: (system label, release) → facts.
 
     `unevaluated` are those of which the unchanged file throws, and the systems on which it does not evaluate at all,

@@ -11,8 +11,9 @@ package: both must give the same docker.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from toolkit import limits, nix, process
 from toolkit.docker.claims.evaluation import Setting, evaluate

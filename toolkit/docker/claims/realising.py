@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import platform
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import nix, process
 from toolkit.docker.claims.building import WRAPPER, read_order, show
@@ -46,8 +47,7 @@ _SHOWN_LINES = 20
 _FAILED = re.compile(r"(?:builder for|Cannot build|build of) '([^']+\.drv)'")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class Built(Struct, frozen=True, kw_only=True):
     """What nix-build gave: store paths in the order asked for, or `failure` and the end of the failing log."""
 
     paths: tuple[Path, ...] = ()

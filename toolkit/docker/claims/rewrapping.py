@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import platform
 import re
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import limits, nix, process
 from toolkit.docker.claims import realising
@@ -39,8 +41,7 @@ IN_TREE = EXPRESSIONS / "tree-rewrapping.nix"
 OVERLAY = "rewrap.nix"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverlaidFacts:
+class OverlaidFacts(Struct, frozen=True, kw_only=True):
     """What overlaid.nix tells of one docker; `kept` says of each thing whether it is as it was."""
 
     rewrapped: bool

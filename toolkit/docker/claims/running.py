@@ -15,9 +15,10 @@ import json
 import platform
 import re
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import nix
 from toolkit.docker import rootless, staging
@@ -55,8 +56,7 @@ ROUTES = {(BEFORE, "docker-rootlesskit"): "wrapper-name", (REWRAPPED, "rootlessk
 """A stage and a security wrapper → the route by which overlays/privileged-ports.nix sets just these."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(Struct, frozen=True, kw_only=True):
     """A daemon and a port: `stage` and `form` say which wrapper started it, `wrapper` is the security wrapper."""
 
     stage: str

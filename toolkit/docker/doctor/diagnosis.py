@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +31,7 @@ class Health(StrEnum):
     UNCLEAR = "unclear"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
+class Examined(Struct, frozen=True, kw_only=True):
     """One thing that was examined: the fact in a line, the evidence for it, and the remedies, the best one first."""
 
     name: str
@@ -41,8 +41,7 @@ class Examined:
     remedies: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """What one look at the machine gives, before it is named.
 
     `words` fill the remedies that symptoms.toml has for the condition: a cause, or what may be one, gets those unless
@@ -71,8 +70,7 @@ def cause(fact: str, *evidence: str, **words: str) -> Observation:
     return Observation(role=Role.CAUSE, fact=fact, evidence=evidence, words=words)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class Suspect(Struct, frozen=True, kw_only=True):
     """A possible cause of a line in a log; a condition of the same name shows whether this machine has it.
 
     `check` tells it apart from the others. `here` is None if the condition was not examined. `remedies` are for a
@@ -87,8 +85,7 @@ class Suspect:
     on_nixos: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogEntry:
+class LogEntry(Struct, frozen=True, kw_only=True):
     """A known symptom in a log: the last line that shows it, counted from 1, and how many do."""
 
     name: str
@@ -98,8 +95,7 @@ class LogEntry:
     suspects: tuple[Suspect, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Log:
+class Log(Struct, frozen=True, kw_only=True):
     """A log that was read. The first entry is the one to look at first."""
 
     name: str
@@ -107,8 +103,7 @@ class Log:
     entries: tuple[LogEntry, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True, kw_only=True):
     """All of it. `verdict` is one line, `port` the one that was asked about."""
 
     health: Health

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 import sys
-from dataclasses import dataclass, replace
 from shlex import quote
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.docker.doctor import port, start
 from toolkit.docker.doctor.diagnosis import Diagnosis, Examined, Health, Log, LogEntry, Role, Suspect
@@ -32,8 +34,7 @@ _JOURNAL = b"LPKSHHRH"
 _TEXT_LENGTH = 240
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorRequest:
+class DoctorRequest(Struct, frozen=True, kw_only=True):
     """One call of `doctor`.
 
     `docker` is a docker package or a dockerd-rootless to examine instead of the one that the user's service starts.

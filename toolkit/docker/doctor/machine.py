@@ -8,9 +8,10 @@ import re
 import shlex
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from toolkit import process
 from toolkit.docker.rootless import Account, account
@@ -35,8 +36,7 @@ _PROPERTIES = "LoadState,ActiveState,SubState,Environment,ExecStart,NoNewPrivile
 _SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, kw_only=True):
     """The places that are read, the user whose docker it is, and the environment of the user's shell."""
 
     user: Account
@@ -139,8 +139,7 @@ def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
     return all(str(program) not in (text_of(profile) or "") for profile in (machine.etc / "apparmor.d").glob("*"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(Struct, frozen=True, kw_only=True):
     """The systemd user service that starts rootless docker; if `missing` has a reason, the other fields are empty.
 
     `environment` is that of the manager with the unit's own on top. `stale`: the unit's files have changed since the

@@ -8,9 +8,10 @@ import re
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import process as programs
 from toolkit.errors import CommandError, ToolkitError
@@ -36,8 +37,7 @@ _WRAPPER_BYTES = 4 << 20
 _TRIAL_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capability:
+class Capability(Struct, frozen=True, kw_only=True):
     """The file capabilities of a program: sets of bits; `root` is the user id of the namespace that they count in."""
 
     permitted: int
@@ -55,8 +55,7 @@ class Capability:
         return f"0x{self.permitted:x}={flags}{within}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Struct, frozen=True, kw_only=True):
     """A program that was found.
 
     `path` is as PATH has it, `resolved` the file behind all links. `attributes`: its file system can hold capabilities.
@@ -79,8 +78,7 @@ class Program:
         return self.capability is not None and self.capability.grants(bit)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(Struct, frozen=True, kw_only=True):
     """The output of `--version`; `status` is None if the program could not be started or did not end."""
 
     status: int | None
@@ -187,8 +185,7 @@ def _source(path: Path) -> Path | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
+class Process(Struct, frozen=True, kw_only=True):
     """A process: its effective and its bounding set of capabilities as bits, its start in seconds since the epoch.
 
     `environment` is the one that it was started with, None if it may not be read.
@@ -208,8 +205,7 @@ class Process:
         return bool(self.effective >> bit & 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Daemon:
+class Daemon(Struct, frozen=True, kw_only=True):
     """A running rootless docker: rootlesskit, which binds the ports, and its child, which contains dockerd."""
 
     rootlesskit: Process

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.version import Version
 
 from toolkit.docker import wrappers
@@ -33,8 +33,7 @@ _PLACES = ("/usr/share/docker.io/contrib", "/run/current-system/sw/bin")
 _NESTED = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launcher:
+class Launcher(Struct, frozen=True, kw_only=True):
     """A dockerd-rootless: the wrappers around it, outermost first, and the script inside."""
 
     path: Path
@@ -55,8 +54,7 @@ class Launcher:
         return wrappers.Wrapper(form="script", program=str(self.script), steps=steps).order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """What dockerd-rootless finds if it is started by `seen_by`: the `service`, the running `daemon`, or the `shell`.
 
     `candidates` are in the order in which it would take them, without duplicates; `environment` is the script's.
@@ -84,8 +82,7 @@ class View:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class Sight(Struct, frozen=True, kw_only=True):
     """What was seen.
 
     The first of `views` is the one that counts for the daemon's next start. `trials` has the outcome of running each

@@ -5,9 +5,10 @@ There the rewrite is run again, and the contributor's own commits follow it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from shlex import quote
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from toolkit.docker import TARGET
 from toolkit.docker.plan import Demotion, demotion_of, extras_of, strategy_of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY
 from toolkit.docker.plan import extras_of, plan
@@ -28,8 +29,7 @@ _MOST = 100
 """More commits than anybody puts on such a branch: then its base has been taken for another."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edits:
+class Edits(Struct, frozen=True, kw_only=True):
     """What is a contributor's on a branch that begins after the commit `fork`.
 
     `ours` are those commits that were made for them, and which they left as they were but for their messages;
@@ -54,8 +54,7 @@ class Edits:
         return tuple(own if own is not None else ours for own, ours in zip(theirs, written, strict=False))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
+class Carried(Struct, frozen=True, kw_only=True):
     """The contributor's commits in their new place, and the subjects of those of which nothing was left."""
 
     tip: Oid

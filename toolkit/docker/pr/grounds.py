@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit import git
 from toolkit.docker import PACKAGE, TARGET, staging
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
 _FETCH = "--fetch gets what this partial clone lacks"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Ground(Struct, frozen=True, kw_only=True):
     """A base in a clone, and what is there.
 
     `onto` are further branches of the clone by the names that the user gave them. `warnings` say, a line each, what may

@@ -6,9 +6,10 @@ a component does so by `finalAttrs`, so that overrideAttrs of docker reaches it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.docker.rewrite import lift
 from toolkit.docker.rewrite.conditions import climb, guards
@@ -31,8 +32,7 @@ NAMES = ("finalAttrs", "finalPackage", "dockerAttrs")
 """What the function's argument is called: the first of these that the code around it does not use."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class Destination(Struct, frozen=True, kw_only=True):
     """Where the components go: the builder's argument, the operands that it is merged from, and one of these.
 
     `attributes` is the set in `operand` that inherits them by `inherits`. `final` is the name that the argument has for

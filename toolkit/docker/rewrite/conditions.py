@@ -5,8 +5,9 @@ Knows these forms of nixpkgs, and nothing of docker.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.nix.attributes import call, inside, name_of, operator
 from toolkit.nix.scope import look_up, references
@@ -38,8 +39,7 @@ _BOUND = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """What has to hold for a value to be used: `node`, or, if `negated`, its opposite.
 
     `function` is what takes it, such as `lib.optionals`; None for that of an `if`.
@@ -68,8 +68,7 @@ class Condition:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Climb:
+class Climb(Struct, frozen=True, kw_only=True):
     """How a value gets into what stands around it.
 
     `conditions` are those under which it does, the outermost first. `opaque` is the innermost expression of which it

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.docker.rewrite.conditions import guard
 from toolkit.nix.attributes import call, inside, operator, spine
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Construction:
+class Construction(Struct, frozen=True, kw_only=True):
     """The call: `builder` is what is called, `argument` what with.
 
     `function` is the argument's lambda, None where it is no function of one name. `operands` are what the attributes

@@ -7,10 +7,11 @@ must be each definition that moved, with itself. Which lines are the same is tak
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,8 +23,7 @@ _PUNCTUATION = " \t,"
 """What may differ at the ends of a line without a reason: a comma belongs to what stands beside it."""
 
 
-@dataclass(slots=True, kw_only=True)
-class FileLine:
+class FileLine(Struct, kw_only=True):
     """A line of one of the files.
 
     `regions` are those which reach into it, in the order of the line, and `rest` is what is in none. `move` is what it

@@ -10,8 +10,9 @@ What the designs share is here: the definitions of the let, and the checks befor
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import LayoutError, RefusalError
@@ -28,8 +29,7 @@ _OPERATORS = frozenset(["__sub", "__mul", "__div", "__lessThan", "__nixPath", "_
 """What Nix looks up for `-`, `*`, `/`, `<`, `<x>` (design.md, scope rules)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LetDefinition:
+class LetDefinition(Struct, frozen=True, kw_only=True):
     """What dockerGen's let binds at one place, with all that belongs to it.
 
     `start` is the end of what stands before (so that the text from `start` to `end` has the blank line and
@@ -43,8 +43,7 @@ class LetDefinition:
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifting:
+class Lifting(Struct, frozen=True, kw_only=True):
     """What a design works on: dockerGen's let with its definitions, and the components, in the order of the file."""
 
     file: DockerFile

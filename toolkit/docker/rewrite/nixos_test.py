@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.docker.rewrite.style import WIDTH
 from toolkit.errors import LayoutError
@@ -41,8 +42,7 @@ _FORMS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
+class Registration(Struct, frozen=True, kw_only=True):
     """A line of all-tests.nix: the text of its value, and what form the test's file has to have."""
 
     value: str

@@ -6,10 +6,11 @@ the place is known. What no reason is known for was not made by unlet, and is sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import documents
 from toolkit.docker.rewrite import leftovers, recognise
@@ -30,15 +31,13 @@ if TYPE_CHECKING:
 FILE = Path(__file__).with_name("reasons.toml")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place(Reason):
+class _Place(Reason, frozen=True, kw_only=True):
     """Why a file that is not looked into has changed, if it is at or below `path`."""
 
     path: PurePosixPath
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reasons:
+class _Reasons(Struct, frozen=True, kw_only=True):
     cause: dict[Cause, Reason]
     place: tuple[_Place, ...]
 

@@ -7,8 +7,9 @@ element beside it that somebody else added belongs to none, be it in the midst o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import suffix, wrapper
@@ -56,8 +57,7 @@ def regions(change: Edited) -> Regions:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Built:
+class _Built(Struct, frozen=True, kw_only=True):
     """Docker's derivation before and after its attributes became a function, with the sets that have the components."""
 
     before: Construction

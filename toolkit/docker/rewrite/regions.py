@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.nix.scope import bound_names
 
@@ -42,8 +43,7 @@ class Cause(StrEnum):
     """Code that has not changed, and that a diff shows since other code moved past it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
+class Region(Struct, frozen=True, kw_only=True):
     """The characters from `start` up to `end` of one of the two files, and why they are there, or there no more.
 
     `name` is what the cause is about, empty where it is about nothing of a name.
@@ -56,8 +56,7 @@ class Region:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(Struct, frozen=True, kw_only=True):
     """A definition that stands elsewhere: its characters in both files, and by how many columns it is indented more."""
 
     name: str
@@ -67,16 +66,14 @@ class Move:
     shift: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Regions:
+class Regions(Struct, frozen=True, kw_only=True):
     """What is known of a change. A region may lie within a move: the part of a definition that is not the same."""
 
     regions: tuple[Region, ...] = ()
     moves: tuple[Move, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Edited:
+class Edited(Struct, frozen=True, kw_only=True, dict=True):
     """The docker file before and after a commit. `entry` is the package that leaves the wrapper's PATH prefix."""
 
     before: DockerFile

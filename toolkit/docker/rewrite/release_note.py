@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.errors import LayoutError
 
@@ -18,8 +19,7 @@ _FENCE = re.compile(r"\s*(```+|~~~+)")
 _PLACEHOLDER = re.compile(r"[-*] +Create the first release note entry in this section!?\s*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """The section of notable changes: its lines are `lines[start:end]` of the file, each item begins at one of `items`.
 
     Lines count from 0, the heading is the line before `start`.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite.conditions import guard
@@ -34,8 +35,7 @@ _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _COMMENT = re.compile(r"^[ \t]*#[^\n]*", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
+class Flag(Struct, frozen=True, kw_only=True):
     """One `--prefix PATH : value` or `--suffix PATH : value`; offsets of the value in the file's text."""
 
     kind: str
@@ -43,8 +43,7 @@ class Flag:
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """The makeWrapper command: the string it stands in, its offsets in the file's text, its PATH flags.
 
     `indent` is the column of its first line, `continuation` that of its following lines.
@@ -65,8 +64,7 @@ class Invocation:
 Way = tuple[tuple["Node", "Node"], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(Struct, frozen=True, kw_only=True):
     """Where a package stands in the wrapper's PATH.
 
     Where it is UNKNOWN, `obscure` is a use of which it cannot be told whether it gets into the PATH, or a script that
@@ -89,8 +87,7 @@ class Placement:
     obscure: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
+class _Mention(Struct, frozen=True):
     """A use of a name: by Nix, where `node` is the name, or by the shell, where `node` is the string."""
 
     name: str
@@ -98,8 +95,7 @@ class _Mention:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Use:
+class _Use(Struct, frozen=True, kw_only=True):
     """A use of the package, and the `kinds` of flags that it gets into, with None for another place in a script.
 
     `elsewhere` is the name by which it gets there, `ways` are those into flags.

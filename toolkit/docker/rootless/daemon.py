@@ -12,10 +12,11 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from toolkit.docker.rootless import engine
 from toolkit.docker.rootless.symptoms import causes, recognise, symptoms
@@ -58,8 +59,7 @@ class PortOutcome(StrEnum):
     UNABLE = "unable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What became of a port, and why where it does not answer."""
 
     kind: PortOutcome
@@ -72,8 +72,7 @@ def missing(program: str) -> Outcome:
     return Outcome(kind=PortOutcome.NO_START, detail=causes()[program].fact)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """A daemon to start: `program` is a dockerd-rootless, `wrapper` the security wrapper's name, None for none."""
 
     program: Path
@@ -107,8 +106,7 @@ def _row(site: Site, name: str, row: Row, ports: Sequence[int], crew: _Crew) -> 
         return tuple(running.publish(address, port, token=site.token) for port in ports)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Daemon:
+class _Daemon(Struct, frozen=True, kw_only=True):
     """A daemon that was started; its supervisor is the process that we see."""
 
     directory: Path
@@ -215,8 +213,7 @@ def _ask(address: str, port: int, token: str) -> Outcome:
     return Outcome(kind=PortOutcome.OTHER, detail=f"the container's port answers '{said[:80]}'")
 
 
-@dataclass(frozen=True, slots=True)
-class _Crew:
+class _Crew(Struct, frozen=True):
     """The supervisors that are at work, so that another thread can make them all stop."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)

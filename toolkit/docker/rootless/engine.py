@@ -8,9 +8,10 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
+
+from msgspec import Struct
 
 from toolkit import documents
 from toolkit.errors import ToolkitError
@@ -25,8 +26,7 @@ SERVER = ["/bin/busybox", "httpd", "-f", "-p", "8000", "-h", "/www"]
 SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Failure:
+class _Failure(Struct, frozen=True, kw_only=True):
     message: str
 
 

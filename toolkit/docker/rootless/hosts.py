@@ -9,10 +9,10 @@ import os
 import pwd
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.version import Version
 
 from toolkit import process
@@ -68,8 +68,7 @@ _PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/libexec/docker", "/usr
 _SECURITY_WRAPPERS = "/run/wrappers/bin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class Host(Struct, frozen=True, kw_only=True):
     """What was found: programs by name, and the version of the dockerd among them."""
 
     programs: Mapping[str, Path]
@@ -118,8 +117,7 @@ def _require(name: str, package: str, *, places: tuple[str, ...]) -> Path:
     return Path(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(Struct, frozen=True, kw_only=True):
     """A user of this machine."""
 
     name: str

@@ -7,11 +7,12 @@ import re
 import socket
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
@@ -78,8 +79,7 @@ def require_setuid(host: Host) -> None:
             raise ToolkitError(f"{path}: is neither setuid nor has capabilities", hint=_RIGHTS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubordinateIds:
+class SubordinateIds(Struct, frozen=True, kw_only=True):
     """The ids that a file gives to the user; `ranges` are (first, count).
 
     `elsewhere`: nsswitch.conf(5) names a source other than files.

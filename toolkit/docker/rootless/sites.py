@@ -15,9 +15,10 @@ import shutil
 import tarfile
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import files, process
 from toolkit.cache import default_cache
@@ -41,8 +42,7 @@ UNIT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(Struct, frozen=True, kw_only=True):
     """A place for daemons of `account`. Every container answers with `token`; `image` is its tar file."""
 
     directory: Path

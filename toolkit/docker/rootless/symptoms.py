@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import documents
 
@@ -19,8 +20,7 @@ FILE = Path(__file__).with_name("symptoms.toml")
 _TRACE = re.compile(r"(?:^|\]: )\s*\++ ")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PossibleCause:
+class PossibleCause(Struct, frozen=True, kw_only=True):
     """Something that may be wrong: `check` shows whether it is. `do` and `nixos` are remedies, the best one first."""
 
     name: str
@@ -39,8 +39,7 @@ class PossibleCause:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Symptom:
+class Symptom(Struct, frozen=True, kw_only=True):
     """A text that gives causes away, the most likely one first; a `vague` one only says that something failed."""
 
     name: str
@@ -49,8 +48,7 @@ class Symptom:
     vague: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sign:
+class Sign(Struct, frozen=True, kw_only=True):
     """A symptom that a log has, and the numbers of the lines that show it, counted from 0."""
 
     symptom: Symptom
@@ -70,8 +68,7 @@ def recognise(lines: Sequence[str]) -> tuple[Sign, ...]:
     return tuple(sorted(telling or signs, key=lambda sign: sign.lines[-1], reverse=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Symptom:
+class _Symptom(Struct, frozen=True, kw_only=True):
     """A symptom as it is written, with the names of its causes."""
 
     name: str
@@ -80,8 +77,7 @@ class _Symptom:
     vague: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Document:
+class _Document(Struct, frozen=True, kw_only=True):
     """symptoms.toml; `text` are the words that fill a remedy, `on_nixos` those that are different on NixOS."""
 
     text: dict[str, str]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct, field
 
 from toolkit import confined, documents, process
 from toolkit.cache import default_cache
@@ -35,8 +35,7 @@ _FILE = "readings.json"
 _DAY = 86400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Struct, frozen=True, kw_only=True):
     """Readings and our diffs by blob, last changes by place, blobs by commit and path, refs by repository.
 
     The place of a change names the file's content as well. `silent` has what did not answer in time, with the time of

@@ -6,11 +6,12 @@ something could not be told or does not apply.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import PurePosixPath  # noqa: TC003 - msgspec reads the types of the fields
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit.docker.readings import UNKNOWN, Reading, State
 
@@ -54,8 +55,7 @@ class RefKind(StrEnum):
     PIN = "pin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackedCommit:
+class TrackedCommit(Struct, frozen=True, kw_only=True):
     """A commit: id, the committer's date, the first line of its message."""
 
     commit: Oid
@@ -63,8 +63,7 @@ class TrackedCommit:
     subject: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OurSeries:
+class OurSeries(Struct, frozen=True, kw_only=True):
     """Whether our series applies: `detail` names the lines, `made_for` the file that it was made for."""
 
     fit: SeriesFit
@@ -72,8 +71,7 @@ class OurSeries:
     made_for: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ref:
+class Ref(Struct, frozen=True, kw_only=True):
     """One branch, channel, commit or pin, and the file there.
 
     `path` is where the file is, `moved` whether that is another place than the usual one, `changed` the commit that
@@ -94,8 +92,7 @@ class Ref:
     series: OurSeries | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(Struct, frozen=True, kw_only=True):
     """Whether a merged commit is in a ref; None if that could not be told."""
 
     ref: str
@@ -103,8 +100,7 @@ class Arrival:
     arrived: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pull:
+class Pull(Struct, frozen=True, kw_only=True):
     """A pull request.
 
     `listed` tells one of patches/ from one that was searched for. `state` is open, closed, merged or unknown, `review`
@@ -133,8 +129,7 @@ class Pull:
     backports: tuple[Pull, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class Version(Struct, frozen=True, kw_only=True):
     """A version of the file in its history. `mainline` is false for one that a merge has superseded."""
 
     commit: TrackedCommit
@@ -144,8 +139,7 @@ class Version:
     mainline: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """A version in which the meaning changed. `what` is file, components, rootlesskit, todo or layout."""
 
     commit: TrackedCommit
@@ -155,8 +149,7 @@ class Event:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """The versions of the file, oldest first, and what happened in them; `notes` say what it lacks."""
 
     ref: str
@@ -166,8 +159,7 @@ class History:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(Struct, frozen=True, kw_only=True):
     """What is another answer than last time: of a ref, of a pull request (`#NUMBER`), or of the verdict."""
 
     subject: str
@@ -176,16 +168,14 @@ class Difference:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextStep:
+class NextStep(Struct, frozen=True, kw_only=True):
     """Something to do: a sentence, and the command that does it if there is one."""
 
     text: str
     command: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """The answer in one line, and what to do next.
 
     `fixed_in` are the refs that are fixed, `unknown` those that could not be told.
@@ -198,8 +188,7 @@ class Verdict:
     unknown: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackAnswer:
+class TrackAnswer(Struct, frozen=True, kw_only=True):
     """All that `track` answers. `first` says that there was no answer of last time to compare with."""
 
     unlet: str

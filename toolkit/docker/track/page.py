@@ -6,7 +6,6 @@ What comes from upstream is text in both, and nothing else: it is no markup, men
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from msgspec import Struct, field
 
 from toolkit.docker.readings import Overridable, Place, State
 from toolkit.docker.track import table
@@ -153,8 +153,7 @@ def _is_https(url: str | None) -> bool:
     return url is not None and urlsplit(url).scheme == "https"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class Label(Struct, frozen=True, kw_only=True):
     """A text whose line begins at a place, or ends there with the `anchor` end."""
 
     x: float
@@ -163,8 +162,7 @@ class Label:
     anchor: str = "start"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class Bar(Struct, frozen=True, kw_only=True):
     """A time in which one thing was so. Its label is in it, or below it at the end of a line from its middle."""
 
     x: float
@@ -176,16 +174,14 @@ class Bar:
     inside: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
+class Lane(Struct, frozen=True, kw_only=True):
     """One thing over time."""
 
     title: Label
     bars: tuple[Bar, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Picture(Struct, frozen=True, kw_only=True):
     """All parts; `name` tells it from others on the page. `ticks` stand above the lanes, `years` below them."""
 
     name: str
@@ -199,8 +195,7 @@ class Picture:
     top: float = field(default=_TOP)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scale:
+class _Scale(Struct, frozen=True, kw_only=True):
     """From times, in seconds since the epoch, to columns between `left` and `right`."""
 
     first: float

@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from toolkit import documents
 from toolkit.docker.readings import UNKNOWN
@@ -34,8 +35,7 @@ Facts = dict[str, dict[str, str]]
 """Subject (a ref, `#NUMBER`, `verdict`) → field → value; what could not be told is not in it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _StateDocument:
+class _StateDocument(Struct, frozen=True, kw_only=True):
     schema: int
     kind: str
     checked: int
@@ -43,8 +43,7 @@ class _StateDocument:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Last:
+class Last(Struct, frozen=True, kw_only=True):
     """The answer of last time: `facts` is None where there was none, `warnings` say what was wrong with the file."""
 
     facts: Facts | None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import git
 from toolkit.docker import meaning
@@ -31,8 +33,7 @@ _COMPONENTS = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class Timeline:
+class Timeline(Struct, kw_only=True):
     """Reads the versions of a file, and remembers them some at a time, so that an interrupt loses little.
 
     `read` counts those that it had to read.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit import __version__, confined, git
 from toolkit.docker import TARGET, choosing
@@ -42,8 +44,7 @@ _MOST_SINCE = 60
 _SKEW = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackRequest:
+class TrackRequest(Struct, frozen=True, kw_only=True):
     """One call of `track`.
 
     `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `own` names
@@ -196,8 +197,7 @@ def _skewed(refs: Sequence[Ref]) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ours:
+class _Ours(Struct, frozen=True, kw_only=True):
     """Our diff, and what it was made for: a proposal that was written, or the first file that can be rewritten."""
 
     diff: bytes | None = None

@@ -6,11 +6,11 @@ An Upstream is a place with nixpkgs' history: a clone or a server, which answer 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath  # noqa: TC003 - a field of what the file is read into
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.version import Version
 
 from toolkit import patches
@@ -38,16 +38,14 @@ MOST_CANDIDATES = 40
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedPull:
+class NamedPull(Struct, frozen=True, kw_only=True):
     """A pull request, and what it is about."""
 
     number: int
     about: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tracked:
+class Tracked(Struct, frozen=True, kw_only=True):
     """Where nixpkgs is, which of its branches and pull requests count.
 
     `releases` is how many of the newest releases count; their branch and channel begin as `release_branch` and
@@ -88,16 +86,14 @@ def read(path: Path) -> Tracked:
     return patches.read_toml(path, Tracked)
 
 
-@dataclass(frozen=True, slots=True)
-class WantedRef:
+class WantedRef(Struct, frozen=True):
     """A ref that is to be looked at."""
 
     name: str
     kind: RefKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class File(Struct, frozen=True, kw_only=True):
     """The file at a ref: where it is, what is in it, the commit that last changed it."""
 
     path: PurePosixPath
@@ -106,8 +102,7 @@ class File:
     change: Change | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFile:
+class FoundFile(Struct, frozen=True, kw_only=True):
     """What was found at a ref; `reason` says why there is no file."""
 
     wanted: WantedRef
@@ -116,8 +111,7 @@ class FoundFile:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class Past(Struct, frozen=True, kw_only=True):
     """The commits that changed a file, newest first, and what is missing of them."""
 
     steps: tuple[HistoryStep, ...]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import documents, git, patches
 from toolkit.docker import TARGET, staging
@@ -42,8 +44,7 @@ class Way(StrEnum):
     PATCHED = "patched"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class Used(Struct, frozen=True, kw_only=True):
     """An overlay; `blob` is the docker file that it was made from, where that is known, `directory` where it is."""
 
     way: Way = Way.ANY
@@ -68,13 +69,11 @@ ANY = Used()
 """An overlay that nothing is known of; it may be any of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
+class _Source(Struct, frozen=True, kw_only=True):
     blob: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Report:
+class _Report(Struct, frozen=True, kw_only=True):
     """The part of a report.json that is read; `unlet propose` writes one without a kind."""
 
     source: _Source

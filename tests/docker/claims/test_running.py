@@ -148,7 +148,7 @@ def test_missing_program_is_the_reason_for_not_running(
     for name in names:
         (directory / name).symlink_to(shutil.which(name) or "")
     case = series.case()
-    monkeypatch.setattr("toolkit.docker.rootless.hosts._PLACES", ())
+    monkeypatch.setattr("toolkit.docker.rootless.requirements._PLACES", ())
     monkeypatch.setenv("PATH", str(directory))
     with pytest.raises(NotRunError) as reason:
         running.runs(case)

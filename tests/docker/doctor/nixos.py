@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from toolkit.docker.rootless import engine, sites
-from toolkit.docker.rootless.daemon import OPTIONS
+from toolkit.docker.rootless import sites
+from toolkit.docker.rootless.daemon import OPTIONS, Engine
 from toolkit.docker.rootless.sites import UNIT
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ class Host(Struct, frozen=True, kw_only=True):
         return f"/run/user/{self.uid}"
 
     @property
-    def socket(self) -> Path:
-        return self / self.runtime / "docker.sock"
+    def engine(self) -> Engine:
+        return Engine(self / self.runtime / "docker.sock")
 
     def __truediv__(self, path: str | Path) -> Path:
         return self.root / str(path).lstrip("/")
@@ -180,7 +180,7 @@ class Host(Struct, frozen=True, kw_only=True):
     def wait(self, started: subprocess.Popen[bytes] | None = None) -> None:
         """Wait until the daemon answers."""
         end = time.monotonic() + SECONDS
-        while not engine.ready(self.socket):
+        while not self.engine.ready():
             assert started is None or started.poll() is None, self.log
             assert time.monotonic() < end, self.log
             time.sleep(0.05)
@@ -199,12 +199,12 @@ class Host(Struct, frozen=True, kw_only=True):
 
     def publish(self, port: int, image: bytes) -> str | None:
         """Publish a port of a container; return what the daemon has against it."""
-        engine.import_image(self.socket, image)
-        engine.create(self.socket, "published", address="127.0.0.1", port=port)
+        self.engine.import_image(image)
+        self.engine.create("published", address="127.0.0.1", port=port)
         try:
-            return engine.start(self.socket, "published")
+            return self.engine.start("published")
         finally:
-            engine.remove(self.socket, "published")
+            self.engine.remove("published")
 
     @contextmanager
     def manager(self, settings: str = "") -> Generator[None]:

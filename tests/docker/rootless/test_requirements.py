@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from packaging.version import Version
 
 from toolkit.docker import rootless
-from toolkit.docker.rootless import Account, Host, hosts, requirements, sites
+from toolkit.docker.rootless import Account, Host, requirements, sites
 from toolkit.errors import ToolkitError
 
 TOOLS = ("sh", "test", "true")
@@ -28,7 +28,7 @@ def only(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (directory / name).symlink_to(path)
     for name in TOOLS:
         (directory / name).symlink_to(shutil.which(name) or "")
-    monkeypatch.setattr(hosts, "_PLACES", ())
+    monkeypatch.setattr(requirements, "_PLACES", ())
     monkeypatch.setenv("PATH", str(directory))
     return directory
 
@@ -37,7 +37,7 @@ def test_programs_are_those_on_path(only: Path) -> None:
     assert rootless.host().programs["slirp4netns"] == only / "slirp4netns"
 
 
-@pytest.mark.parametrize("name", [*sorted(hosts.DEBIAN), hosts.PROXY])
+@pytest.mark.parametrize("name", [*sorted(requirements.DEBIAN), requirements.PROXY])
 def test_missing_program_is_one_line_with_its_package(only: Path, name: str) -> None:
     # dockerd is a link: what it leads to has programs beside it.
     dockerd = only / "dockerd"
@@ -55,7 +55,7 @@ def test_dockerd_from_28_on_needs_no_proxy(only: Path) -> None:
     (only / "dockerd").unlink()
     (only / "dockerd").write_text("#!/bin/sh\necho Docker version 28.0.0, build 0\n")
     (only / "dockerd").chmod(0o755)
-    (only / hosts.PROXY).unlink(missing_ok=True)
+    (only / requirements.PROXY).unlink(missing_ok=True)
     found = rootless.host()
     assert (found.version, found.needs_proxy) == (Version("28.0.0"), False)
     assert found.packages()["rootlesskit"] == {"rootlesskit": str(only / "rootlesskit")}
@@ -66,7 +66,7 @@ def test_security_wrapper_is_not_taken_for_the_program(
 ) -> None:
     wrappers = tmp_path / "wrappers"
     shutil.copytree(only, wrappers, symlinks=True)
-    monkeypatch.setattr(hosts, "_SECURITY_WRAPPERS", str(wrappers))
+    monkeypatch.setattr(requirements, "_SECURITY_WRAPPERS", str(wrappers))
     monkeypatch.setenv("PATH", f"{wrappers}:{only}")
     found = rootless.host().programs
     assert found["rootlesskit"] == only / "rootlesskit"

@@ -8,8 +8,7 @@ from packaging.version import Version
 
 from toolkit.docker.doctor import machine, programs
 from toolkit.docker.doctor.diagnosis import Observation, Role, cause, note, ok
-from toolkit.docker.rootless.hosts import PROXY, WITHOUT_PROXY
-from toolkit.docker.rootless.requirements import free_range, subordinate_ids
+from toolkit.docker.rootless.requirements import PROXY, WITHOUT_PROXY, free_range, subordinate_ids
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:

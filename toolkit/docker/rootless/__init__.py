@@ -7,8 +7,7 @@ Everything that a machine may lack is a ToolkitError before the first daemon sta
 """
 
 from toolkit.docker.rootless.daemon import Outcome, PortOutcome, Row, missing, run
-from toolkit.docker.rootless.hosts import Account, Host, account, host
-from toolkit.docker.rootless.requirements import require
+from toolkit.docker.rootless.requirements import Account, Host, account, host, require
 from toolkit.docker.rootless.sites import Site, launcher, site
 
 __all__ = [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import secrets
 import select
+import socket
 import subprocess
 import sys
 import threading
@@ -15,22 +17,24 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from msgspec import Struct, field
 
-from toolkit.docker.rootless import engine
+from toolkit import documents
 from toolkit.docker.rootless.symptoms import causes, recognise, symptoms
 from toolkit.errors import ToolkitError
 from toolkit.process import results
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from toolkit.docker.rootless.sites import Site
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 START_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
+CALL_SECONDS = 30.0
 # What the supervisor needs at most, with all its patience; see there.
 STOP_SECONDS = 60.0
 TICK = 0.05
@@ -45,6 +49,10 @@ OPTIONS = (
     "--ip6tables=false",
     *("--shutdown-timeout", "2"),
 )
+
+IMAGE = "unlet:answer"
+LISTENING = "8000/tcp"
+SERVER = ["/bin/busybox", "httpd", "-f", "-p", "8000", "-h", "/www"]
 
 _DECIDED_BY_WRAPPER = ("rootlesskit", "docker-proxy")
 
@@ -100,7 +108,7 @@ def _row(site: Site, name: str, row: Row, ports: Sequence[int], crew: _Crew) -> 
     with _running(site, name, row, crew) as running:
         if (outcome := running.wait_until_ready()) is not None:
             return (outcome,) * len(ports)
-        engine.import_image(running.socket, site.image.read_bytes())
+        running.engine.import_image(site.image.read_bytes())
         # A loopback address of its own: daemons side by side do not meet.
         address = "127." + ".".join(str(64 + secrets.randbelow(64)) for _ in range(3))
         return tuple(running.publish(address, port, token=site.token) for port in ports)
@@ -113,14 +121,14 @@ class _Daemon(Struct, frozen=True, kw_only=True):
     supervisor: subprocess.Popen[bytes]
 
     @property
-    def socket(self) -> Path:
-        return self.directory / "docker.sock"
+    def engine(self) -> Engine:
+        return Engine(self.directory / "docker.sock")
 
     def wait_until_ready(self) -> Outcome | None:
         """Wait for the socket; return why it will never be there, None where it is."""
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
-            if engine.ready(self.socket):
+            if self.engine.ready():
                 return None
             if self._ended():
                 return self._failure("ended")
@@ -130,15 +138,15 @@ class _Daemon(Struct, frozen=True, kw_only=True):
     def publish(self, address: str, port: int, *, token: str) -> Outcome:
         """Publish a port of a container, ask it, and remove the container."""
         name = f"port-{port}"
-        engine.create(self.socket, name, address=address, port=port)
+        self.engine.create(name, address=address, port=port)
         try:
-            if (objection := engine.start(self.socket, name)) is not None:
+            if (objection := self.engine.start(name)) is not None:
                 refused = symptoms()["privileged-port"].pattern.search(objection) is not None
                 kind = PortOutcome.REFUSED if refused else PortOutcome.OTHER
                 return Outcome(kind=kind, detail=objection)
             return _ask(address, port, token)
         finally:
-            engine.remove(self.socket, name)
+            self.engine.remove(name)
 
     def _ended(self) -> bool:
         output = self.supervisor.stdout
@@ -211,6 +219,101 @@ def _ask(address: str, port: int, token: str) -> Outcome:
         finally:
             connection.close()
     return Outcome(kind=PortOutcome.OTHER, detail=f"the container's port answers '{said[:80]}'")
+
+
+class Engine(Struct, frozen=True):
+    """Docker's HTTP API on a daemon's socket, as far as it takes to publish a port (docs: Engine API reference).
+
+    Without a version in the path the daemon speaks its newest, so that this works with each.
+    """
+
+    socket: Path
+
+    def ready(self) -> bool:
+        """Tell whether a daemon answers there."""
+        try:
+            return self._ask("GET", "/_ping")[0] == http.HTTPStatus.OK
+        except OSError:
+            return False
+
+    def import_image(self, image: bytes) -> None:
+        """Make an image of a tar file, as `docker import` does."""
+        name, _, tag = IMAGE.partition(":")
+        self._call("POST", f"/images/create?{urlencode({'fromSrc': '-', 'repo': name, 'tag': tag})}", image)
+
+    def create(self, name: str, *, address: str, port: int) -> None:
+        """Make a container that shall answer on a port of `address`, as `docker create -p` does."""
+        options: dict[str, object] = {
+            "Image": IMAGE,
+            "Cmd": SERVER,
+            "ExposedPorts": {LISTENING: {}},
+            "StopSignal": "SIGKILL",
+            "HostConfig": {"PortBindings": {LISTENING: [{"HostIp": address, "HostPort": str(port)}]}},
+        }
+        kind = {"Content-Type": "application/json"}
+        self._call("POST", f"/containers/create?name={name}", json.dumps(options).encode(), kind)
+
+    def start(self, name: str) -> str | None:
+        """Start a container; return what the daemon has against it, None where it runs."""
+        return self._call("POST", f"/containers/{name}/start", may_object=True)
+
+    def remove(self, name: str) -> None:
+        """Remove a container, running or not."""
+        self._call("DELETE", f"/containers/{name}?force=1&v=1")
+
+    def _call(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        may_object: bool = False,
+    ) -> str | None:
+        try:
+            status, answer = self._ask(method, url, body, headers)
+            objection = _message(answer) if status >= http.HTTPStatus.BAD_REQUEST else None
+        except OSError as error:
+            objection, may_object = (error.strerror or str(error)).lower(), False
+        if objection is not None and not may_object:
+            raise ToolkitError(f"dockerd: {method} {url.partition('?')[0]}: {objection}")
+        return objection
+
+    def _ask(
+        self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        connection = _Connection(self.socket)
+        try:
+            connection.request(method, url, body, dict(headers or {}))
+            response = connection.getresponse()
+            return response.status, response.read()
+        except http.client.HTTPException as error:
+            raise ConnectionError(str(error)) from error
+        finally:
+            connection.close()
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=CALL_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket instead of a host."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class _Failure(Struct, frozen=True, kw_only=True):
+    message: str
+
+
+def _message(body: bytes) -> str:
+    try:
+        return documents.read(body, _Failure, document="dockerd").message
+    except ToolkitError:
+        return body.decode("utf-8", "replace").strip()
 
 
 class _Crew(Struct, frozen=True):

@@ -28,7 +28,7 @@ from toolkit.errors import CommandError, ToolkitError
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator
 
-    from toolkit.docker.rootless.hosts import Account, Host
+    from toolkit.docker.rootless.requirements import Account, Host
 
 # The longest name of a socket below it is DIRECTORY/99/exec/containerd/containerd-debug.sock; unix(7) allows 107 bytes.
 MAXIMUM_LENGTH = 60

@@ -25,8 +25,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import nix
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
-from toolkit.lift.doors import Reachability
-from toolkit.lift.findings import BindingKind
+from toolkit.lift.bindings import BindingKind, Reachability
 from toolkit.lift.locating import owners
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
@@ -143,8 +142,7 @@ def _ask(
 ) -> dict[PurePosixPath, Derivations]:
     files = list(made)
     questions = [
-        Question(package=tuple(target.package.split(".")), doors=lifted.doors, shown=lifted.shown)
-        for target, lifted in made.values()
+        Question(package=target.package, doors=lifted.doors, shown=lifted.shown) for target, lifted in made.values()
     ]
     parts = [questions[begin : begin + TOGETHER] for begin in range(0, len(files), TOGETHER)]
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -164,7 +162,7 @@ def _separated(
     while True:
         contents = {file: lifted.text.encode() for file, (_, lifted) in made.items() if file not in apart}
         after = trees.changed(tree, contents).root
-        questions = [Question(package=tuple(package.split(".")), doors={}) for package in CANARIES]
+        questions = [Question(package=package) for package in CANARIES]
         answers = [ask(tree.root, after, CANARY, [question])[0] for question in questions]
         places = {PurePosixPath(place) for answer in answers for place in answer.places}
         if not (guilty := places & contents.keys()):

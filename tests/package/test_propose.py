@@ -14,8 +14,8 @@ from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
-from toolkit.package.choosing import LiftRequest
-from toolkit.package.propose import only, propose
+from toolkit.package.choosing import LiftRequest, only
+from toolkit.package.propose import propose
 from toolkit.package.target import find_target
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ import click
 from msgspec.structs import asdict
 
 from toolkit.cli import options, output
-from toolkit.lift.doors import Reachability
-from toolkit.lift.findings import BindingKind
+from toolkit.lift.bindings import BindingKind, Reachability
 from toolkit.lift.survey import survey
-from toolkit.package.asking import DoorAnswer, doors_of
+from toolkit.package.check import DoorAnswer, doors_of
 from toolkit.sources import trees
 
 if TYPE_CHECKING:

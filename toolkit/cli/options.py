@@ -288,7 +288,7 @@ def refuse_without(option: str, *others: str) -> None:
 def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
     """Return the packages that begin so in the nixpkgs on the command line, or the one that the user is in."""
     from toolkit import specimen  # noqa: PLC0415 - for completion alone, as the next
-    from toolkit.lift.naming import Names  # noqa: PLC0415
+    from toolkit.lift.locating import Names  # noqa: PLC0415
 
     named = ctx.meta.get(f"{_META}nixpkgs")
     root = specimen.path() if named == "specimen" else Path(named).expanduser() if named else checkout()

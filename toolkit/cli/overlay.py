@@ -13,7 +13,7 @@ from toolkit.cli.report import exit_code, nix_path, proven, wrote
 from toolkit.docker.overlay import overlay
 from toolkit.docker.plan import OverlayKind
 from toolkit.docker.requests import OverlayRequest
-from toolkit.package.overlay import overlay as lifted_overlay
+from toolkit.package.propose import overlay as lifted_overlay
 from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import overlay_to_json
 

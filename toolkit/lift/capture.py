@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.errors import RefusalError
-from toolkit.lift.doors import PASSTHRU
+from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.passthru import written_out
 from toolkit.lift.plan import PARAMETER, Design, LiftPlan, at, home
 from toolkit.nix.scope import GLOBALS, look_up

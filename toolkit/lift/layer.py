@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.errors import RefusalError
-from toolkit.lift.doors import PASSTHRU
+from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.plan import at
 from toolkit.lift.shape import bound, path_of
 from toolkit.nix.attributes import inherited
@@ -19,10 +19,10 @@ from toolkit.nix.edit import Edit, indentation
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from toolkit.lift.moving import MovedDefinition
     from toolkit.lift.passthru import Additions
     from toolkit.lift.plan import LiftPlan
     from toolkit.lift.shape import BuilderCall
+    from toolkit.lift.statements import MovedDefinition
     from toolkit.nix.scope import Reference
     from toolkit.nix.tree import Node
 

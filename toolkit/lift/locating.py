@@ -1,22 +1,140 @@
-"""Ask Nix which file a package is written in, and which package is written in a file."""
+"""Which file a package of nixpkgs is written in, and which package is written in a file.
+
+By text, for a survey: by pkgs/by-name, and by what calls the file. What an attribute path really leads to is asked of
+Nix.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import documents, nix, process
 from toolkit.errors import CommandError
-from toolkit.lift.naming import Names
 from toolkit.nix.seal import sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+PACKAGES = PurePosixPath("pkgs")
+_BY_NAME = PACKAGES / "by-name"
+_TOP = PACKAGES / "top-level"
+_SETS = {
+    "all-packages.nix": "",
+    "python-packages.nix": "python3Packages.",
+    "ocaml-packages.nix": "ocamlPackages.",
+    "kodi-packages.nix": "kodiPackages.",
+    "php-packages.nix": "php.packages.",
+    "perl-packages.nix": "perlPackages.",
+    "coq-packages.nix": "coqPackages.",
+}
+_DIRECTORIES = {
+    "pkgs/applications/editors/emacs/elisp-packages/manual-packages": "emacsPackages",
+    "pkgs/applications/editors/vim/plugins/non-generated": "vimPlugins",
+    "pkgs/applications/editors/vscode/extensions": "vscode-extensions",
+    "pkgs/applications/networking/irc/weechat/scripts": "weechatScripts",
+    "pkgs/by-name/mp/mpv/scripts": "mpvScripts",
+    "pkgs/development/ocaml-modules": "ocamlPackages",
+    "pkgs/development/python-modules": "python3Packages",
+    "pkgs/misc/tmux-plugins": "tmuxPlugins",
+    "pkgs/os-specific/linux": "linuxPackages",
+    "pkgs/servers/home-assistant/custom-components": "home-assistant-custom-components",
+    "pkgs/servers/home-assistant/custom-lovelace-modules": "home-assistant-custom-lovelace-modules",
+}
+_PATH = re.compile(r"\.{1,2}/[\w./+-]+")
+_DEPTH = 2
+_CALL = re.compile(r"^ *([A-Za-z_][\w'-]*) *=\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)", re.MULTILINE)
+
+
+class Names(Struct, frozen=True, kw_only=True):
+    """What calls which file: `called` has the attribute path of a file or directory that a package set calls."""
+
+    called: Mapping[PurePosixPath, str]
+
+    @classmethod
+    def of(cls, root: Path) -> Names:
+        """Read the package sets of the tree at `root`; a set that it does not have names nothing."""
+        called: dict[PurePosixPath, str] = {}
+        for name, prefix in _SETS.items():
+            try:
+                text = (root / _TOP / name).read_text(errors="replace")
+            except OSError:
+                continue
+            for attribute, path in _CALL.findall(text):
+                called.setdefault(PurePosixPath(normpath(_TOP / path)), prefix + attribute)
+        return cls(called=called)
+
+    def package(self, file: PurePosixPath) -> str:
+        """Return the attribute path of the package that a file below pkgs is for, by its place if nothing calls it."""
+        for path in (file, *file.parents):
+            if (attribute := self.called.get(path)) is not None:
+                return attribute
+            if (packages := _DIRECTORIES.get(str(path.parent))) is not None:
+                return f"{packages}.{path.stem if path == file else path.name}"
+        if file.is_relative_to(_BY_NAME) and len(file.parts) > len(_BY_NAME.parts) + 2:
+            return file.parts[len(_BY_NAME.parts) + 1]
+        return file.parent.name if file.name == "default.nix" else file.stem
+
+    def candidates(self, root: Path, file: PurePosixPath, depth: int = _DEPTH) -> Iterator[str]:
+        """Yield attribute paths that a file's package may have, the likeliest first: by its place, by what names it.
+
+        What names it are the files of its directory and of those around that, and the package sets.
+        """
+        own = self.package(file)
+        yield own
+        yield f"{own}.{file.parent.name if file.name == 'default.nix' else file.stem}"
+        if not depth:
+            return
+        for referrer in _around(root, file):
+            names = list(dict.fromkeys(_bound_to(root, referrer, file)))
+            if referrer.parent == _TOP:
+                yield from (_SETS.get(referrer.name, "") + name for name in names)
+            elif names:
+                for package in self.candidates(root, referrer, depth - 1):
+                    yield package
+                    yield from (f"{package}.{name}" for name in names)
+                yield from names
+
+    def all(self, root: Path) -> list[str]:
+        """Return the packages that are known by name."""
+        return [path.name for path in (root / _BY_NAME).glob("*/*")] + list(self.called.values())
+
+    def places(self, root: Path, package: str) -> tuple[PurePosixPath, ...]:
+        """Return the files and directories below pkgs that have a package, none where its name is not known."""
+        by_name = _BY_NAME / package[:2].lower() / package
+        found = [path for path, attribute in self.called.items() if attribute == package]
+        return (*([by_name] if (root / by_name).is_dir() else []), *found)
+
+
+def _around(root: Path, file: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Yield the files that may name a file: those of its directory, of those around it, and the package sets."""
+    directories = [parent for parent in file.parents if PACKAGES in parent.parents]
+    for directory in (*directories, _TOP):
+        for path in sorted((root / directory).glob("*.nix")):
+            if (found := directory / path.name) != file:
+                yield found
+
+
+def _bound_to(root: Path, referrer: PurePosixPath, file: PurePosixPath) -> Iterator[str]:
+    """Yield the attributes that a file binds to something with the path of another one in it, by text."""
+    text = (root / referrer).read_text(errors="replace")
+    wanted = {file, file.parent} if file.name == "default.nix" else {file}
+    for match in _PATH.finditer(text):
+        if PurePosixPath(normpath(referrer.parent / match[0])) not in wanted:
+            continue
+        statement = text[text.rfind(";", 0, match.start()) + 1 : text.find(";", match.end())]
+        if re.search(r"^\s*inherit\b", statement, re.MULTILINE):
+            yield from re.findall(r"[\w'-]+", statement.rpartition(")")[2])
+        elif (name := re.search(r"([A-Za-z_][\w'-]*)\s*=(?!=)", statement)) is not None:
+            yield name[1]
+
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin")
 """Those that nixpkgs builds for, and that packages are asked about if they are for them."""

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
-from toolkit.lift import moving, style
-from toolkit.lift.doors import PASSTHRU
+from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.plan import at, home
 from toolkit.lift.shape import bound, joined, result
+from toolkit.lift.statements import apart, extent, inherit, is_spaced, source
 from toolkit.nix.attributes import statements, value
 from toolkit.nix.edit import Edit, column, indentation, is_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.lift.moving import MovedDefinition
     from toolkit.lift.shape import BuilderCall
-    from toolkit.lift.style import StatementEdit
+    from toolkit.lift.statements import MovedDefinition, StatementEdit
     from toolkit.nix.tree import Node
 
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
@@ -37,14 +36,14 @@ class Additions(Struct, frozen=True, kw_only=True):
 
     def lines(self, indent: int) -> str:
         """Write them as lines at a column, from a line feed on, without one at the end."""
-        items = [style.inherit(self.names, indent)] if self.names else []
+        items = [inherit(self.names, indent)] if self.names else []
         items += [definition.at(indent) for definition in self.definitions]
         apart = "\n\n" if len(items) > 1 and any("\n" in item for item in items) else "\n"
         return "\n" + apart.join(" " * indent + item for item in items)
 
     def whole(self, indent: int) -> str:
         """Write them as a set, the last line of which is at a column."""
-        if not self.definitions and "\n" not in (line := style.inherit(self.names, indent)):
+        if not self.definitions and "\n" not in (line := inherit(self.names, indent)):
             return f"{{ {line} }}"
         return f"{{{self.lines(indent + 2)}\n{' ' * indent}}}"
 
@@ -69,7 +68,7 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
     elif node.kind == "inherit_from":
         inherits[node.index].dropped.add(PASSTHRU)
         inherits[node.index].behind.append(
-            lambda indent: f"passthru = {style.source(node)}.passthru // {additions.whole(indent)};"
+            lambda indent: f"passthru = {source(node)}.passthru // {additions.whole(indent)};"
         )
     elif node.kind == "binding" and (expression := value(node)).kind in _OPERANDS:
         indent = indentation(node.tree.text, node.start)
@@ -92,7 +91,7 @@ def _new(into: Node, additions: Additions) -> Edit:
     indent = _indent(into)
     written = f"passthru = {additions.whole(indent)};"
     if meta is not None and is_first(text, meta.start):
-        start, _ = moving.extent(meta)
+        start, _ = extent(meta)
         apart = "\n\n" if text[: start - indent].endswith("\n\n") else "\n"
         return Edit(start, start, f"{written}{apart}{' ' * indent}")
     end = into.children[-1].start
@@ -105,7 +104,7 @@ def _new(into: Node, additions: Additions) -> Edit:
 
 def _dotted(node: Node, additions: Additions) -> Edit:
     """Add bindings above the first `passthru.NAME = …;`."""
-    start, _ = moving.extent(node)
+    start, _ = extent(node)
     indent = column(node.tree.text, start)
     items = [f"{PASSTHRU}.{name} = {name};\n" for name in additions.names]
     items += [f"{definition.at(indent, prefix=f'{PASSTHRU}.')}\n\n" for definition in additions.definitions]
@@ -127,9 +126,9 @@ def _inside(literal: Node, additions: Additions, inherits: dict[int, StatementEd
     if plain is not None and first is plain:
         inherits[plain.index].behind.extend(definition.at for definition in additions.definitions)
     elif additions:
-        yield from style.apart(literal)
+        yield from apart(literal)
         end = brace.end if "\n" not in text[brace.end : first.start] else text.index("\n", brace.end)
-        blank = "\n" if additions.definitions or style.is_spaced(literal) else ""
+        blank = "\n" if additions.definitions or is_spaced(literal) else ""
         yield Edit(end, end, additions.lines(_indent(literal)) + blank)
 
 

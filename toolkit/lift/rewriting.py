@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
-from toolkit.lift import capture, enclosing, layer, moving, passthru
-from toolkit.lift.doors import PASSTHRU
-from toolkit.lift.moving import MovedDefinition
+from toolkit.lift import capture, layer, passthru
+from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.passthru import Additions
-from toolkit.lift.plan import Design, LiftPlan, at, plan
+from toolkit.lift.plan import PARAMETER, Design, LiftPlan, at, plan
 from toolkit.lift.shape import read
-from toolkit.lift.style import StatementEdit
-from toolkit.nix.attributes import inside, value
-from toolkit.nix.edit import Edit, apply, column, indentation, is_first
+from toolkit.lift.statements import MovedDefinition, StatementEdit, extent, removals
+from toolkit.nix.attributes import body, inside, value
+from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Tree, lost_comments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from toolkit.lift.doors import Door
+    from toolkit.lift.bindings import Door
     from toolkit.nix.tree import Node
 
 
@@ -31,16 +30,15 @@ class Lifted(Struct, frozen=True, kw_only=True):
     """A file whose package takes what was lifted from its own attributes.
 
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
-    let. `parameter` is the name of the final attributes; `unfolded` tells that it has taken the place of a `rec`.
-    `shown` are the attributes of passthru that are made with what is lifted.
+    let. `parameter` is the name of the final attributes. `shown` are the attributes of passthru that are made with
+    what is lifted.
     """
 
     text: str
     doors: Mapping[str, tuple[str, ...]]
-    moved: tuple[str, ...]
-    parameter: str
-    unfolded: bool
-    shown: tuple[tuple[str, ...], ...]
+    moved: tuple[str, ...] = ()
+    parameter: str = PARAMETER
+    shown: tuple[tuple[str, ...], ...] = ()
 
 
 def lift(
@@ -85,7 +83,6 @@ def lift(
         doors={name: planned.routes[name].path for name in planned.names},
         moved=planned.moved,
         parameter=parameter,
-        unfolded=bool(unfolded),
         shown=tuple(_shown(planned)),
     )
 
@@ -147,7 +144,7 @@ def _moved(
     text, nodes = planned.shape.tree.text, planned.shape.tree.nodes
     leaving = {name: planned.shape.bindings[name] for name in (*planned.moved, *planned.taken)}
     leaving |= {node.place: node for node in layered}
-    spans = {name: moving.extent(node) for name, node in leaving.items()}
+    spans = {name: extent(node) for name, node in leaving.items()}
 
     def owner(offset: int) -> str | None:
         return next((name for name, (start, end) in spans.items() if start <= offset < end), None)
@@ -180,8 +177,8 @@ def _moved(
     for index, change in inherits.items():
         outside += change.edits(nodes[index])
     if planned.enclosed:
-        return enclosing.enclosed(planned, outside, parameter)
-    return apply(text, {*outside, *moving.removals(planned.shape.lets, list(spans.values()))})
+        return _enclosed(planned, outside, parameter)
+    return apply(text, {*outside, *removals(planned.shape.lets, list(spans.values()))})
 
 
 def _through(door: Door, definition: MovedDefinition, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
@@ -196,3 +193,20 @@ def _through(door: Door, definition: MovedDefinition, inherits: dict[int, Statem
     if is_first(door.node.tree.text, door.node.start):
         yield Edit(door.node.start, door.node.start, above)
     yield Edit(equals.end, value(door.node).end, moved)
+
+
+def _enclosed(planned: LiftPlan, edits: Collection[Edit], parameter: str) -> str:
+    """Return the text with these edits and with the let, which goes behind the parameter of the final attributes."""
+    (let,), construction = planned.shape.lets, planned.construction
+    text = let.tree.text
+    call, final = construction.call, construction.final
+    attributes = body(final) if final is not None else inside(construction.argument)
+
+    def part(start: int, end: int) -> str:
+        return apply(text[start:end], {edit.within(start) for edit in edits if start <= edit.start and edit.end <= end})
+
+    within = f"{part(let.start, call.start)}{part(attributes.start, attributes.end)}"
+    moved = shifted(Tree(within, name=let.tree.name), 0, len(within), 2)
+    indent = " " * indentation(text, let.start)
+    call_text = f"{construction.builder.text} (\n{indent}  {parameter}:\n{indent}  {moved}\n{indent})"
+    return f"{part(0, let.start)}{call_text}{part(call.end, len(text))}"

@@ -27,10 +27,8 @@ import toolkit.nix
 from toolkit import documents
 from toolkit.cache import default_cache
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
-from toolkit.lift.doors import Reachability
-from toolkit.lift.findings import Binding, BindingKind, find
-from toolkit.lift.locating import locate
-from toolkit.lift.naming import PACKAGES, Names
+from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
+from toolkit.lift.locating import PACKAGES, Names, locate
 from toolkit.nix.tree import Tree, readable
 
 if TYPE_CHECKING:

@@ -1,7 +1,9 @@
-"""Judge somebody else's patch of any package: does an override now reach what the package's file binds, by any door."""
+"""Judge by Nix whether an override reaches what a package's file binds: as it is, or after somebody else's patch."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -9,31 +11,29 @@ from msgspec import Struct
 from toolkit import files, git, nix, prove, sources
 from toolkit.errors import LayoutError
 from toolkit.git import patching
-from toolkit.lift.doors import PASSTHRU, doors
-from toolkit.lift.findings import BindingKind, find
-from toolkit.lift.plan import PARAMETER
+from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
+from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.rewriting import Lifted
 from toolkit.lift.shape import read
 from toolkit.model import Commit, Proposal, Report
 from toolkit.nix.tree import Tree
-from toolkit.package.case import Asking, LiftCase
 from toolkit.package.choosing import readers_of
-from toolkit.package.claims import CLAIMS
+from toolkit.package.claims import CLAIMS, Asking, LiftCase, about
 from toolkit.package.target import find_target
 from toolkit.prove import Stage
-from toolkit.prove.lifted import Question
+from toolkit.prove.lifted import Question, ask
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path, PurePosixPath
 
+    from toolkit.lift.survey import BoundPackage
     from toolkit.model import Progress, SourceRequest
+    from toolkit.package.target import Target
 
 FOREIGN = ("parse", "format", "applies", "no-rebuild", "overridable", "passthru", "readers")
 """The claims about somebody else's patch: those about what it does, and none about how."""
-
-_OVERRIDE = "override"
 
 
 class PatchRequest(Struct, frozen=True, kw_only=True):
@@ -62,21 +62,11 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
     tree = trees.whole(source, offline=request.source.offline, progress=progress)
     progress.step(f"laying out the changed {target.package}")
     changed = trees.changed(tree, _contents(diff, tree.root))
+    roots = (tree.root, changed.root)
     systems = request.systems or target.systems
-    asked = tuple(target.package.split("."))
     progress.step(f"asking Nix about {target.package}")
-    paths = {name: _likely(name, patched, str(target.file)) for name in names}
-    tries = {f"{name}.{index}": path for name in names for index, path in enumerate(paths[name])}
-    trial = Asking(trees=(tree.root, changed.root), questions=(Question(package=asked, doors=tries),), systems=systems)
-    working = _working(trial)
-    found = {
-        name: next((path for index, path in enumerate(paths[name]) if f"{name}.{index}" in working), paths[name][0])
-        for name in names
-    }
-    lifted = Lifted(text=patched.decode(), doors=found, moved=(), parameter=PARAMETER, unfolded=False, shown=())
-    (readers,) = readers_of(tree.root, [(target, found)])
-    questions = [Question(package=asked, doors=found)]
-    questions += [Question(package=tuple(reader.split(".")), doors={}) for reader in readers]
+    lifted = Lifted(text=patched.decode(), doors=_working_doors(names, patched, target, roots, systems))
+    (readers,) = readers_of(tree.root, [(target, lifted.doors)])
     case = LiftCase(
         source=source,
         target=target.file,
@@ -85,10 +75,8 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
             Stage(name="patched", content=patched, path=changed.root / target.file),
         ),
         upstream_diff=diff,
-        package=target.package,
         lifted=lifted,
-        asking=Asking(trees=(tree.root, changed.root), questions=tuple(questions), systems=systems),
-        readers=readers,
+        asking=about(target.package, lifted, readers, trees=roots, systems=systems),
     )
     claims = [claim for claim in CLAIMS if claim.name in FOREIGN]
     proofs = prove.run(claims, case, request.proofs, progress=progress)
@@ -131,18 +119,67 @@ def _contents(diff: bytes, root: Path) -> dict[PurePosixPath, bytes]:
     return {change.path: change.after for change in patching.changes(diff, old)}
 
 
-def _likely(name: str, content: bytes, file: str) -> Sequence[tuple[str, ...]]:
-    """Return the doors that a changed file may have for a binding: those it shows, an attribute, an argument."""
-    shape = read(Tree(content.decode(), name=file))
-    shown = [door.path for door in doors(shape, name)] if name in shape.bindings else []
-    return tuple(dict.fromkeys([*shown, (PASSTHRU, name), (name,), (_OVERRIDE, name)]))
+def _working_doors(
+    names: Sequence[str], content: bytes, target: Target, roots: tuple[Path, Path], systems: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """Return for each binding the door by which an override reaches something on one of the systems.
 
-
-def _working(trial: Asking) -> Mapping[str, object]:
-    """Return the doors by which an override reaches something on one of the systems, without those that were there."""
-    return {
-        key: door
+    It is the first of those that the file shows, an attribute and an argument; one that was there before is none. Where
+    none works, it is the first.
+    """
+    shape = read(Tree(content.decode(), name=str(target.file)))
+    likely = {
+        name: dict.fromkeys(
+            [*(door.path for door in doors(shape, name)), (PASSTHRU, name), (name,), ("override", name)]
+        )
+        for name in names
+    }
+    tries = {f"{name}.{index}": path for name, paths in likely.items() for index, path in enumerate(paths)}
+    trial = Asking(trees=roots, questions=(Question(package=target.package, doors=tries),), systems=systems)
+    working = {
+        tries[key]
         for answers in trial.answers().values()
         for key, door in answers[0].doors.items()
         if door.there and door.thrown.something and not door.hides
     }
+    return {
+        name: next((path for path in paths if path in working), next(iter(paths))) for name, paths in likely.items()
+    }
+
+
+class DoorAnswer(StrEnum):
+    """What Nix says of an override of a binding's attribute."""
+
+    NONE = "none"
+    INEFFECTIVE = "has no effect"
+    PARTLY = "works in part"
+    WORKS = "works"
+    UNKNOWN = "does not evaluate"
+
+
+def doors_of(root: Path, findings: Sequence[BoundPackage]) -> dict[tuple[PurePosixPath, str], DoorAnswer]:
+    """Return by file and binding what an override does, on the first system that the package evaluates on."""
+    of_file: dict[PurePosixPath, list[BoundPackage]] = defaultdict(list)
+    for finding in findings:
+        of_file[finding.file].append(finding)
+    found: dict[tuple[PurePosixPath, str], DoorAnswer] = {}
+    for file, those in of_file.items():
+        shape = read(Tree((root / file).read_text(), name=str(file)))
+        shown = {each.binding.name: doors(shape, each.binding.name) for each in those}
+        paths = {name: places[0].path if places else (PASSTHRU, name) for name, places in shown.items()}
+        states = {each.binding.name: each.binding.state for each in those}
+        question = Question(package=those[0].package, doors=paths)
+        answers = (ask(root, root, system, [question])[0] for system in SYSTEMS)
+        answer = next((answer for answer in answers if answer.before is not None), None)
+        for name in paths:
+            door = answer.doors.get(name) if answer is not None else None
+            if door is None:
+                found[file, name] = DoorAnswer.UNKNOWN
+            elif not door.there:
+                found[file, name] = DoorAnswer.NONE
+            elif not door.thrown.something:
+                found[file, name] = DoorAnswer.INEFFECTIVE
+            else:
+                routed = states[name] is Reachability.ROUTED
+                found[file, name] = DoorAnswer.WORKS if routed else DoorAnswer.PARTLY
+    return found

@@ -1,36 +1,43 @@
-"""Which design lifts what a package's file binds in a let, as far as Nix says: for one package, or for many at once."""
+"""From names of packages to the commits that lift what their files bind in a let, as far as Nix says they are right.
+
+Several packages of one source are tried in one tree with all of them first.
+"""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import patches
-from toolkit.errors import RefusalError
-from toolkit.lift.naming import PACKAGES, Names
-from toolkit.lift.plan import PARAMETER, Design
+from toolkit import nix, patches, sources
+from toolkit.errors import RefusalError, ToolkitError, UsageError
+from toolkit.lift.locating import PACKAGES, Names
+from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import files_of
 from toolkit.model import Step
 from toolkit.package import texts
-from toolkit.package.case import Asking, LiftCase, ask_about
-from toolkit.package.claims import CLAIMS
-from toolkit.prove.lifted import Question, why_not
+from toolkit.package.claims import CLAIMS, Asking, LiftCase, about, ask_about
+from toolkit.package.target import find_targets
+from toolkit.patches import Proposed
+from toolkit.prove.lifted import why_not
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from toolkit.model import Progress, Source, SourceRequest
     from toolkit.package.target import Target
-    from toolkit.patches import Message, Proposed
+    from toolkit.patches import Message
     from toolkit.prove import Claim
     from toolkit.sources.trees import NixpkgsTree
+
+T = TypeVar("T")
 
 LIFT = "lift"
 TEXTUAL = ("parse", "format", "applies")
@@ -73,8 +80,12 @@ class LiftCommit(Struct, frozen=True, kw_only=True):
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
-    """Commits with what is lifted by them and claimed of them; `roots` are the trees before and after each."""
+    """A package with its commits, what is lifted by them and claimed of them.
 
+    `roots` are the trees before and after each commit.
+    """
+
+    opened: Opened
     commits: tuple[LiftCommit, ...]
     lifted: Lifted
     asking: Asking
@@ -82,7 +93,84 @@ class Chosen(Struct, frozen=True, kw_only=True):
     claims: tuple[Claim[LiftCase], ...] = CLAIMS
 
 
-def choose_together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress) -> Mapping[Target, Chosen]:
+def only(outcome: T | ToolkitError) -> T:
+    """Return what came of a single target; raise it if it is an error."""
+    if isinstance(outcome, ToolkitError):
+        raise outcome
+    return outcome
+
+
+def tried(make: Callable[[], T]) -> T | ToolkitError:
+    """Return what a call returns, or the error that it raises."""
+    try:
+        return make()
+    except ToolkitError as error:
+        return error
+
+
+def choose(requests: Sequence[LiftRequest], *, progress: Progress) -> Iterator[Chosen | ToolkitError]:
+    """Find the packages of one source, rewrite their files and lay out the changed trees.
+
+    Yield for each the error that keeps it from being proposed, and raise the one of the source.
+    """
+    source = requests[0].source
+    if any(request.follow and request.design not in {None, Design.MOVE} for request in requests):
+        raise UsageError(
+            "--follow: goes with --design move only", hint="a definition that stays sees no final attributes"
+        )
+    progress.step("reading nixpkgs")
+    root = trees.as_they_are(source, progress=progress)
+    own = [tried(partial(_own, request)) for request in requests]
+    names = [
+        each.package if isinstance(each, Proposed) else request.target
+        for request, each in zip(requests, own, strict=True)
+    ]
+    found = [
+        tried(partial(_open, request, proposed, target, progress=progress))
+        for request, proposed, target in zip(requests, own, find_targets(root, names), strict=True)
+    ]
+    if not (opened := [each for each in found if isinstance(each, Opened)]):
+        yield from (each for each in found if isinstance(each, ToolkitError))
+        return
+    tree = trees.whole(opened[0].source, offline=source.offline, progress=progress)
+    known = _together(tree, opened, progress=progress)
+    for each in found:
+        if isinstance(each, ToolkitError):
+            yield each
+        elif each.target in known:
+            yield known[each.target]
+        else:
+            yield tried(partial(_alone, each, tree, progress=progress))
+
+
+def _own(request: LiftRequest) -> Proposed | None:
+    """Return the proposal with commits of its own that is asked for, if it is one."""
+    proposed = patches.proposal(request.target)
+    if proposed is not None and (request.bindings or request.design or request.follow):
+        raise UsageError(f"{request.target}: is a proposal with commits of its own, and lifts no bindings")
+    return proposed
+
+
+def _open(
+    request: LiftRequest,
+    proposed: Proposed | ToolkitError | None,
+    target: Target | ToolkitError,
+    *,
+    progress: Progress,
+) -> Opened:
+    """Read the file of a package."""
+    proposed, target = only(proposed), only(target)
+    source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
+    progress.step("rewriting")
+    nix.parse_text(source.content, name=str(target.file))
+    try:
+        text = source.content.decode()
+    except UnicodeDecodeError as error:
+        raise ToolkitError(f"{target.file}: is not UTF-8") from error
+    return Opened(request=request, source=source, target=target, text=text, proposed=proposed)
+
+
+def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress) -> Mapping[Target, Chosen]:
     """Return the lifts of packages that Nix says are right in one tree with all of them, on every system.
 
     A package that is not among them is to be chosen for alone: the change of another one may be why.
@@ -97,29 +185,23 @@ def choose_together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Pro
     progress.step("laying out a nixpkgs with all changes")
     root = trees.changed(tree, {file: commit.content for file, (_, commit, _) in made.items()}).root
     readers = readers_of(tree.root, [(each.target, lifted.doors) for each, _, lifted in made.values()])
-    chosen = {
-        each.target: _chosen(
-            each,
-            [commit],
-            lifted,
-            (tree.root, root),
-            others,
-            beside=tuple(other.target.package for other, _, _ in made.values() if other is not each),
-        )
-        for (each, commit, lifted), others in zip(made.values(), readers, strict=True)
-    }
+    chosen: dict[Target, Chosen] = {}
+    for (each, commit, lifted), others in zip(made.values(), readers, strict=True):
+        beside = tuple(other.target.package for other, _, _ in made.values() if other is not each)
+        chosen[each.target] = _chosen(each, [commit], lifted, (tree.root, root), others, beside=beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
     return {target: each for target, each in chosen.items() if each.asking.holds()}
 
 
-def choose(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
+def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
     """Return the first design that can be right as far as Nix says, or the commits of a proposal that has its own.
 
     Raise RefusalError with the reason against the first design, where none can.
     """
     if found.proposed is not None:
         return _rewritten(found, found.proposed, tree, progress=progress)
+    target = found.target
     reasons: list[str] = []
     for design in _designs(found.request):
         try:
@@ -129,21 +211,18 @@ def choose(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
                 raise
             break
         chosen = _laid_out(found, [made], lifted, tree, progress=progress)
-        progress.step(f"asking Nix about {found.target.package}")
-        said = chosen.asking.judged()
+        progress.step(f"asking Nix about {target.package}")
+        asking = chosen.asking
+        said = asking.judged()
         if said is None:
-            raise _unevaluable(chosen.asking, found.target.package)
+            why = why_not(tree.root, asking.systems[0], asking.questions[0].package)
+            hint = "if the package is for another system, name that by --system"
+            fact = f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
+            raise RefusalError(f"{target.package}: {fact}", hint=hint)
         if said.outcome == "lifted" or (not reasons and said.outcome == "failed"):
             return chosen
         reasons.append(said.why)
-    raise RefusalError(f"{found.target.file}: {reasons[0]}")
-
-
-def _unevaluable(asking: Asking, package: str) -> RefusalError:
-    """Return the error for a package of which nothing can be proven."""
-    why = why_not(asking.trees[0], asking.systems[0], asking.questions[0].package)
-    hint = "if the package is for another system, name that by --system"
-    return RefusalError(f"{package}: does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}", hint=hint)
+    raise RefusalError(f"{target.file}: {reasons[0]}")
 
 
 def _designs(request: LiftRequest) -> tuple[Design, ...]:
@@ -169,9 +248,8 @@ def _rewritten(found: Opened, proposed: Proposed, tree: NixpkgsTree, *, progress
         text = patches.rewrite(commit)(text, name=str(found.target.file))
         step = Step(name=commit.name, design=commit.rewrite.rpartition(":")[2])
         commits.append(LiftCommit(step=step, message=commit, content=text.encode()))
-    lifted = Lifted(text=text, doors={}, moved=(), parameter=PARAMETER, unfolded=False, shown=())
     names = TEXTUAL if any(commit.rebuilds for commit in proposed.commits) else (*TEXTUAL, *EVALUATED)
-    chosen = _laid_out(found, commits, lifted, tree, progress=progress)
+    chosen = _laid_out(found, commits, Lifted(text=text, doors={}), tree, progress=progress)
     return replace(chosen, claims=tuple(claim for claim in CLAIMS if claim.name in names))
 
 
@@ -195,15 +273,15 @@ def _chosen(  # noqa: PLR0913 - what it is made of
     beside: tuple[str, ...] = (),
 ) -> Chosen:
     """Say what is asked about the last commit."""
-    target = found.target
-    own = Question(package=tuple(target.package.split(".")), doors=lifted.doors, shown=lifted.shown)
-    asking = Asking(
+    asking = about(
+        found.target.package,
+        lifted,
+        readers,
         trees=(roots[0], roots[-1]),
-        questions=(own, *(Question(package=tuple(name.split(".")), doors={}) for name in readers)),
-        systems=found.request.systems or target.systems,
+        systems=found.request.systems or found.target.systems,
         beside=beside,
     )
-    return Chosen(commits=tuple(commits), lifted=lifted, asking=asking, roots=roots)
+    return Chosen(opened=found, commits=tuple(commits), lifted=lifted, asking=asking, roots=roots)
 
 
 def readers_of(root: Path, lifts: Sequence[tuple[Target, Mapping[str, tuple[str, ...]]]]) -> list[tuple[str, ...]]:

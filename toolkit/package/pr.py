@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from toolkit.errors import UsageError
 from toolkit.model import FileChange, SourceRequest, TreeCommit
-from toolkit.package.propose import begin, facts, only, write_down
+from toolkit.package import texts
+from toolkit.package.choosing import choose, only
+from toolkit.package.propose import write_down
 from toolkit.pr import making
 from toolkit.pr.making import Making
 
@@ -36,14 +38,14 @@ def create(order: BranchOrder, request: LiftRequest, *, progress: Progress) -> P
     def find(clone: Clone, order: BranchOrder) -> Making:
         base, _ = making.find_bases(clone, order, progress=progress)
         source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
-        (begun,) = begin([replace(request, source=source, force=False)], progress=progress)
-        work = only(begun)
+        (outcome,) = choose([replace(request, source=source, force=False)], progress=progress)
+        chosen = only(outcome)
         return Making(
             base=base,
             warnings=making.age_warnings(base),
-            prove=lambda at: write_down(work, at, progress=progress),
+            prove=lambda at: write_down(chosen, at, progress=progress),
             commits=_commits,
-            facts=lambda report, _commits, _ported: facts(work, report),
+            facts=lambda report, _commits, _ported: texts.facts(chosen, report),
             directories=lambda report: (report.proposal.target.parent,),
         )
 

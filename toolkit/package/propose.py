@@ -1,48 +1,49 @@
-"""From names of packages to a proven patch series, diff and overlay of each that lift what its file binds in a let."""
+"""Proposals on disk that lift what packages' files bind in a let, and overlays with a lifted package; all proven.
+
+An overlay is the package's directory with the changed file, and a default.nix that calls it.
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from toolkit import files, nix, patches, sources
+from toolkit import files, nix, prove
 from toolkit import propose as proposals
-from toolkit.errors import ToolkitError, UsageError
-from toolkit.lift.plan import Design
-from toolkit.package import patched, texts
-from toolkit.package.case import LiftCase
-from toolkit.package.choosing import Opened, choose, choose_together
-from toolkit.package.target import find_targets
-from toolkit.patches import Proposed
+from toolkit.errors import RefusalError, ToolkitError
+from toolkit.git import reading
+from toolkit.git.reading import TreeFile
+from toolkit.model import OverlayReport
+from toolkit.package import texts
+from toolkit.package.choosing import choose, only, tried
+from toolkit.package.claims import LiftCase
 from toolkit.propose import Draft, Order, write
 from toolkit.prove import Stage
 from toolkit.report import pull_request
-from toolkit.sources import trees
+from toolkit.report.report import overlay_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolkit.model import Progress, Report
     from toolkit.package.choosing import Chosen, LiftRequest
     from toolkit.package.target import Target
-    from toolkit.sources.trees import NixpkgsTree
 
-T = TypeVar("T")
+OVERLAY_CLAIMS = ("parse", "no-rebuild", "overridable", "capture-safe", "passthru", "overlay")
+"""The claims about a series that are about its overlay as well."""
 
-
-class Work(Struct, frozen=True, kw_only=True):
-    """A package with the commits that Nix says are right."""
-
-    found: Opened
-    chosen: Chosen
-
-    @property
-    def content(self) -> bytes:
-        """The new content of the package's file."""
-        return self.chosen.commits[-1].content
+_TEMPLATE = """\
+# {package}, with an override that reaches what its file binds in a let:
+#
+#   nixpkgs.overlays = [ (import ./proposal/overlay) ];
+final: _prev: {{
+  {package} = final.callPackage ./{package}/package.nix {{ }};
+}}
+"""
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -64,123 +65,76 @@ def propose(requests: Sequence[LiftRequest], *, progress: Progress) -> Iterator[
         files.ensure_free(out, force=force)
     elif not out.is_dir():
         files.ensure_free(out)
-    for request, work in zip(requests, begin(requests, progress=progress), strict=True):
-        if isinstance(work, ToolkitError):
-            yield Attempt(target=request.target, out=out, result=work)
+    for request, chosen in zip(requests, choose(requests, progress=progress), strict=True):
+        if isinstance(chosen, ToolkitError):
+            yield Attempt(target=request.target, out=out, result=chosen)
             continue
-        place = out if len(requests) == 1 else out / work.found.target.package
+        place = out if len(requests) == 1 else out / chosen.opened.target.package
         place.parent.mkdir(exist_ok=True)
-        written = partial(write_down, work, place, progress=progress)
-        yield Attempt(target=request.target, out=place, result=_tried(written))
+        written = tried(partial(write_down, chosen, place, progress=progress))
+        yield Attempt(target=request.target, out=place, result=written)
 
 
-def write_down(work: Work, out: Path, *, progress: Progress) -> Report:
+def write_down(chosen: Chosen, out: Path, *, progress: Progress) -> Report:
     """Write the proposal to `out`, whole or not at all, and return its report; the proofs run meanwhile."""
     order = Order(
         out=out,
-        force=work.found.request.force,
-        request=work.found.request.source,
-        draft=lambda at: draft(work, at),
-        text=lambda report: pull_request.draft(facts(work, report)),
+        force=chosen.opened.request.force,
+        request=chosen.opened.request.source,
+        draft=lambda at: _draft(chosen, at),
+        text=lambda report: pull_request.draft(texts.facts(chosen, report)),
     )
     return write(order, progress=progress)
 
 
-def facts(work: Work, report: Report) -> pull_request.DraftFacts:
-    """Return what the text of the pull request is made from."""
-    found = work.found
-    return texts.facts(report, found.source, found.target.package, work.chosen.lifted.doors, found.proposed)
+def overlay(request: LiftRequest, *, progress: Progress) -> OverlayReport:
+    """Write the overlay to `request.out`, whole or not at all, and return its report.
 
-
-def only(outcome: T | ToolkitError) -> T:
-    """Return what came of a single target; raise it if it is an error."""
-    if isinstance(outcome, ToolkitError):
-        raise outcome
-    return outcome
-
-
-def _tried(make: Callable[[], T]) -> T | ToolkitError:
-    try:
-        return make()
-    except ToolkitError as error:
-        return error
-
-
-def begin(requests: Sequence[LiftRequest], *, progress: Progress) -> Iterator[Work | ToolkitError]:
-    """Find the packages of one source, rewrite their files and lay out the changed trees.
-
-    Yield for each the error that keeps it from being proposed, and raise the one of the source.
+    Raise ToolkitError as `propose` does, RefusalError for a package that its directory alone does not make.
     """
-    source = requests[0].source
-    if any(request.follow and request.design not in {None, Design.MOVE} for request in requests):
-        raise UsageError(
-            "--follow: goes with --design move only", hint="a definition that stays sees no final attributes"
+    files.ensure_free(request.out, force=request.force)
+    (outcome,) = choose([request], progress=progress)
+    chosen = only(outcome)
+    source = chosen.opened.source
+    with files.whole_directory(request.out, force=request.force) as building:
+        draft = _draft(chosen, building)
+        if not draft.overlay:
+            fact = "nixpkgs calls it with arguments, or its file reads other directories"
+            raise RefusalError(
+                f"{chosen.opened.target.package}: {fact}, so an overlay cannot call it",
+                hint=f"unlet propose {request.target} writes a patch for your nixpkgs",
+            )
+        draft.write_overlay(building)
+        proven = prove.run(draft.claims, draft.case, OVERLAY_CLAIMS, progress=progress)
+        here, there = str(building), str(request.out.resolve())
+        report = OverlayReport(
+            kind=chosen.commits[-1].step.design,
+            source=source,
+            proofs=tuple(
+                replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands))
+                for proof in proven
+            ),
+            files=tuple(sorted({files.REPORT, *draft.overlay})),
+            warnings=source.warnings,
+            tools={"nix": str(nix.version())},
         )
-    progress.step("reading nixpkgs")
-    root = trees.as_they_are(source, progress=progress)
-    own = [_tried(partial(_own, request)) for request in requests]
-    names = [
-        each.package if isinstance(each, Proposed) else request.target
-        for request, each in zip(requests, own, strict=True)
-    ]
-    found = [
-        _tried(partial(_open, request, proposed, target, progress=progress))
-        for request, proposed, target in zip(requests, own, find_targets(root, names), strict=True)
-    ]
-    if not (opened := [each for each in found if isinstance(each, Opened)]):
-        yield from (each for each in found if isinstance(each, ToolkitError))
-        return
-    tree = trees.whole(opened[0].source, offline=source.offline, progress=progress)
-    known = choose_together(tree, opened, progress=progress)
-    for each in found:
-        yield each if isinstance(each, ToolkitError) else _tried(partial(_work, each, tree, known, progress=progress))
+        (building / files.REPORT).write_bytes(overlay_to_json(report))
+    return report
 
 
-def _work(found: Opened, tree: NixpkgsTree, known: Mapping[Target, Chosen], *, progress: Progress) -> Work:
-    return Work(found=found, chosen=known.get(found.target) or choose(found, tree, progress=progress))
-
-
-def _own(request: LiftRequest) -> Proposed | None:
-    """Return the proposal with commits of its own that is asked for, if it is one."""
-    proposed = patches.proposal(request.target)
-    if proposed is not None and (request.bindings or request.design or request.follow):
-        raise UsageError(f"{request.target}: is a proposal with commits of its own, and lifts no bindings")
-    return proposed
-
-
-def _open(
-    request: LiftRequest,
-    proposed: Proposed | ToolkitError | None,
-    target: Target | ToolkitError,
-    *,
-    progress: Progress,
-) -> Opened:
-    """Read the file of a package."""
-    proposed, target = only(proposed), only(target)
-    source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
-    progress.step("rewriting")
-    nix.parse_text(source.content, name=str(target.file))
-    try:
-        text = source.content.decode()
-    except UnicodeDecodeError as error:
-        raise ToolkitError(f"{target.file}: is not UTF-8") from error
-    return Opened(request=request, source=source, target=target, text=text, proposed=proposed)
-
-
-def draft(work: Work, at: Path) -> Draft[LiftCase]:
+def _draft(chosen: Chosen, at: Path) -> Draft[LiftCase]:
     """Return the proposal as git writes it down; its overlay will be in the directory `at`."""
-    source, target, chosen = work.found.source, work.found.target, work.chosen
-    doors = chosen.lifted.doors
-    beside = patched.files(chosen.roots[0], target, work.content)
-    messages = tuple(commit.message for commit in chosen.commits)
+    source, target, commits = chosen.opened.source, chosen.opened.target, chosen.commits
+    beside = _overlay_files(chosen.roots[0], target, commits[-1].content)
+    messages = tuple(commit.message for commit in commits)
     proposal = proposals.make(
         source,
         package=target.package,
         target=target.file,
-        bindings=tuple(doors),
-        steps=[commit.step for commit in chosen.commits],
+        bindings=tuple(chosen.lifted.doors),
+        steps=[commit.step for commit in commits],
         messages=messages,
-        contents=[commit.content for commit in chosen.commits],
+        contents=[commit.content for commit in commits],
     )
     before, *after = (root / target.file for root in chosen.roots)
     case = LiftCase(
@@ -190,15 +144,31 @@ def draft(work: Work, at: Path) -> Draft[LiftCase]:
             Stage(name="before", content=source.content, path=before),
             *(
                 Stage(name=commit.step.name, content=commit.content, path=path, steps=frozenset({commit.step.name}))
-                for commit, path in zip(chosen.commits, after, strict=True)
+                for commit, path in zip(commits, after, strict=True)
             ),
         ),
         patches=proposal.patches,
         upstream_diff=proposal.upstream_diff,
-        package=target.package,
         lifted=chosen.lifted,
         asking=chosen.asking,
-        readers=tuple(".".join(reader.package) for reader in chosen.asking.questions[1:]),
         overlay=at if beside else None,
     )
     return Draft(proposal=proposal, messages=messages, case=case, claims=chosen.claims, overlay=beside)
+
+
+def _overlay_files(root: Path, target: Target, content: bytes) -> Mapping[str, TreeFile]:
+    """Return the files of the overlay by their names; none where it cannot be made from the package's directory alone.
+
+    That is so for a package that nixpkgs calls with arguments, or that reads files of other directories.
+    """
+    package, file = target.package, target.file
+    directory = root / file.parent
+    by_name = file.parts[1:2] == ("by-name",) and (directory / "package.nix").is_file()
+    paths = sorted(path for path in directory.rglob("*") if path.is_file() or path.is_symlink())
+    if not by_name or any(b"../" in path.read_bytes() for path in paths if path.suffix == ".nix"):
+        return {}
+    return {
+        "default.nix": TreeFile(content=_TEMPLATE.format(package=package).encode()),
+        **{f"{package}/{path.relative_to(directory)}": reading.read_file(path) for path in paths},
+        f"{package}/{file.name}": TreeFile(content=content),
+    }

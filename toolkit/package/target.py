@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import LayoutError, ToolkitError
-from toolkit.lift.findings import BindingKind
-from toolkit.lift.locating import SYSTEMS, locate, owners
-from toolkit.lift.naming import PACKAGES, Names
+from toolkit.lift.bindings import BindingKind
+from toolkit.lift.locating import PACKAGES, SYSTEMS, Names, locate, owners
 from toolkit.lift.survey import survey
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from toolkit.report.pull_request import StepText
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolkit.model import Report, Source
-    from toolkit.patches import Proposed
+    from toolkit.model import Report
+    from toolkit.package.choosing import Chosen
 
 _SUBJECT = 72
 
@@ -36,21 +36,15 @@ def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
     )
 
 
-def facts(
-    report: Report, source: Source, package: str, doors: Mapping[str, tuple[str, ...]], proposed: Proposed | None
-) -> pull_request.DraftFacts:
+def facts(chosen: Chosen, report: Report) -> pull_request.DraftFacts:
     """Return what the text of the pull request is made from; of a proposal with commits of its own it is theirs."""
     path = patches.shipped() / "lift-pull-request.toml"
-    texts = pull_request.read(path.read_bytes(), name=str(path), **_words(package, doors))
-    if proposed is not None:
+    words = _words(chosen.opened.target.package, chosen.lifted.doors)
+    texts = pull_request.read(path.read_bytes(), name=str(path), **words)
+    if (proposed := chosen.opened.proposed) is not None:
         own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
         texts = replace(texts, steps=own, proven={}, rejected=())
-    return pull_request.DraftFacts(
-        report=report,
-        texts=texts,
-        template=template(source),
-        extras={},
-    )
+    return pull_request.DraftFacts(report=report, texts=texts, template=template(chosen.opened.source), extras={})
 
 
 def usage(package: str, path: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import documents, limits, nix, process
@@ -41,8 +41,8 @@ _QUESTION = re.compile(r"unlet: question (\d+)")
 class Question(Struct, frozen=True, kw_only=True):
     """A package by its attribute path, doors by name, and other attributes that may be made with them."""
 
-    package: tuple[str, ...]
-    doors: Mapping[str, tuple[str, ...]]
+    package: str
+    doors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     shown: tuple[tuple[str, ...], ...] = ()
 
 
@@ -139,9 +139,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     loud: bool = False,
 ) -> Command:
     """Return the command that asks, sealed; if it is `loud`, what throws ends it."""
-    asked = [
-        {"package": question.package, "doors": dict(question.doors), "shown": question.shown} for question in questions
-    ]
+    asked = [{"package": each.package.split("."), "doors": dict(each.doors), "shown": each.shown} for each in questions]
     arguments = {"before": str(before), "after": str(after), "system": system, "questions": json.dumps(asked)}
     if overlay is not None:
         arguments["overlay"] = str(overlay.resolve())
@@ -153,10 +151,10 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=_SECONDS)
 
 
-def why_not(tree: Path, system: str, package: tuple[str, ...]) -> str:
+def why_not(tree: Path, system: str, package: str) -> str:
     """Return in one line why a package of a tree does not evaluate."""
     try:
-        process.execute(command(tree, tree, system, [Question(package=package, doors={})], loud=True))
+        process.execute(command(tree, tree, system, [Question(package=package)], loud=True))
     except CommandError as error:
         return _in_tree(nix.reason(error))
     return "it is no derivation"

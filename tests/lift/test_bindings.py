@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.lift.doors import Reachability
-from toolkit.lift.findings import Binding, BindingKind, find
+from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
 from toolkit.nix.tree import Tree
 
 UI = 'ui = buildNpmPackage { pname = "ui"; inherit src version; };'

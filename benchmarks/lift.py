@@ -23,13 +23,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import nix
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift.bindings import BindingKind, Reachability
 from toolkit.lift.locating import owners
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import survey
+from toolkit.nix import program
 from toolkit.package.target import Target
 from toolkit.prove.lifted import NO_FUNCTION, UNREACHED, Derivations, LiftVerdict, Question, ask, judge
 from toolkit.sources import trees
@@ -166,7 +166,7 @@ def _separated(
         answers = [ask(tree.root, after, CANARY, [question])[0] for question in questions]
         places = {PurePosixPath(place) for answer in answers for place in answer.places}
         if not (guilty := places & contents.keys()):
-            nix.parse([after / file for file in contents])
+            program.parse([after / file for file in contents])
             return after, frozenset(apart)
         apart |= guilty
 

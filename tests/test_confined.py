@@ -147,19 +147,6 @@ def test_interrupt_ends_a_child_in_the_middle_of_the_parser(call: str, tmp_path:
     wait_until_gone(child)
 
 
-def test_interrupt_that_comes_when_the_copy_has_just_ended_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
-    waitpid = os.waitpid
-
-    def interrupted(child: int, options: int) -> tuple[int, int]:
-        monkeypatch.undo()
-        waitpid(child, options)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "waitpid", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        confined.ends(lambda: None, seconds=1)
-
-
 def wait_for_child(parent: int) -> int:
     """Return a process that a process, or one of its own, has started, as soon as it has worked for a while."""
     deadline = time.monotonic() + 60

@@ -12,9 +12,9 @@ from packaging.utils import canonicalize_name
 
 from tests.overlays.test_nixos import EXAMPLES
 from tests.trees import trees
-from toolkit import nix
 from toolkit.docker.claims.record import Record
 from toolkit.errors import CommandError
+from toolkit.nix import evaluator
 
 EXPRESSION = Path(__file__).with_name("flake.nix")
 PROJECT = tomllib.loads((EXPRESSION.parents[1] / "pyproject.toml").read_text())
@@ -40,7 +40,7 @@ def outputs(
     names: set[str], tree: Path | str = "", *, example: Path | str = "", attribute: str | None = None
 ) -> Record:
     arguments = {"tree": str(tree), "names": json.dumps(sorted(names)), "example": str(example)}
-    return Record({"answer": nix.evaluate(EXPRESSION, arguments, attribute=attribute)}, document="flake.nix")
+    return Record({"answer": evaluator.evaluate(EXPRESSION, arguments, attribute=attribute)}, document="flake.nix")
 
 
 def test_package_and_shell_have_what_the_project_names() -> None:

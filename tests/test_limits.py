@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import limits, nix, process
+from toolkit import limits, process
 from toolkit.errors import CommandError
+from toolkit.nix import evaluator, program
 
 HOG = "builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1"
 
@@ -27,21 +28,21 @@ def test_evaluations_fit_into_the_memory_one_at_least(most: int, jobs: int) -> N
 def test_bounded_evaluation_ends_with_a_message_of_its_own(tmp_path: Path) -> None:
     expression = tmp_path / "hog.nix"
     expression.write_text(HOG)
-    command = limits.bounded(nix.evaluate_command(expression, {}), 64)
+    command = limits.bounded(evaluator.evaluate_command(expression, {}), 64)
     with pytest.raises(CommandError) as caught:
         process.run(command.argv, env=command.env)
-    assert nix.reason(caught.value) == "out of memory"
+    assert program.reason(caught.value) == "out of memory"
 
 
 def test_command_to_paste_has_the_bound(tmp_path: Path) -> None:
     expression = tmp_path / "small.nix"
     expression.write_text("1 + 1")
-    command = limits.bounded(nix.evaluate_command(expression, {}), 64)
+    command = limits.bounded(evaluator.evaluate_command(expression, {}), 64)
     assert "GC_MAXIMUM_HEAP_SIZE=67108864 " in command.line
     done = subprocess.run(["sh", "-c", command.line], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "2"
 
 
 def test_no_bound_changes_nothing() -> None:
-    command = nix.evaluate_command(Path("x.nix"), {})
+    command = evaluator.evaluate_command(Path("x.nix"), {})
     assert limits.bounded(command, None) is command

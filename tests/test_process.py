@@ -14,7 +14,7 @@ import pytest
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.process import Command, run, run_all
+from toolkit.process import Command, run
 
 # A shell whose child is a program of its own; the child's process id is in the file `pid`.
 PARENT = ("sh", "-c", "sleep 60 & echo $! > pid; wait")
@@ -152,7 +152,9 @@ def test_a_program_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("call", ["run(command)", "run_all([Command(argv=command), Command(argv=('sleep', '60'))])"])
 def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: str) -> None:
-    with interruptible(tmp_path, f"from toolkit.process import *; command = {PARENT!r}; {call}") as python:
+    with interruptible(
+        tmp_path, f"from toolkit.process import *; from toolkit.parallel import run_all; command = {PARENT!r}; {call}"
+    ) as python:
         child = read_pid(tmp_path)
         assert is_alive(child)
         python.send_signal(signal.SIGINT)
@@ -166,6 +168,7 @@ def test_a_signal_that_does_not_wake_the_main_thread_is_heeded(tmp_path: Path, c
     # Another thread gets it, as if it came just before the main thread blocked.
     script = (
         "import signal, threading, time\n"
+        "from toolkit.parallel import run_all\n"
         "from toolkit.process import *\n"
         "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
@@ -273,37 +276,17 @@ def test_a_plain_command_is_echoed_as_it_is() -> None:
     assert Command(argv=("git", "log", "a b")).line == "git log 'a b'"
 
 
-def test_commands_run_side_by_side_and_results_keep_the_order() -> None:
-    began = time.monotonic()
-    results = run_all([Command(argv=("sh", "-c", f"sleep 0.{5 - n}; echo {n}")) for n in range(4)], jobs=4)
-    assert [result.text for result in results] == ["0", "1", "2", "3"]
-    assert time.monotonic() - began < 1.2
+def test_interrupt_that_comes_when_the_copy_has_just_ended_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    waitpid = os.waitpid
 
+    def interrupted(child: int, options: int) -> tuple[int, int]:
+        monkeypatch.undo()
+        waitpid(child, options)
+        raise KeyboardInterrupt
 
-def test_the_first_failure_ends_the_others(tmp_path: Path) -> None:
-    began = time.monotonic()
-    with pytest.raises(CommandError, match=r"sh: ended with status 3: oh"):
-        run_all(
-            [
-                Command(argv=PARENT, cwd=tmp_path),
-                Command(argv=("sh", "-c", "while ! test -s pid; do :; done; echo oh >&2; exit 3"), cwd=tmp_path),
-                Command(argv=("sleep", "60")),
-            ],
-            jobs=2,
-        )
-    assert time.monotonic() - began < 5
-    wait_until_gone(read_pid(tmp_path))
-
-
-def test_commands_that_run_side_by_side_are_echoed() -> None:
-    lines: list[str] = []
-    with process.echoing(lines.append):
-        run_all([Command(argv=("true",)), Command(argv=("echo", "x"))], jobs=2)
-    assert sorted(lines) == ["echo x", "true"]
-
-
-def test_no_command_gives_no_result() -> None:
-    assert run_all([]) == ()
+    monkeypatch.setattr(os, "waitpid", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        process.ends(lambda: None, seconds=1)
 
 
 def test_find_tells_where_path_has_a_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

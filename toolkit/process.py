@@ -6,7 +6,6 @@ whatever it has started. It has no terminal, hence no program can stop to ask a 
 
 from __future__ import annotations
 
-import contextvars
 import errno
 import os
 import shlex
@@ -15,18 +14,17 @@ import signal
 import subprocess
 import threading
 import time
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit.errors import CommandError, ToolkitError, without_passwords
-from toolkit.pipes import LONGEST_WAIT, Stream
+from toolkit.pipes import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -46,8 +44,6 @@ _HINTS = {
     "nix-instantiate": "install Nix (Debian, Ubuntu: apt install nix-bin)",
     "nix-store": "install Nix (Debian, Ubuntu: apt install nix-bin)",
 }
-
-T = TypeVar("T")
 
 _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=None)
 _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
@@ -164,7 +160,54 @@ def run(  # noqa: PLR0913 - the fields of Command, by name
 
 def execute(command: Command) -> Completed:
     """Run a command as `run` does."""
-    return _execute(command, _group.get() or _Living())
+    if (observer := _echo.get()) is not None:
+        observer(command.line)
+    living = _group.get() or _Living()
+    began = time.monotonic()
+    stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
+    # Between the start of the program and the `try` that ends it there must be no interrupt.
+    signals = _HeldSignals()
+    try:
+        process = living.start(command, stdout.writing, stderr.writing)
+    except BaseException:
+        stdout.close()
+        stderr.close()
+        signals.release()
+        raise
+    try:
+        stdout.start(partial(_signal, process, signal.SIGTERM))
+        stderr.start(partial(_signal, process, signal.SIGTERM))
+        if process.stdin is not None:
+            # In a thread: a program may read only when what it has written is read.
+            threading.Thread(target=_feed, args=(process.stdin, command.stdin), daemon=True).start()
+        signals.release()
+        for stream in (stdout, stderr):
+            # A child of the program may have it open still.
+            if not stream.ends(None if command.timeout is None else began + command.timeout - time.monotonic()):
+                raise subprocess.TimeoutExpired(command.argv, command.timeout or 0)  # noqa: TRY301 - as the one below
+        process.wait(None if command.timeout is None else max(began + command.timeout - time.monotonic(), 0))
+    except subprocess.TimeoutExpired:
+        _end(process)
+        stderr.ends(1)
+        said = f"{stderr.text}\nstill running after {command.timeout:g} s"
+        raise CommandError(command.argv, status=-signal.SIGTERM, stderr=said) from None
+    except BaseException:
+        _end(process)
+        raise
+    finally:
+        living.ended(process)
+    if stdout.is_full:
+        said = f"{stderr.text}\nit has written more than {command.most} bytes"
+        raise CommandError(command.argv, status=process.returncode, stderr=said)
+    if command.ok is not None and process.returncode not in command.ok:
+        raise CommandError(command.argv, status=process.returncode, stderr=stderr.text)
+    return Completed(
+        argv=command.argv,
+        status=process.returncode,
+        stdout=stdout.content,
+        stderr=stderr.text,
+        seconds=time.monotonic() - began,
+    )
 
 
 def begin(command: Command) -> subprocess.Popen[bytes]:
@@ -177,34 +220,33 @@ def begin(command: Command) -> subprocess.Popen[bytes]:
     return _start(replace(command, stdin=b""), subprocess.PIPE, subprocess.PIPE)
 
 
-def results(futures: Sequence[Future[T]]) -> tuple[T, ...]:
-    """Wait for the results, in order; the first failure is raised at once, and a signal is heeded meanwhile."""
-    waiting = set(futures)
-    while waiting:
-        done, waiting = wait(waiting, LONGEST_WAIT, FIRST_EXCEPTION)
-        for future in futures:
-            if future in done:
-                future.result()
-    return tuple(future.result() for future in futures)
+def ends(call: Callable[[], object], *, seconds: float) -> bool:
+    """Tell whether a call, made in a copy of this process, ends within some seconds of a processor.
 
-
-def run_all(commands: Sequence[Command], *, jobs: int | None = None) -> tuple[Completed, ...]:
-    """Run programs side by side, at most `jobs` at a time (default: one per processor); results keep the order.
-
-    The first failure ends the programs that still run, and is raised.
+    For a library's code, which neither starts nor writes anything. What it returns or raises is not of interest.
+    An interrupt ends the copy, even of a process that it does not reach, and is raised as KeyboardInterrupt.
     """
-    if len(commands) <= 1:
-        return tuple(_execute(command, _Living()) for command in commands)
-    living = _Living()
-    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
-        futures: list[Future[Completed]] = []
+    child = os.fork()
+    if child == 0:
         try:
-            futures.extend(pool.submit(contextvars.copy_context().run, _execute, each, living) for each in commands)
-            return results(futures)
+            for reaching in (signal.SIGPROF, signal.SIGINT):
+                signal.signal(reaching, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            call()
         finally:
-            living.stop()
-            for future in futures:
-                future.cancel()
+            os._exit(0)
+    try:
+        status = os.waitpid(child, 0)[1]
+    except BaseException:
+        # A signal may come when the copy has just ended.
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        raise
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT:
+        raise KeyboardInterrupt
+    return status == 0
 
 
 class _Living:
@@ -251,56 +293,6 @@ class _Living:
             time.sleep(0.01)
         for process in processes:
             _signal(process, signal.SIGKILL)
-
-
-def _execute(command: Command, living: _Living) -> Completed:
-    if (observer := _echo.get()) is not None:
-        observer(command.line)
-    began = time.monotonic()
-    stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
-    # Between the start of the program and the `try` that ends it there must be no interrupt.
-    signals = _HeldSignals()
-    try:
-        process = living.start(command, stdout.writing, stderr.writing)
-    except BaseException:
-        stdout.close()
-        stderr.close()
-        signals.release()
-        raise
-    try:
-        stdout.start(partial(_signal, process, signal.SIGTERM))
-        stderr.start(partial(_signal, process, signal.SIGTERM))
-        if process.stdin is not None:
-            # In a thread: a program may read only when what it has written is read.
-            threading.Thread(target=_feed, args=(process.stdin, command.stdin), daemon=True).start()
-        signals.release()
-        for stream in (stdout, stderr):
-            # A child of the program may have it open still.
-            if not stream.ends(None if command.timeout is None else began + command.timeout - time.monotonic()):
-                raise subprocess.TimeoutExpired(command.argv, command.timeout or 0)  # noqa: TRY301 - as the one below
-        process.wait(None if command.timeout is None else max(began + command.timeout - time.monotonic(), 0))
-    except subprocess.TimeoutExpired:
-        _end(process)
-        stderr.ends(1)
-        said = f"{stderr.text}\nstill running after {command.timeout:g} s"
-        raise CommandError(command.argv, status=-signal.SIGTERM, stderr=said) from None
-    except BaseException:
-        _end(process)
-        raise
-    finally:
-        living.ended(process)
-    if stdout.is_full:
-        said = f"{stderr.text}\nit has written more than {command.most} bytes"
-        raise CommandError(command.argv, status=process.returncode, stderr=said)
-    if command.ok is not None and process.returncode not in command.ok:
-        raise CommandError(command.argv, status=process.returncode, stderr=stderr.text)
-    return Completed(
-        argv=command.argv,
-        status=process.returncode,
-        stdout=stdout.content,
-        stderr=stderr.text,
-        seconds=time.monotonic() - began,
-    )
 
 
 class _HeldSignals:

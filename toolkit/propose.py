@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files, git, nix, prove
+from toolkit import files, git, prove
 from toolkit.git import reading
 from toolkit.model import Commit, Proposal, Report, Status
+from toolkit.nix import program
 from toolkit.report import report
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def write(order: Order[C], *, progress: Progress) -> Report:
                 for proof in proven
             ),
             warnings=(*proposal.source.warnings, *draft.warnings),
-            tools={"nix": str(nix.version())},
+            tools={"nix": str(program.version())},
             request=order.request,
             files=tuple(
                 sorted({*REPORTS, *(str(path.relative_to(building)) for path in building.rglob("*") if path.is_file())})

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests import specimens
-from toolkit import git, nix, sources
+from toolkit import git, sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, choosing, staging
 from toolkit.docker.claims import registry as proofs
@@ -22,7 +22,7 @@ from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.model import Commit, SourceRequest, Status
-from toolkit.nix import stores
+from toolkit.nix import evaluator, stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -137,10 +137,10 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
     stores.environment.cache_clear()
-    nix.tools.cache_clear()
+    evaluator.tools.cache_clear()
     yield shared / "cache"
     stores.environment.cache_clear()
-    nix.tools.cache_clear()
+    evaluator.tools.cache_clear()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests import specimens
 from tests.docker.conftest import Steps
 from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
-from toolkit import files, nix
+from toolkit import files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing, doors, staging
 from toolkit.docker.claims import facts, install_phase
 from toolkit.docker.claims.case import SYSTEMS
@@ -31,6 +31,7 @@ from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.model import SourceRequest, Status
+from toolkit.nix import evaluator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -118,7 +119,9 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
         for side in sides
     }
     try:
-        said = nix.evaluate(EXPRESSION, {"case": str(case), "asked": json.dumps(asked), "labels": json.dumps([LABEL])})
+        said = evaluator.evaluate(
+            EXPRESSION, {"case": str(case), "asked": json.dumps(asked), "labels": json.dumps([LABEL])}
+        )
     except CommandError as error:
         keys = list(batch)
         if len(keys) > 1:

@@ -7,7 +7,6 @@ import pytest
 
 from tests import specimens
 from tests.docker.conftest import Steps
-from toolkit import nix
 from toolkit.docker.claims.building import CALLER, read_order
 from toolkit.docker.overlay import overlay
 from toolkit.docker.plan import OverlayKind
@@ -15,6 +14,7 @@ from toolkit.docker.requests import OverlayRequest
 from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import RefusalError, ToolkitError
 from toolkit.model import Depth, SourceRequest, Status, Tier
+from toolkit.nix import evaluator
 
 SPECIMEN = SourceRequest(nixpkgs="specimen")
 ROOT = Path(__file__).parents[2]
@@ -109,7 +109,7 @@ def test_file_alone_is_enough(tmp_path: Path) -> None:
 
 def test_path_of_a_script_is_read_without_starting_its_program(tmp_path: Path) -> None:
     script = tmp_path / "dockerd-rootless"
-    head = f"#! {nix.tools().shell} -e\n"
+    head = f"#! {evaluator.tools().shell} -e\n"
     script.write_text(f"{head}PATH=/first:$PATH\nPATH=$PATH:/last\nexport PATH\nexec touch '{tmp_path}/started'\n")
     assert read_order(script) == PathOrder(prefix=("/first",), suffix=("/last",))
     assert not (tmp_path / "started").exists()

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
-from toolkit import files, nix, specimen
+from toolkit import files, specimen
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import lift
+from toolkit.nix import program
 from toolkit.prove.lifted import Question, ask, verdict
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def attempt(given: Mutant, design: Design, follow: tuple[str, ...]) -> Lifted | 
     """Lift what a mutant binds, or return why that is refused; the reason has a place."""
     try:
         files.check_content(NAME, given.text.encode())
-        nix.parse_text(given.text.encode(), name=NAME)
+        program.parse_text(given.text.encode(), name=NAME)
         found = lift(given.text, name=NAME, design=design, follow=follow)
     except ToolkitError as error:
         return refused(error, NAME)

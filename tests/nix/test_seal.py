@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import Struct
 
-from toolkit import nix, process
+from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix import seal, stores
+from toolkit.nix import evaluator, program, seal, stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -80,7 +80,7 @@ class Stranger(Struct, frozen=True):
     def evaluate(self, expression: str) -> object:
         file = self.directory / "default.nix"
         file.write_text(expression)
-        return nix.evaluate(file, {})
+        return evaluator.evaluate(file, {})
 
     def refusal(self, expression: str) -> str:
         """Evaluate sealed what must fail, and return what Nix says of it."""
@@ -176,12 +176,12 @@ def test_evaluation_that_takes_too_much_is_ended(stranger: Stranger, monkeypatch
     monkeypatch.setattr(seal, "SECONDS", 1.0)
     with seal.sealed(), pytest.raises(CommandError) as time:
         stranger.evaluate("let f = n: if n == 0 then 0 else f (n - 1); in builtins.genList (_: f 9000) 1000000")
-    assert nix.reason(time.value) == "still running after 1 s"
+    assert program.reason(time.value) == "still running after 1 s"
     monkeypatch.setattr(seal, "SECONDS", 60.0)
     monkeypatch.setattr(seal, "MEMORY_MIB", 64)
     with seal.sealed(), pytest.raises(CommandError) as memory:
         stranger.evaluate("builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1")
-    assert nix.reason(memory.value) == "out of memory"
+    assert program.reason(memory.value) == "out of memory"
 
 
 def test_command_to_paste_is_sealed_as_well(tmp_path: Path, configure: Configure) -> None:
@@ -189,9 +189,9 @@ def test_command_to_paste_is_sealed_as_well(tmp_path: Path, configure: Configure
     file = tmp_path / "default.nix"
     file.write_text("builtins ? exec")
     with seal.sealed():
-        line = nix.evaluate_command(file, {}).line
+        line = evaluator.evaluate_command(file, {}).line
     assert json.loads(process.run(["sh", "-c", line]).stdout) is False
-    assert nix.evaluate(file, {}) is True
+    assert evaluator.evaluate(file, {}) is True
 
 
 def test_build_that_could_use_the_network_is_refused(tmp_path: Path) -> None:
@@ -199,14 +199,14 @@ def test_build_that_could_use_the_network_is_refused(tmp_path: Path) -> None:
     file.write_text(
         "{ }: rec {\n"
         "  make = name: more: derivation ({ inherit name; system = builtins.currentSystem;\n"
-        f'    builder = builtins.storePath "{nix.tools().shell}"; args = [ "-c" "echo > $out" ]; }} // more);\n'
+        f'    builder = builtins.storePath "{evaluator.tools().shell}"; args = [ "-c" "echo > $out" ]; }} // more);\n'
         '  plain = make "plain" { };\n'
         '  fixed = make "fixed" { outputHash = ""; outputHashAlgo = "sha256"; outputHashMode = "flat"; };\n'
         '  needing = make "needing" { inherit fixed; };\n'
         "}\n"
     )
-    with seal.sealed(Path(nix.tools().shell)):
-        (built,) = nix.build(file, {}, ["plain"])
+    with seal.sealed(Path(evaluator.tools().shell)):
+        (built,) = evaluator.build(file, {}, ["plain"])
         with pytest.raises(ToolkitError, match=r"^fixed\.drv: is not built, since a fixed-output derivation"):
-            nix.build(file, {}, ["needing"])
+            evaluator.build(file, {}, ["needing"])
     assert stores.physical(built).read_text() == "\n"

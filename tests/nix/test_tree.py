@@ -7,8 +7,8 @@ import pytest
 from ast_grep_py import SgRoot
 
 from tests import specimens
-from toolkit import nix
 from toolkit.errors import NixSyntaxError, RefusalError
+from toolkit.nix import program
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import references
 from toolkit.nix.tree import Tree
@@ -75,9 +75,9 @@ def test_text_that_keeps_the_parser_for_minutes_is_refused_in_seconds(text: str)
 
 
 def test_text_that_keeps_nix_for_minutes_is_refused_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nix, "_PARSE_SECONDS", 0.5)
+    monkeypatch.setattr(program, "_PARSE_SECONDS", 0.5)
     with pytest.raises(RefusalError, match=r"t: Nix does not parse this within 0\.5 s"):
-        nix.parse_text(b"+".join([b"1"] * 200_000), name="t")
+        program.parse_text(b"+".join([b"1"] * 200_000), name="t")
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_excerpt_of_what_nix_rejects_is_short(tmp_path: Path) -> None:
     file = tmp_path / "a.nix"
     file.write_bytes(b"(" * 30_000)
     with pytest.raises(NixSyntaxError) as of_text:
-        nix.parse_text(file.read_bytes(), name="a.nix")
+        program.parse_text(file.read_bytes(), name="a.nix")
     with pytest.raises(NixSyntaxError) as of_file:
-        nix.parse([file])
+        program.parse([file])
     for caught in (of_text, of_file):
         line, caret = caught.value.excerpt.splitlines()
         assert (len(line) < 200, line[len(caret) - 1]) == (True, "(")

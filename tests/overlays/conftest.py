@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from msgspec import Struct
 
-from toolkit import nix, process, specimen
+from toolkit import process, specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
 from toolkit.docker.claims.record import Record
 from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.nix import stores
+from toolkit.nix import evaluator, stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +49,10 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
     stores.environment.cache_clear()
-    nix.tools.cache_clear()
+    evaluator.tools.cache_clear()
     yield
     stores.environment.cache_clear()
-    nix.tools.cache_clear()
+    evaluator.tools.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +66,7 @@ def ask(answers: dict[str, Answer]) -> Ask:
     """Return what evaluates a file beside this one, once."""
 
     def evaluate(name: str, **arguments: str) -> Answer:
-        command = nix.evaluate_command(HERE / name, arguments)
+        command = evaluator.evaluate_command(HERE / name, arguments)
         if command.line not in answers:
             done = process.run(command.argv, env=command.env)
             said = [line.partition("warning: ")[2] for line in done.stderr.splitlines() if line.startswith("trace: ")]

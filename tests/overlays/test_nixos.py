@@ -14,12 +14,12 @@ import pytest
 from msgspec import Struct
 
 from tests.trees import trees
-from toolkit import nix
 from toolkit.docker.claims.record import Record
 from toolkit.docker.extras import MODULE
 from toolkit.docker.plan import plan
 from toolkit.docker.rewrite import nixos_module
 from toolkit.errors import CommandError
+from toolkit.nix import evaluator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +120,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         ]
         for case, names in cases.items()
     }
-    answer = nix.evaluate(HERE / "nixos.nix", {"tree": str(tree), "cases": json.dumps(paths)})
+    answer = evaluator.evaluate(HERE / "nixos.nix", {"tree": str(tree), "cases": json.dumps(paths)})
     return System(tree=tree, answers=Record(answer, document="nixos.nix"))
 
 
@@ -301,7 +301,7 @@ def test_tree_without_rootless_docker_says_so(tree: Path, tmp_path: Path) -> Non
         (tmp_path / name).write_text(EXAMPLES[name])
         cases = json.dumps({name: [str(tmp_path / name)]})
         with pytest.raises(CommandError) as caught:
-            nix.evaluate(HERE / "nixos.nix", {"tree": str(tree), "cases": cases})
+            evaluator.evaluate(HERE / "nixos.nix", {"tree": str(tree), "cases": cases})
         assert "virtualisation.docker.rootless" in caught.value.stderr
     done = unlet("overlay", "--nixpkgs", str(tree), "--out", str(tmp_path / "overlay"))
     assert (done.returncode, (tmp_path / "overlay").exists()) == (3, False)

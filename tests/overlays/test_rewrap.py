@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import nix
-from toolkit.nix import stores
+from toolkit.nix import evaluator, stores
 
 if TYPE_CHECKING:
     from tests.overlays.conftest import Answer, Ask
@@ -99,8 +98,8 @@ def test_set_without_docker_gets_none(answer: Answer) -> None:
 
 
 def test_docker_and_moby_are_the_derivations_that_they_were() -> None:
-    plain, moby, rewrapped = nix.instantiate(INSTANCES, {}, ["plain", "plain.moby", "rewrapped"])
-    before, after = nix.requisites(plain), nix.requisites(rewrapped)
+    plain, moby, rewrapped = evaluator.instantiate(INSTANCES, {}, ["plain", "plain.moby", "rewrapped"])
+    before, after = evaluator.requisites(plain), evaluator.requisites(rewrapped)
     assert {plain, moby} <= after
     assert before < after
     added = {path.name.partition("-")[2] for path in after - before}
@@ -108,9 +107,9 @@ def test_docker_and_moby_are_the_derivations_that_they_were() -> None:
 
 
 def test_new_wrapper_is_built_and_all_else_is_a_link() -> None:
-    tools = nix.tools()
+    tools = evaluator.tools()
     arguments = {"shell": tools.shell, "busybox": tools.busybox}
-    plain, rewrapped = nix.build(INSTANCES, arguments, ["plain", "rewrapped"])
+    plain, rewrapped = evaluator.build(INSTANCES, arguments, ["plain", "rewrapped"])
     for path in stores.physical(plain).rglob("*"):
         name = path.relative_to(stores.physical(plain))
         if not path.is_dir() and str(name) != "bin/dockerd-rootless":

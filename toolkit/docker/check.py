@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import git, nix
+from toolkit import git
 from toolkit.docker import (
     COMPONENTS,
     PACKAGE,
@@ -31,6 +31,7 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.staging import deepen
 from toolkit.errors import ToolkitError
 from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
+from toolkit.nix import program
 from toolkit.report import report
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
 
     Raise ToolkitError for a directory that holds no proposal, a source or a patch that cannot be used.
     """
-    nix_version = nix.version()
+    nix_version = program.version()
     if request.directory is not None:
         case, proposal, warnings = _proposed(request.directory, progress)
     else:

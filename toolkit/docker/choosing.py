@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from packaging.version import Version
 
-from toolkit import nix
 from toolkit.docker import COMPONENTS
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy
@@ -19,6 +18,7 @@ from toolkit.docker.rewrite.construction import construction
 from toolkit.docker.rewrite.layout import newest, ordered
 from toolkit.errors import CommandError, LayoutError, RefusalError
 from toolkit.model import Step
+from toolkit.nix import evaluator
 from toolkit.nix.attributes import name_of
 
 if TYPE_CHECKING:
@@ -110,6 +110,6 @@ def _ask(root: Path) -> bool | None:
     if not path.is_file() or not (root / "lib/default.nix").is_file():
         return None
     try:
-        return bool(nix.evaluate(EXPRESSION, {"builder": str(path), "libPath": str(root / "lib")}))
+        return bool(evaluator.evaluate(EXPRESSION, {"builder": str(path), "libPath": str(root / "lib")}))
     except CommandError as error:
         return False if _REFUSES.search(error.stderr) else None

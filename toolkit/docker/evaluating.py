@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import confined, files, nix, process
+from toolkit import confined, files, process
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, meaning
 from toolkit.docker.claims import evaluation, install_phase, overriding
-from toolkit.docker.parallel import side_by_side
 from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix import program
 from toolkit.nix.seal import sealed
+from toolkit.parallel import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -77,7 +78,7 @@ def evaluate(versions: Sequence[tuple[bytes, Parsed]]) -> list[Reading | Undecid
 
     Raise ToolkitError where there is no Nix, or an old one.
     """
-    nix.version()
+    program.version()
     with process.ending_together():
         return side_by_side(lambda version: _evaluate(*version), versions, jobs=os.cpu_count() or 1)
 
@@ -89,7 +90,7 @@ def _evaluate(content: bytes, parsed: Parsed) -> Reading | Undecided:
             with sealed(case.parent, seconds=_SECONDS):
                 releases = evaluation.read(case, _FILE, COMPONENTS, parsed.parameters)
         except CommandError as error:
-            return Undecided(nix.reason(error), lasting=error.status < 0)
+            return Undecided(program.reason(error), lasting=error.status < 0)
         except ToolkitError as error:
             return Undecided(error.message, lasting=error.message.startswith(("out of memory", "still running after ")))
     facts = [found for found in releases.values() if not isinstance(found, str)]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import nix
 from toolkit.docker import PREFIX_ENTRY, staging, wrappers
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE, DEMOTED
@@ -18,7 +17,7 @@ from toolkit.docker.rewrite import demote, wrapper
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
-from toolkit.nix import stores
+from toolkit.nix import evaluator, stores
 from toolkit.nix.seal import sealed
 from toolkit.shipped import shipped_path
 
@@ -74,7 +73,7 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
         contents[DEMOTED] = fixed.encode()
     case = staging.case(contents, name=str(path), source=found)
     progress.step("building the wrappers")
-    tools = nix.tools()
+    tools = evaluator.tools()
     arguments = {
         "case": str(case.question),
         "release": file.newest_release().attr,
@@ -98,7 +97,7 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
 
 def _read(expression: Path, arguments: dict[str, str], attributes: list[str]) -> list[PathOrder]:
     with sealed():
-        outputs = nix.build(expression, arguments, attributes)
+        outputs = evaluator.build(expression, arguments, attributes)
     return [building.read_seen(stores.physical(output)) for output in outputs]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import files, nix, prove
+from toolkit import files, prove
 from toolkit.docker import PREFIX_ENTRY, TARGET, choosing, staging
 from toolkit.docker.claims import overriding, rewrapping
 from toolkit.docker.claims import registry as proofs
@@ -18,6 +18,7 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.staging import deepen
 from toolkit.errors import RefusalError
 from toolkit.model import OverlayReport, Tier
+from toolkit.nix import program
 from toolkit.report.report import overlay_to_json
 from toolkit.shipped import shipped_path
 
@@ -43,7 +44,7 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     that the overlay would leave as it is. A proof that fails is no error: it is in the report.
     """
     files.ensure_free(request.out, force=request.force)
-    nix_version = nix.version()
+    nix_version = program.version()
     progress.step("reading nixpkgs")
     found = staging.nixpkgs(request.source, progress=progress)
     name = str(request.source.file) if request.source.file is not None else str(TARGET)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import files, process
+from toolkit import files, parallel, process
 from toolkit import propose as proposals
 from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, staging
 from toolkit.docker.claims import registry as claims
@@ -105,7 +105,7 @@ def prepare_texts(
             name=file.tree.name,
             source=source,
         )
-        (proposal,) = process.results([written])
+        (proposal,) = parallel.results([written])
     case = replace(
         case,
         demotion=demotion_of(steps),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import files, nix, patches, process
+from toolkit import files, parallel, patches, process
 from toolkit.docker import TARGET, choosing, extras, preparing, staging
 from toolkit.docker.claims import overriding
 from toolkit.docker.claims import registry as claims
@@ -16,6 +16,7 @@ from toolkit.docker.preparing import prepare_texts, rewrite
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.staging import deepen
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
+from toolkit.nix import evaluator, program
 from toolkit.propose import Order, template, write
 from toolkit.report import pull_request
 
@@ -42,16 +43,16 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
     progress.step("rewriting")
     name = str(request.source.file) if request.source.file is not None else str(TARGET)
     with ThreadPoolExecutor(max_workers=2) as beside, process.ending_together():
-        accepted = beside.submit(copy_context().run, nix.parse_text, found.content, name=name)
+        accepted = beside.submit(copy_context().run, program.parse_text, found.content, name=name)
         # Where it fails, the proof that needs them says why.
-        beside.submit(copy_context().run, nix.tools)
+        beside.submit(copy_context().run, evaluator.tools)
         try:
             file = docker_file(found.content, name=name)
             steps = choosing.steps(file, found, strategy=request.strategy, demotion=request.demotion, only=request.only)
             texts = _rewritten(file, found, steps)
         finally:
             # What Nix has to say against a file goes before what the rewrite has.
-            process.results([accepted])
+            parallel.results([accepted])
     return _write(request, found, file, steps, texts, progress)
 
 

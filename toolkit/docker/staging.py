@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import documents, limits, nix, sources
+from toolkit import documents, limits, sources
 from toolkit.cache import default_cache
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing
 from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, Deep, DockerCase, DockerStage, Siblings
@@ -25,6 +25,7 @@ from toolkit.errors import RefusalError, UsageError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import Tier
+from toolkit.nix import evaluator
 from toolkit.shipped import EXPRESSIONS
 from toolkit.sources import trees
 
@@ -194,7 +195,7 @@ def _deepened_by_itself(case: DockerCase, depth: Depth, near: str, progress: Pro
 def _check_systems(tree: NixpkgsTree, names: tuple[str, ...]) -> None:
     if not names:
         return
-    answer = nix.evaluate(KNOWN_SYSTEMS, {"tree": str(tree.root)})
+    answer = evaluator.evaluate(KNOWN_SYSTEMS, {"tree": str(tree.root)})
     known = documents.convert(answer, tuple[str, ...], document=f"{tree.root}/lib")
     for name in names:
         if name not in known:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import process
+from toolkit import parallel
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import program, reading
 from toolkit.model import Oid
@@ -52,7 +52,7 @@ def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) 
     commands = [_reading(repository, "log", "-1", _FORMAT, str(commit), "--", str(path)) for commit, path in distinct]
     found = {
         place: next((change for change, _ in _records(done.stdout)), None)
-        for place, done in zip(distinct, process.run_all(commands), strict=True)
+        for place, done in zip(distinct, parallel.run_all(commands), strict=True)
     }
     return tuple(found[place] for place in places)
 
@@ -111,7 +111,7 @@ def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[boo
     commands = [
         _reading(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1)) for other in commits
     ]
-    return tuple(done.status == 0 for done in process.run_all(commands))
+    return tuple(done.status == 0 for done in parallel.run_all(commands))
 
 
 def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import documents, nix, process
+from toolkit import documents, process
 from toolkit.errors import CommandError
+from toolkit.nix import evaluator
 from toolkit.nix.seal import sealed
 from toolkit.shipped import EXPRESSIONS
 
@@ -175,7 +176,7 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
         return {}
     names = json.dumps([package.split(".") for package in packages])
     with sealed():
-        asking = nix.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
+        asking = evaluator.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
     try:
         answers = documents.read(process.execute(asking).stdout, list[_Answer], document="Nix's answer")
     except CommandError:

@@ -24,6 +24,8 @@ _NOWHERE = STORE / f"{'0' * 32}-unlet"
 
 _PATIENCE_SECONDS = 20.0
 
+NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
+
 
 @cache
 def environment() -> Mapping[str, str]:
@@ -73,6 +75,12 @@ def physical(path: Path) -> Path:
     if not any(real.is_relative_to(store.resolve()) for store in (own / STORE.relative_to("/"), STORE)):
         raise ToolkitError(f"{path}: leads out of the store, to '{real}'")
     return place
+
+
+def nixfmt() -> Path | None:
+    """Return nixfmt from PATH, else the newest of nixfmt's RFC 166 form that the store happens to have."""
+    there = (path for path in STORE.glob("*-nixfmt*/bin/nixfmt") if "classic" not in path.parts[-3])
+    return process.find("nixfmt") or max(there, key=lambda path: path.parts[-3].partition("-nixfmt")[2], default=None)
 
 
 def _may_write(directory: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import files, git, nix, prove, sources
+from toolkit import files, git, prove, sources
 from toolkit.errors import LayoutError
 from toolkit.git import patching
 from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
@@ -16,6 +16,7 @@ from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.rewriting import Lifted
 from toolkit.lift.shape import read
 from toolkit.model import Commit, Proposal, Report
+from toolkit.nix import program
 from toolkit.nix.tree import Tree
 from toolkit.package.choosing import readers_of
 from toolkit.package.claims import CLAIMS, Asking, LiftCase, about
@@ -93,7 +94,7 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
         proposal=proposal,
         proofs=proofs,
         warnings=source.warnings,
-        tools={"nix": str(nix.version())},
+        tools={"nix": str(program.version())},
         request=request.source,
     )
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import nix, patches, sources
+from toolkit import patches, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.lift.locating import PACKAGES, Names
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import files_of
 from toolkit.model import Step
+from toolkit.nix import program
 from toolkit.package import texts
 from toolkit.package.claims import CLAIMS, Asking, LiftCase, about, ask_about
 from toolkit.package.target import find_targets
@@ -162,7 +163,7 @@ def _open(
     proposed, target = only(proposed), only(target)
     source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
     progress.step("rewriting")
-    nix.parse_text(source.content, name=str(target.file))
+    program.parse_text(source.content, name=str(target.file))
     try:
         text = source.content.decode()
     except UnicodeDecodeError as error:

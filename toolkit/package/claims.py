@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from toolkit import process, prove
+from toolkit import parallel, prove
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
@@ -71,7 +71,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         """Return Nix's answers by system."""
         with self._lock, ThreadPoolExecutor(_TOGETHER) as pool:
             asked = [pool.submit(copy_context().run, self.answer, system) for system in self.systems]
-            return dict(zip(self.systems, process.results(asked), strict=True))
+            return dict(zip(self.systems, parallel.results(asked), strict=True))
 
     def judged(self) -> LiftVerdict | None:
         """Judge the lift by the first system that settles it, None where the package evaluates on none."""
@@ -123,7 +123,7 @@ def ask_about(askings: Sequence[Asking]) -> None:
         for begin in range(0, len(those), _AT_ONCE)
     ]
     with ThreadPoolExecutor(_TOGETHER) as pool:
-        process.results([pool.submit(copy_context().run, answer, part) for part in parts])
+        parallel.results([pool.submit(copy_context().run, answer, part) for part in parts])
 
 
 class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):

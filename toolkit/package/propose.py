@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files, nix, prove
+from toolkit import files, prove
 from toolkit import propose as proposals
 from toolkit.errors import RefusalError, ToolkitError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import OverlayReport
+from toolkit.nix import program
 from toolkit.package import texts
 from toolkit.package.choosing import choose, only, tried
 from toolkit.package.claims import LiftCase
@@ -116,7 +117,7 @@ def overlay(request: LiftRequest, *, progress: Progress) -> OverlayReport:
             ),
             files=tuple(sorted({files.REPORT, *draft.overlay})),
             warnings=source.warnings,
-            tools={"nix": str(nix.version())},
+            tools={"nix": str(program.version())},
         )
         (building / files.REPORT).write_bytes(overlay_to_json(report))
     return report

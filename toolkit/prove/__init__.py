@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import nix, process
+from toolkit import parallel, process
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Status, Tier
+from toolkit.nix import program
 from toolkit.nix.seal import sealed
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def run(
         for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
             progress.step(f"proving {claim.name}")
             if claim.name in running:
-                (proof,) = process.results([running[claim.name]])
+                (proof,) = parallel.results([running[claim.name]])
             else:
                 proof = _alone(claim, case, proofs)
             asked = claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
@@ -109,7 +110,7 @@ def _prove(claim: Claim[C_contra], case: C_contra) -> Proof:
             finding = claim.check(case)
     except CommandError as error:
         finding = Finding(
-            covers="nothing", failures=(f"{error.argv[0]}: {nix.reason(error)}",), commands=(error.command,)
+            covers="nothing", failures=(f"{error.argv[0]}: {program.reason(error)}",), commands=(error.command,)
         )
     except NotRunError as error:
         finding = Finding(covers="nothing", not_run=f"because {error.message}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from toolkit import git, nix, process
+from toolkit import git, process
 from toolkit.git import patching
+from toolkit.nix import program, stores
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
@@ -16,19 +17,19 @@ if TYPE_CHECKING:
 def parses(case: Case[Stage]) -> Finding:
     """Let Nix parse the file at every stage."""
     paths = [stage.path for stage in case.stages]
-    nix.parse(paths)
+    program.parse(paths)
     return Finding(
         covers=f"{len(paths)} files",
         evidence=tuple(f"{stage.name}: {stage.path}" for stage in case.stages),
-        commands=(nix.parse_command(paths).line,),
+        commands=(program.parse_command(paths).line,),
     )
 
 
 def formatted(case: Case[Stage]) -> Finding:
     """Compare each stage with what nixfmt prints, where the file was in nixfmt's format before."""
-    formatter = nix.nixfmt()
+    formatter = stores.nixfmt()
     if formatter is None:
-        return Finding(covers="nothing", not_run=f"because {nix.NO_NIXFMT}")
+        return Finding(covers="nothing", not_run=f"because {stores.NO_NIXFMT}")
     said = process.run([str(formatter), "--version"]).text
     if not _is_formatted(str(formatter), case.before):
         return Finding(covers="nothing", not_run=f"because the file is not in the format of this {said} before either")

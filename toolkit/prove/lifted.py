@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import documents, limits, nix, process
+from toolkit import documents, limits, process
 from toolkit.errors import CommandError
+from toolkit.nix import evaluator, program
 from toolkit.nix.seal import sealed
 from toolkit.shipped import EXPRESSIONS
 
@@ -146,7 +147,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     if loud:
         arguments["loud"] = "yes"
     with sealed():
-        asking = nix.evaluate_command(EXPRESSION, arguments)
+        asking = evaluator.evaluate_command(EXPRESSION, arguments)
     bounded = limits.bounded(asking, _MEBIBYTES)
     return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=_SECONDS)
 
@@ -156,7 +157,7 @@ def why_not(tree: Path, system: str, package: str) -> str:
     try:
         process.execute(command(tree, tree, system, [Question(package=package)], loud=True))
     except CommandError as error:
-        return _in_tree(nix.reason(error))
+        return _in_tree(program.reason(error))
     return "it is no derivation"
 
 
@@ -172,7 +173,7 @@ def ask(
         found = _QUESTION.search(error.stderr)
         culprit = int(found[1]) if found is not None else 0
         places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
-        failed = Derivations(doors={}, error=nix.reason(error), places=tuple(dict.fromkeys(places)))
+        failed = Derivations(doors={}, error=program.reason(error), places=tuple(dict.fromkeys(places)))
         if len(questions) == 1 and before != after:
             # What the unchanged package does as well says nothing of the change.
             (question,) = questions

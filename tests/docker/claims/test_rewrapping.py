@@ -8,12 +8,12 @@ import pytest
 
 from tests import specimens
 from tests.docker.conftest import source_of
-from toolkit import nix
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.overlay import rewrap_case
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import RefusalError
+from toolkit.nix import evaluator
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_rootlesskit_has_to_move_and_nothing_else() -> None:
 
 
 def test_requisites_of_a_derivation_are_derivations(case: Callable[..., DockerCase]) -> None:
-    found = rewrapping.read(nix.evaluate(rewrapping.EVALUATION, rewrapping.isolated(case()), attribute="facts"))
-    (path,) = nix.instantiate(rewrapping.EVALUATION, rewrapping.isolated(case()), ["packages.docker.after"])
+    found = rewrapping.read(evaluator.evaluate(rewrapping.EVALUATION, rewrapping.isolated(case()), attribute="facts"))
+    (path,) = evaluator.instantiate(rewrapping.EVALUATION, rewrapping.isolated(case()), ["packages.docker.after"])
     assert path == found["docker"].after
-    assert {found["docker"].before, found["docker"].moby, path} <= nix.requisites(path)
+    assert {found["docker"].before, found["docker"].moby, path} <= evaluator.requisites(path)

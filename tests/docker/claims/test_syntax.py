@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import nix
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.model import Status
+from toolkit.nix import stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ class TestFormat:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty store, in which nixfmt is looked for."""
-    monkeypatch.setattr(nix, "STORE", tmp_path / "store")
+    monkeypatch.setattr(stores, "STORE", tmp_path / "store")
     return tmp_path / "store"
 
 

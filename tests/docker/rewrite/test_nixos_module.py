@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests import specimens
-from toolkit import nix
 from toolkit.docker.rewrite.nixos_module import WRAPPER, rewrite
 from toolkit.errors import LayoutError, NixSyntaxError
+from toolkit.nix import program
 
 NAME = "docker-rootless.nix"
 OPTION = "exposePrivilegedPorts"
@@ -19,7 +19,7 @@ def module(layout: str) -> str:
 def rewritten(text: str) -> str:
     """Rewrite a module, and return the lines that came, after a look at the others."""
     after = rewrite(text, name=NAME, option=OPTION, description=DESCRIPTION)
-    nix.parse_text(after.encode(), name=NAME)
+    program.parse_text(after.encode(), name=NAME)
     old, new, added = text.splitlines(), after.splitlines(), list[str]()
     for line in new:
         if old and line == old[0]:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from tests import specimens
-from toolkit import nix
 from toolkit.docker.plan import ports_test
 from toolkit.docker.rewrite.nixos_test import SERVICE, Form, content, register, registration
 from toolkit.errors import LayoutError
+from toolkit.nix import program
 
 NAME = "all-tests.nix"
 TEST = "docker-rootless-ports"
@@ -19,7 +19,7 @@ def all_tests(layout: str) -> str:
 def registered(text: str) -> str:
     """Register the test, and return the lines that came."""
     after = register(text, name=NAME, test=TEST)
-    nix.parse_text(after.encode(), name=NAME)
+    program.parse_text(after.encode(), name=NAME)
     lines = after.splitlines()
     kept = iter(lines)
     assert all(line in kept for line in text.splitlines()), "a line is missing or has moved"
@@ -95,7 +95,7 @@ def test_what_is_not_understood_is_refused_with_its_line(text: str, message: str
 def test_test_is_the_same_in_each_form(form: Form, *, brought: bool) -> None:
     module = ports_test().read_text()
     written = content(module, form, brought=brought)
-    nix.parse_text(written.encode(), name=TEST)
+    program.parse_text(written.encode(), name=TEST)
     assert (SERVICE in written) is not brought
     assert ("import ./make-test-python.nix (\n  { lib, pkgs, ... }:\n" in written) is (form is Form.FUNCTION)
     assert written.splitlines()[:2] == module.splitlines()[:2]

@@ -12,7 +12,6 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from toolkit import nix
 from toolkit.docker.claims import in_tree
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
@@ -22,6 +21,7 @@ from toolkit.docker.rewrite import nixos_test, release_note
 from toolkit.docker.rewrite.nixos_module import OPTIONS, WRAPPER
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import patching
+from toolkit.nix import evaluator, program
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def registered(case: DockerCase, commit: TreeCommit) -> Finding:
     """Compare what Nix reads in all-tests.nix before and after, and evaluate the test by the new line there."""
     listed, test = in_tree.change(commit, ALL_TESTS), in_tree.change(commit, TEST)
     failures = [*in_tree.only(commit, ALL_TESTS, TEST), *_other_tests(listed.before or b"", listed.after)]
-    nix.parse_text(test.after, name=str(TEST))
+    program.parse_text(test.after, name=str(TEST))
     found = nixos_test.registration(listed.after.decode("utf-8", "replace"), name=str(ALL_TESTS), test=TEST.stem)
     directory = in_tree.lay_out(
         {TEST.name: test.after, "registration.nix": found.value.encode(), MAKE.name: MAKE.read_bytes()}
@@ -169,7 +169,7 @@ def registered(case: DockerCase, commit: TreeCommit) -> Finding:
         "system": SYSTEM,
         "packages": json.dumps(in_tree.packages(test.after)),
     }
-    answer = Record(nix.evaluate(TEST_EXPRESSION, arguments), document=str(TEST))
+    answer = Record(evaluator.evaluate(TEST_EXPRESSION, arguments), document=str(TEST))
     machines = answer.record("machines")
     names = list(machines.names())
     if answer.text("name") != TEST.stem:
@@ -186,7 +186,7 @@ def registered(case: DockerCase, commit: TreeCommit) -> Finding:
         covers=f"{len(names)} machines of stand-ins, called as {found.form}, {SYSTEM}",
         failures=(*failures, *(failure for found_there, _ in formats for failure in found_there)),
         evidence=(f"all-tests.nix: {TEST.stem} = {' '.join(found.value.split())}", *(seen for _, seen in formats)),
-        commands=(nix.evaluate_command(TEST_EXPRESSION, arguments).line,),
+        commands=(evaluator.evaluate_command(TEST_EXPRESSION, arguments).line,),
     )
 
 
@@ -204,7 +204,7 @@ def _other_tests(before: bytes, after: bytes) -> list[str]:
 
     Nix prints its own reading, in which each attribute is once, as `NAME = VALUE; `, without comments.
     """
-    old, new = (nix.parsed(content, name=str(ALL_TESTS)) for content in (before, after))
+    old, new = (program.parsed(content, name=str(ALL_TESTS)) for content in (before, after))
     attribute = re.compile(rf"(?<![\w.-]){re.escape(TEST.stem)} = [^;]*; ?")
     found = attribute.findall(new)
     if len(found) != 1:
@@ -217,7 +217,7 @@ def _other_tests(before: bytes, after: bytes) -> list[str]:
 def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
     """Evaluate the module before and after, with docker off and on, and the new option off and on."""
     change = in_tree.change(commit, MODULE)
-    nix.parse_text(change.after, name=str(MODULE))
+    program.parse_text(change.after, name=str(MODULE))
     option = plan().module.option
     directory = in_tree.lay_out({"before.nix": change.before or b"", "after.nix": change.after})
     arguments = {
@@ -229,11 +229,11 @@ def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
         "packages": json.dumps(in_tree.packages(change.before or b"", change.after)),
     }
     try:
-        nix.evaluate(MODULE_EXPRESSION, arguments, attribute="before")
+        evaluator.evaluate(MODULE_EXPRESSION, arguments, attribute="before")
     except CommandError as error:
-        reason = f"because the module does not evaluate with stand-ins: {nix.reason(error)}"
+        reason = f"because the module does not evaluate with stand-ins: {program.reason(error)}"
         return Finding(covers="nothing", not_run=reason)
-    found = nix.evaluate(MODULE_EXPRESSION, arguments)
+    found = evaluator.evaluate(MODULE_EXPRESSION, arguments)
     answer = Record(found, document=str(MODULE))
     misformatted, seen = in_tree.misformatted(change)
     system = "unlet's own module system" if answer.boolean("ownModules") else "the module system of its lib"
@@ -255,7 +255,7 @@ def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
             f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the user's own definition wins",
             seen,
         ),
-        commands=(nix.evaluate_command(MODULE_EXPRESSION, arguments).line,),
+        commands=(evaluator.evaluate_command(MODULE_EXPRESSION, arguments).line,),
     )
 
 

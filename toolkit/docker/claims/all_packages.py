@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import limits, nix, process
+from toolkit import limits, process
 from toolkit.cache import default_cache
 from toolkit.docker.claims.record import Record
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix import stores
+from toolkit.nix import evaluator, program, stores
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def evaluate(  # noqa: PLR0913 - a tree, what of it, how, and who is told
     inputs = {
         "tree": tree.key,
         "system": system,
-        "nix": str(nix.version()),
+        "nix": str(program.version()),
         "expression": hashlib.sha256(EXPRESSION.read_bytes()).hexdigest(),
         "by": _PROGRAM if process.find(_PROGRAM) else "chunks",
     }
@@ -335,11 +335,13 @@ class _Chunks(Struct, frozen=True, kw_only=True):
             process.execute(replace(self._command("chunk", [*said.chunk]), on_stderr=said.hear))
         except CommandError as error:
             if not said.begun:
-                raise ToolkitError(f"{self.what}: the package set does not evaluate: {nix.reason(error)}") from error
+                raise ToolkitError(
+                    f"{self.what}: the package set does not evaluate: {program.reason(error)}"
+                ) from error
             last = said.begun.pop()
             if not (said.begun or said.settled):
                 # It is not enough without the others either.
-                self.partial.append(f"{'.'.join(last)}: {nix.reason(error)}")
+                self.partial.append(f"{'.'.join(last)}: {program.reason(error)}")
                 said.sets[last] = []
         said.settle()
         with _ANSWERS:
@@ -350,12 +352,12 @@ class _Chunks(Struct, frozen=True, kw_only=True):
         try:
             done = process.execute(self._command("names", []))
         except CommandError as error:
-            raise ToolkitError(f"{self.what}: the package set has no names: {nix.reason(error)}") from error
+            raise ToolkitError(f"{self.what}: the package set has no names: {program.reason(error)}") from error
         return Record({"names": json.loads(done.stdout)}, document=self.what).texts("names")
 
     def _command(self, attribute: str, paths: Sequence[AttrPath]) -> Command:
         arguments = {"tree": str(self.tree.root), "system": self.system, "paths": json.dumps(paths)}
-        make = nix.walk_command if attribute == "chunk" else nix.evaluate_command
+        make = evaluator.walk_command if attribute == "chunk" else evaluator.evaluate_command
         asked = make(EXPRESSION, arguments, attribute=attribute)
         return replace(limits.bounded(asked, self._memory()), timeout=self.depth.timeout)
 

@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import nix, process
+from toolkit import process
 from toolkit.docker import meaning, wrappers
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import without
@@ -17,7 +17,7 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, NotRunError, ToolkitError
-from toolkit.nix import stores
+from toolkit.nix import evaluator, program, stores
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def builds(case: DockerCase) -> Finding:
         failures=tuple(failures),
         evidence=tuple(evidence),
         commands=(
-            nix.build_line(EXPRESSION, arguments, names),
+            evaluator.build_line(EXPRESSION, arguments, names),
             shlex.join(["cat", *(str(stores.physical(built[f"{stage}.path"])) for stage in stages)]),
         ),
     )
@@ -85,17 +85,17 @@ def build(
     Raise NotRunError where not even those can be built, or Nix has no sandbox; CommandError where others cannot.
     """
     try:
-        outputs = nix.build(expression, arguments, names)
+        outputs = evaluator.build(expression, arguments, names)
     except CommandError as error:
         # What a builder says of a sandbox is a builder's failure.
-        if "sandbox" in (why := nix.reason(error)) and "cannot be built: " not in why:
+        if "sandbox" in (why := program.reason(error)) and "cannot be built: " not in why:
             raise NotRunError(f"Nix cannot build in a sandbox here: {why}") from error
         if error.status < 0:
             raise
         try:
-            nix.build(expression, arguments, unchanged)
+            evaluator.build(expression, arguments, unchanged)
         except CommandError as same:
-            why = nix.reason(same)
+            why = program.reason(same)
             raise NotRunError(
                 f"the file cannot be built with stand-ins: {why}; '--tier build' builds the real packages"
             ) from same
@@ -120,7 +120,7 @@ def builder(case: DockerCase) -> dict[str, str]:
     Raise NotRunError if there are no tools.
     """
     try:
-        tools = nix.tools()
+        tools = evaluator.tools()
     except ToolkitError as error:
         raise NotRunError(error.message, hint=error.hint) from error
     hook = case.source.root / HOOK if case.source.root is not None else None
@@ -151,7 +151,7 @@ def read_order(wrapper: Path) -> PathOrder:
     """Read PATH from a wrapper: what an ELF file tells, or what a script sets before it starts anything."""
     if wrapper.read_bytes().startswith(b"\x7fELF"):
         return read_wrapper(wrapper)
-    shell = stores.physical(Path(nix.tools().shell))
+    shell = stores.physical(Path(evaluator.tools().shell))
     seen = process.run([str(shell), "-c", _READ_SCRIPT, "-", str(wrapper)], env={"PATH": CALLER}).text
     return wrappers.order(seen.split(":"), subject=str(wrapper))
 

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from toolkit import nix
 from toolkit.docker.claims import evaluation
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.evaluation import STAND_INS, Setting
@@ -15,6 +14,7 @@ from toolkit.docker.claims.overriding import open_doors
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError
+from toolkit.nix import evaluator, program
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def capture_safe(case: DockerCase) -> Finding:
         covers=f"{len(CONDITIONS)} package sets, {len(wanted)} dockers each",
         failures=tuple(failures),
         evidence=tuple(evidence),
-        commands=tuple(nix.evaluate_command(EXPRESSION, arguments).line for arguments in asked),
+        commands=tuple(evaluator.evaluate_command(EXPRESSION, arguments).line for arguments in asked),
     )
 
 
@@ -136,9 +136,9 @@ def _gained(before: DockerFile, after: DockerFile) -> list[str]:
 def _ask(conditions: Sequence[str], arguments: Mapping[str, str]) -> Mapping[str, Mapping[tuple[str, str], str] | str]:
     """Return for each condition drvPaths by system and release, or why the evaluation failed."""
     try:
-        answer = Record(nix.evaluate(EXPRESSION, arguments), document="capturing")
+        answer = Record(evaluator.evaluate(EXPRESSION, arguments), document="capturing")
     except CommandError as error:
-        return dict.fromkeys(conditions, nix.reason(error))
+        return dict.fromkeys(conditions, program.reason(error))
     return {condition: _paths(answer.record(condition)) for condition in conditions}
 
 

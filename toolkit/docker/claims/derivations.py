@@ -7,7 +7,6 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from toolkit import nix
 from toolkit.docker.claims import install_phase
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
@@ -16,6 +15,7 @@ from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import Demotion
 from toolkit.errors import CommandError, NotRunError
+from toolkit.nix import evaluator
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
@@ -217,13 +217,13 @@ def equals_series(case: DockerCase) -> Finding:
     label, system, _ = SYSTEMS[0]
     arguments = {"overlay": str(case.overlay), "case": str(case.question), "system": system}
     try:
-        answer = Record(nix.evaluate(OVERLAY, arguments), document="overlay")
+        answer = Record(evaluator.evaluate(OVERLAY, arguments), document="overlay")
     except CommandError:
         throwing = [release for place, release in evaluate(case).unevaluated if place == label]
         if not throwing:
             raise
         arguments["without"] = json.dumps(throwing)
-        answer = Record(nix.evaluate(OVERLAY, arguments), document="overlay")
+        answer = Record(evaluator.evaluate(OVERLAY, arguments), document="overlay")
     found = {name: answer.text(name) for name in answer.names()}
     wanted = {
         release: facts.docker for (place, release), facts in evaluate(case)[case.after.name].items() if place == label
@@ -237,5 +237,5 @@ def equals_series(case: DockerCase) -> Finding:
         covers=f"{len(wanted)} releases, {system}",
         failures=tuple(failures),
         evidence=tuple(f"{release}: {path}" for release, path in sorted(found.items())),
-        commands=(nix.evaluate_command(OVERLAY, arguments).line,),
+        commands=(evaluator.evaluate_command(OVERLAY, arguments).line,),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import limits, nix, process
+from toolkit import limits, parallel, process
 from toolkit.docker import doors
 from toolkit.docker.claims import facts
 from toolkit.docker.claims.case import SYSTEMS
@@ -21,6 +21,7 @@ from toolkit.docker.claims.facts import Evaluation, Facts
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, NotRunError, ToolkitError
+from toolkit.nix import evaluator, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -199,7 +200,7 @@ def _answer(asked: _CaseQuestion) -> Evaluation:
     failed: list[tuple[str, str]] = []
     with ThreadPoolExecutor(max_workers=asked.setting.jobs) as pool, process.ending_together():
         parts = [pool.submit(copy_context().run, _part, asked, labels) for labels in asked.setting.parts]
-        for answer, systems in process.results(parts):
+        for answer, systems in parallel.results(parts):
             _merge(document, answer)
             failed += systems
     if failed:
@@ -221,7 +222,7 @@ def _part(asked: _CaseQuestion, labels: Sequence[str]) -> tuple[Document, list[t
             _ask(asked, labels, asked.sides[:1], ())
         except CommandError as first:
             if len(labels) == 1:
-                return {}, [(labels[0], nix.reason(first))]
+                return {}, [(labels[0], program.reason(first))]
             document, failed = _part(asked, labels[:1])
             answer, more = _part(asked, labels[1:])
             _merge(document, answer)
@@ -263,9 +264,9 @@ def _thrown(asked: _CaseQuestion, label: str) -> str:
         asked.sides[0]: {"derivations": True, "doors": {}, "rows": [], "flags": [], "bare": True}
     }
     try:
-        nix.answer(_command(asked, wanted, [label]))
+        evaluator.answer(_command(asked, wanted, [label]))
     except CommandError as error:
-        return nix.reason(error)
+        return program.reason(error)
     return "its releases throw"
 
 
@@ -343,7 +344,7 @@ def _ask(
     flags: Sequence[str] = (),
 ) -> Document:
     """Ask for the derivations and flags of `sides`, and the questions; raise CommandError if one ends the evaluator."""
-    answer = nix.answer(_command(asked, _wanted(sides, questions, flags), labels))
+    answer = evaluator.answer(_command(asked, _wanted(sides, questions, flags), labels))
     if not isinstance(answer, dict):
         raise ToolkitError(f"{_DOCUMENT}: the document is not a table")
     return cast("Document", answer)
@@ -375,10 +376,10 @@ def _command(asked: _CaseQuestion, wanted: Mapping[str, object], labels: Sequenc
         "labels": json.dumps(labels, ensure_ascii=False),
     }
     if setting.tree is None:
-        return nix.evaluate_command(EXPRESSION, arguments)
+        return evaluator.evaluate_command(EXPRESSION, arguments)
     systems = [dict(zip(("label", "build", "host"), system, strict=True)) for system in setting.systems]
     arguments |= {"systems": json.dumps(systems, ensure_ascii=False), "tree": str(setting.tree)}
-    command = limits.bounded(nix.evaluate_command(EXPRESSION, arguments), setting.memory)
+    command = limits.bounded(evaluator.evaluate_command(EXPRESSION, arguments), setting.memory)
     return replace(command, timeout=setting.timeout)
 
 

@@ -6,9 +6,10 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from toolkit import nix, process
+from toolkit import process
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix import stores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,9 +64,9 @@ def lay_out(files: Mapping[str, bytes]) -> Path:
 
 def misformatted(one: FileChange) -> tuple[tuple[str, ...], str]:
     """Return a failure where nixfmt would change a file that it would not have changed before, and what was seen."""
-    formatter = nix.nixfmt()
+    formatter = stores.nixfmt()
     if formatter is None:
-        return (), f"{one.path.name}: {nix.NO_NIXFMT}"
+        return (), f"{one.path.name}: {stores.NO_NIXFMT}"
     if one.before is not None and not _is_formatted(str(formatter), one.before):
         return (), f"{one.path.name}: not in nixfmt's format before either"
     if not _is_formatted(str(formatter), one.after):

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import limits, nix, process
+from toolkit import limits, process
 from toolkit.docker.claims.evaluation import Setting, evaluate
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix import evaluator, program
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
@@ -71,13 +72,13 @@ def command(case: DockerCase, stage: DockerStage, part: str, system: tuple[str, 
         "crossSystem": host if host != build else "",
         "question": json.dumps(question),
     }
-    asked = nix.evaluate_command(EXPRESSION, arguments, attribute=part)
+    asked = evaluator.evaluate_command(EXPRESSION, arguments, attribute=part)
     return replace(limits.bounded(asked, work.memory), ok=None, timeout=work.depth.timeout)
 
 
 def said(done: Completed) -> str:
     """Return Nix's reason for a failure."""
-    return nix.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
+    return program.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
 
 
 def has_what_was_evaluated(case: DockerCase) -> Finding:
@@ -149,7 +150,7 @@ def not_captured(case: DockerCase) -> Finding:
     system = case.deep.systems[0]
     asked = command(case, case.after, "names", system)
     case.deep.progress.step("looking for the components' names in the package set")
-    (done,) = process.run_all([asked])
+    done = process.execute(asked)
     if done.status != 0:
         raise ToolkitError(f"{system[0]}: the names of the package set cannot be read: {said(done)}")
     record = Record(json.loads(done.stdout), document="names")

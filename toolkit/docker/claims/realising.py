@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import nix, process
+from toolkit import process
 from toolkit.docker.claims.building import WRAPPER, read_order, show
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import is_of
@@ -21,7 +21,7 @@ from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import Demotion
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix import stores
+from toolkit.nix import evaluator, program, stores
 from toolkit.process import Command
 from toolkit.prove import Finding
 
@@ -67,7 +67,7 @@ def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:
     """
     if not tree.is_specimen:
         return ""
-    found = nix.tools()
+    found = evaluator.tools()
     if "--store" in words:
         store = words[words.index("--store") + 1]
         env = stores.environment()
@@ -81,7 +81,7 @@ def command(case: DockerCase, expression: Path, arguments: Mapping[str, str], at
     """Return the nix-build for these attributes; the user's own words come last, so that they win."""
     work = case.deep
     # Nothing of the specimen is in any binary cache.
-    offline = nix.OFFLINE if work.trees[BEFORE].is_specimen else ()
+    offline = evaluator.OFFLINE if work.trees[BEFORE].is_specimen else ()
     given = [word for name, value in arguments.items() for word in ("--argstr", name, value)]
     chosen = [word for attribute in attributes for word in ("-A", attribute)]
 
@@ -108,7 +108,7 @@ def build(wanted: Command, *, expected: int) -> Built:
     if done.status < 0:
         return Built(failure=f"nix-build was ended by signal {-done.status}", log=_tail(done.stderr))
     meaning = STATUSES.get(done.status, "see the Nix manual")
-    said = nix.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
+    said = program.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
     return Built(failure=f"nix-build ended with status {done.status} ({meaning}): {said}", log=_log(done))
 
 
@@ -143,7 +143,7 @@ def builds(case: DockerCase, *, system: str) -> Finding:
     }
     names = ("series", "overlay") if overlay is not None else ("series",)
     work.progress.step(f"comparing the series with the overlay ({system})")
-    answer = Record(nix.evaluate(DOCKER, arguments, attribute="drvPaths"), document="docker of the package set")
+    answer = Record(evaluator.evaluate(DOCKER, arguments, attribute="drvPaths"), document="docker of the package set")
     paths = {name: answer.text(name) for name in names}
     asked = command(case, DOCKER, arguments, names)
     if len(set(paths.values())) != 1:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import limits, nix, process
+from toolkit import limits, process
 from toolkit.docker.claims import realising
 from toolkit.docker.claims.building import WRAPPER, build, builder, read_order, read_seen, show
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
@@ -25,7 +25,7 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import NotRunError
 from toolkit.model import Tier
-from toolkit.nix import stores
+from toolkit.nix import evaluator, stores
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
@@ -56,19 +56,19 @@ class OverlaidFacts(Struct, frozen=True, kw_only=True):
 def keeps(case: DockerCase) -> Finding:
     """Compare what each docker has with the overlay and without it."""
     arguments = isolated(case)
-    found = read(nix.evaluate(EVALUATION, arguments, attribute="facts"))
+    found = read(evaluator.evaluate(EVALUATION, arguments, attribute="facts"))
     return Finding(
         covers=covered(found),
         failures=tuple(differences(found)),
         evidence=tuple(f"{name}: {told(facts)}" for name, facts in found.items()),
-        commands=(nix.evaluate_command(EVALUATION, arguments, attribute="facts").line,),
+        commands=(evaluator.evaluate_command(EVALUATION, arguments, attribute="facts").line,),
     )
 
 
 def compiles_nothing(case: DockerCase) -> Finding:
     """Look for the docker and the moby of the set in what each docker of the overlay is built from."""
     arguments = isolated(case)
-    found = read(nix.evaluate(EVALUATION, arguments, attribute="facts"))
+    found = read(evaluator.evaluate(EVALUATION, arguments, attribute="facts"))
     return closures(EVALUATION, arguments, found)
 
 
@@ -87,7 +87,7 @@ def builds(case: DockerCase) -> Finding:
         covers=f"{arguments['release']}, {len(names)} builds",
         failures=(*path_changes(old, new, case.entry), *other_files(docker, rewrapped)),
         evidence=(f"before: {show(old)}", f"after: {show(new)}"),
-        commands=(nix.build_line(BUILD, arguments, names),),
+        commands=(evaluator.build_line(BUILD, arguments, names),),
     )
 
 
@@ -152,7 +152,7 @@ def closures(expression: Path, arguments: Mapping[str, str], found: Mapping[str,
     rewrapped = {name: facts for name, facts in found.items() if facts.rewrapped}
     wanted = [f"packages.{name}" for name in rewrapped]
     wanted += [f"packages.{name}.overridden" for name, facts in rewrapped.items() if facts.overridable]
-    paths = nix.instantiate(
+    paths = evaluator.instantiate(
         expression, arguments, [f"{name}.{side}" for name in wanted for side in ("before", "after")]
     )
     failures: list[str] = []
@@ -160,16 +160,16 @@ def closures(expression: Path, arguments: Mapping[str, str], found: Mapping[str,
     commands: list[str] = []
     for name, before, after in zip(wanted, paths[::2], paths[1::2], strict=True):
         label = name.removeprefix("packages.")
-        old, new = nix.requisites(before), nix.requisites(after)
+        old, new = evaluator.requisites(before), evaluator.requisites(after)
         lost = [path for path in (before, *old) if _is_docker(path) and path not in new]
         added = sorted(new - old - {after})
         failures += [f"{label}: it is not built from {path}" for path in lost]
         failures += [f"{label}: {path} is built as well" for path in added if _is_docker(path)]
         besides = ", ".join(map(_name, added)) or "nothing"
         evidence.append(f"{label}: {after} is built from {before} and its moby; also new: {besides}")
-        commands.append(nix.requisites_command(after).line)
+        commands.append(evaluator.requisites_command(after).line)
     for name, facts in rewrapped.items():
-        if facts.moby not in nix.requisites(facts.after):
+        if facts.moby not in evaluator.requisites(facts.after):
             failures.append(f"{name}: it is not built from {facts.moby}")
     if not rewrapped:
         failures.append("no docker is rewrapped")
@@ -245,7 +245,7 @@ def tree_evaluates(case: DockerCase, *, system: str) -> Finding:
     """Compare the dockers of the set, and what they are built from, with the overlay and without it."""
     work = case.deep
     arguments = _arguments(case, system)
-    command = nix.evaluate_command(IN_TREE, arguments, attribute="facts")
+    command = evaluator.evaluate_command(IN_TREE, arguments, attribute="facts")
     asked = replace(limits.bounded(command, work.depth.max_memory), timeout=work.depth.timeout)
     done = process.run(asked.argv, env=asked.env, timeout=asked.timeout)
     found = read(json.loads(done.stdout))

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import nix
 from toolkit.docker import rootless, staging
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE
@@ -28,7 +27,7 @@ from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rootless import Outcome, PortOutcome
 from toolkit.errors import NotRunError, ToolkitError
-from toolkit.nix import stores
+from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding
 from toolkit.shipped import shipped_path
 
@@ -86,10 +85,10 @@ def runs(case: DockerCase) -> Finding:
         except ToolkitError as error:
             raise _not_run(error.message, error.hint) from error
         names = [f"{stage}.{form}" for stage in STAGES if stage != REWRAPPED for form in FORMS]
-        built = dict(zip(names, nix.build(building.EXPRESSION, arguments, names), strict=True))
+        built = dict(zip(names, evaluator.build(building.EXPRESSION, arguments, names), strict=True))
         overlaid = {**arguments, "overlay": str(shipped_path(rewrapping.OVERLAY)), "side": BEFORE}
         # The overlay makes a script of either form.
-        (built[f"{REWRAPPED}.script"],) = nix.build(rewrapping.BUILD, overlaid, ["rewrapped"])
+        (built[f"{REWRAPPED}.script"],) = evaluator.build(rewrapping.BUILD, overlaid, ["rewrapped"])
         source = _rootlesskit(built[f"{BEFORE}.elf"], case.entry)
         try:
             site = stack.enter_context(rootless.site(host, account, busybox=Path(arguments["busybox"])))
@@ -122,8 +121,8 @@ def runs(case: DockerCase) -> Finding:
         failures=tuple(_told(cell) for cell in cells if cell.differs),
         evidence=tuple(matrix(cells)),
         commands=(
-            nix.build_line(building.EXPRESSION, arguments, names),
-            nix.build_line(rewrapping.BUILD, overlaid, ["rewrapped"]),
+            evaluator.build_line(building.EXPRESSION, arguments, names),
+            evaluator.build_line(rewrapping.BUILD, overlaid, ["rewrapped"]),
             "sudo unlet check --run",
         ),
     )

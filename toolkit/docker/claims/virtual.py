@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import nix
 from toolkit.docker.claims import in_tree, realising
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
@@ -14,6 +13,7 @@ from toolkit.docker.extras import TEST
 from toolkit.docker.plan import TEST_FILE, Demotion, ports_test
 from toolkit.docker.rewrite import nixos_test
 from toolkit.errors import NotRunError
+from toolkit.nix import evaluator
 from toolkit.prove import Finding
 from toolkit.sources import trees
 
@@ -31,11 +31,11 @@ def evaluates(case: DockerCase) -> Finding:
     require_nixos(case, system)
     arguments = _arguments(case, system)
     case.deep.progress.step(f"evaluating the NixOS test ({system})")
-    answer = Record({"drvPath": nix.evaluate(EXPRESSION, arguments, attribute="drvPath")}, document="NixOS test")
+    answer = Record({"drvPath": evaluator.evaluate(EXPRESSION, arguments, attribute="drvPath")}, document="NixOS test")
     return Finding(
         covers=f"three machines, {system}",
         evidence=(answer.text("drvPath"),),
-        commands=(nix.evaluate_command(EXPRESSION, arguments, attribute="drvPath").line,),
+        commands=(evaluator.evaluate_command(EXPRESSION, arguments, attribute="drvPath").line,),
     )
 
 
@@ -54,11 +54,11 @@ def registered(case: DockerCase, added: Added) -> Finding:
         "system": system,
         "tools": realising.tools(tree, work.depth.nix_options),
     }
-    answer = Record({"drvPath": nix.evaluate(REGISTERED, arguments)}, document=f"nixosTests.{TEST.stem}")
+    answer = Record({"drvPath": evaluator.evaluate(REGISTERED, arguments)}, document=f"nixosTests.{TEST.stem}")
     return Finding(
         covers=f"nixosTests.{TEST.stem}, {system}",
         evidence=(answer.text("drvPath"),),
-        commands=(nix.evaluate_command(REGISTERED, arguments).line,),
+        commands=(evaluator.evaluate_command(REGISTERED, arguments).line,),
     )
 
 

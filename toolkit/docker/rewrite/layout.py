@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from toolkit import nix, process
+from toolkit import process
 from toolkit.docker.readings import Component, Release
 from toolkit.docker.rewrite.construction import final_attributes
 from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.nix import program
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
 from toolkit.nix.scope import Reference, binding_names, bound_names, formals, look_up, references
 from toolkit.nix.tree import Tree
@@ -239,7 +240,7 @@ def docker_file(content: bytes, *, name: str) -> DockerFile:
     except NixSyntaxError as error:
         if error.hint is not None or process.find("nix-instantiate") is None:
             raise
-        nix.parse_text(content, name=name)
+        program.parse_text(content, name=name)
         raise RefusalError(f"{error.message}: Nix accepts this, but unlet's grammar does not") from error
 
 

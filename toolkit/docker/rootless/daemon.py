@@ -24,7 +24,7 @@ from msgspec import Struct, field
 from toolkit import documents
 from toolkit.docker.rootless.symptoms import causes, recognise, symptoms
 from toolkit.errors import ToolkitError
-from toolkit.process import results
+from toolkit.parallel import results
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from toolkit import git
 from toolkit.cache import default_cache
 from toolkit.docker import TARGET
-from toolkit.docker.parallel import side_by_side
 from toolkit.docker.track.model import Arrival, Pull, RefKind
 from toolkit.docker.track.upstream import (
     MOST_CANDIDATES,
@@ -34,6 +33,7 @@ from toolkit.forge.github import GitHub
 from toolkit.forge.token import find_token
 from toolkit.git.history import Change, HistoryStep
 from toolkit.model import Oid
+from toolkit.parallel import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

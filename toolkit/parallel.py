@@ -1,17 +1,25 @@
-"""Doing many slow things at a time."""
+"""Doing many slow things at a time, in threads: a failure or an interrupt of one ends them all."""
 
 from __future__ import annotations
 
-import contextvars
+import os
 import queue
 import threading
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
+
+from toolkit import process
+from toolkit.pipes import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from toolkit.process import Command, Completed
+
 A = TypeVar("A")
 B = TypeVar("B")
+T = TypeVar("T")
 
 JOBS = 16
 
@@ -41,7 +49,7 @@ def side_by_side(function: Callable[[A], B], items: Sequence[A], *, jobs: int = 
                 done.put((index, None, error))
 
     for _ in range(min(jobs, len(items))):
-        threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True).start()
+        threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
     results: dict[int, B] = {}
     try:
         while len(results) < len(items):
@@ -52,3 +60,23 @@ def side_by_side(function: Callable[[A], B], items: Sequence[A], *, jobs: int = 
     finally:
         stopped.set()
     return [results[index] for index in range(len(items))]
+
+
+def results(futures: Sequence[Future[T]]) -> tuple[T, ...]:
+    """Wait for the results, in order; the first failure is raised at once, and a signal is heeded meanwhile."""
+    waiting = set(futures)
+    while waiting:
+        done, waiting = wait(waiting, LONGEST_WAIT, FIRST_EXCEPTION)
+        for future in futures:
+            if future in done:
+                future.result()
+    return tuple(future.result() for future in futures)
+
+
+def run_all(commands: Sequence[Command]) -> tuple[Completed, ...]:
+    """Run programs side by side, one per processor at a time; results keep the order.
+
+    The first failure ends the programs that still run, and is raised.
+    """
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool, process.ending_together():
+        return results([pool.submit(copy_context().run, process.execute, each) for each in commands])

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.test_process import PARENT, read_pid, wait_until_gone
+from toolkit import process
+from toolkit.errors import CommandError
+from toolkit.parallel import run_all
+from toolkit.process import Command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_commands_run_side_by_side_and_results_keep_the_order() -> None:
+    began = time.monotonic()
+    results = run_all([Command(argv=("sh", "-c", f"sleep 0.{5 - n}; echo {n}")) for n in range(4)])
+    assert [result.text for result in results] == ["0", "1", "2", "3"]
+    assert time.monotonic() - began < 1.3
+
+
+def test_the_first_failure_ends_the_others(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(CommandError, match=r"sh: ended with status 3: oh"):
+        run_all(
+            [
+                Command(argv=PARENT, cwd=tmp_path),
+                Command(argv=("sh", "-c", "while ! test -s pid; do :; done; echo oh >&2; exit 3"), cwd=tmp_path),
+                Command(argv=("sleep", "60")),
+            ]
+        )
+    assert time.monotonic() - began < 5
+    wait_until_gone(read_pid(tmp_path))
+
+
+def test_commands_that_run_side_by_side_are_echoed() -> None:
+    lines: list[str] = []
+    with process.echoing(lines.append):
+        run_all([Command(argv=("true",)), Command(argv=("echo", "x"))])
+    assert sorted(lines) == ["echo x", "true"]
+
+
+def test_no_command_gives_no_result() -> None:
+    assert run_all([]) == ()

@@ -1,0 +1,184 @@
+"""Ask Nix to evaluate and to build.
+
+Builds are sandboxed and never wait for a substituter, since nothing that is built here is in any.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import process
+from toolkit.errors import ToolkitError
+from toolkit.nix.seal import is_sealed, restrict
+from toolkit.nix.stores import STORE, environment, physical
+from toolkit.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+OFFLINE = ("--option", "substituters", "")
+SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
+_BUILD_SECONDS = "300"
+
+
+class Tools(Struct, frozen=True, kw_only=True):
+    """Store paths of the programs inside of the sandbox: a bash and a busybox."""
+
+    shell: str
+    busybox: str
+
+
+def evaluate_command(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> Command:
+    """Return the command that evaluates `expression`, a function of strings, or an attribute of it, to JSON.
+
+    Sealed it needs no store: none is written to, and no path of one can be read.
+    """
+    chosen = ("-A", attribute) if attribute is not None else ()
+    store = ("--store", "dummy://") if is_sealed() else ()
+    argv = ("nix-instantiate", "--eval", "--strict", "--json", *store, *_arguments(expression, arguments), *chosen)
+    env = {"NIX_REMOTE": None} if store else environment()
+    return restrict(Command(argv=argv, env=env), *_named(expression, arguments))
+
+
+def walk_command(expression: Path, arguments: Mapping[str, str], *, attribute: str) -> Command:
+    """Return the command that evaluates each element below `legacyPackages.NAME` of an attribute, and prints `{}`.
+
+    `nix search`, with a word that nothing matches, is what catches every error, and goes on behind it.
+    """
+    argv = ("nix", "--extra-experimental-features", "nix-command", "search", "--quiet", "--json", "--file")
+    return Command(argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=environment())
+
+
+def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:
+    """Evaluate `expression`, a function of strings, or an attribute of it, to JSON and return what that says.
+
+    Raise CommandError with Nix's own words where the evaluation fails or is killed.
+    """
+    return answer(evaluate_command(expression, arguments, attribute=attribute))
+
+
+def answer(command: Command) -> object:
+    """Run a command of `evaluate_command` and return what it says; raise as `evaluate` does."""
+    completed = process.execute(command)
+    try:
+        result: object = json.loads(completed.stdout)
+    except (ValueError, RecursionError) as error:
+        raise ToolkitError(f"nix-instantiate: its output is not JSON: {error}") from error
+    return result
+
+
+def build_line(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> str:
+    """Return the commands of `build` as one line."""
+    return f"{_realise(()).line} $({_instantiate(expression, arguments, attributes).line})"
+
+
+def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
+    """Build attributes and return the store paths of their outputs `out`, in the order of `attributes`.
+
+    Evaluated as it has to be here, then built as the user's Nix is configured. If sealed, raise ToolkitError for what
+    would have the network while it is built.
+    """
+    derivations = instantiate(expression, arguments, attributes)
+    if is_sealed():
+        _require_no_network(derivations)
+    return tuple(
+        Path(line) for line in process.execute(_realise(f"{path}!out" for path in derivations)).text.splitlines()
+    )
+
+
+def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
+    """Write the derivations of attributes to the store and return their paths, in the order of `attributes`."""
+    return tuple(
+        Path(line) for line in process.execute(_instantiate(expression, arguments, attributes)).text.splitlines()
+    )
+
+
+def _instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
+    selected = [word for attribute in attributes for word in ("-A", attribute)]
+    command = Command(argv=("nix-instantiate", *_arguments(expression, arguments), *selected), env=environment())
+    return restrict(command, *_named(expression, arguments))
+
+
+def _realise(derivations: Iterable[str]) -> Command:
+    limit = ("--option", "timeout", _BUILD_SECONDS)
+    argv = ("nix-build", "--no-out-link", *OFFLINE, *SANDBOXED, *limit, *derivations)
+    return Command(argv=argv, env=environment())
+
+
+def requisites_command(*derivations: Path) -> Command:
+    """Return the command that lists all that derivations are built from."""
+    return Command(argv=("nix-store", "--query", "--requisites", *map(str, derivations)), env=environment())
+
+
+def requisites(*derivations: Path) -> frozenset[Path]:
+    """Return the derivations that some derivations need, direct and indirect, themselves among them."""
+    return frozenset(path for path in _paths(requisites_command(*derivations)) if path.suffix == ".drv")
+
+
+def _paths(command: Command) -> tuple[Path, ...]:
+    return tuple(Path(line) for line in process.execute(command).text.splitlines())
+
+
+def _require_no_network(derivations: Sequence[Path]) -> None:
+    """Raise ToolkitError for a fixed-output derivation: the sandbox leaves the machine's network to it."""
+    for path in sorted(requisites(*derivations)):
+        if b'("outputHash",' in physical(path).read_bytes():
+            raise ToolkitError(f"{path.name[33:]}: is not built, since a fixed-output derivation can use the network")
+
+
+@cache
+def tools() -> Tools:
+    """Return a bash and a busybox in the Nix store, to build with.
+
+    Static ones of the host are added to the store; else those of a store that already has them, as on NixOS.
+    Raise ToolkitError where neither is there.
+    """
+    found = [_find_tool("bash", "bash-static"), _find_tool("busybox", "busybox-static")]
+    foreign = [str(path) for path in found if not path.is_relative_to(STORE)]
+    add = Command(argv=("nix-store", "--add", *foreign), env=environment())
+    added = process.execute(add).text.splitlines() if foreign else []
+    stored = dict(zip(foreign, added, strict=True))
+    shell, busybox = (stored.get(str(path), str(path)) for path in found)
+    return Tools(shell=shell, busybox=busybox)
+
+
+def _find_tool(program: str, package: str) -> Path:
+    """Return where a program is that runs in the sandbox: static, or in the store with what it needs."""
+    for name in (f"{program}-static", program):
+        path = process.find(name)
+        real = path.resolve() if path is not None else None
+        if real is not None and (real.is_relative_to(STORE) or _is_static(real)):
+            return real
+    raise ToolkitError(
+        f"{program}: no statically linked {program} on PATH, and none in the Nix store",
+        hint=f"Debian, Ubuntu: apt install {package}; elsewhere: nix-shell -p {program}",
+    )
+
+
+def _is_static(path: Path) -> bool:
+    """Tell whether an ELF file asks for no dynamic loader: it has no PT_INTERP program header (elf(5))."""
+    with path.open("rb") as file:
+        head = file.read(64)
+        if head[:5] != b"\x7fELF\x02":
+            return False
+        offset = int.from_bytes(head[32:40], "little")
+        size = int.from_bytes(head[54:56], "little")
+        count = int.from_bytes(head[56:58], "little")
+        file.seek(offset)
+        headers = file.read(size * count)
+    return all(headers[i * size : i * size + 4] != b"\x03\x00\x00\x00" for i in range(count))
+
+
+def _arguments(expression: Path, arguments: Mapping[str, str]) -> list[str]:
+    return [str(expression), *(word for name, value in arguments.items() for word in ("--argstr", name, value))]
+
+
+def _named(expression: Path, arguments: Mapping[str, str]) -> list[Path]:
+    """Return what an evaluation has to read: a question in JSON stands beside the files that it is about."""
+    paths = [Path(value) for value in arguments.values() if value.startswith("/")]
+    return [expression.parent, *(path.parent if path.suffix == ".json" else path for path in paths)]

@@ -1,0 +1,128 @@
+"""Ask the program Nix what needs no store: its version, whether a content parses, why it failed.
+
+Needs Nix 2.18, the oldest that nixpkgs itself still supports (its lib/minver.nix).
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from toolkit import process
+from toolkit.errors import CommandError, NixSyntaxError, RefusalError, ToolkitError, excerpt
+from toolkit.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MINIMUM = Version("2.18")
+_PARSE_SECONDS = 5.0
+
+
+@cache
+def version() -> Version:
+    """Return the version of the Nix on PATH.
+
+    Raise ToolkitError where there is none, or one older than MINIMUM.
+    """
+    said = process.run(["nix-instantiate", "--version"]).text
+    found = re.search(r"\(Nix\) (\d+(?:\.\d+)+)", said)
+    try:
+        number = Version(found[1]) if found else None
+    except InvalidVersion:
+        number = None
+    if number is None:
+        raise ToolkitError(f"nix-instantiate: cannot read its version from '{said}'")
+    if number < MINIMUM:
+        raise ToolkitError(f"nix: version {number} is too old", hint=f"install Nix {MINIMUM} or newer")
+    return number
+
+
+def parse_command(paths: Sequence[Path]) -> Command:
+    """Return the command that parses files."""
+    return Command(argv=("nix-instantiate", "--store", "dummy://", "--parse", *map(str, paths)))
+
+
+def parse(paths: Sequence[Path]) -> None:
+    """Parse files; raise NixSyntaxError at the first that Nix rejects."""
+    try:
+        process.execute(parse_command(paths))
+    except CommandError as error:
+        raise _syntax_error(error) or error from error
+
+
+def parse_text(content: bytes, *, name: str) -> None:
+    """Parse a content; raise NixSyntaxError where Nix rejects it, with `name` as the file's name.
+
+    Needs no store, so that a user without one can ask.
+    """
+    parsed(content, name=name)
+
+
+def parsed(content: bytes, *, name: str) -> str:
+    """Return what Nix reads in a content, printed in its own form: without comments, attributes in their order.
+
+    Relative paths are those of the working directory. Raise NixSyntaxError as `parse_text` does, RefusalError for a
+    content that takes Nix too long: it needs the square of the length of some words.
+    """
+    argv = ("nix-instantiate", "--store", "dummy://", "--parse", "-")
+    try:
+        return process.run(argv, stdin=content, timeout=_PARSE_SECONDS).text
+    except CommandError as error:
+        if error.status == -signal.SIGTERM:
+            raise RefusalError(f"{name}: Nix does not parse this within {_PARSE_SECONDS:g} s") from error
+        raise _syntax_error_at(error, r"«stdin»", name, content) or error from error
+
+
+def reason(error: CommandError) -> str:
+    """Return the one line of Nix's stderr that says what is wrong."""
+    lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
+    if error.status in {-9, -6}:
+        return f"the evaluation was killed by signal {-error.status}: probably out of memory"
+    if lines and lines[-1].startswith("still running after "):
+        return lines[-1]
+    if (failed := _failed_build(lines)) is not None:
+        return failed
+    said = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
+    # Some messages begin on the line after a bare `error:`.
+    bare = [after for line, after in pairwise(lines) if line == "error:" and not after.startswith("…")]
+    return next((line for line in reversed(said + bare[-1:]) if line), lines[-1] if lines else error.message)
+
+
+_ANNOUNCED = re.compile(r"building '|copying path '|/nix/store/\S+$|(this|these) .*(derivation|path)s? will be ")
+"""What Nix says of its own before a builder says anything."""
+
+
+def _failed_build(lines: Sequence[str]) -> str | None:
+    """Name the first derivation that could not be built, with the last that its builder said before."""
+    for index, line in enumerate(lines):
+        if found := re.match(r"error: (?:builder for|Cannot build) '[^']*/[0-9a-z]{32}-([^']+)\.drv'", line):
+            said = [before for before in lines[:index] if not _ANNOUNCED.match(before)]
+            if killed := re.search(r"failed due to (signal \d+)", line):
+                return f"{found[1]} cannot be built: its builder was killed by {killed[1]}"
+            return f"{found[1]} cannot be built: {said[-1] if said else 'its builder printed nothing'}"
+    return None
+
+
+def _syntax_error(error: CommandError) -> NixSyntaxError | None:
+    """Turn Nix's report of a syntax error in a file into one line with its place."""
+    named = re.search(r"at (/\S+?):\d+:\d+", error.stderr)
+    if named is None:
+        return None
+    return _syntax_error_at(error, re.escape(named[1]), named[1], Path(named[1]).read_bytes())
+
+
+def _syntax_error_at(error: CommandError, pattern: str, name: str, content: bytes) -> NixSyntaxError | None:
+    place = re.search(rf"at {pattern}:(\d+):(\d+)", error.stderr)
+    if place is None:
+        return None
+    line, column = int(place[1]), int(place[2])
+    lines = content.decode("utf-8", "replace").splitlines()
+    shown = lines[line - 1] if line <= len(lines) else ""
+    return NixSyntaxError(f"{name}:{line}:{column}: {reason(error)}", excerpt=excerpt(shown, column))

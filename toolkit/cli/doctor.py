@@ -9,8 +9,8 @@ import click
 
 from toolkit import __version__
 from toolkit.cli import options, output
-from toolkit.docker.doctor.diagnosis import Health, Role
-from toolkit.docker.doctor.examining import DoctorRequest, doctor
+from toolkit.docker.doctor.diagnosis import DoctorRequest, Health, doctor
+from toolkit.docker.doctor.sight import Role
 from toolkit.report.explanation import Line, Tone
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from toolkit.docker.doctor import machine as kernel
 from toolkit.docker.doctor import programs
-from toolkit.docker.doctor.examining import MAXIMUM_BYTES, explain, read_log
+from toolkit.docker.doctor.diagnosis import MAXIMUM_BYTES, explain, read_log
 from toolkit.docker.doctor.machine import Machine
 from toolkit.docker.doctor.programs import NET_BIND_SERVICE, Capability, parse
 from toolkit.docker.rootless import Account
@@ -94,20 +94,20 @@ class TestProcesses:
     def test_process_is_read_from_proc(self) -> None:
         started = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"A": "b=c"})
         time.sleep(0.1)
-        seen = programs.process(started.pid)
+        seen = kernel.process_of(started.pid)
         started.communicate()
         assert seen is not None
         assert (seen.parent, seen.command[1:]) == (os.getpid(), ("-c", "input()"))
         assert seen.environment is not None
         assert seen.environment["A"] == "b=c"
         assert abs(time.time() - seen.started) < 10
-        assert programs.process(started.pid) is None
+        assert kernel.process_of(started.pid) is None
 
     def test_pid_that_is_another_process_by_now_is_no_daemon(self, tmp_path: Path) -> None:
         write(tmp_path / "dockerd-rootless/child_pid", f"{os.getpid()}\n")
         environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
         here = Machine(user=Account(name="ordinary", uid=4711, gid=4711), environment=environment)
-        assert programs.daemon(here, {}) is None
+        assert kernel.daemon(here, {}) is None
 
 
 class TestKernel:

@@ -1,4 +1,4 @@
-"""The machine as an ordinary user sees it: who asks, what the kernel allows, what systemd starts. Changes nothing."""
+"""The machine as an ordinary user sees it: who asks, what the kernel allows, what systemd starts, what runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import re
 import shlex
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ CLONE = Path("sys/kernel/unprivileged_userns_clone")
 APPARMOR = Path("sys/kernel/apparmor_restrict_unprivileged_userns")
 TUN = Path("net/tun")
 UNIT = "docker.service"
+STATE_DIRECTORY = "DOCKERD_ROOTLESS_ROOTLESSKIT_STATE_DIR"
 
 # What docker, podman and systemd-nspawn leave in a container. Other unprivileged ones are known by their ids.
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv", "run/systemd/container")
@@ -198,3 +200,89 @@ def _number(path: Path) -> int | None:
     with suppress(ValueError):
         return int(text_of(path) or "")
     return None
+
+
+class Process(Struct, frozen=True, kw_only=True):
+    """A process: its effective and its bounding set of capabilities as bits, its start in seconds since the epoch.
+
+    `environment` is the one that it was started with, None if it may not be read.
+    """
+
+    pid: int
+    parent: int
+    command: tuple[str, ...]
+    effective: int
+    bounding: int
+    no_new_privileges: bool
+    started: float
+    environment: Mapping[str, str] | None
+
+    def has(self, bit: int) -> bool:
+        """Return whether the process has the capability in effect."""
+        return bool(self.effective >> bit & 1)
+
+
+class Daemon(Struct, frozen=True, kw_only=True):
+    """A running rootless docker: rootlesskit, which binds the ports, and its child, which contains dockerd."""
+
+    rootlesskit: Process
+    child: Process
+
+    def option(self, name: str) -> str | None:
+        """Return the value of an option that rootlesskit was started with."""
+        words = self.rootlesskit.command
+        for word, following in zip(words, (*words[1:], ""), strict=True):
+            if word == f"--{name}":
+                return following
+            if word.startswith(f"--{name}="):
+                return word.partition("=")[2]
+        return None
+
+
+def process_of(pid: int, proc: Path = Path("/proc")) -> Process | None:
+    """Return a process, None if there is none, or if even the world-readable facts cannot be read."""
+    place = proc / str(pid)
+    try:
+        status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", (place / "status").read_text("utf-8", "replace")))
+        command = (place / "cmdline").read_bytes()
+        # The name, in brackets, may contain anything: proc(5).
+        fields = (place / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return Process(
+        pid=pid,
+        parent=int(fields[1]),
+        command=tuple(os.fsdecode(command).split("\0")[:-1]),
+        effective=int(status.get("CapEff", "0"), 16),
+        bounding=int(status.get("CapBnd", "0"), 16),
+        no_new_privileges=status.get("NoNewPrivs") == "1",
+        started=time.time() - age,
+        environment=_environment(place),
+    )
+
+
+def daemon(machine: Machine, service: Mapping[str, str]) -> Daemon | None:
+    """Return the user's running rootless docker, None if none runs.
+
+    `service` is the environment of the service: like that of the shell it may name another directory for
+    rootlesskit's state.
+    """
+    for environment in (service, machine.environment):
+        state = Path(environment.get(STATE_DIRECTORY) or machine.runtime / "dockerd-rootless")
+        with suppress(OSError, ValueError):
+            child = process_of(int((state / "child_pid").read_text()), machine.proc)
+            parent = process_of(child.parent, machine.proc) if child is not None else None
+            # The file may be left over from a daemon that was killed, and its number belong to another process now.
+            if child is not None and parent is not None and "rootlesskit" in Path((*parent.command, "")[0]).name:
+                return Daemon(rootlesskit=parent, child=child)
+    return None
+
+
+def _environment(place: Path) -> dict[str, str] | None:
+    try:
+        content = (place / "environ").read_bytes()
+    except OSError:
+        return None
+    pairs = (variable.partition("=") for variable in os.fsdecode(content).split("\0") if variable)
+    return {name: value for name, _, value in pairs}

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from toolkit.docker.doctor import programs, start
-from toolkit.docker.doctor.diagnosis import Observation, Role, cause, note, ok
 from toolkit.docker.doctor.programs import NET_BIND_SERVICE
+from toolkit.docker.doctor.sight import Observation, Role, cause, note, ok
 from toolkit.nix.stores import STORE
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _shadowed(sight: Sight) -> Observation:
     if hidden is None or taken is None:
         return ok("no program with the capability is hidden by one without")
     fact = f"{taken.path} comes before {hidden.path}, which is the one for privileged ports"
-    places = (f"{each.path}: {start.position(sight, sight.next, each)}, {_rights(each)}" for each in (taken, hidden))
+    places = (f"{each.path}: {sight.position(sight.next, each)}, {_rights(each)}" for each in (taken, hidden))
     return cause(fact, *places, hidden=str(hidden.path))
 
 

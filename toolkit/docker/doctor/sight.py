@@ -1,4 +1,4 @@
-"""Everything that is looked at for one diagnosis, before anything is concluded from it.
+"""Everything that is looked at for one diagnosis, and the form of an observation that is concluded from it.
 
 The center is which rootlesskit dockerd-rootless takes: through its wrappers, on the PATH of whoever starts it.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 from packaging.version import Version
 
 from toolkit.docker import wrappers
@@ -23,8 +24,8 @@ from toolkit.errors import ToolkitError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolkit.docker.doctor.machine import Machine, Service
-    from toolkit.docker.doctor.programs import Daemon, Process, Program, Trial
+    from toolkit.docker.doctor.machine import Daemon, Machine, Process, Service
+    from toolkit.docker.doctor.programs import Program, Trial
     from toolkit.docker.wrappers import PathOrder, Wrapper
 
 # nixpkgs has the one, docker's own packages the other; Debian's is in a directory that no PATH contains.
@@ -154,12 +155,68 @@ class Sight(Struct, frozen=True, kw_only=True):
             return f"process {self.daemon.child.pid}, the daemon, has NoNewPrivs: 1"
         return None
 
+    def position(self, view: View, program: Program) -> str:
+        """Return where on PATH a program is, and whether the wrapper put it there."""
+        entries = view.path.split(":")
+        directory = str(program.path.parent)
+        place = f"entry {entries.index(directory) + 1} of {len(entries)}" if directory in entries else "on PATH"
+        try:
+            order = self.launcher.order
+        except ToolkitError:
+            return place
+        # The running daemon may have been started by another wrapper.
+        known = tuple(entries[: len(order.prefix)]) == order.prefix
+        if known and directory in order.prefix:
+            return f"{place}, prefixed by the wrapper"
+        if known and directory in order.suffix:
+            return f"{place}, appended by the wrapper"
+        return place
+
+
+class Role(StrEnum):
+    """What a condition means: CAUSE has to be fixed, EFFECT goes away with the causes, UNKNOWN was not examined."""
+
+    CAUSE = "cause"
+    EFFECT = "effect"
+    UNKNOWN = "unknown"
+    NOTE = "note"
+    OK = "ok"
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """What one look at the machine gives, before it is named.
+
+    `words` fill the remedies that symptoms.toml has for the condition: a cause, or what may be one, gets those unless
+    it has `remedies` of its own.
+    """
+
+    role: Role
+    fact: str
+    evidence: tuple[str, ...] = ()
+    remedies: tuple[str, ...] | None = None
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def ok(fact: str, *evidence: str) -> Observation:
+    """Return the answer that all is well."""
+    return Observation(role=Role.OK, fact=fact, evidence=evidence)
+
+
+def note(fact: str, *evidence: str, remedies: tuple[str, ...] = ()) -> Observation:
+    """Return an answer that is worth knowing and needs nothing to be done."""
+    return Observation(role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
+
+
+def cause(fact: str, *evidence: str, **words: str) -> Observation:
+    """Return the answer that something has to be fixed."""
+    return Observation(role=Role.CAUSE, fact=fact, evidence=evidence, words=words)
+
 
 def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
     """Look at the machine; raise ToolkitError if it has no rootless docker."""
     unit = here.service()
     launched = launcher(machine, unit, docker)
-    running = programs.daemon(machine, unit.environment)
+    running = here.daemon(machine, unit.environment)
     seen = [_view("shell", launched.environment(machine.environment))]
     if running is not None and running.child.environment is not None:
         # The running daemon may belong to a docker other than the one that was asked about.
@@ -173,7 +230,7 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
         service=unit,
         launcher=launched,
         daemon=running,
-        own=programs.process(os.getpid()),
+        own=here.process_of(os.getpid()),
         views=tuple(seen),
         trials={
             program.path: programs.try_version(program.path)

@@ -7,38 +7,19 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from toolkit.docker.doctor import machine, programs
-from toolkit.docker.doctor.diagnosis import Observation, Role, cause, note, ok
+from toolkit.docker.doctor.sight import Observation, Role, cause, note, ok
 from toolkit.docker.rootless.requirements import PROXY, WITHOUT_PROXY, free_range, subordinate_ids
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from toolkit.docker.doctor.programs import Program
     from toolkit.docker.doctor.sight import Sight, View
 
 NET = "DOCKERD_ROOTLESS_ROOTLESSKIT_NET"
 _NETWORK_PROGRAMS = ("slirp4netns", "pasta", "vpnkit")
 # With it came rootlesskit 3, which has a network driver of its own.
 _WITHOUT_NETWORK_PROGRAM = Version("29.5")
-
-
-def position(sight: Sight, view: View, program: Program) -> str:
-    """Return where on PATH a program is, and whether the wrapper put it there."""
-    entries = view.path.split(":")
-    directory = str(program.path.parent)
-    place = f"entry {entries.index(directory) + 1} of {len(entries)}" if directory in entries else "on PATH"
-    try:
-        order = sight.launcher.order
-    except ToolkitError:
-        return place
-    # The running daemon may have been started by another wrapper.
-    known = tuple(entries[: len(order.prefix)]) == order.prefix
-    if known and directory in order.prefix:
-        return f"{place}, prefixed by the wrapper"
-    if known and directory in order.suffix:
-        return f"{place}, appended by the wrapper"
-    return place
 
 
 def _rootlesskit(sight: Sight) -> Observation:
@@ -55,7 +36,7 @@ def _found(sight: Sight, view: View) -> Iterator[str]:
         yield f"{view.seen_by}: finds none, PATH is {view.path or 'empty'}"
     for number, program in enumerate(view.candidates):
         verb = "uses" if number == 0 else "would use next"
-        yield f"{view.seen_by}: {verb} {program.path}, {position(sight, view, program)}"
+        yield f"{view.seen_by}: {verb} {program.path}, {sight.position(view, program)}"
 
 
 def _proxy(sight: Sight) -> Observation:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolkit.model import Ported, Proposal
+    from toolkit.contribution import Ported
+    from toolkit.model import Proposal
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 

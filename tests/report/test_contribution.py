@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from toolkit.model import Fit, Oid, Ported, Proof, Status
+from toolkit.contribution import Ported
+from toolkit.model import Fit, Oid, Proof, Status
 from toolkit.report import contribution
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from toolkit import __version__
-from toolkit.model import ExplainedCommit, ExplainedHunk, Explanation, Oid, Proof, Reason, Status
+from toolkit.contribution import ExplainedCommit, ExplainedHunk, Explanation, Reason
+from toolkit.model import Oid, Proof, Status
 from toolkit.report import explanation
 from toolkit.report.explanation import EXCERPT, SCHEMA, WIDTH, Tone
 

@@ -21,7 +21,8 @@ from toolkit.report import contribution
 
 if TYPE_CHECKING:
     from toolkit.cli.options import GlobalOptions
-    from toolkit.model import Progress, PullRequest, Removed
+    from toolkit.contribution import PullRequest, Removed
+    from toolkit.model import Progress
 
 BRANCH = "docker-overridable-components"
 MASTER = "master"

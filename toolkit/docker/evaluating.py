@@ -1,7 +1,7 @@
 """Let Nix decide what a version of the file means: by the overrides that reach what is built, as the proofs do.
 
 The versions may be anybody's. They are evaluated with nothing in reach but themselves and our own expressions: no
-other file, no environment, no network, no store, in bounded memory and time, see `toolkit.nix.seal`.
+other file, no environment, no network, no store, in bounded memory and time, see `toolkit.nix.limits`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from toolkit.docker.claims import evaluation, install_phase, overriding
 from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import program
-from toolkit.nix.seal import sealed
+from toolkit.nix.limits import sealed
 from toolkit.parallel import side_by_side
 
 if TYPE_CHECKING:

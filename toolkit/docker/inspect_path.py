@@ -18,7 +18,7 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import evaluator, stores
-from toolkit.nix.seal import sealed
+from toolkit.nix.limits import sealed
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:

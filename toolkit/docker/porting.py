@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files, git
+from toolkit.contribution import Ported
 from toolkit.docker import TARGET, choosing, evaluating, staging
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import LIFT, Demotion
@@ -17,7 +18,7 @@ from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import merging, reading
-from toolkit.model import Fit, Ported, Proof, SourceRequest, Status
+from toolkit.model import Fit, Proof, SourceRequest, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import documents, limits, sources
+from toolkit import documents, sources
 from toolkit.cache import default_cache
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing
 from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, Deep, DockerCase, DockerStage, Siblings
@@ -25,7 +25,7 @@ from toolkit.errors import RefusalError, UsageError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import Tier
-from toolkit.nix import evaluator
+from toolkit.nix import evaluator, limits
 from toolkit.shipped import EXPRESSIONS
 from toolkit.sources import trees
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from toolkit import documents, process
 from toolkit.errors import CommandError
 from toolkit.nix import evaluator
-from toolkit.nix.seal import sealed
+from toolkit.nix.limits import sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from toolkit import process
 from toolkit.errors import ToolkitError
-from toolkit.nix.seal import is_sealed, restrict
+from toolkit.nix.limits import is_sealed, restrict
 from toolkit.nix.stores import STORE, environment, physical
 from toolkit.process import Command
 

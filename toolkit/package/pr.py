@@ -16,8 +16,9 @@ from toolkit.pr import making
 from toolkit.pr.making import Making
 
 if TYPE_CHECKING:
+    from toolkit.contribution import PullRequest
     from toolkit.git.clone import Clone
-    from toolkit.model import Progress, PullRequest, Report
+    from toolkit.model import Progress, Report
     from toolkit.package.choosing import LiftRequest
     from toolkit.pr import BranchOrder
 

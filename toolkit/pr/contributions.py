@@ -18,10 +18,10 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from toolkit import documents, files, patches
+from toolkit.contribution import Contribution, Removed
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import history, worktrees
-from toolkit.model import Contribution, Removed
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

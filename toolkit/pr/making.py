@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit.contribution import Contribution, Made, PullRequest
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
-from toolkit.model import Contribution, Made, PullRequest
 from toolkit.pr import contributions
 from toolkit.report import message, pull_request
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path, PurePosixPath
 
+    from toolkit.contribution import Ported
     from toolkit.git.clone import Base, Clone
     from toolkit.git.worktrees import Worktree
-    from toolkit.model import Oid, Ported, Progress, Report, TreeCommit
+    from toolkit.model import Oid, Progress, Report, TreeCommit
     from toolkit.pr import BranchOrder
     from toolkit.report.pull_request import DraftFacts
 

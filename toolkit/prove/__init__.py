@@ -15,7 +15,7 @@ from toolkit import parallel, process
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Status, Tier
 from toolkit.nix import program
-from toolkit.nix.seal import sealed
+from toolkit.nix.limits import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -65,7 +65,7 @@ def run(
 ) -> tuple[Proof, ...]:
     """Prove the claims of these names, for none all but those on request, and `also`; in their order.
 
-    What the isolated tier evaluates is sealed, see `toolkit.nix.seal`.
+    What the isolated tier evaluates is sealed, see `toolkit.nix.limits`.
 
     Those that are named are marked as asked for, and so are those of the tiers below the isolated one. They run side by
     side, but for those that are alone or of a deeper tier, which follow. Raise UsageError for a name that no claim has.

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import documents, limits, process
+from toolkit import documents, process
 from toolkit.errors import CommandError
-from toolkit.nix import evaluator, program
-from toolkit.nix.seal import sealed
+from toolkit.nix import evaluator, limits, program
+from toolkit.nix.limits import sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:

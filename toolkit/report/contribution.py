@@ -22,7 +22,8 @@ from toolkit.report.markdown import fence, table_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.model import Made, Oid, Ported, PullRequest, Removed
+    from toolkit.contribution import Made, Ported, PullRequest, Removed
+    from toolkit.model import Oid
 
 SCHEMA = 1
 

@@ -14,7 +14,8 @@ from toolkit.model import Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolkit.model import ExplainedHunk, Explanation, Proof, Reason
+    from toolkit.contribution import ExplainedHunk, Explanation, Reason
+    from toolkit.model import Proof
 
 SCHEMA = 1
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolkit.model import Contribution, PullRequest, Removed
+    from toolkit.contribution import Contribution, PullRequest, Removed
 
 
 class Contributed(Struct, frozen=True, kw_only=True):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.contribution import Contribution
 from toolkit.docker.plan import Demotion, Extra, Strategy, steps
 from toolkit.errors import ToolkitError
-from toolkit.model import Contribution, Oid
+from toolkit.model import Oid
 from toolkit.pr import contributions
 
 if TYPE_CHECKING:

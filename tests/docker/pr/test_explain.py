@@ -15,7 +15,7 @@ from toolkit.report import explanation
 
 if TYPE_CHECKING:
     from tests.docker.pr.conftest import Contributed
-    from toolkit.model import Explanation
+    from toolkit.contribution import Explanation
 
 
 def explained(contributed: Contributed) -> Explanation:

@@ -17,11 +17,13 @@ from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.reasons import catalogue, explain
 from toolkit.docker.rewrite.regions import Cause, Move, Regions
 from toolkit.errors import LayoutError, NixSyntaxError
-from toolkit.model import ExplainedHunk, FileChange, TreeCommit
+from toolkit.model import FileChange, TreeCommit
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from toolkit.contribution import ExplainedHunk
 
 TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import limits, process
+from toolkit import process
 from toolkit.cache import default_cache
 from toolkit.docker.claims.record import Record
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix import evaluator, program, stores
+from toolkit.nix import evaluator, limits, program, stores
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:

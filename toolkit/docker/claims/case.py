@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import limits, prove
+from toolkit import prove
 from toolkit.docker.plan import DEMOTE, LIFT
 from toolkit.errors import NotRunError
+from toolkit.nix import limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import limits, parallel, process
+from toolkit import parallel, process
 from toolkit.docker import doors
 from toolkit.docker.claims import facts
 from toolkit.docker.claims.case import SYSTEMS
@@ -21,7 +21,7 @@ from toolkit.docker.claims.facts import Evaluation, Facts
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, NotRunError, ToolkitError
-from toolkit.nix import evaluator, program
+from toolkit.nix import evaluator, limits, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import limits, process
+from toolkit import process
 from toolkit.docker.claims.evaluation import Setting, evaluate
 from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix import evaluator, program
+from toolkit.nix import evaluator, limits, program
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:

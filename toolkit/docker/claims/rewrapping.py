@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import limits, process
+from toolkit import process
 from toolkit.docker.claims import realising
 from toolkit.docker.claims.building import WRAPPER, build, builder, read_order, read_seen, show
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
@@ -25,7 +25,7 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import NotRunError
 from toolkit.model import Tier
-from toolkit.nix import evaluator, stores
+from toolkit.nix import evaluator, limits, stores
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from toolkit.contribution import PullRequest
 from toolkit.docker import TARGET
 from toolkit.docker.plan import Demotion, demotion_of, extras_of, strategy_of
 from toolkit.docker.pr import edits, evidence, grounds
@@ -17,16 +18,17 @@ from toolkit.docker.requests import BranchRequest
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
-from toolkit.model import Oid, PullRequest
+from toolkit.model import Oid
 from toolkit.pr import contributions, making
 from toolkit.pr.making import Making
 from toolkit.report import message
 
 if TYPE_CHECKING:
+    from toolkit.contribution import Contribution
     from toolkit.docker.requests import UpdateRequest
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
-    from toolkit.model import Contribution, Progress
+    from toolkit.model import Progress
     from toolkit.pr import BranchOrder
     from toolkit.pr.contributions import Standing
 

@@ -19,10 +19,11 @@ from toolkit.pr import making
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolkit.contribution import Contribution
     from toolkit.git.clone import Clone
     from toolkit.git.committing import Workshop
     from toolkit.git.objects import DecodedCommit
-    from toolkit.model import Contribution, Progress
+    from toolkit.model import Progress
     from toolkit.patches import Message
 
 _MOST = 100

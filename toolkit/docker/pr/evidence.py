@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from toolkit.contribution import Ported
     from toolkit.docker.plan import Extra
     from toolkit.docker.pr.grounds import Ground
     from toolkit.docker.requests import BranchRequest
-    from toolkit.model import Ported, Progress, Proof, Report, Step
+    from toolkit.model import Progress, Proof, Report, Step
     from toolkit.report.pull_request import DraftFacts
 
 

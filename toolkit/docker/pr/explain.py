@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import files
+from toolkit.contribution import ExplainedCommit, Explanation
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
 from toolkit.docker.pr import edits, grounds
 from toolkit.docker.rewrite import reasons
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing
-from toolkit.model import ExplainedCommit, Explanation, Oid, TreeCommit
+from toolkit.model import Oid, TreeCommit
 from toolkit.pr import contributions
 from toolkit.report import report
 

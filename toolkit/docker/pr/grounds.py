@@ -22,11 +22,12 @@ from toolkit.pr import contributions, making
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from toolkit.contribution import Contribution
     from toolkit.docker.plan import Extra
     from toolkit.docker.requests import BranchRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.clone import Clone
-    from toolkit.model import Contribution, Oid, Progress, Source
+    from toolkit.model import Oid, Progress, Source
 
 _FETCH = "--fetch gets what this partial clone lacks"
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import documents
+from toolkit.contribution import ExplainedCommit, ExplainedHunk, Reason
 from toolkit.docker.rewrite import leftovers, recognise
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.regions import Cause, Edited, Regions
 from toolkit.errors import ToolkitError
 from toolkit.git import patching
-from toolkit.model import ExplainedCommit, ExplainedHunk, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Evaluate strangers' files: nothing in reach but what is named, in bounded memory and time.
+"""The limits of an evaluation: its memory, and of strangers' files what is in reach and the time as well.
 
 Nix has a configuration of ours and nothing of the user's, neither a file nor a variable: one setting of theirs could
 open a door that the others close.
@@ -6,6 +6,8 @@ open a door that the others close.
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,12 +17,17 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import limits
-
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from toolkit.process import Command
+
+EVALUATION_MIB = 1536
+"""What one evaluation of a package in a nixpkgs of 2026 takes at most, where nobody says how much it may."""
+
+_INITIAL_MIB = 32
+_NIX_INITIAL_MIB = 384
+"""What Nix itself begins with at most; less makes it slower."""
 
 MEMORY_MIB = 2048
 """Four times what a file with a hundred releases takes."""
@@ -67,11 +74,42 @@ def restrict(command: Command, *named: Path) -> Command:
     # Nix follows a link only to where it may already read.
     roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
     words = [word for root in roots if roots.keys().isdisjoint(root.parents) for word in ("-I", str(root))]
-    bounded = limits.bounded(command, MEMORY_MIB)
+    within = bounded(command, MEMORY_MIB)
     return replace(
-        bounded,
+        within,
         argv=(*command.argv, *words),
-        env={**bounded.env, **_CONFIGURATION},
+        env={**within.env, **_CONFIGURATION},
         timeout=max(_SHORTEST, min(command.timeout or SECONDS, end - time.monotonic())),
         most=ANSWER_BYTES,
     )
+
+
+def available() -> int | None:
+    """Return how many MiB of memory are free or can be freed (proc(5), MemAvailable), None where nothing tells."""
+    try:
+        told = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return None
+    found = re.search(r"^MemAvailable:\s+(\d+) kB$", told, re.MULTILINE)
+    return int(found[1]) >> 10 if found else None
+
+
+def jobs(most: int | None = None, *, each: int = EVALUATION_MIB) -> int:
+    """Return how many evaluations of `each` MiB may run at a time, within `most` MiB or in what is available."""
+    processors = os.cpu_count() or 1
+    memory = most if most is not None else available()
+    return processors if memory is None else max(1, min(processors, memory // each))
+
+
+def bounded(command: Command, mebibytes: int | None) -> Command:
+    """Return the command with a limit for the heap of Nix's evaluator; where that is not enough, Nix says so.
+
+    The variables are those of the garbage collector that Nix uses. An address-space limit would also count what
+    is only mapped.
+    """
+    if mebibytes is None:
+        return command
+    heap = {"GC_MAXIMUM_HEAP_SIZE": str(mebibytes << 20)}
+    if mebibytes < 2 * _NIX_INITIAL_MIB:
+        heap["GC_INITIAL_HEAP_SIZE"] = str(min(_INITIAL_MIB, mebibytes) << 20)
+    return replace(command, env={**command.env, **heap})

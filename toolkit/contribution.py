@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.model.proposals import Status, Step
-from toolkit.model.sources import Oid  # noqa: TC001 - a field of what a document is read into
+from toolkit.model import Oid, Status, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path, PurePosixPath
 
-    from toolkit.model.proposals import Proof, Report
-
-
-class FileChange(Struct, frozen=True, kw_only=True):
-    """A file of nixpkgs before and after a commit; `before` is None for one that the commit adds."""
-
-    path: PurePosixPath
-    before: bytes | None
-    after: bytes
-
-
-class TreeCommit(Struct, frozen=True, kw_only=True):
-    """A commit of any number of files. `body` has no trailers; `extra` is None for the two of every series."""
-
-    subject: str
-    body: str
-    files: tuple[FileChange, ...]
-    extra: str | None = None
-
-    @property
-    def message(self) -> str:
-        """The commit message as git stores it, with its final line feed."""
-        return f"{self.subject}\n\n{self.body.strip()}\n"
-
-
-class Fit(StrEnum):
-    """How the commits made for one branch go onto another one."""
-
-    APPLIES = "applies"
-    MERGES = "merges"
-    CONFLICTS = "conflicts"
-    UNNEEDED = "not needed"
+    from toolkit.model import Fit, Proof, Report
 
 
 class Ported(Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,12 +17,14 @@ from msgspec import Struct
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix import evaluator, program, seal, stores
+from toolkit.nix import evaluator, limits, program, stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     Configure = Callable[[str], None]
+
+HOG = "builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1"
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ class Stranger(Struct, frozen=True):
 
     def refusal(self, expression: str) -> str:
         """Evaluate sealed what must fail, and return what Nix says of it."""
-        with seal.sealed(), pytest.raises(CommandError) as caught:
+        with limits.sealed(), pytest.raises(CommandError) as caught:
             self.evaluate(expression)
         return caught.value.stderr
 
@@ -166,20 +169,20 @@ def test_environment_is_empty_and_what_is_named_can_be_read(
     (tmp_path / "named/file").write_text("read")
     # A directory behind a link is in reach by either name.
     (tmp_path / "link").symlink_to(tmp_path / "named")
-    with seal.sealed(tmp_path / "link"):
+    with limits.sealed(tmp_path / "link"):
         assert stranger.evaluate('builtins.getEnv "SECRET" + builtins.getEnv "HOME"') == ""
         for way in ("link", "named"):
             assert stranger.evaluate(f"builtins.readFile {tmp_path}/{way}/file") == "read"
 
 
 def test_evaluation_that_takes_too_much_is_ended(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seal, "SECONDS", 1.0)
-    with seal.sealed(), pytest.raises(CommandError) as time:
+    monkeypatch.setattr(limits, "SECONDS", 1.0)
+    with limits.sealed(), pytest.raises(CommandError) as time:
         stranger.evaluate("let f = n: if n == 0 then 0 else f (n - 1); in builtins.genList (_: f 9000) 1000000")
     assert program.reason(time.value) == "still running after 1 s"
-    monkeypatch.setattr(seal, "SECONDS", 60.0)
-    monkeypatch.setattr(seal, "MEMORY_MIB", 64)
-    with seal.sealed(), pytest.raises(CommandError) as memory:
+    monkeypatch.setattr(limits, "SECONDS", 60.0)
+    monkeypatch.setattr(limits, "MEMORY_MIB", 64)
+    with limits.sealed(), pytest.raises(CommandError) as memory:
         stranger.evaluate("builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1")
     assert program.reason(memory.value) == "out of memory"
 
@@ -188,7 +191,7 @@ def test_command_to_paste_is_sealed_as_well(tmp_path: Path, configure: Configure
     configure("allow-unsafe-native-code-during-evaluation = true")
     file = tmp_path / "default.nix"
     file.write_text("builtins ? exec")
-    with seal.sealed():
+    with limits.sealed():
         line = evaluator.evaluate_command(file, {}).line
     assert json.loads(process.run(["sh", "-c", line]).stdout) is False
     assert evaluator.evaluate(file, {}) is True
@@ -205,8 +208,43 @@ def test_build_that_could_use_the_network_is_refused(tmp_path: Path) -> None:
         '  needing = make "needing" { inherit fixed; };\n'
         "}\n"
     )
-    with seal.sealed(Path(evaluator.tools().shell)):
+    with limits.sealed(Path(evaluator.tools().shell)):
         (built,) = evaluator.build(file, {}, ["plain"])
         with pytest.raises(ToolkitError, match=r"^fixed\.drv: is not built, since a fixed-output derivation"):
             evaluator.build(file, {}, ["needing"])
     assert stores.physical(built).read_text() == "\n"
+
+
+def test_available_memory_is_what_the_kernel_says() -> None:
+    said = limits.available()
+    assert said is not None
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    assert 0 < said <= total
+
+
+@pytest.mark.parametrize(("most", "jobs"), [(1, 1), (limits.EVALUATION_MIB, 1), (1 << 30, os.cpu_count())])
+def test_evaluations_fit_into_the_memory_one_at_least(most: int, jobs: int) -> None:
+    assert limits.jobs(most) == jobs
+
+
+def test_bounded_evaluation_ends_with_a_message_of_its_own(tmp_path: Path) -> None:
+    expression = tmp_path / "hog.nix"
+    expression.write_text(HOG)
+    command = limits.bounded(evaluator.evaluate_command(expression, {}), 64)
+    with pytest.raises(CommandError) as caught:
+        process.run(command.argv, env=command.env)
+    assert program.reason(caught.value) == "out of memory"
+
+
+def test_command_to_paste_has_the_bound(tmp_path: Path) -> None:
+    expression = tmp_path / "small.nix"
+    expression.write_text("1 + 1")
+    command = limits.bounded(evaluator.evaluate_command(expression, {}), 64)
+    assert "GC_MAXIMUM_HEAP_SIZE=67108864 " in command.line
+    done = subprocess.run(["sh", "-c", command.line], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "2"
+
+
+def test_no_bound_changes_nothing() -> None:
+    command = evaluator.evaluate_command(Path("x.nix"), {})
+    assert limits.bounded(command, None) is command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -12,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from tests.overlays.test_nixos import EXAMPLES
 from tests.trees import trees
-from toolkit.docker.claims.record import Record
+from toolkit import documents
 from toolkit.errors import CommandError
 from toolkit.nix import evaluator
 
@@ -38,16 +39,17 @@ DEVELOPMENT = requirements(PROJECT["dependency-groups"]["dev"])
 
 def outputs(
     names: set[str], tree: Path | str = "", *, example: Path | str = "", attribute: str | None = None
-) -> Record:
+) -> dict[str, Any]:
     arguments = {"tree": str(tree), "names": json.dumps(sorted(names)), "example": str(example)}
-    return Record({"answer": evaluator.evaluate(EXPRESSION, arguments, attribute=attribute)}, document="flake.nix")
+    answer = evaluator.evaluate(EXPRESSION, arguments, attribute=attribute)
+    return documents.convert(answer, dict[str, Any], document="flake.nix")
 
 
 def test_package_and_shell_have_what_the_project_names() -> None:
     python = NEEDED.keys() | DEVELOPMENT.keys() - ABSENT - PROGRAMS
-    found = outputs(python).record("answer")
-    assert set(found.texts("package")) == NEEDED.keys()
-    assert set(found.texts("shell")) == python | PROGRAMS | OTHERS
+    found = outputs(python)
+    assert set(found["package"]) == NEEDED.keys()
+    assert set(found["shell"]) == python | PROGRAMS | OTHERS
 
 
 @pytest.mark.parametrize("tree", trees(having=AST_GREP))
@@ -55,13 +57,13 @@ def test_all_outputs_evaluate_with_a_real_nixpkgs(tree: Path, tmp_path: Path) ->
     (tmp_path / "flake.nix").write_text(EXAMPLES["flake.nix"])
     machine = '{ boot.isContainer = true; system.stateVersion = "25.11"; }'
     (tmp_path / "configuration.nix").write_text(machine)
-    found = outputs(set(NEEDED), tree, example=tmp_path / "flake.nix").record("answer")
+    found = outputs(set(NEEDED), tree, example=tmp_path / "flake.nix")
     systems = ["aarch64-darwin", "aarch64-linux", "x86_64-linux"]
-    assert sorted(found.record("package").names()) == sorted(found.record("shell").names()) == systems
-    versions = found.record("versions")
-    assert [str(each) for name, each in NEEDED.items() if versions.text(name) not in each.specifier] == []
-    assert found.boolean("rewrapped")
-    assert (found.texts("wrappers"), found.texts("failed")) == (("docker-rootlesskit",), ())
+    assert sorted(found["package"]) == sorted(found["shell"]) == systems
+    versions = found["versions"]
+    assert [str(each) for name, each in NEEDED.items() if versions[name] not in each.specifier] == []
+    assert found["rewrapped"]
+    assert (found["wrappers"], found["failed"]) == (["docker-rootlesskit"], [])
 
 
 @pytest.mark.parametrize("tree", trees(lacking=AST_GREP))

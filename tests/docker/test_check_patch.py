@@ -12,7 +12,7 @@ from toolkit.docker.check import check
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, LIFTED
 from toolkit.docker.plan import Demotion, Strategy, steps
-from toolkit.docker.preparing import DROP_WARNING
+from toolkit.docker.propose import DROP_WARNING
 from toolkit.docker.requests import CheckRequest
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import Struct
@@ -18,15 +18,13 @@ from tests import specimens
 from tests.docker.conftest import Steps
 from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
-from toolkit import files
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing, doors, staging
+from toolkit import documents, files
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing, staging
 from toolkit.docker.claims import facts, install_phase
 from toolkit.docker.claims.case import SYSTEMS
-from toolkit.docker.claims.evaluation import EXPRESSION
-from toolkit.docker.claims.record import Record
+from toolkit.docker.claims.evaluation import EXPRESSION, Document
 from toolkit.docker.plan import Demotion, Strategy, steps
-from toolkit.docker.preparing import rewrite
-from toolkit.docker.propose import propose
+from toolkit.docker.propose import propose, rewrite
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import CommandError, ToolkitError
@@ -112,7 +110,7 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
     asked: dict[str, dict[str, object]] = {
         side: {
             "derivations": True,
-            "doors": {name: doors.STANDARD for name in COMPONENTS if side.endswith("-1")},
+            "doors": {name: facts.STANDARD for name in COMPONENTS if side.endswith("-1")},
             "rows": [],
             "flags": [],
         }
@@ -135,20 +133,20 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
             if evaluated(number, {keys[0]: alone}, directory) != {keys[0]: None}:
                 pytest.fail(f"{error.stderr[-900:]}: {explained(only)}")
         return {keys[0]: None}
-    document = Record(said, document="answer")
+    document = documents.convert(said, Document, document="answer")
     return {
-        key: by_release(each, [document.record(f"{key}-{n}").record(LABEL) for n in range(len(each.stages))])
+        key: by_release(each, [document[f"{key}-{n}"][LABEL] for n in range(len(each.stages))])
         for key, each in batch.items()
     }
 
 
-def by_release(each: Rewritten, stages: Sequence[Record]) -> dict[str, list[Facts]] | None:
+def by_release(each: Rewritten, stages: Sequence[dict[str, dict[str, Any]]]) -> dict[str, list[Facts]] | None:
     """Read what Nix says of the releases that evaluate in the unchanged file."""
-    names = [name for name in stages[0].names() if "error" not in stages[0].record(name)]
-    thrown = [(name, n) for name in names for n, stage in enumerate(stages) if "error" in stage.record(name)]
+    names = [name for name, record in stages[0].items() if "error" not in record]
+    thrown = [(name, n) for name in names for n, stage in enumerate(stages) if "error" in stage[name]]
     if thrown:
         pytest.fail(f"throws: {thrown}: {explained(each)}")
-    return {name: [facts.read(stage.record(name), name) for stage in stages] for name in names} or None
+    return {name: [facts.read(stage[name], name) for stage in stages] for name in names} or None
 
 
 def explained(each: Rewritten) -> str:
@@ -168,8 +166,8 @@ def wrong(each: Rewritten, before: Facts, lifted: Facts, demoted: Facts) -> list
         for name in new.keys() | last.keys()
         if name not in {"docker", "moby"} and new.get(name) != last.get(name)
     ]
-    found += [f"{name} has no door" for name, outcomes in lifted.doors.items() if not doors.working(outcomes)]
-    script, other = (one.moby_attributes.get("installPhase", "") for one in (lifted, demoted))
+    found += [f"{name} has no door" for name, outcomes in lifted.doors.items() if not facts.working(outcomes)]
+    script, other = (one.attributes["moby"].get("installPhase", "") for one in (lifted, demoted))
     if PREFIX_ENTRY in script:
         kept = each.demotion is not Demotion.DROP
         found += install_phase.other_changes(script, other, entry=PREFIX_ENTRY, kept=kept)

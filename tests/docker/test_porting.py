@@ -13,7 +13,7 @@ from toolkit.docker import choosing
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.porting import port
-from toolkit.docker.preparing import prepare
+from toolkit.docker.propose import draft, rewrite
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.model import Fit, Status
@@ -57,7 +57,7 @@ class Clone(Struct):
         source = source_at(str(self.path))
         file = docker_file(source.content, name="default.nix")
         steps = choosing.steps(file, source, strategy=strategy, demotion=Demotion.SUFFIX)
-        return prepare(file, source, steps, at=self.path / "overlay").proposal
+        return draft(rewrite(file, steps), file, source, steps, at=self.path / "overlay").proposal
 
     def port(
         self, *branches: str, strategy: Strategy | None = None, progress: Steps | None = None

@@ -21,8 +21,7 @@ from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, TARGET
 from toolkit.docker.claims.case import BEFORE, LIFTED
 from toolkit.docker.plan import Demotion, Strategy
-from toolkit.docker.preparing import DROP_WARNING
-from toolkit.docker.propose import propose
+from toolkit.docker.propose import DROP_WARNING, propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import LayoutError, ToolkitError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from msgspec import Struct
@@ -13,7 +13,6 @@ from msgspec import Struct
 from toolkit import process, specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
-from toolkit.docker.claims.record import Record
 from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import docker_file
@@ -30,11 +29,14 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
+Json = dict[str, Any]
+"""What Nix says of a file beside this one."""
+
 
 class Answer(Struct, frozen=True, kw_only=True):
     """A value, and the warnings of its evaluation."""
 
-    value: Record
+    value: Json
     warnings: tuple[str, ...]
 
 
@@ -70,7 +72,7 @@ def ask(answers: dict[str, Answer]) -> Ask:
         if command.line not in answers:
             done = process.run(command.argv, env=command.env)
             said = [line.partition("warning: ")[2] for line in done.stderr.splitlines() if line.startswith("trace: ")]
-            answers[command.line] = Answer(value=Record(json.loads(done.stdout), document=name), warnings=tuple(said))
+            answers[command.line] = Answer(value=json.loads(done.stdout), warnings=tuple(said))
         return answers[command.line]
 
     return evaluate

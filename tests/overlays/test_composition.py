@@ -9,8 +9,7 @@ from toolkit.errors import CommandError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.overlays.conftest import Answer, Ask
-    from toolkit.docker.claims.record import Record
+    from tests.overlays.conftest import Answer, Ask, Json
 
 
 @pytest.fixture
@@ -18,8 +17,8 @@ def answer(ask: Ask, patched: Path) -> Answer:
     return ask("composition.nix", patched=str(patched))
 
 
-def false_in(record: Record) -> list[str]:
-    return [name for name in record.names() if not record.boolean(name)]
+def false_in(record: Json) -> list[str]:
+    return [name for name in record if not record[name]]
 
 
 @pytest.mark.parametrize(
@@ -37,48 +36,44 @@ def false_in(record: Record) -> list[str]:
     ],
 )
 def test_order_of_overlays_makes_no_difference(answer: Answer, name: str) -> None:
-    assert answer.value.boolean(name)
+    assert answer.value[name]
 
 
 def test_attributes_that_a_later_overlay_changes_are_changed(answer: Answer) -> None:
-    assert answer.value.text("attributesAfter") == "renamed-29.6.1"
+    assert answer.value["attributesAfter"] == "renamed-29.6.1"
 
 
 def test_another_runc_flows_through(answer: Answer) -> None:
-    assert not answer.value.boolean("runcChanges")
+    assert not answer.value["runcChanges"]
 
 
 def test_moby_of_an_overlay_beside_it_is_that_of_docker(answer: Answer) -> None:
-    assert false_in(answer.value.record("moby")) == []
+    assert false_in(answer.value["moby"]) == []
 
 
 def test_packages_without_the_daemon_are_not_built_again(answer: Answer) -> None:
-    assert false_in(answer.value.record("unaffected")) == []
+    assert false_in(answer.value["unaffected"]) == []
 
 
 def test_after_the_fix_rewrap_changes_nothing_and_says_so(answer: Answer) -> None:
-    assert answer.value.record("afterFix").boolean("rewrap")
+    assert answer.value["afterFix"]["rewrap"]
     assert any("no longer needed" in warning for warning in answer.warnings)
 
 
 def test_after_the_fix_every_docker_links_the_moby_of_the_user(answer: Answer) -> None:
-    after = answer.value.record("afterFix")
-    assert after.texts("every") == (
-        "moby-of-my-own-29.6.1",
-        "moby-of-my-own-25.0.16",
-        "moby-of-my-own-29.6.1",
-    )
-    assert after.boolean("linked")
-    assert false_in(after.record("others")) == []
-    assert after.boolean("client")
-    assert after.boolean("parameters")
+    after = answer.value["afterFix"]
+    assert after["every"] == ["moby-of-my-own-29.6.1", "moby-of-my-own-25.0.16", "moby-of-my-own-29.6.1"]
+    assert after["linked"]
+    assert false_in(after["others"]) == []
+    assert after["client"]
+    assert after["parameters"]
 
 
 def test_docker_with_moby_as_an_attribute_links_that_of_the_user(answer: Answer) -> None:
-    found = answer.value.record("byAttribute")
-    assert found.text("moby") == found.text("hidden") == "moby-of-my-own-29.6.1"
-    assert found.boolean("linked")
-    assert found.boolean("client")
+    found = answer.value["byAttribute"]
+    assert found["moby"] == found["hidden"] == "moby-of-my-own-29.6.1"
+    assert found["linked"]
+    assert found["client"]
 
 
 def test_before_the_fix_a_moby_of_the_users_is_refused(ask: Ask) -> None:
@@ -89,7 +84,7 @@ def test_before_the_fix_a_moby_of_the_users_is_refused(ask: Ask) -> None:
 
 
 def test_own_moby_names_what_is_no_docker(answer: Answer) -> None:
-    assert answer.value.text("foreign") == "text"
-    assert list(answer.value.record("absent").names()) == []
+    assert answer.value["foreign"] == "text"
+    assert list(answer.value["absent"]) == []
     assert "own-moby.nix: docker_29 stays as it is: it is not a docker of nixpkgs" in answer.warnings
     assert "own-moby.nix: this nixpkgs has no docker" in answer.warnings

@@ -8,36 +8,35 @@ from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.running import REWRAPPED, ROUTES
 
 if TYPE_CHECKING:
-    from tests.overlays.conftest import Ask
-    from toolkit.docker.claims.record import Record
+    from tests.overlays.conftest import Ask, Json
 
 OPTION = "virtualisation.docker.rootless.privilegedPorts"
 
 
 @pytest.fixture
-def answer(ask: Ask) -> Record:
+def answer(ask: Ask) -> Json:
     return ask("module.nix").value
 
 
-def wrapper(answer: Record, case: str) -> tuple[str, dict[str, str]]:
-    wrappers = answer.record(case).record("wrappers")
-    (name,) = wrappers.names()
-    one = wrappers.record(name)
-    return name, {field: one.text(field) for field in one.names()}
+def wrapper(answer: Json, case: str) -> tuple[str, dict[str, str]]:
+    wrappers = answer[case]["wrappers"]
+    (name,) = wrappers
+    one = wrappers[name]
+    return name, {field: one[field] for field in one}
 
 
-def failed(answer: Record, case: str) -> str:
-    (message,) = answer.record(case).texts("failed")
+def failed(answer: Json, case: str) -> str:
+    (message,) = answer[case]["failed"]
     return " ".join(message.split())
 
 
-def test_nothing_is_set_unless_it_is_enabled(answer: Record) -> None:
-    off = answer.record("off")
-    assert list(off.record("wrappers").names()) == []
-    assert (off.text("docker"), off.integer("overlays")) == (answer.text("plain"), 0)
+def test_nothing_is_set_unless_it_is_enabled(answer: Json) -> None:
+    off = answer["off"]
+    assert list(off["wrappers"]) == []
+    assert (off["docker"], off["overlays"]) == (answer["plain"], 0)
 
 
-def test_wrapper_has_the_name_that_is_looked_for_first(answer: Record) -> None:
+def test_wrapper_has_the_name_that_is_looked_for_first(answer: Json) -> None:
     assert wrapper(answer, "standard") == (
         "docker-rootlesskit",
         {
@@ -45,39 +44,39 @@ def test_wrapper_has_the_name_that_is_looked_for_first(answer: Record) -> None:
             "group": "root",
             "permissions": "u+rx,g+x,o+x",
             "capabilities": "cap_net_bind_service+ep",
-            "source": answer.text("source"),
+            "source": answer["source"],
         },
     )
-    assert answer.record("standard").text("docker") == answer.text("plain")
+    assert answer["standard"]["docker"] == answer["plain"]
 
 
-def test_route_rewrap_names_the_wrapper_rootlesskit_and_wraps_the_package(answer: Record) -> None:
+def test_route_rewrap_names_the_wrapper_rootlesskit_and_wraps_the_package(answer: Json) -> None:
     name, _ = wrapper(answer, "rewrap")
-    rewrap = answer.record("rewrap")
-    assert (name, rewrap.text("docker"), rewrap.integer("overlays")) == ("rootlesskit", answer.text("rewrapped"), 0)
+    rewrap = answer["rewrap"]
+    assert (name, rewrap["docker"], rewrap["overlays"]) == ("rootlesskit", answer["rewrapped"], 0)
 
 
-def test_route_rewrap_wraps_the_package_that_the_user_chose(answer: Record) -> None:
-    assert answer.record("ownPackage").text("docker") == answer.text("rewrapped25")
+def test_route_rewrap_wraps_the_package_that_the_user_chose(answer: Json) -> None:
+    assert answer["ownPackage"]["docker"] == answer["rewrapped25"]
 
 
-def test_route_rewrap_goes_with_the_overlay(answer: Record) -> None:
-    both = answer.record("withOverlay")
-    assert (both.text("docker"), both.texts("failed")) == (answer.text("rewrapped"), ())
+def test_route_rewrap_goes_with_the_overlay(answer: Json) -> None:
+    both = answer["withOverlay"]
+    assert (both["docker"], both["failed"]) == (answer["rewrapped"], [])
 
 
-def test_each_route_is_a_row_of_the_rootless_run(answer: Record) -> None:
-    stages = {answer.text("plain"): BEFORE, answer.text("rewrapped"): REWRAPPED}
-    by_route = answer.record("byRoute")
+def test_each_route_is_a_row_of_the_rootless_run(answer: Json) -> None:
+    stages = {answer["plain"]: BEFORE, answer["rewrapped"]: REWRAPPED}
+    by_route = answer["byRoute"]
     rows: dict[tuple[str, str], str] = {}
-    for route in by_route.names():
-        one = by_route.record(route)
-        (name,) = one.record("wrappers").names()
-        rows[stages[one.text("docker")], name] = route
+    for route in by_route:
+        one = by_route[route]
+        (name,) = one["wrappers"]
+        rows[stages[one["docker"]], name] = route
     assert rows == ROUTES
 
 
-def test_only_the_group_may_use_the_wrapper(answer: Record) -> None:
+def test_only_the_group_may_use_the_wrapper(answer: Json) -> None:
     _, fields = wrapper(answer, "group")
     assert (fields["group"], fields["permissions"]) == ("docker-rootless", "u+rx,g+x")
 
@@ -85,37 +84,37 @@ def test_only_the_group_may_use_the_wrapper(answer: Record) -> None:
 @pytest.mark.parametrize(
     ("case", "groups"),
     [
-        ("off", ()),
-        ("standard", ()),
-        ("rewrap", ()),
-        ("group", ("docker-rootless",)),
-        ("groupRewrap", ("docker-rootless",)),
-        ("groupThere", ("www",)),
-        ("upstream", ("docker-rootless",)),
+        ("off", []),
+        ("standard", []),
+        ("rewrap", []),
+        ("group", ["docker-rootless"]),
+        ("groupRewrap", ["docker-rootless"]),
+        ("groupThere", ["www"]),
+        ("upstream", ["docker-rootless"]),
     ],
 )
-def test_group_that_the_wrapper_names_is_there(answer: Record, case: str, groups: tuple[str, ...]) -> None:
-    one = answer.record(case)
-    assert one.texts("groups") == groups
-    wrappers = one.record("wrappers")
-    assert {wrappers.record(name).text("group") for name in wrappers.names()} <= {"root", *groups}
+def test_group_that_the_wrapper_names_is_there(answer: Json, case: str, groups: list[str]) -> None:
+    one = answer[case]
+    assert one["groups"] == groups
+    wrappers = one["wrappers"]
+    assert {wrappers[name]["group"] for name in wrappers} <= {"root", *groups}
 
 
-def test_name_that_no_group_can_have_is_refused(answer: Record) -> None:
-    names = answer.record("groupNames")
-    assert sorted(name for name in names.names() if names.integer(name) == 0) == ["Docker_2", "docker"]
+def test_name_that_no_group_can_have_is_refused(answer: Json) -> None:
+    names = answer["groupNames"]
+    assert sorted(name for name in names if names[name] == 0) == ["Docker_2", "docker"]
 
 
 @pytest.mark.parametrize(("case", "alone"), [("byHand", "standard"), ("byHandRewrap", "rewrap"), ("upstream", "group")])
-def test_wrapper_that_is_defined_elsewhere_too_is_the_modules(answer: Record, case: str, alone: str) -> None:
+def test_wrapper_that_is_defined_elsewhere_too_is_the_modules(answer: Json, case: str, alone: str) -> None:
     assert wrapper(answer, case) == wrapper(answer, alone)
 
 
-def test_upstreams_option_beside_it_is_harmless_and_named(answer: Record) -> None:
-    (warning,) = answer.record("upstream").texts("warnings")
+def test_upstreams_option_beside_it_is_harmless_and_named(answer: Json) -> None:
+    (warning,) = answer["upstream"]["warnings"]
     assert warning.startswith(f"{OPTION}.enable and virtualisation.docker.rootless.exposePrivilegedPorts")
-    assert answer.record("upstream").texts("failed") == ()
-    assert answer.record("group").texts("warnings") == ()
+    assert answer["upstream"]["failed"] == []
+    assert answer["group"]["warnings"] == []
 
 
 @pytest.mark.parametrize(
@@ -134,8 +133,8 @@ def test_upstreams_option_beside_it_is_harmless_and_named(answer: Record) -> Non
         "unrestricted",
     ],
 )
-def test_working_configurations_fail_no_assertion(answer: Record, case: str) -> None:
-    assert answer.record(case).texts("failed") == ()
+def test_working_configurations_fail_no_assertion(answer: Json, case: str) -> None:
+    assert answer[case]["failed"] == []
 
 
 @pytest.mark.parametrize(
@@ -161,7 +160,7 @@ def test_working_configurations_fail_no_assertion(answer: Record, case: str) -> 
         ("bothRoutes", "package is changed by rewrap.nix, which is the other route", "Take rewrap.nix out"),
     ],
 )
-def test_what_cannot_work_is_named_with_a_remedy(answer: Record, case: str, fact: str, remedy: str) -> None:
+def test_what_cannot_work_is_named_with_a_remedy(answer: Json, case: str, fact: str, remedy: str) -> None:
     message = failed(answer, case)
     assert message.startswith(OPTION)
     assert fact in message

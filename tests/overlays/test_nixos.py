@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import Struct
 
+from tests.overlays.conftest import Json
 from tests.trees import trees
-from toolkit.docker.claims.record import Record
+from toolkit import documents
 from toolkit.docker.extras import MODULE
 from toolkit.docker.plan import plan
 from toolkit.docker.rewrite import nixos_module
@@ -75,10 +76,10 @@ class System(Struct, frozen=True, kw_only=True):
     """A tree, and what a real NixOS of it makes of each configuration."""
 
     tree: Path
-    answers: Record
+    answers: dict[str, Json]
 
-    def of(self, case: str) -> Record:
-        return self.answers.record(case)
+    def of(self, case: str) -> Json:
+        return self.answers[case]
 
 
 def lay_out(directory: Path, tree: Path) -> None:
@@ -121,21 +122,21 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         for case, names in cases.items()
     }
     answer = evaluator.evaluate(HERE / "nixos.nix", {"tree": str(tree), "cases": json.dumps(paths)})
-    return System(tree=tree, answers=Record(answer, document="nixos.nix"))
+    return System(tree=tree, answers=documents.convert(answer, dict[str, Json], document="nixos.nix"))
 
 
 @pytest.fixture
-def make_wrappers(tmp_path: Path) -> Callable[[Record], subprocess.CompletedProcess[str]]:
+def make_wrappers(tmp_path: Path) -> Callable[[Json], subprocess.CompletedProcess[str]]:
     """Return what runs a system's own script beside stand-ins for the programs that would have to be built."""
 
-    def run(answer: Record) -> subprocess.CompletedProcess[str]:
+    def run(answer: Json) -> subprocess.CompletedProcess[str]:
         stage = tmp_path / "stage"
         (stage / "etc").mkdir(parents=True)
         (stage / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\n")
         # The namespace of an ordinary user has one group.
-        (stage / "etc/group").write_text("".join(f"{name}:x:0:\n" for name in answer.texts("groups")))
+        (stage / "etc/group").write_text("".join(f"{name}:x:0:\n" for name in answer["groups"]))
         (stage / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\n")
-        script = answer.text("script")
+        script = answer["script"]
         (stage / "script").write_text(script)
         for path in set(re.findall(r"/nix/store/([^\s\"]+)", script)):
             program = stage / "store" / path
@@ -153,22 +154,22 @@ def make_wrappers(tmp_path: Path) -> Callable[[Record], subprocess.CompletedProc
 
 
 def failed(system: System, case: str) -> str:
-    (message,) = system.of(case).texts("failed")
+    (message,) = system.of(case)["failed"]
     return " ".join(message.split())
 
 
 @pytest.mark.parametrize("case", [*MODULES, *COMBINED])
 def test_every_security_wrapper_can_be_made(
-    system: System, make_wrappers: Callable[[Record], subprocess.CompletedProcess[str]], case: str
+    system: System, make_wrappers: Callable[[Json], subprocess.CompletedProcess[str]], case: str
 ) -> None:
     answer = system.of(case)
-    assert answer.texts("failed") == ()
+    assert answer["failed"] == []
     done = make_wrappers(answer)
     assert done.returncode == 0, done.stderr
     made = {line.split()[1]: line.split()[::2] for line in done.stdout.splitlines()}
     assert {"sudo", "su", "newuidmap"} <= made.keys()
-    for name in answer.record("wrappers").names():
-        group = answer.record("wrappers").record(name).text("group")
+    for name in answer["wrappers"]:
+        group = answer["wrappers"][name]["group"]
         mode, capabilities = made[name]
         assert mode == ("511" if group == "root" else "510")
         assert set(capabilities.removesuffix("=ep").split(",")) == {"cap_net_bind_service", "cap_setpcap"}
@@ -182,7 +183,7 @@ def test_every_security_wrapper_can_be_made(
     ],
 )
 def test_wrapper_that_cannot_be_made_leaves_a_system_without_sudo(
-    system: System, make_wrappers: Callable[[Record], subprocess.CompletedProcess[str]], case: str, said: str
+    system: System, make_wrappers: Callable[[Json], subprocess.CompletedProcess[str]], case: str, said: str
 ) -> None:
     done = make_wrappers(system.of(case))
     assert done.returncode == 1
@@ -192,8 +193,8 @@ def test_wrapper_that_cannot_be_made_leaves_a_system_without_sudo(
 
 def wrappers(system: System, case: str) -> dict[str, str]:
     """Return the group of each security wrapper for rootlesskit."""
-    found = system.of(case).record("wrappers")
-    return {name: found.record(name).text("group") for name in found.names()}
+    found = system.of(case)["wrappers"]
+    return {name: found[name]["group"] for name in found}
 
 
 @pytest.mark.parametrize(
@@ -223,23 +224,23 @@ def test_wrapper_has_the_name_and_group_that_the_document_says(
 
 
 def test_every_example_is_in_a_case(system: System) -> None:
-    assert set(MODULES) <= set(system.answers.names())
+    assert set(MODULES) <= set(system.answers)
     assert len(MODULES) == len(re.findall(r"^```nix$", DOCUMENT.read_text(), re.MULTILINE)) - 1
 
 
 @pytest.mark.parametrize("case", MODULES)
 def test_service_looks_for_security_wrappers_first_and_starts_the_docker(system: System, case: str) -> None:
     answer = system.of(case)
-    assert answer.text("path").split(":")[0] == "/run/wrappers/bin"
-    assert re.match(r"/nix/store/\w{32}-docker-[\d.]+/bin/dockerd-rootless --config-file=", answer.text("start"))
+    assert answer["path"].split(":")[0] == "/run/wrappers/bin"
+    assert re.match(r"/nix/store/\w{32}-docker-[\d.]+/bin/dockerd-rootless --config-file=", answer["start"])
     plain = system.of("plain.nix")
-    assert (answer.text("start") == plain.text("start")) == (answer.text("docker") == plain.text("docker"))
+    assert (answer["start"] == plain["start"]) == (answer["docker"] == plain["docker"])
 
 
 @pytest.mark.parametrize("case", MODULES)
 def test_only_what_the_document_says_is_compiled(system: System, case: str) -> None:
     answer, plain = system.of(case), system.of("plain.nix")
-    same = tuple(answer.text(name) == plain.text(name) for name in ("docker", "moby"))
+    same = tuple(answer[name] == plain[name] for name in ("docker", "moby"))
     changed = {"route.nix": (False, True), "rewrap.nix": (False, True)}
     changed |= dict.fromkeys(("patched.nix", "own-moby.nix"), (False, False))
     assert same == changed.get(case, (True, True))
@@ -248,18 +249,18 @@ def test_only_what_the_document_says_is_compiled(system: System, case: str) -> N
 @pytest.mark.parametrize("kind", ["rewrap", "patched"])
 def test_what_the_command_prints_is_what_the_document_shows(system: System, kind: str) -> None:
     printed, shown = (
-        [system.of(case).text(name) for name in ("docker", "script")] for case in (f"printed for {kind}", f"{kind}.nix")
+        [system.of(case)[name] for name in ("docker", "script")] for case in (f"printed for {kind}", f"{kind}.nix")
     )
     assert printed == shown
 
 
 def test_own_moby_changes_what_the_patched_docker_starts(system: System) -> None:
-    assert system.of("own-moby.nix").text("moby") != system.of("patched.nix").text("moby")
+    assert system.of("own-moby.nix")["moby"] != system.of("patched.nix")["moby"]
 
 
 def test_group_of_the_example_has_its_user(system: System) -> None:
-    assert "docker-rootless" in system.of("group.nix").texts("groups")
-    assert "docker-rootless" not in system.of("plain.nix").texts("groups")
+    assert "docker-rootless" in system.of("group.nix")["groups"]
+    assert "docker-rootless" not in system.of("plain.nix")["groups"]
 
 
 @pytest.mark.parametrize(
@@ -275,8 +276,8 @@ def test_what_has_no_effect_stops_the_build(system: System, case: str, said: str
 
 
 def test_warnings_are_those_that_every_system_has(system: System) -> None:
-    expected = set(system.of("plain.nix").texts("warnings"))
-    of_module = {name for name in system.answers.names() if set(system.of(name).texts("warnings")) - expected}
+    expected = set(system.of("plain.nix")["warnings"])
+    of_module = {name for name in system.answers if set(system.of(name)["warnings"]) - expected}
     assert of_module == {"ports and upstream", "group and upstream", "route and upstream"}
 
 

@@ -51,9 +51,9 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
         return _path(next(iter(files)), picture, settings)
     readings = list(zip(files, inspect(files), strict=True))
     if picture is not None:
-        from toolkit.docker import picture as pictures  # noqa: PLC0415 - for --graph alone
+        from toolkit.docker import inspection  # noqa: PLC0415 - for --graph alone
 
-        output.write(pictures.layout(*readings[0]))
+        output.write(inspection.layout(*readings[0]))
     elif settings.json:
         documents = [{"path": path, **asdict(reading)} for path, reading in readings]
         output.write_json({"schema": 2, "files": documents})
@@ -63,17 +63,16 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
 
 
 def _path(file: Path, picture: str | None, settings: GlobalOptions) -> int:
-    from toolkit.docker import picture as pictures  # noqa: PLC0415 - for --path alone, as the next
-    from toolkit.docker.inspect_path import inspect_path  # noqa: PLC0415
+    from toolkit.docker import inspection  # noqa: PLC0415 - for --path alone
 
     with output.working(settings) as progress:
-        inspection = inspect_path(file, progress=progress)
+        found = inspection.inspect_path(file, progress=progress)
     if picture is not None:
-        output.write(pictures.routes(inspection))
+        output.write(inspection.routes(found))
     elif settings.json:
-        output.write_json({"schema": 1, **asdict(inspection)})
+        output.write_json({"schema": 1, **asdict(found)})
     else:
-        output.write_lines(pictures.path_lines(inspection))
+        output.write_lines(inspection.path_lines(found))
     return 0
 
 

@@ -1,50 +1,60 @@
-"""Prove again what a proposal says, or judge somebody else's patch of the same file."""
+"""Prove again what a proposal says, or judge somebody's change of the same file.
+
+That is a patch, a pull request, a commit, or what is not committed in a clone.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import git
-from toolkit.docker import (
-    COMPONENTS,
-    PACKAGE,
-    PREFIX_ENTRY,
-    TARGET,
-    changing,
-    evaluating,
-    extras,
-    meaning,
-    preparing,
-    staging,
-)
-from toolkit.docker.claims import evaluation, overriding
+from toolkit import confined, files, git
+from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, extras, meaning, staging
+from toolkit.docker.claims import evaluation
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES
+from toolkit.docker.claims.facts import open_doors
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
-from toolkit.docker.preparing import DROP_WARNING
+from toolkit.docker.propose import DROP_WARNING, column, other_columns
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.staging import deepen
+from toolkit.docker.track import upstream
 from toolkit.errors import ToolkitError
+from toolkit.git import clone as clones
+from toolkit.git import history, patching, reading
 from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
 from toolkit.nix import program
 from toolkit.report import report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.plan import Extra
-    from toolkit.docker.requests import CheckRequest
+    from toolkit.docker.requests import CheckRequest, Server
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Column, Progress
+    from toolkit.model import Column, Oid, Progress
     from toolkit.report.report import ReportDocument
-
 
 # So many other files of a change are named.
 _OTHERS = 8
+
+
+class _Change(Struct, frozen=True, kw_only=True):
+    """The unchanged file with what is around it, and the changed one; `others` are further files that change."""
+
+    source: Source
+    content: bytes
+    subject: str
+    diff: bytes
+    others: Sequence[PurePosixPath]
 
 
 def check(request: CheckRequest, *, progress: Progress) -> Report:
@@ -59,7 +69,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
         case, proposal, warnings = _foreign(request, progress)
     # Somebody else's patch is evaluated with nobody's rights.
     near = str(case.source.root) if request.directory is not None else None
-    case = deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
+    case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
     also = ("runs",) if request.run else ()
     proven = proofs.run(case, request.proofs, also=also, progress=progress)
     comparison: tuple[Column, ...] = ()
@@ -68,8 +78,8 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
         name = design or proposal.commits[0].subject
         like = proposal.steps if design is not None else steps(Strategy.HIDDEN, Demotion.SUFFIX)
         comparison = (
-            preparing.column(name, proposal, proven),
-            *preparing.other_columns(case.before.file, case.source, like, done=design, progress=progress),
+            column(name, proposal, proven),
+            *other_columns(case.before.file, case.source, like, done=design, progress=progress),
         )
     return Report(
         proposal=proposal,
@@ -115,7 +125,7 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
     )
     commits = tuple(
         Commit(subject=commit.subject, body="", before=before, after=after)
-        for commit, before, after in zip(document.commits, contents[:-1], contents[1:], strict=True)
+        for commit, (before, after) in zip(document.commits, pairwise(contents), strict=True)
     )
     changed = [
         patch.name
@@ -145,7 +155,7 @@ def _source_again(
     request = SourceRequest(
         nixpkgs=was.nixpkgs,
         rev=was.commit if was.commit is not None and was.nixpkgs not in {None, "<nixpkgs>"} else was.rev,
-        file=_path(was.file),
+        file=Path(was.file) if was.file is not None else None,
         pin=was.pin,
         offline=True,
     )
@@ -165,7 +175,7 @@ def _source_again(
 
 def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
     """Find out which of the two changes somebody's change of the file makes."""
-    change = changing.of(request, progress)
+    change = _change(request, progress)
     found, patched = change.source, change.content
     name = str(TARGET)
     before, after = (docker_file(content, name=name) for content in (found.content, patched))
@@ -173,11 +183,9 @@ def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Pro
     demotion = _demotion(*places)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
     case = staging.case(contents, name=name, source=found)
-    made = {LIFT, DEMOTE} if demotion is not None else {LIFT}
+    made = {LIFT} if demotion is None else {LIFT, DEMOTE} if _lifts(case) else {DEMOTE}
     stages = (case.before, replace(case.after, steps=frozenset(made)))
     case = replace(case, demotion=demotion, stages=stages, upstream_diff=change.diff)
-    if demotion is not None and not _lifts(case):
-        case = replace(case, stages=(case.before, replace(case.after, steps=frozenset({DEMOTE}))))
     proposal = Proposal(
         source=found,
         package=PACKAGE,
@@ -207,7 +215,7 @@ def _lifts(case: DockerCase) -> bool:
     if next(bound) != next(bound):
         return True
     try:
-        before, after = (overriding.open_doors(evaluation.evaluate(case)[stage.name].values()) for stage in case.stages)
+        before, after = (open_doors(evaluation.evaluate(case)[stage.name].values()) for stage in case.stages)
     except ToolkitError:
         return False
     return before != after
@@ -228,13 +236,129 @@ def _demotion(before: Place, after: Place) -> Demotion | None:
     return Demotion.SUFFIX if after in {Place.SUFFIX, Place.BOTH} else Demotion.DROP
 
 
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text is not None else None
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ToolkitError(f"{path}: {reason}", hint="'unlet propose' writes a proposal") from None
+
+
+def _change(request: CheckRequest, progress: Progress) -> _Change:
+    """Return the change that is to be judged; raise ToolkitError for one that cannot be had or is none of the file."""
+    progress.step("reading nixpkgs")
+    if request.patch is not None:
+        return _of_patch(request.patch, request.source, progress)
+    if request.pull is None:
+        return _of_clone(_top(request.clone or Path()), request.rev, progress)
+    if request.clone is None:
+        return _of_server(request.pull, request.server)
+    return _of_fetched(request.pull, _top(request.clone), progress)
+
+
+def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> _Change:
+    found = staging.nixpkgs(asked, progress=progress)
+    diff = files.read(path)
+    content = git.apply(found.content, TARGET, diff)
+    others = tuple(file for file in patching.touched(diff) if file != TARGET)
+    return _Change(source=found, content=_bounded(content), subject=path.name, diff=diff, others=others)
+
+
+def _of_server(number: int, server: Server) -> _Change:
+    """Ask GitHub for both files: at the pull request's head, and where it has left its base."""
+    # Who judges a file of their own needs no network.
+    from toolkit.docker.track import forge  # noqa: PLC0415
+    from toolkit.forge.client import Settings  # noqa: PLC0415
+
+    github = forge.connect(server, Settings())
+    pull = github.pull(number)
+    changed = github.pull_files(number)
+    target = str(TARGET)
+    after = upstream.moved_to(changed, target) or target
+    if after not in {each.filename for each in changed if each.status != "removed"}:
+        raise ToolkitError(f"#{number}: does not change '{target}'", hint="'unlet track --pull' follows it")
+    base = github.merge_base(pull.base.ref, pull.head.sha)
+    before, content = (
+        github.raw(commit, path, most=files.MAXIMUM_BYTES) for commit, path in ((base, target), (pull.head.sha, after))
+    )
+    name = f"#{number}: {target}"
+    files.check_content(name, before)
+    files.check_content(name, content)
+    source = Source(
+        origin=f"{github.repository} at {base[:12]}, where #{number} has left {pull.base.ref}",
+        content=before,
+        # Nothing is beside the file.
+        directory=Path(tempfile.gettempdir()) / "unlet-nothing",
+    )
+    subject = f"#{number} {' '.join(pull.title.split())}"
+    others = tuple(path for each in changed if (path := PurePosixPath(each.filename)) != PurePosixPath(after))
+    return _edited(source, _bounded(content), subject, others)
+
+
+def _of_fetched(number: int, directory: Path, progress: Progress) -> _Change:
+    """Read a pull request whose head the clone has, as `track --git-dir` does."""
+    name = f"pull/{number}/head"
+    head = clones.branches(directory, upstream.tracked().repository).commits.get(name)
+    if head is None:
+        hint = f"run git -C {quote(str(directory))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
+        raise ToolkitError(f"{directory}: has nothing of #{number}", hint=hint)
+    return _of_commit(directory, head, f"#{number} as fetched", progress, strange=True)
+
+
+def _of_clone(directory: Path, rev: str | None, progress: Progress) -> _Change:
+    """Read one's own edits: those that a commit brings, or those that are not committed."""
+    if rev is not None:
+        return _of_commit(directory, git.locate(directory, rev).commit, rev, progress)
+    path = directory / TARGET
+    source = _at(directory, "HEAD", progress)
+    content = files.read_target(path)
+    if content == source.content:
+        raise ToolkitError(
+            f"{path}: has no changes that are not committed",
+            hint="'unlet check REV' judges a commit, 'unlet check DIR' a proposal",
+        )
+    subject = f"the uncommitted changes in {directory}"
+    others = history.changed(directory, "HEAD")
+    return _edited(source, content, subject, [path for path in others if path != TARGET])
+
+
+def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress, *, strange: bool = False) -> _Change:
+    """Read what a commit and those before it have changed since they left the main branch, or if it is there itself."""
+    known = clones.branches(directory, upstream.tracked().repository)
+    main = known.commits.get(upstream.tracked().branches[0])
+    base = history.common_ancestor(known.repository, main, head) if main is not None else None
+    if base is None or base == head:
+        base = git.locate(directory, f"{head}~1").commit
+    source = _at(directory, str(base), progress)
+    (content,) = reading.read_objects(known.repository, [f"{head}:{TARGET}"], most=files.MAXIMUM_BYTES)
+    others = history.changed(directory, str(base), str(head))
+    if TARGET not in others:
+        raise ToolkitError(f"{directory}: '{TARGET}' is the same in {subject} and in {base.short}, where it began")
+    if strange:
+        content = _bounded(content)
+    return _edited(source, content, f"{subject} ({head.short})", [path for path in others if path != TARGET])
+
+
+def _top(directory: Path) -> Path:
+    """Return the top of the clone that a directory is in; one that is in none stays what it is."""
+    absolute = directory.absolute()
+    return next((above for above in (absolute, *absolute.parents) if (above / ".git").exists()), directory)
+
+
+def _at(directory: Path, rev: str, progress: Progress) -> Source:
+    asked = SourceRequest(nixpkgs=str(directory.absolute()), rev=rev, offline=True)
+    return staging.nixpkgs(asked, progress=progress)
+
+
+def _edited(source: Source, content: bytes, subject: str, others: Sequence[PurePosixPath]) -> _Change:
+    made = Commit(subject=subject, body="", before=source.content, after=content)
+    diff = git.series([made], TARGET).upstream_diff
+    return _Change(source=source, content=content, subject=subject, diff=diff, others=others)
+
+
+def _bounded(content: bytes) -> bytes:
+    """Return a stranger's content if it can be parsed in bounded time and memory, else raise ToolkitError."""
+    (parsed,) = confined.each(meaning.read, [content])
+    if parsed is None:
+        raise ToolkitError(f"{TARGET}: is too large to read")
+    return content

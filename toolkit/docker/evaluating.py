@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from toolkit import confined, files, process
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, meaning
-from toolkit.docker.claims import evaluation, install_phase, overriding
+from toolkit.docker.claims import evaluation, install_phase
+from toolkit.docker.claims.facts import shown
 from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import program
@@ -98,10 +99,10 @@ def _evaluate(content: bytes, parsed: Parsed) -> Reading | Undecided:
     if not facts:
         return Undecided("no release of it evaluates" if failed else "it has no release")
     try:
-        place = _worst(where(each.moby_attributes, PREFIX_ENTRY) for each in facts)
+        place = _worst(where(each.attributes["moby"], PREFIX_ENTRY) for each in facts)
     except ValueError:
         return Undecided("its build steps are too large to read", lasting=True)
-    return meaning.evaluated(parsed, overriding.shown(facts), place, failed)
+    return meaning.evaluated(parsed, shown(facts), place, failed)
 
 
 def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from packaging.version import Version
 
 from toolkit import files
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, doors
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
+from toolkit.docker.claims import facts
 from toolkit.docker.readings import (
     EVALUATION,
     STRANGE,
@@ -258,8 +259,8 @@ def _syntax(file: DockerFile) -> _Syntax:
         unlisted=len(uses) - sum(uses),
         todo_line=todo.line if todo is not None else None,
         paths=file.paths(),
-        parameters={name: tuple(found) for name, found in doors.parameters(file, COMPONENTS).items()},
-        locked=doors.locked(file, COMPONENTS),
+        parameters=facts.parameters(file, COMPONENTS),
+        locked=facts.locked(file, COMPONENTS),
         mentions_wrapper="dockerd-rootless" in file.text,
         strange=_strange(file, place),
     )

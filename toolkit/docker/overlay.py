@@ -8,14 +8,13 @@ from msgspec.structs import replace
 
 from toolkit import files, prove
 from toolkit.docker import PREFIX_ENTRY, TARGET, choosing, staging
-from toolkit.docker.claims import overriding, rewrapping
+from toolkit.docker.claims import overrides, rewrapping
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Demotion, OverlayKind
-from toolkit.docker.preparing import prepare
+from toolkit.docker.propose import draft, rewrite
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.staging import deepen
 from toolkit.errors import RefusalError
 from toolkit.model import OverlayReport, Tier
 from toolkit.nix import program
@@ -94,7 +93,7 @@ def _rewrap(
     for name in SHIPPED:
         (at / name).write_bytes(shipped_path(name).read_bytes())
     (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
-    case = deepen(case, request.depth, offline=request.source.offline, progress=progress)
+    case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
     return prove.run(rewrapping.claims(request.depth), case, progress=progress), ()
 
 
@@ -102,12 +101,12 @@ def _patched(
     file: DockerFile, found: Source, request: OverlayRequest, *, at: Path, progress: Progress
 ) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
     steps = choosing.steps(file, found, strategy=None, demotion=Demotion.SUFFIX)
-    prepared = prepare(file, found, steps, at=at)
+    prepared = draft(rewrite(file, steps), file, found, steps, at=at)
     prepared.write_overlay(at)
-    case = deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
+    case = staging.deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
     claims = [each for each in proofs.of(case) if each.name in PATCHED_CLAIMS or each.tier is not Tier.ISOLATED]
     proven = prove.run(claims, case, progress=progress)
-    overriding.require_closed(case, name=file.tree.name)
+    overrides.require_closed(case)
     if not case.missing:
         return proven, ()
     names = ", ".join(case.missing)

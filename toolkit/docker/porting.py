@@ -13,7 +13,7 @@ from toolkit.contribution import Ported
 from toolkit.docker import TARGET, choosing, evaluating, staging
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import LIFT, Demotion
-from toolkit.docker.preparing import prepare_texts, rewrite
+from toolkit.docker.propose import draft, rewrite
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import NixSyntaxError, RefusalError
@@ -181,7 +181,7 @@ def _prove(own: _Branch, steps: Sequence[Step], texts: Texts | None, progress: P
         return (_unreadable(own.refused),)
     with files.temporary() as directory:
         try:
-            prepared = prepare_texts(texts, own.file, own.source, steps, at=directory)
+            prepared = draft(texts, own.file, own.source, steps, at=directory)
         except (NixSyntaxError, RefusalError) as error:
             return (_unreadable(error.message),)
         prepared.write_overlay(directory)

@@ -96,26 +96,10 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
         for path, file in {**around, "default.nix": TreeFile(content=content)}.items()
     }
     question = ask([*parsed.values()], COMPONENTS, root=source.root)
-    digest = hashlib.sha256(json.dumps(question).encode())
-    for path, file in sorted(written.items()):
-        digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
-    key = digest.hexdigest()[:32]
-    cache = default_cache()
-    sides = {stage: str(cache.root / KIND / key / stage) for stage in contents}
+    key = _key(written, json.dumps(question))
+    sides = {stage: str(default_cache().root / KIND / key / stage) for stage in contents}
     document = json.dumps({"sides": sides, **question}, indent=1, ensure_ascii=False)
-    written["case.json"] = TreeFile(content=document.encode())
-
-    def make(directory: Path) -> None:
-        for path, file in written.items():
-            reading.write_file(directory / path, file)
-
-    def check(directory: Path) -> bool:
-        try:
-            return all(reading.read_file(directory / path) == file for path, file in written.items())
-        except OSError:
-            return False
-
-    root = cache.obtain(KIND, key, make=make, check=check)
+    root = _kept(KIND, key, {**written, "case.json": TreeFile(content=document.encode())})
     return DockerCase(
         source=source,
         target=TARGET,
@@ -137,6 +121,33 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
     )
 
 
+def lay_out(files: Mapping[str, bytes]) -> Path:
+    """Write files into a directory of the cache that is theirs, so that the commands of a report can be repeated."""
+    written = {name: TreeFile(content=content) for name, content in files.items()}
+    return _kept("files", _key(written), written)
+
+
+def _key(files: Mapping[str, TreeFile], beginning: str = "") -> str:
+    digest = hashlib.sha256(beginning.encode())
+    for path, file in sorted(files.items()):
+        digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
+    return digest.hexdigest()[:32]
+
+
+def _kept(kind: str, key: str, files: Mapping[str, TreeFile]) -> Path:
+    def make(directory: Path) -> None:
+        for path, file in files.items():
+            reading.write_file(directory / path, file)
+
+    def check(directory: Path) -> bool:
+        try:
+            return all(reading.read_file(directory / path) == file for path, file in files.items())
+        except OSError:
+            return False
+
+    return default_cache().obtain(kind, key, make=make, check=check)
+
+
 def unchanged(file: DockerFile, source: Source) -> DockerCase:
     """Return the case of the file as it is, of which nothing is proposed."""
     return case({BEFORE: source.content}, name=file.tree.name, source=source)
@@ -148,10 +159,9 @@ def ask(files: Sequence[DockerFile], components: Sequence[str], *, root: Path | 
     `root` is the nixpkgs around them. `names` is whatever in the files might be a package of the set, but for the
     components, which callPackage would take from there; `finals` tells whether Go's builders take a function.
     """
-    library = root / "lib" if root is not None else None
     words = {word for file in files for word in _NAME.findall(file.text)}
     return {
-        "libPath": str(library) if library is not None and (library / "default.nix").is_file() else "",
+        "libPath": library(root),
         "names": sorted(words - {*components}),
         "finals": choosing.builder(files[0], root).takes_function,
         "components": list(components),
@@ -160,6 +170,11 @@ def ask(files: Sequence[DockerFile], components: Sequence[str], *, root: Path | 
 
 
 _NAME = re.compile(r"[a-zA-Z_][\w'-]*")
+
+
+def library(root: Path | None) -> str:
+    """Return the path of the `lib` of a nixpkgs, "" where it has none."""
+    return str(root / "lib") if root is not None and (root / "lib/default.nix").is_file() else ""
 
 
 KNOWN_SYSTEMS = EXPRESSIONS / "systems.nix"

@@ -94,7 +94,7 @@ def test_answer_that_is_cut_off_is_a_failure(
     ("answer", "fact"),
     [
         ("{}", "evaluation: field 'before' is missing"),
-        ("null", "evaluation: the document is not a table"),
+        ("null", "evaluation: the document is of type 'null' instead of 'object'"),
         (
             '{"before": {}, "lifted": {}, "demoted": {}}',
             "evaluation: before: aarch64-darwin docker_25 was not evaluated",

@@ -14,7 +14,7 @@ from toolkit.docker import choosing
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.plan import Demotion, Strategy
-from toolkit.docker.preparing import rewrite
+from toolkit.docker.propose import rewrite
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.model import Status
 

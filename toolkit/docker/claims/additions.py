@@ -10,10 +10,12 @@ import ast
 import json
 import re
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from toolkit.docker.claims import in_tree
-from toolkit.docker.claims.record import Record
+from msgspec import Struct
+
+from toolkit import documents, process
+from toolkit.docker import staging
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import ALL_TESTS, MODULE, RELEASE_NOTES, TEST
 from toolkit.docker.plan import Extra, plan
@@ -21,7 +23,7 @@ from toolkit.docker.rewrite import nixos_test, release_note
 from toolkit.docker.rewrite.nixos_module import OPTIONS, WRAPPER
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import patching
-from toolkit.nix import evaluator, program
+from toolkit.nix import evaluator, program, stores
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
@@ -29,11 +31,9 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from toolkit.docker.claims.case import Added, DockerCase
-    from toolkit.model import TreeCommit
+    from toolkit.model import FileChange, TreeCommit
 
     Check = Callable[[DockerCase, TreeCommit], Finding]
-    from toolkit.docker.claims.case import DockerCase
-    from toolkit.model import TreeCommit
 
 MODULE_EXPRESSION = EXPRESSIONS / "nixos-module.nix"
 TEST_EXPRESSION = EXPRESSIONS / "registered-test.nix"
@@ -41,6 +41,45 @@ MAKE = EXPRESSIONS / "make-test-python.nix"
 
 SYSTEM = "x86_64-linux"
 _SWITCHED = ("off", "on")
+
+
+class _Test(Struct, frozen=True, kw_only=True):
+    """What registered-test.nix says; `machines` tells of each whether it has rootless docker."""
+
+    name: str
+    script: str
+    machines: dict[str, bool]
+
+
+class _Options(Struct, frozen=True, kw_only=True):
+    """The names of the module's options."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class _Option(Struct, frozen=True, kw_only=True):
+    """The new option, as it is declared."""
+
+    type: str
+    default: bool
+    description: str
+
+
+class _Module(Struct, frozen=True, kw_only=True):
+    """What nixos-module.nix says: configurations by whether docker is off or on, before, after, and with the option.
+
+    `modules` is whose module system it is; `own` are the capabilities of a wrapper that the user defines as well.
+    """
+
+    modules: str
+    before: dict[str, dict[str, Any]]
+    after: dict[str, dict[str, Any]]
+    wrapped: dict[str, dict[str, Any]]
+    own: str
+    options: _Options
+    option: _Option
+    rootlesskit: str
 
 
 def claims(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
@@ -111,7 +150,7 @@ def adds_item(case: DockerCase, commit: TreeCommit) -> Finding:
     before, after = notes[0].before.decode("utf-8", "replace"), notes[0].after.decode("utf-8", "replace")
     old, new = (release_note.section(text, name=name) for text in (before, after))
     left, right = before.split("\n"), after.split("\n")
-    failures = [*in_tree.only(commit, change.path)]
+    failures = [*_others(commit, change.path)]
     added = _added(left, right)
     item = "\n".join(right[added[0] : added[1]]).strip()
     begins = [index for index in new.items if added[0] <= index < added[1]]
@@ -156,47 +195,40 @@ def _without(lines: list[str], span: tuple[int, int]) -> list[str]:
 
 def registered(case: DockerCase, commit: TreeCommit) -> Finding:
     """Compare what Nix reads in all-tests.nix before and after, and evaluate the test by the new line there."""
-    listed, test = in_tree.change(commit, ALL_TESTS), in_tree.change(commit, TEST)
-    failures = [*in_tree.only(commit, ALL_TESTS, TEST), *_other_tests(listed.before or b"", listed.after)]
+    listed, test = _change_of(commit, ALL_TESTS), _change_of(commit, TEST)
+    failures = [*_others(commit, ALL_TESTS, TEST), *_other_tests(listed.before or b"", listed.after)]
     program.parse_text(test.after, name=str(TEST))
     found = nixos_test.registration(listed.after.decode("utf-8", "replace"), name=str(ALL_TESTS), test=TEST.stem)
-    directory = in_tree.lay_out(
+    directory = staging.lay_out(
         {TEST.name: test.after, "registration.nix": found.value.encode(), MAKE.name: MAKE.read_bytes()}
     )
     arguments = {
         "directory": str(directory),
-        "library": in_tree.library(case.source),
+        "library": staging.library(case.source.root),
         "system": SYSTEM,
-        "packages": json.dumps(in_tree.packages(test.after)),
+        "packages": json.dumps(_packages(test.after)),
     }
-    answer = Record(evaluator.evaluate(TEST_EXPRESSION, arguments), document=str(TEST))
-    machines = answer.record("machines")
-    names = list(machines.names())
-    if answer.text("name") != TEST.stem:
-        failures.append(f"{TEST}: the test calls itself '{answer.text('name')}'")
-    if not names:
+    answer = documents.convert(evaluator.evaluate(TEST_EXPRESSION, arguments), _Test, document=str(TEST))
+    if answer.name != TEST.stem:
+        failures.append(f"{TEST}: the test calls itself '{answer.name}'")
+    if not answer.machines:
         failures.append(f"{TEST}: there is no machine")
-    failures += [f"{TEST}: rootless docker is not enabled on '{name}'" for name in names if not _runs(machines, name)]
+    failures += [
+        f"{TEST}: rootless docker is not enabled on '{name}'"
+        for name, enabled in answer.machines.items()
+        if not enabled
+    ]
     try:
-        ast.parse(answer.text("script"))
+        ast.parse(answer.script)
     except SyntaxError as error:
         failures.append(f"{TEST}: the script is not valid Python: line {error.lineno}: {error.msg}")
-    formats = [in_tree.misformatted(one) for one in (listed, test)]
+    formats = [_misformatted(one) for one in (listed, test)]
     return Finding(
-        covers=f"{len(names)} machines of stand-ins, called as {found.form}, {SYSTEM}",
+        covers=f"{len(answer.machines)} machines of stand-ins, called as {found.form}, {SYSTEM}",
         failures=(*failures, *(failure for found_there, _ in formats for failure in found_there)),
         evidence=(f"all-tests.nix: {TEST.stem} = {' '.join(found.value.split())}", *(seen for _, seen in formats)),
         commands=(evaluator.evaluate_command(TEST_EXPRESSION, arguments).line,),
     )
-
-
-def _runs(machines: Record, name: str) -> bool:
-    table = machines.record(name)
-    for step in ("virtualisation", "docker", "rootless"):
-        if step not in table:
-            return False
-        table = table.record(step)
-    return "enable" in table and table.boolean("enable")
 
 
 def _other_tests(before: bytes, after: bytes) -> list[str]:
@@ -216,42 +248,36 @@ def _other_tests(before: bytes, after: bytes) -> list[str]:
 
 def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
     """Evaluate the module before and after, with docker off and on, and the new option off and on."""
-    change = in_tree.change(commit, MODULE)
+    change = _change_of(commit, MODULE)
     program.parse_text(change.after, name=str(MODULE))
     option = plan().module.option
-    directory = in_tree.lay_out({"before.nix": change.before or b"", "after.nix": change.after})
+    directory = staging.lay_out({"before.nix": change.before or b"", "after.nix": change.after})
     arguments = {
         "before": str(directory / "before.nix"),
         "after": str(directory / "after.nix"),
-        "library": in_tree.library(case.source),
+        "library": staging.library(case.source.root),
         "option": option,
         "wrapper": WRAPPER,
-        "packages": json.dumps(in_tree.packages(change.before or b"", change.after)),
+        "packages": json.dumps(_packages(change.before or b"", change.after)),
     }
     try:
         evaluator.evaluate(MODULE_EXPRESSION, arguments, attribute="before")
     except CommandError as error:
         reason = f"because the module does not evaluate with stand-ins: {program.reason(error)}"
         return Finding(covers="nothing", not_run=reason)
-    found = evaluator.evaluate(MODULE_EXPRESSION, arguments)
-    answer = Record(found, document=str(MODULE))
-    misformatted, seen = in_tree.misformatted(change)
-    system = "unlet's own module system" if answer.boolean("ownModules") else "the module system of its lib"
+    answer = documents.convert(evaluator.evaluate(MODULE_EXPRESSION, arguments), _Module, document=str(MODULE))
+    misformatted, seen = _misformatted(change)
     return Finding(
-        covers=f"docker off and on, the option off and on, by {system}",
+        covers=f"docker off and on, the option off and on, by {answer.modules}",
         failures=(
-            *in_tree.only(commit, MODULE),
+            *_others(commit, MODULE),
             *_declaration(answer, option),
             *_by_hand(answer),
-            *(
-                failure
-                for switched in _SWITCHED
-                for failure in _configuration(found, answer.text("rootlesskit"), option, switched)
-            ),
+            *(failure for switched in _SWITCHED for failure in _configuration(answer, option, switched)),
             *misformatted,
         ),
         evidence=(
-            f"{OPTIONS}.{option}: {answer.record('option').text('type')}, off by default, described",
+            f"{OPTIONS}.{option}: {answer.option.type}, off by default, described",
             f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the user's own definition wins",
             seen,
         ),
@@ -259,34 +285,31 @@ def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
     )
 
 
-def _declaration(answer: Record, option: str) -> list[str]:
+def _declaration(answer: _Module, option: str) -> list[str]:
     """Tell what is wrong with the new option, and with those that were there."""
     failures: list[str] = []
-    names = answer.record("options")
-    if sorted(names.texts("after")) != sorted((*names.texts("before"), option)):
-        failures.append(f"the options are {', '.join(names.texts('after'))}, not one more than before")
-    declared = answer.record("option")
-    if declared.text("type") != "bool":
-        failures.append(f"the option's type is '{declared.text('type')}'")
-    if declared.boolean("default"):
+    if sorted(answer.options.after) != sorted((*answer.options.before, option)):
+        failures.append(f"the options are {', '.join(answer.options.after)}, not one more than before")
+    if answer.option.type != "bool":
+        failures.append(f"the option's type is '{answer.option.type}'")
+    if answer.option.default:
         failures.append("the option is on by default")
-    if not declared.text("description").strip():
+    if not answer.option.description.strip():
         failures.append("the option has no description")
     return failures
 
 
-def _by_hand(answer: Record) -> list[str]:
+def _by_hand(answer: _Module) -> list[str]:
     """Say whether the capabilities of the user's own wrapper are joined with the module's, which setcap refuses."""
-    capabilities = answer.text("byHand")
-    if capabilities == "cap_sys_admin+ep":
+    if answer.own == "cap_sys_admin+ep":
         return []
-    return [f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{capabilities}'"]
+    return [f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{answer.own}'"]
 
 
-def _configuration(found: object, rootlesskit: str, option: str, switched: str) -> list[str]:
+def _configuration(answer: _Module, option: str, switched: str) -> list[str]:
     """Compare the configurations with docker `switched`: before, after, and after with the option set."""
     failures: list[str] = []
-    before, after, wrapped = (_at(found, f"{side}.{switched}") for side in ("before", "after", "wrapped"))
+    before, after, wrapped = (each[switched] for each in (answer.before, answer.after, answer.wrapped))
     for configuration in (after, wrapped):
         _at(configuration, OPTIONS).pop(option, None)
     if after != before:
@@ -299,7 +322,7 @@ def _configuration(found: object, rootlesskit: str, option: str, switched: str) 
         "owner": "root",
         "group": "root",
         "capabilities": "cap_net_bind_service+ep",
-        "source": rootlesskit,
+        "source": answer.rootlesskit,
     }
     if switched == "on" and added is None:
         failures.append(f"the option adds no security.wrappers.{WRAPPER}")
@@ -325,6 +348,45 @@ def _differing(one: object, other: object, path: str = "") -> str:
             if left.get(name) != right.get(name) or (name in left) != (name in right):
                 return _differing(left.get(name), right.get(name), f"{path}.{name}" if path else name)
     return path or "the configuration"
+
+
+def _change_of(commit: TreeCommit, path: PurePosixPath) -> FileChange:
+    """Return what a commit does to a file; raise ToolkitError where it does nothing to it."""
+    found = next((one for one in commit.files if one.path == path), None)
+    if found is None:
+        raise ToolkitError(f"the commit does not touch {path}")
+    return found
+
+
+def _others(commit: TreeCommit, *paths: PurePosixPath) -> tuple[str, ...]:
+    """Return a failure for each file that a commit touches besides these."""
+    return tuple(f"the commit also touches {one.path}" for one in commit.files if one.path not in paths)
+
+
+def _packages(*contents: bytes) -> list[str]:
+    """Return the names that Nix files take of `pkgs` by `pkgs.NAME`, but for those that are no packages."""
+    text = "\n".join(content.decode("utf-8", "replace") for content in contents)
+    found = {name for name in re.findall(r"\bpkgs\.([A-Za-z_][\w'-]*)", text) if name not in {"formats", "lib"}}
+    return sorted({*found, "docker"})
+
+
+def _misformatted(one: FileChange) -> tuple[tuple[str, ...], str]:
+    """Return a failure where nixfmt would change a file that it would not have changed before, and what was seen."""
+    formatter = stores.nixfmt()
+    if formatter is None:
+        return (), f"{one.path.name}: {stores.NO_NIXFMT}"
+    if one.before is not None and not _is_formatted(str(formatter), one.before):
+        return (), f"{one.path.name}: not in nixfmt's format before either"
+    if not _is_formatted(str(formatter), one.after):
+        return (f"{one.path}: nixfmt would change the file",), f"{one.path.name}: nixfmt would change it"
+    return (), f"{one.path.name}: nixfmt has nothing to change"
+
+
+def _is_formatted(formatter: str, content: bytes) -> bool:
+    try:
+        return process.run([formatter, "-"], stdin=content).stdout == content
+    except CommandError:
+        return False
 
 
 _CLAIMS: Mapping[Extra, tuple[str, Check]] = {

@@ -13,14 +13,13 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import process
+from toolkit import documents, process
 from toolkit.cache import default_cache
-from toolkit.docker.claims.record import Record
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import evaluator, limits, program, stores
 from toolkit.shipped import EXPRESSIONS
@@ -57,6 +56,14 @@ _TELL_SECONDS = 5.0
 _LONG_MINUTES = 10
 
 AttrPath = tuple[str, ...]
+
+
+class _Kept(Struct, frozen=True, kw_only=True):
+    """What the cache has of an evaluation: what that depends on, and how many `answers` by attribute path, in JSON."""
+
+    inputs: dict[str, str]
+    answers: dict[str, str]
+    count: int
 
 
 class Packages(Struct, frozen=True, kw_only=True):
@@ -121,8 +128,8 @@ def evaluate(  # noqa: PLR0913 - a tree, what of it, how, and who is told
 
     def keep(answers: Mapping[AttrPath, str]) -> None:
         named = {json.dumps(path): answer for path, answer in answers.items()}
-        text = json.dumps({"inputs": inputs, "answers": named, "count": len(named)})
-        cache.replace(KIND, key, make=lambda directory: _write(directory / _DOCUMENT, text))
+        content = documents.write(_Kept(inputs=inputs, answers=named, count=len(named)))
+        cache.replace(KIND, key, make=lambda directory: (directory / _DOCUMENT).write_bytes(content))
 
     cache.find(KIND, key, check=check)
     if process.find(_PROGRAM) is not None:
@@ -148,43 +155,23 @@ def packages(answers: Mapping[AttrPath, str], *, partial: Sequence[str] = ()) ->
     )
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
-
-
 def _read(path: Path, inputs: dict[str, str]) -> dict[AttrPath, str]:
     """Return what is in the cache, nothing where it is of another input, or was cut off."""
     try:
-        record = Record(json.loads(path.read_bytes()), document=str(path))
-        said = record.record("inputs")
-        if {name: said.text(name) for name in said.names()} != inputs:
-            return {}
-        named = record.record("answers")
-        found = {tuple(map(str, json.loads(path))): named.text(path) for path in named.names()}
-        return found if record.integer("count") == len(found) else {}
-    except (OSError, ValueError, TypeError, ToolkitError):
+        kept = documents.read(path.read_bytes(), _Kept, document=str(path))
+        found = {documents.read(at, AttrPath, document=str(path)): answer for at, answer in kept.answers.items()}
+    except (OSError, ToolkitError):
         return {}
+    return found if kept.inputs == inputs and kept.count == len(found) else {}
 
 
 def jobs_command(tree: NixpkgsTree, system: str, depth: Depth) -> Command:
     """Return the nix-eval-jobs that evaluates all packages."""
     workers = limits.jobs(depth.max_memory)
     each = depth.max_memory // workers if depth.max_memory is not None else limits.EVALUATION_MIB
-    argv = (
-        _PROGRAM,
-        "--workers",
-        str(workers),
-        "--max-memory-size",
-        str(each),
-        str(JOBS),
-        "--argstr",
-        "tree",
-        str(tree.root),
-        "--argstr",
-        "system",
-        system,
-    )
-    return process.Command(argv=argv, env=stores.environment(), ok=(0,))
+    bounds = ("--workers", str(workers), "--max-memory-size", str(each))
+    asked = (str(JOBS), "--argstr", "tree", str(tree.root), "--argstr", "system", system)
+    return process.Command(argv=(_PROGRAM, *bounds, *asked), env=stores.environment())
 
 
 def from_jobs(lines: Iterable[str]) -> dict[AttrPath, str]:
@@ -194,15 +181,14 @@ def from_jobs(lines: Iterable[str]) -> dict[AttrPath, str]:
     """
     answers: dict[AttrPath, str] = {}
     for number, line in enumerate(lines, start=1):
-        try:
-            record = Record(json.loads(line), document=f"{_PROGRAM}: line {number}")
-        except ValueError as error:
-            raise ToolkitError(f"{_PROGRAM}: line {number} is no JSON: {error}") from error
-        path = record.texts("attrPath")
-        if "drvPath" in record:
-            answers[path] = record.text("drvPath")
-        else:
-            answers[path] = ENDS if _ABORTED in record.text("error") else THROWS
+        document = f"{_PROGRAM}: line {number}"
+        match documents.read(line, dict[str, Any], document=document):
+            case {"attrPath": path, "drvPath": str(derivation)}:
+                answers[tuple(path)] = derivation
+            case {"attrPath": path, "error": str(error)}:
+                answers[tuple(path)] = ENDS if _ABORTED in error else THROWS
+            case _:
+                raise ToolkitError(f"{document}: has neither 'drvPath' nor 'error', or no 'attrPath'")
     return answers
 
 
@@ -353,7 +339,7 @@ class _Chunks(Struct, frozen=True, kw_only=True):
             done = process.execute(self._command("names", []))
         except CommandError as error:
             raise ToolkitError(f"{self.what}: the package set has no names: {program.reason(error)}") from error
-        return Record({"names": json.loads(done.stdout)}, document=self.what).texts("names")
+        return documents.read(done.stdout, AttrPath, document=self.what)
 
     def _command(self, attribute: str, paths: Sequence[AttrPath]) -> Command:
         arguments = {"tree": str(self.tree.root), "system": self.system, "paths": json.dumps(paths)}

@@ -7,11 +7,11 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
+from toolkit import documents
 from toolkit.docker.claims import install_phase
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
-from toolkit.docker.claims.facts import coverage
-from toolkit.docker.claims.record import Record
+from toolkit.docker.claims.facts import ByRelease, coverage
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import Demotion
 from toolkit.errors import CommandError, NotRunError
@@ -19,7 +19,7 @@ from toolkit.nix import evaluator
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.claims.facts import Evaluation, Facts
@@ -40,7 +40,7 @@ def no_rebuild(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
         failures=(*summary, *sorted(failures)),
         evidence=(_library(case, setting), *_paths(before), *_forms(before)),
         gaps=tuple(unevaluated(evaluation)),
-        commands=tuple(command.line for command in commands(case, setting)),
+        commands=commands(case, setting),
     )
 
 
@@ -52,27 +52,27 @@ def exact_change(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     failures = list(_failures(before, after, partial(_other_changes, case)))
     rebuilt = sum(len(_rebuilt(facts, after[key])) for key, facts in before.items())
     kept = sum(len(list(facts.derivations())) for facts in before.values()) - rebuilt
-    if not any(_has_in_path(each, case.entry) for facts in before.values() for each in (facts, *facts.forms.values())):
+    if not any(_has_in_path(each, case.entry) for facts in before.values() for each in (facts, *facts.flags.values())):
         failures.append(f"no release has {case.entry} in a PATH")
     return Finding(
         covers=coverage(before, f"{rebuilt} drvPaths changed, {kept} kept"),
         failures=tuple(failures),
         evidence=(*_change_evidence(before, after), *_forms(before)),
-        commands=tuple(command.line for command in commands(case, setting)),
+        commands=commands(case, setting),
     )
 
 
 def _failures(
-    before: Mapping[tuple[str, str], Facts],
-    after: Mapping[tuple[str, str], Facts],
+    before: ByRelease,
+    after: ByRelease,
     check: Callable[[str, Facts, Facts], Iterable[str]],
 ) -> Iterator[str]:
     """Yield what `check` finds wrong of each release; of its forms by boolean parameters where that is nothing."""
     for key, old in before.items():
         where, new = " ".join(key), after[key]
         found = [*check(where, old, new)]
-        for name, form in old.forms.items() if not found else ():
-            other = new.forms.get(name)
+        for name, form in old.flags.items() if not found else ():
+            other = new.flags.get(name)
             found += (
                 [f"{where}, {name}: does not evaluate"] if other is None else check(f"{where}, {name}", form, other)
             )
@@ -103,18 +103,20 @@ def _other_changes(case: DockerCase, where: str, before: Facts, after: Facts) ->
 def _has_in_path(facts: Facts, entry: str) -> bool:
     """Tell whether moby has a program directory of the store path named `entry` in an attribute."""
     return any(
-        install_phase.is_of(path, entry) for text in facts.moby_attributes.values() for path in _PROGRAMS.findall(text)
+        install_phase.is_of(path, entry)
+        for text in facts.attributes["moby"].values()
+        for path in _PROGRAMS.findall(text)
     )
 
 
 _PROGRAMS = re.compile(r"/nix/store/[^/\s:\"']+/s?bin\b")
 
 
-def _forms(facts: Mapping[tuple[str, str], Facts]) -> Iterator[str]:
+def _forms(facts: ByRelease) -> Iterator[str]:
     """Yield one line for each release with the values of boolean parameters that were tried on the first system."""
     for (label, release), found in facts.items():
-        if label == SYSTEMS[0][0] and found.forms:
-            yield f"{release} also with {'; '.join(found.forms)}"
+        if label == SYSTEMS[0][0] and found.flags:
+            yield f"{release} also with {'; '.join(found.flags)}"
 
 
 def unevaluated(evaluation: Evaluation) -> Iterator[str]:
@@ -137,13 +139,13 @@ def _library(case: DockerCase, setting: Setting) -> str:
 def _moby_changes(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
     """Yield what changed in the attributes of a moby with the entry in its PATH that should not have."""
     changed = _changed(old, new)
-    script, other = (each.moby_attributes.get("installPhase", "") for each in (old, new))
+    script, other = (each.attributes["moby"].get("installPhase", "") for each in (old, new))
     kept = case.demotion is not Demotion.DROP
     yield from install_phase.other_changes(script, other, entry=case.entry, kept=kept)
     if not changed - {"installPhase"} and not install_phase.is_in_command(script, case.entry):
         yield f"no attribute of moby has lost {case.entry}"
     for name in sorted(changed - {"installPhase"}):
-        before, after = old.moby_attributes.get(name), new.moby_attributes.get(name)
+        before, after = old.attributes["moby"].get(name), new.attributes["moby"].get(name)
         if before is None or after is None:
             yield f"moby's attribute {name} is {'new' if before is None else 'gone'}"
         elif install_phase.without(before.split(":"), case.entry) != after.split(":"):
@@ -153,7 +155,7 @@ def _moby_changes(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
 def _without_entry(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
     """Yield what changed in the attributes of a moby whose PATH never had the entry: comments may, nothing else."""
     for name in sorted(_changed(old, new)):
-        texts = [each.moby_attributes.get(name, "") for each in (old, new)]
+        texts = [each.attributes["moby"].get(name, "") for each in (old, new)]
         commands = [install_phase.commands(text) for text in texts]
         closures = [{found[0] for found in _PATHS.finditer(text)} for text in texts]
         if name != "installPhase" or commands[0] != commands[1] or closures[0] != closures[1]:
@@ -164,22 +166,20 @@ _PATHS = re.compile(r"/nix/store/[\w.+?=-]+")
 
 
 def _docker_changes(old: Facts, new: Facts) -> Iterator[str]:
-    moby_before, moby_after = old.docker_attributes.get("moby"), new.docker_attributes.get("moby")
-    for name in sorted(old.docker_attributes.keys() | new.docker_attributes.keys()):
-        text = old.docker_attributes.get(name)
+    moby_before, moby_after = old.attributes["docker"].get("moby"), new.attributes["docker"].get("moby")
+    for name in sorted(old.attributes["docker"].keys() | new.attributes["docker"].keys()):
+        text = old.attributes["docker"].get(name)
         wanted = text.replace(moby_before, moby_after) if text and moby_before and moby_after else text
-        if new.docker_attributes.get(name) != wanted:
+        if new.attributes["docker"].get(name) != wanted:
             yield f"docker's attribute {name} changed by more than moby's path"
 
 
 def _changed(old: Facts, new: Facts) -> set[str]:
-    names = old.moby_attributes.keys() | new.moby_attributes.keys()
-    return {name for name in names if old.moby_attributes.get(name) != new.moby_attributes.get(name)}
+    names = old.attributes["moby"].keys() | new.attributes["moby"].keys()
+    return {name for name in names if old.attributes["moby"].get(name) != new.attributes["moby"].get(name)}
 
 
-def _change_evidence(
-    before: Mapping[tuple[str, str], Facts], after: Mapping[tuple[str, str], Facts]
-) -> tuple[str, ...]:
+def _change_evidence(before: ByRelease, after: ByRelease) -> tuple[str, ...]:
     """Show what is rebuilt of each release on each system, and each attribute of the last one's moby that changed."""
     rebuilt = tuple(
         f"{' '.join(key)}: {', '.join(_rebuilt(facts, after[key])) or 'nothing'}" for key, facts in before.items()
@@ -187,9 +187,8 @@ def _change_evidence(
     key = max((key for key, facts in before.items() if facts.components.get("moby") is not None), default=None)
     if key is None:
         return rebuilt
-    old, new = before[key].moby_attributes, after[key].moby_attributes
-    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    return (*rebuilt, f"{' '.join(key)}: moby's changed attributes: {', '.join(names)}")
+    changed = ", ".join(sorted(_changed(before[key], after[key])))
+    return (*rebuilt, f"{' '.join(key)}: moby's changed attributes: {changed}")
 
 
 def _rebuilt(old: Facts, new: Facts) -> list[str]:
@@ -197,7 +196,7 @@ def _rebuilt(old: Facts, new: Facts) -> list[str]:
     return [name for name, path in old.derivations() if paths.get(name) != path]
 
 
-def _paths(facts: Mapping[tuple[str, str], Facts]) -> Iterator[str]:
+def _paths(facts: ByRelease) -> Iterator[str]:
     """Yield one line per release on the first system, as a sample to compare by eye."""
     label = SYSTEMS[0][0]
     for (system, release), found in facts.items():
@@ -217,14 +216,14 @@ def equals_series(case: DockerCase) -> Finding:
     label, system, _ = SYSTEMS[0]
     arguments = {"overlay": str(case.overlay), "case": str(case.question), "system": system}
     try:
-        answer = Record(evaluator.evaluate(OVERLAY, arguments), document="overlay")
+        answer = evaluator.evaluate(OVERLAY, arguments)
     except CommandError:
         throwing = [release for place, release in evaluate(case).unevaluated if place == label]
         if not throwing:
             raise
         arguments["without"] = json.dumps(throwing)
-        answer = Record(evaluator.evaluate(OVERLAY, arguments), document="overlay")
-    found = {name: answer.text(name) for name in answer.names()}
+        answer = evaluator.evaluate(OVERLAY, arguments)
+    found = documents.convert(answer, dict[str, str], document="overlay")
     wanted = {
         release: facts.docker for (place, release), facts in evaluate(case)[case.after.name].items() if place == label
     }

@@ -8,17 +8,15 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import parallel, process
-from toolkit.docker import doors
+from toolkit import documents, parallel, process
 from toolkit.docker.claims import facts
 from toolkit.docker.claims.case import SYSTEMS
-from toolkit.docker.claims.facts import Evaluation, Facts
-from toolkit.docker.claims.record import Record
+from toolkit.docker.claims.facts import FORMS, STANDARD, Evaluation, Facts
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, limits, program
@@ -35,8 +33,8 @@ EXPRESSION = EXPRESSIONS / "evaluate.nix"
 
 _DOCUMENT = "evaluation"
 
-Document = dict[str, object]
-"""What evaluate.nix says: stage → system label → release → facts."""
+Document = dict[str, dict[str, dict[str, dict[str, Any]]]]
+"""What evaluate.nix says: stage → system label → release → facts, or { error }."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -94,10 +92,11 @@ class _CaseQuestion(Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
 
 
-def commands(case: DockerCase, setting: Setting = STAND_INS) -> tuple[Command, ...]:
-    """Return the commands that evaluate all stages, each on a part of the systems."""
+def commands(case: DockerCase, setting: Setting = STAND_INS) -> tuple[str, ...]:
+    """Return the commands that evaluate all stages, as one writes them, each on a part of the systems."""
     asked = _asked(case, setting)
-    return tuple(_command(asked, _wanted(asked.sides, asked.ends, asked.flags), labels) for labels in setting.parts)
+    wanted = _wanted(asked.sides, asked.ends, asked.flags)
+    return tuple(_command(asked, wanted, labels).line for labels in setting.parts)
 
 
 def evaluate(case: DockerCase, setting: Setting = STAND_INS) -> Evaluation:
@@ -118,53 +117,45 @@ _ONE_AT_A_TIME = Lock()
 
 
 def read(
-    question: Path, side: str, components: Sequence[str], parameters: Mapping[str, Sequence[str]]
+    question: Path, side: str, components: Sequence[str], parameters: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Facts | str]:
     """Return what there is to know of each release of one side, or why it does not evaluate, on the first system.
 
     `parameters` are those that may be made for overriding a component, by its name. Raise NotRunError where the file
     does not evaluate, CommandError where Nix is killed.
     """
-    own = [
-        _Question(side, component, parameter, form)
-        for component, names in parameters.items()
-        for parameter in names
-        for form in doors.FORMS
-    ]
     label = SYSTEMS[0][0]
     asked = _CaseQuestion(
         setting=STAND_INS,
         question=question,
         sides=(side,),
-        ends=tuple(_Question(side, component, door) for component in components for door in doors.STANDARD),
-        own=tuple(own),
+        ends=tuple(_Question(side, component, door) for component in components for door in STANDARD),
+        own=tuple(_own(side, parameters)),
     )
     document, failed = _part(asked, [label])
     if failed:
         raise NotRunError(failed[0][1])
-    releases = Record(document, document=_DOCUMENT).record(side).record(label)
-    records = {name: releases.record(name) for name in releases.names()}
     return {
-        name: record.text("error") if "error" in record else facts.read(record, name)
-        for name, record in records.items()
+        name: record["error"] if "error" in record else facts.read(record, name)
+        for name, record in document[side].get(label, {}).items()
     }
+
+
+def _own(side: str, parameters: Mapping[str, tuple[str, ...]]) -> Iterator[_Question]:
+    for component, names in parameters.items():
+        yield from (_Question(side, component, name, form) for name in names for form in FORMS)
 
 
 def _asked(case: DockerCase, setting: Setting) -> _CaseQuestion:
     ends = [case.stages[0], case.stages[-1]]
     rows = [_Question(stage.name, "", name) for stage in case.stages for _, name, _ in facts.ROWS]
     standard = [
-        _Question(stage.name, component, door)
-        for stage in ends
-        for component in case.components
-        for door in doors.STANDARD
+        _Question(stage.name, component, door) for stage in ends for component in case.components for door in STANDARD
     ]
     own = [
-        _Question(stage.name, component, parameter, form)
+        question
         for stage in ends
-        for component, names in doors.parameters(stage.file, case.components, before=case.before.file).items()
-        for parameter in names
-        for form in doors.FORMS
+        for question in _own(stage.name, facts.parameters(stage.file, case.components, before=case.before.file))
     ]
     return _CaseQuestion(
         of=case.before,
@@ -196,15 +187,13 @@ def _answer_of(_program: Path | None, asked: _CaseQuestion) -> Evaluation:
 
 
 def _answer(asked: _CaseQuestion) -> Evaluation:
-    document: Document = {}
+    document: Document = {side: {} for side in asked.sides}
     failed: list[tuple[str, str]] = []
     with ThreadPoolExecutor(max_workers=asked.setting.jobs) as pool, process.ending_together():
         parts = [pool.submit(copy_context().run, _part, asked, labels) for labels in asked.setting.parts]
         for answer, systems in parallel.results(parts):
             _merge(document, answer)
             failed += systems
-    if failed:
-        document = {**{side: {} for side in asked.sides}, **document}
     return _evaluation(asked, document, failed)
 
 
@@ -239,11 +228,9 @@ def _evaluation(asked: _CaseQuestion, document: Document, failed: Sequence[tuple
     unevaluated: list[tuple[str, str]] = []
     for stage in asked.sides:
         found: dict[tuple[str, str], Facts] = {}
-        by_system = Record(document, document=_DOCUMENT).record(stage)
-        for label in by_system.names():
-            releases = by_system.record(label)
-            for release in releases.names():
-                record, key = releases.record(release), (label, release)
+        for label, releases in document[stage].items():
+            for release, record in releases.items():
+                key = (label, release)
                 if stage == first and "error" in record:
                     unevaluated.append(key)
                 elif key not in unevaluated:
@@ -301,7 +288,7 @@ def _flags_one_by_one(asked: _CaseQuestion, labels: Sequence[str]) -> Iterator[D
 def _with_own(asked: _CaseQuestion, labels: Sequence[str], document: Document) -> Document:
     """Add what parameters do that were made for an override, for components which have no other door."""
     left = _without_door(document, asked.own)
-    for form in doors.FORMS:
+    for form in FORMS:
         questions = [question for question in left if question.form == form]
         if not questions:
             continue
@@ -316,22 +303,19 @@ def _with_own(asked: _CaseQuestion, labels: Sequence[str], document: Document) -
 
 def _without_door(document: Document, questions: Sequence[_Question]) -> list[_Question]:
     """Return the questions about components that some docker has, and for which no door was found that works."""
-    by_side = Record(document, document=_DOCUMENT)
     shut: set[tuple[str, str]] = set()
     found: set[tuple[str, str]] = set()
-    for side in by_side.names() if questions else ():
-        for releases in map(by_side.record(side).record, by_side.record(side).names()):
-            for record in map(releases.record, releases.names()):
-                for component, outcomes in facts.outcomes(record).items():
-                    (found if doors.working(outcomes) else shut).add((side, component))
+    for side, by_system in document.items():
+        for record in (record for releases in by_system.values() for record in releases.values()):
+            for component, outcomes in record.get("doors", {}).items():
+                (found if facts.working(outcomes) else shut).add((side, component))
     return [question for question in questions if (question.side, question.component) in shut - found]
 
 
-def _merge(document: Document, other: Mapping[str, object]) -> None:
+def _merge(document: dict[str, Any], other: Mapping[str, Any]) -> None:
     for name, value in other.items():
-        there = document.get(name)
-        if isinstance(there, dict) and isinstance(value, dict):
-            _merge(cast("Document", there), cast("Document", value))
+        if isinstance(value, dict) and name in document:
+            _merge(document[name], value)
         else:
             document[name] = value
 
@@ -344,10 +328,11 @@ def _ask(
     flags: Sequence[str] = (),
 ) -> Document:
     """Ask for the derivations and flags of `sides`, and the questions; raise CommandError if one ends the evaluator."""
-    answer = evaluator.answer(_command(asked, _wanted(sides, questions, flags), labels))
-    if not isinstance(answer, dict):
-        raise ToolkitError(f"{_DOCUMENT}: the document is not a table")
-    return cast("Document", answer)
+    wanted = _wanted(sides, questions, flags)
+    answer = documents.convert(evaluator.answer(_command(asked, wanted, labels)), Document, document=_DOCUMENT)
+    if missing := [side for side in wanted if side not in answer]:
+        raise ToolkitError(f"{_DOCUMENT}: field '{missing[0]}' is missing")
+    return answer
 
 
 def _wanted(sides: Sequence[str], questions: Sequence[_Question], flags: Sequence[str]) -> dict[str, object]:

@@ -1,18 +1,55 @@
-"""What is known of each release on each system at each stage, and how it is read from what Nix says."""
+"""What is asked about each release on each system at each stage, and what Nix says.
+
+That is its derivations; the doors of its components, the ways to override one, of which
+toolkit/docker/expressions/doors.nix decides what they do; and the rows of matrix.nix, overrides that people use.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from toolkit.docker import doors
+from toolkit import documents
 from toolkit.errors import ToolkitError
+from toolkit.nix.attributes import spine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from toolkit.docker.claims.record import Record
+    from toolkit.docker.rewrite.layout import DockerFile
+
+WORKS = "works"
+
+UNEVALUABLE = "does not evaluate"
+"""The outcome of a door that Nix refuses, or fails at."""
+
+_STANDARD = {
+    "override": "override { NAME = …; }",
+    "overrideOld": "override (old: { NAME = …; })",
+    "overrideAttrs": "overrideAttrs { NAME = …; }",
+    "overrideAttrsOld": "overrideAttrs (old: { NAME = …; })",
+    "passthru": "overrideAttrs of passthru.NAME",
+}
+
+STANDARD = tuple(_STANDARD)
+"""The doors that any file may have."""
+
+_FORMS = {
+    "attributes": "{ … }",
+    "setOfPackages": "{ NAME = …; }",
+    "package": "…",
+    "attributesFunction": "old: { … }",
+    "function": "old: …",
+    "setOfAttributes": "{ NAME = { … }; }",
+    "setOfAttributesFunctions": "{ NAME = old: { … }; }",
+    "setOfFunctions": "{ NAME = old: …; }",
+    "setFunction": "old: { NAME = …; }",
+    "overlay": "final: prev: { NAME = …; }",
+}
+
+FORMS = tuple(_FORMS)
+"""What a parameter may take that was made for overriding a component, in the order in which it is tried."""
 
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("1", "iptables", "override { iptables = …; }"),
@@ -41,32 +78,36 @@ a condition of the package set.
 
 
 class Answer(Struct, frozen=True):
-    """What an override gives: a store path, the text of an error if `throws`, or None where the file has no such thing.
+    """What an override gives: a store path, the text of an `error`, or neither where the file has no such thing.
 
     `effect` tells whether a row that replaces a part of moby reaches what is built; None for other rows.
     """
 
-    package: str | None
+    package: str | None = None
     effect: bool | None = None
-    throws: bool = False
+    error: str | None = None
+
+    @property
+    def gives(self) -> str | None:
+        """The store path or the error, whichever there is."""
+        return self.package or self.error
 
 
 class Facts(Struct, frozen=True, kw_only=True):
     """One release on one system. Derivations are drvPaths; a component is None where docker has none.
 
-    `doors` maps each component that docker has to door → outcome, `matrix` the rows of matrix.nix to what they give,
-    and `forms` values of boolean parameters, "name = true, …", to what they make of docker; all are empty where this
-    release was not asked on this system.
+    `attributes` are those of the derivations `docker` and `moby`. `doors` maps each component that docker has to
+    door → outcome, `matrix` the rows of matrix.nix to what they give, and `flags` values of boolean parameters,
+    "name = true, …", to what they make of docker; all are empty where this release was not asked on this system.
     """
 
     docker: str
     client: str | None
-    components: Mapping[str, str | None]
-    moby_attributes: Mapping[str, str]
-    docker_attributes: Mapping[str, str]
-    doors: Mapping[str, Mapping[str, str]]
-    matrix: Mapping[str, Answer]
-    forms: Mapping[str, Facts] = field(default_factory=dict[str, "Facts"])
+    components: dict[str, str | None]
+    attributes: dict[str, dict[str, str]]
+    doors: dict[str, dict[str, str]]
+    matrix: dict[str, Answer]
+    flags: dict[str, Facts]
 
     @property
     def has_daemon(self) -> bool:
@@ -83,69 +124,100 @@ class Facts(Struct, frozen=True, kw_only=True):
                 yield name, path
 
 
-class Evaluation(Struct, frozen=True, kw_only=True):
-    """What was found of each stage, by its name: (system label, release) → facts.
+ByRelease = dict[tuple[str, str], Facts]
+"""System label and release → facts."""
 
-    `unevaluated` are those of which the unchanged file throws, and the systems on which it does not evaluate at all,
-    each with what Nix says: they are at no stage.
+
+class Evaluation(Struct, frozen=True, kw_only=True):
+    """What was found of each stage, by its name.
+
+    `unevaluated` are system and release of those of which the unchanged file throws; `systems` are those on which it
+    does not evaluate at all, each with Nix's reason: they are at no stage.
     """
 
-    stages: Mapping[str, Mapping[tuple[str, str], Facts]]
+    stages: Mapping[str, ByRelease]
     unevaluated: tuple[tuple[str, str], ...] = ()
     systems: tuple[tuple[str, str], ...] = ()
 
-    def __getitem__(self, stage: str) -> Mapping[tuple[str, str], Facts]:
+    def __getitem__(self, stage: str) -> ByRelease:
         """Return the facts of a stage."""
         return self.stages[stage]
 
 
-def coverage(facts: Mapping[tuple[str, str], Facts], what: str) -> str:
+def read(record: dict[str, Any], where: str) -> Facts:
+    """Read what inspect.nix says of one release; raise ToolkitError for one that throws."""
+    if "error" in record:
+        raise ToolkitError(f"evaluation: {where}: {record['error']}")
+    return documents.convert(record, Facts, document=f"evaluation: {where}")
+
+
+def coverage(facts: ByRelease, what: str) -> str:
     """Return what was looked at, with the releases and systems that it was looked at for."""
     releases, systems = ({key[index] for key in facts} for index in (1, 0))
     plurals = ["" if len(found) == 1 else "s" for found in (releases, systems)]
     return f"{what}; {len(releases)} release{plurals[0]}, {len(systems)} system{plurals[1]}"
 
 
-def read(record: Record, where: str) -> Facts:
-    """Read what inspect.nix says of one release; raise ToolkitError for one that throws."""
-    if "error" in record:
-        raise ToolkitError(f"evaluation: {where}: {record.text('error')}")
-    components, matrix, forms = (record.record(name) for name in ("components", "matrix", "flags"))
-    return Facts(
-        docker=record.text("docker"),
-        client=record.optional("client", record.text),
-        components={name: components.optional(name, components.text) for name in components.names()},
-        moby_attributes=_texts(record.record("attributes")),
-        docker_attributes=_texts(record.record("dockerAttributes")),
-        doors=outcomes(record),
-        matrix={name: _answer(matrix.record(name)) for name in matrix.names()},
-        forms={
-            name: read(form, f"{where}, {name}")
-            for name, form in ((name, forms.record(name)) for name in forms.names())
-            if "error" not in form
-        },
-    )
+def show(door: str, component: str) -> str:
+    """Return a door as one writes it behind `docker.`."""
+    if door in _STANDARD:
+        return _STANDARD[door].replace("NAME", component)
+    parameter, _, form = door.partition(" ")
+    return f"override {{ {parameter} = {_FORMS[form].replace('NAME', component)}; }}"
 
 
-def _texts(record: Record) -> dict[str, str]:
-    return {name: record.text(name) for name in record.names()}
+def working(outcomes: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the doors that work, of outcomes by door: the standard ones first."""
+    return tuple(door for door in dict.fromkeys((*STANDARD, *outcomes)) if outcomes.get(door) == WORKS)
 
 
-def outcomes(record: Record) -> dict[str, dict[str, str]]:
-    """Return component → door → outcome, the doors in the order of their kinds and not in that of the alphabet."""
-    if "error" in record:
-        return {}
-    found: dict[str, dict[str, str]] = {}
-    by_component = record.record("doors")
-    for component in by_component.names():
-        by_door = by_component.record(component)
-        names = list(by_door.names())
-        ordered = dict.fromkeys((*(name for name in doors.STANDARD if name in names), *names))
-        found[component] = {name: by_door.text(name) for name in ordered}
+def open_doors(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
+    """Return for each component that any docker has the doors that work in all of those which were asked."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in facts:
+        for component, outcomes in each.doors.items():
+            here = working(outcomes)
+            found[component] = tuple(door for door in found.get(component, here) if door in here)
     return found
 
 
-def _answer(record: Record) -> Answer:
-    if "error" in record:
-        return Answer(record.text("error"), throws=True)
-    return Answer(record.optional("package", record.text), record.optional("effect", record.boolean))
+def shown(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
+    """Return the doors that `open_doors` does, as one writes them behind `docker.`."""
+    return {name: tuple(show(door, name) for door in found) for name, found in open_doors(facts).items()}
+
+
+def locked(file: DockerFile, components: Iterable[str]) -> bool:
+    """Tell whether nothing looks like a way to replace what is bound in dockerGen's let.
+
+    Nothing does if there is no parameter for it, and no function below the let, as where a package is made of its
+    final attributes.
+    """
+    functions = any(node.kind == "function_expression" for node in spine(file.function)[-1].walk())
+    return not (functions or parameters(file, components))
+
+
+def parameters(
+    file: DockerFile, components: Iterable[str], *, before: DockerFile | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Return for each component the parameters that may be made for overriding it.
+
+    Those have a name with the component's in it, or speak of components, and a default value; without that they are
+    new against `before`.
+    """
+    known: Collection[str] = before.formals if before is not None else file.formals
+    candidates = [
+        name
+        for name, formal in file.formals.items()
+        if formal.kind == "formal" and (len(formal.children) > 1 or name not in known)
+    ]
+    found = {name: tuple(_of(name, candidates)) for name in components}
+    return {name: names for name, names in found.items() if names}
+
+
+def _of(component: str, candidates: Iterable[str]) -> Iterator[str]:
+    stem = component.removeprefix("docker-")
+    for name in candidates:
+        plain = name.replace("-", "").lower()
+        # A parameter that has the component's very name is a standard door.
+        if name != component and (stem in plain or "component" in plain):
+            yield name

@@ -1,4 +1,4 @@
-"""Docker in a real package set: what stages are evaluated in, and the claim that the set has what was evaluated.
+"""Docker in a real package set: what stages are evaluated in, and the claims about the set itself.
 
 All stages of a system are evaluated by one import of the unchanged nixpkgs, into which each file is called. What goes
 through all-packages.nix is compared with that once, for the last stage, with the docker of the NixOS tests.
@@ -6,6 +6,8 @@ through all-packages.nix is compared with that once, for the last stage, with th
 The set may have a package called like a component, and `callPackage` fills every parameter that has a name of the set.
 Whether docker uses one is seen from two sets, one in which all of these names throw, one in which they are some other
 package: both must give the same docker.
+
+What of all nixpkgs each commit rebuilds is counted on both sides of it.
 """
 
 from __future__ import annotations
@@ -13,31 +15,55 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import process
+from toolkit import documents
+from toolkit.docker.claims import all_packages
 from toolkit.docker.claims.evaluation import Setting, evaluate
-from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import evaluator, limits, program
 from toolkit.prove import Finding
+from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from toolkit.docker.claims.all_packages import Packages
     from toolkit.docker.claims.case import DockerCase, DockerStage
     from toolkit.docker.claims.facts import Facts
-    from toolkit.process import Command, Completed
-
+    from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "tree.nix"
 ABSENT, THROWS = "absent", "throws"
 CLIENT = "docker-client"
 
+_SHOWN = 40
+
+_WITHOUT_DOCKER = b"""# docker's file, of which nothing evaluates
+{ ... }: abort "a package needs docker"
+"""
+
 Answers = dict[str, str]
 """Attribute path → drvPath, ABSENT or THROWS."""
+
+
+class _Named(Struct, frozen=True, kw_only=True):
+    """What the set has under a name: `kind` is text for people, ABSENT or THROWS; `file` may be empty."""
+
+    kind: str
+    alias: bool
+    file: str
+
+
+class _Names(Struct, frozen=True, kw_only=True):
+    """What tree.nix says of the components' names; `captured` are those that docker takes from the set."""
+
+    captured: tuple[str, ...]
+    docker: str
+    found: dict[str, _Named]
 
 
 def setting(case: DockerCase) -> Setting:
@@ -73,12 +99,7 @@ def command(case: DockerCase, stage: DockerStage, part: str, system: tuple[str, 
         "question": json.dumps(question),
     }
     asked = evaluator.evaluate_command(EXPRESSION, arguments, attribute=part)
-    return replace(limits.bounded(asked, work.memory), ok=None, timeout=work.depth.timeout)
-
-
-def said(done: Completed) -> str:
-    """Return Nix's reason for a failure."""
-    return program.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
+    return replace(limits.bounded(asked, work.memory), timeout=work.depth.timeout)
 
 
 def has_what_was_evaluated(case: DockerCase) -> Finding:
@@ -87,7 +108,12 @@ def has_what_was_evaluated(case: DockerCase) -> Finding:
     system = system or case.deep.systems[0]
     case.deep.progress.step(f"evaluating the whole patched nixpkgs ({system[0]})")
     asked = command(case, case.after, "packages", system)
-    found = _answers(process.execute(asked), system[0])
+    try:
+        answer = evaluator.answer(asked)
+    except CommandError as error:
+        fact = f"the whole patched nixpkgs does not evaluate: {program.reason(error)}"
+        raise ToolkitError(f"{system[0]}: {fact}") from error
+    found = documents.convert(answer, Answers, document=f"evaluation of the package set, {system[0]}")
     shared = {
         release: facts
         for (label, release), facts in evaluate(case, setting(case))[case.after.name].items()
@@ -100,17 +126,6 @@ def has_what_was_evaluated(case: DockerCase) -> Finding:
         evidence=(f"{system[0]}: docker: {found.get('docker', ABSENT)}", line),
         commands=(asked.line,),
     )
-
-
-def _answers(done: Completed, label: str) -> Answers:
-    """Read what tree.nix says of packages; raise ToolkitError for an evaluation that failed, or that is no answer."""
-    if done.status != 0:
-        raise ToolkitError(f"{label}: the whole patched nixpkgs does not evaluate: {said(done)}")
-    try:
-        record = Record(json.loads(done.stdout), document=f"evaluation of the package set, {label}")
-    except ValueError as error:
-        raise ToolkitError(f"{label}: the evaluation of the package set printed no JSON: {error}") from error
-    return {name: record.text(name) for name in record.names()}
 
 
 def _differences(found: Answers, shared: Mapping[str, Facts]) -> Iterator[str]:
@@ -134,13 +149,16 @@ def _tests(case: DockerCase, system: tuple[str, str, str], docker: str) -> tuple
     if not system[1].endswith("-linux"):
         return [], "nixosTests: not examined, no Linux system is asked for"
     case.deep.progress.step(f"evaluating the docker of the NixOS tests ({system[0]})")
-    done = process.execute(command(case, case.after, "tests", system))
-    if done.status != 0:
-        before = process.execute(command(case, case.before, "tests", system))
-        if before.status == 0:
-            return [f"the NixOS tests do not evaluate after the change: {said(done)}"], "nixosTests: see above"
-        return [], f"nixosTests: not examined, they do not evaluate, before the change either: {said(before)}"
-    found = _answers(done, system[0])
+    try:
+        answer = evaluator.answer(command(case, case.after, "tests", system))
+    except CommandError as error:
+        try:
+            evaluator.answer(command(case, case.before, "tests", system))
+        except CommandError as same:
+            why = f"they do not evaluate, before the change either: {program.reason(same)}"
+            return [], f"nixosTests: not examined, {why}"
+        return [f"the NixOS tests do not evaluate after the change: {program.reason(error)}"], "nixosTests: see above"
+    found = documents.convert(answer, Answers, document=f"NixOS tests, {system[0]}")
     wrong = [f"nixosTests.{name} is about {path}" for name, path in found.items() if path != docker]
     return wrong, f"nixosTests with this docker: {', '.join(name for name in found if found[name] == docker) or 'none'}"
 
@@ -150,17 +168,17 @@ def not_captured(case: DockerCase) -> Finding:
     system = case.deep.systems[0]
     asked = command(case, case.after, "names", system)
     case.deep.progress.step("looking for the components' names in the package set")
-    done = process.execute(asked)
-    if done.status != 0:
-        raise ToolkitError(f"{system[0]}: the names of the package set cannot be read: {said(done)}")
-    record = Record(json.loads(done.stdout), document="names")
-    found = record.record("found")
-    captured = record.texts("captured")
+    try:
+        answer = evaluator.answer(asked)
+    except CommandError as error:
+        fact = f"the names of the package set cannot be read: {program.reason(error)}"
+        raise ToolkitError(f"{system[0]}: {fact}") from error
+    names = documents.convert(answer, _Names, document="names of the package set")
     root = case.deep.trees[case.after.name].root
-    described = {name: _described(found.record(name), root) for name in found.names()}
+    described = {name: _described(found, root) for name, found in names.found.items()}
     present = [name for name, text in described.items() if text != ABSENT]
-    failures = [f"docker takes {name} from the package set ({described[name]})" for name in captured]
-    if record.text("docker") in {ABSENT, THROWS}:
+    failures = [f"docker takes {name} from the package set ({described[name]})" for name in names.captured]
+    if names.docker in {ABSENT, THROWS}:
         failures.append("the package set's docker does not evaluate, so nothing is known about it")
     if not described:
         failures.append("no name was looked for")
@@ -172,12 +190,96 @@ def not_captured(case: DockerCase) -> Finding:
     )
 
 
-def _described(facts: Record, root: Path) -> str:
+def _described(named: _Named, root: Path) -> str:
     """Say what the set has under a name, and in which file."""
-    kind = facts.text("is")
-    if kind == THROWS:
-        kind = "an alias that throws" if facts.boolean("alias") else "throws"
-    elif facts.boolean("alias"):
-        kind = f"an alias of {kind}"
-    file = facts.text("file").removeprefix(f"{root}/")
+    kind = named.kind
+    if named.alias:
+        kind = "an alias that throws" if kind == THROWS else f"an alias of {kind}"
+    file = named.file.removeprefix(f"{root}/")
     return f"{kind} ({file})" if file else kind
+
+
+def counted(case: DockerCase) -> Finding:
+    """Evaluate all packages at each stage, and count what differs.
+
+    A side that was evaluated in part only, or that counts other packages than the other, fails the claim.
+    """
+    work = case.deep
+    failures: list[str] = []
+    evidence: list[str] = []
+    covers: list[str] = []
+    native = list(dict.fromkeys(host for _, build, host in case.deep.systems if build == host))
+    # Minutes and gigabytes each: only what was named, else one.
+    for system in native if work.depth.systems else native[:1]:
+        found = _found(case, system)
+        evidence += [f"{system}, {name}: {packages.counts()}" for name, packages in found.items()]
+        failures += [f"{system}: {fact}" for name, packages in found.items() for fact in _partial(name, packages)]
+        for before, after, may_change in _commits(case):
+            old, new = found[before.name], found[after.name]
+            failures += [f"{system}: {fact}" for fact in disagreements(old, new)]
+            changed = sorted(name for name, path in old.derivations.items() if new.derivations.get(name, path) != path)
+            label = f"{before.name} → {after.name}"
+            covers.append(f"{system}: {label} rebuilds {len(changed)} of {len(old.derivations)}")
+            evidence += [f"{system}, {label}: {len(changed)} rebuilt", *_listed(changed)]
+            if changed and not may_change:
+                failures.append(f"{system}: the first commit rebuilds {len(changed)} packages, such as {changed[0]}")
+            if may_change and system.endswith("-linux") and "docker" not in changed:
+                failures.append(f"{system}: the second commit does not change docker")
+    return Finding(
+        covers="; ".join(covers) or "nothing",
+        failures=tuple(failures) if covers else (*failures, "no system was evaluated"),
+        evidence=tuple(evidence),
+        commands=("unlet check --tier tree --reverse-dependencies --proof reverse-dependencies",),
+    )
+
+
+def _found(case: DockerCase, system: str) -> dict[str, Packages]:
+    """Evaluate all packages at each stage, what no docker is needed for once for all of them.
+
+    In a nixpkgs whose docker ends the evaluation, what evaluates or throws does so at every stage; the rest is asked of
+    each.
+    """
+    work = case.deep
+    without = trees.changed(work.trees[case.before.name], {case.target: _WITHOUT_DOCKER})
+    same = all_packages.evaluate(without, system, work.depth, progress=work.progress, what=f"{system}, without docker")
+    found: dict[str, Packages] = {}
+    for stage in case.stages:
+        what = f"{system}, {stage.name}"
+        tree = work.trees[stage.name]
+        rest = all_packages.evaluate(tree, system, work.depth, progress=work.progress, what=what, paths=same.roots)
+        found[stage.name] = same.with_roots(rest)
+    return found
+
+
+def disagreements(old: Packages, new: Packages) -> Iterator[str]:
+    """Yield where two sides did not count the same packages."""
+    if lost := sorted(old.derivations.keys() - new.derivations.keys()):
+        yield f"{len(lost)} packages evaluate before only, such as {lost[0]}"
+    if gained := sorted(new.derivations.keys() - old.derivations.keys()):
+        yield f"{len(gained)} packages evaluate after only, such as {gained[0]}"
+    if other := sorted(set(old.failed) ^ set(new.failed)):
+        yield f"{len(old.failed)} fail before, {len(new.failed)} after, {other[0]} on one side only"
+    if old.skipped != new.skipped:
+        yield f"{old.skipped} attributes were not packages before, {new.skipped} are not after"
+
+
+def _commits(case: DockerCase) -> Iterator[tuple[DockerStage, DockerStage, bool]]:
+    """Yield both sides of each commit, and whether it may rebuild anything."""
+    if case.lifted is not None and case.lifted is not case.demoted:
+        yield case.before, case.lifted, False
+    if case.demoted is not None:
+        yield case.before_demotion, case.demoted, True
+
+
+def _partial(name: str, packages: Packages) -> Iterator[str]:
+    if packages.partial:
+        advice = "raise --max-memory or --timeout"
+        yield f"{name}: {len(packages.partial)} attributes were not evaluated: {packages.partial[0]}; {advice}"
+    if not packages.derivations:
+        yield f"{name}: no package was evaluated"
+
+
+def _listed(names: list[str]) -> Iterator[str]:
+    yield from (f"  {name}" for name in names[:_SHOWN])
+    if len(names) > _SHOWN:
+        yield f"  … and {len(names) - _SHOWN} more"

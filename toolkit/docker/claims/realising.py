@@ -1,11 +1,13 @@
 """Real builds as the user wants them run, with what failed: the derivation, its log, Nix's exit status.
 
-And the claim that Nix builds docker from the patched tree, and the overlay is the same derivation.
+And the claims about them: Nix builds docker from the patched tree, and the overlay is the same derivation; a NixOS test
+of rootless docker's ports evaluates with that tree, and passes.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 from pathlib import Path
@@ -13,26 +15,32 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import process
+from toolkit import documents, process
+from toolkit.docker import staging
 from toolkit.docker.claims.building import WRAPPER, read_order, show
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.install_phase import is_of
-from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.plan import Demotion
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.docker.extras import TEST
+from toolkit.docker.plan import TEST_FILE, Demotion, ports_test
+from toolkit.docker.rewrite import nixos_test
+from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, program, stores
 from toolkit.process import Command
 from toolkit.prove import Finding
+from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.claims.case import Added, DockerCase
     from toolkit.process import Completed
     from toolkit.sources.trees import NixpkgsTree
 
 DOCKER = EXPRESSIONS / "tree-build.nix"
+NIXOS_TEST = EXPRESSIONS / "nixos-test.nix"
+REGISTERED = EXPRESSIONS / "tree-test.nix"
+KVM = Path("/dev/kvm")
 
 # Nix manual, nix-build, "Special exit codes for build failure".
 STATUSES = {
@@ -77,12 +85,17 @@ def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:
     return json.dumps({"shell": found.shell, "busybox": found.busybox})
 
 
-def command(case: DockerCase, expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
+def arguments(case: DockerCase, tree: NixpkgsTree, system: str, **others: str) -> dict[str, str]:
+    """Return what an expression takes that asks a tree for a system: both, what it builds with, and `others`."""
+    return {"tree": str(tree.root), "system": system, "tools": tools(tree, case.deep.depth.nix_options), **others}
+
+
+def command(case: DockerCase, expression: Path, given: Mapping[str, str], attributes: Sequence[str]) -> Command:
     """Return the nix-build for these attributes; the user's own words come last, so that they win."""
     work = case.deep
     # Nothing of the specimen is in any binary cache.
     offline = evaluator.OFFLINE if work.trees[BEFORE].is_specimen else ()
-    given = [word for name, value in arguments.items() for word in ("--argstr", name, value)]
+    words = [word for name, value in given.items() for word in ("--argstr", name, value)]
     chosen = [word for attribute in attributes for word in ("-A", attribute)]
 
     def tell(line: str) -> None:
@@ -90,7 +103,7 @@ def command(case: DockerCase, expression: Path, arguments: Mapping[str, str], at
             work.progress.step(line.removesuffix("..."))
 
     return Command(
-        argv=("nix-build", "--no-out-link", *offline, str(expression), *given, *chosen, *work.depth.nix_options),
+        argv=("nix-build", "--no-out-link", *offline, str(expression), *words, *chosen, *work.depth.nix_options),
         env=stores.environment(),
         ok=None,
         on_stderr=tell,
@@ -99,7 +112,7 @@ def command(case: DockerCase, expression: Path, arguments: Mapping[str, str], at
 
 def build(wanted: Command, *, expected: int) -> Built:
     """Run a command of `command`; `expected` counts the store paths that it has to print."""
-    done = process.run(wanted.argv, env=wanted.env, ok=None, on_stderr=wanted.on_stderr)
+    done = process.execute(wanted)
     if done.status == 0:
         paths = tuple(Path(line) for line in done.text.splitlines())
         if len(paths) != expected:
@@ -134,18 +147,13 @@ def builds(case: DockerCase, *, system: str) -> Finding:
     work = case.deep
     tree = work.trees[case.after.name]
     overlay = case.overlay if case.overlay is not None and not case.missing else None
-    arguments = {
-        "tree": str(tree.root),
-        "base": str(work.trees[BEFORE].root),
-        "overlay": str(overlay) if overlay is not None else "",
-        "system": system,
-        "tools": tools(tree, work.depth.nix_options),
-    }
+    base, by = str(work.trees[BEFORE].root), str(overlay) if overlay is not None else ""
+    given = arguments(case, tree, system, base=base, overlay=by)
     names = ("series", "overlay") if overlay is not None else ("series",)
     work.progress.step(f"comparing the series with the overlay ({system})")
-    answer = Record(evaluator.evaluate(DOCKER, arguments, attribute="drvPaths"), document="docker of the package set")
-    paths = {name: answer.text(name) for name in names}
-    asked = command(case, DOCKER, arguments, names)
+    answer = evaluator.evaluate(DOCKER, given, attribute="drvPaths")
+    paths = documents.convert(answer, dict[str, str], document="docker of the package set")
+    asked = command(case, DOCKER, given, names)
     if len(set(paths.values())) != 1:
         failure = f"{paths['overlay']} by the overlay, {paths['series']} by the series"
         return Finding(covers=f"docker, {system}", failures=(failure,), commands=(asked.line,))
@@ -188,3 +196,83 @@ def _look(case: DockerCase, output: Path, system: str) -> tuple[list[str], list[
     if case.demotion is Demotion.SUFFIX and not any(is_of(entry, case.entry) for entry in order.suffix):
         failures.append(f"{case.entry} is not in the wrapper's suffix: {show(order)}")
     return failures, [f"{WRAPPER}: {show(order)}"]
+
+
+def evaluates(case: DockerCase) -> Finding:
+    """Evaluate the NixOS test with the patched tree."""
+    system = _nixos(case)
+    given = _of_test(case, system)
+    case.deep.progress.step(f"evaluating the NixOS test ({system})")
+    answer = evaluator.evaluate(NIXOS_TEST, given, attribute="drvPath")
+    return Finding(
+        covers=f"three machines, {system}",
+        evidence=(documents.convert(answer, str, document="NixOS test"),),
+        commands=(evaluator.evaluate_command(NIXOS_TEST, given, attribute="drvPath").line,),
+    )
+
+
+def registered(case: DockerCase, added: Added) -> Finding:
+    """Evaluate the test as an attribute of nixosTests, with all files of the series and of the commit in the tree."""
+    if added.commit is None:
+        raise NotRunError("the nixpkgs around the file is not available")
+    system, name = _nixos(case), f"nixosTests.{TEST.stem}"
+    case.deep.progress.step(f"evaluating {name} ({system})")
+    tree = trees.changed(case.deep.trees[case.after.name], {one.path: one.after for one in added.commit.files})
+    given = arguments(case, tree, system, name=TEST.stem)
+    answer = evaluator.evaluate(REGISTERED, given)
+    return Finding(
+        covers=f"{name}, {system}",
+        evidence=(documents.convert(answer, str, document=name),),
+        commands=(evaluator.evaluate_command(REGISTERED, given).line,),
+    )
+
+
+def passes(case: DockerCase) -> Finding:
+    """Run the test in virtual machines, where this machine or a builder can."""
+    system, work = _nixos(case), case.deep
+    if work.trees[case.after.name].is_specimen:
+        raise NotRunError("the specimen's machines are stand-ins")
+    if not {"--builders", "--store"} & set(work.depth.nix_options):
+        require_kvm(system)
+    asked = command(case, NIXOS_TEST, _of_test(case, system), ("test",))
+    work.progress.step(f"running the NixOS test ({system})")
+    built = build(asked, expected=1)
+    return Finding(
+        covers=f"three machines, ports 80 and 8080, {system}",
+        failures=(built.failure,) if built.failure is not None else (),
+        evidence=(*built.log, *map(str, built.paths)),
+        commands=(asked.line,),
+    )
+
+
+def _nixos(case: DockerCase) -> str:
+    """Return the system of the machines: the first Linux that the user named, else the first, else this machine's.
+
+    Raise NotRunError if there is no NixOS test to evaluate.
+    """
+    named = case.deep.depth.systems or (here(),)
+    system = next((name for name in named if name.endswith("-linux")), named[0])
+    if not (case.deep.trees[case.after.name].root / "nixos").is_dir():
+        raise NotRunError("this nixpkgs has no nixos/")
+    if not system.endswith("-linux"):
+        raise NotRunError(f"NixOS runs on Linux, and this is {system}; --system x86_64-linux evaluates it")
+    case.require_demoted()
+    return system
+
+
+def _of_test(case: DockerCase, system: str) -> dict[str, str]:
+    """Write the test in the form of a module, which depends on what the second commit does; return its arguments."""
+    module = ports_test().read_text(encoding="utf-8")
+    written = nixos_test.content(module, nixos_test.Form.MODULE, brought=case.demotion is not Demotion.DROP)
+    test = staging.lay_out({TEST_FILE: written.encode()}) / TEST_FILE
+    return arguments(case, case.deep.trees[case.after.name], system, test=str(test))
+
+
+def require_kvm(system: str) -> None:
+    """Raise NotRunError if this machine cannot run a test of `system`."""
+    if system != here():
+        raise NotRunError(f"this machine is not {system}; name one that is with --builders")
+    if not KVM.exists():
+        raise NotRunError(f"there is no {KVM}; name a machine that has it with --builders")
+    if not os.access(KVM, os.R_OK | os.W_OK):
+        raise NotRunError(f"this user may not use {KVM}; join the group that owns it, usually kvm")

@@ -9,14 +9,11 @@ from toolkit import prove
 from toolkit.docker.claims import (
     additions,
     building,
-    compatibility,
-    dependants,
     derivations,
-    overriding,
+    overrides,
     package_set,
     realising,
     updating,
-    virtual,
 )
 from toolkit.docker.plan import Extra
 from toolkit.model import Tier
@@ -46,9 +43,9 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
         "only moby's PATH changes, and with it what contains moby",
         derivations.exact_change,
     ),
-    Claim("overridable", "each component can be overridden now, but not before", overriding.overridable),
-    Claim("compatible", "overrides that people use give the same results as before", compatibility.compatible),
-    Claim("capture-safe", "unrelated packages of the same names are not picked up", compatibility.capture_safe),
+    Claim("overridable", "each component can be overridden now, but not before", overrides.overridable),
+    Claim("compatible", "overrides that people use give the same results as before", overrides.compatible),
+    Claim("capture-safe", "unrelated packages of the same names are not picked up", overrides.capture_safe),
     Claim("builds", "moby's install phase makes the intended PATH", building.builds),
     Claim("update.sh", "update.sh reads and rewrites the same lines as before", updating.unchanged),
     Claim("overlay", "the overlay gives the same derivations as the series", derivations.equals_series),
@@ -89,8 +86,8 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     of_the_set = (
         ("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
         ("exact-change", "only moby changes, and with it what contains moby", derivations.exact_change),
-        ("overridable", "each component can be overridden now, but not before", overriding.overridable),
-        ("compatible", "overrides that people use give the same results as before", compatibility.compatible),
+        ("overridable", "each component can be overridden now, but not before", overrides.overridable),
+        ("compatible", "overrides that people use give the same results as before", overrides.compatible),
     )
     found = [
         Claim(
@@ -120,7 +117,7 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     ]
     if depth.reverse_dependencies:
         found.append(
-            Claim("reverse-dependencies", "what each commit rebuilds in all of nixpkgs", dependants.counted, Tier.TREE)
+            Claim("reverse-dependencies", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE)
         )
     found += [
         Claim(
@@ -132,11 +129,13 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
         for system in depth.systems or (realising.here(),)
     ]
     found += [
-        Claim("vm-evaluates", "a NixOS test of the ports evaluates with the patched tree", virtual.evaluates, Tier.VM),
+        Claim(
+            "vm-evaluates", "a NixOS test of the ports evaluates with the patched tree", realising.evaluates, Tier.VM
+        ),
         Claim(
             "vm",
             "on NixOS a security wrapper makes port 80 answer, and without one it is refused",
-            virtual.passes,
+            realising.passes,
             Tier.VM,
         ),
     ]
@@ -144,7 +143,7 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
         Claim(
             f"tree-{added.extra}",
             "the registered test evaluates in the real package set",
-            partial(virtual.registered, added=added),
+            partial(realising.registered, added=added),
             Tier.TREE,
         )
         for added in case.extras

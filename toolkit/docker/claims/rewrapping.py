@@ -9,18 +9,17 @@ import json
 import platform
 import re
 from functools import partial
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - a field of what documents are read into
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import process
+from toolkit import documents
 from toolkit.docker.claims import realising
 from toolkit.docker.claims.building import WRAPPER, build, builder, read_order, read_seen, show
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.install_phase import is_of, without
-from toolkit.docker.claims.record import Record
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import NotRunError
@@ -50,7 +49,7 @@ class OverlaidFacts(Struct, frozen=True, kw_only=True):
     moby: Path | None
     overridable: bool
     lost: tuple[str, ...]
-    kept: Mapping[str, bool]
+    kept: dict[str, bool]
 
 
 def keeps(case: DockerCase) -> Finding:
@@ -105,21 +104,7 @@ def isolated(case: DockerCase) -> dict[str, str]:
 
 def read(answer: object) -> dict[str, OverlaidFacts]:
     """Read what overlaid.nix says, by the names of the dockers."""
-    record = Record(answer, document="dockers with the overlay")
-    found: dict[str, OverlaidFacts] = {}
-    for name in record.names():
-        one = record.record(name)
-        kept, moby = one.record("kept"), one.text("moby")
-        found[name] = OverlaidFacts(
-            rewrapped=one.boolean("rewrapped"),
-            before=Path(one.text("before")),
-            after=Path(one.text("after")),
-            moby=Path(moby) if moby else None,
-            overridable=one.boolean("overridable"),
-            lost=one.texts("lost"),
-            kept={what: kept.boolean(what) for what in kept.names()},
-        )
-    return found
+    return documents.convert(answer, dict[str, OverlaidFacts], document="dockers with the overlay")
 
 
 def covered(found: Mapping[str, OverlaidFacts]) -> str:
@@ -247,8 +232,7 @@ def tree_evaluates(case: DockerCase, *, system: str) -> Finding:
     arguments = _arguments(case, system)
     command = evaluator.evaluate_command(IN_TREE, arguments, attribute="facts")
     asked = replace(limits.bounded(command, work.depth.max_memory), timeout=work.depth.timeout)
-    done = process.run(asked.argv, env=asked.env, timeout=asked.timeout)
-    found = read(json.loads(done.stdout))
+    found = read(evaluator.answer(asked))
     built = closures(IN_TREE, arguments, found)
     return Finding(
         covers=f"{covered(found).rpartition(',')[0]}, {system}",
@@ -288,13 +272,6 @@ def tree_builds(case: DockerCase, *, system: str) -> Finding:
 def _arguments(case: DockerCase, system: str) -> dict[str, str]:
     if case.overlay is None:
         raise AssertionError(case)
-    work = case.deep
-    tree = work.trees[BEFORE]
-    names = [*(release.attr for release in case.before.file.releases()), "docker"]
-    return {
-        "overlay": str(case.overlay / OVERLAY),
-        "tree": str(tree.root),
-        "names": json.dumps(names),
-        "system": system,
-        "tools": realising.tools(tree, work.depth.nix_options),
-    }
+    names = json.dumps([*(release.attr for release in case.before.file.releases()), "docker"])
+    overlay = str(case.overlay / OVERLAY)
+    return realising.arguments(case, case.deep.trees[BEFORE], system, overlay=overlay, names=names)

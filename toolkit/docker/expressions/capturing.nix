@@ -1,7 +1,7 @@
 # What becomes of the docker releases when the package set has packages with the names of components.
 # Arguments, each a string: `case`, the absolute path of a JSON file as for evaluate.nix; `side`, one of
 # its sides; `sets`, JSON, labels of package sets → names → conditions of the set (see releases.nix).
-# Result: label of the set → system label → release → drvPath, or { error } where the evaluation throws.
+# Result: label of the set → system label → release → drvPath, or that the evaluation throws.
 {
   case,
   side,
@@ -24,7 +24,7 @@ let
     let
       attempt = builtins.tryEval docker.drvPath;
     in
-    if attempt.success then attempt.value else { error = "the evaluation throws"; };
+    if attempt.success then attempt.value else "the evaluation throws";
 
   # Made once for a system, not once for each set.
   bySystem = map (

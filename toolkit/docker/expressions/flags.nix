@@ -2,8 +2,8 @@
 # Arguments: `lib`; `guarded`, which makes { error } of a throw; `describe`, what is to be known of a docker.
 # Result: { matters, forms }, functions of `make`, from values for parameters to the docker that is made with them, and of
 # a parameter, to whether the wrapper depends on it; or of several ones, to "name = value, …" → what `describe` says of
-# that docker, by each combination of up to four; of more, by each value of one, and by each false while all others are
-# true.
+# that docker unless that throws, by each combination of up to four; of more, by each value of one, and by each false
+# while all others are true.
 {
   lib,
   guarded,
@@ -81,9 +81,11 @@ in
   forms =
     make: names:
     listToAttrs (
-      map (flags: {
-        name = show flags;
-        value = guarded (describe (make flags));
-      }) (if names == [ ] then [ ] else (if length names > 4 then singles else combinations) names)
+      filter ({ value, ... }: !(value ? error)) (
+        map (flags: {
+          name = show flags;
+          value = guarded (describe (make flags));
+        }) (if names == [ ] then [ ] else (if length names > 4 then singles else combinations) names)
+      )
     );
 }

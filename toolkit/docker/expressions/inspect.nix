@@ -1,10 +1,10 @@
 # What is to be known about one docker package.
 # Arguments: `lib`; `components`, names; `plain`, from stubs.nix, to make replacements of them.
 # Result: { matters, inspect }: the former as in flags.nix; a function from { derivations, doors, rows, flags, bare } as for
-# evaluate.nix, and `make`, from values for flags to the package, to { docker, client, components, attributes,
-# dockerAttributes }, if `derivations` is true, and { doors, matrix, flags }, all of it strings, booleans and nulls
-# without context. { error } stands for the whole, or for one row of the matrix, or for one form by flags, where a throw
-# or a failed assertion is met. `doors` is by component, of those that docker has.
+# evaluate.nix, and `make`, from values for flags to the package, to { docker, client, components, attributes }, if
+# `derivations` is true, and { doors, matrix, flags }, all of it strings, booleans and nulls without context. { error }
+# stands for the whole, or for one row of the matrix, where a throw or a failed assertion is met; a form by flags is
+# left out there. `doors` is by component, of those that docker has.
 {
   lib,
   components,
@@ -51,11 +51,11 @@ let
     components = lib.genAttrs components (
       component: if has docker component then identity docker.${component} else null
     );
-    attributes = mapAttrs (_: unsafeDiscardStringContext) (attributes (docker.moby or { }));
-    # A moby in passthru has its path in the other attributes as well.
-    dockerAttributes = mapAttrs (_: unsafeDiscardStringContext) (
-      attributes docker // lib.optionalAttrs (has docker "moby") { moby = "${docker.moby}"; }
-    );
+    attributes = mapAttrs (_: mapAttrs (_: unsafeDiscardStringContext)) {
+      moby = attributes (docker.moby or { });
+      # A moby in passthru has its path in docker's attributes as well.
+      docker = attributes docker // lib.optionalAttrs (has docker "moby") { moby = "${docker.moby}"; };
+    };
   };
 in
 {

@@ -2,9 +2,9 @@
 # modules of NixOS that it touches. Arguments, each a string: `before` and `after`, absolute paths of the two modules;
 # `library`, that of nixpkgs' lib, or ""; `option`, the new option's name; `wrapper`, that of the security wrapper which
 # it adds; `packages`, JSON, what the modules take of pkgs.
-# Result: { ownModules, before, after, wrapped, byHand, options, option, rootlesskit }: whether the module system is our
-# own; the configuration with docker off and on, in the third with the new option set; the capabilities with the option
-# where the user defines the same wrapper; the options' names before and after; the new one's type, default and
+# Result: { modules, before, after, wrapped, own, options, option, rootlesskit }: whose module system it is; the
+# configuration with docker off and on, in the third with the new option set; the capabilities with the option where the
+# user defines the same wrapper; the options' names before and after; the new one's type, default and
 # description; the path of rootlesskit.
 {
   before,
@@ -95,11 +95,11 @@ let
   added = (declared after).${option};
 in
 {
-  inherit ownModules;
+  modules = if ownModules then "unlet's own module system" else "the module system of its lib";
   before = both before { };
   after = both after { };
   wrapped = both after { ${option} = true; };
-  byHand =
+  own =
     let
       settings = {
         enable = true;

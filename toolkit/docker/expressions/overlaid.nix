@@ -2,8 +2,8 @@
 # Arguments: `lib`; `set`, a function from a list of overlays to the package set; `overlay`; `names`, of the
 # dockers; `other`, a package that stands for another iptables.
 # Result: { packages, facts }, both by name. `packages` holds { before, after, overridden }, the last where the package
-# has an iptables to override: { before, after } again. Of `facts`, all of it text and booleans, `kept` names what is
-# the same as without the overlay, `lost` what the package has no longer.
+# has an iptables to override: { before, after } again. Of `facts`, all of it text, booleans and nulls, `kept` names
+# what is the same as without the overlay, `lost` what the package has no longer.
 {
   lib,
   set,
@@ -66,7 +66,7 @@ let
       facts = {
         before = path before;
         after = path after;
-        moby = if rewrapped then path before.moby else "";
+        moby = if rewrapped then path before.moby else null;
         inherit lost rewrapped;
         overridable = rewrapped && has "iptables" before;
         kept =

@@ -1,7 +1,7 @@
 # A NixOS test as all-tests.nix calls it, with stand-ins for what it is called by, and for pkgs.
 # Arguments, each a string: `directory`, an absolute path, which holds `registration.nix`, the call, and what that
 # refers to; `library`, the path of nixpkgs' lib, or ""; `system`; `packages`, JSON, what the test takes of pkgs.
-# Result: { name, machines, script }: the test's name, each machine's configuration, the script.
+# Result: { name, machines, script }: the test's name, whether each machine has rootless docker, the script.
 {
   directory,
   library,
@@ -76,6 +76,10 @@ let
 in
 {
   inherit (test) name;
-  inherit machines;
+  # As JSON all of a machine is evaluated.
+  machines = builtins.mapAttrs (
+    _: machine:
+    builtins.seq (builtins.toJSON machine) (machine.virtualisation.docker.rootless.enable or false)
+  ) machines;
   script = called test.testScript { nodes = machines; };
 }

@@ -116,7 +116,7 @@ let
     name:
     if !(packages ? ${name}) then
       {
-        is = "absent";
+        kind = "absent";
         alias = false;
         file = "";
       }
@@ -126,7 +126,7 @@ let
         position = unsafeGetAttrPos name packages;
       in
       {
-        is = guarded (if isDerivation packages.${name} then "a package" else "no package");
+        kind = guarded (if isDerivation packages.${name} then "a package" else "no package");
         alias = !(withoutAliases ? ${name});
         file = if position == null then "" else position.file;
       };

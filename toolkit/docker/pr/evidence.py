@@ -12,9 +12,8 @@ from toolkit.docker import TARGET, extras
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Demotion, demotion_of, plan
 from toolkit.docker.porting import port
-from toolkit.docker.preparing import prepare_texts
+from toolkit.docker.propose import draft, propose
 from toolkit.docker.propose import facts as facts_of
-from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.model import FileChange, Status, TreeCommit
@@ -117,7 +116,7 @@ def prove_own(ground: Ground, report: Report, final: bytes, *, progress: Progres
         return ()
     name = str(TARGET)
     with files.temporary() as directory:
-        prepared = prepare_texts(
+        prepared = draft(
             [*(content.decode() for content in earlier), docker_file(final, name=name).text],
             docker_file(ground.source.content, name=name),
             ground.source,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from toolkit import __version__, confined, git
 from toolkit.docker import TARGET, choosing
 from toolkit.docker.plan import Demotion, steps
-from toolkit.docker.preparing import rewrite
+from toolkit.docker.propose import rewrite
 from toolkit.docker.readings import UNKNOWN, State
 from toolkit.docker.requests import Server
 from toolkit.docker.rewrite.layout import docker_file

@@ -11,7 +11,7 @@ from tests.docker.deep.conftest import TREE
 from toolkit.docker.claims import all_packages
 from toolkit.docker.claims.all_packages import Packages
 from toolkit.docker.claims.case import DEMOTED, LIFTED
-from toolkit.docker.claims.dependants import disagreements
+from toolkit.docker.claims.package_set import disagreements
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
 from toolkit.sources import trees

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files, git, prove
-from toolkit.git import reading
+from toolkit import files, prove
+from toolkit.git import patching, reading
 from toolkit.model import Commit, Proposal, Report, Status
 from toolkit.nix import program
 from toolkit.report import report
@@ -84,7 +84,7 @@ def make(  # noqa: PLR0913 - what a proposal is made of
 
 
 def _written(proposal: Proposal) -> Proposal:
-    made = git.series(proposal.commits, proposal.target, committed=proposal.source.committed)
+    made = patching.series(proposal.commits, proposal.target, committed=proposal.source.committed)
     return replace(proposal, patches=made.patches, upstream_diff=made.upstream_diff)
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests import specimens
-from toolkit import git, sources
+from toolkit import sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, choosing, staging
 from toolkit.docker.claims import registry as proofs
@@ -20,6 +20,7 @@ from toolkit.docker.plan import Demotion, Strategy, plan
 from toolkit.docker.propose import propose, rewrite
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.git import patching
 from toolkit.model import Commit, SourceRequest, Status
 from toolkit.nix import evaluator, stores
 
@@ -86,7 +87,7 @@ class Draft(Struct, frozen=True, kw_only=True):
             Commit(subject=f"docker: {after}", body="", before=contents[before], after=contents[after])
             for before, after in ((BEFORE, LIFTED), (LIFTED, DEMOTED))
         ]
-        made = git.series(commits, TARGET)
+        made = patching.series(commits, TARGET)
         case = staging.case(contents, name=name, source=self.source)
         return replace(case, demotion=self.demotion, patches=made.patches, upstream_diff=made.upstream_diff)
 

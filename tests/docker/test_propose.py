@@ -16,7 +16,6 @@ from unidiff.patch import PatchSet
 
 from tests import designs, specimens
 from tests.docker.conftest import Steps
-from toolkit import git
 from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, TARGET
 from toolkit.docker.claims.case import BEFORE, LIFTED
@@ -25,6 +24,7 @@ from toolkit.docker.propose import DROP_WARNING, propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import LayoutError, ToolkitError
+from toolkit.git import patching
 from toolkit.model import SourceRequest, Status
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class TestOutput:
         read = PatchSet.from_filename(str(out / "upstream.diff"), encoding="utf-8", newline="\n")
         assert [file.path for file in read] == [str(TARGET)]
         diff = (out / "upstream.diff").read_bytes()
-        applied = git.apply(text_of("29.6").encode(), TARGET, diff)
+        applied = patching.apply(text_of("29.6").encode(), TARGET, diff)
         assert applied == (out / "overlay" / "docker" / "default.nix").read_bytes()
 
     def test_default_specimen_is_the_newest_layout(self, tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import git
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
-from toolkit.git import program
+from toolkit.git import fetching, program, reading
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
@@ -46,31 +45,31 @@ def test_a_name_brings_its_commit_and_only_the_files_of_the_paths(
     clone: Repository, server: Remote, tmp_path: Path, rev: str
 ) -> None:
     url = server.serve(clone, **OPEN)
-    fetched = git.fetch(url, rev, tmp_path / "into", PATHS)
+    fetched = fetching.fetch(url, rev, tmp_path / "into", PATHS)
     assert str(fetched.commit) == clone.git("rev-parse", f"{rev}^{{commit}}")
     assert blobs(tmp_path / "into") == wanted(clone, rev)
     assert len([line for line in objects(tmp_path / "into") if line.startswith("commit")]) == 1
     assert fetched.notes == ()
-    assert git.locate(tmp_path / "into").commit == fetched.commit
+    assert reading.locate(tmp_path / "into").commit == fetched.commit
 
 
 def test_a_commit_id_brings_the_same(clone: Repository, server: Remote, tmp_path: Path) -> None:
     url = server.serve(clone, **OPEN)
     commit = clone.git("rev-parse", "v1^{}")
-    fetched = git.fetch(url, commit, tmp_path / "into", PATHS)
+    fetched = fetching.fetch(url, commit, tmp_path / "into", PATHS)
     assert str(fetched.commit) == commit
     assert blobs(tmp_path / "into") == wanted(clone, commit)
 
 
 def test_the_bytes_are_those_on_disk(clone: Repository, server: Remote, tmp_path: Path) -> None:
-    fetched = git.fetch(server.serve(clone, **OPEN), "HEAD", tmp_path / "into", PATHS)
+    fetched = fetching.fetch(server.serve(clone, **OPEN), "HEAD", tmp_path / "into", PATHS)
     files = [path for path in (tmp_path / "into" / "objects").rglob("*") if path.is_file()]
     assert fetched.bytes == sum(path.stat().st_size for path in files) > 0
 
 
 def test_all_files_come_in_one_round_trip(clone: Repository, server: Remote, tmp_path: Path) -> None:
     clone.commit({f"lib/{number}.nix": f"{number}\n" for number in range(50)})
-    git.fetch(server.serve(clone, **OPEN), "HEAD", tmp_path / "into", PATHS)
+    fetching.fetch(server.serve(clone, **OPEN), "HEAD", tmp_path / "into", PATHS)
     # The first of each fetch asks what the server can do; names are listed once, objects sent twice.
     assert len([path for path in server.requests if path.endswith("git-upload-pack")]) <= 2 + 3
     assert len(blobs(tmp_path / "into")) == 50 + 4
@@ -80,7 +79,7 @@ def test_a_server_without_filters_sends_all_files_and_it_is_said(
     clone: Repository, server: Remote, tmp_path: Path
 ) -> None:
     url = server.serve(clone, uploadpack__allowFilter="false")
-    fetched = git.fetch(url, "HEAD", tmp_path / "into", PATHS)
+    fetched = fetching.fetch(url, "HEAD", tmp_path / "into", PATHS)
     assert fetched.notes == (f"{url}: does not support partial fetches; all files of the commit were fetched",)
     assert wanted(clone, "HEAD") < blobs(tmp_path / "into")
     assert len([line for line in objects(tmp_path / "into") if line.startswith("commit")]) == 1
@@ -91,7 +90,7 @@ def test_a_server_that_hands_out_no_file_by_its_id_sends_all_and_it_is_said(
 ) -> None:
     server.protocol = False
     url = server.serve(clone, uploadpack__allowFilter="true")
-    fetched = git.fetch(url, "next", tmp_path / "into", PATHS)
+    fetched = fetching.fetch(url, "next", tmp_path / "into", PATHS)
     assert str(fetched.commit) == clone.git("rev-parse", "next")
     assert fetched.notes == (f"{url}: does not serve files by id; all files of the commit were fetched",)
     assert wanted(clone, "next") < blobs(tmp_path / "into")
@@ -105,7 +104,7 @@ def test_a_server_that_hands_out_no_commit_by_its_id_sends_its_history_and_it_is
     url = server.serve(clone)
     commit = clone.git("rev-parse", "master~1")
     said: list[str] = []
-    fetched = git.fetch(url, commit, tmp_path / "into", PATHS, on_progress=said.append)
+    fetched = fetching.fetch(url, commit, tmp_path / "into", PATHS, on_progress=said.append)
     assert str(fetched.commit) == commit
     assert fetched.notes == (f"{url}: does not serve commits by id; all of its history was fetched",)
     assert "fetching the whole history, because the remote does not serve commits by id" in said
@@ -114,7 +113,7 @@ def test_a_server_that_hands_out_no_commit_by_its_id_sends_its_history_and_it_is
 
 def test_progress_comes_in_phrases(clone: Repository, server: Remote, tmp_path: Path) -> None:
     said: list[str] = []
-    git.fetch(server.serve(clone, **OPEN), "HEAD", tmp_path / "into", PATHS, on_progress=said.append)
+    fetching.fetch(server.serve(clone, **OPEN), "HEAD", tmp_path / "into", PATHS, on_progress=said.append)
     assert "receiving objects, 100 %" in [phrase.rpartition(", ")[0] or phrase for phrase in said] + said
 
 
@@ -139,13 +138,13 @@ def test_git_daemon_and_a_path_are_remotes_too(clone: Repository, tmp_path: Path
             wait_for(port)
             assert blobs_of(f"git://127.0.0.1:{port}/clone/.git", tmp_path / "daemon") == wanted(clone, "HEAD")
             with pytest.raises(ToolkitError, match=r"is not a git repository"):
-                git.fetch(f"git://127.0.0.1:{port}/missing", "HEAD", tmp_path / "gone", PATHS)
+                fetching.fetch(f"git://127.0.0.1:{port}/missing", "HEAD", tmp_path / "gone", PATHS)
         finally:
             os.killpg(daemon.pid, 15)
 
 
 def blobs_of(url: str, into: Path) -> set[str]:
-    git.fetch(url, "HEAD", into, PATHS)
+    fetching.fetch(url, "HEAD", into, PATHS)
     return blobs(into)
 
 
@@ -166,23 +165,23 @@ def test_an_unknown_rev_is_named(
     server.protocol = protocol
     url = server.serve(clone, **OPEN)
     with pytest.raises(ToolkitError, match=rf"^{url}: has no commit, branch or tag '{rev}'$"):
-        git.fetch(url, rev, tmp_path / "into", PATHS)
+        fetching.fetch(url, rev, tmp_path / "into", PATHS)
     if len(rev) < 40:
         with pytest.raises(ToolkitError, match=rf"^{url}: has no commit, branch or tag '{rev}'$"):
-            git.resolve_remote(url, rev, directory=tmp_path)
+            fetching.resolve_remote(url, rev, directory=tmp_path)
 
 
 def test_an_abbreviated_id_gets_a_hint(clone: Repository, server: Remote, tmp_path: Path) -> None:
     url = server.serve(clone, **OPEN)
     with pytest.raises(ToolkitError, match=r"has no commit, branch or tag") as raised:
-        git.resolve_remote(url, clone.git("rev-parse", "HEAD")[:12], directory=tmp_path)
+        fetching.resolve_remote(url, clone.git("rev-parse", "HEAD")[:12], directory=tmp_path)
     assert raised.value.hint == "a remote needs all 40 digits of a commit id"
 
 
 def test_a_rev_is_never_an_option(clone: Repository, server: Remote, tmp_path: Path) -> None:
     url = server.serve(clone, **OPEN)
     with pytest.raises(UsageError):
-        git.fetch(url, f"--upload-pack=touch {tmp_path}/owned", tmp_path / "into", PATHS)
+        fetching.fetch(url, f"--upload-pack=touch {tmp_path}/owned", tmp_path / "into", PATHS)
     assert not (tmp_path / "owned").exists()
 
 
@@ -191,36 +190,36 @@ def test_a_remote_that_does_not_answer(tmp_path: Path) -> None:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/nixpkgs.git"
         with pytest.raises(UnreachableError, match=rf"^{url}: cannot be reached: ") as raised:
-            git.fetch(url, "HEAD", tmp_path / "into", PATHS)
+            fetching.fetch(url, "HEAD", tmp_path / "into", PATHS)
         assert "\n" not in raised.value.message
         with pytest.raises(UnreachableError):
-            git.resolve_remote(url, "HEAD", directory=tmp_path)
+            fetching.resolve_remote(url, "HEAD", directory=tmp_path)
 
 
 def test_a_host_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match=r"unlet\.invalid/x: cannot be reached: "):
-        git.fetch("http://unlet.invalid/x", "HEAD", tmp_path / "into", PATHS)
+        fetching.fetch("http://unlet.invalid/x", "HEAD", tmp_path / "into", PATHS)
 
 
 def test_what_is_no_repository(server: Remote, tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match=r"gone\.git: is not a git repository: "):
-        git.fetch(f"{server.url}/gone.git", "HEAD", tmp_path / "into", PATHS)
+        fetching.fetch(f"{server.url}/gone.git", "HEAD", tmp_path / "into", PATHS)
     with pytest.raises(ToolkitError, match=r"/gone: is not a git repository: "):
-        git.fetch((tmp_path / "gone").as_uri(), "HEAD", tmp_path / "into2", PATHS)
+        fetching.fetch((tmp_path / "gone").as_uri(), "HEAD", tmp_path / "into2", PATHS)
 
 
 def test_a_missing_password_is_no_question(clone: Repository, server: Remote, tmp_path: Path) -> None:
     url = server.serve(clone, **OPEN)
     server.required = "secret"
     with pytest.raises(ToolkitError, match=r"nixpkgs\.git: authentication failed, or there is no such repository: "):
-        git.fetch(url, "HEAD", tmp_path / "into", PATHS)
+        fetching.fetch(url, "HEAD", tmp_path / "into", PATHS)
 
 
 def test_a_wrong_password_is_not_shown(clone: Repository, server: Remote, tmp_path: Path) -> None:
     url = server.serve(clone, **OPEN).replace("http://", "http://user:wrongword@")
     server.required = "secret"
     with pytest.raises(ToolkitError, match=r"authentication failed") as raised:
-        git.fetch(url, "HEAD", tmp_path / "into", PATHS)
+        fetching.fetch(url, "HEAD", tmp_path / "into", PATHS)
     assert "wrongword" not in f"{raised.value.message} {raised.value.hint}"
 
 
@@ -229,7 +228,7 @@ def test_the_users_credential_helper_is_asked(clone: Repository, server: Remote,
     server.required = "secret"
     helper = "!f() { echo username=user; echo password=secret; }; f"
     (sealed / ".gitconfig").write_text(f'[credential]\nhelper = "{helper}"\n')
-    assert str(git.fetch(url, "HEAD", tmp_path / "into", PATHS).commit) == clone.git("rev-parse", "HEAD")
+    assert str(fetching.fetch(url, "HEAD", tmp_path / "into", PATHS).commit) == clone.git("rev-parse", "HEAD")
 
 
 def test_the_users_proxy_is_used(
@@ -239,7 +238,7 @@ def test_the_users_proxy_is_used(
     server.serve(clone, **OPEN)
     monkeypatch.setenv("http_proxy", server.url)
     with pytest.raises(ToolkitError):
-        git.fetch("http://unlet.invalid/nixpkgs.git", "HEAD", tmp_path / "into", PATHS)
+        fetching.fetch("http://unlet.invalid/nixpkgs.git", "HEAD", tmp_path / "into", PATHS)
     assert server.requests[0].startswith("http://unlet.invalid/nixpkgs.git/info/refs")
 
 
@@ -248,7 +247,7 @@ def test_the_users_rewriting_of_urls_is_honoured(
 ) -> None:
     server.serve(clone, **OPEN)
     (sealed / ".gitconfig").write_text(f'[url "{server.url}/"]\ninsteadOf = https://mirrored.invalid/\n')
-    fetched = git.fetch("https://mirrored.invalid/nixpkgs.git", "HEAD", tmp_path / "into", PATHS)
+    fetched = fetching.fetch("https://mirrored.invalid/nixpkgs.git", "HEAD", tmp_path / "into", PATHS)
     assert str(fetched.commit) == clone.git("rev-parse", "HEAD")
 
 
@@ -262,7 +261,7 @@ def test_the_users_hooks_do_not_run(clone: Repository, server: Remote, tmp_path:
     clone.git("tag", "--delete", "v1")
     url, commit = server.serve(clone), clone.git("rev-parse", "master~1")
     (sealed / ".gitconfig").write_text(f"[core]\nhooksPath = {hook.parent}\n")
-    git.fetch(url, commit, tmp_path / "into", PATHS)
+    fetching.fetch(url, commit, tmp_path / "into", PATHS)
     assert (tmp_path / "into" / "refs" / "remotes").exists() or (tmp_path / "into" / "packed-refs").exists()
     assert not (tmp_path / "ran").exists()
 
@@ -270,7 +269,7 @@ def test_the_users_hooks_do_not_run(clone: Repository, server: Remote, tmp_path:
 def test_the_repository_does_not_remember_the_url(clone: Repository, server: Remote, tmp_path: Path) -> None:
     url = server.serve(clone, **OPEN)
     server.required = "secret"
-    git.fetch(url.replace("http://", "http://user:secret@"), "HEAD", tmp_path / "into", PATHS)
+    fetching.fetch(url.replace("http://", "http://user:secret@"), "HEAD", tmp_path / "into", PATHS)
     texts = [path.read_bytes() for path in (tmp_path / "into").iterdir() if path.is_file()]
     assert b"user:secret" not in b"".join(texts)
 
@@ -283,11 +282,11 @@ def test_a_remote_says_what_a_name_is(
     clone: Repository, server: Remote, tmp_path: Path, rev: str, expected: str
 ) -> None:
     url = server.serve(clone, **OPEN)
-    assert str(git.resolve_remote(url, rev, directory=tmp_path)) == clone.git("rev-parse", expected)
+    assert str(fetching.resolve_remote(url, rev, directory=tmp_path)) == clone.git("rev-parse", expected)
 
 
 def test_a_full_id_is_no_question(tmp_path: Path) -> None:
-    assert git.resolve_remote("http://unlet.invalid/x", "1" * 40, directory=tmp_path) == Oid("1" * 40)
+    assert fetching.resolve_remote("http://unlet.invalid/x", "1" * 40, directory=tmp_path) == Oid("1" * 40)
 
 
 def test_only_network_calls_see_the_users_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

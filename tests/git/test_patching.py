@@ -1,20 +1,40 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
+from unidiff.patch import PatchSet
 
-from toolkit import git
+from toolkit import process
 from toolkit.errors import ToolkitError
-from toolkit.git import patching
-from toolkit.model import FileChange, TreeCommit
+from toolkit.git import patching, reading
+from toolkit.model import Commit, FileChange, TreeCommit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.remotes import Repository
+    from toolkit.git.patching import Series
     from toolkit.model import Patch
 
+BEFORE = "".join(f"line {number}\n" for number in range(200)).encode()
+LIFTED = BEFORE.replace(b"line 7\n", b"line seven\n")
+DEMOTED = LIFTED.replace(b"line 150\n", b"")
+COMMITS = (
+    Commit(
+        subject="docker: lift",
+        body="Because of the \N{LATIN SMALL LETTER U WITH DIAERESIS}.",
+        before=BEFORE,
+        after=LIFTED,
+    ),
+    Commit(subject="docker: demote", body="Because.\n\nAnd more.", before=LIFTED, after=DEMOTED),
+)
+
 OLD, NEW, DEEP = PurePosixPath("old"), PurePosixPath("new"), PurePosixPath("a/b c/ü.nix")
-COMMIT = TreeCommit(
+SEVERAL = TreeCommit(
     subject="a: change",
     body="Because.",
     files=(
@@ -23,12 +43,232 @@ COMMIT = TreeCommit(
         FileChange(path=DEEP, before=b"x\r\n", after=b"y\r\n"),
     ),
 )
-BEFORE = {file.path: file.before for file in COMMIT.files if file.before is not None}
-AFTER = {file.path: file.after for file in COMMIT.files}
+FILES = {file.path: file.before for file in SEVERAL.files if file.before is not None}
+FILES_AFTER = {file.path: file.after for file in SEVERAL.files}
+
+
+@pytest.fixture
+def series(target: PurePosixPath) -> Series:
+    return patching.series(COMMITS, target, committed=1700000000)
+
+
+@pytest.fixture
+def pinned(new_repository: Callable[[str], Repository], target: PurePosixPath) -> Repository:
+    """A repository with the file in its second commit, and others beside it."""
+    repository = new_repository("pinned")
+    repository.commit({str(target): "other\n", "README.md": "a\n"})
+    repository.commit({str(target): BEFORE, "lib/default.nix": "{ }\n"})
+    return repository
+
+
+def state(path: Path) -> set[tuple[str, int, int]]:
+    """Return what a write to a directory would change."""
+    return {(str(each), each.lstat().st_mtime_ns, each.lstat().st_size) for each in (path, *path.rglob("*"))}
+
+
+def test_each_commit_is_a_mail_named_after_its_subject(series: Series) -> None:
+    assert [patch.name for patch in series.patches] == ["0001-docker-lift.patch", "0002-docker-demote.patch"]
+    first = series.patches[0].content.decode()
+    assert first.startswith(f"From {'0' * 40} Mon Sep 17 00:00:00 2001\nFrom: unlet <unlet@localhost.invalid>\n")
+    assert "\nDate: Tue, 14 Nov 2023 22:13:20 +0000\n" in first
+    assert "\nSubject: [PATCH 1/2] docker: lift\n" in first
+    assert "\nBecause of the \N{LATIN SMALL LETTER U WITH DIAERESIS}.\n---\n" in first
+    assert first.endswith(" line 10\n")
+
+
+def test_a_lone_commit_has_no_number(target: PurePosixPath) -> None:
+    (patch,) = patching.series(COMMITS[:1], target).patches
+    assert b"\nSubject: [PATCH] docker: lift\n" in patch.content
+    assert b"\nDate: Sat, 1 Jan 2000 00:00:00 +0000\n" in patch.content
+
+
+def test_the_diff_is_the_whole_series(series: Series, target: PurePosixPath) -> None:
+    (file,) = PatchSet(series.upstream_diff.decode())
+    assert file.path == str(target)
+    assert (file.added, file.removed) == (1, 2)
+    index = f"index {reading.blob_id(BEFORE)}..{reading.blob_id(DEMOTED)} 100644"
+    assert series.upstream_diff.decode().splitlines()[:4] == [
+        f"diff --git a/{target} b/{target}",
+        index,
+        f"--- a/{target}",
+        f"+++ b/{target}",
+    ]
+
+
+def test_the_bytes_do_not_depend_on_the_user(
+    series: Series, target: PurePosixPath, sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hook = tmp_path / "hooks" / "post-commit"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    (sealed / ".gitconfig").write_text(
+        "[user]\nname = Somebody\nemail = somebody@localhost.invalid\nsigningKey = x\n"
+        "[commit]\ngpgSign = true\n[format]\nsignature = mine\nnumbered = false\nsubjectPrefix = RFC\nthread = true\n"
+        "coverLetter = true\nsuffix = .txt\n"
+        "[diff]\nnoprefix = true\nmnemonicPrefix = true\ncontext = 9\nalgorithm = minimal\nrenames = copies\n"
+        "external = false\n[color]\nui = always\n[core]\nautocrlf = true\nabbrev = 4\n"
+        f"hooksPath = {hook.parent}\nattributesFile = {sealed}/attributes\n[i18n]\ncommitEncoding = latin1\n"
+        "[init]\ndefaultBranch = trunk\ndefaultObjectFormat = sha256\n"
+    )
+    (sealed / "attributes").write_text("*.nix binary\n")
+    for name, value in {
+        "GIT_DIR": str(tmp_path / "elsewhere"),
+        "GIT_WORK_TREE": "/",
+        "GIT_INDEX_FILE": str(tmp_path / "index"),
+        "GIT_AUTHOR_DATE": "@1 +0500",
+        "GIT_EXTERNAL_DIFF": "false",
+        "GIT_DIFF_OPTS": "--unified=0",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "diff.noprefix",
+        "GIT_CONFIG_VALUE_0": "true",
+        "LC_ALL": "de_DE.UTF-8",
+        "TZ": "Asia/Tokyo",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert patching.series(COMMITS, target, committed=1700000000) == series
+    applied = patching.applies(BEFORE, target, series.patches, series.upstream_diff)
+    assert (applied.failure, applied.after) == (None, (LIFTED, DEMOTED))
+
+
+def test_few_processes_make_a_series(target: PurePosixPath) -> None:
+    lines: list[str] = []
+    with process.echoing(lines.append):
+        patching.series(COMMITS, target)
+    assert len(lines) == 4
+
+
+def test_content_is_kept_byte_for_byte(target: PurePosixPath) -> None:
+    before = b"a\n\xc3\xbc\tb \nlast line without an end"
+    after = before.replace(b"a", b"c") + b"\n"
+    made = patching.series([Commit(subject="docker: end", body="x", before=before, after=after)], target)
+    applied = patching.applies(before, target, made.patches, made.upstream_diff)
+    assert (applied.failure, applied.after, applied.after_diff) == (None, (after,), after)
+
+
+def test_the_series_applies_to_the_file_alone(series: Series, target: PurePosixPath) -> None:
+    applied = patching.applies(BEFORE, target, series.patches, series.upstream_diff)
+    assert applied.failure is None
+    assert applied.after == (LIFTED, DEMOTED)
+    assert applied.after_diff == DEMOTED
+
+
+def test_the_series_applies_to_the_pinned_commit(series: Series, target: PurePosixPath, pinned: Repository) -> None:
+    pin = reading.locate(pinned.path)
+    before = state(pinned.path)
+    applied = patching.applies(BEFORE, target, series.patches, series.upstream_diff, pin=pin)
+    assert applied.failure is None
+    assert applied.after == (LIFTED, DEMOTED)
+    assert applied.after_diff == DEMOTED
+    assert state(pinned.path) == before
+
+
+def test_a_pin_with_another_file_is_an_error(series: Series, target: PurePosixPath, pinned: Repository) -> None:
+    pin = reading.locate(pinned.path, "HEAD~1")
+    with pytest.raises(ToolkitError, match=r"default\.nix: differs in the commit"):
+        patching.applies(BEFORE, target, series.patches, series.upstream_diff, pin=pin)
+
+
+def test_a_series_that_does_not_apply_is_told_with_gits_reason(series: Series, target: PurePosixPath) -> None:
+    moved = BEFORE.replace(b"line 149\n", b"line of somebody else\n")
+    applied = patching.applies(moved, target, series.patches, series.upstream_diff)
+    assert applied.failure == f"upstream.diff: patch failed: {target}:148"
+    assert applied.after == (moved.replace(b"line 7\n", b"line seven\n"),)
+    assert applied.after_diff is None
+
+
+def test_a_diff_that_is_fine_does_not_hide_a_broken_series(series: Series, target: PurePosixPath) -> None:
+    applied = patching.applies(BEFORE, target, series.patches[1:], series.upstream_diff)
+    assert applied.failure is None  # the second hunk stands alone
+    applied = patching.applies(BEFORE, target, series.patches[::-1][:1] * 2, series.upstream_diff)
+    assert applied.failure is not None
+    assert applied.failure.startswith("series: patch failed")
+
+
+@pytest.mark.parametrize("with_pin", [False, True])
+def test_the_commands_repeat_it_in_a_shell(
+    series: Series, target: PurePosixPath, pinned: Repository, tmp_path: Path, *, with_pin: bool
+) -> None:
+    proposal = tmp_path / "proposal"
+    (proposal / "series").mkdir(parents=True)
+    for patch in series.patches:
+        (proposal / "series" / patch.name).write_bytes(patch.content)
+    (proposal / "upstream.diff").write_bytes(series.upstream_diff)
+    (proposal / "FILE").write_bytes(BEFORE)
+    pin = reading.locate(pinned.path) if with_pin else None
+    applied = patching.applies(BEFORE, target, series.patches, series.upstream_diff, pin=pin)
+    script = "\n".join(("set -e", *applied.commands))
+    subprocess.run(["sh", "-c", script], cwd=proposal, check=True, capture_output=True)
+    assert (proposal / "checkout" / target).read_bytes() == DEMOTED
+
+
+def test_a_patch_of_the_file_is_applied_and_taken_back(series: Series, target: PurePosixPath) -> None:
+    patched = patching.apply(BEFORE, target, series.upstream_diff)
+    assert patched == DEMOTED
+    assert patching.apply(DEMOTED, target, series.upstream_diff, reverse=True) == BEFORE
+
+
+def test_mails_on_end_are_one_patch(series: Series, target: PurePosixPath) -> None:
+    patch = b"".join(patch.content for patch in series.patches)
+    assert patching.apply(BEFORE, target, patch) == DEMOTED
+    assert patching.touched(patch) == (target,)
+
+
+def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repository, target: PurePosixPath) -> None:
+    pinned.commit({str(target): LIFTED, "lib/default.nix": "{ a = 1; }\n", "lib/new file.nix": "{ }\n"})
+    patch = subprocess.run(["git", "-C", pinned.path, "show", "HEAD"], capture_output=True, check=True).stdout
+    patched = patching.apply(BEFORE, target, patch)
+    assert patched == LIFTED
+    assert set(map(str, patching.touched(patch))) == {str(target), "lib/default.nix", "lib/new file.nix"}
+
+
+def test_a_patch_for_another_state_is_refused_with_the_place(series: Series, target: PurePosixPath) -> None:
+    with pytest.raises(ToolkitError, match=rf"^patch: does not apply: patch failed: {target}:5$"):
+        patching.apply(DEMOTED, target, series.upstream_diff)
+
+
+def test_a_patch_for_another_file_is_refused(series: Series, target: PurePosixPath) -> None:
+    other = series.upstream_diff.replace(str(target).encode(), b"lib/default.nix")
+    with pytest.raises(ToolkitError, match=rf"^patch: does not touch '{target}', only lib/default\.nix$"):
+        patching.apply(BEFORE, target, other)
+
+
+@pytest.mark.parametrize("patch", [b"", b"no patch\n", b"\0\xff"])
+def test_what_is_no_patch_is_refused(target: PurePosixPath, patch: bytes) -> None:
+    with pytest.raises(ToolkitError, match=r"^patch: contains no diff$"):
+        patching.apply(BEFORE, target, patch)
+
+
+def test_a_mangled_patch_is_refused(series: Series, target: PurePosixPath) -> None:
+    with pytest.raises(ToolkitError, match=r"^patch: does not apply: corrupt patch at"):
+        patching.apply(BEFORE, target, series.upstream_diff[:-30])
+
+
+def test_a_patch_that_takes_the_file_away_is_refused(pinned: Repository, target: PurePosixPath) -> None:
+    pinned.git("rm", "--quiet", str(target))
+    patch = pinned.git("diff", "--cached").encode() + b"\n"
+    with pytest.raises(ToolkitError, match=rf"^patch: takes '{target}' away$"):
+        patching.apply(BEFORE, target, patch)
+
+
+def test_a_repository_around_the_temporary_directory_does_no_harm(
+    series: Series, target: PurePosixPath, pinned: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(pinned.path))
+    assert patching.apply(BEFORE, target, series.upstream_diff) == DEMOTED
+    assert patching.applies(BEFORE, target, series.patches, series.upstream_diff).failure is None
+    assert pinned.git("status", "--porcelain") == ""
+    assert sorted(path.name for path in pinned.path.iterdir()) == [".git", "README.md", "lib", "pkgs"]
+
+
+def test_blob_id_is_gits() -> None:
+    for content in (b"", b"{ }\n", bytes(range(256))):
+        run = subprocess.run(["git", "hash-object", "--stdin"], input=content, capture_output=True, check=True)
+        assert str(reading.blob_id(content)) == run.stdout.decode().strip()
 
 
 def mail() -> Patch:
-    return git.addition(COMMIT, number=7, committed=1_700_000_000)
+    return patching.addition(SEVERAL, number=7, committed=1_700_000_000)
 
 
 def test_commit_of_several_files_becomes_a_mail_and_is_read_back() -> None:
@@ -36,27 +276,27 @@ def test_commit_of_several_files_becomes_a_mail_and_is_read_back() -> None:
     assert made == mail()
     assert made.name == "0007-a-change.patch"
     assert b"\nSubject: [PATCH] a: change\n\nBecause.\n---\n" in made.content
-    assert set(patching.touched(made.content)) == set(AFTER)
-    assert set(patching.changes(made.content, BEFORE.get)) == set(COMMIT.files)
+    assert set(patching.touched(made.content)) == set(FILES_AFTER)
+    assert set(patching.changes(made.content, FILES.get)) == set(SEVERAL.files)
 
 
 def test_mails_are_applied_one_after_the_other() -> None:
     second = replace_after(b"1\n2\n3\n4\n", b"1\n4\n")
-    stacked = patching.stack(BEFORE, (mail(), second))
-    assert (stacked.failure, stacked.after) == (None, {**AFTER, OLD: b"1\n4\n"})
+    stacked = patching.stack(FILES, (mail(), second))
+    assert (stacked.failure, stacked.after) == (None, {**FILES_AFTER, OLD: b"1\n4\n"})
 
 
 def replace_after(before: bytes, after: bytes) -> Patch:
     change = FileChange(path=OLD, before=before, after=after)
-    return git.addition(TreeCommit(subject="b: change", body="Too.", files=(change,)), number=8)
+    return patching.addition(TreeCommit(subject="b: change", body="Too.", files=(change,)), number=8)
 
 
 def test_mail_that_does_not_apply_is_told_with_gits_reason() -> None:
-    stacked = patching.stack({**BEFORE, OLD: b"9\n"}, (mail(),))
+    stacked = patching.stack({**FILES, OLD: b"9\n"}, (mail(),))
     assert stacked.failure is not None
     assert "old" in stacked.failure
     with pytest.raises(ToolkitError) as caught:
-        patching.changes(mail().content, {**BEFORE, OLD: b"9\n"}.get)
+        patching.changes(mail().content, {**FILES, OLD: b"9\n"}.get)
     assert caught.value.message.startswith("patch: does not apply: ")
     with pytest.raises(ToolkitError):
         patching.changes(mail().content, lambda _: None)

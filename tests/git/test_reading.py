@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import git
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import reading
 from toolkit.model import Oid
@@ -32,43 +31,43 @@ def state(path: Path) -> set[tuple[str, int, int]]:
 
 @pytest.mark.parametrize("rev", ["HEAD", "master", "v1", "next", "HEAD~1", "v1^{}", "@"])
 def test_a_rev_is_the_commit_that_git_says(clone: Repository, rev: str) -> None:
-    located = git.locate(clone.path, rev)
+    located = reading.locate(clone.path, rev)
     assert str(located.commit) == clone.git("rev-parse", f"{rev}^{{commit}}")
     assert located.committed == 1700000000
     assert located.repository == clone.path / ".git"
-    assert git.locate(clone.path, rev).commit == located.commit
+    assert reading.locate(clone.path, rev).commit == located.commit
 
 
 def test_an_abbreviated_id_is_a_rev(clone: Repository) -> None:
     commit = clone.git("rev-parse", "HEAD")
-    assert str(git.locate(clone.path, commit[:10]).commit) == commit
+    assert str(reading.locate(clone.path, commit[:10]).commit) == commit
 
 
 @pytest.mark.parametrize("rev", ["", "-x", "--all", "a b", "a\nb", "HEAD:lib", "a..b", ":/text", "HEAD^@", "HEAD^!"])
 def test_what_is_no_single_commit_is_refused(clone: Repository, rev: str) -> None:
     with pytest.raises(UsageError, match=r"^--rev: '.*' is not a commit, branch or tag$"):
-        git.locate(clone.path, rev)
+        reading.locate(clone.path, rev)
 
 
 def test_an_unknown_rev_is_named(clone: Repository) -> None:
     with pytest.raises(ToolkitError, match=r"clone: has no commit, branch or tag 'nixos-99'$") as raised:
-        git.locate(clone.path, "nixos-99")
+        reading.locate(clone.path, "nixos-99")
     assert raised.value.hint == f"git -C {clone.path} fetch origin nixos-99"
 
 
 def test_a_commit_that_is_not_there_is_named(clone: Repository) -> None:
     with pytest.raises(ToolkitError, match=rf"has no commit, branch or tag '{'1' * 40}'"):
-        git.locate(clone.path, "1" * 40)
+        reading.locate(clone.path, "1" * 40)
 
 
 def test_a_file_is_no_commit(clone: Repository) -> None:
     with pytest.raises(ToolkitError, match=r"has no commit, branch or tag"):
-        git.locate(clone.path, clone.git("rev-parse", "HEAD:README.md"))
+        reading.locate(clone.path, clone.git("rev-parse", "HEAD:README.md"))
 
 
 def test_a_branch_that_only_the_remote_has_is_found(clone: Repository, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", clone.path, tmp_path / "copy"], check=True)
-    assert str(git.locate(tmp_path / "copy", "next").commit) == clone.git("rev-parse", "next")
+    assert str(reading.locate(tmp_path / "copy", "next").commit) == clone.git("rev-parse", "next")
 
 
 def test_a_branch_on_which_remotes_differ_is_an_error(clone: Repository, tmp_path: Path) -> None:
@@ -76,42 +75,42 @@ def test_a_branch_on_which_remotes_differ_is_an_error(clone: Repository, tmp_pat
     clone.git("branch", "--force", "next", "v1^{}")
     subprocess.run(["git", "-C", tmp_path / "copy", "remote", "add", "-f", "fork", clone.path], check=True)
     with pytest.raises(ToolkitError, match=r"'next' is a different commit in each of fork/next, origin/next"):
-        git.locate(tmp_path / "copy", "next")
+        reading.locate(tmp_path / "copy", "next")
 
 
 def test_a_shallow_clone_without_the_rev_says_so(clone: Repository, tmp_path: Path) -> None:
     first = clone.git("rev-parse", "v1^{}")
     subprocess.run(["git", "clone", "--quiet", "--depth=1", clone.path.as_uri(), tmp_path / "shallow"], check=True)
     with pytest.raises(ToolkitError, match=rf"shallow: shallow clone has no '{first}'") as raised:
-        git.locate(tmp_path / "shallow", first)
+        reading.locate(tmp_path / "shallow", first)
     subprocess.run(str(raised.value.hint).split(), check=True)
-    assert str(git.locate(tmp_path / "shallow", first).commit) == first
+    assert str(reading.locate(tmp_path / "shallow", first).commit) == first
 
 
 def test_a_repository_without_commits_says_so(new_repository: Callable[[str], Repository]) -> None:
     with pytest.raises(ToolkitError, match=r"empty: has no commit yet"):
-        git.locate(new_repository("empty").path)
+        reading.locate(new_repository("empty").path)
 
 
 def test_what_is_no_repository_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "plain").mkdir()
-    assert not git.is_repository(tmp_path / "plain")
+    assert not reading.is_repository(tmp_path / "plain")
     with pytest.raises(ToolkitError, match=r"plain: is not a git repository"):
-        git.locate(tmp_path / "plain")
+        reading.locate(tmp_path / "plain")
 
 
 def test_a_git_file_that_leads_nowhere_says_so(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("gitdir: /nonexistent\n")
-    assert git.is_repository(tmp_path)
+    assert reading.is_repository(tmp_path)
     with pytest.raises(ToolkitError, match=r"is not a git repository"):
-        git.locate(tmp_path)
+        reading.locate(tmp_path)
 
 
 def test_a_worktree_reads_the_repository_that_it_belongs_to(clone: Repository, tmp_path: Path) -> None:
     clone.git("worktree", "add", "--quiet", str(tmp_path / "worktree"), "next")
-    assert git.is_repository(tmp_path / "worktree")
-    located = git.locate(tmp_path / "worktree")
+    assert reading.is_repository(tmp_path / "worktree")
+    located = reading.locate(tmp_path / "worktree")
     assert str(located.commit) == clone.git("rev-parse", "next")
     assert located.repository == clone.path / ".git"
 
@@ -119,8 +118,8 @@ def test_a_worktree_reads_the_repository_that_it_belongs_to(clone: Repository, t
 def test_a_bare_repository_is_read(clone: Repository, tmp_path: Path, target: PurePosixPath) -> None:
     bare = tmp_path / "bare.git"
     subprocess.run(["git", "clone", "--quiet", "--bare", clone.path, bare], check=True)
-    assert git.is_repository(bare)
-    located = git.locate(bare, "v1")
+    assert reading.is_repository(bare)
+    located = reading.locate(bare, "v1")
     assert shown(located.repository, located.commit, target) == b"{ docker = 0; }\n"
 
 
@@ -131,7 +130,7 @@ def test_variables_of_git_do_not_lead_elsewhere(
     monkeypatch.setenv("GIT_DIR", str(new_repository("other").path / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", "/")
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", "/nonexistent")
-    assert str(git.locate(clone.path, "HEAD").commit) == expected
+    assert str(reading.locate(clone.path, "HEAD").commit) == expected
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -141,11 +140,11 @@ def test_a_repository_of_another_user_is_one_line_and_git_decides(
     for path in (clone.path, *clone.path.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
     with pytest.raises(ToolkitError, match=r"clone: the repository belongs to another user") as raised:
-        git.locate(clone.path)
+        reading.locate(clone.path)
     assert raised.value.hint == f"git config --global --add safe.directory {clone.path}"
     subprocess.run(str(raised.value.hint).split(), check=True)
     assert (sealed / ".gitconfig").exists()
-    located = git.locate(clone.path)
+    located = reading.locate(clone.path)
     assert shown(located.repository, located.commit, target) == b"{ docker = 1; }\n"
 
 
@@ -154,7 +153,7 @@ def test_contents_are_the_bytes_of_the_commit(clone: Repository, target: PurePos
     commit = Oid(clone.commit({"blob": content}))
     (clone.path / "blob").write_bytes(b"changed")
     assert shown(clone.path / ".git", commit, PurePosixPath("blob")) == content
-    assert shown(clone.path / ".git", git.locate(clone.path, "v1").commit, target) == b"{ docker = 0; }\n"
+    assert shown(clone.path / ".git", reading.locate(clone.path, "v1").commit, target) == b"{ docker = 0; }\n"
 
 
 @pytest.mark.parametrize("path", ["gone", "lib", "README.md/x", "a b blob"])
@@ -171,10 +170,10 @@ def test_export_writes_the_files_of_the_paths_as_they_are(clone: Repository, tmp
     (clone.path / "lib" / "run").chmod(0o755)
     (clone.path / "lib" / "link").symlink_to("default.nix")
     clone.commit({"lib/.gitattributes": "* export-subst eol=crlf\n", "lib/sub st": "$Format:%H$\n", "lib/ü": "u\n"})
-    commit = git.locate(clone.path, "HEAD").commit
+    commit = reading.locate(clone.path, "HEAD").commit
     into = tmp_path / "into"
     before = state(clone.path)
-    entries = git.export(clone.path / ".git", commit, [PurePosixPath("lib"), PurePosixPath("gone")], into)
+    entries = reading.export(clone.path / ".git", commit, [PurePosixPath("lib"), PurePosixPath("gone")], into)
     assert state(clone.path) == before
     names = {".gitattributes", "deep/er.nix", "default.nix", "link", "run", "sub st", "ü"}
     assert {str(entry.path) for entry in entries} == {f"lib/{name}" for name in names}
@@ -188,8 +187,8 @@ def test_export_writes_the_files_of_the_paths_as_they_are(clone: Repository, tmp
 def test_export_leaves_submodules_out(clone: Repository, tmp_path: Path) -> None:
     clone.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},lib/module")
     clone.git("commit", "--quiet", "--message=module")
-    commit = git.locate(clone.path, "HEAD").commit
-    git.export(clone.path / ".git", commit, [PurePosixPath("lib")], tmp_path / "into")
+    commit = reading.locate(clone.path, "HEAD").commit
+    reading.export(clone.path / ".git", commit, [PurePosixPath("lib")], tmp_path / "into")
     assert not (tmp_path / "into" / "lib" / "module").exists()
 
 
@@ -211,7 +210,7 @@ def test_export_does_not_write_outside(clone: Repository, tmp_path: Path) -> Non
     ).stdout.strip()
     commit = Oid(clone.git("commit-tree", outer, "-m", "evil"))
     with pytest.raises(ToolkitError, match=r"has the unsafe path '\.\./escaped'"):
-        git.export(clone.path / ".git", commit, [PurePosixPath(".")], tmp_path / "into")
+        reading.export(clone.path / ".git", commit, [PurePosixPath(".")], tmp_path / "into")
     assert not (tmp_path / "escaped").exists()
 
 
@@ -223,7 +222,7 @@ def test_what_a_partial_clone_lacks_is_not_fetched(
     subprocess.run(["git", "clone", "--quiet", "--bare", "--filter=blob:none", url, partial], check=True)
     before = state(partial)
     server.requests.clear()
-    located = git.locate(partial)
+    located = reading.locate(partial)
     with pytest.raises(ToolkitError, match=r"partial: (object .* is missing|lacks objects)") as raised:
         shown(located.repository, located.commit, target)
     assert raised.value.hint is not None
@@ -233,7 +232,7 @@ def test_what_a_partial_clone_lacks_is_not_fetched(
 
 
 def test_a_damaged_repository_is_one_line(clone: Repository, target: PurePosixPath) -> None:
-    located = git.locate(clone.path)
+    located = reading.locate(clone.path)
     blob = clone.git("rev-parse", f"HEAD:{target}")
     path = clone.path / ".git" / "objects" / blob[:2] / blob[2:]
     path.chmod(0o644)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import git, sources, specimen
+from toolkit import sources, specimen
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.git import reading
 from toolkit.model import Oid, Pin, SourceRequest, Upstream
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ def test_a_known_pin_with_another_file_is_an_error(
 ) -> None:
     commit = Oid(clone.git("rev-parse", "HEAD"))
     good = Pin(name="good", commit=commit, about="", blob=Oid(clone.git("rev-parse", f"HEAD:{target}")))
-    bad = Pin(name="bad", commit=commit, about="", blob=git.blob_id(b"other"))
+    bad = Pin(name="bad", commit=commit, about="", blob=reading.blob_id(b"other"))
     unknown = Pin(name="unknown", commit=commit, about="")
     resolve(nixpkgs=str(clone.path), pins=(good, unknown))
     with pytest.raises(ToolkitError, match=rf"^pin bad: '{target}' is blob \w{{12}}, recorded is \w{{12}}$"):

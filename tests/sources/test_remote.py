@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import git, sources
+from toolkit import sources
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
+from toolkit.git import patching, reading
 from toolkit.git.reading import read_objects
 from toolkit.model import Oid, Pin, SourceRequest, Upstream
 
@@ -93,7 +94,7 @@ def test_what_was_fetched_is_a_repository_for_the_proofs(resolve: Callable[..., 
     assert source.repository is not None
     assert source.commit is not None
     assert read_objects(source.repository, [f"{source.commit}:{target}"]) == (source.content,)
-    applied = git.applies(source.content, target, (), b"", pin=git.locate(source.repository))
+    applied = patching.applies(source.content, target, (), b"", pin=reading.locate(source.repository))
     assert applied.failure == 'upstream.diff: No valid patches in input (allow with "--allow-empty")'
 
 
@@ -127,7 +128,7 @@ def test_a_pin_by_name_and_an_unknown_one(resolve: Callable[..., Source], clone:
 
 
 def test_a_pin_with_another_file_is_an_error(resolve: Callable[..., Source], clone: Repository) -> None:
-    pin = Pin(name="original", commit=Oid(clone.git("rev-parse", "HEAD")), about="", blob=git.blob_id(b"x"))
+    pin = Pin(name="original", commit=Oid(clone.git("rev-parse", "HEAD")), about="", blob=reading.blob_id(b"x"))
     with pytest.raises(ToolkitError, match=r"^pin original: "):
         resolve(pins=(pin,))
 

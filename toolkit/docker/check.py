@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import confined, files, git
+from toolkit import confined, files
 from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, extras, meaning, staging
 from toolkit.docker.claims import evaluation
 from toolkit.docker.claims import registry as proofs
@@ -109,7 +109,7 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
     found, warnings = _source_again(document, directory, diff, asked, progress)
     contents = [found.content]
     for patch in series:
-        contents.append(git.apply(contents[-1], target, patch.content))
+        contents.append(patching.apply(contents[-1], target, patch.content))
     case = staging.case(
         dict(zip((BEFORE, *(STAGES[step.name] for step in document.steps)), contents, strict=True)),
         name=str(target),
@@ -130,7 +130,7 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
     changed = [
         patch.name
         for patch, commit, content in zip(series, document.commits, contents[1:], strict=True)
-        if str(git.blob_id(content)) != commit.after
+        if str(reading.blob_id(content)) != commit.after
     ]
     if changed:
         warnings = (*warnings, f"changed since the report was written: {', '.join(changed)}")
@@ -163,11 +163,11 @@ def _source_again(
         found = staging.nixpkgs(request, extras=wanted, progress=progress)
     except ToolkitError:
         found = None
-    if found is not None and str(git.blob_id(found.content)) == was.blob:
+    if found is not None and str(reading.blob_id(found.content)) == was.blob:
         return found, found.warnings
     patched = _read(directory / "overlay" / "docker" / "default.nix")
-    before = git.apply(patched, PurePosixPath(document.file), diff, reverse=True)
-    if str(git.blob_id(before)) != was.blob:
+    before = patching.apply(patched, PurePosixPath(document.file), diff, reverse=True)
+    if str(reading.blob_id(before)) != was.blob:
         raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
     note = "the source is not available: the file comes from the proposal, and was evaluated with unlet's own lib"
     return Source(origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve()), (note,)
@@ -259,7 +259,7 @@ def _change(request: CheckRequest, progress: Progress) -> _Change:
 def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> _Change:
     found = staging.nixpkgs(asked, progress=progress)
     diff = files.read(path)
-    content = git.apply(found.content, TARGET, diff)
+    content = patching.apply(found.content, TARGET, diff)
     others = tuple(file for file in patching.touched(diff) if file != TARGET)
     return _Change(source=found, content=_bounded(content), subject=path.name, diff=diff, others=others)
 
@@ -308,7 +308,7 @@ def _of_fetched(number: int, directory: Path, progress: Progress) -> _Change:
 def _of_clone(directory: Path, rev: str | None, progress: Progress) -> _Change:
     """Read one's own edits: those that a commit brings, or those that are not committed."""
     if rev is not None:
-        return _of_commit(directory, git.locate(directory, rev).commit, rev, progress)
+        return _of_commit(directory, reading.locate(directory, rev).commit, rev, progress)
     path = directory / TARGET
     source = _at(directory, "HEAD", progress)
     content = files.read_target(path)
@@ -328,7 +328,7 @@ def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress, *, 
     main = known.commits.get(upstream.tracked().branches[0])
     base = history.common_ancestor(known.repository, main, head) if main is not None else None
     if base is None or base == head:
-        base = git.locate(directory, f"{head}~1").commit
+        base = reading.locate(directory, f"{head}~1").commit
     source = _at(directory, str(base), progress)
     (content,) = reading.read_objects(known.repository, [f"{head}:{TARGET}"], most=files.MAXIMUM_BYTES)
     others = history.changed(directory, str(base), str(head))
@@ -352,7 +352,7 @@ def _at(directory: Path, rev: str, progress: Progress) -> Source:
 
 def _edited(source: Source, content: bytes, subject: str, others: Sequence[PurePosixPath]) -> _Change:
     made = Commit(subject=subject, body="", before=source.content, after=content)
-    diff = git.series([made], TARGET).upstream_diff
+    diff = patching.series([made], TARGET).upstream_diff
     return _Change(source=source, content=content, subject=subject, diff=diff, others=others)
 
 

@@ -10,7 +10,6 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit import git
 from toolkit.docker.claims.case import Added
 from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan, ports_test
 from toolkit.docker.rewrite import nixos_module, nixos_test, release_note
@@ -71,7 +70,7 @@ def mails(commits: Sequence[TreeCommit], *, first: int, committed: int | None = 
     return tuple(
         Added(
             extra=_extra(commit),
-            patch=git.addition(commit, number=number, committed=committed),
+            patch=patching.addition(commit, number=number, committed=committed),
             commit=commit,
         )
         for number, commit in enumerate(commits, first)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files, git
+from toolkit import files
 from toolkit.contribution import Ported
 from toolkit.docker import TARGET, choosing, evaluating, staging
 from toolkit.docker.claims import registry as proofs
@@ -68,7 +68,7 @@ def port(
     is not used. Raise ToolkitError, before anything else is done, for a branch that the clone does not have, and for
     one whose objects it lacks. What is wrong with a branch's file is in its answer.
     """
-    wanted = {branch: git.locate(repository, branch) for branch in dict.fromkeys(branches)}
+    wanted = {branch: reading.locate(repository, branch) for branch in dict.fromkeys(branches)}
     done: dict[Oid, Ported] = {}
     for branch, located in wanted.items():
         if located.commit not in done:
@@ -76,7 +76,7 @@ def port(
     return tuple(replace(done[located.commit], branch=branch) for branch, located in wanted.items())
 
 
-def _port(proposal: Proposal, branch: str, located: git.Located, repository: Path, progress: Progress) -> Ported:
+def _port(proposal: Proposal, branch: str, located: reading.Located, repository: Path, progress: Progress) -> Ported:
     target = TARGET
     progress.step("carrying the series over")
     if not reading.entries(located.repository, located.commit, [target]):
@@ -117,7 +117,7 @@ def _failed(proven: Sequence[Proof]) -> list[str]:
     return [proof.name for proof in proven if proof.status is Status.FAILED]
 
 
-def _source(repository: Path, located: git.Located, progress: Progress) -> Source:
+def _source(repository: Path, located: reading.Located, progress: Progress) -> Source:
     """Return the commit as a source; by its id, since a branch may have moved meanwhile."""
     asked = SourceRequest(nixpkgs=str(repository.absolute()), rev=str(located.commit), offline=True)
     return staging.nixpkgs(asked, progress=progress)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import ToolkitError
-from toolkit.git import patching, program, scratch
+from toolkit.git import patching, program
 from toolkit.model import Fit
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def _carry(commit: Commit, patch: Patch, target: PurePosixPath, *, now: bytes, f
 
 def _cherry_pick(commit: Commit, target: PurePosixPath, *, onto: bytes) -> _Picked:
     """Let git pick the commit, in a repository that has the file alone."""
-    here = scratch.NewCommit(files={target: onto})
-    there = (scratch.NewCommit(files={target: content}, branch="picked") for content in (commit.before, commit.after))
-    with scratch.repository(here, *there) as repository:
+    here = patching.NewCommit(files={target: onto})
+    there = (patching.NewCommit(files={target: content}, branch="picked") for content in (commit.before, commit.after))
+    with patching.throwaway(here, *there) as repository:
         attributes = repository / ".git" / "info" / "attributes"
         attributes.parent.mkdir(exist_ok=True)
         attributes.write_text(f"* conflict-marker-size={_MARKER}\n")

@@ -1,6 +1,7 @@
-"""Patches: what is in a diff, and trying it, on a clean checkout or on some files.
+"""Patches: made of commits, read, and tried on a clean checkout or on some files.
 
-unidiff is the one reader of what git writes and of what others send.
+All of it happens in directories and repositories of our own that live for a block. unidiff is the one reader of what
+git writes and of what others send.
 """
 
 from __future__ import annotations
@@ -19,15 +20,137 @@ from msgspec import Struct
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
+from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import program, reading, scratch
-from toolkit.model import FileChange
+from toolkit.git import program, reading
+from toolkit.model import FileChange, Patch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from toolkit.git.reading import Located
-    from toolkit.model import Patch
+    from toolkit.model import Commit, TreeCommit
+
+
+# All that another version of git or a user's configuration could print in another way is spelled out. Histogram
+# keeps a moved block in one piece, where the default may pair its closing braces with somebody else's.
+DIFF = (
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-renames",
+    "--full-index",
+    "--diff-algorithm=histogram",
+    "--indent-heuristic",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
+
+_MAIL = ("--zero-commit", "--no-signature", "--no-attach", "--no-thread", "--no-cover-letter", "--stat=72")
+
+
+class NewCommit(Struct, frozen=True, kw_only=True):
+    """A commit with files to put into the tree of the one before it on `branch`."""
+
+    files: Mapping[PurePosixPath, bytes]
+    message: str = "base\n"
+    branch: str = "main"
+
+
+@contextmanager
+def holding(contents: Mapping[PurePosixPath, bytes]) -> Generator[Path]:
+    """Yield a directory with these files, in which git finds no repository if it runs `alone`."""
+    with files.temporary() as name:
+        for path, content in contents.items():
+            reading.write_file(name / path, reading.TreeFile(content=content))
+        yield name
+
+
+@contextmanager
+def throwaway(*commits: NewCommit, date: int | None = None, checked_out: bool = True) -> Generator[Path]:
+    """Yield a repository with these commits, `main` being checked out; what is in them depends on nothing else."""
+    with files.temporary() as name:
+        made = name / "repository"
+        made.mkdir()
+        program.init(made)
+        program.run_hermetic(
+            made,
+            "fast-import",
+            "--quiet",
+            "--done",
+            stdin=b"".join(_stream(commits, program.EPOCH if date is None else date)),
+        )
+        if checked_out:
+            program.run_hermetic(made, "reset", "--quiet", "--hard")
+        yield made
+
+
+def am(checkout: Path, mails: Iterable[Patch]) -> str | None:
+    """Run git-am(1) on mails one after the other; return git's reason if one does not apply, None if all do."""
+    stdin = b"".join(mail.content for mail in mails)
+    tried = program.run_hermetic(checkout, "am", "--quiet", "--keep-cr", stdin=stdin, ok=None, date=program.EPOCH)
+    return None if tried.status == 0 else reading.fact(tried.stderr)
+
+
+def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
+    """Yield commits in the form of git-fast-import(1), by which one process makes all of them."""
+    for commit in commits:
+        yield f"commit refs/heads/{commit.branch}\ncommitter {program.IDENTITY} {date} +0000\n".encode()
+        yield from _data(commit.message.encode())
+        for path, content in commit.files.items():
+            yield f"M {reading.FILE} inline {path}\n".encode()
+            yield from _data(content)
+    yield b"done\n"
+
+
+def _data(content: bytes) -> Iterator[bytes]:
+    yield b"data %d\n" % len(content)
+    yield content
+    yield b"\n"
+
+
+class Series(Struct, frozen=True, kw_only=True):
+    """The commits of a proposal: one mail each for `git am`, and all of them as one diff for `git apply`."""
+
+    patches: tuple[Patch, ...]
+    upstream_diff: bytes
+
+
+def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None) -> Series:
+    """Return the commits, which follow one another, as mails and as one diff against the first one's `before`.
+
+    The bytes depend on the arguments alone. `committed`, the date of the pin in seconds since the epoch, is the
+    date of each mail, whose author is `unlet`. Mails are called `0001-….patch` after their subjects, which are numbered
+    `[PATCH 1/2]`; `git am` drops that.
+    """
+    base = NewCommit(files={target: commits[0].before})
+    made = [NewCommit(files={target: commit.after}, message=commit.message) for commit in commits]
+    with throwaway(base, *made, date=committed, checked_out=False) as made_in:
+        span = (f"main~{len(made)}", "main")
+        patches = _mails(made_in, "..".join(span))
+        diff = program.run_hermetic(made_in, "diff", *DIFF, *span).stdout
+    return Series(patches=patches, upstream_diff=diff)
+
+
+def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -> Patch:
+    """Return a commit as the mail which follows `number - 1` others.
+
+    Its bytes depend on the arguments alone, and those of the others not on it: its subject has no number.
+    """
+    base = NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
+    made = NewCommit(files={file.path: file.after for file in commit.files}, message=commit.message)
+    with throwaway(base, made, date=committed, checked_out=False) as made_in:
+        (mail,) = _mails(made_in, "main~1..main", "--no-numbered", f"--start-number={number}")
+    return mail
+
+
+def _mails(repository: Path, commits: str, *options: str) -> tuple[Patch, ...]:
+    mails = repository.with_name("mails")
+    how = ("--quiet", *DIFF, *_MAIL, *options, f"--output-directory={mails}")
+    program.run_hermetic(repository, "format-patch", *how, commits)
+    return tuple(Patch(name=path.name, content=path.read_bytes()) for path in sorted(mails.iterdir()))
 
 
 class Applied(Struct, frozen=True, kw_only=True):
@@ -87,7 +210,7 @@ def changes(patch: bytes, read: Callable[[PurePosixPath], bytes | None]) -> tupl
 
 def fit(content: bytes, target: PurePosixPath, diff: bytes) -> Fitting:
     """Try a diff on a file of this content, without changing anything."""
-    with scratch.directory({target: content}) as directory:
+    with holding({target: content}) as directory:
         arguments = ("apply", "--check", "--verbose", f"--include={target}", "-")
         tried = program.run_hermetic(directory, *arguments, stdin=diff, ok=None, alone=True)
     offsets = [abs(int(found)) for found in re.findall(r"\(offset (-?\d+) lines?\)", tried.stderr)]
@@ -104,8 +227,8 @@ def fit(content: bytes, target: PurePosixPath, diff: bytes) -> Fitting:
 
 def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stacked:
     """Try `git am` of the mails, one after the other, on a commit that has these files and nothing else."""
-    with scratch.repository(scratch.NewCommit(files=files)) as checkout:
-        failure = scratch.am(checkout, mails)
+    with throwaway(NewCommit(files=files)) as checkout:
+        failure = am(checkout, mails)
         listed = program.run_hermetic(checkout, "ls-files", "-z").stdout.split(b"\0")[:-1]
         after = {path: (checkout / path).read_bytes() for path in map(PurePosixPath, map(os.fsdecode, listed))}
     return Stacked(after=after, failure=failure)
@@ -127,14 +250,14 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
     `copy` is where the commands find a file with the content `before`. Raise ToolkitError if the pin's file is
     another than that.
     """
-    here = scratch.repository(scratch.NewCommit(files={target: before})) if pin is None else _borrowed(target, pin)
+    here = throwaway(NewCommit(files={target: before})) if pin is None else _borrowed(target, pin)
     with here as checkout:
         file = checkout / target
         if file.read_bytes() != before:
             raise ToolkitError(f"{target}: differs in the commit from the file that was changed")
         after_diff, failure = _try_diff(checkout, file, upstream_diff)
         file.write_bytes(before)
-        refused = scratch.am(checkout, patches)
+        refused = am(checkout, patches)
         # The first is the base, which has no parent here.
         _, *log = program.run_hermetic(checkout, "rev-list", "--reverse", "HEAD").text.split()
         after = tuple(program.run_hermetic(checkout, "cat-file", "blob", f"{commit}:{target}").stdout for commit in log)
@@ -148,7 +271,7 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
 
 def _applied(files: Mapping[PurePosixPath, bytes], patch: bytes, *options: str) -> Mapping[PurePosixPath, bytes]:
     """Return the files of these, and of those that the patch adds, that are there after it."""
-    with scratch.directory(files) as directory:
+    with holding(files) as directory:
         try:
             program.run_hermetic(directory, "apply", *options, "-", stdin=patch, alone=True)
         except CommandError as error:
@@ -168,7 +291,7 @@ def _kept(after: Mapping[PurePosixPath, bytes], path: PurePosixPath) -> bytes:
 @contextmanager
 def _borrowed(target: PurePosixPath, pin: Located) -> Generator[Path]:
     """Yield a repository in which the pin is checked out as far as the target goes, with borrowed objects."""
-    with scratch.directory({}) as checkout:
+    with holding({}) as checkout:
         program.init(checkout)
         for place, line in (
             ("objects/info/alternates", pin.repository / "objects"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import files, git, prove, sources
+from toolkit import files, prove, sources
 from toolkit.errors import LayoutError
 from toolkit.git import patching
 from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
@@ -57,7 +57,7 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
     diff = files.read(request.patch)
     target = find_target(trees.as_they_are(request.source, progress=progress), request.target)
     source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
-    patched = git.apply(source.content, target.file, diff)
+    patched = patching.apply(source.content, target.file, diff)
     files.check_content(str(target.file), patched)
     names = request.bindings or _packages(source.content, target.file)
     tree = trees.whole(source, offline=request.source.offline, progress=progress)

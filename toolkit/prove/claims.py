@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from toolkit import git, process
-from toolkit.git import patching
+from toolkit import process
+from toolkit.git import patching, reading
 from toolkit.nix import program, stores
 from toolkit.prove import Claim, Finding
 
@@ -58,12 +58,14 @@ def applies(case: Case[Stage]) -> Finding:
     source = case.source
     pin, where = None, "a commit of the file"
     if source.repository is not None and source.commit is not None:
-        if git.missing_files(source.repository, source.commit, [case.target]):
+        if reading.missing_files(source.repository, source.commit, [case.target]):
             where += f", since {source.repository} lacks what a checkout of {source.commit.short} reads"
         else:
-            pin = git.Located(repository=source.repository, commit=source.commit, committed=source.committed or 0)
+            pin = reading.Located(repository=source.repository, commit=source.commit, committed=source.committed or 0)
             where = f"commit {source.commit}"
-    applied = git.applies(source.content, case.target, case.patches, case.upstream_diff, pin=pin, copy=case.before.path)
+    applied = patching.applies(
+        source.content, case.target, case.patches, case.upstream_diff, pin=pin, copy=case.before.path
+    )
     failures = [applied.failure] if applied.failure is not None else []
     wanted = [stage.content for stage in case.stages[1:]]
     if not failures and list(applied.after) != wanted:
@@ -85,7 +87,7 @@ def applies(case: Case[Stage]) -> Finding:
 
 def _applies_alone(case: Case[Stage]) -> Finding:
     """Apply somebody else's patch to the file alone: it may touch files that are not at hand."""
-    applied = git.apply(case.source.content, case.target, case.upstream_diff)
+    applied = patching.apply(case.source.content, case.target, case.upstream_diff)
     failures = () if applied == case.after.content else ("the patch and the judged file differ",)
     files = [file for file in patching.read_diff(case.upstream_diff, "the patch") if file.path == str(case.target)]
     others = [str(path) for path in patching.touched(case.upstream_diff) if path != case.target]

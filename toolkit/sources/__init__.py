@@ -1,7 +1,176 @@
-"""From what the user names to the target's bytes and the tree around them; `resolve` is the way in."""
+"""From what the user names to the target's bytes and the tree around them; `resolve` is the way in.
+
+It tells the kinds of sources apart, and checks what came against the known pins.
+"""
 
 from __future__ import annotations
 
-from toolkit.sources.resolving import resolve
+import re
+from pathlib import Path, PurePosixPath
+from shlex import quote
+from typing import TYPE_CHECKING
 
-__all__ = ["resolve"]
+from msgspec import Struct
+
+from toolkit import patches
+from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError, UsageError, without_passwords
+from toolkit.git import reading
+from toolkit.sources import commits, local, locks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.cache import Cache
+    from toolkit.model import Pin, Progress, Source, SourceRequest, Upstream
+
+# git's two forms of a remote: a URL, and ssh's `[USER@]HOST:PATH`.
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://.+|([\w.-]+@)?[\w.-]+\.[\w.-]+:[^/].*|[\w.-]+@[\w.-]+:.+")
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """The target, the paths that are wanted beside it (`paths` includes its directory), and how to get them.
+
+    `remote` is the URL of nixpkgs, for pins that say no more than a commit.
+    """
+
+    target: PurePosixPath
+    paths: tuple[PurePosixPath, ...]
+    remote: str
+    cache: Cache
+    offline: bool
+    progress: Progress
+
+
+def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ that answer it
+    request: SourceRequest,
+    *,
+    target: PurePosixPath,
+    sparse: Sequence[str],
+    progress: Progress,
+    upstream: Upstream | None = None,
+    cache: Cache | None = None,
+) -> Source:
+    """Return the source that `request` names.
+
+    `target` is the file's path in nixpkgs, `sparse` the paths of nixpkgs that are wanted beside its directory (a
+    slash at either end is ignored). `upstream` is what patches/ says of nixpkgs if it is None, `cache` the user's. With
+    `request.offline` no network is used.
+
+    `request.nixpkgs` may be a lock file with `#NAME`, for another pin of it than `nixpkgs`, and a channel's or
+    profile's directory that has nixpkgs one level down. Of a git clone the commit counts, not the worktree.
+
+    Raises UsageError for what does not go together or has an unknown name, ToolkitError, one line, for all that cannot
+    be read or fetched, and for a known pin whose file is another than the recorded one.
+    """
+    _check(request)
+    upstream = upstream if upstream is not None else patches.upstream()
+    beside = (PurePosixPath(path.strip("/")) for path in sparse)
+    asked = Wanted(
+        target=target,
+        paths=tuple(sorted({target.parent, *beside})),
+        remote=upstream.remote,
+        cache=cache if cache is not None else default_cache(),
+        offline=request.offline,
+        progress=progress,
+    )
+    source = _Kinds(asked=asked, upstream=upstream).of(request)
+    if target == upstream.file:
+        _check_pins(source, target, upstream.pins)
+    return source
+
+
+class _Kinds(Struct, frozen=True, kw_only=True):
+    """The kinds of sources, each tried in its turn."""
+
+    asked: Wanted
+    upstream: Upstream
+
+    def of(self, request: SourceRequest) -> Source:
+        if request.file is not None:
+            return local.of_file(request.file)
+        if request.nixpkgs is None:
+            if request.rev is not None:
+                return commits.at_rev(self.asked.remote, request.rev, self.asked)
+            return self._pin(request.pin or self.upstream.default_pin)
+        return self._named(request.nixpkgs, request.rev)
+
+    def _named(self, name: str, rev: str | None) -> Source:
+        if name == "specimen":
+            _refuse_rev(rev, "the specimen")
+            return local.of_specimen(self.asked)
+        if found := re.fullmatch(r"<([^<>]+)>", name):
+            return self._path(local.find_in_nix_path(found[1]), rev)
+        path = Path(name).expanduser()
+        if path.exists():
+            return self._path(path, rev)
+        lock, _, entry = name.rpartition("#")
+        if lock and entry and Path(lock).expanduser().is_file():
+            _refuse_rev(rev, "a lock file")
+            return self._lock(Path(lock).expanduser(), entry)
+        if _REMOTE.fullmatch(name):
+            return commits.at_rev(name, rev or "HEAD", self.asked)
+        if (flake := re.fullmatch(r"github:([\w.-]+/[\w.-]+)(?:/(.+))?", name)) is not None:
+            hint = f"--nixpkgs https://github.com/{flake[1]} --rev {quote(flake[2] or rev or 'BRANCH')}"
+            raise ToolkitError(f"{name}: flake references are not read", hint=hint)
+        hint = "a directory, a git URL, '<nixpkgs>', a flake.lock, an npins sources.json, or specimen"
+        raise ToolkitError(f"{name}: no such file or directory", hint=f"--nixpkgs takes {hint}")
+
+    def _pin(self, name: str) -> Source:
+        pins = {pin.name: pin for pin in self.upstream.pins}
+        pin = pins.get(name)
+        if pin is None:
+            raise UsageError(f"--pin: '{name}' is unknown", hint=f"known are {', '.join(pins)}")
+        origin = f"nixpkgs {pin.commit.short} (pin {name})"
+        return commits.at_commit(self.asked.remote, pin.commit, self.asked, origin=origin)
+
+    def _path(self, path: Path, rev: str | None) -> Source:
+        if not path.is_dir():
+            _refuse_rev(rev, "a lock file")
+            return self._lock(path, "nixpkgs")
+        if reading.is_repository(path):
+            return local.of_clone(path, rev, self.asked)
+        _refuse_rev(rev, f"'{path}', which is not a git clone")
+        return local.of_directory(path, self.asked)
+
+    def _lock(self, path: Path, entry: str) -> Source:
+        match locked := locks.read(path, entry):
+            case locks.AtCommit():
+                return commits.at_rev(locked.url or self.asked.remote, locked.rev, self.asked)
+            case locks.AtPath():
+                if not locked.path.is_dir():
+                    raise ToolkitError(f"{path}: input '{entry}' is '{locked.path}', which is not a directory")
+                return self._path(locked.path, None)
+            case locks.AtRelease():
+                url = locked.url
+                commit, warnings = commits.remembered(
+                    url, "git-revision", lambda: commits.commit_of(url, self.asked), self.asked
+                )
+                origin = f"{without_passwords(url)} ({commit.short})"
+                return commits.at_commit(self.asked.remote, commit, self.asked, origin=origin, warnings=warnings)
+
+
+def _check(request: SourceRequest) -> None:
+    """Raise UsageError for a request that names two sources."""
+    given = {"--file": request.file, "--nixpkgs": request.nixpkgs, "--pin": request.pin}
+    named = [option for option, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)}: name one source, not {len(named)}")
+    if request.rev is not None and named in (["--file"], ["--pin"]):
+        raise UsageError(f"--rev: cannot be combined with {named[0]}")
+
+
+def _refuse_rev(rev: str | None, what: str) -> None:
+    if rev is not None:
+        raise UsageError(f"--rev: cannot be combined with {what}", hint="it names a commit of a git clone or a git URL")
+
+
+def _check_pins(source: Source, target: PurePosixPath, pins: Sequence[Pin]) -> None:
+    """Raise ToolkitError where the source is a known pin with another file than the recorded one."""
+    for pin in pins:
+        if pin.blob is None or pin.commit != source.commit:
+            continue
+        blob = reading.blob_id(source.content)
+        if blob != pin.blob:
+            fact = f"'{target}' is blob {blob.short}, recorded is {pin.blob.short}"
+            raise ToolkitError(f"pin {pin.name}: {fact}", hint="the record in patches/ or the source is wrong")

@@ -1,6 +1,8 @@
 """Commits of a remote, or of a channel's release: fetched once, then read from the cache.
 
-What a name was when it was last asked for is remembered, so that it can be used without a network.
+An entry there has the files below `tree/`, for a commit that was fetched also its objects in `repository/`, and
+`entry.json`, which lists them. What a name was when it was last asked for is remembered, so that it can be used without
+a network.
 """
 
 from __future__ import annotations
@@ -13,19 +15,25 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from toolkit import documents, files, git
+from toolkit import documents, files
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
+from toolkit.git import fetching, reading
 from toolkit.model import Oid, Source
-from toolkit.sources import kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
+    from pathlib import Path, PurePosixPath
 
-    from toolkit.sources.resolving import Wanted
+    from toolkit.git.reading import Located
+    from toolkit.sources import Wanted
 
 # A phrase about a fetch that is under way comes at most this often.
 _PROGRESS_SECONDS = 5.0
+
+TREE = "tree"
+REPOSITORY = "repository"
+
+_LIST = "entry.json"
 
 _COMMITS = "commits"
 _NAMES = "names"
@@ -40,13 +48,13 @@ def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
     A name is asked for each time; where the remote does not answer, or may not be asked, the name stands for
     what it was last time, and a warning says so.
     """
-    git.check_rev(rev)
+    reading.check_rev(rev)
     if re.fullmatch(r"[0-9a-f]{40}", rev):
         return at_commit(url, Oid(rev), wanted, origin=f"{without_passwords(url)} at {rev[:12]}")
 
     def ask() -> Oid:
         wanted.progress.step(f"asking {without_passwords(url)} for {rev}")
-        return git.resolve_remote(url, rev, directory=_directory(wanted))
+        return fetching.resolve_remote(url, rev, directory=_directory(wanted))
 
     commit, warnings = remembered(url, rev, ask, wanted)
     origin = f"{without_passwords(url)} at {rev} ({commit.short})"
@@ -61,7 +69,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
     """
     fetched = 0
     # A checkout of the commit, such as the proof makes to apply the series, must find all that git reads.
-    paths = git.for_checkout(wanted.paths)
+    paths = reading.for_checkout(wanted.paths)
 
     def make(directory: Path) -> None:
         nonlocal fetched
@@ -69,11 +77,11 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
             hint = "run it once without --offline; 'unlet cache list' lists the entries"
             raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
         wanted.progress.step(f"fetching {commit.short} from {without_passwords(url)}")
-        repository = directory / kept.REPOSITORY
-        got = git.fetch(url, str(commit), repository, paths, on_progress=_seldom(wanted.progress.step))
-        located = git.locate(repository)
-        kept.write(directory, located, paths, fetched=got.bytes, notes=got.notes)
-        if not (directory / kept.TREE / wanted.target).is_file():
+        repository = directory / REPOSITORY
+        got = fetching.fetch(url, str(commit), repository, paths, on_progress=_seldom(wanted.progress.step))
+        located = reading.locate(repository)
+        write(directory, located, paths, fetched=got.bytes, notes=got.notes)
+        if not (directory / TREE / wanted.target).is_file():
             raise ToolkitError(f"{without_passwords(url)}: commit {commit.short} has no '{wanted.target}'")
         fetched = got.bytes
 
@@ -81,23 +89,96 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
         _COMMITS,
         str(commit),
         make=make,
-        check=lambda directory: kept.is_whole(directory, commit, paths),
+        check=lambda directory: is_whole(directory, commit, paths),
     )
-    entry = kept.read(path)
-    content = (path / kept.TREE / wanted.target).read_bytes()
+    entry = _read(path)
+    content = (path / TREE / wanted.target).read_bytes()
     files.check_content(str(wanted.target), content)
     return Source(
         origin=origin,
         content=content,
-        directory=path / kept.TREE / wanted.target.parent,
-        root=path / kept.TREE,
+        directory=path / TREE / wanted.target.parent,
+        root=path / TREE,
         commit=commit,
         committed=entry.committed,
-        repository=path / kept.REPOSITORY,
+        repository=path / REPOSITORY,
         remote=url,
         fetched=fetched,
         warnings=(*warnings, *(entry.notes if fetched else ())),
     )
+
+
+class _Kept(Struct, frozen=True, kw_only=True):
+    """What the cache holds of a commit.
+
+    `committed` is its date in seconds since the epoch; `paths` are those that were asked for, `blobs` the ids of
+    the files that came of it; `packs` are the sizes in bytes of the object files, relative to `repository/`;
+    `fetched` counts the bytes that were fetched, `notes` say what was peculiar about it.
+    """
+
+    commit: Oid
+    committed: int
+    paths: tuple[str, ...]
+    blobs: dict[str, Oid]
+    packs: dict[str, int]
+    fetched: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def write(
+    directory: Path,
+    located: Located,
+    paths: Sequence[PurePosixPath],
+    *,
+    fetched: int = 0,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the files of a commit into `directory`, which may hold its repository already, and list them."""
+    tree = directory / TREE
+    tree.mkdir()
+    found = reading.export(located.repository, located.commit, paths, tree)
+    kept = _Kept(
+        commit=located.commit,
+        committed=located.committed,
+        paths=tuple(map(str, paths)),
+        blobs={str(entry.path): entry.blob for entry in found},
+        packs=_packs(directory),
+        fetched=fetched,
+        notes=tuple(notes),
+    )
+    (directory / _LIST).write_bytes(documents.write(kept))
+
+
+def _read(directory: Path) -> _Kept:
+    """Read an entry's list; raise ToolkitError for one that is missing or mangled."""
+    try:
+        content = (directory / _LIST).read_bytes()
+    except OSError as error:
+        raise ToolkitError(f"{directory}: has no list of its files") from error
+    return documents.read(content, _Kept, document=str(directory / _LIST))
+
+
+def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bool:
+    """Tell whether an entry is one of `commit`, holds `paths`, and has each file as it was written."""
+    try:
+        kept = _read(directory)
+        return (
+            kept.commit == commit
+            and {str(path) for path in paths} <= set(kept.paths)
+            and _packs(directory) == kept.packs
+            and all(
+                reading.blob_id(reading.read_file(directory / TREE / name).content) == blob
+                for name, blob in kept.blobs.items()
+            )
+        )
+    except (OSError, ToolkitError):
+        return False
+
+
+def _packs(directory: Path) -> dict[str, int]:
+    objects = directory / REPOSITORY / "objects"
+    files = [path for path in objects.rglob("*") if path.is_file()]
+    return {str(path.relative_to(directory / REPOSITORY)): path.stat().st_size for path in files}
 
 
 class _Asked(Struct, frozen=True, kw_only=True):

@@ -11,13 +11,14 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit import files, git, process, specimen
+from toolkit import files, process, specimen
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.git import reading
 from toolkit.model import Source
-from toolkit.sources import kept
+from toolkit.sources import commits
 
 if TYPE_CHECKING:
-    from toolkit.sources.resolving import Wanted
+    from toolkit.sources import Wanted
 
 _TREES = "trees"
 
@@ -63,20 +64,20 @@ def of_clone(directory: Path, rev: str | None, wanted: Wanted) -> Source:
 
     The files come from its objects into the cache.
     """
-    located = git.locate(directory, rev or "HEAD")
+    located = reading.locate(directory, rev or "HEAD")
     commit = located.commit
 
     def make(path: Path) -> None:
         wanted.progress.step(f"reading {commit.short} from {directory}")
-        kept.write(path, located, wanted.paths)
-        if not (path / kept.TREE / wanted.target).is_file():
+        commits.write(path, located, wanted.paths)
+        if not (path / commits.TREE / wanted.target).is_file():
             hint = "name a clone of nixpkgs, or a directory with --nixpkgs"
             raise ToolkitError(f"{directory}: commit {commit.short} has no '{wanted.target}'", hint=hint)
 
     path = wanted.cache.obtain(
-        _TREES, str(commit), make=make, check=lambda found: kept.is_whole(found, commit, wanted.paths)
+        _TREES, str(commit), make=make, check=lambda found: commits.is_whole(found, commit, wanted.paths)
     )
-    root = path / kept.TREE
+    root = path / commits.TREE
     content = (root / wanted.target).read_bytes()
     files.check_content(f"{directory}: {wanted.target}", content)
     return Source(
@@ -107,7 +108,7 @@ def find_in_nix_path(name: str) -> Path:
         return Path(process.run(("nix-instantiate", *search)).text)
     except CommandError as error:
         hint = f"NIX_PATH has no such entry; add {name}=DIRECTORY to it, or name the directory itself"
-        raise ToolkitError(f"<{name}>: is not found: {git.fact(error.stderr)}", hint=hint) from error
+        raise ToolkitError(f"<{name}>: is not found: {reading.fact(error.stderr)}", hint=hint) from error
 
 
 def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, ...]:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import git, specimen
+from toolkit import specimen
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError, without_passwords
+from toolkit.git import fetching, reading
 from toolkit.nix import stores
-from toolkit.sources import local
-from toolkit.sources.resolving import resolve
+from toolkit.sources import local, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ def at_hand(source: Source, near: str) -> NixpkgsTree | None:
     places = [source.root] if source.commit is None else []
     if source.commit is not None and (place := Path(near).expanduser()).is_dir():
         try:
-            places = [place.resolve()] if git.locate(place, "HEAD").commit == source.commit else []
+            places = [place.resolve()] if reading.locate(place, "HEAD").commit == source.commit else []
         except ToolkitError:
             places = []
     root = next((place for place in places if place and all((place / part).is_file() for part in _PARTS)), None)
@@ -185,10 +185,10 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsT
                 raise ToolkitError(f"commit {commit.short}: only part of it is in the cache", hint=hint)
             progress.step(f"fetching all of {commit.short} from {without_passwords(remote)}")
             held = into.parent / "repository"
-            git.fetch(remote, str(commit), held, [PurePosixPath()], on_progress=progress.step)
+            fetching.fetch(remote, str(commit), held, [PurePosixPath()], on_progress=progress.step)
         progress.step(f"checking out {commit.short}")
         into.mkdir()
-        git.export(held, commit, [PurePosixPath()], into)
+        reading.export(held, commit, [PurePosixPath()], into)
         _require_parts(into, source.origin)
         return fingerprint(into)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import git
 from toolkit.docker import PACKAGE, TARGET, staging
 from toolkit.docker.plan import demotion_of, extras_of, plan, strategy_of
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
+from toolkit.git import reading
 from toolkit.git.clone import Base
 from toolkit.model import SourceRequest
 from toolkit.pr import contributions, making
@@ -63,7 +63,7 @@ def find(clone: Clone, request: BranchRequest, *, progress: Progress) -> Ground:
         for each in (base, *onto.values()):
             if request.fetch:
                 clones.fetch_files(clone, each.commit, files)
-            elif git.missing_files(clone.common, each.commit, files):
+            elif reading.missing_files(clone.common, each.commit, files):
                 # Also where the files are in the cache: git works with those of the clone.
                 raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
     ground = _ground(clone, base, request.extras, progress)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import git
 from toolkit.docker import TARGET
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.docker.track.model import Arrival, Pull, RefKind
@@ -97,7 +96,7 @@ class CloneUpstream:
         try:
             merges = history.merges(self._repository, list(tips.values()), words)
         except CommandError as error:
-            self.warnings.append(f"{self._directory}: merges cannot be listed: {git.fact(error.stderr)}")
+            self.warnings.append(f"{self._directory}: merges cannot be listed: {reading.fact(error.stderr)}")
             merges = ()
         return [self._pull(number, merges, tips, backport[number]) for number in numbers]
 
@@ -137,7 +136,7 @@ class CloneUpstream:
 
     def _commit(self, name: str) -> Oid:
         found = self._branches.commits.get(name)
-        return found if found is not None else git.locate(self._directory, name).commit
+        return found if found is not None else reading.locate(self._directory, name).commit
 
     def _files(self, commits: Sequence[Oid]) -> dict[Oid, File | str]:
         """Return the file at each commit, or why there is none."""
@@ -145,12 +144,12 @@ class CloneUpstream:
         try:
             usual = self._contents([f"{commit}:{TARGET}" for commit in commits])
         except CommandError as error:
-            return dict.fromkeys(commits, f"git cannot read it: {git.fact(error.stderr)}")
+            return dict.fromkeys(commits, f"git cannot read it: {reading.fact(error.stderr)}")
         for commit, there in zip(commits, usual, strict=True):
             try:
                 files[commit] = self._file(commit, there)
             except CommandError as error:
-                files[commit] = f"git cannot read it: {git.fact(error.stderr)}"
+                files[commit] = f"git cannot read it: {reading.fact(error.stderr)}"
             except ToolkitError as error:
                 files[commit] = error.message
         return files
@@ -173,7 +172,9 @@ class CloneUpstream:
         try:
             changes = history.last_changes(self._repository, list(places.items()))
         except CommandError as error:
-            self.warnings.append(f"{self._directory}: the last changes cannot be determined: {git.fact(error.stderr)}")
+            self.warnings.append(
+                f"{self._directory}: the last changes cannot be determined: {reading.fact(error.stderr)}"
+            )
             return {}
         return {
             commit: change

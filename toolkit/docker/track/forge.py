@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from toolkit import git
 from toolkit.cache import default_cache
 from toolkit.docker import TARGET
 from toolkit.docker.track.model import Arrival, Pull, RefKind
@@ -31,6 +30,7 @@ from toolkit.forge.client import Client, Settings, Traffic, budget
 from toolkit.forge.failures import NotFoundError, SilentError
 from toolkit.forge.github import GitHub
 from toolkit.forge.token import find_token
+from toolkit.git import reading
 from toolkit.git.history import Change, HistoryStep
 from toolkit.model import Oid
 from toolkit.parallel import side_by_side
@@ -154,7 +154,7 @@ class Forge:
 
     def _look(self, wanted: WantedRef) -> FoundFile:
         try:
-            git.check_rev(wanted.name)
+            reading.check_rev(wanted.name)
             file = self._file(wanted.name)
         except ToolkitError as error:
             return FoundFile(wanted=wanted, reason=error.message)
@@ -185,7 +185,7 @@ class Forge:
                 content = self._github.raw(ref, str(path), most=MAXIMUM_BYTES)
             except NotFoundError:
                 return None
-            return git.blob_id(content), content
+            return reading.blob_id(content), content
 
         return find_file(
             read(TARGET),
@@ -248,7 +248,7 @@ class Forge:
                 review = _standing(self._github.reviews(number))
                 if path is not None:
                     content = self._github.raw(request.head.sha, path, most=MAXIMUM_BYTES)
-                    file = File(path=PurePosixPath(path), content=content, blob=git.blob_id(content))
+                    file = File(path=PurePosixPath(path), content=content, blob=reading.blob_id(content))
             except ToolkitError as error:
                 failure = error
             self._memory.heard(name, silent=isinstance(failure, SilentError))

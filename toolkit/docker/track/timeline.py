@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import git
 from toolkit.docker import meaning
 from toolkit.docker.readings import Overridable, Place, State
 from toolkit.docker.track.model import Event, History, Version, commit
+from toolkit.git import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,7 +106,7 @@ class Timeline(Struct, kw_only=True):
         """Return the blob of a content, which a server does not tell."""
         if step.blob is not None:
             return str(step.blob)
-        return self.memory.known.blobs.setdefault(f"{step.change.commit}:{step.path}", str(git.blob_id(content)))
+        return self.memory.known.blobs.setdefault(f"{step.change.commit}:{step.path}", str(reading.blob_id(content)))
 
 
 def _chain(steps: Sequence[HistoryStep]) -> list[HistoryStep]:

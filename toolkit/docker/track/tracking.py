@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import __version__, confined, git
+from toolkit import __version__, confined
 from toolkit.docker import TARGET, choosing
 from toolkit.docker.plan import Demotion, steps
 from toolkit.docker.propose import rewrite
@@ -249,7 +249,7 @@ def _diff(content: bytes) -> bytes:
     (texts,) = confined.each(_rewritten, [content])
     contents = [content, *(text.encode() for text in texts or ())]
     commits = [Commit(subject="docker", body="", before=old, after=new) for old, new in pairwise(contents)]
-    return git.series(commits, TARGET).upstream_diff if commits else b""
+    return patching.series(commits, TARGET).upstream_diff if commits else b""
 
 
 def _rewritten(content: bytes) -> list[str]:

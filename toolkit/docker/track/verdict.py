@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import documents, git, patches
+from toolkit import documents, patches
 from toolkit.docker import TARGET, staging
 from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.docker.track.model import Judgement, NextStep, Ref, RefKind, Verdict
 from toolkit.docker.track.upstream import File, FoundFile, WantedRef
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.files import REPORT
-from toolkit.git import clone
+from toolkit.git import clone, reading
 from toolkit.sources import locks
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def pinned(request: SourceRequest, upstream: Upstream, repository: str, progress
         source = staging.nixpkgs(request, progress=progress)
     except UnreachableError as error:
         return FoundFile(wanted=WantedRef(name, RefKind.PIN), reason=error.message)
-    file = File(path=TARGET, content=source.content, blob=git.blob_id(source.content))
+    file = File(path=TARGET, content=source.content, blob=reading.blob_id(source.content))
     shown = f"{name} {source.commit.short}" if source.commit is not None else name
     return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
 

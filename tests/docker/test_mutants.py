@@ -20,7 +20,7 @@ from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
 from toolkit import documents, files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing, staging
-from toolkit.docker.claims import facts, install_phase
+from toolkit.docker.claims import building, facts
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import EXPRESSION, Document
 from toolkit.docker.plan import Demotion, Strategy, steps
@@ -170,7 +170,7 @@ def wrong(each: Rewritten, before: Facts, lifted: Facts, demoted: Facts) -> list
     script, other = (one.attributes["moby"].get("installPhase", "") for one in (lifted, demoted))
     if PREFIX_ENTRY in script:
         kept = each.demotion is not Demotion.DROP
-        found += install_phase.other_changes(script, other, entry=PREFIX_ENTRY, kept=kept)
+        found += building.other_changes(script, other, entry=PREFIX_ENTRY, kept=kept)
     return found
 
 

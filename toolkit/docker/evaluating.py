@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from toolkit import confined, files, process
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, meaning
-from toolkit.docker.claims import evaluation, install_phase
+from toolkit.docker.claims import building, evaluation
 from toolkit.docker.claims.facts import shown
 from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, ToolkitError
@@ -134,14 +134,14 @@ def where(attributes: Mapping[str, str], entry: str) -> Place | None:
     for script in attributes.values():
         if "dockerd-rootless" not in script:
             continue
-        for words in install_phase.commands(script):
+        for words in building.commands(script):
             if not re.fullmatch(r"(make|wrap)\w*(Wrapper|Program)\w*", words[0]):
                 continue
-            if not any(install_phase.WRAPPER.fullmatch(word.strip('"')) for word in words):
+            if not building.makes_wrapper(words):
                 continue
             seen = True
             for flag, value in _flags(words):
-                if any(install_phase.is_of(path, entry) for path in _expanded(value, attributes).split(":")):
+                if any(building.is_of(path, entry) for path in _expanded(value, attributes).split(":")):
                     found.add(flag)
     if not seen:
         return None

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from toolkit.docker import PREFIX_ENTRY, staging, wrappers
 from toolkit.docker.claims import building, rewrapping
+from toolkit.docker.claims.building import is_of
 from toolkit.docker.claims.case import BEFORE, DEMOTED
-from toolkit.docker.claims.install_phase import is_of
 from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place, sentence
 from toolkit.docker.rewrite import demote, wrapper

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit import documents
-from toolkit.docker.claims import install_phase
+from toolkit.docker.claims import building
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import ByRelease, coverage
@@ -103,9 +103,7 @@ def _other_changes(case: DockerCase, where: str, before: Facts, after: Facts) ->
 def _has_in_path(facts: Facts, entry: str) -> bool:
     """Tell whether moby has a program directory of the store path named `entry` in an attribute."""
     return any(
-        install_phase.is_of(path, entry)
-        for text in facts.attributes["moby"].values()
-        for path in _PROGRAMS.findall(text)
+        building.is_of(path, entry) for text in facts.attributes["moby"].values() for path in _PROGRAMS.findall(text)
     )
 
 
@@ -141,14 +139,14 @@ def _moby_changes(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
     changed = _changed(old, new)
     script, other = (each.attributes["moby"].get("installPhase", "") for each in (old, new))
     kept = case.demotion is not Demotion.DROP
-    yield from install_phase.other_changes(script, other, entry=case.entry, kept=kept)
-    if not changed - {"installPhase"} and not install_phase.is_in_command(script, case.entry):
+    yield from building.other_changes(script, other, entry=case.entry, kept=kept)
+    if not changed - {"installPhase"} and not building.is_in_command(script, case.entry):
         yield f"no attribute of moby has lost {case.entry}"
     for name in sorted(changed - {"installPhase"}):
         before, after = old.attributes["moby"].get(name), new.attributes["moby"].get(name)
         if before is None or after is None:
             yield f"moby's attribute {name} is {'new' if before is None else 'gone'}"
-        elif install_phase.without(before.split(":"), case.entry) != after.split(":"):
+        elif building.without(before.split(":"), case.entry) != after.split(":"):
             yield f"moby's attribute {name} changed by more than the loss of {case.entry}"
 
 
@@ -156,7 +154,7 @@ def _without_entry(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
     """Yield what changed in the attributes of a moby whose PATH never had the entry: comments may, nothing else."""
     for name in sorted(_changed(old, new)):
         texts = [each.attributes["moby"].get(name, "") for each in (old, new)]
-        commands = [install_phase.commands(text) for text in texts]
+        commands = [building.commands(text) for text in texts]
         closures = [{found[0] for found in _PATHS.finditer(text)} for text in texts]
         if name != "installPhase" or commands[0] != commands[1] or closures[0] != closures[1]:
             yield f"moby's {name} changed, though {case.entry} is not in its PATH"

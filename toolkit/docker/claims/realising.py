@@ -17,9 +17,8 @@ from msgspec import Struct
 
 from toolkit import documents, process
 from toolkit.docker import staging
-from toolkit.docker.claims.building import WRAPPER, read_order, show
+from toolkit.docker.claims.building import WRAPPER, is_of, read_order, show
 from toolkit.docker.claims.case import BEFORE
-from toolkit.docker.claims.install_phase import is_of
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import TEST
 from toolkit.docker.plan import TEST_FILE, Demotion, ports_test
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 DOCKER = EXPRESSIONS / "tree-build.nix"
 NIXOS_TEST = EXPRESSIONS / "nixos-test.nix"
-REGISTERED = EXPRESSIONS / "tree-test.nix"
 KVM = Path("/dev/kvm")
 
 # Nix manual, nix-build, "Special exit codes for build failure".
@@ -203,12 +201,7 @@ def evaluates(case: DockerCase) -> Finding:
     system = _nixos(case)
     given = _of_test(case, system)
     case.deep.progress.step(f"evaluating the NixOS test ({system})")
-    answer = evaluator.evaluate(NIXOS_TEST, given, attribute="drvPath")
-    return Finding(
-        covers=f"three machines, {system}",
-        evidence=(documents.convert(answer, str, document="NixOS test"),),
-        commands=(evaluator.evaluate_command(NIXOS_TEST, given, attribute="drvPath").line,),
-    )
+    return _evaluated(given, f"three machines, {system}")
 
 
 def registered(case: DockerCase, added: Added) -> Finding:
@@ -218,12 +211,15 @@ def registered(case: DockerCase, added: Added) -> Finding:
     system, name = _nixos(case), f"nixosTests.{TEST.stem}"
     case.deep.progress.step(f"evaluating {name} ({system})")
     tree = trees.changed(case.deep.trees[case.after.name], {one.path: one.after for one in added.commit.files})
-    given = arguments(case, tree, system, name=TEST.stem)
-    answer = evaluator.evaluate(REGISTERED, given)
+    return _evaluated(arguments(case, tree, system, test=TEST.stem), f"{name}, {system}")
+
+
+def _evaluated(given: Mapping[str, str], covers: str) -> Finding:
+    answer = evaluator.evaluate(NIXOS_TEST, given, attribute="drvPath")
     return Finding(
-        covers=f"{name}, {system}",
-        evidence=(documents.convert(answer, str, document=name),),
-        commands=(evaluator.evaluate_command(REGISTERED, given).line,),
+        covers=covers,
+        evidence=(documents.convert(answer, str, document="NixOS test"),),
+        commands=(evaluator.evaluate_command(NIXOS_TEST, given, attribute="drvPath").line,),
     )
 
 

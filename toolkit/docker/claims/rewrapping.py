@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import platform
 import re
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path  # noqa: TC003 - a field of what documents are read into
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -17,9 +18,8 @@ from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker.claims import realising
-from toolkit.docker.claims.building import WRAPPER, build, builder, read_order, read_seen, show
+from toolkit.docker.claims.building import WRAPPER, build, builder, is_of, read_order, read_seen, show, without
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
-from toolkit.docker.claims.install_phase import is_of, without
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import NotRunError
@@ -54,21 +54,32 @@ class OverlaidFacts(Struct, frozen=True, kw_only=True):
 
 def keeps(case: DockerCase) -> Finding:
     """Compare what each docker has with the overlay and without it."""
-    arguments = isolated(case)
-    found = read(evaluator.evaluate(EVALUATION, arguments, attribute="facts"))
+    found = _evaluated(case)
     return Finding(
         covers=covered(found),
         failures=tuple(differences(found)),
         evidence=tuple(f"{name}: {told(facts)}" for name, facts in found.items()),
-        commands=(evaluator.evaluate_command(EVALUATION, arguments, attribute="facts").line,),
+        commands=(evaluator.evaluate_command(EVALUATION, isolated(case), attribute="facts").line,),
     )
 
 
 def compiles_nothing(case: DockerCase) -> Finding:
     """Look for the docker and the moby of the set in what each docker of the overlay is built from."""
-    arguments = isolated(case)
-    found = read(evaluator.evaluate(EVALUATION, arguments, attribute="facts"))
-    return closures(EVALUATION, arguments, found)
+    return closures(EVALUATION, isolated(case), _evaluated(case))
+
+
+def _evaluated(case: DockerCase) -> dict[str, OverlaidFacts]:
+    """Evaluate the dockers once for a case, whichever proof asks first."""
+    with _ONE_AT_A_TIME:
+        return _facts(case)
+
+
+_ONE_AT_A_TIME = Lock()
+
+
+@lru_cache(maxsize=1)
+def _facts(case: DockerCase) -> dict[str, OverlaidFacts]:
+    return read(evaluator.evaluate(EVALUATION, isolated(case), attribute="facts"))
 
 
 def builds(case: DockerCase) -> Finding:

@@ -25,9 +25,7 @@
 }@arguments:
 let
   inherit (builtins) fromJSON mapAttrs storePath;
-  inherit (fromJSON (builtins.readFile case)) sides libPath finals names;
-
-  lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
+  inherit (import ./case.nix case) lib sides stubs;
   shell = storePath arguments.shell;
   busybox = storePath arguments.busybox;
 
@@ -47,31 +45,30 @@ let
     // lib.optionalAttrs (attrs ? installPhase && launcher != "") { launcher = "${/. + launcher}"; }
     // lib.optionalAttrs (attrs ? installPhase && real ? moby) { realPrograms = real.moby; };
 
-  stubs = mapAttrs (
-    _: wrapper:
-    import ./stubs.nix {
-      inherit lib real shell;
-      build = system;
-      host = system;
-      inherit finals names;
-      program = program wrapper;
-    }
-  );
-
-  forms = stubs {
-    script =
-      if makeWrapperHook == "" then "${./builder}/make-wrapper.sh" else "${/. + makeWrapperHook}";
-    elf = "${./builder}/make-binary-wrapper.sh";
-  };
+  forms =
+    mapAttrs
+      (
+        _: wrapper:
+        stubs {
+          inherit real shell;
+          build = system;
+          host = system;
+          program = program wrapper;
+        }
+      )
+      {
+        script =
+          if makeWrapperHook == "" then "${./builder}/make-wrapper.sh" else "${/. + makeWrapperHook}";
+        elf = "${./builder}/make-binary-wrapper.sh";
+      };
 
   replaced = lib.attrNames (lib.filterAttrs (_: wanted: wanted) (fromJSON overrides));
 
   docker =
-    directory: stubs:
+    directory: world:
     let
-      released = (import ./releases.nix { inherit lib directory;
-        world = stubs; }).releases.${release};
-      replacements = lib.genAttrs replaced (component: stubs.built "replacement-of-${component}");
+      released = (import ./releases.nix { inherit lib directory world; }).releases.${release};
+      replacements = lib.genAttrs replaced (component: world.built "replacement-of-${component}");
     in
     if replaced == [ ] then released else released.override replacements;
 in

@@ -9,15 +9,12 @@
 }:
 let
   inherit (builtins) fromJSON listToAttrs mapAttrs;
-  inherit (fromJSON (builtins.readFile case))
+  inherit (import ./case.nix case)
+    lib
     sides
-    libPath
-    finals
-    names
+    stubs
     systems
     ;
-
-  lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
 
   answer =
     docker:
@@ -35,19 +32,15 @@ let
     }:
     {
       inherit label;
-      stubs = import ./stubs.nix {
-        inherit lib build host;
-        inherit finals names;
-      };
+      world = stubs { inherit build host; };
     }
   ) systems;
 
   releases =
-    conditions: stubs:
+    conditions: world:
     mapAttrs (_: answer)
       (import ./releases.nix {
-        inherit lib conditions;
-        world = stubs;
+        inherit lib conditions world;
         directory = sides.${side};
       }).releases;
 in
@@ -55,10 +48,10 @@ mapAttrs (
   _: conditions:
   listToAttrs (
     map (
-      { label, stubs }:
+      { label, world }:
       {
         name = label;
-        value = releases conditions stubs;
+        value = releases conditions world;
       }
     ) bySystem
   )

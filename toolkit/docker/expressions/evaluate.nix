@@ -34,17 +34,9 @@ let
     listToAttrs
     mapAttrs
     ;
-  given = fromJSON (builtins.readFile case);
-  inherit (given)
-    sides
-    libPath
-    finals
-    names
-    components
-    ;
+  given = import ./case.nix case;
+  inherit (given) components lib sides;
   systems = if arguments.systems or "" == "" then given.systems else fromJSON arguments.systems;
-
-  lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
 
   # Made once for a system, not once for each side: most of the time goes into the set.
   bySystem = map (
@@ -58,18 +50,7 @@ let
       examples = if label == (head systems).label then 4 else 1;
       world =
         if tree == "" then
-          import ./stubs.nix {
-            inherit
-              build
-              finals
-              host
-              lib
-              names
-              ;
-          }
-          // {
-            inherit lib;
-          }
+          given.stubs { inherit build host; } // { inherit lib; }
         else
           import ./real.nix {
             inherit

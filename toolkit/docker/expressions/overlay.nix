@@ -9,16 +9,13 @@
   without ? "[]",
 }:
 let
-  inherit (builtins.fromJSON (builtins.readFile case)) libPath finals names;
+  inherit (import ./case.nix case) lib stubs;
 
-  lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
-  stubs = import ./stubs.nix {
-    inherit lib;
+  world = stubs {
     build = system;
     host = system;
-    inherit finals names;
   };
-  prev = stubs.packages final;
+  prev = world.packages final;
   added = import (/. + overlay) final prev;
   final = prev // added;
 in

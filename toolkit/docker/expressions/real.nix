@@ -8,17 +8,11 @@
   host,
 }:
 let
-  set = import (/. + tree) (
-    {
-      system = build;
-      overlays = [ ];
-      config = {
-        allowInsecurePredicate = _: true;
-        allowUnfree = true;
-      };
-    }
-    // (if host == build then { } else { crossSystem.system = host; })
-  );
+  set = import ./set.nix {
+    inherit tree;
+    system = build;
+    crossSystem = if host == build then "" else host;
+  };
   inherit (set) lib;
   strict = import ./strict.nix { inherit lib; };
 in

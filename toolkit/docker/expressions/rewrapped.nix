@@ -12,9 +12,7 @@
   ...
 }@arguments:
 let
-  inherit (builtins.fromJSON (builtins.readFile case)) libPath;
-
-  lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
+  inherit (import ./case.nix case) lib;
   built =
     (import ./build.nix (
       removeAttrs arguments [

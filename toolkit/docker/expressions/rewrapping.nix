@@ -9,28 +9,24 @@
   system,
 }@arguments:
 let
-  inherit (builtins.fromJSON (builtins.readFile case)) libPath finals names sides;
+  inherit (import ./case.nix case) lib sides stubs;
 
-  lib = if libPath == "" then import ./lib.nix else import (/. + libPath);
-  stubs = import ./stubs.nix {
-    inherit lib;
+  world = stubs {
     build = system;
     host = system;
-    inherit finals names;
   };
   released = import ./releases.nix {
-    inherit lib;
-    world = stubs;
+    inherit lib world;
     directory = sides.${side};
   };
 
   base =
     final:
-    stubs.packages final
+    world.packages final
     // released.releases
     // {
       docker = final.${builtins.head released.names};
-      makeWrapper = stubs.plain "makeWrapper" { };
+      makeWrapper = world.plain "makeWrapper" { };
     };
 in
 import ./overlaid.nix {
@@ -38,5 +34,5 @@ import ./overlaid.nix {
   set = overlays: lib.fix (builtins.foldl' (below: layer: lib.extends layer below) base overlays);
   overlay = import (/. + arguments.overlay);
   names = released.names ++ [ "docker" ];
-  other = stubs.plain "iptables" { instead = true; };
+  other = world.plain "iptables" { instead = true; };
 }

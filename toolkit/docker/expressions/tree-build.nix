@@ -12,12 +12,7 @@
   tools ? "",
 }@arguments:
 let
-  config = {
-    allowInsecurePredicate = _: true;
-    allowUnfree = true;
-  }
-  // (if tools == "" then { } else { tools = builtins.fromJSON tools; });
-  docker = root: overlays: (import (/. + root) { inherit config overlays system; }).docker;
+  docker = tree: overlays: (import ./set.nix { inherit overlays system tools tree; }).docker;
 
   packages = {
     series = docker tree [ ];

@@ -12,13 +12,13 @@
 let
   set =
     overlays:
-    import (/. + tree) {
-      inherit overlays system;
-      config = {
-        allowInsecurePredicate = _: true;
-        allowUnfree = true;
-      }
-      // (if tools == "" then { } else { tools = builtins.fromJSON tools; });
+    import ./set.nix {
+      inherit
+        overlays
+        system
+        tools
+        tree
+        ;
     };
   plain = set [ ];
 in

@@ -32,19 +32,17 @@ let
   asked = fromJSON question;
 
   set =
-    changes: overlays:
-    import (/. + tree) (
-      {
-        inherit overlays system;
-        config = {
-          allowInsecurePredicate = _: true;
-          allowUnfree = true;
-        }
-        // (if tools == "" then { } else { tools = fromJSON tools; })
-        // changes;
-      }
-      // (if crossSystem == "" then { } else { crossSystem.system = crossSystem; })
-    );
+    config: overlays:
+    import ./set.nix {
+      inherit
+        config
+        crossSystem
+        overlays
+        system
+        tools
+        tree
+        ;
+    };
   packages = set { } [ ];
 
   guarded =

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import Struct
 
+from tests.cli import fork
 from toolkit import specimen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
 ROOT = Path(__file__).parents[2]
 TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
+_PYTHON = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8"}
 
 
 class Unlet(Struct, frozen=True, kw_only=True):
@@ -25,12 +27,16 @@ class Unlet(Struct, frozen=True, kw_only=True):
 
     cwd: Path
     env: Mapping[str, str]
+    forks: fork.Source
 
     @property
     def argv(self) -> tuple[str, ...]:
         return sys.executable, "-m", "toolkit"
 
     def __call__(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end, in a process of its own that starts Python if what it imports may differ."""
+        if not any(name.startswith(("LC_", "PATH", "PYTHON")) for name in env):
+            return self.forks.run(list(map(str, arguments)), cwd=self.cwd, env={**self.env, **env}, timeout=120)
         return subprocess.run(
             [*self.argv, *map(str, arguments)],
             cwd=self.cwd,
@@ -43,8 +49,15 @@ class Unlet(Struct, frozen=True, kw_only=True):
         )
 
 
+@pytest.fixture(scope="session")
+def forks() -> Generator[fork.Source]:
+    source = fork.Source({**_PYTHON, "PATH": os.environ["PATH"]})
+    yield source
+    source.close()
+
+
 @pytest.fixture
-def unlet(tmp_path: Path) -> Unlet:
+def unlet(tmp_path: Path, forks: fork.Source) -> Unlet:
     home = tmp_path / "home"
     work = tmp_path / "work"
     home.mkdir()
@@ -54,11 +67,9 @@ def unlet(tmp_path: Path) -> Unlet:
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
         "XDG_CONFIG_HOME": str(home / "config"),
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "error",
-        "LC_ALL": "C.UTF-8",
+        **_PYTHON,
     }
-    return Unlet(cwd=work, env=env)
+    return Unlet(cwd=work, env=env, forks=forks)
 
 
 @pytest.fixture

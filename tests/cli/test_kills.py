@@ -190,7 +190,6 @@ def test_run_that_is_ended_leaves_nothing(
     if status == INTERRUPTED:
         assert said.strip() == "unlet: interrupted"
     require_no_process(place, within=60 if ending is signal.SIGKILL else 2)
-    assert users(place.clone) == theirs
     if status == -signal.SIGKILL:
         for path in (*place.temporary.iterdir(), *place.work.iterdir()):
             # Too young it might be what another run has just begun with.
@@ -200,6 +199,7 @@ def test_run_that_is_ended_leaves_nothing(
         require_no_process(place, within=2)
     elif command != "pr --remove" and status != usual.status:
         assert snapshot(place.clone) == before
+    assert users(place.clone) == theirs
     assert [path.name for path in place.temporary.iterdir()] == []
     assert {path.name for path in place.work.iterdir()} <= {"out"}
     new = contents(place.out)

@@ -1,0 +1,89 @@
+"""Copies of one process that has imported all of the package: a command line runs in one as it does in a new process.
+
+Run as a program with the number of a socket, it is that process.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import pkgutil
+import socket
+import subprocess
+import sys
+import tempfile
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import toolkit
+from toolkit.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_MOST = 1 << 17
+
+
+class Source:
+    """Starts the process, and runs command lines in copies of it until it is closed."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            argv = [sys.executable, "-P", __file__, str(theirs.fileno())]
+            self._process = subprocess.Popen(argv, env=env, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+
+    def run(
+        self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command line as subprocess.run does, with nothing on stdin and its output captured."""
+        request = json.dumps([list(arguments), str(cwd), dict(env)]).encode()
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8") as out,
+            tempfile.TemporaryFile("w+", encoding="utf-8") as err,
+        ):
+            socket.send_fds(self._socket, [request], [out.fileno(), err.fileno()])
+            self._socket.settimeout(timeout)
+            status = os.waitstatus_to_exitcode(int(self._socket.recv(_MOST)))
+            printed = [os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode() for file in (out, err)]
+            return subprocess.CompletedProcess(list(arguments), status, *printed)
+
+    def close(self) -> None:
+        self._socket.close()
+        self._process.wait()
+
+
+def _copies(connection: socket.socket) -> int:
+    """Make a copy for each request, and send how it has ended; return the exit code, of a copy that of its command."""
+    for module in pkgutil.walk_packages(toolkit.__path__, "toolkit."):
+        import_module(module.name)
+    gc.freeze()
+    while True:
+        request, files, _, _ = socket.recv_fds(connection, _MOST, 2)
+        if not request:
+            return 0
+        child = os.fork()
+        if child == 0:
+            return _command(connection, request, files)
+        for file in files:
+            os.close(file)
+        connection.send(str(os.waitpid(child, 0)[1]).encode())
+
+
+def _command(connection: socket.socket, request: bytes, files: Sequence[int]) -> int:
+    connection.close()
+    for number, file in enumerate(files, 1):
+        os.dup2(file, number)
+        os.close(file)
+    arguments, cwd, env = json.loads(request)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv[1:] = arguments
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(_copies(socket.socket(fileno=int(sys.argv[1]))))

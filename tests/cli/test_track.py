@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from tests.docker.track.conftest import Nixpkgs, empty, layout, nixpkgs
+from tests.docker.track.conftest import Nixpkgs, cache, empty, layout, nixpkgs, remember_layouts
 from tests.forge.server import Fault, serving
 from toolkit.cli.commands import commands
 from toolkit.docker.track.verdict import CHANGED, COULD_NOT_TELL, NOTHING_CHANGED, TO_DO
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
     from tests.forge.server import Forge
 
-__all__ = ["empty", "nixpkgs"]
+__all__ = ["cache", "empty", "nixpkgs"]
 
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
 DOCUMENT = Path(__file__).parents[2] / "docs" / "track.md"
+
+
+@pytest.fixture(autouse=True)
+def warm(cache: Path) -> Path:
+    remember_layouts()
+    return cache
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -239,7 +240,8 @@ def test_revert_of_a_pull_request_is_not_its_merge(nixpkgs: Nixpkgs, ask: Ask) -
     assert pull.state == "unknown"
 
 
-def test_all_refs_take_few_processes(nixpkgs: Nixpkgs, ask: Ask) -> None:
+def test_all_refs_take_few_processes(nixpkgs: Nixpkgs, ask: Ask, cache: Path) -> None:
+    shutil.rmtree(cache)
     said: list[str] = []
     with process.echoing(said.append):
         ask(nixpkgs)

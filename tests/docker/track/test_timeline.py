@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from toolkit.docker.readings import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.docker.track.conftest import Nixpkgs
     from tests.forge.server import Forge
@@ -82,7 +84,8 @@ def test_server_tells_the_same_events_without_the_order_of_branches(nixpkgs: Nix
     assert [version.commit for version in remote.versions] == [version.commit for version in local.versions]
 
 
-def test_second_run_reads_nothing_again(story: Nixpkgs, ask: Ask) -> None:
+def test_second_run_reads_nothing_again(story: Nixpkgs, ask: Ask, cache: Path) -> None:
+    shutil.rmtree(cache)
     assert history(ask(story, "master", history=True)).read == 10
     again = history(ask(story, "master", history=True))
     assert (again.read, told(again)) == (0, EVENTS)

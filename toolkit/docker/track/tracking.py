@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from toolkit.docker.track.model import Pull
     from toolkit.docker.track.upstream import File, FoundFile, Upstream
     from toolkit.docker.track.verdict import Used
+    from toolkit.git.patching import Fitting
     from toolkit.model import Progress, SourceRequest
 
 # A fix that is older than so many versions is dated by none of them.
@@ -209,7 +211,7 @@ class _Ours(Struct, frozen=True, kw_only=True):
             return OurSeries(fit=SeriesFit.SUPERFLUOUS, made_for=self.made_for)
         if self.diff is None:
             return OurSeries(fit=SeriesFit.UNKNOWN, detail="no file that was read can be rewritten")
-        found = patching.fit(file.content, TARGET, self.diff)
+        found = _fitting(file.content, self.diff)
         if not found.applies:
             lines = ", ".join(map(str, found.conflicts))
             detail = f"at line {lines}" if lines else found.reason
@@ -219,6 +221,12 @@ class _Ours(Struct, frozen=True, kw_only=True):
         if found.offset:
             return OurSeries(fit=SeriesFit.OFFSET, detail=f"{found.offset} lines", made_for=self.made_for)
         return OurSeries(fit=SeriesFit.CLEAN, made_for=self.made_for)
+
+
+@cache
+def _fitting(content: bytes, diff: bytes) -> Fitting:
+    """Try the series on a content, which most refs have in common."""
+    return patching.fit(content, TARGET, diff)
 
 
 def _of_proposal(directory: Path) -> _Ours:

@@ -14,12 +14,12 @@ from msgspec import Struct, field
 from tests import specimens
 from tests.docker.track.answers import everything
 from tests.forge.server import Forge, serving
-from toolkit import git
 from toolkit.cache import VARIABLE
 from toolkit.docker.requests import Server
 from toolkit.docker.track import tracking
 from toolkit.docker.track.memory import Memory
 from toolkit.docker.track.tracking import TrackRequest, track
+from toolkit.git import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -115,9 +115,9 @@ def cache(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @once
 def _known() -> tuple[dict[str, Reading], dict[str, str]]:
-    contents: dict[str, bytes] = {git.blob_id(text): text for text in map(str.encode, map(layout, _USED))}
+    contents: dict[str, bytes] = {reading.blob_id(text): text for text in map(str.encode, map(layout, _USED))}
     newest = layout(_USED[0]).encode()
-    return Memory().read(contents), {git.blob_id(newest): tracking._diff(newest).decode()}
+    return Memory().read(contents), {reading.blob_id(newest): tracking._diff(newest).decode()}
 
 
 def remember_layouts() -> None:

@@ -46,22 +46,20 @@ def find(tree: Tree) -> tuple[Binding, ...]:
     shape = read(tree)
     if not shape.lets or not shape.functions or shape.construction is None:
         return ()
-    found: list[Binding] = []
-    for name, node in shape.bindings.items():
-        known = kind(node)
-        if known is None or name not in shape.reached or value(node).contains(shape.body):
-            continue
-        found.append(
-            Binding(
-                name=name,
-                kind=known[0],
-                builder=known[1],
-                line=node.line,
-                state=state(shape, name),
-                shares=shared(shape, name),
-                liftable=without_final(shape.construction.name) is None,
-            )
+    liftable = without_final(shape.construction.name) is None
+    found = [
+        Binding(
+            name=name,
+            kind=known[0],
+            builder=known[1],
+            line=node.line,
+            state=state(shape, name),
+            shares=shared(shape, name),
+            liftable=liftable,
         )
+        for name, node in shape.bindings.items()
+        if (known := kind(node)) is not None and name in shape.reached and not value(node).contains(shape.body)
+    ]
     return tuple(sorted(found, key=lambda binding: binding.line))
 
 
@@ -117,11 +115,12 @@ def kind(binding: Node) -> tuple[BindingKind, str] | None:
     if expression.kind != "apply_expression":
         return None
     function, *arguments = call(expression)
-    if (path := _selected(function)) and path[-1] in _CHANGES and len(arguments) <= (path[-1] == "overrideCabal") + 1:
+    path = callee(function) if inside(function).kind == "select_expression" else ()
+    if path and path[-1] in _CHANGES and len(arguments) <= (path[-1] == "overrideCabal") + 1:
         base = inside(function.children[0])
-        builds = construction(base)
-        if builds is None:
-            return None if _is_builder(callee(base)) else (BindingKind.OVERRIDE, ".".join(path))
+        if construction(base) is None:
+            is_builder = any(re.fullmatch(r"(build|mk|fetch)[A-Z]\w*", name) for name in callee(base)[-1:])
+            return None if is_builder else (BindingKind.OVERRIDE, ".".join(path))
         expression = base
     builder = callee(expression)
     if not builder or _SOURCES.fullmatch(builder[-1]) or _SOURCES.fullmatch(".".join(builder)):
@@ -143,14 +142,6 @@ def _kind(name: str, expression: Node) -> BindingKind | None:
     if _LANGUAGES.fullmatch(name) or (sourced and given & {"name", "pname"}):
         return BindingKind.PACKAGE
     return None
-
-
-def _selected(function: Node) -> tuple[str, ...]:
-    return callee(function) if inside(function).kind == "select_expression" else ()
-
-
-def _is_builder(name: tuple[str, ...]) -> bool:
-    return bool(name) and re.fullmatch(r"(build|mk|fetch)[A-Z]\w*", name[-1]) is not None
 
 
 PASSTHRU = "passthru"
@@ -199,14 +190,9 @@ def direct_uses(shape: Shape, name: str) -> list[Reference]:
     shown = doors(shape, name)
     passed = {door.use.index for door in shown}
     reached = [shape.body, *(shape.bindings[user] for user in shape.reached)]
-    return [
-        *(
-            use
-            for use in shape.uses
-            if use.name == name and use.node.index not in passed and any(place.contains(use.node) for place in reached)
-        ),
-        *(use for door in shown for use in uses_by_rec(shape, door)),
-    ]
+    direct = [use for use in shape.uses if use.name == name and use.node.index not in passed]
+    direct = [use for use in direct if any(place.contains(use.node) for place in reached)]
+    return direct + [use for door in shown for use in uses_by_rec(shape, door)]
 
 
 def uses_by_rec(shape: Shape, door: Door) -> Iterator[Reference]:

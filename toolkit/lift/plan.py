@@ -28,7 +28,7 @@ from toolkit.lift.shape import bound, callee, selection
 from toolkit.nix.attributes import body, inherited_from
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from toolkit.lift.bindings import Origin
     from toolkit.lift.shape import BuilderCall, Shape
@@ -155,31 +155,26 @@ def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[st
     """
     construction = _construction(shape)
     wanted = _wanted(shape, names)
-    enclosable = design is Design.STAY and _is_enclosable(shape, construction)
+    enclosable = (
+        design is Design.STAY
+        and [body(let) for let in shape.lets] == [construction.call]
+        and "\n" not in construction.builder.text
+        and not shape.uses_in(construction.builder)
+    )
     try:
         planned = _plan(shape, construction, wanted, design, follow)
     except RefusalError:
         if not enclosable:
             raise
         planned = None
-    if planned is None or (enclosable and _is_much(shape, planned.moved)):
+    if planned is None or (
+        enclosable and sum(shape.bindings[name].text.count("\n") + 1 for name in planned.moved) > _MUCH
+    ):
         planned = _plan(shape, construction, wanted, design, follow, enclosed=True)
     if follow and not planned.followed:
         what = " or ".join(follow)
         raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
     return planned
-
-
-def _is_enclosable(shape: Shape, construction: BuilderCall) -> bool:
-    """Tell whether there is one let, right around a builder's call whose builder it does not bind."""
-    if len(shape.lets) != 1 or body(shape.lets[0]) is not construction.call or "\n" in construction.builder.text:
-        return False
-    return not shape.uses_in(construction.builder)
-
-
-def _is_much(shape: Shape, moved: Collection[str]) -> bool:
-    """Tell whether many lines would move otherwise."""
-    return sum(shape.bindings[name].text.count("\n") + 1 for name in moved) > _MUCH
 
 
 def _plan(  # noqa: PLR0913 - what a plan is made of

@@ -52,10 +52,6 @@ class Message(Struct, frozen=True, kw_only=True):
         """Return the body with what the proofs of these names have proven, and nothing else of `proven`."""
         return "\n\n".join([self.body, *(text for proof, text in self.proven.items() if proof in passed)])
 
-    def unbacked(self, passed: Collection[str]) -> tuple[str, ...]:
-        """Return the sentences that may not be said where only the proofs of these names passed."""
-        return tuple(text for proof, text in self.proven.items() if proof not in passed)
-
 
 class OwnCommit(Message, frozen=True, kw_only=True):
     """A commit of a proposal: its message, `why` for a reviewer, and `rewrite`, a function as `MODULE:NAME`.

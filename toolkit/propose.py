@@ -13,16 +13,16 @@ from msgspec.structs import replace
 
 from toolkit import files, prove
 from toolkit.git import patching, reading
-from toolkit.model import Commit, Proposal, Report, Status
+from toolkit.model import Commit, OverlayReport, Proposal, Report, Status
 from toolkit.nix import program
 from toolkit.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path, PurePosixPath
+    from pathlib import Path
 
     from toolkit.git.reading import TreeFile
-    from toolkit.model import Column, Patch, Progress, Proof, Source, SourceRequest, Step
+    from toolkit.model import Column, Patch, Progress, Proof, Source, SourceRequest
     from toolkit.patches import Message
     from toolkit.prove import Case, Claim, Stage
 
@@ -53,39 +53,26 @@ class Draft(Struct, Generic[C], frozen=True, kw_only=True):
     def backed(self, proofs: Sequence[Proof]) -> Proposal:
         """Return the proposal with messages that say only what these proofs have proven."""
         passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
-        if not any(message.unbacked(passed) for message in self.messages):
-            return self.proposal
         commits = tuple(
             replace(commit, body=message.backed(passed))
             for commit, message in zip(self.proposal.commits, self.messages, strict=True)
         )
-        return _written(replace(self.proposal, commits=commits))
+        return self.proposal if commits == self.proposal.commits else _written(self.proposal, commits)
 
 
-def make(  # noqa: PLR0913 - what a proposal is made of
-    source: Source,
-    *,
-    package: str,
-    target: PurePosixPath,
-    bindings: tuple[str, ...],
-    steps: Sequence[Step],
-    messages: Sequence[Message],
-    contents: Sequence[bytes],
-) -> Proposal:
-    """Return the proposal whose steps lead to `contents`, the target file after each, as git writes it down."""
-    states = pairwise((source.content, *contents))
+def make(proposal: Proposal, messages: Sequence[Message], contents: Sequence[bytes]) -> Proposal:
+    """Return a proposal with the commits that lead to `contents`, the target file after each, as git writes it down."""
+    states = pairwise((proposal.source.content, *contents))
     commits = tuple(
         Commit(subject=message.subject, body=message.whole, before=before, after=after)
         for message, (before, after) in zip(messages, states, strict=True)
     )
-    return _written(
-        Proposal(source=source, package=package, target=target, bindings=bindings, steps=tuple(steps), commits=commits)
-    )
+    return _written(proposal, commits)
 
 
-def _written(proposal: Proposal) -> Proposal:
-    made = patching.series(proposal.commits, proposal.target, committed=proposal.source.committed)
-    return replace(proposal, patches=made.patches, upstream_diff=made.upstream_diff)
+def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
+    made = patching.series(commits, proposal.target, committed=proposal.source.committed)
+    return replace(proposal, commits=commits, patches=made.patches, upstream_diff=made.upstream_diff)
 
 
 class Order(Struct, Generic[C], frozen=True, kw_only=True):
@@ -126,25 +113,54 @@ def write(order: Order[C], *, progress: Progress) -> Report:
         proposal = draft.backed(proven)
         if proposal is not draft.proposal:
             write_patches(building, proposal, order.extras)
-        here, there = str(building), str(order.out.resolve())
         result = Report(
             proposal=proposal,
-            proofs=tuple(
-                replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands))
-                for proof in proven
-            ),
+            proofs=_in_place(proven, building, order.out),
             warnings=(*proposal.source.warnings, *draft.warnings),
             tools={"nix": str(program.version())},
             request=order.request,
-            files=tuple(
-                sorted({*REPORTS, *(str(path.relative_to(building)) for path in building.rglob("*") if path.is_file())})
-            ),
+            files=_names(building, *REPORTS),
             comparison=order.compare(draft.proposal, proven),
         )
         (building / "report.json").write_bytes(report.to_json(result))
         (building / "report.md").write_bytes(report.to_markdown(result))
         (building / "pull-request.md").write_bytes(order.text(result))
         return result
+
+
+def write_overlay(
+    out: Path, source: Source, make_in: Callable[[Path], tuple[str, Sequence[Proof], Sequence[str]]], *, force: bool
+) -> OverlayReport:
+    """Write an overlay to `out`, whole or not at all, and return its report.
+
+    `make_in` fills a directory, and returns the kind of the overlay, what was proven of it, and warnings.
+    """
+    with files.whole_directory(out, force=force) as building:
+        kind, proven, warnings = make_in(building)
+        result = OverlayReport(
+            kind=kind,
+            source=source,
+            proofs=_in_place(proven, building, out),
+            files=_names(building, files.REPORT),
+            warnings=(*source.warnings, *warnings),
+            tools={"nix": str(program.version())},
+        )
+        (building / files.REPORT).write_bytes(report.overlay_to_json(result))
+    return result
+
+
+def _in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof, ...]:
+    """Return proofs whose commands name the directory that the building one becomes."""
+    here, there = str(building), str(out.resolve())
+    return tuple(
+        replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands)) for proof in proofs
+    )
+
+
+def _names(building: Path, *reports: str) -> tuple[str, ...]:
+    """Return the names of what is written, reports that are still to come among them."""
+    paths = (path for path in building.rglob("*") if path.is_file())
+    return tuple(sorted({*reports, *(str(path.relative_to(building)) for path in paths)}))
 
 
 def write_patches(directory: Path, proposal: Proposal, extras: Sequence[Patch] = ()) -> None:

@@ -16,18 +16,19 @@ from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError
-from toolkit.model import OverlayReport, Tier
+from toolkit.model import Tier
 from toolkit.nix import program
-from toolkit.report.report import overlay_to_json
+from toolkit.propose import write_overlay
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.requests import OverlayRequest
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Progress, Proof, Source
+    from toolkit.model import OverlayReport, Progress, Proof, Source
 
 SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 """The files of overlays/ that the kind `rewrap` consists of, the module among them."""
@@ -43,30 +44,19 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     that the overlay would leave as it is. A proof that fails is no error: it is in the report.
     """
     files.ensure_free(request.out, force=request.force)
-    nix_version = program.version()
+    # A missing Nix is named before anything is fetched.
+    program.version()
     progress.step("reading nixpkgs")
     found = staging.nixpkgs(request.source, progress=progress)
     name = str(request.source.file) if request.source.file is not None else str(TARGET)
     file = docker_file(found.content, name=name)
-    with files.whole_directory(request.out, force=request.force) as building:
-        make = _rewrap if request.kind is OverlayKind.REWRAP else _patched
+    make = _rewrap if request.kind is OverlayKind.REWRAP else _patched
+
+    def make_in(building: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:
         proven, warnings = make(file, found, request, at=building, progress=progress)
-        here, there = str(building), str(request.out.resolve())
-        report = OverlayReport(
-            kind=request.kind,
-            source=found,
-            proofs=tuple(
-                replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands))
-                for proof in proven
-            ),
-            files=tuple(
-                sorted({files.REPORT, *(str(p.relative_to(building)) for p in building.rglob("*") if p.is_file())})
-            ),
-            warnings=(*found.warnings, *warnings),
-            tools={"nix": str(nix_version)},
-        )
-        (building / files.REPORT).write_bytes(overlay_to_json(report))
-    return report
+        return request.kind, proven, warnings
+
+    return write_overlay(request.out, found, make_in, force=request.force)
 
 
 def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:

@@ -24,7 +24,7 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.git import patching
 from toolkit.git.reading import TreeFile
-from toolkit.model import Column
+from toolkit.model import Column, Proposal
 from toolkit.nix import evaluator, program
 from toolkit.propose import Draft
 from toolkit.report import pull_request
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.requests import ProposeRequest
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Progress, Proof, Proposal, Report, Source, Step, TreeCommit
+    from toolkit.model import Progress, Proof, Report, Source, Step, TreeCommit
 
 DROP_WARNING = (
     "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
@@ -162,13 +162,11 @@ def draft(
         written = pool.submit(
             copy_context().run,
             proposals.make,
-            source,
-            package=PACKAGE,
-            target=TARGET,
-            bindings=COMPONENTS,
-            steps=steps,
-            messages=messages,
-            contents=contents,
+            Proposal(
+                source=source, package=PACKAGE, target=TARGET, bindings=COMPONENTS, steps=tuple(steps), commits=()
+            ),
+            messages,
+            contents,
         )
         case = staging.case(
             {BEFORE: source.content, **{STAGES[step.name]: each for step, each in zip(steps, contents, strict=True)}},

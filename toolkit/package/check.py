@@ -19,7 +19,7 @@ from toolkit.model import Commit, Proposal, Report
 from toolkit.nix import program
 from toolkit.nix.tree import Tree
 from toolkit.package.choosing import readers_of
-from toolkit.package.claims import CLAIMS, Asking, LiftCase, about
+from toolkit.package.claims import CLAIMS, Asking, LiftCase
 from toolkit.package.target import find_target
 from toolkit.prove import Stage
 from toolkit.prove.lifted import Question, ask
@@ -77,7 +77,12 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
         ),
         upstream_diff=diff,
         lifted=lifted,
-        asking=about(target.package, lifted, readers, trees=roots, systems=systems),
+        asking=Asking(
+            trees=roots,
+            own=Question(package=target.package, doors=lifted.doors),
+            readers=readers,
+            systems=systems,
+        ),
     )
     claims = [claim for claim in CLAIMS if claim.name in FOREIGN]
     proofs = prove.run(claims, case, request.proofs, progress=progress)
@@ -136,7 +141,7 @@ def _working_doors(
         for name in names
     }
     tries = {f"{name}.{index}": path for name, paths in likely.items() for index, path in enumerate(paths)}
-    trial = Asking(trees=roots, questions=(Question(package=target.package, doors=tries),), systems=systems)
+    trial = Asking(trees=roots, own=Question(package=target.package, doors=tries), systems=systems)
     working = {
         tries[key]
         for answers in trial.answers().values()

@@ -23,10 +23,10 @@ from toolkit.lift.survey import files_of
 from toolkit.model import Step
 from toolkit.nix import program
 from toolkit.package import texts
-from toolkit.package.claims import CLAIMS, Asking, LiftCase, about, ask_about
+from toolkit.package.claims import CLAIMS, Asking, LiftCase, ask_about
 from toolkit.package.target import find_targets
 from toolkit.patches import Proposed
-from toolkit.prove.lifted import why_not
+from toolkit.prove.lifted import Question, why_not
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -73,25 +73,31 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 
 class LiftCommit(Struct, frozen=True, kw_only=True):
-    """A commit: its step, its message, and the content of the package's file after it."""
+    """A commit: its step, its message, and the package's file after it."""
 
     step: Step
     message: Message
-    content: bytes
+    lifted: Lifted
+
+    @property
+    def content(self) -> bytes:
+        """The content of the file."""
+        return self.lifted.text.encode()
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
-    """A package with its commits, what is lifted by them and claimed of them.
-
-    `roots` are the trees before and after each commit.
-    """
+    """A package with its commits and what is claimed of them; `roots` are the trees before and after each commit."""
 
     opened: Opened
     commits: tuple[LiftCommit, ...]
-    lifted: Lifted
     asking: Asking
     roots: tuple[Path, ...]
     claims: tuple[Claim[LiftCase], ...] = CLAIMS
+
+    @property
+    def lifted(self) -> Lifted:
+        """What is lifted by all of the commits."""
+        return self.commits[-1].lifted
 
 
 def only(outcome: T | ToolkitError) -> T:
@@ -176,20 +182,20 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
 
     A package that is not among them is to be chosen for alone: the change of another one may be why.
     """
-    made: dict[PurePosixPath, tuple[Opened, LiftCommit, Lifted]] = {}
+    made: dict[PurePosixPath, tuple[Opened, LiftCommit]] = {}
     for each in found:
         if each.proposed is None:
             with suppress(RefusalError):
-                made.setdefault(each.target.file, (each, *_lift(each, _designs(each.request)[0])))
+                made.setdefault(each.target.file, (each, _lift(each, _designs(each.request)[0])))
     if len(made) < 2:  # noqa: PLR2004 - one is alone
         return {}
     progress.step("laying out a nixpkgs with all changes")
-    root = trees.changed(tree, {file: commit.content for file, (_, commit, _) in made.items()}).root
-    readers = readers_of(tree.root, [(each.target, lifted.doors) for each, _, lifted in made.values()])
+    root = trees.changed(tree, {file: commit.content for file, (_, commit) in made.items()}).root
+    readers = readers_of(tree.root, [(each.target, commit.lifted.doors) for each, commit in made.values()])
     chosen: dict[Target, Chosen] = {}
-    for (each, commit, lifted), others in zip(made.values(), readers, strict=True):
-        beside = tuple(other.target.package for other, _, _ in made.values() if other is not each)
-        chosen[each.target] = _chosen(each, [commit], lifted, (tree.root, root), others, beside=beside)
+    for (each, commit), others in zip(made.values(), readers, strict=True):
+        beside = tuple(other.target.package for other, _ in made.values() if other is not each)
+        chosen[each.target] = _chosen(each, (commit,), (tree.root, root), others, beside=beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
     return {target: each for target, each in chosen.items() if each.asking.holds()}
@@ -206,17 +212,17 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
     reasons: list[str] = []
     for design in _designs(found.request):
         try:
-            made, lifted = _lift(found, design, reason=reasons[0] if reasons else None)
+            commit = _lift(found, design, reason=reasons[0] if reasons else None)
         except RefusalError:
             if not reasons:
                 raise
             break
-        chosen = _laid_out(found, [made], lifted, tree, progress=progress)
+        chosen = _laid_out(found, (commit,), tree, progress=progress)
         progress.step(f"asking Nix about {target.package}")
         asking = chosen.asking
         said = asking.judged()
         if said is None:
-            why = why_not(tree.root, asking.systems[0], asking.questions[0].package)
+            why = why_not(tree.root, asking.systems[0], asking.own.package)
             hint = "if the package is for another system, name that by --system"
             fact = f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
@@ -232,13 +238,13 @@ def _designs(request: LiftRequest) -> tuple[Design, ...]:
     return (Design.MOVE,) if request.follow else (Design.STAY, Design.LAYER)
 
 
-def _lift(found: Opened, design: Design, *, reason: str | None = None) -> tuple[LiftCommit, Lifted]:
+def _lift(found: Opened, design: Design, *, reason: str | None = None) -> LiftCommit:
     """Rewrite the package's file; `reason` is why not by the design before. Raise RefusalError if it cannot be."""
     request, target = found.request, found.target
     lifted = lift(found.text, name=str(target.file), bindings=request.bindings, design=design, follow=request.follow)
     step = Step(name=LIFT, design=design.value, reason=reason)
     message = texts.message(target.package, lifted.doors)
-    return LiftCommit(step=step, message=message, content=lifted.text.encode()), lifted
+    return LiftCommit(step=step, message=message, lifted=lifted)
 
 
 def _rewritten(found: Opened, proposed: Proposed, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
@@ -248,41 +254,38 @@ def _rewritten(found: Opened, proposed: Proposed, tree: NixpkgsTree, *, progress
     for commit in proposed.commits:
         text = patches.rewrite(commit)(text, name=str(found.target.file))
         step = Step(name=commit.name, design=commit.rewrite.rpartition(":")[2])
-        commits.append(LiftCommit(step=step, message=commit, content=text.encode()))
+        commits.append(LiftCommit(step=step, message=commit, lifted=Lifted(text=text, doors={})))
     names = TEXTUAL if any(commit.rebuilds for commit in proposed.commits) else (*TEXTUAL, *EVALUATED)
-    chosen = _laid_out(found, commits, Lifted(text=text, doors={}), tree, progress=progress)
+    chosen = _laid_out(found, tuple(commits), tree, progress=progress)
     return replace(chosen, claims=tuple(claim for claim in CLAIMS if claim.name in names))
 
 
-def _laid_out(
-    found: Opened, commits: Sequence[LiftCommit], lifted: Lifted, tree: NixpkgsTree, *, progress: Progress
-) -> Chosen:
+def _laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, *, progress: Progress) -> Chosen:
     """Lay out the tree after each commit."""
     progress.step(f"laying out the changed {found.target.package}")
     after = (trees.changed(tree, {found.target.file: commit.content}).root for commit in commits)
-    (readers,) = readers_of(tree.root, [(found.target, lifted.doors)])
-    return _chosen(found, commits, lifted, (tree.root, *after), readers)
+    (readers,) = readers_of(tree.root, [(found.target, commits[-1].lifted.doors)])
+    return _chosen(found, commits, (tree.root, *after), readers)
 
 
-def _chosen(  # noqa: PLR0913 - what it is made of
+def _chosen(
     found: Opened,
-    commits: Sequence[LiftCommit],
-    lifted: Lifted,
+    commits: tuple[LiftCommit, ...],
     roots: tuple[Path, ...],
-    readers: Sequence[str],
+    readers: tuple[str, ...],
     *,
     beside: tuple[str, ...] = (),
 ) -> Chosen:
     """Say what is asked about the last commit."""
-    asking = about(
-        found.target.package,
-        lifted,
-        readers,
+    lifted = commits[-1].lifted
+    asking = Asking(
         trees=(roots[0], roots[-1]),
+        own=Question(package=found.target.package, doors=lifted.doors, shown=lifted.shown),
+        readers=readers,
         systems=found.request.systems or found.target.systems,
         beside=beside,
     )
-    return Chosen(opened=found, commits=tuple(commits), lifted=lifted, asking=asking, roots=roots)
+    return Chosen(opened=found, commits=commits, asking=asking, roots=roots)
 
 
 def readers_of(root: Path, lifts: Sequence[tuple[Target, Mapping[str, tuple[str, ...]]]]) -> list[tuple[str, ...]]:

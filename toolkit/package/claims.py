@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from toolkit import parallel, prove
+from toolkit import process, prove
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
+from toolkit.parallel import side_by_side
 from toolkit.prove import Claim, Finding, claims
 from toolkit.prove.lifted import LIFTED, UNREACHED, Derivations, LiftVerdict, Question, ask, command, judge, verdict
 
@@ -37,41 +36,45 @@ _FEW = 3
 
 
 class Asking(Struct, frozen=True, kw_only=True, eq=False):
-    """What is asked of Nix about a lift: on each system about the package first, then about its readers.
+    """What is asked of Nix about a lift, on each system: about the package, and about its readers.
 
     `trees` are the tops of the whole trees before and after; the second has the changes of the packages `beside` this
-    one as well. Answers are kept; all claims share them.
+    one as well. `readers` are packages that override or read it, as far as a search by name found them. Answers are
+    kept; all claims share them.
     """
 
     trees: tuple[Path, Path]
-    questions: tuple[Question, ...]
+    own: Question
     systems: tuple[str, ...]
+    readers: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     _kept: dict[str, list[Derivations]] = field(default_factory=dict[str, "list[Derivations]"])
     _lock: Lock = field(default_factory=Lock)
 
     @property
+    def questions(self) -> tuple[Question, ...]:
+        """What is asked on one system, about the package first."""
+        return (self.own, *(Question(package=name) for name in self.readers))
+
+    @property
     def commands(self) -> tuple[str, ...]:
         """The commands that ask."""
-        before, after = self.trees
-        return tuple(command(before, after, system, self.questions).line for system in self.systems)
+        return tuple(command(*self.trees, system, self.questions).line for system in self.systems)
 
     def answer(self, system: str) -> list[Derivations]:
         """Return Nix's answers on one system."""
         if system not in self._kept:
-            before, after = self.trees
-            self.keep(system, ask(before, after, system, self.questions))
+            self._kept[system] = ask(*self.trees, system, self.questions)
         return self._kept[system]
 
     def keep(self, system: str, answers: list[Derivations]) -> None:
-        """Keep what Nix answers on one system."""
+        """Keep what Nix answered on one system in an evaluation about several packages."""
         self._kept[system] = answers
 
     def answers(self) -> Mapping[str, list[Derivations]]:
         """Return Nix's answers by system."""
-        with self._lock, ThreadPoolExecutor(_TOGETHER) as pool:
-            asked = [pool.submit(copy_context().run, self.answer, system) for system in self.systems]
-            return dict(zip(self.systems, parallel.results(asked), strict=True))
+        with self._lock, process.ending_together():
+            return dict(zip(self.systems, side_by_side(self.answer, self.systems, jobs=_TOGETHER), strict=True))
 
     def judged(self) -> LiftVerdict | None:
         """Judge the lift by the first system that settles it, None where the package evaluates on none."""
@@ -91,28 +94,13 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         return same and judge([own for own, *_ in answers]) == LIFTED
 
 
-def about(  # noqa: PLR0913 - what is asked, and where
-    package: str,
-    lifted: Lifted,
-    readers: Sequence[str],
-    *,
-    trees: tuple[Path, Path],
-    systems: tuple[str, ...],
-    beside: tuple[str, ...] = (),
-) -> Asking:
-    """Return what is asked about a lifted package and those that override or read it."""
-    own = Question(package=package, doors=lifted.doors, shown=lifted.shown)
-    questions = (own, *(Question(package=name) for name in readers))
-    return Asking(trees=trees, questions=questions, systems=systems, beside=beside)
-
-
 def ask_about(askings: Sequence[Asking]) -> None:
     """Ask about packages whose trees are the same: on each system in as few evaluations as memory allows."""
-    before, after = askings[0].trees
 
     def answer(part: tuple[str, Sequence[Asking]]) -> None:
         system, those = part
-        answers = iter(ask(before, after, system, [question for each in those for question in each.questions]))
+        questions = [question for each in those for question in each.questions]
+        answers = iter(ask(*those[0].trees, system, questions))
         for each in those:
             each.keep(system, list(islice(answers, len(each.questions))))
 
@@ -122,8 +110,8 @@ def ask_about(askings: Sequence[Asking]) -> None:
         for those in [[each for each in askings if system in each.systems]]
         for begin in range(0, len(those), _AT_ONCE)
     ]
-    with ThreadPoolExecutor(_TOGETHER) as pool:
-        parallel.results([pool.submit(copy_context().run, answer, part) for part in parts])
+    with process.ending_together():
+        side_by_side(answer, parts, jobs=_TOGETHER)
 
 
 class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
@@ -136,12 +124,7 @@ class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
     @property
     def package(self) -> str:
         """The attribute path of the package."""
-        return self.asking.questions[0].package
-
-    @property
-    def readers(self) -> tuple[str, ...]:
-        """The packages that override or read it, as far as a search by name found them."""
-        return tuple(question.package for question in self.asking.questions[1:])
+        return self.asking.own.package
 
 
 def no_rebuild(case: LiftCase) -> Finding:
@@ -199,14 +182,14 @@ def passthru(case: LiftCase) -> Finding:
 
 def readers(case: LiftCase) -> Finding:
     """Compare the derivations of the packages that name this one with an override or an attribute of it."""
-    if not case.readers:
+    if not case.asking.readers:
         return Finding(covers="no other package names an override or a lifted attribute of this one")
     failures: list[str] = []
     for system, (_, *others) in case.asking.answers().items():
-        for name, answer in zip(case.readers, others, strict=True):
+        for name, answer in zip(case.asking.readers, others, strict=True):
             if answer.error is not None or answer.before != answer.after:
                 failures.append(f"{system}: {name}: {answer.error or 'the derivation differs'}")
-    return Finding(covers=", ".join(case.readers), failures=tuple(failures), commands=case.asking.commands)
+    return Finding(covers=", ".join(case.asking.readers), failures=tuple(failures), commands=case.asking.commands)
 
 
 def capture_safe(case: LiftCase) -> Finding:
@@ -230,7 +213,7 @@ def overlaid(case: LiftCase) -> Finding:
     evaluated = [system for system, said in reached.items() if said is not None]
     lifted = [system for system in evaluated if reached[system] == LIFTED]
     system = (*lifted, *evaluated, *case.asking.systems)[0]
-    asked = case.asking.questions[:1]
+    asked = [case.asking.own]
     (answer,) = ask(tree, tree, system, asked, case.overlay)
     if (said := verdict(answer)) is None:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")

@@ -9,28 +9,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from toolkit import files, prove
-from toolkit import propose as proposals
 from toolkit.errors import RefusalError, ToolkitError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
-from toolkit.model import OverlayReport
-from toolkit.nix import program
+from toolkit.model import Proposal
 from toolkit.package import texts
 from toolkit.package.choosing import choose, only, tried
 from toolkit.package.claims import LiftCase
-from toolkit.propose import Draft, Order, write
+from toolkit.propose import Draft, Order, make, write, write_overlay
 from toolkit.prove import Stage
 from toolkit.report import pull_request
-from toolkit.report.report import overlay_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.model import Progress, Report
+    from toolkit.model import OverlayReport, Progress, Proof, Report
     from toolkit.package.choosing import Chosen, LiftRequest
     from toolkit.package.target import Target
 
@@ -96,8 +92,8 @@ def overlay(request: LiftRequest, *, progress: Progress) -> OverlayReport:
     files.ensure_free(request.out, force=request.force)
     (outcome,) = choose([request], progress=progress)
     chosen = only(outcome)
-    source = chosen.opened.source
-    with files.whole_directory(request.out, force=request.force) as building:
+
+    def make_in(building: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:
         draft = _draft(chosen, building)
         if not draft.overlay:
             fact = "nixpkgs calls it with arguments, or its file reads other directories"
@@ -107,20 +103,9 @@ def overlay(request: LiftRequest, *, progress: Progress) -> OverlayReport:
             )
         draft.write_overlay(building)
         proven = prove.run(draft.claims, draft.case, OVERLAY_CLAIMS, progress=progress)
-        here, there = str(building), str(request.out.resolve())
-        report = OverlayReport(
-            kind=chosen.commits[-1].step.design,
-            source=source,
-            proofs=tuple(
-                replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands))
-                for proof in proven
-            ),
-            files=tuple(sorted({files.REPORT, *draft.overlay})),
-            warnings=source.warnings,
-            tools={"nix": str(program.version())},
-        )
-        (building / files.REPORT).write_bytes(overlay_to_json(report))
-    return report
+        return chosen.commits[-1].step.design, proven, ()
+
+    return write_overlay(request.out, chosen.opened.source, make_in, force=request.force)
 
 
 def _draft(chosen: Chosen, at: Path) -> Draft[LiftCase]:
@@ -128,15 +113,15 @@ def _draft(chosen: Chosen, at: Path) -> Draft[LiftCase]:
     source, target, commits = chosen.opened.source, chosen.opened.target, chosen.commits
     beside = _overlay_files(chosen.roots[0], target, commits[-1].content)
     messages = tuple(commit.message for commit in commits)
-    proposal = proposals.make(
-        source,
+    proposal = Proposal(
+        source=source,
         package=target.package,
         target=target.file,
         bindings=tuple(chosen.lifted.doors),
-        steps=[commit.step for commit in commits],
-        messages=messages,
-        contents=[commit.content for commit in commits],
+        steps=tuple(commit.step for commit in commits),
+        commits=(),
     )
+    proposal = make(proposal, messages, [commit.content for commit in commits])
     before, *after = (root / target.file for root in chosen.roots)
     case = LiftCase(
         source=source,

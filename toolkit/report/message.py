@@ -90,14 +90,13 @@ def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> No
             raise kind(f"{subject}: '{_line(text)}' {fact}", hint="add --trailer 'Assisted-by: TOOL (MODEL)'")
 
 
-def faults(message: str, *, paths: Collection[PurePosixPath] = (), unproven: Collection[str] = ()) -> tuple[str, ...]:
+def faults(message: str, *, paths: Collection[PurePosixPath] = ()) -> tuple[str, ...]:
     """Return which rules a message breaks, a line each, none where it is as it should be.
 
-    `paths` are the files that the commit changes: `doc: …` is no conventional type for one below `doc/`. `unproven`
-    are sentences that no passed proof backs, which the message must not say.
+    `paths` are the files that the commit changes: `doc: …` is no conventional type for one below `doc/`.
     """
     subject, _, rest = message.partition("\n")
-    return (*_of_subject(subject, paths), *_of_body(message, rest), *_of_claims(message, unproven))
+    return (*_of_subject(subject, paths), *_of_body(message, rest))
 
 
 def _of_subject(subject: str, paths: Collection[PurePosixPath]) -> Iterator[str]:
@@ -136,13 +135,6 @@ def _of_body(message: str, rest: str) -> Iterator[str]:
             yield f"line '{_line(line)}': ends the message for git am"
         if line != line.rstrip() or not line.isprintable():
             yield f"line '{_line(line)}': ends with blanks, or has characters that are not printable"
-
-
-def _of_claims(message: str, unproven: Collection[str]) -> Iterator[str]:
-    words = " ".join(message.split())
-    for sentence in unproven:
-        if " ".join(sentence.split()) in words:
-            yield f"says '{_line(sentence)}', which no proof backs"
 
 
 def _trailers(message: str) -> tuple[str, ...]:

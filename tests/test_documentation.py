@@ -19,8 +19,8 @@ from msgspec import Struct
 from tests import specimens
 from tests.trees import trees
 from toolkit import specimen
-from toolkit.cli import entry, find, track
-from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
+from toolkit.cli import find, track
+from toolkit.cli.commands import COMMANDS, EXIT_CODES, INTERRUPTED, UNEXPECTED, commands
 from toolkit.docker.plan import Extra
 from toolkit.docker.track import model
 from toolkit.errors import ToolkitError, UsageError
@@ -136,7 +136,7 @@ def test_reference_and_man_page_name_every_option(name: str) -> None:
 
 
 def test_readme_names_every_exit_code() -> None:
-    codes = {0, 1, UsageError.exit_code, ToolkitError.exit_code, entry.UNEXPECTED, entry.INTERRUPTED}
+    codes = {0, 1, UsageError.exit_code, ToolkitError.exit_code, UNEXPECTED, INTERRUPTED}
     assert codes == set(map(int, re.findall(r"\b\d+\b", EXIT_CODES)))
     codes |= set(map(int, re.findall(r"\b\d+\b", track.EXIT_CODES)))
     assert codes == set(map(int, re.findall(r"^\| (\d+) \|", section(README, "Exit codes"), re.MULTILINE)))

@@ -9,13 +9,13 @@ import sys
 def main() -> int:
     """Run the command line of this process and return its exit code."""
     try:
-        from toolkit.cli import streams  # noqa: PLC0415 - an interrupt may come while modules are imported
+        from toolkit.cli import output  # noqa: PLC0415 - an interrupt may come while modules are imported
 
-        streams.install()
+        output.install()
         if sys.argv[1:] == ["--version"]:
             # Half of the time of this answer would go to importing what is below.
             return _version()
-        from toolkit.cli.entry import run  # noqa: PLC0415 - as above
+        from toolkit.cli.commands import run  # noqa: PLC0415 - as above
 
         return run(sys.argv[1:])
     except KeyboardInterrupt:

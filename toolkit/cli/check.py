@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.depth import DEEPER, depth, depth_options, is_sealed, systems
-from toolkit.cli.lifting import DOCKER
+from toolkit.cli.proving import DEEPER, DOCKER, OTHER, depth, depth_options, is_sealed, systems
 from toolkit.cli.report import exit_code, show
 from toolkit.docker.check import check
 from toolkit.docker.requests import CheckRequest
@@ -104,7 +103,7 @@ def command(
     if is_sealed():
         options.refuse_together("--sealed", "--run")
     if patch is not None and what not in {None, DOCKER}:
-        options.refuse_together("a TARGET other than docker", "--file", "--run", "--compare", *DEEPER)
+        options.refuse_together(OTHER, "--file", "--run", "--compare", *DEEPER)
         asked = PatchRequest(
             patch=patch,
             target=what or DOCKER,

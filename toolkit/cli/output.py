@@ -1,24 +1,32 @@
-"""Printing: results on stdout, progress on stderr. All that is printed passes `harmless`.
+"""Printing: results on stdout, progress on stderr, whatever is behind them. All that is printed passes `harmless`.
 
 toolkit.cli.report has the form of a report.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from toolkit.errors import ToolkitError
 from toolkit.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
+    from _typeshed import ReadableBuffer
+
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import Progress, Proof
     from toolkit.report.explanation import Line
+
+
+_OUTPUT, _ERRORS = 1, 2
 
 
 @contextmanager
@@ -154,3 +162,65 @@ def _line(text: str) -> str:
     # A byte of a file's name that is no UTF-8 is shown as that byte.
     shown = re.sub("[\udc80-\udcff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", harmless(text))
     return shown.replace("\n", "\\n")
+
+
+def install() -> None:
+    """Replace the standard streams by ones that are safe to write to, for the libraries that print as well.
+
+    One that is closed takes none of the numbers of files that are opened later.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Writing to standard output has to fail; nobody reads standard error.
+            os.open(os.devnull, os.O_WRONLY if number == _ERRORS else os.O_RDONLY)
+    sys.stdout, sys.stderr = _stream(_Output(), sys.stdout), _stream(_Errors(), sys.stderr)
+
+
+def _stream(raw: io.FileIO, old: TextIO | None) -> io.TextIOWrapper:
+    encoding = old.encoding if old is not None else "utf-8"
+    is_prompt = raw.fileno() == _ERRORS or raw.isatty()
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=is_prompt)
+
+
+class _Output(io.FileIO):
+    """Standard output. That its reader is gone is no failure: the exit code is still that of the work."""
+
+    def __init__(self) -> None:
+        super().__init__(_OUTPUT, "wb", closefd=False)
+
+    def write(self, content: ReadableBuffer, /) -> int:
+        """Write as it is; raise ToolkitError if that fails for a reason such as a full disk."""
+        try:
+            return super().write(content)
+        except BrokenPipeError:
+            _give_up(_OUTPUT)
+        except OSError as error:
+            _give_up(_OUTPUT)
+            raise ToolkitError(
+                f"standard output: cannot be written: {(error.strerror or str(error)).lower()}"
+            ) from None
+        return memoryview(content).nbytes
+
+
+class _Errors(io.FileIO):
+    """Standard error. If it cannot be written there is nobody to hear of it."""
+
+    def __init__(self) -> None:
+        super().__init__(_ERRORS, "wb", closefd=False)
+
+    def write(self, content: ReadableBuffer, /) -> int:
+        """Write as it is, or drop it."""
+        try:
+            return super().write(content)
+        except OSError:
+            _give_up(_ERRORS)
+        return memoryview(content).nbytes
+
+
+def _give_up(number: int) -> None:
+    """Send all that follows nowhere: the interpreter writes what it has left when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)

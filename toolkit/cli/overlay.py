@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
-from toolkit.cli.report import exit_code, nix_path, proven, wrote
+from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options
+from toolkit.cli.report import exit_code, nix_path, plain, proven, wrote
 from toolkit.docker.overlay import overlay
 from toolkit.docker.plan import OverlayKind
 from toolkit.docker.requests import OverlayRequest
 from toolkit.package.propose import overlay as lifted_overlay
-from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import overlay_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import OverlayReport
-    from toolkit.package.choosing import LiftRequest
+    from toolkit.report.explanation import Line
 
 _WRAPPER = (
     'security.wrappers.rootlesskit = { owner = "root"; group = "root"; '
@@ -63,39 +61,29 @@ def command(
     settings = options.settings()
     source = options.source_request()
     if target != DOCKER:
-        options.refuse_together("a TARGET other than docker", "--file", "--kind")
-        asked = lifting(target, source, out=out, force=force)
+        options.refuse_together(OTHER, "--file", "--kind")
+        lift = lifting(target, source, out=out, force=force)
         with output.working(settings) as progress:
-            report = lifted_overlay(asked, progress=progress)
-        _show(report, out, settings, _steps(asked, out))
-        return exit_code(report)
-    options.refuse_without("a TARGET other than docker", *LIFTING)
-    request = OverlayRequest(
-        source=source,
-        kind=OverlayKind(kind) if kind is not None else OverlayKind.REWRAP,
-        out=out,
-        force=force,
-        depth=depth(),
-    )
-    with output.working(settings) as progress:
-        report = overlay(request, progress=progress)
-    _show(report, out, settings, list(_next_steps(report, out)))
-    return exit_code(report)
-
-
-def _show(report: OverlayReport, out: Path, settings: GlobalOptions, steps: Sequence[tuple[str, str]]) -> None:
+            report = lifted_overlay(lift, progress=progress)
+    else:
+        options.refuse_without(OTHER, *LIFTING)
+        request = OverlayRequest(
+            source=source,
+            kind=OverlayKind(kind) if kind is not None else OverlayKind.REWRAP,
+            out=out,
+            force=force,
+            depth=depth(),
+        )
+        with output.working(settings) as progress:
+            report = overlay(request, progress=progress)
     if settings.json:
         output.write(overlay_to_json(report))
     else:
-        output.write_toned(_lines(report, out, settings, steps), settings)
+        output.write_toned(_lines(report, target, out, settings), settings)
+    return exit_code(report)
 
 
-def _lines(
-    report: OverlayReport, out: Path, settings: GlobalOptions, steps: Sequence[tuple[str, str]]
-) -> Iterator[Line]:
-    def plain(text: str) -> Line:
-        return Line(text=text, tone=Tone.PLAIN)
-
+def _lines(report: OverlayReport, target: str, out: Path, settings: GlobalOptions) -> Iterator[Line]:
     if not settings.quiet:
         yield plain(f"source   {report.source.origin}")
         yield plain(f"kind     {report.kind}")
@@ -105,21 +93,17 @@ def _lines(
         return
     yield plain(wrote(report.files, out))
     if not report.failed:
-        yield from map(plain, output.table(steps))
+        yield from map(plain, output.table(list(_next_steps(report, target, out))))
 
 
-def _steps(asked: LiftRequest, out: Path) -> list[tuple[str, str]]:
-    return [
-        ("on NixOS", f"nixpkgs.overlays = [ (import {nix_path(out)}) ];"),
-        ("elsewhere", f"import <nixpkgs> {{ overlays = [ (import {nix_path(out)}) ]; }}"),
-        ("for upstream", f"unlet propose {asked.target}"),
-    ]
-
-
-def _next_steps(report: OverlayReport, out: Path) -> Iterator[tuple[str, str]]:
-    yield "on NixOS", f"nixpkgs.overlays = [ (import {nix_path(out)}) ];"
-    yield "with the wrapper", _WRAPPER
+def _next_steps(report: OverlayReport, target: str, out: Path) -> Iterator[tuple[str, str]]:
+    overlays = f"[ (import {nix_path(out)}) ]"
+    yield "on NixOS", f"nixpkgs.overlays = {overlays};"
+    if target == DOCKER:
+        yield "with the wrapper", _WRAPPER
     if report.kind is OverlayKind.REWRAP:
         module = nix_path(out / "privileged-ports.nix")
         yield "or by the module", f'imports = [ {module} ];  # with privilegedPorts.route = "rewrap"'
-    yield "elsewhere", f"import <nixpkgs> {{ overlays = [ (import {nix_path(out)}) ]; }}"
+    yield "elsewhere", f"import <nixpkgs> {{ overlays = {overlays}; }}"
+    if target != DOCKER:
+        yield "for upstream", f"unlet propose {target}"

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
+from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options
 from toolkit.cli.report import exit_code, proven, show
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.requests import BranchRequest, UpdateRequest
@@ -122,9 +121,9 @@ def command(
     settings = options.settings()
     own = ("--strategy", "--rootlesskit", "--only", "--with", "--compare")
     if target == DOCKER:
-        options.refuse_without("a TARGET other than docker", *LIFTING)
+        options.refuse_without(OTHER, *LIFTING)
     else:
-        options.refuse_together("a TARGET other than docker", *own, "--onto")
+        options.refuse_together(OTHER, *own, "--onto")
         branch = branch or (branch_name(target) if not commit else None)
     if mode is not None:
         options.refuse_together(f"--{mode}", "--worktree", "--commit")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.depth import depth, depth_options
-from toolkit.cli.lifting import DOCKER, LIFTING, lifting, lifting_options
+from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options
 from toolkit.cli.report import exit_code, show, total
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
@@ -92,15 +91,13 @@ def command(
             raise click.UsageError("several TARGETs and docker exclude each other")
         options.refuse_together("several TARGETs", "--binding")
     if targets != (DOCKER,):
-        options.refuse_together(
-            "a TARGET other than docker", "--file", "--strategy", "--rootlesskit", "--only", "--with", "--compare"
-        )
+        options.refuse_together(OTHER, "--file", "--strategy", "--rootlesskit", "--only", "--with", "--compare")
         source = options.source_request()
         asked = [lifting(target, source, out=out, force=force) for target in targets]
         with output.working(settings) as progress:
             attempts = list(lift(asked, progress=progress))
         return _finish(only(attempts[0].result), out) if len(attempts) == 1 else _finish_all(attempts, settings)
-    options.refuse_without("a TARGET other than docker", *LIFTING)
+    options.refuse_without(OTHER, *LIFTING)
     request = ProposeRequest(
         source=options.source_request(),
         strategy=Strategy(strategy) if strategy is not None else None,

@@ -52,14 +52,14 @@ def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Itera
         yield from _heading(report, settings)
     yield from proven(report.proofs, settings)
     if report.comparison and not settings.quiet:
-        yield from map(_line, output.table(comparison(report.comparison)))
+        yield from map(plain, output.table(comparison(report.comparison)))
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in report.warnings)
     if settings.quiet:
         return
     if out is not None and report.files:
-        yield _line(wrote(report.files, out))
+        yield plain(wrote(report.files, out))
     if out is not None and not report.failed:
-        yield from map(_line, output.table(next_steps(report, out)))
+        yield from map(plain, output.table(next_steps(report, out)))
 
 
 def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
@@ -81,11 +81,11 @@ def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
         text = f"{proof.status:<8} {proof.name:<{width}}  {words}{covers}"
         yield Line(text=text, tone=_TONES[proof.status], head=len(proof.status))
         if proof.status is Status.PASSED and proof.name == _OVERRIDABLE and not settings.quiet:
-            yield _line(f"  {proof.found}")
+            yield plain(f"  {proof.found}")
         if proof.status is Status.FAILED:
-            yield from (_line(f"  {line}") for line in rest[:_EVIDENCE_LINES])
+            yield from (plain(f"  {line}") for line in rest[:_EVIDENCE_LINES])
             if (left := len(rest) - _EVIDENCE_LINES) > 0:
-                yield _line(f"  … and {left} more lines, which --json shows")
+                yield plain(f"  … and {left} more lines, which --json shows")
     for gap in dict.fromkeys(gap for proof in proofs for gap in proof.gaps):
         yield Line(text=gap, tone=Tone.NOT_RUN)
     if proofs and not settings.quiet:
@@ -108,7 +108,8 @@ def wrote(names: Sequence[str], out: Path) -> str:
     return f"wrote    {out}: {', '.join(name for name in first if name != 'report.json')}"
 
 
-def _line(text: str) -> Line:
+def plain(text: str) -> Line:
+    """Return a line without a colour."""
     return Line(text=text, tone=Tone.PLAIN)
 
 
@@ -116,12 +117,12 @@ def _heading(report: Report, settings: GlobalOptions) -> Iterator[Line]:
     """Yield what was worked on."""
     proposal, source = report.proposal, report.proposal.source
     fetched = f", {output.size(source.fetched)} fetched" if source.fetched else ""
-    yield _line(f"source   {source.origin}{fetched}")
+    yield plain(f"source   {source.origin}{fetched}")
     for number, commit in enumerate(proposal.commits):
-        yield _line(f"{'' if number else 'commits' if proposal.patches else 'patch':<8} {commit.subject}")
+        yield plain(f"{'' if number else 'commits' if proposal.patches else 'patch':<8} {commit.subject}")
     if settings.verbose:
         yield from (
-            _line(f"design   {step.name}: {step.design}, {step.reason or 'asked for'}") for step in proposal.steps
+            plain(f"design   {step.name}: {step.design}, {step.reason or 'asked for'}") for step in proposal.steps
         )
 
 

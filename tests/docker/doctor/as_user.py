@@ -16,7 +16,7 @@ PR_SET_DUMPABLE = 4
 
 if __name__ == "__main__":
     uid, gid = map(int, sys.argv[1:3])
-    entry = import_module("toolkit.cli.entry")
+    commands = import_module("toolkit.cli.commands")
     import_module("toolkit.cli.doctor")
     import_module("difflib")
     os.setgroups([gid])
@@ -24,4 +24,4 @@ if __name__ == "__main__":
     os.setresuid(uid, uid, uid)
     # As if it had been started by that user: else its own /proc/self belongs to root.
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-    sys.exit(entry.run(sys.argv[3:]))
+    sys.exit(commands.run(sys.argv[3:]))

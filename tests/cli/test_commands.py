@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import __version__
-from toolkit.cli import entry
+from toolkit.cli import commands
 from toolkit.errors import CommandError
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def test_full_disk_behind_stdout_is_an_error(unlet: Unlet, docker_nix: Path) -> 
 def test_failed_program_is_told_with_its_command_and_its_last_lines() -> None:
     stderr = "\n".join(f"line {number}" for number in range(1, 31))
     error = CommandError(["git", "am", "a b"], status=128, stderr=stderr, hint="try again")
-    lines = entry.describe(error)
+    lines = commands.describe(error)
     assert lines[0] == "git: ended with status 128: line 30"
     assert lines[1] == "command: git am 'a b'"
     assert lines[2:-1] == [f"  line {number}" for number in range(11, 31)]

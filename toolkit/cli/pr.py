@@ -213,7 +213,7 @@ def _remove(repo: Path, branch: str | None, *, force: bool, settings: GlobalOpti
 
 
 def _explain(repo: Path, branch: str | None, *, settings: GlobalOptions) -> int:
-    from toolkit.docker.pr.explain import explain  # noqa: PLC0415 - each mode imports its own
+    from toolkit.docker.pr.branches import explain  # noqa: PLC0415 - each mode imports its own
     from toolkit.report import explanation  # noqa: PLC0415 - each mode imports its own
 
     with output.working(settings) as progress:

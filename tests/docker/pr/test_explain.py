@@ -8,7 +8,7 @@ import pytest
 
 from tests.clones import BRANCH, TARGET
 from tests.docker.conftest import Steps
-from toolkit.docker.pr.explain import explain
+from toolkit.docker.pr.branches import explain
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
 from toolkit.report import explanation

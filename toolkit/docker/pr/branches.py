@@ -1,6 +1,6 @@
-"""Make a branch with docker's series in the user's clone, and move it to a newer base.
+"""Make a branch with docker's series in the user's clone, move it to a newer base, explain its hunks.
 
-There the rewrite is run again, and the contributor's own commits follow it.
+On the newer base the rewrite is run again, and the contributor's own commits follow it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit.contribution import PullRequest
+from toolkit import files
+from toolkit.contribution import ExplainedCommit, Explanation, PullRequest
 from toolkit.docker import TARGET
 from toolkit.docker.plan import Demotion, demotion_of, extras_of, strategy_of
-from toolkit.docker.pr import edits, evidence, grounds
+from toolkit.docker.pr import edits, grounds
 from toolkit.docker.requests import BranchRequest
+from toolkit.docker.rewrite import reasons
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
@@ -22,13 +24,17 @@ from toolkit.model import Oid
 from toolkit.pr import contributions, making
 from toolkit.pr.making import Making
 from toolkit.report import message
+from toolkit.report import report as reports
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.contribution import Contribution
+    from toolkit.docker.plan import Extra
     from toolkit.docker.requests import UpdateRequest
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
-    from toolkit.model import Progress
+    from toolkit.model import Progress, Step
     from toolkit.pr import BranchOrder
     from toolkit.pr.contributions import Standing
 
@@ -42,10 +48,10 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
         return Making(
             base=ground.base,
             warnings=ground.warnings,
-            prove=lambda at: evidence.prove(ground, asked, at=at, progress=progress),
-            port=lambda report: evidence.port_onto(ground, report, progress=progress),
-            commits=lambda report: evidence.commits(ground, asked, report),
-            facts=lambda report, commits, ported: evidence.facts(ground, asked, report, commits, ported),
+            prove=lambda at: ground.prove(asked, at=at, progress=progress),
+            port=lambda report: ground.port_onto(report, progress=progress),
+            commits=lambda report: ground.commits(asked, report),
+            facts=lambda report, commits, ported: ground.facts(asked, report, commits, ported),
             directories=lambda _report: (TARGET.parent,),
         )
 
@@ -71,23 +77,23 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         committing.workshop(clone, signed=request.signed) as shop,
     ):
         was = edits.find(shop, found.kept, tip, ground.base.commit, progress=progress)
-        report = evidence.prove(ground, wanted, at=replacement.place, progress=progress)
+        report = ground.prove(wanted, at=replacement.place, progress=progress)
         if report.failed and not request.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
-        ported = evidence.port_onto(ground, report, progress=progress)
-        commits = evidence.commits(ground, wanted, report)
+        ported = ground.port_onto(report, progress=progress)
+        commits = ground.commits(wanted, report)
         progress.step("committing")
-        files = [commit.files for commit in commits]
+        changes = [commit.files for commit in commits]
         messages = was.kept_messages(making.messages(commits, wanted.trailers))
-        oids = shop.series(ground.base.commit, list(zip(files, messages, strict=True)))
+        oids = shop.series(ground.base.commit, list(zip(changes, messages, strict=True)))
         if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
             oids = tuple(Oid(commit.hexsha) for commit in was.ours)
         carried = edits.carry(shop, was, oids[-1])
         final = shop.content(carried.tip, TARGET)
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
         shop.keep()
-        own = evidence.prove_own(ground, report, final, progress=progress)
-        facts = evidence.facts(ground, wanted, report, commits, ported)
+        own = ground.prove_own(report, final, progress=progress)
+        facts = ground.facts(wanted, report, commits, ported)
         kept = making.write(clone, ground.base, wanted, facts, oids, edited=edited)
         contributions.write(clone.common, kept)
         progress.step(f"moving {worktree.path}")
@@ -116,6 +122,41 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         before=tip,
         range_diff=difference,
     )
+
+
+def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanation:
+    """Explain the commits of a branch that `pr` made, by default the only one.
+
+    No reason is given for what the contributor has changed. Raise ToolkitError where there is no such branch.
+    """
+    clone = contributions.open_clone(repo)
+    found = contributions.find(clone, branch)
+    grounds.require_docker(clone, found.kept)
+    if found.tip is None:
+        raise ToolkitError(f"{clone.top}: branch '{found.kept.branch}' is gone", hint="unlet pr --remove forgets it")
+    base = clones.find_base(clone, found.kept.base)
+    place = contributions.place(clone.common, found.kept.branch) / files.REPORT
+    with committing.workshop(clone) as shop:
+        was = edits.find(shop, found.kept, found.tip, base.commit, progress=progress)
+        commits = shop.recorded(was.fork, found.tip)
+        ours: list[Step | Extra | None] = [*found.kept.steps, *extras_of(found.kept.extras)]
+        makers = [*ours[: len(was.ours)], *[None] * (len(commits) - len(was.ours))]
+        explained = tuple(
+            ExplainedCommit(
+                subject=str(commit.summary),
+                hunks=reasons.explain(shop.diff(commit), shop.changes(commit), maker=maker),
+                oid=Oid(commit.hexsha),
+            )
+            for commit, maker in zip(commits, makers, strict=True)
+        )
+    try:
+        document = reports.from_json(place.read_bytes(), name=str(place))
+    except OSError as error:
+        raise ToolkitError(
+            f"{place}: cannot be read: {error.strerror}", hint="unlet pr --update proves again"
+        ) from error
+    proofs = {proof.name: proof for proof in document.proofs}
+    return Explanation(clone=clone.top, branch=found.kept.branch, commits=explained, proofs=proofs)
 
 
 def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:

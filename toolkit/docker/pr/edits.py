@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY
 from toolkit.docker.plan import extras_of, plan
-from toolkit.docker.pr import evidence, grounds
+from toolkit.docker.pr import grounds
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError
 from toolkit.git import history
 from toolkit.git import reading as git_reading
+from toolkit.git.clone import Base
 from toolkit.model import Oid
 from toolkit.pr import making
 
@@ -119,14 +120,10 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, *, progress: Progress) 
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
         return shop.recorded(fork, kept.commits[-1])
-    ground = grounds.at(clone, fork, extras_of(kept.extras), progress=progress)
-    texts = rewrite(
-        ground.file,
-        components=COMPONENTS,
-        entry=PREFIX_ENTRY,
-        steps=kept.steps,
-    )
-    commits = evidence.tree_commits(ground, kept.steps, extras_of(kept.extras), [text.encode() for text in texts])
+    extras = extras_of(kept.extras)
+    ground = grounds.at(clone, Base(name=str(fork), commit=fork), extras, progress=progress)
+    texts = rewrite(ground.file, components=COMPONENTS, entry=PREFIX_ENTRY, steps=kept.steps)
+    commits = ground.commits_to([text.encode() for text in texts], kept.steps, extras)
     messages = making.messages(commits, kept.trailers)
     oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
     return shop.recorded(fork, oids[-1])

@@ -1,7 +1,8 @@
-"""What a branch is made on: the clone, the base in it, and the nixpkgs of that commit."""
+"""What a branch is made on: the clone, the base in it, the nixpkgs of that commit; what is proven and made there."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -9,47 +10,136 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit.docker import PACKAGE, TARGET, staging
-from toolkit.docker.plan import demotion_of, extras_of, plan, strategy_of
+from toolkit import files
+from toolkit.docker import PACKAGE, TARGET, extras, staging
+from toolkit.docker.claims import registry as proofs
+from toolkit.docker.plan import Demotion, demotion_of, extras_of, plan, strategy_of
+from toolkit.docker.pr.porting import port
+from toolkit.docker.propose import draft, facts, propose
+from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.git.clone import Base
-from toolkit.model import SourceRequest
+from toolkit.model import FileChange, SourceRequest, Status, TreeCommit
 from toolkit.pr import contributions, making
+from toolkit.report import contribution
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
 
-    from toolkit.contribution import Contribution
+    from toolkit.contribution import Contribution, Ported
     from toolkit.docker.plan import Extra
     from toolkit.docker.requests import BranchRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.clone import Clone
-    from toolkit.model import Oid, Progress, Source
+    from toolkit.model import Progress, Proof, Report, Source, Step
+    from toolkit.report.pull_request import DraftFacts
 
 _FETCH = "--fetch gets what this partial clone lacks"
+
+_BEHAVIOUR = {
+    Demotion.SUFFIX: "from then on, any other rootlesskit on the caller's PATH takes precedence",
+    Demotion.DROP: "without another rootlesskit on the caller's PATH the daemon no longer starts",
+}
 
 
 class Ground(Struct, frozen=True, kw_only=True):
     """A base in a clone, and what is there.
 
-    `onto` are further branches of the clone by the names that the user gave them. `warnings` say, a line each, what may
-    have been expected otherwise.
+    `request` is that by which the source is had again, `onto` are further branches of the clone by the names that the
+    user gave them. `warnings` say, a line each, what may have been expected otherwise.
     """
 
     clone: Clone
     base: Base
+    request: SourceRequest
     source: Source
     file: DockerFile
     onto: Mapping[str, Base] = field(default_factory=dict[str, Base])
     warnings: tuple[str, ...] = ()
 
-    @property
-    def request(self) -> SourceRequest:
-        """The request by which the source is had again."""
-        return _request(self.clone, self.base)
+    def prove(self, request: BranchRequest, *, at: Path, progress: Progress) -> Report:
+        """Write the proposal for the base to `at`, and prove it."""
+        asked = ProposeRequest(
+            source=self.request,
+            strategy=request.strategy,
+            demotion=request.demotion,
+            only=request.only,
+            out=at,
+            extras=request.extras,
+            depth=request.depth,
+            compare=request.compare,
+        )
+        return propose(asked, progress=progress)
+
+    def commits(self, request: BranchRequest, report: Report) -> tuple[TreeCommit, ...]:
+        """Return the commits to make: those that were proven, which say what was proven of them, and the extras."""
+        passed = {proof.name for proof in report.proofs if proof.status is Status.PASSED}
+        contents = [commit.after for commit in report.proposal.commits]
+        return self.commits_to(contents, report.proposal.steps, request.extras, passed=passed)
+
+    def commits_to(
+        self,
+        contents: Sequence[bytes],
+        steps: Sequence[Step],
+        wanted: Sequence[Extra],
+        *,
+        passed: Collection[str] | None = None,
+    ) -> tuple[TreeCommit, ...]:
+        """Return the commits that lead to `contents`, one a step, which say what the proofs `passed` have proven.
+
+        None means all of it.
+        """
+        said = [plan().message(step) for step in steps]
+        states = pairwise((self.source.content, *contents))
+        series = tuple(
+            TreeCommit(
+                subject=each.subject,
+                body=each.whole if passed is None else each.backed(passed),
+                files=(FileChange(path=TARGET, before=before, after=after),),
+            )
+            for each, (before, after) in zip(said, states, strict=True)
+        )
+        return (*series, *extras.prepare(wanted, self.source, demotion_of(steps) or Demotion.SUFFIX))
+
+    def port_onto(self, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
+        """Carry the series over to the further branches."""
+        branches = [base.name for base in self.onto.values()]
+        if not branches:
+            return ()
+        ported = port(report.proposal, repository=self.clone.top, branches=branches, progress=progress)
+        by_name = {each.branch: each for each in ported}
+        return tuple(replace(by_name[base.name], branch=name) for name, base in self.onto.items())
+
+    def prove_own(self, report: Report, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
+        """Prove the file as it is after the contributor's own commits, in the place of the last of ours.
+
+        Raise ToolkitError where that is no docker file any more.
+        """
+        *earlier, last = (commit.after for commit in report.proposal.commits)
+        if final == last:
+            return ()
+        texts = [*(content.decode() for content in earlier), docker_file(final, name=str(TARGET)).text]
+        with files.temporary() as directory:
+            prepared = draft(texts, self.file, self.source, report.proposal.steps, at=directory)
+            prepared.write_overlay(directory)
+            return proofs.run(prepared.case, (), progress=progress)
+
+    def facts(
+        self, request: BranchRequest, report: Report, made: Sequence[TreeCommit], ported: Sequence[Ported]
+    ) -> DraftFacts:
+        """Return what the text of the pull request is made from."""
+        found = facts(report, self.source, made)
+        if not ported:
+            return found
+        demotion = demotion_of(report.proposal.steps)
+        said = (
+            contribution.backports(ported, _BEHAVIOUR[demotion], branch=request.branch) if demotion is not None else ()
+        )
+        return replace(found, matrix="\n".join([*contribution.markdown(ported), "", *said]))
 
 
 def find(clone: Clone, request: BranchRequest, *, progress: Progress) -> Ground:
@@ -59,15 +149,30 @@ def find(clone: Clone, request: BranchRequest, *, progress: Progress) -> Ground:
     """
     base, onto = making.find_bases(clone, request, progress=progress)
     if clone.partial:
-        files = [PurePosixPath(path) for path in plan().needed(request.extras)]
+        needed = [PurePosixPath(path) for path in plan().needed(request.extras)]
         for each in (base, *onto.values()):
             if request.fetch:
-                clones.fetch_files(clone, each.commit, files)
-            elif reading.missing_files(clone.common, each.commit, files):
+                clones.fetch_files(clone, each.commit, needed)
+            elif reading.missing_files(clone.common, each.commit, needed):
                 # Also where the files are in the cache: git works with those of the clone.
                 raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
-    ground = _ground(clone, base, request.extras, progress)
+    ground = at(clone, base, request.extras, progress=progress)
     return replace(ground, onto=onto, warnings=making.age_warnings(base))
+
+
+def at(clone: Clone, base: Base, extras: Sequence[Extra], *, progress: Progress) -> Ground:
+    """Return the ground of a base; raise ToolkitError as `find` does."""
+    request = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
+    try:
+        source = staging.nixpkgs(request, extras=extras, progress=progress)
+    except ToolkitError as error:
+        if clone.partial and "missing" in error.message:
+            raise ToolkitError(error.message, hint=_FETCH) from error
+        raise
+    if source.commit != base.commit:
+        raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")
+    file = docker_file(source.content, name=str(TARGET))
+    return Ground(clone=clone, base=base, request=request, source=source, file=file)
 
 
 def require_docker(clone: Clone, kept: Contribution) -> None:
@@ -81,34 +186,3 @@ def require_docker(clone: Clone, kept: Contribution) -> None:
         extras_of(kept.extras)
     except ToolkitError as error:
         raise ToolkitError(f"{contributions.place(clone.common, kept.branch)}: {error.message}") from None
-
-
-def at(clone: Clone, commit: Oid, extras: Sequence[Extra], *, progress: Progress) -> Ground:
-    """Return a commit of the clone as a base; raise ToolkitError as `find` does."""
-    return _ground(clone, Base(name=str(commit), commit=commit), extras, progress)
-
-
-def _ground(clone: Clone, base: Base, extras: Sequence[Extra], progress: Progress) -> Ground:
-    source = _source(clone, base, extras, progress)
-    return Ground(
-        clone=clone,
-        base=base,
-        source=source,
-        file=docker_file(source.content, name=str(TARGET)),
-    )
-
-
-def _request(clone: Clone, base: Base) -> SourceRequest:
-    return SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
-
-
-def _source(clone: Clone, base: Base, extras: Sequence[Extra], progress: Progress) -> Source:
-    try:
-        source = staging.nixpkgs(_request(clone, base), extras=extras, progress=progress)
-    except ToolkitError as error:
-        if clone.partial and "missing" in error.message:
-            raise ToolkitError(error.message, hint=_FETCH) from error
-        raise
-    if source.commit != base.commit:
-        raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")
-    return source

@@ -6,7 +6,7 @@
     nixos_test, nixos_module, release_note
                 commits on request, of other files
     series      the commits in turn
-    reasons     why each hunk of a change is there, told from both texts
+    reasons     why each hunk of a commit is there, by the step that made it
 
 They refuse (RefusalError) rather than guess; bytes outside of an edit never change.
 """

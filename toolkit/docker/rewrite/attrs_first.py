@@ -111,7 +111,7 @@ def target_of(lifting: Lifting) -> Destination:
         ),
     )
     needed = [each for condition in climb(attributes, operand).conditions for each in condition.conjuncts()]
-    for reference in _references_to(lifting):
+    for reference in references_to(lifting):
         node = reference.node
         if not lifting.let.children[-1].contains(node) or any(each.contains(node) for each in target.inherits):
             continue
@@ -121,7 +121,7 @@ def target_of(lifting: Lifting) -> Destination:
     return target
 
 
-def _references_to(lifting: Lifting) -> list[Reference]:
+def references_to(lifting: Lifting) -> list[Reference]:
     """Return the references to the components in dockerGen's let."""
     return [
         each
@@ -142,7 +142,7 @@ def _references(lifting: Lifting, target: Destination, final: str) -> Iterator[E
     """Yield the edits that make each reference to a component one by the function's argument."""
     file = lifting.file
     done: set[Node] = set()
-    for reference in _references_to(lifting):
+    for reference in references_to(lifting):
         node = reference.node
         statement = node.enclosing("inherit")
         if statement is None or statement.child("inherited_attrs") is not node.parent:

@@ -25,16 +25,16 @@ def rewrite(text: str, *, name: str, entry: str, demotion: Demotion) -> str:
 
     Raise LayoutError where it is not in the prefix, RefusalError where the rest cannot be kept as it is.
     """
-    file = DockerFile(text, name=name)
-    changed = apply(text, edits(file, entry=entry, demotion=demotion))
-    return changed if demotion is Demotion.SUFFIX else _remove_unused_parameters(changed, name=name, entry=entry)
+    return apply(text, edits(DockerFile(text, name=name), entry=entry, demotion=demotion))
 
 
 def edits(file: DockerFile, *, entry: str, demotion: Demotion) -> list[Edit]:
-    """Return what changes in the wrapper and in its list; the errors are those of `rewrite`."""
+    """Return the removal of the list's element first, then what else changes; the errors are those of `rewrite`."""
     place = _find(file, entry)
     removed = _remove_element(file, place.elements[0])
-    return [removed] if demotion is Demotion.DROP else [removed, *suffix.added(file, place, entry)]
+    if demotion is Demotion.SUFFIX:
+        return [removed, *suffix.added(file, place, entry)]
+    return [removed, *_remove_unused_parameters(file, removed, entry)]
 
 
 def _find(file: DockerFile, entry: str) -> Placement:
@@ -160,17 +160,13 @@ def _is_filled(operand: Node) -> bool:
     return node.kind == "list_expression" and any(child.kind not in {"[", "]", "comment"} for child in node.children)
 
 
-def _remove_unused_parameters(text: str, *, name: str, entry: str) -> str:
-    """Take `entry` out of each set pattern, since nothing refers to it any more."""
-    file = DockerFile(text, name=name)
-    if any(reference.name == entry for reference in file.references):
-        return text
-    unused = [
-        _remove_formal(file, node)
-        for node in file.tree.root.walk()
-        if node.kind == "formal" and node.children[0].text == entry
-    ]
-    return apply(text, unused)
+def _remove_unused_parameters(file: DockerFile, removed: Edit, entry: str) -> list[Edit]:
+    """Take `entry` out of each set pattern if nothing refers to it outside of what is `removed`."""
+    uses = [use.node for use in file.references if use.name == entry]
+    if not all(removed.start <= use.start and use.end <= removed.end for use in uses):
+        return []
+    formals = [node for node in file.tree.nodes if node.kind == "formal" and node.children[0].text == entry]
+    return [_remove_formal(file, formal) for formal in formals]
 
 
 def _remove_formal(file: DockerFile, formal: Node) -> Edit:

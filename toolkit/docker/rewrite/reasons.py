@@ -1,45 +1,91 @@
-"""Say of each hunk of a commit why it is there and which proofs cover it.
+"""Say of each hunk of a commit of ours why it is there and which proofs cover it.
 
-The reasons of the docker file's hunks come from what its syntax trees mean before and after; of the other files only
-the place is known. What no reason is known for was not made by unlet, and is said to be so.
+A hunk of the docker file has the reasons of the lines that it changes: what the step does there, by the places that it
+finds in the file before and has made in the file after. The hunks of an extra have one reason.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from contextlib import suppress
+from enum import StrEnum, auto
 from functools import cache
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import documents
-from toolkit.contribution import ExplainedCommit, ExplainedHunk, Reason
-from toolkit.docker.rewrite import leftovers, recognise
+from toolkit.contribution import ExplainedHunk, Reason
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY
+from toolkit.docker.plan import Demotion, Extra, Strategy, demotion_of, strategy_of
+from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
+from toolkit.docker.rewrite.construction import SETS, construction, statements
 from toolkit.docker.rewrite.layout import DockerFile
-from toolkit.docker.rewrite.regions import Cause, Edited, Regions
 from toolkit.errors import ToolkitError
 from toolkit.git import patching
+from toolkit.model import Step
+from toolkit.nix.scope import binding_names, bound_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from unidiff.patch import Hunk
+    from unidiff.patch import Hunk, Line
 
-    from toolkit.docker.rewrite.leftovers import FileLine
-    from toolkit.model import FileChange, Oid, TreeCommit
+    from toolkit.docker.rewrite.attrs_first import Destination
+    from toolkit.docker.rewrite.lift import Lifting
+    from toolkit.model import FileChange
+    from toolkit.nix.tree import Node
 
 FILE = Path(__file__).with_name("reasons.toml")
 
 
-class _Place(Reason, frozen=True, kw_only=True):
-    """Why a file that is not looked into has changed, if it is at or below `path`."""
+class Cause(StrEnum):
+    """What a step does at one place; the first of each design below is what it does with the definitions."""
 
-    path: PurePosixPath
+    MOVED = auto()
+    STAYS = auto()
+    FINAL = auto()
+    FRONT = auto()
+    REFERRED = auto()
+
+    HIDDEN = auto()
+    CALLER = auto()
+    CALL = auto()
+
+    DEFAULTED = auto()
+
+    DONE = auto()
+
+    DEMOTED = auto()
+    SUFFIX = auto()
+    DROPPED = auto()
+    UNUSED = auto()
+
+    DISPLACED = auto()
+    """Code that has not changed, and that a diff shows since other code moved past it."""
+
+
+_MOVES = frozenset([Cause.MOVED, Cause.STAYS, Cause.HIDDEN, Cause.DEFAULTED])
 
 
 class _Reasons(Struct, frozen=True, kw_only=True):
     cause: dict[Cause, Reason]
-    place: tuple[_Place, ...]
+    extra: dict[Extra, Reason]
+
+
+_Extent = tuple[int, int]
+_Why = tuple[Cause, str]
+"""A cause and the name that it is about, empty where it is about nothing of a name."""
+
+
+class _Act(Struct, frozen=True):
+    """What a step does, and the characters of the file before and of the file after with which it does that."""
+
+    why: _Why
+    before: Sequence[_Extent]
+    after: Sequence[_Extent]
 
 
 @cache
@@ -48,113 +94,79 @@ def catalogue() -> _Reasons:
     return documents.read_toml(FILE.read_bytes(), _Reasons, document=FILE.name)
 
 
-def explain(  # noqa: PLR0913 - a commit as it is, and what the plan says of the file
-    commit: TreeCommit,
-    diff: bytes,
-    *,
-    target: PurePosixPath,
-    components: Sequence[str],
-    entry: str,
-    oid: Oid | None = None,
-) -> ExplainedCommit:
-    """Say why each hunk of a commit is there.
+def explain(diff: bytes, files: Sequence[FileChange], *, maker: Step | Extra | None) -> tuple[ExplainedHunk, ...]:
+    """Say why each hunk of a commit is there by what made it: a step, an extra, or, for None, somebody else.
 
     `diff` is what git prints for the commit, which may be a mail of git-format-patch(1). A hunk of which nothing is
-    known has no reason, such as each of a docker file that cannot be read; one of which a part is not known has, as its
-    last, a reason without proofs which names the lines. Raise ValueError where the diff is not that of the files.
+    known has no reason; one of which a part is not known has, as its last, a reason without proofs which names the
+    lines.
     """
-    files = {file.path: file for file in commit.files}
-    hunks: list[ExplainedHunk] = []
-    for patched in patching.read_diff(diff):
-        path = PurePosixPath(patched.path)
-        if path == target and (file := files.get(path)) is not None and file.before is not None:
-            hunks += _of_target(file, file.before, list(patched), tuple(components), entry)
-        else:
-            places = (each for each in catalogue().place if path.is_relative_to(each.path))
-            reasons = tuple(Reason(text=each.text, proofs=each.proofs) for each in places)
-            hunks += [_hunk(path, hunk, reasons) for hunk in patched]
-    return ExplainedCommit(subject=commit.subject, hunks=tuple(hunks), oid=oid)
-
-
-def _of_target(
-    file: FileChange, content: bytes, hunks: Sequence[Hunk], components: tuple[str, ...], entry: str
-) -> list[ExplainedHunk]:
-    old, new = content.decode(errors="replace"), file.after.decode(errors="replace")
-    regions = _regions(old, new, str(file.path), components, entry)
-    before = leftovers.lines(old, regions, removed=True)
-    after = leftovers.lines(new, regions, removed=False)
-    leftovers.mark_foreign(before, after, _kept(before, after, hunks))
-    moved = [move.name for move in regions.moves]
-    return [_hunk(file.path, hunk, _reasons(hunk, before, after, moved)) for hunk in hunks]
-
-
-def _regions(before: str, after: str, name: str, components: tuple[str, ...], entry: str) -> Regions:
-    """Return what is known of the change: nothing where one of the two files is not what a rewrite reads or writes."""
-    try:
-        return recognise.regions(
-            Edited(
-                before=DockerFile(before, name=name),
-                after=DockerFile(after, name=name),
-                components=components,
-                entry=entry,
-            )
+    hunks = [(PurePosixPath(patched.path), hunk) for patched in patching.read_diff(diff) for hunk in patched]
+    if isinstance(maker, Step):
+        (target,) = files
+        found = _by_step([hunk for _, hunk in hunks], target, maker)
+    else:
+        found = [(catalogue().extra[maker],) if maker is not None else ()] * len(hunks)
+    return tuple(
+        ExplainedHunk(
+            path=path,
+            header=str(hunk).partition("\n")[0],
+            lines=tuple(f"{line.line_type}{line.value}".rstrip("\n") for line in hunk),
+            reasons=reasons,
         )
-    except ToolkitError:
-        return Regions()
+        for (path, hunk), reasons in zip(hunks, found, strict=True)
+    )
 
 
-def _kept(before: Sequence[FileLine], after: Sequence[FileLine], hunks: Sequence[Hunk]) -> list[tuple[int, int]]:
-    """Return the indices of the lines that the diff has as the same, in pairs."""
-    gone = {line.source_line_no for hunk in hunks for line in hunk if line.is_removed}
-    come = {line.target_line_no for hunk in hunks for line in hunk if line.is_added}
-    old = [index for index in range(len(before)) if index + 1 not in gone]
-    new = [index for index in range(len(after)) if index + 1 not in come]
-    if [before[index].text for index in old] != [after[index].text for index in new]:
-        raise ValueError("the diff is not that of the two files")
-    return list(zip(old, new, strict=True))
+def _by_step(hunks: Sequence[Hunk], file: FileChange, step: Step) -> list[tuple[Reason, ...]]:
+    old, new = (file.before or b"").decode(errors="replace"), file.after.decode(errors="replace")
+    acts: list[_Act] = []
+    # Another version of unlet may have made what this one does not understand.
+    with suppress(ToolkitError):
+        before, after = (DockerFile(text, name=str(file.path)) for text in (old, new))
+        acts += list(_acts(before, after, step))
+    known: defaultdict[tuple[bool, int], list[_Why]] = defaultdict(list)
+    for act in acts:
+        for removed, text, extents in ((True, old, act.before), (False, new, act.after)):
+            for start, end in extents:
+                first, last = (text.count("\n", 0, offset) + 1 for offset in (start, max(start, end - 1)))
+                for number in range(first, last + 1):
+                    known[removed, number].append(act.why)
+    moved = dict.fromkeys(name for cause, name in (act.why for act in acts) if cause in _MOVES)
+    changed = [[line for line in hunk if line.is_removed or line.is_added] for hunk in hunks]
+    gone, come = ({each.value for each in chain(*changed) if each.is_added is side} for side in (False, True))
+    displaced = dict.fromkeys(gone & come, tuple((Cause.DISPLACED, name) for name in moved))
+    return [_reasons(lines, known, displaced) for lines in changed]
 
 
 def _reasons(
-    hunk: Hunk, before: Sequence[FileLine], after: Sequence[FileLine], moved: Sequence[str]
+    changed: Sequence[Line],
+    known: Mapping[tuple[bool, int], Sequence[_Why]],
+    displaced: Mapping[str, Sequence[_Why]],
 ) -> tuple[Reason, ...]:
-    names: dict[Cause, list[str]] = {}
-    foreign: dict[str, list[int]] = {}
-    for part in hunk:
-        for side, lines, number in (("old", before, part.source_line_no), ("new", after, part.target_line_no)):
-            if number is None:
-                continue
-            line = lines[number - 1]
-            if line.foreign:
-                foreign.setdefault(side, []).append(number)
-            if not part.is_context:
-                for cause, name in _causes(line, moved):
-                    names.setdefault(cause, []).append(name)
-    known = tuple(_reason(cause, names[cause]) for cause in Cause if cause in names)
-    return (*known, _unknown(foreign)) if known and foreign else known
-
-
-def _causes(line: FileLine, moved: Sequence[str]) -> Iterable[tuple[Cause, str]]:
-    """Return why a line has changed, each with the name that it is about: nothing where no reason is known.
-
-    It has regions, or its counterpart has; it belongs to a definition that moves; or it is one that others moved past.
-    """
-    regions = line.regions or (line.other.regions if line.other is not None else ())
-    found = [(region.cause, region.name) for region in regions]
-    if line.move is not None and not line.foreign:
-        found.append((line.move.cause, line.move.name))
-    if not found and line.other is not None and line.text == line.other.text:
-        found += [(Cause.DISPLACED, name) for name in moved]
-    return found
-
-
-def _reason(cause: Cause, names: Sequence[str]) -> Reason:
-    reason = catalogue().cause[cause]
-    return Reason(text=reason.text.format(names=", ".join(dict.fromkeys(names))), proofs=reason.proofs)
-
-
-def _unknown(numbers: Mapping[str, Sequence[int]]) -> Reason:
-    places = " and ".join(f"{side} {_ranges(each)}" for side, each in sorted(numbers.items()))
-    return Reason(text=f"lines {places}: no reason known, unlet did not make this change", proofs=())
+    names: defaultdict[Cause, list[str]] = defaultdict(list)
+    foreign: defaultdict[str, list[int]] = defaultdict(list)
+    for line in changed:
+        number = (line.source_line_no if line.is_removed else line.target_line_no) or 0
+        causes = known.get((line.is_removed, number))
+        if causes is None and line.value.strip():
+            causes = displaced.get(line.value)
+            if causes is None:
+                foreign["old" if line.is_removed else "new"].append(number)
+        for cause, name in causes or ():
+            names[cause].append(name)
+    reasons = catalogue().cause
+    found = [
+        Reason(
+            text=reasons[cause].text.format(names=", ".join(dict.fromkeys(names[cause]))), proofs=reasons[cause].proofs
+        )
+        for cause in Cause
+        if cause in names
+    ]
+    if found and foreign:
+        places = " and ".join(f"{side} {_ranges(numbers)}" for side, numbers in sorted(foreign.items()))
+        found.append(Reason(text=f"lines {places}: no reason known, unlet did not make this change", proofs=()))
+    return tuple(found)
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -168,7 +180,127 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ", ".join(str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}" for group in groups)
 
 
-def _hunk(path: PurePosixPath, hunk: Hunk, reasons: tuple[Reason, ...]) -> ExplainedHunk:
-    header = str(hunk).partition("\n")[0]
-    lines = tuple(f"{line.line_type}{line.value}".rstrip("\n") for line in hunk)
-    return ExplainedHunk(path=path, header=header, lines=lines, reasons=reasons)
+def _acts(before: DockerFile, after: DockerFile, step: Step) -> Iterator[_Act]:
+    if (demotion := demotion_of([step])) is not None:
+        yield from _demotion(before, demotion)
+    elif (strategy := strategy_of([step])) is not None:
+        acts = list((_to_attributes if strategy is Strategy.ATTRS_FIRST else _to_parameters)(before, after))
+        yield from acts
+        if acts:
+            yield _Act((Cause.DONE, ""), _extents(before.todos()), ())
+
+
+def _demotion(before: DockerFile, demotion: Demotion) -> Iterator[_Act]:
+    entry = PREFIX_ENTRY
+    element, *others = demote.edits(before, entry=entry, demotion=demotion)
+    causes = (Cause.DEMOTED, Cause.SUFFIX) if demotion is Demotion.SUFFIX else (Cause.DROPPED, Cause.UNUSED)
+    longer = 0
+    for edit in sorted([element, *others]):
+        start = edit.start + longer
+        end = start + len(edit.replacement)
+        yield _Act((causes[edit is not element], entry), [(edit.start, edit.end)], [(start, end)])
+        longer = end - edit.end
+
+
+def _to_attributes(before: DockerFile, after: DockerFile) -> Iterator[_Act]:
+    lifting = lift.prepare(before, COMPONENTS)
+    target = attrs_first.target_of(lifting)
+    built = construction(after.function)
+    found = built.holder(lifting.components, "binding") if built is not None else None
+    if built is None or built.function is None or found is None:
+        return
+    attributes, operand = found
+    first = lifting.of(lifting.components)[0]
+    for name, node in before.bindings.items():
+        if name in lifting.components:
+            yield _definition(Cause.MOVED, name, node, after.attributes[name])
+        elif node.start > first.start and name in after.bindings:
+            yield _definition(Cause.STAYS, name, node, after.bindings[name])
+    is_new = target.argument.kind != "parenthesized_expression"
+    yield _Act(
+        (Cause.FINAL, ""),
+        _ends(target.argument, target.operands, closing=is_new),
+        _ends(built.argument, built.operands, closing=is_new),
+    )
+    yield _Act((Cause.FRONT, ""), _extents(target.inherits), _extents(statements(attributes, "inherit")))
+    if len(target.operands) > 1:
+        old = _around(target.attributes, target.operand, target.operands)
+        yield _Act((Cause.FRONT, ""), old, _around(attributes, operand, built.operands))
+    yield from _references(lifting, target, built.function, after)
+
+
+def _references(lifting: Lifting, target: Destination, function: Node, after: DockerFile) -> Iterator[_Act]:
+    for use in attrs_first.references_to(lifting):
+        statement = use.node.enclosing("inherit")
+        if statement not in target.inherits:
+            yield _Act((Cause.REFERRED, use.name), _extents([statement or use.node]), ())
+    for use in after.references:
+        owner = use.node.parent
+        if owner is not None and use.scope is not None and use.scope.node is function:
+            path = owner.child("attrpath")
+            for name in (path.text,) if path is not None else binding_names(owner):
+                if name in lifting.components:
+                    yield _Act((Cause.REFERRED, name), (), _extents([*_beside(owner), owner]))
+
+
+def _definition(cause: Cause, name: str, before: Node, after: Node) -> _Act:
+    return _Act((cause, name), [_with_comments(before)], [_with_comments(after)])
+
+
+def _with_comments(node: Node) -> _Extent:
+    """Return where a binding or a parameter is, with the comments between it and the code above it."""
+    text, siblings = node.tree.text, node.parent.children if node.parent is not None else []
+    above = [each for each in siblings if each.end <= node.start and each.kind not in {"comment", ","}]
+    opening = node.enclosing("let_expression", *SETS)
+    end = above[-1].end if above or opening is None else opening.children[0].end
+    line = text.find("\n", end) + 1
+    start = line + len(text[line:]) - len(text[line:].lstrip())
+    return min(start, node.start), node.end
+
+
+def _ends(argument: Node, operands: Sequence[Node], *, closing: bool) -> list[_Extent]:
+    """Return what the builder's argument has before its sets, and its last character if that is `closing` it anew."""
+    return [(argument.start, operands[0].start), *([(argument.end - 1, argument.end)] if closing else [])]
+
+
+def _around(attributes: Node, operand: Node, operands: Sequence[Node]) -> list[_Extent]:
+    """Return what is around the bindings of a set, up to the operands of `//` beside the one that has it."""
+    index, bound = operands.index(operand), attributes.child("binding_set") or attributes
+    start = operands[index - 1].end if index else operand.start
+    end = operands[index + 1].start if index + 1 < len(operands) else operand.end
+    return [(start, bound.start), (bound.end, end)]
+
+
+def _beside(statement: Node) -> list[Node]:
+    """Return the `inherit` before a statement, which has the names that this one has not taken out of it."""
+    siblings = statement.parent.children if statement.parent is not None else []
+    return [each for each in siblings if each.kind == "inherit" and each.end < statement.start][-1:]
+
+
+def _to_parameters(before: DockerFile, after: DockerFile) -> Iterator[_Act]:
+    caller = bound_names(after.container).get(parameters.CALLER)
+    cause = Cause.HIDDEN if caller is not None else Cause.DEFAULTED
+    new = [name for name in after.formals if name in before.bindings and name not in before.formals]
+    if not new:
+        return
+    # A comma may have come to the last of the others.
+    old, kept = ([node for name, node in file.formals.items() if name not in new] for file in (before, after))
+    yield _Act((cause, new[0]), _extents(old[-1:]), _extents(kept[-1:]))
+    for name in new:
+        yield _definition(cause, name, before.bindings[name], after.formals[name])
+    if caller is not None:
+        yield _Act((Cause.CALLER, ""), (), [_with_comments(caller)])
+        for call in before.calls():
+            yield _Act((Cause.CALL, _release(call)), _extents([call]), ())
+        for use in after.references:
+            if use.name == parameters.CALLER:
+                yield _Act((Cause.CALL, _release(use.node)), (), _extents([use.node]))
+
+
+def _release(call: Node) -> str:
+    """Return the name of the outermost binding that a call stands in."""
+    return [name for node in call.ancestors() if node.kind == "binding" for name in binding_names(node)][-1]
+
+
+def _extents(nodes: Iterable[Node]) -> list[_Extent]:
+    return [(node.start, node.end) for node in nodes]

@@ -12,7 +12,7 @@ from tests.docker.conftest import Steps, source_at
 from toolkit.docker import choosing
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Demotion, Strategy
-from toolkit.docker.porting import port
+from toolkit.docker.pr.porting import port
 from toolkit.docker.propose import draft, rewrite
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError

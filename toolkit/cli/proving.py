@@ -1,4 +1,4 @@
-"""The options of what is proven: what is lifted, and how deep the proofs go."""
+"""The options of commands that prove: the bindings to lift and the design, and how deep the proofs go."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.cache import Cache, Cleaning, default_cache
+from toolkit.cache import BrokenError, Cache, Cleaning, default_cache
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -120,6 +120,20 @@ def test_a_replacement_that_fails_leaves_the_entry(cache: Cache) -> None:
         cache.replace("kind", "key", make=make)
     assert all_files(cache.root) == {"kind/key/value"}
     assert (cache.root / "kind" / "key" / "value").read_text() == "a"
+
+
+def test_a_kept_file_is_whole_or_set_aside(cache: Cache) -> None:
+    assert cache.read("kind", "key", "name") is None
+    for content in (b"old", b"new"):
+        cache.keep("kind", "key", "name", content)
+    assert cache.read("kind", "key", "name") == b"new"
+    assert all_files(cache.root) == {"kind/key/name"}
+    path = cache.root / "kind" / "key" / "name"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(BrokenError, match="is damaged"):
+        cache.read("kind", "key", "name")
+    assert cache.read("kind", "key", "name") is None
+    assert [path.name for path in (cache.root / "broken").rglob("*") if path.is_file()] == ["name"]
 
 
 def test_entries_have_kind_size_and_age(cache: Cache) -> None:

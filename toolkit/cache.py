@@ -8,6 +8,7 @@ uses entries of the kind. The root is `$UNLET_CACHE_DIR`, or what the XDG base d
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import time
@@ -30,9 +31,14 @@ VARIABLE = "UNLET_CACHE_DIR"
 _MAKING = "making"
 _BROKEN = "broken"
 _LOCKS = "locks"
+_DIGEST = hashlib.sha256().digest_size
 
 # What an interrupted machine left in `making/` is litter after this time; an hour is more than any fetch takes.
 _STALE_SECONDS = 3600.0
+
+
+class BrokenError(ToolkitError):
+    """A file of the cache is not what was kept."""
 
 
 class CacheEntry(Struct, frozen=True, kw_only=True):
@@ -125,6 +131,42 @@ class Cache(Struct, frozen=True):
                 self._make(path, make)
         except OSError as error:
             raise self.unwritable(error) from error
+
+    def read(self, kind: str, key: str, name: str) -> bytes | None:
+        """Return a file of an entry that `keep` wrote, None where there is none.
+
+        Raise BrokenError for one that is damaged; it is set aside.
+        """
+        path = self._path(kind, key) / name
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        self.use(kind)
+        value = content[_DIGEST:]
+        if hashlib.sha256(value).digest() != content[:_DIGEST]:
+            aside = self.root / _BROKEN / f"{name[:16]}-{os.urandom(4).hex()}"
+            with suppress(OSError):
+                aside.mkdir(parents=True)
+                path.rename(aside / name)
+            raise BrokenError(f"{path}: is damaged")
+        with suppress(OSError):
+            os.utime(path.parent)
+        return value
+
+    def keep(self, kind: str, key: str, name: str, content: bytes) -> None:
+        """Write a file of an entry as a whole, behind its digest. Raises ToolkitError as `obtain` does."""
+        path = self._path(kind, key) / name
+        making = self.root / _MAKING / f"{name[:16]}-{os.urandom(4).hex()}"
+        try:
+            making.mkdir(parents=True)
+            (making / name).write_bytes(hashlib.sha256(content).digest() + content)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (making / name).replace(path)
+        except OSError as error:
+            raise self.unwritable(error) from error
+        finally:
+            files.remove(making)
 
     def entries(self) -> tuple[CacheEntry, ...]:
         """Return all entries, the one that was used last first."""

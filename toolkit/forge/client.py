@@ -6,23 +6,26 @@ It is put into a request when that leaves; what is kept of an answer, and what i
 
 from __future__ import annotations
 
+import hashlib
+import re
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin, urlsplit
 
+import msgspec
 import requests
 from msgspec import Struct
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from toolkit import __version__, documents
+from toolkit.cache import BrokenError
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
 from toolkit.forge.failures import (
     RateLimitError,
@@ -35,7 +38,6 @@ from toolkit.forge.failures import (
     shown,
     unreachable,
 )
-from toolkit.forge.kept import KeptAnswer, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -84,6 +86,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     pause: float = 0.5
 
 
+class _Answer(Struct, frozen=True, kw_only=True):
+    """The body of a good answer; `next` is the URL that its `Link` header calls the next page."""
+
+    body: bytes
+    etag: str
+    next: str | None
+
+
 class _Wanted(Struct, frozen=True, kw_only=True):
     """What is asked for: at most `most` bytes of the type `accept`, which `check` takes for whole."""
 
@@ -113,7 +123,10 @@ def budget(seconds: float) -> Generator[None]:
 
 
 class Client:
-    """The two servers: REST API and raw files. Can be used from several threads."""
+    """The two servers: REST API and raw files. Can be used from several threads.
+
+    `damaged` counts the kept answers that were set aside.
+    """
 
     def __init__(
         self, *, api_url: str, raw_url: str, token: Token | None, cache: Cache, settings: Settings | None = None
@@ -124,18 +137,14 @@ class Client:
         self.settings = settings if settings is not None else Settings()
         self._token = token
         self._trusted = {_origin(url) for url in (self.api_url, self.raw_url) if _is_private(url)}
-        self._store = Store(cache)
+        self._cache = cache
+        self.damaged = 0
         self._lock = threading.Lock()
         self._counts = Counter[str]()
         self._rate: tuple[int | None, int | None, datetime | None] = (None, None, None)
         self._closed: dict[str, RateLimitError] = {}
         self._gone: dict[str, UnreachableError] = {}
         self._session = _Session()
-
-    @property
-    def damaged(self) -> int:
-        """How many kept answers were found damaged and set aside."""
-        return self._store.damaged
 
     def traffic(self) -> Traffic:
         """Return what went over the network so far."""
@@ -174,13 +183,13 @@ class Client:
         answer = self._answer(url, wanted)
         return check(answer.body), answer.next
 
-    def _answer(self, url: str, wanted: _Wanted) -> KeptAnswer:
+    def _answer(self, url: str, wanted: _Wanted) -> _Answer:
         """Return a good answer, after redirects and repetitions; raise one of `failures` for another."""
         end = min(_end.get(), time.monotonic() + self.settings.timeout)
         where = url
         for _ in range(_MOST_REDIRECTS):
             answer = self._patiently(where, wanted, end)
-            if isinstance(answer, KeptAnswer):
+            if isinstance(answer, _Answer):
                 return answer
             target = urljoin(where, answer)
             if urlsplit(target).scheme not in {"https", urlsplit(where).scheme} or target == where:
@@ -188,7 +197,7 @@ class Client:
             where = target
         raise UnreachableError(f"{shown(url)}: is redirected more than {_MOST_REDIRECTS} times")
 
-    def _patiently(self, url: str, wanted: _Wanted, end: float) -> KeptAnswer | str:
+    def _patiently(self, url: str, wanted: _Wanted, end: float) -> _Answer | str:
         """Return an answer, or the place that it redirects to; try again what may pass."""
         for attempt in range(_ATTEMPTS):
             try:
@@ -202,9 +211,9 @@ class Client:
                 time.sleep(pause)
         raise AssertionError(url)
 
-    def _once(self, url: str, wanted: _Wanted, end: float) -> KeptAnswer | str:
+    def _once(self, url: str, wanted: _Wanted, end: float) -> _Answer | str:
         self._refuse(url, end)
-        kept = self._store.find(url) if wanted.keep else None
+        kept = self._kept(url) if wanted.keep else None
         began = time.monotonic()
         try:
             answer, body = self._send(url, wanted, kept, end)
@@ -233,12 +242,23 @@ class Client:
         except documents.BrokenError as error:
             raise _AgainError(UnreachableError(f"{shown(url)}: the answer is not JSON, or was cut off")) from error
         etag = answer.headers.get("ETag", "")
-        new = KeptAnswer(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
+        new = _Answer(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
         if wanted.keep and etag:
-            self._store.keep(url, new)
+            # A cache that cannot be written keeps nothing; that is no failure.
+            with suppress(ToolkitError):
+                self._cache.keep(*_place(url), msgspec.msgpack.encode(new))
         return new
 
-    def _send(self, url: str, wanted: _Wanted, kept: KeptAnswer | None, end: float) -> tuple[requests.Response, bytes]:
+    def _kept(self, url: str) -> _Answer | None:
+        try:
+            content = self._cache.read(*_place(url))
+            return msgspec.msgpack.decode(content, type=_Answer) if content is not None else None
+        except (BrokenError, msgspec.DecodeError):
+            with self._lock:
+                self.damaged += 1
+            return None
+
+    def _send(self, url: str, wanted: _Wanted, kept: _Answer | None, end: float) -> tuple[requests.Response, bytes]:
         """Send one request, and return its answer with the whole body, in which the token does not stand."""
         # Without an encoding the length of a body says how much memory it takes.
         headers = {"Accept": wanted.accept, "Accept-Encoding": "identity"}
@@ -248,7 +268,8 @@ class Client:
         answer = self._session.get(
             url,
             headers=headers,
-            auth=_Authorization(self._token if _origin(url) in self._trusted else None),
+            # Without a function a ~/.netrc would add a password of its own.
+            auth=self._authorized if _origin(url) in self._trusted else _unauthorized,
             timeout=(min(_CONNECT_SECONDS, left), left),
             allow_redirects=False,
             stream=True,
@@ -260,6 +281,11 @@ class Client:
             answer.close()
         self._count(answer, len(body))
         return answer, self._token.hidden_in_bytes(body) if self._token is not None else body
+
+    def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token.value}"
+        return request
 
     def _refuse(self, url: str, end: float) -> None:
         """Raise for what need not be asked: the time is up, the server is not there, or has said stop."""
@@ -303,17 +329,8 @@ class _Session(requests.Session):
         """Return no place."""
 
 
-class _Authorization(AuthBase):
-    """Adds the token, or nothing; without it a ~/.netrc would add a password of its own."""
-
-    def __init__(self, token: Token | None) -> None:
-        self._token = token
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Return the request with its header."""
-        if self._token is not None:
-            r.headers["Authorization"] = f"Bearer {self._token.value}"
-        return r
+def _unauthorized(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
@@ -353,6 +370,12 @@ def _is_private(url: str) -> bool:
     """Tell whether nobody on the way can read what is sent there."""
     parts = urlsplit(url)
     return parts.scheme == "https" or parts.hostname in _LOOPBACK
+
+
+def _place(url: str) -> tuple[str, str, str]:
+    """Return where in the cache the answer of a URL is."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "_", server(url))
+    return "answers", f"h_{host}", hashlib.sha256(url.encode()).hexdigest()
 
 
 def _resource(url: str) -> str:

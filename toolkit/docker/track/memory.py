@@ -61,22 +61,22 @@ class Memory:
         self._cache = default_cache()
         self._key = hashlib.sha256(f"{package()} {plan()!r}".encode()).hexdigest()[:32]
         self._saved = b""
-        path = self._cache.root / _KIND / self._key / _FILE
-        if not path.parent.is_dir():
-            return
         try:
-            self._saved = _content(path)
-            self.known = documents.read(self._saved, Known, document=_FILE)
-            self._cache.find(_KIND, self._key, check=Path.is_dir)
-        except (OSError, ToolkitError):
-            self.warnings.append(f"{path}: is damaged; set aside, and everything is read again")
-            self._write(msgspec.json.encode(self.known), anew=True)
+            if (content := self._cache.read(_KIND, self._key, _FILE)) is not None:
+                self.known, self._saved = documents.read(content, Known, document=_FILE), content
+        except ToolkitError as error:
+            self.warnings.append(f"{error.message}; set aside, and everything is read again")
 
     def save(self) -> None:
         """Write what is new; a cache that cannot be written keeps nothing."""
         content = msgspec.json.encode(self.known, enc_hook=str)
-        if content != self._saved:
-            self._write(content, anew=False)
+        if content == self._saved:
+            return
+        try:
+            self._cache.keep(_KIND, self._key, _FILE, content)
+        except ToolkitError as error:
+            self.warnings.append(error.message)
+        self._saved = content
 
     def is_silent(self, name: str) -> bool:
         """Tell whether this did not answer in time within the last day."""
@@ -131,27 +131,6 @@ class Memory:
             else:
                 self.heard(blob, silent=answer.lasting)
         return found
-
-    def _write(self, content: bytes, *, anew: bool) -> None:
-        def make(directory: Path) -> None:
-            (directory / _FILE).write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-
-        try:
-            if anew:
-                self._cache.obtain(_KIND, self._key, make=make, check=lambda _: False)
-            else:
-                self._cache.replace(_KIND, self._key, make=make)
-        except ToolkitError as error:
-            self.warnings.append(error.message)
-        self._saved = content
-
-
-def _content(path: Path) -> bytes:
-    """Return what stands behind the digest of a file; raise ToolkitError if it is another one."""
-    digest, _, content = path.read_bytes().partition(b"\n")
-    if hashlib.sha256(content).hexdigest().encode() != digest:
-        raise ToolkitError(f"{path}: does not match its digest")
-    return content
 
 
 @cache

@@ -82,10 +82,8 @@ class Cache(Struct, frozen=True):
         if not path.is_dir() or not check(path):
             return None
         # A cache that cannot be written to can still be read.
-        try:
+        with suppress(OSError):
             os.utime(path)
-        except OSError:
-            return path
         return path
 
     def obtain(self, kind: str, key: str, *, make: Callable[[Path], object], check: Callable[[Path], bool]) -> Path:

@@ -9,21 +9,20 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath  # noqa: TC003 - a field of what documents are read into
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct, field
 
 from toolkit import documents, model
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
 T = TypeVar("T")
 
-_PACKAGE = Path(__file__).parent
-_PLACES = (_PACKAGE.parent / "patches", _PACKAGE / "data" / "patches")
 _PINS = "pins.toml"
 
 _HEADER = """\
@@ -174,10 +173,7 @@ def pins_toml(pins: Sequence[model.Pin], *, of: model.Upstream | None = None) ->
 
 def shipped() -> Path:
     """Return the directory `patches/`; raise ToolkitError where it is missing."""
-    for place in _PLACES:
-        if (place / "proposal.toml").is_file():
-            return place
-    raise ToolkitError(f"patches: not found beside or inside of '{_PACKAGE}'", hint="install the package again")
+    return shipped_path("patches/proposal.toml").parent
 
 
 def _own() -> Path:

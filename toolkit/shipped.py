@@ -1,4 +1,4 @@
-"""Where the files are that unlet comes with: the expressions of the package, and the files of overlays/."""
+"""Where the files are that unlet comes with: the expressions of the package, and those of overlays/ and patches/."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from toolkit.errors import ToolkitError
 PACKAGE = Path(__file__).parent
 EXPRESSIONS = PACKAGE / "expressions"
 
-_PLACES = (PACKAGE.parent / "overlays", PACKAGE / "data" / "overlays")
-
 
 def shipped_path(name: str) -> Path:
-    """Return where a file of overlays/ is: beside the package in a checkout, inside of it when installed."""
-    for place in _PLACES:
+    """Return where a file such as `overlays/NAME` is: beside the package in a checkout, inside of it when installed."""
+    for place in (PACKAGE.parent, PACKAGE / "data"):
         if (place / name).is_file():
             return place / name
-    raise ToolkitError(f"overlays/{name}: is missing from this installation of unlet")
+    raise ToolkitError(f"{name}: is missing from this installation of unlet", hint="install the package again")

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from toolkit.cli import options, output
-from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options
+from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options, strategy_option
 from toolkit.cli.report import exit_code, proven, show
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.requests import BranchRequest, UpdateRequest
@@ -21,7 +22,6 @@ from toolkit.report import contribution
 if TYPE_CHECKING:
     from toolkit.cli.options import GlobalOptions
     from toolkit.contribution import PullRequest, Removed
-    from toolkit.model import Progress
 
 BRANCH = "docker-overridable-components"
 MASTER = "master"
@@ -59,11 +59,7 @@ MASTER = "master"
 @click.option("--update", "mode", flag_value="update", help="Move the branch to the current base.")
 @click.option("--explain", "mode", flag_value="explain", help="Explain each hunk of the branch.")
 @click.option("--remove", "mode", flag_value="remove", help="Remove the branch and its worktree.")
-@click.option(
-    "--strategy",
-    type=click.Choice([strategy.value for strategy in Strategy]),
-    help="How the components leave dockerGen's let; by default as the builder allows.",
-)
+@strategy_option
 @click.option(
     "--rootlesskit",
     type=click.Choice([demotion.value for demotion in Demotion]),
@@ -133,83 +129,64 @@ def command(
     if commit:
         options.refuse_together("--commit", "--base", "--branch", "--worktree")
     if mode == "remove":
-        return _remove(repo, branch, force=force, settings=settings)
+        from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
+
+        show_removed(remove(repo, branch, force=force), settings=settings)
+        return 0
     if mode == "explain":
         return _explain(repo, branch, settings=settings)
+    order = BranchOrder(
+        repo=repo,
+        base=base or MASTER,
+        branch=branch or (BRANCH if target == DOCKER else ""),
+        worktree=worktree,
+        in_place=commit,
+        fetch=fetch,
+        onto=onto,
+        trailers=trailers,
+        signed=sign,
+        force=force,
+    )
     if target != DOCKER and mode is None:
-        order = BranchOrder(
-            repo=repo,
-            base=base or MASTER,
-            branch=branch or "",
-            worktree=worktree,
-            in_place=commit,
-            fetch=fetch,
-            trailers=trailers,
-            signed=sign,
-            force=force,
-        )
         asked = lifting(target, SourceRequest(), out=Path(), force=False)
         with output.working(settings) as progress:
             made = create_for(order, asked, progress=progress)
         show_made(made, settings=settings)
         return exit_code(made.report)
-    update = UpdateRequest(
-        repo=repo,
-        branch=branch,
-        base=base,
-        fetch=fetch,
-        onto=onto,
-        strategy=Strategy(strategy) if strategy is not None else None,
-        demotion=Demotion(rootlesskit) if rootlesskit is not None else None,
-        only=only,
-        extras=tuple(extra for extra in Extra if extra in extras) or None,
-        trailers=trailers or None,
-        signed=sign,
-        depth=depth(),
-        compare=compare,
-        force=force,
-    )
-    with output.working(settings) as progress:
-        done = _update(update, progress) if mode == "update" else _create(update, worktree, progress, in_place=commit)
-    show_made(done, settings=settings)
-    return 1 if done.failed else exit_code(done.report)
-
-
-def _create(asked: UpdateRequest, worktree: Path | None, progress: Progress, *, in_place: bool) -> PullRequest:
-    from toolkit.docker.pr.branches import create  # noqa: PLC0415 - each mode imports its own
+    from toolkit.docker.pr import branches  # noqa: PLC0415 - each mode imports its own
 
     request = BranchRequest(
-        repo=asked.repo,
-        base=asked.base or MASTER,
-        branch=asked.branch or BRANCH,
-        worktree=worktree,
-        in_place=in_place,
-        fetch=asked.fetch,
-        onto=asked.onto,
-        strategy=asked.strategy,
-        demotion=asked.demotion or Demotion.SUFFIX,
-        only=asked.only,
-        extras=asked.extras or (),
-        trailers=asked.trailers or (),
-        signed=asked.signed,
-        depth=asked.depth,
-        compare=asked.compare,
-        force=asked.force,
+        **asdict(order),
+        strategy=Strategy(strategy) if strategy is not None else None,
+        demotion=Demotion(rootlesskit) if rootlesskit is not None else Demotion.SUFFIX,
+        only=only,
+        extras=tuple(extra for extra in Extra if extra in extras),
+        depth=depth(),
+        compare=compare,
     )
-    return create(request, progress=progress)
-
-
-def _update(asked: UpdateRequest, progress: Progress) -> PullRequest:
-    from toolkit.docker.pr.branches import update  # noqa: PLC0415 - each mode imports its own
-
-    return update(asked, progress=progress)
-
-
-def _remove(repo: Path, branch: str | None, *, force: bool, settings: GlobalOptions) -> int:
-    from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
-
-    show_removed(remove(repo, branch, force=force), settings=settings)
-    return 0
+    with output.working(settings) as progress:
+        if mode is None:
+            done = branches.create(request, progress=progress)
+        else:
+            update = UpdateRequest(
+                repo=repo,
+                branch=branch,
+                base=base,
+                fetch=fetch,
+                onto=onto,
+                strategy=request.strategy,
+                demotion=request.demotion if rootlesskit is not None else None,
+                only=only,
+                extras=request.extras or None,
+                trailers=trailers or None,
+                signed=sign,
+                depth=request.depth,
+                compare=compare,
+                force=force,
+            )
+            done = branches.update(update, progress=progress)
+    show_made(done, settings=settings)
+    return 1 if done.failed else exit_code(done.report)
 
 
 def _explain(repo: Path, branch: str | None, *, settings: GlobalOptions) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options
+from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options, strategy_option
 from toolkit.cli.report import exit_code, show, total
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
@@ -41,11 +41,7 @@ _WORST = (130, 1, 3, 2, 0)
 @click.argument("targets", metavar="[TARGET]...", nargs=-1, shell_complete=options.complete_package)
 @lifting_options
 @options.source
-@click.option(
-    "--strategy",
-    type=click.Choice([strategy.value for strategy in Strategy]),
-    help="How the components leave dockerGen's let; by default as the builder allows.",
-)
+@strategy_option
 @click.option(
     "--rootlesskit",
     type=click.Choice([demotion.value for demotion in Demotion]),

@@ -9,6 +9,7 @@ import click
 
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
+from toolkit.docker.plan import Strategy
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
 from toolkit.package.choosing import LiftRequest
@@ -36,6 +37,12 @@ DEEPER = (
 _TIERS = ("isolated", "tree", "build", "vm")
 _LEAST_MIB = 64
 
+
+strategy_option = click.option(
+    "--strategy",
+    type=click.Choice([strategy.value for strategy in Strategy]),
+    help="How the components leave dockerGen's let; by default as the builder allows.",
+)
 
 depth_options = options.together(
     options.remembered(

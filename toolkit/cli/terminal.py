@@ -70,7 +70,7 @@ class Spinner:
 
     def proof(self, proof: Proof) -> None:
         """Tick off a proof."""
-        self._done.append(Text.assemble(_status(proof.status), " ", proof.name))
+        self._done.append(Text.assemble((_MARKS[proof.status], _STYLES[proof.status]), " ", proof.name))
         self._live.update(self._picture())
 
     def _picture(self) -> Group:
@@ -102,10 +102,6 @@ def _stdout(settings: GlobalOptions) -> Console:
         no_color=_no_color(settings.color),
         highlight=False,
     )
-
-
-def _status(status: Status) -> Text:
-    return Text(_MARKS[status], style=_STYLES[status])
 
 
 def _no_color(color: str) -> bool | None:

@@ -90,7 +90,7 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
     before, *after = _read(building.EXPRESSION, arguments, [f"{stage}.path" for stage in contents])
     taken = [_route("as it is", before, "rootlesskit"), _route("wrapper-name", before, "docker-rootlesskit")]
     if fixable:
-        overlay = {"overlay": str(shipped_path(rewrapping.OVERLAY)), "side": BEFORE}
+        overlay = {"overlay": str(shipped_path(f"overlays/{rewrapping.OVERLAY}")), "side": BEFORE}
         (rewrapped,) = _read(rewrapping.BUILD, {**arguments, **overlay}, ["after"])
         taken += [_route("rewrap", rewrapped, "rootlesskit"), _route("fixed", after[0], "rootlesskit")]
     return PathInspection(path=str(path), release=arguments["release"], routes=tuple(taken))

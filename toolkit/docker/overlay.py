@@ -81,7 +81,7 @@ def _rewrap(
 ) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
     case = rewrap_case(file, found, at)
     for name in SHIPPED:
-        (at / name).write_bytes(shipped_path(name).read_bytes())
+        (at / name).write_bytes(shipped_path(f"overlays/{name}").read_bytes())
     (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
     case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
     return prove.run(rewrapping.claims(request.depth), case, progress=progress), ()

@@ -86,16 +86,12 @@ def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[s
     derivations = instantiate(expression, arguments, attributes)
     if is_sealed():
         _require_no_network(derivations)
-    return tuple(
-        Path(line) for line in process.execute(_realise(f"{path}!out" for path in derivations)).text.splitlines()
-    )
+    return _paths(_realise(f"{path}!out" for path in derivations))
 
 
 def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
     """Write the derivations of attributes to the store and return their paths, in the order of `attributes`."""
-    return tuple(
-        Path(line) for line in process.execute(_instantiate(expression, arguments, attributes)).text.splitlines()
-    )
+    return _paths(_instantiate(expression, arguments, attributes))
 
 
 def _instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.docker.claims.case import DockerCase
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
-TEXT = shipped_path(rewrapping.OVERLAY).read_text()
+TEXT = shipped_path(f"overlays/{rewrapping.OVERLAY}").read_text()
 
 
 @pytest.fixture

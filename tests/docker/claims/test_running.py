@@ -82,7 +82,7 @@ def test_wrapper_that_has_not_changed_fails_the_proof(draft: Callable[..., Draft
 def test_overlay_that_keeps_rootlesskit_in_front_fails_the_proof(
     draft: Callable[..., Draft], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = shipped_path("rewrap.nix").read_text()
+    text = shipped_path("overlays/rewrap.nix").read_text()
     assert text.count("--suffix PATH") == 1
     (tmp_path / "rewrap.nix").write_text(text.replace("--suffix PATH", "--prefix PATH"))
     monkeypatch.setattr("toolkit.shipped._PLACES", (tmp_path,))

@@ -86,7 +86,7 @@ def runs(case: DockerCase) -> Finding:
             raise _not_run(error.message, error.hint) from error
         names = [f"{stage}.{form}" for stage in STAGES if stage != REWRAPPED for form in FORMS]
         built = dict(zip(names, evaluator.build(building.EXPRESSION, arguments, names), strict=True))
-        overlaid = {**arguments, "overlay": str(shipped_path(rewrapping.OVERLAY)), "side": BEFORE}
+        overlaid = {**arguments, "overlay": str(shipped_path(f"overlays/{rewrapping.OVERLAY}")), "side": BEFORE}
         # The overlay makes a script of either form.
         (built[f"{REWRAPPED}.script"],) = evaluator.build(rewrapping.BUILD, overlaid, ["rewrapped"])
         source = _rootlesskit(built[f"{BEFORE}.elf"], case.entry)

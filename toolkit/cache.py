@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import files
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -216,7 +216,7 @@ class Cache(Struct, frozen=True):
     def unwritable(self, error: OSError) -> ToolkitError:
         """Return the error that says that the cache cannot be written, and why."""
         hint = f"{VARIABLE} sets a different directory for the cache; 'unlet cache clean' frees space"
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         return ToolkitError(f"{self.root}: the cache cannot be written: {reason}", hint=hint)
 
     def _path(self, kind: str, key: str) -> Path:

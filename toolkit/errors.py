@@ -101,3 +101,8 @@ def excerpt(line: str, column: int) -> str:
     """Return the part of a line around a column, which counts from 1, with a caret below it."""
     left_out = max(0, column - 1 - _EXCERPT_WIDTH // 2)
     return f"{line[left_out : left_out + _EXCERPT_WIDTH]}\n{' ' * (column - 1 - left_out)}^"
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return what the system says of a failure, in lower case."""
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -17,7 +17,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -65,7 +65,7 @@ def read(path: Path, *, hint: str | None = None) -> bytes:
     except PermissionError:
         raise ToolkitError(f"{path}: permission denied") from None
     except (OSError, ValueError) as error:
-        raise ToolkitError(f"{path}: cannot be read: {_reason(error)}") from None
+        raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
     if len(content) > MAXIMUM_BYTES:
         raise _too_big(str(path), status.st_size if stat.S_ISREG(status.st_mode) else len(content))
     return bytes(content)
@@ -117,7 +117,7 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
     try:
         names = {path.name for path in place.iterdir()}
     except OSError as error:
-        raise ToolkitError(f"{destination}: {_reason(error)}") from None
+        raise ToolkitError(f"{destination}: {reason_of(error)}") from None
     if names and not force:
         raise ToolkitError(
             f"{destination}: is not empty", hint="replace it with --force, or choose a different directory with --out"
@@ -145,7 +145,7 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
             _put(building, place)
     except OSError as error:
         hint = "free some space, or write to another place" if error.errno in _FULL else None
-        raise ToolkitError(f"{destination}: cannot be written: {_reason(error)}", hint=hint) from error
+        raise ToolkitError(f"{destination}: cannot be written: {reason_of(error)}", hint=hint) from error
     finally:
         remove(building)
 
@@ -271,7 +271,3 @@ def _place(content: bytes, offset: int) -> str:
     start = content.rfind(b"\n", 0, offset) + 1
     line = content.count(b"\n", 0, offset) + 1
     return f"{line}:{len(content[start:offset].decode()) + 1}"
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit.errors import CommandError, ToolkitError, without_passwords
+from toolkit.errors import CommandError, ToolkitError, reason_of, without_passwords
 from toolkit.pipes import Stream
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
         if error.errno == errno.ENOENT:
             where = "no such program" if os.sep in program else "not found on PATH"
             raise ToolkitError(f"{program}: {where}", hint=_HINTS.get(Path(program).name)) from None
-        message = f"{program}: cannot be started: {(error.strerror or str(error)).lower()}"
+        message = f"{program}: cannot be started: {reason_of(error)}"
         raise ToolkitError(message) from None
 
 

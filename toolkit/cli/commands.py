@@ -18,7 +18,7 @@ import click
 
 from toolkit import __version__
 from toolkit.cli import options, output
-from toolkit.errors import CommandError, NixSyntaxError, ToolkitError, UsageError
+from toolkit.errors import CommandError, NixSyntaxError, ToolkitError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,7 +190,7 @@ def _usage(error: click.ClickException) -> UsageError:
 def _environment(error: OSError) -> ToolkitError:
     """Return the error that names the fault of the machine: a full disk, a file that is gone, too many of them."""
     subject = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "unlet"
-    return ToolkitError(f"{subject}: {(error.strerror or str(error)).lower()}")
+    return ToolkitError(f"{subject}: {reason_of(error)}")
 
 
 def _unexpected(error: Exception, argv: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, reason_of
 from toolkit.text import harmless
 
 if TYPE_CHECKING:
@@ -198,9 +198,7 @@ class _Output(io.FileIO):
             _give_up(_OUTPUT)
         except OSError as error:
             _give_up(_OUTPUT)
-            raise ToolkitError(
-                f"standard output: cannot be written: {(error.strerror or str(error)).lower()}"
-            ) from None
+            raise ToolkitError(f"standard output: cannot be written: {reason_of(error)}") from None
         return memoryview(content).nbytes
 
 

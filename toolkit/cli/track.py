@@ -12,7 +12,7 @@ from toolkit.cli import options, output
 from toolkit.docker.track import table
 from toolkit.docker.track.tracking import TrackRequest, track
 from toolkit.docker.track.verdict import ANY, Used, Way, read_overlay
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, reason_of
 from toolkit.model import SourceRequest
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _write(path: Path, form: Callable[[TrackAnswer], bytes], answer: TrackAnswer
     try:
         path.write_bytes(form(answer))
     except OSError as error:
-        raise ToolkitError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
 
 
 def _quiet(answer: TrackAnswer) -> Iterator[str]:

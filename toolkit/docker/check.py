@@ -26,7 +26,7 @@ from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.track import upstream
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, reason_of
 from toolkit.git import clone as clones
 from toolkit.git import history, patching, reading
 from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
@@ -240,7 +240,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise ToolkitError(f"{path}: {reason}", hint="'unlet propose' writes a proposal") from None
 
 

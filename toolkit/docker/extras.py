@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from toolkit.docker.claims.case import Added
 from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan, ports_test
 from toolkit.docker.rewrite import nixos_module, nixos_test, release_note
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UsageError, reason_of
 from toolkit.git import patching
 from toolkit.model import FileChange, TreeCommit
 
@@ -175,7 +175,7 @@ def _read(root: Path, path: PurePosixPath, extra: Extra) -> str:
         message = f"{path}: this nixpkgs has no such file"
         raise ToolkitError(message, hint=f"leave --with {extra} out, or name another nixpkgs") from None
     except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
     try:
         text = content.decode()
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ from toolkit.docker.doctor import port, start
 from toolkit.docker.doctor.machine import this_machine
 from toolkit.docker.doctor.sight import Role, sight
 from toolkit.docker.rootless import symptoms
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, reason_of
 
 if TYPE_CHECKING:
     import re
@@ -227,7 +227,7 @@ def read_log(path: Path) -> str:
                     raise ToolkitError(f"{name}: is a journal file of systemd, not text", hint=hint)
                 content += stream.read()
     except OSError as error:
-        raise ToolkitError(f"{name}: {(error.strerror or str(error)).lower()}") from None
+        raise ToolkitError(f"{name}: {reason_of(error)}") from None
     if not content.strip():
         raise ToolkitError(f"{name}: is empty", hint="journalctl --user -u docker -b | unlet doctor --log -")
     if b"\0" in content:

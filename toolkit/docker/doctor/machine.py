@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from toolkit import process
 from toolkit.docker.rootless import Account, account
 from toolkit.docker.rootless.requirements import text_of
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, ToolkitError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +101,7 @@ def tun_problem(machine: Machine) -> str | None:
         if not stat.S_ISCHR(path.stat().st_mode):
             return f"{path}: is not a device"
     except OSError as error:
-        return f"{path}: {(error.strerror or str(error)).lower()}"
+        return f"{path}: {reason_of(error)}"
     return None if os.access(path, os.R_OK | os.W_OK) else f"{path}: permission denied"
 
 

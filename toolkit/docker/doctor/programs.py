@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import process
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, ToolkitError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def look(path: Path) -> Program:
         status = resolved.stat()
         nosuid = bool(os.statvfs(resolved).f_flag & os.ST_NOSUID)
     except OSError as error:
-        raise ToolkitError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        raise ToolkitError(f"{path}: {reason_of(error)}") from None
     value, attributes = _attribute(resolved)
     return Program(
         path=path,
@@ -145,7 +145,7 @@ def content(path: Path) -> bytes:
             raise ToolkitError(f"{path}: is too big for a wrapper")
         return path.read_bytes()
     except OSError as error:
-        raise ToolkitError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        raise ToolkitError(f"{path}: {reason_of(error)}") from None
 
 
 def try_version(program: Path) -> Trial:

@@ -23,7 +23,7 @@ from msgspec import Struct, field
 
 from toolkit import documents
 from toolkit.docker.rootless.symptoms import causes, recognise, symptoms
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, reason_of
 from toolkit.parallel import results
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ class Engine(Struct, frozen=True):
             status, answer = self._ask(method, url, body, headers)
             objection = _message(answer) if status >= http.HTTPStatus.BAD_REQUEST else None
         except OSError as error:
-            objection, may_object = (error.strerror or str(error)).lower(), False
+            objection, may_object = reason_of(error), False
         if objection is not None and not may_object:
             raise ToolkitError(f"dockerd: {method} {url.partition('?')[0]}: {objection}")
         return objection

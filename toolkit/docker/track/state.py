@@ -16,7 +16,7 @@ from msgspec import Struct
 from toolkit import documents
 from toolkit.docker.readings import UNKNOWN
 from toolkit.docker.track.model import Difference, RefKind
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def load(path: Path) -> Last:
             raise ToolkitError(f"{path}: '{path.parent}' is not a directory") from None
         return Last(facts=None)
     except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
     try:
         facts, checked = _read(content, path)
     except ToolkitError as error:
@@ -79,7 +79,7 @@ def save(path: Path, facts: Facts) -> None:
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
-        raise ToolkitError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
 
 
 def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, with_series: bool) -> Facts:

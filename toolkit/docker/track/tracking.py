@@ -25,7 +25,7 @@ from toolkit.docker.track.model import OurSeries, Ref, RefKind, SeriesFit, Track
 from toolkit.docker.track.timeline import Timeline
 from toolkit.docker.track.upstream import WantedRef, kind_of, tracked
 from toolkit.docker.track.verdict import ANY
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, reason_of
 from toolkit.git import patching
 from toolkit.model import Commit
 
@@ -234,7 +234,7 @@ def _of_proposal(directory: Path) -> _Ours:
     try:
         return _Ours(diff=(directory / "upstream.diff").read_bytes(), made_for=str(directory))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         hint = "'unlet propose' writes a proposal"
         raise ToolkitError(f"{directory / 'upstream.diff'}: {reason}", hint=hint) from None
 

@@ -17,6 +17,13 @@ def test_layout_is_told_in_plain_lines(unlet: Unlet, docker_nix: Path) -> None:
         assert part in done.stdout
 
 
+def test_what_only_other_commands_need_is_not_imported(unlet: Unlet, docker_nix: Path) -> None:
+    done = unlet("inspect", docker_nix, PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "toolkit.docker.meaning" in imported
+    assert imported.isdisjoint({"concurrent.futures", "toolkit.documents", "toolkit.model", "toolkit.nix.stores"})
+
+
 def test_json_has_one_entry_a_file_and_is_the_same_before_and_after_the_command(unlet: Unlet, docker_nix: Path) -> None:
     after = unlet("inspect", docker_nix, docker_nix, "--json")
     before = unlet("--json", "inspect", docker_nix, docker_nix)

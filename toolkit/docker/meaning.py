@@ -16,7 +16,6 @@ from packaging.version import Version
 
 from toolkit import files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
-from toolkit.docker.claims import facts
 from toolkit.docker.readings import (
     EVALUATION,
     STRANGE,
@@ -259,8 +258,8 @@ def _syntax(file: DockerFile) -> _Syntax:
         unlisted=len(uses) - sum(uses),
         todo_line=todo.line if todo is not None else None,
         paths=file.paths(),
-        parameters=facts.parameters(file, COMPONENTS),
-        locked=facts.locked(file, COMPONENTS),
+        parameters=layout.made_for_overriding(file, COMPONENTS),
+        locked=layout.locked(file, COMPONENTS),
         mentions_wrapper="dockerd-rootless" in file.text,
         strange=_strange(file, place),
     )

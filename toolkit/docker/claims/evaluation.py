@@ -18,6 +18,7 @@ from toolkit.docker.claims import facts
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.facts import FORMS, STANDARD, Evaluation, Facts
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.rewrite.layout import made_for_overriding
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, limits, program
 
@@ -155,7 +156,7 @@ def _asked(case: DockerCase, setting: Setting) -> _CaseQuestion:
     own = [
         question
         for stage in ends
-        for question in _own(stage.name, facts.parameters(stage.file, case.components, before=case.before.file))
+        for question in _own(stage.name, made_for_overriding(stage.file, case.components, before=case.before.file))
     ]
     return _CaseQuestion(
         of=case.before,

@@ -12,12 +12,10 @@ from msgspec import Struct
 
 from toolkit import documents
 from toolkit.errors import ToolkitError
-from toolkit.nix.attributes import spine
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from toolkit.docker.rewrite.layout import DockerFile
 
 WORKS = "works"
 
@@ -184,40 +182,3 @@ def open_doors(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
 def shown(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
     """Return the doors that `open_doors` does, as one writes them behind `docker.`."""
     return {name: tuple(show(door, name) for door in found) for name, found in open_doors(facts).items()}
-
-
-def locked(file: DockerFile, components: Iterable[str]) -> bool:
-    """Tell whether nothing looks like a way to replace what is bound in dockerGen's let.
-
-    Nothing does if there is no parameter for it, and no function below the let, as where a package is made of its
-    final attributes.
-    """
-    functions = any(node.kind == "function_expression" for node in spine(file.function)[-1].walk())
-    return not (functions or parameters(file, components))
-
-
-def parameters(
-    file: DockerFile, components: Iterable[str], *, before: DockerFile | None = None
-) -> dict[str, tuple[str, ...]]:
-    """Return for each component the parameters that may be made for overriding it.
-
-    Those have a name with the component's in it, or speak of components, and a default value; without that they are
-    new against `before`.
-    """
-    known: Collection[str] = before.formals if before is not None else file.formals
-    candidates = [
-        name
-        for name, formal in file.formals.items()
-        if formal.kind == "formal" and (len(formal.children) > 1 or name not in known)
-    ]
-    found = {name: tuple(_of(name, candidates)) for name in components}
-    return {name: names for name, names in found.items() if names}
-
-
-def _of(component: str, candidates: Iterable[str]) -> Iterator[str]:
-    stem = component.removeprefix("docker-")
-    for name in candidates:
-        plain = name.replace("-", "").lower()
-        # A parameter that has the component's very name is a standard door.
-        if name != component and (stem in plain or "component" in plain):
-            yield name

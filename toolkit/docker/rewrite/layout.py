@@ -22,7 +22,7 @@ from toolkit.nix.scope import Reference, binding_names, bound_names, formals, lo
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from toolkit.nix.tree import Node
 
@@ -227,6 +227,43 @@ def component(file: DockerFile, name: str) -> Component:
             parameters=tuple(file.parameters(node)),
         )
     return Component(name=name, bound="absent", line=None)
+
+
+def locked(file: DockerFile, components: Iterable[str]) -> bool:
+    """Tell whether nothing looks like a way to replace what is bound in dockerGen's let.
+
+    Nothing does if there is no parameter for it, and no function below the let, as where a package is made of its
+    final attributes.
+    """
+    functions = any(node.kind == "function_expression" for node in spine(file.function)[-1].walk())
+    return not (functions or made_for_overriding(file, components))
+
+
+def made_for_overriding(
+    file: DockerFile, components: Iterable[str], *, before: DockerFile | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Return for each component the parameters that may be made for overriding it.
+
+    Those have a name with the component's in it, or speak of components, and a default value; without that they are
+    new against `before`.
+    """
+    known: Collection[str] = before.formals if before is not None else file.formals
+    candidates = [
+        name
+        for name, formal in file.formals.items()
+        if formal.kind == "formal" and (len(formal.children) > 1 or name not in known)
+    ]
+    found = {name: tuple(_of(name, candidates)) for name in components}
+    return {name: names for name, names in found.items() if names}
+
+
+def _of(component: str, candidates: Iterable[str]) -> Iterator[str]:
+    stem = component.removeprefix("docker-")
+    for name in candidates:
+        plain = name.replace("-", "").lower()
+        # A parameter that has the component's very name is a standard door.
+        if name != component and (stem in plain or "component" in plain):
+            yield name
 
 
 def docker_file(content: bytes, *, name: str) -> DockerFile:

@@ -8,15 +8,14 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 
-def statements(attributes: Node) -> list[Node]:
-    """Return the bindings, inherits and comments of an attribute set or a let."""
+SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
+"""The kinds of nodes that are sets of attributes."""
+
+
+def statements(attributes: Node, *kinds: str) -> list[Node]:
+    """Return the bindings, inherits and comments of an attribute set or a let, or only those of some kinds."""
     bound = attributes.child("binding_set")
-    return bound.children if bound is not None else []
-
-
-def bindings(attributes: Node) -> list[Node]:
-    """Return the bindings of an attribute set, without what it inherits."""
-    return [child for child in statements(attributes) if child.kind == "binding"]
+    return [node for node in bound.children if not kinds or node.kind in kinds] if bound is not None else []
 
 
 def inherited(statement: Node) -> list[Node]:

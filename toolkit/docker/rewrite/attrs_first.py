@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.docker.rewrite import lift
-from toolkit.docker.rewrite.conditions import climb, guards
-from toolkit.docker.rewrite.construction import SETS, construction, statements
+from toolkit.docker.rewrite.construction import climb, construction, guards
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import RefusalError
-from toolkit.nix.attributes import inside, spine
+from toolkit.nix.attributes import SETS, inside, spine, statements
 from toolkit.nix.edit import Edit, column, indentation, is_first, shifted
 from toolkit.nix.scope import binding_names
 
@@ -116,7 +115,7 @@ def target_of(lifting: Lifting) -> Destination:
         if not lifting.let.children[-1].contains(node) or any(each.contains(node) for each in target.inherits):
             continue
         given = guards(node)
-        if not all(any(condition.means(each) for each in given) for condition in needed):
+        if not all(condition.is_among(given) for condition in needed):
             raise RefusalError(f"{file.at(node)}: '{reference.name}' is used here even if docker has no such attribute")
     return target
 

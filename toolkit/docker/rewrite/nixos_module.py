@@ -61,7 +61,7 @@ def rewrite(text: str, *, name: str, option: str, description: str) -> str:
 
 
 def _refuse_twice(tree: Tree, options: Node, option: str) -> None:
-    for binding in attributes.bindings(options):
+    for binding in attributes.statements(options, "binding"):
         path = attributes.path(binding)
         if path == option or "privileged" in path.lower():
             raise LayoutError(f"{tree.name}:{binding.line}: the option '{path}' is already there")
@@ -97,13 +97,16 @@ def _configuration(tree: Tree) -> tuple[Node, str, str]:
 
 def _model(options: Node) -> Node:
     """Return an option that the new one is to look like: a boolean one with nothing out of the ordinary."""
-    named = {attributes.path(binding): binding for binding in attributes.bindings(options)}
+    named = {attributes.path(binding): binding for binding in attributes.statements(options, "binding")}
     for name in _MODELS:
         binding = named.get(name)
         if binding is None:
             continue
         words = attributes.call(attributes.value(binding))
-        fields = {attributes.path(field): attributes.value(field).text for field in attributes.bindings(words[-1])}
+        fields = {
+            attributes.path(field): attributes.value(field).text
+            for field in attributes.statements(words[-1], "binding")
+        }
         plain = re.fullmatch(r"(?:lib\.)?mkOption", words[0].text) is not None and len(words) == 2  # noqa: PLR2004
         boolean = re.fullmatch(r"(?:lib\.)?types\.bool", fields.get("type", "")) is not None
         if plain and boolean and set(fields) == _FIELDS and fields["default"] == "false":
@@ -114,7 +117,7 @@ def _model(options: Node) -> Node:
 
 def _like(model: Node, option: str, description: str) -> str:
     """Return the text of an option like `model`, with another name and description."""
-    fields = attributes.bindings(attributes.call(attributes.value(model))[-1])
+    fields = attributes.statements(attributes.call(attributes.value(model))[-1], "binding")
     written = next(field for field in fields if attributes.path(field) == "description")
     string = attributes.call(attributes.value(written))[-1]
     if string.kind != "indented_string_expression":
@@ -150,7 +153,7 @@ def _after(binding: Node, added: str) -> Edit:
 
 def _into_configuration(body: Node, block: str) -> Edit:
     """Put the wrapper in front of the first unit of systemd, with an empty line on both sides; else at the end."""
-    bindings = attributes.bindings(body)
+    bindings = attributes.statements(body, "binding")
     if not bindings:
         raise LayoutError(f"{body.tree.name}:{body.line}: 'config' is empty")
     first = next(

@@ -21,11 +21,13 @@ from toolkit.contribution import ExplainedHunk, Reason
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY
 from toolkit.docker.plan import Demotion, Extra, Strategy, demotion_of, strategy_of
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
-from toolkit.docker.rewrite.construction import SETS, construction, statements
+from toolkit.docker.rewrite.construction import construction
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import ToolkitError
 from toolkit.git import patching
+from toolkit.lift.shape import selection
 from toolkit.model import Step
+from toolkit.nix.attributes import SETS, statements
 from toolkit.nix.scope import binding_names, bound_names
 
 if TYPE_CHECKING:
@@ -237,8 +239,7 @@ def _references(lifting: Lifting, target: Destination, function: Node, after: Do
     for use in after.references:
         owner = use.node.parent
         if owner is not None and use.scope is not None and use.scope.node is function:
-            path = owner.child("attrpath")
-            for name in (path.text,) if path is not None else binding_names(owner):
+            for name in selection(use.node):
                 if name in lifting.components:
                     yield _Act((Cause.REFERRED, name), (), _extents([*_beside(owner), owner]))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.docker.readings import Place
-from toolkit.docker.rewrite.conditions import guard
+from toolkit.docker.rewrite.construction import guard
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import name_of
 from toolkit.nix.scope import static_name

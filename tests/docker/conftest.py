@@ -17,9 +17,10 @@ from toolkit.docker import TARGET, choosing, staging
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase, Siblings
 from toolkit.docker.plan import Demotion, Strategy, plan
-from toolkit.docker.propose import propose, rewrite
+from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.series import rewrite
 from toolkit.git import patching
 from toolkit.model import Commit, SourceRequest, Status
 from toolkit.nix import evaluator, stores

@@ -24,9 +24,10 @@ from toolkit.docker.claims import building, facts
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import EXPRESSION, Document
 from toolkit.docker.plan import Demotion, Strategy, steps
-from toolkit.docker.propose import propose, rewrite
+from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.model import SourceRequest, Status
 from toolkit.nix import evaluator

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from toolkit import process, specimen
 from toolkit.cache import VARIABLE
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
+from toolkit.docker import TARGET
 from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import docker_file
@@ -84,11 +84,7 @@ def patched(shared: Path) -> Path:
     tree = shared / "patched"
     shutil.copytree(specimen.path(), tree)
     target = tree / TARGET
-    *_, text = series.rewrite(
-        docker_file(target.read_bytes(), name=str(target)),
-        components=COMPONENTS,
-        entry=PREFIX_ENTRY,
-        steps=steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX),
-    )
+    file = docker_file(target.read_bytes(), name=str(target))
+    *_, text = series.rewrite(file, steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX))
     target.write_text(text)
     return tree

@@ -18,9 +18,9 @@ from toolkit import confined, files
 from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, extras, meaning, staging
 from toolkit.docker.claims import evaluation
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, STAGES
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.facts import open_doors
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy, demotion_of, steps
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy, steps
 from toolkit.docker.propose import DROP_WARNING, column, other_columns
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
@@ -110,19 +110,6 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
     contents = [found.content]
     for patch in series:
         contents.append(patching.apply(contents[-1], target, patch.content))
-    case = staging.case(
-        dict(zip((BEFORE, *(STAGES[step.name] for step in document.steps)), contents, strict=True)),
-        name=str(target),
-        source=found,
-    )
-    case = replace(
-        case,
-        demotion=demotion_of(document.steps),
-        patches=series,
-        upstream_diff=diff,
-        overlay=(directory / "overlay").resolve(),
-        extras=extras.read_back(behind, found),
-    )
     commits = tuple(
         Commit(subject=commit.subject, body="", before=before, after=after)
         for commit, (before, after) in zip(document.commits, pairwise(contents), strict=True)
@@ -144,7 +131,8 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
         patches=series,
         upstream_diff=diff,
     )
-    return case, proposal, warnings
+    case = staging.of_proposal(proposal, name=str(target), overlay=(directory / "overlay").resolve())
+    return replace(case, extras=extras.read_back(behind, found)), proposal, warnings
 
 
 def _source_again(

@@ -69,7 +69,7 @@ def mails(commits: Sequence[TreeCommit], *, first: int, committed: int | None = 
     """Return the commits with their mails, the first of which is number `first`; the series' own are not touched."""
     return tuple(
         Added(
-            extra=_extra(commit),
+            extra=Extra(str(commit.extra)),
             patch=patching.addition(commit, number=number, committed=committed),
             commit=commit,
         )
@@ -121,12 +121,6 @@ def _content(root: Path, path: PurePosixPath) -> bytes | None:
         return (root / path).read_bytes()
     except OSError:
         return None
-
-
-def _extra(commit: TreeCommit) -> Extra:
-    if commit.extra is None:
-        raise AssertionError(commit)
-    return Extra(commit.extra)
 
 
 def _nixos_test(root: Path, demotion: Demotion) -> tuple[FileChange, ...]:

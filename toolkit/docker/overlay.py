@@ -11,10 +11,11 @@ from toolkit.docker import PREFIX_ENTRY, TARGET, choosing, staging
 from toolkit.docker.claims import overrides, rewrapping
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Demotion, OverlayKind
-from toolkit.docker.propose import draft, rewrite
+from toolkit.docker.propose import draft
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import RefusalError
 from toolkit.model import Tier
 from toolkit.nix import program

@@ -14,13 +14,12 @@ from msgspec.structs import replace
 
 from toolkit import files, parallel, patches, process
 from toolkit import propose as proposals
-from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, choosing, extras, staging
+from toolkit.docker import COMPONENTS, PACKAGE, TARGET, choosing, extras, staging
 from toolkit.docker.claims import overrides
 from toolkit.docker.claims import registry as claims
-from toolkit.docker.claims.case import BEFORE, STAGES
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy, demotion_of, plan, strategy_of
-from toolkit.docker.rewrite import series
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy, plan, strategy_of
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.git import patching
 from toolkit.git.reading import TreeFile
@@ -142,11 +141,6 @@ def _rewritten(request: ProposeRequest, found: Source) -> tuple[DockerFile, tupl
             parallel.results([accepted])
 
 
-def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
-    """Return what `file` is after each commit; raise LayoutError or RefusalError where it cannot be rewritten."""
-    return series.rewrite(file, components=COMPONENTS, entry=PREFIX_ENTRY, steps=steps)
-
-
 def draft(
     texts: Sequence[str], file: DockerFile, source: Source, steps: Sequence[Step], *, at: Path
 ) -> Draft[DockerCase]:
@@ -156,31 +150,9 @@ def draft(
     that is no docker file.
     """
     messages = tuple(plan().message(step) for step in steps)
-    contents = [text.encode() for text in texts]
-    # The two do not need one another, and the proofs need both.
-    with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
-        written = pool.submit(
-            copy_context().run,
-            proposals.make,
-            Proposal(
-                source=source, package=PACKAGE, target=TARGET, bindings=COMPONENTS, steps=tuple(steps), commits=()
-            ),
-            messages,
-            contents,
-        )
-        case = staging.case(
-            {BEFORE: source.content, **{STAGES[step.name]: each for step, each in zip(steps, contents, strict=True)}},
-            name=file.tree.name,
-            source=source,
-        )
-        (proposal,) = parallel.results([written])
-    case = replace(
-        case,
-        demotion=demotion_of(steps),
-        patches=proposal.patches,
-        upstream_diff=proposal.upstream_diff,
-        overlay=at,
-    )
+    begun = Proposal(source=source, package=PACKAGE, target=TARGET, bindings=COMPONENTS, steps=tuple(steps), commits=())
+    proposal = proposals.make(begun, messages, [text.encode() for text in texts])
+    case = staging.of_proposal(proposal, name=file.tree.name, overlay=at)
     warnings = [DROP_WARNING] if case.demotion is Demotion.DROP else []
     if case.missing:
         warnings.append(

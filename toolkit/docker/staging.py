@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from toolkit import documents, sources
 from toolkit.cache import default_cache
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing
-from toolkit.docker.claims.case import BEFORE, STEPS, SYSTEMS, Deep, DockerCase, DockerStage, Siblings
-from toolkit.docker.plan import plan
+from toolkit.docker.claims.case import BEFORE, STAGES, STEPS, SYSTEMS, Deep, DockerCase, DockerStage, Siblings
+from toolkit.docker.plan import demotion_of, plan
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError, UsageError
 from toolkit.git import reading
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from toolkit.docker.plan import Extra
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Depth, Progress, Source, SourceRequest
+    from toolkit.model import Depth, Progress, Proposal, Source, SourceRequest
     from toolkit.sources.trees import NixpkgsTree
 
 KIND = "stages"
@@ -118,6 +118,20 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
         question=root / "case.json",
         own_library=not question["libPath"],
         beside=beside,
+    )
+
+
+def of_proposal(proposal: Proposal, *, name: str, overlay: Path) -> DockerCase:
+    """Return the case of a proposal whose overlay is, or will be, in a directory; raise as `case` does."""
+    contents = {BEFORE: proposal.source.content}
+    for step, commit in zip(proposal.steps, proposal.commits, strict=True):
+        contents[STAGES[step.name]] = commit.after
+    return replace(
+        case(contents, name=name, source=proposal.source),
+        demotion=demotion_of(proposal.steps),
+        patches=proposal.patches,
+        upstream_diff=proposal.upstream_diff,
+        overlay=overlay,
     )
 
 

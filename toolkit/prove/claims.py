@@ -11,6 +11,8 @@ from toolkit.nix import program, stores
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.prove import Case, Stage
 
 
@@ -31,12 +33,12 @@ def formatted(case: Case[Stage]) -> Finding:
     if formatter is None:
         return Finding(covers="nothing", not_run=f"because {stores.NO_NIXFMT}")
     said = process.run([str(formatter), "--version"]).text
-    if not _is_formatted(str(formatter), case.before):
+    if not is_formatted(formatter, case.before.content):
         return Finding(covers="nothing", not_run=f"because the file is not in the format of this {said} before either")
     failures = [
         f"{stage.name}: nixfmt would change the file"
         for stage in case.stages[1:]
-        if not _is_formatted(str(formatter), stage)
+        if not is_formatted(formatter, stage.content)
     ]
     return Finding(
         covers=f"{len(case.stages)} files, {said}",
@@ -45,10 +47,10 @@ def formatted(case: Case[Stage]) -> Finding:
     )
 
 
-def _is_formatted(formatter: str, stage: Stage) -> bool:
-    """Ask by standard input, so that nixfmt cannot write to the file."""
-    completed = process.run([formatter, "-"], stdin=stage.content, ok=None)
-    return completed.status == 0 and completed.stdout == stage.content
+def is_formatted(formatter: Path, content: bytes) -> bool:
+    """Tell whether nixfmt leaves a file as it is; by standard input, so that it cannot write to one."""
+    completed = process.run([str(formatter), "-"], stdin=content, ok=None)
+    return completed.status == 0 and completed.stdout == content
 
 
 def applies(case: Case[Stage]) -> Finding:

@@ -14,8 +14,8 @@ from toolkit.docker import choosing
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.plan import Demotion, Strategy
-from toolkit.docker.propose import rewrite
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.series import rewrite
 from toolkit.model import Status
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from toolkit.docker import choosing
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.pr.porting import port
-from toolkit.docker.propose import draft, rewrite
+from toolkit.docker.propose import draft
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError
 from toolkit.model import Fit, Status
 

@@ -54,9 +54,7 @@ def rewrite(
     text: str, strategy: Strategy = Strategy.ATTRS_FIRST, demotion: Demotion = Demotion.SUFFIX
 ) -> tuple[str, str]:
     """Return the text after each commit; Nix has parsed both."""
-    lifted, demoted = series.rewrite(
-        file_of(text), components=COMPONENTS, entry="rootlesskit", steps=steps(strategy, demotion)
-    )
+    lifted, demoted = series.rewrite(file_of(text), steps(strategy, demotion))
     for made in (lifted, demoted):
         assert_parses(made)
     return lifted, demoted

@@ -38,7 +38,7 @@ def rewrite(
     text: str, strategy: Strategy = Strategy.ATTRS_FIRST, demotion: Demotion = Demotion.SUFFIX
 ) -> tuple[str, str]:
     file = DockerFile(text, name="default.nix")
-    lifted, demoted = series.rewrite(file, components=COMPONENTS, entry=ENTRY, steps=steps(strategy, demotion))
+    lifted, demoted = series.rewrite(file, steps(strategy, demotion))
     return lifted, demoted
 
 

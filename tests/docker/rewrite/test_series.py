@@ -3,7 +3,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,10 +58,9 @@ def test_attributes_stay_in_their_place(layout: str) -> None:
 def test_series_may_be_of_one_commit(strategy: Strategy) -> None:
     file = DockerFile(text_of(), name="x.nix")
     both = rewrite(text_of(), strategy)
-    rewrite_by = partial(series.rewrite, components=COMPONENTS, entry="rootlesskit")
-    assert rewrite_by(file, steps=steps(strategy, None)) == both[:1]
-    (demoted,) = rewrite_by(file, steps=steps(None, Demotion.SUFFIX))
-    lifted_after = rewrite_by(DockerFile(demoted, name="x.nix"), steps=steps(strategy, None))
+    assert series.rewrite(file, steps(strategy, None)) == both[:1]
+    (demoted,) = series.rewrite(file, steps(None, Demotion.SUFFIX))
+    lifted_after = series.rewrite(DockerFile(demoted, name="x.nix"), steps(strategy, None))
     assert lifted_after == both[1:]
 
 
@@ -71,9 +69,7 @@ def test_what_is_left_can_be_proposed_alone() -> None:
         ("states/half-demoted", steps(Strategy.ATTRS_FIRST, None)),
         ("states/no-wrapper", steps(Strategy.HIDDEN, None)),
     ):
-        (text,) = series.rewrite(
-            DockerFile(text_of(name), name="x.nix"), components=COMPONENTS, entry="rootlesskit", steps=only
-        )
+        (text,) = series.rewrite(DockerFile(text_of(name), name="x.nix"), only)
         assert_parses(text)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
-from toolkit import documents, process
+from toolkit import documents
 from toolkit.docker import staging
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import ALL_TESTS, MODULE, RELEASE_NOTES, TEST
@@ -25,6 +25,7 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import patching
 from toolkit.nix import evaluator, program, stores
 from toolkit.prove import Claim, Finding
+from toolkit.prove.claims import is_formatted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,13 +52,6 @@ class _Test(Struct, frozen=True, kw_only=True):
     machines: dict[str, bool]
 
 
-class _Options(Struct, frozen=True, kw_only=True):
-    """The names of the module's options."""
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
 class _Option(Struct, frozen=True, kw_only=True):
     """The new option, as it is declared."""
 
@@ -69,7 +63,8 @@ class _Option(Struct, frozen=True, kw_only=True):
 class _Module(Struct, frozen=True, kw_only=True):
     """What nixos-module.nix says: configurations by whether docker is off or on, before, after, and with the option.
 
-    `modules` is whose module system it is; `own` are the capabilities of a wrapper that the user defines as well.
+    `modules` is whose module system it is; `options` are the names before and after; `own` are the capabilities of a
+    wrapper that the user defines as well.
     """
 
     modules: str
@@ -77,7 +72,7 @@ class _Module(Struct, frozen=True, kw_only=True):
     after: dict[str, dict[str, Any]]
     wrapped: dict[str, dict[str, Any]]
     own: str
-    options: _Options
+    options: dict[str, tuple[str, ...]]
     option: _Option
     rootlesskit: str
 
@@ -288,8 +283,8 @@ def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
 def _declaration(answer: _Module, option: str) -> list[str]:
     """Tell what is wrong with the new option, and with those that were there."""
     failures: list[str] = []
-    if sorted(answer.options.after) != sorted((*answer.options.before, option)):
-        failures.append(f"the options are {', '.join(answer.options.after)}, not one more than before")
+    if sorted(answer.options["after"]) != sorted((*answer.options["before"], option)):
+        failures.append(f"the options are {', '.join(answer.options['after'])}, not one more than before")
     if answer.option.type != "bool":
         failures.append(f"the option's type is '{answer.option.type}'")
     if answer.option.default:
@@ -333,11 +328,11 @@ def _configuration(answer: _Module, option: str, switched: str) -> list[str]:
     return failures
 
 
-def _at(value: object, path: str) -> dict[str, object]:
+def _at(table: dict[str, Any], path: str) -> dict[str, Any]:
     """Return the table at a path, which Nix would have refused to leave out."""
     for name in path.split("."):
-        value = cast("dict[str, object]", value)[name]
-    return cast("dict[str, object]", value)
+        table = table[name]
+    return table
 
 
 def _differing(one: object, other: object, path: str = "") -> str:
@@ -375,18 +370,11 @@ def _misformatted(one: FileChange) -> tuple[tuple[str, ...], str]:
     formatter = stores.nixfmt()
     if formatter is None:
         return (), f"{one.path.name}: {stores.NO_NIXFMT}"
-    if one.before is not None and not _is_formatted(str(formatter), one.before):
+    if one.before is not None and not is_formatted(formatter, one.before):
         return (), f"{one.path.name}: not in nixfmt's format before either"
-    if not _is_formatted(str(formatter), one.after):
+    if not is_formatted(formatter, one.after):
         return (f"{one.path}: nixfmt would change the file",), f"{one.path.name}: nixfmt would change it"
     return (), f"{one.path.name}: nixfmt has nothing to change"
-
-
-def _is_formatted(formatter: str, content: bytes) -> bool:
-    try:
-        return process.run([formatter, "-"], stdin=content).stdout == content
-    except CommandError:
-        return False
 
 
 _CLAIMS: Mapping[Extra, tuple[str, Check]] = {

@@ -13,9 +13,10 @@ from toolkit.contribution import Ported
 from toolkit.docker import TARGET, choosing, evaluating, staging
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import LIFT, Demotion
-from toolkit.docker.propose import draft, rewrite
+from toolkit.docker.propose import draft
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import merging, reading
 from toolkit.model import Fit, Proof, SourceRequest, Status

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toolkit.docker import meaning
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, meaning
 from toolkit.docker.plan import DEMOTE, LIFT, Strategy, demotion_of, strategy_of
 from toolkit.docker.readings import STRANGE, Overridable, Place, State, sentence
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
@@ -33,8 +33,8 @@ _LIFTS: dict[Strategy, Callable[[Lifting], str]] = {
 }
 
 
-def rewrite(file: DockerFile, *, components: Sequence[str], entry: str, steps: Sequence[Step]) -> tuple[str, ...]:
-    """Return the text after each step: the components leave the let, `entry` leaves the wrapper's PATH prefix.
+def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
+    """Return the text after each step: the components leave the let, rootlesskit leaves the wrapper's PATH prefix.
 
     Raise LayoutError or RefusalError, each with the place in the file.
     """
@@ -45,18 +45,18 @@ def rewrite(file: DockerFile, *, components: Sequence[str], entry: str, steps: S
         raise LayoutError(f"{name}: {STRANGE}no 'docker_NN = …' in the set that the file makes")
     # What they refuse is named with its place in the file, and not in one that nobody sees.
     if demotion is not None:
-        demote.edits(file, entry=entry, demotion=demotion)
+        demote.edits(file, entry=PREFIX_ENTRY, demotion=demotion)
     moved = file.text
     if strategy is not None:
         _removals(file)
-        moved = _LIFTS[strategy](lift.prepare(file, components))
+        moved = _LIFTS[strategy](lift.prepare(file, COMPONENTS))
     texts: list[str] = []
     try:
         if strategy is not None:
             texts.append(without_todo(moved, name=name))
         if demotion is not None:
             before = texts[-1] if texts else moved
-            texts.append(demote.rewrite(before, name=name, entry=entry, demotion=demotion))
+            texts.append(demote.rewrite(before, name=name, entry=PREFIX_ENTRY, demotion=demotion))
         after = DockerFile(texts[-1], name=name)
     except (RefusalError, NixSyntaxError) as error:
         fact = error.message.removeprefix(name).partition(": ")[2]

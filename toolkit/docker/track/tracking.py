@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from toolkit import __version__, confined
 from toolkit.docker import TARGET, choosing
 from toolkit.docker.plan import Demotion, steps
-from toolkit.docker.propose import rewrite
 from toolkit.docker.readings import UNKNOWN, State
 from toolkit.docker.requests import Server
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.series import rewrite
 from toolkit.docker.track import state, verdict
 from toolkit.docker.track.clone import CloneUpstream
 from toolkit.docker.track.memory import Memory

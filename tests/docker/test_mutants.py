@@ -107,7 +107,7 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
                 (place / name).touch()
             sides[f"{key}-{stage}"] = str(place)
     case = directory / "case.json"
-    case.write_text(json.dumps({"sides": sides, **staging.ask(read, COMPONENTS)}))
+    case.write_text(json.dumps({"sides": sides, **staging.ask(read)}))
     asked: dict[str, dict[str, object]] = {
         side: {
             "derivations": True,
@@ -171,7 +171,7 @@ def wrong(each: Rewritten, before: Facts, lifted: Facts, demoted: Facts) -> list
     script, other = (one.attributes["moby"].get("installPhase", "") for one in (lifted, demoted))
     if PREFIX_ENTRY in script:
         kept = each.demotion is not Demotion.DROP
-        found += building.other_changes(script, other, entry=PREFIX_ENTRY, kept=kept)
+        found += building.other_changes(script, other, kept=kept)
     return found
 
 

@@ -199,7 +199,7 @@ def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Pro
 
 def _lifts(case: DockerCase) -> bool:
     """Tell whether a patch which demotes does anything about the components too: moves them, or opens a door."""
-    bound = ([layout.component(stage.file, name).bound for name in case.components] for stage in case.stages)
+    bound = ([layout.component(stage.file, name).bound for name in COMPONENTS] for stage in case.stages)
     if next(bound) != next(bound):
         return True
     try:

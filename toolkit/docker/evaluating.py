@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import confined, files, process
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, meaning
+from toolkit.docker import meaning
 from toolkit.docker.claims import building, evaluation
 from toolkit.docker.claims.facts import shown
 from toolkit.docker.readings import Place
@@ -89,7 +89,7 @@ def _evaluate(content: bytes, parsed: Parsed) -> Reading | Undecided:
         case = _lay_out(content, parsed, directory)
         try:
             with sealed(case.parent, seconds=_SECONDS):
-                releases = evaluation.read(case, _FILE, COMPONENTS, parsed.parameters)
+                releases = evaluation.read(case, _FILE, parsed.parameters)
         except CommandError as error:
             return Undecided(program.reason(error), lasting=error.status < 0)
         except ToolkitError as error:
@@ -99,7 +99,7 @@ def _evaluate(content: bytes, parsed: Parsed) -> Reading | Undecided:
     if not facts:
         return Undecided("no release of it evaluates" if failed else "it has no release")
     try:
-        place = _worst(where(each.attributes["moby"], PREFIX_ENTRY) for each in facts)
+        place = _worst(where(each.attributes["moby"]) for each in facts)
     except ValueError:
         return Undecided("its build steps are too large to read", lasting=True)
     return meaning.evaluated(parsed, shown(facts), place, failed)
@@ -124,8 +124,8 @@ def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:
     return path
 
 
-def where(attributes: Mapping[str, str], entry: str) -> Place | None:
-    """Return where a package is in the PATH of the wrapper that the build steps make; None for no wrapper.
+def where(attributes: Mapping[str, str]) -> Place | None:
+    """Return where rootlesskit is in the PATH of the wrapper that the build steps make; None for no wrapper.
 
     Raise ValueError for a PATH that grows beyond all bounds as its variables are expanded.
     """
@@ -141,7 +141,7 @@ def where(attributes: Mapping[str, str], entry: str) -> Place | None:
                 continue
             seen = True
             for flag, value in _flags(words):
-                if any(building.is_of(path, entry) for path in _expanded(value, attributes).split(":")):
+                if any(building.is_rootlesskit(path) for path in _expanded(value, attributes).split(":")):
                     found.add(flag)
     if not seen:
         return None

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from toolkit.docker import PREFIX_ENTRY, staging, wrappers
 from toolkit.docker.claims import building, rewrapping
-from toolkit.docker.claims.building import is_of
+from toolkit.docker.claims.building import is_rootlesskit
 from toolkit.docker.claims.case import BEFORE, DEMOTED
 from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place, sentence
@@ -104,10 +104,10 @@ def _read(expression: Path, arguments: dict[str, str], attributes: list[str]) ->
 
 def _route(name: str, order: PathOrder, security: str) -> Route:
     """Look a program up as dockerd-rootless.sh does: all of PATH for one name, then for the other."""
-    places, entry = [*order.prefix, WRAPPERS, *order.suffix], PREFIX_ENTRY
+    places = [*order.prefix, WRAPPERS, *order.suffix]
     for wanted in wrappers.NAMES:
         for place in places:
-            if (place == WRAPPERS and wanted == security) or (wanted == entry and is_of(place, entry)):
+            if (place == WRAPPERS and wanted == security) or (wanted == PREFIX_ENTRY and is_rootlesskit(place)):
                 return Route(name=name, order=order, wrapper=security, found=place, privileged=place == WRAPPERS)
     raise AssertionError(places)
 

@@ -269,7 +269,7 @@ def _question(file: DockerFile) -> dict[str, object]:
     # Of most files that are read alone nothing is asked.
     from toolkit.docker import staging  # noqa: PLC0415
 
-    return staging.ask([file], COMPONENTS)
+    return staging.ask([file])
 
 
 def _strange(file: DockerFile, place: Placement) -> str | None:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from toolkit import documents, sources
 from toolkit.cache import default_cache
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing
+from toolkit.docker import COMPONENTS, TARGET, choosing
 from toolkit.docker.claims.case import BEFORE, STAGES, STEPS, SYSTEMS, Deep, DockerCase, DockerStage, Siblings
 from toolkit.docker.plan import demotion_of, plan
 from toolkit.docker.rewrite.layout import docker_file
@@ -95,7 +95,7 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
         for stage, content in contents.items()
         for path, file in {**around, "default.nix": TreeFile(content=content)}.items()
     }
-    question = ask([*parsed.values()], COMPONENTS, root=source.root)
+    question = ask([*parsed.values()], root=source.root)
     key = _key(written, json.dumps(question))
     sides = {stage: str(default_cache().root / KIND / key / stage) for stage in contents}
     document = json.dumps({"sides": sides, **question}, indent=1, ensure_ascii=False)
@@ -103,8 +103,6 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
     return DockerCase(
         source=source,
         target=TARGET,
-        components=COMPONENTS,
-        entry=PREFIX_ENTRY,
         stages=tuple(
             DockerStage(
                 name=stage,
@@ -167,7 +165,7 @@ def unchanged(file: DockerFile, source: Source) -> DockerCase:
     return case({BEFORE: source.content}, name=file.tree.name, source=source)
 
 
-def ask(files: Sequence[DockerFile], components: Sequence[str], *, root: Path | None = None) -> dict[str, object]:
+def ask(files: Sequence[DockerFile], *, root: Path | None = None) -> dict[str, object]:
     """Return what Nix has to know to evaluate files with stand-ins: what a case.json has besides the sides.
 
     `root` is the nixpkgs around them. `names` is whatever in the files might be a package of the set, but for the
@@ -176,9 +174,9 @@ def ask(files: Sequence[DockerFile], components: Sequence[str], *, root: Path | 
     words = {word for file in files for word in _NAME.findall(file.text)}
     return {
         "libPath": library(root),
-        "names": sorted(words - {*components}),
+        "names": sorted(words - {*COMPONENTS}),
         "finals": choosing.builder(files[0], root).takes_function,
-        "components": list(components),
+        "components": COMPONENTS,
         "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
     }
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.claims.building import commands, is_in_command, is_of, other_changes, read_wrapper
+from toolkit.docker.claims.building import commands, is_in_command, is_rootlesskit, other_changes, read_wrapper
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.plan import Demotion
 from toolkit.docker.wrappers import PathOrder
@@ -219,12 +219,12 @@ makeWrapper y $out/bin/dockerd-rootless \\
 def changed(*, to: str, what: str = '"$extraPath"\n', kept: bool = True) -> list[str]:
     head, found, tail = STEPS.rpartition(what)
     assert found
-    return list(other_changes(STEPS, f"{head}{to}{tail}", entry="rootlesskit", kept=kept))
+    return list(other_changes(STEPS, f"{head}{to}{tail}", kept=kept))
 
 
 def test_two_changed_commands_are_named() -> None:
     after = STEPS.replace('"$extraPath"', f'"$extraPath" --suffix PATH : {KIT}')
-    (fact,) = other_changes(STEPS, after, entry="rootlesskit", kept=True)
+    (fact,) = other_changes(STEPS, after, kept=True)
     assert fact == "moby's installPhase changed in more than the command that makes bin/dockerd-rootless"
 
 
@@ -308,8 +308,8 @@ def test_prefix_in_the_command_loses_the_entry_and_nothing_else(prefix: str, lef
             STEPS.replace('rootless \\\n  --prefix PATH : "$extraPath"', f"rootless {x}")
             for x in (f"--prefix PATH : {prefix}", f"--prefix PATH : {new}{f' --suffix PATH : {KIT}' if kept else ''}")
         )
-        assert is_in_command(old, "rootlesskit")
-        return list(other_changes(old, changed, entry="rootlesskit", kept=kept))
+        assert is_in_command(old)
+        return list(other_changes(old, changed, kept=kept))
 
     assert said(left) == []
     for wrong in (prefix, left.replace("$b", ""), left.replace("$a:", "").replace("$a", "")):
@@ -333,4 +333,4 @@ def test_commands_end_where_the_shell_ends_them() -> None:
     ],
 )
 def test_path_entry_belongs_to_the_package_of_its_name(entry: str, expected: bool) -> None:  # noqa: FBT001 - a table
-    assert is_of(entry, "rootlesskit") is expected
+    assert is_rootlesskit(entry) is expected

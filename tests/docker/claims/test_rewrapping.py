@@ -114,10 +114,10 @@ def test_overlay_that_copies_files_is_found(case: Callable[..., DockerCase]) -> 
 def test_rootlesskit_has_to_move_and_nothing_else() -> None:
     kit, tool = (f"/nix/store/{'0' * 32}-{name}-1.0/bin" for name in ("rootlesskit", "tool"))
     old = PathOrder(prefix=(tool, kit))
-    assert not list(rewrapping.path_changes(old, PathOrder(prefix=(tool,), suffix=(kit,)), "rootlesskit"))
-    assert list(rewrapping.path_changes(old, PathOrder(prefix=(), suffix=(tool, kit)), "rootlesskit"))
-    assert list(rewrapping.path_changes(old, PathOrder(prefix=(tool,)), "rootlesskit"))
-    (fact,) = rewrapping.path_changes(PathOrder(prefix=(tool,)), PathOrder(prefix=(tool,)), "rootlesskit")
+    assert not list(rewrapping.path_changes(old, PathOrder(prefix=(tool,), suffix=(kit,))))
+    assert list(rewrapping.path_changes(old, PathOrder(prefix=(), suffix=(tool, kit))))
+    assert list(rewrapping.path_changes(old, PathOrder(prefix=(tool,))))
+    (fact,) = rewrapping.path_changes(PathOrder(prefix=(tool,)), PathOrder(prefix=(tool,)))
     assert fact.startswith("rootlesskit is not in the prefix before")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import process
-from toolkit.docker import meaning, wrappers
+from toolkit.docker import PREFIX_ENTRY, meaning, wrappers
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import Demotion
@@ -167,12 +167,12 @@ def _path_changes(case: DockerCase, old: PathOrder, new: PathOrder) -> Iterator[
         if [_own(e) for e in old.prefix + old.suffix] != [_own(e) for e in new.prefix + new.suffix]:
             yield f"PATH changed: {show(old)} → {show(new)}"
         return
-    moved = [entry for entry in old.prefix if entry not in without(list(old.prefix), case.entry)]
-    wanted_prefix = without([_own(entry) for entry in old.prefix], case.entry)
+    moved = [entry for entry in old.prefix if entry not in without(old.prefix)]
+    wanted_prefix = without([_own(entry) for entry in old.prefix])
     kept = case.demotion is not Demotion.DROP
     wanted_suffix = [*(_own(entry) for entry in old.suffix), *(moved if kept else [])]
     if not moved:
-        yield f"{case.entry} is not in the prefix before: {show(old)}"
+        yield f"{PREFIX_ENTRY} is not in the prefix before: {show(old)}"
     if (found := [_own(entry) for entry in new.prefix]) != wanted_prefix:
         yield f"the prefix is {_joined(found)} instead of {_joined(wanted_prefix)}"
     if (found := [_own(entry) for entry in new.suffix]) != wanted_suffix:
@@ -208,30 +208,30 @@ def _listing(output: Path) -> dict[str, str]:
     return listing
 
 
-def without(entries: list[str], package: str) -> list[str]:
-    """Return PATH entries without those of the store path named `package`."""
-    return [entry for entry in entries if not is_of(entry, package)]
+def without(entries: Iterable[str]) -> list[str]:
+    """Return PATH entries without those of rootlesskit."""
+    return [entry for entry in entries if not is_rootlesskit(entry)]
 
 
-def is_of(entry: str, package: str) -> bool:
-    """Tell whether a PATH entry belongs to the store path of `package`, whatever its version.
+def is_rootlesskit(entry: str) -> bool:
+    """Tell whether a PATH entry belongs to the store path of rootlesskit, whatever its version.
 
     A version begins with anything but a letter (Nix manual, builtins.parseDrvName). Between the two is the platform of
     what was compiled for another one.
     """
     name = entry.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
-    return re.fullmatch(rf"{re.escape(package)}(-\w+-\w+-linux-\w+)?(-[^a-zA-Z].*)?", name) is not None
+    return re.fullmatch(rf"{PREFIX_ENTRY}(-\w+-\w+-linux-\w+)?(-[^a-zA-Z].*)?", name) is not None
 
 
-def other_changes(old: str, new: str, *, entry: str, kept: bool) -> Iterator[str]:
-    """Yield what changed otherwise than by a PATH suffix of `entry`, or, unless it is `kept`, what changed at all.
+def other_changes(old: str, new: str, *, kept: bool) -> Iterator[str]:
+    """Yield what changed otherwise than by a PATH suffix of rootlesskit, or, unless it is `kept`, what changed at all.
 
-    A prefix that is written in the wrapper's command loses `entry`.
+    A prefix that is written in the wrapper's command loses it.
     """
-    before, after = [_without_entry(words, entry) for words in commands(old)], commands(new)
+    before, after = [_without_kit(words) for words in commands(old)], commands(new)
     if not kept:
         if before != after:
-            yield f"moby's installPhase changed by more than the loss of {entry} in the prefix of PATH"
+            yield f"moby's installPhase changed by more than the loss of {PREFIX_ENTRY} in the prefix of PATH"
         return
     changed = [index for index, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]]
     if len(before) != len(after) or len(changed) > 1:
@@ -240,8 +240,8 @@ def other_changes(old: str, new: str, *, entry: str, kept: bool) -> Iterator[str
         yield "moby's installPhase is not changed"
     elif not makes_wrapper(before[changed[0]]):
         yield f"moby's installPhase changed in another command: {' '.join(after[changed[0]])}"
-    elif not _is_suffix(added := _added(before[changed[0]], after[changed[0]]), entry):
-        yield f"the wrapper's command changed by more than a PATH suffix of {entry}: {' '.join(added)}"
+    elif not _is_suffix(added := _added(before[changed[0]], after[changed[0]])):
+        yield f"the wrapper's command changed by more than a PATH suffix of {PREFIX_ENTRY}: {' '.join(added)}"
 
 
 def commands(script: str) -> list[list[str]]:
@@ -264,20 +264,20 @@ def makes_wrapper(words: Sequence[str]) -> bool:
     return any(_MADE.fullmatch(word) for word in words)
 
 
-def is_in_command(script: str, entry: str) -> bool:
-    """Tell whether the prefix that is written in the wrapper's command has `entry`."""
-    return any(_without_entry(words, entry) != words for words in commands(script))
+def is_in_command(script: str) -> bool:
+    """Tell whether the prefix that is written in the wrapper's command has rootlesskit."""
+    return any(_without_kit(words) != words for words in commands(script))
 
 
-def _without_entry(words: list[str], entry: str) -> list[str]:
-    """Return the words of a command, those of the wrapper's without `entry` in its prefixes of PATH."""
+def _without_kit(words: list[str]) -> list[str]:
+    """Return the words of a command, those of the wrapper's without rootlesskit in its prefixes of PATH."""
     if not makes_wrapper(words):
         return words
     left = words.copy()
     for index, word in enumerate(words):
         if words[max(index - 3, 0) : max(index - 1, 0)] == ["--prefix", "PATH"]:
             path = word.strip("\"'")
-            left[index] = word.replace(path, ":".join(without(path.split(":"), entry)))
+            left[index] = word.replace(path, ":".join(without(path.split(":"))))
     return left
 
 
@@ -288,9 +288,9 @@ def _added(old: list[str], new: list[str]) -> list[str]:
     return new[start : len(new) - tail] if new[len(new) - tail :] == old[start:] else new
 
 
-def _is_suffix(words: list[str], entry: str) -> bool:
+def _is_suffix(words: list[str]) -> bool:
     try:
         flag = shlex.split(" ".join(words))
     except ValueError:
         return False
-    return flag[:-1] == ["--suffix", "PATH", ":"] and all(is_of(path, entry) for path in flag[-1].split(":"))
+    return flag[:-1] == ["--suffix", "PATH", ":"] and all(is_rootlesskit(path) for path in flag[-1].split(":"))

@@ -98,8 +98,6 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     no tier below the first is wanted.
     """
 
-    components: tuple[str, ...]
-    entry: str
     question: Path
     own_library: bool
     beside: Siblings

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit import documents
+from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.claims import building
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
@@ -52,8 +53,8 @@ def exact_change(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     failures = list(_failures(before, after, partial(_other_changes, case)))
     rebuilt = sum(len(_rebuilt(facts, after[key])) for key, facts in before.items())
     kept = sum(len(list(facts.derivations())) for facts in before.values()) - rebuilt
-    if not any(_has_in_path(each, case.entry) for facts in before.values() for each in (facts, *facts.flags.values())):
-        failures.append(f"no release has {case.entry} in a PATH")
+    if not any(_has_in_path(each) for facts in before.values() for each in (facts, *facts.flags.values())):
+        failures.append(f"no release has {PREFIX_ENTRY} in a PATH")
     return Finding(
         covers=coverage(before, f"{rebuilt} drvPaths changed, {kept} kept"),
         failures=tuple(failures),
@@ -88,7 +89,7 @@ def _rebuilds(where: str, before: Facts, after: Facts) -> Iterator[str]:
 
 def _other_changes(case: DockerCase, where: str, before: Facts, after: Facts) -> Iterator[str]:
     """Yield what commit 2 changes of a docker besides moby's PATH and what contains moby."""
-    has_moby, is_in_path = before.components.get("moby") is not None, _has_in_path(before, case.entry)
+    has_moby, is_in_path = before.components.get("moby") is not None, _has_in_path(before)
     rebuilt = _rebuilt(before, after)
     for name, _ in before.derivations():
         if name in rebuilt and not (has_moby and name in {"docker", "moby"}):
@@ -96,14 +97,14 @@ def _other_changes(case: DockerCase, where: str, before: Facts, after: Facts) ->
         if is_in_path and name in {"docker", "moby"} and name not in rebuilt:
             yield f"{where}: {name} is not changed"
     if has_moby:
-        changes = _moby_changes(case, before, after) if is_in_path else _without_entry(case, before, after)
+        changes = _moby_changes(case, before, after) if is_in_path else _without_entry(before, after)
         yield from (f"{where}: {fact}" for fact in (*changes, *_docker_changes(before, after)))
 
 
-def _has_in_path(facts: Facts, entry: str) -> bool:
-    """Tell whether moby has a program directory of the store path named `entry` in an attribute."""
+def _has_in_path(facts: Facts) -> bool:
+    """Tell whether moby has a program directory of rootlesskit in an attribute."""
     return any(
-        building.is_of(path, entry) for text in facts.attributes["moby"].values() for path in _PROGRAMS.findall(text)
+        building.is_rootlesskit(path) for text in facts.attributes["moby"].values() for path in _PROGRAMS.findall(text)
     )
 
 
@@ -139,25 +140,25 @@ def _moby_changes(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
     changed = _changed(old, new)
     script, other = (each.attributes["moby"].get("installPhase", "") for each in (old, new))
     kept = case.demotion is not Demotion.DROP
-    yield from building.other_changes(script, other, entry=case.entry, kept=kept)
-    if not changed - {"installPhase"} and not building.is_in_command(script, case.entry):
-        yield f"no attribute of moby has lost {case.entry}"
+    yield from building.other_changes(script, other, kept=kept)
+    if not changed - {"installPhase"} and not building.is_in_command(script):
+        yield f"no attribute of moby has lost {PREFIX_ENTRY}"
     for name in sorted(changed - {"installPhase"}):
         before, after = old.attributes["moby"].get(name), new.attributes["moby"].get(name)
         if before is None or after is None:
             yield f"moby's attribute {name} is {'new' if before is None else 'gone'}"
-        elif building.without(before.split(":"), case.entry) != after.split(":"):
-            yield f"moby's attribute {name} changed by more than the loss of {case.entry}"
+        elif building.without(before.split(":")) != after.split(":"):
+            yield f"moby's attribute {name} changed by more than the loss of {PREFIX_ENTRY}"
 
 
-def _without_entry(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
+def _without_entry(old: Facts, new: Facts) -> Iterator[str]:
     """Yield what changed in the attributes of a moby whose PATH never had the entry: comments may, nothing else."""
     for name in sorted(_changed(old, new)):
         texts = [each.attributes["moby"].get(name, "") for each in (old, new)]
         commands = [building.commands(text) for text in texts]
         closures = [{found[0] for found in _PATHS.finditer(text)} for text in texts]
         if name != "installPhase" or commands[0] != commands[1] or closures[0] != closures[1]:
-            yield f"moby's {name} changed, though {case.entry} is not in its PATH"
+            yield f"moby's {name} changed, though {PREFIX_ENTRY} is not in its PATH"
 
 
 _PATHS = re.compile(r"/nix/store/[\w.+?=-]+")

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents, parallel, process
+from toolkit.docker import COMPONENTS
 from toolkit.docker.claims import facts
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.facts import FORMS, STANDARD, Evaluation, Facts
@@ -117,9 +118,7 @@ def evaluate(case: DockerCase, setting: Setting = STAND_INS) -> Evaluation:
 _ONE_AT_A_TIME = Lock()
 
 
-def read(
-    question: Path, side: str, components: Sequence[str], parameters: Mapping[str, tuple[str, ...]]
-) -> dict[str, Facts | str]:
+def read(question: Path, side: str, parameters: Mapping[str, tuple[str, ...]]) -> dict[str, Facts | str]:
     """Return what there is to know of each release of one side, or why it does not evaluate, on the first system.
 
     `parameters` are those that may be made for overriding a component, by its name. Raise NotRunError where the file
@@ -130,7 +129,7 @@ def read(
         setting=STAND_INS,
         question=question,
         sides=(side,),
-        ends=tuple(_Question(side, component, door) for component in components for door in STANDARD),
+        ends=tuple(_Question(side, component, door) for component in COMPONENTS for door in STANDARD),
         own=tuple(_own(side, parameters)),
     )
     document, failed = _part(asked, [label])
@@ -151,12 +150,12 @@ def _asked(case: DockerCase, setting: Setting) -> _CaseQuestion:
     ends = [case.stages[0], case.stages[-1]]
     rows = [_Question(stage.name, "", name) for stage in case.stages for _, name, _ in facts.ROWS]
     standard = [
-        _Question(stage.name, component, door) for stage in ends for component in case.components for door in STANDARD
+        _Question(stage.name, component, door) for stage in ends for component in COMPONENTS for door in STANDARD
     ]
     own = [
         question
         for stage in ends
-        for question in _own(stage.name, made_for_overriding(stage.file, case.components, before=case.before.file))
+        for question in _own(stage.name, made_for_overriding(stage.file, COMPONENTS, before=case.before.file))
     ]
     return _CaseQuestion(
         of=case.before,

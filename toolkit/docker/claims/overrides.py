@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from toolkit import documents
-from toolkit.docker import meaning
+from toolkit.docker import COMPONENTS, meaning
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import (
@@ -75,13 +75,13 @@ def overridable(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     is_new = bool(asked) and not reached and meaning.of(case.after.file).is_new
     tried = sum(len(outcomes) for facts in asked.values() for outcomes in facts.doors.values())
     return Finding(
-        covers=coverage(asked, f"{tried} overrides, {len(case.components)} components"),
+        covers=coverage(asked, f"{tried} overrides, {len(COMPONENTS)} components"),
         failures=() if is_new else tuple(failures),
         not_run=f"could not tell: {meaning.NEW_WAY}" if is_new else None,
         evidence=(
             _gained(before, after),
-            *_doors(case, "before", before),
-            *_doors(case, "after", after),
+            *_doors("before", before),
+            *_doors("after", after),
         ),
         commands=commands(case, setting),
     )
@@ -117,10 +117,10 @@ def require_closed(case: DockerCase) -> None:
         refuse(reading, steps or {LIFT}, name=case.before.file.tree.name)
 
 
-def _doors(case: DockerCase, when: str, facts: ByRelease) -> Iterator[str]:
+def _doors(when: str, facts: ByRelease) -> Iterator[str]:
     """Yield a line for each component: the doors that it has at a stage."""
     found = shown(facts.values())
-    for component in case.components:
+    for component in COMPONENTS:
         if component in found:
             yield f"{when}: {component}: {', '.join(found[component]) or 'no override has an effect on the build'}"
 
@@ -195,15 +195,15 @@ def capture_safe(case: DockerCase) -> Finding:
     options = [
         name
         for name, formal in stage.file.formals.items()
-        if name not in {*case.before.file.formals, *case.components} and len(formal.children) > 1
+        if name not in {*case.before.file.formals, *COMPONENTS} and len(formal.children) > 1
     ]
-    packages = [*case.components]
+    packages = [*COMPONENTS]
     if options:
         taken = {door for doors in open_doors(evaluate(case)[case.after.name].values()).values() for door in doors}
         packages += [name for name in options if f"{name} package" in taken]
         options = [name for name in options if name not in packages]
     # Only what docker has under a name can be made of docker.
-    named = {"from-docker": case.components}
+    named = {"from-docker": COMPONENTS}
     sets = [
         {condition: dict.fromkeys(named.get(condition, packages), condition) for condition in together}
         for together in _TOGETHER

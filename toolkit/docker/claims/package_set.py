@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
+from toolkit.docker import COMPONENTS
 from toolkit.docker.claims import all_packages
 from toolkit.docker.claims.evaluation import Setting, evaluate
 from toolkit.docker.expressions import EXPRESSIONS
@@ -89,8 +90,8 @@ def command(case: DockerCase, stage: DockerStage, part: str, system: tuple[str, 
     work = case.deep
     question = {
         "releases": [release.attr for release in case.before.file.releases()],
-        "components": list(case.components),
-        "names": list(case.components),
+        "components": COMPONENTS,
+        "names": COMPONENTS,
     }
     arguments = {
         "tree": str(work.trees[stage.name].root),

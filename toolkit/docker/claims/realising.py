@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import documents, process
-from toolkit.docker import staging
-from toolkit.docker.claims.building import WRAPPER, is_of, read_order, show
+from toolkit.docker import PREFIX_ENTRY, staging
+from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, show
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import TEST
@@ -190,9 +190,9 @@ def _look(case: DockerCase, output: Path, system: str) -> tuple[list[str], list[
         return [f"{output}: has no {WRAPPER}"], []
     target = stores.physical(wrapper.readlink()) if wrapper.is_symlink() else wrapper
     order = read_order(target)
-    failures = [f"{entry} is in the wrapper's prefix" for entry in order.prefix if is_of(entry, case.entry)]
-    if case.demotion is Demotion.SUFFIX and not any(is_of(entry, case.entry) for entry in order.suffix):
-        failures.append(f"{case.entry} is not in the wrapper's suffix: {show(order)}")
+    failures = [f"{entry} is in the wrapper's prefix" for entry in order.prefix if is_rootlesskit(entry)]
+    if case.demotion is Demotion.SUFFIX and not any(is_rootlesskit(entry) for entry in order.suffix):
+        failures.append(f"{PREFIX_ENTRY} is not in the wrapper's suffix: {show(order)}")
     return failures, [f"{WRAPPER}: {show(order)}"]
 
 

@@ -17,8 +17,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
+from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.claims import realising
-from toolkit.docker.claims.building import WRAPPER, build, builder, is_of, read_order, read_seen, show, without
+from toolkit.docker.claims.building import WRAPPER, build, builder, is_rootlesskit, read_order, read_seen, show, without
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.wrappers import PathOrder
@@ -95,7 +96,7 @@ def builds(case: DockerCase) -> Finding:
     old, new = (read_seen(stores.physical(path)) for path in seen)
     return Finding(
         covers=f"{arguments['release']}, {len(names)} builds",
-        failures=(*path_changes(old, new, case.entry), *other_files(docker, rewrapped)),
+        failures=(*path_changes(old, new), *other_files(docker, rewrapped)),
         evidence=(f"before: {show(old)}", f"after: {show(new)}"),
         commands=(evaluator.build_line(BUILD, arguments, names),),
     )
@@ -177,12 +178,12 @@ def closures(expression: Path, arguments: Mapping[str, str], found: Mapping[str,
     )
 
 
-def path_changes(old: PathOrder, new: PathOrder, entry: str) -> Iterator[str]:
-    """Yield what else changed in PATH than that `entry` went from the front to the end."""
-    moved = tuple(place for place in old.prefix if is_of(place, entry))
+def path_changes(old: PathOrder, new: PathOrder) -> Iterator[str]:
+    """Yield what else changed in PATH than that rootlesskit went from the front to the end."""
+    moved = tuple(place for place in old.prefix if is_rootlesskit(place))
     if not moved:
-        yield f"{entry} is not in the prefix before: {show(old)}"
-    if new.prefix != tuple(without(list(old.prefix), entry)) or new.suffix != (*old.suffix, *moved):
+        yield f"{PREFIX_ENTRY} is not in the prefix before: {show(old)}"
+    if new.prefix != tuple(without(old.prefix)) or new.suffix != (*old.suffix, *moved):
         yield f"PATH is {show(new)}, and was {show(old)}"
 
 
@@ -274,7 +275,7 @@ def tree_builds(case: DockerCase, *, system: str) -> Finding:
     new = read_order(stores.physical(rewrapped / WRAPPER))
     return Finding(
         covers=f"docker, {system}",
-        failures=(*path_changes(old, new, case.entry), *other_files(docker, rewrapped)),
+        failures=(*path_changes(old, new), *other_files(docker, rewrapped)),
         evidence=(f"{docker} → {rewrapped}", f"before: {show(old)}", f"after: {show(new)}"),
         commands=(command.line,),
     )

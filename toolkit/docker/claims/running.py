@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import json
 import platform
-import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.docker import rootless, staging
+from toolkit.docker import PREFIX_ENTRY, rootless, staging
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.plan import Demotion
@@ -89,7 +88,7 @@ def runs(case: DockerCase) -> Finding:
         overlaid = {**arguments, "overlay": str(shipped_path(f"overlays/{rewrapping.OVERLAY}")), "side": BEFORE}
         # The overlay makes a script of either form.
         (built[f"{REWRAPPED}.script"],) = evaluator.build(rewrapping.BUILD, overlaid, ["rewrapped"])
-        source = _rootlesskit(built[f"{BEFORE}.elf"], case.entry)
+        source = _rootlesskit(built[f"{BEFORE}.elf"])
         try:
             site = stack.enter_context(rootless.site(host, account, busybox=Path(arguments["busybox"])))
             site.add_wrappers(WRAPPERS, rootlesskit=source)
@@ -182,7 +181,7 @@ def _arguments(case: DockerCase, host: Host) -> dict[str, str]:
             hint="start the nix-daemon",
         )
     name = str(case.target)
-    dropped = demote.rewrite(case.before_demotion.file.text, name=name, entry=case.entry, demotion=Demotion.DROP)
+    dropped = demote.rewrite(case.before_demotion.file.text, name=name, entry=PREFIX_ENTRY, demotion=Demotion.DROP)
     contents = {BEFORE: case.before.content, AFTER: case.require_demoted().content, DROP: dropped.encode()}
     laid_out = staging.case(contents, name=name, source=case.source)
     return {
@@ -193,14 +192,13 @@ def _arguments(case: DockerCase, host: Host) -> dict[str, str]:
     }
 
 
-def _rootlesskit(moby: Path, entry: str) -> Path:
+def _rootlesskit(moby: Path) -> Path:
     """Return the program that a security wrapper has as its source: the one that moby was built with."""
     order = building.read_wrapper(moby / building.WRAPPER)
-    package = re.compile(rf"/nix/store/[^-/]+-{re.escape(entry)}(-[0-9][^/]*)?/bin")
-    found = [place for place in order.prefix + order.suffix if package.fullmatch(place)]
-    if not found:
-        raise ToolkitError(f"{moby / building.WRAPPER}: {entry} is not on its PATH")
-    return Path(found[0]) / entry
+    found = next(filter(building.is_rootlesskit, order.prefix + order.suffix), None)
+    if found is None:
+        raise ToolkitError(f"{moby / building.WRAPPER}: {PREFIX_ENTRY} is not on its PATH")
+    return Path(found) / PREFIX_ENTRY
 
 
 def _told(cell: Cell) -> str:

@@ -174,18 +174,23 @@ class Progress(Protocol):
         """Note that a proof is done."""
 
 
-class Commit(Struct, frozen=True, kw_only=True):
-    """One change of the target file: its message and the file's whole content before and after."""
+class CommitMessage(Struct, frozen=True, kw_only=True):
+    """What a commit says of itself; `body` has no trailers."""
 
     subject: str
     body: str
-    before: bytes
-    after: bytes
 
     @property
     def message(self) -> str:
         """The commit message as git stores it, with its final line feed."""
         return f"{self.subject}\n\n{self.body.strip()}\n"
+
+
+class Commit(CommitMessage, frozen=True, kw_only=True):
+    """One change of the target file: its message and the file's whole content before and after."""
+
+    before: bytes
+    after: bytes
 
 
 class Patch(Struct, frozen=True, kw_only=True):
@@ -282,18 +287,11 @@ class FileChange(Struct, frozen=True, kw_only=True):
     after: bytes
 
 
-class TreeCommit(Struct, frozen=True, kw_only=True):
-    """A commit of any number of files. `body` has no trailers; `extra` is None for the two of every series."""
+class TreeCommit(CommitMessage, frozen=True, kw_only=True):
+    """A commit of any number of files; `extra` is None for the two of every series."""
 
-    subject: str
-    body: str
     files: tuple[FileChange, ...]
     extra: str | None = None
-
-    @property
-    def message(self) -> str:
-        """The commit message as git stores it, with its final line feed."""
-        return f"{self.subject}\n\n{self.body.strip()}\n"
 
 
 class Fit(StrEnum):

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypedDict
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -29,6 +29,7 @@ from toolkit.pipes import Stream
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
     from types import FrameType
+    from typing import Unpack
 
 # What a program gets between SIGTERM and SIGKILL: Nix ends its builders and unlocks its paths in that time.
 GRACE_SECONDS = 3.0
@@ -137,25 +138,24 @@ def find(program: str) -> Path | None:
     return Path(found) if found else None
 
 
-def run(  # noqa: PLR0913 - the fields of Command, by name
-    argv: Sequence[str],
-    *,
-    cwd: Path | None = None,
-    env: Mapping[str, str | None] | None = None,
-    stdin: bytes | None = None,
-    ok: Collection[int] | None = (0,),
-    timeout: float | None = None,
-    on_stderr: Callable[[str], None] | None = None,
-) -> Completed:
-    """Run a program to its end; the parameters are those of Command.
+class How(TypedDict, total=False):
+    """What a program may be given besides its words: fields of Command."""
+
+    cwd: Path | None
+    env: Mapping[str, str | None]
+    stdin: bytes | None
+    ok: Collection[int] | None
+    timeout: float | None
+    on_stderr: Callable[[str], None] | None
+
+
+def run(argv: Sequence[str], **how: Unpack[How]) -> Completed:
+    """Run a program to its end.
 
     Raises CommandError for a status outside `ok` and for a time-out, ToolkitError when the program cannot be
     started. Any exception on the way, KeyboardInterrupt included, ends the program first.
     """
-    command = Command(
-        argv=tuple(argv), cwd=cwd, env=env or {}, stdin=stdin, ok=ok, timeout=timeout, on_stderr=on_stderr
-    )
-    return execute(command)
+    return execute(Command(argv=tuple(argv), **how))
 
 
 def execute(command: Command) -> Completed:

@@ -80,7 +80,10 @@ def resolve_remote(url: str, rev: str, *, directory: Path) -> Oid:
         return Oid(rev)
     # `^{}` is the commit of an annotated tag.
     names = (f"{rev}^{{}}", rev, f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}")
-    listed = _ask(url, directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}")
+    try:
+        listed = program.run_network(directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}").text
+    except CommandError as error:
+        raise _explained(url, "HEAD", error.stderr) from error
     found = {name: oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
     for name in names:
         if name in found:
@@ -200,13 +203,6 @@ class _Attempt(Struct, frozen=True, kw_only=True):
     def _fetched(self, commit: Oid, *notes: str) -> Fetched:
         remote = without_passwords(self.url)
         return Fetched(commit=commit, bytes=stored(self.into), notes=tuple(f"{remote}: {note}" for note in notes))
-
-
-def _ask(url: str, directory: Path, *arguments: str) -> str:
-    try:
-        return program.run_network(directory, *arguments).text
-    except CommandError as error:
-        raise _explained(url, "HEAD", error.stderr) from error
 
 
 def _unknown(url: str, rev: str) -> ToolkitError:

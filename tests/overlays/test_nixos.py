@@ -18,7 +18,7 @@ from tests.trees import trees
 from toolkit import documents
 from toolkit.docker.extras import MODULE
 from toolkit.docker.plan import plan
-from toolkit.docker.rewrite import nixos_module
+from toolkit.docker.rewrite import nixos
 from toolkit.errors import CommandError
 from toolkit.nix import evaluator
 
@@ -90,9 +90,7 @@ def lay_out(directory: Path, tree: Path) -> None:
     (directory / "fix.patch").write_text("")
     module = (tree / MODULE).read_text()
     (directory / "rewritten.nix").write_text(
-        nixos_module.rewrite(
-            module, name=str(MODULE), option=plan().module.option, description=plan().module.description
-        )
+        nixos.add_option(module, name=str(MODULE), option=plan().module.option, description=plan().module.description)
     )
     for kind, out in (("rewrap", "overlay"), ("patched", "patched")):
         done = unlet("overlay", "--nixpkgs", str(tree), "--kind", kind, "--out", str(directory / out))

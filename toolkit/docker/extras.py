@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.docker.claims.case import Added
 from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan, ports_test
-from toolkit.docker.rewrite import nixos_module, nixos_test, release_note
+from toolkit.docker.rewrite import nixos, release_note
 from toolkit.errors import ToolkitError, UsageError, reason_of
 from toolkit.git import patching
 from toolkit.model import FileChange, TreeCommit
@@ -127,17 +127,17 @@ def _nixos_test(root: Path, demotion: Demotion) -> tuple[FileChange, ...]:
     if (root / TEST).exists():
         raise ToolkitError(f"{TEST}: is already there", hint=f"leave --with {Extra.NIXOS_TEST} out")
     before = _read(root, ALL_TESTS, Extra.NIXOS_TEST)
-    after = nixos_test.register(before, name=str(ALL_TESTS), test=TEST.stem)
-    form = nixos_test.registration(after, name=str(ALL_TESTS), test=TEST.stem).form
+    after = nixos.register(before, name=str(ALL_TESTS), test=TEST.stem)
+    form = nixos.registration(after, name=str(ALL_TESTS), test=TEST.stem).form
     module = ports_test().read_text(encoding="utf-8")
-    test = nixos_test.content(module, form, brought=demotion is Demotion.SUFFIX)
+    test = nixos.in_form(module, form, brought=demotion is Demotion.SUFFIX)
     return (_change(ALL_TESTS, before, after), FileChange(path=TEST, before=None, after=test.encode()))
 
 
 def _nixos_module(root: Path) -> tuple[FileChange, ...]:
     before = _read(root, MODULE, Extra.NIXOS_MODULE)
     option, description = plan().module.option, plan().module.description
-    after = nixos_module.rewrite(before, name=str(MODULE), option=option, description=description)
+    after = nixos.add_option(before, name=str(MODULE), option=option, description=description)
     return (_change(MODULE, before, after),)
 
 

@@ -119,14 +119,14 @@ def _left(text: str, begin: int, end: int) -> str:
 
 
 _ON_ONE_LINE = 3
-_WIDTH = 100
+WIDTH = 100
 
 
 def inherit(names: Sequence[str], indent: int, source: str = "") -> str:
     """Write `inherit (source) names;` for a place at a column, where its first line begins."""
     head = f"inherit ({source})" if source else "inherit"
     line = f"{head} {' '.join(names)};"
-    if len(names) <= _ON_ONE_LINE and len(line) <= _WIDTH:
+    if len(names) <= _ON_ONE_LINE and len(line) <= WIDTH:
         return line
     margin = " " * (indent + 2)
     return "\n".join([head, *(f"{margin}{name}" for name in names), f"{margin};"])

@@ -61,22 +61,6 @@ def call(expression: Node) -> list[Node]:
     return [*call(inside(function)), argument]
 
 
-def line_end(binding: Node) -> int:
-    """Return the offset of the end of the binding's last line, behind a comment; -1 where more follows on it."""
-    text = binding.tree.text
-    newline = text.find("\n", binding.end)
-    end = newline if newline >= 0 else len(text)
-    rest = text[binding.end : end].strip()
-    return end if not rest or rest.startswith("#") else -1
-
-
-def margin(binding: Node) -> str | None:
-    """Return the indentation of the binding's first line, None where something stands before it on that line."""
-    text = binding.tree.text
-    before = text[text.rfind("\n", 0, binding.start) + 1 : binding.start]
-    return before if not before.strip() else None
-
-
 def name_of(function: Node) -> str:
     """Return the last name of a function that is written as `a.b.c`."""
     return inside(function).text.rpartition(".")[2]

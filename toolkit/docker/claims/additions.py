@@ -19,8 +19,8 @@ from toolkit.docker import staging
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import ALL_TESTS, MODULE, RELEASE_NOTES, TEST
 from toolkit.docker.plan import Extra, plan
-from toolkit.docker.rewrite import nixos_test, release_note
-from toolkit.docker.rewrite.nixos_module import OPTIONS, WRAPPER
+from toolkit.docker.rewrite import nixos, release_note
+from toolkit.docker.rewrite.nixos import OPTIONS, WRAPPER
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import patching
 from toolkit.nix import evaluator, program, stores
@@ -193,7 +193,7 @@ def registered(case: DockerCase, commit: TreeCommit) -> Finding:
     listed, test = _change_of(commit, ALL_TESTS), _change_of(commit, TEST)
     failures = [*_others(commit, ALL_TESTS, TEST), *_other_tests(listed.before or b"", listed.after)]
     program.parse_text(test.after, name=str(TEST))
-    found = nixos_test.registration(listed.after.decode("utf-8", "replace"), name=str(ALL_TESTS), test=TEST.stem)
+    found = nixos.registration(listed.after.decode("utf-8", "replace"), name=str(ALL_TESTS), test=TEST.stem)
     directory = staging.lay_out(
         {TEST.name: test.after, "registration.nix": found.value.encode(), MAKE.name: MAKE.read_bytes()}
     )

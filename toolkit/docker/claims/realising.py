@@ -22,7 +22,7 @@ from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import TEST
 from toolkit.docker.plan import TEST_FILE, Demotion, ports_test
-from toolkit.docker.rewrite import nixos_test
+from toolkit.docker.rewrite import nixos
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, program, stores
 from toolkit.process import Command
@@ -259,7 +259,7 @@ def _nixos(case: DockerCase) -> str:
 def _of_test(case: DockerCase, system: str) -> dict[str, str]:
     """Write the test in the form of a module, which depends on what the second commit does; return its arguments."""
     module = ports_test().read_text(encoding="utf-8")
-    written = nixos_test.content(module, nixos_test.Form.MODULE, brought=case.demotion is not Demotion.DROP)
+    written = nixos.in_form(module, nixos.Form.MODULE, brought=case.demotion is not Demotion.DROP)
     test = staging.lay_out({TEST_FILE: written.encode()}) / TEST_FILE
     return arguments(case, case.deep.trees[case.after.name], system, test=str(test))
 

@@ -3,7 +3,7 @@
     layout      read what the file is: its scopes, components, releases, wrapper
     lift        commit 1, by a design: attrs_first, or one of parameters
     demote      commit 2: rootlesskit leaves the PATH prefix of the wrapper
-    nixos_test, nixos_module, release_note
+    nixos, release_note
                 commits on request, of other files
     series      the commits in turn
     reasons     why each hunk of a commit is there, by the step that made it

@@ -7,16 +7,12 @@ import textwrap
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from toolkit.lift.statements import WIDTH, inherit
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolkit.nix.tree import Node
-
-WIDTH = 100
-"""The line length of nixfmt (RFC 166), which does not count the indentation."""
-
-INHERIT_ON_ONE_LINE = 3
-"""nixfmt writes as many inherited names on the line of their `inherit`; more stand one a line."""
 
 
 class Style(StrEnum):
@@ -41,14 +37,12 @@ class Style(StrEnum):
 
     def inherit(self, names: Sequence[str], indent: int, *, source: str = "") -> str:
         """Write `inherit (source) names;` at `indent`, without a final line feed."""
-        head = f"{' ' * indent}inherit{f' ({source})' if source else ''}"
+        margin = " " * indent
+        if self not in {Style.OLD, Style.NIXPKGS_FMT}:
+            return margin + inherit(names, indent, source)
+        head = f"inherit ({source})" if source else "inherit"
         line = f"{head} {' '.join(names)};"
-        if self in {Style.OLD, Style.NIXPKGS_FMT}:
-            return line if len(line.lstrip()) <= WIDTH else f"{head}\n{self._fill(names, indent + 2)};"
-        if len(names) <= INHERIT_ON_ONE_LINE and len(line.lstrip()) <= WIDTH:
-            return line
-        inner = " " * (indent + 2)
-        return "\n".join([head, *(f"{inner}{name}" for name in names), f"{inner};"])
+        return margin + (line if len(line) <= WIDTH else f"{head}\n{self._fill(names, indent + 2)};")
 
     def caller(self, name: str, function: str, hidden: Sequence[str], indent: int) -> str:
         """Write the function `name`: callPackage of a `function` that does not show the parameters `hidden`."""

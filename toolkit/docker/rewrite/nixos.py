@@ -1,0 +1,284 @@
+"""What an extra adds to NixOS: an option of the module of rootless docker, and a test beside those of the tree.
+
+The option is for ports below 1024, in the style of the options that the module has. The test is a line in
+all-tests.nix, and a file in the form that the line wants.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.errors import LayoutError
+from toolkit.lift.statements import WIDTH
+from toolkit.nix.attributes import call, full_path, path, statements, value
+from toolkit.nix.edit import Edit, apply, is_first
+from toolkit.nix.scope import formals
+from toolkit.nix.tree import Tree
+
+if TYPE_CHECKING:
+    from toolkit.nix.tree import Node
+
+OPTIONS = "virtualisation.docker.rootless"
+"""The path of the module's options."""
+
+WRAPPER = "docker-rootlesskit"
+"""The name that dockerd-rootless looks for first.
+
+A security wrapper called rootlesskit wins only where the package has none in front of the caller's PATH, and that is up
+to the user's `package`. This one wins with each, and no other program takes it for its own.
+"""
+
+# Many systems have a wrapper of this name by hand. Capabilities of two definitions are joined by a comma, which setcap
+# refuses, and then NixOS makes no security wrapper at all: hence the default.
+_BLOCK = """\
+# dockerd-rootless looks for a program of this name before it takes
+# rootlesskit, which the package may have in front of PATH.
+security.wrappers.{wrapper} = {library}mkIf {condition} {{
+  owner = "root";
+  group = "root";
+  # Two definitions would be joined by a comma, which setcap rejects.
+  capabilities = {library}mkDefault "cap_net_bind_service+ep";
+  source = "${{pkgs.rootlesskit}}/bin/rootlesskit";
+}};"""
+
+_MODELS = ("setSocketVariable", "enable")
+_FIELDS = {"type", "default", "description"}
+
+NEIGHBOUR = "docker-rootless"
+"""The test beside which the new one is named, and whose form it takes."""
+
+SERVICE = "systemd.user.services.docker.path = lib.mkAfter [ pkgs.rootlesskit ];"
+"""What a machine of the test needs where dockerd-rootless brings no rootlesskit."""
+
+_ENABLE = "virtualisation.docker.rootless.enable = true;"
+
+
+def add_option(text: str, *, name: str, option: str, description: str) -> str:
+    """Return the module with a boolean option `option`, false by default, that adds the security wrapper.
+
+    `description` is Markdown, with roles such as {command}`…`, in lines. Raise LayoutError where the module is not
+    understood, or has such an option or wrapper.
+    """
+    tree = Tree(text, name=name)
+    options = _set_at(tree, f"options.{OPTIONS}")
+    body, library, prefix = _configuration(tree)
+    _refuse_twice(tree, options, option)
+    if "pkgs" not in formals(tree.root):
+        raise LayoutError(f"{name}:1: is not a module that takes 'pkgs'")
+    model = _model(options)
+    added = _like(model, option, _marked_up(description, options))
+    block = _BLOCK.format(wrapper=WRAPPER, library=library, condition=f"{prefix}.{option}")
+    return apply(text, [_after(model, added, gap="\n\n"), _into_configuration(body, block)])
+
+
+def _refuse_twice(tree: Tree, options: Node, option: str) -> None:
+    for binding in statements(options, "binding"):
+        known = path(binding)
+        if known == option or "privileged" in known.lower():
+            raise LayoutError(f"{tree.name}:{binding.line}: the option '{known}' is already there")
+    for node in tree.nodes:
+        if node.kind == "binding" and "security.wrappers" in full_path(node) and "rootlesskit" in node.text:
+            raise LayoutError(f"{tree.name}:{node.line}: a security wrapper for rootlesskit is already there")
+
+
+def _set_at(tree: Tree, path: str) -> Node:
+    """Return the attribute set that is bound at a path, through sets in sets."""
+    for node in tree.nodes:
+        if node.kind == "binding" and full_path(node) == path and value(node).kind == "attrset_expression":
+            return value(node)
+    raise LayoutError(f"{tree.name}: has no attribute set '{path}'")
+
+
+def _configuration(tree: Tree) -> tuple[Node, str, str]:
+    """Return the set that `config` is where docker is enabled, `lib.` or "" before `mkIf`, and where `.enable` is."""
+    for node in tree.nodes:
+        if node.kind == "binding" and full_path(node) == "config":
+            words = call(value(node))
+            if len(words) == 3 and words[2].kind == "attrset_expression":  # noqa: PLR2004 - mkIf, condition, set
+                found = re.fullmatch(r"(\w+)\.enable", words[1].text)
+                if found is not None and re.fullmatch(r"(?:lib\.)?mkIf", words[0].text):
+                    return words[2], words[0].text.removesuffix("mkIf"), found[1]
+            raise LayoutError(f"{tree.name}:{node.line}: 'config' is not of the form 'mkIf cfg.enable {{ … }}'")
+    raise LayoutError(f"{tree.name}: binds no 'config'")
+
+
+def _model(options: Node) -> Node:
+    """Return an option that the new one is to look like: a boolean one with nothing out of the ordinary."""
+    named = {path(binding): binding for binding in statements(options, "binding")}
+    for name in _MODELS:
+        binding = named.get(name)
+        if binding is None:
+            continue
+        words = call(value(binding))
+        fields = {path(field): value(field).text for field in statements(words[-1], "binding")}
+        plain = re.fullmatch(r"(?:lib\.)?mkOption", words[0].text) is not None and len(words) == 2  # noqa: PLR2004
+        boolean = re.fullmatch(r"(?:lib\.)?types\.bool", fields.get("type", "")) is not None
+        if plain and boolean and set(fields) == _FIELDS and fields["default"] == "false":
+            return binding
+    tree = options.tree
+    raise LayoutError(f"{tree.name}:{options.line}: has no option '{_MODELS[0]}' or '{_MODELS[1]}' of a known form")
+
+
+def _like(model: Node, option: str, description: str) -> str:
+    """Return the text of an option like `model`, with another name and description."""
+    fields = statements(call(value(model))[-1], "binding")
+    written = next(field for field in fields if path(field) == "description")
+    string = call(value(written))[-1]
+    if string.kind != "indented_string_expression":
+        raise LayoutError(f"{model.tree.name}:{written.line}: the description is not of the form ''…''")
+    margin = re.compile(r"''[ \t]*\n([ \t]*)").match(string.text)
+    closing = re.search(r"\n([ \t]*)''$", string.text)
+    if margin is None or closing is None:
+        raise LayoutError(f"{model.tree.name}:{written.line}: the description is on the line of its quotes")
+    lines = textwrap.indent(description, margin[1])
+    key = model.children[0]
+    edits = [
+        Edit(key.start - model.start, key.end - model.start, option),
+        Edit(string.start - model.start, string.end - model.start, f"''\n{lines}\n{closing[1]}''"),
+    ]
+    return apply(model.text, edits)
+
+
+def _marked_up(description: str, options: Node) -> str:
+    """Return the description in the language of the others, which was DocBook until 2022."""
+    if not re.search(r"<(?:command|literal|option)>", options.text):
+        return description
+    description = re.sub(r"\{command\}`([^`]*)`", r"<command>\1</command>", description)
+    return re.sub(r"`([^`]*)`", r"<literal>\1</literal>", description)
+
+
+def _after(binding: Node, added: str, *, gap: str) -> Edit:
+    """Put a binding after another one and the comment behind it, with `gap` between them."""
+    text = binding.tree.text
+    behind = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?=\n|\Z)").match(text, binding.end)
+    if behind is None or not is_first(text, binding.start):
+        raise LayoutError(f"{binding.tree.name}:{binding.line}: '{path(binding)}' is not alone on its line")
+    return Edit(behind.end(), behind.end(), f"{gap}{_margin(binding)}{added}")
+
+
+def _margin(binding: Node) -> str:
+    text = binding.tree.text
+    return text[text.rfind("\n", 0, binding.start) + 1 : binding.start]
+
+
+def _into_configuration(body: Node, block: str) -> Edit:
+    """Put the wrapper in front of the first unit of systemd, with an empty line on both sides; else at the end."""
+    bindings = statements(body, "binding")
+    if not bindings:
+        raise LayoutError(f"{body.tree.name}:{body.line}: 'config' is empty")
+    first = next((index for index, binding in enumerate(bindings) if path(binding).startswith("systemd.")), None)
+    # The one in front of it; itself where it is the first, the last where there is none.
+    beside = bindings[max(first - 1, 0) if first is not None else -1]
+    margin = _margin(beside) if is_first(body.tree.text, beside.start) else ""
+    indented = textwrap.indent(block, margin).removeprefix(margin)
+    if first != 0:
+        return _after(beside, indented, gap="\n\n")
+    # In front of the comment that belongs to it.
+    above = re.search(r"(?:[ \t]*#[^\n]*\n)*[ \t]*\Z", body.tree.text[: beside.start])
+    place = above.start() if above is not None else beside.start
+    return Edit(place, place, f"{margin}{indented}\n\n")
+
+
+class Form(StrEnum):
+    """What all-tests.nix makes of a test's file: it is a module, or a function by make-test-python.nix."""
+
+    MODULE = "module"
+    FUNCTION = "function"
+
+
+_FORMS = {
+    "runTest": Form.MODULE,
+    "runTestOn": Form.MODULE,
+    "handleTest": Form.FUNCTION,
+    "handleTestOn": Form.FUNCTION,
+}
+
+
+class Registration(Struct, frozen=True, kw_only=True):
+    """A line of all-tests.nix: the text of its value, and what form the test's file has to have."""
+
+    value: str
+    form: Form
+
+
+def register(text: str, *, name: str, test: str) -> str:
+    """Return all-tests.nix with `test`, whose file is `./TEST.nix`, after NEIGHBOUR and called as that is.
+
+    Raise LayoutError where the neighbour is not there, is called in a way that is not known, or the test is there.
+    """
+    tree = Tree(text, name=name)
+    if (there := _find(tree, test)) is not None:
+        raise LayoutError(f"{name}:{there.line}: the test '{test}' is already there")
+    beside = _find(tree, NEIGHBOUR)
+    if beside is None:
+        raise LayoutError(f"{name}: has no test '{NEIGHBOUR}' to put the new one beside")
+    # Refuses what is not understood.
+    _read(tree, beside, NEIGHBOUR)
+    return apply(text, [_after(beside, _renamed(beside, test, _margin(beside)), gap="\n")])
+
+
+def registration(text: str, *, name: str, test: str) -> Registration:
+    """Read the line of a test; raise LayoutError where there is none, or one that is not understood."""
+    tree = Tree(text, name=name)
+    found = _find(tree, test)
+    if found is None:
+        raise LayoutError(f"{name}: has no test '{test}'")
+    return _read(tree, found, test)
+
+
+def in_form(test: str, form: Form, *, brought: bool = True) -> str:
+    """Return the test's file in a form; `test` is that of a module, with comments at most above it.
+
+    Unless rootlesskit is `brought` by dockerd-rootless itself, the machines get one on the service's PATH.
+    """
+    if not brought:
+        indent = test[test.rfind("\n", 0, test.index(_ENABLE)) + 1 : test.index(_ENABLE)]
+        test = test.replace(_ENABLE, f"{_ENABLE}\n{indent}# dockerd-rootless brings none.\n{indent}{SERVICE}")
+    if form is Form.MODULE:
+        return test
+    head = re.match(r"(?:#[^\n]*\n)*", test)
+    above = head[0] if head is not None else ""
+    body = textwrap.indent(test[len(above) :], "  ")
+    return f"{above}import ./make-test-python.nix (\n{body})\n"
+
+
+def _find(tree: Tree, test: str) -> Node | None:
+    found = [node for node in tree.nodes if node.kind == "binding" and path(node) == test]
+    if len(found) > 1:
+        raise LayoutError(f"{tree.name}:{found[1].line}: a second '{test}'")
+    return found[0] if found else None
+
+
+def _read(tree: Tree, binding: Node, test: str) -> Registration:
+    head, *arguments = call(value(binding))
+    form = _FORMS.get(head.text)
+    if form is Form.FUNCTION and arguments and arguments[-1].text in {"{ }", "{}"}:
+        arguments = arguments[:-1]
+    elif form is Form.FUNCTION:
+        form = None
+    if form is None or not arguments or arguments[-1].text != f"./{test}.nix":
+        raise LayoutError(f"{tree.name}:{binding.line}: '{test}' is tested in an unknown way")
+    return Registration(value=value(binding).text, form=form)
+
+
+def _renamed(binding: Node, test: str, margin: str) -> str:
+    """Return the neighbour's binding for another test, its list one element a line where nixfmt breaks it."""
+    start = binding.start
+    path = f"./{NEIGHBOUR}.nix"
+    named = [binding.children[0], *(node for node in binding.walk() if node.kind == "path_expression")]
+    edits = [
+        Edit(node.start - start, node.end - start, node.text.replace(NEIGHBOUR, test))
+        for node in named
+        if node.text in {NEIGHBOUR, path}
+    ]
+    renamed = apply(binding.text, edits)
+    systems = next((node for node in binding.walk() if node.kind == "list_expression"), None)
+    if len(renamed) <= WIDTH or len(binding.text) > WIDTH or systems is None or not systems.text.startswith("[ "):
+        return renamed
+    broken = "".join(f"{margin}  {child.text}\n" for child in systems.children[1:-1])
+    return apply(binding.text, [*edits, Edit(systems.start - start, systems.end - start, f"[\n{broken}{margin}]")])

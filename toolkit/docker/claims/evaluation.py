@@ -8,7 +8,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -315,7 +315,7 @@ def _without_door(document: Document, questions: Sequence[_Question]) -> list[_Q
 def _merge(document: dict[str, Any], other: Mapping[str, Any]) -> None:
     for name, value in other.items():
         if isinstance(value, dict) and name in document:
-            _merge(document[name], value)
+            _merge(document[name], cast("dict[str, Any]", value))
         else:
             document[name] = value
 

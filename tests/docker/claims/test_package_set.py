@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.designs import demoted
+from tests.docker.claims.conftest import TREE
 from tests.docker.conftest import Steps
-from tests.docker.deep.conftest import TREE
 from toolkit.cli.report import exit_code
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.docker.claims.conftest import Deepened
     from tests.docker.conftest import Draft
-    from tests.docker.deep.conftest import Deepened
 
 
 CLAIMS = ("tree-no-rebuild", "tree-exact-change", "tree-overridable", "tree-compatible", "tree-set", "tree-names")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from tests.docker.claims.conftest import TREE
 from tests.docker.conftest import Steps
-from tests.docker.deep.conftest import TREE
 from tests.trees import trees
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest

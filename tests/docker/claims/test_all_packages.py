@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from tests.docker.claims.conftest import TREE
 from tests.docker.conftest import Steps
-from tests.docker.deep.conftest import TREE
 from toolkit.docker.claims import all_packages
 from toolkit.docker.claims.all_packages import Packages
 from toolkit.docker.claims.case import DEMOTED, LIFTED
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.docker.deep.conftest import Deepened
+    from tests.docker.claims.conftest import Deepened
 
 NAME = "reverse-dependencies"
 COUNTED = replace(TREE, reverse_dependencies=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from tests.docker.deep.conftest import TREE
+from tests.docker.claims.conftest import TREE
 from toolkit.docker.claims import realising
 from toolkit.docker.claims.case import DEMOTED
 from toolkit.errors import NotRunError
@@ -17,7 +17,7 @@ from toolkit.nix import stores
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.docker.deep.conftest import Deepened
+    from tests.docker.claims.conftest import Deepened
     from toolkit.model import Depth, Report
 
 

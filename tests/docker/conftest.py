@@ -15,7 +15,7 @@ from toolkit import sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, choosing, staging
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase, Siblings
+from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.plan import Demotion, Strategy, plan
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
@@ -42,7 +42,7 @@ class Changes(TypedDict, total=False):
     upstream_diff: bytes
     question: Path
     overlay: Path
-    beside: Siblings
+    missing: tuple[str, ...]
 
 
 class Steps:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolkit.docker.claims.case import DockerCase, Siblings
+    from toolkit.docker.claims.case import DockerCase
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
@@ -30,7 +30,7 @@ def source_of(name: str) -> Source:
     return Source(origin=name, content=(root / TARGET).read_bytes(), directory=(root / TARGET).parent, root=root)
 
 
-def beside(source: Source) -> Siblings:
+def beside(source: Source) -> tuple[dict[str, TreeFile], tuple[str, ...]]:
     return staging.siblings(source, DockerFile(source.content.decode(), name="default.nix"))
 
 
@@ -133,12 +133,12 @@ def test_damaged_stage_is_laid_out_anew(name: str) -> None:
 def test_missing_file_is_named_and_stood_in_for_by_an_empty_one(tmp_path: Path) -> None:
     source = replace(source_of("29.6"), directory=tmp_path)
     (tmp_path / "update.sh").write_text("x")
-    found = beside(source)
-    assert dict(found.present) == {"update.sh": TreeFile(content=b"x")}
-    assert found.missing == ("cli-plugin-dirs-from-environment-25.patch", "cli-plugin-dirs-from-environment.patch")
+    present, missing = beside(source)
+    assert present == {"update.sh": TreeFile(content=b"x")}
+    assert missing == ("cli-plugin-dirs-from-environment-25.patch", "cli-plugin-dirs-from-environment.patch")
     directory = lay_out(source).after.path.parent
     assert (directory / "update.sh").read_bytes() == b"x"
-    assert (directory / found.missing[0]).read_bytes() == b""
+    assert (directory / missing[0]).read_bytes() == b""
 
 
 def test_modes_links_and_directories_are_those_of_the_source(tmp_path: Path) -> None:
@@ -154,8 +154,8 @@ def test_modes_links_and_directories_are_those_of_the_source(tmp_path: Path) -> 
     for name in ("hook", "link", "outward", "nowhere", "d"):
         text = text.replace("./update.sh", f"[ ./update.sh ./{name} ]", 1)
     source = replace(source_of("29.6"), content=text.encode(), directory=docker)
-    found = beside(source)
-    assert {name: (file.mode, file.content) for name, file in found.present.items()} == {
+    present, missing = beside(source)
+    assert {name: (file.mode, file.content) for name, file in present.items()} == {
         "update.sh": ("100644", b"docker/update.sh"),
         "hook": ("100755", b"docker/hook"),
         "link": ("120000", b"hook"),
@@ -163,9 +163,9 @@ def test_modes_links_and_directories_are_those_of_the_source(tmp_path: Path) -> 
         "d/e/tool": ("100755", b"docker/d/e/tool"),
         "d/inward": ("120000", b"../update.sh"),
     }
-    assert "nowhere" in found.missing
+    assert "nowhere" in missing
     stage = lay_out(source).after.path.parent
-    assert {name: reading.read_file(stage / name) for name in found.present} == found.present
+    assert {name: reading.read_file(stage / name) for name in present} == present
     (stage / "hook").chmod(0o644)
     lay_out(source)
     assert reading.read_file(stage / "hook").mode == "100755"
@@ -175,9 +175,9 @@ def test_file_of_any_stage_is_looked_for() -> None:
     source = source_of("29.6")
     text = source.content.decode()
     other = DockerFile(text.replace("./update.sh", "./other.sh"), name="default.nix")
-    found = staging.siblings(source, DockerFile(text, name="default.nix"), other)
-    assert "update.sh" in found.present
-    assert found.missing == ("other.sh",)
+    present, missing = staging.siblings(source, DockerFile(text, name="default.nix"), other)
+    assert "update.sh" in present
+    assert missing == ("other.sh",)
 
 
 def test_file_above_the_directory_is_refused(tmp_path: Path) -> None:

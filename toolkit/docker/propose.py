@@ -164,7 +164,7 @@ def draft(
         messages=messages,
         case=case,
         claims=claims.of(case),
-        overlay=overlay_files(proposal, releases=releases, siblings=case.beside.present),
+        overlay=overlay_files(proposal, releases=releases, siblings=case.beside),
         warnings=tuple(warnings),
     )
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from toolkit import documents, sources
 from toolkit.cache import default_cache
 from toolkit.docker import COMPONENTS, TARGET, choosing
-from toolkit.docker.claims.case import BEFORE, STAGES, STEPS, SYSTEMS, Deep, DockerCase, DockerStage, Siblings
+from toolkit.docker.claims.case import BEFORE, STAGES, SYSTEMS, Deep, DockerCase, DockerStage
 from toolkit.docker.plan import demotion_of, plan
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError, UsageError
@@ -48,9 +48,10 @@ def nixpkgs(request: SourceRequest, *, progress: Progress, extras: Iterable[Extr
     return sources.resolve(request, target=TARGET, sparse=plan().needed(extras), progress=progress)
 
 
-def siblings(source: Source, *stages: DockerFile) -> Siblings:
+def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], tuple[str, ...]]:
     """Read the files that the stages refer to from beside the source, of a directory all that are below it.
 
+    Return them by name, and the names of those that are not there.
     A link stays one if it leads to a file beside it, which comes along; of any other link, what it leads to comes.
     Raise RefusalError for one that is not below the source's directory: it would be written outside of the stage.
     """
@@ -72,7 +73,7 @@ def siblings(source: Source, *stages: DockerFile) -> Siblings:
             present[name] = reading.read_file(path, follow=led is None)
             found = [led] if led is not None else []
         waiting += [each for each in found if each not in waiting]
-    return Siblings(present=present, missing=tuple(missing))
+    return present, tuple(missing)
 
 
 def _beside(link: Path, directory: Path) -> str | None:
@@ -88,8 +89,8 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
     RefusalError or LayoutError for a content that is no docker file.
     """
     parsed = {stage: docker_file(content, name=name) for stage, content in contents.items()}
-    beside = siblings(source, *parsed.values())
-    around = {**beside.present, **dict.fromkeys(beside.missing, TreeFile(content=b""))}
+    beside, missing = siblings(source, *parsed.values())
+    around = {**beside, **dict.fromkeys(missing, TreeFile(content=b""))}
     written = {
         f"{stage}/{path}": file
         for stage, content in contents.items()
@@ -109,13 +110,14 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
                 file=parsed[stage],
                 content=content,
                 path=root / stage / "default.nix",
-                steps=STEPS.get(stage, frozenset()),
+                steps=frozenset(step for step, led in STAGES.items() if led == stage),
             )
             for stage, content in contents.items()
         ),
         question=root / "case.json",
         own_library=not question["libPath"],
         beside=beside,
+        missing=missing,
     )
 
 

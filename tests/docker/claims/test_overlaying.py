@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.claims.case import Siblings
 from toolkit.model import Status
 
 if TYPE_CHECKING:
@@ -74,6 +73,6 @@ def test_overlay_without_releases_is_no_success(draft: Callable[..., Draft], ove
 def test_overlay_that_is_missing_is_not_run(draft: Callable[..., Draft], overlay: Path) -> None:
     proof = draft().prove("overlay")
     assert (proof.status, proof.reason) == (Status.NOT_RUN, "because a foreign patch has no overlay")
-    proof = draft().prove("overlay", overlay=overlay, beside=Siblings(present={}, missing=("update.sh",)))
+    proof = draft().prove("overlay", overlay=overlay, missing=("update.sh",))
     reason = "because the overlay lacks files that were not found: update.sh"
     assert (proof.status, proof.reason) == (Status.NOT_RUN, reason)

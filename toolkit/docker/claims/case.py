@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
 """The stages of our own series, by name."""
 
-STEPS = {BEFORE: frozenset[str](), LIFTED: frozenset({LIFT}), DEMOTED: frozenset({DEMOTE})}
 STAGES = {LIFT: LIFTED, DEMOTE: DEMOTED}
 """The stage that each step leads to."""
 
@@ -41,13 +40,6 @@ class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
     """The docker file at one point of the series, in a directory with the files that it refers to."""
 
     file: DockerFile
-
-
-class Siblings(Struct, frozen=True, kw_only=True, eq=False):
-    """The files beside the target that it refers to: `present` by name, and the names that are `missing`."""
-
-    present: Mapping[str, TreeFile]
-    missing: tuple[str, ...]
 
 
 class Added(Struct, frozen=True, kw_only=True, eq=False):
@@ -94,22 +86,19 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
 
     `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.
-    Empty files stand in for those that are missing `beside` the source. `extras` follow the series. `deeper` is None if
+    `beside` are the files beside the source that the stages refer to, by name; empty ones stand in for those that are
+    `missing`. `extras` follow the series. `deeper` is None if
     no tier below the first is wanted.
     """
 
     question: Path
     own_library: bool
-    beside: Siblings
+    beside: Mapping[str, TreeFile]
+    missing: tuple[str, ...] = ()
     demotion: Demotion | None = None
     overlay: Path | None = None
     extras: tuple[Added, ...] = ()
     deeper: Deep | None = None
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """The files beside the source that the file refers to and that are not there."""
-        return self.beside.missing
 
     @property
     def deep(self) -> Deep:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docker.track.conftest import BY_NAME, TARGET, layout, ref
+from tests.docker.track.conftest import TARGET, layout, ref
 from toolkit import process
 from toolkit.docker.readings import State
 from toolkit.docker.track.model import Judgement, SeriesFit
@@ -94,46 +94,6 @@ def test_fix_in_a_channel_is_told_with_the_commit_that_brought_it(nixpkgs: Nixpk
     assert f"nixos-unstable since {found.fixed_by.date:%Y-%m-%d}" in answer.verdict.text
 
 
-def test_file_that_was_moved_is_found_where_it_is(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    nixpkgs.move(TARGET, "pkgs/docker/all.nix")
-    nixpkgs.commit("docker: move")
-    nixpkgs.move("pkgs/docker/all.nix", BY_NAME)
-    nixpkgs.commit("docker: move again")
-    found = ref(ask(nixpkgs, "master"), "master")
-    assert (str(found.path), found.moved, found.state) == (BY_NAME, True, State.NOT_FIXED)
-    assert found.series is not None
-    assert found.series.detail == f"the file is '{BY_NAME}' now"
-
-
-def test_file_that_binds_docker_gen_is_found_without_a_rename(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    nixpkgs.commit("docker: rewrite", '{ callPackage }: callPackage "x" { }\n')
-    nixpkgs.commit("docker: elsewhere", layout("states/fixed"), path="pkgs/elsewhere/engine.nix")
-    found = ref(ask(nixpkgs, "master"), "master")
-    assert (str(found.path), found.state) == ("pkgs/elsewhere/engine.nix", State.FIXED)
-
-
-def test_layout_that_nobody_has_seen_is_not_called_unfixed(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    nixpkgs.git("rm", "--quiet", TARGET)
-    nixpkgs.commit("docker: by name", "{ buildGoModule, moby }: buildGoModule { inherit moby; }\n", path=BY_NAME)
-    nixpkgs.git("branch", "--force", "nixos-unstable", "master")
-    answer = ask(nixpkgs)
-    found = ref(answer, "nixos-unstable")
-    assert (str(found.path), found.state) == (BY_NAME, State.UNKNOWN)
-    assert found.reason == "unknown layout: nothing in it is bound to a function dockerGen"
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
-    assert ref(answer, "nixpkgs-unstable").state is State.NOT_FIXED
-
-
-def test_file_that_is_gone_is_not_called_unfixed(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    nixpkgs.git("rm", "--quiet", TARGET)
-    nixpkgs.commit("docker: drop")
-    answer = ask(nixpkgs, "master", "staging")
-    assert ref(answer, "master").state is State.UNKNOWN
-    assert "the file is gone" in (ref(answer, "master").reason or "")
-    assert ref(answer, "staging").state is State.NOT_FIXED
-    assert answer.exit_code == 11
-
-
 def test_file_that_cannot_be_parsed_keeps_no_other_ref_from_its_answer(nixpkgs: Nixpkgs, ask: Ask) -> None:
     text = layout("29.6")
     number = text.splitlines().index("let")
@@ -141,13 +101,6 @@ def test_file_that_cannot_be_parsed_keeps_no_other_ref_from_its_answer(nixpkgs: 
     answer = ask(nixpkgs, "master", "staging")
     assert ref(answer, "master").reason == f"cannot be parsed: {number + 1}:1: merge conflict marker"
     assert ref(answer, "staging").state is State.NOT_FIXED
-
-
-def test_branch_that_there_is_not_keeps_no_other_from_its_answer(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    answer = ask(nixpkgs, "nobody", "master")
-    assert "has no commit, branch or tag 'nobody'" in (ref(answer, "nobody").reason or "")
-    assert ref(answer, "master").state is State.NOT_FIXED
-    assert answer.exit_code == 11
 
 
 def test_name_that_git_would_take_for_an_option_is_no_branch(nixpkgs: Nixpkgs, ask: Ask) -> None:

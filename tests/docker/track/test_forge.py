@@ -82,41 +82,6 @@ def test_fault_at_one_ref_is_told_there_and_keeps_no_other(forge: Forge, ask: As
         assert ref(answer, "master").state is State.NOT_FIXED
 
 
-def test_moved_file_is_found_by_the_commit_that_moved_it(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
-    nixpkgs.move(TARGET, "pkgs/docker/all.nix")
-    nixpkgs.commit("docker: move")
-    nixpkgs.move("pkgs/docker/all.nix", BY_NAME)
-    nixpkgs.commit("docker: move again")
-    found = ref(ask(forge, "master"), "master")
-    assert (str(found.path), found.moved, found.state) == (BY_NAME, True, State.NOT_FIXED)
-    assert forge.asked("/git/trees/") == []
-
-
-def test_file_that_binds_docker_gen_is_found_in_the_tree(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
-    nixpkgs.git("rm", "--quiet", TARGET)
-    nixpkgs.commit("docker: drop")
-    nixpkgs.commit("docker: elsewhere", layout("states/fixed"), path="pkgs/by-name/do/docker-engine/all.nix")
-    found = ref(ask(forge, "master"), "master")
-    assert (str(found.path), found.state) == ("pkgs/by-name/do/docker-engine/all.nix", State.FIXED)
-
-
-def test_layout_that_nobody_has_seen_is_not_called_unfixed(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
-    nixpkgs.git("rm", "--quiet", TARGET)
-    nixpkgs.commit("docker: by name", "{ buildGoModule, moby }: buildGoModule { inherit moby; }\n", path=BY_NAME)
-    found = ref(ask(forge, "master"), "master")
-    assert (str(found.path), found.state) == (BY_NAME, State.UNKNOWN)
-    assert "unknown layout" in (found.reason or "")
-
-
-def test_file_that_is_gone_and_branch_that_is_none_are_told_apart(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
-    nixpkgs.git("rm", "--quiet", TARGET)
-    nixpkgs.commit("docker: drop")
-    answer = ask(forge, "master", "nobody", "staging")
-    assert "the file is gone" in (ref(answer, "master").reason or "")
-    assert ref(answer, "nobody").reason == "there is no branch, tag or commit 'nobody' in NixOS/nixpkgs"
-    assert ref(answer, "staging").state is State.NOT_FIXED
-
-
 def test_answer_without_the_releases_is_marked_as_partial(forge: Forge, ask: Ask) -> None:
     forge.faults["/matching-refs/"] = [Fault(status=401, body=b'{"message": "Bad credentials"}') for _ in range(9)]
     answer = ask(forge)

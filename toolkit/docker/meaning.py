@@ -69,11 +69,6 @@ class Parsed(Struct, frozen=True, kw_only=True):
     closed: bool = False
 
     @property
-    def is_for_nix(self) -> bool:
-        """Tell whether there is a file that Nix can be asked about."""
-        return self.reading.layout is not None and self.reading.overridable is not Overridable.NOT_APPLICABLE
-
-    @property
     def is_new(self) -> bool:
         """Tell whether the file is built otherwise than it was, and without the TODO."""
         return not self.closed and not self.reading.todo
@@ -81,7 +76,7 @@ class Parsed(Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         """Tell whether it takes Nix to decide what the version is."""
-        return self.is_for_nix and not (self.closed and self.reading.rootlesskit_by is not None)
+        return self.reading.is_for_nix and not (self.closed and self.reading.rootlesskit_by is not None)
 
 
 class _Syntax(Struct, frozen=True, kw_only=True):

@@ -99,6 +99,11 @@ class Reading(Struct, frozen=True, kw_only=True):
     todo_line: int | None = None
     reason: str | None = None
 
+    @property
+    def is_for_nix(self) -> bool:
+        """Tell whether there is a file that Nix can be asked about."""
+        return self.layout is not None and self.overridable is not Overridable.NOT_APPLICABLE
+
 
 def state(overridable: Overridable, place: Place) -> State:
     """Return what both defects come to."""

@@ -57,7 +57,8 @@ class CloneUpstream:
         reasons: dict[WantedRef, str] = {}
         for each in wanted:
             try:
-                commits[each] = self._commit(each.name)
+                known = self._branches.commits.get(each.name)
+                commits[each] = known or reading.locate(self._directory, each.name).commit
             except ToolkitError as error:
                 reasons[each] = error.message
         files = self._files(list(dict.fromkeys(commits.values())))
@@ -133,10 +134,6 @@ class CloneUpstream:
 
     def _contents(self, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
         return reading.contents(self._repository, names, most=MAXIMUM_BYTES)
-
-    def _commit(self, name: str) -> Oid:
-        found = self._branches.commits.get(name)
-        return found if found is not None else reading.locate(self._directory, name).commit
 
     def _files(self, commits: Sequence[Oid]) -> dict[Oid, File | str]:
         """Return the file at each commit, or why there is none."""

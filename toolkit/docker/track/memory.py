@@ -95,7 +95,7 @@ class Memory:
         Of the `past` the syntax may decide that something was not fixed, which Nix could only repeat.
         """
         reading = self.known.readings.get(blob)
-        if reading is None or not self._can_evaluate or not _is_for_nix(reading):
+        if reading is None or not self._can_evaluate or not reading.is_for_nix:
             return reading
         if self.is_silent(blob):
             return meaning.undecided(reading, evaluating.TOO_LARGE_FOR_NIX)
@@ -109,7 +109,7 @@ class Memory:
         asked: dict[str, Parsed] = {}
         for blob, parsed in zip(new, confined.each(meaning.read, list(new.values())), strict=True):
             found[blob] = parsed.reading if parsed is not None else meaning.unknown(evaluating.TOO_LARGE)
-            if parsed is not None and parsed.is_for_nix and not (past and parsed.closed):
+            if parsed is not None and parsed.reading.is_for_nix and not (past and parsed.closed):
                 asked[blob] = parsed
         self.known.readings.update({blob: found[blob] for blob in new})
         if asked and self._can_evaluate:
@@ -143,7 +143,3 @@ def package() -> str:
             f"{path.removeprefix(str(PACKAGE))}\0".encode() + hashlib.sha256(Path(path).read_bytes()).digest()
         )
     return digest.hexdigest()
-
-
-def _is_for_nix(reading: Reading) -> bool:
-    return reading.layout is not None and reading.overridable is not Overridable.NOT_APPLICABLE

@@ -47,8 +47,6 @@ _MEANINGS: dict[str, str] = {
     "not tried": "no series could be made for any of the files",
 }
 
-_SHORT = 12
-
 
 def refs(answer: TrackAnswer) -> list[Row]:
     """Return a row a ref, without the head."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from toolkit.docker import meaning
 from toolkit.docker.readings import Overridable, Place, State
 from toolkit.docker.track.model import Event, History, Version, commit
-from toolkit.git import reading
+from toolkit.git.reading import blob_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolkit.docker.track.model import TrackedCommit
     from toolkit.docker.track.upstream import FoundFile, Past, Upstream
     from toolkit.git.history import HistoryStep
-    from toolkit.model import Progress
+    from toolkit.model import Oid, Progress
 
 _SAVE_AFTER = 100
 
@@ -55,7 +55,7 @@ class Timeline(Struct, kw_only=True):
             notes.append(f"versions before {chain[-1].change.commit.short} are not in the list")
         members = {step.change.commit for step in chain}
         versions = tuple(
-            _version(step, readings.get(str(step.change.commit)), mainline=step.change.commit in members)
+            _version(step, readings.get(step.change.commit), mainline=step.change.commit in members)
             for step in reversed(past.steps)
         )
         events = tuple(_events(version for version in versions if version.mainline))
@@ -67,46 +67,41 @@ class Timeline(Struct, kw_only=True):
         readings = self._readings(past)
         since: HistoryStep | None = None
         for step in _chain(past.steps):
-            reading = readings.get(str(step.change.commit))
+            reading = readings.get(step.change.commit)
             if reading is None or reading.state is not State.FIXED:
                 return commit(since.change) if since is not None else None
             since = step
         return None
 
-    def _readings(self, past: Past) -> dict[str, Reading]:
+    def _readings(self, past: Past) -> dict[Oid, Reading]:
         """Return the reading after each step by its commit; what has no content has none."""
-        blobs = {str(step.change.commit): self._blob(step) for step in past.steps}
-        missing = [step for step in past.steps if self._is_new(blobs[str(step.change.commit)])]
+        # A server does not tell the blobs; those of contents that were read are remembered.
+        known = self.memory.known.blobs
+        blobs = {step.change.commit: step.blob or known.get(_place(step)) for step in past.steps}
+        found: dict[str, Reading] = {}
+        for blob in filter(None, blobs.values()):
+            if (reading := self.memory.reading(blob, past=True)) is not None:
+                found[blob] = reading
+        missing = [step for step in past.steps if blobs[step.change.commit] not in found]
         # Of equal contents one is enough, if the blob tells.
-        distinct = list({blobs[str(step.change.commit)] or str(step.change.commit): step for step in missing}.values())
+        distinct = list({blobs[step.change.commit] or step.change.commit: step for step in missing}.values())
         if distinct:
             self.progress.step(f"reading {len(distinct)} versions of the file")
         contents = ((step, content) for step, content in self.upstream.contents(distinct) if content is not None)
-        found: dict[str, Reading] = {}
         while some := list(islice(contents, _SAVE_AFTER)):
-            blobs |= {str(step.change.commit): self._remember(step, content) for step, content in some}
-            read = {self._remember(step, content): content for step, content in some}
+            read: dict[str, bytes] = {}
+            for step, content in some:
+                blob = step.blob or known.setdefault(_place(step), blob_id(content))
+                blobs[step.change.commit] = blob
+                read[blob] = content
             found |= self.memory.read(read, past=True)
             self.memory.save()
             self.read += len(some)
-        for blob in set(blobs.values()) - {None, *found}:
-            if blob is not None and (known := self.memory.reading(blob, past=True)) is not None:
-                found[blob] = known
-        return {name: found[blob] for name, blob in blobs.items() if blob in found}
+        return {commit: found[blob] for commit, blob in blobs.items() if blob in found}
 
-    def _is_new(self, blob: str | None) -> bool:
-        return blob is None or self.memory.reading(blob, past=True) is None
 
-    def _blob(self, step: HistoryStep) -> str | None:
-        if step.blob is not None:
-            return str(step.blob)
-        return self.memory.known.blobs.get(f"{step.change.commit}:{step.path}")
-
-    def _remember(self, step: HistoryStep, content: bytes) -> str:
-        """Return the blob of a content, which a server does not tell."""
-        if step.blob is not None:
-            return str(step.blob)
-        return self.memory.known.blobs.setdefault(f"{step.change.commit}:{step.path}", str(reading.blob_id(content)))
+def _place(step: HistoryStep) -> str:
+    return f"{step.change.commit}:{step.path}"
 
 
 def _chain(steps: Sequence[HistoryStep]) -> list[HistoryStep]:

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+T = TypeVar("T")
 
 _EXCERPT_WIDTH = 120
 
@@ -106,3 +107,18 @@ def excerpt(line: str, column: int) -> str:
 def reason_of(error: OSError | ValueError) -> str:
     """Return what the system says of a failure, in lower case."""
     return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def tried(make: Callable[[], T]) -> T | ToolkitError:
+    """Return what a call returns, or the error that it raises."""
+    try:
+        return make()
+    except ToolkitError as error:
+        return error
+
+
+def only(outcome: T | ToolkitError) -> T:
+    """Return what came of a single call that was tried; raise it if it is an error."""
+    if isinstance(outcome, ToolkitError):
+        raise outcome
+    return outcome

@@ -1,4 +1,4 @@
-"""The two things that are done to the user's own files: the target is read, a directory of results is written.
+"""The user's own files: the target is read, a directory of results is written, a file is replaced as a whole.
 
 A directory is built beside its destination and renamed when it is whole, so nobody ever sees half of one. Until then it
 is locked, as a temporary one is while it is used: without a lock it is what a killed run has left, which goes.
@@ -163,6 +163,19 @@ def temporary() -> Generator[Path]:
             yield path
     finally:
         remove(path)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Replace a file as a whole, its mode kept; an OSError leaves what was there."""
+    new = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        new.write_bytes(content)
+        if path.exists():
+            new.chmod(path.stat().st_mode & 0o777)
+        new.replace(path)
+    finally:
+        with suppress(OSError):
+            new.unlink()
 
 
 @contextmanager

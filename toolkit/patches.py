@@ -13,13 +13,14 @@ from pathlib import Path, PurePosixPath  # noqa: TC003 - a field of what documen
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
-from toolkit import documents, model
+from toolkit import documents, files, model
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -148,7 +149,7 @@ def write_pins(pins: Sequence[model.Pin]) -> Path:
     path, of = (ours, upstream()) if os.access(ours, os.W_OK) and os.access(ours.parent, os.W_OK) else (_own(), None)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, pins_toml(pins, of=of))
+        files.replace(path, pins_toml(pins, of=of))
     except OSError as error:
         raise ToolkitError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path
@@ -158,14 +159,7 @@ def pins_toml(pins: Sequence[model.Pin], *, of: model.Upstream | None = None) ->
     """Return the content of a file of pins, with what is known of nixpkgs itself if `of` says it."""
     import tomli_w  # noqa: PLC0415 - for `unlet pins update` alone
 
-    tables: list[dict[str, str]] = []
-    for pin in pins:
-        table = {"name": pin.name, "commit": str(pin.commit), "about": pin.about}
-        if pin.blob is not None:
-            table["blob"] = str(pin.blob)
-        if pin.newest is not None:
-            table["newest"] = pin.newest
-        tables.append(table)
+    tables = [{key: str(value) for key, value in asdict(pin).items() if value is not None} for pin in pins]
     known = {"remote": of.remote, "default": of.default_pin, "file": str(of.file)} if of is not None else {}
     content: str = tomli_w.dumps({**known, "pin": tables})
     return (_HEADER + content).encode()
@@ -182,19 +176,10 @@ def _own() -> Path:
     return platformdirs.user_config_path("unlet") / _PINS
 
 
-def _replace(path: Path, content: bytes) -> None:
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_bytes(content)
-        if path.exists():
-            new.chmod(path.stat().st_mode & 0o777)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def read_toml(path: Path, kind: type[T]) -> T:
-    """Return a TOML file as a value of `kind`.
+def read_toml(
+    path: Path, kind: type[T], *, names: Mapping[str, str] | None = None, form: Callable[[str], str] = str.strip
+) -> T:
+    """Return a TOML file as a value of `kind`; in each text `{NAME}` becomes each of `names`, then `form` is applied.
 
     Raise ToolkitError if it cannot be read, is no TOML, or has a field that is not as `kind` has it.
     """
@@ -202,4 +187,10 @@ def read_toml(path: Path, kind: type[T]) -> T:
         content = path.read_bytes()
     except OSError as error:
         raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return documents.read_toml(content, kind, document=str(path))
+
+    def filled(text: str) -> str:
+        for name, value in (names or {}).items():
+            text = text.replace(f"{{{name}}}", value)
+        return form(text)
+
+    return documents.read_toml(content, kind, document=str(path), form=filled)

@@ -348,47 +348,32 @@ def test_what_makes_a_builder_has_no_final_attributes() -> None:
 
 
 def test_a_definition_that_moves_to_a_door_keeps_its_lines() -> None:
-    text = package("buildApp {\n  path = both;\n}\n").replace("in\n", "  both =\n    f ui\n      1;\nin\n")
+    text = package("buildApp {\n  path = both;\n}\n", "  both =\n    f ui\n      1;\n")
     after = "  path =\n    f finalAttrs.passthru.ui\n      1;\n  passthru = { inherit ui; };\n})\n"
     assert rewritten(text).endswith(after)
 
 
 def test_a_passthru_that_is_computed_with_what_has_to_move_is_refused() -> None:
-    text = package("buildApp {\n  passthru = let a = { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n")
+    body = "buildApp {\n  passthru = let a = { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n"
     with pytest.raises(RefusalError, match=r"package.nix:\d+:\d+: 'two' has to move, and passthru is computed with it"):
-        lifted(text.replace("in\nbuild", "  two = f ui;\nin\nbuild"), design=Design.MOVE)
+        lifted(package(body, "  two = f ui;\n"), design=Design.MOVE)
 
 
 def test_after_a_definition_that_moves_into_passthru_comes_a_blank_line() -> None:
-    text = package("buildApp {\n  passthru = {\n    inherit all;\n    tests = 1;\n  };\n  e = [ all ];\n}\n")
-    after = rewritten(text.replace("in\nbuild", "  all =\n    f ui;\nin\nbuild"))
+    body = "buildApp {\n  passthru = {\n    inherit all;\n    tests = 1;\n  };\n  e = [ all ];\n}\n"
+    after = rewritten(package(body, "  all =\n    f ui;\n"))
     assert "    inherit ui;\n\n    all =\n      f finalAttrs.passthru.ui;\n\n    tests = 1;\n" in after
 
 
 def test_a_definition_that_moves_stands_behind_the_inherit_that_passthru_begins_with() -> None:
-    text = rewritten("""\
-        { buildApp, buildUi, lib }:
-
-        let
-          dep = buildUi { };
-
-          path = lib.makeBinPath [ dep ];
-
-          other = 1;
-        in
-        buildApp {
-          inherit other;
-          e = "${path}";
-          passthru = { inherit dep; };
-        }
-        """)
-    path = "path = lib.makeBinPath [ finalAttrs.passthru.dep ];"
-    assert f"  passthru = {{\n    inherit dep;\n\n    {path}\n  }};\n" in text
+    body = "buildApp {\n  e = [ path ];\n  passthru = { inherit ui; };\n}\n"
+    text = rewritten(package(body, "  path = f ui;\n"))
+    assert "  passthru = {\n    inherit ui;\n\n    path = f finalAttrs.passthru.ui;\n  };\n" in text
 
 
 def test_comments_above_what_moves_stay_above_it_whatever_they_say() -> None:
-    text = package("buildApp {\n  path = both;\n\n  # --ui=none\n  env.UI = ui;\n}\n")
-    text = text.replace("in\nbuild", "  # --both=x;\n  both = f ui;\nin\nbuild")
+    body = "buildApp {\n  path = both;\n\n  # --ui=none\n  env.UI = ui;\n}\n"
+    text = package(body, "  # --both=x;\n  both = f ui;\n")
     assert "  # --both=x;\n  path = f finalAttrs.passthru.ui;\n" in rewritten(text)
     layered = rewritten(text, design=Design.LAYER)
     assert (

@@ -31,5 +31,6 @@ in
 """
 
 
-def package(text: str) -> str:
-    return HEAD + textwrap.dedent(text)
+def package(text: str, more: str = "") -> str:
+    """Return a package whose let binds `ui`, and more."""
+    return HEAD.removesuffix("in\n") + more + "in\n" + textwrap.dedent(text)

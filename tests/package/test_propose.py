@@ -10,11 +10,11 @@ import pytest
 
 from tests.clones import git
 from toolkit import specimen
-from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
+from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, only
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
-from toolkit.package.choosing import LiftRequest, only
+from toolkit.package.choosing import LiftRequest
 from toolkit.package.propose import propose
 from toolkit.package.target import find_target
 

@@ -15,6 +15,8 @@ from toolkit.model import Column, Oid, Proof, Report, Status
 from toolkit.report.pull_request import LIMIT, DraftFacts, boxes, draft, read, title
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from markdown_it.token import Token
 
 TEXTS = texts()
@@ -285,14 +287,18 @@ def test_a_long_list_is_cut_no_more_than_it_has_to_be(report: Report) -> None:
         ("[proven]", "[proven", "not TOML: "),
     ],
 )
-def test_wrong_field_of_the_texts_is_named(before: str, after: str, fact: str) -> None:
+def test_wrong_field_of_the_texts_is_named(tmp_path: Path, before: str, after: str, fact: str) -> None:
     content = (patches.shipped() / "pull-request.toml").read_text()
     assert before in content
+    path = tmp_path / "x.toml"
+    path.write_text(content.replace(before, after, 1))
     with pytest.raises(ToolkitError) as caught:
-        read(content.replace(before, after, 1).encode(), name="x.toml")
-    assert caught.value.message.startswith(f"x.toml: {fact}")
+        read(path)
+    assert caught.value.message.startswith(f"{path}: {fact}")
 
 
-def test_names_are_filled_in() -> None:
+def test_names_are_filled_in(tmp_path: Path) -> None:
     content = (patches.shipped() / "pull-request.toml").read_text().replace("-A docker.tests", "-A {package}.tests")
-    assert any(box.todo == "nix-build -A forgejo.tests" for box in read(content.encode(), package="forgejo").box)
+    path = tmp_path / "x.toml"
+    path.write_text(content)
+    assert any(box.todo == "nix-build -A forgejo.tests" for box in read(path, {"package": "forgejo"}).box)

@@ -12,8 +12,7 @@ from toolkit.cli.report import exit_code, show, total
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
-from toolkit.errors import ToolkitError
-from toolkit.package.choosing import only
+from toolkit.errors import ToolkitError, only
 from toolkit.package.propose import propose as lift
 from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import document

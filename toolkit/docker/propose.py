@@ -20,7 +20,7 @@ from toolkit.docker.claims import registry as claims
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy, plan, strategy_of
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.rewrite.series import rewrite
-from toolkit.errors import LayoutError, RefusalError, ToolkitError
+from toolkit.errors import LayoutError, RefusalError
 from toolkit.git import patching
 from toolkit.git.reading import TreeFile
 from toolkit.model import Column, Proposal
@@ -242,12 +242,7 @@ class _Silent:
 
 def texts() -> pull_request.Texts:
     """Return the texts of pull-request.md; raise ToolkitError if they are missing or wrong."""
-    path = patches.shipped() / "pull-request.toml"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return pull_request.read(content, name=str(path))
+    return pull_request.read(patches.shipped() / "pull-request.toml")
 
 
 def facts(report: Report, source: Source, extras: Sequence[TreeCommit]) -> pull_request.DraftFacts:

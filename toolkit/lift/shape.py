@@ -175,8 +175,12 @@ def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
 
 def path_of(binding: Node) -> tuple[str, ...]:
     """Return the names of the path that a binding binds, empty ones for those that are computed."""
-    parts = binding.children[0].children
-    return tuple(static_name(part) or "" for part in parts if part.kind not in {".", "comment"})
+    return _names(binding.children[0])
+
+
+def _names(parts: Node | None) -> tuple[str, ...]:
+    children = parts.children if parts is not None else ()
+    return tuple(static_name(part) or "" for part in children if part.kind not in {".", "comment"})
 
 
 def callee(function: Node) -> tuple[str, ...]:
@@ -187,9 +191,7 @@ def callee(function: Node) -> tuple[str, ...]:
         name = callee(base)
         return name[:-1] if name and name[-1] in _OVERRIDES else name
     if function.kind == "select_expression":
-        path = function.child("attrpath")
-        parts = tuple(static_name(part) or "" for part in path.children if part.kind != ".") if path is not None else ()
-        return (*callee(function.children[0]), *parts)
+        return (*callee(function.children[0]), *_names(function.child("attrpath")))
     return (function.text,) if function.kind == "variable_expression" else ()
 
 
@@ -198,6 +200,5 @@ def selection(variable: Node) -> tuple[str, ...]:
     around = variable.parent
     if around is None or around.kind not in {"select_expression", "inherit_from"} or around.children[-1] is variable:
         return ()
-    chosen = around.child("attrpath", "inherited_attrs")
-    names = [static_name(part) or "" for part in chosen.children if part.kind != "."] if chosen is not None else []
-    return tuple(names[:1] if around.kind == "select_expression" else names)
+    names = _names(around.child("attrpath", "inherited_attrs"))
+    return names[:1] if around.kind == "select_expression" else names

@@ -32,7 +32,7 @@ from toolkit.lift.locating import PACKAGES, Names, locate
 from toolkit.nix.tree import Tree, readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 _LET = re.compile(rb"\blet\b")
 _SERVICE = re.compile(rb"\bnixosTests\b")
@@ -96,19 +96,22 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     if not (root / PACKAGES).is_dir():
         raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs requires a nixpkgs tree")
     names = Names.of(root)
-    remembered = Remembered.load()
-    known = frozenset(remembered.bindings)
+    remembered = _remembered()
+    known = frozenset(remembered)
     if packages:
         places = dict.fromkeys(str(root / place) for name in packages for place in _places(root, names, name))
         parts = [_look_below(place, known) for place in places]
     else:
         parts = list(_look_everywhere(root, known))
     looked = [file for _, files in parts for file in files]
-    remembered.add({file.content: file.bindings for file in looked if file.bindings is not None and file.readable})
+    if new := {file.content: file.bindings for file in looked if file.bindings is not None and file.readable}:
+        remembered |= new
+        content = msgspec.json.encode(remembered if len(remembered) <= _LIMIT else new)
+        default_cache().replace(_KIND, _code(), make=lambda into: (into / _NAME).write_bytes(content))
     found = [
         BoundPackage(file=path, package=names.package(path), binding=binding, service=file.service)
         for file in looked
-        for binding in (remembered.bindings[file.content] if file.readable else ())
+        for binding in (remembered[file.content] if file.readable else ())
         for path in [PurePosixPath(file.path).relative_to(root)]
     ]
     return Survey(
@@ -222,30 +225,19 @@ def files_of(place: str) -> Iterator[str]:
                     yield entry.path
 
 
-class Remembered(Struct, frozen=True):
-    """What is known, by what stands for a file's content."""
+Remembered = dict[str, tuple[Binding, ...]]
+"""What files bind, by what stands for their content."""
 
-    bindings: dict[str, tuple[Binding, ...]]
 
-    @classmethod
-    def load(cls) -> Remembered:
-        """Read what is in the cache; nothing where that was written by other code than this."""
-        path = default_cache().find(_KIND, _code(), check=lambda found: (found / _NAME).is_file())
-        if path is None:
-            return cls({})
-        try:
-            return cls(documents.read((path / _NAME).read_bytes(), dict[str, tuple[Binding, ...]], document=_NAME))
-        except (OSError, ToolkitError):
-            return cls({})
-
-    def add(self, new: Mapping[str, tuple[Binding, ...]]) -> None:
-        """Remember more, also in the cache."""
-        if not new:
-            return
-        self.bindings.update(new)
-        kept = self.bindings if len(self.bindings) <= _LIMIT else new
-        content = msgspec.json.encode(kept)
-        default_cache().replace(_KIND, _code(), make=lambda into: (into / _NAME).write_bytes(content))
+def _remembered() -> Remembered:
+    """Return what is in the cache; nothing where that was written by other code than this."""
+    path = default_cache().find(_KIND, _code(), check=lambda found: (found / _NAME).is_file())
+    if path is None:
+        return {}
+    try:
+        return documents.read((path / _NAME).read_bytes(), Remembered, document=_NAME)
+    except (OSError, ToolkitError):
+        return {}
 
 
 @cache

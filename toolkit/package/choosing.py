@@ -9,13 +9,13 @@ import re
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import patches, sources
-from toolkit.errors import RefusalError, ToolkitError, UsageError
+from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.lift.locating import PACKAGES, Names
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
@@ -30,15 +30,13 @@ from toolkit.prove.lifted import Question, why_not
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.model import Progress, Source, SourceRequest
     from toolkit.package.target import Target
     from toolkit.patches import Message
     from toolkit.prove import Claim
     from toolkit.sources.trees import NixpkgsTree
-
-T = TypeVar("T")
 
 LIFT = "lift"
 TEXTUAL = ("parse", "format", "applies")
@@ -98,21 +96,6 @@ class Chosen(Struct, frozen=True, kw_only=True):
     def lifted(self) -> Lifted:
         """What is lifted by all of the commits."""
         return self.commits[-1].lifted
-
-
-def only(outcome: T | ToolkitError) -> T:
-    """Return what came of a single target; raise it if it is an error."""
-    if isinstance(outcome, ToolkitError):
-        raise outcome
-    return outcome
-
-
-def tried(make: Callable[[], T]) -> T | ToolkitError:
-    """Return what a call returns, or the error that it raises."""
-    try:
-        return make()
-    except ToolkitError as error:
-        return error
 
 
 def choose(requests: Sequence[LiftRequest], *, progress: Progress) -> Iterator[Chosen | ToolkitError]:

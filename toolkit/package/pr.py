@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, only
 from toolkit.model import FileChange, SourceRequest, TreeCommit
 from toolkit.package import texts
-from toolkit.package.choosing import choose, only
+from toolkit.package.choosing import choose
 from toolkit.package.propose import write_down
 from toolkit.pr import making
 from toolkit.pr.making import Making

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import files, prove
-from toolkit.errors import RefusalError, ToolkitError
+from toolkit.errors import RefusalError, ToolkitError, only, tried
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import Proposal
 from toolkit.package import texts
-from toolkit.package.choosing import choose, only, tried
+from toolkit.package.choosing import choose
 from toolkit.package.claims import LiftCase
 from toolkit.propose import Draft, Order, make, write, write_overlay
 from toolkit.prove import Stage

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.errors import LayoutError, ToolkitError
+from toolkit.errors import LayoutError, ToolkitError, only, tried
 from toolkit.lift.bindings import BindingKind
 from toolkit.lift.locating import PACKAGES, SYSTEMS, Names, locate, owners
 from toolkit.lift.survey import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from toolkit.lift.locating import Location
 
@@ -35,23 +36,14 @@ def find_target(root: Path, name: str) -> Target:
 
     Raise ToolkitError, one line, for an alias, a name that is not known, and one that several files may be meant by.
     """
-    return _find(root, name, locate(root, _attributes([name])))
+    (found,) = find_targets(root, [name])
+    return only(found)
 
 
 def find_targets(root: Path, names: Sequence[str]) -> list[Target | ToolkitError]:
     """Find packages as `find_target` does, and return for each the error instead of raising it."""
-    located = locate(root, _attributes(names))
-    found: list[Target | ToolkitError] = []
-    for name in names:
-        try:
-            found.append(_find(root, name, located))
-        except ToolkitError as error:
-            found.append(error)
-    return found
-
-
-def _attributes(names: Iterable[str]) -> list[str]:
-    return [name for name in dict.fromkeys(names) if not name.endswith(_FILE)]
+    located = locate(root, [name for name in dict.fromkeys(names) if not name.endswith(_FILE)])
+    return [tried(partial(_find, root, name, located)) for name in names]
 
 
 def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
@@ -74,7 +66,9 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
             return Target(package=name, file=own[0], systems=systems)
     files = _binding(root, [name])
     if not files:
-        files = list(_first(root, places))
+        # The lift names the reason against one that binds none.
+        written = [path for place in places for path in (place, place / "package.nix", place / "default.nix")]
+        files = [path for path in written if (root / path).is_file()][:1]
     main = [file for file in files if file.name in {"package.nix", "default.nix"}]
     if len(files) > 1 and len(main) != 1:
         listed = ", ".join(map(str, files))
@@ -84,10 +78,8 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
 
 def _binding(root: Path, names: Sequence[str]) -> list[PurePosixPath]:
     """Return the files of packages, or files, that bind packages in their lets."""
-    found = survey(root, names)
-    return list(
-        dict.fromkeys(finding.file for finding in found.findings if finding.binding.kind is BindingKind.PACKAGE)
-    )
+    found = [each.file for each in survey(root, names).findings if each.binding.kind is BindingKind.PACKAGE]
+    return list(dict.fromkeys(found))
 
 
 def _of_file(root: Path, file: PurePosixPath, likely: str) -> Target:
@@ -119,15 +111,3 @@ def _alias(root: Path, name: str) -> str | None:
         return None
     found = re.search(rf"^  {re.escape(name)} = ([^;]*);", text, re.MULTILINE)
     return " ".join(found[1].split()) if found is not None else None
-
-
-def _first(root: Path, places: Iterable[PurePosixPath]) -> Iterable[PurePosixPath]:
-    """Yield the file of a package that binds none: the lift says of it why not."""
-    for place in places:
-        if (root / place).is_file():
-            yield place
-            return
-        for name in ("package.nix", "default.nix"):
-            if (root / place / name).is_file():
-                yield place / name
-                return

@@ -11,6 +11,7 @@ from toolkit import patches
 from toolkit.patches import Message
 from toolkit.propose import template
 from toolkit.report import pull_request
+from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
 from toolkit.report.pull_request import StepText
 
 if TYPE_CHECKING:
@@ -19,28 +20,23 @@ if TYPE_CHECKING:
     from toolkit.model import Report
     from toolkit.package.choosing import Chosen
 
-_SUBJECT = 72
-
 
 def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
     """Return the message of the commit."""
-    text = patches.read_toml(patches.shipped() / "lift.toml", Message)
-    words = _words(package, doors)
-    subject = _filled(text.subject, words)
-    if len(subject) > _SUBJECT:
-        subject = _filled(text.subject, {**words, "names": "its components"})
-    return Message(
-        subject=subject,
-        body=_wrapped(_filled(text.body, words)),
-        proven={name: _filled(sentence, words) for name, sentence in text.proven.items()},
-    )
+    path, words = patches.shipped() / "lift.toml", _words(package, doors)
+    text = patches.read_toml(path, Message, names=words)
+    if len(text.subject) > SUBJECT_WIDTH:
+        short = patches.read_toml(path, Message, names={**words, "names": "its components"})
+        text = replace(text, subject=short.subject)
+    body = textwrap.fill(" ".join(text.body.split()), BODY_WIDTH, break_long_words=False, break_on_hyphens=False)
+    return replace(text, body=body)
 
 
 def facts(chosen: Chosen, report: Report) -> pull_request.DraftFacts:
     """Return what the text of the pull request is made from; of a proposal with commits of its own it is theirs."""
     path = patches.shipped() / "lift-pull-request.toml"
     words = _words(chosen.opened.target.package, chosen.lifted.doors)
-    texts = pull_request.read(path.read_bytes(), name=str(path), **words)
+    texts = pull_request.read(path, words)
     if (proposed := chosen.opened.proposed) is not None:
         own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
         texts = replace(texts, steps=own, proven={}, rejected=())
@@ -77,13 +73,3 @@ def _words(package: str, doors: Mapping[str, tuple[str, ...]]) -> dict[str, str]
         "door": ".".join(doors[names[0]]),
         "usage": usage(package, doors[names[0]]),
     }
-
-
-def _filled(text: str, words: Mapping[str, str]) -> str:
-    for name, value in words.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
-
-
-def _wrapped(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), 72, break_long_words=False, break_on_hyphens=False)

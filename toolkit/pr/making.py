@@ -76,52 +76,36 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
     facts: DraftFacts,
     oids: Sequence[Oid],
     *,
+    subjects: Sequence[str],
+    worktree: Path,
+    own: Sequence[tuple[Oid, str]] = (),
     edited: bytes | None = None,
-) -> Contribution:
-    """Write pull-request.md beside the proposal; return what is to be kept of the branch.
+) -> Made:
+    """Write pull-request.md beside the proposal; return what is told of the branch, and is to be kept of it.
 
     `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
     """
     facts = replace(facts, trailers=order.trailers, commits=tuple(oids), base=base.commit)
-    proposal = facts.report.proposal
     content = pull_request.draft(facts)
-    kept = Contribution(
-        branch=order.branch,
-        target=proposal.package,
-        base=order.base,
-        base_commit=base.commit,
-        commits=tuple(oids),
-        steps=proposal.steps,
-        extras=tuple(facts.extras),
-        trailers=order.trailers,
-        text=contributions.digest(content),
-    )
     place = contributions.place(clone.common, order.branch)
     (place / contributions.TEXT).write_bytes(content if edited is None else edited)
     if edited is not None:
         (place / contributions.NEW_TEXT).write_bytes(content)
     (place / contributions.BOXES).write_bytes(pull_request.boxes(facts))
-    return kept
-
-
-def told(  # noqa: PLR0913 - a branch, and what was done with it
-    clone: Clone,
-    base: Base,
-    kept: Contribution,
-    facts: DraftFacts,
-    *,
-    subjects: Sequence[str],
-    worktree: Path,
-    own: Sequence[tuple[Oid, str]] = (),
-    edited: bool = False,
-    in_place: bool = False,
-) -> Made:
-    """Return what is told of a branch."""
     remote = clones.push_remote(clone, base)
     owner = clones.github_owner(clone.remotes.get(remote, "")) if remote is not None else None
-    place = contributions.place(clone.common, kept.branch)
     return Made(
-        contribution=kept,
+        contribution=Contribution(
+            branch=order.branch,
+            target=facts.report.proposal.package,
+            base=order.base,
+            base_commit=base.commit,
+            commits=tuple(oids),
+            steps=facts.report.proposal.steps,
+            extras=tuple(facts.extras),
+            trailers=order.trailers,
+            text=contributions.digest(content),
+        ),
         worktree=worktree,
         base_name=base.name,
         target_branch=base.branch or _MAIN,
@@ -130,10 +114,10 @@ def told(  # noqa: PLR0913 - a branch, and what was done with it
         title=pull_request.title(facts.report, facts.texts),
         text=place / contributions.TEXT,
         push=remote,
-        head=f"{owner or 'YOU'}:{kept.branch}",
+        head=f"{owner or 'YOU'}:{order.branch}",
         own=tuple(own),
-        text_beside=place / contributions.NEW_TEXT if edited else None,
-        in_place=in_place,
+        text_beside=place / contributions.NEW_TEXT if edited is not None else None,
+        in_place=order.in_place,
         related=tuple(each.number for each in facts.texts.earlier if each.open),
     )
 
@@ -185,12 +169,11 @@ def create(request: BranchOrder, find: Callable[[Clone, BranchOrder], Making], *
         progress.step(f"checking out {path}")
         facts = making.facts(report, commits, ported)
         with _placing(clone, request, making.directories(report), commits, to=oids[-1], path=path, here=here):
-            kept = write(clone, base, request, facts, oids)
+            subjects = [commit.subject for commit in commits]
+            made = write(clone, base, request, facts, oids, subjects=subjects, worktree=path)
             if here is None:
-                contributions.write(clone.common, kept)
+                contributions.write(clone.common, made.contribution)
             replacement.keep()
-    subjects = [commit.subject for commit in commits]
-    made = told(clone, base, kept, facts, subjects=subjects, worktree=path, in_place=here is not None)
     before = here.commit if here is not None else None
     return PullRequest(
         clone=clone.top, report=report, made=made, matrix=ported, warnings=making.warnings, before=before

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import __version__, documents
+from toolkit import __version__, patches
 from toolkit.model import Status
 from toolkit.report.markdown import code, details, evidence, fence, listed, plain, plain_cell, raw, staged, unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from toolkit.model import Column, Oid, Proof, Report, Step
 
@@ -105,11 +106,9 @@ class Texts(Struct, frozen=True, kw_only=True):
         return designs[step.design] if step.design in designs else designs["*"]
 
 
-def read(content: bytes, *, name: str = "pull-request.toml", **names: str) -> Texts:
-    """Read such a file, with `{NAME}` replaced in it by each of `names`; raise ToolkitError if a field is wrong."""
-    for placeholder, value in names.items():
-        content = content.replace(f"{{{placeholder}}}".encode(), value.encode())
-    return documents.read_toml(content, Texts, document=name, form=unwrapped)
+def read(path: Path, names: Mapping[str, str] | None = None) -> Texts:
+    """Read such a file, with `{NAME}` replaced in it by each of `names`; raise ToolkitError as `read_toml` does."""
+    return patches.read_toml(path, Texts, names=names, form=unwrapped)
 
 
 class DraftFacts(Struct, frozen=True, kw_only=True):

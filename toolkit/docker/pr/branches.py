@@ -94,25 +94,25 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         shop.keep()
         own = ground.prove_own(report, final, progress=progress)
         facts = ground.facts(wanted, report, commits, ported)
-        kept = making.write(clone, ground.base, wanted, facts, oids, edited=edited)
-        contributions.write(clone.common, kept)
+        made = making.write(
+            clone,
+            ground.base,
+            wanted,
+            facts,
+            oids,
+            subjects=[text.partition("\n")[0] for text in messages],
+            worktree=worktree.path,
+            own=list(zip(carried.own, carried.subjects, strict=True)),
+            edited=edited,
+        )
+        contributions.write(clone.common, made.contribution)
         progress.step(f"moving {worktree.path}")
         worktrees.move(clone, worktree, to=carried.tip, fetching=request.fetch)
         replacement.keep()
-    subjects = [text.partition("\n")[0] for text in messages]
     return PullRequest(
         clone=clone.top,
         report=report,
-        made=making.told(
-            clone,
-            ground.base,
-            kept,
-            facts,
-            subjects=subjects,
-            worktree=worktree.path,
-            own=list(zip(carried.own, carried.subjects, strict=True)),
-            edited=edited is not None,
-        ),
+        made=made,
         matrix=ported,
         warnings=(
             *ground.warnings,

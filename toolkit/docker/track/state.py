@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import documents
+from toolkit import documents, files
 from toolkit.docker.readings import UNKNOWN
 from toolkit.docker.track.model import Difference, RefKind
 from toolkit.errors import ToolkitError, reason_of
@@ -73,12 +72,9 @@ def save(path: Path, facts: Facts) -> None:
     """Replace a state file as a whole; raise ToolkitError where that cannot be done."""
     checked = int(time.time())
     document = _StateDocument(schema=_SCHEMA, kind=_KIND, checked=checked, facts=facts, digest=_digest(facts, checked))
-    new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        new.write_bytes(documents.write(document))
-        new.replace(path)
+        files.replace(path, documents.write(document))
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
 
 

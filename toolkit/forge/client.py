@@ -206,7 +206,7 @@ class Client:
                 pause = again.seconds if again.seconds is not None else self.settings.pause * 2**attempt
                 if attempt + 1 == _ATTEMPTS or time.monotonic() + pause >= end:
                     if isinstance(again.failure, RateLimitError):
-                        self._close(url, again.failure)
+                        self._closed[_resource(url)] = again.failure
                     raise again.failure from None
                 time.sleep(pause)
         raise AssertionError(url)
@@ -221,8 +221,7 @@ class Client:
             failure = unreachable(url, error, end - began)
             if not is_final(error):
                 raise _AgainError(failure) from None
-            with self._lock:
-                self._gone[server(url)] = failure
+            self._gone[server(url)] = failure
             raise failure from None
         if kept is not None and answer.status_code == HTTPStatus.NOT_MODIFIED:
             return kept
@@ -232,7 +231,8 @@ class Client:
         if limit is not None:
             if (seconds := limit.until - time.time()) <= self.settings.wait:
                 raise _AgainError(limit, max(0.0, seconds))
-            self._close(url, limit)
+            # A server that has said stop counts each further request of this kind against us.
+            self._closed[_resource(url)] = limit
             raise limit
         failed = refusal(answer, body, self._token)
         if failed is not None:
@@ -289,8 +289,7 @@ class Client:
 
     def _refuse(self, url: str, end: float) -> None:
         """Raise for what need not be asked: the time is up, the server is not there, or has said stop."""
-        with self._lock:
-            closed, gone = self._closed.get(_resource(url)), self._gone.get(server(url))
+        closed, gone = self._closed.get(_resource(url)), self._gone.get(server(url))
         if closed is not None and closed.until > time.time():
             raise closed
         if gone is not None:
@@ -308,11 +307,6 @@ class Client:
                 )
                 if remaining is not None:
                     self._rate = remaining, limit, datetime.fromtimestamp(min(reset or 0, 1 << 37), tz=UTC)
-
-    def _close(self, url: str, limit: RateLimitError) -> None:
-        """Send nothing more of this kind: a server that has said stop counts each further request against us."""
-        with self._lock:
-            self._closed[_resource(url)] = limit
 
 
 class _Session(requests.Session):

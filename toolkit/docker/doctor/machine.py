@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from toolkit import process
 from toolkit.docker.rootless import Account, account
-from toolkit.docker.rootless.requirements import text_of
+from toolkit.docker.rootless.requirements import number_in, text_of
 from toolkit.errors import CommandError, ToolkitError, reason_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def this_machine() -> Machine:
 
 def first_unprivileged_port(machine: Machine) -> int:
     """Return the first port that every program may listen on, in the network that this process is in."""
-    value = _number(machine.proc / PORT_START)
+    value = number_in(machine.proc / PORT_START)
     return _DEFAULT_PORT_START if value is None else value
 
 
@@ -107,9 +107,9 @@ def tun_problem(machine: Machine) -> str | None:
 
 def namespaces_problem(machine: Machine) -> str | None:
     """Return why an ordinary user gets no user namespace, None if they do; it tries to make one."""
-    if _number(machine.proc / NAMESPACES) == 0:
+    if number_in(machine.proc / NAMESPACES) == 0:
         return "user.max_user_namespaces is 0"
-    if _number(machine.proc / CLONE) == 0:
+    if number_in(machine.proc / CLONE) == 0:
         return "kernel.unprivileged_userns_clone is 0"
     try:
         process.run(["unshare", "--user", "--map-root-user", "true"])
@@ -134,7 +134,7 @@ def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
 
     None stands for a program without a profile.
     """
-    if _number(machine.proc / APPARMOR) != 1:
+    if number_in(machine.proc / APPARMOR) != 1:
         return False
     if program is None:
         return True
@@ -194,12 +194,6 @@ def _variables(text: str) -> dict[str, str]:
     except ValueError:
         words = text.split()
     return {name: value for name, _, value in (word.partition("=") for word in words)}
-
-
-def _number(path: Path) -> int | None:
-    with suppress(ValueError):
-        return int(text_of(path) or "")
-    return None
 
 
 class Process(Struct, frozen=True, kw_only=True):

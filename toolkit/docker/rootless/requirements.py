@@ -280,21 +280,15 @@ def free_range(directory: Path = Path("/etc")) -> str:
     """Return FIRST-LAST, as many subordinate ids as a daemon needs behind all that `directory` gives to anyone."""
     ends = [_FIRST_SUBORDINATE]
     for name in ("subuid", "subgid"):
-        with suppress(OSError):
-            entries = re.findall(
-                r"^[^:\n]+:(\d+):(\d+)$", (directory / name).read_text("utf-8", "replace"), re.MULTILINE
-            )
-            ends += [int(first) + int(count) for first, count in entries]
+        entries = re.findall(r"^[^:\n]+:(\d+):(\d+)$", text_of(directory / name) or "", re.MULTILINE)
+        ends += [int(first) + int(count) for first, count in entries]
     return f"{max(ends)}-{max(ends) + SUBORDINATE_IDS - 1}"
 
 
 def require_namespaces(host: Host, account: Account) -> None:
     """Try it; where AppArmor restricts it, rootlesskit may have a profile that allows it, and its log tells."""
     argv = [str(host.programs["unshare"]), "--user", "--net", "--mount", "true"]
-    with suppress(OSError):
-        if APPARMOR.read_text().strip() == "1":
-            return
-    if not succeeds(as_account(host, account, argv)):
+    if number_in(APPARMOR) != 1 and not succeeds(as_account(host, account, argv)):
         raise ToolkitError(
             f"user namespaces: the kernel gives {account.name} none",
             hint="as root: sysctl user.max_user_namespaces=15000 (in a container: --privileged)",
@@ -312,11 +306,8 @@ def require_bare(rootlesskit: Path) -> None:
 
 def require_privileged(port: int, setting: Path = UNPRIVILEGED) -> None:
     """Require that a port takes a capability; the setting is described in ip-sysctl of the kernel."""
-    try:
-        first = int(setting.read_text())
-    except (OSError, ValueError):
-        return
-    if first <= port:
+    first = number_in(setting)
+    if first is not None and first <= port:
         raise ToolkitError(
             f"{PORT_START}: is {first}, so every program may bind port {port}",
             hint=f"as root: sysctl {PORT_START}=1024, and afterwards {PORT_START}={first}",
@@ -345,6 +336,13 @@ def succeeds(argv: list[str]) -> bool:
     except CommandError:
         return False
     return True
+
+
+def number_in(path: Path) -> int | None:
+    """Return the number in a file, None if it has none or cannot be read."""
+    with suppress(ValueError):
+        return int(text_of(path) or "")
+    return None
 
 
 def text_of(path: Path) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.cache import BrokenError, Cache, Cleaning, default_cache
+from toolkit.cache import Cache, Cleaning, DamagedError, default_cache
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def test_a_kept_file_is_whole_or_set_aside(cache: Cache) -> None:
     assert all_files(cache.root) == {"kind/key/name"}
     path = cache.root / "kind" / "key" / "name"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(BrokenError, match="is damaged"):
+    with pytest.raises(DamagedError, match="is damaged"):
         cache.read("kind", "key", "name")
     assert cache.read("kind", "key", "name") is None
     assert [path.name for path in (cache.root / "broken").rglob("*") if path.is_file()] == ["name"]

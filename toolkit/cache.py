@@ -37,7 +37,7 @@ _DIGEST = hashlib.sha256().digest_size
 _STALE_SECONDS = 3600.0
 
 
-class BrokenError(ToolkitError):
+class DamagedError(ToolkitError):
     """A file of the cache is not what was kept."""
 
 
@@ -133,7 +133,7 @@ class Cache(Struct, frozen=True):
     def read(self, kind: str, key: str, name: str) -> bytes | None:
         """Return a file of an entry that `keep` wrote, None where there is none.
 
-        Raise BrokenError for one that is damaged; it is set aside.
+        Raise DamagedError for one that is damaged; it is set aside.
         """
         path = self._path(kind, key) / name
         try:
@@ -147,7 +147,7 @@ class Cache(Struct, frozen=True):
             with suppress(OSError):
                 aside.mkdir(parents=True)
                 path.rename(aside / name)
-            raise BrokenError(f"{path}: is damaged")
+            raise DamagedError(f"{path}: is damaged")
         with suppress(OSError):
             os.utime(path.parent)
         return value
@@ -211,7 +211,7 @@ class Cache(Struct, frozen=True):
         try:
             return self._set_aside(entry.path)
         except OSError as error:
-            raise ToolkitError(f"{entry.path}: cannot be deleted: {(error.strerror or '').lower()}") from error
+            raise ToolkitError(f"{entry.path}: cannot be deleted: {reason_of(error)}") from error
 
     def unwritable(self, error: OSError) -> ToolkitError:
         """Return the error that says that the cache cannot be written, and why."""

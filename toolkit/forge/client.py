@@ -25,7 +25,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from toolkit import __version__, documents
-from toolkit.cache import BrokenError
+from toolkit.cache import DamagedError
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
 from toolkit.forge.failures import (
     RateLimitError,
@@ -253,7 +253,7 @@ class Client:
         try:
             content = self._cache.read(*_place(url))
             return msgspec.msgpack.decode(content, type=_Answer) if content is not None else None
-        except (BrokenError, msgspec.DecodeError):
+        except (DamagedError, msgspec.DecodeError):
             with self._lock:
                 self.damaged += 1
             return None

@@ -107,7 +107,7 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     if new := {file.content: file.bindings for file in looked if file.bindings is not None and file.readable}:
         remembered |= new
         content = msgspec.json.encode(remembered if len(remembered) <= _LIMIT else new)
-        default_cache().replace(_KIND, _code(), make=lambda into: (into / _NAME).write_bytes(content))
+        default_cache().keep(_KIND, _code(), _NAME, content)
     found = [
         BoundPackage(file=path, package=names.package(path), binding=binding, service=file.service)
         for file in looked
@@ -231,12 +231,9 @@ Remembered = dict[str, tuple[Binding, ...]]
 
 def _remembered() -> Remembered:
     """Return what is in the cache; nothing where that was written by other code than this."""
-    path = default_cache().find(_KIND, _code(), check=lambda found: (found / _NAME).is_file())
-    if path is None:
-        return {}
     try:
-        return documents.read((path / _NAME).read_bytes(), Remembered, document=_NAME)
-    except (OSError, ToolkitError):
+        return documents.read(default_cache().read(_KIND, _code(), _NAME) or b"{}", Remembered, document=_NAME)
+    except ToolkitError:
         return {}
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from toolkit import documents, files
+from toolkit.cache import DamagedError
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.git import fetching, reading
 from toolkit.model import Oid, Source
@@ -203,33 +204,20 @@ def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> t
         except UnreachableError as error:
             failure = error
         else:
-            _remember(key, url, name, commit, wanted)
+            asked = _Asked(url=without_passwords(url), name=name, commit=commit, asked=int(time.time()))
+            wanted.cache.keep(_NAMES, key, _NAME, documents.write(asked))
             return commit, ()
-    path = wanted.cache.find(_NAMES, key, check=_is_readable)
-    if path is None:
+    try:
+        kept = wanted.cache.read(_NAMES, key, _NAME)
+    except DamagedError:
+        kept = None
+    if kept is None:
         hint = "run it once without --offline, or name a commit that is in the cache"
         raise failure or ToolkitError(f"{without_passwords(url)}: '{name}' cannot be resolved offline", hint=hint)
-    last = _answer(path)
-    commit, asked = last.commit, time.strftime("%Y-%m-%d %H:%M", time.localtime(last.asked))
+    last = documents.read(kept, _Asked, document=_NAME)
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last.asked))
     reason = failure.message if failure is not None else f"{without_passwords(url)}: not asked, because of --offline"
-    return commit, (f"{reason}; using '{name}' as of {asked}, {commit.short}",)
-
-
-def _remember(key: str, url: str, name: str, commit: Oid, wanted: Wanted) -> None:
-    answer = documents.write(_Asked(url=without_passwords(url), name=name, commit=commit, asked=int(time.time())))
-    wanted.cache.replace(_NAMES, key, make=lambda directory: (directory / _NAME).write_bytes(answer))
-
-
-def _answer(directory: Path) -> _Asked:
-    return documents.read((directory / _NAME).read_bytes(), _Asked, document=str(directory / _NAME))
-
-
-def _is_readable(directory: Path) -> bool:
-    try:
-        _answer(directory)
-    except (OSError, ToolkitError):
-        return False
-    return True
+    return last.commit, (f"{reason}; using '{name}' as of {when}, {last.commit.short}",)
 
 
 def _directory(wanted: Wanted) -> Path:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from msgspec import Struct
 
 from toolkit import documents
-from toolkit.errors import ToolkitError, without_passwords
+from toolkit.errors import ToolkitError, reason_of, without_passwords
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +106,7 @@ def read(path: Path, name: str = "nixpkgs") -> Locked:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
+        raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
     try:
         known = documents.read(content, dict[str, Any], document=str(path))
     except documents.BrokenError:

@@ -42,7 +42,7 @@ def each(function: Callable[[bytes], T], contents: Sequence[bytes]) -> list[T | 
     """Return what a function of a module, not nested in another, returns for each content; None if that is too much.
 
     It is too much if it has more than MAXIMUM_BYTES, or takes more than CPU_SECONDS of a processor or a gibibyte of
-    memory. The function's result is annotated, and made of what JSON has and dataclasses. Raise CommandError for an
+    memory. The function's result is annotated, and made of what JSON has and Structs. Raise CommandError for an
     exception in the function.
     """
     kind: type[T] = get_type_hints(function)["return"]

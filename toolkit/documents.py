@@ -27,7 +27,7 @@ class BrokenError(ToolkitError):
 
 
 def read(content: bytes | str, kind: type[T], *, document: str) -> T:
-    """Return a JSON document as a value of `kind`, made of dataclasses, lists, mappings, ids, paths and plain types.
+    """Return a JSON document as a value of `kind`, made of Structs, lists, mappings, ids, paths and plain types.
 
     Raise BrokenError for bytes that are no JSON, ToolkitError for a field that is not as `kind` has it.
     """

@@ -28,11 +28,11 @@ def test_version_is_one_line_on_stdout(unlet: Unlet, arguments: tuple[str, ...])
     assert (done.returncode, done.stdout, done.stderr) == (0, f"unlet {__version__}\n", "")
 
 
-def test_version_imports_neither_click_nor_dataclasses(unlet: Unlet) -> None:
+def test_version_imports_neither_click_nor_msgspec(unlet: Unlet) -> None:
     done = unlet("--version", PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "toolkit" in imported
-    assert imported.isdisjoint({"click", "dataclasses", "rich", "toolkit.model"})
+    assert imported.isdisjoint({"click", "msgspec", "rich", "toolkit.model"})
 
 
 def test_help_names_every_command_and_exit_code_and_imports_no_workflow(unlet: Unlet) -> None:

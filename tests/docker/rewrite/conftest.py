@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,7 @@ def command(new: str) -> str:
     return sub(WRAPPER, lambda match: new.format(*match.groups()))
 
 
+@cache
 def rewrite(
     text: str, strategy: Strategy = Strategy.ATTRS_FIRST, demotion: Demotion = Demotion.SUFFIX
 ) -> tuple[str, str]:
@@ -83,6 +85,7 @@ def place(text: str, needle: str) -> str:
     return f"x.nix:{text.count(chr(10), 0, start) + 1}:{start - text.rfind(chr(10), 0, start)}"
 
 
+@cache
 def assert_parses(text: str) -> None:
     said = subprocess.run(
         ["nix-instantiate", "--store", "dummy://", "--parse", "-"],

@@ -109,7 +109,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile_file_is_read_or_refused_in_bounded_time(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confined, "CPU_SECONDS", 2)
+    monkeypatch.setattr(confined, "CPU_SECONDS", 1)
     before = time.process_time()
     bad, good = confined.each(meaning.read, [HOSTILE[what], GOOD])
     assert time.process_time() - before < 1

@@ -8,7 +8,6 @@ ci/github-script/commits.js, which looks at the commits of a backport.
 from __future__ import annotations
 
 import re
-import shlex
 from shlex import join, quote
 from typing import TYPE_CHECKING
 
@@ -23,11 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.contribution import Made, Ported, PullRequest, Removed
-    from toolkit.model import Oid
 
 SCHEMA = 1
-
-_FORMAT = "format"
 
 
 def to_json(done: PullRequest) -> bytes:
@@ -85,7 +81,8 @@ def lines(done: PullRequest) -> Iterator[str]:
     yield from (f"  {oid.short}  {subject} (yours)" for oid, subject in made.own)
     yield f"worktree  {made.worktree}"
     back = join(["git", "-C", str(made.worktree), "reset", "--keep", (done.before or kept.base_commit).short])
-    if done.before is not None and done.before != _tip(made) and not made.in_place:
+    tip = made.own[-1][0] if made.own else kept.commits[-1]
+    if done.before is not None and done.before != tip and not made.in_place:
         yield f"before    {done.before.short}; {back} goes back"
         yield from (f"  {line}" for line in done.range_diff)
     yield f"text      {made.text}"
@@ -93,7 +90,7 @@ def lines(done: PullRequest) -> Iterator[str]:
         yield f"          yours; the new one is {made.text_beside.name}, beside it"
     yield f"boxes     {made.text.with_name('boxes.md')}: which boxes of the template the proofs tick"
     for proof in done.report.proofs:
-        if proof.name == _FORMAT and proof.status is Status.NOT_RUN:
+        if proof.name == "format" and proof.status is Status.NOT_RUN:
             why = (proof.reason or "").removeprefix("because ")
             yield f"format    to be checked by you, as nixpkgs' CI does: {why}"
     for number in made.related:
@@ -118,10 +115,6 @@ def branches(done: PullRequest) -> tuple[list[list[str]], list[str]]:
 
 def _branch(done: PullRequest) -> str | None:
     return done.made.contribution.branch if done.made is not None else None
-
-
-def _tip(made: Made) -> Oid:
-    return made.own[-1][0] if made.own else made.contribution.commits[-1]
 
 
 def _made(made: Made) -> dict[str, object]:
@@ -228,7 +221,7 @@ def command(ported: Ported, *, repository: str = "REPO", branch: str | None = No
     if version is None or _carries(ported) or not made:
         return None
     named = ("--branch", f"{branch}-{version}") if branch is not None else ()
-    return f"unlet pr {shlex.join(('--repo', repository, '--base', ported.branch, *named))}"
+    return f"unlet pr {join(('--repo', repository, '--base', ported.branch, *named))}"
 
 
 def backports(

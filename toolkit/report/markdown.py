@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
+from toolkit.model import Status
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from toolkit.model import Proof
 
 T = TypeVar("T")
 
@@ -20,6 +24,11 @@ _PRIVATE = re.compile(r"(?<![\w.:/~>$}-])/(?!(?:nix|dev|run|proc|sys|etc|usr|bin
 _STAGES = (("before → lifted", "commit 1"), ("lifted → demoted", "commit 2"), ("before → demoted", "commit 2"))
 
 _PARAGRAPH = re.compile(r"^(?![-|<\s]|\d+\. )(?:.+\n)*.+$", re.MULTILINE)
+
+
+def counted(proofs: Sequence[Proof]) -> str:
+    """Return how many proofs passed, failed and were not run."""
+    return ", ".join(f"{sum(proof.status is status for proof in proofs)} {status}" for status in Status)
 
 
 def cell(text: str) -> str:

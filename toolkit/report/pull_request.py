@@ -15,7 +15,19 @@ from msgspec.structs import replace
 
 from toolkit import __version__, patches
 from toolkit.model import Status
-from toolkit.report.markdown import code, details, evidence, fence, listed, plain, plain_cell, raw, staged, unwrapped
+from toolkit.report.markdown import (
+    code,
+    counted,
+    details,
+    evidence,
+    fence,
+    listed,
+    plain,
+    plain_cell,
+    raw,
+    staged,
+    unwrapped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -198,9 +210,9 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
 
 def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
     """Yield a line for each commit: its subject, and why it is there."""
-    claims = [" (rebuilds nothing)" if facts.passed(*_NO_REBUILD) is not None else "", *[""] * len(said)]
     for number, (commit, text) in enumerate(zip(facts.report.proposal.commits, said, strict=True), start=1):
-        yield f"{number}. {code(commit.subject)}{claims[number - 1]}: {text.why}"
+        claim = " (rebuilds nothing)" if number == 1 and facts.passed(*_NO_REBUILD) is not None else ""
+        yield f"{number}. {code(commit.subject)}{claim}: {text.why}"
     for number, (name, subject) in enumerate(facts.extras.items(), start=len(said) + 1):
         proof = f", proof {code(name)} passed" if facts.passed(name) is not None else ""
         why = facts.texts.extras.get(name)
@@ -221,8 +233,7 @@ def _folded(facts: DraftFacts) -> Iterator[str]:
     proofs = facts.report.proofs
     source = facts.report.proposal.source
     where = f"nixpkgs at {source.commit}" if source.commit is not None else "a file whose commit is not known"
-    counts = ", ".join(f"{sum(proof.status is status for proof in proofs)} {status}" for status in Status)
-    yield f"`unlet` {__version__} ran these proofs on {where}: {counts}."
+    yield f"`unlet` {__version__} ran these proofs on {where}: {counted(proofs)}."
     if others := [proof for proof in proofs if proof.status is not Status.PASSED]:
         yield "\n".join(listed(others, facts.shown, _not_passed))
     rows = listed(proofs, facts.shown, _row)

@@ -16,12 +16,12 @@ from toolkit import __version__, documents
 from toolkit.errors import without_passwords
 from toolkit.git.reading import blob_id
 from toolkit.model import Oid, Proof, Status, Step
-from toolkit.report.markdown import cell, code, fence, plain, raw, table_lines
+from toolkit.report.markdown import cell, code, counted, fence, plain, raw, table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from toolkit.model import Column, OverlayReport, Proof, Proven, Report
+    from toolkit.model import Column, OverlayReport, Proven, Report
 
 SCHEMA = 2
 OVERLAY_SCHEMA = 1
@@ -205,8 +205,7 @@ def _lines(report: ReportDocument) -> Iterator[str]:
     yield ""
     yield from (f"- {commit.subject}" for commit in report.commits)
     yield ""
-    counts = ", ".join(f"{sum(proof.status is status for proof in report.proofs)} {status}" for status in Status)
-    yield f"**{report.result.capitalize()}**: {len(report.proofs)} proofs, {counts}."
+    yield f"**{report.result.capitalize()}**: {len(report.proofs)} proofs, {counted(report.proofs)}."
     yield ""
     yield "| | |"
     yield "|---|---|"

@@ -20,7 +20,6 @@ from toolkit.docker.plan import Demotion
 from toolkit.docker.rootless import Outcome, PortOutcome
 from toolkit.errors import NotRunError
 from toolkit.model import Status
-from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,10 +81,13 @@ def test_wrapper_that_has_not_changed_fails_the_proof(draft: Callable[..., Draft
 def test_overlay_that_keeps_rootlesskit_in_front_fails_the_proof(
     draft: Callable[..., Draft], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = shipped_path("overlays/rewrap.nix").read_text()
+    for folder in ("overlays", "patches"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    overlay = tmp_path / "overlays/rewrap.nix"
+    text = overlay.read_text()
     assert text.count("--suffix PATH") == 1
-    (tmp_path / "rewrap.nix").write_text(text.replace("--suffix PATH", "--prefix PATH"))
-    monkeypatch.setattr("toolkit.shipped._PLACES", (tmp_path,))
+    overlay.write_text(text.replace("--suffix PATH", "--prefix PATH"))
+    monkeypatch.setattr("toolkit.shipped.PACKAGE", tmp_path / "toolkit")
     failure = draft().failure("runs")
     (told,) = (line for line in failure.splitlines() if not line.startswith("|"))
     assert told == (

@@ -51,10 +51,10 @@ def test_clean_deletes_what_was_not_used_for_so_long(unlet: Unlet) -> None:
 
 
 def test_clean_beside_a_running_proposal_leaves_what_it_needs(unlet: Unlet, tmp_path: Path) -> None:
-    go, shim = tmp_path / "go", tmp_path / "programs/git"
+    go, shim = tmp_path / "go", tmp_path / "programs/nix-build"
     shim.parent.mkdir()
     wait = f": > {tmp_path}/came\nwhile ! test -e {go}; do sleep 0.01; done"
-    shim.write_text(f'#!/bin/sh\n{wait}\nexec {shutil.which("git")} "$@"\n')
+    shim.write_text(f'#!/bin/sh\n{wait}\nexec {shutil.which("nix-build")} "$@"\n')
     shim.chmod(0o755)
     env = {**unlet.env, "PATH": f"{shim.parent}:{unlet.env['PATH']}"}
     command = [*unlet.argv, "propose", "--nixpkgs", "specimen"]

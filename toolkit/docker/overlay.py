@@ -49,7 +49,7 @@ def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
     program.version()
     progress.step("reading nixpkgs")
     found = staging.nixpkgs(request.source, progress=progress)
-    name = str(request.source.file) if request.source.file is not None else str(TARGET)
+    name = str(request.source.file or TARGET)
     file = docker_file(found.content, name=name)
     make = _rewrap if request.kind is OverlayKind.REWRAP else _patched
 

@@ -121,7 +121,7 @@ def _rewritten(request: ProposeRequest, found: Source) -> tuple[DockerFile, tupl
 
     If the rewrite is refused because overrides reach the components already, that is what is raised.
     """
-    name = str(request.source.file) if request.source.file is not None else str(TARGET)
+    name = str(request.source.file or TARGET)
     with ThreadPoolExecutor(max_workers=2) as beside, process.ending_together():
         accepted = beside.submit(copy_context().run, program.parse_text, found.content, name=name)
         # Where it fails, the proof that needs them says why.

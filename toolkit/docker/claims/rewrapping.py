@@ -57,7 +57,7 @@ def keeps(case: DockerCase) -> Finding:
     """Compare what each docker has with the overlay and without it."""
     found = _evaluated(case)
     return Finding(
-        covers=covered(found),
+        covers=covered(found, SYSTEMS[0][0]),
         failures=tuple(differences(found)),
         evidence=tuple(f"{name}: {told(facts)}" for name, facts in found.items()),
         commands=(evaluator.evaluate_command(EVALUATION, isolated(case), attribute="facts").line,),
@@ -119,11 +119,11 @@ def read(answer: object) -> dict[str, OverlaidFacts]:
     return documents.convert(answer, dict[str, OverlaidFacts], document="dockers with the overlay")
 
 
-def covered(found: Mapping[str, OverlaidFacts]) -> str:
-    """Say of how many dockers something is known."""
+def covered(found: Mapping[str, OverlaidFacts], system: str) -> str:
+    """Say of how many dockers something is known on a system."""
     rewrapped = sum(facts.rewrapped for facts in found.values())
     left = f", {len(found) - rewrapped} left as they are" if rewrapped < len(found) else ""
-    return f"{rewrapped} dockers{left}, {SYSTEMS[0][0]}"
+    return f"{rewrapped} dockers{left}, {system}"
 
 
 def differences(found: Mapping[str, OverlaidFacts]) -> Iterator[str]:
@@ -247,7 +247,7 @@ def tree_evaluates(case: DockerCase, *, system: str) -> Finding:
     found = read(evaluator.answer(asked))
     built = closures(IN_TREE, arguments, found)
     return Finding(
-        covers=f"{covered(found).rpartition(',')[0]}, {system}",
+        covers=covered(found, system),
         failures=(*differences(found), *built.failures),
         evidence=(*(f"{name}: {told(facts)}" for name, facts in found.items()), *built.evidence),
         commands=(command.line, *built.commands),

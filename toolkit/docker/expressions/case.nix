@@ -9,5 +9,13 @@ in
 case
 // {
   inherit lib;
-  stubs = arguments: import ./stubs.nix ({ inherit lib; inherit (case) finals names; } // arguments);
+  stubs =
+    arguments:
+    import ./stubs.nix (
+      {
+        inherit lib;
+        inherit (case) finals names;
+      }
+      // arguments
+    );
 }

@@ -117,7 +117,7 @@ def cache(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _known() -> tuple[dict[str, Reading], dict[str, str]]:
     contents: dict[str, bytes] = {reading.blob_id(text): text for text in map(str.encode, map(layout, _USED))}
     newest = layout(_USED[0]).encode()
-    return Memory().read(contents), {reading.blob_id(newest): tracking._diff(newest).decode()}
+    return Memory().read(contents), {reading.blob_id(newest): tracking.our_diff(newest).decode()}
 
 
 def remember_layouts() -> None:

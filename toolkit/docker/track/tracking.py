@@ -246,13 +246,13 @@ def _of_files(found: Iterable[FoundFile], memory: Memory) -> _Ours:
             continue
         blob = str(each.file.blob)
         if blob not in memory.known.diffs:
-            memory.known.diffs[blob] = _diff(each.file.content).decode()
+            memory.known.diffs[blob] = our_diff(each.file.content).decode()
         if diff := memory.known.diffs[blob]:
             return _Ours(diff=diff.encode(), made_for=each.wanted.name)
     return _Ours()
 
 
-def _diff(content: bytes) -> bytes:
+def our_diff(content: bytes) -> bytes:
     """Return our change of a file, nothing for one that is refused or too large to read."""
     (texts,) = confined.each(_rewritten, [content])
     contents = [content, *(text.encode() for text in texts or ())]

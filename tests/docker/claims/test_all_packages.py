@@ -10,7 +10,7 @@ from tests.docker.claims.conftest import TREE
 from tests.docker.conftest import Steps
 from toolkit.docker.claims import all_packages
 from toolkit.docker.claims.all_packages import Packages
-from toolkit.docker.claims.case import DEMOTED, LIFTED
+from toolkit.docker.claims.case import DEMOTED, LIFTED, Deep
 from toolkit.docker.claims.package_set import disagreements
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.docker.claims.conftest import Deepened
+    from toolkit.model import Depth
 
 NAME = "reverse-dependencies"
 COUNTED = replace(TREE, reverse_dependencies=True)
+
+
+def work(progress: Steps, depth: Depth = COUNTED) -> Deep:
+    return Deep(depth=depth, trees={}, progress=progress)
 
 
 def test_what_each_commit_rebuilds_is_counted(deepened: Callable[..., Deepened]) -> None:
@@ -105,7 +110,7 @@ def test_evaluation_that_was_interrupted_goes_on_where_it_was(
     deepened: Callable[..., Deepened], cache: Path, install: Callable[[str, str], None]
 ) -> None:
     tree = trees.whole(deepened().draft.source, offline=True, progress=Steps())
-    first = all_packages.evaluate(tree, "armv7l-linux", COUNTED, progress=Steps(), what="here")
+    first = all_packages.evaluate(tree, "armv7l-linux", work(Steps()), what="here")
     (document,) = [
         path
         for path in (cache / all_packages.KIND).glob("*/packages.json")
@@ -116,7 +121,7 @@ def test_evaluation_that_was_interrupted_goes_on_where_it_was(
     content["count"] = len(content["answers"])
     document.write_text(json.dumps(content))
     install("nix", """case "$*" in *sqlite*chunk*) exit 1;; esac\nexec "$real" "$@"\n""")
-    assert all_packages.evaluate(tree, "armv7l-linux", COUNTED, progress=Steps(), what="here") == first
+    assert all_packages.evaluate(tree, "armv7l-linux", work(Steps()), what="here") == first
 
 
 class Impatient(Steps):
@@ -139,7 +144,7 @@ def test_interrupt_keeps_what_the_process_has_gone_past(
     install("nix", f'case "$*" in *chunk*) printf "%s\n" {said} >&2; sleep 60;; esac\nexec "$real" "$@"\n')
     tree = trees.whole(deepened().draft.source, offline=True, progress=Steps())
     with pytest.raises(KeyboardInterrupt):
-        all_packages.evaluate(tree, "mips64-linux", COUNTED, progress=Impatient(), what="here")
+        all_packages.evaluate(tree, "mips64-linux", work(Impatient()), what="here")
     documents = [json.loads(path.read_text()) for path in (cache / all_packages.KIND).glob("*/packages.json")]
     (kept,) = [document for document in documents if document["inputs"]["system"] == "mips64-linux"]
     assert kept["answers"] == {'["sqlite"]': "throws"}
@@ -150,11 +155,11 @@ def test_evaluation_is_kept_for_the_same_input_only(deepened: Callable[..., Deep
     source = series.draft.source
     tree = trees.whole(source, offline=True, progress=Steps())
     told = Steps()
-    first = all_packages.evaluate(tree, "aarch64-linux", COUNTED, progress=told, what="here")
-    again = all_packages.evaluate(tree, "aarch64-linux", COUNTED, progress=told, what="here")
+    first = all_packages.evaluate(tree, "aarch64-linux", work(told), what="here")
+    again = all_packages.evaluate(tree, "aarch64-linux", work(told), what="here")
     assert (again, told.seen[-1]) == (first, "here: all packages were evaluated in an earlier run")
     other = trees.changed(tree, {series.draft.case().target: series.draft.texts[DEMOTED].encode()})
-    changed = all_packages.evaluate(other, "aarch64-linux", COUNTED, progress=told, what="there")
+    changed = all_packages.evaluate(other, "aarch64-linux", work(told), what="there")
     assert changed.derivations["docker"] != first.derivations["docker"]
     assert tmp_path.is_dir()
 
@@ -179,13 +184,13 @@ def test_kept_evaluation_of_another_input_or_a_part_is_not_used(
     deepened: Callable[..., Deepened], cache: Path, spoil: Callable[[Document], None]
 ) -> None:
     tree = trees.whole(deepened().draft.source, offline=True, progress=Steps())
-    first = all_packages.evaluate(tree, "riscv64-linux", COUNTED, progress=Steps(), what="here")
+    first = all_packages.evaluate(tree, "riscv64-linux", work(Steps()), what="here")
     for path in (cache / all_packages.KIND).glob("*/packages.json"):
         document = json.loads(path.read_text())
         spoil(document)
         path.write_text(json.dumps(document))
     told = Steps()
-    assert all_packages.evaluate(tree, "riscv64-linux", COUNTED, progress=told, what="here") == first
+    assert all_packages.evaluate(tree, "riscv64-linux", work(told), what="here") == first
     assert told.seen == ["here: 60 of 60 attributes"]
 
 
@@ -229,7 +234,7 @@ def test_other_lines_of_nix_eval_jobs_are_errors(line: str) -> None:
 
 def test_nix_eval_jobs_may_be_asked_for_the_whole_set(deepened: Callable[..., Deepened]) -> None:
     tree = trees.whole(deepened().draft.source, offline=True, progress=Steps())
-    command = all_packages.jobs_command(tree, "x86_64-linux", replace(COUNTED, max_memory=2000))
+    command = all_packages.jobs_command(tree, "x86_64-linux", work(Steps(), replace(COUNTED, max_memory=2000)))
     assert command.argv[:5] == ("nix-eval-jobs", "--workers", "1", "--max-memory-size", "2000")
     assert command.argv[5].endswith("/all-jobs.nix")
 

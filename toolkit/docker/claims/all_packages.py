@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.model import Depth, Progress
+    from toolkit.docker.claims.case import Deep
     from toolkit.process import Command
     from toolkit.sources.trees import NixpkgsTree
 
@@ -94,14 +94,8 @@ class Packages(Struct, frozen=True, kw_only=True):
         )
 
 
-def evaluate(  # noqa: PLR0913 - a tree, what of it, how, and who is told
-    tree: NixpkgsTree,
-    system: str,
-    depth: Depth,
-    *,
-    progress: Progress,
-    what: str,
-    paths: Sequence[AttrPath] | None = None,
+def evaluate(
+    tree: NixpkgsTree, system: str, work: Deep, *, what: str, paths: Sequence[AttrPath] | None = None
 ) -> Packages:
     """Return all packages of a tree, or what is at and below `paths`.
 
@@ -109,7 +103,7 @@ def evaluate(  # noqa: PLR0913 - a tree, what of it, how, and who is told
     `what` names the tree in the progress.
     """
     if paths is not None:
-        return _Chunks(tree=tree, system=system, depth=depth, progress=progress, what=what).run(paths)
+        return _Chunks(tree=tree, system=system, work=work, what=what).run(paths)
     inputs = {
         "tree": tree.key,
         "system": system,
@@ -134,12 +128,14 @@ def evaluate(  # noqa: PLR0913 - a tree, what of it, how, and who is told
     cache.find(KIND, key, check=check)
     if process.find(_PROGRAM) is not None:
         if kept:
-            progress.step(f"{what}: all packages were evaluated in an earlier run")
+            work.progress.step(f"{what}: all packages were evaluated in an earlier run")
             return packages(kept)
-        found = _by_jobs(tree, system, depth, progress, what)
+        work.progress.step(f"{what}: evaluating all packages with {_PROGRAM}")
+        command = jobs_command(tree, system, work)
+        found = from_jobs(process.execute(command).text.splitlines())
         keep(found)
         return packages(found)
-    chunks = _Chunks(tree=tree, system=system, depth=depth, progress=progress, what=what, answers=dict(kept), keep=keep)
+    chunks = _Chunks(tree=tree, system=system, work=work, what=what, answers=dict(kept), keep=keep)
     return chunks.run(None)
 
 
@@ -165,13 +161,11 @@ def _read(path: Path, inputs: dict[str, str]) -> dict[AttrPath, str]:
     return found if kept.inputs == inputs and kept.count == len(found) else {}
 
 
-def jobs_command(tree: NixpkgsTree, system: str, depth: Depth) -> Command:
+def jobs_command(tree: NixpkgsTree, system: str, work: Deep) -> Command:
     """Return the nix-eval-jobs that evaluates all packages."""
-    workers = limits.jobs(depth.max_memory)
-    each = depth.max_memory // workers if depth.max_memory is not None else limits.EVALUATION_MIB
-    bounds = ("--workers", str(workers), "--max-memory-size", str(each))
+    bounds = ("--workers", str(work.jobs), "--max-memory-size", str(work.memory or limits.EVALUATION_MIB))
     asked = (str(JOBS), "--argstr", "tree", str(tree.root), "--argstr", "system", system)
-    return process.Command(argv=(_PROGRAM, *bounds, *asked), env=stores.environment())
+    return process.Command(argv=(_PROGRAM, *bounds, *asked), env=stores.environment(), timeout=work.depth.timeout)
 
 
 def from_jobs(lines: Iterable[str]) -> dict[AttrPath, str]:
@@ -190,12 +184,6 @@ def from_jobs(lines: Iterable[str]) -> dict[AttrPath, str]:
             case _:
                 raise ToolkitError(f"{document}: has neither 'drvPath' nor 'error', or no 'attrPath'")
     return answers
-
-
-def _by_jobs(tree: NixpkgsTree, system: str, depth: Depth, progress: Progress, what: str) -> dict[AttrPath, str]:
-    progress.step(f"{what}: evaluating all packages with {_PROGRAM}")
-    command = jobs_command(tree, system, depth)
-    return from_jobs(process.run(command.argv, env=command.env, timeout=depth.timeout).text.splitlines())
 
 
 class _Said(Struct, kw_only=True):
@@ -244,8 +232,7 @@ class _Chunks(Struct, frozen=True, kw_only=True):
 
     tree: NixpkgsTree
     system: str
-    depth: Depth
-    progress: Progress
+    work: Deep
     what: str
     answers: dict[AttrPath, str] = field(default_factory=dict[AttrPath, str])
     partial: list[str] = field(default_factory=list[str])
@@ -257,7 +244,7 @@ class _Chunks(Struct, frozen=True, kw_only=True):
         wanted = list(paths) if paths is not None else [(name,) for name in self._names()]
         left = [path for path in wanted if path[0] not in known]
         if not left:
-            self.progress.step(f"{self.what}: all packages were evaluated in an earlier run")
+            self.work.progress.step(f"{self.what}: all packages were evaluated in an earlier run")
         waiting = self._split(left)
         began = kept = time.monotonic()
         with ThreadPoolExecutor(max_workers=workers) as pool, process.ending_together():
@@ -274,7 +261,7 @@ class _Chunks(Struct, frozen=True, kw_only=True):
                     undone = sum(map(len, waiting)) + sum(
                         len(said.chunk) - len(said.settled) for said in running.values()
                     )
-                    self.progress.step(self._told(len(wanted), min(undone, len(left)), len(left), began))
+                    self.work.progress.step(self._told(len(wanted), min(undone, len(left)), len(left), began))
                     if time.monotonic() - kept > _KEEP_SECONDS:
                         kept = time.monotonic()
                         self._keep(waiting, running.values())
@@ -345,13 +332,13 @@ class _Chunks(Struct, frozen=True, kw_only=True):
         arguments = {"tree": str(self.tree.root), "system": self.system, "paths": json.dumps(paths)}
         make = evaluator.walk_command if attribute == "chunk" else evaluator.evaluate_command
         asked = make(EXPRESSION, arguments, attribute=attribute)
-        return replace(limits.bounded(asked, self._memory()), timeout=self.depth.timeout)
+        return replace(limits.bounded(asked, self._memory()), timeout=self.work.depth.timeout)
 
     def _workers(self) -> int:
-        return limits.jobs(self.depth.max_memory, each=_EACH_MIB)
+        return limits.jobs(self.work.depth.max_memory, each=_EACH_MIB)
 
     def _memory(self) -> int:
-        most = self.depth.max_memory
+        most = self.work.depth.max_memory
         return most // self._workers() if most is not None else _EACH_MIB
 
 

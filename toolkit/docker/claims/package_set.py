@@ -242,12 +242,12 @@ def _found(case: DockerCase, system: str) -> dict[str, Packages]:
     """
     work = case.deep
     without = trees.changed(work.trees[case.before.name], {case.target: _WITHOUT_DOCKER})
-    same = all_packages.evaluate(without, system, work.depth, progress=work.progress, what=f"{system}, without docker")
+    same = all_packages.evaluate(without, system, work, what=f"{system}, without docker")
     found: dict[str, Packages] = {}
     for stage in case.stages:
         what = f"{system}, {stage.name}"
         tree = work.trees[stage.name]
-        rest = all_packages.evaluate(tree, system, work.depth, progress=work.progress, what=what, paths=same.roots)
+        rest = all_packages.evaluate(tree, system, work, what=what, paths=same.roots)
         found[stage.name] = same.with_roots(rest)
     return found
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from packaging.version import Version
 
-from toolkit.docker import COMPONENTS
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy
 from toolkit.docker.rewrite import attrs_first, lift
@@ -68,7 +67,7 @@ def _lift(file: DockerFile, source: Source) -> Step:
     found = builder(file, source.root)
     if found.takes_function:
         try:
-            attrs_first.target_of(lift.prepare(file, COMPONENTS))
+            attrs_first.target_of(lift.prepare(file))
         except LayoutError:
             pass
         except RefusalError as error:

@@ -70,13 +70,13 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
     file = docker_file(found.content, name=str(path))
     if not file.releases():
         raise LayoutError(f"{path}: exports no docker release")
-    where = wrapper.placement(file, PREFIX_ENTRY).where
+    where = wrapper.placement(file).where
     if where is Place.NO_WRAPPER:
         raise RefusalError(f"{path}: makes no dockerd-rootless")
     fixable = where is Place.PREFIX
     contents = {BEFORE: found.content}
     if fixable:
-        fixed = demote.rewrite(file.text, name=str(path), entry=PREFIX_ENTRY, demotion=Demotion.SUFFIX)
+        fixed = demote.rewrite(file, Demotion.SUFFIX)
         contents[DEMOTED] = fixed.encode()
     case = staging.case(contents, name=str(path), source=found)
     progress.step("building the wrappers")

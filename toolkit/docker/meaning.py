@@ -234,12 +234,11 @@ def parse(text: str, name: str) -> _Syntax | str:
 
 
 def _syntax(file: DockerFile) -> _Syntax:
-    entry = PREFIX_ENTRY
-    place = wrapper.placement(file, entry)
+    place = wrapper.placement(file)
     uses = [
         reference.node.parent is not None and reference.node.parent.kind == "list_expression"
         for reference in file.references
-        if reference.name == entry
+        if reference.name == PREFIX_ENTRY
     ]
     outer = "let … in" if file.container.kind == "let_expression" else "rec"
     todo = file.todo()

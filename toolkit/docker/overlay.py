@@ -66,7 +66,7 @@ def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
     Raise RefusalError where the overlay would leave this docker as it is.
     """
     name = file.tree.name
-    where = wrapper.placement(file, PREFIX_ENTRY).where
+    where = wrapper.placement(file).where
     if where is Place.NO_WRAPPER:
         raise RefusalError(f"{name}: makes no dockerd-rootless that could be rewrapped")
     if where is Place.UNKNOWN:

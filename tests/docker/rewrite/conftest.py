@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from functools import cache
@@ -16,7 +17,7 @@ from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
@@ -64,7 +65,7 @@ def rewrite(
 
 def demoted(text: str, demotion: Demotion = Demotion.SUFFIX) -> str:
     """Return the text after commit 2 alone; Nix has parsed it."""
-    made = demote.rewrite(text, name="x.nix", entry="rootlesskit", demotion=demotion)
+    made = demote.rewrite(file_of(text), demotion)
     assert_parses(made)
     return made
 
@@ -87,11 +88,22 @@ def place(text: str, needle: str) -> str:
 
 @cache
 def assert_parses(text: str) -> None:
-    said = subprocess.run(
-        ["nix-instantiate", "--store", "dummy://", "--parse", "-"],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert said.returncode == 0, said.stderr
+    """Have Nix parse a text when all of the module's tests have run: one Nix parses many in the time of one."""
+    _TEXTS.append((os.environ["PYTEST_CURRENT_TEST"], text))
+
+
+_TEXTS: list[tuple[str, str]] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nix_parses_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield
+    directory = tmp_path_factory.mktemp("parsed")
+    texts = {directory / f"{number}.nix": of for number, of in enumerate(_TEXTS)}
+    _TEXTS.clear()
+    for path, (_, text) in texts.items():
+        path.write_text(text)
+    command = ["nix-instantiate", "--store", "dummy://", "--parse", *map(str, texts)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False) if texts else None
+    tests = {test for path, (test, _) in texts.items() if said is not None and str(path) in said.stderr}
+    assert said is None or said.returncode == 0, f"{tests}: {said.stderr}"

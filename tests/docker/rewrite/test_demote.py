@@ -4,7 +4,18 @@ import re
 
 import pytest
 
-from tests.docker.rewrite.conftest import EVERY_STRATEGY, command, demoted, kit, place, refusal, rewrite, sub, text_of
+from tests.docker.rewrite.conftest import (
+    EVERY_STRATEGY,
+    command,
+    demoted,
+    file_of,
+    kit,
+    place,
+    refusal,
+    rewrite,
+    sub,
+    text_of,
+)
 from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.rewrite import demote
 from toolkit.errors import LayoutError
@@ -292,7 +303,7 @@ def test_package_that_may_be_null_is_no_suffix() -> None:
 
 def test_file_that_has_it_elsewhere_is_named_for_that() -> None:
     with pytest.raises(LayoutError) as caught:
-        demote.rewrite(text_of("states/fixed"), name="x.nix", entry="rootlesskit", demotion=Demotion.SUFFIX)
+        demote.rewrite(file_of(text_of("states/fixed")), Demotion.SUFFIX)
     said = "x.nix: rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper (suffix)"
     assert caught.value.message == said
 

@@ -53,7 +53,7 @@ def test_style_is_recognised(layout: str, style: Style) -> None:
     ],
 )
 def test_place_of_rootlesskit_is_found(name: str, where: str) -> None:
-    assert wrapper.placement(file(name), "rootlesskit").where == where
+    assert wrapper.placement(file(name)).where == where
 
 
 def test_references_of_moby_are_the_siblings_that_it_needs() -> None:

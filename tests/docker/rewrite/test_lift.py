@@ -5,7 +5,6 @@ import re
 import pytest
 
 from tests.docker.rewrite.conftest import (
-    COMPONENTS,
     EVERY_DEMOTION,
     EVERY_STRATEGY,
     file_of,
@@ -28,7 +27,7 @@ LAST = r",(\n    \}:)$"
 def test_components_that_are_not_in_the_let_cannot_be_prepared() -> None:
     text = text_of("19.03")
     with pytest.raises(LayoutError) as caught:
-        lift.prepare(file_of(text), COMPONENTS)
+        lift.prepare(file_of(text))
     assert caught.value.message == f"{place(text, 'dockerGen =')}: the components are not bound in dockerGen's let"
 
 

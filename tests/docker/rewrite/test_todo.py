@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.docker.rewrite.conftest import EVERY_STRATEGY, place, refusal, rewrite, sub, text_of
+from tests.docker.rewrite.conftest import EVERY_STRATEGY, file_of, place, refusal, rewrite, sub, text_of
 from toolkit.docker.plan import Strategy
 from toolkit.docker.rewrite import series
 
@@ -36,7 +36,7 @@ def test_todo_in_the_first_line_goes_with_its_line() -> None:
 
 def test_todo_at_the_end_of_the_file_goes() -> None:
     before = text_of()
-    assert series.without_todo(f"{before}# {GOES}", name="x.nix") == series.without_todo(before, name="x.nix")
+    assert series.without_todo(file_of(f"{before}# {GOES}")) == series.without_todo(file_of(before))
 
 
 def test_every_todo_goes() -> None:

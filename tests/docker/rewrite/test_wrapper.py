@@ -17,7 +17,7 @@ def unknown(at: str) -> str:
 
 
 def where(text: str) -> str:
-    return wrapper.placement(file_of(text), "rootlesskit").where
+    return wrapper.placement(file_of(text)).where
 
 
 @pytest.mark.parametrize(

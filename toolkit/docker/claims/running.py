@@ -181,7 +181,7 @@ def _arguments(case: DockerCase, host: Host) -> dict[str, str]:
             hint="start the nix-daemon",
         )
     name = str(case.target)
-    dropped = demote.rewrite(case.before_demotion.file.text, name=name, entry=PREFIX_ENTRY, demotion=Demotion.DROP)
+    dropped = demote.rewrite(case.before_demotion.file, Demotion.DROP)
     contents = {BEFORE: case.before.content, AFTER: case.require_demoted().content, DROP: dropped.encode()}
     laid_out = staging.case(contents, name=name, source=case.source)
     return {

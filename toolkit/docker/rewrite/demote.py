@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.construction import climb, guard, guards, references_in
-from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.nix.attributes import call, inside, name_of, operator
 from toolkit.nix.edit import Edit, apply
@@ -19,40 +19,39 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.docker.rewrite.construction import Condition
+    from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.rewrite.wrapper import Invocation, Placement, Way
     from toolkit.nix.scope import Reference
     from toolkit.nix.tree import Node
 
-
 REASON = (
-    "# {entry} comes last, so that a security wrapper of that name,",
+    "# rootlesskit comes last, so that a security wrapper of that name,",
     "# which has CAP_NET_BIND_SERVICE, takes precedence",
 )
 """The comment in the install phase."""
 
 
-def rewrite(text: str, *, name: str, entry: str, demotion: Demotion) -> str:
-    """Return `text` with `entry` taken out of the prefix.
+def rewrite(file: DockerFile, demotion: Demotion) -> str:
+    """Return the file's text with rootlesskit taken out of the prefix.
 
     Raise LayoutError where it is not in the prefix, RefusalError where the rest cannot be kept as it is.
     """
-    return apply(text, edits(DockerFile(text, name=name), entry=entry, demotion=demotion))
+    return apply(file.text, edits(file, demotion))
 
 
-def edits(file: DockerFile, *, entry: str, demotion: Demotion) -> list[Edit]:
+def edits(file: DockerFile, demotion: Demotion) -> list[Edit]:
     """Return the removal of the list's element first, then what else changes; the errors are those of `rewrite`."""
-    place = _find(file, entry)
+    place = _find(file)
     removed = _remove_element(file, place.elements[0])
-    if demotion is Demotion.SUFFIX:
-        return [removed, *_suffix(file, place, entry)]
-    return [removed, *_remove_unused_parameters(file, removed, entry)]
+    others = _suffix(file, place) if demotion is Demotion.SUFFIX else _remove_unused_parameters(file, removed)
+    return [removed, *others]
 
 
-def _find(file: DockerFile, entry: str) -> Placement:
+def _find(file: DockerFile) -> Placement:
     """Return where the one wrapper's command is, and the one list element that gets into its prefix."""
-    place = wrapper.placement(file, entry)
+    place = wrapper.placement(file)
     if place.where is not Place.PREFIX:
-        fact = f"{entry} is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})"
+        fact = f"rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})"
         raise LayoutError(f"{file.tree.name}: {fact}")
     command, *others = place.commands
     if others:
@@ -62,14 +61,16 @@ def _find(file: DockerFile, entry: str) -> Placement:
     if phase is None or binding_names(phase) != ("installPhase",):
         raise RefusalError(f"{file.at(command.string)}: bin/dockerd-rootless is not made in moby's installPhase")
     if place.others:
-        raise RefusalError(f"{file.at(place.others[0])}: {entry} does not get into the script by a list in a variable")
+        raise RefusalError(
+            f"{file.at(place.others[0])}: rootlesskit does not get into the script by a list in a variable"
+        )
     if len(place.elements) != 1:
         where = ", ".join(element.place for element in place.elements)
-        raise RefusalError(f"{file.at(place.elements[1])}: {entry} is in the prefix more than once ({where})")
+        raise RefusalError(f"{file.at(place.elements[1])}: rootlesskit is in the prefix more than once ({where})")
     element = place.elements[0]
     if place.shared is not None:
         raise RefusalError(
-            f"{file.at(element)}: '{place.shared}', which has {entry} from here, is used in the script outside of "
+            f"{file.at(element)}: '{place.shared}', which has rootlesskit from here, is used in the script outside of "
             "the wrapper's PATH flags too"
         )
     return place
@@ -170,12 +171,12 @@ def _is_filled(operand: Node) -> bool:
     return node.kind == "list_expression" and any(child.kind not in {"[", "]", "comment"} for child in node.children)
 
 
-def _remove_unused_parameters(file: DockerFile, removed: Edit, entry: str) -> list[Edit]:
-    """Take `entry` out of each set pattern if nothing refers to it outside of what is `removed`."""
-    uses = [use.node for use in file.references if use.name == entry]
+def _remove_unused_parameters(file: DockerFile, removed: Edit) -> list[Edit]:
+    """Take rootlesskit out of each set pattern if nothing refers to it outside of what is `removed`."""
+    uses = [use.node for use in file.references if use.name == PREFIX_ENTRY]
     if not all(removed.start <= use.start and use.end <= removed.end for use in uses):
         return []
-    formals = [node for node in file.tree.nodes if node.kind == "formal" and node.children[0].text == entry]
+    formals = [node for node in file.tree.nodes if node.kind == "formal" and node.children[0].text == PREFIX_ENTRY]
     return [_remove_formal(file, formal) for formal in formals]
 
 
@@ -206,31 +207,31 @@ def _remove_formal(file: DockerFile, formal: Node) -> Edit:
     return Edit(formal.start, following, between.lstrip(" \t") if between.strip() else "")
 
 
-def _suffix(file: DockerFile, place: Placement, entry: str) -> list[Edit]:
+def _suffix(file: DockerFile, place: Placement) -> list[Edit]:
     """Append `--suffix PATH` to the wrapper's command, under the conditions of the list, and say above it why."""
     command = place.commands[0]
     if any(flag.kind == "suffix" for flag in command.flags):
         raise RefusalError(f"{file.at(command.string)}: the wrapper has a PATH suffix already")
     margin, continuation = " " * command.indent, " " * command.continuation
-    comment = "".join(f"{margin}{line.format(entry=entry)}\n" for line in REASON)
+    comment = "".join(f"{margin}{line}\n" for line in REASON)
     end = _end_of_words(file, command)
     return [
         Edit(command.start, command.start, comment),
-        Edit(end, end, f" \\\n{continuation}{_flag(file, place, entry)}"),
+        Edit(end, end, f" \\\n{continuation}{_flag(file, place)}"),
     ]
 
 
-def _flag(file: DockerFile, place: Placement, entry: str) -> str:
-    text = f'--suffix PATH : "${{{_path(file, place, entry)}}}"'
+def _flag(file: DockerFile, place: Placement) -> str:
+    text = f'--suffix PATH : "${{{_path(file, place)}}}"'
     if conditions := _conditions(file, place):
         return f"${{{_optional(file, conditions, place.commands[0])} ''{text}''}}"
     return text
 
 
-def _path(file: DockerFile, place: Placement, entry: str) -> str:
+def _path(file: DockerFile, place: Placement) -> str:
     """Return the expression of the element's own PATH entry: what the list is made to, without the others in it."""
     element, command = place.elements[0], place.commands[0]
-    text = file.style.list(entry)
+    text = file.style.list(PREFIX_ENTRY)
     scopes: list[Node] = []
     node = element
     while node.parent is not None and not (node.parent.kind == "apply_expression" and _makes_path(node.parent)):
@@ -250,7 +251,7 @@ def _path(file: DockerFile, place: Placement, entry: str) -> str:
         _require_same(file, reference, command)
     binder = reference.scope.names[reference.name] if reference.scope is not None else None
     if binder is not None and binder.kind == "formal" and len(binder.children) > 1:
-        raise RefusalError(f"{file.at(binder)}: '{entry}' has a default, with which PATH's suffix may be empty")
+        raise RefusalError(f"{file.at(binder)}: 'rootlesskit' has a default, with which PATH's suffix may be empty")
     return f"{_uncommented(function)} {f'({text})' if scopes else text}"
 
 

@@ -49,12 +49,12 @@ _NO_BOOLEANS = frozenset(
 class DockerFile:
     """The docker file as a tree, with the places that the rewrites need."""
 
-    def __init__(self, text: str, *, name: str) -> None:
-        """Parse and recognise `text`.
+    def __init__(self, text: str, *, name: str, known: bool = False) -> None:
+        """Parse and recognise `text`, of which it may be `known` that this takes no longer than it should.
 
         Raise NixSyntaxError for what is no Nix, LayoutError where there is no dockerGen as in nixpkgs.
         """
-        self.tree = Tree(text, name=name)
+        self.tree = Tree(text, name=name, known=known)
         self.references = references(self.tree.root)
         binding, container = self._find_generator()
         self.binding = binding

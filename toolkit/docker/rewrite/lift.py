@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from toolkit.docker import COMPONENTS
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.nix.scope import GLOBALS, look_up, static_name
@@ -58,13 +59,13 @@ class Lifting(Struct, frozen=True, kw_only=True):
         return tuple(definition for definition in self.definitions if not wanted.isdisjoint(definition.names))
 
 
-def prepare(file: DockerFile, components: Sequence[str]) -> Lifting:
-    """Find the definitions.
+def prepare(file: DockerFile) -> Lifting:
+    """Find the definitions of the let.
 
     Raise LayoutError where a component is not bound in dockerGen's let, RefusalError where one is not bound by itself.
     """
     let = file.let
-    if let is None or any(name not in file.bindings for name in components):
+    if let is None or any(name not in file.bindings for name in COMPONENTS):
         raise LayoutError(f"{file.at(file.binding)}: the components are not bound in {GENERATOR}'s let")
     for name, node in (*file.formals.items(), *file.bindings.items()):
         if name in _OPERATORS:
@@ -78,9 +79,9 @@ def prepare(file: DockerFile, components: Sequence[str]) -> Lifting:
         let=let,
         head=head,
         definitions=tuple(_definition(file, head, node, tuple(names)) for node, names in nodes.items()),
-        components=tuple(name for name in file.bindings if name in set(components)),
+        components=tuple(name for name in file.bindings if name in COMPONENTS),
     )
-    for definition in lifting.of(components):
+    for definition in lifting.of(COMPONENTS):
         require_simple(file, definition)
     return lifting
 

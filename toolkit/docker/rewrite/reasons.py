@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from toolkit import documents
 from toolkit.contribution import ExplainedHunk, Reason
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY
+from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.plan import Demotion, Extra, Strategy, demotion_of, strategy_of
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
 from toolkit.docker.rewrite.construction import construction
@@ -193,19 +193,18 @@ def _acts(before: DockerFile, after: DockerFile, step: Step) -> Iterator[_Act]:
 
 
 def _demotion(before: DockerFile, demotion: Demotion) -> Iterator[_Act]:
-    entry = PREFIX_ENTRY
-    element, *others = demote.edits(before, entry=entry, demotion=demotion)
+    element, *others = demote.edits(before, demotion)
     causes = (Cause.DEMOTED, Cause.SUFFIX) if demotion is Demotion.SUFFIX else (Cause.DROPPED, Cause.UNUSED)
     longer = 0
     for edit in sorted([element, *others]):
         start = edit.start + longer
         end = start + len(edit.replacement)
-        yield _Act((causes[edit is not element], entry), [(edit.start, edit.end)], [(start, end)])
+        yield _Act((causes[edit is not element], PREFIX_ENTRY), [(edit.start, edit.end)], [(start, end)])
         longer = end - edit.end
 
 
 def _to_attributes(before: DockerFile, after: DockerFile) -> Iterator[_Act]:
-    lifting = lift.prepare(before, COMPONENTS)
+    lifting = lift.prepare(before)
     target = attrs_first.target_of(lifting)
     built = construction(after.function)
     found = built.holder(lifting.components, "binding") if built is not None else None

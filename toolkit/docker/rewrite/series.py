@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, meaning
+from toolkit.docker import meaning
 from toolkit.docker.plan import DEMOTE, LIFT, Strategy, demotion_of, strategy_of
 from toolkit.docker.readings import STRANGE, Overridable, Place, State, sentence
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
@@ -45,25 +45,31 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
         raise LayoutError(f"{name}: {STRANGE}no 'docker_NN = …' in the set that the file makes")
     # What they refuse is named with its place in the file, and not in one that nobody sees.
     if demotion is not None:
-        demote.edits(file, entry=PREFIX_ENTRY, demotion=demotion)
-    moved = file.text
+        demote.edits(file, demotion)
+    lifted = file.text
     if strategy is not None:
-        _removals(file)
-        moved = _LIFTS[strategy](lift.prepare(file, COMPONENTS))
+        without_todo(file)
+        lifted = _LIFTS[strategy](lift.prepare(file))
     texts: list[str] = []
+    after = file
     try:
         if strategy is not None:
-            texts.append(without_todo(moved, name=name))
+            texts.append(without_todo(_again(lifted, name)))
+            after = _again(texts[-1], name)
         if demotion is not None:
-            before = texts[-1] if texts else moved
-            texts.append(demote.rewrite(before, name=name, entry=PREFIX_ENTRY, demotion=demotion))
-        after = DockerFile(texts[-1], name=name)
+            texts.append(demote.rewrite(after, demotion))
+            after = _again(texts[-1], name)
     except (RefusalError, NixSyntaxError) as error:
         fact = error.message.removeprefix(name).partition(": ")[2]
         why = f"design '{strategy}' does not fit this file ({fact})"
         raise RefusalError(f"{file.at(file.binding)}: {why}") from error
     _require_comments(file, after)
     return tuple(texts)
+
+
+def _again(text: str, name: str) -> DockerFile:
+    """Read what was made of a file that the parser was done with in time."""
+    return DockerFile(text, name=name, known=True)
 
 
 def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
@@ -91,17 +97,12 @@ _ALONE = re.compile(rf"(?:#|/\*)\s*{TODO.pattern}[^\n]*")
 _NEXT_LINE = re.compile(r"[ \t]*\n([ \t]*)#(?!\s*(?:TODO|FIXME|XXX)\b)")
 
 
-def without_todo(text: str, *, name: str) -> str:
-    """Return `text` without the TODO comment, and without its line where it has one; unchanged where there is none.
+def without_todo(file: DockerFile) -> str:
+    """Return the text without each TODO comment, and without its line where it has one.
 
     Raise RefusalError for a comment that says more than the TODO.
     """
-    return apply(text, _removals(DockerFile(text, name=name)))
-
-
-def _removals(file: DockerFile) -> list[Edit]:
-    """Return the removal of each TODO comment; the errors are those of `without_todo`."""
-    return [_removal(file, comment) for comment in file.todos()]
+    return apply(file.text, [_removal(file, comment) for comment in file.todos()])
 
 
 def _removal(file: DockerFile, comment: Node) -> Edit:

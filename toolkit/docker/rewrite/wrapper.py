@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite.construction import guard
 from toolkit.errors import RefusalError
@@ -107,15 +108,15 @@ class _Use(Struct, frozen=True, kw_only=True):
     ways: tuple[Way, ...]
 
 
-def placement(file: DockerFile, entry: str) -> Placement:
-    """Say in which flag of the wrapper the package `entry` ends up, directly or through other bindings."""
+def placement(file: DockerFile) -> Placement:
+    """Say in which flag of the wrapper rootlesskit ends up, directly or through other bindings."""
     scripts = {node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS}
     commands = tuple(command for string, script in scripts.items() for command in _invocations(string, script))
     if not commands:
         maker = next((string for string, script in scripts.items() if _may_make_it(script)), None)
         return Placement(where=Place.NO_WRAPPER) if maker is None else _obscure(maker)
     mentions = _mentions(file, scripts)
-    uses = [_use(file, commands[0], node, mentions) for node in _uses(file, entry)]
+    uses = [_use(file, commands[0], node, mentions) for node in _uses(file)]
     prefix = [use for use in uses if "prefix" in use.kinds]
     suffix = [use for use in uses if "suffix" in use.kinds]
     where = " and ".join(kind for kind, found in (("prefix", prefix), ("suffix", suffix)) if found)
@@ -138,11 +139,11 @@ def _obscure(node: Node) -> Placement:
     return Placement(where=Place.UNKNOWN, line=node.line, obscure=node)
 
 
-def _uses(file: DockerFile, entry: str) -> list[Node]:
+def _uses(file: DockerFile) -> list[Node]:
     """Return where the package is used: by its name, or taken out of a set by an attribute of that name."""
     selections = [node.child("attrpath") for node in file.tree.root.walk() if node.kind == "select_expression"]
-    taken = [path for path in selections if path is not None and path.text == entry]
-    return [reference.node for reference in file.references if reference.name == entry] + taken
+    taken = [path for path in selections if path is not None and path.text == PREFIX_ENTRY]
+    return [reference.node for reference in file.references if reference.name == PREFIX_ENTRY] + taken
 
 
 def _element(node: Node) -> Node | None:

@@ -87,8 +87,8 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
 
     `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.
     `beside` are the files beside the source that the stages refer to, by name; empty ones stand in for those that are
-    `missing`. `extras` follow the series. `deeper` is None if
-    no tier below the first is wanted.
+    `missing`. `extras` follow the series. `deeper` is None if no tier below the first is wanted. `of_overrides` tells
+    whether a claim asks what overrides do.
     """
 
     question: Path
@@ -99,6 +99,7 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     overlay: Path | None = None
     extras: tuple[Added, ...] = ()
     deeper: Deep | None = None
+    of_overrides: bool = True
 
     @property
     def deep(self) -> Deep:

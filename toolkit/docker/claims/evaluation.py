@@ -163,8 +163,8 @@ def _asked(case: DockerCase, setting: Setting) -> _CaseQuestion:
         question=case.question,
         sides=tuple(stage.name for stage in case.stages),
         releases=tuple(release.attr for release in case.before.file.releases()),
-        ends=(*rows, *standard),
-        own=tuple(own),
+        ends=(*rows, *standard) if case.of_overrides else (),
+        own=tuple(own) if case.of_overrides else (),
         flags=case.before.file.switches(),
     )
 

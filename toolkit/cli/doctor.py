@@ -9,7 +9,7 @@ import click
 
 from toolkit import __version__
 from toolkit.cli import options, output
-from toolkit.docker.doctor.diagnosis import DoctorRequest, Health, doctor
+from toolkit.docker.doctor.diagnosis import Health, doctor
 from toolkit.docker.doctor.sight import Role
 from toolkit.report.explanation import Line, Tone
 
@@ -68,7 +68,7 @@ def command(*, docker: Path | None, log: Path | None, elsewhere: bool, port: int
         options.refuse_together("--elsewhere", "--docker")
     with output.working(settings) as progress:
         progress.step("examining this machine")
-        diagnosis = doctor(DoctorRequest(docker=docker, log=log, elsewhere=elsewhere, port=port))
+        diagnosis = doctor(docker=docker, log=log, elsewhere=elsewhere, port=port)
     if settings.json:
         output.write_json(_document(diagnosis))
     else:

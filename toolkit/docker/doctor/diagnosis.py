@@ -100,44 +100,26 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
         return tuple(condition.name for condition in self.conditions if condition.role is Role.CAUSE)
 
 
-class DoctorRequest(Struct, frozen=True, kw_only=True):
-    """One call of `doctor`.
-
-    `docker` is a docker package or a dockerd-rootless to examine instead of the one that the user's service starts.
-    `log` is a file or `-`; with `elsewhere` it comes from another machine, and this one is not examined.
-    """
-
-    docker: Path | None = None
-    log: Path | None = None
-    elsewhere: bool = False
-    port: int = 80
-
-
-def doctor(request: DoctorRequest) -> Diagnosis:
+def doctor(*, docker: Path | None, log: Path | None, elsewhere: bool, port: int) -> Diagnosis:
     """Examine and conclude; change nothing.
 
-    Raise ToolkitError for root, for a machine without rootless docker, and for one that does not run Linux, unless
-    there is a log.
+    `docker` is a docker package or a dockerd-rootless to examine instead of the one that the user's service starts.
+    `log` is a file or `-`; with `elsewhere` it comes from another machine, and this one is not examined. Raise
+    ToolkitError for root, for a machine without rootless docker, and for one that does not run Linux, unless there is a
+    log.
     """
-    text = read_log(request.log) if request.log is not None else None
-    if request.elsewhere or (text is not None and platform.system() != "Linux"):
-        log = explain(text or "", name=str(request.log), port=request.port)
-        return by_log(log, Diagnosis(health=Health.UNCLEAR, verdict="", port=request.port))
+    text = read_log(log) if log is not None else None
+    if elsewhere or (text is not None and platform.system() != "Linux"):
+        explained = explain(text or "", name=str(log), port=port)
+        return by_log(explained, Diagnosis(health=Health.UNCLEAR, verdict="", port=port))
     machine = this_machine()
-    diagnosis = examine(machine, docker=request.docker, port=request.port)
-    if text is None:
-        return diagnosis
-    name = str(request.log)
-    log = explain(text, name=name, port=request.port, machine=machine, conditions=diagnosis.conditions)
-    return by_log(log, diagnosis)
-
-
-def examine(machine: Machine, *, docker: Path | None = None, port: int = 80) -> Diagnosis:
-    """Return the diagnosis of a machine."""
     seen = sight(machine, docker=docker, port=port)
     conditions = _conditions(seen)
     health, verdict = _verdict(conditions, seen)
-    return Diagnosis(health=health, verdict=verdict, port=port, views=seen.views, conditions=conditions)
+    diagnosis = Diagnosis(health=health, verdict=verdict, port=port, views=seen.views, conditions=conditions)
+    if text is None:
+        return diagnosis
+    return by_log(explain(text, name=str(log), port=port, machine=machine, conditions=conditions), diagnosis)
 
 
 def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:

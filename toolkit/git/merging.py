@@ -36,13 +36,6 @@ class Merged(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class _Picked(Struct, frozen=True, kw_only=True):
-    """What `git cherry-pick` left behind; `marked` is the file, which has conflict markers where it is not `clean`."""
-
-    clean: bool
-    marked: bytes
-
-
 def merge(
     content: bytes, target: PurePosixPath, commits: Sequence[Commit], patches: Sequence[Patch]
 ) -> tuple[Merged, ...]:
@@ -65,21 +58,24 @@ def _carry(commit: Commit, patch: Patch, target: PurePosixPath, *, now: bytes, f
     """Carry one commit over to the content `now`; lines of conflicts are told as those of `first`."""
     fits = patching.fit(now, target, patch.content)
     applied = patching.apply(now, target, patch.content) if fits.applies else None
-    picked = _cherry_pick(commit, target, onto=now)
-    if not picked.clean:
-        lines = _conflicts(picked.marked, first)
+    clean, picked = _cherry_pick(commit, target, onto=now)
+    if not clean:
+        lines = _conflicts(picked, first)
         if applied is None:
             return Merged(fit=Fit.CONFLICTS, content=None, conflicts=lines, reason="conflicts")
         reason = "applies by git am, conflicts by git cherry-pick"
         return Merged(fit=Fit.APPLIES, content=applied, offset=fits.offset, conflicts=lines, reason=reason)
-    if applied == picked.marked:
+    if applied == picked:
         return Merged(fit=Fit.APPLIES, content=applied, offset=fits.offset)
     elsewhere = None if applied is None else "git am and git cherry-pick put it in different places"
-    return Merged(fit=Fit.MERGES, content=picked.marked, reason=elsewhere)
+    return Merged(fit=Fit.MERGES, content=picked, reason=elsewhere)
 
 
-def _cherry_pick(commit: Commit, target: PurePosixPath, *, onto: bytes) -> _Picked:
-    """Let git pick the commit, in a repository that has the file alone."""
+def _cherry_pick(commit: Commit, target: PurePosixPath, *, onto: bytes) -> tuple[bool, bytes]:
+    """Let git pick the commit, in a repository that has the file alone.
+
+    Return whether it could, and the file then, which has conflict markers where it could not.
+    """
     here = patching.NewCommit(files={target: onto})
     there = (patching.NewCommit(files={target: content}, branch="picked") for content in (commit.before, commit.after))
     with patching.throwaway(here, *there) as repository:
@@ -88,7 +84,7 @@ def _cherry_pick(commit: Commit, target: PurePosixPath, *, onto: bytes) -> _Pick
         attributes.write_text(f"* conflict-marker-size={_MARKER}\n")
         pick = ("cherry-pick", "--keep-redundant-commits", "picked")
         tried = program.run_hermetic(repository, *pick, ok=(0, 1), date=program.EPOCH)
-        return _Picked(clean=tried.status == 0, marked=(repository / target).read_bytes())
+        return tried.status == 0, (repository / target).read_bytes()
 
 
 def _conflicts(marked: bytes, first: bytes) -> tuple[int, ...]:

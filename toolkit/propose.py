@@ -62,12 +62,16 @@ class Draft(Struct, Generic[C], frozen=True, kw_only=True):
 
 def make(proposal: Proposal, messages: Sequence[Message], contents: Sequence[bytes]) -> Proposal:
     """Return a proposal with the commits that lead to `contents`, the target file after each, as git writes it down."""
-    states = pairwise((proposal.source.content, *contents))
-    commits = tuple(
+    return _written(proposal, commits(proposal.source, messages, contents))
+
+
+def commits(source: Source, messages: Sequence[Message], contents: Sequence[bytes]) -> tuple[Commit, ...]:
+    """Return the commits that lead to `contents`, the target file after each."""
+    states = pairwise((source.content, *contents))
+    return tuple(
         Commit(subject=message.subject, body=message.whole, before=before, after=after)
         for message, (before, after) in zip(messages, states, strict=True)
     )
-    return _written(proposal, commits)
 
 
 def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:

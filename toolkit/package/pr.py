@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.errors import UsageError, only
-from toolkit.model import FileChange, SourceRequest, TreeCommit
+from toolkit.model import SourceRequest
 from toolkit.package import texts
 from toolkit.package.choosing import choose
 from toolkit.package.propose import write_down
@@ -18,7 +18,7 @@ from toolkit.pr.making import Making
 if TYPE_CHECKING:
     from toolkit.contribution import PullRequest
     from toolkit.git.clone import Clone
-    from toolkit.model import Progress, Report
+    from toolkit.model import Progress
     from toolkit.package.choosing import LiftRequest
     from toolkit.pr import BranchOrder
 
@@ -45,21 +45,8 @@ def create(order: BranchOrder, request: LiftRequest, *, progress: Progress) -> P
             base=base,
             warnings=making.age_warnings(base),
             prove=lambda at: write_down(chosen, at, progress=progress),
-            commits=_commits,
+            commits=lambda report: making.series(report.proposal.target, report.proposal.commits),
             facts=lambda report, _commits, _ported: texts.facts(chosen, report),
-            directories=lambda report: (report.proposal.target.parent,),
         )
 
     return making.create(order, find, progress=progress)
-
-
-def _commits(report: Report) -> tuple[TreeCommit, ...]:
-    proposal = report.proposal
-    return tuple(
-        TreeCommit(
-            subject=commit.subject,
-            body=commit.body,
-            files=(FileChange(path=proposal.target, before=commit.before, after=commit.after),),
-        )
-        for commit in proposal.commits
-    )

@@ -17,18 +17,18 @@ from toolkit.contribution import Contribution, Made, PullRequest
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
+from toolkit.model import FileChange, TreeCommit
 from toolkit.pr import contributions
 from toolkit.report import message, pull_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path, PurePosixPath
 
     from toolkit.contribution import Ported
     from toolkit.git.clone import Base, Clone
     from toolkit.git.worktrees import Worktree
-    from toolkit.model import Oid, Progress, Report, TreeCommit
+    from toolkit.model import Commit, Oid, Progress, Report
     from toolkit.pr import BranchOrder
     from toolkit.report.pull_request import DraftFacts
 
@@ -58,6 +58,18 @@ def age_warnings(base: Base) -> tuple[str, ...]:
         return ()
     days = int((time.time() - base.fetched) / 86400)
     return (f"{base.name}: was fetched {days} days ago; --fetch gets a newer one",) if days >= _OLD_DAYS else ()
+
+
+def series(target: PurePosixPath, commits: Sequence[Commit]) -> tuple[TreeCommit, ...]:
+    """Return the commits of a proposal as a clone gets them."""
+    return tuple(
+        TreeCommit(
+            subject=commit.subject,
+            body=commit.body,
+            files=(FileChange(path=target, before=commit.before, after=commit.after),),
+        )
+        for commit in commits
+    )
 
 
 def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
@@ -125,14 +137,13 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
 class Making(Struct, frozen=True, kw_only=True):
     """What depends on the package: its base, and how its series is proven, made into commits and told.
 
-    `prove` writes the proposal to a directory. `directories` are what is checked out besides the changed files.
+    `prove` writes the proposal to a directory.
     """
 
     base: Base
     prove: Callable[[Path], Report]
     commits: Callable[[Report], tuple[TreeCommit, ...]]
     facts: Callable[[Report, Sequence[TreeCommit], Sequence[Ported]], DraftFacts]
-    directories: Callable[[Report], tuple[PurePosixPath, ...]]
     port: Callable[[Report], tuple[Ported, ...]] = lambda _report: ()
     warnings: tuple[str, ...] = ()
 
@@ -168,7 +179,16 @@ def create(request: BranchOrder, find: Callable[[Clone, BranchOrder], Making], *
             shop.keep()
         progress.step(f"checking out {path}")
         facts = making.facts(report, commits, ported)
-        with _placing(clone, request, making.directories(report), commits, to=oids[-1], path=path, here=here):
+        changed = tuple(dict.fromkeys(file.path for commit in commits for file in commit.files))
+        directory = report.proposal.target.parent
+        paths = (directory, *(file for file in changed if file.parent != directory))
+        with (
+            worktrees.advancing(clone, here, to=oids[-1], paths=changed)
+            if here is not None
+            else worktrees.adding(
+                clone, branch=request.branch, commit=oids[-1], path=path, paths=paths, fetching=request.fetch
+            )
+        ):
             subjects = [commit.subject for commit in commits]
             made = write(clone, base, request, facts, oids, subjects=subjects, worktree=path)
             if here is None:
@@ -186,26 +206,6 @@ def _here(clone: Clone) -> Worktree:
     if here.branch is not None and contributions.read(clone.common, here.branch) is not None:
         raise ToolkitError(f"{clone.top}: branch '{here.branch}' was made by unlet", hint="--update moves it")
     return here
-
-
-def _placing(  # noqa: PLR0913 - commits, and the two places where they may go
-    clone: Clone,
-    request: BranchOrder,
-    directories: Sequence[PurePosixPath],
-    commits: Sequence[TreeCommit],
-    *,
-    to: Oid,
-    path: Path,
-    here: Worktree | None,
-) -> AbstractContextManager[None]:
-    """Return what puts the commits in their place, and takes them back if the block raises."""
-    if here is not None:
-        changed = dict.fromkeys(file.path for commit in commits for file in commit.files)
-        return worktrees.advancing(clone, here, to=to, paths=tuple(changed))
-    changed_files = (file.path for commit in commits for file in commit.files)
-    others = (path for path in changed_files if not any(path.parent == directory for directory in directories))
-    paths = tuple(dict.fromkeys((*directories, *others)))
-    return worktrees.adding(clone, branch=request.branch, commit=to, path=path, paths=paths, fetching=request.fetch)
 
 
 def _beside(clone: Clone, branch: str) -> Path:

@@ -50,9 +50,8 @@ def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
             warnings=ground.warnings,
             prove=lambda at: ground.prove(asked, at=at, progress=progress),
             port=lambda report: ground.port_onto(report, progress=progress),
-            commits=lambda report: ground.commits(asked, report),
+            commits=lambda report: ground.commits(report.proposal.commits, report.proposal.steps, asked.extras),
             facts=lambda report, commits, ported: ground.facts(asked, report, commits, ported),
-            directories=lambda _report: (TARGET.parent,),
         )
 
     return making.create(request, find, progress=progress)
@@ -81,7 +80,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         if report.failed and not request.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
         ported = ground.port_onto(report, progress=progress)
-        commits = ground.commits(wanted, report)
+        commits = ground.commits(report.proposal.commits, report.proposal.steps, wanted.extras)
         progress.step("committing")
         changes = [commit.files for commit in commits]
         messages = was.kept_messages(making.messages(commits, wanted.trailers))

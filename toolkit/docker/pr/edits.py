@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from toolkit import propose as proposals
 from toolkit.docker.plan import extras_of, plan
 from toolkit.docker.pr import grounds
 from toolkit.docker.rewrite.series import rewrite
@@ -121,8 +122,9 @@ def _made(shop: Workshop, kept: Contribution, fork: Oid, *, progress: Progress) 
         return shop.recorded(fork, kept.commits[-1])
     extras = extras_of(kept.extras)
     ground = grounds.at(clone, Base(name=str(fork), commit=fork), extras, progress=progress)
-    texts = rewrite(ground.file, kept.steps)
-    commits = ground.commits_to([text.encode() for text in texts], kept.steps, extras)
+    said = [plan().message(step) for step in kept.steps]
+    made = proposals.commits(ground.source, said, [text.encode() for text in rewrite(ground.file, kept.steps)])
+    commits = ground.commits(made, kept.steps, extras)
     messages = making.messages(commits, kept.trailers)
     oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
     return shop.recorded(fork, oids[-1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -22,12 +21,12 @@ from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.git.clone import Base
-from toolkit.model import FileChange, SourceRequest, Status, TreeCommit
+from toolkit.model import SourceRequest
 from toolkit.pr import contributions, making
 from toolkit.report import contribution
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from toolkit.contribution import Contribution, Ported
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from toolkit.docker.requests import BranchRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.clone import Clone
-    from toolkit.model import Progress, Proof, Report, Source, Step
+    from toolkit.model import Commit, Progress, Proof, Report, Source, Step, TreeCommit
     from toolkit.report.pull_request import DraftFacts
 
 _FETCH = "--fetch gets what this partial clone lacks"
@@ -75,35 +74,10 @@ class Ground(Struct, frozen=True, kw_only=True):
         )
         return propose(asked, progress=progress)
 
-    def commits(self, request: BranchRequest, report: Report) -> tuple[TreeCommit, ...]:
-        """Return the commits to make: those that were proven, which say what was proven of them, and the extras."""
-        passed = {proof.name for proof in report.proofs if proof.status is Status.PASSED}
-        contents = [commit.after for commit in report.proposal.commits]
-        return self.commits_to(contents, report.proposal.steps, request.extras, passed=passed)
-
-    def commits_to(
-        self,
-        contents: Sequence[bytes],
-        steps: Sequence[Step],
-        wanted: Sequence[Extra],
-        *,
-        passed: Collection[str] | None = None,
-    ) -> tuple[TreeCommit, ...]:
-        """Return the commits that lead to `contents`, one a step, which say what the proofs `passed` have proven.
-
-        None means all of it.
-        """
-        said = [plan().message(step) for step in steps]
-        states = pairwise((self.source.content, *contents))
-        series = tuple(
-            TreeCommit(
-                subject=each.subject,
-                body=each.whole if passed is None else each.backed(passed),
-                files=(FileChange(path=TARGET, before=before, after=after),),
-            )
-            for each, (before, after) in zip(said, states, strict=True)
-        )
-        return (*series, *extras.prepare(wanted, self.source, demotion_of(steps) or Demotion.SUFFIX))
+    def commits(self, made: Sequence[Commit], steps: Sequence[Step], wanted: Sequence[Extra]) -> tuple[TreeCommit, ...]:
+        """Return the commits of a branch: those of the steps, and those on request."""
+        demotion = demotion_of(steps) or Demotion.SUFFIX
+        return (*making.series(TARGET, made), *extras.prepare(wanted, self.source, demotion))
 
     def port_onto(self, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
         """Carry the series over to the further branches."""

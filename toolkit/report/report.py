@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from toolkit import __version__, documents
 from toolkit.errors import without_passwords
 from toolkit.git.reading import blob_id
-from toolkit.model import Oid, Proof, Status, Step
+from toolkit.model import Oid, Proof, SourceRequest, Status, Step
 from toolkit.report.markdown import cell, code, counted, fence, plain, raw, table_lines
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ReportDocument(Struct, frozen=True, kw_only=True):
 
 def document(report: Report) -> ReportDocument:
     """Return the document of a report."""
-    proposal, source, request = report.proposal, report.proposal.source, report.request
+    proposal, source, request = report.proposal, report.proposal.source, report.request or SourceRequest()
     return ReportDocument(
         schema=SCHEMA,
         unlet=__version__,
@@ -104,10 +104,10 @@ def document(report: Report) -> ReportDocument:
             commit=source.commit,
             committed=source.committed,
             fetched=source.fetched,
-            nixpkgs=without_passwords(request.nixpkgs) if request is not None and request.nixpkgs is not None else None,
-            rev=request.rev if request is not None else None,
-            file=str(request.file) if request is not None and request.file is not None else None,
-            pin=request.pin if request is not None else None,
+            nixpkgs=without_passwords(request.nixpkgs) if request.nixpkgs is not None else None,
+            rev=request.rev,
+            file=str(request.file) if request.file is not None else None,
+            pin=request.pin,
         ),
         commits=tuple(
             CommitDocument(subject=commit.subject, before=blob_id(commit.before), after=blob_id(commit.after))
@@ -193,74 +193,58 @@ def _status(column: Column, name: str) -> str:
 
 def to_markdown(report: Report) -> bytes:
     """Return report.md: what was proposed on which source, each proof, and how to repeat it."""
-    lines = [*_lines(document(report))]
+    blocks = [*_blocks(document(report))]
     if report.comparison:
-        lines += ["", "## Designs compared", "", *table_lines(comparison(report.comparison))]
-    return ("\n".join(lines) + "\n").encode(errors="backslashreplace")
+        blocks += ["## Designs compared", "\n".join(table_lines(comparison(report.comparison)))]
+    return ("\n\n".join(blocks) + "\n").encode(errors="backslashreplace")
 
 
-def _lines(report: ReportDocument) -> Iterator[str]:
-    source = report.source
+def _blocks(report: ReportDocument) -> Iterator[str]:
     yield "# Report"
-    yield ""
-    yield from (f"- {commit.subject}" for commit in report.commits)
-    yield ""
+    yield "\n".join(f"- {commit.subject}" for commit in report.commits)
     yield f"**{report.result.capitalize()}**: {len(report.proofs)} proofs, {counted(report.proofs)}."
-    yield ""
-    yield "| | |"
-    yield "|---|---|"
+    yield "\n".join(["| | |", "|---|---|", *_facts(report)])
+    yield from (f"> **Warning:** {' '.join(warning.split())}" for warning in report.warnings)
+    yield "## Proofs"
+    rows = (
+        f"| {_mark(proof)} | {cell(proof.name)} | {cell(proof.covers)} | {proof.seconds:.2f} |"
+        for proof in report.proofs
+    )
+    yield "\n".join(["| status | proof | covers | seconds |", "|---|---|---|---:|", *rows])
+    shown: dict[tuple[str, ...], str] = {}
+    for proof in report.proofs:
+        yield from _proof(proof, shown.setdefault(proof.commands, proof.name))
+    if report.files:
+        yield "## Files"
+        yield "\n".join(f"- `{name}`" for name in report.files)
+
+
+def _facts(report: ReportDocument) -> Iterator[str]:
+    source = report.source
     yield f"| package | `{report.target}` |"
     yield f"| file | `{report.file}` |"
     yield f"| from | {cell(source.origin)} |"
     if source.commit is not None:
         yield f"| commit | `{source.commit}` |"
     yield f"| blob | `{source.blob}` |"
-    yield from (
-        f"| {step.name} | {step.design}{f': {step.reason}' if step.reason is not None else ''} |"
-        for step in report.steps
-    )
+    for step in report.steps:
+        yield f"| {step.name} | {step.design}{f': {step.reason}' if step.reason is not None else ''} |"
     yield f"| made by | unlet {report.unlet} |"
-    for tool, version in sorted(report.tools.items()):
-        yield f"| {cell(tool)} | {cell(version)} |"
-    for warning in report.warnings:
-        yield ""
-        yield f"> **Warning:** {' '.join(warning.split())}"
-    yield ""
-    yield "## Proofs"
-    yield ""
-    yield "| status | proof | covers | seconds |"
-    yield "|---|---|---|---:|"
-    for proof in report.proofs:
-        yield f"| {_mark(proof)} | {cell(proof.name)} | {cell(proof.covers)} | {proof.seconds:.2f} |"
-    shown: dict[tuple[str, ...], str] = {}
-    for proof in report.proofs:
-        yield from _proof(proof, shown.setdefault(proof.commands, proof.name))
-    if report.files:
-        yield ""
-        yield "## Files"
-        yield ""
-        yield from (f"- `{name}`" for name in report.files)
+    yield from (f"| {cell(tool)} | {cell(version)} |" for tool, version in sorted(report.tools.items()))
 
 
 def _proof(proof: Proof, shown_at: str) -> Iterator[str]:
     """Yield the section of a proof; commands that stand in the section `shown_at` are not repeated."""
-    yield ""
     yield f"### {proof.name}: {proof.status}"
-    yield ""
     yield proof.claim
     if proof.reason is not None:
-        yield ""
         yield f"{'Failed:' if proof.status is Status.FAILED else 'Not run,'} {proof.reason}"
     if proof.evidence:
-        yield ""
         yield fence(proof.evidence)
     if proof.commands and shown_at != proof.name:
-        yield ""
         yield f"To repeat it, run the commands of {shown_at}."
     elif proof.commands:
-        yield ""
         yield "To repeat it:"
-        yield ""
         yield fence(proof.commands, "sh")
 
 

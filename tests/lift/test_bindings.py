@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
+from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 
 UI = 'ui = buildNpmPackage { pname = "ui"; inherit src version; };'
@@ -10,7 +11,7 @@ UI = 'ui = buildNpmPackage { pname = "ui"; inherit src version; };'
 
 def found(bindings: str, attributes: str, *, call: str = "buildGoModule") -> dict[str, Binding]:
     text = f"{{ lib, buildGoModule, version, x }}:\nlet\n  src = x;\n  {bindings}\nin\n{call} {attributes}\n"
-    return {binding.name: binding for binding in find(Tree(text, name="package.nix"))}
+    return {binding.name: binding for binding in find(read(Tree(text, name="package.nix")))}
 
 
 def the_state(attributes: str, *, bindings: str = UI) -> Reachability:
@@ -143,7 +144,7 @@ def test_what_is_no_package_is_left_out(value: str) -> None:
 
 def test_a_file_that_ends_in_one_of_its_own_bindings_is_read_there() -> None:
     text = "{ mk }: let ui = buildX { }; self = mk { e = ui; passthru.tests = self; }; in self"
-    assert [binding.name for binding in find(Tree(text, name="x"))] == ["ui"]
+    assert [binding.name for binding in find(read(Tree(text, name="x")))] == ["ui"]
 
 
 @pytest.mark.parametrize(
@@ -156,4 +157,4 @@ def test_a_file_that_ends_in_one_of_its_own_bindings_is_read_there() -> None:
     ],
 )
 def test_a_file_of_another_shape_has_nothing(text: str) -> None:
-    assert find(Tree(text, name="x")) == ()
+    assert find(read(Tree(text, name="x"))) == ()

@@ -12,7 +12,8 @@ from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.propose import texts
 from toolkit.errors import ToolkitError
 from toolkit.model import Column, Oid, Proof, Report, Status
-from toolkit.report.pull_request import LIMIT, DraftFacts, boxes, draft, read, title
+from toolkit.report.markdown import unwrapped
+from toolkit.report.pull_request import LIMIT, DraftFacts, Texts, boxes, draft, title
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -293,7 +294,7 @@ def test_wrong_field_of_the_texts_is_named(tmp_path: Path, before: str, after: s
     path = tmp_path / "x.toml"
     path.write_text(content.replace(before, after, 1))
     with pytest.raises(ToolkitError) as caught:
-        read(path)
+        patches.read_toml(path, Texts, form=unwrapped)
     assert caught.value.message.startswith(f"{path}: {fact}")
 
 
@@ -301,4 +302,5 @@ def test_names_are_filled_in(tmp_path: Path) -> None:
     content = (patches.shipped() / "pull-request.toml").read_text().replace("-A docker.tests", "-A {package}.tests")
     path = tmp_path / "x.toml"
     path.write_text(content)
-    assert any(box.todo == "nix-build -A forgejo.tests" for box in read(path, {"package": "forgejo"}).box)
+    texts = patches.read_toml(path, Texts, names={"package": "forgejo"}, form=unwrapped)
+    assert any(box.todo == "nix-build -A forgejo.tests" for box in texts.box)

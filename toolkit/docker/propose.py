@@ -27,6 +27,7 @@ from toolkit.model import Column, Proposal
 from toolkit.nix import evaluator, program
 from toolkit.propose import Draft
 from toolkit.report import pull_request
+from toolkit.report.markdown import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -242,7 +243,7 @@ class _Silent:
 
 def texts() -> pull_request.Texts:
     """Return the texts of pull-request.md; raise ToolkitError if they are missing or wrong."""
-    return pull_request.read(patches.shipped() / "pull-request.toml")
+    return patches.read_toml(patches.shipped() / "pull-request.toml", pull_request.Texts, form=unwrapped)
 
 
 def facts(report: Report, source: Source, extras: Sequence[TreeCommit]) -> pull_request.DraftFacts:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.lift.shape import callee, construction, read, result, selection
+from toolkit.lift.shape import callee, construction, result, selection
 from toolkit.nix.attributes import call, inherited, inherited_from, inside, value
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from toolkit.lift.shape import Shape
     from toolkit.nix.scope import Reference
-    from toolkit.nix.tree import Node, Tree
+    from toolkit.nix.tree import Node
 
 
 class Binding(Struct, frozen=True, kw_only=True):
@@ -38,12 +38,11 @@ class Binding(Struct, frozen=True, kw_only=True):
     liftable: bool
 
 
-def find(tree: Tree) -> tuple[Binding, ...]:
+def find(shape: Shape) -> tuple[Binding, ...]:
     """Return what the lets below the file's functions bind and its package is made of, in the order of the file.
 
     Nothing for a file that does not end in a builder's call.
     """
-    shape = read(tree)
     if not shape.lets or not shape.functions or shape.construction is None:
         return ()
     liftable = without_final(shape.construction.name) is None

@@ -254,7 +254,7 @@ def _construction(shape: Shape) -> BuilderCall:
 
 
 def _wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    packages = [found for found in find(shape.tree) if found.kind is BindingKind.PACKAGE]
+    packages = [found for found in find(shape) if found.kind is BindingKind.PACKAGE]
     known = ", ".join(found.name for found in packages)
     for name in names:
         binding = shape.bindings.get(name)

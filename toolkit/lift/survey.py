@@ -29,6 +29,7 @@ from toolkit.cache import default_cache
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
 from toolkit.lift.locating import PACKAGES, Names, locate
+from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree, readable
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def _read(paths: Sequence[str], known: frozenset[str]) -> Iterator[_SurveyedFile
             yield replace(file, readable=False)
     for (file, text), parsable in zip(texts.items(), readable([*texts.values()]), strict=True):
         try:
-            yield replace(file, bindings=find(Tree(text, name=file.path, known=parsable)))
+            yield replace(file, bindings=find(read(Tree(text, name=file.path, known=parsable))))
         except (NixSyntaxError, RefusalError, RecursionError):
             yield replace(file, readable=False)
 

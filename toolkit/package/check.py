@@ -106,9 +106,8 @@ def check(request: PatchRequest, *, progress: Progress) -> Report:
 
 def _packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
     """Return the packages that the lets of the unchanged file bind."""
-    names = tuple(
-        each.name for each in find(Tree(content.decode(), name=str(file))) if each.kind is BindingKind.PACKAGE
-    )
+    shape = read(Tree(content.decode(), name=str(file)))
+    names = tuple(each.name for each in find(shape) if each.kind is BindingKind.PACKAGE)
     if not names:
         raise LayoutError(f"{file}: no let around the package binds a package", hint="name a binding with --binding")
     return names

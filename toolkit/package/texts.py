@@ -11,8 +11,9 @@ from toolkit import patches
 from toolkit.patches import Message
 from toolkit.propose import template
 from toolkit.report import pull_request
+from toolkit.report.markdown import unwrapped
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
-from toolkit.report.pull_request import StepText
+from toolkit.report.pull_request import StepText, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ def facts(chosen: Chosen, report: Report) -> pull_request.DraftFacts:
     """Return what the text of the pull request is made from; of a proposal with commits of its own it is theirs."""
     path = patches.shipped() / "lift-pull-request.toml"
     words = _words(chosen.opened.target.package, chosen.lifted.doors)
-    texts = pull_request.read(path, words)
+    texts = patches.read_toml(path, Texts, names=words, form=unwrapped)
     if (proposed := chosen.opened.proposed) is not None:
         own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
         texts = replace(texts, steps=own, proven={}, rejected=())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import __version__, patches
+from toolkit import __version__
 from toolkit.model import Status
 from toolkit.report.markdown import (
     code,
@@ -26,12 +26,10 @@ from toolkit.report.markdown import (
     plain_cell,
     raw,
     staged,
-    unwrapped,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from toolkit.model import Column, Oid, Proof, Report, Step
 
@@ -116,11 +114,6 @@ class Texts(Struct, frozen=True, kw_only=True):
         """Return the text of a step by its design."""
         designs = self.steps[step.name]
         return designs[step.design] if step.design in designs else designs["*"]
-
-
-def read(path: Path, names: Mapping[str, str] | None = None) -> Texts:
-    """Read such a file, with `{NAME}` replaced in it by each of `names`; raise ToolkitError as `read_toml` does."""
-    return patches.read_toml(path, Texts, names=names, form=unwrapped)
 
 
 class DraftFacts(Struct, frozen=True, kw_only=True):

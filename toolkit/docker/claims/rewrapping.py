@@ -9,7 +9,7 @@ import json
 import platform
 import re
 from functools import lru_cache, partial
-from pathlib import Path  # noqa: TC003 - a field of what documents are read into
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -45,9 +45,9 @@ class OverlaidFacts(Struct, frozen=True, kw_only=True):
     """What overlaid.nix tells of one docker; `kept` says of each thing whether it is as it was."""
 
     rewrapped: bool
-    before: Path
-    after: Path
-    moby: Path | None
+    before: str
+    after: str
+    moby: str | None
     overridable: bool
     lost: tuple[str, ...]
     kept: dict[str, bool]
@@ -166,7 +166,7 @@ def closures(expression: Path, arguments: Mapping[str, str], found: Mapping[str,
         evidence.append(f"{label}: {after} is built from {before} and its moby; also new: {besides}")
         commands.append(evaluator.requisites_command(after).line)
     for name, facts in rewrapped.items():
-        if facts.moby not in evaluator.requisites(facts.after):
+        if facts.moby is None or Path(facts.moby) not in evaluator.requisites(Path(facts.after)):
             failures.append(f"{name}: it is not built from {facts.moby}")
     if not rewrapped:
         failures.append("no docker is rewrapped")

@@ -124,5 +124,5 @@ def test_rootlesskit_has_to_move_and_nothing_else() -> None:
 def test_requisites_of_a_derivation_are_derivations(case: Callable[..., DockerCase]) -> None:
     found = rewrapping.read(evaluator.evaluate(rewrapping.EVALUATION, rewrapping.isolated(case()), attribute="facts"))
     (path,) = evaluator.instantiate(rewrapping.EVALUATION, rewrapping.isolated(case()), ["packages.docker.after"])
-    assert path == found["docker"].after
-    assert {found["docker"].before, found["docker"].moby, path} <= evaluator.requisites(path)
+    assert str(path) == found["docker"].after
+    assert {found["docker"].before, found["docker"].moby, str(path)} <= {*map(str, evaluator.requisites(path))}

@@ -7,6 +7,7 @@ written out whole, so that evaluating it builds nothing (no import from derivati
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
@@ -221,14 +222,19 @@ def other_columns(
             continue
         instead = [replace(step, design=strategy, reason=None) if step.name == LIFT else step for step in steps]
         progress.step(f"comparing with {strategy}")
-        with files.temporary() as directory:
-            try:
-                prepared = draft(rewrite(file, instead), file, source, instead, at=directory)
-            except RefusalError:
-                continue
-            prepared.write_overlay(directory)
-            columns.append(column(strategy, prepared.proposal, claims.run(prepared.case, (), progress=_Silent())))
+        with suppress(RefusalError):
+            columns.append(column(strategy, *judge(rewrite(file, instead), file, source, instead, progress=_Silent())))
     return tuple(columns)
+
+
+def judge(
+    texts: Sequence[str], file: DockerFile, source: Source, steps: Sequence[Step], *, progress: Progress
+) -> tuple[Proposal, tuple[Proof, ...]]:
+    """Draft the series that leads to `texts`, one after each step, and run the isolated proofs; nothing is kept."""
+    with files.temporary() as directory:
+        prepared = draft(texts, file, source, steps, at=directory)
+        prepared.write_overlay(directory)
+        return prepared.proposal, claims.run(prepared.case, (), progress=progress)
 
 
 class _Silent:

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import files
 from toolkit.docker import PACKAGE, TARGET, extras, staging
-from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Demotion, demotion_of, extras_of, plan, strategy_of
-from toolkit.docker.pr.porting import port
-from toolkit.docker.propose import draft, facts, propose
+from toolkit.docker.pr import porting
+from toolkit.docker.propose import facts, judge, propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
@@ -84,7 +82,7 @@ class Ground(Struct, frozen=True, kw_only=True):
         branches = [base.name for base in self.onto.values()]
         if not branches:
             return ()
-        ported = port(report.proposal, repository=self.clone.top, branches=branches, progress=progress)
+        ported = porting.port(report.proposal, repository=self.clone.top, branches=branches, progress=progress)
         by_name = {each.branch: each for each in ported}
         return tuple(replace(by_name[base.name], branch=name) for name, base in self.onto.items())
 
@@ -97,10 +95,7 @@ class Ground(Struct, frozen=True, kw_only=True):
         if final == last:
             return ()
         texts = [*(content.decode() for content in earlier), docker_file(final, name=str(TARGET)).text]
-        with files.temporary() as directory:
-            prepared = draft(texts, self.file, self.source, report.proposal.steps, at=directory)
-            prepared.write_overlay(directory)
-            return proofs.run(prepared.case, (), progress=progress)
+        return judge(texts, self.file, self.source, report.proposal.steps, progress=progress)[1]
 
     def facts(
         self, request: BranchRequest, report: Report, made: Sequence[TreeCommit], ported: Sequence[Ported]

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files
 from toolkit.contribution import Ported
 from toolkit.docker import TARGET, choosing, evaluating, staging
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import LIFT, Demotion
-from toolkit.docker.propose import draft
+from toolkit.docker.propose import judge
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.rewrite.series import rewrite
@@ -33,16 +32,6 @@ Texts = tuple[str, ...]
 
 # From the best to the worst.
 _FITS = (Fit.APPLIES, Fit.MERGES, Fit.CONFLICTS)
-
-
-class _Carried(Struct, frozen=True, kw_only=True):
-    """What the merge of all commits came to; `texts` is None where it conflicts."""
-
-    fit: Fit
-    texts: Texts | None
-    offset: int
-    conflicts: tuple[int, ...]
-    reasons: tuple[str, ...]
 
 
 class _Branch(Struct, frozen=True, kw_only=True):
@@ -78,10 +67,9 @@ def port(
 
 
 def _port(proposal: Proposal, branch: str, located: reading.Located, repository: Path, progress: Progress) -> Ported:
-    target = TARGET
     progress.step("carrying the series over")
-    if not reading.entries(located.repository, located.commit, [target]):
-        reason = f"has no '{target}'"
+    if not reading.entries(located.repository, located.commit, [TARGET]):
+        reason = f"has no '{TARGET}'"
         return Ported(branch=branch, commit=located.commit, newest=None, fit=Fit.CONFLICTS, reason=reason)
     source = _source(repository, located, progress)
     (means,) = evaluating.read([source.content])
@@ -89,33 +77,37 @@ def _port(proposal: Proposal, branch: str, located: reading.Located, repository:
     found = Ported(branch=branch, commit=located.commit, newest=means.newest, fit=Fit.UNNEEDED)
     if means.state in {State.FIXED, State.NOT_APPLICABLE} and own.texts is None:
         return replace(found, reason=own.refused)
-    carried = _merge(proposal, source)
-    differing = _differing(carried.texts, own.texts)
-    steps = proposal.steps if carried.texts is not None else own.steps
-    proven = _prove(own, steps, carried.texts or own.texts, progress)
+    merged = merging.merge(source.content, TARGET, proposal.commits, proposal.patches)
+    contents = [step.content for step in merged if step.content is not None]
+    texts = tuple(content.decode() for content in contents) if len(contents) == len(proposal.commits) else None
+    differing = max(map(_differing, texts, own.texts)) if texts is not None and own.texts is not None else None
+    done = _prove(own, proposal.steps if texts is not None else own.steps, texts or own.texts, progress)
+    reasons = [
+        f"commit {number} {step.reason}" for number, step in enumerate(merged, start=1) if step.reason is not None
+    ]
     return replace(
         found,
-        fit=carried.fit,
-        offset=carried.offset,
-        conflicts=carried.conflicts,
+        fit=max((step.fit for step in merged), key=_FITS.index),
+        offset=max(step.offset for step in merged),
+        conflicts=tuple(dict.fromkeys(line for step in merged for line in step.conflicts)),
         afresh=None if differing is None else differing == 0,
         differing=differing or 0,
-        reason="; ".join((*carried.reasons, *_instead(own, carried, proven, progress))) or None,
-        proofs=proven,
+        reason="; ".join((*reasons, *_instead(own, texts, done, progress))) or None,
+        proofs=done,
     )
 
 
-def _instead(own: _Branch, carried: _Carried, proven: Sequence[Proof], progress: Progress) -> Iterator[str]:
+def _instead(own: _Branch, carried: Texts | None, done: Sequence[Proof], progress: Progress) -> Iterator[str]:
     """Yield what making it afresh comes to, where that is not what was carried over."""
     if own.texts is None:
         yield f"cannot be made again: {own.refused}"
-    elif carried.texts not in {None, own.texts} and _failed(proven):
+    elif carried not in {None, own.texts} and _failed(done):
         failed = _failed(_prove(own, own.steps, own.texts, progress))
         yield f"rewritten there, it fails {', '.join(failed)}" if failed else "rewritten there, it fails no proof"
 
 
-def _failed(proven: Sequence[Proof]) -> list[str]:
-    return [proof.name for proof in proven if proof.status is Status.FAILED]
+def _failed(done: Sequence[Proof]) -> list[str]:
+    return [proof.name for proof in done if proof.status is Status.FAILED]
 
 
 def _source(repository: Path, located: reading.Located, progress: Progress) -> Source:
@@ -125,52 +117,23 @@ def _source(repository: Path, located: reading.Located, progress: Progress) -> S
 
 
 def _rewrite(proposal: Proposal, source: Source) -> _Branch:
-    """Run the rewrite on the branch's own file."""
+    """Run the rewrite on the branch's own file: a design that nobody asked for is chosen there again."""
     name = TARGET.name
     file: DockerFile | None = None
     try:
         file = docker_file(source.content, name=name)
-        steps = _steps(proposal, file, source)
+        again = choosing.steps(file, source, strategy=None, demotion=Demotion.SUFFIX, only=LIFT)
+        chosen = (step.name == LIFT and step.reason is not None for step in proposal.steps)
+        steps = tuple(again[0] if anew else step for step, anew in zip(proposal.steps, chosen, strict=True))
         texts = rewrite(file, steps)
     except (NixSyntaxError, RefusalError) as error:
         return _Branch(source=source, file=file, refused=error.message.removeprefix(f"{name}: "))
     return _Branch(source=source, file=file, steps=steps, texts=texts)
 
 
-def _steps(proposal: Proposal, file: DockerFile, source: Source) -> tuple[Step, ...]:
-    """Return our steps as they are on a branch: a design that nobody asked for is chosen there again."""
-    again = choosing.steps(file, source, strategy=None, demotion=Demotion.SUFFIX, only=LIFT)
-    return tuple(again[0] if step.name == LIFT and step.reason is not None else step for step in proposal.steps)
-
-
-def _merge(proposal: Proposal, source: Source) -> _Carried:
-    """Carry the commits over, one onto the result of the other."""
-    commits = proposal.commits
-    steps = merging.merge(source.content, TARGET, commits, proposal.patches)
-    contents = [step.content for step in steps if step.content is not None]
-    texts = None
-    if len(contents) == len(commits):
-        texts = tuple(content.decode() for content in contents)
-    return _Carried(
-        fit=max((step.fit for step in steps), key=_FITS.index),
-        texts=texts,
-        offset=max(step.offset for step in steps),
-        conflicts=tuple(dict.fromkeys(line for step in steps for line in step.conflicts)),
-        reasons=tuple(
-            f"commit {number} {step.reason}" for number, step in enumerate(steps, start=1) if step.reason is not None
-        ),
-    )
-
-
-def _differing(carried: Texts | None, afresh: Texts | None) -> int | None:
-    """Count the lines that are not the same after a commit, of the commit after which they are more."""
-    if carried is None or afresh is None:
-        return None
-    return max(_count(one, other) for one, other in zip(carried, afresh, strict=True))
-
-
-def _count(one: str, other: str) -> int:
-    blocks = SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False).get_opcodes()
+def _differing(carried: str, afresh: str) -> int:
+    """Count the lines of a text that are not the same in the other one."""
+    blocks = SequenceMatcher(None, carried.splitlines(), afresh.splitlines(), autojunk=False).get_opcodes()
     return sum(max(end - begin, stop - start) for kind, begin, end, start, stop in blocks if kind != "equal")
 
 
@@ -180,13 +143,10 @@ def _prove(own: _Branch, steps: Sequence[Step], texts: Texts | None, progress: P
         return ()
     if own.file is None:
         return (_unreadable(own.refused),)
-    with files.temporary() as directory:
-        try:
-            prepared = draft(texts, own.file, own.source, steps, at=directory)
-        except (NixSyntaxError, RefusalError) as error:
-            return (_unreadable(error.message),)
-        prepared.write_overlay(directory)
-        return proofs.run(prepared.case, (), progress=progress)
+    try:
+        return judge(texts, own.file, own.source, steps, progress=progress)[1]
+    except (NixSyntaxError, RefusalError) as error:
+        return (_unreadable(error.message),)
 
 
 def _unreadable(reason: str | None) -> Proof:

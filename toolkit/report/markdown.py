@@ -73,7 +73,10 @@ def unwrapped(text: str) -> str:
     Blocks of code, lists, tables and HTML stay as they are.
     """
     parts = re.split(r"(^```.*?^```$)", text.strip(), flags=re.MULTILINE | re.DOTALL)
-    return "".join(part if part.startswith("```") else _PARAGRAPH.sub(_joined, part) for part in parts)
+    return "".join(
+        part if part.startswith("```") else _PARAGRAPH.sub(lambda found: found[0].replace("\n", " "), part)
+        for part in parts
+    )
 
 
 def code(text: str) -> str:
@@ -105,12 +108,4 @@ def details(summary: str, content: str) -> str:
 
 def evidence(lines: Sequence[str], shown: int) -> str:
     """Return lines of evidence as a block of code."""
-    return fence(tuple(listed(lines, shown, _indented)), "text")
-
-
-def _joined(paragraph: re.Match[str]) -> str:
-    return paragraph[0].replace("\n", " ")
-
-
-def _indented(line: str) -> str:
-    return "  " + raw(line) if line.startswith("  ") else raw(line)
+    return fence(tuple(listed(lines, shown, lambda line: ("  " if line.startswith("  ") else "") + raw(line))), "text")

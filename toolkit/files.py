@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from shlex import quote
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError, reason_of
@@ -153,7 +154,7 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
 @contextmanager
 def temporary() -> Generator[Path]:
     """Yield an empty directory in TMPDIR, which is deleted at the end."""
-    import tempfile  # noqa: PLC0415 - as below
+    import tempfile  # noqa: PLC0415 - 3 ms that nobody pays who only reads
 
     root = Path(tempfile.gettempdir())
     _sweep(root, _TEMPORARY)
@@ -216,8 +217,6 @@ def remove(path: Path) -> None:
 
     A KeyboardInterrupt on the way is raised after the directory is gone.
     """
-    from shutil import rmtree  # noqa: PLC0415 - 2 ms that nobody pays who only reads
-
     try:
         rmtree(path, ignore_errors=True)
         # A name that is too long for the file system is the name of nothing.

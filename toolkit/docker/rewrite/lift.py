@@ -111,7 +111,7 @@ def _means_there(reference: Reference, definition: Node, place: Node) -> bool:
     """Tell whether a name that a definition uses has the same value at `place`, by the scopes outside of it."""
     found = look_up(reference.name, place)
     if reference.scope is not None or found.scope is not None:
-        return reference.scope is not None and found.scope is not None and reference.scope.node is found.scope.node
+        return found.means(reference)
     if reference.name in GLOBALS or (reference.withs and definition.contains(reference.withs[0].node)):
         return True
     outer = [scope.node for scope in reference.withs if not definition.contains(scope.node)]

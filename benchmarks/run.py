@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -53,7 +54,9 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     options = parser.parse_args()
 
-    run((UNLET, "--version"))  # so that no set-up is measured
+    # What a user runs has been set up and compiled before.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    run((UNLET, "--version"))
     if options.nixpkgs is not None:
         show(list(tiers(options.nixpkgs.resolve(), options.runs)), as_json=options.json)
         return 0

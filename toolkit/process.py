@@ -138,7 +138,7 @@ def find(program: str) -> Path | None:
     return Path(found) if found else None
 
 
-class How(TypedDict, total=False):
+class CommandFields(TypedDict, total=False):
     """What a program may be given besides its words: fields of Command."""
 
     cwd: Path | None
@@ -149,13 +149,13 @@ class How(TypedDict, total=False):
     on_stderr: Callable[[str], None] | None
 
 
-def run(argv: Sequence[str], **how: Unpack[How]) -> Completed:
+def run(argv: Sequence[str], **fields: Unpack[CommandFields]) -> Completed:
     """Run a program to its end.
 
     Raises CommandError for a status outside `ok` and for a time-out, ToolkitError when the program cannot be
     started. Any exception on the way, KeyboardInterrupt included, ends the program first.
     """
-    return execute(Command(argv=tuple(argv), **how))
+    return execute(Command(argv=tuple(argv), **fields))
 
 
 def execute(command: Command) -> Completed:

@@ -86,7 +86,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     pause: float = 0.5
 
 
-class _Answer(Struct, frozen=True, kw_only=True):
+class _Page(Struct, frozen=True, kw_only=True):
     """The body of a good answer; `next` is the URL that its `Link` header calls the next page."""
 
     body: bytes
@@ -183,13 +183,13 @@ class Client:
         answer = self._answer(url, wanted)
         return check(answer.body), answer.next
 
-    def _answer(self, url: str, wanted: _Wanted) -> _Answer:
+    def _answer(self, url: str, wanted: _Wanted) -> _Page:
         """Return a good answer, after redirects and repetitions; raise one of `failures` for another."""
         end = min(_end.get(), time.monotonic() + self.settings.timeout)
         where = url
         for _ in range(_MOST_REDIRECTS):
             answer = self._patiently(where, wanted, end)
-            if isinstance(answer, _Answer):
+            if isinstance(answer, _Page):
                 return answer
             target = urljoin(where, answer)
             if urlsplit(target).scheme not in {"https", urlsplit(where).scheme} or target == where:
@@ -197,7 +197,7 @@ class Client:
             where = target
         raise UnreachableError(f"{shown(url)}: is redirected more than {_MOST_REDIRECTS} times")
 
-    def _patiently(self, url: str, wanted: _Wanted, end: float) -> _Answer | str:
+    def _patiently(self, url: str, wanted: _Wanted, end: float) -> _Page | str:
         """Return an answer, or the place that it redirects to; try again what may pass."""
         for attempt in range(_ATTEMPTS):
             try:
@@ -211,7 +211,7 @@ class Client:
                 time.sleep(pause)
         raise AssertionError(url)
 
-    def _once(self, url: str, wanted: _Wanted, end: float) -> _Answer | str:
+    def _once(self, url: str, wanted: _Wanted, end: float) -> _Page | str:
         self._refuse(url, end)
         kept = self._kept(url) if wanted.keep else None
         began = time.monotonic()
@@ -242,23 +242,23 @@ class Client:
         except documents.BrokenError as error:
             raise _AgainError(UnreachableError(f"{shown(url)}: the answer is not JSON, or was cut off")) from error
         etag = answer.headers.get("ETag", "")
-        new = _Answer(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
+        new = _Page(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
         if wanted.keep and etag:
             # A cache that cannot be written keeps nothing; that is no failure.
             with suppress(ToolkitError):
                 self._cache.keep(*_place(url), msgspec.msgpack.encode(new))
         return new
 
-    def _kept(self, url: str) -> _Answer | None:
+    def _kept(self, url: str) -> _Page | None:
         try:
             content = self._cache.read(*_place(url))
-            return msgspec.msgpack.decode(content, type=_Answer) if content is not None else None
+            return msgspec.msgpack.decode(content, type=_Page) if content is not None else None
         except (DamagedError, msgspec.DecodeError):
             with self._lock:
                 self.damaged += 1
             return None
 
-    def _send(self, url: str, wanted: _Wanted, kept: _Answer | None, end: float) -> tuple[requests.Response, bytes]:
+    def _send(self, url: str, wanted: _Wanted, kept: _Page | None, end: float) -> tuple[requests.Response, bytes]:
         """Send one request, and return its answer with the whole body, in which the token does not stand."""
         # Without an encoding the length of a body says how much memory it takes.
         headers = {"Accept": wanted.accept, "Accept-Encoding": "identity"}

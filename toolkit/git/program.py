@@ -131,7 +131,7 @@ def contributing(*, fetching: bool = False) -> Mapping[str, str | None]:
     }
 
 
-class How(TypedDict, total=False):
+class CallFields(TypedDict, total=False):
     """What a run of git may be given besides its arguments; see process.Command."""
 
     stdin: bytes | None
@@ -140,21 +140,21 @@ class How(TypedDict, total=False):
 
 
 def run_hermetic(
-    directory: Path, *arguments: str, date: int | None = None, alone: bool = False, **how: Unpack[How]
+    directory: Path, *arguments: str, date: int | None = None, alone: bool = False, **fields: Unpack[CallFields]
 ) -> process.Completed:
     """Run git in a directory of our own; with `alone` it is no repository, and one above it is not looked for."""
     ceiling = {"GIT_CEILING_DIRECTORIES": str(directory.resolve().parent)} if alone else {}
-    return process.run(("git", "-C", str(directory), *arguments), env={**hermetic(date=date), **ceiling}, **how)
+    return process.run(("git", "-C", str(directory), *arguments), env={**hermetic(date=date), **ceiling}, **fields)
 
 
-def run_reading(place: Path, *arguments: str, found: bool = True, **how: Unpack[How]) -> process.Completed:
+def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Completed:
     """Run git to read from a repository of the user's.
 
     `place` is the git directory; without `found` it is where git has to look for one, and to decide whether its
     owner is trusted.
     """
     where = (f"--git-dir={place}",) if found else ("-C", str(place))
-    return process.run(("git", *where, *arguments), env=reading(), **how)
+    return process.run(("git", *where, *arguments), env=reading(), **fields)
 
 
 def run_contributing(
@@ -162,18 +162,18 @@ def run_contributing(
     *arguments: str,
     env: Mapping[str, str] | None = None,
     fetching: bool = False,
-    **how: Unpack[How],
+    **fields: Unpack[CallFields],
 ) -> process.Completed:
     """Run git in a clone of the user's that gets a branch; `place` is its top, a worktree, or its git directory."""
     settings = [word for name, value in _CONTRIBUTING.items() for word in ("-c", f"{name}={value}")]
     argv = ("git", "-C", str(place), *settings, *arguments)
-    return process.run(argv, env={**contributing(fetching=fetching), **(env or {})}, **how)
+    return process.run(argv, env={**contributing(fetching=fetching), **(env or {})}, **fields)
 
 
-def run_network(directory: Path, *arguments: str, **how: Unpack[How]) -> process.Completed:
+def run_network(directory: Path, *arguments: str, **fields: Unpack[CallFields]) -> process.Completed:
     """Run git against a remote, in `directory`, which is our own."""
     argv = ("git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments)
-    return process.run(argv, env=network(), **how)
+    return process.run(argv, env=network(), **fields)
 
 
 def init(directory: Path, *, bare: bool = False) -> None:

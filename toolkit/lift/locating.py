@@ -164,7 +164,7 @@ class Location(Struct, frozen=True, kw_only=True):
         return (*own, CROSS) if set(CROSS.split(" → ")) <= set(own) else own or self.platforms[:1] or SYSTEMS
 
 
-class _Answer(Struct, frozen=True, kw_only=True):
+class _Location(Struct, frozen=True, kw_only=True):
     position: str | None
     files: tuple[str, ...]
     platforms: tuple[str, ...]
@@ -178,7 +178,7 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
     with sealed():
         asking = evaluator.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
     try:
-        answers = documents.read(process.execute(asking).stdout, list[_Answer], document="Nix's answer")
+        answers = documents.read(process.execute(asking).stdout, list[_Location], document="Nix's answer")
     except CommandError:
         # What Nix cannot catch ends the evaluation: the package that it comes from is known by halves.
         middle = len(packages) // 2

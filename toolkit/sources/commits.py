@@ -109,7 +109,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
     )
 
 
-class _Kept(Struct, frozen=True, kw_only=True):
+class _Entry(Struct, frozen=True, kw_only=True):
     """What the cache holds of a commit.
 
     `committed` is its date in seconds since the epoch; `paths` are those that were asked for, `blobs` the ids of
@@ -138,7 +138,7 @@ def write(
     tree = directory / TREE
     tree.mkdir()
     found = reading.export(located.repository, located.commit, paths, tree)
-    kept = _Kept(
+    kept = _Entry(
         commit=located.commit,
         committed=located.committed,
         paths=tuple(map(str, paths)),
@@ -150,13 +150,13 @@ def write(
     (directory / _LIST).write_bytes(documents.write(kept))
 
 
-def _read(directory: Path) -> _Kept:
+def _read(directory: Path) -> _Entry:
     """Read an entry's list; raise ToolkitError for one that is missing or mangled."""
     try:
         content = (directory / _LIST).read_bytes()
     except OSError as error:
         raise ToolkitError(f"{directory}: has no list of its files") from error
-    return documents.read(content, _Kept, document=str(directory / _LIST))
+    return documents.read(content, _Entry, document=str(directory / _LIST))
 
 
 def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.docker.rewrite.layout import file_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -78,7 +78,7 @@ def sentinel(text: str) -> str:
     """Move them to a function beside dockerGen; a parameter that each release sets to null goes before."""
     definitions = "".join(f"    {name} = {value(text, name)};\n" for name in COMPONENTS)
     given = ("docker-meta", "moby-src", "docker-runc", "docker-containerd", "docker-tini")
-    formals = DockerFile(text, name="default.nix").formals
+    formals = file_of(text, name="default.nix").formals
     switches = [name for name, formal in formals.items() if len(formal.children) > 1]
     taken = ", ".join((*formals, *given, "..."))
     text = without_definitions(text, COMPONENTS)
@@ -156,7 +156,7 @@ def demoted(text: str) -> str:
 
 def value(text: str, name: str) -> str:
     """Return what dockerGen's let binds a name to."""
-    node = DockerFile(text, name="default.nix").bindings[name]
+    node = file_of(text, name="default.nix").bindings[name]
     return node.text.partition("=")[2].strip().removesuffix(";")
 
 
@@ -168,7 +168,7 @@ def replaced(text: str, old: str, new: str) -> str:
 
 def without_definitions(text: str, names: Iterable[str]) -> str:
     for name in names:
-        text = replaced(text, DockerFile(text, name="default.nix").bindings[name].text, "")
+        text = replaced(text, file_of(text, name="default.nix").bindings[name].text, "")
     return text
 
 

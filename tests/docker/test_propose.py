@@ -22,7 +22,7 @@ from toolkit.docker.claims.case import BEFORE, LIFTED
 from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.propose import DROP_WARNING, propose
 from toolkit.docker.requests import ProposeRequest
-from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.docker.rewrite.layout import file_of
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.git import patching
 from toolkit.model import SourceRequest, Status
@@ -246,7 +246,7 @@ class TestForUsers:
         )
         # git's defaults: a line that is new is green, one that is gone red, one that moved neither.
         rewritten = {text.strip() for color, sign, text in lines if color in {"\x1b[32m", "\x1b[31m"} and sign in "+-"}
-        file = DockerFile(series.texts[BEFORE], name=layout)
+        file = file_of(series.texts[BEFORE], name=layout)
         components = COMPONENTS
         definitions = [line.strip() for name in components for line in file.bindings[name].text.splitlines()]
         # git takes no notice of a block with fewer than 20 letters and digits.

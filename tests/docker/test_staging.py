@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tests import specimens
 from toolkit.docker import staging
 from toolkit.docker.claims.case import SYSTEMS
-from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.docker.rewrite.layout import file_of
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
@@ -31,7 +31,7 @@ def source_of(name: str) -> Source:
 
 
 def beside(source: Source) -> tuple[dict[str, TreeFile], tuple[str, ...]]:
-    return staging.siblings(source, DockerFile(source.content.decode(), name="default.nix"))
+    return staging.siblings(source, file_of(source.content.decode(), name="default.nix"))
 
 
 def lay_out(source: Source, contents: Mapping[str, bytes] | None = None) -> DockerCase:
@@ -75,7 +75,7 @@ def test_source_without_a_lib_is_evaluated_with_ours(tmp_path: Path, root: str |
 
 def test_package_set_has_what_is_required_and_nothing_that_would_be_captured() -> None:
     source = source_of("states/fixed")
-    file = DockerFile(source.content.decode(), name="default.nix")
+    file = file_of(source.content.decode(), name="default.nix")
     names = set(json.loads(lay_out(source).question.read_text())["names"])
     assert {"rootlesskit", "stdenv", "runc"} <= names
     assert "moby" in file.formals
@@ -174,8 +174,8 @@ def test_modes_links_and_directories_are_those_of_the_source(tmp_path: Path) -> 
 def test_file_of_any_stage_is_looked_for() -> None:
     source = source_of("29.6")
     text = source.content.decode()
-    other = DockerFile(text.replace("./update.sh", "./other.sh"), name="default.nix")
-    present, missing = staging.siblings(source, DockerFile(text, name="default.nix"), other)
+    other = file_of(text.replace("./update.sh", "./other.sh"), name="default.nix")
+    present, missing = staging.siblings(source, file_of(text, name="default.nix"), other)
     assert "update.sh" in present
     assert missing == ("other.sh",)
 
@@ -185,7 +185,7 @@ def test_file_above_the_directory_is_refused(tmp_path: Path) -> None:
     source = source_of("29.6")
     text = source.content.decode().replace("./update.sh", "./a/../../secret")
     with pytest.raises(RefusalError, match=r"^default\.nix: refers to '\./a/\.\./\.\./secret', which is not below"):
-        staging.siblings(replace(source, directory=tmp_path / "x"), DockerFile(text, name="default.nix"))
+        staging.siblings(replace(source, directory=tmp_path / "x"), file_of(text, name="default.nix"))
 
 
 def test_content_that_is_no_docker_file_is_refused() -> None:

@@ -55,5 +55,5 @@ def look(pin: Pin, upstream: Upstream, progress: Progress) -> Pin:
     blob = blob_id(found.content)
     if pin.blob not in {None, blob}:
         raise ToolkitError(f"pin {pin.name}: the file has blob {blob}, recorded is {pin.blob}")
-    file = layout.DockerFile(found.content.decode(), name=f"{pin.name}:{upstream.file}")
+    file = layout.file_of(found.content.decode(), name=f"{pin.name}:{upstream.file}")
     return replace(pin, blob=blob, newest=layout.newest(release.version for release in file.releases()))

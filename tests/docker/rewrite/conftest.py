@@ -12,12 +12,13 @@ import pytest
 
 from tests import specimens
 from toolkit.docker.plan import Demotion, Strategy, steps
-from toolkit.docker.rewrite import demote, series
-from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.docker.rewrite import demote, layout, series
 from toolkit.errors import RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from toolkit.docker.rewrite.layout import DockerFile
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
@@ -32,7 +33,7 @@ def text_of(name: str = "29.6") -> str:
 
 
 def file_of(text: str) -> DockerFile:
-    return DockerFile(text, name="x.nix")
+    return layout.file_of(text, name="x.nix")
 
 
 def sub(pattern: str, new: str | Callable[[re.Match[str]], str], text: str | None = None) -> str:

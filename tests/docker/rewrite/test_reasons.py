@@ -13,7 +13,7 @@ from tests import specimens
 from toolkit.docker.claims.registry import CLAIMS
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy, steps
 from toolkit.docker.rewrite import series
-from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.docker.rewrite.layout import file_of
 from toolkit.docker.rewrite.reasons import catalogue, explain
 from toolkit.errors import LayoutError, NixSyntaxError
 from toolkit.model import FileChange, Step
@@ -37,7 +37,7 @@ def text_of(name: str) -> str:
 def rewrite(
     text: str, strategy: Strategy = Strategy.ATTRS_FIRST, demotion: Demotion = Demotion.SUFFIX
 ) -> tuple[str, str]:
-    file = DockerFile(text, name="default.nix")
+    file = file_of(text, name="default.nix")
     lifted, demoted = series.rewrite(file, steps(strategy, demotion))
     return lifted, demoted
 

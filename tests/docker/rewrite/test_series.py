@@ -21,7 +21,7 @@ from tests.docker.rewrite.conftest import (
 )
 from toolkit.docker.plan import Demotion, Strategy, steps
 from toolkit.docker.rewrite import series
-from toolkit.docker.rewrite.layout import DockerFile, component
+from toolkit.docker.rewrite.layout import component
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 
 LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]
@@ -32,7 +32,7 @@ LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_can_be_rewritten_by_every_strategy(layout: str, strategy: Strategy, demotion: Demotion) -> None:
     _, demoted = rewrite(text_of(layout), strategy, demotion)
-    file = DockerFile(demoted, name="x.nix")
+    file = file_of(demoted)
     bound = "attribute" if strategy is Strategy.ATTRS_FIRST else "parameter"
     assert {component(file, name).bound for name in COMPONENTS} == {bound}
     assert file.todo() is None
@@ -46,7 +46,7 @@ def test_definitions_move_line_by_line(layout: str, strategy: Strategy) -> None:
     before = text_of(layout)
     lifted = re.sub(r"\bfinalAttrs\.(?=[a-z])", "", rewrite(before, strategy)[0])
     lines = {line.strip(" ,") for line in lifted.splitlines()}
-    file = DockerFile(before, name="x.nix")
+    file = file_of(before)
     for name in COMPONENTS:
         _, *inner, _ = file.bindings[name].text.splitlines()
         inherits = ("inherit docker-runc docker-containerd docker-proxy docker-tini;",)
@@ -66,11 +66,11 @@ def test_attributes_stay_in_their_place(layout: str) -> None:
 
 @pytest.mark.parametrize("strategy", Strategy)
 def test_series_may_be_of_one_commit(strategy: Strategy) -> None:
-    file = DockerFile(text_of(), name="x.nix")
+    file = file_of(text_of())
     both = rewrite(text_of(), strategy)
     assert series.rewrite(file, steps(strategy, None)) == both[:1]
     (demoted,) = series.rewrite(file, steps(None, Demotion.SUFFIX))
-    lifted_after = series.rewrite(DockerFile(demoted, name="x.nix"), steps(strategy, None))
+    lifted_after = series.rewrite(file_of(demoted), steps(strategy, None))
     assert lifted_after == both[1:]
 
 
@@ -79,7 +79,7 @@ def test_what_is_left_can_be_proposed_alone() -> None:
         ("states/half-demoted", steps(Strategy.ATTRS_FIRST, None)),
         ("states/no-wrapper", steps(Strategy.HIDDEN, None)),
     ):
-        (text,) = series.rewrite(DockerFile(text_of(name), name="x.nix"), only)
+        (text,) = series.rewrite(file_of(text_of(name)), only)
         assert_parses(text)
 
 
@@ -88,7 +88,7 @@ def test_what_is_left_can_be_proposed_alone() -> None:
 def test_lines_outside_of_the_edit_never_change(layout: str, strategy: Strategy) -> None:
     before = text_of(layout)
     after = rewrite(before, strategy)[1]
-    file = DockerFile(before, name="x.nix")
+    file = file_of(before)
     for block in file.release_blocks().values():
         assert block.replace("callPackage dockerGen", "callDocker") in after or block in after
     assert before.splitlines()[:2] == after.splitlines()[:2]
@@ -152,7 +152,7 @@ def test_with_that_a_definition_would_leave_or_enter_is_refused(strategy: Strate
 @pytest.mark.parametrize("bad", ["\t", "\r"])
 def test_string_that_cannot_be_indented_anew_stays_as_it_is(strategy: Strategy, bad: str) -> None:
     text = change("29.6", "runHook preInstall\n", f"runHook preInstall{bad}# x\n")
-    file = DockerFile(text, name="x.nix")
+    file = file_of(text)
     string = next(node for node in file.tree.nodes if node.kind == "indented_string_expression" and bad in node.text)
     lifted = re.sub(r"\bfinalAttrs\.(?=[a-z])", "", rewrite(text, strategy)[0])
     assert string.text in lifted

@@ -7,6 +7,7 @@ or `let dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -49,12 +50,12 @@ _NO_BOOLEANS = frozenset(
 class DockerFile:
     """The docker file as a tree, with the places that the rewrites need."""
 
-    def __init__(self, text: str, *, name: str, known: bool = False) -> None:
-        """Parse and recognise `text`, of which it may be `known` that this takes no longer than it should.
+    def __init__(self, text: str, *, name: str) -> None:
+        """Parse and recognise `text`.
 
         Raise NixSyntaxError for what is no Nix, LayoutError where there is no dockerGen as in nixpkgs.
         """
-        self.tree = Tree(text, name=name, known=known)
+        self.tree = Tree(text, name=name)
         self.references = references(self.tree.root)
         binding, container = self._find_generator()
         self.binding = binding
@@ -266,6 +267,16 @@ def _of(component: str, candidates: Iterable[str]) -> Iterator[str]:
             yield name
 
 
+_remembered = lru_cache(maxsize=8)(DockerFile)
+_LONGEST = 1 << 16
+"""Characters of what is remembered: four docker files, and no stranger's that fills the memory."""
+
+
+def file_of(text: str, *, name: str) -> DockerFile:
+    """Return a text as a DockerFile, the same one for the same text soon after; raise as that does."""
+    return (_remembered if len(text) <= _LONGEST else DockerFile)(text, name=name)
+
+
 def docker_file(content: bytes, *, name: str) -> DockerFile:
     """Parse and recognise the file; `name` stands for it in messages.
 
@@ -273,7 +284,7 @@ def docker_file(content: bytes, *, name: str) -> DockerFile:
     RefusalError for a file that Nix accepts and the grammar does not, LayoutError for another kind of file.
     """
     try:
-        return DockerFile(content.decode(), name=name)
+        return file_of(content.decode(), name=name)
     except NixSyntaxError as error:
         if error.hint is not None or process.find("nix-instantiate") is None:
             raise

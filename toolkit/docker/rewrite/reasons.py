@@ -22,7 +22,7 @@ from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.plan import Demotion, Extra, Strategy, demotion_of, strategy_of
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
 from toolkit.docker.rewrite.construction import construction
-from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.docker.rewrite.layout import DockerFile, file_of
 from toolkit.errors import ToolkitError
 from toolkit.git import patching
 from toolkit.lift.shape import selection
@@ -125,7 +125,7 @@ def _by_step(hunks: Sequence[Hunk], file: FileChange, step: Step) -> list[tuple[
     acts: list[_Act] = []
     # Another version of unlet may have made what this one does not understand.
     with suppress(ToolkitError):
-        before, after = (DockerFile(text, name=str(file.path)) for text in (old, new))
+        before, after = (file_of(text, name=str(file.path)) for text in (old, new))
         acts += list(_acts(before, after, step))
     known: defaultdict[tuple[bool, int], list[_Why]] = defaultdict(list)
     for act in acts:

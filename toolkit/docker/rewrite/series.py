@@ -12,7 +12,7 @@ from toolkit.docker import meaning
 from toolkit.docker.plan import DEMOTE, LIFT, Strategy, demotion_of, strategy_of
 from toolkit.docker.readings import STRANGE, Overridable, Place, State, sentence
 from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
-from toolkit.docker.rewrite.layout import TODO, DockerFile
+from toolkit.docker.rewrite.layout import TODO, DockerFile, file_of
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.tree import lost_comments
@@ -54,22 +54,17 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     after = file
     try:
         if strategy is not None:
-            texts.append(without_todo(_again(lifted, name)))
-            after = _again(texts[-1], name)
+            texts.append(without_todo(file_of(lifted, name=name)))
+            after = file_of(texts[-1], name=name)
         if demotion is not None:
             texts.append(demote.rewrite(after, demotion))
-            after = _again(texts[-1], name)
+            after = file_of(texts[-1], name=name)
     except (RefusalError, NixSyntaxError) as error:
         fact = error.message.removeprefix(name).partition(": ")[2]
         why = f"design '{strategy}' does not fit this file ({fact})"
         raise RefusalError(f"{file.at(file.binding)}: {why}") from error
     _require_comments(file, after)
     return tuple(texts)
-
-
-def _again(text: str, name: str) -> DockerFile:
-    """Read what was made of a file that the parser was done with in time."""
-    return DockerFile(text, name=name, known=True)
 
 
 def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:

@@ -74,6 +74,8 @@ def sealed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
         "XDG_DATA_HOME": str(home / ".local" / "share"),
         "XDG_STATE_HOME": str(home / ".local" / "state"),
         "GIT_CONFIG_NOSYSTEM": "1",
+        # The machine's examples of hooks are a dozen files for each repository that is made.
+        "GIT_TEMPLATE_DIR": "",
         "GIT_AUTHOR_NAME": "Author",
         "GIT_AUTHOR_EMAIL": "author@localhost.invalid",
         "GIT_AUTHOR_DATE": "@1700000000 +0100",

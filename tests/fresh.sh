@@ -28,7 +28,8 @@ empty_nix() {
 emulated() {
   empty_nix
   cd "$place/checkout"
-  export HOME=$place/root
+  # What pip has fetched on this machine is the same there.
+  export PIP_CACHE_DIR=${PIP_CACHE_DIR-$HOME/.cache/pip} HOME=$place/root
   # The Python environments are set up once, and for both.
   ./unlet cache list && ./check shell
   printf '# an ordinary user\n'

@@ -25,7 +25,6 @@ COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
 KIT = r"lib\.makeBinPath \[\s+rootlesskit\s+slirp4netns\s+fuse-overlayfs\s+\]"
 WRAPPER = r'makeWrapper (\S+dockerd-rootless\.sh) (\S+) \\\n( +)--prefix PATH : "([^"]*)"'
 EVERY_STRATEGY = pytest.mark.parametrize("strategy", Strategy)
-EVERY_DEMOTION = pytest.mark.parametrize("demotion", Demotion)
 
 
 def text_of(name: str = "29.6") -> str:

@@ -163,16 +163,23 @@ def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: st
     wait_until_gone(child)
 
 
-@pytest.mark.parametrize("call", ["run(command)", "run_all([Command(argv=command), Command(argv=('sleep', '60'))])"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "run(command)",
+        "run_all([Command(argv=command), Command(argv=('sleep', '60'))])",
+        "with ending_together(): side_by_side(run, [command, ('sleep', '60')])",
+    ],
+)
 def test_a_signal_that_does_not_wake_the_main_thread_is_heeded(tmp_path: Path, call: str) -> None:
     # Another thread gets it, as if it came just before the main thread blocked.
     script = (
         "import signal, threading, time\n"
-        "from toolkit.parallel import run_all\n"
+        "from toolkit.parallel import *\n"
         "from toolkit.process import *\n"
         "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
-        f"command = {PARENT!r}; {call}\n"
+        f"command = {PARENT!r}\n{call}\n"
     )
     with interruptible(tmp_path, script) as python:
         child = read_pid(tmp_path)

@@ -1,4 +1,5 @@
 """git: its calls, each of them one function.
 
-Repositories of the user's are only read; what is written is in the cache or in a temporary directory.
+What is written is in the cache or in a temporary directory; to a repository of the user's only `pr` writes, by
+`committing` and `worktrees`.
 """

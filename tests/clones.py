@@ -93,6 +93,8 @@ def make_upstream(directory: Path, *options: str) -> Path:
     run("checkout", "--quiet", "master")
     bare = directory / "NixOS" / "nixpkgs.git"
     run("clone", "--quiet", "--bare", "--template=", str(work), str(bare))
+    # In one file, since it is copied for many tests.
+    run("-C", str(bare), "gc", "--quiet")
     run("-C", str(bare), "config", "uploadpack.allowFilter", "true")
     run("-C", str(bare), "config", "uploadpack.allowAnySHA1InWant", "true")
     return bare
@@ -181,7 +183,8 @@ def make_clone(template: Path, directory: Path, *options: str, name: str = "nixp
     upstream, fork = directory / "NixOS" / "nixpkgs.git", directory / "jane" / "nixpkgs.git"
     for bare in (upstream, fork):
         if not bare.exists():
-            shutil.copytree(template, bare)
+            bare.parent.mkdir(exist_ok=True)
+            subprocess.run(["cp", "--archive", template, bare], check=True)
     top = directory / "src" / name
     top.parent.mkdir(exist_ok=True)
     options = ("--quiet", "--no-local", "--branch=master", "--origin=upstream", *options)
@@ -192,8 +195,7 @@ def make_clone(template: Path, directory: Path, *options: str, name: str = "nixp
 
 def copy_clone(template: Path, directory: Path) -> Clone:
     """Copy all of a directory in which `make_clone` has made a clone, with what lies beside it."""
-    for path in template.iterdir():
-        shutil.copytree(path, directory / path.name, symlinks=True)
+    subprocess.run(["cp", "--archive", f"{template}/.", directory], check=True)
     top = directory / "src" / "nixpkgs"
     config = top / ".git" / "config"
     config.write_text(config.read_text().replace(str(template), str(directory)))

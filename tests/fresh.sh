@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # README's two commands on a machine that has Nix and never had a store: for an ordinary user, then for root.
 # Of the steps of `check` these are the ones that use the machine's store; the tests of `pytest` ask for it as they do.
-# Run by root in a checkout; the machine is emulated by namespaces, a copy of the checkout and an empty /nix.
+# Run by root in a checkout; the machine is emulated by namespaces, a copy of the checkout and an empty /nix. Only the
+# Python environment of `check` is there already.
 set -euo pipefail
 
 uid=54321
@@ -27,11 +28,12 @@ empty_nix() {
 
 emulated() {
   empty_nix
+  mount --bind .venv-dev "$place/checkout/.venv-dev"
   cd "$place/checkout"
   # What pip has fetched on this machine is the same there.
   export PIP_CACHE_DIR=${PIP_CACHE_DIR-$HOME/.cache/pip} HOME=$place/root
-  # The Python environments are set up once, and for both.
-  ./unlet cache list && ./check shell
+  # The Python environment is set up once, and for both.
+  ./unlet cache list
   printf '# an ordinary user\n'
   propose "$place/user" as_user
   as_user ./check nix fresh rootless
@@ -47,9 +49,11 @@ if [[ ${1-} == emulated ]]; then
 fi
 place=$(mktemp -d /var/tmp/unlet-fresh-XXXXXX)
 trap 'rm -rf "$place"' EXIT
-mkdir -p /nix "$place"/{checkout,root,user,users}
+mkdir -p /nix "$place"/{checkout/.venv-dev,root,user,users}
 chmod 755 "$place"
 chown $uid:$uid "$place/user"
-tar -c --exclude './.git' --exclude './.venv*' --exclude './.*_cache' . | tar -x --no-same-owner -C "$place/checkout"
+# Other checks may write what they remember meanwhile.
+find . \( -name .git -o -name '.venv*' -o -name '.*_cache' -o -name __pycache__ \) -prune -o ! -type d -print0 |
+  tar -c --null --files-from - | (umask 022 && tar -x --no-same-owner -C "$place/checkout")
 unshare --mount env -u NIX_REMOTE -u UNLET_CACHE_DIR -u XDG_CACHE_HOME -u XDG_CONFIG_HOME \
   "${BASH_SOURCE[0]}" emulated "$place"

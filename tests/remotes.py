@@ -8,6 +8,7 @@ import resource
 import subprocess
 import tempfile
 import threading
+from functools import cache as once
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -107,26 +108,34 @@ def tree() -> Callable[..., dict[str, str | bytes]]:
 
 @pytest.fixture
 def new_repository(tmp_path: Path) -> Callable[[str], Repository]:
-    def make(name: str) -> Repository:
-        path = tmp_path / name
-        path.mkdir()
-        repository = Repository(path)
-        repository.git("init", "--quiet", "--initial-branch=master")
-        return repository
-
-    return make
+    return lambda name: _new(tmp_path / name)
 
 
-@pytest.fixture
-def clone(new_repository: Callable[[str], Repository]) -> Repository:
-    """A clone of a nixpkgs with two commits; `v1` is a tag of the first, `next` a branch with a third."""
-    repository = new_repository("clone")
+def _new(path: Path) -> Repository:
+    path.mkdir()
+    repository = Repository(path)
+    repository.git("init", "--quiet", "--initial-branch=master")
+    return repository
+
+
+@once
+def _cloned(base: Path) -> Repository:
+    repository = _new(base / "cloned")
     repository.commit(nixpkgs("{ docker = 0; }\n"), "first")
     repository.git("tag", "--annotate", "--message=release", "v1")
     repository.git("checkout", "--quiet", "-b", "next")
     repository.commit({str(TARGET): "{ docker = 2; }\n"}, "third")
     repository.git("checkout", "--quiet", "master")
     repository.commit(nixpkgs(), "second")
+    return repository
+
+
+@pytest.fixture
+def clone(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Repository:
+    """A clone of a nixpkgs with two commits; `v1` is a tag of the first, `next` a branch with a third."""
+    repository = Repository(tmp_path / "clone")
+    subprocess.run(["cp", "--archive", _cloned(tmp_path_factory.getbasetemp()).path, repository.path], check=True)
+    repository.git("update-index", "-q", "--refresh")
     return repository
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import cache as once
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import pytest
@@ -23,7 +24,7 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.git import patching
 from toolkit.model import Commit, SourceRequest, Status
-from toolkit.nix import evaluator, stores
+from toolkit.nix import stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -62,6 +63,15 @@ class Steps:
         self.proofs.append(proof)
 
 
+@once
+def _series(before: bytes, lifted: bytes, demoted: bytes) -> patching.Series:
+    commits = [
+        Commit(subject="docker: lifted", body="", before=before, after=lifted),
+        Commit(subject="docker: demoted", body="", before=lifted, after=demoted),
+    ]
+    return patching.series(commits, TARGET)
+
+
 class Draft(Struct, frozen=True, kw_only=True):
     """A series for one file, before anything is proven: its text at each stage."""
 
@@ -84,11 +94,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     def case(self) -> DockerCase:
         name = str(TARGET)
         contents = {stage: text.encode() for stage, text in self.texts.items()}
-        commits = [
-            Commit(subject=f"docker: {after}", body="", before=contents[before], after=contents[after])
-            for before, after in ((BEFORE, LIFTED), (LIFTED, DEMOTED))
-        ]
-        made = patching.series(commits, TARGET)
+        made = _series(*(contents[stage] for stage in STAGES))
         case = staging.case(contents, name=name, source=self.source)
         return replace(case, demotion=self.demotion, patches=made.patches, upstream_diff=made.upstream_diff)
 
@@ -138,10 +144,8 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
     stores.environment.cache_clear()
-    evaluator.tools.cache_clear()
     yield shared / "cache"
     stores.environment.cache_clear()
-    evaluator.tools.cache_clear()
 
 
 @pytest.fixture

@@ -51,10 +51,8 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
     stores.environment.cache_clear()
-    evaluator.tools.cache_clear()
     yield
     stores.environment.cache_clear()
-    evaluator.tools.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ Builds are sandboxed and never wait for a substituter, since nothing that is bui
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +128,6 @@ def _require_no_network(derivations: Sequence[Path]) -> None:
             raise ToolkitError(f"{path.name[33:]}: is not built, since a fixed-output derivation can use the network")
 
 
-@cache
 def tools() -> Tools:
     """Return a bash and a busybox in the Nix store, to build with.
 
@@ -135,12 +135,17 @@ def tools() -> Tools:
     Raise ToolkitError where neither is there.
     """
     found = [_find_tool("bash", "bash-static"), _find_tool("busybox", "busybox-static")]
-    foreign = [str(path) for path in found if not path.is_relative_to(STORE)]
-    add = Command(argv=("nix-store", "--add", *foreign), env=environment())
-    added = process.execute(add).text.splitlines() if foreign else []
-    stored = dict(zip(foreign, added, strict=True))
+    foreign = tuple(str(path) for path in found if not path.is_relative_to(STORE))
+    remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE")
+    stored = dict(zip(foreign, _added(foreign, remote), strict=True))
     shell, busybox = (stored.get(str(path), str(path)) for path in found)
     return Tools(shell=shell, busybox=busybox)
+
+
+@cache
+def _added(paths: Sequence[str], remote: str | None) -> Sequence[str]:
+    add = Command(argv=("nix-store", "--add", *paths), env={"NIX_REMOTE": remote} if remote is not None else {})
+    return process.execute(add).text.splitlines() if paths else []
 
 
 def _find_tool(program: str, package: str) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tests import specimens
 from tests.docker.track.answers import everything
@@ -75,7 +76,10 @@ class Nixpkgs(Struct):
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Nixpkgs:
-    path = tmp_path / "nixpkgs"
+    return _make(tmp_path / "nixpkgs")
+
+
+def _make(path: Path) -> Nixpkgs:
     path.mkdir()
     nixpkgs = Nixpkgs(path)
     nixpkgs.git("init", "--quiet", "--initial-branch=master")
@@ -83,21 +87,29 @@ def empty(tmp_path: Path) -> Nixpkgs:
     return nixpkgs
 
 
-@pytest.fixture
-def nixpkgs(empty: Nixpkgs) -> Nixpkgs:
-    """The layouts in turn, nothing fixed at the end; branches for two releases and for the channels."""
+@once
+def _story(base: Path) -> Nixpkgs:
+    made = _make(base / "story")
     for name in ("19.03", "20.10.14", "20.10.21", "27.0"):
-        empty.commit(f"docker: {name}", layout(name))
-    empty.git("branch", "release-25.05")
-    empty.git("branch", "release-9.11")
-    empty.commit("docker: 28.4", layout("28.4"))
-    empty.git("branch", "release-25.11")
-    empty.git("branch", "nixos-25.11")
+        made.commit(f"docker: {name}", layout(name))
+    made.git("branch", "release-25.05")
+    made.git("branch", "release-9.11")
+    made.commit("docker: 28.4", layout("28.4"))
+    made.git("branch", "release-25.11")
+    made.git("branch", "nixos-25.11")
     for name in ("nixos-unstable", "nixpkgs-unstable"):
-        empty.git("branch", name)
-    empty.commit("docker: 29.6", layout("29.6"))
-    empty.git("branch", "staging")
-    return empty
+        made.git("branch", name)
+    made.commit("docker: 29.6", layout("29.6"))
+    made.git("branch", "staging")
+    return made
+
+
+@pytest.fixture
+def nixpkgs(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Nixpkgs:
+    """The layouts in turn, nothing fixed at the end; branches for two releases and for the channels."""
+    story, path = _story(tmp_path_factory.getbasetemp()), tmp_path / "nixpkgs"
+    subprocess.run(["cp", "--archive", story.path, path], check=True)
+    return replace(story, path=path, commits=dict(story.commits))
 
 
 @pytest.fixture

@@ -58,10 +58,9 @@ let
       throw "mkDerivation: env.${name} is a ${builtins.typeOf value}";
 
   environment =
-    attrs:
+    attrs: beside:
     let
       variables = lib.mapAttrs variable (attrs.env or { });
-      beside = removeAttrs attrs outsideTheBuild;
       clashes = lib.attrNames (builtins.intersectAttrs variables beside);
     in
     if clashes != [ ] then
@@ -85,20 +84,22 @@ let
     let
       doCheck = native && attrs.doCheck or false;
       doInstallCheck = native && attrs.doInstallCheck or false;
-      inputs = kind: check: installCheck: {
-        ${kind} =
-          attrs.${kind} or [ ]
-          ++ lib.optionals doCheck (attrs.${check} or [ ])
-          ++ lib.optionals doInstallCheck (attrs.${installCheck} or [ ]);
-      };
+      checked =
+        inputs: check: installCheck:
+        inputs
+        ++ lib.optionals doCheck (attrs.${check} or [ ])
+        ++ lib.optionals doInstallCheck (attrs.${installCheck} or [ ]);
+      beside = removeAttrs attrs outsideTheBuild;
     in
     defaults
-    // removeAttrs attrs outsideTheBuild
-    // environment attrs
-    // inputs "buildInputs" "checkInputs" "installCheckInputs"
-    // inputs "nativeBuildInputs" "nativeCheckInputs" "nativeInstallCheckInputs"
+    // beside
+    // environment attrs beside
     // program attrs
     // {
+      buildInputs = checked (attrs.buildInputs or [ ]) "checkInputs" "installCheckInputs";
+      nativeBuildInputs =
+        checked (attrs.nativeBuildInputs or [ ]) "nativeCheckInputs"
+          "nativeInstallCheckInputs";
       inherit doCheck doInstallCheck system;
       name = nameOf attrs;
       __ignoreNulls = true;

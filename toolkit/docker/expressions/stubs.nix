@@ -27,6 +27,7 @@ let
     isAttrs
     isFunction
     isList
+    isString
     mapAttrs
     match
     toFile
@@ -55,7 +56,9 @@ let
   # A value without the functions in it, which have no text.
   described =
     depth: value:
-    if isFunction value || depth == 0 then
+    if isString value then
+      value
+    else if isFunction value || depth == 0 then
       "…"
     else if isList value then
       map (described (depth - 1)) value

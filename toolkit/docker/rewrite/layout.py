@@ -7,7 +7,6 @@ or `let dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -50,12 +49,12 @@ _NO_BOOLEANS = frozenset(
 class DockerFile:
     """The docker file as a tree, with the places that the rewrites need."""
 
-    def __init__(self, text: str, *, name: str) -> None:
-        """Parse and recognise `text`.
+    def __init__(self, text: str, *, name: str, known: bool = False) -> None:
+        """Parse and recognise `text`; `known` as for a Tree.
 
         Raise NixSyntaxError for what is no Nix, LayoutError where there is no dockerGen as in nixpkgs.
         """
-        self.tree = Tree(text, name=name)
+        self.tree = Tree(text, name=name, known=known)
         self.references = references(self.tree.root)
         binding, container = self._find_generator()
         self.binding = binding
@@ -267,14 +266,20 @@ def _of(component: str, candidates: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-_remembered = lru_cache(maxsize=8)(DockerFile)
+_remembered: dict[tuple[str, str], DockerFile] = {}
+_MOST = 64
 _LONGEST = 1 << 16
-"""Characters of what is remembered: four docker files, and no stranger's that fills the memory."""
+"""Characters of what is remembered: four times a docker file, and no stranger's that fills the memory."""
 
 
-def file_of(text: str, *, name: str) -> DockerFile:
+def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
     """Return a text as a DockerFile, the same one for the same text soon after; raise as that does."""
-    return (_remembered if len(text) <= _LONGEST else DockerFile)(text, name=name)
+    found = _remembered.get((text, name)) or DockerFile(text, name=name, known=known)
+    if len(text) <= _LONGEST:
+        _remembered[text, name] = found
+        if len(_remembered) > _MOST:
+            del _remembered[next(iter(_remembered))]
+    return found
 
 
 def docker_file(content: bytes, *, name: str) -> DockerFile:

@@ -6,6 +6,7 @@ The first drops upstream's TODO, since what it asks for is done.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit.docker import meaning
@@ -52,13 +53,15 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
         lifted = _LIFTS[strategy](lift.prepare(file))
     texts: list[str] = []
     after = file
+    # What is made of a file keeps the parser no longer than that has.
+    read = partial(file_of, name=name, known=True)
     try:
         if strategy is not None:
-            texts.append(without_todo(file_of(lifted, name=name)))
-            after = file_of(texts[-1], name=name)
+            texts.append(without_todo(read(lifted)))
+            after = read(texts[-1])
         if demotion is not None:
             texts.append(demote.rewrite(after, demotion))
-            after = file_of(texts[-1], name=name)
+            after = read(texts[-1])
     except (RefusalError, NixSyntaxError) as error:
         fact = error.message.removeprefix(name).partition(": ")[2]
         why = f"design '{strategy}' does not fit this file ({fact})"

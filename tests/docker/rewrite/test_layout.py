@@ -8,7 +8,7 @@ from tests.docker.rewrite.conftest import assert_parses, file_of, place, refusal
 from toolkit.docker import meaning
 from toolkit.docker.plan import DEMOTE, LIFT
 from toolkit.docker.readings import sentence
-from toolkit.docker.rewrite import wrapper
+from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import component, newest
 from toolkit.docker.rewrite.series import refuse
 from toolkit.docker.rewrite.style import Style
@@ -174,3 +174,13 @@ def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
 )
 def test_versions_compare_by_their_numbers(versions: list[str | None], highest: str | None) -> None:
     assert newest(versions) == highest
+
+
+def test_file_is_parsed_once_for_as_long_as_it_is_remembered() -> None:
+    texts = [f"let dockerGen = {{ }}: {n}; in {{ docker_1 = callPackage dockerGen {{ }}; }}" for n in range(200)]
+    files = [layout.file_of(text, name="default.nix") for text in texts]
+    assert layout.file_of(texts[-1], name="default.nix") is files[-1]
+    assert layout.file_of(texts[-1], name="other.nix") is not files[-1]
+    assert layout.file_of(texts[0], name="default.nix") is not files[0]
+    long = texts[0] + " " * 100_000
+    assert layout.file_of(long, name="default.nix") is not layout.file_of(long, name="default.nix")

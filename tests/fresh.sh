@@ -28,7 +28,7 @@ empty_nix() {
 
 emulated() {
   empty_nix
-  mount --bind .venv-dev "$place/checkout/.venv-dev"
+  [[ ! -d .venv-dev ]] || mount --bind .venv-dev "$place/checkout/.venv-dev"
   cd "$place/checkout"
   # What pip has fetched on this machine is the same there.
   export PIP_CACHE_DIR=${PIP_CACHE_DIR-$HOME/.cache/pip} HOME=$place/root

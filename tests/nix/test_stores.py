@@ -15,7 +15,7 @@ import pytest
 from msgspec import Struct
 
 from toolkit.errors import ToolkitError
-from toolkit.nix import stores
+from toolkit.nix import evaluator, stores
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,7 +30,7 @@ from pathlib import Path
 import platformdirs
 from toolkit.errors import ToolkitError
 from toolkit import process
-from toolkit.nix import stores
+from toolkit.nix import evaluator, stores
 uid = int(sys.argv[1])
 if uid:
     # Only now, as another user may not be able to read Python's modules.
@@ -151,4 +151,13 @@ def test_what_a_builder_links_is_read_within_stores_alone(tmp_path: Path, monkey
     for name in ("x-built/out", "x-built/up", "x-directory", "x-directory/passwd"):
         with pytest.raises(ToolkitError, match=r"leads out of the store, to '/"):
             stores.physical(Path("/nix/store", name))
+    stores.environment.cache_clear()
+
+
+def test_shells_are_put_into_the_store_that_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.environment.cache_clear()
+    evaluator.tools()
+    monkeypatch.setenv("NIX_REMOTE", f"local?root={tmp_path}")
+    shell = Path(evaluator.tools().shell)
+    assert (tmp_path / shell.relative_to("/")).is_file()
     stores.environment.cache_clear()

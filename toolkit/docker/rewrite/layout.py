@@ -273,7 +273,10 @@ _LONGEST = 1 << 16
 
 
 def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
-    """Return a text as a DockerFile, the same one for the same text soon after; raise as that does."""
+    """Return a text as a DockerFile, the same one for the same text soon after; raise as that does.
+
+    `known` is for a text that unlet has made of one that it has read: the parser is not asked whether it ends.
+    """
     found = _remembered.get((text, name)) or DockerFile(text, name=name, known=known)
     if len(text) <= _LONGEST:
         _remembered[text, name] = found

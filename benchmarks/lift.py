@@ -30,7 +30,7 @@ from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import survey
 from toolkit.nix import program
-from toolkit.package.target import Target
+from toolkit.proposal.target import Target
 from toolkit.prove.lifted import NO_FUNCTION, UNREACHED, Derivations, LiftVerdict, Question, ask, judge
 from toolkit.sources import trees
 

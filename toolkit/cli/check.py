@@ -13,8 +13,8 @@ from toolkit.cli.proving import DEEPER, DOCKER, OTHER, depth, depth_options, is_
 from toolkit.cli.report import exit_code, show
 from toolkit.docker.check import check
 from toolkit.docker.requests import CheckRequest
-from toolkit.package.check import PatchRequest
-from toolkit.package.check import check as check_patch
+from toolkit.proposal.check import PatchRequest
+from toolkit.proposal.check import check as check_patch
 from toolkit.report.report import to_comment
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from toolkit.cli.report import exit_code, nix_path, plain, proven, wrote
 from toolkit.docker.overlay import overlay
 from toolkit.docker.plan import OverlayKind
 from toolkit.docker.requests import OverlayRequest
-from toolkit.package.propose import overlay as lifted_overlay
+from toolkit.proposal.proposing import overlay as lifted_overlay
 from toolkit.report.report import overlay_to_json
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from toolkit.cli.report import exit_code, proven, show
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.requests import BranchRequest, UpdateRequest
 from toolkit.model import SourceRequest
-from toolkit.package.pr import branch_name
-from toolkit.package.pr import create as create_for
 from toolkit.pr import BranchOrder
+from toolkit.pr.branches import branch_name
+from toolkit.pr.branches import create as create_for
 from toolkit.report import contribution
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import ToolkitError, only
-from toolkit.package.propose import propose as lift
+from toolkit.proposal.proposing import propose as lift
 from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import document
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import Report
-    from toolkit.package.propose import Attempt
+    from toolkit.proposal.proposing import Attempt
 
 _WORST = (130, 1, 3, 2, 0)
 

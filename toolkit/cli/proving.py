@@ -12,7 +12,7 @@ from toolkit.cli.options import DEPTH, NIX
 from toolkit.docker.plan import Strategy
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
-from toolkit.package.choosing import LiftRequest
+from toolkit.proposal.choosing import LiftRequest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import RefusalError
 from toolkit.model import Tier
 from toolkit.nix import program
-from toolkit.propose import write_overlay
+from toolkit.proposal.writing import write_overlay
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:

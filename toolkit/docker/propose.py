@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import files, parallel, patches, process
-from toolkit import propose as proposals
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, choosing, extras, staging
 from toolkit.docker.claims import overrides
 from toolkit.docker.claims import registry as claims
@@ -26,7 +25,8 @@ from toolkit.git import patching
 from toolkit.git.reading import TreeFile
 from toolkit.model import Column, Proposal
 from toolkit.nix import evaluator, program
-from toolkit.propose import Draft
+from toolkit.proposal import writing as proposals
+from toolkit.proposal.writing import Draft
 from toolkit.report import pull_request
 from toolkit.report.markdown import unwrapped
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import propose as proposals
 from toolkit.docker.plan import extras_of, plan
 from toolkit.docker.pr import grounds
 from toolkit.docker.rewrite.series import rewrite
@@ -16,6 +15,7 @@ from toolkit.git import reading as git_reading
 from toolkit.git.clone import Base
 from toolkit.model import Oid
 from toolkit.pr import making
+from toolkit.proposal import writing as proposals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

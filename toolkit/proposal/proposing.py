@@ -15,10 +15,10 @@ from toolkit.errors import RefusalError, ToolkitError, only, tried
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import Proposal
-from toolkit.package import texts
-from toolkit.package.choosing import choose
-from toolkit.package.claims import LiftCase
-from toolkit.propose import Draft, Order, make, write, write_overlay
+from toolkit.proposal import texts
+from toolkit.proposal.choosing import choose
+from toolkit.proposal.claims import LiftCase
+from toolkit.proposal.writing import Draft, Order, make, write, write_overlay
 from toolkit.prove import Stage
 from toolkit.report import pull_request
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.model import OverlayReport, Progress, Proof, Report
-    from toolkit.package.choosing import Chosen, LiftRequest
-    from toolkit.package.target import Target
+    from toolkit.proposal.choosing import Chosen, LiftRequest
+    from toolkit.proposal.target import Target
 
 OVERLAY_CLAIMS = ("parse", "no-rebuild", "overridable", "capture-safe", "passthru", "overlay")
 """The claims about a series that are about its overlay as well."""

@@ -22,10 +22,10 @@ from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import files_of
 from toolkit.model import Step
 from toolkit.nix import program
-from toolkit.package import texts
-from toolkit.package.claims import CLAIMS, Asking, LiftCase, ask_about
-from toolkit.package.target import find_targets
 from toolkit.patches import Proposed
+from toolkit.proposal import texts
+from toolkit.proposal.claims import CLAIMS, Asking, LiftCase, ask_about
+from toolkit.proposal.target import find_targets
 from toolkit.prove.lifted import Question, why_not
 from toolkit.sources import trees
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.model import Progress, Source, SourceRequest
-    from toolkit.package.target import Target
     from toolkit.patches import Message
+    from toolkit.proposal.target import Target
     from toolkit.prove import Claim
     from toolkit.sources.trees import NixpkgsTree
 

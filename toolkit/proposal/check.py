@@ -18,9 +18,9 @@ from toolkit.lift.shape import read
 from toolkit.model import Commit, Proposal, Report
 from toolkit.nix import program
 from toolkit.nix.tree import Tree
-from toolkit.package.choosing import readers_of
-from toolkit.package.claims import CLAIMS, Asking, LiftCase
-from toolkit.package.target import find_target
+from toolkit.proposal.choosing import readers_of
+from toolkit.proposal.claims import CLAIMS, Asking, LiftCase
+from toolkit.proposal.target import find_target
 from toolkit.prove import Stage
 from toolkit.prove.lifted import Question, ask
 from toolkit.sources import trees
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from toolkit.lift.survey import BoundPackage
     from toolkit.model import Progress, SourceRequest
-    from toolkit.package.target import Target
+    from toolkit.proposal.target import Target
 
 FOREIGN = ("parse", "format", "applies", "no-rebuild", "overridable", "passthru", "readers")
 """The claims about somebody else's patch: those about what it does, and none about how."""

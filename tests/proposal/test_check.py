@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.proposal.test_propose import NOTES, Silence, statuses
 
-from tests.package.test_propose import NOTES, Silence, statuses
 from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
 from toolkit.model import SourceRequest, Status
-from toolkit.package.check import PatchRequest, check
+from toolkit.proposal.check import PatchRequest, check
 
 if TYPE_CHECKING:
     from toolkit.model import Report

@@ -9,18 +9,18 @@ from msgspec.structs import replace
 
 from toolkit.errors import UsageError, only
 from toolkit.model import SourceRequest
-from toolkit.package import texts
-from toolkit.package.choosing import choose
-from toolkit.package.propose import write_down
 from toolkit.pr import making
 from toolkit.pr.making import Making
+from toolkit.proposal import texts
+from toolkit.proposal.choosing import choose
+from toolkit.proposal.proposing import write_down
 
 if TYPE_CHECKING:
     from toolkit.contribution import PullRequest
     from toolkit.git.clone import Clone
     from toolkit.model import Progress
-    from toolkit.package.choosing import LiftRequest
     from toolkit.pr import BranchOrder
+    from toolkit.proposal.choosing import LiftRequest
 
 
 def branch_name(target: str) -> str:

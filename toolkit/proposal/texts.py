@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.patches import Message
-from toolkit.propose import template
+from toolkit.proposal.writing import template
 from toolkit.report import pull_request
 from toolkit.report.markdown import unwrapped
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolkit.model import Report
-    from toolkit.package.choosing import Chosen
+    from toolkit.proposal.choosing import Chosen
 
 
 def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:

@@ -14,9 +14,9 @@ from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, 
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
-from toolkit.package.choosing import LiftRequest
-from toolkit.package.propose import propose
-from toolkit.package.target import find_target
+from toolkit.proposal.choosing import LiftRequest
+from toolkit.proposal.proposing import propose
+from toolkit.proposal.target import find_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -268,7 +268,7 @@ package = "notes-server"
 
 [[commits]]
 name = "describe"
-rewrite = "tests.package.test_propose:described"
+rewrite = "tests.proposal.test_propose:described"
 subject = "notes-server: describe whose notes they are"
 body = "The description says it now."
 why = "The description does not say whose notes they are."

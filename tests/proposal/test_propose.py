@@ -309,7 +309,7 @@ def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: P
 
 def test_a_rewrite_that_is_not_there_is_named(tmp_path: Path, third: Path) -> None:
     third.write_text(PROPOSAL.replace(":described", ":none"))
-    with pytest.raises(ToolkitError, match=r"^commit 'describe': no function 'tests\.package\.test_propose:none': "):
+    with pytest.raises(ToolkitError, match=r"^commit 'describe': no function 'tests\.proposal\.test_propose:none': "):
         run(tmp_path / "out", "notes")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.proposal.test_propose import NOTES, Silence, statuses
 
+from tests.proposal.test_propose import NOTES, Silence, statuses
 from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.plan import Design

@@ -22,9 +22,9 @@ from toolkit import specimen
 from toolkit.cli import find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, INTERRUPTED, UNEXPECTED, commands
 from toolkit.docker.plan import Extra
-from toolkit.docker.track import model
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.report import report
+from toolkit.track import model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

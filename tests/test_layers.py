@@ -1,4 +1,4 @@
-"""The engine knows no package: what is docker's stands in toolkit/docker, and only the command line names it too."""
+"""The engine knows no package: what is docker's stands in toolkit/docker and toolkit/rootless."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "toolkit"
 NAMES = re.compile(r"docker|moby|containerd|rootlesskit", re.IGNORECASE)
-OF_DOCKER = ("docker", "cli", "specimen")
+OF_DOCKER = ("docker", "rootless", "track", "cli", "specimen")
 SUFFIXES = {".py", ".nix", ".sh", ".c", ".css"}
 
 

@@ -1,4 +1,4 @@
-"""The command itself; what it finds on hosts is tested where they are made, in tests/docker/doctor."""
+"""The command itself; what it finds on hosts is tested where they are made, in tests/rootless/doctor."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from tests.docker.track.conftest import Nixpkgs, cache, empty, layout, nixpkgs, remember_layouts
 from tests.forge.server import Fault, serving
+from tests.track.conftest import Nixpkgs, cache, empty, layout, nixpkgs, remember_layouts
 from toolkit.cli.commands import commands
-from toolkit.docker.track.verdict import CHANGED, COULD_NOT_TELL, NOTHING_CHANGED, TO_DO
+from toolkit.track.verdict import CHANGED, COULD_NOT_TELL, NOTHING_CHANGED, TO_DO
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -58,7 +58,7 @@ def test_table_has_a_line_a_ref_and_the_verdict_last(unlet: Unlet, nixpkgs: Nixp
 def test_clone_needs_no_network_library(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
     done = unlet("track", "--git-dir", nixpkgs.path, PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "toolkit.docker.track.tracking" in imported
+    assert "toolkit.track.tracking" in imported
     assert imported.isdisjoint({"requests", "rich", "urllib3", "jinja2"})
 
 

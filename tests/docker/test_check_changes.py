@@ -8,11 +8,12 @@ import pytest
 
 from tests.designs import demoted, final_let
 from tests.docker.conftest import Steps
-from tests.docker.track.conftest import TARGET, Nixpkgs, empty, layout
 from tests.forge.server import Forge, serving
+from tests.track.conftest import TARGET, Nixpkgs, empty, layout
 from toolkit.docker.check import check
-from toolkit.docker.requests import CheckRequest, Server
+from toolkit.docker.requests import CheckRequest
 from toolkit.errors import ToolkitError
+from toolkit.forge.nixpkgs import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -17,8 +17,8 @@ from toolkit.docker.claims import registry as claims
 from toolkit.docker.meaning import inspect
 from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.docker.requests import CheckRequest
-from toolkit.docker.track.tracking import TrackRequest, track
 from toolkit.model import SourceRequest, Status
+from toolkit.track.tracking import TrackRequest, track
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
-from tests.docker.track.conftest import layout
+from tests.track.conftest import layout
 from toolkit.docker import evaluating, meaning
 from toolkit.docker.evaluating import Undecided
 from toolkit.docker.readings import Overridable, Place, Reading, State

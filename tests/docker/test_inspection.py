@@ -11,8 +11,8 @@ from tests.docker.conftest import Steps
 from toolkit.docker import inspection
 from toolkit.docker.inspection import WRAPPERS, PathInspection, Route, inspect_path
 from toolkit.docker.readings import Component, Overridable, Place, Reading, State
-from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import LayoutError, RefusalError
+from toolkit.nix.wrappers import PathOrder
 
 KIT, TOOL, NET = (f"/nix/store/{'0' * 32}-{name}-1.2/bin" for name in ("rootlesskit", "tool", "slirp4netns"))
 ROUTES = PathInspection(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests import specimens
-from tests.docker.track.conftest import layout
+from tests.track.conftest import layout
 from toolkit.docker import meaning
 from toolkit.docker.readings import Overridable, Place, Reading, State
 

@@ -11,10 +11,10 @@ from toolkit.docker.claims.building import CALLER, read_order
 from toolkit.docker.overlay import overlay
 from toolkit.docker.plan import OverlayKind
 from toolkit.docker.requests import OverlayRequest
-from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import RefusalError, ToolkitError
 from toolkit.model import Depth, SourceRequest, Status, Tier
 from toolkit.nix import evaluator
+from toolkit.nix.wrappers import PathOrder
 
 SPECIMEN = SourceRequest(nixpkgs="specimen")
 ROOT = Path(__file__).parents[2]

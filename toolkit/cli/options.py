@@ -13,7 +13,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from toolkit.docker.requests import Server
+    from toolkit.forge.nixpkgs import Server
     from toolkit.model import SourceRequest
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -267,7 +267,7 @@ def source_request() -> SourceRequest:
 
 def server_request() -> Server:
     """Return the server that the options of `server` name."""
-    from toolkit.docker.requests import Server  # noqa: PLC0415 - --help does without
+    from toolkit.forge.nixpkgs import Server  # noqa: PLC0415 - --help does without
 
     names = ("api_url", "raw_url", "token_command")
     return Server(repository=asked("repo"), **{name: asked(name) for name in names})

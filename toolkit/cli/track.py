@@ -9,16 +9,16 @@ import click
 
 from toolkit import documents
 from toolkit.cli import options, output
-from toolkit.docker.track import table
-from toolkit.docker.track.tracking import TrackRequest, track
-from toolkit.docker.track.verdict import ANY, Used, Way, read_overlay
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.model import SourceRequest
+from toolkit.track import table
+from toolkit.track.tracking import TrackRequest, track
+from toolkit.track.verdict import ANY, Used, Way, read_overlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from toolkit.docker.track.model import TrackAnswer
+    from toolkit.track.model import TrackAnswer
 
 _STDOUT = Path("-")
 
@@ -177,11 +177,11 @@ def _used(overlay: Path | None, kind: str | None) -> Used:
 
 def _write_forms(answer: TrackAnswer, *, markdown: Path | None, html: Path | None) -> None:
     if markdown is not None:
-        from toolkit.docker.track.page import to_markdown  # noqa: PLC0415 - for --markdown alone
+        from toolkit.track.page import to_markdown  # noqa: PLC0415 - for --markdown alone
 
         _write(markdown, to_markdown, answer)
     if html is not None:
-        from toolkit.docker.track.page import to_html  # noqa: PLC0415 - for --html alone
+        from toolkit.track.page import to_html  # noqa: PLC0415 - for --html alone
 
         _write(html, to_html, answer)
 

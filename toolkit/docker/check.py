@@ -25,8 +25,8 @@ from toolkit.docker.propose import DROP_WARNING, column, other_columns
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.track import upstream
 from toolkit.errors import ToolkitError, reason_of
+from toolkit.forge.nixpkgs import tracked
 from toolkit.git import clone as clones
 from toolkit.git import history, patching, reading
 from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
     from toolkit.docker.claims.case import DockerCase
     from toolkit.docker.plan import Extra
-    from toolkit.docker.requests import CheckRequest, Server
+    from toolkit.docker.requests import CheckRequest
     from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.forge.nixpkgs import Server
     from toolkit.model import Column, Oid, Progress
     from toolkit.report.report import ReportDocument
 
@@ -255,14 +256,14 @@ def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> _Change:
 def _of_server(number: int, server: Server) -> _Change:
     """Ask GitHub for both files: at the pull request's head, and where it has left its base."""
     # Who judges a file of their own needs no network.
-    from toolkit.docker.track import forge  # noqa: PLC0415
     from toolkit.forge.client import Settings  # noqa: PLC0415
+    from toolkit.forge.github import connect, moved_to  # noqa: PLC0415
 
-    github = forge.connect(server, Settings())
+    github = connect(server, Settings())
     pull = github.pull(number)
     changed = github.pull_files(number)
     target = str(TARGET)
-    after = upstream.moved_to(changed, target) or target
+    after = moved_to(changed, target) or target
     if after not in {each.filename for each in changed if each.status != "removed"}:
         raise ToolkitError(f"#{number}: does not change '{target}'", hint="'unlet track --pull' follows it")
     base = github.merge_base(pull.base.ref, pull.head.sha)
@@ -286,7 +287,7 @@ def _of_server(number: int, server: Server) -> _Change:
 def _of_fetched(number: int, directory: Path, progress: Progress) -> _Change:
     """Read a pull request whose head the clone has, as `track --git-dir` does."""
     name = f"pull/{number}/head"
-    head = clones.branches(directory, upstream.tracked().repository).commits.get(name)
+    head = clones.branches(directory, tracked().repository).commits.get(name)
     if head is None:
         hint = f"run git -C {quote(str(directory))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
         raise ToolkitError(f"{directory}: has nothing of #{number}", hint=hint)
@@ -312,8 +313,8 @@ def _of_clone(directory: Path, rev: str | None, progress: Progress) -> _Change:
 
 def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress, *, strange: bool = False) -> _Change:
     """Read what a commit and those before it have changed since they left the main branch, or if it is there itself."""
-    known = clones.branches(directory, upstream.tracked().repository)
-    main = known.commits.get(upstream.tracked().branches[0])
+    known = clones.branches(directory, tracked().repository)
+    main = known.commits.get(tracked().branches[0])
     base = history.common_ancestor(known.repository, main, head) if main is not None else None
     if base is None or base == head:
         base = reading.locate(directory, f"{head}~1").commit

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.docker import PREFIX_ENTRY, staging, wrappers
+from toolkit.docker import PREFIX_ENTRY, staging
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.building import is_rootlesskit
 from toolkit.docker.claims.case import BEFORE, DEMOTED
@@ -21,8 +21,9 @@ from toolkit.docker.rewrite import demote, wrapper
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
-from toolkit.nix import evaluator, stores
+from toolkit.nix import evaluator, stores, wrappers
 from toolkit.nix.limits import sealed
+from toolkit.rootless.requirements import NAMES
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.readings import Component, Reading
-    from toolkit.docker.wrappers import PathOrder
     from toolkit.model import Progress
+    from toolkit.nix.wrappers import PathOrder
 
 
 WRAPPERS = "/run/wrappers/bin"
@@ -105,7 +106,7 @@ def _read(expression: Path, arguments: dict[str, str], attributes: list[str]) ->
 def _route(name: str, order: PathOrder, security: str) -> Route:
     """Look a program up as dockerd-rootless.sh does: all of PATH for one name, then for the other."""
     places = [*order.prefix, WRAPPERS, *order.suffix]
-    for wanted in wrappers.NAMES:
+    for wanted in NAMES:
         for place in places:
             if (place == WRAPPERS and wanted == security) or (wanted == PREFIX_ENTRY and is_rootlesskit(place)):
                 return Route(name=name, order=order, wrapper=security, found=place, privileged=place == WRAPPERS)

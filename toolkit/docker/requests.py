@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from toolkit.docker.plan import Demotion, Extra, OverlayKind, Strategy
+from toolkit.forge.nixpkgs import Server
 from toolkit.model import Depth, SourceRequest
 from toolkit.pr import BranchOrder
 
@@ -26,15 +27,6 @@ class ProposeRequest(Struct, frozen=True, kw_only=True):
     extras: tuple[Extra, ...] = ()
     depth: Depth = field(default_factory=Depth)
     compare: bool = False
-
-
-class Server(Struct, frozen=True, kw_only=True):
-    """Where pull requests are asked for; what is None is as patches/tracking.toml has it."""
-
-    repository: str | None = None
-    api_url: str | None = None
-    raw_url: str | None = None
-    token_command: str | None = None
 
 
 class CheckRequest(Struct, frozen=True, kw_only=True):

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime  # noqa: TC003 - msgspec reads the types of the fields
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from msgspec import Meta, Struct
 
-from toolkit.errors import ToolkitError
+from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.forge.client import Client
+from toolkit.forge.nixpkgs import tracked
+from toolkit.forge.token import find_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from toolkit.forge.client import Client
+    from toolkit.forge.client import Settings
+    from toolkit.forge.nixpkgs import Server
 
 _PAGE = 100
 
@@ -205,3 +211,25 @@ class GitHub:
 
 def _quoted(text: str) -> str:
     return quote(text, safe="/")
+
+
+def connect(server: Server, settings: Settings) -> GitHub:
+    """Return a repository on GitHub, of which nothing is asked yet; raise UsageError for one or a URL that is none."""
+    repository = server.repository or tracked().repository
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", repository):
+        raise UsageError(f"--repo: '{repository}' is not OWNER/NAME")
+    api_url = server.api_url or tracked().api_url
+    client = Client(
+        api_url=api_url,
+        raw_url=server.raw_url or tracked().raw_url,
+        token=find_token(server.token_command, host=urlsplit(api_url).netloc),
+        cache=default_cache(),
+        settings=settings,
+    )
+    return GitHub(client, repository)
+
+
+def moved_to(files: Sequence[ChangedFile], path: str) -> str | None:
+    """Return where a file went in a commit or a pull request that renamed it."""
+    renamed = (file for file in files if file.status == "renamed" and file.previous_filename == path)
+    return next((file.filename for file in renamed), None)

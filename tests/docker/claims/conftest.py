@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests.docker.conftest import Steps, source_at
-from tests.docker.rootless.account import account, host, place
+from tests.rootless.account import account, host, place
 from toolkit import specimen
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Strategy

@@ -8,9 +8,9 @@ import pytest
 from toolkit.docker.claims.building import commands, is_in_command, is_rootlesskit, other_changes, read_wrapper
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.plan import Demotion
-from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
+from toolkit.nix.wrappers import PathOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

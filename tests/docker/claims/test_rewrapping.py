@@ -11,9 +11,9 @@ from tests.docker.conftest import source_of
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.overlay import rewrap_case
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import RefusalError
 from toolkit.nix import evaluator
+from toolkit.nix.wrappers import PathOrder
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docker.rootless.account import remains, wait_for
+from tests.rootless.account import remains, wait_for
 from toolkit.docker.claims import running
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.registry import CLAIMS
 from toolkit.docker.claims.running import AFTER, DROP, REWRAPPED, Cell, expected
 from toolkit.docker.plan import Demotion
-from toolkit.docker.rootless import Outcome, PortOutcome
 from toolkit.errors import NotRunError
 from toolkit.model import Status
+from toolkit.rootless import Outcome, PortOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.docker.conftest import Draft
-    from toolkit.docker.rootless import Account, Host
     from toolkit.model import Report
+    from toolkit.rootless import Account, Host
 
 ROOT = Path(__file__).parents[3]
 PROXY = "no rootlesskit-docker-proxy on PATH"
@@ -138,7 +138,7 @@ def test_missing_program_is_the_reason_for_not_running(
     for name in names:
         (directory / name).symlink_to(shutil.which(name) or "")
     case = series.case()
-    monkeypatch.setattr("toolkit.docker.rootless.requirements._PLACES", ())
+    monkeypatch.setattr("toolkit.rootless.requirements._PLACES", ())
     monkeypatch.setenv("PATH", str(directory))
     with pytest.raises(NotRunError) as reason:
         running.runs(case)

@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import process
-from toolkit.docker import PREFIX_ENTRY, meaning, wrappers
+from toolkit.docker import PREFIX_ENTRY, meaning
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place
 from toolkit.errors import CommandError, NotRunError, ToolkitError
-from toolkit.nix import evaluator, program, stores
+from toolkit.nix import evaluator, program, stores, wrappers
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.docker.wrappers import PathOrder
+    from toolkit.nix.wrappers import PathOrder
 
 EXPRESSION = EXPRESSIONS / "build.nix"
 HOOK = Path("pkgs/build-support/setup-hooks/make-wrapper.sh")

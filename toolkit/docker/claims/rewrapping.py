@@ -22,18 +22,18 @@ from toolkit.docker.claims import realising
 from toolkit.docker.claims.building import WRAPPER, build, builder, is_rootlesskit, read_order, read_seen, show, without
 from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.wrappers import PathOrder
 from toolkit.errors import NotRunError
 from toolkit.model import Tier
 from toolkit.nix import evaluator, limits, stores
+from toolkit.nix.wrappers import PathOrder
 from toolkit.prove import Claim, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.docker.wrappers import PathOrder
     from toolkit.model import Depth
+    from toolkit.nix.wrappers import PathOrder
 
 EVALUATION = EXPRESSIONS / "rewrapping.nix"
 BUILD = EXPRESSIONS / "rewrapped.nix"

@@ -19,22 +19,23 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.docker import PREFIX_ENTRY, rootless, staging
+from toolkit import rootless
+from toolkit.docker import PREFIX_ENTRY, staging
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite import demote
-from toolkit.docker.rootless import Outcome, PortOutcome
 from toolkit.errors import NotRunError, ToolkitError
 from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding
+from toolkit.rootless import Outcome, PortOutcome
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.docker.rootless import Host
+    from toolkit.rootless import Host
 
 REWRAPPED, AFTER, DROP = "rewrapped", "after", "drop"
 STAGES = {

@@ -6,7 +6,7 @@
 # JSON, component names → whether each is replaced through `override`; `system`, a Linux system;
 # `programs`, JSON, package names → program names → absolute paths on this machine: what those packages
 # have instead of stand-ins, "moby" among them for what is built from docker's own sources; `launcher`,
-# the absolute path of builder/launcher.c as a static program, or "" for ELF wrappers that only can be
+# the absolute path of rootless/launcher.c as a static program, or "" for ELF wrappers that only can be
 # read. With both, dockerd-rootless starts a real daemon, and `path` cannot be built.
 # Result: side → { script, elf, docker, path }: moby with wrappers that are shell scripts, moby with
 # wrappers that are ELF files, the docker package that links the former, and a file with the PATH which

@@ -1,4 +1,4 @@
-# makeWrapper as an ELF file: the program `launcher` where it is set (see launcher.c), else a header for
+# makeWrapper as an ELF file: the program `launcher` where it is set (see rootless/launcher.c), else a header for
 # the machine, which cannot be run; then what the wrapper does, and the text by which a wrapper of nixpkgs
 # can be read: the command that it was made with. What has to --run something becomes a script: an ELF file cannot.
 

@@ -1,5 +1,0 @@
-"""The user whose daemons are started here."""
-
-from tests.docker.rootless.account import account, host, place
-
-__all__ = ["account", "host", "place"]

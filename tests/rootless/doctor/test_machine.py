@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from toolkit.errors import ToolkitError
+from toolkit.rootless import Account
+from toolkit.rootless.doctor import machine as kernel
+from toolkit.rootless.doctor import programs
+from toolkit.rootless.doctor.diagnosis import MAXIMUM_BYTES, explain, read_log
+from toolkit.rootless.doctor.machine import Machine
+from toolkit.rootless.doctor.programs import NET_BIND_SERVICE, Capability, parse
+from toolkit.rootless.requirements import subordinate_ids
+
+
+def machine(tmp_path: Path) -> Machine:
+    user = Account(name="ordinary", uid=4711, gid=4711)
+    return Machine(user=user, proc=tmp_path / "proc", etc=tmp_path / "etc", dev=tmp_path / "dev")
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+class TestCapabilities:
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file capabilities")
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("cap_net_bind_service=ep", Capability(permitted=0x400, inheritable=0, effective=True)),
+            ("cap_net_bind_service,cap_setpcap=p", Capability(permitted=0x500, inheritable=0, effective=False)),
+            ("cap_bpf=eip", Capability(permitted=1 << 39, inheritable=1 << 39, effective=True)),
+        ],
+    )
+    def test_what_setcap_writes_is_read(self, tmp_path: Path, text: str, expected: Capability) -> None:
+        program = tmp_path / "program"
+        program.touch(mode=0o755)
+        subprocess.run(["setcap", text, str(program)], check=True)
+        assert programs.look(program).capability == expected
+
+    def test_capability_of_a_namespace_grants_nothing_outside(self) -> None:
+        capability = parse(struct.pack("<6I", 0x03000001, 0x400, 0, 0, 0, 1000))
+        assert capability is not None
+        assert capability.root == 1000
+        assert not capability.grants(NET_BIND_SERVICE)
+
+    @pytest.mark.parametrize(
+        "value", [b"", b"\1", struct.pack("<2I", 0x02000001, 0x400), struct.pack("<I", 0x09000000)]
+    )
+    def test_other_attribute_is_none(self, value: bytes) -> None:
+        assert parse(value) is None
+
+    def test_first_revision_has_one_word_a_set(self) -> None:
+        assert parse(struct.pack("<3I", 0x01000001, 0x400, 0)) == Capability(
+            permitted=0x400, inheritable=0, effective=True
+        )
+
+
+class TestPrograms:
+    def test_path_is_searched_in_order_and_what_cannot_run_is_passed_over(self, tmp_path: Path) -> None:
+        for name, mode in (("a", 0o644), ("b", 0o755), ("c", 0o755)):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "program").touch()
+            (tmp_path / name / "program").chmod(mode)
+        (tmp_path / "d/program").mkdir(parents=True)
+        path = ":".join(str(tmp_path / name) for name in "xabcd")
+        assert list(programs.locate("program", path)) == [tmp_path / "b/program", tmp_path / "c/program"]
+
+    def test_source_stands_in_the_file_beside_or_in_the_wrapper(self, tmp_path: Path) -> None:
+        for name, content in (("old", b"\x7fELF"), ("new", b"\0failed to inherit capabilities\0/n/bin/rootlesskit\0")):
+            (tmp_path / name).write_bytes(content)
+        (tmp_path / "old.real").write_text("/o/bin/rootlesskit")
+        assert programs.look(tmp_path / "old").source == Path("/o/bin/rootlesskit")
+        assert programs.look(tmp_path / "new").source == Path("/n/bin/rootlesskit")
+
+    def test_missing_program_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(ToolkitError, match="gone: no such file or directory"):
+            programs.look(tmp_path / "gone")
+
+    def test_program_that_cannot_be_started_has_no_status(self, tmp_path: Path) -> None:
+        (tmp_path / "program").write_text("#!/gone\n")
+        (tmp_path / "program").chmod(0o755)
+        assert programs.try_version(tmp_path / "program").status is None
+
+
+class TestProcesses:
+    def test_process_is_read_from_proc(self) -> None:
+        started = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"A": "b=c"})
+        time.sleep(0.1)
+        seen = kernel.process_of(started.pid)
+        started.communicate()
+        assert seen is not None
+        assert (seen.parent, seen.command[1:]) == (os.getpid(), ("-c", "input()"))
+        assert seen.environment is not None
+        assert seen.environment["A"] == "b=c"
+        assert abs(time.time() - seen.started) < 10
+        assert kernel.process_of(started.pid) is None
+
+    def test_pid_that_is_another_process_by_now_is_no_daemon(self, tmp_path: Path) -> None:
+        write(tmp_path / "dockerd-rootless/child_pid", f"{os.getpid()}\n")
+        environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+        here = Machine(user=Account(name="ordinary", uid=4711, gid=4711), environment=environment)
+        assert kernel.daemon(here, {}) is None
+
+
+class TestKernel:
+    @pytest.mark.parametrize(("text", "port"), [("80\n", 80), ("0\n", 0), ("x", 1024)])
+    def test_first_port_for_everybody(self, tmp_path: Path, text: str, port: int) -> None:
+        here = machine(tmp_path)
+        assert kernel.first_unprivileged_port(here) == 1024
+        write(here.proc / kernel.PORT_START, text)
+        assert kernel.first_unprivileged_port(here) == port
+
+    def test_subordinate_ids_are_of_the_name_or_the_number(self, tmp_path: Path) -> None:
+        here = machine(tmp_path)
+        write(here.etc / "subuid", "other:1:65536\nordinary:100000:65535\n4711:200000:1\nordinary:x:y\n")
+        uids, gids = subordinate_ids(here.user, here.etc)
+        assert (uids.count, uids.enough, gids.count, gids.elsewhere) == (65536, True, 0, False)
+        assert uids.overlap(4711) is None
+        write(here.etc / "nsswitch.conf", "passwd: files\nsubid: sss\n")
+        assert all(each.elsewhere for each in subordinate_ids(here.user, here.etc))
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("ordinary:100000:65536\nordinary:165536:65536\n", None),
+            ("ordinary:100000:65536\nordinary:100000:65536\n", "100000-165535 and 100000-165535 overlap"),
+            ("ordinary:165535:1\nother:1:1\nordinary:100000:65536\n", "100000-165535 and 165535-165535 overlap"),
+            ("ordinary:4711:1\nordinary:100000:65536\n", "4711-4711 contains 4711"),
+            ("ordinary:100000:0\nordinary:100000:65536\n", None),
+        ],
+    )
+    def test_subordinate_ids_that_the_kernel_refuses_to_map_are_named(
+        self, tmp_path: Path, text: str, problem: str | None
+    ) -> None:
+        here = machine(tmp_path)
+        write(here.etc / "subuid", text)
+        assert subordinate_ids(here.user, here.etc)[0].overlap(4711) == problem
+
+    def test_runtime_directory_that_is_missing_is_named(self, tmp_path: Path) -> None:
+        user = Account(name="ordinary", uid=4711, gid=4711)
+        here = Machine(user=user, environment={"XDG_RUNTIME_DIR": str(tmp_path / "gone")})
+        assert kernel.runtime_problem(here) == f"{tmp_path / 'gone'}: no such directory"
+        (tmp_path / "gone").mkdir()
+        assert kernel.runtime_problem(here) is None
+
+    @pytest.mark.parametrize(
+        ("text", "mark"),
+        [("0 100000 65536\n", "only 65536 user ids are mapped"), ("0 0 4294967295\n", None), ("", None)],
+    )
+    def test_container_is_known_by_its_ids_or_by_a_file(self, tmp_path: Path, text: str, mark: str | None) -> None:
+        here = machine(tmp_path)
+        write(here.proc / "self/uid_map", text)
+        assert kernel.container_mark(here, tmp_path) == mark
+        write(tmp_path / "run/.containerenv", "")
+        assert kernel.container_mark(here, tmp_path) == f"{tmp_path}/run/.containerenv exists"
+
+    @pytest.mark.parametrize("setting", [kernel.NAMESPACES, kernel.CLONE])
+    def test_user_namespaces_that_are_turned_off_are_named(self, tmp_path: Path, setting: Path) -> None:
+        here = machine(tmp_path)
+        assert kernel.namespaces_problem(here) is None
+        write(here.proc / setting, "0\n")
+        assert kernel.namespaces_problem(here) == f"{str(setting).removeprefix('sys/').replace('/', '.')} is 0"
+
+    def test_apparmor_restricts_what_no_profile_names(self, tmp_path: Path) -> None:
+        here, program = machine(tmp_path), Path("/usr/bin/rootlesskit")
+        assert not kernel.apparmor_restricts(here, program)
+        write(here.proc / kernel.APPARMOR, "1\n")
+        assert kernel.apparmor_restricts(here, program)
+        write(here.etc / "apparmor.d/rootlesskit", f"profile rootlesskit {program} flags=(unconfined) {{ userns, }}\n")
+        assert not kernel.apparmor_restricts(here, program)
+
+    def test_file_in_the_place_of_the_device_is_named(self, tmp_path: Path) -> None:
+        here = machine(tmp_path)
+        write(here.dev / kernel.TUN, "")
+        assert kernel.tun_problem(here) == f"{here.dev / 'net/tun'}: is not a device"
+
+
+class TestLogs:
+    @pytest.mark.parametrize(
+        ("content", "fact"),
+        [
+            (b" \n", "is empty"),
+            (b"a\0b", "is a binary file"),
+            (b"LPKSHHRH\0", "is a journal file of systemd"),
+            (None, "no such"),
+        ],
+    )
+    def test_what_is_no_text_is_named(self, tmp_path: Path, content: bytes | None, fact: str) -> None:
+        if content is not None:
+            (tmp_path / "log").write_bytes(content)
+        with pytest.raises(ToolkitError, match=fact):
+            read_log(tmp_path / "log")
+
+    def test_long_log_is_examined_at_its_end(self, tmp_path: Path) -> None:
+        line = "No subuid ranges found"
+        more = MAXIMUM_BYTES // 10_000 + 1
+        (tmp_path / "log").write_text(f"{line}\n" + f"{'x' * 9999}\n" * more + f"{line}\n")
+        (entry,) = explain(read_log(tmp_path / "log"), name="log", port=80).entries
+        assert (entry.count, entry.line) == (1, more + 2)
+
+    def test_lines_are_numbered_as_editors_number_them(self) -> None:
+        text = "pulling\r99 %\fdone\u2028\r\nNo subuid ranges found\r\n"
+        log = explain(text, name="log", port=80)
+        assert (log.lines, [(entry.line, entry.text) for entry in log.entries]) == (2, [(2, "No subuid ranges found")])

@@ -1,0 +1,222 @@
+"""Why a port below 1024 is refused: each cause is made on a host, and port 80 is tried."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.rootless.doctor.nixos import DOCKER, KIT, SLIRP, WRAPPERS
+
+if TYPE_CHECKING:
+    from tests.rootless.doctor.nixos import Host
+
+REFUSED = "cannot expose privileged port 80"
+SETUP = ("--docker", DOCKER)
+
+
+def condition(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in document["conditions"] if each["name"] == name)
+
+
+def roles(document: dict[str, Any], *names: str) -> tuple[str, ...]:
+    return tuple(condition(document, name)["role"] for name in names)
+
+
+def test_security_wrapper_of_the_name_that_comes_first_makes_a_healthy_host(host: Host, image: bytes) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    with host.manager():
+        host.systemctl("start", "--no-block", "docker")
+        host.wait()
+        assert host.publish(80, image) is None
+        document = host.doctor()
+        shown = host.unlet("doctor", "--verbose")
+    assert (document["health"], document["exit"], document["causes"]) == ("healthy", 0, [])
+    assert document["verdict"] == "the running daemon can publish port 80"
+    document.pop("exit")
+    assert set(document) == {"schema", "unlet", "health", "verdict", "port", "causes", "views", "conditions", "log"}
+    assert set(document["conditions"][0]) == {"name", "role", "fact", "evidence", "remedies"}
+    views = {view["seen_by"]: view["taken"] for view in document["views"]}
+    assert views["service"] == views["daemon"] == f"{WRAPPERS}/docker-rootlesskit"
+    assert "CapEff 0000000000000400" in condition(document, "daemon")["evidence"][0]
+    assert condition(document, "port-driver")["evidence"][1] == "the running rootlesskit: --port-driver=builtin"
+    assert shown.stdout.startswith("the running daemon can publish port 80\n")
+    assert f"prefixed to PATH: {KIT}/bin" in shown.stdout
+
+
+@pytest.mark.parametrize("form", ["script", "elf"])
+def test_wrapper_that_the_prefix_hides_is_named(host: Host, image: bytes, form: str) -> None:
+    if form == "elf":
+        host.docker(["/run/store/moby/bin", f"{KIT}/bin", f"{SLIRP}/bin"], [], form="elf")
+    host.security_wrapper("rootlesskit")
+    with host.manager():
+        host.systemctl("start", "--no-block", "docker")
+        host.wait()
+        objection = host.publish(80, image)
+        assert objection is not None
+        assert REFUSED in objection
+        document = host.doctor()
+        (host / "/run/objection").write_text(objection)
+        explained = host.doctor("--log", "/run/objection")
+    assert (document["exit"], document["causes"]) == (1, ["shadowed"])
+    hides = f"{KIT}/bin/rootlesskit comes before {WRAPPERS}/rootlesskit, which is the one for privileged ports"
+    assert document["verdict"] == f"containers cannot publish port 80: {hides}"
+    assert condition(document, "shadowed")["evidence"][0].endswith("prefixed by the wrapper, no capabilities")
+    assert "docker-rootlesskit" in condition(document, "shadowed")["remedies"][0]
+    assert roles(document, "daemon", "capability", "nosuid") == ("effect", "ok", "ok")
+    assert explained["verdict"] == f"privileged-port: {hides}"
+    (symptom,) = explained["log"]["entries"]
+    here = {suspect["name"]: suspect["here"] for suspect in symptom["suspects"]}
+    assert here == {
+        **dict.fromkeys(("capability", "nosuid", "no-new-privileges", "bounding-set", "daemon-age"), False),
+        "extended-attributes": False,
+        "shadowed": True,
+    }
+
+
+def test_wrapper_is_taken_where_rootlesskit_is_behind_path(host: Host, image: bytes) -> None:
+    host.docker(["/run/store/moby/bin", f"{SLIRP}/bin"], [f"{KIT}/bin"])
+    host.security_wrapper("rootlesskit")
+    with host.daemon() as started:
+        host.wait(started)
+        assert host.publish(80, image) is None
+        document = host.doctor(*SETUP)
+    assert (document["exit"], document["causes"]) == (0, [])
+    assert document["views"][0]["hidden"] == [f"{KIT}/bin/rootlesskit"]
+
+
+def test_host_without_any_capability_gets_both_ways_out(host: Host, image: bytes) -> None:
+    with host.daemon() as started:
+        host.wait(started)
+        objection = host.publish(80, image)
+        document = host.doctor(*SETUP)
+    assert objection is not None
+    assert REFUSED in objection
+    assert (document["exit"], document["causes"]) == (1, ["capability"])
+    first, second = condition(document, "capability")["remedies"]
+    assert first.startswith("security.wrappers.docker-rootlesskit = {")
+    assert second.startswith('boot.kernel.sysctl."net.ipv4.ip_unprivileged_port_start" = 80; which lets every user ')
+
+
+def test_file_of_the_nix_store_gets_no_capability(host: Host) -> None:
+    (host / "/etc/NIXOS").unlink()
+    host.root_runs("mount", "-t", "tmpfs", "none", "/nix/store")
+    kit = KIT.replace("/run/store", "/nix/store")
+    (host / kit / "bin").mkdir(parents=True)
+    shutil.copy(host.programs.programs["rootlesskit"], host / kit / "bin")
+    host.docker(["/run/store/moby/bin", f"{kit}/bin", f"{SLIRP}/bin"], [])
+    document = host.doctor(*SETUP)
+    first, *_ = condition(document, "capability")["remedies"]
+    copy = "/usr/local/bin/docker-rootlesskit"
+    assert first.startswith(f"as root: install {kit}/bin/rootlesskit {copy} && setcap cap_net_bind_service=ep {copy}, ")
+
+
+def test_setting_for_everybody_makes_the_capability_needless(host: Host, image: bytes) -> None:
+    host.root_runs("sysctl", "-q", "net.ipv4.ip_unprivileged_port_start=80")
+    with host.daemon() as started:
+        host.wait(started)
+        assert host.publish(80, image) is None
+        document = host.doctor(*SETUP)
+        below = host.doctor(*SETUP, "--port", "79")
+    assert (document["exit"], document["causes"]) == (0, [])
+    assert roles(document, "sysctl", "capability", "daemon") == ("ok", "note", "note")
+    assert (below["exit"], below["causes"]) == (1, ["capability"])
+
+
+def test_capability_on_a_nosuid_mount_is_void(host: Host, image: bytes) -> None:
+    """With a copy of rootlesskit that has the capability itself, which says nothing when it does not get it."""
+    wrappers = f"{WRAPPERS.replace('bin', 'nosuid')}"
+    (host / wrappers).mkdir()
+    host.root_runs("mount", "-t", "tmpfs", "-o", "nosuid,mode=755", "none", wrappers)
+    shutil.copy(host.programs.programs["rootlesskit"], host / wrappers / "docker-rootlesskit")
+    host.root_runs("setcap", "cap_net_bind_service=ep", f"{wrappers}/docker-rootlesskit")
+    path = f"{wrappers}:{WRAPPERS}:/run/unit"
+    with host.daemon(PATH=path) as started:
+        host.wait(started)
+        objection = host.publish(80, image)
+        document = host.doctor(*SETUP, PATH=path)
+    assert objection is not None
+    assert REFUSED in objection
+    assert (document["exit"], document["causes"]) == (1, ["nosuid"])
+    assert condition(document, "nosuid")["evidence"][0] == f"mounted nosuid: {wrappers}"
+
+
+def test_daemon_that_is_older_than_the_wrapper_has_to_be_restarted(host: Host) -> None:
+    with host.daemon() as started:
+        host.wait(started)
+        host.security_wrapper("docker-rootlesskit")
+        document = host.doctor(*SETUP)
+    assert (document["exit"], document["causes"]) == (1, ["daemon-age"])
+    fact = f"the daemon is older than {WRAPPERS}/docker-rootlesskit, which its next start will use"
+    assert document["verdict"] == f"containers cannot publish port 80: {fact}"
+    assert condition(document, "daemon-age")["remedies"] == ["restart the daemon"]
+
+
+def test_daemon_that_its_next_start_will_spoil_is_named_in_time(host: Host, image: bytes) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    with host.daemon() as started:
+        host.wait(started)
+        wrapper = host / WRAPPERS.replace("bin", "wrappers.test") / "docker-rootlesskit"
+        wrapper.rename(wrapper.with_name("rootlesskit"))
+        assert host.publish(80, image) is None
+        document = host.doctor(*SETUP)
+    assert (document["exit"], document["causes"]) == (1, ["shadowed"])
+    assert document["verdict"].startswith("containers can publish port 80 only until the daemon is restarted: ")
+
+
+def test_daemon_that_was_started_with_another_path_has_to_be_restarted(host: Host) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    (host / "/run/few").mkdir()
+    for name in ("newuidmap", "newgidmap"):
+        (host / "/run/few" / name).symlink_to(f"{WRAPPERS}/{name}")
+    with host.manager(), host.daemon(PATH="/run/few:/run/unit") as started:
+        host.wait(started)
+        document = host.doctor()
+    assert (document["exit"], document["causes"]) == (1, ["daemon-age"])
+    assert "was started with another PATH" in condition(document, "daemon-age")["fact"]
+
+
+@pytest.mark.parametrize("driver", ["slirp4netns", "implicit"])
+def test_other_port_drivers_have_no_use_for_the_capability(host: Host, driver: str) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    with host.manager(f"Environment=DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER={driver}"):
+        document = host.doctor()
+    assert (document["exit"], document["causes"]) == (1, ["port-driver"])
+    assert driver in document["verdict"]
+
+
+def test_bounding_set_without_the_capability_is_named(host: Host) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    done = host.unlet("doctor", *SETUP, prefix=("/usr/bin/setpriv", "--bounding-set=-net_bind_service"))
+    assert done.returncode == 1
+    assert "cause    bounding-set: the bounding set lacks CAP_NET_BIND_SERVICE" in done.stdout
+
+
+def test_security_wrapper_without_capability_is_named(host: Host) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    host.root_runs("setcap", "-r", f"{WRAPPERS}/docker-rootlesskit")
+    document = host.doctor(*SETUP)
+    assert (document["exit"], document["causes"]) == (1, ["capability"])
+    assert condition(document, "capability")["fact"] == f"{WRAPPERS}/docker-rootlesskit lacks CAP_NET_BIND_SERVICE"
+
+
+def test_capability_that_is_not_in_effect_is_named(host: Host) -> None:
+    (host / "/run/own").mkdir()
+    shutil.copy(host.programs.programs["rootlesskit"], host / "/run/own/docker-rootlesskit")
+    host.root_runs("setcap", "cap_net_bind_service=p", "/run/own/docker-rootlesskit")
+    document = host.doctor(*SETUP, PATH=f"/run/own:{WRAPPERS}:/run/unit")
+    assert (document["exit"], document["causes"]) == (1, ["capability"])
+    assert "but not as effective" in document["verdict"]
+
+
+def test_file_system_without_attributes_is_named_by_host_and_log(host: Host) -> None:
+    (host / "/run/plain").mkdir()
+    host.root_runs("mount", "-t", "ramfs", "-o", "mode=755", "none", "/run/plain")
+    shutil.copyfile(host.programs.programs["rootlesskit"], host / "/run/plain/docker-rootlesskit")
+    (host / "/run/plain/docker-rootlesskit").chmod(0o755)
+    command = "setcap cap_net_bind_service=ep /run/plain/docker-rootlesskit > /run/said 2>&1 || true"
+    host.root_runs("sh", "-c", command)
+    document = host.doctor(*SETUP, "--log", "/run/said", PATH=f"/run/plain:{WRAPPERS}:/run/unit")
+    assert (document["exit"], document["causes"]) == (1, ["extended-attributes"])
+    assert document["verdict"].startswith("attributes-unsupported: the file system of /run/plain/docker-rootlesskit ")

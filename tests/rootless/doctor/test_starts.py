@@ -1,0 +1,175 @@
+"""Why rootless docker does not start: each cause is made on a host, and the log that the daemon leaves is explained."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.rootless.doctor.nixos import DOCKER, KIT, SECONDS, SLIRP, WRAPPERS
+from tests.rootless.doctor.test_ports import condition
+
+if TYPE_CHECKING:
+    from tests.rootless.doctor.nixos import Host
+
+SETUP = ("--docker", DOCKER)
+WRAPPER_FILES = WRAPPERS.replace("bin", "wrappers.test")
+
+
+def explained(host: Host, symptom: str, cause: str, **env: str) -> dict[str, Any]:
+    """Let the daemon fail; see that its log shows the symptom, and that the host has the cause."""
+    log = host.fails(**env)
+    document = host.doctor(*SETUP, "--log", "/run/log", **env)
+    assert [each["name"] for each in document["log"]["entries"]] == [symptom], log
+    assert document["exit"] == 1
+    assert document["causes"][0] == cause, document["conditions"]
+    assert document["verdict"] == f"{symptom}: {condition(document, cause)['fact']}"
+    elsewhere = host.doctor("--elsewhere", "--log", "/run/log", **env)
+    assert (elsewhere["exit"], elsewhere["conditions"]) == (1, [])
+    assert cause in [suspect["name"] for suspect in elsewhere["log"]["entries"][0]["suspects"]]
+    return document
+
+
+def test_no_rootlesskit_at_all(host: Host) -> None:
+    host.docker(["/run/store/moby/bin", f"{SLIRP}/bin"], [])
+    document = explained(host, "rootlesskit-missing", "rootlesskit")
+    assert "if an override removed it" in condition(document, "rootlesskit")["remedies"][0]
+
+
+def test_no_rootlesskit_docker_proxy(host: Host) -> None:
+    host.docker(["/run/store/moby/bin", f"{SLIRP}/bin"], [])
+    host.security_wrapper("docker-rootlesskit")
+    document = explained(host, "proxy-missing", "docker-proxy")
+    assert "dockerd 26.1.5 needs rootlesskit-docker-proxy" in document["verdict"]
+
+
+def test_no_program_for_the_network(host: Host) -> None:
+    host.docker(["/run/store/moby/bin", f"{KIT}/bin"], [])
+    explained(host, "network-program-missing", "network-program")
+
+
+@pytest.mark.parametrize(("directory", "fact"), [("/run/user/gone", "no such directory"), ("/run", "not writable")])
+def test_runtime_directory_cannot_be_used(host: Host, directory: str, fact: str) -> None:
+    document = explained(host, "runtime-directory-missing", "session", XDG_RUNTIME_DIR=directory)
+    assert document["verdict"] == f"runtime-directory-missing: {directory}: {fact}"
+
+
+def test_newuidmap_is_missing(host: Host) -> None:
+    (host / WRAPPER_FILES / "newuidmap").unlink()
+    explained(host, "newuidmap-missing", "newuidmap")
+
+
+def test_newuidmap_is_not_setuid(host: Host) -> None:
+    (host / WRAPPER_FILES / "newuidmap").chmod(0o755)
+    document = explained(host, "newuidmap-refused", "newuidmap")
+    assert "neither setuid root" in document["verdict"]
+
+
+def test_newuidmap_is_on_a_nosuid_mount(host: Host) -> None:
+    host.root_runs("mount", "--bind", WRAPPER_FILES, WRAPPER_FILES)
+    host.root_runs("mount", "-o", "remount,bind,nosuid", WRAPPER_FILES)
+    document = explained(host, "newuidmap-refused", "newuidmap")
+    assert condition(document, "newuidmap")["evidence"] == [f"mounted nosuid: {WRAPPER_FILES}"]
+
+
+def test_user_has_no_subordinate_ids(host: Host) -> None:
+    for name in ("subuid", "subgid"):
+        file = host / "/etc" / name
+        file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if "ordinary:" not in line))
+    document = explained(host, "subordinate-ids-missing", "subordinate-ids")
+    assert condition(document, "subordinate-ids")["remedies"] == ["users.users.ordinary.autoSubUidGidRange = true;"]
+
+
+@pytest.mark.parametrize("line", ["ordinary:{first}:65536", "ordinary:{own}:1"])
+def test_subordinate_ids_overlap(host: Host, line: str) -> None:
+    file = host / "/etc/subuid"
+    (first,) = (each.split(":")[1] for each in file.read_text().splitlines() if each.startswith("ordinary:"))
+    file.write_text(f"{file.read_text()}{line.format(first=first, own=host.uid)}\n")
+    explained(host, "ids-overlap", "overlapping-ids")
+
+
+def test_security_wrapper_is_on_a_nosuid_mount(host: Host) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    host.root_runs("mount", "--bind", WRAPPER_FILES, WRAPPER_FILES)
+    host.root_runs("mount", "-o", "remount,bind,nosuid", WRAPPER_FILES)
+    log = host.fails()
+    document = host.doctor(*SETUP, "--log", "/run/log")
+    assert [each["name"] for each in document["log"]["entries"]] == ["capability-not-inherited"], log
+    assert document["verdict"].startswith(f"capability-not-inherited: {WRAPPERS}/docker-rootlesskit is on a mount")
+    assert {"nosuid", "newuidmap"} == set(document["causes"])
+    assert condition(document, "security-wrapper")["role"] == "effect"
+
+
+def test_service_has_no_new_privileges(host: Host) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    log = host / "/run/home/log"
+    with host.manager("NoNewPrivileges=yes\nStandardError=file:/run/home/log"):
+        host.systemctl("start", "--no-block", "docker")
+        end = time.monotonic() + SECONDS
+        while "failed" not in host.systemctl("show", "docker", "-p", "ActiveState"):
+            assert time.monotonic() < end
+        document = host.doctor("--log", "/run/home/log")
+    assert "failed to inherit capabilities: Operation not permitted" in log.read_text()
+    assert (document["exit"], document["causes"]) == (1, ["no-new-privileges"])
+    assert document["verdict"].startswith("capability-not-inherited: the service has NoNewPrivileges=yes")
+    (symptom,) = document["log"]["entries"]
+    assert {suspect["name"]: suspect["here"] for suspect in symptom["suspects"]} == {
+        "nosuid": False,
+        "no-new-privileges": True,
+        "bounding-set": False,
+    }
+
+
+def test_source_of_the_security_wrapper_is_gone(host: Host) -> None:
+    gone = "/run/store/gone-rootlesskit/bin/rootlesskit"
+    host.security_wrapper("docker-rootlesskit", gone)
+    document = explained(host, "source-gone", "security-wrapper")
+    assert gone in condition(document, "security-wrapper")["evidence"][0]
+
+
+@pytest.mark.parametrize(
+    ("device", "fact"),
+    [("true", "no such file or directory"), ("mknod -m 600 /dev/net/tun c 10 200", "permission denied")],
+)
+def test_tun_device_cannot_be_used(host: Host, device: str, fact: str) -> None:
+    host.root_runs("sh", "-c", f"mount -t tmpfs none /dev/net && {device}")
+    document = explained(host, "tun-unusable", "tun")
+    assert document["verdict"] == f"tun-unusable: /dev/net/tun: {fact}"
+
+
+def test_log_of_the_past_is_not_blamed_on_a_host_that_was_mended(host: Host) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    host.root_runs("mount", "--bind", WRAPPER_FILES, WRAPPER_FILES)
+    host.root_runs("mount", "-o", "remount,bind,nosuid", WRAPPER_FILES)
+    log = host.fails()
+    host.root_runs("mount", "-o", "remount,bind,suid", WRAPPER_FILES)
+    done = host.unlet("doctor", *SETUP, "--log", "-", stdin=log)
+    assert done.returncode == 1
+    verdict = "capability-not-inherited: this host no longer has the cause of it"
+    assert done.stdout.startswith(f"{verdict}\nlog      capability-not-inherited\n")
+    assert "where capabilities do not count — not on this host\n" in done.stdout
+    assert "\ncause " not in done.stdout
+
+
+def test_shell_without_new_privileges_cannot_tell(host: Host) -> None:
+    host.security_wrapper("docker-rootlesskit")
+    done = host.unlet("doctor", *SETUP, prefix=("/usr/bin/setpriv", "--no-new-privs"))
+    assert done.returncode == 3
+    assert done.stdout.startswith("no cause was found, but ")
+    assert "this shell has NoNewPrivs set" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["docker", "docker/bin/dockerd-rootless", "absent"])
+def test_docker_without_rootless_is_named(host: Host, name: str) -> None:
+    (host / "/run/docker/bin").mkdir(parents=True)
+    done = host.unlet("doctor", "--docker", f"/run/{name}")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"/run/{name}: ")
+
+
+def test_host_without_docker_is_named(host: Host) -> None:
+    host.root_runs("mount", "-t", "tmpfs", "none", "/usr/share/docker.io/contrib")
+    done = host.unlet("doctor")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("doctor: no rootless docker found: ")

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.track.conftest import TARGET, layout, ref
+from toolkit import process
+from toolkit.docker.readings import State
+from toolkit.errors import ToolkitError
+from toolkit.track.model import Judgement, SeriesFit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.track.conftest import Nixpkgs
+    from toolkit.track.model import TrackAnswer
+
+    Ask = Callable[..., TrackAnswer]
+
+
+def test_usual_refs_are_the_branches_channels_and_the_two_newest_releases(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    answer = ask(nixpkgs)
+    assert [(each.name, each.kind) for each in answer.refs] == [
+        ("master", "branch"),
+        ("staging", "branch"),
+        ("nixos-unstable", "channel"),
+        ("nixpkgs-unstable", "channel"),
+        ("release-25.11", "branch"),
+        ("release-25.05", "branch"),
+        ("nixos-25.11", "channel"),
+    ]
+    assert {each.state for each in answer.refs} == {State.NOT_FIXED}
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
+    assert answer.network is None
+
+
+def test_answer_for_a_ref_holds_all_that_the_file_says(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    found = ref(ask(nixpkgs), "release-25.11")
+    assert found.reading is not None
+    assert found.changed is not None
+    assert found.series is not None
+    assert str(found.path) == TARGET
+    assert str(found.commit) == nixpkgs.git("rev-parse", "release-25.11")
+    assert str(found.changed.commit) == nixpkgs.commits["docker: 28.4"]
+    assert found.changed.subject == "docker: 28.4"
+    assert found.reading.newest == "28.4.0"
+    assert found.reading.overridable_by == "evaluation"
+    assert found.series.made_for == "master"
+
+
+def test_series_fits_clean_with_offset_with_conflicts_or_is_superfluous(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    nixpkgs.git("checkout", "--quiet", "-b", "shifted")
+    lines = layout("29.6").splitlines()
+    # Between two hunks; before the first one git would not take an offset.
+    lines[255:255] = ["", "", ""]
+    nixpkgs.commit("shifted", "\n".join([*lines, ""]))
+    nixpkgs.git("checkout", "--quiet", "-b", "fixed")
+    nixpkgs.commit("fixed", layout("states/fixed"))
+    answer = ask(nixpkgs, "master", "shifted", "release-25.05", "fixed")
+    fits = [each.series for each in answer.refs]
+    assert [fit.fit for fit in fits if fit is not None] == [
+        SeriesFit.CLEAN,
+        SeriesFit.OFFSET,
+        SeriesFit.CONFLICTS,
+        SeriesFit.SUPERFLUOUS,
+    ]
+    assert fits[1] is not None
+    assert fits[1].detail == "3 lines"
+    assert fits[2] is not None
+    assert fits[2].detail is not None
+    assert fits[2].detail.startswith("at line ")
+
+
+def test_fix_in_a_channel_is_told_with_the_commit_that_brought_it(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    fix = nixpkgs.commit("docker: fix", layout("states/fixed"))
+    nixpkgs.commit("docker: bump", layout("states/fixed").replace("29.6.1", "29.6.2"))
+    answer = ask(nixpkgs)
+    assert answer.verdict.judgement is Judgement.KEEP
+    assert answer.verdict.text.startswith("keep the overlay: fixed in master since 20")
+    assert answer.verdict.text.endswith("but in no channel yet")
+    assert answer.exit_code == 0
+    nixpkgs.git("branch", "--force", "nixos-unstable", "master")
+    answer = ask(nixpkgs)
+    found = ref(answer, "nixos-unstable")
+    assert found.fixed_by is not None
+    assert str(found.fixed_by.commit) == fix
+    assert found.fixed_by.commit != (found.changed.commit if found.changed else None)
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UPDATE, 10)
+    assert f"nixos-unstable since {found.fixed_by.date:%Y-%m-%d}" in answer.verdict.text
+
+
+def test_file_that_cannot_be_parsed_keeps_no_other_ref_from_its_answer(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    text = layout("29.6")
+    number = text.splitlines().index("let")
+    nixpkgs.commit("docker: broken", text.replace("\nlet\n", "\n<<<<<<< ours\n", 1))
+    answer = ask(nixpkgs, "master", "staging")
+    assert ref(answer, "master").reason == f"cannot be parsed: {number + 1}:1: merge conflict marker"
+    assert ref(answer, "staging").state is State.NOT_FIXED
+
+
+def test_name_that_git_would_take_for_an_option_is_no_branch(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    answer = ask(nixpkgs, "--output=x")
+    assert answer.refs[0].state is State.UNKNOWN
+    assert not Path("x").exists()
+
+
+def test_branch_of_the_remote_comes_before_a_local_one_that_is_behind(
+    nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", nixpkgs.path, clone], check=True)
+    nixpkgs.commit("docker: fix", layout("states/fixed"))
+    subprocess.run(["git", "-C", clone, "fetch", "--quiet"], check=True)
+    answer = ask(nixpkgs, git_dir=clone)
+    assert ref(answer, "master").state is State.FIXED
+    assert f", fetched {time.strftime('%Y')}" in answer.source
+
+
+def test_partial_clone_says_what_it_lacks(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    clone = tmp_path / "partial"
+    where = f"file://{nixpkgs.path}"
+    subprocess.run(["git", "clone", "--quiet", "--bare", "--filter=blob:none", where, clone], check=True)
+    found = ref(ask(nixpkgs, "master", git_dir=clone), "master")
+    assert (found.state, found.reason) == (State.UNKNOWN, "the clone lacks the file's content: it is a partial one")
+
+
+def test_shallow_clone_does_not_call_its_edge_the_last_change(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    nixpkgs.commit("other")
+    clone = tmp_path / "shallow"
+    where = f"file://{nixpkgs.path}"
+    subprocess.run(["git", "clone", "--quiet", "--bare", "--depth=1", where, clone], check=True)
+    answer = ask(nixpkgs, "master", git_dir=clone, history=True)
+    assert ref(answer, "master").state is State.NOT_FIXED
+    assert ref(answer, "master").changed is None
+    assert answer.history is not None
+    assert answer.history.notes == ("the clone is shallow: what came before is not in it",)
+
+
+def test_directory_without_a_repository_is_one_line(tmp_path: Path, nixpkgs: Nixpkgs, ask: Ask) -> None:
+    with pytest.raises(ToolkitError, match="is not a git repository") as caught:
+        ask(nixpkgs, git_dir=tmp_path)
+    assert "\n" not in caught.value.message
+
+
+def test_repository_without_the_usual_branches_is_read_at_head(empty: Nixpkgs, ask: Ask) -> None:
+    empty.git("checkout", "--quiet", "-b", "own")
+    empty.commit("docker", layout("29.6"))
+    assert [each.name for each in ask(empty).refs] == ["HEAD"]
+
+
+def test_pull_request_that_was_merged_is_followed_into_the_branches(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    nixpkgs.git("checkout", "--quiet", "-b", "change")
+    nixpkgs.commit("docker: fix", layout("states/fixed"))
+    nixpkgs.git("update-ref", "refs/pull/549926/head", "HEAD")
+    nixpkgs.git("checkout", "--quiet", "master")
+    (open_one,) = ask(nixpkgs, with_pulls=True).pulls
+    assert (open_one.state, open_one.reason) == ("unknown", "not merged as far as the clone goes")
+    assert open_one.effect == "components overridable: no → yes, rootlesskit: prefix → suffix"
+    message = "Merge pull request #549926 from someone/change"
+    nixpkgs.git("merge", "--quiet", "--no-ff", f"--message={message}", "change")
+    nixpkgs.git("branch", "--force", "nixos-unstable", "master")
+    (merged,) = ask(nixpkgs, with_pulls=True).pulls
+    assert merged.state == "merged"
+    there = {arrival.ref: arrival.arrived for arrival in merged.arrivals}
+    assert there["master"]
+    assert there["nixos-unstable"]
+    assert not there["nixpkgs-unstable"]
+
+
+def test_backport_is_told_apart_from_the_pull_request(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    nixpkgs.commit("docker: fix (#549926)", layout("states/fixed"))
+    nixpkgs.git("checkout", "--quiet", "release-25.11")
+    name = "backport-549926-to-release-25.11"
+    nixpkgs.git("checkout", "--quiet", "-b", name)
+    nixpkgs.commit("docker: fix", layout("states/fixed"))
+    nixpkgs.git("checkout", "--quiet", "release-25.11")
+    nixpkgs.git("merge", "--quiet", "--no-ff", f"--message=Merge pull request #550000 from NixOS/{name}", name)
+    (pull,) = ask(nixpkgs, with_pulls=True).pulls
+    assert [arrival.ref for arrival in pull.arrivals if arrival.arrived] == ["master"]
+    (backport,) = pull.backports
+    assert backport.number == 550000
+    assert [arrival.ref for arrival in backport.arrivals if arrival.arrived] == ["release-25.11"]
+
+
+def test_revert_of_a_pull_request_is_not_its_merge(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    nixpkgs.commit('Revert "docker: fix" (#549926)')
+    (pull,) = ask(nixpkgs, with_pulls=True).pulls
+    assert pull.state == "unknown"
+
+
+def test_all_refs_take_few_processes(nixpkgs: Nixpkgs, ask: Ask, cache: Path) -> None:
+    shutil.rmtree(cache)
+    said: list[str] = []
+    with process.echoing(said.append):
+        ask(nixpkgs)
+    contents = [line for line in said if "cat-file --batch" in line]
+    assert len(contents) == 1
+    # One for each version of the file.
+    assert len([line for line in said if "evaluate.nix" in line]) == 3

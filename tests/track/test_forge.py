@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.forge.server import Fault
+from tests.track.conftest import BY_NAME, TARGET, layout, ref
+from toolkit import confined
+from toolkit.docker.readings import State
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.track import forge as forges
+from toolkit.track.model import Judgement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.forge.server import Forge
+    from tests.track.conftest import Nixpkgs
+    from toolkit.track.model import TrackAnswer
+
+    Ask = Callable[..., TrackAnswer]
+
+SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
+
+
+def test_server_tells_what_a_clone_tells(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
+    nixpkgs.commit("docker: fix", layout("states/fixed"))
+    nixpkgs.git("branch", "--force", "nixos-unstable", "master")
+    local, remote = ask(nixpkgs), ask(forge)
+    names = [each.name for each in local.refs]
+    assert [each.name for each in remote.refs] == names
+    for name in names:
+        here, there = ref(local, name), ref(remote, name)
+        assert (there.reading, there.changed, there.series) == (here.reading, here.changed, here.series)
+        assert there.fixed_by == here.fixed_by
+    assert remote.verdict == local.verdict
+
+
+def test_repeated_run_downloads_no_body_and_asks_once_a_ref(forge: Forge, ask: Ask) -> None:
+    first = ask(forge)
+    del forge.requests[:]
+    again = ask(forge)
+    assert [each.state for each in again.refs] == [each.state for each in first.refs]
+    assert again.network is not None
+    assert (again.network.bodies, again.network.bytes) == (0, 0)
+    assert {request.status for request in forge.requests} == {304}
+    assert len(forge.asked("/raw/")) == len(again.refs)
+    assert len(forge.requests) == len(again.refs) + 2
+
+
+def test_refs_are_asked_for_side_by_side(forge: Forge, ask: Ask) -> None:
+    ask(forge)
+    forge.faults["/raw/"] = [Fault(slow=0.5, truth=True) for _ in range(7)]
+    began = time.monotonic()
+    answer = ask(forge)
+    assert len(answer.refs) == 7
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault(status=500), "HTTP status 500"),
+        (Fault(status=429, headers={"Retry-After": "3600"}), "rate limit reached; try again at 20"),
+        (Fault(status=401), "is refused"),
+        (Fault(status=200, body=b"{ ", cut=True), "the answer was cut off"),
+        (Fault(status=302, headers={"Location": "http://127.0.0.1:9/"}), "cannot be reached"),
+    ],
+)
+def test_fault_at_one_ref_is_told_there_and_keeps_no_other(forge: Forge, ask: Ask, fault: Fault, reason: str) -> None:
+    forge.faults["/nixos-unstable/"] = [fault] * 20
+    answer = ask(forge, "master", "nixos-unstable")
+    assert ref(answer, "nixos-unstable").state is State.UNKNOWN
+    assert reason in (ref(answer, "nixos-unstable").reason or "")
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    if fault.status != 429:
+        assert ref(answer, "master").state is State.NOT_FIXED
+
+
+def test_answer_without_the_releases_is_marked_as_partial(forge: Forge, ask: Ask) -> None:
+    forge.faults["/matching-refs/"] = [Fault(status=401, body=b'{"message": "Bad credentials"}') for _ in range(9)]
+    answer = ask(forge)
+    assert "master" in [each.name for each in answer.refs]
+    assert any("the newest releases cannot be found" in warning for warning in answer.warnings)
+
+
+def test_last_change_that_cannot_be_told_is_a_warning(forge: Forge, ask: Ask) -> None:
+    forge.faults["/commits?"] = [Fault(status=403, headers={"Retry-After": "3600"}) for _ in range(9)]
+    answer = ask(forge, "master")
+    assert ref(answer, "master").state is State.NOT_FIXED
+    assert ref(answer, "master").changed is None
+    assert any("the last change cannot be determined" in warning for warning in answer.warnings)
+
+
+def test_commit_from_the_future_is_told(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
+    nixpkgs.date = int(time.time()) + 40 * 86400
+    nixpkgs.commit("docker: later", "#\n" + layout("29.6"))
+    assert any("dated in the future" in warning for warning in ask(forge, "master").warnings)
+
+
+def test_damaged_answer_that_was_kept_is_told(forge: Forge, ask: Ask, cache: Path) -> None:
+    ask(forge, "master")
+    for path in (cache / "answers").rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[:-1])
+    answer = ask(forge, "master")
+    assert ref(answer, "master").state is State.NOT_FIXED
+    assert any("kept answers were damaged" in warning for warning in answer.warnings)
+
+
+def test_release_that_has_come_since_last_time_is_found(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
+    ask(forge)
+    nixpkgs.git("branch", "release-26.05")
+    names = [each.name for each in ask(forge).refs]
+    assert [name for name in names if name.startswith("release-")] == ["release-26.05", "release-25.11"]
+
+
+def test_nobody_there_is_told_for_each_ref(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    answer = ask(nixpkgs, git_dir=None, api_url="http://127.0.0.1:9", raw_url="http://127.0.0.1:9")
+    assert {each.reason for each in answer.refs} == {"127.0.0.1:9: cannot be reached"}
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    assert answer.verdict.next[-1].command == "unlet track --git-dir CLONE"
+
+
+@pytest.mark.parametrize("repository", ["nixpkgs", "a/b/c", "../x", "a/..%2f"])
+def test_repository_that_is_none_is_a_usage_error(forge: Forge, ask: Ask, repository: str) -> None:
+    with pytest.raises(UsageError, match="--repo"):
+        ask(forge, repository=repository)
+
+
+def test_token_of_a_command_is_used_and_kept_nowhere(forge: Forge, ask: Ask, cache: Path) -> None:
+    answer = ask(forge, token_command=f"printf {SECRET}")
+    assert all(request.headers["authorization"] == f"Bearer {SECRET}" for request in forge.requests)
+    assert SECRET not in repr(answer)
+    kept = [path for path in cache.rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if SECRET.encode() in path.read_bytes()]
+
+
+def test_token_command_that_fails_is_an_error(forge: Forge, ask: Ask) -> None:
+    with pytest.raises(ToolkitError, match="ended with status 1"):
+        ask(forge, token_command="false")  # noqa: S106 - a command
+    assert forge.requests == []
+
+
+@pytest.fixture
+def proposed(nixpkgs: Nixpkgs, forge: Forge) -> Forge:
+    """Pull requests: 549926 fixes it, 7 touches nothing of ours, 8 touches the file and changes nothing."""
+    nixpkgs.git("checkout", "--quiet", "-b", "fix")
+    nixpkgs.commit("docker: fix", layout("states/fixed"))
+    forge.pull(549926, head="fix")
+    nixpkgs.git("checkout", "--quiet", "-b", "comment", "master")
+    nixpkgs.commit("docker: comment", "#\n" + layout("29.6"))
+    forge.pull(7, head="comment", files={"README.md": "modified"})
+    forge.pull(8, head="comment")
+    nixpkgs.git("checkout", "--quiet", "master")
+    forge.found += [7, 8]
+    return forge
+
+
+def test_pull_requests_that_are_listed_or_touch_the_file_are_told(proposed: Forge, ask: Ask) -> None:
+    proposed.reviews[549926] = [
+        {"user": {"login": "a"}, "state": "CHANGES_REQUESTED"},
+        {"user": {"login": "a"}, "state": "APPROVED"},
+        {"user": None, "state": "COMMENTED"},
+    ]
+    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True).pulls}
+    assert list(pulls) == [549926, 8]
+    listed = pulls[549926]
+    assert (listed.state, listed.mergeable, listed.review, listed.listed) == ("open", True, "approved", True)
+    assert listed.effect == "components overridable: no → yes, rootlesskit: prefix → suffix"
+    assert pulls[8].effect == "components overridable: no, rootlesskit: prefix"
+
+
+def test_pull_request_that_names_the_todo_is_told_whatever_it_touches(proposed: Forge, ask: Ask) -> None:
+    proposed.naming += [7, 549926]
+    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True).pulls}
+    assert list(pulls) == [549926, 7, 8]
+    assert (pulls[7].touches, pulls[7].listed, pulls[7].reading) == (False, False, None)
+
+
+def test_pull_request_is_read_where_the_file_is_now(proposed: Forge, nixpkgs: Nixpkgs, ask: Ask) -> None:
+    nixpkgs.move(TARGET, BY_NAME)
+    nixpkgs.commit("docker: by name")
+    nixpkgs.git("checkout", "--quiet", "-b", "later")
+    nixpkgs.commit("docker: fix", layout("states/fixed"), path=BY_NAME)
+    proposed.pull(8, head="later", files={BY_NAME: "modified"})
+    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True).pulls}
+    assert pulls[8].effect == "components overridable: no → yes, rootlesskit: prefix → suffix"
+
+
+def test_merged_pull_request_is_told_apart_from_one_in_a_channel(proposed: Forge, ask: Ask) -> None:
+    proposed.git("merge", "--quiet", "--no-ff", "--message=Merge pull request #549926", "fix")
+    proposed.git("branch", "--force", "nixos-unstable", "master")
+    merge = proposed.git("rev-parse", "HEAD").strip()
+    proposed.pull(
+        549926, head="fix", state="closed", merged=True, merge_commit_sha=merge, merged_at="2026-08-03T10:00:00Z"
+    )
+    backport = "backport-549926-to-release-25.11"
+    proposed.git("branch", backport, "fix")
+    proposed.pull(9, head=backport, base={"ref": "release-25.11"})
+    pull = next(p for p in ask(proposed, with_pulls=True).pulls if p.number == 549926)
+    assert (pull.state, str(pull.merged_as)) == ("merged", merge)
+    assert pull.merged == datetime(2026, 8, 3, 10, tzinfo=UTC)
+    assert [arrival.ref for arrival in pull.arrivals if arrival.arrived] == ["master", "nixos-unstable"]
+    assert [(backport.number, backport.state) for backport in pull.backports] == [(9, "open")]
+
+
+def test_pull_request_of_a_hostile_file_is_too_large_to_read_and_that_is_remembered(
+    proposed: Forge, nixpkgs: Nixpkgs, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confined, "CPU_SECONDS", 3)
+    nixpkgs.git("checkout", "--quiet", "-b", "hostile")
+    nixpkgs.commit("docker: sum", "+".join(["1"] * 200_000))
+    proposed.pull(549926, head="hostile")
+    effects: list[str | None] = []
+    seconds: list[float] = []
+    for _ in range(2):
+        before = os.times().children_user
+        effects += [p.effect for p in ask(proposed, "master", with_pulls=True).pulls if p.number == 549926]
+        seconds.append(os.times().children_user - before)
+    assert effects[0] == effects[1]
+    assert str(effects[0]).startswith("could not tell: takes unlet's parser more than ")
+    assert seconds[1] < seconds[0] / 2
+
+
+def test_pull_requests_that_hang_cost_one_time_limit_and_little_the_next_day(
+    proposed: Forge, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forges, "_SHORT_SECONDS", 0.2)
+    proposed.naming += [7]
+    ask(proposed, "master", with_pulls=True, timeout=4.0)
+    for number in (549926, 7, 8):
+        proposed.faults[f"/pulls/{number}"] = [Fault(slow=60.0, truth=True)] * 9
+    seconds: list[float] = []
+    for _ in range(2):
+        del proposed.requests[:]
+        began = time.monotonic()
+        pulls = ask(proposed, "master", with_pulls=True, timeout=4.0).pulls
+        seconds.append(time.monotonic() - began)
+        assert {(pull.number, pull.state) for pull in pulls} == {(549926, "unknown"), (7, "unknown"), (8, "unknown")}
+        assert {pull.reason for pull in pulls if "no whole answer within" not in (pull.reason or "")} == set()
+        assert len(proposed.asked("/pulls/")) == 3
+    assert seconds[0] < 4 + 5
+    assert seconds[1] < seconds[0] - 2
+    proposed.faults.clear()
+    monkeypatch.setattr(forges, "_SHORT_SECONDS", 4.0)
+    assert {pull.state for pull in ask(proposed, "master", with_pulls=True).pulls} == {"open"}
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_pull_request_that_is_gone_is_told(proposed: Forge, ask: Ask, status: int) -> None:
+    proposed.faults["/pulls/549926"] = [Fault(status=status, body=b'{"message": "x"}')] * 9
+    pull = next(p for p in ask(proposed, with_pulls=True).pulls if p.number == 549926)
+    assert pull.state == "unknown"
+    assert pull.reason is not None
+
+
+def test_search_that_is_limited_leaves_the_listed_ones(proposed: Forge, ask: Ask) -> None:
+    proposed.faults["/search/"] = [Fault(status=403, headers={"Retry-After": "3600"})] * 9
+    answer = ask(proposed, with_pulls=True)
+    assert [pull.number for pull in answer.pulls] == [549926]
+    assert any("cannot be searched for" in warning for warning in answer.warnings)
+
+
+def test_more_pull_requests_can_be_named(proposed: Forge, ask: Ask) -> None:
+    proposed.found.clear()
+    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True, pulls=(7,)).pulls}
+    assert list(pulls) == [549926, 7]
+    assert (pulls[7].touches, pulls[7].effect) == (False, None)
+
+
+def test_pull_request_that_moves_the_file_is_read_where_it_puts_it(proposed: Forge, nixpkgs: Nixpkgs, ask: Ask) -> None:
+    nixpkgs.git("checkout", "--quiet", "-b", "moving")
+    nixpkgs.git("rm", "--quiet", TARGET)
+    nixpkgs.commit("docker: move", layout("states/half-lifted"), path=BY_NAME)
+    proposed.pull(549926, head="moving")
+    proposed.files[549926] = [{"filename": BY_NAME, "status": "renamed", "previous_filename": TARGET}]
+    pull = next(p for p in ask(proposed, with_pulls=True).pulls if p.number == 549926)
+    assert pull.effect == "components overridable: no → partly, rootlesskit: prefix"

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.forge.server import Fault
+from tests.track.conftest import layout
+from toolkit.errors import ToolkitError
+from toolkit.track import state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.forge.server import Forge
+    from tests.track.conftest import Nixpkgs
+    from toolkit.track.model import TrackAnswer
+
+    Ask = Callable[..., TrackAnswer]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state.json"
+
+
+def test_first_answer_is_no_change_and_the_second_one_neither(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
+    first = ask(nixpkgs, state=file)
+    assert (first.first, first.changes, first.exit_code) == (True, (), 0)
+    second = ask(nixpkgs, state=file)
+    assert (second.first, second.changes, second.exit_code) == (False, (), 0)
+
+
+def test_new_docker_is_no_change(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
+    ask(nixpkgs, state=file)
+    nixpkgs.commit("docker: bump", layout("29.6").replace("29.6.1", "29.6.2"))
+    assert ask(nixpkgs, state=file).changes == ()
+
+
+def test_change_of_meaning_is_told_once(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
+    ask(nixpkgs, state=file)
+    nixpkgs.commit("docker: fix", layout("states/fixed"))
+    answer = ask(nixpkgs, state=file)
+    assert [(c.subject, c.field, c.before, c.after) for c in answer.changes] == [
+        ("master", "state", "not fixed", "fixed"),
+        ("master", "overridable", "no", "yes"),
+        ("master", "rootlesskit", "prefix", "suffix"),
+        ("master", "TODO", "there", "gone"),
+    ]
+    assert answer.exit_code == 1
+    assert ask(nixpkgs, state=file).exit_code == 0
+
+
+def test_silence_is_no_change_and_is_remembered_over(forge: Forge, ask: Ask, file: Path) -> None:
+    ask(forge, "master", state=file)
+    forge.faults["/raw/"] = [Fault(status=500)] * 9
+    silent = ask(forge, "master", state=file)
+    assert (silent.changes, silent.exit_code) == ((), 11)
+    forge.faults.clear()
+    assert ask(forge, "master", state=file).changes == ()
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "list", "empty", "other"])
+def test_damaged_file_is_set_aside_with_a_word_and_not_believed(
+    nixpkgs: Nixpkgs, ask: Ask, file: Path, damage: str
+) -> None:
+    ask(nixpkgs, state=file)
+    text = file.read_text()
+    spoilt = {
+        "cut": text[: len(text) // 2],
+        "changed": text.replace('"not fixed"', '"fixed"'),
+        "list": "[]",
+        "empty": "",
+        "other": text.replace("unlet track", "unlet other"),
+    }[damage]
+    file.write_text(spoilt)
+    answer = ask(nixpkgs, state=file)
+    assert (answer.first, answer.changes) == (True, ())
+    (warning,) = answer.warnings
+    assert "set aside as state.json.broken-" in warning
+    (aside,) = file.parent.glob("state.json.broken-*")
+    assert aside.read_text() == spoilt
+    assert ask(nixpkgs, state=file).first is False
+
+
+def test_file_from_the_future_is_told(nixpkgs: Nixpkgs, ask: Ask, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    ask(nixpkgs, state=file)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: now - 86400)
+        found = state.load(file)
+    assert "was written in the future" in found.warnings[0]
+
+
+def test_place_that_cannot_be_written_is_one_line(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match="is not a directory"):
+        ask(nixpkgs, state=tmp_path / "nowhere" / "state.json")
+    with pytest.raises(ToolkitError, match="cannot be read: is a directory"):
+        ask(nixpkgs, state=tmp_path)
+
+
+def test_file_holds_no_dates_but_its_own_and_is_ascii(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
+    ask(nixpkgs, state=file)
+    document = json.loads(file.read_bytes().decode("ascii"))
+    assert set(document) == {"schema", "kind", "checked", "facts", "digest"}
+    assert document["facts"]["master"]["state"] == "not fixed"

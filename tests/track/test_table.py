@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit import documents
+from toolkit.track import table
+from toolkit.track.page import to_markdown
+
+if TYPE_CHECKING:
+    from toolkit.track.model import TrackAnswer
+
+
+def test_markdown_has_each_part_and_tables_that_are_whole(answer: TrackAnswer) -> None:
+    lines = to_markdown(answer).decode().splitlines()
+    for head in ("# docker in nixpkgs", "## Since last time", "## Branches and channels", "## Pull requests"):
+        assert head in lines
+    rows = [line.replace("\\|", "") for line in lines if line.startswith("| ")]
+    assert {line.count("|") for line in rows} == {4, 7, 9}
+
+
+def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(answer: TrackAnswer) -> None:
+    text = to_markdown(answer).decode()
+    assert "@someone" not in text
+    assert "\\<img" in text
+    assert "[a](b)" not in text
+    assert "``unlet track --nixpkgs 'a `b`'``" in text
+
+
+def test_cells_say_could_not_tell_and_never_not_fixed_for_it(answer: TrackAnswer) -> None:
+    row = next(row for row in table.refs(answer) if row[0] == "nixos-26.05")
+    assert row[1] == "could not tell"
+    assert set(row[2:]) == {"?"}
+    assert (
+        "could not tell",
+        "unknown, which counts neither for nor against the overlay; the notes explain why",
+    ) in table.glossary(answer)
+    assert "nixos-26.05: could not tell: cannot be parsed: 3:1: syntax error" in list(table.notes(answer))
+
+
+def test_arrivals_tell_there_from_not_there_from_untold(answer: TrackAnswer) -> None:
+    merged, backport = (row for _, row in table.pulls(answer))
+    assert merged[-1] == "master; not in nixos-unstable; could not tell for nixos-26.05"
+    assert backport[:3] == ("  #550001", "open", "yes")
+
+
+def test_json_is_the_same_bytes_each_time(answer: TrackAnswer) -> None:
+    assert documents.write(answer) == documents.write(answer)
+    assert documents.write(answer).startswith(b'{\n  "changes": [')

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
+from toolkit.docker.readings import State
+from toolkit.track.model import Judgement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.forge.server import Forge
+    from toolkit.track.model import TrackAnswer
+
+    Ask = Callable[..., TrackAnswer]
+
+
+@pytest.fixture(params=["clone", "server"])
+def where(request: pytest.FixtureRequest, nixpkgs: Nixpkgs, forge: Forge) -> Nixpkgs | Forge:
+    return nixpkgs if request.param == "clone" else forge
+
+
+def test_file_that_was_moved_is_found_by_the_commits_that_moved_it(
+    nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask
+) -> None:
+    nixpkgs.move(TARGET, "pkgs/docker/all.nix")
+    nixpkgs.commit("docker: move")
+    nixpkgs.move("pkgs/docker/all.nix", BY_NAME)
+    nixpkgs.commit("docker: move again")
+    found = ref(ask(where, "master"), "master")
+    assert (str(found.path), found.moved, found.state) == (BY_NAME, True, State.NOT_FIXED)
+    assert found.series is not None
+    assert found.series.detail == f"the file is '{BY_NAME}' now"
+    if not isinstance(where, Nixpkgs):
+        assert where.asked("/git/trees/") == []
+
+
+@pytest.mark.parametrize("old", [None, '{ callPackage }: callPackage "x" { }\n'])
+def test_file_that_binds_docker_gen_is_found_without_a_rename(
+    nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask, old: str | None
+) -> None:
+    if old is None:
+        nixpkgs.git("rm", "--quiet", TARGET)
+    nixpkgs.commit("docker: drop", old)
+    nixpkgs.commit("docker: elsewhere", layout("states/fixed"), path="pkgs/by-name/do/docker-engine/all.nix")
+    found = ref(ask(where, "master"), "master")
+    assert (str(found.path), found.state) == ("pkgs/by-name/do/docker-engine/all.nix", State.FIXED)
+
+
+def test_layout_that_nobody_has_seen_is_not_called_unfixed(nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask) -> None:
+    nixpkgs.git("rm", "--quiet", TARGET)
+    nixpkgs.commit("docker: by name", "{ buildGoModule, moby }: buildGoModule { inherit moby; }\n", path=BY_NAME)
+    nixpkgs.git("branch", "--force", "nixos-unstable", "master")
+    answer = ask(where)
+    found = ref(answer, "nixos-unstable")
+    assert (str(found.path), found.state) == (BY_NAME, State.UNKNOWN)
+    assert found.reason == "unknown layout: nothing in it is bound to a function dockerGen"
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    assert ref(answer, "nixpkgs-unstable").state is State.NOT_FIXED
+
+
+def test_file_that_is_gone_and_branch_that_is_none_keep_no_other_from_its_answer(
+    nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask
+) -> None:
+    nixpkgs.git("rm", "--quiet", TARGET)
+    nixpkgs.commit("docker: drop")
+    answer = ask(where, "master", "nobody", "staging")
+    assert ref(answer, "master").state is State.UNKNOWN
+    assert "the file is gone" in (ref(answer, "master").reason or "")
+    missing = "has no commit, branch or tag 'nobody'"
+    if not isinstance(where, Nixpkgs):
+        missing = "there is no branch, tag or commit 'nobody' in NixOS/nixpkgs"
+    assert missing in (ref(answer, "nobody").reason or "")
+    assert ref(answer, "staging").state is State.NOT_FIXED
+    assert answer.exit_code == 11

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from tests.track.answers import reading
+from tests.track.conftest import TARGET, layout
+from toolkit.docker.readings import Overridable, Place, State
+from toolkit.errors import ToolkitError
+from toolkit.model import Oid, SourceRequest
+from toolkit.track import verdict
+from toolkit.track.model import Judgement, Ref, RefKind, TrackedCommit, Verdict
+from toolkit.track.verdict import ANY, Used, Way
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.forge.server import Forge
+    from tests.track.conftest import Nixpkgs
+    from toolkit.track.model import TrackAnswer
+
+    Ask = Callable[..., TrackAnswer]
+
+FIX = TrackedCommit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=UTC), subject="docker: fix")
+OLD, NEW = Oid("0" * 40), Oid("1" * 40)
+
+MEANINGS = {
+    "fixed": (Overridable.YES, Place.SUFFIX),
+    "demoted": (Overridable.NO, Place.SUFFIX),
+    "lifted": (Overridable.YES, Place.PREFIX),
+    "not fixed": (Overridable.NO, Place.PREFIX),
+    "not applicable": (Overridable.NOT_APPLICABLE, Place.NO_WRAPPER),
+}
+
+
+def at(name: str, what: str, kind: RefKind = RefKind.CHANNEL, *, blob: Oid = OLD) -> Ref:
+    if what == "unknown":
+        return Ref(name=name, kind=kind, state=State.UNKNOWN, reason="why")
+    state = State.HALF_FIXED if what in {"demoted", "lifted"} else State(what)
+    return Ref(
+        name=name,
+        kind=kind,
+        state=state,
+        blob=blob,
+        reading=reading(state, *MEANINGS[what]),
+        fixed_by=FIX if what == "fixed" else None,
+    )
+
+
+def judge(*refs: Ref, pin: Ref | None = None, way: Way = Way.ANY, nixpkgs: str | None = None) -> Verdict:
+    overlay = Used(way=way, blob=str(OLD), directory=Path("my overlay"))
+    return verdict.judge(refs, pin, used=ANY if way is Way.ANY else overlay, nixpkgs=nixpkgs)
+
+
+PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fixed", "fixed", "unknown"))
+
+
+@pytest.mark.parametrize(
+    ("refs", "pin", "judgement", "text", "code"),
+    [
+        ([at("u", "not fixed")], None, "keep", "keep the overlay: fixed nowhere yet", 0),
+        ([at("u", "demoted")], None, "keep", "keep the overlay: half fixed in u, fixed nowhere", 0),
+        (
+            [at("master", "fixed", RefKind.BRANCH), at("u", "not fixed")],
+            None,
+            "keep",
+            "keep the overlay: fixed in master since 2026-08-03, but in no channel yet",
+            0,
+        ),
+        (
+            [at("u", "fixed"), at("v", "fixed")],
+            None,
+            "update",
+            "fixed in u, v since 2026-08-03: you can remove the overlay as soon as your nixpkgs is one of these",
+            10,
+        ),
+        (
+            [at("u", "fixed")],
+            PIN_OLD,
+            "update",
+            "fixed in u since 2026-08-03; your pin (lock) does not have it yet",
+            10,
+        ),
+        ([at("u", "not fixed")], PIN_NEW, "remove", "fixed in your nixpkgs (lock): remove the overlay", 10),
+        ([at("u", "unknown")], PIN_NEW, "remove", "fixed in your nixpkgs (lock): remove the overlay", 10),
+        ([at("u", "fixed")], PIN_ODD, "unknown", "could not tell for your nixpkgs (lock): why", 11),
+        (
+            [at("u", "not fixed"), at("v", "unknown")],
+            None,
+            "unknown",
+            "could not tell for v: keep the overlay until that is known",
+            11,
+        ),
+        ([at("u", "fixed"), at("v", "unknown")], None, "update", "fixed in u since 2026-08-03", 10),
+        ([at("u", "not fixed"), at("master", "unknown", RefKind.BRANCH)], None, "keep", "keep the overlay", 11),
+        ([at("master", "fixed", RefKind.BRANCH)], None, "update", "fixed in master since 2026-08-03", 10),
+        ([at("u", "not applicable")], None, "keep", "keep the overlay: fixed nowhere yet", 0),
+    ],
+)
+def test_answers_come_to_a_verdict_and_an_exit_code(
+    refs: list[Ref], pin: Ref | None, judgement: str, text: str, code: int
+) -> None:
+    found = judge(*refs, pin=pin)
+    assert found.judgement is Judgement(judgement)
+    assert found.text.startswith(text)
+    assert found.next
+    assert verdict.exit_code(found, changed=False) == code
+    assert verdict.exit_code(found, changed=True) == (code or 1)
+
+
+@pytest.mark.parametrize(
+    ("way", "own", "judgement"),
+    [
+        (Way.REWRAP, "demoted", Judgement.REMOVE),
+        (Way.REWRAP, "fixed", Judgement.REMOVE),
+        (Way.REWRAP, "lifted", Judgement.KEEP),
+        (Way.REWRAP, "not fixed", Judgement.KEEP),
+        (Way.PATCHED, "demoted", Judgement.KEEP),
+        (Way.PATCHED, "fixed", Judgement.REMOVE),
+        (Way.PATCHED, "not fixed", Judgement.KEEP),
+        (Way.NAME, "not fixed", Judgement.KEEP),
+        (Way.NAME, "fixed", Judgement.KEEP),
+        (Way.ANY, "demoted", Judgement.KEEP),
+    ],
+)
+def test_verdict_is_about_the_overlay_that_is_used(way: Way, own: str, judgement: Judgement) -> None:
+    assert judge(at("u", "not fixed"), pin=at("lock", own, RefKind.PIN), way=way).judgement is judgement
+
+
+def test_rewrapping_overlay_ends_where_rootlesskit_stands_in_the_suffix() -> None:
+    found = judge(at("u", "demoted"), way=Way.REWRAP)
+    assert (found.judgement, found.fixed_in) == (Judgement.UPDATE, ())
+    assert found.text.startswith("rootlesskit is out of the PATH prefix in u")
+    unknown = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.NO, Place.UNKNOWN))
+    assert judge(unknown, way=Way.REWRAP).judgement is Judgement.UNKNOWN
+    # What is not known of the components is of no interest to it.
+    half_known = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.UNKNOWN, Place.SUFFIX))
+    assert judge(half_known, way=Way.REWRAP).judgement is Judgement.UPDATE
+
+
+def test_patched_overlay_is_made_anew_for_a_file_that_has_changed() -> None:
+    pin = at("lock", "not fixed", RefKind.PIN, blob=NEW)
+    found = judge(at("u", "not fixed"), pin=pin, way=Way.PATCHED, nixpkgs="./my lock/flake.lock")
+    assert found.judgement is Judgement.RENEW
+    assert verdict.exit_code(found, changed=False) == 10
+    command = "unlet overlay --kind patched --nixpkgs './my lock/flake.lock' --out 'my overlay' --force"
+    assert [step.command for step in found.next] == [command]
+    assert judge(at("u", "not fixed"), pin=pin, way=Way.REWRAP).judgement is Judgement.KEEP
+    later = judge(at("u", "not fixed", blob=NEW), way=Way.PATCHED)
+    assert later.judgement is Judgement.KEEP
+    assert "The docker file has changed upstream" in later.next[0].text
+
+
+@pytest.mark.parametrize(
+    ("nixpkgs", "command"),
+    [
+        ("flake.lock", "nix flake update nixpkgs"),
+        ("/etc/nixos/flake.lock#stable", "nix flake update stable"),
+        ("npins/sources.json", "npins update nixpkgs"),
+        ("<nixpkgs>", "nix-channel --update"),
+        ("/src/nixpkgs", None),
+    ],
+)
+def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str | None) -> None:
+    found = judge(at("u", "fixed"), pin=PIN_OLD, nixpkgs=nixpkgs)
+    assert found.next[0].command == command
+
+
+def test_docker_without_rootlesskit_in_path_needs_the_wrapper_afterwards() -> None:
+    pin = replace(at("lock", "fixed", RefKind.PIN), reading=reading(State.FIXED, Overridable.YES, Place.ABSENT))
+    assert any("finds no rootlesskit" in step.text for step in judge(pin=pin).next)
+
+
+def test_state_that_is_not_known_is_named_and_never_counted_as_unfixed() -> None:
+    found = judge(at("u", "unknown"), at("master", "unknown", RefKind.BRANCH))
+    assert found.unknown == ("u", "master")
+    assert found.judgement is Judgement.UNKNOWN
+    assert "not fixed" not in found.text
+
+
+def test_overlay_is_known_by_its_report(tmp_path: Path) -> None:
+    (tmp_path / "overlay").mkdir()
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps({"schema": 1, "source": {"blob": str(OLD), "origin": "x"}, "strategy": "hidden"}))
+    assert verdict.read_overlay(tmp_path / "overlay") == Used(
+        way=Way.PATCHED, blob=str(OLD), directory=tmp_path / "overlay"
+    )
+    (tmp_path / "overlay" / "report.json").write_text(json.dumps({"kind": "rewrap", "source": {"blob": str(NEW)}}))
+    assert verdict.read_overlay(tmp_path / "overlay").way is Way.REWRAP
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"kind": "rewrap"}', '{"kind": "x", "source": {"blob": "y"}}'])
+def test_overlay_without_a_report_is_one_line(tmp_path: Path, content: str | None) -> None:
+    directory = tmp_path / "a" / "b"
+    directory.mkdir(parents=True)
+    if content is not None:
+        (directory / "report.json").write_text(content)
+    with pytest.raises(ToolkitError, match=r"report\.json") as caught:
+        verdict.read_overlay(directory)
+    assert "\n" not in caught.value.message
+
+
+def flake_lock(path: Path, rev: str, *, owner: str = "NixOS") -> SourceRequest:
+    locked = {"type": "github", "owner": owner, "repo": "nixpkgs", "rev": rev}
+    document = {
+        "version": 7,
+        "root": "root",
+        "nodes": {"root": {"inputs": {"nixpkgs": "nixpkgs"}}, "nixpkgs": {"locked": locked}},
+    }
+    path.write_text(json.dumps(document))
+    return SourceRequest(nixpkgs=str(path))
+
+
+def test_pin_of_a_lock_file_is_one_small_request(nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path) -> None:
+    rev = nixpkgs.commits["docker: 28.4"]
+    answer = ask(forge, "nixos-unstable", own=flake_lock(tmp_path / "flake.lock", rev))
+    own = answer.refs[-1]
+    assert own.reading is not None
+    assert (own.kind, own.state, own.reading.newest) == ("pin", State.NOT_FIXED, "28.4.0")
+    assert own.name.endswith(rev[:12])
+    assert len(forge.asked(f"/raw/NixOS/nixpkgs/{rev}/")) == 1
+
+
+def test_pin_is_looked_up_in_the_clone_and_judged(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    fix = nixpkgs.commit("docker: fix", layout("states/fixed"))
+    nixpkgs.git("branch", "--force", "nixos-unstable", "master")
+    old = ask(nixpkgs, own=flake_lock(tmp_path / "flake.lock", nixpkgs.commits["docker: 28.4"]))
+    assert (old.verdict.judgement, old.exit_code) == (Judgement.UPDATE, 10)
+    assert old.verdict.text.startswith("fixed in nixos-unstable since 20")
+    assert old.verdict.text.endswith("does not have it yet")
+    new = ask(nixpkgs, own=flake_lock(tmp_path / "flake.lock", fix))
+    assert (new.verdict.judgement, new.exit_code) == (Judgement.REMOVE, 10)
+    assert new.verdict.text.startswith("fixed in your nixpkgs (")
+
+
+def test_pin_that_cannot_be_had_now_keeps_no_ref_from_its_answer(
+    nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path
+) -> None:
+    own = flake_lock(tmp_path / "flake.lock", "f" * 40)
+    for where, reason in ((nixpkgs, "has no commit"), (forge, "there is no branch, tag or commit")):
+        answer = ask(where, "nixos-unstable", own=own)
+        assert answer.refs[0].state is State.NOT_FIXED
+        assert reason in (answer.refs[1].reason or "")
+        assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    gone = SourceRequest(nixpkgs="http://127.0.0.1:9/nixpkgs.git")
+    answer = ask(nixpkgs, "nixos-unstable", own=gone)
+    assert "cannot be reached" in (answer.refs[1].reason or "")
+
+
+def test_pin_on_this_machine_is_read_there(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    file = tmp_path / "channel" / TARGET
+    file.parent.mkdir(parents=True)
+    file.write_text(layout("states/fixed"))
+    answer = ask(nixpkgs, own=SourceRequest(nixpkgs=str(tmp_path / "channel")))
+    assert answer.verdict.judgement is Judgement.REMOVE
+    assert answer.refs[-1].name == str(tmp_path / "channel")
+
+
+def test_pin_that_cannot_be_resolved_is_an_error(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match="no such file or directory"):
+        ask(nixpkgs, own=SourceRequest(nixpkgs=str(tmp_path / "nowhere")))

@@ -1,0 +1,259 @@
+"""Examine this machine, a log that the user names, or both, and conclude. The command makes JSON and lines of that."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from enum import StrEnum
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit.errors import ToolkitError, reason_of
+from toolkit.rootless import symptoms
+from toolkit.rootless.doctor import port, start
+from toolkit.rootless.doctor.machine import this_machine
+from toolkit.rootless.doctor.sight import Role, sight
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from toolkit.rootless.doctor.machine import Machine
+    from toolkit.rootless.doctor.sight import Observation, Sight, View
+    from toolkit.rootless.symptoms import PossibleCause
+
+# Of a longer log the end is examined: it has the daemon's last start.
+MAXIMUM_BYTES = 8 << 20
+
+_JOURNAL = b"LPKSHHRH"
+_TEXT_LENGTH = 240
+
+
+class Health(StrEnum):
+    """The conclusion: UNCLEAR if no cause was found, but something that could be one could not be examined."""
+
+    HEALTHY = "healthy"
+    ILL = "ill"
+    UNCLEAR = "unclear"
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """One thing that was examined: the fact in a line, the evidence for it, and the remedies, the best one first."""
+
+    name: str
+    role: Role
+    fact: str
+    evidence: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+
+
+class Suspect(Struct, frozen=True, kw_only=True):
+    """A possible cause of a line in a log; a condition of the same name shows whether this machine has it.
+
+    `check` tells it apart from the others. `here` is None if the condition was not examined. `remedies` are for a
+    machine like this one, `on_nixos` is set if the machine of the log is unknown.
+    """
+
+    name: str
+    fact: str
+    check: str
+    here: bool | None
+    remedies: tuple[str, ...]
+    on_nixos: tuple[str, ...] = ()
+
+
+class LogEntry(Struct, frozen=True, kw_only=True):
+    """A known symptom in a log: the last line that shows it, counted from 1, and how many do."""
+
+    name: str
+    line: int
+    count: int
+    text: str
+    suspects: tuple[Suspect, ...]
+
+
+class Log(Struct, frozen=True, kw_only=True):
+    """A log that was read. The first entry is the one to look at first."""
+
+    name: str
+    lines: int
+    entries: tuple[LogEntry, ...]
+
+
+class Diagnosis(Struct, frozen=True, kw_only=True):
+    """All of it. `verdict` is one line, `port` the one that was asked about."""
+
+    health: Health
+    verdict: str
+    port: int
+    views: tuple[View, ...] = ()
+    conditions: tuple[Examined, ...] = ()
+    log: Log | None = None
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The names of the conditions that have to be fixed, the most important one first."""
+        return tuple(condition.name for condition in self.conditions if condition.role is Role.CAUSE)
+
+
+def doctor(*, docker: Path | None, log: Path | None, elsewhere: bool, port: int) -> Diagnosis:
+    """Examine and conclude; change nothing.
+
+    `docker` is a docker package or a dockerd-rootless to examine instead of the one that the user's service starts.
+    `log` is a file or `-`; with `elsewhere` it comes from another machine, and this one is not examined. Raise
+    ToolkitError for root, for a machine without rootless docker, and for one that does not run Linux, unless there is a
+    log.
+    """
+    text = read_log(log) if log is not None else None
+    if elsewhere or (text is not None and platform.system() != "Linux"):
+        explained = explain(text or "", name=str(log), port=port)
+        return by_log(explained, Diagnosis(health=Health.UNCLEAR, verdict="", port=port))
+    machine = this_machine()
+    seen = sight(machine, docker=docker, port=port)
+    conditions = _conditions(seen)
+    health, verdict = _verdict(conditions, seen)
+    diagnosis = Diagnosis(health=health, verdict=verdict, port=port, views=seen.views, conditions=conditions)
+    if text is None:
+        return diagnosis
+    return by_log(explain(text, name=str(log), port=port, machine=machine, conditions=conditions), diagnosis)
+
+
+def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
+    """Return the diagnosis with the log in it: what the log shows and the machine has leads the verdict."""
+    if not log.entries:
+        fact = f"{log.name}: none of {log.lines} lines shows a known symptom"
+        verdict = f"{diagnosis.verdict}; {fact}" if diagnosis.verdict else fact
+        return replace(diagnosis, log=log, verdict=verdict)
+    facts = {condition.name: condition.fact for condition in diagnosis.conditions}
+    found = next(
+        (
+            f"{entry.name}: {facts.get(suspect.name, suspect.fact)}"
+            for entry in log.entries
+            for suspect in entry.suspects
+            if suspect.here
+        ),
+        None,
+    )
+    return replace(diagnosis, log=log, health=Health.ILL, verdict=found or _suspicion(log))
+
+
+def _suspicion(log: Log) -> str:
+    entry = log.entries[0]
+    possible = [suspect for suspect in entry.suspects if suspect.here is None]
+    if not possible:
+        return f"{entry.name}: this host no longer has the cause of it"
+    if len(possible) == 1:
+        return f"{entry.name}: {possible[0].fact}"
+    others = f"{len(possible) - 1} other causes are" if len(possible) > 2 else "another cause is"  # noqa: PLR2004
+    return f"{entry.name}: probably {possible[0].fact} ({others} possible)"
+
+
+def _conditions(seen: Sight) -> tuple[Examined, ...]:
+    """Return all conditions: those that keep the daemon from starting first, then those that keep the port closed."""
+    found = [_examined(seen, name, check(seen)) for name, check in start.CHECKS.items()]
+    for name, check in port.CHECKS.items():
+        observed = check(seen)
+        # If every program may have the port, a missing capability is no cause.
+        needless = seen.everybody and observed.role is Role.CAUSE and not (name == "nosuid" and seen.fails)
+        found.append(_examined(seen, name, replace(observed, role=Role.NOTE, remedies=()) if needless else observed))
+    if not any(condition.role is Role.CAUSE for condition in found):
+        # An effect without a cause: nothing here knows the cause.
+        found = [replace(each, role=Role.CAUSE) if each.role is Role.EFFECT else each for each in found]
+    return tuple(found)
+
+
+def _examined(seen: Sight, name: str, observed: Observation) -> Examined:
+    remedies = observed.remedies
+    if remedies is None:
+        remedies = seen.remedies(name, **observed.words) if observed.role in {Role.CAUSE, Role.UNKNOWN} else ()
+    return Examined(name=name, role=observed.role, fact=observed.fact, evidence=observed.evidence, remedies=remedies)
+
+
+def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
+    running = seen.daemon is not None
+    causes = [condition for condition in conditions if condition.role is Role.CAUSE]
+    unknown = [condition for condition in conditions if condition.role is Role.UNKNOWN]
+    if causes:
+        able = any(condition.name == "daemon" and condition.role is Role.OK for condition in conditions)
+        outcome = f"containers cannot publish port {seen.port}"
+        if able and causes[0].name != "port-driver":
+            outcome = f"containers can publish port {seen.port} only until the daemon is restarted"
+        if causes[0].name in start.CHECKS:
+            outcome = "rootless docker will not start again" if running else "rootless docker cannot start"
+        more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
+        return Health.ILL, f"{outcome}: {causes[0].fact}{more}"
+    if unknown:
+        return Health.UNCLEAR, f"no cause was found, but {unknown[0].fact}"
+    which = "the running daemon" if running else "the daemon, once it is started,"
+    return Health.HEALTHY, f"{which} can publish port {seen.port}"
+
+
+def read_log(path: Path) -> str:
+    """Return the text of a file, or of standard input for `-`; raise ToolkitError for anything but text.
+
+    What is too far from the end is left out, but for its line feeds: the numbers of lines stay.
+    """
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        if str(path) == "-":
+            content = sys.stdin.buffer.read()
+        else:
+            with path.open("rb") as stream:
+                content = stream.read(len(_JOURNAL))
+                if content == _JOURNAL:
+                    hint = f"journalctl --file {quote(str(path))} | unlet doctor --log -"
+                    raise ToolkitError(f"{name}: is a journal file of systemd, not text", hint=hint)
+                content += stream.read()
+    except OSError as error:
+        raise ToolkitError(f"{name}: {reason_of(error)}") from None
+    if not content.strip():
+        raise ToolkitError(f"{name}: is empty", hint="journalctl --user -u docker -b | unlet doctor --log -")
+    if b"\0" in content:
+        raise ToolkitError(f"{name}: is a binary file")
+    left_out = content[:-MAXIMUM_BYTES].count(b"\n")
+    return "\n" * left_out + content[-MAXIMUM_BYTES:].decode("utf-8", "replace")
+
+
+def explain(
+    text: str, *, name: str, port: int, machine: Machine | None = None, conditions: Sequence[Examined] = ()
+) -> Log:
+    """Recognise what a log shows; `machine` and `conditions` are those of this host, None if the log is of another."""
+    roles = {condition.name: condition.role for condition in conditions}
+    lines = [line.rstrip() for line in text.removesuffix("\n").split("\n")]
+    entries = tuple(
+        LogEntry(
+            name=sign.symptom.name,
+            line=sign.lines[-1] + 1,
+            count=len(sign.lines),
+            text=_excerpt(lines[sign.lines[-1]].strip(), sign.symptom.pattern),
+            suspects=tuple(_suspect(cause, roles.get(cause.name), machine, port) for cause in sign.symptom.causes),
+        )
+        for sign in symptoms.recognise(lines)
+    )
+    return Log(name=name, lines=len(lines), entries=entries)
+
+
+def _excerpt(line: str, pattern: re.Pattern[str]) -> str:
+    """Return a line, or the part of a long one around what was recognised."""
+    found = pattern.search(line)
+    if found is None or len(line) <= _TEXT_LENGTH:
+        return line
+    start = max(0, min(found.start() - _TEXT_LENGTH // 3, len(line) - _TEXT_LENGTH))
+    return ("…" if start else "") + line[start : start + _TEXT_LENGTH]
+
+
+def _suspect(cause: PossibleCause, role: Role | None, machine: Machine | None, port: int) -> Suspect:
+    facts = {"port": str(port)} | ({"user": machine.user.name} if machine is not None else {})
+    known = machine is not None
+    return Suspect(
+        name=cause.name,
+        fact=cause.fact,
+        check=cause.check,
+        here={Role.CAUSE: True, Role.OK: False}.get(role) if role is not None else None,
+        remedies=cause.remedies(nixos=machine is not None and machine.is_nixos, **facts),
+        on_nixos=cause.remedies(nixos=True, **facts) if not known and cause.nixos else (),
+    )

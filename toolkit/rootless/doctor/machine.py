@@ -1,0 +1,282 @@
+"""The machine as an ordinary user sees it: who asks, what the kernel allows, what systemd starts, what runs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import stat
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from toolkit import process
+from toolkit.errors import CommandError, ToolkitError, reason_of
+from toolkit.rootless import Account, account
+from toolkit.rootless.requirements import number_in, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PORT_START = Path("sys/net/ipv4/ip_unprivileged_port_start")
+NAMESPACES = Path("sys/user/max_user_namespaces")
+CLONE = Path("sys/kernel/unprivileged_userns_clone")
+APPARMOR = Path("sys/kernel/apparmor_restrict_unprivileged_userns")
+TUN = Path("net/tun")
+UNIT = "docker.service"
+STATE_DIRECTORY = "DOCKERD_ROOTLESS_ROOTLESSKIT_STATE_DIR"
+
+# What docker, podman and systemd-nspawn leave in a container. Other unprivileged ones are known by their ids.
+_CONTAINER_MARKS = (".dockerenv", "run/.containerenv", "run/systemd/container")
+_ALL_IDS = 1 << 32
+_DEFAULT_PORT_START = 1024
+_PROPERTIES = "LoadState,ActiveState,SubState,Environment,ExecStart,NoNewPrivileges,FragmentPath,DropInPaths"
+_SECONDS = 10.0
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """The places that are read, the user whose docker it is, and the environment of the user's shell."""
+
+    user: Account
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    proc: Path = Path("/proc")
+    etc: Path = Path("/etc")
+    dev: Path = Path("/dev")
+    wrappers: Path = Path("/run/wrappers/bin")
+
+    @property
+    def is_nixos(self) -> bool:
+        """Whether settings are NixOS options."""
+        return (self.etc / "NIXOS").exists()
+
+    @property
+    def runtime(self) -> Path:
+        """The user's directory for sockets and process ids."""
+        return Path(self.environment.get("XDG_RUNTIME_DIR") or f"/run/user/{self.user.uid}")
+
+
+def this_machine() -> Machine:
+    """Return the machine that this process runs on.
+
+    Raise ToolkitError unless it runs Linux, and for root, who has no rootless docker.
+    """
+    if (system := platform.system()) != "Linux":
+        raise ToolkitError(
+            f"doctor: rootless docker needs Linux, and this is {system}",
+            hint="'unlet doctor --elsewhere --log FILE' explains a log from another machine",
+        )
+    if os.geteuid() == 0:
+        raise ToolkitError(
+            "doctor: root has no rootless docker", hint="run it as the user whose daemon it is, without sudo"
+        )
+    try:
+        user = account()
+    except KeyError:
+        raise ToolkitError(f"doctor: user {os.geteuid()} has no name in /etc/passwd") from None
+    return Machine(user=user, environment=dict(os.environ))
+
+
+def first_unprivileged_port(machine: Machine) -> int:
+    """Return the first port that every program may listen on, in the network that this process is in."""
+    value = number_in(machine.proc / PORT_START)
+    return _DEFAULT_PORT_START if value is None else value
+
+
+def runtime_problem(machine: Machine) -> str | None:
+    """Return why the user's runtime directory cannot be used, None if it can."""
+    path = machine.runtime
+    if not path.is_dir():
+        return f"{path}: no such directory"
+    return None if os.access(path, os.W_OK) else f"{path}: not writable"
+
+
+def tun_problem(machine: Machine) -> str | None:
+    """Return why the device for the container network cannot be used, None if it can."""
+    path = machine.dev / TUN
+    try:
+        if not stat.S_ISCHR(path.stat().st_mode):
+            return f"{path}: is not a device"
+    except OSError as error:
+        return f"{path}: {reason_of(error)}"
+    return None if os.access(path, os.R_OK | os.W_OK) else f"{path}: permission denied"
+
+
+def namespaces_problem(machine: Machine) -> str | None:
+    """Return why an ordinary user gets no user namespace, None if they do; it tries to make one."""
+    if number_in(machine.proc / NAMESPACES) == 0:
+        return "user.max_user_namespaces is 0"
+    if number_in(machine.proc / CLONE) == 0:
+        return "kernel.unprivileged_userns_clone is 0"
+    try:
+        process.run(["unshare", "--user", "--map-root-user", "true"])
+    except CommandError as error:
+        return error.stderr.strip() or error.message
+    except ToolkitError:
+        return None
+    return None
+
+
+def container_mark(machine: Machine, root: Path = Path("/")) -> str | None:
+    """Return what shows that this is inside of a container, None if nothing does."""
+    mark = next((root / path for path in _CONTAINER_MARKS if (root / path).exists()), None)
+    if mark is not None:
+        return f"{mark} exists"
+    ids = (text_of(machine.proc / "self/uid_map") or "").split()
+    return f"only {ids[2]} user ids are mapped" if ids and int(ids[2]) < _ALL_IDS - 1 else None
+
+
+def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
+    """Return whether AppArmor denies user namespaces to `program`: the restriction is on, and no profile names it.
+
+    None stands for a program without a profile.
+    """
+    if number_in(machine.proc / APPARMOR) != 1:
+        return False
+    if program is None:
+        return True
+    return all(str(program) not in (text_of(profile) or "") for profile in (machine.etc / "apparmor.d").glob("*"))
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """The systemd user service that starts rootless docker; if `missing` has a reason, the other fields are empty.
+
+    `environment` is that of the manager with the unit's own on top. `stale`: the unit's files have changed since the
+    manager read them.
+    """
+
+    missing: str = ""
+    state: str = ""
+    program: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    no_new_privileges: bool = False
+    files: tuple[str, ...] = ()
+    stale: bool = False
+
+
+def service() -> Service:
+    """Ask systemd for the user's docker.service."""
+    if process.find("systemctl") is None:
+        return Service(missing="there is no systemctl")
+    try:
+        shown = _show(_PROPERTIES + ",NeedDaemonReload", UNIT)
+        if shown.get("LoadState") != "loaded":
+            return Service(missing=f"the user has no {UNIT}: {shown.get('LoadState', 'unknown').replace('-', ' ')}")
+        manager = _show("Environment")
+    except CommandError as error:
+        return Service(missing=(error.stderr.strip() or error.message).splitlines()[-1].strip())
+    except ToolkitError as error:
+        return Service(missing=error.message)
+    start = re.search(r"\{ path=(\S+) ;", shown.get("ExecStart", ""))
+    return Service(
+        state=f"{shown.get('ActiveState', 'unknown')} ({shown.get('SubState', 'unknown')})",
+        program=Path(start[1]) if start else None,
+        environment=_variables(manager.get("Environment", "")) | _variables(shown.get("Environment", "")),
+        no_new_privileges=shown.get("NoNewPrivileges") == "yes",
+        files=tuple(filter(None, (shown.get("FragmentPath"), *shown.get("DropInPaths", "").split()))),
+        stale=shown.get("NeedDaemonReload") == "yes",
+    )
+
+
+def _show(properties: str, *units: str) -> dict[str, str]:
+    argv = ["systemctl", "--user", "show", *units, "--property", properties]
+    text = process.run(argv, timeout=_SECONDS).text
+    return {name: value for name, _, value in (line.partition("=") for line in text.splitlines())}
+
+
+def _variables(text: str) -> dict[str, str]:
+    """Read `A=b "C=d e"`, the form of systemctl's Environment."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
+
+
+class Process(Struct, frozen=True, kw_only=True):
+    """A process: its effective and its bounding set of capabilities as bits, its start in seconds since the epoch.
+
+    `environment` is the one that it was started with, None if it may not be read.
+    """
+
+    pid: int
+    parent: int
+    command: tuple[str, ...]
+    effective: int
+    bounding: int
+    no_new_privileges: bool
+    started: float
+    environment: Mapping[str, str] | None
+
+    def has(self, bit: int) -> bool:
+        """Return whether the process has the capability in effect."""
+        return bool(self.effective >> bit & 1)
+
+
+class Daemon(Struct, frozen=True, kw_only=True):
+    """A running rootless docker: rootlesskit, which binds the ports, and its child, which contains dockerd."""
+
+    rootlesskit: Process
+    child: Process
+
+    def option(self, name: str) -> str | None:
+        """Return the value of an option that rootlesskit was started with."""
+        words = self.rootlesskit.command
+        for word, following in zip(words, (*words[1:], ""), strict=True):
+            if word == f"--{name}":
+                return following
+            if word.startswith(f"--{name}="):
+                return word.partition("=")[2]
+        return None
+
+
+def process_of(pid: int, proc: Path = Path("/proc")) -> Process | None:
+    """Return a process, None if there is none, or if even the world-readable facts cannot be read."""
+    place = proc / str(pid)
+    try:
+        status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", (place / "status").read_text("utf-8", "replace")))
+        command = (place / "cmdline").read_bytes()
+        # The name, in brackets, may contain anything: proc(5).
+        fields = (place / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return Process(
+        pid=pid,
+        parent=int(fields[1]),
+        command=tuple(os.fsdecode(command).split("\0")[:-1]),
+        effective=int(status.get("CapEff", "0"), 16),
+        bounding=int(status.get("CapBnd", "0"), 16),
+        no_new_privileges=status.get("NoNewPrivs") == "1",
+        started=time.time() - age,
+        environment=_environment(place),
+    )
+
+
+def daemon(machine: Machine, service: Mapping[str, str]) -> Daemon | None:
+    """Return the user's running rootless docker, None if none runs.
+
+    `service` is the environment of the service: like that of the shell it may name another directory for
+    rootlesskit's state.
+    """
+    for environment in (service, machine.environment):
+        state = Path(environment.get(STATE_DIRECTORY) or machine.runtime / "dockerd-rootless")
+        with suppress(OSError, ValueError):
+            child = process_of(int((state / "child_pid").read_text()), machine.proc)
+            parent = process_of(child.parent, machine.proc) if child is not None else None
+            # The file may be left over from a daemon that was killed, and its number belong to another process now.
+            if child is not None and parent is not None and "rootlesskit" in Path((*parent.command, "")[0]).name:
+                return Daemon(rootlesskit=parent, child=child)
+    return None
+
+
+def _environment(place: Path) -> dict[str, str] | None:
+    try:
+        content = (place / "environ").read_bytes()
+    except OSError:
+        return None
+    pairs = (variable.partition("=") for variable in os.fsdecode(content).split("\0") if variable)
+    return {name: value for name, _, value in pairs}

@@ -1,0 +1,182 @@
+"""What keeps a port below 1024 closed: which rootlesskit has the right to it, and whether it gets to use that right."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import TYPE_CHECKING
+
+from toolkit.nix.stores import STORE
+from toolkit.rootless.doctor import programs, start
+from toolkit.rootless.doctor.programs import NET_BIND_SERVICE
+from toolkit.rootless.doctor.sight import Observation, Role, cause, note, ok
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from toolkit.rootless.doctor.programs import Program
+    from toolkit.rootless.doctor.sight import Sight
+
+PORT_DRIVER = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER"
+
+_CAPABILITY = "CAP_NET_BIND_SERVICE"
+
+# Seconds by which the clock of files and that of processes may differ: the latter counts in ticks, from the boot on.
+_CLOCKS = 0.5
+
+
+def _shadowed(sight: Sight) -> Observation:
+    hidden, taken = sight.shadowed, sight.next.taken
+    if hidden is None or taken is None:
+        return ok("no program with the capability is hidden by one without")
+    fact = f"{taken.path} comes before {hidden.path}, which is the one for privileged ports"
+    places = (f"{each.path}: {sight.position(sight.next, each)}, {_rights(each)}" for each in (taken, hidden))
+    return cause(fact, *places, hidden=str(hidden.path))
+
+
+def _rights(program: Program) -> str:
+    return f"capabilities {program.capability}" if program.capability is not None else "no capabilities"
+
+
+def _nosuid(sight: Sight) -> Observation:
+    subject = sight.subject
+    if subject is None or not subject.grants(NET_BIND_SERVICE):
+        return ok("no rootlesskit has a capability that a mount could void")
+    if subject.nosuid is None:
+        return ok(f"{programs.mount_point(subject.resolved)} is not mounted nosuid")
+    return cause(
+        f"{subject.path} is on a mount with the option nosuid, which voids its capability",
+        f"mounted nosuid: {subject.nosuid}",
+        f"file: {subject.resolved}",
+        point=str(subject.nosuid),
+    )
+
+
+def _extended_attributes(sight: Sight) -> Observation:
+    subject = sight.subject
+    if subject is None or subject.attributes:
+        return ok("there is no rootlesskit" if subject is None else f"{subject.resolved} can have capabilities")
+    fact = f"the file system of {subject.resolved} has no extended attributes, so no capabilities either"
+    mount = f"mounted on {programs.mount_point(subject.resolved)}"
+    return cause(fact, mount, "setcap fails: Operation not supported")
+
+
+def _capability(sight: Sight) -> Observation:
+    subject = sight.subject
+    if subject is None:
+        return Observation(role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
+    evidence = tuple(f"{each.path}: {_rights(each)}" for each in sight.next.candidates)
+    if subject.grants(NET_BIND_SERVICE):
+        own = sight.machine.wrappers != subject.path.parent and subject.source is None
+        if not own or subject.capability is None or subject.capability.effective:
+            return ok(f"{subject.path} has {_CAPABILITY}", *evidence)
+        fact = f"{subject.path} has {_CAPABILITY} as permitted, but not as effective"
+    elif not subject.attributes:
+        fact = f"{subject.path} cannot have {_CAPABILITY} on its file system"
+        return Observation(role=Role.EFFECT, fact=fact, evidence=evidence)
+    elif subject.capability is not None and subject.capability.root:
+        fact = f"{subject.path} has {_CAPABILITY} only inside of a user namespace"
+    elif subject.path.parent == sight.machine.wrappers:
+        fact = f"{subject.path} lacks {_CAPABILITY}"
+    else:
+        fact = f"no rootlesskit on PATH has {_CAPABILITY}"
+    return cause(fact, *evidence, grant=_grant(subject))
+
+
+def _grant(program: Program) -> str:
+    """Return the command that gives a rootlesskit the capability; a file of the Nix store must not change."""
+    path = program.resolved
+    if not path.is_relative_to(STORE):
+        return f"setcap cap_net_bind_service=ep {shlex.quote(str(path))}"
+    copy = "/usr/local/bin/docker-rootlesskit"
+    return f"install {shlex.quote(str(path))} {copy} && setcap cap_net_bind_service=ep {copy}, which has to be on PATH"
+
+
+def _bounding_set(sight: Sight) -> Observation:
+    process = sight.daemon.rootlesskit if sight.daemon is not None else sight.own
+    if process is None:
+        return note("/proc cannot be read")
+    evidence = (f"process {process.pid}: CapBnd {process.bounding:016x}",)
+    if process.bounding >> NET_BIND_SERVICE & 1:
+        return ok(f"the bounding set has {_CAPABILITY}", *evidence)
+    return cause(f"the bounding set lacks {_CAPABILITY}, so no program can get it", *evidence)
+
+
+def _port_driver(sight: Sight) -> Observation:
+    environment = sight.next.environment
+    running = sight.daemon.option("port-driver") if sight.daemon is not None else None
+    driver = environment.get(PORT_DRIVER) or (None if environment.get(start.NET) == "pasta" else "builtin")
+    evidence = [f"{PORT_DRIVER} of the {sight.next.seen_by}: {environment.get(PORT_DRIVER) or 'not set'}"]
+    if running is not None:
+        evidence.append(f"the running rootlesskit: --port-driver={running}")
+    if sight.next.seen_by == "daemon" and running is not None:
+        driver = running
+    role, fact = Role.CAUSE, f"the port driver is {driver}, for which rootlesskit's capability does nothing"
+    if driver == "builtin":
+        role, fact = Role.OK, "the port driver is builtin, which uses the capability"
+    elif driver is None:
+        role, fact = Role.UNKNOWN, "with the network driver pasta, the port driver depends on docker's version"
+    return Observation(role=role, fact=fact, evidence=tuple(evidence))
+
+
+def _daemon_age(sight: Sight) -> Observation:
+    """Compare the running daemon with what its next start uses; one that has the capability is fine as it is."""
+    taken = sight.next.taken
+    if sight.daemon is None or taken is None:
+        return ok("no daemon runs that could be outdated")
+    kit = sight.daemon.rootlesskit
+    started = time.strftime("%F %T", time.localtime(kit.started))
+    changed = time.strftime("%F %T", time.localtime(taken.changed))
+    evidence = (f"the daemon was started at {started}", f"{taken.path} was changed at {changed}")
+    if kit.has(NET_BIND_SERVICE) or not taken.grants(NET_BIND_SERVICE):
+        return ok("a restart would not change anything for the daemon", *evidence)
+    by_daemon = next((view.taken for view in sight.views if view.seen_by == "daemon"), None)
+    if taken.changed > kit.started + _CLOCKS:
+        fact = f"the daemon is older than {taken.path}, which its next start will use"
+    elif by_daemon is not None and by_daemon.resolved != taken.resolved:
+        fact = f"the daemon was started with another PATH: its next start will use {taken.path}"
+    else:
+        return ok("the daemon is younger than its rootlesskit", *evidence)
+    return cause(fact, *evidence)
+
+
+def _daemon(sight: Sight) -> Observation:
+    if sight.daemon is None:
+        state = f", docker.service is {sight.service.state}" if sight.service.state else ""
+        failed = sight.service.state.startswith("failed")
+        remedies = ("journalctl --user -u docker -b | unlet doctor --log - explains why it failed",) if failed else ()
+        return note(f"no daemon runs{state}; the conclusions are about its next start", remedies=remedies)
+    kit = sight.daemon.rootlesskit
+    evidence = (
+        f"process {kit.pid}: {' '.join(kit.command[:1])}, CapEff {kit.effective:016x}",
+        f"process {sight.daemon.child.pid}: its child",
+    )
+    if kit.has(NET_BIND_SERVICE):
+        return ok(f"the running daemon has {_CAPABILITY}", *evidence)
+    return Observation(
+        role=Role.NOTE if sight.everybody else Role.EFFECT,
+        fact=f"the running daemon lacks {_CAPABILITY}",
+        evidence=evidence,
+        remedies=sight.remedies("daemon-age"),
+    )
+
+
+def _sysctl(sight: Sight) -> Observation:
+    evidence = (f"net.ipv4.ip_unprivileged_port_start = {sight.first_port}",)
+    if sight.everybody:
+        return ok(f"every program may listen on port {sight.port}: no capability is needed", *evidence)
+    return note(f"port {sight.port} needs {_CAPABILITY}", *evidence)
+
+
+CHECKS: Mapping[str, Callable[[Sight], Observation]] = {
+    "shadowed": _shadowed,
+    "nosuid": _nosuid,
+    "extended-attributes": _extended_attributes,
+    "capability": _capability,
+    "bounding-set": _bounding_set,
+    "port-driver": _port_driver,
+    "daemon-age": _daemon_age,
+    "daemon": _daemon,
+    "sysctl": _sysctl,
+}
+"""The conditions by name, the most important one first."""

@@ -1,0 +1,260 @@
+"""What keeps the daemon from starting, whatever port it publishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from toolkit.errors import ToolkitError
+from toolkit.rootless.doctor import machine, programs
+from toolkit.rootless.doctor.sight import Observation, Role, cause, note, ok
+from toolkit.rootless.requirements import PROXY, WITHOUT_PROXY, free_range, subordinate_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from toolkit.rootless.doctor.sight import Sight, View
+
+NET = "DOCKERD_ROOTLESS_ROOTLESSKIT_NET"
+_NETWORK_PROGRAMS = ("slirp4netns", "pasta", "vpnkit")
+# With it came rootlesskit 3, which has a network driver of its own.
+_WITHOUT_NETWORK_PROGRAM = Version("29.5")
+
+
+def _rootlesskit(sight: Sight) -> Observation:
+    taken = sight.next.taken
+    evidence = tuple(line for view in sight.views for line in _found(sight, view))
+    if taken is None:
+        fact = f"neither docker-rootlesskit nor rootlesskit is on the PATH of the {sight.next.seen_by}"
+        return cause(fact, *evidence)
+    return ok(f"the {sight.next.seen_by} uses {taken.path}", *evidence)
+
+
+def _found(sight: Sight, view: View) -> Iterator[str]:
+    if view.taken is None:
+        yield f"{view.seen_by}: finds none, PATH is {view.path or 'empty'}"
+    for number, program in enumerate(view.candidates):
+        verb = "uses" if number == 0 else "would use next"
+        yield f"{view.seen_by}: {verb} {program.path}, {sight.position(view, program)}"
+
+
+def _proxy(sight: Sight) -> Observation:
+    if sight.dockerd is None or sight.version is None:
+        fact = "no dockerd is on PATH" if sight.dockerd is None else f"{sight.dockerd} does not print its version"
+        return note(f"{fact}, so it is not known whether it needs {PROXY}")
+    evidence = (f"{sight.dockerd}: version {sight.version}",)
+    if sight.version >= WITHOUT_PROXY:
+        return ok(f"dockerd {sight.version} does not need {PROXY}", *evidence)
+    found = next(programs.locate(PROXY, sight.next.path), None)
+    if found is not None:
+        return ok(f"dockerd {sight.version} needs {PROXY}, and finds it", *evidence, str(found))
+    return cause(
+        f"dockerd {sight.version} needs {PROXY}, which is not on its PATH", *evidence, f"PATH: {sight.next.path}"
+    )
+
+
+def _network_program(sight: Sight) -> Observation:
+    found = [program for each in _NETWORK_PROGRAMS if (program := sight.next.find(each)) is not None]
+    if found:
+        return ok(f"{found[0].path} can provide the network")
+    if sight.next.environment.get(NET) or (sight.version is not None and sight.version >= _WITHOUT_NETWORK_PROGRAM):
+        return ok("the network needs neither slirp4netns nor pasta nor vpnkit")
+    fact = f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the {sight.next.seen_by}"
+    role = Role.CAUSE if sight.version is not None else Role.UNKNOWN
+    return Observation(role=role, fact=fact, evidence=(f"PATH: {sight.next.path}",))
+
+
+def _no_new_privileges(sight: Sight) -> Observation:
+    if (reason := sight.no_new_privileges) is None:
+        return ok("nothing keeps programs from gaining privileges")
+    units = (f"unit: {file}" for file in sight.service.files)
+    return cause(f"{reason}: neither capabilities nor newuidmap's setuid bit work", *units)
+
+
+def _security_wrapper(sight: Sight) -> Observation:
+    """Run the program that has the capability: only root can read a security wrapper, so it can only be tried."""
+    subject = sight.subject
+    trial = sight.trials.get(subject.path) if subject is not None else None
+    gone = subject is not None and subject.source is not None and not subject.source.exists()
+    if subject is None or (trial is None and not gone):
+        return ok("there is none to try")
+    output = trial.output if trial is not None else ""
+    evidence = tuple(f"{subject.path} --version: {line}" for line in output.splitlines()[-3:])
+    # A wrapper that does not run is a cause even if every program may have the port: it is the one that is used.
+    role = Role.CAUSE if sight.fails or not sight.everybody else Role.NOTE
+    fact, remedies = f"{subject.path} does not run", sight.remedies("security-wrapper")
+    if gone or "cannot run" in output:
+        source = f": {subject.source}" if subject.source is not None else ""
+        fact = f"{subject.path} runs a program that no longer exists{source}"
+        evidence = evidence or (f"it runs {subject.source}",)
+    elif "failed to inherit capabilities" in output:
+        if subject.nosuid is not None or sight.no_new_privileges is not None:
+            role, fact, remedies = Role.EFFECT, f"{subject.path} gets no capability, and refuses to run", ()
+        elif sight.own is not None and sight.own.no_new_privileges:
+            role, fact = Role.UNKNOWN, f"{subject.path} cannot be tried, because this shell has NoNewPrivs set"
+            remedies = ("run unlet in a shell outside of a sandbox",)
+        else:
+            fact = f"{subject.path} gets no capability"
+    elif trial is not None and trial.status == 0:
+        role, fact, remedies = Role.OK, f"{subject.path} runs", ()
+    return Observation(role=role, fact=fact, evidence=evidence, remedies=remedies)
+
+
+def _session(sight: Sight) -> Observation:
+    problem = machine.runtime_problem(sight.machine)
+    return ok(f"{sight.machine.runtime} can be used") if problem is None else cause(problem)
+
+
+def _subordinate_ids(sight: Sight) -> Observation:
+    user = sight.machine.user.name
+    found = subordinate_ids(sight.machine.user, sight.machine.etc)
+    evidence = tuple(
+        f"{each.path}: {each.count} ids" if each.readable else f"{each.path}: not readable" for each in found
+    )
+    lacking = [each for each in found if each.count == 0]
+    if any(each.elsewhere or not each.readable for each in lacking):
+        role = Role.NOTE if sight.daemon is not None else Role.UNKNOWN
+        fact = f"the subordinate ids of {user} cannot be read here"
+        check = f"'getsubids {user}' and 'getsubids -g {user}' print them"
+        return Observation(role=role, fact=fact, evidence=evidence, remedies=(check,))
+    ids = free_range(sight.machine.etc)
+    if lacking:
+        return cause(
+            f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}", *evidence, ids=ids
+        )
+    if not all(each.enough for each in found):
+        return note(
+            f"{user} has fewer than 65536 subordinate ids: some images cannot be unpacked",
+            *evidence,
+            remedies=sight.remedies("subordinate-ids", ids=ids),
+        )
+    return ok(f"{user} has subordinate ids", *evidence)
+
+
+def _overlapping_ids(sight: Sight) -> Observation:
+    user = sight.machine.user
+    problems = [
+        f"{each.path}: {problem}"
+        for each in subordinate_ids(sight.machine.user, sight.machine.etc)
+        if (problem := each.overlap(user.uid if each.path.name == "subuid" else user.gid)) is not None
+    ]
+    if not problems:
+        return ok(f"the subordinate ids of {user.name} do not overlap")
+    return cause(*problems)
+
+
+def _newuidmap(sight: Sight) -> Observation:
+    rights: list[str] = []
+    for program in ("newuidmap", "newgidmap"):
+        found = sight.next.find(program)
+        bit = programs.SETUID - (program == "newgidmap")
+        if found is None:
+            fact, evidence = f"{program} is not on the PATH of the {sight.next.seen_by}", f"PATH: {sight.next.path}"
+        elif not found.setuid and not found.grants(bit):
+            fact, evidence = f"{found.path} is neither setuid root nor has capabilities", f"file: {found.resolved}"
+        elif found.nosuid is not None:
+            fact, evidence = f"{found.path} is on a mount with the option nosuid", f"mounted nosuid: {found.nosuid}"
+        else:
+            rights.append(f"{found.path}: {'setuid root' if found.setuid else f'capabilities {found.capability}'}")
+            continue
+        if found is not None and found.nosuid is not None:
+            remedies = sight.remedies("nosuid", point=str(found.nosuid))
+            return Observation(role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
+        return cause(fact, evidence, file=program)
+    return ok("newuidmap and newgidmap can map ids", *rights)
+
+
+def _user_namespaces(sight: Sight) -> Observation:
+    user = sight.machine.user.name
+    if sight.daemon is not None:
+        return ok("the running daemon has a user namespace")
+    problem = machine.namespaces_problem(sight.machine)
+    if problem is None:
+        return ok(f"{user} can create user namespaces")
+    if machine.apparmor_restricts(sight.machine, None):
+        return note(f"unshare cannot create one, perhaps because of AppArmor: {problem}")
+    remedies = (*sight.remedies("user-namespaces"), *sight.remedies("outer-container"))
+    return Observation(role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies)
+
+
+def _apparmor(sight: Sight) -> Observation:
+    taken = sight.next.taken
+    program = None if taken is None else (taken.source or taken.resolved)
+    if not machine.apparmor_restricts(sight.machine, program):
+        return ok("AppArmor does not deny user namespaces to rootlesskit")
+    if sight.daemon is not None:
+        return ok("AppArmor restricts user namespaces, but the running daemon has one")
+    return cause(
+        "AppArmor denies user namespaces to programs without a profile, such as this rootlesskit",
+        "kernel.apparmor_restrict_unprivileged_userns = 1",
+        f"no file in {sight.machine.etc / 'apparmor.d'} names {program}",
+    )
+
+
+def _tun(sight: Sight) -> Observation:
+    problem = machine.tun_problem(sight.machine)
+    return ok(f"{sight.machine.dev / machine.TUN} can be used") if problem is None else cause(problem)
+
+
+def _outer_container(sight: Sight) -> Observation:
+    mark = machine.container_mark(sight.machine)
+    if mark is None:
+        return ok("this does not run inside of a container")
+    if sight.daemon is not None:
+        return ok("this runs inside of a container, and so does the daemon")
+    return note("this runs inside of a container", mark)
+
+
+def _wrapper(sight: Sight) -> Observation:
+    launcher = sight.launcher
+    evidence = [f"runs {launcher.script}"]
+    evidence += [
+        f"wrapper ({'an ELF file' if wrapper.form == 'elf' else 'a script'}) around {wrapper.program}"
+        for wrapper in launcher.wrappers
+    ]
+    try:
+        order = launcher.order
+    except ToolkitError as error:
+        return Observation(role=Role.UNKNOWN, fact=error.message, evidence=tuple(evidence), remedies=())
+    evidence += [f"prefixed to PATH: {entry}" for entry in order.prefix]
+    evidence += [f"appended to PATH: {entry}" for entry in order.suffix]
+    if not launcher.wrappers:
+        return ok(f"{launcher.path} does not change PATH", *evidence)
+    fact = f"{launcher.path} prefixes {len(order.prefix)} entries to PATH and appends {len(order.suffix)}"
+    return ok(fact, *evidence)
+
+
+def _service(sight: Sight) -> Observation:
+    service = sight.service
+    if service.missing:
+        return note(f"the user's docker.service was not examined: {service.missing}")
+    evidence = (
+        *(f"ExecStart: {service.program}", f"PATH: {service.environment.get('PATH', '')}"),
+        *(f"unit: {file}" for file in service.files),
+    )
+    if service.stale:
+        fact = "the unit's files have changed, and systemd has not read them again"
+        remedies = ("systemctl --user daemon-reload && systemctl --user restart docker",)
+        return note(fact, *evidence, remedies=remedies)
+    return ok(f"docker.service is {service.state}", *evidence)
+
+
+CHECKS: Mapping[str, Callable[[Sight], Observation]] = {
+    "rootlesskit": _rootlesskit,
+    "docker-proxy": _proxy,
+    "network-program": _network_program,
+    "no-new-privileges": _no_new_privileges,
+    "security-wrapper": _security_wrapper,
+    "session": _session,
+    "subordinate-ids": _subordinate_ids,
+    "overlapping-ids": _overlapping_ids,
+    "newuidmap": _newuidmap,
+    "user-namespaces": _user_namespaces,
+    "apparmor": _apparmor,
+    "tun": _tun,
+    "outer-container": _outer_container,
+    "wrapper": _wrapper,
+    "service": _service,
+}
+"""The conditions by name, the most important one first; the last three are never causes."""

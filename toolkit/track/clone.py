@@ -1,0 +1,196 @@
+"""A local clone of nixpkgs: no network, no token, and as new as its last fetch."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from toolkit.docker import TARGET
+from toolkit.docker.rewrite.layout import GENERATOR
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.files import MAXIMUM_BYTES
+from toolkit.forge.nixpkgs import tracked
+from toolkit.git import clone as clones
+from toolkit.git import history, reading
+from toolkit.track.model import Arrival, Pull, RefKind
+from toolkit.track.upstream import (
+    MOST_CANDIDATES,
+    File,
+    FoundFile,
+    Past,
+    WantedRef,
+    default_refs,
+    find_file,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.git.history import Change, HistoryStep
+    from toolkit.model import Oid
+    from toolkit.track.upstream import Content
+
+
+class CloneUpstream:
+    """A clone as an Upstream; raises ToolkitError for a directory that is none."""
+
+    def __init__(self, directory: Path, repository: str) -> None:
+        self.warnings: list[str] = []
+        self._directory = directory
+        self._branches = clones.branches(directory, repository)
+        self._repository = self._branches.repository
+        fetched = self._branches.fetched
+        age = f", fetched {time.strftime('%Y-%m-%d %H:%M', time.localtime(fetched))}" if fetched else ""
+        self.source = f"clone {directory}{age}"
+
+    def defaults(self) -> tuple[WantedRef, ...]:
+        """Return the usual refs, of those that the clone has; HEAD where it has none of them."""
+        return default_refs(self._branches.commits) or (WantedRef("HEAD", RefKind.NAMED),)
+
+    def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
+        """Return the file at each ref."""
+        commits: dict[WantedRef, Oid] = {}
+        reasons: dict[WantedRef, str] = {}
+        for each in wanted:
+            try:
+                known = self._branches.commits.get(each.name)
+                commits[each] = known or reading.locate(self._directory, each.name).commit
+            except ToolkitError as error:
+                reasons[each] = error.message
+        files = self._files(list(dict.fromkeys(commits.values())))
+        changes = self._changes({commit: file.path for commit, file in files.items() if isinstance(file, File)})
+        found: list[FoundFile] = []
+        for each in wanted:
+            commit = commits.get(each)
+            file = files[commit] if commit is not None else reasons[each]
+            if isinstance(file, File) and commit is not None:
+                file = replace(file, change=changes.get(commit))
+                found.append(FoundFile(wanted=each, commit=commit, file=file))
+            else:
+                found.append(FoundFile(wanted=each, commit=commit, reason=str(file)))
+        return found
+
+    def past(self, found: FoundFile, *, most: int | None) -> Past:
+        """Return the commits that changed the file, from the ref on back."""
+        if found.commit is None or found.file is None:
+            return Past(steps=(), notes=(found.reason or "there is no file",))
+        steps = tuple(history.steps(self._repository, found.commit, found.file.path))
+        edge = [step for step in steps if str(step.change.commit) in self._branches.shallow]
+        notes = ("the clone is shallow: what came before is not in it",) if edge else ()
+        return Past(steps=steps[:most], notes=notes)
+
+    def contents(self, steps: Sequence[HistoryStep]) -> Iterator[tuple[HistoryStep, bytes | None]]:
+        """Yield the file after each step."""
+        there = [step for step in steps if step.blob is not None]
+        for step, got in zip(there, self._contents([str(s.blob) for s in there]), strict=True):
+            yield step, got[1] if got is not None else None
+
+    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
+        """Return the listed pull requests, as far as the clone has their heads or their merges."""
+        tips = {each.wanted: each.commit for each in refs if each.commit is not None}
+        backport = {number: tracked().backport.format(number=number, branch="") for number in numbers}
+        words = [word for number in numbers for word in (*_merge_words(number), backport[number])]
+        try:
+            merges = history.merges(self._repository, list(tips.values()), words)
+        except CommandError as error:
+            self.warnings.append(f"{self._directory}: merges cannot be listed: {reading.fact(error.stderr)}")
+            merges = ()
+        return [self._pull(number, merges, tips, backport[number]) for number in numbers]
+
+    def finish(self) -> None:
+        """Return nothing: nothing went over a network."""
+
+    def _pull(
+        self, number: int, merges: Sequence[Change], tips: dict[WantedRef, Oid], backport: str
+    ) -> tuple[Pull, File | None]:
+        merge = next((change for change in reversed(merges) if _merges(number, change.subject)), None)
+        head = self._branches.commits.get(f"pull/{number}/head")
+        file = self._files([head])[head] if head is not None else None
+        pull = Pull(
+            number=number,
+            listed=True,
+            state="unknown",
+            reason="not merged as far as the clone goes" if head is not None else "the clone has nothing of it",
+            head=head,
+            backports=tuple(
+                self._merged(_backport(change.subject), change, tips) for change in merges if backport in change.subject
+            ),
+        )
+        if merge is not None:
+            pull = self._merged(replace(pull, reason=None), merge, tips)
+        return pull, file if isinstance(file, File) else None
+
+    def _merged(self, pull: Pull, change: Change, tips: dict[WantedRef, Oid]) -> Pull:
+        there = history.contains(self._repository, list(tips.values()), change.commit)
+        arrivals = tuple(
+            Arrival(ref=wanted.name, kind=wanted.kind, arrived=arrived)
+            for wanted, arrived in zip(tips, there, strict=True)
+        )
+        return replace(pull, state="merged", merged_as=change.commit, arrivals=arrivals)
+
+    def _contents(self, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
+        return reading.contents(self._repository, names, most=MAXIMUM_BYTES)
+
+    def _files(self, commits: Sequence[Oid]) -> dict[Oid, File | str]:
+        """Return the file at each commit, or why there is none."""
+        files: dict[Oid, File | str] = {}
+        try:
+            usual = self._contents([f"{commit}:{TARGET}" for commit in commits])
+        except CommandError as error:
+            return dict.fromkeys(commits, f"git cannot read it: {reading.fact(error.stderr)}")
+        for commit, there in zip(commits, usual, strict=True):
+            try:
+                files[commit] = self._file(commit, there)
+            except CommandError as error:
+                files[commit] = f"git cannot read it: {reading.fact(error.stderr)}"
+            except ToolkitError as error:
+                files[commit] = error.message
+        return files
+
+    def _file(self, commit: Oid, there: Content | None) -> File:
+        def candidates() -> Sequence[PurePosixPath]:
+            return history.files_with(self._repository, commit, GENERATOR)[:MOST_CANDIDATES]
+
+        if there is None and reading.entries(self._repository, commit, [TARGET]):
+            raise ToolkitError("the clone lacks the file's content: it is a partial one")
+        return find_file(
+            there,
+            follow=lambda path: history.renamed_to(self._repository, commit, path),
+            candidates=candidates,
+            read=lambda paths: self._contents([f"{commit}:{path}" for path in paths]),
+        )
+
+    def _changes(self, places: dict[Oid, PurePosixPath]) -> dict[Oid, Change]:
+        """Return the commit that last changed the file, where the clone reaches back that far."""
+        try:
+            changes = history.last_changes(self._repository, list(places.items()))
+        except CommandError as error:
+            self.warnings.append(
+                f"{self._directory}: the last changes cannot be determined: {reading.fact(error.stderr)}"
+            )
+            return {}
+        return {
+            commit: change
+            for commit, change in zip(places, changes, strict=True)
+            if change is not None and str(change.commit) not in self._branches.shallow
+        }
+
+
+def _merge_words(number: int) -> tuple[str, str]:
+    return f"Merge pull request #{number} from ", f"(#{number})"
+
+
+def _merges(number: int, subject: str) -> bool:
+    """Tell whether a commit of this subject brought the pull request: as a merge, or squashed."""
+    merge, squashed = _merge_words(number)
+    return subject.startswith(merge) or (subject.endswith(squashed) and not subject.startswith("Revert"))
+
+
+def _backport(subject: str) -> Pull:
+    """Return the pull request that a merge is of, with the number 0 where it says none."""
+    found = re.match(r"Merge pull request #(\d+) ", subject)
+    return Pull(number=int(found[1]) if found else 0, listed=False, state="merged", title=subject)

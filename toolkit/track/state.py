@@ -1,0 +1,168 @@
+"""The last answer in a file of the user's, and what is another answer now.
+
+What could not be told this time keeps the value of last time: silence is no change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import documents, files
+from toolkit.docker.readings import UNKNOWN
+from toolkit.errors import ToolkitError, reason_of
+from toolkit.track.model import Difference, RefKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from toolkit.track.model import Pull, Ref, Verdict
+
+# The pin's name has its commit in it, and that is no other subject.
+_OWN = "your nixpkgs"
+_SCHEMA = 1
+_KIND = "unlet track"
+_SKEW_SECONDS = 3600
+_MOST_BYTES = 4 << 20
+
+Facts = dict[str, dict[str, str]]
+"""Subject (a ref, `#NUMBER`, `verdict`) → field → value; what could not be told is not in it."""
+
+
+class _StateDocument(Struct, frozen=True, kw_only=True):
+    schema: int
+    kind: str
+    checked: int
+    facts: Facts
+    digest: str
+
+
+class Last(Struct, frozen=True, kw_only=True):
+    """The answer of last time: `facts` is None where there was none, `warnings` say what was wrong with the file."""
+
+    facts: Facts | None
+    warnings: tuple[str, ...] = ()
+
+
+def load(path: Path) -> Last:
+    """Read a state file; one that is damaged is renamed and told of. Raise ToolkitError for what cannot be read."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise ToolkitError(f"{path}: '{path.parent}' is not a directory") from None
+        return Last(facts=None)
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
+    try:
+        facts, checked = _read(content, path)
+    except ToolkitError as error:
+        return Last(facts=None, warnings=(_set_aside(path, content, error),))
+    if checked > time.time() + _SKEW_SECONDS:
+        return Last(facts=facts, warnings=(f"{path}: was written in the future; is this clock right?",))
+    return Last(facts=facts)
+
+
+def save(path: Path, facts: Facts) -> None:
+    """Replace a state file as a whole; raise ToolkitError where that cannot be done."""
+    checked = int(time.time())
+    document = _StateDocument(schema=_SCHEMA, kind=_KIND, checked=checked, facts=facts, digest=_digest(facts, checked))
+    try:
+        files.replace(path, documents.write(document))
+    except OSError as error:
+        raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
+
+
+def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, with_series: bool) -> Facts:
+    """Return what is remembered of an answer: its meaning, not its dates, numbers and hashes.
+
+    How a series fits is only worth it `with_series`, where it is the same series each time.
+    """
+    facts: Facts = {
+        _OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref, with_series=with_series)) for ref in refs
+    }
+    for pull in pulls:
+        facts[f"#{pull.number}"] = dict(_pull(pull))
+        for backport in pull.backports:
+            facts[f"#{backport.number}"] = dict(_pull(backport))
+    if verdict.judgement.value != UNKNOWN:
+        facts["verdict"] = {"judgement": verdict.judgement.value}
+    return facts
+
+
+def changes(before: Facts | None, now: Facts) -> tuple[Difference, ...]:
+    """Return what was known both times and is different, and what is known for the first time of a new subject."""
+    if before is None:
+        return ()
+    return tuple(
+        Difference(subject=subject, field=name, before=old, after=value)
+        for subject, fields in now.items()
+        for name, value in fields.items()
+        if (old := before.get(subject, {}).get(name)) != value
+    )
+
+
+def merged(before: Facts | None, now: Facts) -> Facts:
+    """Return what is to be remembered: what is known now, and beside it what was known before."""
+    old = before if before is not None else {}
+    return {subject: {**old.get(subject, {}), **now.get(subject, {})} for subject in {**old, **now}}
+
+
+def _ref(ref: Ref, *, with_series: bool) -> Iterator[tuple[str, str]]:
+    reading = ref.reading
+    if ref.state.value != UNKNOWN:
+        yield "state", ref.state.value
+    if ref.path is not None:
+        yield "path", str(ref.path)
+    if reading is None:
+        return
+    for name, value in (
+        ("overridable", reading.overridable.value),
+        ("rootlesskit", reading.rootlesskit.value),
+        ("TODO", None if reading.todo is None else "there" if reading.todo else "gone"),
+        ("series", ref.series.fit.value if with_series and ref.series is not None else None),
+    ):
+        if value not in {None, UNKNOWN}:
+            yield name, str(value)
+
+
+def _pull(pull: Pull) -> Iterator[tuple[str, str]]:
+    if pull.state != UNKNOWN:
+        yield "state", pull.state
+    if pull.review is not None:
+        yield "review", pull.review
+    if pull.reading is not None and pull.reading.state.value != UNKNOWN:
+        yield "effect", pull.reading.state.value
+    for arrival in pull.arrivals:
+        if arrival.arrived is not None:
+            yield f"in {arrival.ref}", "yes" if arrival.arrived else "no"
+
+
+def _read(content: bytes, path: Path) -> tuple[Facts, int]:
+    if len(content) > _MOST_BYTES:
+        raise ToolkitError(f"{path}: is too large")
+    document = documents.read(content, _StateDocument, document=str(path))
+    if document.schema != _SCHEMA or document.kind != _KIND:
+        raise ToolkitError(f"{path}: has a different schema")
+    if document.digest != _digest(document.facts, document.checked):
+        raise ToolkitError(f"{path}: its digest does not match its content")
+    return document.facts, document.checked
+
+
+def _digest(facts: Facts, checked: int) -> str:
+    return hashlib.sha256(json.dumps([checked, facts], sort_keys=True).encode()).hexdigest()
+
+
+def _set_aside(path: Path, content: bytes, error: ToolkitError) -> str:
+    """Rename a damaged file, and return what to tell about it."""
+    aside = path.with_name(f"{path.name}.broken-{hashlib.sha256(content).hexdigest()[:8]}")
+    try:
+        path.replace(aside)
+    except OSError as failure:
+        raise ToolkitError(f"{path}: is damaged, and cannot be renamed: {failure.strerror}") from error
+    return f"{error.message}; set aside as {aside.name}, so nothing is known of the previous run"

@@ -1,0 +1,188 @@
+"""The answer as rows of cells, which the terminal aligns and Markdown and HTML make tables of, and its words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.docker.readings import Overridable, Place, State
+from toolkit.track.model import Judgement, SeriesFit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from toolkit.track.model import Arrival, Difference, History, OurSeries, Pull, Ref, TrackAnswer
+
+Row = tuple[str, ...]
+
+UNTOLD = "could not tell"
+REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "our series", "last change")
+PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "effect", "arrived in")
+EVENT_HEAD: Row = ("date", "what", "commit")
+
+JUDGEMENTS = {
+    Judgement.KEEP: "keep the overlay",
+    Judgement.UPDATE: "update your nixpkgs",
+    Judgement.RENEW: "make the overlay anew",
+    Judgement.REMOVE: "remove the overlay",
+    Judgement.UNKNOWN: UNTOLD,
+}
+
+_MEANINGS: dict[str, str] = {
+    State.FIXED: "an override reaches each component, and rootlesskit is out of the wrapper's PATH prefix",
+    State.HALF_FIXED: "only one of the two defects is gone, or an override reaches only some components",
+    State.NOT_FIXED: "no override reaches a component, and rootlesskit is in the wrapper's PATH prefix",
+    State.NOT_APPLICABLE: "older than moby and the wrapper: there is nothing to fix",
+    UNTOLD: "unknown, which counts neither for nor against the overlay; the notes explain why",
+    Overridable.PARTLY: "an override reaches some of the components",
+    Place.PREFIX: "rootlesskit comes before the caller's PATH, and hides a security wrapper of that name",
+    Place.SUFFIX: "rootlesskit comes after the caller's PATH, so a security wrapper takes precedence",
+    "both": "rootlesskit comes both before and after the caller's PATH; the first one counts",
+    Place.ABSENT: "rootlesskit is not in the PATH of the wrapper; only a security wrapper is found",
+    Place.NO_WRAPPER: "there is no dockerd-rootless",
+    SeriesFit.CLEAN: "our series applies as it is",
+    SeriesFit.OFFSET: "our series applies, moved by some lines",
+    SeriesFit.CONFLICTS: "our series does not apply there; 'unlet propose' makes a new one",
+    SeriesFit.SUPERFLUOUS: "our series is not needed",
+    "not tried": "no series could be made for any of the files",
+}
+
+
+def refs(answer: TrackAnswer) -> list[Row]:
+    """Return a row a ref, without the head."""
+    return [_ref(ref) for ref in answer.refs]
+
+
+def pulls(answer: TrackAnswer) -> list[tuple[Pull, Row]]:
+    """Return each pull request with its row; a backport follows the one that it is of."""
+    return [
+        (each, _pull(each, indent="  " * (each is not top))) for top in answer.pulls for each in (top, *top.backports)
+    ]
+
+
+def events(history: History) -> list[Row]:
+    """Return a row an event, oldest first."""
+    return [
+        (_day(each.commit.date), each.text, f"{each.commit.commit.short} {each.commit.subject}")
+        for each in history.events
+    ]
+
+
+def glossary(answer: TrackAnswer) -> list[Row]:
+    """Return each word of the refs' rows that needs one with its meaning, in the order of the columns."""
+    cells = {cell for row in refs(answer) for cell in row[1:]}
+    return [
+        (word, meaning)
+        for word, meaning in _MEANINGS.items()
+        if any(cell == word or cell.startswith(f"{word} ") for cell in cells)
+    ]
+
+
+def notes(answer: TrackAnswer) -> Iterator[str]:
+    """Yield what does not fit in a cell: why something could not be told, where the file has gone."""
+    for ref in answer.refs:
+        reading = ref.reading
+        if ref.state is State.UNKNOWN:
+            yield f"{ref.name}: could not tell: {ref.reason or 'no reason is known'}"
+        elif reading is not None and reading.reason is not None:
+            yield f"{ref.name}: {reading.reason}"
+        for release, reason in reading.failed.items() if reading is not None else ():
+            yield f"{ref.name}: {release} does not evaluate: {reason}"
+        if ref.moved:
+            yield f"{ref.name}: the file is '{ref.path}'"
+        if ref.fixed_by is not None:
+            yield f"{ref.name}: fixed by {ref.fixed_by.commit.short} of {_day(ref.fixed_by.date)}"
+    yield from _doors(answer)
+    for each, _ in pulls(answer):
+        if each.reason is not None:
+            yield f"#{each.number}: {each.reason}"
+    yield from _deciders(answer)
+
+
+def change(changed: Difference) -> str:
+    """Return what changed since last time, in one line."""
+    before, after = changed.before, changed.after
+    if changed.field == "judgement":
+        before, after = (JUDGEMENTS[Judgement(value)] if value is not None else None for value in (before, after))
+    subject = changed.subject if changed.field == "judgement" else f"{changed.subject}: {changed.field}"
+    return f"{subject} is {after}" if before is None else f"{subject} was {before}, is {after}"
+
+
+def _doors(answer: TrackAnswer) -> Iterator[str]:
+    """Yield which override reaches which components, once for all refs of which that is so."""
+    found: dict[str, list[str]] = {}
+    for ref in answer.refs:
+        reached: dict[str, list[str]] = {}
+        for component in ref.reading.components if ref.reading is not None else ():
+            if component.doors:
+                ways = " and ".join(door.replace(component.name, "NAME") for door in component.doors)
+                reached.setdefault(ways, []).append(component.name)
+        for ways, names in reached.items():
+            found.setdefault(f"{', '.join(names)} can be overridden by {ways}", []).append(ref.name)
+    yield from (f"{', '.join(names)}: {fact}" for fact, names in found.items())
+
+
+def _deciders(answer: TrackAnswer) -> Iterator[str]:
+    """Yield in one sentence what decided, Nix or the syntax."""
+    by = {
+        decider
+        for ref in answer.refs
+        if ref.reading is not None
+        for decider in (ref.reading.overridable_by, ref.reading.rootlesskit_by)
+        if decider is not None
+    }
+    words = {"evaluation": "Nix's evaluation", "syntax": "the syntax"}
+    if by:
+        yield f"decided by {' and '.join(words.get(each, each) for each in sorted(by))}"
+
+
+def _ref(ref: Ref) -> Row:
+    reading = ref.reading
+    if reading is None:
+        return (ref.name, UNTOLD, "?", "?", "?", "?", "?", "?")
+    todo = "?" if reading.todo is None else "there" if reading.todo else "none"
+    return (
+        ref.name,
+        UNTOLD if ref.state is State.UNKNOWN else ref.state,
+        _told(reading.overridable),
+        "both" if reading.rootlesskit is Place.BOTH else _told(reading.rootlesskit),
+        todo,
+        " ".join(version for version in reading.releases.values() if version) or "?",
+        _series(ref.series),
+        f"{_day(ref.changed.date)} {ref.changed.commit.short}" if ref.changed is not None else "?",
+    )
+
+
+def _series(series: OurSeries | None) -> str:
+    if series is None or series.fit is SeriesFit.UNKNOWN:
+        return "not tried"
+    has_detail = series.fit in {SeriesFit.OFFSET, SeriesFit.CONFLICTS} and series.detail
+    return f"{series.fit} {series.detail}" if has_detail else series.fit
+
+
+def _pull(each: Pull, *, indent: str) -> Row:
+    mergeable = {True: "yes", False: "no", None: "?"}[each.mergeable] if each.state == "open" else ""
+    number = f"#{each.number}" if each.number else "backport"
+    return (
+        f"{indent}{number}{' (draft)' if each.draft else ''}",
+        UNTOLD if each.state == "unknown" else each.state,
+        mergeable,
+        each.review or "",
+        each.effect or ("does not touch the file" if each.touches is False else "?"),
+        _arrived(each.arrivals),
+    )
+
+
+def _arrived(arrivals: Sequence[Arrival]) -> str:
+    """Return where a merged commit is, and where it is not yet."""
+    heads = {True: "", False: "not in ", None: "could not tell for "}
+    named = {arrived: [each.ref for each in arrivals if each.arrived is arrived] for arrived in heads}
+    return "; ".join(f"{head}{', '.join(named[arrived])}" for arrived, head in heads.items() if named[arrived])
+
+
+def _told(value: str) -> str:
+    return "?" if value == State.UNKNOWN else str(value)
+
+
+def _day(date: datetime) -> str:
+    return f"{date:%Y-%m-%d}"

@@ -1,0 +1,273 @@
+"""What the user has, an overlay and a nixpkgs, and what the answers come to for it.
+
+That is to keep the overlay, make it anew, update nixpkgs or remove the overlay, or that it cannot be told.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit import documents, patches
+from toolkit.docker import TARGET, staging
+from toolkit.docker.readings import Overridable, Place, Reading, State
+from toolkit.errors import ToolkitError, UnreachableError, without_passwords
+from toolkit.files import REPORT
+from toolkit.git import clone, reading
+from toolkit.sources import locks
+from toolkit.track.model import Judgement, NextStep, Ref, RefKind, Verdict
+from toolkit.track.upstream import File, FoundFile, WantedRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.model import Progress, SourceRequest
+    from toolkit.track.upstream import Upstream
+
+NOTHING_CHANGED, CHANGED, TO_DO, COULD_NOT_TELL = 0, 1, 10, 11
+
+_AGAIN = NextStep(text="Ask again after the next update of nixpkgs.")
+
+
+class Way(StrEnum):
+    """How rootless docker gets its ports: README, "NixOS users"; ANY is for whoever does not say."""
+
+    ANY = "any"
+    NAME = "wrapper-name"
+    REWRAP = "rewrap"
+    PATCHED = "patched"
+
+
+class Used(Struct, frozen=True, kw_only=True):
+    """An overlay; `blob` is the docker file that it was made from, where that is known, `directory` where it is."""
+
+    way: Way = Way.ANY
+    blob: str | None = None
+    directory: Path | None = None
+
+    def is_needed(self, reading: Reading) -> bool | None:
+        """Tell whether the overlay does something that this version of the file lacks; None if that is not known."""
+        place = reading.rootlesskit
+        match self.way:
+            case Way.NAME:
+                return False
+            case Way.REWRAP:
+                return None if place is Place.UNKNOWN else place in {Place.PREFIX, Place.BOTH}
+            case Way.PATCHED if reading.overridable is Overridable.NOT_APPLICABLE:
+                return None
+            case _:
+                return None if reading.state is State.UNKNOWN else reading.state is not State.FIXED
+
+
+ANY = Used()
+"""An overlay that nothing is known of; it may be any of them."""
+
+
+class _Source(Struct, frozen=True, kw_only=True):
+    blob: str
+
+
+class _Report(Struct, frozen=True, kw_only=True):
+    """The part of a report.json that is read; `unlet propose` writes one without a kind."""
+
+    source: _Source
+    kind: Way = Way.PATCHED
+
+
+def read_overlay(directory: Path) -> Used:
+    """Return the overlay that `unlet overlay` or `unlet propose` wrote to a directory, by its report.json.
+
+    Raise ToolkitError for a directory that has none. A proposal has it beside its `overlay/`.
+    """
+    for place in (directory, directory.resolve().parent):
+        try:
+            content = (place / REPORT).read_bytes()
+        except OSError:
+            continue
+        report = documents.read(content, _Report, document=str(place / REPORT))
+        return Used(way=report.kind, blob=report.source.blob, directory=directory)
+    hint = "name the kind with --kind if unlet did not write the overlay"
+    raise ToolkitError(f"{directory}: has no {REPORT} that names the kind of overlay", hint=hint)
+
+
+def pinned(request: SourceRequest, upstream: Upstream, repository: str, progress: Progress) -> FoundFile:
+    """Return the file of the user's nixpkgs.
+
+    A commit that a lock file names is looked up where all refs are and nowhere else: in the clone without a network,
+    on the server by one small request. What is on this machine is read there. Raise ToolkitError for what is no
+    nixpkgs; one that cannot be had now is returned with the reason.
+    """
+    name = without_passwords(request.nixpkgs or request.pin or str(request.file))
+    locked = _locked(request, repository)
+    if locked is not None:
+        (found,) = upstream.look([WantedRef(locked, RefKind.PIN)])
+        return replace(found, wanted=WantedRef(f"{name} {locked[:12]}", RefKind.PIN))
+    try:
+        source = staging.nixpkgs(request, progress=progress)
+    except UnreachableError as error:
+        return FoundFile(wanted=WantedRef(name, RefKind.PIN), reason=error.message)
+    file = File(path=TARGET, content=source.content, blob=reading.blob_id(source.content))
+    shown = f"{name} {source.commit.short}" if source.commit is not None else name
+    return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
+
+
+def _locked(request: SourceRequest, repository: str) -> str | None:
+    """Return the commit of the repository that is pinned; None for all else."""
+    if request.pin is not None:
+        return str(patches.pin(request.pin).commit)
+    if request.nixpkgs is None or request.rev is not None:
+        return None
+    path, _, entry = request.nixpkgs.partition("#")
+    file = Path(path).expanduser()
+    if not file.is_file():
+        return None
+    locked = locks.read(file, entry or "nixpkgs")
+    if not isinstance(locked, locks.AtCommit) or not re.fullmatch(r"[0-9a-f]{40}", locked.rev):
+        return None
+    ours = locked.url is None or clone.owner_and_name(locked.url) == repository.lower()
+    return locked.rev if ours else None
+
+
+def judge(refs: Sequence[Ref], pin: Ref | None, *, used: Used, nixpkgs: str | None = None) -> Verdict:
+    """Judge what was found at the refs, and at the user's own pin if there is one, for the overlay that they have.
+
+    `nixpkgs` is how they named the pin. A channel is where a fix can be had; if no ref is a channel, any ref is. A
+    state that is not known is no reason to keep or to remove anything.
+    """
+    judgement, text = _judged(refs, pin, used)
+    fixed = [ref.name for ref in refs if ref.state is State.FIXED]
+    unknown = [ref.name for ref in (*refs, *((pin,) if pin is not None else ())) if ref.state is State.UNKNOWN]
+    steps = tuple(_steps(judgement, refs, pin, used, nixpkgs))
+    return Verdict(judgement=judgement, text=text, next=steps, fixed_in=tuple(fixed), unknown=tuple(unknown))
+
+
+def exit_code(verdict: Verdict, *, changed: bool) -> int:
+    """Return the exit code; what is to be done comes first, an answer with gaps is never called unchanged."""
+    if verdict.judgement in {Judgement.REMOVE, Judgement.UPDATE, Judgement.RENEW}:
+        return TO_DO
+    if verdict.judgement is Judgement.UNKNOWN or verdict.unknown:
+        return COULD_NOT_TELL
+    return CHANGED if changed else NOTHING_CHANGED
+
+
+def _judged(refs: Sequence[Ref], pin: Ref | None, used: Used) -> tuple[Judgement, str]:
+    if used.way is Way.NAME:
+        return Judgement.KEEP, "keep the wrapper docker-rootlesskit: it works with and without the fix"
+    fact = "rootlesskit is out of the PATH prefix" if used.way is Way.REWRAP else "fixed"
+    found = _by_pin(pin, used, fact) if pin is not None else None
+    return found or _by_source(refs, pin, used, fact) or _nowhere(refs, used, fact)
+
+
+def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Judgement, str] | None:
+    """Judge by the user's own nixpkgs, None if that still needs the overlay as it is."""
+    needed = _is_needed(pin, used)
+    if needed is None:
+        return Judgement.UNKNOWN, f"could not tell for your nixpkgs ({pin.name}): {_reason(pin)}"
+    if not needed:
+        return Judgement.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
+    if _is_stale(pin, used):
+        text = f"your nixpkgs ({pin.name}) has a different docker file than the overlay was made for: make it anew"
+        return Judgement.RENEW, text
+    return None
+
+
+def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> tuple[Judgement, str] | None:
+    """Judge by the refs that a nixpkgs can be had from, None if all of these need the overlay."""
+    sources = [ref for ref in refs if ref.kind is RefKind.CHANNEL] or list(refs)
+    done = [ref for ref in sources if _is_needed(ref, used) is False]
+    if done and pin is not None:
+        return Judgement.UPDATE, f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet"
+    if done:
+        text = f"{fact} in {_listed(done)}: you can remove the overlay as soon as your nixpkgs is one of these"
+        return Judgement.UPDATE, text
+    if unknown := ", ".join(ref.name for ref in sources if _is_needed(ref, used) is None):
+        return Judgement.UNKNOWN, f"could not tell for {unknown}: keep the overlay until that is known"
+    return None
+
+
+def _nowhere(refs: Sequence[Ref], used: Used, fact: str) -> tuple[Judgement, str]:
+    if elsewhere := [ref for ref in refs if _is_needed(ref, used) is False]:
+        return Judgement.KEEP, f"keep the overlay: {fact} in {_listed(elsewhere)}, but in no channel yet"
+    if half := ", ".join(ref.name for ref in refs if ref.state is State.HALF_FIXED):
+        return Judgement.KEEP, f"keep the overlay: half fixed in {half}, fixed nowhere"
+    return Judgement.KEEP, "keep the overlay: fixed nowhere yet"
+
+
+def _steps(
+    judgement: Judgement, refs: Sequence[Ref], pin: Ref | None, used: Used, nixpkgs: str | None
+) -> Iterator[NextStep]:
+    match judgement:
+        case Judgement.REMOVE:
+            where = f" ({used.directory})" if used.directory is not None else ""
+            yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
+            yield NextStep(
+                text="Keep the security wrapper named rootlesskit: with the fix it is the one that is found."
+            )
+            if pin is not None and pin.reading is not None and pin.reading.rootlesskit is Place.ABSENT:
+                yield NextStep(
+                    text="Without that wrapper this docker finds no rootlesskit, and does not start rootless."
+                )
+        case Judgement.RENEW:
+            yield NextStep(
+                text="Make the overlay anew, and use it in place of the old one.", command=_anew(used, nixpkgs)
+            )
+        case Judgement.UPDATE:
+            yield NextStep(text="Update your nixpkgs, and ask again.", command=_update(nixpkgs))
+        case Judgement.UNKNOWN:
+            yield NextStep(text="The notes explain why. Change nothing until that is settled.")
+            if all(ref.commit is None for ref in refs):
+                text = "If the server cannot be reached, a clone of nixpkgs can answer."
+                yield NextStep(text=text, command="unlet track --git-dir CLONE")
+        case _ if used.way is Way.NAME:
+            yield NextStep(text="There is no overlay to remove.")
+        case _ if pin is None and used.way is Way.PATCHED and any(_is_stale(ref, used) for ref in refs):
+            text = "The docker file has changed upstream: make the overlay anew when you update nixpkgs."
+            yield NextStep(text=text, command=_anew(used, nixpkgs))
+        case _:
+            yield _AGAIN
+    if used.way is Way.ANY and judgement is not Judgement.UNKNOWN:
+        yield NextStep(text="Name your overlay with --overlay DIR or --kind for an answer about that one.")
+
+
+def _is_needed(ref: Ref, used: Used) -> bool | None:
+    return used.is_needed(ref.reading) if ref.reading is not None else None
+
+
+def _is_stale(ref: Ref, used: Used) -> bool:
+    """Tell whether the patched file of the overlay stands in the place of another one than it was made from."""
+    return used.way is Way.PATCHED and used.blob is not None and ref.blob is not None and str(ref.blob) != used.blob
+
+
+def _anew(used: Used, nixpkgs: str | None) -> str:
+    out = f" --out {shlex.quote(str(used.directory))} --force" if used.directory is not None else ""
+    return f"unlet overlay --kind patched --nixpkgs {shlex.quote(nixpkgs or 'WHERE')}{out}"
+
+
+def _update(nixpkgs: str | None) -> str | None:
+    """Return the command that updates a nixpkgs of this name, None if that is not known."""
+    file, _, entry = (nixpkgs or "").partition("#")
+    if Path(file).name == "flake.lock":
+        return f"nix flake update {entry or 'nixpkgs'}"
+    if Path(file).name == "sources.json":
+        return f"npins update {entry or 'nixpkgs'}"
+    return "nix-channel --update" if file.startswith("<") else None
+
+
+def _reason(ref: Ref) -> str:
+    return ref.reason or (ref.reading.reason if ref.reading is not None else None) or "no reason is known"
+
+
+def _listed(refs: Sequence[Ref]) -> str:
+    """Return names with the dates since when they are fixed, each date once."""
+    by_date: dict[str, list[str]] = {}
+    for ref in refs:
+        by_date.setdefault(f" since {ref.fixed_by.date:%Y-%m-%d}" if ref.fixed_by is not None else "", []).append(
+            ref.name
+        )
+    return ", ".join(f"{', '.join(names)}{since}" for since, names in by_date.items())

@@ -1,4 +1,4 @@
-"""The commands of pull-request.md, in a clone that has the branch: what a reviewer pastes has to say the truth."""
+"""The commands of report.md, in a clone that has the branch: what a reviewer pastes has to say the truth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _bash(script: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def script(proposals: Callable[..., tuple[Path, Report]]) -> str:
-    text = (proposals()[0] / "pull-request.md").read_text()
+    text = (proposals()[0] / "report.md").read_text()
     found = re.search(r"^```sh\n(drvs.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert found is not None
     return found[1]

@@ -110,7 +110,7 @@ def propose(request: ProposeRequest, *, progress: Progress) -> Report:
         force=request.force,
         request=request.source,
         draft=drafted,
-        text=lambda report: pull_request.draft(facts(report, found, commits)),
+        facts=lambda report: facts(report, found, commits),
         compare=compare,
         extras=tuple(each.patch for each in added),
         settle=overrides.require_closed,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 TEXT = "pull-request.md"
 NEW_TEXT = "pull-request.new.md"
 BOXES = "boxes.md"
+EVIDENCE = "report.md"
 
 _DIRECTORY = "unlet"
 _KEPT = "branch.json"

@@ -20,6 +20,7 @@ from toolkit.git import committing, worktrees
 from toolkit.model import FileChange, TreeCommit
 from toolkit.pr import contributions
 from toolkit.report import message, pull_request
+from toolkit.report import report as reports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,13 +98,15 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
 
     `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
     """
-    facts = replace(facts, trailers=order.trailers, commits=tuple(oids), base=base.commit)
+    facts = replace(facts, commits=tuple(oids), base=base.commit)
     content = pull_request.draft(facts)
     place = contributions.place(clone.common, order.branch)
     (place / contributions.TEXT).write_bytes(content if edited is None else edited)
     if edited is not None:
         (place / contributions.NEW_TEXT).write_bytes(content)
     (place / contributions.BOXES).write_bytes(pull_request.boxes(facts))
+    evidence = reports.to_markdown(facts.report, background=pull_request.background(facts))
+    (place / contributions.EVIDENCE).write_bytes(evidence)
     remote = clones.push_remote(clone, base)
     owner = clones.github_owner(clone.remotes.get(remote, "")) if remote is not None else None
     return Made(
@@ -130,7 +133,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
         own=tuple(own),
         text_beside=place / contributions.NEW_TEXT if edited is not None else None,
         in_place=order.in_place,
-        related=tuple(each.number for each in facts.texts.earlier if each.open),
+        related=tuple(each.number for each in facts.open),
     )
 
 

@@ -20,7 +20,6 @@ from toolkit.proposal.choosing import choose
 from toolkit.proposal.claims import LiftCase
 from toolkit.proposal.writing import Draft, Order, make, write, write_overlay
 from toolkit.prove import Stage
-from toolkit.report import pull_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +78,7 @@ def write_down(chosen: Chosen, out: Path, *, progress: Progress) -> Report:
         force=chosen.opened.request.force,
         request=chosen.opened.request.source,
         draft=lambda at: _draft(chosen, at),
-        text=lambda report: pull_request.draft(texts.facts(chosen, report)),
+        facts=lambda report: texts.facts(chosen, report),
     )
     return write(order, progress=progress)
 

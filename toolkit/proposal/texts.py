@@ -40,7 +40,7 @@ def facts(chosen: Chosen, report: Report) -> pull_request.DraftFacts:
     texts = patches.read_toml(path, Texts, names=words, form=unwrapped)
     if (proposed := chosen.opened.proposed) is not None:
         own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
-        texts = replace(texts, steps=own, proven={}, rejected=())
+        texts = replace(texts, steps=own, rejected=())
     return pull_request.DraftFacts(report=report, texts=texts, template=template(chosen.opened.source), extras={})
 
 

@@ -15,7 +15,7 @@ from toolkit import files, prove
 from toolkit.git import patching, reading
 from toolkit.model import Commit, OverlayReport, Proposal, Report, Status
 from toolkit.nix import program
-from toolkit.report import report
+from toolkit.report import pull_request, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from toolkit.model import Column, Patch, Progress, Proof, Source, SourceRequest
     from toolkit.patches import Message
     from toolkit.prove import Case, Claim, Stage
+    from toolkit.report.pull_request import DraftFacts
 
 C = TypeVar("C", bound="Case[Stage]")
 
@@ -82,16 +83,16 @@ def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
 class Order(Struct, Generic[C], frozen=True, kw_only=True):
     """What to write, and what depends on the package in it.
 
-    `draft` makes the draft whose overlay will be in the directory that it is given. `text` is pull-request.md of a
-    report. `settle` is called once the proofs have run: what it raises ends it all. `compare` are the columns of other
-    designs. `extras` are mails that follow the series.
+    `draft` makes the draft whose overlay will be in the directory that it is given. `facts` are those from which the
+    text of the pull request is made. `settle` is called once the proofs have run: what it raises ends it all.
+    `compare` are the columns of other designs. `extras` are mails that follow the series.
     """
 
     out: Path
     force: bool
     request: SourceRequest
     draft: Callable[[Path], Draft[C]]
-    text: Callable[[Report], bytes]
+    facts: Callable[[Report], DraftFacts]
     settle: Callable[[C], None] = lambda _case: None
     compare: Callable[[Proposal, Sequence[Proof]], tuple[Column, ...]] = lambda _proposal, _proofs: ()
     extras: tuple[Patch, ...] = ()
@@ -127,8 +128,9 @@ def write(order: Order[C], *, progress: Progress) -> Report:
             comparison=order.compare(draft.proposal, proven),
         )
         (building / "report.json").write_bytes(report.to_json(result))
-        (building / "report.md").write_bytes(report.to_markdown(result))
-        (building / "pull-request.md").write_bytes(order.text(result))
+        facts = order.facts(result)
+        (building / "report.md").write_bytes(report.to_markdown(result, background=pull_request.background(facts)))
+        (building / "pull-request.md").write_bytes(pull_request.draft(facts))
         return result
 
 

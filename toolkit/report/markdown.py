@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from toolkit.model import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from toolkit.model import Proof
-
-T = TypeVar("T")
 
 WIDTH = 240
 """The most characters of one line of foreign text."""
 
 # Absolute paths, other than of places that are the same everywhere.
 _PRIVATE = re.compile(r"(?<![\w.:/~>$}-])/(?!(?:nix|dev|run|proc|sys|etc|usr|bin)/)[\w.+@-]+/[^\s'\"`,;:)]*")
-
-# The proofs speak of the stages of the file, of which a reviewer does not know.
-_STAGES = (("before → lifted", "commit 1"), ("lifted → demoted", "commit 2"), ("before → demoted", "commit 2"))
 
 _PARAGRAPH = re.compile(r"^(?![-|<\s]|\d+\. )(?:.+\n)*.+$", re.MULTILINE)
 
@@ -56,11 +51,6 @@ def plain(text: str) -> str:
     return re.sub(r"([@#])(?=\w)", "\\1\N{WORD JOINER}", escaped)
 
 
-def plain_cell(text: str) -> str:
-    """Return text for a cell of a table in which nothing is Markdown."""
-    return cell(plain(text))
-
-
 def raw(text: str, *, width: int = WIDTH) -> str:
     """Return text for a block of code: one line, no longer than `width`, without paths of the machine."""
     flat = _PRIVATE.sub("…", " ".join(text[: 4 * width].split()))
@@ -85,27 +75,3 @@ def code(text: str) -> str:
     ticks = "`" * (max(map(len, re.findall(r"`+", flat)), default=0) + 1)
     pad = " " if "`" in flat else ""
     return f"{ticks}{pad}{flat}{pad}{ticks}"
-
-
-def staged(text: str) -> str:
-    """Return text in which commits are named as the pull request does."""
-    for stages, commit in _STAGES:
-        text = text.replace(stages, commit)
-    return text
-
-
-def listed(items: Sequence[T], shown: int, line: Callable[[T], str]) -> list[str]:
-    """Return the lines of the first items, and one that says how many there are besides."""
-    lines = [line(item) for item in items[:shown]]
-    rest = len(items) - shown
-    return [*lines, f"… and {rest} more, see report.json"] if rest > 0 else lines
-
-
-def details(summary: str, content: str) -> str:
-    """Return what is folded away below a line; `summary` is HTML."""
-    return f"<details>\n<summary>{summary}</summary>\n\n{content}\n\n</details>"
-
-
-def evidence(lines: Sequence[str], shown: int) -> str:
-    """Return lines of evidence as a block of code."""
-    return fence(tuple(listed(lines, shown, lambda line: ("  " if line.startswith("  ") else "") + raw(line))), "text")

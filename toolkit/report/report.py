@@ -191,11 +191,12 @@ def _status(column: Column, name: str) -> str:
     return str(status)
 
 
-def to_markdown(report: Report) -> bytes:
-    """Return report.md: what was proposed on which source, each proof, and how to repeat it."""
+def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
+    """Return report.md: what was proposed on which source, each proof and how to repeat it, and further blocks."""
     blocks = [*_blocks(document(report))]
     if report.comparison:
         blocks += ["## Designs compared", "\n".join(table_lines(comparison(report.comparison)))]
+    blocks += background
     return ("\n\n".join(blocks) + "\n").encode(errors="backslashreplace")
 
 

@@ -51,7 +51,7 @@ def test_option_and_wrapper_look_like_those_around_them() -> None:
       group = "root";
       # Two definitions would be joined by a comma, which setcap rejects.
       capabilities = lib.mkDefault "cap_net_bind_service+ep";
-      source = "${{pkgs.rootlesskit}}/bin/rootlesskit";
+      source = lib.getExe' pkgs.rootlesskit "rootlesskit";
     }};
 """
     )
@@ -65,6 +65,7 @@ def test_module_of_an_older_style_gets_that() -> None:
     # In front of the service, and of the comment about that.
     assert f"    security.wrappers.{WRAPPER} = mkIf cfg.{OPTION} {{\n" in after
     assert "      capabilities = mkDefault " in after
+    assert '      source = "${pkgs.rootlesskit}/bin/rootlesskit";\n' in after
     assert after.index("security.wrappers") < after.index("# The programs that may") < after.index("systemd.user")
     assert rewritten(text)
 

@@ -43,8 +43,11 @@ security.wrappers.{wrapper} = {library}mkIf {condition} {{
   group = "root";
   # Two definitions would be joined by a comma, which setcap rejects.
   capabilities = {library}mkDefault "cap_net_bind_service+ep";
-  source = "${{pkgs.rootlesskit}}/bin/rootlesskit";
+  source = {program};
 }};"""
+
+# A module that writes out `lib.` is younger than `getExe'`, which is of 2023.
+_PROGRAMS = {"lib.": 'lib.getExe\' pkgs.rootlesskit "rootlesskit"', "": '"${pkgs.rootlesskit}/bin/rootlesskit"'}
 
 _MODELS = ("setSocketVariable", "enable")
 _FIELDS = {"type", "default", "description"}
@@ -72,7 +75,8 @@ def add_option(text: str, *, name: str, option: str, description: str) -> str:
         raise LayoutError(f"{name}:1: is not a module that takes 'pkgs'")
     model = _model(options)
     added = _like(model, option, _marked_up(description, options))
-    block = _BLOCK.format(wrapper=WRAPPER, library=library, condition=f"{prefix}.{option}")
+    condition = f"{prefix}.{option}"
+    block = _BLOCK.format(wrapper=WRAPPER, library=library, condition=condition, program=_PROGRAMS[library])
     return apply(text, [_after(model, added, gap="\n\n"), _into_configuration(body, block)])
 
 

@@ -92,6 +92,9 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
     # What became of each commit, for the reviewer.
     assert any(line.strip().startswith("3:  ") and line.endswith("mine: add") for line in lines)
     again = printed(done.stdout)
+    assert "open" not in again
+    run(again["push"])
+    assert git(fork, "rev-parse", BRANCH) == git(worktree, "rev-parse", "HEAD")
     assert again["before"].startswith(own[:12])
     run(again["before"].partition("; ")[2].removesuffix(" goes back"))
     assert git(worktree, "rev-parse", "HEAD") == own

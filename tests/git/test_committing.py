@@ -200,7 +200,10 @@ class TestPick:
         (mine,) = shop.recorded(base, self.mine(clone, "README.md", "mine\n"))
         with pytest.raises(ToolkitError) as caught:
             shop.pick(mine, head(clone, "upstream/newer"))
-        assert str(caught.value).endswith(f"commit {mine.hexsha[:12]} 'mine: wörds' conflicts in README.md, big/file")
+        assert str(caught.value).endswith(
+            f"commit {mine.hexsha[:12]} 'mine: wörds' conflicts in README.md at line 1, big/file at line 1"
+        )
+        assert f"git rebase --interactive {base[:12]} " in str(caught.value.hint)
 
     def test_deletions_modes_and_links_are_carried(self, clone: Clone, shop: Workshop) -> None:
         base = head(clone)

@@ -249,6 +249,12 @@ def is_pushed(clone: Clone, commit: Oid) -> bool:
     return bool(program.run_reading(clone.common, *listed).text)
 
 
+def has_branch(clone: Clone, remote: str, branch: str) -> bool:
+    """Tell whether a remote has a branch, as far as the clone knows."""
+    ref = f"refs/remotes/{remote}/{branch}"
+    return program.run_reading(clone.common, "show-ref", "--verify", "--quiet", ref, ok=(0, 1)).status == 0
+
+
 def push_remote(clone: Clone, base: Base) -> str | None:
     """Return the remote to push a branch to: as configured, else `origin`, else the first one; None for none.
 

@@ -117,8 +117,10 @@ class Workshop(Struct, frozen=True, kw_only=True):
         merged = self._git(*asked, f"--merge-base={parent.hexsha}", str(onto), commit.hexsha, ok=(0, 1))
         tree, *conflicting = merged.text.rstrip("\0").split("\0")
         if merged.status != 0:
-            fact = f"{commit.hexsha[:12]} '{commit.summary!s}' conflicts in {', '.join(dict.fromkeys(conflicting))}"
-            raise ToolkitError(f"{self.clone.top}: commit {fact}")
+            where = ", ".join(self._conflict(tree, path) for path in dict.fromkeys(conflicting))
+            fact = f"{commit.hexsha[:12]} '{commit.summary!s}' conflicts in {where}"
+            hint = f"in the worktree, git rebase --interactive {parent.hexsha[:12]} lets you change or drop the commit"
+            raise ToolkitError(f"{self.clone.top}: commit {fact}", hint=hint)
         if tree == self.repo.commit(onto).tree.hexsha:
             return None
         author = {
@@ -127,6 +129,12 @@ class Workshop(Struct, frozen=True, kw_only=True):
             "GIT_AUTHOR_DATE": f"@{commit.authored_date} {altz_to_utctz_str(commit.author_tz_offset)}",
         }
         return self.commit_tree(Oid(tree), onto, str(commit.message), author=author)
+
+    def _conflict(self, tree: str, path: str) -> str:
+        """Return a file that a merge could not settle, with the lines of the merged file where it could not."""
+        merged = self._git("cat-file", "blob", f"{tree}:{path}", ok=None).stdout.splitlines()
+        marked = [str(number) for number, line in enumerate(merged, start=1) if line.startswith(b"<<<<<<< ")]
+        return f"{path} at line {', '.join(marked)}" if marked else path
 
     def range_diff(self, before: tuple[Oid, Oid], after: tuple[Oid, Oid]) -> tuple[str, ...]:
         """Return what git-range-diff(1) tells of two series, each from where it begins to its last commit."""

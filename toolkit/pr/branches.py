@@ -43,7 +43,7 @@ def create(order: BranchOrder, request: LiftRequest, *, progress: Progress) -> P
         chosen = only(outcome)
         return Making(
             base=base,
-            warnings=making.age_warnings(base),
+            warnings=tuple(making.base_warnings(base)),
             prove=lambda at: write_down(chosen, at, progress=progress),
             commits=lambda report: making.series(report.proposal.target, report.proposal.commits),
             facts=lambda report, _commits, _ported: texts.facts(chosen, report),

@@ -6,6 +6,7 @@ What stands behind it is written down beside it: the messages, the text of the p
 from __future__ import annotations
 
 import os
+import re
 import time
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from toolkit.report import message, pull_request
 from toolkit.report import report as reports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
     from toolkit.contribution import Ported
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from toolkit.report.pull_request import DraftFacts
 
 _OLD_DAYS = 14
+
+# CONTRIBUTING.md of nixpkgs: channel branches are moved by Hydra alone.
+_CHANNEL = re.compile(r"(?:nixos|nixpkgs)-(?P<release>unstable|\d\d\.\d\d)(?:-small|-darwin|-aarch64)?$")
 
 _MAIN = "master"
 """The branch of nixpkgs that a pull request goes to where its base is no branch."""
@@ -53,12 +57,14 @@ def find_bases(clone: Clone, order: BranchOrder, *, progress: Progress) -> tuple
     return base, {name: clones.find_base(clone, name) for name in order.onto}
 
 
-def age_warnings(base: Base) -> tuple[str, ...]:
-    """Say that a base was fetched long ago."""
-    if base.fetched is None:
-        return ()
-    days = int((time.time() - base.fetched) / 86400)
-    return (f"{base.name}: was fetched {days} days ago; --fetch gets a newer one",) if days >= _OLD_DAYS else ()
+def base_warnings(base: Base) -> Iterator[str]:
+    """Yield a line for a base that was fetched long ago, and for one that takes no pull requests."""
+    if base.fetched is not None and (days := int((time.time() - base.fetched) / 86400)) >= _OLD_DAYS:
+        yield f"{base.name}: was fetched {days} days ago; --fetch gets a newer one"
+    if (channel := _CHANNEL.match(base.branch or "")) is not None:
+        release = channel["release"]
+        instead = "master" if release == "unstable" else f"release-{release}"
+        yield f"{base.name}: is a channel branch, which takes no pull requests; --base {instead}"
 
 
 def series(target: PurePosixPath, commits: Sequence[Commit]) -> tuple[TreeCommit, ...]:
@@ -130,6 +136,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
         text=place / contributions.TEXT,
         push=remote,
         head=f"{owner or 'YOU'}:{order.branch}",
+        pushed=remote is not None and clones.has_branch(clone, remote, order.branch),
         own=tuple(own),
         text_beside=place / contributions.NEW_TEXT if edited is not None else None,
         in_place=order.in_place,

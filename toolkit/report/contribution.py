@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
+FORK = "gh repo fork --remote --remote-name fork"
+"""Adds a fork as a remote; gh takes no repository beside --remote."""
+
 
 def to_json(done: PullRequest) -> bytes:
     """Return the document; `report` in it is that of `unlet propose --json`."""
@@ -50,19 +53,22 @@ def removed_to_json(removed: Removed) -> bytes:
 
 
 def steps(made: Made) -> dict[str, str]:
-    """Return the commands to look at a branch, edit the text, push, and open the pull request, each for a shell."""
+    """Return the commands to look at a branch, edit the text, push, and open the pull request, each for a shell.
+
+    A branch that was pushed has its pull request: it is pushed again, over what was there, and none is opened.
+    """
     kept, tree = made.contribution, str(made.worktree)
     base = kept.base_commit.short
+    how = "--force-with-lease" if made.pushed else "--set-upstream"
+    opening = [
+        *("gh", "pr", "create", "--draft", "--repo", "NixOS/nixpkgs", "--base", made.target_branch),
+        *("--head", made.head, "--title", made.title, "--body-file", str(made.text)),
+    ]
     return {
         "look": join(["git", "-C", tree, "log", "--patch", "--reverse", "--color-moved=dimmed-zebra", f"{base}.."]),
         "edit": f"${{EDITOR:-vi}} {quote(str(made.text))}",
-        "push": join(["git", "-C", tree, "push", "--set-upstream", made.push or "REMOTE", kept.branch]),
-        "open": join(
-            [
-                *("gh", "pr", "create", "--draft", "--repo", "NixOS/nixpkgs", "--base", made.target_branch),
-                *("--head", made.head, "--title", made.title, "--body-file", str(made.text)),
-            ]
-        ),
+        "push": join(["git", "-C", tree, "push", how, made.push or "REMOTE", kept.branch]),
+        **({} if made.pushed else {"open": join(opening)}),
     }
 
 
@@ -97,7 +103,7 @@ def lines(done: PullRequest) -> Iterator[str]:
         yield f"first     comment on NixOS/nixpkgs #{number}: it had the same goal, and only one of the two is needed"
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
-        yield "          no remote is yours: gh repo fork NixOS/nixpkgs --remote, in the clone, makes one"
+        yield f"          no remote is yours: (cd {quote(str(done.clone))} && {FORK}) makes one"
     remove = f"unlet pr --repo {quote(str(done.clone))} --branch {quote(kept.branch)} --remove"
     yield f"undo      {back if made.in_place else remove}"
 

@@ -126,7 +126,7 @@ def find(clone: Clone, request: BranchRequest, *, progress: Progress) -> Ground:
                 # Also where the files are in the cache: git works with those of the clone.
                 raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
     ground = at(clone, base, request.extras, progress=progress)
-    return replace(ground, onto=onto, warnings=making.age_warnings(base))
+    return replace(ground, onto=onto, warnings=tuple(making.base_warnings(base)))
 
 
 def at(clone: Clone, base: Base, extras: Sequence[Extra], *, progress: Progress) -> Ground:

@@ -126,6 +126,20 @@ def fetch(
         raise _explained(url, rev, error.stderr) from error
 
 
+def fetch_whole(
+    url: str, commits: Sequence[Oid], into: Path, *, on_progress: Callable[[str], None] | None = None
+) -> int:
+    """Fetch some commits with all their files, and nothing of their history, into a new bare repository `into`.
+
+    Return how many bytes came. Raise ToolkitError as `fetch` does.
+    """
+    attempt = _Attempt(url=url, rev=str(commits[0]), into=into, report=_progress(on_progress))
+    try:
+        return attempt.several(commits)
+    except CommandError as error:
+        raise _explained(url, attempt.rev, error.stderr) from error
+
+
 def stored(repository: Path) -> int:
     """Return how many bytes the object store of a repository takes on disk."""
     return sum(path.stat().st_size for path in (repository / "objects").rglob("*") if path.is_file())
@@ -161,6 +175,12 @@ class _Attempt(Struct, frozen=True, kw_only=True):
         return self._fetched(
             self._pin("FETCH_HEAD"), "does not serve files by id; all files of the commit were fetched"
         )
+
+    def several(self, commits: Sequence[Oid]) -> int:
+        """Fetch some commits with all their files in one round trip."""
+        self._begin()
+        self._fetch("--depth=1", "origin", *map(str, commits))
+        return stored(self.into)
 
     def history(self) -> Fetched:
         """Fetch all branches and tags, and look for the commit in them."""

@@ -33,6 +33,14 @@ class Change(Struct, frozen=True, kw_only=True):
     subject: str
 
 
+class RangeCommit(Struct, frozen=True, kw_only=True):
+    """A commit of a range; one that `merges` has more than one parent."""
+
+    commit: Oid
+    subject: str
+    merges: bool
+
+
 class HistoryStep(Struct, frozen=True, kw_only=True):
     """What one commit did to the file: its path and blob after it, None where it deleted it.
 
@@ -125,6 +133,35 @@ def changed(directory: Path, *commits: str) -> tuple[PurePosixPath, ...]:
     how = ("--name-only", "--no-renames", "--no-ext-diff", "-z")
     done = program.run_reading(directory, "diff", *how, *commits, "--", found=False)
     return tuple(PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name)
+
+
+def commits(repository: Path, base: Oid, head: Oid) -> tuple[RangeCommit, ...]:
+    """Return the commits of a range, the oldest first."""
+    form = f"--format=%H{_FIELD}%P{_FIELD}%s"
+    options = ("--reverse", "--topo-order", "--no-show-signature", "-z", form)
+    listed = program.run_reading(repository, "log", *options, f"{base}..{head}").stdout.decode("utf-8", "replace")
+    fields = (record.split(_FIELD, 2) for record in listed.split("\0") if record)
+    return tuple(
+        RangeCommit(commit=Oid(oid), subject=subject, merges=" " in parents) for oid, parents, subject in fields
+    )
+
+
+def differing(
+    repository: Path, base: Oid, head: Oid
+) -> tuple[tuple[PurePosixPath, reading.Entry | None, reading.Entry | None], ...]:
+    """Return the files that differ between two commits: their paths, and what each commit has there."""
+    options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
+    fields = program.run_reading(repository, "diff-tree", *options, str(base), str(head)).stdout.split(b"\0")
+
+    def entry(path: PurePosixPath, mode: str, blob: str) -> reading.Entry | None:
+        return reading.Entry(path=path, mode=mode, blob=oid) if (oid := _blob(blob)) is not None else None
+
+    found: list[tuple[PurePosixPath, reading.Entry | None, reading.Entry | None]] = []
+    for head_of, name in zip(fields[:-1:2], fields[1::2], strict=True):
+        old_mode, new_mode, old, new, _ = head_of.decode().removeprefix(":").split(" ")
+        path = PurePosixPath(os.fsdecode(name))
+        found.append((path, entry(path, old_mode, old), entry(path, new_mode, new)))
+    return tuple(found)
 
 
 def _reading(repository: Path, *arguments: str, ok: Sequence[int] = (0,)) -> Command:

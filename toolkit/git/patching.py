@@ -28,7 +28,7 @@ from toolkit.model import FileChange, Patch
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
-    from toolkit.git.reading import Located
+    from toolkit.git.reading import Located, TreeFile
     from toolkit.model import Commit, TreeCommit
 
 
@@ -208,6 +208,19 @@ def changes(patch: bytes, read: Callable[[PurePosixPath], bytes | None]) -> tupl
     return tuple(FileChange(path=path, before=content, after=_kept(after, path)) for path, content in before.items())
 
 
+def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile]) -> Mapping[PurePosixPath, TreeFile]:
+    """Return the files of these, and of those that a patch adds, that are there after it.
+
+    Raise ToolkitError with git's reason if it does not apply.
+    """
+    with files.temporary() as directory:
+        for path, file in before.items():
+            reading.write_file(directory / path, file)
+        _run_apply(directory, patch)
+        found = (path for path in directory.rglob("*") if path.is_symlink() or path.is_file())
+        return {PurePosixPath(path.relative_to(directory)): reading.read_file(path) for path in found}
+
+
 def fit(content: bytes, target: PurePosixPath, diff: bytes) -> Fitting:
     """Try a diff on a file of this content, without changing anything."""
     with holding({target: content}) as directory:
@@ -272,14 +285,18 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
 def _applied(files: Mapping[PurePosixPath, bytes], patch: bytes, *options: str) -> Mapping[PurePosixPath, bytes]:
     """Return the files of these, and of those that the patch adds, that are there after it."""
     with holding(files) as directory:
-        try:
-            program.run_hermetic(directory, "apply", *options, "-", stdin=patch, alone=True)
-        except CommandError as error:
-            if "No valid patches" in error.stderr:
-                raise ToolkitError("patch: contains no diff") from error
-            raise ToolkitError(f"patch: does not apply: {reading.fact(error.stderr)}") from error
+        _run_apply(directory, patch, *options)
         found = (path for path in directory.rglob("*") if path.is_file())
         return {PurePosixPath(path.relative_to(directory)): path.read_bytes() for path in found}
+
+
+def _run_apply(directory: Path, patch: bytes, *options: str) -> None:
+    try:
+        program.run_hermetic(directory, "apply", *options, "-", stdin=patch, alone=True)
+    except CommandError as error:
+        if "No valid patches" in error.stderr:
+            raise ToolkitError("patch: contains no diff") from error
+        raise ToolkitError(f"patch: does not apply: {reading.fact(error.stderr)}") from error
 
 
 def _kept(after: Mapping[PurePosixPath, bytes], path: PurePosixPath) -> bytes:
@@ -357,6 +374,29 @@ def touched(diff: bytes, name: str = "patch") -> tuple[PurePosixPath, ...]:
     if not paths:
         raise ToolkitError(f"{name}: contains no diff")
     return paths
+
+
+def named(diff: bytes) -> tuple[PurePosixPath, ...]:
+    """Return the paths that a diff names, those that it takes away or moves included.
+
+    Raise ToolkitError for what has no diff in it, for a path that leads elsewhere, and for a submodule.
+    """
+    with files.temporary() as directory:
+        try:
+            listed = program.run_hermetic(directory, "apply", "--numstat", "-z", "-", stdin=diff, alone=True).names
+        except CommandError as error:
+            fact = "contains no diff" if "No valid patches" in error.stderr else reading.fact(error.stderr)
+            raise ToolkitError(f"patch: {fact}") from error
+    if re.search(rb"^(new file|deleted file|old|new) mode 160000$|^index \S+ 160000$", diff, re.MULTILINE):
+        raise ToolkitError("patch: changes a submodule, which has nothing to evaluate")
+    # A file that is renamed has no name in the first part of its record, and both in the two that follow.
+    paths = [record.rpartition("\t")[2] for record in listed.split("\0")]
+    moved = re.findall(rb"^(?:rename|copy) from (.+)$", diff, re.MULTILINE)
+    paths += [str(_unquoted(name.decode("utf-8", "replace"))) for name in moved]
+    found = tuple(PurePosixPath(path) for path in dict.fromkeys(paths) if path)
+    if unsafe := next((path for path in found if path.is_absolute() or {"..", ".git"} & set(path.parts)), None):
+        raise ToolkitError(f"patch: names the unsafe path '{unsafe}'")
+    return found
 
 
 def _unquoted(path: str) -> PurePosixPath:

@@ -1,0 +1,349 @@
+"""A change of nixpkgs, whoever made it: a patch, a pull request, a commit, a range, or what is not committed.
+
+`read` is the way in. What it returns is the tree that the change is for, and the files of each of its steps before and
+after. Nothing here knows a package, and no step is laid out as a tree.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path, PurePosixPath
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from toolkit import files, patches
+from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError, UsageError, without_passwords
+from toolkit.git import clone as clones
+from toolkit.git import fetching, history, patching, program, reading
+from toolkit.git.reading import LINK, TreeFile
+from toolkit.model import Oid, Source, SourceRequest
+from toolkit.sources import resolve, trees
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolkit.model import Progress
+    from toolkit.sources.trees import NixpkgsTree
+
+_WHOLE = PurePosixPath("pkgs/top-level/all-packages.nix")
+_RANGE = re.compile(r"(?P<base>[^.].*?)?\.\.\.?(?P<head>[^.].*)?")
+_MAIN = ("master", "main")
+_PULLS = "pulls"
+_MEBIBYTE = 1 << 20
+# The longest file that anybody edits by hand, all-packages.nix, has had one and a half.
+_MOST = 16 * _MEBIBYTE
+
+
+class PullRequest(Struct, frozen=True, kw_only=True):
+    """A pull request: `base` is where it has left its branch. Both commits are None if a clone has to know them."""
+
+    number: int
+    title: str = ""
+    base: Oid | None = None
+    head: Oid | None = None
+
+
+class ChangeRequest(Struct, frozen=True, kw_only=True):
+    """The change that is asked for: a `patch` for what `source` names, a `pull` request, or `rev` of a clone.
+
+    `rev` is a commit, for all since it left the main branch, or a range `A..B`. With none of the three, what is not
+    committed in the clone counts. `clone` is any directory in it. A pull request that it lacks comes from `remote`, by
+    default nixpkgs.
+    """
+
+    patch: Path | None = None
+    pull: PullRequest | None = None
+    rev: str | None = None
+    clone: Path = field(default_factory=Path)
+    remote: str | None = None
+    source: SourceRequest = field(default_factory=SourceRequest)
+
+
+class Edit(Struct, frozen=True, kw_only=True):
+    """A file before and after; None where it is not there."""
+
+    path: PurePosixPath
+    before: TreeFile | None
+    after: TreeFile | None
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """The tree after a commit of the change: the files that differ from those of the base."""
+
+    subject: str
+    commit: Oid | None = None
+    edits: tuple[Edit, ...]
+
+    @property
+    def files(self) -> Mapping[PurePosixPath, TreeFile | None]:
+        """The files that differ from those of the base, as they are after this step; None for one that is gone."""
+        return {edit.path: edit.after for edit in self.edits}
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A change of a whole nixpkgs, in the steps that it comes in.
+
+    `source` is the base as `sources.resolve` understands it, `base` its whole tree. `strange` is what somebody else
+    made. `warnings` say, a line each, what the user may have expected otherwise.
+    """
+
+    subject: str
+    origin: str
+    source: SourceRequest
+    base: NixpkgsTree
+    steps: tuple[Step, ...]
+    strange: bool = True
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> Step:
+        """All of the change: its last step."""
+        return self.steps[-1]
+
+
+def read(request: ChangeRequest, *, progress: Progress) -> Change:
+    """Return the change that is asked for.
+
+    Raise ToolkitError, one line, for one that cannot be had, that does not apply, that has a merge or a submodule in
+    it, and for one that changes nothing.
+    """
+    progress.step("reading the change")
+    if request.patch is not None:
+        return _of_patch(request.patch, request.source, progress)
+    if request.pull is not None:
+        return _of_pull(request.pull, request, progress)
+    top = _top(request.clone)
+    if request.rev is None:
+        return _uncommitted(top, progress)
+    return _of_rev(top, request.rev, progress)
+
+
+def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
+    diff = files.read(path)
+    source = resolve(asked, target=_WHOLE, sparse=(), progress=progress)
+    base = trees.whole(source, offline=asked.offline, progress=progress)
+    edits = of_diff(diff, base.root)
+    step = Step(subject=path.name, edits=edits)
+    return Change(
+        subject=path.name, origin=source.origin, source=asked, base=base, steps=(step,), warnings=source.warnings
+    )
+
+
+def of_diff(diff: bytes, root: Path) -> tuple[Edit, ...]:
+    """Return what a diff, a mail or several mails do to the tree at `root`; raise ToolkitError if it does not apply."""
+    before = {path: _there(root, path) for path in patching.named(diff)}
+    after = patching.outcome(diff, {path: file for path, file in before.items() if file is not None})
+    return _edits(before, after)
+
+
+def _of_pull(pull: PullRequest, request: ChangeRequest, progress: Progress) -> Change:
+    """Read a pull request from the clone at hand, else fetch both of its commits."""
+    subject = " ".join([f"#{pull.number}", *pull.title.split()])
+    span = _in_clone(pull, request.clone)
+    if span is None:
+        if pull.base is None or pull.head is None:
+            name = f"pull/{pull.number}/head"
+            hint = f"git -C {quote(str(request.clone))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
+            raise ToolkitError(f"{request.clone}: has nothing of #{pull.number}", hint=hint)
+        repository = _fetched(request.remote or patches.upstream().remote, pull.base, pull.head, progress)
+        span = _Span(repository=repository, top=repository, base=pull.base, head=pull.head)
+    return _between(span, subject, progress)
+
+
+def _in_clone(pull: PullRequest, directory: Path) -> _Span | None:
+    """Return the commits of a pull request in a clone that has both, None if it has not."""
+    try:
+        top = _top(directory)
+        known = clones.branches(top, _upstream())
+        head = pull.head or known.commits.get(f"pull/{pull.number}/head")
+        if head is None:
+            return None
+        reading.locate(top, str(head))
+        base = reading.locate(top, str(pull.base or _left(known, head))).commit
+    except ToolkitError:
+        if pull.base is None:
+            raise
+        return None
+    return _Span(repository=known.repository, top=top, base=base, head=head)
+
+
+def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
+    """Return a repository of the cache with two commits and all of their files, fetched once."""
+
+    def make(into: Path) -> None:
+        progress.step(f"fetching {base.short} and {head.short} from {without_passwords(url)}")
+        into.mkdir(exist_ok=True)
+        size = fetching.fetch_whole(url, (base, head), into / "repository", on_progress=progress.step)
+        progress.step(f"fetched {size / _MEBIBYTE:.1f} MiB")
+
+    return default_cache().obtain(_PULLS, f"{base}-{head}", make=make, check=lambda _: True) / "repository"
+
+
+def _of_rev(top: Path, rev: str, progress: Progress) -> Change:
+    """Read a range, each of its commits a step, or all that a commit brings since it left the main branch."""
+    if (ends := _RANGE.fullmatch(rev)) is None:
+        head = reading.locate(top, rev)
+        known = clones.branches(top, _upstream())
+        base = _left(known, head.commit)
+        span = _Span(repository=known.repository, top=top, base=base, head=head.commit)
+        return _between(span, rev, progress, strange=False)
+    one, other = (reading.locate(top, ends[name] or "HEAD") for name in ("base", "head"))
+    parted = history.common_ancestor(one.repository, one.commit, other.commit)
+    if parted is None:
+        hint = "a shallow clone may lack it: git fetch --deepen"
+        raise ToolkitError(f"{top}: '{rev}' has no common commit", hint=hint)
+    span = _Span(repository=one.repository, top=top, base=parted, head=other.commit)
+    return _between(span, rev, progress, strange=False)
+
+
+def _left(known: clones.Branches, head: Oid) -> Oid:
+    """Return where a commit has left the main branch, its parent if it is there itself."""
+    main = next(filter(None, map(known.commits.get, _MAIN)), None)
+    found = history.common_ancestor(known.repository, main, head) if main is not None else None
+    return reading.locate(known.repository, f"{head}~1").commit if found is None or found == head else found
+
+
+class _Span(Struct, frozen=True, kw_only=True):
+    """Two commits in a repository; `top` is what the user calls it."""
+
+    repository: Path
+    top: Path
+    base: Oid
+    head: Oid
+
+
+def _between(span: _Span, subject: str, progress: Progress, *, strange: bool = True) -> Change:
+    repository, top, base = span.repository, span.top, span.base
+    commits = history.commits(repository, base, span.head)
+    merge = next((commit for commit in commits if commit.merges), None)
+    if merge is not None:
+        hint = "rebase it, or name a range without it"
+        raise ToolkitError(f"{top}: {merge.commit.short} is a merge commit ('{merge.subject}')", hint=hint)
+    steps = [
+        Step(subject=each.subject, commit=each.commit, edits=_committed(repository, base, each.commit))
+        for each in commits
+    ]
+    if not steps or not steps[-1].edits:
+        raise ToolkitError(f"{top}: '{subject}' changes nothing since {base.short}")
+    asked = SourceRequest(nixpkgs=str(top), rev=str(base), offline=True)
+    source = Source(
+        origin=f"{top} at {base.short}",
+        content=b"",
+        directory=top,
+        commit=base,
+        committed=reading.locate(repository, str(base)).committed,
+        repository=repository,
+    )
+    tree = trees.whole(source, offline=True, progress=progress)
+    return Change(subject=subject, origin=source.origin, source=asked, base=tree, steps=tuple(steps), strange=strange)
+
+
+def _committed(repository: Path, base: Oid, head: Oid) -> tuple[Edit, ...]:
+    """Return the files that differ between two commits."""
+    listed = history.differing(repository, base, head)
+    if (module := next((path for path, *entries in listed if any(map(_is_submodule, entries))), None)) is not None:
+        raise ToolkitError(f"{head.short}: '{module}' is a submodule, which has nothing to evaluate")
+    wanted = [str(entry.blob) for _, *entries in listed for entry in entries if entry is not None]
+    contents = dict(zip(wanted, _read(repository, wanted), strict=True))
+
+    def file(entry: reading.Entry | None) -> TreeFile | None:
+        return TreeFile(content=contents[str(entry.blob)], mode=entry.mode) if entry is not None else None
+
+    return tuple(Edit(path=path, before=file(before), after=file(after)) for path, before, after in listed)
+
+
+def _read(repository: Path, blobs: Sequence[str]) -> Sequence[bytes]:
+    contents = reading.read_objects(repository, blobs, most=_MOST)
+    if long := next((blob for blob, each in zip(blobs, contents, strict=True) if len(each) > _MOST), None):
+        raise ToolkitError(f"{repository}: the file {long[:12]} has more than {_MOST // _MEBIBYTE} MiB")
+    return contents
+
+
+def _is_submodule(entry: reading.Entry | None) -> bool:
+    return entry is not None and entry.is_submodule
+
+
+def _uncommitted(top: Path, progress: Progress) -> Change:
+    """Read what is not committed, new files that git does not ignore included."""
+    located = reading.locate(top)
+    paths = dict.fromkeys((*history.changed(top, "HEAD"), *_untracked(top)))
+    if not paths:
+        hint = "'unlet check REV' judges a commit, --patch a patch, --pull a pull request"
+        raise ToolkitError(f"{top}: has no changes that are not committed", hint=hint)
+    entries = {entry.path: entry for entry in reading.entries(located.repository, located.commit, [*paths])}
+    blobs = {path: str(entry.blob) for path, entry in entries.items() if path in paths and not entry.is_submodule}
+    contents = _read(located.repository, [*blobs.values()])
+    before: dict[PurePosixPath, TreeFile | None] = dict.fromkeys(paths)
+    for path, content in zip(blobs, contents, strict=True):
+        before[path] = TreeFile(content=content, mode=entries[path].mode)
+    after = {path: file for path in paths if (file := _there(top, path)) is not None}
+    asked = SourceRequest(nixpkgs=str(top), rev=str(located.commit), offline=True)
+    source = Source(
+        origin=f"{top} at HEAD ({located.commit.short})",
+        content=b"",
+        directory=top,
+        commit=located.commit,
+        committed=located.committed,
+        repository=located.repository,
+    )
+    subject = f"the uncommitted changes in {top}"
+    base = trees.whole(source, offline=True, progress=progress)
+    step = Step(subject=subject, edits=_edits(before, after))
+    return Change(subject=subject, origin=source.origin, source=asked, base=base, steps=(step,), strange=False)
+
+
+def _untracked(top: Path) -> Sequence[PurePosixPath]:
+    listed = program.run_reading(top, "ls-files", "-z", "--others", "--exclude-standard", found=False).stdout
+    return [PurePosixPath(os.fsdecode(name)) for name in listed.split(b"\0") if name]
+
+
+def _edits(
+    before: Mapping[PurePosixPath, TreeFile | None], after: Mapping[PurePosixPath, TreeFile]
+) -> tuple[Edit, ...]:
+    paths = sorted(before.keys() | after.keys())
+    edits = (Edit(path=path, before=before.get(path), after=after.get(path)) for path in paths)
+    return tuple(edit for edit in edits if edit.before != edit.after)
+
+
+def _there(root: Path, path: PurePosixPath) -> TreeFile | None:
+    """Return a file of a tree, None if there is none; raise ToolkitError if a link leads out of the tree."""
+    place = root / path
+    if not place.parent.resolve().is_relative_to(root.resolve()):
+        raise ToolkitError(f"{path}: a link leads out of the tree")
+    try:
+        mode = place.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISDIR(mode):
+        return None
+    if stat.S_ISLNK(mode):
+        return TreeFile(content=os.fsencode(place.readlink()), mode=LINK)
+    if not stat.S_ISREG(mode):
+        raise ToolkitError(f"{path}: is not a file")
+    with place.open("rb") as stream:
+        content = stream.read(_MOST + 1)
+    if len(content) > _MOST:
+        raise ToolkitError(f"{path}: has more than {_MOST // _MEBIBYTE} MiB")
+    return TreeFile(content=content, mode=reading.EXECUTABLE if mode & stat.S_IXUSR else reading.FILE)
+
+
+def _top(directory: Path) -> Path:
+    """Return the top of the clone that a directory is in."""
+    absolute = directory.absolute()
+    top = next((above for above in (absolute, *absolute.parents) if (above / ".git").exists()), None)
+    if top is None and not reading.is_repository(absolute):
+        raise UsageError(
+            f"{directory}: is not in a git clone",
+            hint="--git-dir names a clone; --patch FILE --nixpkgs DIR judges a patch",
+        )
+    return top or absolute
+
+
+def _upstream() -> str:
+    name = clones.owner_and_name(patches.upstream().remote)
+    return name or "/"

@@ -197,22 +197,70 @@ def test_command_to_paste_is_sealed_as_well(tmp_path: Path, configure: Configure
     assert evaluator.evaluate(file, {}) is True
 
 
-def test_build_that_could_use_the_network_is_refused(tmp_path: Path) -> None:
+_MADE = """\
+{ }: rec {
+  make = name: more: derivation ({ inherit name; system = builtins.currentSystem;
+    builder = builtins.storePath "%s"; args = [ "-c" "echo > $out" ]; } // more);
+  plain = make "plain" { };
+  structured = make "structured" { __structuredAttrs = true; args = [ "-c" ". ./.attrs.sh; echo > \\${outputs[out]}" ]; };
+  floating = make "floating" { __contentAddressed = true; outputHashAlgo = "sha256"; outputHashMode = "recursive"; };
+  hash = { outputHash = ""; outputHashAlgo = "sha256"; outputHashMode = "flat"; };
+  fixed = make "fixed" hash;
+  fixed-structured = make "fixed-structured" (hash // { __structuredAttrs = true; });
+  fixed-late = make "fixed-late" (hash // { __structuredAttrs = true; outputs = [ "out" ]; needed = plain; });
+  impure = make "impure" { __impure = true; };
+  impure-structured = make "impure-structured" { __impure = true; __structuredAttrs = true; };
+  needing = make "needing" { inherit fixed; };
+  needing-structured = make "needing-structured" { __structuredAttrs = true; deep.below = [ fixed-structured ]; };
+  needing-impure = make "needing-impure" { __contentAddressed = true; inherit impure; };
+}
+"""
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
     file = tmp_path / "default.nix"
-    file.write_text(
-        "{ }: rec {\n"
-        "  make = name: more: derivation ({ inherit name; system = builtins.currentSystem;\n"
-        f'    builder = builtins.storePath "{evaluator.tools().shell}"; args = [ "-c" "echo > $out" ]; }} // more);\n'
-        '  plain = make "plain" { };\n'
-        '  fixed = make "fixed" { outputHash = ""; outputHashAlgo = "sha256"; outputHashMode = "flat"; };\n'
-        '  needing = make "needing" { inherit fixed; };\n'
-        "}\n"
-    )
+    file.write_text(_MADE.replace("%s", evaluator.tools().shell))
+    return file
+
+
+@pytest.mark.parametrize("name", ["plain", "structured"])
+def test_build_without_the_network_is_made(made: Path, name: str) -> None:
     with limits.sealed(Path(evaluator.tools().shell)):
-        (built,) = evaluator.build(file, {}, ["plain"])
-        with pytest.raises(ToolkitError, match=r"^fixed\.drv: is not built, since a fixed-output derivation"):
-            evaluator.build(file, {}, ["needing"])
+        (built,) = evaluator.build(made, {}, [name])
     assert stores.physical(built).read_text() == "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        ("fixed", "fixed"),
+        ("fixed-structured", "fixed-structured"),
+        ("fixed-late", "fixed-late"),
+        ("needing", "fixed"),
+        ("needing-structured", "fixed-structured"),
+    ],
+)
+def test_build_that_could_use_the_network_is_refused(made: Path, name: str, refused: str) -> None:
+    wanted = rf"^{refused}\.drv: is not built, since a fixed-output derivation"
+    with limits.sealed(Path(evaluator.tools().shell)), pytest.raises(ToolkitError, match=wanted):
+        evaluator.build(made, {}, [name])
+
+
+@pytest.mark.parametrize("name", ["impure", "impure-structured", "needing-impure"])
+def test_impure_build_is_refused(made: Path, name: str, configure: Configure) -> None:
+    configure("experimental-features = impure-derivations ca-derivations")
+    # Sealed, Nix does not even make the derivation.
+    with limits.sealed(Path(evaluator.tools().shell)), pytest.raises(CommandError, match="experimental Nix feature"):
+        evaluator.build(made, {}, [name])
+    derivations = evaluator.instantiate(made, {}, [name])
+    with pytest.raises(ToolkitError, match=r"^impure(-structured)?\.drv: is not built, since"):
+        evaluator.require_no_network(derivations)
+
+
+def test_floating_output_is_sandboxed_like_any_other(made: Path, configure: Configure) -> None:
+    configure("experimental-features = ca-derivations")
+    evaluator.require_no_network(evaluator.instantiate(made, {}, ["floating"]))
 
 
 def test_available_memory_is_what_the_kernel_says() -> None:

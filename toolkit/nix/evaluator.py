@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 OFFLINE = ("--option", "substituters", "")
 SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
 _BUILD_SECONDS = "300"
+
+# A derivation begins with its outputs: name, path, how it is hashed, and the hash, "impure" for one that is not fixed
+# but has the network all the same (Nix, src/libstore/derivations.cc).
+_OUTPUT_HASH = re.compile(rb'\("[^"\\]*","[^"\\]*","[^"\\]*","([^"\\]*)"\)')
+_OUTPUTS = re.compile(rb"Derive\(\[(%b(?:,%b)*)\],\[" % ((_OUTPUT_HASH.pattern,) * 2))
 
 
 class Tools(Struct, frozen=True, kw_only=True):
@@ -86,7 +92,7 @@ def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[s
     """
     derivations = instantiate(expression, arguments, attributes)
     if is_sealed():
-        _require_no_network(derivations)
+        require_no_network(derivations)
     return _paths(_realise(f"{path}!out" for path in derivations))
 
 
@@ -121,10 +127,14 @@ def _paths(command: Command) -> tuple[Path, ...]:
     return tuple(Path(line) for line in process.execute(command).text.splitlines())
 
 
-def _require_no_network(derivations: Sequence[Path]) -> None:
-    """Raise ToolkitError for a fixed-output derivation: the sandbox leaves the machine's network to it."""
+def require_no_network(derivations: Sequence[Path]) -> None:
+    """Raise ToolkitError for an output whose hash is given, or that is impure: the sandbox leaves it the network.
+
+    The outputs of a derivation decide, not its variables: those may all be in one that is called `__json`.
+    """
     for path in sorted(requisites(*derivations)):
-        if b'("outputHash",' in physical(path).read_bytes():
+        outputs = _OUTPUTS.match(physical(path).read_bytes())
+        if outputs is None or any(_OUTPUT_HASH.findall(outputs[1])):
             raise ToolkitError(f"{path.name[33:]}: is not built, since a fixed-output derivation can use the network")
 
 

@@ -79,10 +79,10 @@ def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--rev", "x"), "--rev requires --patch"),
+        (("--git-dir", ".", "--rev", "x"), "--rev requires --patch or DIR"),
         (("--sealed", "--run"), "--sealed and --run exclude each other"),
         (("--sealed", "--tier", "tree"), "--sealed requires --tier isolated"),
-        (("--nixpkgs", "x"), "--nixpkgs requires --patch"),
+        (("--git-dir", ".", "--nixpkgs", "x"), "--nixpkgs requires --patch or DIR"),
     ],
 )
 def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:

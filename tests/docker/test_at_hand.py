@@ -10,10 +10,14 @@ import pytest
 
 from tests.docker.conftest import Steps
 from toolkit import specimen
+from toolkit.docker import TARGET, choosing
 from toolkit.docker.check import check
+from toolkit.docker.choosing import BUILDER
 from toolkit.docker.propose import propose
 from toolkit.docker.requests import CheckRequest, ProposeRequest
-from toolkit.model import Depth, SourceRequest, Status
+from toolkit.docker.rewrite.layout import docker_file
+from toolkit.errors import ToolkitError
+from toolkit.model import Depth, SourceRequest, Status, Tier
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,3 +83,100 @@ def test_patch_of_somebody_else_is_evaluated_without_the_set(nixpkgs: Path, tmp_
         patch=tmp_path / "out" / "upstream.diff", source=SourceRequest(nixpkgs=str(nixpkgs)), depth=BY_ITSELF
     )
     assert deeper(check(request, progress=Steps())) == {}
+
+
+SECRET = "nobody is told this"  # noqa: S105 - it is no password
+
+
+@pytest.fixture
+def secret(sealed: Path) -> Path:
+    """Return a file of the user's that no tree may read."""
+    file = sealed / "secret"
+    file.write_text(SECRET)
+    return file
+
+
+def spoil(nixpkgs: Path, secret: Path) -> None:
+    """Let a tree read a file that is outside of it, and tell of its content."""
+    stub = nixpkgs / "pkgs/top-level/all-packages.nix"
+    stub.write_text(f"builtins.trace (builtins.readFile {secret}) ({stub.read_text()})")
+
+
+def recopied(proposal: Path, name: str) -> Path:
+    """Return a proposal as it would come from another machine: nobody here has written its report."""
+    copy = shutil.copytree(proposal, proposal.with_name(name))
+    document = (copy / "report.json").read_text()
+    (copy / "report.json").write_text(f"{document}\n")
+    return copy
+
+
+def test_tree_that_a_report_of_somebody_else_names_is_not_read(nixpkgs: Path, tmp_path: Path) -> None:
+    proposal(nixpkgs, tmp_path / "out")
+    theirs = recopied(tmp_path / "out", "theirs")
+    report = check(CheckRequest(directory=theirs, depth=BY_ITSELF), progress=Steps())
+    assert deeper(report) == dict.fromkeys(QUICK, Status.NOT_RUN)
+    assert report.proposal.source.root is None
+    reasons = {proof.reason for proof in report.proofs if proof.name in QUICK}
+    wanted = f"run 'unlet check {theirs} --nixpkgs TREE'"
+    assert reasons == {f"because the nixpkgs of this report is not known here; {wanted}"}
+    assert (report.failed, report.missed) == ((), ())
+    # The one that was written here is known wherever it is moved to.
+    moved = (tmp_path / "out").rename(tmp_path / "moved")
+    again = check(CheckRequest(directory=moved, depth=BY_ITSELF), progress=Steps())
+    assert deeper(again) == dict.fromkeys(QUICK, Status.PASSED)
+
+
+def test_tree_of_a_report_can_be_named(nixpkgs: Path, tmp_path: Path) -> None:
+    proposal(nixpkgs, tmp_path / "out")
+    theirs = recopied(tmp_path / "out", "theirs")
+    named = SourceRequest(nixpkgs=str(nixpkgs))
+    report = check(CheckRequest(directory=theirs, source=named, depth=BY_ITSELF), progress=Steps())
+    assert deeper(report) == dict.fromkeys(QUICK, Status.PASSED)
+    assert report.proposal.source.root == nixpkgs
+    docker = nixpkgs / "pkgs/applications/virtualization/docker/default.nix"
+    docker.write_text(f"# changed\n{docker.read_text()}")
+    with pytest.raises(ToolkitError, match=r"is not the one that report\.json is about"):
+        check(CheckRequest(directory=theirs, source=named, depth=BY_ITSELF), progress=Steps())
+
+
+def test_deeper_tier_of_an_unknown_tree_is_missed(nixpkgs: Path, tmp_path: Path) -> None:
+    proposal(nixpkgs, tmp_path / "out", Depth())
+    theirs = recopied(tmp_path / "out", "theirs")
+    report = check(CheckRequest(directory=theirs, depth=Depth(tier=Tier.TREE)), progress=Steps())
+    (missed,) = report.missed
+    assert missed.name == "tree"
+    assert f"run 'unlet check {theirs} --tier tree --nixpkgs TREE'" in (missed.reason or "")
+    assert report.failed == ()
+
+
+@pytest.mark.parametrize("depth", [BY_ITSELF, Depth(tier=Tier.TREE, systems=("x86_64-linux",))])
+def test_tree_reads_nothing_outside_of_it(nixpkgs: Path, tmp_path: Path, secret: Path, depth: Depth) -> None:
+    spoil(nixpkgs, secret)
+    report = proposal(nixpkgs, tmp_path / "out", depth)
+    assert set(deeper(report).values()) <= {Status.NOT_RUN, Status.FAILED}
+    assert deeper(report) != {}
+    assert any("restricted mode" in str(proof) for proof in report.proofs)
+    again = check(CheckRequest(directory=tmp_path / "out", depth=depth), progress=Steps())
+    assert any("restricted mode" in str(proof) for proof in again.proofs)
+    assert SECRET not in str([report.proofs, again.proofs])
+
+
+def test_systems_of_a_tree_are_asked_sealed(nixpkgs: Path, tmp_path: Path, secret: Path) -> None:
+    (nixpkgs / "lib/default.nix").write_text(f'builtins.seq (builtins.readFile {secret}) (throw "read it")')
+    with pytest.raises(ToolkitError) as caught:
+        proposal(nixpkgs, tmp_path / "out", Depth(tier=Tier.TREE, systems=("x86_64-linux",)))
+    assert "restricted mode" in str(caught.value.__dict__)
+
+
+def test_builder_of_a_tree_is_asked_sealed(nixpkgs: Path, secret: Path) -> None:
+    file = docker_file((nixpkgs / TARGET).read_bytes(), name=str(TARGET))
+    builder = nixpkgs / BUILDER
+    builder.parent.mkdir(parents=True, exist_ok=True)
+    for content, told in (
+        ("{ }: f: f { }", True),
+        (f"{{ }}: f: builtins.seq (builtins.readFile {secret}) (f {{ }})", None),
+    ):
+        builder.write_text(content)
+        choosing.ask_tree.cache_clear()
+        assert choosing.ask_tree(nixpkgs) is told
+    assert choosing.builder(file, nixpkgs).reason == choosing.by_age(file).reason

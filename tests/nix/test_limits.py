@@ -202,7 +202,10 @@ _MADE = """\
   make = name: more: derivation ({ inherit name; system = builtins.currentSystem;
     builder = builtins.storePath "%s"; args = [ "-c" "echo > $out" ]; } // more);
   plain = make "plain" { };
-  structured = make "structured" { __structuredAttrs = true; args = [ "-c" ". ./.attrs.sh; echo > \\${outputs[out]}" ]; };
+  structured = make "structured" {
+    __structuredAttrs = true;
+    args = [ "-c" ". ./.attrs.sh; echo > \\${outputs[out]}" ];
+  };
   floating = make "floating" { __contentAddressed = true; outputHashAlgo = "sha256"; outputHashMode = "recursive"; };
   hash = { outputHash = ""; outputHashAlgo = "sha256"; outputHashMode = "flat"; };
   fixed = make "fixed" hash;

@@ -13,12 +13,15 @@ from toolkit.cli.proving import DEEPER, DOCKER, OTHER, depth, depth_options, is_
 from toolkit.cli.report import exit_code, show
 from toolkit.docker.check import check
 from toolkit.docker.requests import CheckRequest
+from toolkit.model import SourceRequest
 from toolkit.proposal.check import PatchRequest
 from toolkit.proposal.check import check as check_patch
 from toolkit.report.report import to_comment
 
 if TYPE_CHECKING:
     from toolkit.model import Report
+
+SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 
 
 @options.command(
@@ -81,16 +84,21 @@ def command(
 ) -> int:
     """Prove a proposal again, or prove someone else's or your own change of the same file.
 
-    DIR is the output of 'unlet propose', by default ./proposal. REV is a commit of the clone that you are in: all that
+    DIR is the output of 'unlet propose', by default ./proposal; --nixpkgs names the tree that it was made from, if it
+    was not made on this machine. REV is a commit of the clone that you are in: all that
     it changes since it left the main branch counts. Without either, in a clone that has no ./proposal, what is not
     committed counts. The exit code is 3 if a requested proof cannot run.
     """
     settings = options.settings()
     source = options.source_request()
+    directory = None if patch is not None or pull is not None else _proposal(what, git_dir)
     if patch is not None:
         options.refuse_together("--patch", "--pull", "--git-dir")
-    else:
-        options.refuse_without("--patch", "--nixpkgs", "--rev", "--file", "--pin")
+    elif directory is None:
+        options.refuse_without("--patch or DIR", *SOURCES)
+    elif not any(map(options.given, SOURCES)):
+        # The checkout that one stands in is not the nixpkgs of any proposal.
+        source = SourceRequest(offline=source.offline)
     servers = ("--repo", "--api-url", "--raw-url", "--token-command")
     if pull is None:
         options.refuse_without("--pull", *servers)
@@ -116,7 +124,6 @@ def command(
             judged = check_patch(asked, progress=progress)
         return _finish(judged, comment=comment, command=_again(what, patch, pull))
     options.refuse_without("TARGET", "--binding")
-    directory = None if patch is not None or pull is not None else _proposal(what, git_dir)
     request = CheckRequest(
         directory=directory,
         patch=patch,

@@ -5,6 +5,7 @@ That is a patch, a pull request, a commit, or what is not committed in a clone.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -29,9 +30,10 @@ from toolkit.errors import ToolkitError, reason_of
 from toolkit.forge.nixpkgs import tracked
 from toolkit.git import clone as clones
 from toolkit.git import history, patching, reading
-from toolkit.model import Commit, Patch, Proposal, Report, Source, SourceRequest, Tier
+from toolkit.model import Commit, Depth, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Tier
 from toolkit.nix import program
 from toolkit.report import report
+from toolkit.sources import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,15 +66,18 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     Raise ToolkitError for a directory that holds no proposal, a source or a patch that cannot be used.
     """
     nix_version = program.version()
+    near, unasked = None, _Unasked()
     if request.directory is not None:
-        case, proposal, warnings = _proposed(request.directory, progress)
+        found = _proposed(request.directory, request, progress)
+        case, proposal, warnings, near, unasked = found.case, found.proposal, found.warnings, found.near, found.unasked
     else:
         case, proposal, warnings = _foreign(request, progress)
-    # Somebody else's patch is evaluated with nobody's rights.
-    near = str(case.source.root) if request.directory is not None else None
-    case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress, near=near)
+    depth = Depth() if unasked.names else request.depth
+    case = staging.deepen(case, depth, offline=request.source.offline, progress=progress, near=near)
     also = ("runs",) if request.run else ()
-    proven = proofs.run(case, request.proofs, also=also, progress=progress)
+    names = tuple(name for name in request.proofs if name not in unasked.names)
+    proven = proofs.run(case, names, also=also, progress=progress) if names or not request.proofs else ()
+    proven += unasked.proofs(request.proofs, progress)
     comparison: tuple[Column, ...] = ()
     if request.compare:
         design = proposal.design(LIFT) if proposal.patches else None
@@ -92,10 +97,47 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     )
 
 
-def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
+class _Unasked(Struct, frozen=True, kw_only=True):
+    """The proofs of a tree that is not known here, by their names; `asked` if the user wants them."""
+
+    names: tuple[str, ...] = ()
+    asked: bool = False
+    reason: str = ""
+
+    def proofs(self, chosen: Sequence[str], progress: Progress) -> tuple[Proof, ...]:
+        """Return them as not run, or those that were chosen."""
+        found = tuple(
+            Proof(
+                name=name,
+                claim="a proof in the real package set",
+                status=Status.NOT_RUN,
+                covers="nothing",
+                reason=self.reason,
+                asked=self.asked or name in chosen,
+            )
+            for name in self.names
+            if not chosen or name in chosen
+        )
+        for proof in found:
+            progress.proof(proof)
+        return found
+
+
+class _Read(Struct, frozen=True, kw_only=True):
+    """A proposal that was read back, and what the user calls its nixpkgs, None if that is not known here."""
+
+    case: DockerCase
+    proposal: Proposal
+    warnings: tuple[str, ...]
+    near: str | None
+    unasked: _Unasked
+
+
+def _proposed(directory: Path, request: CheckRequest, progress: Progress) -> _Read:
     """Read a proposal back from its directory."""
     progress.step("reading the proposal")
-    document = report.from_json(_read(directory / "report.json"), name=str(directory / "report.json"))
+    written = _read(directory / "report.json")
+    document = report.from_json(written, name=str(directory / "report.json"))
     target = PurePosixPath(document.file)
     if target != TARGET:
         raise ToolkitError(f"{directory / 'report.json'}: field 'file' is '{target}' instead of '{TARGET}'")
@@ -107,7 +149,9 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
             raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
     behind = mails[len(document.commits) :]
     asked = tuple(extras.of_patch(mail) for mail in behind)
-    found, warnings = _source_again(document, directory, diff, asked, progress)
+    at_hand = _source_again(request.source, written, document, asked, progress)
+    found = at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
+    warnings = found.warnings
     contents = [found.content]
     for patch in series:
         contents.append(patching.apply(contents[-1], target, patch.content))
@@ -133,33 +177,73 @@ def _proposed(directory: Path, progress: Progress) -> tuple[DockerCase, Proposal
         upstream_diff=diff,
     )
     case = staging.of_proposal(proposal, name=str(target), overlay=(directory / "overlay").resolve())
-    return replace(case, extras=extras.read_back(behind, found)), proposal, warnings
+    return _Read(
+        case=replace(case, extras=extras.read_back(behind, found)),
+        proposal=proposal,
+        warnings=warnings,
+        near=at_hand[1] if at_hand is not None else None,
+        unasked=_Unasked() if at_hand is not None else _unasked(document, directory, request.depth),
+    )
+
+
+def _unasked(document: ReportDocument, directory: Path, depth: Depth) -> _Unasked:
+    """Return the proofs that need the nixpkgs which a report was made from: those that it has, or that were asked for.
+
+    What a report says of a place is never read.
+    """
+    deeper = depth.tier is not Tier.ISOLATED
+    names = [proof.name for proof in document.proofs if re.fullmatch(r"tree-[\w.-]+", proof.name)]
+    if deeper and not names:
+        names = ["tree"]
+    command = f"unlet check {quote(str(directory))} {f'--tier {depth.tier} ' if deeper else ''}--nixpkgs TREE"
+    return _Unasked(
+        names=tuple(dict.fromkeys(names)) if deeper or depth.by_itself else (),
+        asked=deeper,
+        reason=f"because the nixpkgs of this report is not known here; run '{command}'",
+    )
 
 
 def _source_again(
-    document: ReportDocument, directory: Path, diff: bytes, wanted: tuple[Extra, ...], progress: Progress
-) -> tuple[Source, tuple[str, ...]]:
-    """Get the source that the report names, from the cache or this machine; else take the diff back."""
+    given: SourceRequest, written: bytes, document: ReportDocument, wanted: tuple[Extra, ...], progress: Progress
+) -> tuple[Source, str] | None:
+    """Return the source of a report, and what the user calls it; None if it is not known here, or has changed.
+
+    It is what the user names, or what a run on this machine recorded, or a commit that the cache has.
+    Raise ToolkitError if the user names one with another file.
+    """
     was = document.source
-    request = SourceRequest(
-        nixpkgs=was.nixpkgs,
-        rev=was.commit if was.commit is not None and was.nixpkgs not in {None, "<nixpkgs>"} else was.rev,
-        file=Path(was.file) if was.file is not None else None,
-        pin=was.pin,
-        offline=True,
-    )
-    try:
-        found = staging.nixpkgs(request, extras=wanted, progress=progress)
-    except ToolkitError:
-        found = None
-    if found is not None and str(reading.blob_id(found.content)) == was.blob:
-        return found, found.warnings
+    if any((given.nixpkgs, given.rev, given.file, given.pin)):
+        found = staging.nixpkgs(given, extras=wanted, progress=progress)
+        if str(reading.blob_id(found.content)) != was.blob:
+            raise ToolkitError(f"{found.origin}: its '{document.file}' is not the one that report.json is about")
+        return found, given.nixpkgs or ""
+    known = recorded.find(written)
+    if known is None and was.nixpkgs == "specimen":
+        known = SourceRequest(nixpkgs="specimen")
+    requests = [known] if known is not None else []
+    if was.commit is not None:
+        requests.append(SourceRequest(rev=was.commit))
+    for request in requests:
+        try:
+            found = staging.nixpkgs(replace(request, offline=True), extras=wanted, progress=progress)
+        except ToolkitError:
+            continue
+        if str(reading.blob_id(found.content)) == was.blob:
+            return found, request.nixpkgs or ""
+    return None
+
+
+def _taken_back(document: ReportDocument, directory: Path, diff: bytes) -> Source:
+    """Return the file that the overlay of a proposal was made of, with nothing around it."""
+    was = document.source
     patched = _read(directory / "overlay" / "docker" / "default.nix")
     before = patching.apply(patched, PurePosixPath(document.file), diff, reverse=True)
     if str(reading.blob_id(before)) != was.blob:
         raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
     note = "the source is not available: the file comes from the proposal, and was evaluated with unlet's own lib"
-    return Source(origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve()), (note,)
+    return Source(
+        origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve(), warnings=(note,)
+    )
 
 
 def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:

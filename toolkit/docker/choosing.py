@@ -17,7 +17,7 @@ from toolkit.docker.rewrite.construction import construction
 from toolkit.docker.rewrite.layout import newest, ordered
 from toolkit.errors import CommandError, LayoutError, RefusalError
 from toolkit.model import Step
-from toolkit.nix import evaluator
+from toolkit.nix import evaluator, limits
 from toolkit.nix.attributes import name_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _lift(file: DockerFile, source: Source) -> Step:
 def builder(file: DockerFile, root: Path | None) -> Builder:
     """Tell whether the file's builder takes a function: that of the nixpkgs around it, else by its age."""
     is_module = re.fullmatch(r"buildGo\d*Module", _name(file)) is not None
-    asked = _ask(root) if is_module and root is not None else None
+    asked = ask_tree(root) if is_module and root is not None else None
     if asked is not None:
         return Builder(takes_function=asked, reason=f"the tree's {_name(file)} takes {'a' if asked else 'no'} function")
     return by_age(file)
@@ -103,12 +103,13 @@ def _name(file: DockerFile) -> str:
 
 
 @cache
-def _ask(root: Path) -> bool | None:
-    """Ask Nix about a tree's buildGoModule; None where the tree has none at hand, or one that cannot be asked."""
+def ask_tree(root: Path) -> bool | None:
+    """Ask Nix, sealed, about a tree's buildGoModule; None if the tree has none, or one that cannot be asked."""
     path = root / BUILDER
     if not path.is_file() or not (root / "lib/default.nix").is_file():
         return None
     try:
-        return bool(evaluator.evaluate(EXPRESSION, {"builder": str(path), "libPath": str(root / "lib")}))
+        with limits.sealed(path.parent):
+            return bool(evaluator.evaluate(EXPRESSION, {"builder": str(path), "libPath": str(root / "lib")}))
     except CommandError as error:
         return False if _REFUSES.search(error.stderr) else None

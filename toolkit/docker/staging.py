@@ -224,7 +224,8 @@ def _deepened_by_itself(case: DockerCase, depth: Depth, near: str, progress: Pro
 def _check_systems(tree: NixpkgsTree, names: tuple[str, ...]) -> None:
     if not names:
         return
-    answer = evaluator.evaluate(KNOWN_SYSTEMS, {"tree": str(tree.root)})
+    with limits.sealed():
+        answer = evaluator.evaluate(KNOWN_SYSTEMS, {"tree": str(tree.root)})
     known = documents.convert(answer, tuple[str, ...], document=f"{tree.root}/lib")
     for name in names:
         if name not in known:

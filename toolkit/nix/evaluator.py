@@ -58,7 +58,8 @@ def walk_command(expression: Path, arguments: Mapping[str, str], *, attribute: s
     `nix search`, with a word that nothing matches, is what catches every error, and goes on behind it.
     """
     argv = ("nix", "--extra-experimental-features", "nix-command", "search", "--quiet", "--json", "--file")
-    return Command(argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=environment())
+    asked = Command(argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=environment())
+    return restrict(asked, *_named(expression, arguments))
 
 
 def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:

@@ -16,6 +16,7 @@ from toolkit.git import patching, reading
 from toolkit.model import Commit, OverlayReport, Proposal, Report, Status
 from toolkit.nix import program
 from toolkit.report import pull_request, report
+from toolkit.sources import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,7 +128,9 @@ def write(order: Order[C], *, progress: Progress) -> Report:
             files=_names(building, *REPORTS),
             comparison=order.compare(draft.proposal, proven),
         )
-        (building / "report.json").write_bytes(report.to_json(result))
+        document = report.to_json(result)
+        (building / "report.json").write_bytes(document)
+        recorded.record(document, proposal.source, order.request)
         facts = order.facts(result)
         (building / "report.md").write_bytes(report.to_markdown(result, background=pull_request.background(facts)))
         (building / "pull-request.md").write_bytes(pull_request.draft(facts))

@@ -65,7 +65,7 @@ def run(
 ) -> tuple[Proof, ...]:
     """Prove the claims of these names, for none all but those on request, and `also`; in their order.
 
-    What the isolated tier evaluates is sealed, see `toolkit.nix.limits`.
+    What the tiers isolated and tree evaluate is sealed, see `toolkit.nix.limits`.
 
     Those that are named are marked as asked for, and so are those of the tiers below the isolated one. They run side by
     side, but for those that are alone or of a deeper tier, which follow. Raise UsageError for a name that no claim has.
@@ -106,7 +106,7 @@ def _prove(claim: Claim[C_contra], case: C_contra) -> Proof:
     """Run one proof. An error of Nix or git is a failure of the proof and not of the run."""
     began = time.monotonic()
     try:
-        with sealed(*case.reach) if claim.tier is Tier.ISOLATED else nullcontext():
+        with sealed(*case.reach) if claim.tier in {Tier.ISOLATED, Tier.TREE} else nullcontext():
             finding = claim.check(case)
     except CommandError as error:
         finding = Finding(

@@ -165,7 +165,8 @@ def jobs_command(tree: NixpkgsTree, system: str, work: Deep) -> Command:
     """Return the nix-eval-jobs that evaluates all packages."""
     bounds = ("--workers", str(work.jobs), "--max-memory-size", str(work.memory or limits.EVALUATION_MIB))
     asked = (str(JOBS), "--argstr", "tree", str(tree.root), "--argstr", "system", system)
-    return process.Command(argv=(_PROGRAM, *bounds, *asked), env=stores.environment(), timeout=work.depth.timeout)
+    command = process.Command(argv=(_PROGRAM, *bounds, *asked), env=stores.environment())
+    return replace(limits.restrict(command, JOBS.parent, tree.root), timeout=work.depth.timeout)
 
 
 def from_jobs(lines: Iterable[str]) -> dict[AttrPath, str]:

@@ -1,0 +1,65 @@
+"""The source that a report was made from, as this machine remembers it.
+
+A report may be anybody's: what it says of a place is shown, and never read. A place counts here only if a run on this
+machine wrote exactly this report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit import documents
+from toolkit.cache import DamagedError, default_cache
+from toolkit.errors import ToolkitError, without_passwords
+from toolkit.model import SourceRequest
+
+if TYPE_CHECKING:
+    from toolkit.model import Source
+
+_KIND, _NAME = "reports", "source.json"
+
+
+class _Recorded(Struct, frozen=True, kw_only=True):
+    source: SourceRequest
+
+
+def record(report: bytes, source: Source, request: SourceRequest) -> None:
+    """Remember what a report.json was made from; in vain if the cache cannot be written."""
+    content = documents.write(_Recorded(source=_lasting(source, request)))
+    try:
+        default_cache().keep(_KIND, _key(report), _NAME, content)
+    except ToolkitError:
+        return
+
+
+def find(report: bytes) -> SourceRequest | None:
+    """Return what a report.json was made from, None if no run on this machine wrote it."""
+    try:
+        content = default_cache().read(_KIND, _key(report), _NAME)
+    except DamagedError:
+        return None
+    return documents.read(content, _Recorded, document=_NAME).source if content is not None else None
+
+
+def _key(report: bytes) -> str:
+    return hashlib.sha256(report).hexdigest()
+
+
+def _lasting(source: Source, request: SourceRequest) -> SourceRequest:
+    """Return a request that gives the same source in another directory, and at another time if it has a commit."""
+    where = request.nixpkgs
+    place = Path(where).expanduser() if where is not None else None
+    if place is not None and place.exists():
+        where = str(place.absolute())
+    if request.file is not None:
+        return SourceRequest(file=request.file.absolute())
+    if source.commit is None or request.pin is not None:
+        return replace(request, nixpkgs=where)
+    # Of a lock file the commit that it names now.
+    named = where is not None and (where.startswith("<") or where == source.remote or Path(where).is_dir())
+    return SourceRequest(nixpkgs=without_passwords(where) if named and where else None, rev=source.commit)

@@ -81,7 +81,7 @@ def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
     [
         (("--git-dir", ".", "--rev", "x"), "--rev requires --patch or DIR"),
         (("--sealed", "--run"), "--sealed and --run exclude each other"),
-        (("--sealed", "--tier", "tree"), "--sealed requires --tier isolated"),
+        (("--sealed", "--tier", "build"), "--sealed requires --tier isolated or tree"),
         (("--git-dir", ".", "--nixpkgs", "x"), "--nixpkgs requires --patch or DIR"),
     ],
 )

@@ -61,7 +61,7 @@ def test_isolated_tier_is_the_default(unlet: Unlet) -> None:
         (("--max-memory", "2000"), "--max-memory requires --tier tree, build or vm"),
         (("--timeout", "3"), "--timeout requires --tier tree, build or vm"),
         (("--reverse-dependencies",), "--reverse-dependencies requires --tier tree, build or vm"),
-        (("--sealed", "--tier", "tree"), "--sealed requires --tier isolated"),
+        (("--sealed", "--tier", "vm"), "--sealed requires --tier isolated or tree"),
         (("--tier", "tree", "--max-memory", "1"), "invalid value for '--max-memory': 1 is not in the range x>=64"),
         (("--tier", "tree", "--timeout", "0"), "invalid value for '--timeout': 0.0 is not in the range x>0"),
         (("--tier", "tree", "--build-args", "-j1"), "--build-args requires --tier build or vm"),

@@ -174,8 +174,7 @@ source = together(
         "--nixpkgs",
         metavar="WHERE",
         help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
-        "a small tree that comes with unlet. By default the checkout that you are in. Tiers other than isolated "
-        "evaluate it with your rights: see --sealed.",
+        "a small tree that comes with unlet. By default the checkout that you are in.",
     ),
     source_value("--rev", metavar="REV", help="A commit, branch or tag."),
     source_value(

@@ -49,15 +49,15 @@ depth_options = options.together(
         "--sealed",
         group=DEPTH,
         is_flag=True,
-        help="Evaluate nothing with your rights: only the tier isolated runs, in which Nix reads no other file, "
-        "fetches nothing and has limits of time and memory. The default of 'check --patch'.",
+        help="Run nothing with your rights: no --run, and no tier but isolated and tree, in which Nix reads nothing "
+        "else, fetches nothing and has limits of time and memory.",
     ),
     options.remembered(
         "--tier",
         group=DEPTH,
         type=click.Choice(_TIERS),
         help="How deep to prove: the file alone (isolated), docker in the whole nixpkgs, real builds, "
-        "NixOS in a virtual machine. Each level includes those before it; all but the first evaluate nixpkgs with "
+        "NixOS in a virtual machine. Each level includes those before it; build and vm run what nixpkgs says with "
         "your rights. By default isolated; for a proposal from a whole nixpkgs on this machine also part of tree.",
     ),
     options.remembered(
@@ -120,8 +120,8 @@ depth_options = options.together(
 def depth() -> Depth:
     """Return what the options of the running command ask for; raise click.UsageError where they contradict."""
     tier = Tier(options.asked("tier") or Tier.ISOLATED)
-    if is_sealed() and tier is not Tier.ISOLATED:
-        raise click.UsageError("--sealed requires --tier isolated")
+    if is_sealed() and tier.includes(Tier.BUILD):
+        raise click.UsageError("--sealed requires --tier isolated or tree")
     words: list[str] = []
     for name in ("build_args", "builders", "store", "option"):
         if (value := options.asked(name)) is None:
@@ -135,7 +135,7 @@ def depth() -> Depth:
             raise click.UsageError(f"--{name.replace('_', '-')} requires --tier tree, build or vm")
     return Depth(
         tier=tier,
-        by_itself=not options.asked("tier") and not is_sealed(),
+        by_itself=not options.asked("tier"),
         systems=systems(),
         reverse_dependencies=bool(options.asked("reverse_dependencies")),
         max_memory=options.asked("max_memory"),

@@ -276,9 +276,9 @@ def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Pro
     if change.others:
         shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")
-    if request.run or request.depth.tier is not Tier.ISOLATED:
-        option = "--run" if request.run else "--tier"
-        warnings.append(f"the patch was run with your rights, as {option} asks for: only the tier isolated is sealed")
+    if request.run or request.depth.tier.includes(Tier.BUILD):
+        option = "--run" if request.run else f"--tier {request.depth.tier}"
+        warnings.append(f"the patch was run with your rights, as {option} asks for")
     return case, proposal, tuple(warnings)
 
 

@@ -188,10 +188,15 @@ def direct_uses(shape: Shape, name: str) -> list[Reference]:
     """
     shown = doors(shape, name)
     passed = {door.use.index for door in shown}
-    reached = [shape.body, *(shape.bindings[user] for user in shape.reached)]
-    direct = [use for use in shape.uses if use.name == name and use.node.index not in passed]
-    direct = [use for use in direct if any(place.contains(use.node) for place in reached)]
+    direct = [
+        use for use in shape.uses if use.name == name and use.node.index not in passed and _is_reached(shape, use.node)
+    ]
     return direct + [use for door in shown for use in uses_by_rec(shape, door)]
+
+
+def _is_reached(shape: Shape, node: Node) -> bool:
+    owner = shape.owner(node)
+    return owner in shape.reached if owner is not None else shape.body.contains(node)
 
 
 def uses_by_rec(shape: Shape, door: Door) -> Iterator[Reference]:

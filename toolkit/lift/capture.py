@@ -43,9 +43,10 @@ def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
 def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
     """Tell whether a name is bound between a place and the function of the final attributes."""
     scope = look_up(name, site).scope
-    if scope is None or scope.node is planned.construction.final:
+    final = planned.construction.final
+    if scope is None or scope.node is final:
         return False
-    return _home(planned, site).contains(scope.node)
+    return _home(planned, site).contains(scope.node) or (final is not None and final.contains(scope.node))
 
 
 def _is_used(planned: LiftPlan, name: str) -> bool:
@@ -54,7 +55,7 @@ def _is_used(planned: LiftPlan, name: str) -> bool:
     within = [argument, *(planned.shape.lets if planned.enclosed else ())]
     return any(
         use.name == name
-        and (any(node.contains(use.node) for node in within) or planned.owner(use.node) in planned.moved)
+        and (any(node.contains(use.node) for node in within) or planned.shape.owner(use.node) in planned.moved)
         and (use.scope is None or not argument.contains(use.scope.node))
         and not _within_its_binding(planned, use)
         for use in planned.shape.references
@@ -69,7 +70,7 @@ def clashing(planned: LiftPlan) -> frozenset[int]:
     sets = {literal.index for literal in planned.construction.sets}
     found: set[int] = set()
     for use in planned.shape.references:
-        owner = planned.owner(use.node)
+        owner = planned.shape.owner(use.node)
         if owner not in planned.moved or use.node.index in planned.rerouted or use.node.index in planned.followed:
             continue
         if _within_its_binding(planned, use):
@@ -91,7 +92,7 @@ def clashing(planned: LiftPlan) -> frozenset[int]:
 
 def _outside(planned: LiftPlan, use: Reference) -> Reference:
     """Return a use as it would be outside of the binding that it stands in."""
-    binding = planned.shape.bindings[planned.owner(use.node) or use.name]
+    binding = planned.shape.bindings[planned.shape.owner(use.node) or use.name]
     return replace(use, withs=tuple(scope for scope in use.withs if not binding.contains(scope.node)))
 
 
@@ -110,5 +111,5 @@ def _within_its_binding(planned: LiftPlan, use: Reference) -> bool:
 
 def _home(planned: LiftPlan, node: Node) -> Node:
     """Return the binding of the lets that a node stands in, or else the package's attributes."""
-    owner = planned.owner(node)
+    owner = planned.shape.owner(node)
     return planned.shape.bindings[owner] if owner is not None else planned.construction.argument

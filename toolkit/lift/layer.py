@@ -37,12 +37,12 @@ def attributes(planned: LiftPlan, unfolded: Collection[int]) -> tuple[Node, ...]
     construction, call = planned.construction, planned.construction.call
     if (taken := next((use for use in planned.shape.references if use.name == PREVIOUS), None)) is not None:
         raise RefusalError(f"{at(taken.node)}: '{PREVIOUS}' already has a meaning here")
-    if unfolded:
+    if unfolded or planned.shape.inner:
         raise RefusalError(f"{at(call)}: a name means something different in the set of attributes")
     found: dict[int, Node] = {}
     for index in planned.rerouted:
         place = planned.shape.tree.nodes[index]
-        if planned.owner(place) is not None:
+        if planned.shape.owner(place) is not None:
             continue
         node = next((node for literal in construction.sets for _, node in bound(literal) if node.contains(place)), None)
         if node is None:

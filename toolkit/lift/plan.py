@@ -26,12 +26,14 @@ from toolkit.lift.bindings import (
 )
 from toolkit.lift.shape import bound, callee, selection
 from toolkit.nix.attributes import body, inherited_from
+from toolkit.nix.conditions import climb, guards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toolkit.lift.bindings import Origin
     from toolkit.lift.shape import BuilderCall, Shape
+    from toolkit.nix.conditions import Condition
     from toolkit.nix.tree import Node
 
 PARAMETER = "finalAttrs"
@@ -97,11 +99,6 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
             return (*self.path(source), *between, name)
         return self.routes[name].path
 
-    def owner(self, node: Node) -> str | None:
-        """Return the binding of the lets that a node stands in, None for the package itself and for what is around."""
-        bindings = self.shape.bindings.items()
-        return next((name for name, at in bindings if at.contains(node) and not is_package(self.shape, at)), None)
-
     @cached_property
     def rerouted(self) -> Mapping[int, tuple[str, ...]]:
         """The uses that become a use of a final attribute: by the node's index, the path of the attribute."""
@@ -120,8 +117,8 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
         for use in self.shape.uses:
             if use.name not in self.routes and use.name not in self.taken:
                 continue
-            owner = self.owner(use.node)
-            sees = owner in self.moved or (self.enclosed and owner in self.shape.reached)
+            owner = self.shape.owner(use.node)
+            sees = owner in {*self.moved, *self.shape.inner} or (self.enclosed and owner in self.shape.reached)
             within = sees if owner is not None else self.shape.body.contains(use.node)
             if within and use.node.index not in kept:
                 found[use.node.index] = self.path(use.name)
@@ -136,7 +133,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
         attributes = {where: name for name, where in self.follows.items()}
         found: dict[int, tuple[str, ...]] = {}
         for use in self.shape.references:
-            if use.scope is not None and self.owner(use.node) in self.moved:
+            if use.scope is not None and self.shape.owner(use.node) in self.moved:
                 parts = ((use.scope.node.index, use.name, part) for part in ("", *selection(use.node)))
                 if names := tuple(attributes[part] for part in parts if part in attributes):
                     found[use.node.index] = names
@@ -207,16 +204,17 @@ def _plan(  # noqa: PLR0913 - what a plan is made of
         enclosed=enclosed,
     )
     _require_all_within(planned)
+    _require_all_there(planned)
     return planned
 
 
 def home(construction: BuilderCall) -> Node:
     """Return the literal set that new attributes belong in: the one with passthru or meta, else the first."""
     for name in (PASSTHRU, "meta"):
-        for literal in construction.sets:
+        for literal in construction.plain:
             if any(path[0] == name for path, _ in bound(literal)):
                 return literal
-    return construction.sets[0]
+    return construction.plain[0]
 
 
 def is_package(shape: Shape, binding: Node) -> bool:
@@ -280,7 +278,7 @@ def _leaving(shape: Shape, wanted: Sequence[str], design: Design) -> frozenset[s
     while grown:
         grown = False
         for name, node in shape.bindings.items():
-            if name in leaving or is_package(shape, node):
+            if name in leaving or name in shape.inner or is_package(shape, node):
                 continue
             used = {use.name for use in shape.uses_in(node)} - {name}
             if used & leaving or (name in shape.reached and used & set(wanted)):
@@ -321,7 +319,16 @@ def _route(shape: Shape, name: str, *, fresh: bool) -> AttributeRoute:
         if (other := attributes.get(path)) is not None:
             fact = f"the attribute '{'.'.join(path)}' differs from the let's '{name}'"
             raise RefusalError(f"{at(other)}: {fact}")
+    _require_plain_passthru(shape)
     return AttributeRoute(path=(PASSTHRU, name))
+
+
+def _require_plain_passthru(shape: Shape) -> None:
+    """Raise RefusalError for a passthru that is there under conditions alone."""
+    construction = _construction(shape)
+    for path, node in construction.attributes:
+        if path[0] == PASSTHRU and not any(literal.contains(node) for literal in construction.plain):
+            raise RefusalError(f"{at(node)}: passthru depends on a condition")
 
 
 def _outputs(shape: Shape) -> frozenset[str]:
@@ -338,12 +345,33 @@ def _require_all_within(planned: LiftPlan) -> None:
         if use.name not in planned.routes and use.name not in planned.taken:
             continue
         if use.node.index in planned.rerouted:
-            if planned.owner(use.node) is None and not argument.contains(use.node):
+            if planned.shape.owner(use.node) is None and not argument.contains(use.node):
                 raise RefusalError(f"{at(use.node)}: the builder's call is itself made with '{use.name}'")
-        elif use.name in planned.moved and planned.owner(use.node) is None:
+        elif use.name in planned.moved and planned.shape.owner(use.node) is None:
             route = planned.routes[use.name]
             if route.door is None or route.door.use is not use.node:
                 shown = (node for path, node in planned.construction.attributes if path == (PASSTHRU,))
                 within = any(node.contains(use.node) for node in shown)
                 what = "passthru is computed with it" if within else "is used here before the package"
                 raise RefusalError(f"{at(use.node)}: '{use.name}' has to move, and {what}")
+
+
+def _require_all_there(planned: LiftPlan) -> None:
+    """Raise RefusalError for a use under conditions under which the package does not have the attribute."""
+    shape = planned.shape
+    doors = {name: route.door for name, route in planned.routes.items() if route.door is not None}
+    needed = {name: _conditions(planned, door.node) for name, door in doors.items()}
+    for use in shape.uses:
+        if use.node.index in planned.rerouted and needed.get(use.name):
+            owner = doors.get(shape.owner(use.node) or "")
+            given = [*guards(use.node), *(guards(owner.node) if owner is not None else ())]
+            if not all(condition.is_among(given) for condition in needed[use.name]):
+                raise RefusalError(
+                    f"{at(use.node)}: '{use.name}' is used here even if the package has no such attribute"
+                )
+
+
+def _conditions(planned: LiftPlan, node: Node) -> list[Condition]:
+    """Return what has to hold for an attribute to be there."""
+    climbed = climb(node, planned.construction.argument)
+    return [part for condition in climbed.conditions for part in condition.conjuncts()]

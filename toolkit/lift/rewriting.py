@@ -12,9 +12,9 @@ from toolkit.lift import capture, layer, passthru
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import PARAMETER, Design, LiftPlan, at, plan
-from toolkit.lift.shape import read
+from toolkit.lift.shape import bound, joined, operands, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, extent, removals
-from toolkit.nix.attributes import body, inside, value
+from toolkit.nix.attributes import SETS, inside, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Tree, lost_comments
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from toolkit.lift.bindings import Door
+    from toolkit.lift.shape import Shape
     from toolkit.nix.tree import Node
 
 
@@ -55,7 +56,12 @@ def lift(
     file's in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of another shape, RefusalError
     for a lift that cannot be right.
     """
-    planned = plan(read(Tree(text, name=name)), bindings, design, follow)
+    return rewrite(read(Tree(text, name=name)), bindings=bindings, design=design, follow=follow)
+
+
+def rewrite(shape: Shape, *, bindings: Sequence[str], design: Design, follow: Sequence[str] = ()) -> Lifted:
+    """Lift bindings of a shape's lets, as `lift` does."""
+    planned = plan(shape, bindings, design, follow)
     unfolded = capture.clashing(planned)
     if follow:
         unfolded |= {literal.index for literal in planned.construction.sets if literal.kind == "rec_attrset_expression"}
@@ -76,7 +82,7 @@ def lift(
         *(_without_rec(nodes[index]) for index in unfolded),
     ]
     new = _moved(planned, edits, inherits, layered, parameter)
-    if lost := lost_comments(planned.shape.tree, Tree(new, name=name)):
+    if lost := lost_comments(shape.tree, Tree(new, name=shape.tree.name)):
         raise RefusalError(f"{at(lost[0])}: this comment would be lost: the code around it is rewritten, not moved")
     return Lifted(
         text=new,
@@ -178,7 +184,31 @@ def _moved(
         outside += change.edits(nodes[index])
     if planned.enclosed:
         return _enclosed(planned, outside, parameter)
-    return apply(text, {*outside, *removals(planned.shape.lets, list(spans.values()))})
+    return apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, list(spans.values()))}))
+
+
+def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
+    """Put the last operand of `//` first if definitions move into it, and the order makes no difference.
+
+    So they stay near their let, and the attributes between are no part of the change.
+    """
+    tree = planned.shape.tree
+    *others, last = operands(result(planned.construction.merged))
+    doors = [door for name in planned.moved if (door := planned.routes[name].door) is not None]
+    if not others or not any(last.contains(door.node) for door in doors) or not _are_apart(others, last):
+        return edits
+    start, end = others[0].start, last.end
+    within = {edit for edit in edits if start <= edit.start and start < edit.end <= end}
+    spans = ((last.start, end), (others[-1].end, last.start), (start, others[-1].end))
+    return {*edits} - within | {Edit(start, end, "".join(shifted(tree, *span, 0, within) for span in spans))}
+
+
+def _are_apart(others: Sequence[Node], last: Node) -> bool:
+    """Tell whether literal sets, the last one perhaps under conditions, have no attribute in common."""
+    literals = [*others, *joined(last, optional=True)]
+    names = [{path[0] for path, _ in bound(literal)} for literal in literals if literal.kind in SETS]
+    every = set().union(*names)
+    return len(literals) == len(names) == len(others) + 1 and "" not in every and len(every) == sum(map(len, names))
 
 
 def _through(door: Door, definition: MovedDefinition, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
@@ -198,15 +228,11 @@ def _through(door: Door, definition: MovedDefinition, inherits: dict[int, Statem
 def _enclosed(planned: LiftPlan, edits: Collection[Edit], parameter: str) -> str:
     """Return the text with these edits and with the let, which goes behind the parameter of the final attributes."""
     (let,), construction = planned.shape.lets, planned.construction
-    text = let.tree.text
-    call, final = construction.call, construction.final
-    attributes = body(final) if final is not None else inside(construction.argument)
-
-    def part(start: int, end: int) -> str:
-        return apply(text[start:end], {edit.within(start) for edit in edits if start <= edit.start and edit.end <= end})
-
-    within = f"{part(let.start, call.start)}{part(attributes.start, attributes.end)}"
-    moved = shifted(Tree(within, name=let.tree.name), 0, len(within), 2)
-    indent = " " * indentation(text, let.start)
+    tree, call = let.tree, construction.call
+    merged = construction.merged
+    within = f"{shifted(tree, let.start, call.start, 0, edits)}{shifted(tree, merged.start, merged.end, 0, edits)}"
+    moved = shifted(Tree(within, name=tree.name), 0, len(within), 2)
+    indent = " " * indentation(tree.text, let.start)
     call_text = f"{construction.builder.text} (\n{indent}  {parameter}:\n{indent}  {moved}\n{indent})"
-    return f"{part(0, let.start)}{call_text}{part(call.end, len(text))}"
+    before, after = shifted(tree, 0, let.start, 0, edits), shifted(tree, call.end, len(tree.text), 0, edits)
+    return f"{before}{call_text}{after}"

@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from toolkit.nix.attributes import body, call, inherited, inside, statements, value
+from toolkit.nix.attributes import SETS, body, call, inherited, inside, operator, spine, statements, value
+from toolkit.nix.conditions import climb, guard
 from toolkit.nix.scope import Reference, bound_names, references, static_name
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     from toolkit.nix.tree import Node, Tree
 
-_SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 _WITHIN = frozenset(["let_expression", "with_expression", "assert_expression", "parenthesized_expression"])
 _OVERRIDES = frozenset(["override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs"])
 
@@ -27,7 +28,7 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
     """A builder's call on attributes.
 
     `builder` is what is called, `argument` the expression of the attributes, `final` the function of the final
-    attributes where there is one, `sets` the literal sets that `//` joins to the attributes.
+    attributes where there is one, `sets` the literal sets that `//` joins to the attributes, some under conditions.
     """
 
     call: Node
@@ -42,6 +43,16 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
         return ".".join(callee(self.builder))
 
     @property
+    def merged(self) -> Node:
+        """The expression of the attributes, within the function of the final ones."""
+        return body(self.final) if self.final is not None else inside(self.argument)
+
+    @property
+    def plain(self) -> tuple[Node, ...]:
+        """The sets that are there under any condition."""
+        return tuple(literal for literal in self.sets if not climb(literal, self.argument).conditions)
+
+    @property
     def attributes(self) -> Iterator[tuple[tuple[str, ...], Node]]:
         """What the sets bind, as `bound` yields it."""
         return (attribute for literal in self.sets for attribute in bound(literal))
@@ -50,7 +61,8 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
 class Shape(Struct, frozen=True, dict=True):
     """A file as a function of packages: `functions` and `lets` lie around `body`, the outermost first.
 
-    Where the lets end in the name of one of their own bindings, `body` is what that one is bound to.
+    Where the lets end in the name of one of their own bindings, `body` is what that one is bound to. The last of the
+    lets may lie within the body, in the builder's function of the final attributes.
     """
 
     tree: Tree
@@ -84,6 +96,16 @@ class Shape(Struct, frozen=True, dict=True):
             and reference.scope.names.get(reference.name) is names.get(reference.name, self)
         ]
 
+    @cached_property
+    def inner(self) -> frozenset[str]:
+        """The names of the bindings that see the final attributes."""
+        return frozenset(name for name, node in self.bindings.items() if self.body.contains(node))
+
+    def owner(self, node: Node) -> str | None:
+        """Return the binding of the lets that a node stands in, None for the package itself and for what is around."""
+        bindings = self.bindings.items()
+        return next((name for name, at in bindings if at.contains(node) and not at.contains(self.body)), None)
+
     def uses_in(self, node: Node) -> list[Reference]:
         """Return the uses of what the lets bind that stand within `node`."""
         return [reference for reference in self.uses if node.contains(reference.node)]
@@ -92,7 +114,7 @@ class Shape(Struct, frozen=True, dict=True):
     def reached(self) -> frozenset[str]:
         """The names of the bindings that the body uses, by itself or through others."""
         found: set[str] = set()
-        waiting = [reference.name for reference in self.uses_in(self.body)]
+        waiting = [reference.name for reference in self.uses_in(self.body) if self.owner(reference.node) is None]
         while waiting:
             name = waiting.pop()
             if name not in found:
@@ -101,24 +123,19 @@ class Shape(Struct, frozen=True, dict=True):
         return frozenset(found)
 
 
-def read(tree: Tree) -> Shape:
-    """Return the shape of a file: what its functions, lets, withs and asserts end in."""
-    functions: list[Node] = []
-    lets: list[Node] = []
-    node = tree.root
-    while True:
-        if node.kind == "function_expression":
-            functions.append(node)
-        elif node.kind == "let_expression":
-            lets.append(node)
-        elif node.kind not in _WITHIN:
-            break
-        node = body(node)
-    shape = Shape(tree=tree, functions=tuple(functions), lets=tuple(lets), body=node)
-    named = shape.bindings.get(node.text) if node.kind == "variable_expression" else None
-    if named is None or named.kind != "binding":
+def read(tree: Tree, start: Node | None = None) -> Shape:
+    """Return the shape of a file, or of a function in it: what its functions, lets, withs and asserts end in."""
+    around = spine(start if start is not None else tree.root)
+    functions = tuple(node for node in around if node.kind == "function_expression")
+    lets = tuple(node for node in around if node.kind == "let_expression")
+    shape = Shape(tree=tree, functions=functions, lets=lets, body=around[-1])
+    named = shape.bindings.get(shape.body.text) if shape.body.kind == "variable_expression" else None
+    if named is not None and named.kind == "binding":
+        shape = replace(shape, body=result(value(named)))
+    if shape.construction is None or shape.construction.final is None:
         return shape
-    return Shape(tree=tree, functions=shape.functions, lets=shape.lets, body=result(value(named)))
+    inner = (node for node in spine(body(shape.construction.final)) if node.kind == "let_expression")
+    return replace(shape, lets=(*shape.lets, *inner))
 
 
 def result(node: Node) -> Node:
@@ -137,24 +154,33 @@ def construction(expression: Node) -> BuilderCall | None:
         return None
     attributes = inside(argument)
     final = attributes if attributes.kind == "function_expression" else None
-    if final is not None:
-        if final.child("formals") is not None:
-            return None
-        attributes = body(final)
-    sets = tuple(joined(result(attributes)))
-    if not sets:
+    if final is not None and final.child("formals") is not None:
         return None
-    return BuilderCall(call=expression, builder=builder, argument=argument, final=final, sets=sets)
+    merged = body(final) if final is not None else attributes
+    sets = tuple(joined(result(merged), optional=True))
+    found = BuilderCall(call=expression, builder=builder, argument=argument, final=final, sets=sets)
+    return found if found.plain else None
 
 
-def joined(node: Node) -> Iterator[Node]:
-    """Yield the literal sets that `//` joins, in the order of the text."""
+def joined(node: Node, *, optional: bool = False) -> Iterator[Node]:
+    """Yield the literal sets that `//` joins, in the order of the text; on request those under conditions too."""
     node = inside(node)
-    if node.kind in _SETS:
+    if node.kind in SETS:
         yield node
-    elif node.kind == "binary_expression" and node.child("//") is not None:
+    elif operator(node) == "//":
         for child in node.children:
-            yield from joined(child)
+            yield from joined(child, optional=optional)
+    elif optional:
+        for child in node.children:
+            if guard(child, node) is not None:
+                yield from joined(child, optional=True)
+
+
+def operands(node: Node) -> list[Node]:
+    """Return what `//` joins, in the order of the text; the expression alone if there is none."""
+    if operator(node) != "//":
+        return [node]
+    return [part for child in node.children if child.kind not in {"//", "comment"} for part in operands(child)]
 
 
 def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.docker.rewrite import lift
-from toolkit.docker.rewrite.construction import climb, construction, guards
+from toolkit.docker.rewrite.construction import construction
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import SETS, inside, spine, statements
+from toolkit.nix.conditions import climb, guards
 from toolkit.nix.edit import Edit, column, indentation, is_first, shifted
 from toolkit.nix.scope import binding_names
 

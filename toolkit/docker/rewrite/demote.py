@@ -9,18 +9,18 @@ from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
-from toolkit.docker.rewrite.construction import climb, guard, guards, references_in
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.nix.attributes import call, inside, name_of, operator
+from toolkit.nix.conditions import climb, guard, guards, references_in
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import binding_names, look_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.docker.rewrite.construction import Condition
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.rewrite.wrapper import Invocation, Placement, Way
+    from toolkit.nix.conditions import Condition
     from toolkit.nix.scope import Reference
     from toolkit.nix.tree import Node
 

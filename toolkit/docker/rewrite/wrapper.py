@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.readings import Place
-from toolkit.docker.rewrite.construction import guard
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import name_of
+from toolkit.nix.conditions import guard
 from toolkit.nix.scope import static_name
 
 if TYPE_CHECKING:

@@ -1,0 +1,143 @@
+"""The conditions under which a value is used: those of `if`, and of lib's functions for optional values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.nix.attributes import call, inside, name_of, operator
+from toolkit.nix.scope import look_up, references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from toolkit.nix.scope import Reference
+    from toolkit.nix.tree import Node
+
+_OPTIONAL = frozenset(["optional", "optionals", "optionalString", "optionalAttrs"])
+_FOR_EACH = frozenset(["makeBinPath", "makeSearchPath", "makeSearchPathOutput", "concatStringsSep", "toString"])
+"""Functions of lib that have each element of a list in their result, whatever the others are."""
+
+_BODIES = frozenset(["with_expression", "let_expression", "assert_expression"])
+_WHOLE = frozenset(
+    ["parenthesized_expression", "list_expression", "string_expression", "indented_string_expression", "interpolation"]
+)
+_BOUND = frozenset(
+    [
+        "attrset_expression",
+        "binding",
+        "binding_set",
+        "formal",
+        "inherit",
+        "inherited_attrs",
+        "rec_attrset_expression",
+    ]
+)
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    """What has to hold for a value to be used: `node`, or, if `negated`, its opposite.
+
+    `function` is what takes it, such as `lib.optionals`; None for that of an `if`.
+    """
+
+    node: Node
+    negated: bool = False
+    function: Node | None = None
+
+    def conjuncts(self) -> list[Condition]:
+        """Return the parts that all have to hold, without the parentheses and the `!` around each."""
+        node = inside(self.node)
+        if node.kind == "unary_expression" and node.children[0].text == "!":
+            return Condition(node=node.children[-1], negated=not self.negated).conjuncts()
+        if operator(node) == ("||" if self.negated else "&&"):
+            sides = (node.children[0], node.children[-1])
+            return [part for side in sides for part in Condition(node=side, negated=self.negated).conjuncts()]
+        return [Condition(node=node, negated=self.negated)]
+
+    def is_among(self, others: Iterable[Condition]) -> bool:
+        """Tell whether one of others, conjuncts as this one, is written the same and its names are the same."""
+        return any(
+            self.negated == other.negated
+            and _words(self.node) == _words(other.node)
+            and all(look_up(name.name, other.node).means(name) for name in references_in(self.node))
+            for other in others
+        )
+
+
+class Climb(Struct, frozen=True, kw_only=True):
+    """How a value gets into what stands around it.
+
+    `conditions` are those under which it does, the outermost first. `opaque` is the innermost expression of which it
+    is not known what it makes of the value.
+    """
+
+    conditions: tuple[Condition, ...]
+    opaque: Node | None
+
+
+def climb(node: Node, top: Node) -> Climb:
+    """Follow the value of `node` to `top`, which has it in it."""
+    conditions: list[Condition] = []
+    opaque: Node | None = None
+    for child, parent in _upwards(node, top):
+        condition = guard(child, parent)
+        if condition is not None:
+            conditions.insert(0, condition)
+        elif opaque is None and not _has_whole(child, parent):
+            opaque = parent
+    return Climb(conditions=tuple(conditions), opaque=opaque)
+
+
+def guards(node: Node) -> list[Condition]:
+    """Return the conjuncts that hold wherever `node` is evaluated, as far as its own file shows."""
+    found: list[Condition] = []
+    for child, parent in _upwards(node, node.tree.root):
+        if (condition := guard(child, parent)) is not None:
+            found += condition.conjuncts()
+    return found
+
+
+def guard(child: Node, parent: Node) -> Condition | None:
+    """Return the condition under which `parent` evaluates `child`, which stands directly in it."""
+    if parent.kind == "if_expression":
+        condition, _, _ = (part for part in parent.children if part.kind not in {"if", "then", "else", "comment"})
+        return None if child is condition else Condition(node=condition, negated=child is parent.children[-1])
+    if parent.kind == "apply_expression":
+        function, *arguments = call(parent)
+        if len(arguments) == 2 and child is arguments[1] and name_of(function) in _OPTIONAL:  # noqa: PLR2004
+            return Condition(node=arguments[0], function=function)
+    return None
+
+
+def references_in(node: Node) -> Iterator[Reference]:
+    """Yield the names that are used in an expression and bound outside of it."""
+    for reference in references(node):
+        if reference.scope is None:
+            yield look_up(reference.name, reference.node)
+
+
+def _upwards(node: Node, top: Node) -> Iterator[tuple[Node, Node]]:
+    while node is not top and node.parent is not None:
+        yield node, node.parent
+        node = node.parent
+
+
+def _has_whole(child: Node, parent: Node) -> bool:
+    """Tell whether the value of `child` is in that of `parent`, which has no condition for it."""
+    if parent.kind in _WHOLE:
+        return parent.kind != "list_expression" or child.kind != "list_expression"
+    if parent.kind in _BODIES:
+        return child is parent.children[-1]
+    if parent.kind == "binary_expression":
+        return operator(parent) in {"++", "+"}
+    if parent.kind == "apply_expression":
+        function, *arguments = call(parent)
+        # Of `f a b` the inner call `f a` is no value by itself.
+        return child is arguments[-1] and name_of(function) in _FOR_EACH
+    return parent.kind in _BOUND
+
+
+def _words(node: Node) -> list[str]:
+    return [part.text for part in node.walk() if not part.children and part.kind != "comment"]

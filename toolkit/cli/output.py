@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from contextlib import contextmanager
+from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO
 
 from toolkit.errors import ToolkitError, reason_of
@@ -18,6 +19,7 @@ from toolkit.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
+    from typing import Self
 
     from _typeshed import ReadableBuffer
 
@@ -45,7 +47,8 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
     elif settings.quiet:
         yield Silence()
     elif not sys.stderr.isatty():
-        yield Minutes()
+        with Minutes() as minutes:
+            yield minutes
     else:
         from toolkit.cli.terminal import Spinner  # noqa: PLC0415 - rich takes longer to import than most work takes
 
@@ -64,17 +67,31 @@ class Silence:
 
 
 class Minutes(Silence):
-    """Progress of long work for a log: the step that is reached after each minute, of `seconds`."""
+    """Progress of long work for a log: after each minute, of `seconds`, the step that is under way."""
 
     def __init__(self, seconds: float = 60.0) -> None:
         self._seconds = seconds
-        self._last = time.monotonic()
+        self._step = ""
+        self._done = Event()
+        self._clock = Thread(target=self._print, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._clock.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._done.set()
+        self._clock.join()
 
     def step(self, what: str) -> None:
-        """Print a step if it is time to."""
-        if time.monotonic() - self._last >= self._seconds:
-            self._last = time.monotonic()
-            say(what)
+        """Note a step."""
+        self._step = what
+
+    def _print(self) -> None:
+        began = time.monotonic()
+        while not self._done.wait(self._seconds):
+            if self._step:
+                say(f"{self._step} ({(time.monotonic() - began) / 60:.0f} min)")
 
 
 class Lines:

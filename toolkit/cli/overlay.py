@@ -8,7 +8,7 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options
-from toolkit.cli.report import exit_code, nix_path, plain, proven, wrote
+from toolkit.cli.report import exit_code, nix_path, plain, proven, total, wrote
 from toolkit.docker.overlay import overlay
 from toolkit.docker.plan import OverlayKind
 from toolkit.docker.requests import OverlayRequest
@@ -85,6 +85,7 @@ def command(
 
 def _lines(report: OverlayReport, target: str, out: Path, settings: GlobalOptions) -> Iterator[Line]:
     if not settings.quiet:
+        yield total(report.proofs)
         yield plain(f"source   {report.source.origin}")
         yield plain(f"kind     {report.kind}")
     yield from proven(report.proofs, settings)

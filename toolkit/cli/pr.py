@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from toolkit.cli import options, output
 from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options, strategy_option
-from toolkit.cli.report import exit_code, proven, show
+from toolkit.cli.report import exit_code, plain, proven, show, total
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.docker.requests import BranchRequest, UpdateRequest
 from toolkit.model import SourceRequest
@@ -209,7 +209,7 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
         return
     show(done.report, settings=settings)
     if done.own_proofs and not settings.quiet:
-        output.write_lines(["with your own commits on top:"])
+        output.write_toned([total(done.own_proofs), plain("with your own commits on top:")], settings)
     output.write_toned(proven(done.own_proofs, settings), settings)
     table, notes = contribution.branches(done)
     output.write_lines([*([] if settings.quiet else output.table(table)), *notes])

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import Proof, Proven, Report
 
-_EVIDENCE_LINES = 8
+_EXAMPLE = 100
+"""The most characters of an example of what is wrong."""
+
 _REAL = "tree-"
 _OVERRIDABLE = "overridable"
 
@@ -47,8 +49,10 @@ def exit_code(report: Proven) -> int:
 
 
 def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Iterator[Line]:
-    """Yield the lines of a report: what was worked on, what is proven, what was written, what to do next."""
+    """Yield the lines of a report: the verdict, the source, what is proven, what was written, what comes next."""
     if not settings.quiet:
+        if report.proofs:
+            yield total(report.proofs)
         yield from _heading(report, settings)
     yield from proven(report.proofs, settings)
     if report.comparison and not settings.quiet:
@@ -65,17 +69,19 @@ def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Itera
 def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
     """Yield a line for each proof: what it has shown, or why it has not; the commands are in the report.
 
-    With --quiet those that passed are left out. One that passed with stand-ins and in the real package set is one line.
+    With --quiet those that passed are left out. One that passed with stand-ins and in the real package set is one line,
+    which makes the claim about the latter.
     """
     passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
-    twice = {name for name in passed if f"{_REAL}{name}" in passed}
+    real = {proof.name.removeprefix(_REAL): proof for proof in proofs if proof.name.startswith(_REAL)}
+    twice = {name for name in passed & set(real) if real[name].name in passed}
     rows = [proof for proof in proofs if not (settings.quiet and proof.name in passed)]
     rows = [proof for proof in rows if proof.name.removeprefix(_REAL) not in twice or proof.name in twice]
     width = max((len(proof.name) for proof in rows), default=0)
     for proof in rows:
-        words, *rest = [proof.claim]
-        if proof.status is not Status.PASSED:
-            words, *rest = grouped([(proof.reason or "").removeprefix("because "), *proof.evidence])
+        words = real[proof.name].claim if proof.name in twice else proof.claim
+        if proof.status is Status.NOT_RUN:
+            words = (proof.reason or "").removeprefix("because ")
         shown = proof.status is Status.PASSED and (settings.verbose or proof.asked)
         covers = f" ({proof.covers}; {proof.seconds:.2f} s)" if shown else ""
         text = f"{proof.status:<8} {proof.name:<{width}}  {words}{covers}"
@@ -83,22 +89,24 @@ def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
         if proof.status is Status.PASSED and proof.name == _OVERRIDABLE and not settings.quiet:
             yield plain(f"  {proof.found}")
         if proof.status is Status.FAILED:
-            yield from (plain(f"  {line}") for line in rest[:_EVIDENCE_LINES])
-            if (left := len(rest) - _EVIDENCE_LINES) > 0:
-                yield plain(f"  … and {left} more lines, which --json shows")
+            yield plain(f"  {_failure(proof)}")
     for gap in dict.fromkeys(gap for proof in proofs for gap in proof.gaps):
         yield Line(text=gap, tone=Tone.NOT_RUN)
-    if proofs and not settings.quiet:
-        yield total(proofs, [proof for proof in proofs if proof.name.removeprefix(_REAL) in twice - {proof.name}])
 
 
-def total(proofs: Sequence[Proof], real: Sequence[Proof] = ()) -> Line:
-    """Return how many proofs passed, which of them have no line of their own, and how many did not pass."""
+def _failure(proof: Proof) -> str:
+    """Return one example of what is wrong, and how many more there are."""
+    first, *others = grouped([proof.reason or "", *proof.evidence])
+    example = first if len(first) <= _EXAMPLE else f"{first[: _EXAMPLE - 1]}…"
+    return f"{example} (and {len(others)} more; --json has all)" if others else example
+
+
+def total(proofs: Sequence[Proof]) -> Line:
+    """Return how many proofs passed, and how many did not."""
     counts = {status: sum(proof.status is status for proof in proofs) for status in Status}
     rest = {f"{counts[Status.FAILED]} failed": Tone.FAILED, f"{counts[Status.NOT_RUN]} not run": Tone.NOT_RUN}
     others = {text: tone for text, tone in rest.items() if not text.startswith("0 ")}
     said = f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"
-    said += f" ({len(real)} {real[0].claim.rpartition(', ')[2]})" if real else ""
     return Line(text=", ".join((said, *others)), tone=next(iter(others.values()), Tone.PROVEN))
 
 

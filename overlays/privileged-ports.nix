@@ -32,9 +32,30 @@ let
     }).docker;
 
   service = config.systemd.user.services.docker or { };
-  variable = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER";
-  environment = service.environment or { };
-  portDriver = if environment.${variable} or null == null then "builtin" else environment.${variable};
+  variables = "DOCKERD_ROOTLESS_ROOTLESSKIT";
+  variable =
+    name: default:
+    let
+      value = service.environment."${variables}_${name}" or null;
+    in
+    if value == null then default else value;
+
+  # Without the variable, dockerd-rootless takes the first of these programs that is on its PATH, which docker's wrapper
+  # and the unit compose. RootlessKit 3 needs none of them: gvisor-tap-vsock is a part of it.
+  onPath = "${toString (rootless.package.moby.extraUserPath or "slirp4netns")} ${toString (service.path or [ ])}";
+  isOnPath = program: builtins.match ".*${program}.*" onPath != null;
+  defaultNetwork =
+    if isOnPath "slirp4netns" then
+      "slirp4netns"
+    else if isOnPath "passt" then
+      "pasta"
+    else if isOnPath "vpnkit" then
+      "vpnkit"
+    else
+      "gvisor-tap-vsock";
+  network = variable "NET" defaultNetwork;
+  portDriver = variable "PORT_DRIVER" (if network == "pasta" then "implicit" else "builtin");
+  kit = pkgs.rootlesskit.version or "3";
 
   # What implies NoNewPrivileges in a unit of a user's systemd, see systemd.exec(5): no program that the service starts
   # then gets a capability by its file.
@@ -185,11 +206,22 @@ in
         '';
       }
       {
-        assertion = portDriver == "builtin";
+        assertion = portDriver == "builtin" && network != "pasta";
         message = ''
-          ${option}.enable has no effect with RootlessKit's port driver '${portDriver}', which is set by
-          systemd.user.services.docker.environment.${variable}: the capability helps the driver 'builtin' alone.
-          Set that, or net.ipv4.ip_unprivileged_port_start instead of this option.
+          ${option}.enable has no effect with RootlessKit's network driver '${network}' and port driver
+          '${portDriver}': the capability helps the port driver 'builtin' alone, which does not go with pasta. Both are
+          set by ${variables}_NET and ${variables}_PORT_DRIVER in
+          systemd.user.services.docker.environment; without them pasta is used if slirp4netns is not on the service's
+          PATH. Add pkgs.slirp4netns to systemd.user.services.docker.path and remove both, or set
+          net.ipv4.ip_unprivileged_port_start instead of this option.
+        '';
+      }
+      {
+        assertion = !enabled || network != "gvisor-tap-vsock" || builtins.compareVersions kit "3" >= 0;
+        message = ''
+          ${option}.enable would start RootlessKit ${kit} as the security wrapper, and it does not know the
+          network driver 'gvisor-tap-vsock' of this docker, which came with RootlessKit 3. Take docker and rootlesskit
+          from the same nixpkgs, or add pkgs.slirp4netns to systemd.user.services.docker.path.
         '';
       }
       {

@@ -19,7 +19,7 @@ from msgspec import Struct
 from tests import specimens
 from tests.trees import trees
 from toolkit import specimen
-from toolkit.cli import find, track
+from toolkit.cli import doctor, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, INTERRUPTED, UNEXPECTED, commands
 from toolkit.docker.plan import Extra
 from toolkit.errors import ToolkitError, UsageError
@@ -180,6 +180,7 @@ def assert_valid(name: str, number: int, *printed: str) -> None:
     schema = json.loads((DOCS / f"schema/{name}.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["properties"]["schema"] == {"const": number}
+    assert schema["$id"] == f"urn:unlet:{name}"
     assert re.search(rf"^\| \[{name}\.json\].* {number} \|$", (DOCS / "files.md").read_text(), re.MULTILINE)
     for each in printed:
         jsonschema.validate(json.loads(each), cast("dict[str, object]", strict(schema)))
@@ -207,6 +208,13 @@ buildGoModule { pname = "app"; inherit version src; postPatch = "cp -r ${web} we
     printed = run(["find", "--nixpkgs", str(tmp_path), "--all", "--json"], tmp_path).stdout
     assert [each["binding"] for each in json.loads(printed)["bindings"]] == ["web"]
     assert_valid("find", find.SCHEMA, printed)
+
+
+def test_answer_of_doctor_has_its_schema(tmp_path: Path) -> None:
+    """For a log; tests/rootless/doctor holds what it finds on hosts against the same schema."""
+    (tmp_path / "log").write_text("No subuid ranges found for user 1000\n")
+    calls = (["--elsewhere", "--log", "log"], ["--log", "log"])
+    assert_valid("doctor", doctor.SCHEMA, *(run(["doctor", "--json", *call], tmp_path).stdout for call in calls))
 
 
 def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.rootless.test_symptoms import LINES
+from toolkit.rootless.symptoms import symptoms
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
 
@@ -19,7 +22,7 @@ REFUSED = (
 
 def test_log_from_elsewhere_is_explained_with_checks_and_remedies(unlet: Unlet) -> None:
     (unlet.cwd / "log").write_text(f"{REFUSED}\n" * 3)
-    done = unlet("doctor", "--elsewhere", "--log", "log")
+    done = unlet("doctor", "--elsewhere", "--log", "log", "--verbose")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert lines[0] == (
@@ -32,6 +35,35 @@ def test_log_from_elsewhere_is_explained_with_checks_and_remedies(unlet: Unlet) 
     assert "\n           do: as root: setcap cap_net_bind_service=ep $(command -v rootlesskit), then " in done.stdout
     assert "\n           NixOS: security.wrappers.docker-rootlesskit = " in done.stdout
     assert "@" not in done.stdout
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_symptom_takes_ten_lines_unless_asked_for_more(unlet: Unlet, name: str) -> None:
+    (unlet.cwd / "log").write_text(f"{LINES[name][0]}\n")
+    short = unlet("doctor", "--elsewhere", "--log", "log").stdout.splitlines()
+    assert short[1] == f"log      {name}"
+    assert len(short[1:]) <= 10
+    assert all(any(cause.name in line for line in short) for cause in symptoms()[name].causes)
+
+
+def test_log_is_explained_where_this_machine_cannot_be_examined(unlet: Unlet) -> None:
+    """By root, or by a user who has no rootless docker."""
+    (unlet.cwd / "log").write_text("No subuid ranges found for user 1000\n")
+    done = unlet("doctor", "--log", "log")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("subordinate-ids-missing: ")
+    assert "\nnote     this machine was not examined: " in done.stdout
+    assert (
+        "\n           NixOS: users.users.USER.autoSubUidGidRange = true; then sudo nixos-rebuild switch" in done.stdout
+    )
+    document = json.loads(unlet("doctor", "--log", "log", "--json").stdout)
+    assert document["not_examined"]
+
+
+def test_docker_that_cannot_be_examined_is_an_error_with_a_log_as_well(unlet: Unlet) -> None:
+    (unlet.cwd / "log").write_text("No subuid ranges found for user 1000\n")
+    done = unlet("doctor", "--log", "log", "--docker", "gone")
+    assert (done.returncode, done.stdout) == (3, "")
 
 
 def test_document_of_a_log(unlet: Unlet) -> None:

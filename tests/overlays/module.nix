@@ -19,6 +19,7 @@ let
         systemd.user.services.docker = {
           environment = option lib.types.raw { };
           serviceConfig = option lib.types.raw { };
+          path = option lib.types.raw [ ];
         };
         users.groups = option lib.types.raw { } // {
           apply = builtins.mapAttrs (name: group: { inherit name; } // group);
@@ -81,6 +82,32 @@ let
   source = builtins.unsafeDiscardStringContext "${plain.rootlesskit}/bin/rootlesskit";
   variable = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER";
   driver = name: { systemd.user.services.docker.environment.${variable} = name; };
+  network = name: {
+    systemd.user.services.docker.environment.DOCKERD_ROOTLESS_ROOTLESSKIT_NET = name;
+  };
+  # A docker whose wrapper has these programs on its PATH, and slirp4netns not.
+  bringing =
+    extraUserPath:
+    { pkgs, ... }:
+    {
+      virtualisation.docker.rootless.package = pkgs.docker // {
+        moby = pkgs.docker.moby // { inherit extraUserPath; };
+      };
+    };
+  withKit =
+    version:
+    and' { } (bringing "/nix/store/x-fuse-overlayfs-1/bin")
+    ++ [
+      {
+        nixpkgs.overlays = [
+          (_: prev: {
+            rootlesskit = prev.rootlesskit // {
+              inherit version;
+            };
+          })
+        ];
+      }
+    ];
   byRewrap.route = "rewrap";
 
   # The values of the enum.
@@ -164,6 +191,14 @@ in
 
   portDriver = evaluate (and' { } (driver "slirp4netns"));
   builtin = evaluate (and' { } (driver "builtin"));
+  pasta = evaluate (and' { } (network "pasta"));
+  pastaOnly = evaluate (and' { } (bringing "/nix/store/x-passt-2026/bin"));
+  pastaToo = evaluate (
+    and' { } (bringing "/nix/store/x-passt-2026/bin")
+    ++ [ { systemd.user.services.docker.path = [ "/nix/store/x-slirp4netns-1.3" ]; } ]
+  );
+  newNetwork = evaluate (withKit "2.3.6");
+  newKit = evaluate (withKit "3.0.2");
   bothWrappers = evaluate (and' { } (wrapper "rootlesskit"));
   bothWrappersRewrap = evaluate (and' byRewrap (wrapper "docker-rootlesskit"));
   bothRoutes = evaluate (and' { } { nixpkgs.overlays = [ rewrap ]; });

@@ -61,6 +61,13 @@ LINES = {
         "[ERROR] Refusing to install rootless Docker as the root user",
     ),
     "rootful-running": ("[ERROR] Aborting because rootful Docker (/var/run/docker.sock) is running and accessible.",),
+    "containerd-rootless-running": (
+        "[ERROR] dockerd-rootless.sh conflicts with containerd-rootless.sh. Stop it, and remove /run/user/7/x.",
+    ),
+    "unit-missing": (
+        "Failed to start docker.service: Unit docker.service not found.",
+        "Unit docker.service could not be found.",
+    ),
     "experimental-missing": ("rootless mode is supported only when running in experimental mode",),
     "newuidmap-missing": (
         f'{KIT} newuidmap 7 [0 1000 1] failed: : exec: "newuidmap": executable file not found in $PATH',
@@ -90,6 +97,16 @@ LINES = {
     "source-gone": ("docker-rootlesskit: cannot run `/nix/store/x/bin/rootlesskit': No such file or directory",),
     "wrapper-group-missing": ("suid-sgid-wrappers-start[7]: chown: invalid group: 'root:docker-rootless'",),
     "attributes-unsupported": ("Failed to set capabilities on file '/run/x': Operation not supported",),
+    "wrapper-capabilities-refused": (
+        "suid-sgid-wrappers-start[7]: fatal error: Invalid argument",
+        "host suid-sgid-wrappers-start[7]: usage: setcap [--license] [-f] [-h] [-n <rootid>] (-r|-|<caps>) <filename>",
+        "Failed to set capabilities with setcap on file 'x': Invalid argument",
+    ),
+    "apparmor-denied": (
+        'audit(7.1:2): apparmor="DENIED" operation="userns_create" error=-13 pid=7 comm="rootlesskit"',
+        'apparmor="DENIED" operation="userns_create" profile="unconfined" pid=7 comm="exe" requested="userns_create"',
+        'apparmor="DENIED" operation="userns_create"',
+    ),
     "user-namespace-refused": (
         f"{KIT} failed to start the child: fork/exec /proc/self/exe: permission denied",
         f"{KIT} failed to start the child: fork/exec /proc/self/exe: operation not permitted",
@@ -137,6 +154,11 @@ LINES = {
     "iptables-missing": ("failed to create NAT chain DOCKER: Iptables not found", "[ERROR] iptables binary not found."),
     "iptables-selinux": ("iptables failed: Fatal: can't open lock file /run/xtables.lock: Permission denied",),
     "network-host": ("Error initializing network controller: iptables failed: Permission denied (you must be root)",),
+    "network-host-refused": ("Unsupported RootlessKit network driver: host",),
+    "dns-timeout": (
+        "Get https://x/v2/: dial tcp: lookup x on 10.0.2.3:53: read udp 10.0.2.100:7->10.0.2.3:53: i/o timeout",
+        ";; communications error to 10.0.2.3#53: timed out",
+    ),
     "container-capability": (
         "iptables v1.8.10 (legacy): can't initialize iptables table `filter': Permission denied (you must be root)",
     ),
@@ -170,6 +192,17 @@ LINES = {
     "cgroup-bus": (
         f"{RUNC} unable to apply cgroup configuration: Interactive authentication required.: unknown.",
         f"{RUNC} read unix @->/run/systemd/private: read: connection reset by peer: unknown.",
+    ),
+    "cgroup-refused": (
+        f"{RUNC} applying cgroup configuration: rootless needs no limits + no cgrouppath when no permission is granted",
+    ),
+    "cgroup-missing": ("WARNING: Running in rootless-mode without cgroups. Systemd is required to enable cgroups",),
+    "cgroup-mount": (
+        f'{RUNC} error mounting "cgroup" to rootfs at "/sys/fs/cgroup": mount cgroup: operation not permitted',
+        r'caused "mounting \\\"cgroup2\\\" to rootfs \\\"/y\\\" caused \\\"operation not permitted\\\""',
+    ),
+    "port-start-denied": (
+        f"{RUNC} open sysctl net.ipv4.ip_unprivileged_port_start file: reopen fd 8: permission denied: unknown",
     ),
     "cgroup-delegation": (
         "UserNS: cpu controller needs to be delegated",
@@ -252,6 +285,8 @@ def test_line_is_recognised_as_this_symptom(name: str, line: str) -> None:
         "open: Permission denied",
         "  + echo rootlesskit needs to be installed",
         "podman-compose is an alias here, said rootlesskit",
+        "  + echo Unsupported RootlessKit network driver: host",
+        'apparmor="DENIED" operation="userns_create" profile="unconfined" pid=7 comm="chrome"',
     ],
 )
 def test_line_that_shows_nothing_is_no_symptom(line: str) -> None:
@@ -266,7 +301,8 @@ def test_cause_is_used_and_its_remedies_can_be_filled() -> None:
             assert cause.remedies(nixos=nixos)
             assert not any(re.search(r"@[a-z]+@", remedy) for remedy in cause.remedies(nixos=nixos))
     filled = causes()["subordinate-ids"].remedies(nixos=True, user="ordinary")
-    assert filled == ("users.users.ordinary.autoSubUidGidRange = true;",)
+    rebuild = "sudo nixos-rebuild switch and systemctl --user restart docker"
+    assert filled == (f"users.users.ordinary.autoSubUidGidRange = true; then {rebuild}",)
     assert causes()["subordinate-ids"].remedies(nixos=False, user="ordinary")[0].startswith("as root: usermod ")
 
 
@@ -274,6 +310,21 @@ def test_service_is_named_in_the_words_of_the_machine() -> None:
     remedies = causes()["port-driver"]
     assert "systemctl --user edit docker" in remedies.remedies(nixos=False)[0]
     assert "systemd.user.services.docker.environment" in remedies.remedies(nixos=True)[0]
+
+
+@pytest.mark.parametrize("cause", causes().values(), ids=lambda cause: cause.name)
+def test_option_of_nixos_comes_with_the_rebuild(cause: PossibleCause) -> None:
+    option = re.compile(r"\b(?:virtualisation|users\.|security\.|boot\.|systemd\.(?:user\.)?services|override)")
+    for remedy in cause.remedies(nixos=True):
+        assert "nixos-rebuild" in remedy or option.search(remedy) is None, remedy
+
+
+@pytest.mark.parametrize("cause", causes().values(), ids=lambda cause: cause.name)
+def test_driver_to_be_chosen_is_to_be_installed_first(cause: PossibleCause) -> None:
+    """gvisor-tap-vsock is a part of rootlesskit."""
+    for remedy in chain(cause.do, cause.nixos):
+        chosen = re.search(r"(?:set|and) DOCKERD_ROOTLESS_ROOTLESSKIT_NET=(?!gvisor)", remedy)
+        assert chosen is None or "install" in remedy, remedy
 
 
 # What opens a machine further than the fault needs, and what the remedy has to say if it is there all the same.

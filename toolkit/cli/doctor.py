@@ -26,6 +26,8 @@ EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
 
 _TONES = {Role.CAUSE: Tone.FAILED, Role.EFFECT: Tone.NOT_RUN, Role.UNKNOWN: Tone.NOT_RUN, Role.OK: Tone.ADDED}
 _INDENT = " " * 9
+_MOST_LINES = 10
+"""What is shown of a symptom, or of a condition, without `--verbose`."""
 
 
 @options.command(
@@ -45,7 +47,7 @@ _INDENT = " " * 9
     "--log",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Explain a log as well; - reads standard input: journalctl --user -u docker | unlet doctor --log -",
+    help="Explain a log, on any machine; - reads standard input: journalctl --user -u docker | unlet doctor --log -",
 )
 @click.option("--elsewhere", is_flag=True, help="The log comes from another machine: do not examine this one.")
 @click.option(
@@ -95,6 +97,7 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
         ],
         "conditions": diagnosis.conditions,
         "log": diagnosis.log,
+        "not_examined": diagnosis.not_examined,
     }
 
 
@@ -102,39 +105,69 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
     yield _plain(diagnosis.verdict)
     for entry in diagnosis.log.entries if diagnosis.log is not None else ():
         yield Line(text=f"{'log':8} {entry.name}", tone=Tone.FAILED)
-        yield from map(_plain, _explained(entry))
+        yield from map(_plain, _explained(entry) if settings.verbose else _in_short(entry))
+    if diagnosis.not_examined is not None and not settings.quiet:
+        yield _plain(f"{'note':8} this machine was not examined: {diagnosis.not_examined}")
     roles = list(Role)[: 3 if settings.quiet else None]
     for condition in (each for role in roles for each in diagnosis.conditions if each.role is role):
         text = f"{condition.role:8} {condition.name}: {condition.fact}"
         yield Line(text=text, tone=_TONES.get(condition.role, Tone.REASON))
-        if condition.role is not Role.OK or settings.verbose:
-            yield from map(_plain, _details(condition))
+        if settings.verbose:
+            yield from map(_plain, (*_evidence(condition), *_remedies(_INDENT, condition.remedies)))
+        elif condition.role is not Role.OK:
+            yield from map(_plain, _details_in_short(condition))
 
 
 def _plain(text: str) -> Line:
     return Line(text=text, tone=Tone.REASON)
 
 
-def _details(condition: Examined) -> Iterator[str]:
-    yield from (f"{_INDENT}{line}" for line in condition.evidence)
-    yield from _remedies(_INDENT, condition.remedies)
+def _evidence(condition: Examined) -> list[str]:
+    return [f"{_INDENT}{line}" for line in condition.evidence]
+
+
+def _details_in_short(condition: Examined) -> Iterator[str]:
+    """Yield the remedies, before them as much of the evidence as there is room for."""
+    evidence, remedies = _evidence(condition), list(_remedies(_INDENT, condition.remedies))
+    room = _MOST_LINES - 1 - len(remedies)
+    if len(evidence) > room:
+        left_out = len(evidence) - room + 1
+        evidence = [*evidence[: room - 1], f"{_INDENT}… {left_out} more lines with --verbose"]
+    yield from evidence
+    yield from remedies
+
+
+def _place(entry: LogEntry) -> str:
+    others = f" (and {entry.count - 1} more)" if entry.count > 1 else ""
+    return f"{_INDENT}line {entry.line}{others}: {entry.text}"
+
+
+def _in_short(entry: LogEntry) -> Iterator[str]:
+    """Yield the likeliest cause with its first remedies, and the names of the others in one line."""
+    yield _place(entry)
+    possible = [suspect for suspect in entry.suspects if suspect.here is not False] or list(entry.suspects)
+    first, *others = sorted(possible, key=lambda suspect: suspect.here is not True)
+    yield from _suspected(first, most=2)
+    if others:
+        names = ", ".join(suspect.name for suspect in others)
+        yield f"{_INDENT}also possible: {names} (--verbose has their checks and remedies)"
 
 
 def _explained(entry: LogEntry) -> Iterator[str]:
-    others = f" (and {entry.count - 1} more)" if entry.count > 1 else ""
-    yield f"{_INDENT}line {entry.line}{others}: {entry.text}"
+    yield _place(entry)
     for suspect in entry.suspects:
         yield from _suspected(suspect)
 
 
-def _suspected(suspect: Suspect) -> Iterator[str]:
+def _suspected(suspect: Suspect, *, most: int | None = None) -> Iterator[str]:
+    """Yield a possible cause with its check and at most so many remedies of each kind, None for all."""
     outcome = {True: " — this host has it", False: " — not on this host", None: ""}[suspect.here]
     yield f"{_INDENT}{suspect.name}: {suspect.fact}{outcome}"
     if suspect.here is None:
         indent = f"{_INDENT}  "
         yield f"{indent}check: {suspect.check}"
-        yield from _remedies(indent, suspect.remedies)
-        yield from _remedies(indent, suspect.on_nixos, first="NixOS")
+        yield from _remedies(indent, suspect.remedies[:most])
+        yield from _remedies(indent, suspect.on_nixos[:most], first="NixOS")
 
 
 def _remedies(indent: str, remedies: tuple[str, ...], *, first: str = "do") -> Iterator[str]:

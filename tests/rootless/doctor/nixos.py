@@ -18,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema  # type: ignore[import-untyped]
 from msgspec import Struct
 
 from toolkit.rootless import sites
@@ -131,7 +132,9 @@ class Host(Struct, frozen=True, kw_only=True):
         """Return the document of `unlet doctor`, with its exit code."""
         done = self.unlet("doctor", "--json", *arguments, env=env)
         assert done.stderr == ""
-        return {**json.loads(done.stdout), "exit": done.returncode}
+        document = json.loads(done.stdout)
+        jsonschema.validate(document, json.loads((ROOT / "docs/schema/doctor.json").read_text()))
+        return {**document, "exit": done.returncode}
 
     def package(self, directory: str, *names: str) -> None:
         """Make a package of programs of this machine."""

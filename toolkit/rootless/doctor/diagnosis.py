@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from enum import StrEnum
 from shlex import quote
@@ -85,7 +84,10 @@ class Log(Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
-    """All of it. `verdict` is one line, `port` the one that was asked about."""
+    """All of it. `verdict` is one line, `port` the one that was asked about.
+
+    `not_examined` is the reason why this machine was not examined, if it was to be.
+    """
 
     health: Health
     verdict: str
@@ -93,6 +95,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     views: tuple[View, ...] = ()
     conditions: tuple[Examined, ...] = ()
     log: Log | None = None
+    not_examined: str | None = None
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -104,16 +107,22 @@ def doctor(*, docker: Path | None, log: Path | None, elsewhere: bool, port: int)
     """Examine and conclude; change nothing.
 
     `docker` is a docker package or a dockerd-rootless to examine instead of the one that the user's service starts.
-    `log` is a file or `-`; with `elsewhere` it comes from another machine, and this one is not examined. Raise
-    ToolkitError for root, for a machine without rootless docker, and for one that does not run Linux, unless there is a
-    log.
+    `log` is a file or `-`; with `elsewhere` it comes from another machine, and this one is not examined. A log is
+    explained on any machine. Without one raise ToolkitError for root, for a machine without rootless docker, and for
+    one that does not run Linux; raise it always for a `docker` that cannot be examined.
     """
     text = read_log(log) if log is not None else None
-    if elsewhere or (text is not None and platform.system() != "Linux"):
-        explained = explain(text or "", name=str(log), port=port)
-        return by_log(explained, Diagnosis(health=Health.UNCLEAR, verdict="", port=port))
-    machine = this_machine()
-    seen = sight(machine, docker=docker, port=port)
+    log_alone = Diagnosis(health=Health.UNCLEAR, verdict="", port=port)
+    if text is not None and elsewhere:
+        return by_log(explain(text, name=str(log), port=port), log_alone)
+    try:
+        machine = this_machine()
+        seen = sight(machine, docker=docker, port=port)
+    except ToolkitError as error:
+        if text is None or docker is not None:
+            raise
+        unexamined = replace(log_alone, not_examined=error.message.removeprefix("doctor: "))
+        return by_log(explain(text, name=str(log), port=port), unexamined)
     conditions = _conditions(seen)
     health, verdict = _verdict(conditions, seen)
     diagnosis = Diagnosis(health=health, verdict=verdict, port=port, views=seen.views, conditions=conditions)

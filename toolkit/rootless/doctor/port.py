@@ -105,8 +105,13 @@ def _bounding_set(sight: Sight) -> Observation:
 def _port_driver(sight: Sight) -> Observation:
     environment = sight.next.environment
     running = sight.daemon.option("port-driver") if sight.daemon is not None else None
-    driver = environment.get(PORT_DRIVER) or (None if environment.get(start.NET) == "pasta" else "builtin")
+    network = start.network(sight)
+    driver = environment.get(PORT_DRIVER) or ("builtin" if network != "pasta" else None)
+    if driver is None and sight.version is not None and sight.version >= start.WITHOUT_NETWORK_PROGRAM:
+        driver = "implicit"
     evidence = [f"{PORT_DRIVER} of the {sight.next.seen_by}: {environment.get(PORT_DRIVER) or 'not set'}"]
+    if network is not None:
+        evidence.append(f"network driver: {network}{'' if environment.get(start.NET) else ', the first on PATH'}")
     if running is not None:
         evidence.append(f"the running rootlesskit: --port-driver={running}")
     if sight.next.seen_by == "daemon" and running is not None:

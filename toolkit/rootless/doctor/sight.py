@@ -265,7 +265,9 @@ def launcher(machine: Machine, service: Service, wanted: Path | None) -> Launche
             return _open(found)
     raise ToolkitError(
         "doctor: no rootless docker found: the user has no docker.service, and PATH has no dockerd-rootless",
-        hint="name one with --docker; on NixOS: virtualisation.docker.rootless.enable = true;",
+        hint="name one with --docker, or install it. NixOS: virtualisation.docker.rootless.enable = true; and rebuild. "
+        "Debian: apt install docker.io rootlesskit slirp4netns uidmap dbus-user-session, then as the user "
+        "/usr/share/docker.io/contrib/dockerd-rootless-setuptool.sh install",
     )
 
 

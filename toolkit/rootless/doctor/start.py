@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 NET = "DOCKERD_ROOTLESS_ROOTLESSKIT_NET"
 _NETWORK_PROGRAMS = ("slirp4netns", "pasta", "vpnkit")
-# With it came rootlesskit 3, which has a network driver of its own.
-_WITHOUT_NETWORK_PROGRAM = Version("29.5")
+# With it came rootlesskit 3, which has a network driver of its own; pasta is taken by itself if slirp4netns is missing.
+WITHOUT_NETWORK_PROGRAM = Version("29.5")
 
 
 def _rootlesskit(sight: Sight) -> Observation:
@@ -54,11 +54,17 @@ def _proxy(sight: Sight) -> Observation:
     )
 
 
+def network(sight: Sight) -> str | None:
+    """Return the network driver of the next start: the one that is set, or else the first program that there is."""
+    found = (each for each in _NETWORK_PROGRAMS if sight.next.find(each) is not None)
+    return sight.next.environment.get(NET) or next(found, None)
+
+
 def _network_program(sight: Sight) -> Observation:
-    found = [program for each in _NETWORK_PROGRAMS if (program := sight.next.find(each)) is not None]
-    if found:
-        return ok(f"{found[0].path} can provide the network")
-    if sight.next.environment.get(NET) or (sight.version is not None and sight.version >= _WITHOUT_NETWORK_PROGRAM):
+    found = sight.next.find(network(sight) or "")
+    if found is not None:
+        return ok(f"{found.path} can provide the network")
+    if sight.next.environment.get(NET) or (sight.version is not None and sight.version >= WITHOUT_NETWORK_PROGRAM):
         return ok("the network needs neither slirp4netns nor pasta nor vpnkit")
     fact = f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the {sight.next.seen_by}"
     role = Role.CAUSE if sight.version is not None else Role.UNKNOWN

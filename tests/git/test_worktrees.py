@@ -104,6 +104,23 @@ class TestAdding:
             pytest.fail("has been let in")
         assert snapshot(clone) == before
 
+    def test_filters_of_the_clone_run_and_its_other_programs_do_not(self, clone: Clone, tmp_path: Path) -> None:
+        """A file of LFS is in each worktree what LFS makes of it; nothing else is up to the user's habits."""
+        run = tmp_path / "run"
+        run.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/ran-too\nexit 1\n')
+        run.chmod(0o755)
+        clone.configure(core__fsmonitor=str(run), log__showSignature="true", gpg__program=str(run))
+        clone.configure(filter__upper__smudge="tr a-z A-Z", filter__upper__clean="tr A-Z a-z")
+        attributes = clone.common / "info/attributes"
+        attributes.parent.mkdir(exist_ok=True)
+        attributes.write_text(f"{TARGET} filter=upper\n")
+        clone.install_hooks()
+        opened, commit = prepare(clone)
+        with adding(opened, commit, clone.beside):
+            assert (clone.beside / TARGET).read_text() == "CHANGED\n"
+            assert worktrees.changes(clone.beside) == ()
+        assert (clone.hooks_run, (tmp_path / "ran-too").exists()) == ([], False)
+
     def test_failure_within_leaves_no_trace(self, clone: Clone) -> None:
         opened, commit = prepare(clone)
         before = snapshot(clone)

@@ -13,7 +13,6 @@ from toolkit import parallel
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import program, reading
 from toolkit.model import Oid
-from toolkit.process import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +56,10 @@ class HistoryStep(Struct, frozen=True, kw_only=True):
 def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) -> tuple[Change | None, ...]:
     """Return for each commit and path the newest commit up to it that changed the file, side by side."""
     distinct = list(dict.fromkeys(places))
-    commands = [_reading(repository, "log", "-1", _FORMAT, str(commit), "--", str(path)) for commit, path in distinct]
+    commands = [
+        program.reading_command(repository, "log", "-1", _FORMAT, str(commit), "--", str(path))
+        for commit, path in distinct
+    ]
     found = {
         place: next((change for change, _ in _records(done.stdout)), None)
         for place, done in zip(distinct, parallel.run_all(commands), strict=True)
@@ -117,7 +119,8 @@ def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tu
 def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[bool, ...]:
     """Tell for each of `commits` whether `commit` is in its history."""
     commands = [
-        _reading(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1)) for other in commits
+        program.reading_command(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1))
+        for other in commits
     ]
     return tuple(done.status == 0 for done in parallel.run_all(commands))
 
@@ -130,8 +133,8 @@ def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:
 
 def changed(directory: Path, *commits: str) -> tuple[PurePosixPath, ...]:
     """Return the files that differ between two commits, or between one and the worktree at `directory`."""
-    how = ("--name-only", "--no-renames", "--no-ext-diff", "-z")
-    done = program.run_reading(directory, "diff", *how, *commits, "--", found=False)
+    how = ("--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z")
+    done = program.run_comparing(directory, "diff", *how, *commits, "--")
     return tuple(PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name)
 
 
@@ -162,10 +165,6 @@ def differing(
         path = PurePosixPath(os.fsdecode(name))
         found.append((path, entry(path, old_mode, old), entry(path, new_mode, new)))
     return tuple(found)
-
-
-def _reading(repository: Path, *arguments: str, ok: Sequence[int] = (0,)) -> Command:
-    return Command(argv=("git", f"--git-dir={repository}", *arguments), env=program.reading(), ok=ok)
 
 
 def _records(output: bytes) -> Iterator[tuple[Change, str]]:

@@ -2,10 +2,10 @@
 
 - On repositories of our own (`hermetic`): the configuration is hermetic.gitconfig and nothing else, identity and
   dates are fixed, no hook runs, so the same input gives the same bytes everywhere. Needs git 2.32.
-- On the user's repositories (`reading`): only plumbing that reads objects, which runs no program that they name, and
-  no network, not even for what a partial clone lacks, since that would write to it (GIT_NO_LAZY_FETCH is known from
-  git 2.44 on, the protocol `none` has the same effect before). The user's configuration stays, as it is there that
-  `safe.directory` says which foreign repositories are trusted.
+- On the user's repositories (`reading`): no program that their configuration names, whoever wrote that, and no
+  network, not even for what a partial clone lacks, since that would write to it (GIT_NO_LAZY_FETCH is known from
+  git 2.44 on, the protocol `none` has the same effect before). The rest of the user's configuration stays, as it is
+  there that `safe.directory` says which foreign repositories are trusted.
 - On remotes (`network`): the user's configuration and variables for proxies, ssh and credentials stay; questions
   at a terminal are off.
 - On a clone of the user's that gets a branch (`contributing`): identity and signing are the user's, and nothing is
@@ -17,10 +17,11 @@ The objects of a repository are read by GitPython (`objects`).
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from toolkit import process
+from toolkit import files, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -65,8 +66,23 @@ _CONTRIBUTING = {
     "index.sparse": "false",
     "gc.auto": "0",
     "maintenance.auto": "false",
+    "log.showSignature": "false",
     "advice.detachedHead": "false",
 }
+
+# What starts a program by git's configuration while git only reads (git-config(1)): filters have names of their own,
+# see `_filters`, and a submodule has a configuration of its own. All others need a terminal, a network, or a patch that
+# is shown; what shows one says --no-ext-diff and --no-textconv.
+_READING = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "log.showSignature": "false",
+    "diff.ignoreSubmodules": "all",
+}
+_NO_FILTER = {"clean": "", "smudge": "", "process": "", "required": "false"}
+
+# A pipe in place of a file of git's would be waited for until somebody writes to it.
+_READING_SECONDS = 60.0
 
 _PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 
@@ -94,10 +110,19 @@ def hermetic(*, date: int | None = None) -> Mapping[str, str | None]:
     }
 
 
-def reading() -> Mapping[str, str | None]:
-    """Return what the environment is overlaid with for repositories of the user's."""
+def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str | None]:
+    """Return what the environment is overlaid with for repositories of the user's; `settings` are further ones."""
+    first = os.environ.get("GIT_CONFIG_COUNT", "")
+    count = int(first) if first.isdecimal() else 0
+    named: dict[str, str | None] = {}
+    for name, value in {**_READING, **(settings or {})}.items():
+        named |= {f"GIT_CONFIG_KEY_{count}": name, f"GIT_CONFIG_VALUE_{count}": value}
+        count += 1
     return {
         **_scrubbed(_FOR_READING),
+        # Of the names that users give a setting, the last one counts.
+        **named,
+        "GIT_CONFIG_COUNT": str(count),
         "GIT_ALLOW_PROTOCOL": "none",
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_OPTIONAL_LOCKS": "0",
@@ -147,14 +172,41 @@ def run_hermetic(
     return process.run(("git", "-C", str(directory), *arguments), env={**hermetic(date=date), **ceiling}, **fields)
 
 
-def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Completed:
-    """Run git to read from a repository of the user's.
+def reading_command(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Command:
+    """Return the command that reads from a repository of the user's.
 
     `place` is the git directory; without `found` it is where git has to look for one, and to decide whether its
     owner is trusted.
     """
     where = (f"--git-dir={place}",) if found else ("-C", str(place))
-    return process.run(("git", *where, *arguments), env=reading(), **fields)
+    return process.Command(argv=("git", *where, *arguments), env=reading(), timeout=_READING_SECONDS, **fields)
+
+
+def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Completed:
+    """Run git to read from a repository of the user's, see `reading_command`."""
+    return process.execute(reading_command(place, *arguments, found=found, **fields))
+
+
+def run_comparing(top: Path, *arguments: str) -> process.Completed:
+    """Run git to read what compares with the files of a worktree, through none of its filters.
+
+    Git writes what it has seen of the files into a copy of the index: it does so though no lock is wanted of it.
+    """
+    index = Path(run_reading(top, "rev-parse", "--path-format=absolute", "--git-path", "index", found=False).names)
+    settings = _filters(top)
+    with files.temporary() as directory:
+        if index.is_file():
+            shutil.copyfile(index, directory / "index")
+        env = {**reading(settings), "GIT_INDEX_FILE": str(directory / "index")}
+        return process.run(("git", "-C", str(top), *arguments), env=env, timeout=_READING_SECONDS)
+
+
+def _filters(top: Path) -> Mapping[str, str]:
+    """Return the settings by which no filter runs that a repository's configuration has."""
+    asked = ("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
+    listed = run_reading(top, *asked, found=False, ok=(0, 1)).names
+    names = {name.rpartition(".")[0] for name in listed.split("\0") if name}
+    return {f"{name}.{key}": value for name in sorted(names) for key, value in _NO_FILTER.items()}
 
 
 def run_contributing(

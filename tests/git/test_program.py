@@ -1,0 +1,193 @@
+"""What git runs while it reads a clone in which every setting names a program."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.errors import CommandError
+from toolkit.git import clone as clones
+from toolkit.git import history, program, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.clones import Clone
+
+FILE = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
+
+# git-config(1): what is a command, and what leads to one.
+SETTINGS = """
+[core]
+	fsmonitor = {run}
+	pager = {run}
+	editor = {run}
+	sshCommand = {run}
+	askPass = {run}
+	gitProxy = {run}
+	alternateRefsCommand = {run}
+	hooksPath = {hooks}
+	attributesFile = {attributes}
+[log]
+	showSignature = true
+[gpg]
+	program = {run}
+[gpg "ssh"]
+	program = {run}
+	allowedSignersFile = /dev/null
+[diff]
+	external = {run}
+[diff "told"]
+	command = {run}
+	textconv = {run}
+[filter "a=b.c"]
+	clean = {run}
+	smudge = {run}
+	required = true
+[filter "long"]
+	process = {run}
+	required = true
+[merge "told"]
+	driver = {run}
+[credential]
+	helper = {run}
+[pager]
+	log = {run}
+	diff = {run}
+[uploadpack]
+	packObjectsHook = {run}
+[alias]
+	rev-parse = !{run}
+	log = !{run}
+"""
+
+
+def git(directory: Path, *arguments: str, stdin: bytes | None = None) -> str:
+    done = subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True, input=stdin)
+    return done.stdout.decode().strip()
+
+
+class Trap:
+    """A clone that runs a program at each turn; `ran` is what it was called with."""
+
+    def __init__(self, clone: Clone, directory: Path) -> None:
+        self.top = clone.top
+        self.log = directory / "ran"
+        run = directory / "run"
+        run.write_text(f'#!/bin/sh\necho "$0 $*" >>{self.log}\nexit 1\n')
+        run.chmod(0o755)
+        hooks = directory / "hooks"
+        hooks.mkdir()
+        for name in ("post-index-change", "reference-transaction", "fsmonitor-watchman", "post-checkout"):
+            (hooks / name).symlink_to(run)
+        attributes = directory / "attributes"
+        attributes.write_text("*.nix filter=a=b.c diff=told merge=told\n*.md filter=long diff=told\n")
+        file = self.top / FILE
+        self.before = git(self.top, "rev-parse", "HEAD")
+        file.write_text(f"{file.read_text()}# one\n")
+        # A repository in the repository has a configuration of its own.
+        inner = self.top / "inner"
+        git(self.top, "init", "--quiet", str(inner))
+        (inner / "file").write_text("inner\n")
+        git(inner, "add", "--all")
+        git(inner, "commit", "--quiet", "--message=inner")
+        git(self.top, "add", "--all")
+        git(self.top, "commit", "--quiet", "--message=one")
+        git(inner, "config", "filter.inner.clean", str(run))
+        (inner / ".git/info").mkdir(exist_ok=True)
+        (inner / ".git/info/attributes").write_text("* filter=inner\n")
+        os.utime(inner / "file", (0, 0))
+        self._sign()
+        self.head = git(self.top, "rev-parse", "HEAD")
+        settings = SETTINGS.format(run=run, hooks=hooks, attributes=attributes)
+        config = self.top / ".git/config"
+        config.write_text(config.read_text() + settings)
+        info = self.top / ".git/info/attributes"
+        info.parent.mkdir(exist_ok=True)
+        info.write_text(attributes.read_text())
+        file.write_text(f"{file.read_text()}# two\n")
+        # Git compares the content of a file only if its times leave it open.
+        for path in self.top.rglob("*.nix"):
+            os.utime(path, (0, 0))
+
+    def _sign(self) -> None:
+        """Give the last commit a signature, which nobody has made."""
+        made = git(self.top, "cat-file", "commit", "HEAD")
+        signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n nothing\n -----END PGP SIGNATURE-----"
+        head, _, message = made.partition("\n\n")
+        content = f"{head}\n{signature}\n\n{message}\n".encode()
+        commit = git(self.top, "hash-object", "-t", "commit", "-w", "--stdin", stdin=content)
+        git(self.top, "reset", "--quiet", "--hard", commit)
+
+    @property
+    def ran(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+
+@pytest.fixture
+def trap(new_clone: Callable[..., Clone], tmp_path: Path) -> Trap:
+    (tmp_path / "trap").mkdir()
+    return Trap(new_clone(), tmp_path / "trap")
+
+
+def test_trap_goes_off_if_git_is_called_as_users_do(trap: Trap) -> None:
+    for arguments in (("diff", "HEAD"), ("log", "-1", "--format=%ct"), ("status",)):
+        trap.log.unlink(missing_ok=True)
+        subprocess.run(["git", *arguments], cwd=trap.top, check=False, capture_output=True)
+        assert trap.ran, arguments
+
+
+def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
+    located = reading.locate(trap.top)
+    commit, before = located.commit, reading.locate(trap.top, "HEAD~1").commit
+    repository = located.repository
+    assert (str(commit), str(before)) == (trap.head, trap.before)
+    calls: list[Callable[[], object]] = [
+        lambda: clones.open_clone(trap.top, "https://github.com/NixOS/nixpkgs"),
+        lambda: clones.branches(trap.top, "nixos/nixpkgs"),
+        lambda: history.last_changes(repository, [(commit, FILE)]),
+        lambda: list(history.steps(repository, commit, FILE)),
+        lambda: history.renamed_to(repository, commit, FILE),
+        lambda: history.files_with(repository, commit, "docker"),
+        lambda: history.merges(repository, [commit], ["one"]),
+        lambda: history.contains(repository, [commit], before),
+        lambda: history.common_ancestor(repository, commit, before),
+        lambda: history.commits(repository, before, commit),
+        lambda: history.differing(repository, before, commit),
+        lambda: history.changed(trap.top, str(before), str(commit)),
+        lambda: reading.read_objects(repository, [f"{commit}:{FILE}"]),
+        lambda: reading.missing_files(repository, commit, [FILE]),
+        lambda: program.run_reading(trap.top, "ls-files", "--others", "--exclude-standard", found=False),
+    ]
+    for number, call in enumerate(calls):
+        call()
+        assert (number, trap.ran) == (number, "")
+
+
+def test_comparing_with_the_worktree_runs_no_program_of_the_clone(trap: Trap) -> None:
+    index = (trap.top / ".git/index").read_bytes()
+    assert history.changed(trap.top, "HEAD") == (FILE,)
+    assert trap.ran == ""
+    assert (trap.top / ".git/index").read_bytes() == index
+
+
+def test_settings_of_the_users_own_stay_and_do_not_win(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("COUNT", "2"), ("KEY_0", "core.fsmonitor"), ("VALUE_0", f"{trap.log}.sh")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    monkeypatch.setenv("GIT_CONFIG_KEY_1", "remote.theirs.url")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_1", "https://localhost.invalid")
+    assert history.changed(trap.top, "HEAD") == (FILE,)
+    assert trap.ran == ""
+    assert clones.urls(trap.top / ".git")["theirs"] == "https://localhost.invalid"
+
+
+def test_pipe_in_place_of_a_file_of_git_is_not_waited_for(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "_READING_SECONDS", 0.5)
+    (trap.top / ".git/packed-refs").unlink(missing_ok=True)
+    os.mkfifo(trap.top / ".git/packed-refs")
+    with pytest.raises(CommandError, match="still running after"):
+        program.run_reading(trap.top, "for-each-ref", found=False)

@@ -169,6 +169,14 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
     assert not (clone.common / "unlet").exists()
 
 
+def test_worktree_is_not_made_in_a_git_directory(unlet: Unlet, refusing: Clone) -> None:
+    before = snapshot(refusing)
+    done = unlet("pr", "--repo", refusing.top, "--worktree", refusing.common / "x")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "is inside of the git directory" in done.stderr
+    assert snapshot(refusing) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -335,7 +335,7 @@ def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, ne
     branch = "notes-server-overridable-parts"
     assert told["branch"].startswith(branch)
     subject = git(Path(told["worktree"]), "log", "-1", "--format=%s")
-    assert subject.startswith("notes-server: allow overriding ")
+    assert subject.startswith("notes-server: let overrides of src and version reach ")
     assert "notes-server" in Path(told["text"]).read_text()
     for mode in ("--update", "--explain"):
         refused = unlet("pr", "notes-server", "--repo", clone.repo, mode)

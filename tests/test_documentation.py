@@ -23,6 +23,7 @@ from toolkit.cli import doctor, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, INTERRUPTED, UNEXPECTED, commands
 from toolkit.docker.plan import Extra
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.reach import model as reach
 from toolkit.report import report
 from toolkit.track import model
 
@@ -215,6 +216,15 @@ def test_answer_of_doctor_has_its_schema(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("No subuid ranges found for user 1000\n")
     calls = (["--elsewhere", "--log", "log"], ["--log", "log"])
     assert_valid("doctor", doctor.SCHEMA, *(run(["doctor", "--json", *call], tmp_path).stdout for call in calls))
+
+
+def test_answer_of_reach_has_its_schema(tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.nix"
+    overlay.write_text("final: prev: { plain = prev.plain.overrideAttrs { version = ''9.0.0''; }; own = prev.plain; }")
+    nixpkgs = str(ROOT / "tests/reach/nixpkgs")
+    printed = run(["reach", str(overlay), "--nixpkgs", nixpkgs, "--system", SYSTEM, "--json"], tmp_path).stdout
+    assert [each["status"] for each in json.loads(printed)["overrides"]] == ["new", "in part"]
+    assert_valid("reach", reach.SCHEMA, printed)
 
 
 def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:

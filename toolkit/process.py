@@ -187,12 +187,12 @@ def execute(command: Command) -> Completed:
                 raise subprocess.TimeoutExpired(command.argv, command.timeout or 0)  # noqa: TRY301 - as the one below
         process.wait(None if command.timeout is None else max(began + command.timeout - time.monotonic(), 0))
     except subprocess.TimeoutExpired:
-        _end(process)
+        end(process)
         stderr.ends(1)
         said = f"{stderr.text}\nstill running after {command.timeout:g} s"
         raise CommandError(command.argv, status=-signal.SIGTERM, stderr=said) from None
     except BaseException:
-        _end(process)
+        end(process)
         raise
     finally:
         living.ended(process)
@@ -366,8 +366,8 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all of its group: SIGTERM, then SIGKILL for what is left."""
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all of its group: SIGTERM, then SIGKILL for what is left."""
     try:
         _signal(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):

@@ -31,6 +31,7 @@ COMMANDS = {
     "check": "Prove a proposal again, or prove someone else's patch of the same file.",
     "pr": "Prepare a pull request in your clone of nixpkgs: a branch and its text.",
     "overlay": "Write an overlay for your nixpkgs, and prove it there.",
+    "reach": "Show whether the overrides of your overlays reach the build.",
     "find": "Find packages that other packages bind in a let, out of reach of any override.",
     "inspect": "Show where a docker file binds each component.",
     "doctor": "Explain why rootless docker refuses a port below 1024, or does not start.",

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from msgspec import Struct
 
-from toolkit import files
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -237,9 +235,7 @@ def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
     """Return the directory to write: if none is named, not in a checkout of nixpkgs, but beside it."""
     named = ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT
     here = None if named else checkout()
-    place = Path(os.path.relpath(here.parent / value)) if here is not None else value
-    files.refuse_in_repository(place)
-    return place
+    return Path(os.path.relpath(here.parent / value)) if here is not None else value
 
 
 def checkout() -> Path | None:

@@ -51,15 +51,27 @@ def environment() -> Mapping[str, str]:
             f"nix: {refusal}, and without user namespaces this user cannot have a store of their own",
             hint="start the nix-daemon (Debian, Ubuntu: apt install nix-setup-systemd), and join the group nix-users",
         ) from error
-    own = default_cache()
-    own.use("nix")
-    root = own.root / "nix"
-    remote = f"local?root={quote(str(root))}"
+    return {"NIX_REMOTE": remote(own())}
+
+
+def own() -> Path:
+    """Return the root of the user's own store in the cache, which is made unless it is there.
+
+    Derivations can be instantiated into it by anybody; to build in it takes a user namespace.
+    """
+    cache = default_cache()
+    cache.use("nix")
+    root = cache.root / "nix"
     try:
-        _make(root / "nix/var/nix", remote=remote)
+        _make(root / "nix/var/nix", remote=remote(root))
     except OSError as error:
-        raise own.unwritable(error) from error
-    return {"NIX_REMOTE": remote}
+        raise cache.unwritable(error) from error
+    return root
+
+
+def remote(root: Path) -> str:
+    """Return what NIX_REMOTE is for a store with a root of its own."""
+    return f"local?root={quote(str(root))}"
 
 
 def physical(path: Path) -> Path:

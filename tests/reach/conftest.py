@@ -1,0 +1,48 @@
+"""A small package set, and what `reach` says of overlays on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.cli.output import Silence
+from toolkit.model import SourceRequest
+from toolkit.reach.reaching import ReachRequest, reach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolkit.reach.model import Override, Reach
+
+NIXPKGS = Path(__file__).parent / "nixpkgs"
+SYSTEM = "x86_64-linux"
+
+
+@pytest.fixture
+def reached(tmp_path: Path) -> Callable[..., Reach]:
+    """Return what writes files into one directory and says what their overrides reach."""
+
+    def run(files: dict[str, str] | str, *paths: str, **fields: object) -> Reach:
+        texts = {"overlay.nix": f"final: prev: {{ {files} }}"} if isinstance(files, str) else files
+        for name, text in texts.items():
+            place = tmp_path / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+        request = ReachRequest(
+            paths=tuple(tmp_path / path for path in paths or texts),
+            source=SourceRequest(nixpkgs=str(NIXPKGS)),
+            **{"systems": (SYSTEM,), **fields},  # type: ignore[arg-type] # as the test names them
+        )
+        return reach(request, progress=Silence())
+
+    return run
+
+
+def statuses(found: Reach) -> dict[str, str]:
+    return {each.attribute: each.status.value for each in found.overrides}
+
+
+def left(override: Override) -> list[str]:
+    return [each.name for each in override.left]

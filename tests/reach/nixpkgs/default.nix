@@ -1,0 +1,1 @@
+import ./pkgs/top-level/all-packages.nix

@@ -1,0 +1,23 @@
+# What reach and the packages beside it need of a lib.
+rec {
+  drop = count: list: builtins.genList (n: builtins.elemAt list (n + count)) (builtins.length list - count);
+  fix = f: f (fix f);
+  extends = overlay: f: final: f final // overlay final (f final);
+  composeAll = builtins.foldl' (f: g: final: prev: f final prev // g final (prev // f final prev)) (_: _: { });
+
+  makeOverridable =
+    f: arguments:
+    let
+      result = f arguments;
+      override = {
+        __functionArgs = builtins.functionArgs f;
+        __functor =
+          _: new: makeOverridable f (arguments // (if builtins.isFunction new then new arguments else new));
+      };
+    in
+    result
+    // {
+      inherit override;
+      overrideAttrs = change: makeOverridable (arguments: (f arguments).overrideAttrs change) arguments;
+    };
+}

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.reach.conftest import left, statuses
+from toolkit.reach.derivations import digest
+from toolkit.reach.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolkit.reach.model import Reach
+
+NEW = 'fetch { name = "new"; hash = hash "c"; }'
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "plain = prev.plain.overrideAttrs { patches = [ ./a.patch ]; };",
+        f'plain = with prev; plain.overrideAttrs (_: {{ version = "2.0.0"; src = {NEW}; }});',
+        f"plain = with prev; plain.overrideAttrs {{ src = {NEW}; }};",
+        'plain = prev.plain.overrideAttrs (old: { version = old.version + "-patched"; });',
+        "plain = prev.plain.override { withColour = true; };",
+        'plain = prev.plain.override { tool = prev.tool.overrideAttrs { version = "3"; }; };',
+        'plain = final.mkDerivation { pname = "plain"; version = "9.0.0"; };',
+        'plain = final.mkDerivation { pname = "plain-wrapped"; version = "9.0.0"; src = prev.plain; };',
+        f"vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; cargoDeps = {NEW}; }};",
+        'editor = prev.editor.overrideAttrs { buildCommand = "touch $out"; };',
+        "tool = prev.tool.overrideAttrs { doCheck = true; };",
+    ],
+)
+def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override: str) -> None:
+    found = reached({"overlay.nix": f"final: prev: {{ {override} }}", "a.patch": ""}, "overlay.nix")
+    assert [each.status for each in found.overrides] == [Status.REACHES], found.overrides
+    assert found.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "stays"),
+    [
+        ('plain = prev.plain.overrideAttrs { version = "2.0.0"; };', "src"),
+        ('plain = prev.plain.overrideAttrs { rev = "v2"; };', "rev"),
+        ('plain = prev.plain.overrideAttrs { vendorHash = prev.hash "e"; };', "vendorHash"),
+        ("plain = prev.plain.overrideAttrs { withColour = true; };", "withColour"),
+        ("plain = prev.plain.overrideAttrs { buildInput = [ prev.tool ]; };", "buildInput"),
+        (
+            'plain = with prev; plain.overrideAttrs { version = "2"; src = fetch { name = "2"; hash = hash "1"; }; };',
+            "src",
+        ),
+        ("engine = prev.engine.overrideAttrs { part = prev.tool; };", "part-29.6.0"),
+        (f'engine = with prev; engine.overrideAttrs {{ version = "30.0.0"; src = {NEW}; }};', "part-29.6.0"),
+        (f"vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; }};", "vendored-1.0.0-vendor-staging"),
+        (
+            f'vendored = with prev; vendored.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};',
+            "vendored-2.0.0-vendor-staging",
+        ),
+        (f"pinned = with prev; pinned.overrideAttrs {{ src = {NEW}; }};", "npmDeps"),
+        (f"editor = with prev; editor.overrideAttrs {{ src = {NEW}; }};", "src"),
+        ('editor = prev.editor.overrideAttrs { postInstall = "true"; };', "postInstall"),
+    ],
+)
+def test_what_stays_is_named(reached: Callable[..., Reach], override: str, stays: str) -> None:
+    found = reached(override)
+    assert [each.status for each in found.overrides] == [Status.IN_PART]
+    assert stays in left(found.overrides[0])
+    assert found.exit_code == 1
+
+
+def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:
+    (override,) = reached(f"vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; }};").overrides
+    ways = {each.name: each.way for each in override.left}
+    staging = "vendored-1.0.0-vendor-staging"
+    assert ways[staging] == ("vendored-1.0.0", "vendored-1.0.0-vendor", staging)
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("plain = prev.plain.overrideAttrs (old: { });", "nixpkgs has it already, you can remove it"),
+        ("plain = prev.plain.override { withColour = false; };", "nixpkgs has it already, you can remove it"),
+        ('plain = prev.plain.overrideAttrs { meta.description = "x"; };', "only meta changes"),
+        ("engine = prev.engine.overrideAttrs { passthru.shown = prev.tool; };", "only passthru changes"),
+    ],
+)
+def test_the_same_derivation_is_no_effect(reached: Callable[..., Reach], override: str, reason: str) -> None:
+    (found,) = reached(override).overrides
+    assert found.status is Status.NO_EFFECT
+    assert (found.reason or "").startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("plain = prev.plain.override { withColor = true; };", "the nearest are withColour"),
+        ("plain = prev.plian.override { };", "attribute 'plian' missing; did you mean plain?"),
+        ("plain = prev.plain.overrideAttrs { src = nowhere; };", "undefined variable 'nowhere'"),
+        ("broken = prev.broken.overrideAttrs { };", "broken has been removed"),
+    ],
+)
+def test_nix_gives_the_reason_in_one_line(reached: Callable[..., Reach], override: str, reason: str) -> None:
+    found = reached({"overlay.nix": f"final: prev: {{ {override} }}"})
+    if "nowhere" in override:
+        # Nix looks for variables before it evaluates, so that no attribute is known.
+        assert statuses(found) == {"": "does not evaluate"}
+    assert [each.status for each in found.overrides] == [Status.FAILS]
+    assert reason in (found.overrides[0].reason or "")
+
+
+def test_one_that_fails_spoils_no_other(reached: Callable[..., Reach]) -> None:
+    found = reached("tool = throw ''no''; plain = prev.plain.override { withColour = true; }; other = prev.tool;")
+    assert statuses(found) == {"other": "new", "plain": "reaches", "tool": "does not evaluate"}
+
+
+def test_each_override_is_judged_without_the_others(reached: Callable[..., Reach]) -> None:
+    # plain is built anew because of the tool, not because of its own override.
+    found = reached("tool = prev.tool.overrideAttrs { doCheck = true; }; plain = prev.plain.overrideAttrs { };")
+    assert statuses(found) == {"plain": "no effect", "tool": "reaches"}
+
+
+def test_one_that_uses_another_reaches(reached: Callable[..., Reach]) -> None:
+    found = reached("own = prev.tool.overrideAttrs { a = 1; }; plain = prev.plain.override { tool = final.own; };")
+    assert statuses(found) == {"own": "new", "plain": "reaches"}
+
+
+def test_overlays_are_judged_in_turn(reached: Callable[..., Reach]) -> None:
+    files = {
+        "overlays/a.nix": "final: prev: { plain = prev.plain.override { withColour = true; }; }",
+        "overlays/b/default.nix": "self: super: { plain = super.plain.override { withColour = true; }; }",
+        "overlays/notes.txt": "",
+    }
+    found = reached(files, "overlays")
+    assert [(each.attribute, each.status.value) for each in found.overrides] == [
+        ("plain", "reaches"),
+        ("plain", "no effect"),
+    ]
+    assert [(each.file or "").rpartition("overlays/")[2] for each in found.overrides] == ["a.nix", "b/default.nix"]
+
+
+def test_scopes_are_followed(reached: Callable[..., Reach]) -> None:
+    found = reached("""
+      python313 = prev.python313.override { packageOverrides = self: super: {
+        base = super.base.overrideAttrs { a = 1; };
+        app = super.app.overrideAttrs { doCheck = false; };
+      }; };
+      pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ (self: super: {
+        more = super.base;
+        app = super.app.overrideAttrs { b = 1; };
+      }) ];
+    """)
+    assert statuses(found) == {
+        "python313": "no effect",
+        "python313.pkgs.app": "no effect",
+        "python313.pkgs.base": "reaches",
+        "python3Packages.app": "reaches",
+        "python3Packages.more": "new",
+    }
+
+
+def test_an_interpreter_may_not_be_that_of_the_scope(reached: Callable[..., Reach]) -> None:
+    extension = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
+    found = reached(f"python3 = prev.python3.override {{ packageOverrides = {extension}; }};")
+    assert statuses(found) == {"python3": "in part", "python3.pkgs.base": "in part"}
+    assert left(found.overrides[0]) == ["python3Packages.base"]
+
+
+def test_a_line_is_that_of_the_attribute(reached: Callable[..., Reach], tmp_path: object) -> None:
+    (override,) = reached({"overlay.nix": "final: prev:\n{\n\n  plain = prev.tool;\n}\n"}).overrides
+    assert (override.file, override.line) == (f"{tmp_path}/overlay.nix", 4)
+
+
+def test_only_what_is_asked_for(reached: Callable[..., Reach]) -> None:
+    text = "plain = prev.tool; tool = throw ''no''; "
+    assert statuses(reached(text, only=("plain",))) == {"plain": "reaches"}
+
+
+def test_package_overrides_of_a_configuration(reached: Callable[..., Reach]) -> None:
+    found = reached(
+        {"config.nix": "{ packageOverrides = pkgs: { plain = pkgs.plain.override { withColour = true; }; }; }"}
+    )
+    assert statuses(found) == {"plain": "reaches"}
+
+
+def test_a_configuration_that_does_not_evaluate_is_read_alone(reached: Callable[..., Reach]) -> None:
+    text = "{ config, ... }: { imports = [ ./none.nix ]; nixpkgs.overlays = [ (_: prev: { plain = prev.tool; }) ]; }"
+    found = reached({"configuration.nix": text})
+    assert statuses(found) == {"plain": "reaches"}
+    assert len(found.warnings) == 1
+
+
+def test_what_an_overlay_asks_for_may_not_be_there(reached: Callable[..., Reach]) -> None:
+    found = reached({"default.nix": "{ inputs, ... }: final: prev: { plain = inputs.other.plain; }"})
+    assert [each.status for each in found.overrides] == [Status.UNKNOWN]
+    assert "'inputs'" in (found.overrides[0].reason or "")
+    assert found.exit_code == 3
+
+
+def test_a_flake_has_overlays(reached: Callable[..., Reach]) -> None:
+    text = """{ outputs = { self, nixpkgs, other }: { overlays = {
+      default = final: prev: { plain = prev.tool; };
+      more = final: prev: { tool = other.tool; };
+    }; }; }"""
+    found = reached({"flake/flake.nix": text}, "flake")
+    assert statuses(found) == {"plain": "reaches", "tool": "could not be told"}
+    assert "'other'" in (found.overrides[1].reason or "")
+
+
+def test_a_strangers_overlay_reads_nothing_else(reached: Callable[..., Reach]) -> None:
+    text = "final: prev: { plain = builtins.seq (builtins.readFile /etc/passwd) prev.tool; tool = prev.editor; }"
+    found = reached({"overlay.nix": text}, sealed=True)
+    assert statuses(found) == {"plain": "does not evaluate", "tool": "reaches"}
+    assert "forbidden" in (found.overrides[0].reason or "")
+
+
+def test_digests_are_the_same_in_all_forms() -> None:
+    assert {
+        digest("sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="),
+        digest("sha256:1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s"),
+        digest("1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s"),
+    } == {"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+    assert digest("v1.2.3") is None

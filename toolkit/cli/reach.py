@@ -1,0 +1,109 @@
+"""`unlet reach`: what the overrides of your overlays reach, and what they leave behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.reach.model import SCHEMA, Status
+from toolkit.reach.reaching import ReachRequest, reach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.reach.model import Override, Reach
+
+
+@options.command(
+    "reach",
+    examples=(
+        "unlet reach overlay.nix --nixpkgs '<nixpkgs>'",
+        "unlet reach /etc/nixos/configuration.nix --only docker",
+    ),
+)
+@click.argument("paths", metavar="[PATH…]", nargs=-1, type=click.Path(path_type=Path))
+@options.source_value(
+    "--nixpkgs",
+    metavar="WHERE",
+    help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json or a git URL. By default the one that "
+    "the flake locks, else <nixpkgs>.",
+)
+@options.source_value("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
+@options.source_value("--offline", is_flag=True, help="Use only the cache and this machine for nixpkgs.")
+@click.option("--only", multiple=True, metavar="ATTR", help="Look at this attribute and what is below it; repeatable.")
+@click.option(
+    "--system",
+    "systems",
+    multiple=True,
+    metavar="SYSTEM",
+    help="Evaluate for this system; repeatable. By default the configuration's, else this machine's.",
+)
+@click.option(
+    "--sealed",
+    is_flag=True,
+    help="Evaluate a stranger's overlay: it reads only itself and nixpkgs, fetches nothing and builds nothing. By "
+    "default it is evaluated with your rights.",
+)
+@options.common
+def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[str, ...], sealed: bool) -> int:
+    """Show for each override of your overlays whether it reaches the build.
+
+    A PATH is an overlay, a directory of overlays, a flake, or a NixOS configuration; by default your own overlays and
+    config.nix in ~/.config/nixpkgs. Nix evaluates the package set with and without each override, and builds nothing.
+    """
+    settings = options.settings()
+    request = ReachRequest(
+        paths=paths,
+        source=options.source_request(),
+        systems=systems,
+        only=only,
+        sealed=sealed,
+    )
+    with output.working(settings) as progress:
+        found = reach(request, progress=progress)
+    if settings.json:
+        output.write_json(
+            {
+                "schema": SCHEMA,
+                "nixpkgs": found.nixpkgs,
+                "overrides": found.overrides,
+                "totals": found.totals,
+                "warnings": found.warnings,
+            }
+        )
+    else:
+        output.write_lines(_lines(found, is_quiet=settings.quiet))
+    return found.exit_code
+
+
+def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
+    shown = [each for each in found.overrides if not is_quiet or each.status not in {Status.REACHES, Status.NEW}]
+    several = len({each.system for each in shown}) > 1
+    rows = output.table([(each.attribute, each.status, each.system if several else "", _place(each)) for each in shown])
+    for row, override in zip(rows, shown, strict=True):
+        yield row
+        yield from (f"    {line}" for line in _more(override))
+    yield from (f"warning: {each}" for each in found.warnings)
+    if not is_quiet:
+        counted = ", ".join(f"{count} {status}" for status, count in found.totals.items() if count)
+        yield ""
+        yield f"{len(found.overrides)} overrides{': ' if counted else ''}{counted}"
+
+
+def _place(override: Override) -> str:
+    place = override.file or ""
+    return f"{place}:{override.line}" if override.line is not None else place
+
+
+def _more(override: Override) -> Iterator[str]:
+    for left in override.left:
+        yield f"{' → '.join(left.way) or left.name}: {left.why}"
+    if override.reason is not None:
+        yield override.reason
+    if override.instead is not None:
+        first, *others = override.instead.splitlines()
+        yield f"instead: {first}"
+        yield from (f"         {line}" for line in others)

@@ -1,0 +1,718 @@
+# What the overrides of overlays do to a package set, asked a question at a time: `nix repl --file reach.nix`.
+#
+# Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, empty for that of the configuration, else of
+# the machine; `inputs`, JSON, paths by the names of a flake's inputs, which are taken in place of the locked ones.
+#
+# In the set with all overlays, `prev.NAME` of an overlay is the package with everybody's overrides but this one. So one
+# fixed point shows each override alone, and only what does not evaluate there gets a fixed point of its own.
+#
+# An answer is a line on stderr, `trace: @` and JSON, as the repl goes on after each error.
+{
+  tree,
+  system ? "",
+  inputs ? "{}",
+}:
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    concatStringsSep
+    deepSeq
+    elem
+    elemAt
+    filter
+    foldl'
+    fromJSON
+    functionArgs
+    genList
+    head
+    intersectAttrs
+    isAttrs
+    isFunction
+    isList
+    isPath
+    isString
+    length
+    listToAttrs
+    mapAttrs
+    match
+    seq
+    substring
+    stringLength
+    tail
+    toJSON
+    trace
+    tryEval
+    typeOf
+    unsafeDiscardStringContext
+    unsafeGetAttrPos
+    ;
+
+  lib = import (/. + tree + "/lib");
+  permitting = import ./permitting.nix;
+
+  guarded =
+    otherwise: value:
+    let
+      attempt = tryEval value;
+    in
+    if attempt.success then attempt.value else otherwise;
+
+  at = path: value: foldl' (set: name: set.${name}) value path;
+  has = path: value: path == [ ] || isAttrs value && value ? ${head path} && has (tail path) value.${head path};
+  isPackage = value: isAttrs value && value.type or null == "derivation";
+  isCallable = value: isFunction value || isAttrs value && value ? __functor;
+
+  # --- What a file holds: a configuration, and overlays, each with a name below the file's own.
+
+  arguments = {
+    inherit lib;
+    pkgs = plain;
+    config = { };
+    options = { };
+    modulesPath = tree + "/nixos/modules";
+  };
+
+  # What nobody knows here fails where it is used.
+  called =
+    function:
+    let
+      wanted = functionArgs function;
+      unknown = filter (name: !wanted.${name} && !arguments ? ${name}) (attrNames wanted);
+    in
+    function (
+      intersectAttrs wanted arguments
+      // listToAttrs (
+        map (name: {
+          inherit name;
+          value = throw "unlet: the argument '${name}' is not known here";
+        }) unknown
+      )
+    );
+
+  overlay = name: function: [ { inherit name function; } ];
+
+  # Overlays in a value: a function of two, a list or a set of them, a configuration with some of its own.
+  overlaysIn =
+    name: value:
+    if isPath value || isString value then
+      overlaysIn name (import value)
+    else if isList value then
+      concatMap (number: overlaysIn "${name}[${toString number}]" (elemAt value number)) (genList (n: n) (length value))
+    else if isFunction value && functionArgs value != { } then
+      overlaysIn name (called value)
+    else if isCallable value then
+      let
+        # `{ ... }:` names no argument, and returns no function.
+        given = guarded null (value arguments);
+      in
+      if isAttrs given && !isCallable given then overlaysIn name given else overlay name value
+    else if isAttrs value then
+      let
+        settings = value.nixpkgs or (value.config.nixpkgs or { });
+        config = settings.config or { };
+      in
+      if value ? nixpkgs || value ? config.nixpkgs then
+        overridesIn name config ++ overlaysIn name (settings.overlays or [ ])
+      else if value ? packageOverrides || value ? allowUnfree then
+        overridesIn name value
+      else
+        concatMap (inner: overlaysIn (if name == "" then inner else "${name}.${inner}") value.${inner}) (
+          filter (inner: isCallable value.${inner} || isList value.${inner}) (attrNames value)
+        )
+    else
+      throw "unlet: is of the type ${typeOf value}, not an overlay";
+
+  overridesIn =
+    name: config:
+    if config ? packageOverrides then overlay "packageOverrides" (_: prev: config.packageOverrides prev) else [ ];
+
+  # A function of a function of the set is a step too many: `{ … }: final: prev:` and `_: final: prev:`.
+  applied =
+    function: final: prev:
+    let
+      result = function final prev;
+    in
+    if isCallable result then function arguments final prev else result;
+
+  # What the NixOS of this nixpkgs makes of the settings of a configuration.
+  settingsOf =
+    settings:
+    let
+      platform = guarded null (settings.hostPlatform.system or settings.system or null);
+    in
+    {
+      inherit (settings) config;
+      system = platform;
+      overlays = overridesIn "" settings.config ++ overlaysIn "" settings.overlays;
+    };
+
+  valueOf = opened: {
+    config = if !isAttrs opened then { } else if opened ? packageOverrides then opened else opened.nixpkgs.config or { };
+    system = null;
+    overlays = overlaysIn "" opened;
+  };
+
+  kinds = {
+    # A NixOS configuration with all that it imports.
+    module =
+      path:
+      settingsOf
+        (import (/. + tree + "/nixos/lib/eval-config.nix") {
+          modules = [
+            (/. + path)
+            # Of all options only those of nixpkgs are asked for.
+            { _module.check = false; }
+          ];
+          ${if system == "" then null else "system"} = system;
+        }).config.nixpkgs;
+    # Anything else, by its value.
+    file =
+      path:
+      let
+        value = import (/. + path);
+      in
+      valueOf (if isFunction value && functionArgs value != { } then called value else value);
+    # ~/.config/nixpkgs/config.nix
+    config =
+      path:
+      let
+        value = import (/. + path);
+        config = if isFunction value then value (intersectAttrs (functionArgs value) arguments) else value;
+      in
+      {
+        inherit config;
+        system = null;
+        overlays = overridesIn "" config;
+      };
+    flake = path: {
+      config = { };
+      system = null;
+      overlays =
+        let
+          outputs = flakeAt path;
+        in
+        overlaysIn "overlays" (outputs.overlays or { })
+        ++ (if outputs ? overlay then overlaysIn "overlay" outputs.overlay else [ ]);
+    };
+  };
+
+  # --- A flake with its inputs: the given ones, else what its lock says, which may have to be fetched.
+
+  given = fromJSON inputs;
+
+  flakeAt = path: flakeOf path (lockOf path) (lockOf path).root [ ];
+
+  lockOf =
+    path:
+    if builtins.pathExists (/. + path + "/flake.lock") then
+      fromJSON (textOf (path + "/flake.lock"))
+    else
+      {
+        root = "root";
+        nodes.root = { };
+      };
+  textOf = path: builtins.readFile (/. + path);
+
+  flakeOf =
+    path: lock: node: way:
+    let
+      flake = import (/. + path + "/flake.nix");
+      wanted = attrNames (removeAttrs (functionArgs flake.outputs) [ "self" ]) ++ attrNames (flake.inputs or { });
+      inputs = listToAttrs (
+        map (name: {
+          inherit name;
+          value = inputOf path lock node (way ++ [ name ]) name;
+        }) wanted
+      );
+      self = outputs // {
+        inherit inputs outputs;
+        outPath = path;
+        sourceInfo.outPath = path;
+        _type = "flake";
+      };
+      outputs = flake.outputs (inputs // { inherit self; });
+    in
+    self;
+
+  nodeOf =
+    lock: node: name:
+    let
+      led = lock.nodes.${node}.inputs.${name};
+    in
+    if isList led then foldl' (nodeOf lock) lock.root led else led;
+
+  inputOf =
+    path: lock: node: way: name:
+    builtins.addErrorContext "unlet: input '${concatStringsSep "/" way}'" (
+      if way == [ name ] && given ? ${name} then
+        flakeOf given.${name} (lockOf given.${name}) (lockOf given.${name}).root way
+      else if !(lock.nodes.${node}.inputs or { }) ? ${name} then
+        throw "unlet: input '${concatStringsSep "/" way}' is not locked"
+      else
+        let
+          next = nodeOf lock node name;
+          locked = lock.nodes.${next};
+          place = if locked.locked.type == "path" then path + "/" + locked.locked.path else "${builtins.fetchTree locked.locked}";
+          here = if substring 0 1 (locked.locked.path or "") == "/" then locked.locked.path else place;
+        in
+        if locked.flake or true then flakeOf here lock next way else { outPath = here; }
+    );
+
+  # --- The set with the overlays, each of which leaves beside what it gives what it was given.
+
+  systemOf =
+    used:
+    let
+      named = filter (system: system != null) (map (each: each.system) used);
+    in
+    if system != "" then
+      system
+    else if named != [ ] then
+      head named
+    else
+      builtins.currentSystem;
+
+  set =
+    used: overlays:
+    import (/. + tree) {
+      localSystem.system = systemOf used;
+      inherit overlays;
+      config = permitting // removeAttrs (foldl' (all: each: all // each.config) { } used) [ "packageOverrides" ];
+    };
+  plain = set [ ] [ ];
+
+  # `keep` says which attributes of an overlay count.
+  composed =
+    used: keep:
+    set used (
+      map (
+        index: final: prev:
+        let
+          given = index.function final prev;
+          kept = intersectAttrs (listToAttrs (
+            map (name: {
+              inherit name;
+              value = null;
+            }) (filter (keep index prev) (attrNames given))
+          )) given;
+        in
+        kept
+        // mapAttrs (name: value: if prev ? ${name} then hooks.${name}.mark prev.${name} value else value) (
+          intersectAttrs hooks kept
+        )
+        // {
+          ${index.key} = {
+            inherit prev given;
+            observed = index.function final (mapAttrs (_: observe [ ]) prev);
+          };
+        }
+      ) used
+    );
+
+  # An extension of a scope that leaves beside what it gives what it was given.
+  leaving =
+    function: self: super:
+    let
+      given = function self super;
+    in
+    given
+    // {
+      "unlet scope" = [ { inherit given super; } ] ++ super."unlet scope" or [ ];
+    };
+
+  # The attributes that hold extensions of a scope elsewhere, and how they are put in.
+  hooks = {
+    pythonPackagesExtensions = {
+      scope = [ "python3Packages" ];
+      mark = old: new: old ++ map leaving (lib.drop (length old) new);
+    };
+    haskell = {
+      scope = [ "haskellPackages" ];
+      mark =
+        old: new:
+        new // { ${if isOutside (place "packageOverrides" new) then "packageOverrides" else null} = leaving new.packageOverrides; };
+    };
+  };
+
+  joint = used: composed used (_: _: _: true);
+  alone = used: index: name: composed used (at: prev: each: at.key == index.key && each == name || !prev ? ${each});
+
+  # --- How an override is made: a package that remembers which of its functions were called with what.
+
+  doors = [
+    "extend"
+    "override"
+    "overrideAttrs"
+    "overrideDerivation"
+    "overridePythonAttrs"
+    "overrideScope"
+    "overrideScope'"
+  ];
+
+  # The argument of a call with its extensions of a scope marked.
+  marked =
+    door: argument:
+    let
+      inner = given: mapAttrs (_: leaving) (intersectAttrs extending given);
+      extending = {
+        overrides = null;
+        packageOverrides = null;
+      };
+    in
+    if elem door [ "extend" "overrideScope" "overrideScope'" ] then
+      leaving argument
+    else if door != "override" then
+      argument
+    else if isFunction argument then
+      old:
+      let
+        given = argument old;
+      in
+      given // inner given
+    else
+      argument // inner argument;
+
+  observe =
+    calls: value:
+    if !isAttrs value then
+      value
+    else
+      value
+      // mapAttrs (
+        door: function:
+        (if isAttrs function then function else { })
+        // {
+          __functor =
+            _: argument:
+            observe (
+              calls
+              ++ [
+                {
+                  inherit door argument;
+                  of = value;
+                }
+              ]
+            ) (function (marked door argument));
+        }
+      ) (intersectAttrs (listToAttrs (map (name: { inherit name; value = null; }) doors)) value)
+      // {
+        ${if value ? pkgs && value ? override then "pkgs" else null} = observe [ ] value.pkgs;
+        "unlet calls" = calls;
+      };
+
+  # --- Answers.
+
+  place =
+    name: value:
+    let
+      found = unsafeGetAttrPos name value;
+    in
+    if found == null then null else { inherit (found) file line; };
+
+  isOutside = found: found != null && substring 0 (stringLength tree + 1) found.file != tree + "/";
+
+  # What a scope says of its extensions, the last first.
+  extensionsIn = scope: filter (each: isAttrs each.given) (scope."unlet scope" or [ ]);
+
+  # Of `python3Packages` the extensions are those of the interpreter that it is made of.
+  observedScope =
+    observed: name:
+    let
+      interpreter = match "(python3[0-9]*)Packages" name;
+      value = observed.${name};
+      own = if isAttrs value then if value ? pkgs."unlet scope" then value.pkgs else value else { };
+    in
+    if own ? "unlet scope" || interpreter == null || !observed ? ${head interpreter} then
+      own
+    else
+      observed.${head interpreter}.pkgs or { };
+
+  # The extensions that an overlay adds with an attribute, without those that others have added.
+  extensionsOf =
+    scope: index: name:
+    let
+      inherit (entry index scope) prev observed;
+      before = prev.${name} or { };
+      earlier = if isPackage before then before.pkgs or { } else if isAttrs before then before else { };
+      all =
+        if hooks ? ${name} then extensionsIn (at hooks.${name}.scope scope) else extensionsIn (observedScope observed name);
+    in
+    genList (elemAt all) (length all - (if hooks ? ${name} then 0 else length (extensionsIn earlier)));
+
+  membersBy =
+    extensions:
+    foldl' (
+      all: { given, ... }:
+      listToAttrs (
+        map (name: {
+          inherit name;
+          value = place name given;
+        }) (attrNames given)
+      )
+      // all
+    ) { } extensions;
+
+  membersOf =
+    old: new:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value = place name new;
+      }) (filter (name: isOutside (place name new) || !old ? ${name}) (attrNames new))
+    );
+
+  text = value: if value == null then null else unsafeDiscardStringContext (toString value);
+
+  facts =
+    value:
+    if isPackage value then
+      {
+        kind = "package";
+        drv = unsafeDiscardStringContext value.drvPath;
+        out = text (value.outPath or null);
+        version = text (guarded null (value.version or null));
+        pname = text (guarded null (value.pname or null));
+        src = text (guarded null (value.src.drvPath or null));
+      }
+    else
+      {
+        kind =
+          if value == null then
+            "nothing"
+          else if isCallable value then
+            "function"
+          else if isAttrs value then
+            "set"
+          else
+            "value";
+      };
+
+  # What is the same as before though its derivation's meta or passthru is not.
+  shown =
+    old: new:
+    let
+      metaOf = value: guarded null (toJSON (removeAttrs (value.meta or { }) [ "position" ]));
+      names = attrNames new;
+    in
+    {
+      meta = metaOf old != metaOf new;
+      passthru = filter (
+        name:
+        let
+          here = guarded null new.${name};
+          there = guarded null (old.${name} or null);
+        in
+        !(old ? ${name}) || isPackage here && isPackage there && guarded null here.drvPath != guarded null there.drvPath
+      ) (names);
+    };
+
+  entry = index: scope: scope.${index.key};
+
+  argumentsOf = value: guarded [ ] (attrNames (value.override.__functionArgs or { }));
+
+  # A call's own words: its door, and the names of what it sets.
+  described =
+    { door, argument, of }:
+    let
+      old =
+        if door == "override" then
+          { }
+        else if door == "overridePythonAttrs" then
+          of
+        else
+          of.drvAttrs or { } // of;
+      given =
+        if !isFunction argument then
+          argument
+        else
+          let
+            one = argument old;
+          in
+          if isFunction one then one old else one;
+    in
+    {
+      inherit door;
+      names = guarded [ ] (if isAttrs given then attrNames given else [ ]);
+      packages =
+        if door == "override" && isAttrs given then
+          listToAttrs (
+            concatMap (
+              name:
+              let
+                value = guarded null given.${name};
+                drv = if isPackage value then guarded null (text value.drvPath) else null;
+              in
+              if drv == null then [ ] else [ { inherit name; value = drv; } ]
+            ) (attrNames given)
+          )
+        else
+          { };
+      arguments = argumentsOf of;
+    };
+
+  aliasesOf =
+    path:
+    let
+      first = head path;
+      member = elemAt path (length path - 1);
+    in
+    if match "python3[0-9]*(Packages)?" first != null && length path > 1 then
+      filter (other: other != path) [
+        [ "python3Packages" member ]
+        [ "python3" "pkgs" member ]
+      ]
+    else
+      [ ];
+
+  say = value: trace "@${toJSON value}" null;
+
+in
+{
+  inherit joint alone;
+
+  # What a file holds, by its kind.
+  read = kind: path: kinds.${kind} path;
+
+  # The overlays of a NixOS configuration of a flake, and the names of all.
+  host = path: name: settingsOf (flakeAt path).nixosConfigurations.${name}.config.nixpkgs;
+  hosts = path: say (attrNames ((flakeAt path).nixosConfigurations or { }));
+
+  # An overlay of a file; `key` is a name of its own.
+  overlayOf = file: number: key: {
+    inherit (file) config system;
+    key = "unlet ${key}";
+    function = applied (elemAt file.overlays number).function;
+  };
+
+  # Which overlays there are.
+  overlays = file: say (map (each: each.name) file.overlays);
+
+  # The system that overlays are used on.
+  system = used: say (systemOf used);
+
+  # The names that an overlay has, and where.
+  names =
+    index:
+    let
+      given = index.function plain plain;
+    in
+    say (
+      map (name: {
+        inherit name;
+        known = plain ? ${name};
+        place = place name given;
+      }) (attrNames given)
+    );
+
+  # What an attribute is before and after, and what is in it.
+  look =
+    scope: index: name:
+    let
+      inherit (entry index scope) prev given;
+      old = if prev ? ${name} then prev.${name} else null;
+      new = given.${name};
+      within = if isPackage new && isAttrs (new.pkgs or null) then new.pkgs else new;
+      before = if isAttrs old && isPackage old then old.pkgs or { } else old;
+      isHook = hooks ? ${name};
+      extensions = guarded [ ] (extensionsOf scope index name);
+      isScope = isAttrs old && isAttrs new && !isCallable new && (!isPackage new || new ? pkgs);
+      members =
+        if extensions != [ ] then
+          membersBy extensions
+        else if isScope && !isHook && isAttrs before then
+          membersOf before within
+        else
+          { };
+    in
+    say {
+      old = (facts (guarded null (seq (old.type or null) old))).kind;
+      new = (facts (if isPackage new then { } else new)).kind;
+      package = isPackage new;
+      base =
+        if isHook then
+          hooks.${name}.scope
+        else if isPackage new && new ? pkgs then
+          [ name "pkgs" ]
+        else
+          [ name ];
+      extended = extensions != [ ];
+      hook = isHook;
+      members = map (member: {
+        name = member;
+        place = members.${member};
+      }) (attrNames members);
+    };
+
+  # The calls that make the override.
+  calls =
+    scope: index: name:
+    say (map described ((entry index scope).observed.${name}."unlet calls" or [ ]));
+
+  # The arguments that a package's file takes.
+  arguments = scope: index: name: say (argumentsOf (entry index scope).prev.${name});
+
+  # The derivations of a path below the old and the new value of an attribute.
+  pair =
+    scope: index: path:
+    let
+      inherit (entry index scope) prev given;
+      old = guarded (facts null) (
+        let
+          value = facts (at path prev);
+        in
+        if has path prev then deepSeq value value else facts null
+      );
+      new = facts (at path given);
+    in
+    say {
+      inherit old new;
+      aliases = map (other: {
+        path = other;
+        drv = guarded null (if has other scope then text (at other scope).drvPath else null);
+      }) (aliasesOf path);
+    };
+
+  # The same of a member of a scope that an extension gives.
+  member =
+    scope: index: name: base: each:
+    let
+      found = head (filter (extension: extension.given ? ${each}) (extensionsOf scope index name));
+    in
+    say {
+      old = guarded (facts null) (
+        let
+          value = facts found.super.${each};
+        in
+        if found.super ? ${each} then deepSeq value value else facts null
+      );
+      new = facts found.given.${each};
+      aliases = map (other: {
+        path = other;
+        drv = guarded null (if has other scope then text (at other scope).drvPath else null);
+      }) (aliasesOf (base ++ [ each ]));
+    };
+
+  differs =
+    scope: index: path:
+    say (shown (at path (entry index scope).prev) (at path (entry index scope).given));
+
+  # Whether two values that are no packages are the same.
+  equal =
+    scope: index: path:
+    say (
+      let
+        old = at path (entry index scope).prev;
+        new = at path (entry index scope).given;
+      in
+      guarded false (old == new)
+    );
+
+  # The derivation that a name has at the top of a set, null for none.
+  top =
+    scope: names:
+    say (map (name: guarded null (if scope ? ${name} && isPackage scope.${name} then text scope.${name}.drvPath else null)) names);
+
+  # Names of the set, for those that are misspelt.
+  all = say (attrNames plain);
+}

@@ -1,0 +1,172 @@
+"""Derivations as a store has them: what they build, what they are built from, and what their builder is told.
+
+The format is that of the ATerm files that Nix writes (Nix manual, "Store Derivation and Deriving Path").
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import deque
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_HEAD = re.compile(rb"Derive\(\[(.*?)\],\[(.*?)\],\[(.*?)\],\"", re.DOTALL)
+_STRING = rb'"((?:[^"\\]|\\.)*)"'
+_OUTPUT = re.compile(rb"\(" + rb",".join([_STRING] * 4) + rb"\)", re.DOTALL)
+_INPUT = re.compile(rb'\("([^"]+\.drv)",')
+_VARIABLE = re.compile(rb"\(" + _STRING + rb"," + _STRING + rb"\)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+_VERSIONED = re.compile(r"(.+?)-(\d[^/]*)")
+_BASE32 = "0123456789abcdfghijklmnpqrsvwxyz"
+_DIGESTS = {40: 20, 64: 32, 128: 64, 32: 20, 52: 32, 103: 64}
+_DIGITS = re.compile(r"[0-9a-z]+")
+
+
+class Derivation:
+    """One derivation; `path` is that of its file."""
+
+    def __init__(self, path: str, content: bytes) -> None:
+        head = _HEAD.match(content)
+        if head is None:
+            raise ToolkitError(f"{path}: is not a derivation")
+        self.path = path
+        self._rest = content[head.end() :]
+        self.inputs = tuple(found.decode() for found in _INPUT.findall(head[2]))
+        found = [tuple(map(_text, each)) for each in _OUTPUT.findall(head[1])]
+        self.outputs = {name: place for name, place, _, _ in found}
+        self.hash = next((digest for _, _, _, digest in found), "")
+        """The hash of a fixed output, in hexadecimal digits; empty for another derivation."""
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The variables of the builder, with those of structured attributes as texts."""
+        variables = {_text(name): _text(value) for name, value in _VARIABLE.findall(self._rest)}
+        structured = variables.pop("__json", None)
+        if structured is not None:
+            document = cast("dict[str, object]", json.loads(structured))
+            inner = document.pop("env", None)
+            flat = document | (cast("dict[str, object]", inner) if isinstance(inner, dict) else {})
+            variables |= {name: _flat(value) for name, value in flat.items()}
+        return variables
+
+    @cached_property
+    def name(self) -> str:
+        """The name without the hash."""
+        return self.path.removesuffix(".drv")[44:]
+
+    @property
+    def pname(self) -> str:
+        """The name without the version."""
+        found = _VERSIONED.fullmatch(self.name)
+        return found[1] if found is not None else self.name
+
+    @property
+    def version(self) -> str:
+        """The version that the builder is told, else that of the name; empty for none."""
+        found = _VERSIONED.fullmatch(self.name)
+        return self.environment.get("version") or (found[2] if found is not None else "")
+
+
+class Derivations:
+    """The derivations below the root of a store, each read once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._known: dict[str, Derivation] = {}
+        self._closures: dict[str, frozenset[str]] = {}
+
+    def __getitem__(self, path: str) -> Derivation:
+        """Return a derivation."""
+        if path not in self._known:
+            self._known[path] = Derivation(path, (self._root / path.removeprefix("/")).read_bytes())
+        return self._known[path]
+
+    def closure(self, path: str) -> frozenset[str]:
+        """Return a derivation and all that it is built from, by their paths."""
+        if path not in self._closures:
+            seen = {path}
+            waiting = [path]
+            while waiting:
+                for each in self[waiting.pop()].inputs:
+                    if each not in seen:
+                        seen.add(each)
+                        waiting.append(each)
+            self._closures[path] = frozenset(seen)
+        return self._closures[path]
+
+    def way(self, start: str, ends: Callable[[str], bool], *, around: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """Return a shortest way through the inputs to a derivation that `ends`, without those of `around`.
+
+        Empty if there is none.
+        """
+        before: dict[str, str | None] = {start: None}
+        waiting = deque([start])
+        while waiting:
+            here = waiting.popleft()
+            if here != start and ends(here):
+                return tuple(reversed([*_back(here, before)]))
+            for each in self[here].inputs:
+                if each not in before and each not in around:
+                    before[each] = here
+                    waiting.append(each)
+        return ()
+
+    def maker(self, derivation: Derivation, place: str) -> Derivation | None:
+        """Return the input of a derivation that a path in the store is an output of."""
+        found = (self[path] for path in derivation.inputs)
+        return next((each for each in found if place in each.outputs.values()), None)
+
+
+def digest(value: str) -> str | None:
+    """Return a hash in hexadecimal digits, whatever form it is written in; None for what is not a hash."""
+    value = value.partition(":")[2] or value
+    if (found := re.fullmatch(r"(?:md5|sha\d+)-([A-Za-z0-9+/]+=*)", value)) is not None:
+        try:
+            return base64.b64decode(found[1]).hex()
+        except ValueError:
+            return None
+    if _DIGITS.fullmatch(value) is None or len(value) not in _DIGESTS:
+        return None
+    if len(value) in {40, 64, 128}:
+        return value
+    if set(value) - set(_BASE32):
+        return None
+    number = 0
+    for character in value:
+        number = number * 32 + _BASE32.index(character)
+    length = _DIGESTS[len(value)]
+    return (number & ((1 << 8 * length) - 1)).to_bytes(length, "little").hex()
+
+
+def _back(path: str, before: dict[str, str | None]) -> Iterator[str]:
+    here: str | None = path
+    while here is not None:
+        yield here
+        here = before[here]
+
+
+def _text(content: bytes) -> str:
+    return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), content.decode("utf-8", "replace"))
+
+
+def _flat(value: object) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return "1" if value else ""
+        case None:
+            return ""
+        case list():
+            return " ".join(map(_flat, cast("list[object]", value)))
+        case _:
+            return json.dumps(value, sort_keys=True)

@@ -1,0 +1,68 @@
+"""What the modules of `reach` hand to one another: an override, what became of it, and what is left."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+SCHEMA = 1
+
+
+class Status(StrEnum):
+    """What an override does."""
+
+    REACHES = "reaches"
+    IN_PART = "in part"
+    NO_EFFECT = "no effect"
+    FAILS = "does not evaluate"
+    NEW = "new"
+    UNKNOWN = "could not be told"
+
+
+class Left(Struct, frozen=True, kw_only=True):
+    """Something that stays though the override was to replace it.
+
+    `way` has the names of the derivations that lead to it, the package's own first; `why` is a sentence about it.
+    """
+
+    name: str
+    way: tuple[str, ...] = ()
+    why: str
+
+
+class Override(Struct, frozen=True, kw_only=True):
+    """One attribute that an overlay changes, on one system; `file` and `line` are where its value is written.
+
+    `reason` says in one line why the status is what it is, `instead` is Nix to write in its place that does reach.
+    """
+
+    attribute: str
+    status: Status
+    system: str
+    file: str | None = None
+    line: int | None = None
+    left: tuple[Left, ...] = ()
+    reason: str | None = None
+    instead: str | None = None
+
+
+class Reach(Struct, frozen=True, kw_only=True):
+    """The overrides of all that was asked about, in the order of the overlays."""
+
+    nixpkgs: str
+    overrides: tuple[Override, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many overrides there are of each status."""
+        return {status.value: sum(each.status is status for each in self.overrides) for status in Status}
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all reach or are new, 1 if one does not, else 3 if something could not be told."""
+        found = {each.status for each in self.overrides}
+        if found & {Status.IN_PART, Status.NO_EFFECT, Status.FAILS}:
+            return 1
+        return 3 if Status.UNKNOWN in found else 0

@@ -1,0 +1,102 @@
+"""`reach` from beginning to end: what is named, in which nixpkgs, on which systems, and what it does."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.model import SourceRequest
+from toolkit.nix.limits import sealed
+from toolkit.reach import sources
+from toolkit.reach.judging import Judge, Source
+from toolkit.reach.model import Override, Reach
+from toolkit.reach.session import EvaluationError, Session
+from toolkit.sources import trees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.model import Progress
+
+_EXPRESSION = Path(__file__).parents[1] / "expressions/reach.nix"
+_SECONDS = 120.0
+
+
+class ReachRequest(Struct, frozen=True, kw_only=True):
+    """What to look at: paths, none for the user's own overlays; and where, see the command's options."""
+
+    paths: tuple[Path, ...]
+    source: SourceRequest
+    systems: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    sealed: bool = False
+
+
+def reach(request: ReachRequest, *, progress: Progress) -> Reach:
+    """Return what the overrides of overlays do.
+
+    Raise ToolkitError for a path that cannot be read, and as `trees.as_they_are` does.
+    """
+    groups = [*_groups(request)]
+    root = _nixpkgs(request, progress)
+    reading = (*(path.absolute() for path in request.paths), root)
+    with sealed(*reading) if request.sealed else nullcontext():
+        results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
+    return Reach(
+        nixpkgs=str(root),
+        overrides=tuple(each for result in results for each in result.overrides),
+        warnings=tuple(dict.fromkeys(each for result in results for each in result.warnings)),
+    )
+
+
+def _groups(request: ReachRequest) -> Iterator[Path | list[Source]]:
+    """Yield overlays that are used together; a path is that of a flake."""
+    if not request.paths:
+        yield sources.users()
+    together: list[Source] = []
+    for path in request.paths:
+        if sources.is_flake(path):
+            yield path
+        else:
+            together += sources.of(path)
+    if together:
+        yield together
+
+
+def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
+    """Return the nixpkgs that is named, else that of a flake's lock, else <nixpkgs>."""
+    source = request.source
+    if source.nixpkgs is None and source.rev is None:
+        lock = next((place for path in request.paths if (place := _lock(path)).is_file()), None)
+        nixpkgs = str(lock) if lock is not None else "<nixpkgs>"
+        source = SourceRequest(nixpkgs=nixpkgs, offline=source.offline)
+    return trees.as_they_are(source, progress=progress)
+
+
+def _lock(path: Path) -> Path:
+    return (path.parent if path.is_file() else path) / "flake.lock"
+
+
+def _on(
+    system: str, root: Path, groups: Sequence[Path | list[Source]], request: ReachRequest, progress: Progress
+) -> Reach:
+    """Return what the overrides do on one system, by default that of the configuration or of the machine."""
+    arguments = {"tree": str(root), "system": system, "inputs": json.dumps({"nixpkgs": str(root)})}
+    overrides: list[Override] = []
+    with Session(_EXPRESSION, arguments, seconds=_SECONDS) as session:
+        judge = Judge(session, progress)
+        for group in groups:
+            if not isinstance(group, Path):
+                overrides += judge.overrides(group, request.only)
+                continue
+            directory, overlays = sources.flake(group)
+            overrides += judge.overrides([overlays], request.only)
+            hosts = judge.hosts(str(directory))
+            # What keeps a flake's outputs from being read is said of its overlays.
+            for name in () if isinstance(hosts, EvaluationError) else hosts:
+                overrides += judge.overrides([sources.host(directory, name)], request.only)
+        return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=tuple(judge.warnings))

@@ -1,0 +1,137 @@
+"""A conversation with one Nix, which answers a question at a time, and goes on after each error.
+
+`nix repl` keeps what it has evaluated, whatever fails later, so that fifty questions cost little more than one.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+import threading
+import time
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Self
+
+from toolkit import process
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix.limits import restrict
+from toolkit.nix.program import reason
+from toolkit.nix.stores import own, remote
+from toolkit.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+_ANSWER = "trace: @"
+_END = "@end"
+_OPTIONS = ("--option", "fsync-metadata", "false", "--option", "warn-dirty", "false")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class EvaluationError(ToolkitError):
+    """Nix could not answer; the message is its reason, in one line. `stderr` is all that it wrote."""
+
+    def __init__(self, message: str, stderr: str) -> None:
+        super().__init__(message)
+        self.stderr = stderr
+
+
+class Session:
+    """A `nix repl` on an expression, a function of strings. Use it in a `with`: it ends with that."""
+
+    def __init__(self, expression: Path, arguments: Mapping[str, str], *, seconds: float) -> None:
+        """Each answer may take so many seconds."""
+        words = [word for name, value in arguments.items() for word in ("--argstr", name, value)]
+        features = ("--extra-experimental-features", "nix-command flakes")
+        argv = ("nix", *features, "repl", *_OPTIONS, "--file", str(expression), *words)
+        command = Command(argv=argv, env={"NIX_REMOTE": remote(own())})
+        self._command = restrict(command, expression.parent)
+        self._definitions: list[str] = []
+        self._seconds = min(seconds, self._command.timeout or seconds)
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        self._process = process.begin(self._command)
+        self._lines = queue.SimpleQueue()
+        self._readers = [
+            threading.Thread(target=self._read, args=(self._process.stdout, None), daemon=True),
+            threading.Thread(target=self._read, args=(self._process.stderr, self._lines), daemon=True),
+        ]
+        for thread in self._readers:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def ask(self, question: str) -> object:
+        """Return the answer to an expression, which has to print it with `say`.
+
+        Raise EvaluationError with Nix's reason for one that does not evaluate, or takes too long.
+        """
+        self._write(f'{question}\nbuiltins.trace "{_END}" null')
+        answer: str | None = None
+        said: list[str] = []
+        deadline = time.monotonic() + self._seconds
+        while True:
+            line = self._next(deadline, said)
+            if line == f"trace: {_END}":
+                break
+            if line.startswith(_ANSWER):
+                answer = line.removeprefix(_ANSWER)
+            else:
+                said.append(line)
+        if answer is None:
+            stderr = "\n".join(said)
+            raise EvaluationError(reason(CommandError(self._command.argv, status=1, stderr=stderr)), stderr)
+        return json.loads(answer)
+
+    def define(self, name: str, expression: str) -> None:
+        """Give an expression a name; it is evaluated once, when it is needed."""
+        self._definitions.append(f"{name} = {expression}")
+        self._write(self._definitions[-1])
+
+    def _write(self, lines: str) -> None:
+        stdin = self._process.stdin
+        with suppress(OSError):
+            if stdin is not None:
+                stdin.write(f"{lines}\n".encode())
+                stdin.flush()
+
+    def _next(self, deadline: float, said: list[str]) -> str:
+        try:
+            line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise self._ended(f"takes more than {self._seconds:g} s", said) from None
+        if line is None:
+            raise self._ended("Nix has ended: probably out of memory", said)
+        return line
+
+    def _ended(self, fact: str, said: list[str]) -> EvaluationError:
+        self._close()
+        self.__enter__()
+        for definition in self._definitions:
+            self._write(definition)
+        return EvaluationError(fact, "\n".join(said))
+
+    def _close(self) -> None:
+        process.end(self._process)
+        for thread in self._readers:
+            thread.join()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with suppress(OSError):
+                if stream is not None:
+                    stream.close()
+
+    def _read(self, stream: IO[bytes] | None, lines: queue.SimpleQueue[str | None] | None) -> None:
+        """Read a stream to its end, so that Nix never waits; its lines go to a queue, if there is one."""
+        for line in stream or ():
+            if lines is not None:
+                lines.put(_COLOURS.sub("", line.decode("utf-8", "replace").rstrip("\n")))
+        if lines is not None:
+            lines.put(None)

@@ -1,0 +1,106 @@
+"""From what the user names to the overlays in it: a file, a directory of overlays, a flake, a configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from toolkit.errors import ToolkitError
+from toolkit.nix.attributes import SETS, spine, statements
+from toolkit.nix.attributes import path as path_of
+from toolkit.nix.tree import Tree
+from toolkit.reach.judging import Source, text
+
+_FLAKE = "flake.nix"
+_HERE = "default.nix"
+_MODULE = frozenset(["config", "options", "modulesPath"])
+"""Arguments that only a module takes."""
+
+
+def users() -> list[Source]:
+    """Return the user's own overlays and config.nix, as Nix finds them; raise ToolkitError if there are none.
+
+    nixpkgs reads `overlays.nix` or the directory `overlays`, see its pkgs/top-level/impure.nix.
+    """
+    directory = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "nixpkgs"
+    found = [_source("config", path) for path in (directory / "config.nix",) if path.is_file()]
+    for path in (directory / "overlays.nix", directory / "overlays"):
+        if path.exists():
+            found += of(path)
+    if not found:
+        raise ToolkitError(
+            f"{directory}: has no overlays, no overlays.nix and no config.nix", hint="name a file or a directory"
+        )
+    return found
+
+
+def of(path: Path) -> list[Source]:
+    """Return the overlays that are used together of a file or a directory that is not a flake."""
+    path = path.expanduser()
+    if not path.exists():
+        raise ToolkitError(f"{path}: no such file or directory")
+    path = Path(os.path.normpath(path.absolute()))
+    if path.is_file():
+        return [_of_file(path)]
+    if (path / _HERE).is_file():
+        return [_source("file", path / _HERE)]
+    # The order and the choice are those of nixpkgs.
+    names = sorted(path.iterdir(), key=lambda each: each.name)
+    found = [_source("file", place) for each in names if (place := _overlay(each)) is not None]
+    if not found:
+        raise ToolkitError(f"{path}: has no overlays", hint="a directory of overlays has files NAME.nix")
+    return found
+
+
+def is_flake(path: Path) -> bool:
+    """Tell whether a path is that of a flake."""
+    return path.name == _FLAKE or (path / _FLAKE).is_file()
+
+
+def flake(path: Path) -> tuple[Path, Source]:
+    """Return the directory of a flake, and what its overlays are read by."""
+    path = Path(os.path.normpath(path.expanduser().absolute()))
+    directory = path.parent if path.name == _FLAKE else path
+    return directory, _source("flake", directory, file=directory / _FLAKE)
+
+
+def host(directory: Path, name: str) -> Source:
+    """Return what a NixOS configuration of a flake is read by."""
+    return Source(question=f"host {text(str(directory))} {text(name)}", file=str(directory / _FLAKE))
+
+
+def _of_file(path: Path) -> Source:
+    if path.name == "config.nix":
+        return _source("config", path)
+    own = _source("file", path)
+    if not _is_module(path):
+        return own
+    return replace(_source("module", path), otherwise=own.question)
+
+
+def _is_module(path: Path) -> bool:
+    """Tell whether a file is written as a NixOS configuration: by its arguments, or by what it sets."""
+    try:
+        root = Tree(path.read_text(encoding="utf-8", errors="replace"), name=str(path)).root
+    except ToolkitError:
+        # Nix says where it is wrong.
+        return False
+    formals = root.child("formals") if root.kind == "function_expression" else None
+    arguments = (
+        {node.text.partition("?")[0].strip() for node in formals.children} if formals is not None else set[str]()
+    )
+    values = [node for node in spine(root) if node.kind in SETS]
+    settings = {path_of(binding).partition(".")[0] for value in values for binding in statements(value, "binding")}
+    return bool(arguments & _MODULE or {"imports", "nixpkgs"} & settings)
+
+
+def _overlay(path: Path) -> Path | None:
+    if path.suffix == ".nix" and path.is_file():
+        return path
+    return path / _HERE if (path / _HERE).is_file() else None
+
+
+def _source(kind: str, path: Path, file: Path | None = None) -> Source:
+    return Source(question=f"read {text(kind)} {text(str(path))}", file=str(file or path))

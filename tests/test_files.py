@@ -216,6 +216,17 @@ def test_a_file_is_in_the_way(tmp_path: Path) -> None:
         ensure_free(tmp_path / "proposal", force=True)
 
 
+@pytest.mark.parametrize("place", [".git/x", ".git/refs/heads/x", "bare.git/x", "link/x"])
+def test_nothing_is_written_into_a_git_directory(tmp_path: Path, place: str) -> None:
+    for directory in (".git/refs/heads", "bare.git/refs", "bare.git/objects"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "bare.git/HEAD").touch()
+    (tmp_path / "link").symlink_to(".git")
+    with pytest.raises(ToolkitError, match="is inside of the git directory"):
+        files.replace(tmp_path / place, b"")
+    files.replace(tmp_path / "x", b"")
+
+
 def test_the_directory_above_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match=r"'.*/gone' is not a directory") as raised:
         ensure_free(tmp_path / "gone" / "proposal")

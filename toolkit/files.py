@@ -166,8 +166,41 @@ def temporary() -> Generator[Path]:
         remove(path)
 
 
+def place_of(path: Path) -> Path:
+    """Return where a file that the user named is or will be: a link to a file leads there.
+
+    Raise ToolkitError if it is anything else, such as a device, a pipe or a dangling link, or if it is git's own.
+    """
+    place = path.resolve() if path.is_symlink() else path
+    try:
+        kind = stat.S_IFMT(place.stat().st_mode)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise ToolkitError(f"{path}: is a dangling link") from None
+        if not path.parent.is_dir():
+            raise ToolkitError(f"{path}: '{path.parent}' is not a directory") from None
+    except OSError as error:
+        raise ToolkitError(f"{path}: {reason_of(error)}") from None
+    else:
+        if kind != stat.S_IFREG:
+            raise ToolkitError(f"{path}: exists and is not a file")
+    refuse_in_repository(path)
+    return place
+
+
+def refuse_in_repository(path: Path) -> None:
+    """Raise ToolkitError for a place in a git directory, where only git writes."""
+    for above in path.resolve().parents:
+        if above.name == ".git" or all((above / name).exists() for name in ("HEAD", "objects", "refs")):
+            raise ToolkitError(f"{path}: is inside of the git directory '{above}'", hint="choose a different place")
+
+
 def replace(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, its mode kept; an OSError leaves what was there."""
+    """Replace a file as a whole, its mode kept, of a link the file that it leads to; what was there stays on failure.
+
+    Raise as `place_of` does, and OSError.
+    """
+    path = place_of(path)
     new = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         new.write_bytes(content)

@@ -169,6 +169,14 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
     assert not (clone.common / "unlet").exists()
 
 
+def test_worktree_is_not_made_in_a_git_directory(unlet: Unlet, refusing: Clone) -> None:
+    before = snapshot(refusing)
+    done = unlet("pr", "--repo", refusing.top, "--worktree", refusing.common / "x")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "is inside of the git directory" in done.stderr
+    assert snapshot(refusing) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -327,7 +335,7 @@ def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, ne
     branch = "notes-server-overridable-parts"
     assert told["branch"].startswith(branch)
     subject = git(Path(told["worktree"]), "log", "-1", "--format=%s")
-    assert subject.startswith("notes-server: allow overriding ")
+    assert subject.startswith("notes-server: let overrides of src and version reach ")
     assert "notes-server" in Path(told["text"]).read_text()
     for mode in ("--update", "--explain"):
         refused = unlet("pr", "notes-server", "--repo", clone.repo, mode)

@@ -221,3 +221,12 @@ def test_unknown_pin_is_a_usage_error(unlet: Unlet) -> None:
     done = unlet("propose", "--pin", "x", "--offline")
     assert done.returncode == 2
     assert "pin: 'x' is unknown" in done.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize("command", [("propose",), ("propose", "notes-server"), ("overlay",)])
+def test_nothing_is_written_into_a_git_directory(unlet: Unlet, command: tuple[str, ...]) -> None:
+    (unlet.cwd / ".git").mkdir()
+    done = unlet(*command, "--nixpkgs", "specimen", "--out", ".git/x")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(".git/x: is inside of the git directory '")
+    assert list((unlet.cwd / ".git").iterdir()) == []

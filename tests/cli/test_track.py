@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -128,7 +129,37 @@ def test_forms_are_written_to_files_and_to_stdout(unlet: Unlet, nixpkgs: Nixpkgs
 
 def test_form_that_cannot_be_written_is_one_line(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
     done = unlet("track", "--git-dir", nixpkgs.path, "--no-pulls", "--html", "nowhere/a.html")
-    assert (done.returncode, done.stderr) == (3, "nowhere/a.html: cannot be written: no such file or directory\n")
+    assert (done.returncode, done.stderr) == (3, "nowhere/a.html: 'nowhere' is not a directory\n")
+
+
+@pytest.mark.parametrize("option", ["--state", "--markdown", "--html"])
+@pytest.mark.parametrize("name", ["/dev/null", "pipe", "null", "pages/.git/HEAD"])
+def test_place_that_is_no_file_stays_what_it_is(unlet: Unlet, nixpkgs: Nixpkgs, option: str, name: str) -> None:
+    os.mkfifo(unlet.cwd / "pipe")
+    (unlet.cwd / "null").symlink_to("/dev/null")
+    (unlet.cwd / "pages/.git").mkdir(parents=True)
+    (unlet.cwd / "pages/.git/HEAD").write_text("mine")
+    before = {path: path.lstat() for path in (Path("/dev/null"), *unlet.cwd.rglob("*"))}
+    done = unlet("track", "--git-dir", nixpkgs.path, "--no-pulls", option, name)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert re.fullmatch(
+        rf"{name}: (exists and is not a file|is inside of the git directory .*)\n(hint: .*\n)?", done.stderr
+    )
+    after = {path: path.lstat() for path in (Path("/dev/null"), *unlet.cwd.rglob("*"))}
+    assert {path: (was.st_ino, was.st_mode) for path, was in before.items()} == {
+        path: (now.st_ino, now.st_mode) for path, now in after.items()
+    }
+
+
+@pytest.mark.parametrize("option", ["--state", "--markdown", "--html"])
+def test_link_to_a_file_is_written_through(unlet: Unlet, nixpkgs: Nixpkgs, option: str) -> None:
+    (unlet.cwd / "kept").mkdir()
+    (unlet.cwd / "kept/file").write_text("")
+    (unlet.cwd / "link").symlink_to("kept/file")
+    done = unlet("track", "--git-dir", nixpkgs.path, "--no-pulls", option, "link")
+    assert done.returncode in {0, 10}, done.stderr
+    assert (unlet.cwd / "link").is_symlink()
+    assert (unlet.cwd / "kept/file").stat().st_size > 100
 
 
 def test_token_is_in_nothing_that_is_printed_or_written(unlet: Unlet, forge: Forge) -> None:

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 import pytest
 
-from tests.lift.texts import HEAD, lifted, package, rewritten
+from tests.lift.texts import lifted, package, rewritten
 from toolkit.errors import RefusalError
 from toolkit.lift.plan import Design
-
-LINES = "".join(f"        {number}\n" for number in range(30))
 
 
 def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
@@ -93,29 +90,3 @@ def test_a_name_that_the_layer_takes_is_refused_where_it_is_used() -> None:
     text = re.sub(r"\bui\b", "previousAttrs", package("buildApp { e = [ ui ]; }\n"))
     with pytest.raises(RefusalError, match=r"^package\.nix:9:18: 'previousAttrs' already has a meaning here"):
         lifted(text, design=Design.LAYER)
-
-
-@pytest.mark.parametrize("final", ["{", "(finalAttrs: {"])
-def test_a_let_goes_behind_the_final_attributes_if_much_of_it_is_made_with_what_is_lifted(final: str) -> None:
-    large = f"  large = buildApp {{\n    src = [\n      ui\n{LINES}    ];\n    text = ''\n      of it\n    '';\n  }};\n"
-    body = '\n  pname = "app";\n  e = [ large ];\n}' + ")" * final.startswith("(") + "\n"
-    made = lifted(package(f"buildApp {final}{body}", large), "ui")
-    indented = textwrap.indent(HEAD.partition("\n\n")[2].removesuffix("in\n") + large, "  ")
-    assert made.text == (
-        f"{HEAD.partition('let')[0]}buildApp (\n  finalAttrs:\n"
-        + indented.replace("      ui\n", "      finalAttrs.passthru.ui\n")
-        + '  in\n  {\n    pname = "app";\n    e = [ large ];\n    passthru = { inherit ui; };\n  }\n)\n'
-    )
-    assert (made.moved, made.doors) == ((), {"ui": ("passthru", "ui")})
-
-
-def test_a_let_that_binds_the_builder_stays_and_what_is_made_with_the_lifted_moves() -> None:
-    large = f"  build = buildApp;\n  large = buildApp {{\n    src = [\n      ui\n{LINES}    ];\n  }};\n"
-    made = lifted(package("build { e = [ large ]; }\n", large), "ui")
-    assert made.moved == ("large",)
-
-
-def test_what_could_not_move_is_enclosed() -> None:
-    body = "buildApp {\n  passthru = let a = { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n"
-    after = rewritten(package(body, "  two = f ui;\n"))
-    assert "    two = f finalAttrs.passthru.ui;\n  in\n  {\n" in after

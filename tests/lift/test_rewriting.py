@@ -121,10 +121,48 @@ def test_an_attribute_that_is_there_becomes_the_door(shown: str, route: str) -> 
     assert text == package(f"buildApp (finalAttrs: {{\n  {shown}\n  e = [ finalAttrs.{route} ];\n}})\n")
 
 
-def test_rec_stays_but_for_what_is_lifted() -> None:
+def test_no_rec_is_left_beside_the_final_attributes() -> None:
     before = "buildApp rec {\n  inherit ui;\n  name = version;\n  e = ui + name;\n}\n"
-    after = "buildApp (finalAttrs: rec {\n  inherit ui;\n  name = version;\n  e = finalAttrs.ui + name;\n})\n"
+    after = "buildApp (finalAttrs: {\n  inherit ui;\n  name = version;\n  e = finalAttrs.ui + finalAttrs.name;\n})\n"
     assert rewritten(package(before)) == package(after)
+
+
+def test_a_rec_set_that_has_final_attributes_already_becomes_a_plain_one() -> None:
+    before = "buildApp (self: rec {\n  inherit ui;\n  name = version;\n  e = [ ui { inherit name; } ];\n})\n"
+    after = "buildApp (self: {\n  inherit ui;\n  name = version;\n  e = [ self.ui { inherit (self) name; } ];\n})\n"
+    assert rewritten(package(before)) == package(after)
+
+
+@pytest.mark.parametrize(
+    ("builder", "path"), [("buildPythonApplication", "passthru.dependencies"), ("buildApp", "dependencies")]
+)
+def test_what_pythons_builders_have_in_passthru_alone_is_taken_from_there(builder: str, path: str) -> None:
+    attributes = "  dependencies = [ ui ];\n  e = dependencies;\n"
+    text = f"{{ {builder}, buildUi }}:\nlet ui = buildUi {{ }}; in\n{builder} rec {{\n{attributes}}}\n"
+    assert f"  e = finalAttrs.{path};\n" in rewritten(text)
+
+
+@pytest.mark.parametrize("name", ["doCheck", "doInstallCheck"])
+def test_an_attribute_that_the_builder_decides_on_too_is_refused_by_its_name(name: str) -> None:
+    text = package(f"buildApp rec {{\n  {name} = true;\n  e = [ ui ];\n  f = {name};\n}}\n")
+    with pytest.raises(RefusalError, match=rf"^package\.nix:12:7: '{name}' is used within 'rec', and final"):
+        lifted(text)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "after"),
+    [
+        ("repo = pname;", 'repo = "app";'),
+        ('repo = "${pname}-ui";', 'repo = "app-ui";'),
+        ("meta.mainProgram = pname;", 'meta.mainProgram = "app";'),
+        ("meta = { mainProgram = pname; };", 'meta = { mainProgram = "app"; };'),
+        ("name = pname;", "name = finalAttrs.pname;"),
+        ("repo = f pname;", "repo = f finalAttrs.pname;"),
+    ],
+)
+def test_a_repository_and_a_program_are_written_out_and_not_made_with_pname(attribute: str, after: str) -> None:
+    text = rewritten(package(f'buildApp rec {{\n  pname = "app";\n  e = [ ui ];\n  {attribute}\n}}\n'))
+    assert f"\n  {after}\n" in text
 
 
 def test_move_puts_the_definition_into_passthru_and_leaves_no_empty_let() -> None:

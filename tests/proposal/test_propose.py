@@ -75,25 +75,70 @@ def test_the_report_names_target_file_and_bindings(tmp_path: Path) -> None:
     run(tmp_path / "out", str(NOTES), bindings=("web-ui",))
     document = json.loads((tmp_path / "out/report.json").read_text())
     assert (document["target"], document["file"], document["bindings"]) == ("notes-server", str(NOTES), ["web-ui"])
-    assert document["steps"] == [{"design": "stay", "name": "lift", "reason": None}]
+    assert document["steps"] == [{"design": "move", "name": "lift", "reason": None}]
 
 
 def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) -> None:
     report = run(tmp_path / "out", "status-board")
     (commit,) = report.proposal.commits
     assert commit.subject == "status-board: allow overriding checker and theme"
-    assert "No derivation changes." in commit.body
-    assert max(map(len, commit.body.splitlines())) <= 88
+    assert commit.body == (
+        "checker is bound in a let, where overrideAttrs cannot replace it. Show\n"
+        "it in passthru, and take it from finalAttrs. Replacing theme by\n"
+        "overrideAttrs changes only some uses, since others take it from the let.\n"
+        "Take it from finalAttrs.\n\nNo rebuilds."
+    )
     text = (tmp_path / "out/pull-request.md").read_text()
-    assert "`checker` and `theme` are bound in the `let … in` of `status-board`" in text
+    assert text.startswith("checker is bound in a let, where overrideAttrs cannot replace it.")
+    assert len(text.partition("<!--")[0].split()) <= 90
     assert "docker" not in text
     assert "No rebuilds: `nix-instantiate -A status-board` prints the same on HEAD~1 and HEAD." in text
 
 
-def test_source_and_version_follow_the_package(tmp_path: Path) -> None:
-    report = run(tmp_path / "out", "notes-server", follow=("src", "version"))
-    assert b"inherit (finalAttrs) src version;" in report.proposal.commits[-1].after
+def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Path) -> None:
+    report = run(tmp_path / "out", "notes-server")
+    (commit,) = report.proposal.commits
+    assert b"inherit (finalAttrs) src version;" in commit.after
+    assert commit.subject == "notes-server: let overrides of src and version reach web-ui"
+    assert commit.body == (
+        "overrideAttrs of src and version leaves web-ui as before. Define it in\n"
+        "passthru, and take src and version from finalAttrs there.\n\nNo rebuilds."
+    )
     assert not report.failed
+
+
+def test_a_part_that_an_override_of_the_version_does_not_reach_gets_the_next_design(
+    tmp_path: Path, tree: Path, changed: Callable[[str, str], None]
+) -> None:
+    source = 'src = fetchFromGitHub { owner = "a"; repo = "b"; tag = "c"; hash = "sha256-fake/ui"; };'
+    changed(
+        "inherit src version;\n\n    source", f"version = builtins.substring 0 3 version;\n    {source}\n\n    source"
+    )
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    (step,) = report.proposal.steps
+    assert step.design == "stay"
+    assert step.reason == f"{NOTES}: an override of src or version does not reach what takes it from the package"
+
+
+def test_packages_of_one_file_stand_in_the_subject(tmp_path: Path, tree: Path) -> None:
+    packages = tree / "pkgs/top-level/all-packages.nix"
+    text = packages.read_text()
+    more = "  notes-lts = callPackage ../by-name/no/notes-server/package.nix { };\n  notes-new = notes-lts;\n"
+    text = text.replace("final: _:\n", "final: _:\nwith final;\n")
+    packages.write_text(f"{text[: text.rstrip().rindex('}')]}{more}}}\n")
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert report.proposal.commits[0].subject.startswith("notes-lts, notes-server: ")
+
+
+def test_a_change_of_too_many_lines_is_made_on_request_alone(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    changed("echo notes > $out/index.html\n", "echo notes > $out/index.html\n" * 200)
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    (step,) = report.proposal.steps
+    assert (step.design, "more than 300" in (step.reason or "")) == ("stay", True)
+    moved = run(tmp_path / "moved", "notes-server", nixpkgs=str(tree), design=Design.MOVE)
+    assert moved.proposal.steps[0].design == "move"
 
 
 def test_an_override_without_effect_is_refused_and_nothing_is_written(tmp_path: Path, tree: Path) -> None:
@@ -106,7 +151,7 @@ def test_an_override_without_effect_is_refused_and_nothing_is_written(tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
-def test_around_a_builder_that_takes_no_function_goes_a_layer(
+def test_around_a_builder_that_takes_no_function_goes_a_layer_on_request(
     tmp_path: Path, tree: Path, changed: Callable[[str, str], None]
 ) -> None:
     changed('stdenv.mkDerivation {\n  pname = "notes-server"', 'plainBuilder {\n  pname = "notes-server"')
@@ -115,13 +160,12 @@ def test_around_a_builder_that_takes_no_function_goes_a_layer(
     plain = "  plainBuilder = attributes: mkDerivation (attributes // { });\n\n  symlinkJoin ="
     builders.write_text(builders.read_text().replace("  symlinkJoin =", plain))
     why = "the builder takes no function of the final attributes"
-    with pytest.raises(RefusalError, match=rf"package.nix: {why}"):
-        run(tmp_path / "out", "notes-server", nixpkgs=str(tree), design=Design.STAY)
+    with pytest.raises(RefusalError, match=rf"package.nix: {why}") as caught:
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert caught.value.hint == "unlet overlay notes-server --design layer makes it overridable for you"
     assert not (tmp_path / "out").exists()
-    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree), design=Design.LAYER)
     assert not report.failed
-    (step,) = report.proposal.steps
-    assert (step.design, step.reason) == ("layer", why)
 
 
 def test_a_package_that_the_change_of_another_one_reaches_is_proven_alone(tmp_path: Path, tree: Path) -> None:

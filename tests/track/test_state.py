@@ -98,7 +98,7 @@ def test_file_from_the_future_is_told(nixpkgs: Nixpkgs, ask: Ask, file: Path, mo
 def test_place_that_cannot_be_written_is_one_line(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="is not a directory"):
         ask(nixpkgs, state=tmp_path / "nowhere" / "state.json")
-    with pytest.raises(ToolkitError, match="cannot be read: is a directory"):
+    with pytest.raises(ToolkitError, match="exists and is not a file"):
         ask(nixpkgs, state=tmp_path)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from msgspec import Struct
 
+from toolkit import files
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -235,7 +237,9 @@ def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
     """Return the directory to write: if none is named, not in a checkout of nixpkgs, but beside it."""
     named = ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT
     here = None if named else checkout()
-    return Path(os.path.relpath(here.parent / value)) if here is not None else value
+    place = Path(os.path.relpath(here.parent / value)) if here is not None else value
+    files.refuse_in_repository(place)
+    return place
 
 
 def checkout() -> Path | None:

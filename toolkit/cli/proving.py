@@ -180,7 +180,8 @@ lifting_options = options.together(
         group=options.OWN,
         type=click.Choice([design.value for design in Design]),
         help="Unless TARGET is docker: whether definitions stay in their let or move into the attribute, or an "
-        "overrideAttrs around the builder's call sets what uses them; by default as the builder allows.",
+        "overrideAttrs around the builder's call sets what uses them; by default they move if they can follow src or "
+        "version, else they stay.",
     ),
     options.remembered(
         "--follow",

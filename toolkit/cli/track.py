@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit import documents
+from toolkit import documents, files
 from toolkit.cli import options, output
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.model import SourceRequest
@@ -138,6 +138,7 @@ def command(
         raise click.UsageError("--markdown - and --html - exclude each other")
     if settings.json and _STDOUT in {markdown, html}:
         raise click.UsageError("--json excludes Markdown and HTML on stdout")
+    _require_places(markdown, html)
     for name, value in {"--ref": "" in refs, "--nixpkgs": nixpkgs == "", "--pin": pin == ""}.items():
         if value:
             raise click.UsageError(f"{name} is empty")
@@ -175,6 +176,12 @@ def _used(overlay: Path | None, kind: str | None) -> Used:
     return read_overlay(overlay)
 
 
+def _require_places(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None and path != _STDOUT:
+            files.place_of(path)
+
+
 def _write_forms(answer: TrackAnswer, *, markdown: Path | None, html: Path | None) -> None:
     if markdown is not None:
         from toolkit.track.page import to_markdown  # noqa: PLC0415 - for --markdown alone
@@ -191,7 +198,7 @@ def _write(path: Path, form: Callable[[TrackAnswer], bytes], answer: TrackAnswer
         output.write(form(answer))
         return
     try:
-        path.write_bytes(form(answer))
+        files.replace(path, form(answer))
     except OSError as error:
         raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
 

@@ -1,8 +1,9 @@
 # Compares packages of two trees, and tries doors of the second: what does an override of an attribute reach?
 #
-# `questions` is a JSON list of { package, doors, shown }: the attribute path of a package, by name the path of each door
-# among the package's attributes, and paths of other attributes that may be made with what is behind the doors. Each
-# answer stands where its question did. What throws is an answer too: null.
+# `questions` is a JSON list of { package, doors, shown, follows }: the attribute path of a package, by name the path of
+# each door among the package's attributes, paths of other attributes that may be made with what is behind the doors, and
+# by door attributes of the package that reach it. Each answer stands where its question did. What throws is an answer
+# too: null.
 {
   before,
   after,
@@ -30,6 +31,7 @@ let
     isAttrs
     isString
     length
+    listToAttrs
     mapAttrs
     split
     tail
@@ -102,7 +104,7 @@ let
 
   tried =
     { before, after }:
-    shown: path:
+    shown: follows: path:
     let
       thrown = _: throw "unlet: this is used";
       marked =
@@ -138,6 +140,16 @@ let
       before = (reaches before thrown).built;
       thrown = reaches after thrown;
       replaced = reaches after marked;
+      # A version that changes, so that no cache has what is made with it; another attribute throws.
+      follows = listToAttrs (
+        map (name: {
+          inherit name;
+          value =
+            drvPath (at path (after.overrideAttrs (old: {
+              ${name} = if name == "version" then "${old.version}.1" else throw "unlet: this is used";
+            }))) != drvPath (at path after);
+        }) follows
+      );
     };
 
   answer =
@@ -146,6 +158,7 @@ let
       package,
       doors,
       shown,
+      follows,
     }:
     addErrorContext "unlet: question ${toString number}" (
       let
@@ -155,7 +168,7 @@ let
       in
       {
         inherit (paths) before after;
-        doors = if evaluates then mapAttrs (_: tried pair shown) doors else { };
+        doors = if evaluates then mapAttrs (name: tried pair shown follows.${name}) doors else { };
         same_shown = all (path: drvPaths (at path pair.before) == drvPaths (at path pair.after)) (if evaluates then shown else [ ]);
       }
     );

@@ -52,10 +52,9 @@ def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
 def _is_used(planned: LiftPlan, name: str) -> bool:
     """Tell whether a new parameter of this name would take a name from what is around the package."""
     argument = planned.construction.argument
-    within = [argument, *(planned.shape.lets if planned.enclosed else ())]
     return any(
         use.name == name
-        and (any(node.contains(use.node) for node in within) or planned.shape.owner(use.node) in planned.moved)
+        and (argument.contains(use.node) or planned.shape.owner(use.node) in planned.moved)
         and (use.scope is None or not argument.contains(use.scope.node))
         and not _within_its_binding(planned, use)
         for use in planned.shape.references

@@ -53,16 +53,23 @@ _PATH = re.compile(r"\.{1,2}/[\w./+-]+")
 _DEPTH = 2
 _CALL = re.compile(r"^ *([A-Za-z_][\w'-]*) *=\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)", re.MULTILINE)
 
+_SAME = re.compile(r"^  ([A-Za-z_][\w'-]*) = ([A-Za-z_][\w'-]*);", re.MULTILINE)
+
 
 class Names(Struct, frozen=True, kw_only=True):
-    """What calls which file: `called` has the attribute path of a file or directory that a package set calls."""
+    """What calls which file: `called` has the attribute path of a file or directory that a package set calls.
+
+    `same` has by attribute of the outermost set the other one that it is bound to.
+    """
 
     called: Mapping[PurePosixPath, str]
+    same: Mapping[str, str]
 
     @classmethod
     def of(cls, root: Path) -> Names:
         """Read the package sets of the tree at `root`; a set that it does not have names nothing."""
         called: dict[PurePosixPath, str] = {}
+        same: dict[str, str] = {}
         for name, prefix in _SETS.items():
             try:
                 text = (root / _TOP / name).read_text(errors="replace")
@@ -70,7 +77,9 @@ class Names(Struct, frozen=True, kw_only=True):
                 continue
             for attribute, path in _CALL.findall(text):
                 called.setdefault(PurePosixPath(normpath(_TOP / path)), prefix + attribute)
-        return cls(called=called)
+            if not prefix:
+                same |= dict(_SAME.findall(text))
+        return cls(called=called, same=same)
 
     def package(self, file: PurePosixPath) -> str:
         """Return the attribute path of the package that a file below pkgs is for, by its place if nothing calls it."""
@@ -205,6 +214,21 @@ def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath,
         for file, names in likely.items()
         for name in [next((name for name in names if _is_written(places.get(name), file)), "")]
         if name
+    }
+
+
+def siblings(root: Path, files: Mapping[str, PurePosixPath]) -> Mapping[str, tuple[str, ...]]:
+    """Return by package the others that its file makes, without other names of one of them."""
+    names = Names.of(root)
+    likely = {package: set(names.candidates(root, file)) - {package} for package, file in files.items()}
+    places = locate(root, sorted(set().union(*likely.values())))
+    found = {
+        package: {name for name in likely[package] if _is_written(places.get(name), file)}
+        for package, file in files.items()
+    }
+    return {
+        package: tuple(sorted(name for name in others if names.same.get(name) not in {package, *others}))
+        for package, others in found.items()
     }
 
 

@@ -20,12 +20,13 @@ from toolkit.lift.bindings import (
     doors,
     find,
     origin,
+    shared,
     state,
     uses_by_rec,
     without_final,
 )
 from toolkit.lift.shape import bound, callee, selection
-from toolkit.nix.attributes import body, inherited_from
+from toolkit.nix.attributes import inherited_from
 from toolkit.nix.conditions import climb, guards
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
 
 PARAMETER = "finalAttrs"
 FOLLOWED = ("src", "version")
-
-_MUCH = 25
-"""So many lines rather stay in a let that is put into the function of the final attributes."""
 
 _TAKEN = frozenset(
     [
@@ -78,8 +76,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
     `routes` has the attribute of each binding that is lifted or that leaves its let; `moved` names those that leave it,
     in the order of the file. `taken` are bindings that take an attribute out of one of these, as `inherit (it.a) name`
     does: by their name that of the other and the attributes between. `follows` are the attributes of the package that
-    what has moved takes over, with where the package takes them from. If it is `enclosed` nothing leaves the let: this
-    goes into the function of the final attributes.
+    what has moved takes over, with where the package takes them from.
     """
 
     shape: Shape
@@ -90,7 +87,6 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
     moved: tuple[str, ...]
     taken: Mapping[str, tuple[str, ...]]
     follows: Mapping[str, Origin]
-    enclosed: bool = False
 
     def path(self, name: str) -> tuple[str, ...]:
         """Return the path among the final attributes of a binding that is lifted, moved or taken."""
@@ -118,7 +114,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
             if use.name not in self.routes and use.name not in self.taken:
                 continue
             owner = self.shape.owner(use.node)
-            sees = owner in {*self.moved, *self.shape.inner} or (self.enclosed and owner in self.shape.reached)
+            sees = owner in {*self.moved, *self.shape.inner}
             within = sees if owner is not None else self.shape.body.contains(use.node)
             if within and use.node.index not in kept:
                 found[use.node.index] = self.path(use.name)
@@ -151,39 +147,8 @@ def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[st
     Raise LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
     """
     construction = _construction(shape)
-    wanted = _wanted(shape, names)
-    enclosable = (
-        design is Design.STAY
-        and [body(let) for let in shape.lets] == [construction.call]
-        and "\n" not in construction.builder.text
-        and not shape.uses_in(construction.builder)
-    )
-    try:
-        planned = _plan(shape, construction, wanted, design, follow)
-    except RefusalError:
-        if not enclosable:
-            raise
-        planned = None
-    if planned is None or (
-        enclosable and sum(shape.bindings[name].text.count("\n") + 1 for name in planned.moved) > _MUCH
-    ):
-        planned = _plan(shape, construction, wanted, design, follow, enclosed=True)
-    if follow and not planned.followed:
-        what = " or ".join(follow)
-        raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
-    return planned
-
-
-def _plan(  # noqa: PLR0913 - what a plan is made of
-    shape: Shape,
-    construction: BuilderCall,
-    wanted: Sequence[str],
-    design: Design,
-    follow: Sequence[str],
-    *,
-    enclosed: bool = False,
-) -> LiftPlan:
-    leaving = _leaving(shape, wanted, design) if not enclosed else frozenset[str]()
+    lifted = wanted(shape, names)
+    leaving = _leaving(shape, lifted, _to_move(shape, lifted, design, follow))
     taken = {name: source for name in leaving if (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
     for name in moved:
@@ -192,19 +157,21 @@ def _plan(  # noqa: PLR0913 - what a plan is made of
         shape=shape,
         construction=construction,
         design=design,
-        names=tuple(name for name in shape.bindings if name in wanted),
+        names=tuple(name for name in shape.bindings if name in lifted),
         routes={
             name: _route(shape, name, fresh=design is Design.LAYER and name in moved)
             for name in shape.bindings
-            if name in moved or name in wanted
+            if name in moved or name in lifted
         },
         moved=moved,
         taken=taken,
         follows={name: where for name in follow if (where := origin(shape, name)) is not None},
-        enclosed=enclosed,
     )
     _require_all_within(planned)
     _require_all_there(planned)
+    if follow and not planned.followed:
+        what = " or ".join(follow)
+        raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
     return planned
 
 
@@ -251,7 +218,12 @@ def _construction(shape: Shape) -> BuilderCall:
     return shape.construction
 
 
-def _wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
+def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the bindings to lift: some, or all packages, without those that an override reaches already.
+
+    Raise LayoutError for a binding that is not there, and if nothing is left.
+    """
+    _construction(shape)
     packages = [found for found in find(shape) if found.kind is BindingKind.PACKAGE]
     known = ", ".join(found.name for found in packages)
     for name in names:
@@ -261,19 +233,26 @@ def _wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
             raise LayoutError(f"{shape.tree.name}: no let around the package binds '{name}'", hint=hint)
         if name not in shape.reached:
             raise LayoutError(f"{at(binding)}: the package is not made with '{name}'")
-    wanted = tuple(names) or tuple(found.name for found in packages)
-    if not wanted:
+    lifted = tuple(names) or tuple(found.name for found in packages)
+    if not lifted:
         raise LayoutError(f"{shape.tree.name}: no let around the package binds a package with a source of its own")
-    missed = tuple(name for name in wanted if state(shape, name) is not Reachability.ROUTED)
+    missed = tuple(name for name in lifted if state(shape, name) is not Reachability.ROUTED)
     if not missed:
-        what = f"'{wanted[0]}'" if len(wanted) == 1 else "all packages of the lets"
+        what = f"'{lifted[0]}'" if len(lifted) == 1 else "all packages of the lets"
         raise LayoutError(f"{shape.tree.name}: an override reaches {what} already", hint="there is nothing to propose")
     return missed
 
 
-def _leaving(shape: Shape, wanted: Sequence[str], design: Design) -> frozenset[str]:
+def _to_move(shape: Shape, wanted: Sequence[str], design: Design, follow: Sequence[str]) -> frozenset[str]:
+    """Return the bindings that are to move: of a move that follows attributes, those that share one."""
+    if design is not Design.MOVE:
+        return frozenset()
+    return frozenset(name for name in wanted if not follow or set(follow) & set(shared(shape, name)))
+
+
+def _leaving(shape: Shape, wanted: Sequence[str], moving: frozenset[str]) -> frozenset[str]:
     """Return the bindings that must stand where the final attributes are known: what is made with a lifted one."""
-    leaving = set(wanted) if design is Design.MOVE else set[str]()
+    leaving = set(moving)
     grown = True
     while grown:
         grown = False

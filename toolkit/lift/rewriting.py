@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift import capture, layer, passthru
-from toolkit.lift.bindings import PASSTHRU
+from toolkit.lift.bindings import PASSTHRU, Reachability, state
 from toolkit.lift.passthru import Additions
-from toolkit.lift.plan import PARAMETER, Design, LiftPlan, at, plan
+from toolkit.lift.plan import FOLLOWED, PARAMETER, Design, LiftPlan, at, plan
+from toolkit.lift.recursion import recursive, unfold
 from toolkit.lift.shape import bound, joined, operands, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, extent, removals
 from toolkit.nix.attributes import SETS, inside, value
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from toolkit.lift.bindings import Door
-    from toolkit.lift.shape import Shape
+    from toolkit.lift.shape import BuilderCall, Shape
     from toolkit.nix.tree import Node
 
 
@@ -32,7 +33,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
 
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
     let. `parameter` is the name of the final attributes. `shown` are the attributes of passthru that are made with
-    what is lifted.
+    what is lifted. `follows` has by lifted binding the package's attributes that it takes over, `states` how far
+    out of reach each was.
     """
 
     text: str
@@ -40,6 +42,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
     moved: tuple[str, ...] = ()
     parameter: str = PARAMETER
     shown: tuple[tuple[str, ...], ...] = ()
+    follows: Mapping[str, tuple[str, ...]] = {}
+    states: Mapping[str, Reachability] = {}
 
 
 def lift(
@@ -62,24 +66,21 @@ def lift(
 def rewrite(shape: Shape, *, bindings: Sequence[str], design: Design, follow: Sequence[str] = ()) -> Lifted:
     """Lift bindings of a shape's lets, as `lift` does."""
     planned = plan(shape, bindings, design, follow)
-    unfolded = capture.clashing(planned)
-    if follow:
-        unfolded |= {literal.index for literal in planned.construction.sets if literal.kind == "rec_attrset_expression"}
-    layered = layer.attributes(planned, unfolded) if design is Design.LAYER else ()
-    targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in planned.rerouted.items()}
+    construction, references = planned.construction, planned.shape.references
+    clashing = capture.clashing(planned)
+    layered = layer.attributes(planned, clashing) if design is Design.LAYER else ()
+    unfolded = unfold(construction, references, () if design is Design.LAYER else recursive(construction))
+    targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in unfolded.targets.items()}
+    targets |= {use.node.index: ((use.name,),) for use in references if layer.leaves(construction, layered, use)}
     targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
-    for use in planned.shape.references:
-        if use.scope is not None and (
-            use.scope.node.index in unfolded or layer.leaves(planned.construction, layered, use)
-        ):
-            targets.setdefault(use.node.index, ((use.name,),))
+    targets |= {index: (path,) for index, path in planned.rerouted.items()}
     nodes = planned.shape.tree.nodes
     parameter = capture.parameter(planned, [nodes[index] for index in targets])
     inherits: dict[int, StatementEdit] = defaultdict(StatementEdit)
     edits = [
         *_uses(planned, targets, parameter, inherits),
-        *(_with_parameter(planned, parameter) if design is not Design.LAYER and not planned.enclosed else ()),
-        *(_without_rec(nodes[index]) for index in unfolded),
+        *(_with_parameter(construction, parameter) if design is not Design.LAYER else ()),
+        *unfolded.edits,
     ]
     new = _moved(planned, edits, inherits, layered, parameter)
     if lost := lost_comments(shape.tree, Tree(new, name=shape.tree.name)):
@@ -90,7 +91,18 @@ def rewrite(shape: Shape, *, bindings: Sequence[str], design: Design, follow: Se
         moved=planned.moved,
         parameter=parameter,
         shown=tuple(_shown(planned)),
+        follows=_follows(planned),
+        states={name: state(planned.shape, name) for name in planned.names},
     )
+
+
+def _follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for index, names in planned.followed.items():
+        owner = planned.shape.owner(planned.shape.tree.nodes[index])
+        if owner in planned.names:
+            found[owner] |= dict.fromkeys(names)
+    return {name: tuple(part for part in FOLLOWED if part in found[name]) for name in planned.names if name in found}
 
 
 def _shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
@@ -122,9 +134,9 @@ def _uses(
         yield Edit(node.start, node.end, ".".join([parameter, *paths[0]]))
 
 
-def _with_parameter(planned: LiftPlan, parameter: str) -> Iterator[Edit]:
+def _with_parameter(construction: BuilderCall, parameter: str) -> Iterator[Edit]:
     """Make the builder's argument a function of the final attributes."""
-    construction, text = planned.construction, planned.shape.tree.text
+    text = construction.call.tree.text
     if construction.final is not None:
         return
     argument = construction.argument
@@ -136,11 +148,6 @@ def _with_parameter(planned: LiftPlan, parameter: str) -> Iterator[Edit]:
     own_line = is_first(text, expression.start)
     apart = f"\n{' ' * column(text, expression.start)}" if own_line else " "
     yield Edit(expression.start, expression.start, f"{parameter}:{apart}")
-
-
-def _without_rec(literal: Node) -> Edit:
-    brace = next(child for child in literal.children if child.kind == "{")
-    return Edit(literal.start, brace.start, "")
 
 
 def _moved(
@@ -182,8 +189,6 @@ def _moved(
             outside += _through(door, definitions[name], inherits)
     for index, change in inherits.items():
         outside += change.edits(nodes[index])
-    if planned.enclosed:
-        return _enclosed(planned, outside, parameter)
     return apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, list(spans.values()))}))
 
 
@@ -223,16 +228,3 @@ def _through(door: Door, definition: MovedDefinition, inherits: dict[int, Statem
     if is_first(door.node.tree.text, door.node.start):
         yield Edit(door.node.start, door.node.start, above)
     yield Edit(equals.end, value(door.node).end, moved)
-
-
-def _enclosed(planned: LiftPlan, edits: Collection[Edit], parameter: str) -> str:
-    """Return the text with these edits and with the let, which goes behind the parameter of the final attributes."""
-    (let,), construction = planned.shape.lets, planned.construction
-    tree, call = let.tree, construction.call
-    merged = construction.merged
-    within = f"{shifted(tree, let.start, call.start, 0, edits)}{shifted(tree, merged.start, merged.end, 0, edits)}"
-    moved = shifted(Tree(within, name=tree.name), 0, len(within), 2)
-    indent = " " * indentation(tree.text, let.start)
-    call_text = f"{construction.builder.text} (\n{indent}  {parameter}:\n{indent}  {moved}\n{indent})"
-    before, after = shifted(tree, 0, let.start, 0, edits), shifted(tree, call.end, len(tree.text), 0, edits)
-    return f"{before}{call_text}{after}"

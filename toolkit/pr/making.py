@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit import files
 from toolkit.contribution import Contribution, Made, PullRequest
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
@@ -242,3 +243,4 @@ def _require_free(clone: Clone, branch: str, path: Path) -> None:
         raise ToolkitError(f"{path}: is the directory of a worktree that no longer exists", hint=hint)
     if not path.parent.is_dir():
         raise UsageError(f"--worktree: '{path.parent}' is not a directory")
+    files.refuse_in_repository(path)

@@ -16,9 +16,11 @@ from msgspec.structs import replace
 
 from toolkit import patches, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
+from toolkit.lift.defaults import LiftChoice, choices
+from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.locating import PACKAGES, Names
 from toolkit.lift.plan import Design
-from toolkit.lift.rewriting import Lifted, lift
+from toolkit.lift.rewriting import Lifted
 from toolkit.lift.survey import files_of
 from toolkit.model import Step
 from toolkit.nix import program
@@ -47,7 +49,7 @@ EVALUATED = ("no-rebuild", "readers", "overlay")
 class LiftRequest(Struct, frozen=True, kw_only=True):
     """What is asked for one package. `out` appears whole or not at all; `force` lets it replace what is there.
 
-    `design` is chosen by what follows if it is None: what takes attributes over has to move.
+    `design` and `follow` are chosen if `design` is None, as `toolkit.lift.defaults` does.
     """
 
     target: str
@@ -58,6 +60,11 @@ class LiftRequest(Struct, frozen=True, kw_only=True):
     systems: tuple[str, ...] = ()
     out: Path = Path("proposal")
     force: bool = False
+
+    @property
+    def choice(self) -> LiftChoice:
+        """What is to be lifted, and how."""
+        return LiftChoice(bindings=self.bindings, design=self.design, follow=self.follow)
 
 
 class Opened(Struct, frozen=True, kw_only=True):
@@ -169,7 +176,7 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     for each in found:
         if each.proposed is None:
             with suppress(RefusalError):
-                made.setdefault(each.target.file, (each, _lift(each, _designs(each.request)[0])))
+                made.setdefault(each.target.file, (each, _lift(each, *next(_ways(each)))))
     if len(made) < 2:  # noqa: PLR2004 - one is alone
         return {}
     progress.step("laying out a nixpkgs with all changes")
@@ -187,19 +194,18 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
 def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
     """Return the first design that can be right as far as Nix says, or the commits of a proposal that has its own.
 
-    Raise RefusalError with the reason against the first design, where none can.
+    Raise RefusalError with the reason against the last design, where none can.
     """
     if found.proposed is not None:
         return _rewritten(found, found.proposed, tree, progress=progress)
     target = found.target
-    reasons: list[str] = []
-    for design in _designs(found.request):
+    refusal: RefusalError | None = None
+    for design, follow in _ways(found):
         try:
-            commit = _lift(found, design, reason=reasons[0] if reasons else None)
-        except RefusalError:
-            if not reasons:
-                raise
-            break
+            commit = _lift(found, design, follow, reason=refusal.message if refusal is not None else None)
+        except RefusalError as error:
+            refusal = error
+            continue
         chosen = _laid_out(found, (commit,), tree, progress=progress)
         progress.step(f"asking Nix about {target.package}")
         asking = chosen.asking
@@ -209,24 +215,36 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
             hint = "if the package is for another system, name that by --system"
             fact = f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
-        if said.outcome == "lifted" or (not reasons and said.outcome == "failed"):
+        if said.outcome == "lifted" or (found.request.design is not None and said.outcome == "failed"):
             return chosen
-        reasons.append(said.why)
-    raise RefusalError(f"{target.file}: {reasons[0]}")
+        refusal = RefusalError(f"{target.file}: {said.why}")
+    if refusal is None:
+        raise RefusalError(f"{target.file}: no design lifts it")
+    if found.request.design is None and _is_layered(found, tree, progress=progress):
+        hint = f"unlet overlay {target.package} --design {Design.LAYER} makes it overridable for you"
+        raise RefusalError(refusal.message, hint=hint)
+    raise refusal
 
 
-def _designs(request: LiftRequest) -> tuple[Design, ...]:
-    if request.design is not None:
-        return (request.design,)
-    return (Design.MOVE,) if request.follow else (Design.STAY, Design.LAYER)
+def _is_layered(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> bool:
+    """Tell whether an `overrideAttrs` around the builder's call would do, which upstream does not want."""
+    with suppress(RefusalError):
+        commit = _lift(found, Design.LAYER, ())
+        said = _laid_out(found, (commit,), tree, progress=progress).asking.judged()
+        return said is not None and said.outcome == "lifted"
+    return False
 
 
-def _lift(found: Opened, design: Design, *, reason: str | None = None) -> LiftCommit:
+def _ways(found: Opened) -> Iterator[tuple[Design, tuple[str, ...]]]:
+    return choices(found.text, found.request.choice, name=str(found.target.file))
+
+
+def _lift(found: Opened, design: Design, follow: tuple[str, ...], *, reason: str | None = None) -> LiftCommit:
     """Rewrite the package's file; `reason` is why not by the design before. Raise RefusalError if it cannot be."""
-    request, target = found.request, found.target
-    lifted = lift(found.text, name=str(target.file), bindings=request.bindings, design=design, follow=request.follow)
+    target = found.target
+    lifted = lift_by(found.text, found.request.choice, design, follow, name=str(target.file))
     step = Step(name=LIFT, design=design.value, reason=reason)
-    message = texts.message(target.package, lifted.doors)
+    message = texts.message(target.packages, lifted)
     return LiftCommit(step=step, message=message, lifted=lifted)
 
 
@@ -263,7 +281,7 @@ def _chosen(
     lifted = commits[-1].lifted
     asking = Asking(
         trees=(roots[0], roots[-1]),
-        own=Question(package=found.target.package, doors=lifted.doors, shown=lifted.shown),
+        own=Question(package=found.target.package, doors=lifted.doors, shown=lifted.shown, follows=lifted.follows),
         readers=readers,
         systems=found.request.systems or found.target.systems,
         beside=beside,

@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.errors import LayoutError, ToolkitError, only, tried
 from toolkit.lift.bindings import BindingKind
-from toolkit.lift.locating import PACKAGES, SYSTEMS, Names, locate, owners
+from toolkit.lift.locating import PACKAGES, SYSTEMS, Names, locate, owners, siblings
 from toolkit.lift.survey import survey
 
 if TYPE_CHECKING:
@@ -24,11 +25,20 @@ _ALIASES = PACKAGES / "top-level" / "aliases.nix"
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """A package: its attribute path, its file's path in the tree, and the systems to ask about."""
+    """A package: its attribute path, its file's path in the tree, and the systems to ask about.
+
+    `others` are the other packages that the file makes.
+    """
 
     package: str
     file: PurePosixPath
     systems: tuple[str, ...] = SYSTEMS
+    others: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """All packages that the file makes, by name."""
+        return tuple(sorted({self.package, *self.others}))
 
 
 def find_target(root: Path, name: str) -> Target:
@@ -43,7 +53,9 @@ def find_target(root: Path, name: str) -> Target:
 def find_targets(root: Path, names: Sequence[str]) -> list[Target | ToolkitError]:
     """Find packages as `find_target` does, and return for each the error instead of raising it."""
     located = locate(root, [name for name in dict.fromkeys(names) if not name.endswith(_FILE)])
-    return [tried(partial(_find, root, name, located)) for name in names]
+    found = [tried(partial(_find, root, name, located)) for name in names]
+    others = siblings(root, {each.package: each.file for each in found if isinstance(each, Target)})
+    return [replace(each, others=others[each.package]) if isinstance(each, Target) else each for each in found]
 
 
 def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:

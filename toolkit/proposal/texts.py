@@ -1,13 +1,16 @@
-"""What is said of a lift: patches/lift.toml with the package's names filled in."""
+"""What is said of a lift: patches/lift.toml with the packages' names filled in."""
 
 from __future__ import annotations
 
 import textwrap
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import patches
+from toolkit.lift.bindings import PASSTHRU, Reachability
 from toolkit.patches import Message
 from toolkit.proposal.writing import template
 from toolkit.report import pull_request
@@ -16,27 +19,72 @@ from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
 from toolkit.report.pull_request import StepText, Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from toolkit.lift.rewriting import Lifted
     from toolkit.model import Report
     from toolkit.proposal.choosing import Chosen
 
+_NOUNS = frozenset(
+    [
+        *("agent", "backend", "cli", "client", "core", "daemon", "dashboard", "frontend", "generator", "server"),
+        *("service", "ui", "web", "website", "webui"),
+    ]
+)
+"""Names of bindings that are nouns: one says "the frontend"."""
 
-def message(package: str, doors: Mapping[str, tuple[str, ...]]) -> Message:
-    """Return the message of the commit."""
-    path, words = patches.shipped() / "lift.toml", _words(package, doors)
-    text = patches.read_toml(path, Message, names=words)
-    if len(text.subject) > SUBJECT_WIDTH:
-        short = patches.read_toml(path, Message, names={**words, "names": "its components"})
-        text = replace(text, subject=short.subject)
-    body = textwrap.fill(" ".join(text.body.split()), BODY_WIDTH, break_long_words=False, break_on_hyphens=False)
-    return replace(text, body=body)
+_LISTED = 4
+"""So many parts are named in a sentence."""
+
+
+class _Sort(Struct, frozen=True, kw_only=True):
+    """A commit about bindings of one sort."""
+
+    subject: str
+    body: str
+
+
+class _Messages(Struct, frozen=True, kw_only=True, rename="kebab"):
+    """patches/lift.toml."""
+
+    no_rebuild: str
+    follows: _Sort
+    hidden: _Sort
+    shown: _Sort
+    part: _Sort
+
+    def of(self, sort: str) -> _Sort:
+        """Return the text for bindings of a sort."""
+        found: _Sort = getattr(self, sort)
+        return found
+
+
+_SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachability.PARTIAL: "part"}
+
+
+def message(packages: Sequence[str], lifted: Lifted) -> Message:
+    """Return the message of the commit; `packages` are all that the file makes."""
+    sorts: dict[str, list[str]] = defaultdict(list)
+    for name, state in lifted.states.items():
+        sorts["follows" if name in lifted.follows else _SORTS[state]].append(name)
+    texts = {sort: _messages(_words(packages, lifted, names)).of(sort) for sort, names in sorted(sorts.items())}
+    main = "follows" if "follows" in sorts else "hidden" if len(sorts) > 1 else next(iter(sorts))
+    names = sorts[main] if main == "follows" else list(lifted.states)
+    words = _words(packages, lifted, names)
+    shorter = [{}, {"parts": "its parts"}, {"parts": "its parts", "packages": _braced(packages)}]
+    subjects = [_messages({**words, **change}).of(main).subject for change in shorter]
+    return Message(
+        subject=next((subject for subject in subjects if len(subject) <= SUBJECT_WIDTH), subjects[-1]),
+        body=_wrapped(" ".join(text.body for text in texts.values())),
+        proven={"no-rebuild": _messages(words).no_rebuild},
+    )
 
 
 def facts(chosen: Chosen, report: Report) -> pull_request.DraftFacts:
     """Return what the text of the pull request is made from; of a proposal with commits of its own it is theirs."""
     path = patches.shipped() / "lift-pull-request.toml"
-    words = _words(chosen.opened.target.package, chosen.lifted.doors)
+    body = " ".join(chosen.commits[-1].message.body.split())
+    words = {"package": chosen.opened.target.package, "body": body}
     texts = patches.read_toml(path, Texts, names=words, form=unwrapped)
     if (proposed := chosen.opened.proposed) is not None:
         own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
@@ -44,33 +92,41 @@ def facts(chosen: Chosen, report: Report) -> pull_request.DraftFacts:
     return pull_request.DraftFacts(report=report, texts=texts, template=template(chosen.opened.source), extras={})
 
 
-def usage(package: str, path: tuple[str, ...]) -> str:
-    """Return an override that replaces what is behind a door, as Nix code."""
-    within = len(path) > 1
-    margin = "  " * (1 + within)
-    change = f"old.{'.'.join(path)}.overrideAttrs {{\n{margin}  patches = [ ./fix.patch ];\n{margin}}}"
-    line = f"{margin}{path[-1]} = {change};"
-    attributes = f"  passthru = old.passthru // {{\n{line}\n  }};" if within else line
-    return f"{package}.overrideAttrs (old: {{\n{attributes}\n}})"
+def _messages(words: Mapping[str, str]) -> _Messages:
+    return patches.read_toml(patches.shipped() / "lift.toml", _Messages, names=words)
 
 
-def _words(package: str, doors: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    if not doors:
-        return {"package": package}
-    names = list(doors)
-    many = len(names) > 1
-    listed, quoted = (
-        f"{', '.join(words[:-1])} and {words[-1]}" if many else words[0]
-        for words in (names, [f"`{name}`" for name in names])
-    )
+def _wrapped(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), BODY_WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
+    doors = [lifted.doors[name] for name in names]
+    called = [f"the {path[-1]}" if path[-1] in _NOUNS else path[-1] for path in doors]
+    many = len(called) > 1
+    parts = _listed(called) if len(called) <= _LISTED else f"{len(called)} parts"
+    followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
+    shown = all(path[0] == PASSTHRU for path in doors)
     return {
-        "package": package,
-        "names": listed,
-        "quoted": quoted,
-        "is": "are" if many else "is",
+        "packages": ", ".join(packages),
+        "parts": parts,
+        "Parts": parts[:1].upper() + parts[1:] if parts.startswith("the ") else parts,
+        "attributes": _listed(list(followed)),
+        "place": "in passthru" if shown else "as attributes" if many else "as an attribute",
         "them": "them" if many else "it",
-        "attributes": "attributes" if many else "an attribute",
-        "first": names[0],
-        "door": ".".join(doors[names[0]]),
-        "usage": usage(package, doors[names[0]]),
+        "is": "are" if many else "is",
     }
+
+
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _braced(packages: Sequence[str]) -> str:
+    """Return names with what all begin with written once, as `k3s_1_{33,34}`."""
+    first, last = min(packages), max(packages)
+    length = next((index for index, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1), len(first))
+    common = first[:length]
+    if len(packages) == 1 or not common:
+        return ", ".join(packages)
+    return f"{common}{{{','.join(name.removeprefix(common) for name in packages)}}}"

@@ -35,16 +35,21 @@ UNREACHED = (
     "no override has an effect here: by default, nothing on these systems is built with it, or the builder does not "
     "see the override"
 )
+UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
 NO_FUNCTION = "the builder takes no function of the final attributes"
 _QUESTION = re.compile(r"unlet: question (\d+)")
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """A package by its attribute path, doors by name, and other attributes that may be made with them."""
+    """A package by its attribute path, doors by name, and other attributes that may be made with them.
+
+    `follows` has by door the attributes of the package which what is behind it takes over.
+    """
 
     package: str
     doors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     shown: tuple[tuple[str, ...], ...] = ()
+    follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 class Reach(Struct, frozen=True, kw_only=True):
@@ -65,6 +70,7 @@ class ChangedAttribute(Struct, frozen=True, kw_only=True):
 
     `before` tells whether an override of it had an effect before, `hides` whether the package had another attribute of
     the name. `thrown` is what a value reaches that throws, `replaced` what the same package under another name does.
+    `follows` tells of attributes of the package whether another value of them changes this one.
     """
 
     there: bool
@@ -72,6 +78,7 @@ class ChangedAttribute(Struct, frozen=True, kw_only=True):
     hides: bool
     thrown: Reach
     replaced: Reach
+    follows: dict[str, bool] = field(default_factory=dict[str, bool])
 
 
 class Derivations(Struct, frozen=True, kw_only=True):
@@ -120,6 +127,7 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
         ("failed", "the attribute is not there"): not all(door.there for door in doors),
         ("refused", "a different attribute of the package has the name"): any(door.hides for door in doors),
         ("refused", UNREACHED): not all(door.thrown.something for door in doors),
+        ("refused", UNFOLLOWED): not all(reached for door in doors for reached in door.follows.values()),
     }
     outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))
     return LiftVerdict(outcome=outcome, why=why)
@@ -140,7 +148,15 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     loud: bool = False,
 ) -> Command:
     """Return the command that asks, sealed; if it is `loud`, what throws ends it."""
-    asked = [{"package": each.package.split("."), "doors": dict(each.doors), "shown": each.shown} for each in questions]
+    asked = [
+        {
+            "package": each.package.split("."),
+            "doors": dict(each.doors),
+            "shown": each.shown,
+            "follows": {name: each.follows.get(name, ()) for name in each.doors},
+        }
+        for each in questions
+    ]
     arguments = {"before": str(before), "after": str(after), "system": system, "questions": json.dumps(asked)}
     if overlay is not None:
         arguments["overlay"] = str(overlay.resolve())

@@ -28,7 +28,6 @@ _OWN = "your nixpkgs"
 _SCHEMA = 1
 _KIND = "unlet track"
 _SKEW_SECONDS = 3600
-_MOST_BYTES = 4 << 20
 
 Facts = dict[str, dict[str, str]]
 """Subject (a ref, `#NUMBER`, `verdict`) → field → value; what could not be told is not in it."""
@@ -50,19 +49,15 @@ class Last(Struct, frozen=True, kw_only=True):
 
 
 def load(path: Path) -> Last:
-    """Read a state file; one that is damaged is renamed and told of. Raise ToolkitError for what cannot be read."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise ToolkitError(f"{path}: '{path.parent}' is not a directory") from None
+    """Read a state file; one that is damaged is set aside and told of. Raise ToolkitError for what is none."""
+    place = files.place_of(path)
+    if not place.exists():
         return Last(facts=None)
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
+    content = files.read(place)
     try:
         facts, checked = _read(content, path)
     except ToolkitError as error:
-        return Last(facts=None, warnings=(_set_aside(path, content, error),))
+        return Last(facts=None, warnings=(_set_aside(place, content, error),))
     if checked > time.time() + _SKEW_SECONDS:
         return Last(facts=facts, warnings=(f"{path}: was written in the future; is this clock right?",))
     return Last(facts=facts)
@@ -144,8 +139,6 @@ def _pull(pull: Pull) -> Iterator[tuple[str, str]]:
 
 
 def _read(content: bytes, path: Path) -> tuple[Facts, int]:
-    if len(content) > _MOST_BYTES:
-        raise ToolkitError(f"{path}: is too large")
     document = documents.read(content, _StateDocument, document=str(path))
     if document.schema != _SCHEMA or document.kind != _KIND:
         raise ToolkitError(f"{path}: has a different schema")
@@ -159,10 +152,10 @@ def _digest(facts: Facts, checked: int) -> str:
 
 
 def _set_aside(path: Path, content: bytes, error: ToolkitError) -> str:
-    """Rename a damaged file, and return what to tell about it."""
+    """Keep a damaged file beside the one that will replace it, and return what to tell about it."""
     aside = path.with_name(f"{path.name}.broken-{hashlib.sha256(content).hexdigest()[:8]}")
     try:
-        path.replace(aside)
+        aside.write_bytes(content)
     except OSError as failure:
-        raise ToolkitError(f"{path}: is damaged, and cannot be renamed: {failure.strerror}") from error
+        raise ToolkitError(f"{path}: is damaged, and cannot be set aside: {failure.strerror}") from error
     return f"{error.message}; set aside as {aside.name}, so nothing is known of the previous run"

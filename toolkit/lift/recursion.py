@@ -1,0 +1,97 @@
+"""A `rec` set becomes a plain one: uses of its own names go through the final attributes, by scope."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.errors import RefusalError
+from toolkit.lift.bindings import PASSTHRU
+from toolkit.lift.shape import path_of
+from toolkit.nix.attributes import statements, value
+from toolkit.nix.edit import Edit
+from toolkit.nix.scope import static_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from toolkit.lift.shape import BuilderCall
+    from toolkit.nix.scope import Reference
+    from toolkit.nix.tree import Node
+
+_PYTHON = re.compile(r"buildPython(Package|Application)")
+_IN_PASSTHRU = frozenset(["build-system", "dependencies", "disabled", "format", "optional-dependencies", "pyproject"])
+"""What Python's builders hand to the derivation by passthru alone (nixpkgs' manual, "Writing override-compatible
+packages")."""
+
+_DECIDED = frozenset(["doCheck", "doInstallCheck"])
+"""Attributes that the builder decides on as well, by whether what it builds can run."""
+
+_WRITTEN_OUT = frozenset(["mainProgram", "owner", "repo"])
+"""Attributes that nixpkgs wants written out, and not made with `pname` (pkgs/README.md; 387725)."""
+
+
+class Unfolded(Struct, frozen=True, kw_only=True):
+    """Uses of `rec` sets' names: by the node's index, the path among the final attributes. `edits` are the others."""
+
+    targets: Mapping[int, tuple[str, ...]]
+    edits: tuple[Edit, ...]
+
+
+def recursive(construction: BuilderCall) -> frozenset[int]:
+    """Return the indexes of the literal sets of a builder's call that are `rec`."""
+    return frozenset(literal.index for literal in construction.sets if literal.kind == "rec_attrset_expression")
+
+
+def unfold(construction: BuilderCall, references: Iterable[Reference], sets: Collection[int]) -> Unfolded:
+    """Return what makes plain sets of some `rec` sets of a builder's call.
+
+    Raise RefusalError for a use of an attribute that the final ones may have another value of.
+    """
+    edits = [_without_rec(literal) for literal in construction.sets if literal.index in sets]
+    targets: dict[int, tuple[str, ...]] = {}
+    python = _PYTHON.fullmatch(construction.name.rpartition(".")[2]) is not None
+    for use in references:
+        if use.scope is None or use.scope.node.index not in sets:
+            continue
+        if use.name in _DECIDED:
+            fact = f"'{use.name}' is used within 'rec', and finalAttrs.{use.name} is not what the builder makes of it"
+            raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}")
+        if (edit := _written_out(use)) is not None:
+            edits.append(edit)
+        else:
+            targets[use.node.index] = (PASSTHRU, use.name) if python and use.name in _IN_PASSTHRU else (use.name,)
+    return Unfolded(targets=targets, edits=tuple(edits))
+
+
+def _without_rec(literal: Node) -> Edit:
+    brace = next(child for child in literal.children if child.kind == "{")
+    return Edit(literal.start, brace.start, "")
+
+
+def _written_out(use: Reference) -> Edit | None:
+    """Return the edit that writes a name out in what nixpkgs wants written out, None for any other use."""
+    if use.name != "pname" or use.scope is None:
+        return None
+    binding = next((node for node in use.node.ancestors() if node.kind == "binding"), None)
+    if binding is None or path_of(binding)[-1] not in _WRITTEN_OUT:
+        return None
+    literal = next(_literals(use.scope.node, use.name), None)
+    around = use.node.parent
+    if literal is None or around is None:
+        return None
+    if around is binding and value(binding) is use.node:
+        return Edit(use.node.start, use.node.end, literal.text)
+    if around.kind == "interpolation" and around.parent is not None and around.parent.kind == literal.kind:
+        return Edit(around.start, around.end, literal.text[1:-1])
+    return None
+
+
+def _literals(owner: Node, name: str) -> Iterator[Node]:
+    """Yield the string without anything computed in it that a set binds to a name."""
+    for binding in statements(owner, "binding"):
+        literal = value(binding)
+        if path_of(binding) == (name,) and literal.kind == "string_expression" and static_name(literal) is not None:
+            yield literal

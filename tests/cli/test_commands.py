@@ -14,7 +14,7 @@ import pytest
 
 from toolkit import __version__
 from toolkit.cli import commands
-from toolkit.errors import CommandError
+from toolkit.errors import CommandError, ToolkitError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -271,3 +271,8 @@ def test_failed_program_is_told_with_its_command_and_its_last_lines() -> None:
     assert lines[1] == "command: git am 'a b'"
     assert lines[2:-1] == [f"  line {number}" for number in range(11, 31)]
     assert lines[-1] == "hint: try again"
+
+
+def test_endless_message_is_cut() -> None:
+    lines = commands.describe(ToolkitError("x" * 5000, hint="y" * 5000))
+    assert [len(line) for line in lines] == [1002, 1002]

@@ -198,6 +198,8 @@ def test_worktree_is_not_made_in_a_git_directory(unlet: Unlet, refusing: Clone) 
         (("--update", "--worktree", "x"), 2, "--worktree"),
         (("--remove", "--base", "master"), 2, "--base"),
         (("--remove", "--fetch"), 2, "--fetch"),
+        (("--remove", "--update"), 2, "--update and --remove exclude each other"),
+        (("--explain", "--remove"), 2, "--explain and --remove exclude each other"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_leaves_the_clone_as_it_was(

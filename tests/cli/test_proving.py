@@ -60,6 +60,8 @@ def test_isolated_tier_is_the_default(unlet: Unlet) -> None:
         (("--system", "x86_64-linux"), "--system requires --tier tree, build or vm"),
         (("--max-memory", "2000"), "--max-memory requires --tier tree, build or vm"),
         (("--timeout", "3"), "--timeout requires --tier tree, build or vm"),
+        (("--tier", "tree", "--timeout", "nan"), "invalid value for '--timeout': 'nan' is not a number with an end"),
+        (("--tier", "tree", "--timeout", "inf"), "invalid value for '--timeout': 'inf' is not a number with an end"),
         (("--reverse-dependencies",), "--reverse-dependencies requires --tier tree, build or vm"),
         (("--sealed", "--tier", "vm"), "--sealed requires --tier isolated or tree"),
         (("--tier", "tree", "--max-memory", "1"), "invalid value for '--max-memory': 1 is not in the range x>=64"),

@@ -12,7 +12,7 @@ from tests.forge.conftest import client, github
 from tests.forge.server import Fault
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
-from toolkit.forge.client import Client, budget
+from toolkit.forge.client import Client, Settings, budget
 from toolkit.forge.failures import (
     AccessError,
     GoneError,
@@ -20,7 +20,8 @@ from toolkit.forge.failures import (
     RateLimitError,
     SilentError,
 )
-from toolkit.forge.github import GitHub
+from toolkit.forge.github import GitHub, connect
+from toolkit.forge.nixpkgs import Server
 
 if TYPE_CHECKING:
     from tests.forge.server import Forge
@@ -233,6 +234,29 @@ def test_token_does_not_follow_a_redirect_to_another_server(forge: Forge, tmp_pa
     assert client(forge, tmp_path, token=SECRET).raw("old/master/file", most=100) == b"content\n"
     assert "authorization" in forge.requests[0].headers
     assert "authorization" not in forge.requests[1].headers
+
+
+@pytest.mark.parametrize(
+    "place", ["http://[::1", "//[", "http://x:99999999/", f"http://{'a' * 300}.invalid/", "http://[v]/"]
+)
+def test_redirect_to_what_is_not_a_url_is_one_line(forge: Forge, tmp_path: Path, place: str) -> None:
+    forge.faults["/file"] = [Fault(status=302, headers={"Location": place})]
+    with pytest.raises(UnreachableError, match=r"\A[^\n]*\Z"):
+        github(forge, tmp_path).raw("master", "file", most=100)
+
+
+@pytest.mark.parametrize("place", ["http://[::1", "http://127.0.0.1:99999999/x"])
+def test_next_page_that_is_not_a_url_is_one_line(forge: Forge, tmp_path: Path, place: str) -> None:
+    forge.headers["Link"] = f'<{place}>; rel="next"'
+    with pytest.raises(UnreachableError, match="is not a URL"):
+        github(forge, tmp_path).branches("x")
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "https://x:port", "https://", "x"])
+@pytest.mark.parametrize("option", ["api_url", "raw_url"])
+def test_url_of_a_server_that_is_none_is_a_usage_error(url: str, option: str) -> None:
+    with pytest.raises(UsageError, match=f"--{option.replace('_', '-')}: '"):
+        connect(Server(**{option: url}), Settings())
 
 
 def test_redirects_in_a_circle_end(forge: Forge, tmp_path: Path) -> None:

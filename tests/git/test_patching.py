@@ -313,3 +313,39 @@ def test_what_is_no_patch_is_named() -> None:
     with pytest.raises(ToolkitError) as caught:
         patching.touched(b"nothing\n")
     assert caught.value.message.startswith("patch: contains no diff")
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        (rb'"a/\303\251.nix"', "é.nix"),
+        ('"a/é.nix"'.encode(), "é.nix"),
+        (rb'"a/\t\"\\.nix"', '\t"\\.nix'),
+        (rb'"a/\377.nix"', "\N{REPLACEMENT CHARACTER}.nix"),
+    ],
+)
+def test_path_is_unquoted_as_git_does(name: bytes, path: str) -> None:
+    other = name.replace(b'"a/', b'"b/')
+    diff = b"diff --git %b %b\n--- %b\n+++ %b\n@@ -1 +1 @@\n-a\n+b\n" % (name, other, name, other)
+    assert patching.touched(diff) == (PurePosixPath(path),)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"a/unterminated',
+        r'"a/\x4"',
+        '"a/x" + "y"',
+        r'"a/\777"',
+        r'"a/\N"',
+        r'"a/\N{DIGIT ONE}"',
+        r'"a/\u0031"',
+        '"a/x"y',
+        r'"a/\8"',
+        r'"a/\"',
+    ],
+)
+def test_path_that_git_would_not_write_is_one_line(name: str) -> None:
+    diff = f"diff --git {name} {name}\n--- {name}\n+++ {name}\n@@ -1 +1 @@\n-a\n+b\n".encode()
+    with pytest.raises(ToolkitError, match=r"\Apatch: [^\n]*\Z"):
+        patching.touched(diff)

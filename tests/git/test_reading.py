@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.model import Oid
 
@@ -251,3 +252,47 @@ def test_of_a_large_file_only_the_beginning_is_read(clone: Repository) -> None:
     assert large[1] == b"abcab"
     assert other is not None
     assert other[1] == b"{ }\n"
+
+
+def made(place: Path, *options: str) -> None:
+    subprocess.run(["git", "init", "--quiet", *options, place], check=True)
+    subprocess.run(["git", "-C", place, "commit", "--quiet", "--allow-empty", "--message=x"], check=True)
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "empty"])
+def test_corrupt_file_is_one_line(tmp_path: Path, damage: str) -> None:
+    made(tmp_path)
+    (tmp_path / "file").write_text(str(os.urandom(999)))
+    for arguments in (("add", "file"), ("commit", "--quiet", "--message=file")):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    located = reading.locate(tmp_path)
+    (entry,) = reading.entries(located.repository, located.commit, [PurePosixPath("file")])
+    content = located.repository / "objects" / str(entry.blob)[:2] / str(entry.blob)[2:]
+    content.chmod(0o644)
+    content.write_bytes({"cut": content.read_bytes()[:-8], "other": b"x" * 40, "empty": b""}[damage])
+    with pytest.raises(ToolkitError, match=r"\A[^\n]*(cannot read|is missing|lacks)[^\n]*\Z"):
+        shown(located.repository, located.commit, PurePosixPath("file"))
+
+
+def test_repository_of_sha_256_is_one_line(tmp_path: Path) -> None:
+    made(tmp_path, "--object-format=sha256")
+    for read in (
+        lambda: reading.locate(tmp_path),
+        lambda: clones.branches(tmp_path, "nixos/nixpkgs"),
+        lambda: clones.open_clone(tmp_path, "https://github.com/NixOS/nixpkgs"),
+    ):
+        with pytest.raises(ToolkitError, match="is a repository of SHA-256") as caught:
+            read()
+        assert caught.value.exit_code == 3
+
+
+def test_path_with_a_line_end_is_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "a\nb"
+    made(place)
+    for read in (
+        lambda: reading.locate(place),
+        lambda: clones.branches(place, "nixos/nixpkgs"),
+        lambda: clones.open_clone(place, "https://github.com/NixOS/nixpkgs"),
+    ):
+        with pytest.raises(ToolkitError, match="its path has a line end"):
+            read()

@@ -175,6 +175,16 @@ def test_environment_is_empty_and_what_is_named_can_be_read(
             assert stranger.evaluate(f"builtins.readFile {tmp_path}/{way}/file") == "read"
 
 
+def test_path_with_an_equals_sign_is_in_reach(tmp_path: Path) -> None:
+    for name in ("a=b", "a=c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("read")
+    stranger = Stranger(tmp_path / "a=b")
+    with limits.sealed(tmp_path / "a=c"):
+        assert stranger.evaluate('builtins.readFile ./file + builtins.readFile (./. + "/../a=c/file")') == "readread"
+    assert "restricted mode" in stranger.refusal('builtins.readFile (./. + "/../a=c/file")')
+
+
 def test_evaluation_that_takes_too_much_is_ended(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "SECONDS", 1.0)
     with limits.sealed(), pytest.raises(CommandError) as time:

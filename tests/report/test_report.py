@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import blob_id
 from toolkit.model import Report, Status
-from toolkit.report.report import SCHEMA, document, from_json, to_json, to_markdown
+from toolkit.report.report import SCHEMA, document, from_json, to_comment, to_json, to_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,3 +127,12 @@ def test_source_tools_warnings_and_files_are_told(report: Report) -> None:
         "`overlay/default.nix`",
     ):
         assert part in text
+
+
+def test_nothing_in_a_report_acts_on_a_terminal(report: Report) -> None:
+    evil = "\x1b[31m\u202e\x07"
+    source = replace(report.proposal.source, origin=f"tree ({evil})")
+    proofs = tuple(replace(proof, reason=evil, evidence=(evil,), covers=evil) for proof in report.proofs)
+    spoilt = replace(report, proposal=replace(report.proposal, source=source), proofs=proofs, warnings=(evil,))
+    for written in (to_markdown(spoilt), to_comment(spoilt, command="unlet")):
+        assert not set(evil) & set(written.decode()) - set("[31m")

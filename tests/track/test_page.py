@@ -159,6 +159,15 @@ def test_page_is_well_formed_and_refers_to_nothing_outside(answer: TrackAnswer) 
     assert re.findall(r"url\((?!#)", text) == []
 
 
+@pytest.mark.parametrize("year", [1, 1969, 9999])
+def test_date_at_the_end_of_the_calendar_is_drawn(answer: TrackAnswer, year: int) -> None:
+    assert answer.history is not None
+    first, *others = answer.history.versions
+    dated = replace(first, commit=replace(first.commit, date=datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)))
+    history = replace(answer.history, versions=(dated, *others))
+    assert b"<svg" in to_html(replace(answer, history=history))
+
+
 def test_page_without_a_history_has_no_picture(answer: TrackAnswer) -> None:
     assert b"<svg" not in to_html(replace(answer, history=None))
 

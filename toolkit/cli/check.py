@@ -90,15 +90,8 @@ def command(
     committed counts. The exit code is 3 if a requested proof cannot run.
     """
     settings = options.settings()
-    source = options.source_request()
     directory = None if patch is not None or pull is not None else _proposal(what, git_dir)
-    if patch is not None:
-        options.refuse_together("--patch", "--pull", "--git-dir")
-    elif directory is None:
-        options.refuse_without("--patch or DIR", *SOURCES)
-    elif not any(map(options.given, SOURCES)):
-        # The checkout that one stands in is not the nixpkgs of any proposal.
-        source = SourceRequest(offline=source.offline)
+    source = _source(directory, patch, asks_server=pull is not None and git_dir is None)
     servers = ("--repo", "--api-url", "--raw-url", "--token-command")
     if pull is None:
         options.refuse_without("--pull", *servers)
@@ -140,6 +133,21 @@ def command(
     with output.working(settings) as progress:
         report = check(request, progress=progress)
     return _finish(report, comment=comment, command=_again(what, patch, pull))
+
+
+def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) -> SourceRequest:
+    """Return the nixpkgs that the options name, for a patch or a proposal."""
+    source = options.source_request()
+    if patch is not None:
+        options.refuse_together("--patch", "--pull", "--git-dir")
+    elif directory is None:
+        options.refuse_without("--patch or DIR", *SOURCES)
+    elif not any(map(options.given, SOURCES)):
+        # The checkout that one stands in is not the nixpkgs of any proposal.
+        return SourceRequest(offline=source.offline)
+    if asks_server and source.offline:
+        raise click.UsageError("--pull asks GitHub, which --offline excludes; --git-dir reads a clone")
+    return source
 
 
 def _finish(report: Report, *, comment: bool, command: str) -> int:

@@ -63,6 +63,7 @@ UNEXPECTED = 4
 INTERRUPTED = 130
 
 _STDERR_LINES = 20
+_LONGEST = 1000
 
 
 class Commands(click.Group):
@@ -156,7 +157,7 @@ def _report(error: ToolkitError, argv: Sequence[str]) -> int:
 
 
 def describe(error: ToolkitError) -> list[str]:
-    """Return the lines that tell people of an error."""
+    """Return the lines that tell people of an error, each of a length that can be read."""
     lines = [error.message]
     if isinstance(error, NixSyntaxError) and error.excerpt:
         lines += [f"  {line}" for line in error.excerpt.splitlines()]
@@ -167,7 +168,7 @@ def describe(error: ToolkitError) -> list[str]:
             lines += [f"  {line}" for line in said[-_STDERR_LINES:]]
     if error.hint is not None:
         lines.append(f"hint: {error.hint}")
-    return lines
+    return [line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …" for line in lines]
 
 
 def _undecodable(error: UnicodeEncodeError) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 from pathlib import Path
@@ -93,6 +94,17 @@ def command(
 ) -> Callable[[Callable[..., Any]], GroupedCommand]:
     """Make a command of a function, as click.command does; `examples` are whole command lines."""
     return click.command(name, cls=GroupedCommand, examples=examples, **keywords)
+
+
+class Amount(click.FloatRange):
+    """A number that is one, and has an end: neither nan nor inf."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
+        """Return the number, or fail."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number with an end", param, ctx)
+        return number
 
 
 def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has

@@ -56,9 +56,9 @@ MASTER = "master"
 @click.option("--commit", is_flag=True, help="Commit on the branch that you have checked out; make no worktree.")
 @click.option("--fetch", is_flag=True, help="Fetch the base first, and the objects that a partial clone lacks.")
 @click.option("--onto", multiple=True, metavar="NAME", help="Also try the series on this branch; may be repeated.")
-@click.option("--update", "mode", flag_value="update", help="Move the branch to the current base.")
-@click.option("--explain", "mode", flag_value="explain", help="Explain each hunk of the branch.")
-@click.option("--remove", "mode", flag_value="remove", help="Remove the branch and its worktree.")
+@click.option("--update", is_flag=True, help="Move the branch to the current base.")
+@click.option("--explain", is_flag=True, help="Explain each hunk of the branch.")
+@click.option("--remove", is_flag=True, help="Remove the branch and its worktree.")
 @strategy_option
 @click.option(
     "--rootlesskit",
@@ -97,7 +97,9 @@ def command(
     commit: bool,
     fetch: bool,
     onto: tuple[str, ...],
-    mode: str | None,
+    update: bool,
+    explain: bool,
+    remove: bool,
     strategy: str | None,
     rootlesskit: str | None,
     only: str | None,
@@ -115,6 +117,7 @@ def command(
     TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it.
     """
     settings = options.settings()
+    mode = _mode(update=update, explain=explain, remove=remove)
     own = ("--strategy", "--rootlesskit", "--only", "--with", "--compare")
     if target == DOCKER:
         options.refuse_without(OTHER, *LIFTING)
@@ -129,9 +132,9 @@ def command(
     if commit:
         options.refuse_together("--commit", "--base", "--branch", "--worktree")
     if mode == "remove":
-        from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
+        from toolkit.pr import contributions  # noqa: PLC0415 - each mode imports its own
 
-        show_removed(remove(repo, branch, force=force), settings=settings)
+        show_removed(contributions.remove(repo, branch, force=force), settings=settings)
         return 0
     if mode == "explain":
         return _explain(repo, branch, settings=settings)
@@ -168,7 +171,7 @@ def command(
         if mode is None:
             done = branches.create(request, progress=progress)
         else:
-            update = UpdateRequest(
+            moving = UpdateRequest(
                 repo=repo,
                 branch=branch,
                 base=base,
@@ -184,9 +187,17 @@ def command(
                 compare=compare,
                 force=force,
             )
-            done = branches.update(update, progress=progress)
+            done = branches.update(moving, progress=progress)
     show_made(done, settings=settings)
     return 1 if done.failed else exit_code(done.report)
+
+
+def _mode(**given: bool) -> str | None:
+    """Return the one that was given; raise click.UsageError for two."""
+    modes = [name for name, is_given in given.items() if is_given]
+    if len(modes) > 1:
+        raise click.UsageError(f"--{modes[0]} and --{modes[1]} exclude each other")
+    return modes[0] if modes else None
 
 
 def _explain(repo: Path, branch: str | None, *, settings: GlobalOptions) -> int:

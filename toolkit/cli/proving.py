@@ -87,7 +87,7 @@ depth_options = options.together(
         "--timeout",
         group=DEPTH,
         deep=True,
-        type=click.FloatRange(min=0, min_open=True),
+        type=options.Amount(min=0, min_open=True),
         metavar="SECONDS",
         help="The time limit of one evaluation.",
     ),

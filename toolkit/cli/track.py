@@ -93,7 +93,7 @@ commands.
 @options.source_option(
     "--timeout",
     deep=True,
-    type=click.FloatRange(min=0.1),
+    type=options.Amount(min=0.1),
     metavar="SECONDS",
     default=30.0,
     show_default=True,
@@ -102,7 +102,7 @@ commands.
 @options.source_option(
     "--wait",
     deep=True,
-    type=click.FloatRange(min=0),
+    type=options.Amount(min=0),
     metavar="SECONDS",
     default=5.0,
     show_default=True,

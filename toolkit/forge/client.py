@@ -16,13 +16,13 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import msgspec
 import requests
 from msgspec import Struct
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, LocationValueError, ReadTimeoutError
 
 from toolkit import __version__, documents
 from toolkit.cache import DamagedError
@@ -32,6 +32,7 @@ from toolkit.forge.failures import (
     SilentError,
     is_final,
     number,
+    parts_of,
     rate_limit,
     refusal,
     server,
@@ -132,8 +133,8 @@ class Client:
         self, *, api_url: str, raw_url: str, token: Token | None, cache: Cache, settings: Settings | None = None
     ) -> None:
         """Take the base URLs; raise UsageError for what is none."""
-        self.api_url = _base(api_url, "--api-url")
-        self.raw_url = _base(raw_url, "--raw-url")
+        self.api_url = base_url(api_url, "--api-url")
+        self.raw_url = base_url(raw_url, "--raw-url")
         self.settings = settings if settings is not None else Settings()
         self._token = token
         self._trusted = {_origin(url) for url in (self.api_url, self.raw_url) if _is_private(url)}
@@ -191,8 +192,8 @@ class Client:
             answer = self._patiently(where, wanted, end)
             if isinstance(answer, _Page):
                 return answer
-            target = urljoin(where, answer)
-            if urlsplit(target).scheme not in {"https", urlsplit(where).scheme} or target == where:
+            target = _joined(where, answer)
+            if parts_of(target).scheme not in {"https", parts_of(where).scheme} or target == where:
                 raise UnreachableError(f"{shown(url)}: is redirected to itself or away from https, and not followed")
             where = target
         raise UnreachableError(f"{shown(url)}: is redirected more than {_MOST_REDIRECTS} times")
@@ -265,15 +266,19 @@ class Client:
         if kept is not None:
             headers["If-None-Match"] = kept.etag
         left = max(0.001, end - time.monotonic())
-        answer = self._session.get(
-            url,
-            headers=headers,
-            # Without a function a ~/.netrc would add a password of its own.
-            auth=self._authorized if _origin(url) in self._trusted else _unauthorized,
-            timeout=(min(_CONNECT_SECONDS, left), left),
-            allow_redirects=False,
-            stream=True,
-        )
+        try:
+            answer = self._session.get(
+                url,
+                headers=headers,
+                # Without a function a ~/.netrc would add a password of its own.
+                auth=self._authorized if _origin(url) in self._trusted else _unauthorized,
+                timeout=(min(_CONNECT_SECONDS, left), left),
+                allow_redirects=False,
+                stream=True,
+            )
+        except LocationValueError as error:
+            # A label of the host that is too long: requests lets it through.
+            raise requests.exceptions.InvalidURL(str(error)) from error
         try:
             # The body of a redirect is for people, and need not come to an end.
             body = b"" if answer.status_code in _REDIRECTS else _body(answer, most=wanted.most, end=end)
@@ -346,8 +351,20 @@ def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
     return bytes(body)
 
 
-def _base(url: str, option: str) -> str:
-    parts = urlsplit(url)
+def _joined(url: str, place: str) -> str:
+    """Return where a redirect leads; raise UnreachableError for what is no URL."""
+    try:
+        return urljoin(url, place)
+    except ValueError:
+        raise UnreachableError(f"{shown(url)}: is redirected to what is not a URL") from None
+
+
+def base_url(url: str, option: str) -> str:
+    """Return a URL that the user gave without the slash at its end; raise UsageError for what is none."""
+    try:
+        parts = parts_of(url)
+    except UnreachableError:
+        raise UsageError(f"{option}: '{url}' is not an http or https URL") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise UsageError(f"{option}: '{url}' is not an http or https URL")
     if parts.username is not None or parts.password is not None:
@@ -356,13 +373,13 @@ def _base(url: str, option: str) -> str:
 
 
 def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
+    parts = parts_of(url)
     return parts.scheme, parts.netloc
 
 
 def _is_private(url: str) -> bool:
     """Tell whether nobody on the way can read what is sent there."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     return parts.scheme == "https" or parts.hostname in _LOOPBACK
 
 
@@ -374,4 +391,4 @@ def _place(url: str) -> tuple[str, str, str]:
 
 def _resource(url: str) -> str:
     """Return what a rate limit is for: the search has one of its own, as has each server."""
-    return f"{server(url)} search" if "/search/" in urlsplit(url).path else server(url)
+    return f"{server(url)} search" if "/search/" in parts_of(url).path else server(url)

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.forge.client import Client
+from toolkit.forge.client import Client, base_url
 from toolkit.forge.nixpkgs import tracked
 from toolkit.forge.token import find_token
 
@@ -218,7 +218,7 @@ def connect(server: Server, settings: Settings) -> GitHub:
     repository = server.repository or tracked().repository
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", repository):
         raise UsageError(f"--repo: '{repository}' is not OWNER/NAME")
-    api_url = server.api_url or tracked().api_url
+    api_url = base_url(server.api_url or tracked().api_url, "--api-url")
     client = Client(
         api_url=api_url,
         raw_url=server.raw_url or tracked().raw_url,

@@ -72,9 +72,9 @@ def open_clone(directory: Path, remote: str) -> Clone:
     if not directory.is_dir():
         raise ToolkitError(f"{directory}: no such directory", hint="name your clone of nixpkgs with --repo")
     try:
-        common, bare = program.run_reading(
-            directory, "rev-parse", "--path-format=absolute", "--git-common-dir", "--is-bare-repository", found=False
-        ).names.rsplit("\n", 1)
+        asked = ("--path-format=absolute", "--git-common-dir", "--is-bare-repository", "--show-object-format")
+        common, bare, form = program.run_reading(directory, "rev-parse", *asked, found=False).names.rsplit("\n", 2)
+        reading.check_names(directory, common, form=form)
         top = Path(common)
         if bare == "false":
             top = Path(
@@ -102,9 +102,11 @@ def branches(directory: Path, upstream: str) -> Branches:
     Raises ToolkitError for what is no repository.
     """
     try:
-        head, common = program.run_reading(
-            directory, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", found=False
-        ).names.split("\n")
+        head, common = (
+            program.run_reading(directory, "rev-parse", "--path-format=absolute", what, found=False).names
+            for what in ("--git-dir", "--git-common-dir")
+        )
+        reading.check_names(directory, common)
         repository = Path(common)
         listed = program.run_reading(
             repository, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/remotes", "refs/pull"
@@ -115,6 +117,7 @@ def branches(directory: Path, upstream: str) -> Branches:
     best: dict[str, tuple[int, Oid, str]] = {}
     for line in listed.splitlines():
         oid, name = line.split(" ", 1)
+        reading.check_names(directory, common, oid)
         rank, short = _rank(name, ours)
         if short != "HEAD" and rank < best.get(short, (9,))[0]:
             best[short] = rank, Oid(oid), name

@@ -103,9 +103,14 @@ def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes]
         # Git hands out all of it, before it answers again.
         while stream.read(_CHUNK):
             pass
-    except (KeyError, ValueError) as error:
+        if len(content) < min(stream.size, stream.size if most is None else most + 1):
+            # GitPython reads the rest when it forgets the stream, which must not be closed by then.
+            del stream
+            raise BrokenPipeError(name)  # noqa: TRY301 - as what gitdb raises
+    except (KeyError, ValueError, BrokenPipeError) as error:
         asked = repo.git.cat_file_all
-        if "SHA is empty" in str(error) and asked is not None and (status := asked.proc.wait()):
+        ended = isinstance(error, BrokenPipeError) or "SHA is empty" in str(error)
+        if ended and asked is not None and (status := asked.proc.wait()):
             said = asked.stderr.read().decode("utf-8", "replace")
             raise CommandError(tuple(asked.args), status=status, stderr=said) from error
         return None

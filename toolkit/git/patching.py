@@ -6,7 +6,6 @@ git writes and of what others send.
 
 from __future__ import annotations
 
-import ast
 import io
 import os
 import re
@@ -365,7 +364,7 @@ def read_diff(diff: bytes, name: str = "patch") -> PatchSet:
     try:
         return PatchSet(io.StringIO(diff.decode("utf-8", "replace"), newline="\n"))
     except UnidiffParseError as error:
-        raise ToolkitError(f"{name}: unidiff cannot read it: {error}") from error
+        raise ToolkitError(f"{name}: unidiff cannot read it: {str(error).strip()}") from error
 
 
 def touched(diff: bytes, name: str = "patch") -> tuple[PurePosixPath, ...]:
@@ -399,11 +398,22 @@ def named(diff: bytes) -> tuple[PurePosixPath, ...]:
     return found
 
 
+# As git quotes a path in which a character is none of ASCII's, and reads it (core.quotePath in git-config(1), and
+# unquote_c_style in its quote.c).
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\(?:[abfnrtv"\\]|[0-3][0-7]{2}))*"')
+_ESCAPE = re.compile(rb'\\(?:([abfnrtv"\\])|([0-3][0-7]{2}))')
+_ESCAPED = dict(zip(b'abfnrtv"\\', b'\a\b\f\n\r\t\v"\\', strict=True))
+
+
 def _unquoted(path: str) -> PurePosixPath:
-    """Return a path that git may have quoted, as it does where a character is none of ASCII's (git-config(1))."""
-    if path.startswith('"'):
-        path = bytes(ast.literal_eval(f"b{path}")).decode("utf-8", "replace")
-    return PurePosixPath(path)
+    """Return a path that git may have quoted; raise ToolkitError for one that only looks so."""
+    if not path.startswith('"'):
+        return PurePosixPath(path)
+    content = path.encode("utf-8", "surrogateescape")
+    if _QUOTED.fullmatch(content) is None:
+        raise ToolkitError(f"patch: names the path {path}, which git does not write in this way")
+    plain = _ESCAPE.sub(lambda found: bytes([_ESCAPED[found[1][0]] if found[1] else int(found[2], 8)]), content[1:-1])
+    return PurePosixPath(plain.decode("utf-8", "replace"))
 
 
 class Changes(Struct, frozen=True):

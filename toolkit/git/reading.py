@@ -165,7 +165,16 @@ def _commit(directory: Path, rev: str) -> tuple[str, str]:
         remote = _in_remotes(directory, rev, said=found.stderr)
         found = program.run_reading(directory, *asked, f"{remote}^{{commit}}", found=False)
     common, commit = found.names.rsplit("\n", 1)
+    check_names(directory, common, commit)
     return common, commit
+
+
+def check_names(directory: Path, common: str, commit: str = "", form: str = "sha1") -> None:
+    """Raise ToolkitError for a repository whose path has a line end, or whose objects have other names than SHA-1."""
+    if "\n" in common:
+        raise ToolkitError(f"{directory}: its path has a line end, which git's own files cannot hold")
+    if form != "sha1" or re.fullmatch(r"[0-9a-f]{64}", commit):
+        raise ToolkitError(f"{directory}: is a repository of SHA-256, and nixpkgs is one of SHA-1")
 
 
 def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:

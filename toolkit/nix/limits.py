@@ -73,7 +73,7 @@ def restrict(command: Command, *named: Path) -> Command:
     reach, end = seal
     # Nix follows a link only to where it may already read.
     roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
-    words = [word for root in roots if roots.keys().isdisjoint(root.parents) for word in ("-I", str(root))]
+    words = [word for root in roots if roots.keys().isdisjoint(root.parents) for word in ("-I", _entry(root))]
     within = bounded(command, MEMORY_MIB)
     return replace(
         within,
@@ -82,6 +82,11 @@ def restrict(command: Command, *named: Path) -> Command:
         timeout=max(_SHORTEST, min(command.timeout or SECONDS, end - time.monotonic())),
         most=ANSWER_BYTES,
     )
+
+
+def _entry(root: Path) -> str:
+    """Return an entry of Nix's search path: what stands before the first `=` in one would be a name."""
+    return f"reach={root}" if "=" in str(root) else str(root)
 
 
 def available() -> int | None:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.model import Status
+from toolkit.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def plain(text: str) -> str:
 
 def raw(text: str, *, width: int = WIDTH) -> str:
     """Return text for a block of code: one line, no longer than `width`, without paths of the machine."""
-    flat = _PRIVATE.sub("…", " ".join(text[: 4 * width].split()))
+    flat = _PRIVATE.sub("…", harmless(" ".join(text[: 4 * width].split())))
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
 
 

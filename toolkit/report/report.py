@@ -17,6 +17,7 @@ from toolkit.errors import without_passwords
 from toolkit.git.reading import blob_id
 from toolkit.model import Oid, Proof, SourceRequest, Status, Step
 from toolkit.report.markdown import cell, code, counted, fence, plain, raw, table_lines
+from toolkit.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -197,7 +198,7 @@ def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
     if report.comparison:
         blocks += ["## Designs compared", "\n".join(table_lines(comparison(report.comparison)))]
     blocks += background
-    return ("\n\n".join(blocks) + "\n").encode(errors="backslashreplace")
+    return (harmless("\n\n".join(blocks)) + "\n").encode(errors="backslashreplace")
 
 
 def _blocks(report: ReportDocument) -> Iterator[str]:

@@ -252,7 +252,10 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
     # A quarter of a second that only this needs.
     import requests  # noqa: PLC0415
 
-    place = urlsplit(url)._replace(query="", fragment="").geturl().rpartition("/")[0]
+    try:
+        place = urlsplit(url)._replace(query="", fragment="").geturl().rpartition("/")[0]
+    except ValueError:
+        raise ToolkitError(f"{without_passwords(url)}: is not a URL") from None
     shown = without_passwords(place)
     wanted.progress.step(f"asking {shown} for its commit")
     try:

@@ -205,7 +205,10 @@ def _unknown(place: str, kind: str, known: str) -> ToolkitError:
 
 def _tarball(url: str, place: str) -> Locked:
     """Return the commit that a tarball's URL holds, or the release that it is from."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ToolkitError(f"{place}: '{without_passwords(url)}' is not a URL") from None
     rev = parse_qs(parts.query).get("rev", [""])[0]
     if _FULL_ID.fullmatch(rev):
         return AtCommit(url=None, rev=rev)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,6 +19,7 @@ from toolkit.docker.readings import Overridable, Place, State
 from toolkit.report.markdown import cell
 from toolkit.text import harmless
 from toolkit.track import table
+from toolkit.track.model import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -150,7 +150,7 @@ def _code(text: str) -> Markup:
 
 
 def _is_https(url: str | None) -> bool:
-    return url is not None and urlsplit(url).scheme == "https"
+    return url is not None and url.startswith("https://")
 
 
 class Label(Struct, frozen=True, kw_only=True):
@@ -278,7 +278,7 @@ def _bars(spans: Sequence[tuple[float, float, str, str]], scale: _Scale, y: floa
                 text=label,
                 anchor="end" if turned else "start",
             )
-        when = f"{_moment(start):%Y-%m-%d} to {_moment(end):%Y-%m-%d}: {label}"
+        when = f"{moment(start):%Y-%m-%d} to {moment(end):%Y-%m-%d}: {label}"
         bars.append(Bar(x=x, y=y, width=width, kind=kind, when=when, label=text, inside=inside[index]))
     return bars, max((row + 1 for row, _ in rows.values()), default=0)
 
@@ -325,15 +325,15 @@ def _ticks(versions: Sequence[Version], times: Sequence[float], scale: _Scale) -
 
 def _years(scale: _Scale, y: float) -> Iterator[Label]:
     """Yield the years, or the months where there are few of them."""
-    start, end = _moment(scale.first), _moment(scale.last)
+    start, end = moment(scale.first), moment(scale.last)
     months = end.year * 12 + end.month - start.year * 12 - start.month
     step = _YEAR if months > _TWO_YEARS else 3 if months > _HALF_A_YEAR else 1
     free = scale.left - 1
     for month in range(start.year * 12, end.year * 12 + 12, step):
-        moment = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
-        label = f"{moment:%Y}" if step == _YEAR else f"{moment:%Y-%m}"
-        x = scale.x(moment.timestamp())
-        if start <= moment <= end and x >= free and x + len(label) * _LETTER <= scale.right:
+        first = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
+        label = f"{first:%Y}" if step == _YEAR else f"{first:%Y-%m}"
+        x = scale.x(first.timestamp())
+        if start <= first <= end and x >= free and x + len(label) * _LETTER <= scale.right:
             free = x + (len(label) + 1.5) * _LETTER
             yield Label(x=x, y=y, text=label)
 
@@ -345,7 +345,3 @@ def _times(versions: Sequence[Version]) -> list[float]:
         seconds = version.commit.date.timestamp()
         times.append(max(seconds, times[-1]) if times else seconds)
     return times
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, tz=UTC)

@@ -3,9 +3,10 @@
     .venv/bin/python benchmarks/lift.py --nixpkgs ~/src/nixpkgs --sample 100 --seed 1
 
 Of each file it says whether it was lifted with every proof passed, was refused and why, or failed, with the designs
-that `unlet propose` chooses from. Nix says which package is written in a file; those that no attribute path leads to,
-since others are made with them, are not counted. A package is asked about on the systems that it is for, in turn until
-one shows an effect; with `--every-system` the derivation must be the same on all of them.
+that `unlet propose` chooses from; and of all changes the lines, those with `finalAttrs: rec`, the words of messages,
+and those that nixfmt would write differently, if it is on PATH. Nix says which package is written in a file; those that
+no attribute path leads to, since others are made with them, are not counted. A package is asked about on the systems
+that it is for, in turn until one shows an effect; with `--every-system` the derivation must be the same on all of them.
 """
 
 from __future__ import annotations
@@ -14,32 +15,36 @@ import argparse
 import difflib
 import random
 import re
+import shutil
 import statistics
+import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.errors import ToolkitError
 from toolkit.lift.bindings import BindingKind, Reachability
-from toolkit.lift.locating import owners
+from toolkit.lift.defaults import LiftChoice, changed_lines, choices
+from toolkit.lift.defaults import lifted as by_design
+from toolkit.lift.locating import owners, siblings
 from toolkit.lift.plan import Design
-from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.survey import survey
 from toolkit.nix import program
 from toolkit.proposal.target import Target
-from toolkit.prove.lifted import NO_FUNCTION, UNREACHED, Derivations, LiftVerdict, Question, ask, judge
+from toolkit.proposal.texts import message
+from toolkit.prove.lifted import UNREACHED, Derivations, LiftVerdict, Question, ask, judge
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from toolkit.lift.rewriting import Lifted
+
 CANARY = "x86_64-linux"
-MENDED = frozenset([UNREACHED, NO_FUNCTION])
-"""What another design may mend."""
 TOGETHER = 12
 WORKERS = 2
 CANARIES = (
@@ -75,32 +80,73 @@ def main() -> int:
     print(f"{len(files)} files of the shape, {len(names)} tried; survey {time.monotonic() - began:.1f} s")
     began = time.monotonic()
     owned = owners(root, names)
-    targets = {file: Target(package=found[0], file=file, systems=found[1].systems) for file, found in owned.items()}
+    others = siblings(root, {package: file for file, (package, _) in owned.items()})
+    targets = {
+        file: Target(package=package, file=file, systems=place.systems, others=others[package])
+        for file, (package, place) in owned.items()
+    }
     for file in [] if not options.verbose else [file for file in names if file not in targets]:
         print(f"       no attribute path leads to {file}")
     print(f"{len(targets)} of them packages of their own; asking where they are {time.monotonic() - began:.0f} s")
     began = time.monotonic()
     texts = {file: (root / file).read_text() for file in targets}
+    lifted, chosen, verdicts = _lift(root, targets, texts, options)
+    print(f"proving {time.monotonic() - began:.0f} s, {WORKERS} evaluations of {TOGETHER} packages at a time")
+    _report(verdicts, targets, options)
+    _measure(targets, texts, lifted, chosen)
+    sharing = {finding.file for finding in found.findings if finding.binding.shares} & targets.keys()
+    followed = sum(bool(lifted[file].follows) for file in sharing & lifted.keys())
+    print(f"files with a part that shares src or version: {len(sharing)}, of which {followed} follow the package")
+    if options.out:
+        for file, each in lifted.items():
+            _write(Path(options.out), targets[file], texts[file], each)
+    return 0
+
+
+def _lift(
+    root: Path, targets: Mapping[PurePosixPath, Target], texts: Mapping[PurePosixPath, str], options: argparse.Namespace
+) -> tuple[dict[PurePosixPath, Lifted], dict[PurePosixPath, Design], dict[PurePosixPath, LiftVerdict]]:
+    """Try the designs in turn; return what was lifted, by which design, and what was said of each file."""
     lifted: dict[PurePosixPath, Lifted] = {}
     verdicts: dict[PurePosixPath, LiftVerdict] = {}
-    chosen: Counter[Design] = Counter()
-    for design in (Design(options.design),) if options.design else (Design.STAY, Design.LAYER):
-        open_ = [file for file in targets if file not in verdicts or verdicts[file].why in MENDED]
+    chosen: dict[PurePosixPath, Design] = {}
+    choice = LiftChoice(design=Design(options.design) if options.design else None, follow=tuple(options.follow))
+    ways = {file: _ways(texts[file], choice, file, verdicts) for file in targets}
+    for number in range(max(map(len, ways.values()))):
         made: dict[PurePosixPath, Lifted] = {}
-        for file in open_:
+        for file in (file for file in targets if file not in lifted and number < len(ways[file])):
             try:
-                made[file] = lift(texts[file], name=str(file), design=design, follow=options.follow)
-            except (LayoutError, RefusalError, NixSyntaxError) as error:
-                why = re.sub(r"^\S+?:(\d+:\d+: )?", "", error.message).strip()
-                verdicts.setdefault(file, LiftVerdict(outcome="refused", why=why))
+                made[file] = by_design(texts[file], choice, *ways[file][number], name=str(file))
+            except ToolkitError as error:
+                verdicts[file] = _refused(error)
         for file, said in _prove(root, {file: (targets[file], each) for file, each in made.items()}, options).items():
-            if file not in verdicts or said.outcome == "lifted":
-                verdicts[file], lifted[file] = said, made[file]
-                chosen[design] += said.outcome == "lifted"
-    print(f"proving {time.monotonic() - began:.0f} s, {WORKERS} evaluations of {TOGETHER} packages at a time")
-    print("lifted by " + ", ".join(f"{design} {count}" for design, count in chosen.items()))
-    _report(verdicts, targets, texts, lifted, verbose=options.verbose)
-    return 0
+            verdicts[file] = said
+            if said.outcome == "lifted":
+                lifted[file], chosen[file] = made[file], ways[file][number][0]
+    return lifted, chosen, verdicts
+
+
+def _ways(
+    text: str, choice: LiftChoice, file: PurePosixPath, verdicts: dict[PurePosixPath, LiftVerdict]
+) -> list[tuple[Design, tuple[str, ...]]]:
+    try:
+        return list(choices(text, choice, name=str(file)))
+    except ToolkitError as error:
+        verdicts[file] = _refused(error)
+        return []
+
+
+def _refused(error: ToolkitError) -> LiftVerdict:
+    return LiftVerdict(outcome="refused", why=re.sub(r"^\S+?:(\d+:\d+: )?", "", error.message).strip())
+
+
+def _write(out: Path, target: Target, text: str, lifted: Lifted) -> None:
+    """Write the message and the diff of a lift."""
+    said = message(target.packages, lifted)
+    names = (f"a/{target.file}", f"b/{target.file}")
+    lines = difflib.unified_diff(text.splitlines(keepends=True), lifted.text.splitlines(keepends=True), *names)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{target.package}.patch").write_text(f"{said.subject}\n\n{said.whole}\n\n{''.join(lines)}")
 
 
 def _prove(
@@ -142,7 +188,8 @@ def _ask(
 ) -> dict[PurePosixPath, Derivations]:
     files = list(made)
     questions = [
-        Question(package=target.package, doors=lifted.doors, shown=lifted.shown) for target, lifted in made.values()
+        Question(package=target.package, doors=lifted.doors, shown=lifted.shown, follows=lifted.follows)
+        for target, lifted in made.values()
     ]
     parts = [questions[begin : begin + TOGETHER] for begin in range(0, len(files), TOGETHER)]
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -174,10 +221,7 @@ def _separated(
 def _report(
     verdicts: Mapping[PurePosixPath, LiftVerdict],
     targets: Mapping[PurePosixPath, Target],
-    texts: Mapping[PurePosixPath, str],
-    lifted: Mapping[PurePosixPath, Lifted],
-    *,
-    verbose: bool,
+    options: argparse.Namespace,
 ) -> None:
     total = len(verdicts)
     for outcome in ("lifted", "refused", "failed", "not asked"):
@@ -189,18 +233,44 @@ def _report(
             reasons[said.outcome, re.sub(r"'[^']*'", "'…'", said.why)].append(file)
     for (outcome, why), those in sorted(reasons.items(), key=lambda item: -len(item[1])):
         print(f"{len(those):4} {outcome}: {why}")
-        for file in those if verbose else ():
+        for file in those if options.verbose else ():
             print(f"       {targets[file].package}  {file}: {verdicts[file].why}")
-    sizes = [
-        sum(
-            line[:1] in "+-" and line[:3] not in {"+++", "---"}
-            for line in difflib.unified_diff(texts[file].splitlines(), lifted[file].text.splitlines(), n=0)
+
+
+def _measure(
+    targets: Mapping[PurePosixPath, Target],
+    texts: Mapping[PurePosixPath, str],
+    lifted: Mapping[PurePosixPath, Lifted],
+    chosen: Mapping[PurePosixPath, Design],
+) -> None:
+    """Print what the changes look like, by design."""
+    for design in dict.fromkeys(chosen.values()):
+        those = {file: each for file, each in lifted.items() if chosen[file] is design}
+        sizes = [changed_lines(texts[file], each.text) for file, each in those.items()]
+        hidden = [changed_lines(_bare(texts[file]), _bare(each.text)) for file, each in those.items()]
+        words = [len(message(targets[file].packages, each).whole.split()) for file, each in those.items()]
+        recursive = sum(re.search(r"finalAttrs:\s+rec\b", each.text) is not None for each in those.values())
+        print(
+            f"{design:5} {len(those):3}: changed lines median {statistics.median(sizes):g}, most {max(sizes)}; "
+            f"without white space median {statistics.median(hidden):g}; finalAttrs: rec {recursive}; "
+            f"words of the body median {statistics.median(words):g}, most {max(words)}"
         )
-        for file, said in verdicts.items()
-        if said.outcome == "lifted"
-    ]
-    if sizes:
-        print(f"changed lines: median {statistics.median(sizes):g}, most {max(sizes)}")
+    if shutil.which("nixfmt") is None:
+        return
+    formatted = {file: each for file, each in lifted.items() if _formatted(texts[file]) == texts[file]}
+    unclean = [file for file, each in formatted.items() if _formatted(each.text) != each.text]
+    print(
+        f"nixfmt: {len(unclean)} of {len(formatted)} that were formatted before are not: {', '.join(map(str, unclean))}"
+    )
+
+
+def _bare(text: str) -> str:
+    """Return a text without the white space that a diff hides."""
+    return "\n".join("".join(line.split()) for line in text.splitlines())
+
+
+def _formatted(text: str) -> str:
+    return subprocess.run(["nixfmt"], input=text, capture_output=True, text=True, check=False).stdout
 
 
 def _options() -> argparse.Namespace:
@@ -213,6 +283,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--every-system", action="store_true", help="all three systems, not only the first that evaluates"
     )
+    parser.add_argument("--out", help="a directory for the messages and diffs")
     parser.add_argument("--verbose", action="store_true", help="name the files that were not lifted")
     return parser.parse_args()
 

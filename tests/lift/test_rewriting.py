@@ -356,7 +356,7 @@ def test_an_unknown_binding_has_the_known_ones_named() -> None:
 
 def test_strings_keep_their_text_when_their_lines_move() -> None:
     before = """\
-        { buildApp, buildUi }:
+        { buildApp, buildUi, f }:
 
         let
           ui = buildUi {
@@ -368,6 +368,9 @@ def test_strings_keep_their_text_when_their_lines_move() -> None:
           second";
             c = ''begins
               here'';
+            d = "of ${
+              f 1
+            } it";
           };
         in
         buildApp {
@@ -378,6 +381,7 @@ def test_strings_keep_their_text_when_their_lines_move() -> None:
     assert "\n        one\n          two\n      '';\n" in text
     assert '"first\n  second"' in text
     assert "''begins\n      here''" in text
+    assert '\n      d = "of ${\n        f 1\n      } it";\n' in text
 
 
 def test_what_makes_a_builder_has_no_final_attributes() -> None:

@@ -64,7 +64,9 @@ def shifted(tree: Tree, start: int, end: int, columns: int, edits: Iterable[Edit
 def _moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
     if not columns:
         return
-    strings = [node for node in tree.nodes if node.kind in _STRINGS and node.start < end and start < node.end]
+    # The code within `${ … }` may move, whatever the string around it.
+    kinds = {*_STRINGS, "interpolation"}
+    strings = [node for node in tree.nodes if node.kind in kinds and node.start < end and start < node.end]
     around: list[Node] = []
     fixed: dict[Node, bool] = {}
     for line in re.compile(r"(?<=\n)[^\n]+").finditer(tree.text, start, end):
@@ -83,9 +85,9 @@ def _moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
 
 
 def _is_fixed(string: Node, columns: int) -> bool:
-    """Tell whether the lines of a string may not move."""
-    if string.kind == "string_expression":
-        return True
+    """Tell whether the lines of a string, or of what is computed within one, may not move."""
+    if string.kind != "indented_string_expression":
+        return string.kind == "string_expression"
     first, *lines = string.text.removeprefix("''").split("\n")
     too_short = [line for line in lines if line.strip() and not line.startswith(" " * -columns)]
     return bool(first.strip()) or bool(re.search(r"[\t\r]", string.text)) or bool(columns < 0 and too_short)

@@ -7,6 +7,7 @@ import pytest
 from tests.lift.texts import HEAD, lifted, package, rewritten
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import lift
 
 
 def test_stay_shows_the_binding_in_passthru_and_takes_it_from_the_final_attributes() -> None:
@@ -447,3 +448,33 @@ def test_a_definition_that_moves_into_a_written_out_passthru_gets_the_path_whate
 ) -> None:
     text = HEAD.replace("ui =", f"{name} =") + "buildApp {\n  e = [ ui ];\n  passthru.tests = 1;\n}\n"
     assert f"passthru.{name.split(maxsplit=1)[0]}" in rewritten(text, design=Design.MOVE)
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute"),
+    [
+        ('pname = "app-ui";', "ui"),
+        ('pname = "ui";', "ui"),
+        ('name = "ui-${version}";', "ui"),
+        ('pname = "${f}-ui";', "ui"),
+    ],
+)
+@pytest.mark.parametrize("design", [Design.STAY, Design.MOVE])
+def test_a_binding_whose_name_says_nothing_is_called_as_its_package(name: str, attribute: str, design: Design) -> None:
+    binding = f"  drv = buildUi {{ {name} src = f; }};\n"
+    text = rewritten(package('buildApp {\n  pname = "app";\n  e = [ drv ];\n}\n', binding), "drv", design=design)
+    assert f"e = [ finalAttrs.passthru.{attribute} ];" in text
+    assert f"    {attribute} = {'drv;' if design is Design.STAY else f'buildUi {{ {name} '}" in text
+
+
+def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
+    text = package('buildApp {\n  pname = "app";\n  e = [ drv ];\n}\n', "  drv = buildUi { pname = f; src = f; };\n")
+    with pytest.raises(
+        RefusalError, match=r"package.nix:8:3: 'drv' says nothing as the name of an attribute"
+    ) as caught:
+        lifted(text, "drv")
+    assert caught.value.hint == "--as drv=NAME gives it another name"
+    for called in ({"drv": "ui"}, {"": "ui"}):
+        made = lift(text, name="package.nix", bindings=("drv",), called=called)
+        assert made.doors == {"drv": ("passthru", "ui")}
+        assert "passthru = {\n    ui = drv;\n  };\n" in made.text

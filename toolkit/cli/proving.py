@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +16,7 @@ from toolkit.model import Depth, Tier
 from toolkit.proposal.choosing import LiftRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from toolkit.model import SourceRequest
@@ -176,6 +178,15 @@ lifting_options = options.together(
         help="Unless TARGET is docker: lift this binding of its lets, not all packages in them. May be repeated.",
     ),
     options.remembered(
+        "--as",
+        "called",
+        group=options.OWN,
+        multiple=True,
+        metavar="BINDING=NAME",
+        help="Unless TARGET is docker: call this binding's attribute NAME; NAME alone is for a single binding. May be "
+        "repeated.",
+    ),
+    options.remembered(
         "--design",
         group=options.OWN,
         type=click.Choice([design.value for design in Design]),
@@ -192,7 +203,7 @@ lifting_options = options.together(
 )
 """What and how to lift, for another target than docker; `lifting` returns it."""
 
-LIFTING = ("--binding", "--design", "--follow")
+LIFTING = ("--binding", "--as", "--design", "--follow")
 
 
 def lifting(
@@ -214,7 +225,19 @@ def lifting(
         bindings=options.asked("bindings") or (),
         design=Design(design) if design is not None else None,
         follow=followed,
+        called=_called(options.asked("called") or ()),
         systems=systems(),
         out=out,
         force=force,
     )
+
+
+def _called(names: Sequence[str]) -> dict[str, str]:
+    """Return by binding the name of its attribute; raise UsageError for what is no name."""
+    found: dict[str, str] = {}
+    for given in names:
+        binding, _, name = given.rpartition("=")
+        if not re.fullmatch(r"[A-Za-z_][\w-]*", name):
+            raise click.UsageError(f"--as: '{given}' is no name of an attribute")
+        found[binding] = name
+    return found

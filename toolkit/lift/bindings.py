@@ -218,6 +218,33 @@ def state(shape: Shape, name: str) -> Reachability:
     return Reachability.SHOWN if all(door.path[0] == PASSTHRU for door in shown) else Reachability.PARTIAL
 
 
+_NAME = re.compile(r"[A-Za-z_][\w-]*")
+
+
+def own_name(shape: Shape, name: str) -> str | None:
+    """Return the name that the package behind a binding gives itself, without that of the file's package before it.
+
+    None if it has none that is written out, but for the names and versions of others in it.
+    """
+    found = construction(result(value(shape.bindings[name])))
+    if found is None or shape.construction is None:
+        return None
+    names = (_written(node) for path, node in found.attributes if path in {("pname",), ("name",)})
+    own = [_written(node) for path, node in shape.construction.attributes if path == ("pname",)]
+    (written, *_) = [*names, ""]
+    bare = written.removeprefix(f"{own[0]}-") if own and own[0] else written
+    return bare if _NAME.fullmatch(bare) and bare not in own else None
+
+
+def _written(binding: Node) -> str:
+    """Return what is written out in a string that a binding has, without `${ … }` at its ends; else nothing."""
+    literal = value(binding) if binding.kind == "binding" else binding
+    if literal.kind != "string_expression":
+        return ""
+    parts = [child.text if child.kind == "string_fragment" else "\0" for child in literal.children[1:-1]]
+    return "".join(parts).strip("\0-")
+
+
 Origin = tuple[int, str, str]
 """Where a value is taken from: the index of the scope that binds a name, the name, the attribute that is selected."""
 

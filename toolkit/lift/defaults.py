@@ -22,12 +22,15 @@ MOST_LINES = 300
 
 
 class LiftChoice(Struct, frozen=True, kw_only=True):
-    """What is asked of a lift: bindings, none for all; a design, None for the best; attributes to follow; new names."""
+    """What is asked of a lift: bindings, none for all; a design, None for the best; attributes to follow; new names.
+
+    `called` is that of `lift`.
+    """
 
     bindings: tuple[str, ...] = ()
     design: Design | None = None
     follow: tuple[str, ...] = ()
-    names: Mapping[str, str] = {}
+    called: Mapping[str, str] = {}
 
 
 def choices(text: str, choice: LiftChoice, *, name: str) -> Iterator[tuple[Design, tuple[str, ...]]]:
@@ -50,7 +53,7 @@ def choices(text: str, choice: LiftChoice, *, name: str) -> Iterator[tuple[Desig
 
 def lifted(text: str, choice: LiftChoice, design: Design, follow: Sequence[str], *, name: str) -> Lifted:
     """Lift by one design; raise as `lift` does, and RefusalError for a large change if nobody asked for the design."""
-    made = lift(text, name=name, bindings=choice.bindings, design=design, follow=follow)
+    made = lift(text, name=name, bindings=choice.bindings, design=design, follow=follow, called=choice.called)
     if choice.design is None and (lines := changed_lines(text, made.text)) > MOST_LINES:
         fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}, which nobody reviews with pleasure"
         raise RefusalError(fact, hint=f"--design {design} makes it all the same")

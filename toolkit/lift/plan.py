@@ -20,6 +20,7 @@ from toolkit.lift.bindings import (
     doors,
     find,
     origin,
+    own_name,
     shared,
     state,
     uses_by_rec,
@@ -49,6 +50,15 @@ _TAKEN = frozenset(
     ]
 )
 """What `package.NAME` means for any package, whatever its file says."""
+
+
+_ANONYMOUS = frozenset(
+    [
+        *("base", "deps", "derivation", "drv", "package", "packageBuild", "pkg", "self", "src'", "this"),
+        *("thisPackage", "thisPkg"),
+    ]
+)
+"""Names that mean something within a file alone."""
 
 
 class Design(StrEnum):
@@ -141,8 +151,12 @@ def at(node: Node) -> str:
     return f"{node.tree.name}:{node.place}"
 
 
-def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[str]) -> LiftPlan:
+def plan(
+    shape: Shape, names: Sequence[str], design: Design, follow: Sequence[str], called: Mapping[str, str]
+) -> LiftPlan:
     """Plan a lift of some bindings, for none of all packages that an override does not reach.
+
+    `called` has by binding the name of its new attribute, where that is another one; by "" that of a lone binding.
 
     Raise LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
     """
@@ -159,7 +173,9 @@ def plan(shape: Shape, names: Sequence[str], design: Design, follow: Sequence[st
         design=design,
         names=tuple(name for name in shape.bindings if name in lifted),
         routes={
-            name: _route(shape, name, fresh=design is Design.LAYER and name in moved)
+            name: _route(
+                shape, name, _attribute(shape, name, lifted, called), fresh=design is Design.LAYER and name in moved
+            )
             for name in shape.bindings
             if name in moved or name in lifted
         },
@@ -285,14 +301,30 @@ def _require_plain(shape: Shape, name: str) -> None:
         raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
 
 
-def _route(shape: Shape, name: str, *, fresh: bool) -> AttributeRoute:
+def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, str]) -> str:
+    """Return what a binding is called as an attribute: its name, if that means anything outside of the file.
+
+    Raise RefusalError for a name that does not if the package behind it has no better one.
+    """
+    if (given := called.get(name) or (called.get("") if len(lifted) == 1 else None)) is not None:
+        return given
+    if name not in _ANONYMOUS and "'" not in name:
+        return name
+    if (own := own_name(shape, name)) is None:
+        fact = f"'{name}' says nothing as the name of an attribute"
+        raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {name}=NAME gives it another name")
+    return own
+
+
+def _route(shape: Shape, name: str, attribute: str, *, fresh: bool) -> AttributeRoute:
     """Return the attribute of a binding; a `fresh` one stands beside the door that is there, which comes to use it."""
     found = [] if fresh else sorted(doors(shape, name), key=lambda door: len(door.path))
     if found:
         return AttributeRoute(path=found[0].path, door=found[0])
+    name = attribute
     if name in _TAKEN or name in _outputs(shape):
         fact = f"as an attribute of the package, '{name}' has a different meaning"
-        raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
+        raise RefusalError(f"{at(shape.body)}: {fact}", hint=f"--as {name}=NAME gives it another name")
     attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
     for path in ((PASSTHRU, name), (name,)):
         if (other := attributes.get(path)) is not None:

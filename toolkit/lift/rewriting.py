@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from toolkit.lift.shape import BuilderCall, Shape
     from toolkit.nix.tree import Node
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 class Lifted(Struct, frozen=True, kw_only=True):
     """A file whose package takes what was lifted from its own attributes.
@@ -46,26 +49,34 @@ class Lifted(Struct, frozen=True, kw_only=True):
     states: Mapping[str, Reachability] = {}
 
 
-def lift(
+def lift(  # noqa: PLR0913 - what is asked of a lift
     text: str,
     *,
     name: str,
     bindings: Sequence[str] = (),
     design: Design = Design.STAY,
     follow: Sequence[str] = (),
+    called: Mapping[str, str] = _NOTHING,
 ) -> Lifted:
     """Lift bindings of the lets of a file, for none of all packages that an override does not reach.
 
-    `follow` names attributes of the package that moved definitions are to take from its final ones. `name` is the
-    file's in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of another shape, RefusalError
-    for a lift that cannot be right.
+    `follow` names attributes of the package that moved definitions are to take from its final ones, `called` has by
+    binding the name of its attribute if it is to be another one. `name` is the file's in messages. Raise NixSyntaxError
+    for what is no Nix, LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
     """
-    return rewrite(read(Tree(text, name=name)), bindings=bindings, design=design, follow=follow)
+    return rewrite(read(Tree(text, name=name)), bindings=bindings, design=design, follow=follow, called=called)
 
 
-def rewrite(shape: Shape, *, bindings: Sequence[str], design: Design, follow: Sequence[str] = ()) -> Lifted:
+def rewrite(
+    shape: Shape,
+    *,
+    bindings: Sequence[str],
+    design: Design,
+    follow: Sequence[str] = (),
+    called: Mapping[str, str] = _NOTHING,
+) -> Lifted:
     """Lift bindings of a shape's lets, as `lift` does."""
-    planned = plan(shape, bindings, design, follow)
+    planned = plan(shape, bindings, design, follow, called)
     construction, references = planned.construction, planned.shape.references
     clashing = capture.clashing(planned)
     layered = layer.attributes(planned, clashing) if design is Design.LAYER else ()
@@ -157,6 +168,12 @@ def _moved(
     text, nodes = planned.shape.tree.text, planned.shape.tree.nodes
     leaving = {name: planned.shape.bindings[name] for name in (*planned.moved, *planned.taken)}
     leaving |= {node.place: node for node in layered}
+    edits += [
+        Edit(path.start, path.end, planned.routes[name].path[-1])
+        for name in planned.moved
+        if planned.routes[name].door is None and planned.routes[name].path[-1] != name
+        for path in [planned.shape.bindings[name].children[0]]
+    ]
     spans = {name: extent(node) for name, node in leaving.items()}
 
     def owner(offset: int) -> str | None:
@@ -176,8 +193,10 @@ def _moved(
     }
     outside = [edit for edit in edits if owner(edit.start) is None]
     fresh = [name for name in planned.routes if planned.routes[name].door is None]
-    names = [name for name in fresh if name not in planned.moved]
-    made = [definitions[name] for name in fresh if name in planned.moved]
+    names = [name for name in fresh if name not in planned.moved and planned.routes[name].path[-1] == name]
+    made = [
+        definitions[name] if name in planned.moved else _shown_as(planned, name) for name in fresh if name not in names
+    ]
     additions = Additions(names=names, definitions=made)
     if layered:
         parts = [(node, definitions[node.place]) for node in layered]
@@ -190,6 +209,12 @@ def _moved(
     for index, change in inherits.items():
         outside += change.edits(nodes[index])
     return apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, list(spans.values()))}))
+
+
+def _shown_as(planned: LiftPlan, name: str) -> MovedDefinition:
+    """Return the definition that shows a binding under another name."""
+    attribute = planned.routes[name].path[-1]
+    return MovedDefinition(name=name, text=f"{attribute} = {name};", column=0, place=at(planned.shape.bindings[name]))
 
 
 def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:

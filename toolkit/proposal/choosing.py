@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import patches, sources
@@ -57,6 +57,7 @@ class LiftRequest(Struct, frozen=True, kw_only=True):
     bindings: tuple[str, ...] = ()
     design: Design | None = None
     follow: tuple[str, ...] = ()
+    called: Mapping[str, str] = field(default_factory=dict[str, str])
     systems: tuple[str, ...] = ()
     out: Path = Path("proposal")
     force: bool = False
@@ -64,7 +65,7 @@ class LiftRequest(Struct, frozen=True, kw_only=True):
     @property
     def choice(self) -> LiftChoice:
         """What is to be lifted, and how."""
-        return LiftChoice(bindings=self.bindings, design=self.design, follow=self.follow)
+        return LiftChoice(bindings=self.bindings, design=self.design, follow=self.follow, called=self.called)
 
 
 class Opened(Struct, frozen=True, kw_only=True):

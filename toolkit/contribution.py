@@ -69,7 +69,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
     `target` is the package, `base` what the user called it, `base_commit` the commit that it was. `commits` are ours,
     oldest first; the contributor's own may follow. `text` is the SHA-256 of pull-request.md as it was
-    written, in hexadecimal digits.
+    written, in hexadecimal digits. `bindings` and `follow` are what the user named of a lift.
     """
 
     branch: str
@@ -81,6 +81,9 @@ class Contribution(Struct, frozen=True, kw_only=True):
     extras: tuple[str, ...]
     trailers: tuple[str, ...]
     text: str
+    bindings: tuple[str, ...] = ()
+    follow: tuple[str, ...] = ()
+    called: dict[str, str] = {}
 
 
 class Made(Struct, frozen=True, kw_only=True):

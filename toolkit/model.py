@@ -174,6 +174,16 @@ class Progress(Protocol):
         """Note that a proof is done."""
 
 
+class Silence:
+    """Progress that nobody looks at."""
+
+    def step(self, what: str) -> None:
+        """Pass over a step."""
+
+    def proof(self, proof: Proof) -> None:
+        """Pass over a proof."""
+
+
 class CommitMessage(Struct, frozen=True, kw_only=True):
     """What a commit says of itself; `body` has no trailers."""
 

@@ -339,10 +339,13 @@ def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, ne
     subject = git(Path(told["worktree"]), "log", "-1", "--format=%s")
     assert subject.startswith("notes-server: let overrides of src and version reach ")
     assert "notes-server" in Path(told["text"]).read_text()
-    for mode in ("--update", "--explain"):
-        refused = unlet("pr", "notes-server", "--repo", clone.repo, mode)
-        assert (refused.returncode, refused.stdout) == (3, "")
-        assert f"branch '{branch}' is about notes-server, not docker" in refused.stderr
+    updated = unlet("pr", "notes-server", "--repo", clone.repo, "--update", "--onto", "master", "--json")
+    assert updated.returncode == 0
+    assert [each["fit"] for each in json.loads(updated.stdout)["onto"]] == ["applies"]
+    explained = unlet("pr", "notes-server", "--repo", clone.repo, "--explain")
+    assert (explained.returncode, explained.stderr) == (0, "")
+    assert "the definitions become attributes of the package" in explained.stdout
+    assert "no reason known" not in explained.stdout
     assert unlet("pr", "notes-server", "--repo", clone.repo, "--remove").returncode == 0
     assert snapshot(clone) == before
 
@@ -350,4 +353,5 @@ def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, ne
 def test_options_of_one_target_are_refused_for_the_other(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
     assert unlet("pr", "notes-server", "--repo", clone.repo, "--only", "lift").returncode == 2
-    assert unlet("pr", "--repo", clone.repo, "--design", "move").returncode == 2
+    assert unlet("pr", "--repo", clone.repo, "--design", "layer").returncode == 2
+    assert unlet("pr", "notes-server", "--repo", clone.repo, "--design", "hidden").returncode == 2

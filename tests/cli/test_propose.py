@@ -186,14 +186,33 @@ def test_a_refused_package_is_named_and_stops_no_other(unlet: Unlet) -> None:
     assert "lifts/notes-server: is not empty" in again.stdout
 
 
+def test_designs_of_any_package_are_compared(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "notes-server", "--compare", "--tier", "tree", "--json")
+    assert done.returncode == 0
+    columns = json.loads(done.stdout)["comparison"]
+    assert [column["name"] for column in columns] == ["stay", "move", "layer"]
+    assert all(column["proofs"]["no-rebuild"] == "passed" for column in columns)
+
+
+def test_design_has_the_same_names_for_every_target(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "--design", "layer")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "--design: 'layer' is not a design for docker\nhint: it has move, hidden\n"
+    assert unlet(*SPECIMEN, "--design", "hidden", "--out", "by-design").returncode == 0
+    assert unlet(*SPECIMEN, "--strategy", "hidden", "--out", "by-strategy").returncode == 0
+    one, other = ([*(unlet.cwd / name / "series").iterdir()] for name in ("by-design", "by-strategy"))
+    assert {path.name: path.read_bytes() for path in one} == {path.name: path.read_bytes() for path in other}
+    assert "--strategy" not in unlet("propose", "--help-all").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("notes-server", "docker"), "several TARGETs and docker exclude each other"),
         (("notes-server", "status-board", "--binding", "x"), "several TARGETs and --binding exclude each other"),
         *(
-            (("notes-server", *given), f"a TARGET other than docker and {given[0]} exclude each other")
-            for given in (("--only", "lift"), ("--compare",), ("--tier", "tree"), ("--with", "nixos-test"))
+            (("notes-server", *given), f"a TARGET other than docker and {given[0]}")
+            for given in (("--only", "lift"), ("--tier", "vm"), ("--tier", "isolated"), ("--with", "nixos-test"))
         ),
     ],
 )

@@ -12,14 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests import specimens
+from tests.asking import docker, propose, proved
 from toolkit import sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, choosing, staging
-from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.plan import Demotion, Strategy, plan
-from toolkit.docker.propose import propose
-from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.git import patching
@@ -103,7 +101,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         progress = Steps()
         case = self.case()
         stages = tuple(stage for stage in case.stages if not stage.steps & set(without))
-        (proof,) = proofs.run(replace(case, stages=stages, **changes), (name,), progress=progress)
+        (proof,) = proved(replace(case, stages=stages, **changes), (name,), progress=progress)
         assert progress.proofs == [proof]
         return proof
 
@@ -170,7 +168,7 @@ def proposals(shared: Path) -> Callable[..., tuple[Path, Report]]:
     ) -> tuple[Path, Report]:
         out = shared / f"{layout}-{strategy}-{demotion}"
         if out not in made:
-            request = ProposeRequest(
+            request = docker(
                 source=SourceRequest(nixpkgs=specimens.nixpkgs(layout)), strategy=strategy, demotion=demotion, out=out
             )
             made[out] = propose(request, progress=Steps())

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.asking import docker, propose
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.docker import TARGET, choosing
-from toolkit.docker.check import check
 from toolkit.docker.choosing import BUILDER
-from toolkit.docker.propose import propose
-from toolkit.docker.requests import CheckRequest, ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.model import Depth, SourceRequest, Status, Tier
+from toolkit.proposal.checking import check
+from toolkit.proposal.requests import CheckRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def deeper(report: Report) -> dict[str, Status]:
 
 def proposal(nixpkgs: Path | str, out: Path, depth: Depth = BY_ITSELF, rev: str | None = None) -> Report:
     source = SourceRequest(nixpkgs=str(nixpkgs), rev=rev)
-    return propose(ProposeRequest(source=source, out=out, depth=depth), progress=Steps())
+    return propose(docker(source=source, out=out, depth=depth), progress=Steps())
 
 
 def test_directory_takes_part_on_one_system_and_that_is_said(nixpkgs: Path, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_directory_takes_part_on_one_system_and_that_is_said(nixpkgs: Path, tmp_
     real = [proof for proof in report.proofs if proof.name in QUICK]
     assert all(proof.claim.endswith(", in the real package set on x86_64-linux") for proof in real)
     assert all(proof.covers.endswith("1 system") or "rows" in proof.covers for proof in real)
-    again = check(CheckRequest(directory=tmp_path / "out", depth=BY_ITSELF), progress=Steps())
+    again = check(CheckRequest(target="docker", directory=tmp_path / "out", depth=BY_ITSELF), progress=Steps())
     assert deeper(again) == dict.fromkeys(QUICK, Status.PASSED)
 
 
@@ -80,7 +80,10 @@ def test_specimen_and_whoever_asks_for_the_isolated_tier_get_that(nixpkgs: Path,
 def test_patch_of_somebody_else_is_evaluated_without_the_set(nixpkgs: Path, tmp_path: Path) -> None:
     proposal(nixpkgs, tmp_path / "out", Depth())
     request = CheckRequest(
-        patch=tmp_path / "out" / "upstream.diff", source=SourceRequest(nixpkgs=str(nixpkgs)), depth=BY_ITSELF
+        target="docker",
+        patch=tmp_path / "out" / "upstream.diff",
+        source=SourceRequest(nixpkgs=str(nixpkgs)),
+        depth=BY_ITSELF,
     )
     assert deeper(check(request, progress=Steps())) == {}
 
@@ -113,7 +116,7 @@ def recopied(proposal: Path, name: str) -> Path:
 def test_tree_that_a_report_of_somebody_else_names_is_not_read(nixpkgs: Path, tmp_path: Path) -> None:
     proposal(nixpkgs, tmp_path / "out")
     theirs = recopied(tmp_path / "out", "theirs")
-    report = check(CheckRequest(directory=theirs, depth=BY_ITSELF), progress=Steps())
+    report = check(CheckRequest(target="docker", directory=theirs, depth=BY_ITSELF), progress=Steps())
     assert deeper(report) == dict.fromkeys(QUICK, Status.NOT_RUN)
     assert report.proposal.source.root is None
     reasons = {proof.reason for proof in report.proofs if proof.name in QUICK}
@@ -122,7 +125,7 @@ def test_tree_that_a_report_of_somebody_else_names_is_not_read(nixpkgs: Path, tm
     assert (report.failed, report.missed) == ((), ())
     # The one that was written here is known wherever it is moved to.
     moved = (tmp_path / "out").rename(tmp_path / "moved")
-    again = check(CheckRequest(directory=moved, depth=BY_ITSELF), progress=Steps())
+    again = check(CheckRequest(target="docker", directory=moved, depth=BY_ITSELF), progress=Steps())
     assert deeper(again) == dict.fromkeys(QUICK, Status.PASSED)
 
 
@@ -130,19 +133,19 @@ def test_tree_of_a_report_can_be_named(nixpkgs: Path, tmp_path: Path) -> None:
     proposal(nixpkgs, tmp_path / "out")
     theirs = recopied(tmp_path / "out", "theirs")
     named = SourceRequest(nixpkgs=str(nixpkgs))
-    report = check(CheckRequest(directory=theirs, source=named, depth=BY_ITSELF), progress=Steps())
+    report = check(CheckRequest(target="docker", directory=theirs, source=named, depth=BY_ITSELF), progress=Steps())
     assert deeper(report) == dict.fromkeys(QUICK, Status.PASSED)
     assert report.proposal.source.root == nixpkgs
     docker = nixpkgs / "pkgs/applications/virtualization/docker/default.nix"
     docker.write_text(f"# changed\n{docker.read_text()}")
     with pytest.raises(ToolkitError, match=r"is not the one that report\.json is about"):
-        check(CheckRequest(directory=theirs, source=named, depth=BY_ITSELF), progress=Steps())
+        check(CheckRequest(target="docker", directory=theirs, source=named, depth=BY_ITSELF), progress=Steps())
 
 
 def test_deeper_tier_of_an_unknown_tree_is_missed(nixpkgs: Path, tmp_path: Path) -> None:
     proposal(nixpkgs, tmp_path / "out", Depth())
     theirs = recopied(tmp_path / "out", "theirs")
-    report = check(CheckRequest(directory=theirs, depth=Depth(tier=Tier.TREE)), progress=Steps())
+    report = check(CheckRequest(target="docker", directory=theirs, depth=Depth(tier=Tier.TREE)), progress=Steps())
     (missed,) = report.missed
     assert missed.name == "tree"
     assert f"run 'unlet check {theirs} --tier tree --nixpkgs TREE'" in (missed.reason or "")
@@ -156,7 +159,7 @@ def test_tree_reads_nothing_outside_of_it(nixpkgs: Path, tmp_path: Path, secret:
     assert set(deeper(report).values()) <= {Status.NOT_RUN, Status.FAILED}
     assert deeper(report) != {}
     assert any("restricted mode" in str(proof) for proof in report.proofs)
-    again = check(CheckRequest(directory=tmp_path / "out", depth=depth), progress=Steps())
+    again = check(CheckRequest(target="docker", directory=tmp_path / "out", depth=depth), progress=Steps())
     assert any("restricted mode" in str(proof) for proof in again.proofs)
     assert SECRET not in str([report.proofs, again.proofs])
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import specimens
+from tests.asking import docker, propose
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
-from toolkit.docker.check import check
 from toolkit.docker.plan import Demotion
-from toolkit.docker.propose import propose
-from toolkit.docker.requests import CheckRequest, ProposeRequest
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import SourceRequest
+from toolkit.proposal.checking import check
+from toolkit.proposal.requests import CheckRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class TestProposal:
 
     @staticmethod
     def check(directory: Path, *names: str) -> Report:
-        return check(CheckRequest(directory=directory, proofs=names), progress=Steps())
+        return check(CheckRequest(target="docker", directory=directory, proofs=names), progress=Steps())
 
     @pytest.mark.parametrize(
         ("layout", "demotion"), [("24.0", Demotion.SUFFIX), ("29.6", Demotion.SUFFIX), ("29.6", Demotion.DROP)]
@@ -210,18 +210,18 @@ class TestSourceAgain:
 
     @staticmethod
     def propose(tree: Path, out: Path) -> None:
-        propose(ProposeRequest(source=SourceRequest(nixpkgs=str(tree)), out=out), progress=Steps())
+        propose(docker(source=SourceRequest(nixpkgs=str(tree)), out=out), progress=Steps())
 
     def test_source_that_is_still_there_is_taken(self, tree: Path, tmp_path: Path) -> None:
         self.propose(tree, tmp_path / "out")
-        report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+        report = check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
         assert (report.failed, report.warnings) == ((), ())
         assert report.proposal.source.root == tree
 
     def test_source_that_is_gone_is_taken_from_the_proposal(self, tree: Path, tmp_path: Path) -> None:
         self.propose(tree, tmp_path / "out")
         shutil.rmtree(tree)
-        report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+        report = check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
         assert report.failed == ()
         (warning,) = report.warnings
         assert warning.startswith("the source is not available: the file comes from the proposal")
@@ -231,7 +231,7 @@ class TestSourceAgain:
     def test_source_that_has_changed_is_taken_from_the_proposal(self, tree: Path, tmp_path: Path) -> None:
         self.propose(tree, tmp_path / "out")
         edit(tree / TARGET, 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
-        report = check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+        report = check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
         assert report.failed == ()
         assert report.proposal.source.content == (specimen.path() / TARGET).read_bytes()
         assert len(report.warnings) == 1
@@ -241,7 +241,7 @@ class TestSourceAgain:
         shutil.rmtree(tree)
         edit(tmp_path / "out" / "overlay" / "docker" / "default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
         with pytest.raises(ToolkitError, match=r"/out: upstream\.diff and overlay/ do not belong to "):
-            check(CheckRequest(directory=tmp_path / "out"), progress=Steps())
+            check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
 
     def test_remote_is_not_asked_again(
         self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: Callable[[str, str], None]
@@ -249,10 +249,10 @@ class TestSourceAgain:
         for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=base")):
             subprocess.run(["git", *arguments], cwd=tree, check=True)
         source = SourceRequest(nixpkgs=tree.as_uri())
-        propose(ProposeRequest(source=source, out=tmp_path / "out"), progress=Steps())
+        propose(docker(source=source, out=tmp_path / "out"), progress=Steps())
         monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
         install("git", f'echo "$*" >>"{tmp_path}/log"; exec "$real" "$@"')
-        report = check(CheckRequest(directory=tmp_path / "out", proofs=("applies",)), progress=Steps())
+        report = check(CheckRequest(target="docker", directory=tmp_path / "out", proofs=("applies",)), progress=Steps())
         assert (report.failed, len(report.warnings)) == ((), 1)
         said = (tmp_path / "log").read_text()
         assert " am " in said
@@ -266,9 +266,9 @@ class TestSourceAgain:
             (tmp_path / name).mkdir()
             (tmp_path / name / "docker.nix").write_text(text)
         monkeypatch.chdir(tmp_path / "here")
-        request = ProposeRequest(source=SourceRequest(file=Path("docker.nix")), out=Path("out"))
+        request = docker(source=SourceRequest(file=Path("docker.nix")), out=Path("out"))
         propose(request, progress=Steps())
         monkeypatch.chdir(tmp_path / "there")
-        report = check(CheckRequest(directory=tmp_path / "here" / "out"), progress=Steps())
+        report = check(CheckRequest(target="docker", directory=tmp_path / "here" / "out"), progress=Steps())
         assert report.failed == ()
         assert report.proposal.source.content == (tmp_path / "here" / "docker.nix").read_bytes()

@@ -10,10 +10,10 @@ from tests.designs import demoted, final_let
 from tests.docker.conftest import Steps
 from tests.forge.server import Forge, serving
 from tests.track.conftest import TARGET, Nixpkgs, empty, layout
-from toolkit.docker.check import check
-from toolkit.docker.requests import CheckRequest
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import Server
+from toolkit.proposal.checking import check
+from toolkit.proposal.requests import CheckRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -50,7 +50,7 @@ def judge() -> Callable[..., Report]:
             what["server"] = Server(api_url=where.api, raw_url=where.raw)
         else:
             what["clone"] = where.path
-        return check(CheckRequest(proofs=NAMES, **what), progress=Steps())  # type: ignore[arg-type] # by name
+        return check(CheckRequest(target="docker", proofs=NAMES, **what), progress=Steps())  # type: ignore[arg-type] # by name
 
     return judge
 
@@ -137,7 +137,7 @@ def test_edits_that_are_not_committed_are_judged_from_anywhere_in_the_clone(
     (worktree / TARGET).write_text(demoted(final_let(layout("29.6"))))
     (worktree / "untouched").write_text("not tracked")
     monkeypatch.chdir((worktree / TARGET).parent)
-    report = check(CheckRequest(proofs=NAMES), progress=Steps())
+    report = check(CheckRequest(target="docker", proofs=NAMES), progress=Steps())
     assert outcome(report) == ["not run", "passed", "not run"]
     assert report.proposal.commits[0].subject == f"the uncommitted changes in {worktree}"
     assert report.warnings == ()

@@ -8,14 +8,14 @@ import pytest
 from tests import specimens
 from tests.docker.conftest import Steps
 from toolkit import specimen
-from toolkit.docker.check import check
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, LIFTED
+from toolkit.docker.foreign import DROP_WARNING
 from toolkit.docker.plan import Demotion, Strategy, steps
-from toolkit.docker.propose import DROP_WARNING
-from toolkit.docker.requests import CheckRequest
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
+from toolkit.proposal.checking import check
+from toolkit.proposal.requests import CheckRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -50,7 +50,7 @@ class TestForeignPatch:
         def judge(patch: str | bytes, *names: str, nixpkgs: str = "specimen") -> Report:
             path = tmp_path / "theirs.patch"
             path.write_bytes(patch if isinstance(patch, bytes) else patch.encode())
-            request = CheckRequest(patch=path, source=SourceRequest(nixpkgs=nixpkgs), proofs=names)
+            request = CheckRequest(target="docker", patch=path, source=SourceRequest(nixpkgs=nixpkgs), proofs=names)
             return check(request, progress=Steps())
 
         return judge
@@ -219,12 +219,15 @@ class TestForeignPatch:
         patch = tmp_path / "long.patch"
         patch.write_bytes(b"+\n" * 700_000)
         with pytest.raises(ToolkitError, match=r"/long\.patch: is too big: 1\.4 MB, more than 1 MiB$"):
-            check(CheckRequest(patch=patch, source=SourceRequest(nixpkgs="specimen")), progress=Steps())
+            check(
+                CheckRequest(target="docker", patch=patch, source=SourceRequest(nixpkgs="specimen")), progress=Steps()
+            )
 
     def test_missing_patch_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(ToolkitError, match=r"/none\.patch: no such file$"):
             check(
-                CheckRequest(patch=tmp_path / "none.patch", source=SourceRequest(nixpkgs="specimen")), progress=Steps()
+                CheckRequest(target="docker", patch=tmp_path / "none.patch", source=SourceRequest(nixpkgs="specimen")),
+                progress=Steps(),
             )
 
     def test_fixed_file_has_nothing_to_judge_by(self, judge: Callable[..., Report]) -> None:

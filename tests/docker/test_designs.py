@@ -12,12 +12,12 @@ from tests.designs import COMPONENTS, DESIGNS, DOORS, demoted
 from tests.docker.conftest import Steps
 from tests.trees import trees
 from toolkit import specimen
-from toolkit.docker.check import check
 from toolkit.docker.claims import registry as claims
 from toolkit.docker.meaning import inspect
 from toolkit.docker.readings import Overridable, Place, Reading, State
-from toolkit.docker.requests import CheckRequest
 from toolkit.model import SourceRequest, Status
+from toolkit.proposal.checking import check
+from toolkit.proposal.requests import CheckRequest
 from toolkit.track.tracking import TrackRequest, track
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def judged(tree: Path, before: str, after: str, directory: Path) -> Report:
     old, new = (text.splitlines(keepends=True) for text in (before, after))
     patch = directory / "theirs.patch"
     patch.write_text("".join(difflib.unified_diff(old, new, f"a/{TARGET}", f"b/{TARGET}")))
-    return check(CheckRequest(patch=patch, source=SourceRequest(nixpkgs=str(tree))), progress=Steps())
+    return check(CheckRequest(target="docker", patch=patch, source=SourceRequest(nixpkgs=str(tree))), progress=Steps())
 
 
 def inspected(text: str, directory: Path) -> Reading:

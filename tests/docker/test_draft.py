@@ -2,20 +2,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from tests.report.conftest import report
-from toolkit.docker import propose
-from toolkit.docker.plan import Extra, steps
-from toolkit.docker.propose import default_nix, overlay_files
+from toolkit.docker.overlay import default_nix, overlay_files
 from toolkit.git import reading
 from toolkit.git.reading import EXECUTABLE, TreeFile
-from toolkit.model import Proof, Proposal, Source, Status
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolkit.model import Report
 
 
@@ -57,21 +55,3 @@ def test_origin_of_several_lines_stays_in_the_comment(report: Report) -> None:
     source = replace(report.proposal.source, commit=None, origin="a\nb }; evil")
     text = default_nix(replace(report.proposal, source=source), releases=("docker_29",)).decode()
     assert "# An overlay for nixpkgs as in a b }; evil.\n" in text
-
-
-def _proof(name: str) -> Proof:
-    return Proof(name=name, claim=name, status=Status.PASSED, covers="all")
-
-
-def test_commits_on_request_are_no_row_of_the_comparison() -> None:
-    proposal = Proposal(
-        source=Source(origin="a nixpkgs", content=b"1", directory=Path("/x")),
-        package="docker",
-        target=PurePosixPath("docker/default.nix"),
-        bindings=("moby",),
-        steps=steps(None, None),
-        commits=(),
-    )
-    proven = [_proof("parse"), *(_proof(extra) for extra in Extra), _proof("tree-no-rebuild")]
-    column = propose.column("sentinel", proposal, proven)
-    assert [proof.name for proof in column.proofs] == ["parse", "tree-no-rebuild"]

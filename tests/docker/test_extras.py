@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from tests.asking import docker, propose
 from tests.docker.conftest import Steps, source_at, source_of
 from toolkit import specimen
 from toolkit.docker import extras
 from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan
-from toolkit.docker.propose import propose
-from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
 from toolkit.git import patching
 from toolkit.model import SourceRequest
@@ -176,9 +175,16 @@ def test_what_is_there_is_not_added_again(tree: Callable[..., Source]) -> None:
 
 def test_refused_extra_leaves_nothing_behind(tree: Callable[..., Source], tmp_path: Path) -> None:
     root = tree({NOTES: "# nothing\n"}).root
-    request = ProposeRequest(
-        source=SourceRequest(nixpkgs=str(root)), extras=(Extra.RELEASE_NOTE,), out=tmp_path / "proposal"
-    )
+    request = docker(source=SourceRequest(nixpkgs=str(root)), extras=(Extra.RELEASE_NOTE,), out=tmp_path / "proposal")
     with pytest.raises(RefusalError):
         propose(request, progress=Steps())
     assert not (tmp_path / "proposal").exists()
+
+
+def test_commits_on_request_are_no_row_of_the_comparison(tmp_path: Path) -> None:
+    source = SourceRequest(nixpkgs="specimen")
+    request = docker(source=source, extras=(Extra.RELEASE_NOTE,), compare=True, out=tmp_path / "out")
+    report = propose(request, progress=Steps())
+    assert Extra.RELEASE_NOTE in {proof.name for proof in report.proofs}
+    assert [column.name for column in report.comparison] == ["attrs-first", "hidden", "parameter"]
+    assert {Extra.RELEASE_NOTE} & {proof.name for column in report.comparison for proof in column.proofs} == set()

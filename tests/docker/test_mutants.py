@@ -15,6 +15,7 @@ import pytest
 from msgspec import Struct
 
 from tests import specimens
+from tests.asking import docker, propose
 from tests.docker.conftest import Steps
 from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
@@ -24,8 +25,6 @@ from toolkit.docker.claims import building, facts
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import EXPRESSION, Document
 from toolkit.docker.plan import Demotion, Strategy, steps
-from toolkit.docker.propose import propose
-from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import CommandError, ToolkitError
@@ -204,9 +203,7 @@ def assert_proven(each: Rewritten, directory: Path) -> None:
     file.write_bytes(each.mutant.text.encode())
     # Which builder there is the file alone may no longer tell.
     strategy = each.strategy if each.strategy is Strategy.HIDDEN else None
-    request = ProposeRequest(
-        source=SourceRequest(file=file), strategy=strategy, demotion=each.demotion, out=directory / "out"
-    )
+    request = docker(source=SourceRequest(file=file), strategy=strategy, demotion=each.demotion, out=directory / "out")
     report = propose(request, progress=Steps())
     rest = {proof.name: proof.reason for proof in report.proofs if proof.status is not Status.PASSED}
     if rest.keys() - PROVEN_ELSEWHERE or report.failed:

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests import specimens
+from tests.asking import docker
 from tests.docker.conftest import Steps
 from toolkit.docker.claims.building import CALLER, read_order
-from toolkit.docker.overlay import overlay
 from toolkit.docker.plan import OverlayKind
-from toolkit.docker.requests import OverlayRequest
 from toolkit.errors import RefusalError, ToolkitError
 from toolkit.model import Depth, SourceRequest, Status, Tier
 from toolkit.nix import evaluator
 from toolkit.nix.wrappers import PathOrder
+from toolkit.proposal.proposing import overlay
 
 SPECIMEN = SourceRequest(nixpkgs="specimen")
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def names(directory: Path) -> list[str]:
 
 def test_rewrap_is_the_overlay_and_the_module_of_this_project(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    report = overlay(OverlayRequest(source=SPECIMEN, out=out), progress=Steps())
+    report = overlay(docker(source=SPECIMEN, out=out), progress=Steps())
     assert names(out) == list(report.files) == ["default.nix", "privileged-ports.nix", "report.json", "rewrap.nix"]
     for name in ("rewrap.nix", "privileged-ports.nix"):
         assert (out / name).read_bytes() == (ROOT / "overlays" / name).read_bytes()
@@ -40,8 +40,7 @@ def test_rewrap_is_the_overlay_and_the_module_of_this_project(tmp_path: Path) ->
 
 def test_patched_is_the_file_of_the_series_and_equals_it(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    request = OverlayRequest(source=SPECIMEN, kind=OverlayKind.PATCHED, out=out)
-    report = overlay(request, progress=Steps())
+    report = overlay(docker(source=SPECIMEN, out=out), OverlayKind.PATCHED, progress=Steps())
     assert {"default.nix", "docker/default.nix", "docker/update.sh", "report.json"} <= set(names(out))
     assert not report.failed
     assert [proof.status for proof in report.proofs if proof.name == "overlay"] == [Status.PASSED]
@@ -50,7 +49,7 @@ def test_patched_is_the_file_of_the_series_and_equals_it(tmp_path: Path) -> None
 @pytest.mark.parametrize("kind", list(OverlayKind))
 def test_report_names_kind_source_and_proofs_that_can_be_repeated(tmp_path: Path, kind: OverlayKind) -> None:
     out = tmp_path / "out"
-    overlay(OverlayRequest(source=SPECIMEN, kind=kind, out=out), progress=Steps())
+    overlay(docker(source=SPECIMEN, out=out), kind, progress=Steps())
     document = json.loads((out / "report.json").read_text())
     assert (document["kind"], document["result"]) == (kind, "passed")
     assert document["source"]["origin"] == "the embedded specimen"
@@ -60,7 +59,7 @@ def test_report_names_kind_source_and_proofs_that_can_be_repeated(tmp_path: Path
 
 
 def test_whole_tree_is_evaluated_and_built(tmp_path: Path) -> None:
-    request = OverlayRequest(source=SPECIMEN, out=tmp_path / "out", depth=Depth(tier=Tier.BUILD))
+    request = docker(source=SPECIMEN, out=tmp_path / "out", depth=Depth(tier=Tier.BUILD))
     report = overlay(request, progress=Steps())
     deep = {proof.name.partition("-")[0]: proof for proof in report.proofs if proof.name.endswith("-linux")}
     assert {name: (proof.status, proof.reason) for name, proof in deep.items()} == {
@@ -78,7 +77,7 @@ def test_nothing_is_written_for_a_docker_that_stays_as_it_is(tmp_path: Path) -> 
         ("states/fixed", "is no longer in the PATH prefix"),
         ("states/no-wrapper", "makes no dockerd-rootless"),
     ):
-        request = OverlayRequest(source=SourceRequest(nixpkgs=specimens.nixpkgs(state)), out=out)
+        request = docker(source=SourceRequest(nixpkgs=specimens.nixpkgs(state)), out=out)
         with pytest.raises(RefusalError, match=fact):
             overlay(request, progress=Steps())
         assert list(tmp_path.iterdir()) == []
@@ -88,7 +87,7 @@ def test_nothing_is_said_of_a_wrapper_that_is_made_otherwise(tmp_path: Path) -> 
     text = (ROOT / "toolkit/specimen/29.6/pkgs/applications/virtualization/docker/default.nix").read_text()
     file = tmp_path / "default.nix"
     file.write_text(text.replace('--prefix PATH : "$out/libexec/docker:$extraPath:', '--set PATH "'))
-    request = OverlayRequest(source=SourceRequest(file=file), out=tmp_path / "out")
+    request = docker(source=SourceRequest(file=file), out=tmp_path / "out")
     with pytest.raises(RefusalError, match="cannot determine whether rootlesskit is in the PATH prefix"):
         overlay(request, progress=Steps())
 
@@ -96,14 +95,14 @@ def test_nothing_is_said_of_a_wrapper_that_is_made_otherwise(tmp_path: Path) -> 
 def test_nixpkgs_without_docker_is_named(tmp_path: Path) -> None:
     empty = tmp_path / "nixpkgs"
     empty.mkdir()
-    request = OverlayRequest(source=SourceRequest(nixpkgs=str(empty)), out=tmp_path / "out")
+    request = docker(source=SourceRequest(nixpkgs=str(empty)), out=tmp_path / "out")
     with pytest.raises(ToolkitError, match=r"has no 'pkgs/applications/virtualization/docker/default\.nix'"):
         overlay(request, progress=Steps())
 
 
 def test_file_alone_is_enough(tmp_path: Path) -> None:
     file = ROOT / "tests/specimens/20.10.14/pkgs/applications/virtualization/docker/default.nix"
-    report = overlay(OverlayRequest(source=SourceRequest(file=file), out=tmp_path / "out"), progress=Steps())
+    report = overlay(docker(source=SourceRequest(file=file), out=tmp_path / "out"), progress=Steps())
     assert {proof.status for proof in report.proofs} == {Status.PASSED}
 
 

@@ -8,11 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from toolkit import patches, specimen
-from toolkit.cli.output import Silence
 from toolkit.docker.pins import look
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import blob_id
-from toolkit.model import Oid, Pin
+from toolkit.model import Oid, Pin, Silence
 
 if TYPE_CHECKING:
     from pathlib import Path

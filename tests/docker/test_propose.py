@@ -15,13 +15,13 @@ from msgspec.structs import replace
 from unidiff.patch import PatchSet
 
 from tests import designs, specimens
+from tests.asking import docker, propose
 from tests.docker.conftest import Steps
 from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, TARGET
 from toolkit.docker.claims.case import BEFORE, LIFTED
+from toolkit.docker.foreign import DROP_WARNING
 from toolkit.docker.plan import Demotion, Strategy
-from toolkit.docker.propose import DROP_WARNING, propose
-from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import file_of
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.git import patching
@@ -99,20 +99,20 @@ class TestOutput:
         assert applied == (out / "overlay" / "docker" / "default.nix").read_bytes()
 
     def test_default_specimen_is_the_newest_layout(self, tmp_path: Path) -> None:
-        report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
+        report = propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
         assert report.proposal.source.origin == "the embedded specimen"
         assert report.proposal.source.content == text_of(specimens.NEWEST).encode()
 
     def test_commands_of_the_report_name_the_place_of_the_proposal(self, tmp_path: Path) -> None:
         out = tmp_path / "out"
-        report = propose(ProposeRequest(source=SPECIMEN, out=out), progress=Steps())
+        report = propose(docker(source=SPECIMEN, out=out), progress=Steps())
         (overlay,) = (proof for proof in report.proofs if proof.name == "overlay")
         assert f"--argstr overlay {out}/overlay " in overlay.commands[0]
         assert ".out." not in (out / "report.json").read_text() + (out / "report.md").read_text()
 
     def test_progress_hears_of_every_step_and_every_proof(self, tmp_path: Path) -> None:
         progress = Steps()
-        report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
+        report = propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
         assert progress.seen[:2] == ["reading nixpkgs", "rewriting"]
         assert [(proof.name, proof.status) for proof in progress.proofs] == [
             (proof.name, proof.status) for proof in report.proofs
@@ -126,7 +126,7 @@ class TestOutput:
     def test_lone_file_is_proposed_without_what_is_not_beside_it(self, tmp_path: Path) -> None:
         file = tmp_path / "docker.nix"
         file.write_text(text_of("29.6"))
-        report = propose(ProposeRequest(source=SourceRequest(file=file), out=tmp_path / "out"), progress=Steps())
+        report = propose(docker(source=SourceRequest(file=file), out=tmp_path / "out"), progress=Steps())
         (warning,) = report.warnings
         assert warning.startswith("not found beside the file: ")
         assert {"update.sh", "cli-plugin-dirs-from-environment.patch"} <= set(re.findall(r"[\w.-]+", warning))
@@ -180,7 +180,7 @@ class TestReproducible:
                 monkeypatch.setenv("TZ", "Asia/Tokyo")
                 monkeypatch.setenv("GIT_AUTHOR_DATE", "@1 +0000")
                 time.sleep(1.1)
-            propose(ProposeRequest(source=SPECIMEN, out=Path("out")), progress=Steps())
+            propose(docker(source=SPECIMEN, out=Path("out")), progress=Steps())
             written = tree_of(directory / "out")
             runs.append({name: content for name, content in written.items() if name.startswith(REPRODUCIBLE)})
         assert runs[0] == runs[1]
@@ -221,7 +221,7 @@ class TestForUsers:
     def test_commit_of_a_clone_is_proposed_on_that_commit(self, tmp_path: Path) -> None:
         repository(tmp_path / "nixpkgs", text_of("24.0"))
         commit = run_git(tmp_path / "nixpkgs", "rev-parse", "HEAD").strip()
-        request = ProposeRequest(source=SourceRequest(nixpkgs=str(tmp_path / "nixpkgs")), out=tmp_path / "out")
+        request = docker(source=SourceRequest(nixpkgs=str(tmp_path / "nixpkgs")), out=tmp_path / "out")
         before = tree_of(tmp_path / "nixpkgs")
         report = propose(request, progress=Steps())
         assert report.failed == ()
@@ -258,7 +258,7 @@ class TestForUsers:
 class TestWholeOrNotAtAll:
     @pytest.mark.parametrize("state", ["19.03", *specimens.STATES])
     def test_refusal_leaves_nothing(self, tmp_path: Path, state: str) -> None:
-        request = ProposeRequest(source=SourceRequest(nixpkgs=specimens.nixpkgs(state)), out=tmp_path / "out")
+        request = docker(source=SourceRequest(nixpkgs=specimens.nixpkgs(state)), out=tmp_path / "out")
         with pytest.raises(LayoutError):
             propose(request, progress=Steps())
         assert list(tmp_path.iterdir()) == []
@@ -269,7 +269,7 @@ class TestWholeOrNotAtAll:
     )
     def test_interrupt_leaves_nothing(self, tmp_path: Path, step: str) -> None:
         with pytest.raises(KeyboardInterrupt):
-            propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps(interrupted_at=step))
+            propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=Steps(interrupted_at=step))
         assert list(tmp_path.iterdir()) == []
 
     def test_what_is_in_the_way_stays_without_force(self, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ class TestWholeOrNotAtAll:
         (tmp_path / "out" / "mine").write_text("x")
         progress = Steps()
         with pytest.raises(ToolkitError, match="is not empty"):
-            propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
+            propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
         # Nothing is read, let alone fetched, for a place that cannot be written to.
         assert progress.seen == []
         assert tree_of(tmp_path) == {"out/mine": b"x"}
@@ -290,14 +290,14 @@ class TestWholeOrNotAtAll:
                     (tmp_path / "out" / "mine").write_text("x")
 
         with pytest.raises(ToolkitError, match="is not empty"):
-            propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Meddling())
+            propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=Meddling())
         assert tree_of(tmp_path) == {"out/mine": b"x"}
 
     def test_force_never_takes_what_is_no_proposal(self, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "mine").write_text("x")
         with pytest.raises(ToolkitError, match="contains files that do not belong to a proposal"):
-            propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out", force=True), progress=Steps())
+            propose(docker(source=SPECIMEN, out=tmp_path / "out", force=True), progress=Steps())
         assert tree_of(tmp_path) == {"out/mine": b"x"}
 
     def test_force_replaces_when_the_new_one_is_whole(
@@ -305,7 +305,7 @@ class TestWholeOrNotAtAll:
     ) -> None:
         out = shutil.copytree(proposals("24.0")[0], tmp_path / "out")
         old = tree_of(out)
-        request = ProposeRequest(source=SPECIMEN, out=out, force=True)
+        request = docker(source=SPECIMEN, out=out, force=True)
         for step in ("proving parse", "proving overlay"):
             with pytest.raises(KeyboardInterrupt):
                 propose(request, progress=Steps(interrupted_at=step))
@@ -319,7 +319,7 @@ class TestWholeOrNotAtAll:
     ) -> None:
         out = shutil.copytree(proposals("24.0")[0], tmp_path / "out")
         old = tree_of(out)
-        request = ProposeRequest(source=SourceRequest(nixpkgs=specimens.nixpkgs("states/fixed")), out=out, force=True)
+        request = docker(source=SourceRequest(nixpkgs=specimens.nixpkgs("states/fixed")), out=out, force=True)
         with pytest.raises(LayoutError):
             propose(request, progress=Steps())
         assert tree_of(tmp_path / "out") == old
@@ -365,10 +365,10 @@ class TestWholeOrNotAtAll:
         with pytest.raises(ProcessLookupError):
             os.kill(int(mark.read_text()), 0)
         (tmp_path / "bin" / "nix-instantiate").unlink()
-        assert propose(ProposeRequest(source=SPECIMEN, out=work / "proposal"), progress=Steps()).failed == ()
+        assert propose(docker(source=SPECIMEN, out=work / "proposal"), progress=Steps()).failed == ()
 
     def test_full_disk_leaves_nothing_but_a_good_cache(self, tmp_path: Path) -> None:
-        small = ProposeRequest(source=SPECIMEN, strategy=Strategy.HIDDEN, out=tmp_path / "first")
+        small = docker(source=SPECIMEN, strategy=Strategy.HIDDEN, out=tmp_path / "first")
         propose(small, progress=Steps())
         # Less than the patched file has: every file before it can be written.
         limit = (tmp_path / "first" / "overlay" / "docker" / "default.nix").stat().st_size - 1
@@ -408,7 +408,7 @@ class TestWholeOrNotAtAll:
         self, tmp_path: Path, install: Callable[[str, str], None]
     ) -> None:
         install("nix-build", "kill -KILL $$")
-        report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
+        report = propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
         assert {proof.name: proof.reason for proof in report.failed} == {
             "builds": "nix-build: the evaluation was killed by signal 9: probably out of memory"
         }
@@ -427,7 +427,7 @@ class TestWholeOrNotAtAll:
         real = shutil.which("nix-instantiate")
         refuse = "*/evaluate.nix*) echo 'error: no memory' >&2; exit 1;;"
         install("nix-instantiate", f'case "$*" in {refuse} esac; exec {real} "$@"')
-        report = propose(ProposeRequest(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
+        report = propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
         unrun = {proof.name for proof in report.proofs if proof.status is Status.NOT_RUN}
         assert {"no-rebuild", "exact-change"} <= unrun
         proven, unproven = (
@@ -445,7 +445,7 @@ class TestOtherDesigns:
         path, out = tmp_path / "default.nix", tmp_path / "out"
         path.write_text(designs.DESIGNS[name](text_of("29.6")))
         with pytest.raises(LayoutError):
-            propose(ProposeRequest(source=SourceRequest(file=path), out=out), progress=Steps())
+            propose(docker(source=SourceRequest(file=path), out=out), progress=Steps())
         assert not out.exists()
 
     @pytest.mark.parametrize("name", ["override-attrs", "component-overrides", "final-small"])
@@ -455,7 +455,7 @@ class TestOtherDesigns:
         with pytest.raises(
             LayoutError, match=rf"^{re.escape(str(path))}: half fixed: components overridable by "
         ) as caught:
-            propose(ProposeRequest(source=SourceRequest(file=path), out=tmp_path / "out"), progress=Steps())
+            propose(docker(source=SourceRequest(file=path), out=tmp_path / "out"), progress=Steps())
         assert caught.value.hint == "only '--only demote' is left to propose"
         assert designs.DOORS[name]("moby")[0] in caught.value.message
         assert not (tmp_path / "out").exists()
@@ -470,4 +470,4 @@ class TestOtherDesigns:
         with pytest.raises(
             LayoutError, match=r"half fixed: only some components can be overridden \(docker-tini by override \{ "
         ):
-            propose(ProposeRequest(source=SourceRequest(file=path), out=tmp_path / "out"), progress=Steps())
+            propose(docker(source=SourceRequest(file=path), out=tmp_path / "out"), progress=Steps())

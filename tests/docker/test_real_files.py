@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.asking import docker, propose
 from tests.docker.conftest import Steps
 from toolkit.docker import choosing
 from toolkit.docker.plan import Strategy
-from toolkit.docker.propose import propose
-from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError
 from toolkit.model import SourceRequest, Status
@@ -34,7 +33,7 @@ def test_corpus_is_not_empty() -> None:
 def report_or_refusal(path: Path, strategy: Strategy, out: Path) -> Report | str:
     """Propose, and return the report, or what the file is called that there is nothing to propose for."""
     try:
-        return propose(ProposeRequest(source=SourceRequest(file=path), strategy=strategy, out=out), progress=Steps())
+        return propose(docker(source=SourceRequest(file=path), strategy=strategy, out=out), progress=Steps())
     except LayoutError as error:
         return error.message
 

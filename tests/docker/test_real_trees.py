@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from tests.asking import docker, propose
 from tests.docker.claims.conftest import TREE
 from tests.docker.conftest import Steps
 from tests.trees import trees
-from toolkit.docker.propose import propose
-from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.model import SourceRequest, Status
 
@@ -21,12 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.model import Report
+    from toolkit.proposal.requests import Request
 
 FILE = "pkgs/applications/virtualization/docker/default.nix"
 CLAIMS = ("tree-no-rebuild", "tree-exact-change", "tree-overridable", "tree-compatible", "tree-set", "tree-names")
 
 
-def report_or_refusal(request: ProposeRequest) -> Report | str:
+def report_or_refusal(request: Request) -> Report | str:
     """Propose, and return the report, or what the docker is called for which there is nothing to propose."""
     try:
         return propose(request, progress=Steps())
@@ -36,7 +36,7 @@ def report_or_refusal(request: ProposeRequest) -> Report | str:
 
 @pytest.mark.parametrize("tree", trees(having=FILE))
 def test_tree_is_proposed_for_and_every_claim_passes_or_its_docker_is_named(tree: Path, tmp_path: Path) -> None:
-    found = report_or_refusal(ProposeRequest(source=SourceRequest(nixpkgs=str(tree)), out=tmp_path / "out", depth=TREE))
+    found = report_or_refusal(docker(source=SourceRequest(nixpkgs=str(tree)), out=tmp_path / "out", depth=TREE))
     if isinstance(found, str):
         assert re.search(r"\b(older than|no dockerd-rootless|fixed|unknown layout)\b", found)
         return
@@ -56,7 +56,7 @@ def test_what_nixpkgs_refuses_is_evaluated_and_a_system_that_lacks_it_is_named(t
     needed.write_text(refused)
     depth = replace(TREE, systems=("x86_64-linux", "aarch64-linux"))
     found = propose(
-        ProposeRequest(source=SourceRequest(nixpkgs=str(root)), out=tmp_path / "out", depth=depth), progress=Steps()
+        docker(source=SourceRequest(nixpkgs=str(root)), out=tmp_path / "out", depth=depth), progress=Steps()
     )
     proven = {proof.name: proof for proof in found.proofs}
     assert {name: (proven[name].status, proven[name].reason) for name in CLAIMS} == dict.fromkeys(
@@ -72,4 +72,4 @@ def test_tree_without_docker_is_one_line(tree: Path, tmp_path: Path) -> None:
     for name in ("default.nix", "lib", ".version"):
         (tmp_path / name).symlink_to(tree / name)
     with pytest.raises(ToolkitError, match=rf": has no '{FILE}'$"):
-        propose(ProposeRequest(source=SourceRequest(nixpkgs=str(tmp_path)), out=tmp_path / "out"), progress=Steps())
+        propose(docker(source=SourceRequest(nixpkgs=str(tmp_path)), out=tmp_path / "out"), progress=Steps())

@@ -12,7 +12,8 @@ from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
 from toolkit.model import SourceRequest, Status
-from toolkit.proposal.check import PatchRequest, check
+from toolkit.proposal.checking import check
+from toolkit.proposal.requests import CheckRequest
 
 if TYPE_CHECKING:
     from toolkit.model import Report
@@ -30,7 +31,7 @@ def judged(
     patch = tmp_path / "theirs.diff"
     patch.write_text("".join(lines))
     source = SourceRequest(nixpkgs="specimen")
-    return check(PatchRequest(patch=patch, target=target, source=source, bindings=bindings), progress=Silence())
+    return check(CheckRequest(patch=patch, target=target, source=source, bindings=bindings), progress=Silence())
 
 
 @pytest.mark.parametrize("design", Design)

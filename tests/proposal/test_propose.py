@@ -14,8 +14,8 @@ from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, 
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
-from toolkit.proposal.choosing import LiftRequest
 from toolkit.proposal.proposing import propose
+from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ class Silence:
 
 
 def run(out: Path, target: str, nixpkgs: str = "specimen", **choices: object) -> Report:
-    request = LiftRequest(target=target, source=SourceRequest(nixpkgs=nixpkgs), out=out, **choices)  # type: ignore[arg-type]
+    design = choices.pop("design", None)
+    designs = {"lift": design} if design is not None else {}
+    source = SourceRequest(nixpkgs=nixpkgs)
+    request = Request(target=target, source=source, out=out, designs=designs, **choices)  # type: ignore[arg-type]
     (attempt,) = propose([request], progress=Silence())
     return only(attempt.result)
 
@@ -175,7 +178,7 @@ def test_a_package_that_the_change_of_another_one_reaches_is_proven_alone(tmp_pa
     head, _, tail = board.read_text().rpartition("  installPhase =")
     board.write_text(f"{head}{reading}{tail}")
     requests = [
-        LiftRequest(target=name, source=SourceRequest(nixpkgs=str(tree)), out=tmp_path / "out")
+        Request(target=name, source=SourceRequest(nixpkgs=str(tree)), out=tmp_path / "out")
         for name in ("notes-server", "status-board")
     ]
     notes, board_report = (only(attempt.result) for attempt in propose(requests, progress=Silence()))

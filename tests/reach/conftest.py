@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.cli.output import Silence
-from toolkit.model import SourceRequest
+from toolkit.model import Silence, SourceRequest
 from toolkit.reach.reaching import ReachRequest, reach
 
 if TYPE_CHECKING:

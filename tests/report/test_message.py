@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit import patches
 from toolkit.docker import plan as plans
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.patches import Message
 from toolkit.report.message import checked_trailers, compose, faults, require_disclosure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from toolkit.patches import Message
 
 GOOD = "docker: allow overriding moby\n\nIt was out of reach.\n"
 
@@ -26,7 +27,8 @@ def _messages() -> Iterator[tuple[str, Message]]:
     yield from ((f"lift.{strategy}", message) for strategy, message in plan.lift.items())
     yield from ((f"demote.{demotion}", message) for demotion, message in plan.demote.items())
     yield from ((f"extras.{extra}", extra_plan) for extra, extra_plan in plan.extras.items())
-    yield "by-hand", plan.by_hand
+    by_hand = patches.shipped() / "by-hand.toml"
+    yield "by-hand", patches.read_toml(by_hand, Message, names={"package": "docker"})
 
 
 @pytest.mark.parametrize(("name", "message"), list(_messages()))

@@ -8,8 +8,8 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from toolkit import patches
+from toolkit.docker.leaf import texts
 from toolkit.docker.plan import Demotion, Strategy, steps
-from toolkit.docker.propose import texts
 from toolkit.errors import ToolkitError
 from toolkit.model import Oid, Proof, Report, Status
 from toolkit.report.markdown import unwrapped

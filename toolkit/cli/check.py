@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.proving import DEEPER, DOCKER, OTHER, depth, depth_options, is_sealed, systems
+from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, is_sealed
 from toolkit.cli.report import exit_code, show
-from toolkit.docker.check import check
-from toolkit.docker.requests import CheckRequest
 from toolkit.model import SourceRequest
-from toolkit.proposal.check import PatchRequest
-from toolkit.proposal.check import check as check_patch
+from toolkit.proposal.checking import check
+from toolkit.proposal.requests import CheckRequest
 from toolkit.report.report import to_comment
 
 if TYPE_CHECKING:
@@ -103,32 +101,25 @@ def command(
         raise click.UsageError("--comment and --json exclude each other")
     if is_sealed():
         options.refuse_together("--sealed", "--run")
-    if patch is not None and what not in {None, DOCKER}:
-        options.refuse_together(OTHER, "--file", "--run", "--compare", *DEEPER)
-        asked = PatchRequest(
-            patch=patch,
-            target=what or DOCKER,
-            source=source,
-            bindings=bindings,
-            proofs=proofs,
-            systems=systems(),
-        )
-        with output.working(settings) as progress:
-            judged = check_patch(asked, progress=progress)
-        return _finish(judged, comment=comment, command=_again(what, patch, pull))
-    options.refuse_without("TARGET", "--binding")
+    target = what if patch is not None and what is not None else DOCKER
+    if target != DOCKER:
+        options.refuse_together(OTHER, "--file", "--run", "--compare", "--tier")
+    else:
+        options.refuse_without("TARGET", "--binding")
     request = CheckRequest(
+        target=target,
         directory=directory,
         patch=patch,
         pull=pull,
-        rev=what if directory is None else None,
+        rev=what if directory is None and patch is None else None,
         clone=git_dir,
         server=options.server_request(),
         source=source,
+        bindings=bindings,
         proofs=proofs,
-        depth=depth(),
+        also=("runs",) if run else (),
+        depth=depth(target),
         compare=compare,
-        run=run,
     )
     with output.working(settings) as progress:
         report = check(request, progress=progress)

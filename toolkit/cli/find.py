@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from toolkit.cli import options, output
 from toolkit.lift.bindings import BindingKind, Reachability
 from toolkit.lift.survey import survey
-from toolkit.proposal.check import DoorAnswer, doors_of
+from toolkit.proposal.doors import DoorAnswer, doors_of
 from toolkit.sources import trees
 
 if TYPE_CHECKING:

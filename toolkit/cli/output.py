@@ -45,6 +45,8 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
         with echoing(lines.print):
             yield lines
     elif settings.quiet:
+        from toolkit.model import Silence  # noqa: PLC0415 - a version is printed without it
+
         yield Silence()
     elif not sys.stderr.isatty():
         with Minutes() as minutes:
@@ -56,17 +58,7 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
             yield spinner
 
 
-class Silence:
-    """Progress that nobody looks at."""
-
-    def step(self, what: str) -> None:
-        """Pass over a step."""
-
-    def proof(self, proof: Proof) -> None:
-        """Pass over a proof."""
-
-
-class Minutes(Silence):
+class Minutes:
     """Progress of long work for a log: after each minute, of `seconds`, the step that is under way."""
 
     def __init__(self, seconds: float = 60.0) -> None:
@@ -86,6 +78,9 @@ class Minutes(Silence):
     def step(self, what: str) -> None:
         """Note a step."""
         self._step = what
+
+    def proof(self, proof: Proof) -> None:
+        """Pass over a proof."""
 
     def _print(self) -> None:
         began = time.monotonic()

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options
+from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed
 from toolkit.cli.report import exit_code, nix_path, plain, proven, total, wrote
-from toolkit.docker.overlay import overlay
 from toolkit.docker.plan import OverlayKind
-from toolkit.docker.requests import OverlayRequest
-from toolkit.proposal.proposing import overlay as lifted_overlay
+from toolkit.proposal.proposing import overlay
 from toolkit.report.report import overlay_to_json
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ _WRAPPER = (
     examples=("unlet overlay --nixpkgs '<nixpkgs>'", "unlet overlay forgejo --nixpkgs '<nixpkgs>'"),
 )
 @click.argument("target", default=DOCKER, shell_complete=options.complete_package)
-@lifting_options
+@proposal_options
 @options.source
 @click.option(
     "--kind",
@@ -59,23 +57,9 @@ def command(
     are in, else for the default pin of patches/.
     """
     settings = options.settings()
-    source = options.source_request()
-    if target != DOCKER:
-        options.refuse_together(OTHER, "--file", "--kind")
-        lift = lifting(target, source, out=out, force=force)
-        with output.working(settings) as progress:
-            report = lifted_overlay(lift, progress=progress)
-    else:
-        options.refuse_without(OTHER, *LIFTING)
-        request = OverlayRequest(
-            source=source,
-            kind=OverlayKind(kind) if kind is not None else OverlayKind.REWRAP,
-            out=out,
-            force=force,
-            depth=depth(),
-        )
-        with output.working(settings) as progress:
-            report = overlay(request, progress=progress)
+    request = proposed(target, options.source_request(), out=out, force=force)
+    with output.working(settings) as progress:
+        report = overlay(request, kind, progress=progress)
     if settings.json:
         output.write(overlay_to_json(report))
     else:

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.proving import DOCKER, LIFTING, OTHER, depth, depth_options, lifting, lifting_options, strategy_option
+from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
 from toolkit.cli.report import exit_code, show, total
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
-from toolkit.docker.propose import propose
-from toolkit.docker.requests import ProposeRequest
 from toolkit.errors import ToolkitError, only
-from toolkit.proposal.proposing import propose as lift
+from toolkit.proposal.proposing import propose
 from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import document
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.cli.options import GlobalOptions
-    from toolkit.model import Report
     from toolkit.proposal.proposing import Attempt
 
 _WORST = (130, 1, 3, 2, 0)
@@ -38,41 +34,13 @@ _WORST = (130, 1, 3, 2, 0)
     ),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1, shell_complete=options.complete_package)
-@lifting_options
+@proposal_options
+@series_options
 @options.source
-@strategy_option
-@click.option(
-    "--rootlesskit",
-    type=click.Choice([demotion.value for demotion in Demotion]),
-    default=Demotion.SUFFIX.value,
-    show_default=True,
-    help="Where rootlesskit goes in the wrapper's PATH: after everything else, or nowhere. With 'drop', docker before "
-    "28 does not start.",
-)
-@click.option("--only", "only_commit", type=click.Choice([LIFT, DEMOTE]), help="Make a series of this commit alone.")
 @options.written("proposal")
-@click.option(
-    "--with",
-    "extras",
-    multiple=True,
-    type=click.Choice([extra.value for extra in Extra]),
-    help="Add a commit to the series: a NixOS test of the ports that rootless docker publishes, an option for those "
-    "below 1024 in its NixOS module, an item in the release notes. May be repeated.",
-)
-@click.option("--compare", is_flag=True, help="Prove the other strategies as well, and compare them.")
 @depth_options
 @options.common
-def command(
-    *,
-    targets: tuple[str, ...],
-    strategy: str | None,
-    rootlesskit: str,
-    only_commit: str | None,
-    out: Path,
-    force: bool,
-    extras: tuple[str, ...],
-    compare: bool,
-) -> int:
+def command(*, targets: tuple[str, ...], out: Path, force: bool) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
     TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it. Several packages share their
@@ -85,32 +53,14 @@ def command(
         if DOCKER in targets:
             raise click.UsageError("several TARGETs and docker exclude each other")
         options.refuse_together("several TARGETs", "--binding")
-    if targets != (DOCKER,):
-        options.refuse_together(OTHER, "--file", "--strategy", "--rootlesskit", "--only", "--with", "--compare")
-        source = options.source_request()
-        asked = [lifting(target, source, out=out, force=force) for target in targets]
-        with output.working(settings) as progress:
-            attempts = list(lift(asked, progress=progress))
-        return _finish(only(attempts[0].result), out) if len(attempts) == 1 else _finish_all(attempts, settings)
-    options.refuse_without(OTHER, *LIFTING)
-    request = ProposeRequest(
-        source=options.source_request(),
-        strategy=Strategy(strategy) if strategy is not None else None,
-        demotion=Demotion(rootlesskit),
-        only=only_commit,
-        out=out,
-        force=force,
-        extras=tuple(extra for extra in Extra if extra in extras),
-        depth=depth(),
-        compare=compare,
-    )
+    source = options.source_request()
+    requests = [proposed(target, source, out=out, force=force) for target in targets]
     with output.working(settings) as progress:
-        report = propose(request, progress=progress)
-    return _finish(report, out)
-
-
-def _finish(report: Report, out: Path) -> int:
-    show(report, settings=options.settings(), out=out)
+        attempts = list(propose(requests, progress=progress))
+    if len(attempts) > 1:
+        return _finish_all(attempts, settings)
+    report = only(attempts[0].result)
+    show(report, settings=settings, out=out)
     return exit_code(report)
 
 

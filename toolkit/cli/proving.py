@@ -1,4 +1,4 @@
-"""The options of commands that prove: the bindings to lift and the design, and how deep the proofs go."""
+"""The options of commands that propose and prove: what is proposed of a target, and how deep the proofs go."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import click
 
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
-from toolkit.docker.plan import Strategy
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
-from toolkit.proposal.choosing import LiftRequest
+from toolkit.proposal.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,27 +24,18 @@ if TYPE_CHECKING:
 DOCKER = "docker"
 OTHER = "a TARGET other than docker"
 
-DEEPER = (
-    "--tier",
-    "--reverse-dependencies",
-    "--max-memory",
-    "--timeout",
-    "--build-args",
-    "--builders",
-    "--store",
-    "--option",
-)
+OWN = ("--file", "--strategy", "--rootlesskit", "--only", "--with", "--kind", "--run")
+"""What only docker has."""
+
+LIFTING = ("--binding", "--as", "--follow")
+"""What only other targets have."""
+
+_DEEPER = ("--reverse-dependencies", "--max-memory", "--timeout")
 """What only docker's proofs have."""
 
 _TIERS = ("isolated", "tree", "build", "vm")
 _LEAST_MIB = 64
 
-
-strategy_option = click.option(
-    "--strategy",
-    type=click.Choice([strategy.value for strategy in Strategy]),
-    help="How the components leave dockerGen's let; by default as the builder allows.",
-)
 
 depth_options = options.together(
     options.remembered(
@@ -67,8 +58,7 @@ depth_options = options.together(
         group=DEPTH,
         multiple=True,
         metavar="NAME",
-        help="A system to evaluate or build for: with --tier tree, build or vm, or for a TARGET other than docker; may "
-        "be repeated.",
+        help="A system to evaluate or build for; for docker with --tier tree, build or vm. May be repeated.",
     ),
     options.remembered(
         "--reverse-dependencies",
@@ -119,9 +109,17 @@ depth_options = options.together(
 """How deep the proofs go; `depth` returns it."""
 
 
-def depth() -> Depth:
-    """Return what the options of the running command ask for; raise click.UsageError where they contradict."""
-    tier = Tier(options.asked("tier") or Tier.ISOLATED)
+def depth(target: str = DOCKER) -> Depth:
+    """Return what the options of the running command ask for; raise click.UsageError where they contradict.
+
+    A target other than docker is always evaluated in a whole nixpkgs.
+    """
+    named = options.asked("tier")
+    if target != DOCKER:
+        options.refuse_together(OTHER, *_DEEPER)
+        if named is not None and named != Tier.TREE:
+            raise click.UsageError(f"{OTHER} and --tier {named} exclude each other")
+    tier = Tier(named or (Tier.ISOLATED if target == DOCKER else Tier.TREE))
     if is_sealed() and tier.includes(Tier.BUILD):
         raise click.UsageError("--sealed requires --tier isolated or tree")
     words: list[str] = []
@@ -137,18 +135,13 @@ def depth() -> Depth:
             raise click.UsageError(f"--{name.replace('_', '-')} requires --tier tree, build or vm")
     return Depth(
         tier=tier,
-        by_itself=not options.asked("tier"),
-        systems=systems(),
+        by_itself=named is None,
+        systems=tuple(dict.fromkeys(options.asked("system") or ())),
         reverse_dependencies=bool(options.asked("reverse_dependencies")),
         max_memory=options.asked("max_memory"),
         timeout=options.asked("timeout"),
         nix_options=tuple(words),
     )
-
-
-def systems() -> tuple[str, ...]:
-    """Return the systems that the running command was given."""
-    return tuple(dict.fromkeys(options.asked("system") or ()))
 
 
 def is_sealed() -> bool:
@@ -168,7 +161,9 @@ def _words(flag: str, value: object) -> list[str]:
     return [flag, str(value)]
 
 
-lifting_options = options.together(
+_DESIGNS = (*(design.value for design in Design), Strategy.HIDDEN.value)
+
+proposal_options = options.together(
     options.remembered(
         "--binding",
         "bindings",
@@ -189,10 +184,11 @@ lifting_options = options.together(
     options.remembered(
         "--design",
         group=options.OWN,
-        type=click.Choice([design.value for design in Design]),
-        help="Unless TARGET is docker: whether definitions stay in their let or move into the attribute, or an "
-        "overrideAttrs around the builder's call sets what uses them; by default they move if they can follow src or "
-        "version, else they stay.",
+        type=click.Choice(_DESIGNS),
+        help="Whether definitions move into attributes of the package, stay in their let, are set by an overrideAttrs "
+        "around the builder's call (layer), or become hidden parameters; docker has move and hidden, any other TARGET "
+        "the rest. By default they move if they can follow src or version, else they stay; for docker as the builder "
+        "allows.",
     ),
     options.remembered(
         "--follow",
@@ -201,32 +197,61 @@ lifting_options = options.together(
         help="Unless TARGET is docker: what a definition that moves takes from it: src, version or both.",
     ),
 )
-"""What and how to lift, for another target than docker; `lifting` returns it."""
+"""What is proposed; `proposed` returns it."""
 
-LIFTING = ("--binding", "--as", "--design", "--follow")
+series_options = options.together(
+    options.remembered(
+        "--strategy", hidden=True, group=options.OWN, type=click.Choice([each.value for each in Strategy])
+    ),
+    options.remembered(
+        "--rootlesskit",
+        group=options.OWN,
+        type=click.Choice([demotion.value for demotion in Demotion]),
+        help="Of docker: where rootlesskit goes in the wrapper's PATH: after everything else (suffix, the default), or "
+        "nowhere. With 'drop', docker before 28 does not start.",
+    ),
+    options.remembered(
+        "--only", group=options.OWN, type=click.Choice([LIFT, DEMOTE]), help="Of docker: make this commit alone."
+    ),
+    options.remembered(
+        "--with",
+        "extras",
+        group=options.OWN,
+        multiple=True,
+        type=click.Choice([extra.value for extra in Extra]),
+        help="Of docker: add a commit to the series: a NixOS test of the ports that rootless docker publishes, an "
+        "option for those below 1024 in its NixOS module, an item in the release notes. May be repeated.",
+    ),
+    options.remembered(
+        "--compare", group=options.OWN, is_flag=True, help="Prove the other designs as well, and compare them."
+    ),
+)
+"""What a series may have besides; `proposed` returns it."""
 
 
-def lifting(
-    target: str,
-    source: SourceRequest,
-    *,
-    out: Path,
-    force: bool,
-) -> LiftRequest:
-    """Return what these options ask for; raise UsageError for what no definition can take over."""
-    options.refuse_together(OTHER, *DEEPER)
-    design, follow = options.asked("design"), options.asked("follow")
+def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:
+    """Return what the options ask for of a target; raise UsageError for an option that it lacks."""
+    if target == DOCKER:
+        options.refuse_without(OTHER, *LIFTING)
+    else:
+        options.refuse_together(OTHER, *OWN)
+    if options.given("--strategy"):
+        options.refuse_together("--strategy", "--design")
+    follow = options.asked("follow")
     followed = tuple(follow.split(",")) if follow is not None else ()
     if unknown := [name for name in followed if name not in FOLLOWED]:
         raise click.UsageError(f"--follow: '{unknown[0]}' is none of {', '.join(FOLLOWED)}")
-    return LiftRequest(
+    return Request(
         target=target,
         source=source,
         bindings=options.asked("bindings") or (),
-        design=Design(design) if design is not None else None,
+        designs=designs(),
         follow=followed,
         called=_called(options.asked("called") or ()),
-        systems=systems(),
+        only=options.asked("only"),
+        extras=options.asked("extras") or (),
+        depth=depth(target),
+        compare=bool(options.asked("compare")),
         out=out,
         force=force,
     )
@@ -241,3 +266,9 @@ def _called(names: Sequence[str]) -> dict[str, str]:
             raise click.UsageError(f"--as: '{given}' is no name of an attribute")
         found[binding] = name
     return found
+
+
+def designs() -> dict[str, str]:
+    """Return the designs that are asked for, by their step."""
+    asked = {LIFT: options.asked("design") or options.asked("strategy"), DEMOTE: options.asked("rootlesskit")}
+    return {step: design for step, design in asked.items() if design is not None}

@@ -10,12 +10,12 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit.docker.claims.case import Added
 from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan, ports_test
 from toolkit.docker.rewrite import nixos, release_note
 from toolkit.errors import ToolkitError, UsageError, reason_of
 from toolkit.git import patching
 from toolkit.model import FileChange, TreeCommit
+from toolkit.proposal.leaf import Added
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,4 +1,7 @@
-"""Write an overlay for a nixpkgs, and prove it there: the one that wraps docker anew, or the patched file."""
+"""docker's overlays: the patched file, and the one that wraps the finished docker anew, which is proven here.
+
+The patched file is written out whole, so that evaluating it builds nothing (no import from derivation).
+"""
 
 from __future__ import annotations
 
@@ -6,56 +9,76 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import files, prove
-from toolkit.docker import PREFIX_ENTRY, TARGET, choosing, staging
-from toolkit.docker.claims import overrides, rewrapping
-from toolkit.docker.claims import registry as proofs
-from toolkit.docker.plan import Demotion, OverlayKind
-from toolkit.docker.propose import draft
+from toolkit import prove
+from toolkit.docker import PREFIX_ENTRY, TARGET, staging
+from toolkit.docker.claims import rewrapping
+from toolkit.docker.plan import DEMOTE, OverlayKind
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import RefusalError
-from toolkit.model import Tier
+from toolkit.git.reading import TreeFile
 from toolkit.nix import program
 from toolkit.proposal.writing import write_overlay
 from toolkit.shipped import shipped_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.docker.requests import OverlayRequest
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import OverlayReport, Progress, Proof, Source
+    from toolkit.model import OverlayReport, Progress, Proof, Proposal, Source
+    from toolkit.proposal.requests import Request
 
 SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 """The files of overlays/ that the kind `rewrap` consists of, the module among them."""
 
-PATCHED_CLAIMS = ("parse", "overridable", "compatible", "builds", "overlay")
-"""The claims about a series that are about its overlay as well."""
+DIRECTORY = "docker"
+
+_TEMPLATE = """\
+# {titles}
+#
+# An overlay for nixpkgs {where}.
+# With any other nixpkgs it may not evaluate, or may give an older docker than that nixpkgs has.
+#
+#   nixpkgs.overlays = [ (import ./proposal/overlay) ];            # NixOS
+#   import <nixpkgs> {{ overlays = [ (import ./proposal/overlay) ]; }}
+#
+{wrapper}# pkgs.docker and pkgs.docker-client follow. No binary cache has what is below: docker's daemon (moby) and
+# its command line are compiled on the first build.
+final: _prev: {{
+  inherit (final.callPackage ./{directory} {{ }})
+{releases}
+    ;
+}}
+"""
+
+_WRAPPER = """\
+# With a security wrapper named rootlesskit, containers of rootless docker can then publish ports below 1024.
+#
+"""
 
 
-def overlay(request: OverlayRequest, *, progress: Progress) -> OverlayReport:
-    """Write the overlay to `request.out`, whole or not at all, and return its report.
+def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
+    """Write the overlay that wraps docker anew, whole or not at all, and return its report.
 
     Raise ToolkitError for a source, a file or an output directory that cannot be used, RefusalError for a docker
     that the overlay would leave as it is. A proof that fails is no error: it is in the report.
     """
-    files.ensure_free(request.out, force=request.force)
     # A missing Nix is named before anything is fetched.
     program.version()
     progress.step("reading nixpkgs")
     found = staging.nixpkgs(request.source, progress=progress)
-    name = str(request.source.file or TARGET)
-    file = docker_file(found.content, name=name)
-    make = _rewrap if request.kind is OverlayKind.REWRAP else _patched
+    file = docker_file(found.content, name=str(request.source.file or TARGET))
 
-    def make_in(building: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:
-        proven, warnings = make(file, found, request, at=building, progress=progress)
-        return request.kind, proven, warnings
+    def make_in(at: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:
+        case = rewrap_case(file, found, at)
+        for name in SHIPPED:
+            (at / name).write_bytes(shipped_path(f"overlays/{name}").read_bytes())
+        (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
+        case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
+        return OverlayKind.REWRAP, prove.run(rewrapping.claims(request.depth), case, progress=progress), ()
 
     return write_overlay(request.out, found, make_in, force=request.force)
 
@@ -77,28 +100,32 @@ def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
     return replace(staging.unchanged(file, found), overlay=at)
 
 
-def _rewrap(
-    file: DockerFile, found: Source, request: OverlayRequest, *, at: Path, progress: Progress
-) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
-    case = rewrap_case(file, found, at)
-    for name in SHIPPED:
-        (at / name).write_bytes(shipped_path(f"overlays/{name}").read_bytes())
-    (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
-    case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
-    return prove.run(rewrapping.claims(request.depth), case, progress=progress), ()
+def overlay_files(
+    proposal: Proposal, *, releases: Sequence[str], siblings: Mapping[str, TreeFile]
+) -> Mapping[str, TreeFile]:
+    """Return the files of the overlay by their names, which are relative to its directory.
+
+    `releases` are the attributes that the target file exports and nixpkgs takes over (`docker_NN`);
+    `siblings` are the files beside the target that it refers to, by name.
+    """
+    patched = {**siblings, "default.nix": TreeFile(content=proposal.commits[-1].after)}
+    return {
+        "default.nix": TreeFile(content=default_nix(proposal, releases=releases)),
+        **{f"{DIRECTORY}/{name}": file for name, file in patched.items()},
+    }
 
 
-def _patched(
-    file: DockerFile, found: Source, request: OverlayRequest, *, at: Path, progress: Progress
-) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
-    steps = choosing.steps(file, found, strategy=None, demotion=Demotion.SUFFIX)
-    prepared = draft(rewrite(file, steps), file, found, steps, at=at)
-    prepared.write_overlay(at)
-    case = staging.deepen(prepared.case, request.depth, offline=request.source.offline, progress=progress)
-    claims = [each for each in proofs.of(case) if each.name in PATCHED_CLAIMS or each.tier is not Tier.ISOLATED]
-    proven = prove.run(claims, case, progress=progress)
-    overrides.require_closed(case)
-    if not case.missing:
-        return proven, ()
-    names = ", ".join(case.missing)
-    return proven, (f"not found beside the file: {names}; the overlay needs them in docker/",)
+def default_nix(proposal: Proposal, *, releases: Sequence[str]) -> bytes:
+    """Return the overlay's default.nix; `releases` as for `overlay_files`."""
+    source = proposal.source
+    where = f"at commit {source.commit}" if source.commit is not None else f"as in {one_line(source.origin)}"
+    titles = "\n# ".join(one_line(commit.subject) for commit in proposal.commits)
+    listed = "\n".join(f"    {name}" for name in releases)
+    wrapper = _WRAPPER if any(step.name == DEMOTE for step in proposal.steps) else ""
+    text = _TEMPLATE.format(titles=titles, where=where, wrapper=wrapper, directory=DIRECTORY, releases=listed)
+    return text.encode()
+
+
+def one_line(text: str) -> str:
+    """Return `text` as it can stand in a comment: on one line."""
+    return " ".join(text.split())

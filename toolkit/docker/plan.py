@@ -100,8 +100,7 @@ class ModulePlan(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """What is proposed to nixpkgs: patches/proposal.toml, whose tables have the names of the fields.
 
-    `sparse` are the paths of nixpkgs that a checkout needs, `notes` are items of the release notes, `by_hand` is the
-    message of the commit that keeps what was changed in the others.
+    `sparse` are the paths of nixpkgs that a checkout needs, `notes` are items of the release notes.
     """
 
     sparse: tuple[str, ...]
@@ -110,7 +109,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     extras: dict[Extra, ExtraPlan]
     module: ModulePlan
     notes: dict[Demotion, str]
-    by_hand: patches.Message
 
     def message(self, step: Step) -> patches.Message:
         """Return the message of the commit that makes a step."""

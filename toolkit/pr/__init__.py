@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
+
+from toolkit.model import Depth
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -28,4 +31,28 @@ class BranchOrder(Struct, frozen=True, kw_only=True):
     onto: tuple[str, ...] = ()
     trailers: tuple[str, ...] = ()
     signed: bool | None = None
+    force: bool = False
+
+
+class MoveOrder(Struct, frozen=True, kw_only=True):
+    """A branch to move to where its base is now; what is None, or not among `designs`, stays as it is.
+
+    `branch` None is the one that is checked out in `repo`, if this program made it, else the only one.
+    """
+
+    repo: Path
+    branch: str | None = None
+    base: str | None = None
+    fetch: bool = False
+    onto: tuple[str, ...] = ()
+    designs: Mapping[str, str] = field(default_factory=dict[str, str])
+    bindings: tuple[str, ...] | None = None
+    follow: tuple[str, ...] | None = None
+    called: Mapping[str, str] | None = None
+    only: str | None = None
+    extras: tuple[str, ...] | None = None
+    trailers: tuple[str, ...] | None = None
+    signed: bool | None = None
+    depth: Depth = field(default_factory=Depth)
+    compare: bool = False
     force: bool = False

@@ -1,4 +1,4 @@
-"""Make a branch in the user's clone that lifts what any package binds in a let."""
+"""Make a branch with a series in the user's clone, in a worktree of its own, once it is proven."""
 
 from __future__ import annotations
 
@@ -7,46 +7,76 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit.errors import UsageError, only
-from toolkit.model import SourceRequest
-from toolkit.pr import making
-from toolkit.pr.making import Making
-from toolkit.proposal import texts
-from toolkit.proposal.choosing import choose
-from toolkit.proposal.proposing import write_down
+from toolkit.contribution import PullRequest
+from toolkit.git import clone as clones
+from toolkit.git import committing, worktrees
+from toolkit.pr import contributions, grounds, making
+from toolkit.proposal import registry
+from toolkit.report import message
 
 if TYPE_CHECKING:
-    from toolkit.contribution import PullRequest
-    from toolkit.git.clone import Clone
     from toolkit.model import Progress
     from toolkit.pr import BranchOrder
-    from toolkit.proposal.choosing import LiftRequest
+    from toolkit.proposal.requests import Request
 
 
 def branch_name(target: str) -> str:
-    """Return what the branch for a package is called by default."""
+    """Return what the branch for a target is called by default."""
+    named = registry.target(target)
+    if named is not None:
+        return named.branch
     return f"{re.sub(r'[^A-Za-z0-9_]+', '-', target).strip('-')}-overridable-parts"
 
 
-def create(order: BranchOrder, request: LiftRequest, *, progress: Progress) -> PullRequest:
-    """Prove the lift on the base, then make the branch; raise ToolkitError as `toolkit.pr.making` and `propose` do.
+def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:
+    """Prove the series on the base, then make the branch; nothing is made where a proof fails, or anything else.
 
-    The source and the output directory of the request are the clone's.
+    The source and the output directory of the request are the clone's. Raise ToolkitError for a clone, a base, a branch
+    or a place that cannot be used.
     """
-    if order.onto:
-        raise UsageError("--onto: the lift of a package is not ported", hint="make a branch with that --base")
-
-    def find(clone: Clone, order: BranchOrder) -> Making:
-        base, _ = making.find_bases(clone, order, progress=progress)
-        source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
-        (outcome,) = choose([replace(request, source=source, force=False)], progress=progress)
-        chosen = only(outcome)
-        return Making(
-            base=base,
-            warnings=tuple(making.base_warnings(base)),
-            prove=lambda at: write_down(chosen, at, progress=progress),
-            commits=lambda report: making.series(report.proposal.target, report.proposal.commits),
-            facts=lambda report, _commits, _ported: texts.facts(chosen, report),
-        )
-
-    return making.create(order, find, progress=progress)
+    order = replace(order, trailers=message.checked_trailers(order.trailers))
+    clone = contributions.open_clone(order.repo)
+    message.require_disclosure(clones.people(clone), order.trailers)
+    here = making.here(clone) if order.in_place else None
+    if here is not None:
+        order = replace(order, branch=here.branch or "", base=str(here.commit))
+        path = here.path
+    else:
+        path = order.worktree.absolute() if order.worktree is not None else making.beside(clone, order.branch)
+        making.require_free(clone, order.branch, path)
+    ground = grounds.find(clone, order, request, progress=progress)
+    with contributions.replacing(clone.common, order.branch) as replacement:
+        report = ground.prove(replacement.place, progress=progress)
+        if report.failed and not order.force:
+            return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
+        ported = ground.port_onto(report, progress=progress)
+        commits = ground.commits(report)
+        progress.step("committing")
+        with committing.workshop(clone, signed=order.signed) as shop:
+            composed = making.messages(commits, order.trailers)
+            files = [commit.files for commit in commits]
+            oids = shop.series(ground.base.commit, list(zip(files, composed, strict=True)))
+            shop.keep()
+        progress.step(f"checking out {path}")
+        facts = ground.facts(report, ported, branch=order.branch)
+        changed = tuple(dict.fromkeys(file.path for commit in commits for file in commit.files))
+        directory = report.proposal.target.parent
+        paths = (directory, *(file for file in changed if file.parent != directory))
+        with (
+            worktrees.advancing(clone, here, to=oids[-1], paths=changed)
+            if here is not None
+            else worktrees.adding(
+                clone, branch=order.branch, commit=oids[-1], path=path, paths=paths, fetching=order.fetch
+            )
+        ):
+            subjects = [commit.subject for commit in commits]
+            made = making.write(
+                clone, ground.base, order, ground.chosen.settled(), facts, oids, subjects=subjects, worktree=path
+            )
+            if here is None:
+                contributions.write(clone.common, made.contribution)
+            replacement.keep()
+    before = here.commit if here is not None else None
+    return PullRequest(
+        clone=clone.top, report=report, made=made, matrix=ported, warnings=ground.warnings, before=before
+    )

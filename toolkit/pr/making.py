@@ -1,6 +1,6 @@
-"""Make a branch with a series in the user's clone, in a worktree of its own, once it is proven.
+"""What a branch is made of: its base and its place, the messages of its commits, and what is written down beside it.
 
-What stands behind it is written down beside it: the messages, the text of the pull request, what is kept.
+That is the text of the pull request, the evidence, and what is kept of the branch.
 """
 
 from __future__ import annotations
@@ -11,28 +11,26 @@ import time
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files
-from toolkit.contribution import Contribution, Made, PullRequest
+from toolkit.contribution import Contribution, Made
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
-from toolkit.git import committing, worktrees
-from toolkit.model import FileChange, TreeCommit
+from toolkit.git import worktrees
 from toolkit.pr import contributions
 from toolkit.report import message, pull_request
 from toolkit.report import report as reports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path, PurePosixPath
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from toolkit.contribution import Ported
     from toolkit.git.clone import Base, Clone
     from toolkit.git.worktrees import Worktree
-    from toolkit.model import Commit, Oid, Progress, Report
+    from toolkit.model import Oid, Progress, TreeCommit
     from toolkit.pr import BranchOrder
+    from toolkit.proposal.requests import Request
     from toolkit.report.pull_request import DraftFacts
 
 _OLD_DAYS = 14
@@ -68,18 +66,6 @@ def base_warnings(base: Base) -> Iterator[str]:
         yield f"{base.name}: is a channel branch, which takes no pull requests; --base {instead}"
 
 
-def series(target: PurePosixPath, commits: Sequence[Commit]) -> tuple[TreeCommit, ...]:
-    """Return the commits of a proposal as a clone gets them."""
-    return tuple(
-        TreeCommit(
-            subject=commit.subject,
-            body=commit.body,
-            files=(FileChange(path=target, before=commit.before, after=commit.after),),
-        )
-        for commit in commits
-    )
-
-
 def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
     """Return the messages of the commits; raise ToolkitError for one that upstream would not take."""
     composed = tuple(message.compose(commit.subject, commit.body, trailers) for commit in made)
@@ -89,10 +75,11 @@ def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, 
     return composed
 
 
-def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are made of
+def write(  # noqa: PLR0913, PLR0917 - all that a text and what is kept of a branch are made of
     clone: Clone,
     base: Base,
     order: BranchOrder,
+    request: Request,
     facts: DraftFacts,
     oids: Sequence[Oid],
     *,
@@ -125,6 +112,9 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
             commits=tuple(oids),
             steps=facts.report.proposal.steps,
             extras=tuple(facts.extras),
+            bindings=request.bindings,
+            follow=request.follow,
+            called=dict(request.called),
             trailers=order.trailers,
             text=contributions.digest(content),
         ),
@@ -145,73 +135,7 @@ def write(  # noqa: PLR0913 - all that a text and what is kept of a branch are m
     )
 
 
-class Making(Struct, frozen=True, kw_only=True):
-    """What depends on the package: its base, and how its series is proven, made into commits and told.
-
-    `prove` writes the proposal to a directory.
-    """
-
-    base: Base
-    prove: Callable[[Path], Report]
-    commits: Callable[[Report], tuple[TreeCommit, ...]]
-    facts: Callable[[Report, Sequence[TreeCommit], Sequence[Ported]], DraftFacts]
-    port: Callable[[Report], tuple[Ported, ...]] = lambda _report: ()
-    warnings: tuple[str, ...] = ()
-
-
-def create(request: BranchOrder, find: Callable[[Clone, BranchOrder], Making], *, progress: Progress) -> PullRequest:
-    """Prove the series on the base, then make the branch; nothing is made where a proof fails, or anything else.
-
-    Raise ToolkitError for a clone, a base, a branch or a place that cannot be used.
-    """
-    request = replace(request, trailers=message.checked_trailers(request.trailers))
-    clone = contributions.open_clone(request.repo)
-    message.require_disclosure(clones.people(clone), request.trailers)
-    here = _here(clone) if request.in_place else None
-    if here is not None:
-        request = replace(request, branch=here.branch or "", base=str(here.commit))
-        path = here.path
-    else:
-        path = request.worktree.absolute() if request.worktree is not None else _beside(clone, request.branch)
-        _require_free(clone, request.branch, path)
-    making = find(clone, request)
-    base = making.base
-    with contributions.replacing(clone.common, request.branch) as replacement:
-        report = making.prove(replacement.place)
-        if report.failed and not request.force:
-            return PullRequest(clone=clone.top, report=report, made=None, warnings=making.warnings)
-        ported = making.port(report)
-        commits = making.commits(report)
-        progress.step("committing")
-        with committing.workshop(clone, signed=request.signed) as shop:
-            composed = messages(commits, request.trailers)
-            files = [commit.files for commit in commits]
-            oids = shop.series(base.commit, list(zip(files, composed, strict=True)))
-            shop.keep()
-        progress.step(f"checking out {path}")
-        facts = making.facts(report, commits, ported)
-        changed = tuple(dict.fromkeys(file.path for commit in commits for file in commit.files))
-        directory = report.proposal.target.parent
-        paths = (directory, *(file for file in changed if file.parent != directory))
-        with (
-            worktrees.advancing(clone, here, to=oids[-1], paths=changed)
-            if here is not None
-            else worktrees.adding(
-                clone, branch=request.branch, commit=oids[-1], path=path, paths=paths, fetching=request.fetch
-            )
-        ):
-            subjects = [commit.subject for commit in commits]
-            made = write(clone, base, request, facts, oids, subjects=subjects, worktree=path)
-            if here is None:
-                contributions.write(clone.common, made.contribution)
-            replacement.keep()
-    before = here.commit if here is not None else None
-    return PullRequest(
-        clone=clone.top, report=report, made=made, matrix=ported, warnings=making.warnings, before=before
-    )
-
-
-def _here(clone: Clone) -> Worktree:
+def here(clone: Clone) -> Worktree:
     """Return where the contributor stands; raise ToolkitError if nothing can be committed there."""
     here = worktrees.current(clone)
     if here.branch is not None and contributions.read(clone.common, here.branch) is not None:
@@ -219,13 +143,13 @@ def _here(clone: Clone) -> Worktree:
     return here
 
 
-def _beside(clone: Clone, branch: str) -> Path:
+def beside(clone: Clone, branch: str) -> Path:
     """Return where the worktree of a branch is by default: beside the clone, called after both."""
     name = clone.top.name.removesuffix(".git") or "nixpkgs"
     return clone.top.parent / f"{name}-{branch.replace('/', '-')}"
 
 
-def _require_free(clone: Clone, branch: str, path: Path) -> None:
+def require_free(clone: Clone, branch: str, path: Path) -> None:
     """Raise ToolkitError where the branch or its place is there already."""
     if clones.branch_commit(clone, branch) is not None:
         if contributions.read(clone.common, branch) is not None:

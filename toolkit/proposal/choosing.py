@@ -9,9 +9,9 @@ import re
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import patches, sources
@@ -25,19 +25,24 @@ from toolkit.lift.survey import files_of
 from toolkit.model import Step
 from toolkit.nix import program
 from toolkit.patches import Proposed
-from toolkit.proposal import texts
+from toolkit.proposal import overlays, texts
 from toolkit.proposal.claims import CLAIMS, Asking, LiftCase, ask_about
+from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.target import find_targets
+from toolkit.prove import Stage
 from toolkit.prove.lifted import Question, why_not
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from toolkit.model import Progress, Source, SourceRequest
+    from toolkit.git.reading import TreeFile
+    from toolkit.model import Progress, Proposal, Source
     from toolkit.patches import Message
+    from toolkit.proposal.requests import Request
     from toolkit.proposal.target import Target
     from toolkit.prove import Claim
+    from toolkit.report.pull_request import Texts
     from toolkit.sources.trees import NixpkgsTree
 
 LIFT = "lift"
@@ -46,32 +51,10 @@ EVALUATED = ("no-rebuild", "readers", "overlay")
 """The claims about a proposal with commits of its own; the second about one that rebuilds nothing."""
 
 
-class LiftRequest(Struct, frozen=True, kw_only=True):
-    """What is asked for one package. `out` appears whole or not at all; `force` lets it replace what is there.
-
-    `design` and `follow` are chosen if `design` is None, as `toolkit.lift.defaults` does.
-    """
-
-    target: str
-    source: SourceRequest
-    bindings: tuple[str, ...] = ()
-    design: Design | None = None
-    follow: tuple[str, ...] = ()
-    called: Mapping[str, str] = field(default_factory=dict[str, str])
-    systems: tuple[str, ...] = ()
-    out: Path = Path("proposal")
-    force: bool = False
-
-    @property
-    def choice(self) -> LiftChoice:
-        """What is to be lifted, and how."""
-        return LiftChoice(bindings=self.bindings, design=self.design, follow=self.follow, called=self.called)
-
-
-class Opened(Struct, frozen=True, kw_only=True):
+class Opened(Struct, frozen=True, kw_only=True, eq=False):
     """A package of a source, with the text of its file, and a proposal that has its own commits."""
 
-    request: LiftRequest
+    request: Request
     source: Source
     target: Target
     text: str
@@ -91,28 +74,90 @@ class LiftCommit(Struct, frozen=True, kw_only=True):
         return self.lifted.text.encode()
 
 
-class Chosen(Struct, frozen=True, kw_only=True):
-    """A package with its commits and what is claimed of them; `roots` are the trees before and after each commit."""
+class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
+    """A package with its commits and what is asked about the last one.
+
+    `roots` are the trees before and after each commit, `proven` the names of the claims about them.
+    """
 
     opened: Opened
-    commits: tuple[LiftCommit, ...]
+    lifted: Lifted
     asking: Asking
     roots: tuple[Path, ...]
-    claims: tuple[Claim[LiftCase], ...] = CLAIMS
+    tree: NixpkgsTree
+    proven: tuple[str, ...] = tuple(claim.name for claim in CLAIMS)
 
-    @property
-    def lifted(self) -> Lifted:
-        """What is lifted by all of the commits."""
-        return self.commits[-1].lifted
+    of_overlay: ClassVar[tuple[str, ...]] = (
+        *("parse", "no-rebuild", "overridable", "capture-safe", "passthru", "overlay"),
+    )
+
+    def case(self, proposal: Proposal, *, overlay: Path) -> LiftCase:
+        """Return the case of trees that are laid out already."""
+        before, *after = (root / self.file for root in self.roots)
+        return LiftCase(
+            source=self.source,
+            target=self.file,
+            stages=(
+                Stage(name="before", content=self.source.content, path=before),
+                *(
+                    Stage(name=step.name, content=content, path=path, steps=frozenset({step.name}))
+                    for step, content, path in zip(self.steps, self.contents, after, strict=True)
+                ),
+            ),
+            patches=proposal.patches,
+            upstream_diff=proposal.upstream_diff,
+            lifted=self.lifted,
+            asking=self.asking,
+            overlay=overlay if self.overlay(proposal) else None,
+        )
+
+    def claims(self, case: LiftCase) -> tuple[Claim[LiftCase], ...]:
+        """Return the claims about a lift, or those that hold of commits of a proposal's own."""
+        del case
+        return tuple(claim for claim in CLAIMS if claim.name in self.proven)
+
+    def overlay(self, proposal: Proposal, case: LiftCase | None = None) -> Mapping[str, TreeFile]:
+        """Return the package's directory with the changed file, if that makes the package alone."""
+        del proposal, case
+        return overlays.files(self.roots[0], self.opened.target, self.contents[-1])
+
+    def settled(self) -> Request:
+        """Return the request with the attributes that are taken over."""
+        followed = dict.fromkeys(name for names in self.lifted.follows.values() for name in names)
+        return replace(self.request, follow=tuple(followed))
+
+    def texts(self) -> Texts:
+        """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
+        return texts.of_pull_request(self.package, self.messages[-1].body, self.opened.proposed)
+
+    def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> LiftChosen:
+        """Return the same with other contents, for which other trees are laid out."""
+        tree = self.tree
+        if source != self.source:
+            tree = trees.whole(source, offline=True, progress=progress)
+        opened = replace(self.opened, source=source)
+        lifts = [replace(self.lifted, text=content.decode(errors="replace")) for content in contents]
+        commits = tuple(
+            LiftCommit(step=step, message=message, lifted=lifted)
+            for step, message, lifted in zip(self.steps, self.messages, lifts, strict=True)
+        )
+        return replace(laid_out(opened, commits, tree, progress=progress), proven=self.proven)
+
+    def others(self, progress: Progress) -> Iterator[LiftChosen]:
+        """Yield the lift by each other design that does not refuse the file."""
+        for design in Design if self.opened.proposed is None else ():
+            if design != self.steps[0].design:
+                with suppress(RefusalError):
+                    yield laid_out(self.opened, (lifted_by(self.opened, design, ()),), self.tree, progress=progress)
 
 
-def choose(requests: Sequence[LiftRequest], *, progress: Progress) -> Iterator[Chosen | ToolkitError]:
+def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftChosen | ToolkitError]:
     """Find the packages of one source, rewrite their files and lay out the changed trees.
 
     Yield for each the error that keeps it from being proposed, and raise the one of the source.
     """
     source = requests[0].source
-    if any(request.follow and request.design not in {None, Design.MOVE} for request in requests):
+    if any(request.follow and _design(request) not in {None, Design.MOVE} for request in requests):
         raise UsageError(
             "--follow: goes with --design move only", hint="a definition that stays sees no final attributes"
         )
@@ -141,16 +186,16 @@ def choose(requests: Sequence[LiftRequest], *, progress: Progress) -> Iterator[C
             yield tried(partial(_alone, each, tree, progress=progress))
 
 
-def _own(request: LiftRequest) -> Proposed | None:
+def _own(request: Request) -> Proposed | None:
     """Return the proposal with commits of its own that is asked for, if it is one."""
     proposed = patches.proposal(request.target)
-    if proposed is not None and (request.bindings or request.design or request.follow):
+    if proposed is not None and (request.bindings or request.designs or request.follow):
         raise UsageError(f"{request.target}: is a proposal with commits of its own, and lifts no bindings")
     return proposed
 
 
 def _open(
-    request: LiftRequest,
+    request: Request,
     proposed: Proposed | ToolkitError | None,
     target: Target | ToolkitError,
     *,
@@ -168,7 +213,7 @@ def _open(
     return Opened(request=request, source=source, target=target, text=text, proposed=proposed)
 
 
-def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress) -> Mapping[Target, Chosen]:
+def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress) -> Mapping[Target, LiftChosen]:
     """Return the lifts of packages that Nix says are right in one tree with all of them, on every system.
 
     A package that is not among them is to be chosen for alone: the change of another one may be why.
@@ -177,22 +222,37 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     for each in found:
         if each.proposed is None:
             with suppress(RefusalError):
-                made.setdefault(each.target.file, (each, _lift(each, *next(_ways(each)))))
+                made.setdefault(each.target.file, (each, lifted_by(each, *next(_ways(each)))))
     if len(made) < 2:  # noqa: PLR2004 - one is alone
         return {}
     progress.step("laying out a nixpkgs with all changes")
     root = trees.changed(tree, {file: commit.content for file, (_, commit) in made.items()}).root
     readers = readers_of(tree.root, [(each.target, commit.lifted.doors) for each, commit in made.values()])
-    chosen: dict[Target, Chosen] = {}
+    chosen: dict[Target, LiftChosen] = {}
     for (each, commit), others in zip(made.values(), readers, strict=True):
         beside = tuple(other.target.package for other, _ in made.values() if other is not each)
-        chosen[each.target] = _chosen(each, (commit,), (tree.root, root), others, beside=beside)
+        chosen[each.target] = _chosen(each, (commit,), tree, (tree.root, root), others, beside=beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
     return {target: each for target, each in chosen.items() if each.asking.holds()}
 
 
-def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
+def _design(request: Request) -> Design | None:
+    """Return the design that is asked for; raise UsageError for one that a lift of any package does not have."""
+    name = request.designs.get(LIFT)
+    if name is None:
+        return None
+    if name not in set(Design):
+        raise UsageError(f"--design: '{name}' is not a design for {request.target}", hint=f"it has {', '.join(Design)}")
+    return Design(name)
+
+
+def choice_of(request: Request) -> LiftChoice:
+    """Return what is to be lifted, and how."""
+    return LiftChoice(bindings=request.bindings, design=_design(request), follow=request.follow, called=request.called)
+
+
+def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
     """Return the first design that can be right as far as Nix says, or the commits of a proposal that has its own.
 
     Raise RefusalError with the reason against the last design, where none can.
@@ -203,11 +263,11 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
     refusal: RefusalError | None = None
     for design, follow in _ways(found):
         try:
-            commit = _lift(found, design, follow, reason=refusal.message if refusal is not None else None)
+            commit = lifted_by(found, design, follow, reason=refusal.message if refusal is not None else None)
         except RefusalError as error:
             refusal = error
             continue
-        chosen = _laid_out(found, (commit,), tree, progress=progress)
+        chosen = laid_out(found, (commit,), tree, progress=progress)
         progress.step(f"asking Nix about {target.package}")
         asking = chosen.asking
         said = asking.judged()
@@ -216,12 +276,12 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
             hint = "if the package is for another system, name that by --system"
             fact = f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
-        if said.outcome == "lifted" or (found.request.design is not None and said.outcome == "failed"):
+        if said.outcome == "lifted" or (choice_of(found.request).design is not None and said.outcome == "failed"):
             return chosen
         refusal = RefusalError(f"{target.file}: {said.why}")
     if refusal is None:
         raise RefusalError(f"{target.file}: no design lifts it")
-    if found.request.design is None and _is_layered(found, tree, progress=progress):
+    if choice_of(found.request).design is None and _is_layered(found, tree, progress=progress):
         hint = f"unlet overlay {target.package} --design {Design.LAYER} makes it overridable for you"
         raise RefusalError(refusal.message, hint=hint)
     raise refusal
@@ -230,26 +290,26 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
 def _is_layered(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> bool:
     """Tell whether an `overrideAttrs` around the builder's call would do, which upstream does not want."""
     with suppress(RefusalError):
-        commit = _lift(found, Design.LAYER, ())
-        said = _laid_out(found, (commit,), tree, progress=progress).asking.judged()
+        commit = lifted_by(found, Design.LAYER, ())
+        said = laid_out(found, (commit,), tree, progress=progress).asking.judged()
         return said is not None and said.outcome == "lifted"
     return False
 
 
 def _ways(found: Opened) -> Iterator[tuple[Design, tuple[str, ...]]]:
-    return choices(found.text, found.request.choice, name=str(found.target.file))
+    return choices(found.text, choice_of(found.request), name=str(found.target.file))
 
 
-def _lift(found: Opened, design: Design, follow: tuple[str, ...], *, reason: str | None = None) -> LiftCommit:
+def lifted_by(found: Opened, design: Design, follow: tuple[str, ...], *, reason: str | None = None) -> LiftCommit:
     """Rewrite the package's file; `reason` is why not by the design before. Raise RefusalError if it cannot be."""
     target = found.target
-    lifted = lift_by(found.text, found.request.choice, design, follow, name=str(target.file))
+    lifted = lift_by(found.text, choice_of(found.request), design, follow, name=str(target.file))
     step = Step(name=LIFT, design=design.value, reason=reason)
     message = texts.message(target.packages, lifted)
     return LiftCommit(step=step, message=message, lifted=lifted)
 
 
-def _rewritten(found: Opened, proposed: Proposed, tree: NixpkgsTree, *, progress: Progress) -> Chosen:
+def _rewritten(found: Opened, proposed: Proposed, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
     """Return the commits of a proposal that has its own; raise ToolkitError for a rewrite that is not there."""
     commits: list[LiftCommit] = []
     text = found.text
@@ -258,36 +318,51 @@ def _rewritten(found: Opened, proposed: Proposed, tree: NixpkgsTree, *, progress
         step = Step(name=commit.name, design=commit.rewrite.rpartition(":")[2])
         commits.append(LiftCommit(step=step, message=commit, lifted=Lifted(text=text, doors={})))
     names = TEXTUAL if any(commit.rebuilds for commit in proposed.commits) else (*TEXTUAL, *EVALUATED)
-    chosen = _laid_out(found, tuple(commits), tree, progress=progress)
-    return replace(chosen, claims=tuple(claim for claim in CLAIMS if claim.name in names))
+    chosen = laid_out(found, tuple(commits), tree, progress=progress)
+    return replace(chosen, proven=names)
 
 
-def _laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, *, progress: Progress) -> Chosen:
+def laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
     """Lay out the tree after each commit."""
     progress.step(f"laying out the changed {found.target.package}")
     after = (trees.changed(tree, {found.target.file: commit.content}).root for commit in commits)
     (readers,) = readers_of(tree.root, [(found.target, commits[-1].lifted.doors)])
-    return _chosen(found, commits, (tree.root, *after), readers)
+    return _chosen(found, commits, tree, (tree.root, *after), readers)
 
 
-def _chosen(
+def _chosen(  # noqa: PLR0913 - what is asked about a lift
     found: Opened,
     commits: tuple[LiftCommit, ...],
+    tree: NixpkgsTree,
     roots: tuple[Path, ...],
     readers: tuple[str, ...],
     *,
     beside: tuple[str, ...] = (),
-) -> Chosen:
+) -> LiftChosen:
     """Say what is asked about the last commit."""
     lifted = commits[-1].lifted
     asking = Asking(
         trees=(roots[0], roots[-1]),
         own=Question(package=found.target.package, doors=lifted.doors, shown=lifted.shown, follows=lifted.follows),
         readers=readers,
-        systems=found.request.systems or found.target.systems,
+        systems=found.request.depth.systems or found.target.systems,
         beside=beside,
     )
-    return Chosen(opened=found, commits=commits, asking=asking, roots=roots)
+    return LiftChosen(
+        request=found.request,
+        source=found.source,
+        package=found.target.package,
+        file=found.target.file,
+        bindings=tuple(lifted.doors),
+        steps=tuple(commit.step for commit in commits),
+        messages=tuple(commit.message for commit in commits),
+        contents=tuple(commit.content for commit in commits),
+        opened=found,
+        lifted=lifted,
+        asking=asking,
+        roots=roots,
+        tree=tree,
+    )
 
 
 def readers_of(root: Path, lifts: Sequence[tuple[Target, Mapping[str, tuple[str, ...]]]]) -> list[tuple[str, ...]]:

@@ -1,45 +1,32 @@
-"""Proposals on disk that lift what packages' files bind in a let, and overlays with a lifted package; all proven.
-
-An overlay is the package's directory with the changed file, and a default.nix that calls it.
-"""
+"""Proposals on disk, each with its proofs, and overlays: the chosen commits are staged, proven and written down."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
-from toolkit.git import reading
-from toolkit.git.reading import TreeFile
-from toolkit.model import Proposal
-from toolkit.proposal import texts
-from toolkit.proposal.choosing import choose
-from toolkit.proposal.claims import LiftCase
-from toolkit.proposal.writing import Draft, Order, make, write, write_overlay
-from toolkit.prove import Stage
+from toolkit.git import patching
+from toolkit.model import Column, Proposal, Silence, Tier
+from toolkit.proposal.leaf import Draft
+from toolkit.proposal.registry import leaf_of
+from toolkit.proposal.writing import Order, make, template, write, write_overlay
+from toolkit.report import pull_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from toolkit.model import OverlayReport, Progress, Proof, Report
-    from toolkit.proposal.choosing import Chosen, LiftRequest
-    from toolkit.proposal.target import Target
+    from toolkit.proposal.leaf import Chosen
+    from toolkit.proposal.requests import Request
+    from toolkit.prove import Case, Stage
 
-OVERLAY_CLAIMS = ("parse", "no-rebuild", "overridable", "capture-safe", "passthru", "overlay")
-"""The claims about a series that are about its overlay as well."""
-
-_TEMPLATE = """\
-# {package}, with an override that reaches what its file binds in a let:
-#
-#   nixpkgs.overlays = [ (import ./proposal/overlay) ];
-final: _prev: {{
-  {package} = final.callPackage ./{package}/package.nix {{ }};
-}}
-"""
+C = TypeVar("C", bound="Case[Stage]")
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -50,7 +37,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     result: Report | ToolkitError
 
 
-def propose(requests: Sequence[LiftRequest], *, progress: Progress) -> Iterator[Attempt]:
+def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Attempt]:
     """Write the proposals of requests for the same source, each whole or not at all, and yield what came of each.
 
     Several go below the directory that they name, each into one that is called after its package. Raise ToolkitError
@@ -61,99 +48,133 @@ def propose(requests: Sequence[LiftRequest], *, progress: Progress) -> Iterator[
         files.ensure_free(out, force=force)
     elif not out.is_dir():
         files.ensure_free(out)
-    for request, chosen in zip(requests, choose(requests, progress=progress), strict=True):
-        if isinstance(chosen, ToolkitError):
-            yield Attempt(target=request.target, out=out, result=chosen)
+    chosen = leaf_of(requests[0].target).choose(requests, progress=progress)
+    for request, each in zip(requests, chosen, strict=True):
+        if isinstance(each, ToolkitError):
+            yield Attempt(target=request.target, out=out, result=each)
             continue
-        place = out if len(requests) == 1 else out / chosen.opened.target.package
+        place = out if len(requests) == 1 else out / each.package
         place.parent.mkdir(exist_ok=True)
-        written = tried(partial(write_down, chosen, place, progress=progress))
+        written = tried(partial(write_down, each, place, progress=progress))
         yield Attempt(target=request.target, out=place, result=written)
 
 
-def write_down(chosen: Chosen, out: Path, *, progress: Progress) -> Report:
+def choose(request: Request, *, progress: Progress) -> Chosen[Case[Stage]]:
+    """Return the commits of one target, as `Leaf.choose` does; raise ToolkitError where there are none."""
+    (outcome,) = leaf_of(request.target).choose([request], progress=progress)
+    return only(outcome)
+
+
+def write_down(chosen: Chosen[C], out: Path, *, progress: Progress) -> Report:
     """Write the proposal to `out`, whole or not at all, and return its report; the proofs run meanwhile."""
+    request = chosen.request
+
+    def drafted(at: Path) -> Draft[C]:
+        begun = draft(chosen, at)
+        case = chosen.deepened(begun.case, near=request.source.nixpkgs, progress=progress)
+        return replace(begun, case=case, claims=chosen.claims(case))
+
+    def compared(made: Draft[C], proven: Sequence[Proof]) -> tuple[Column, ...]:
+        return columns(made, proven, progress=progress) if request.compare else ()
+
     order = Order(
         out=out,
-        force=chosen.opened.request.force,
-        request=chosen.opened.request.source,
-        draft=lambda at: _draft(chosen, at),
-        facts=lambda report: texts.facts(chosen, report),
+        force=request.force,
+        request=request.source,
+        draft=drafted,
+        facts=lambda report: facts(chosen, report),
+        compare=compared,
+        extras=tuple(each.patch for each in chosen.extras),
+        settle=chosen.settle,
     )
     return write(order, progress=progress)
 
 
-def overlay(request: LiftRequest, *, progress: Progress) -> OverlayReport:
-    """Write the overlay to `request.out`, whole or not at all, and return its report.
-
-    Raise ToolkitError as `propose` does, RefusalError for a package that its directory alone does not make.
-    """
-    files.ensure_free(request.out, force=request.force)
-    (outcome,) = choose([request], progress=progress)
-    chosen = only(outcome)
-
-    def make_in(building: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:
-        draft = _draft(chosen, building)
-        if not draft.overlay:
-            fact = "nixpkgs calls it with arguments, or its file reads other directories"
-            raise RefusalError(
-                f"{chosen.opened.target.package}: {fact}, so an overlay cannot call it",
-                hint=f"unlet propose {request.target} writes a patch for your nixpkgs",
-            )
-        draft.write_overlay(building)
-        proven = prove.run(draft.claims, draft.case, OVERLAY_CLAIMS, progress=progress)
-        return chosen.commits[-1].step.design, proven, ()
-
-    return write_overlay(request.out, chosen.opened.source, make_in, force=request.force)
-
-
-def _draft(chosen: Chosen, at: Path) -> Draft[LiftCase]:
-    """Return the proposal as git writes it down; its overlay will be in the directory `at`."""
-    source, target, commits = chosen.opened.source, chosen.opened.target, chosen.commits
-    beside = _overlay_files(chosen.roots[0], target, commits[-1].content)
-    messages = tuple(commit.message for commit in commits)
-    proposal = Proposal(
-        source=source,
-        package=target.package,
-        target=target.file,
-        bindings=tuple(chosen.lifted.doors),
-        steps=tuple(commit.step for commit in commits),
+def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
+    """Return what was chosen as git writes it down, and the case that proves it; its overlay will be in `at`."""
+    begun = Proposal(
+        source=chosen.source,
+        package=chosen.package,
+        target=chosen.file,
+        bindings=chosen.bindings,
+        steps=chosen.steps,
         commits=(),
     )
-    proposal = make(proposal, messages, [commit.content for commit in commits])
-    before, *after = (root / target.file for root in chosen.roots)
-    case = LiftCase(
-        source=source,
-        target=target.file,
-        stages=(
-            Stage(name="before", content=source.content, path=before),
-            *(
-                Stage(name=commit.step.name, content=commit.content, path=path, steps=frozenset({commit.step.name}))
-                for commit, path in zip(commits, after, strict=True)
-            ),
-        ),
-        patches=proposal.patches,
-        upstream_diff=proposal.upstream_diff,
-        lifted=chosen.lifted,
-        asking=chosen.asking,
-        overlay=at if beside else None,
+    proposal = make(begun, chosen.messages, chosen.contents)
+    case = chosen.case(proposal, overlay=at)
+    return Draft(
+        proposal=proposal,
+        messages=chosen.messages,
+        case=case,
+        claims=chosen.claims(case),
+        overlay=chosen.overlay(proposal, case),
+        warnings=chosen.warnings(case, overlay="overlay/"),
+        extras=tuple(each.extra for each in chosen.extras),
+        others=chosen.others,
     )
-    return Draft(proposal=proposal, messages=messages, case=case, claims=chosen.claims, overlay=beside)
 
 
-def _overlay_files(root: Path, target: Target, content: bytes) -> Mapping[str, TreeFile]:
-    """Return the files of the overlay by their names; none where it cannot be made from the package's directory alone.
+def facts(chosen: Chosen[C], report: Report) -> pull_request.DraftFacts:
+    """Return what the text of the pull request is made from, with the template of the source's own nixpkgs."""
+    subjects = {each.extra: each.commit.subject for each in chosen.extras if each.commit is not None}
+    return pull_request.DraftFacts(
+        report=report, texts=chosen.texts(), template=template(chosen.source), extras=subjects
+    )
 
-    That is so for a package that nixpkgs calls with arguments, or that reads files of other directories.
+
+def judge(chosen: Chosen[C], *, progress: Progress) -> tuple[Proposal, tuple[Proof, ...]]:
+    """Draft what was chosen and run its proofs, those of no deeper tier; nothing is kept."""
+    with files.temporary() as directory:
+        prepared = draft(chosen, directory)
+        prepared.write_overlay(directory)
+        return prepared.proposal, prove.run(prepared.claims, prepared.case, progress=progress)
+
+
+def columns(draft: Draft[C], proven: Sequence[Proof], *, progress: Progress) -> tuple[Column, ...]:
+    """Return the columns of a draft whose proofs ran, and of its others, which are proven; lines are those of the diff.
+
+    What is proven of commits on request is left out: it is the same for each design.
     """
-    package, file = target.package, target.file
-    directory = root / file.parent
-    by_name = file.parts[1:2] == ("by-name",) and (directory / "package.nix").is_file()
-    paths = sorted(path for path in directory.rglob("*") if path.is_file() or path.is_symlink())
-    if not by_name or any(b"../" in path.read_bytes() for path in paths if path.suffix == ".nix"):
-        return {}
-    return {
-        "default.nix": TreeFile(content=_TEMPLATE.format(package=package).encode()),
-        **{f"{package}/{path.relative_to(directory)}": reading.read_file(path) for path in paths},
-        f"{package}/{file.name}": TreeFile(content=content),
-    }
+    proposal = draft.proposal
+    name = proposal.steps[0].design if proposal.patches else proposal.commits[0].subject
+    found = [_column(name, proposal, [proof for proof in proven if proof.name not in draft.extras])]
+    for other in draft.others(progress):
+        progress.step(f"comparing with {other.steps[0].design}")
+        found.append(_column(other.steps[0].design, *judge(other, progress=Silence())))
+    return tuple(found)
+
+
+def overlay(request: Request, kind: str | None = None, *, progress: Progress) -> OverlayReport:
+    """Write the overlay to `request.out`, whole or not at all, and return its report.
+
+    Raise ToolkitError as `propose` does, RefusalError for a package that its directory alone does not make. A proof
+    that fails is no error: it is in the report.
+    """
+    files.ensure_free(request.out, force=request.force)
+    if (written := leaf_of(request.target).overlay(request, kind, progress=progress)) is not None:
+        return written
+    chosen = choose(request, progress=progress)
+
+    def make_in(building: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:
+        prepared = draft(chosen, building)
+        if not prepared.overlay:
+            fact = "nixpkgs calls it with arguments, or its file reads other directories"
+            raise RefusalError(
+                f"{chosen.package}: {fact}, so an overlay cannot call it",
+                hint=f"unlet propose {request.target} writes a patch for your nixpkgs",
+            )
+        prepared.write_overlay(building)
+        case = chosen.deepened(prepared.case, near=None, progress=progress)
+        claims = [
+            each for each in chosen.claims(case) if each.name in chosen.of_overlay or each.tier is not Tier.ISOLATED
+        ]
+        proven = prove.run(claims, case, progress=progress)
+        chosen.settle(case)
+        return kind or chosen.steps[-1].design, proven, chosen.warnings(case, overlay="")
+
+    return write_overlay(request.out, chosen.source, make_in, force=request.force)
+
+
+def _column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
+    counted = patching.count_lines(proposal.upstream_diff)
+    return Column(name=name, proofs=tuple(proven), added=counted.added, removed=counted.removed, moved=counted.moved)

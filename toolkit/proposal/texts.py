@@ -10,10 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import patches
+from toolkit.contribution import Reason
 from toolkit.lift.bindings import PASSTHRU, Reachability
 from toolkit.patches import Message
-from toolkit.proposal.writing import template
-from toolkit.report import pull_request
 from toolkit.report.markdown import unwrapped
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
 from toolkit.report.pull_request import StepText, Texts
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toolkit.lift.rewriting import Lifted
-    from toolkit.model import Report
-    from toolkit.proposal.choosing import Chosen
+    from toolkit.model import Step
+    from toolkit.patches import Proposed
 
 _NOUNS = frozenset(
     [
@@ -80,16 +79,21 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     )
 
 
-def facts(chosen: Chosen, report: Report) -> pull_request.DraftFacts:
-    """Return what the text of the pull request is made from; of a proposal with commits of its own it is theirs."""
+def of_pull_request(package: str, body: str, proposed: Proposed | None) -> Texts:
+    """Return the texts of pull-request.md; of a proposal with commits of its own it is theirs."""
     path = patches.shipped() / "lift-pull-request.toml"
-    body = " ".join(chosen.commits[-1].message.body.split())
-    words = {"package": chosen.opened.target.package, "body": body}
+    words = {"package": package, "body": " ".join(body.split())}
     texts = patches.read_toml(path, Texts, names=words, form=unwrapped)
-    if (proposed := chosen.opened.proposed) is not None:
-        own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
-        texts = replace(texts, steps=own, rejected=())
-    return pull_request.DraftFacts(report=report, texts=texts, template=template(chosen.opened.source), extras={})
+    if proposed is None:
+        return texts
+    own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
+    return replace(texts, steps=own, rejected=())
+
+
+def reason(step: Step) -> Reason:
+    """Return why a commit of a lift has any of its hunks, by its design."""
+    reasons = patches.read_toml(patches.shipped() / "lift-reasons.toml", dict[str, Reason], form=unwrapped)
+    return reasons[step.design] if step.design in reasons else reasons["*"]
 
 
 def _messages(words: Mapping[str, str]) -> _Messages:

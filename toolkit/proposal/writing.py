@@ -12,20 +12,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files, prove
-from toolkit.git import patching, reading
-from toolkit.model import Commit, OverlayReport, Proposal, Report, Status
+from toolkit.git import patching
+from toolkit.model import Commit, FileChange, OverlayReport, Proposal, Report, Status, TreeCommit
 from toolkit.nix import program
 from toolkit.report import pull_request, report
 from toolkit.sources import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from toolkit.git.reading import TreeFile
     from toolkit.model import Column, Patch, Progress, Proof, Source, SourceRequest
     from toolkit.patches import Message
-    from toolkit.prove import Case, Claim, Stage
+    from toolkit.proposal.leaf import Chosen, Draft
+    from toolkit.prove import Case, Stage
     from toolkit.report.pull_request import DraftFacts
 
 C = TypeVar("C", bound="Case[Stage]")
@@ -33,33 +33,14 @@ C = TypeVar("C", bound="Case[Stage]")
 REPORTS = ("report.json", "report.md", "pull-request.md")
 
 
-class Draft(Struct, Generic[C], frozen=True, kw_only=True):
-    """A proposal with the messages of its commits, the case that proves it and the claims about that.
-
-    `overlay` are the files of its overlay, by names relative to the overlay's directory. `warnings` are lines for
-    whoever uses it.
-    """
-
-    proposal: Proposal
-    messages: tuple[Message, ...]
-    case: C
-    claims: tuple[Claim[C], ...]
-    overlay: Mapping[str, TreeFile]
-    warnings: tuple[str, ...] = ()
-
-    def write_overlay(self, directory: Path) -> None:
-        """Write the overlay; the directory must be the one that the case names."""
-        for name, file in self.overlay.items():
-            reading.write_file(directory / name, file)
-
-    def backed(self, proofs: Sequence[Proof]) -> Proposal:
-        """Return the proposal with messages that say only what these proofs have proven."""
-        passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
-        commits = tuple(
-            replace(commit, body=message.backed(passed))
-            for commit, message in zip(self.proposal.commits, self.messages, strict=True)
-        )
-        return self.proposal if commits == self.proposal.commits else _written(self.proposal, commits)
+def backed(draft: Draft[C], proofs: Sequence[Proof]) -> Proposal:
+    """Return the proposal of a draft with messages that say only what these proofs have proven."""
+    passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
+    commits = tuple(
+        replace(commit, body=message.backed(passed))
+        for commit, message in zip(draft.proposal.commits, draft.messages, strict=True)
+    )
+    return draft.proposal if commits == draft.proposal.commits else _written(draft.proposal, commits)
 
 
 def make(proposal: Proposal, messages: Sequence[Message], contents: Sequence[bytes]) -> Proposal:
@@ -74,6 +55,19 @@ def commits(source: Source, messages: Sequence[Message], contents: Sequence[byte
         Commit(subject=message.subject, body=message.whole, before=before, after=after)
         for message, (before, after) in zip(messages, states, strict=True)
     )
+
+
+def of_tree(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
+    """Return commits of what was chosen as a clone gets them, followed by those on request."""
+    own = (
+        TreeCommit(
+            subject=commit.subject,
+            body=commit.body,
+            files=(FileChange(path=chosen.file, before=commit.before, after=commit.after),),
+        )
+        for commit in made
+    )
+    return (*own, *(each.commit for each in chosen.extras if each.commit is not None))
 
 
 def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
@@ -95,7 +89,7 @@ class Order(Struct, Generic[C], frozen=True, kw_only=True):
     draft: Callable[[Path], Draft[C]]
     facts: Callable[[Report], DraftFacts]
     settle: Callable[[C], None] = lambda _case: None
-    compare: Callable[[Proposal, Sequence[Proof]], tuple[Column, ...]] = lambda _proposal, _proofs: ()
+    compare: Callable[[Draft[C], Sequence[Proof]], tuple[Column, ...]] = lambda _draft, _proofs: ()
     extras: tuple[Patch, ...] = ()
 
 
@@ -116,7 +110,7 @@ def write(order: Order[C], *, progress: Progress) -> Report:
         draft.write_overlay(building / "overlay")
         proven = prove.run(draft.claims, draft.case, progress=progress)
         order.settle(draft.case)
-        proposal = draft.backed(proven)
+        proposal = backed(draft, proven)
         if proposal is not draft.proposal:
             write_patches(building, proposal, order.extras)
         result = Report(
@@ -126,7 +120,7 @@ def write(order: Order[C], *, progress: Progress) -> Report:
             tools={"nix": str(program.version())},
             request=order.request,
             files=_names(building, *REPORTS),
-            comparison=order.compare(draft.proposal, proven),
+            comparison=order.compare(draft, proven),
         )
         document = report.to_json(result)
         (building / "report.json").write_bytes(document)

@@ -77,6 +77,7 @@ def run(
         if name not in known:
             raise UsageError(f"proof: '{name}' is unknown", hint=f"known proofs are {', '.join(known)}")
     wanted = {*(names or (claim.name for claim in claims if not claim.on_request)), *also}
+    case = replace(case, only=frozenset(wanted if names else ()))
     chosen = [claim for claim in claims if claim.name in wanted]
     beside = [claim for claim in chosen if not claim.alone and claim.tier is Tier.ISOLATED]
     proofs: list[Proof] = []
@@ -149,7 +150,8 @@ class Stage(Struct, frozen=True, kw_only=True, eq=False):
 class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
     """A series to be proven: its stages in order, the first of which is the unchanged file.
 
-    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff.
+    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff. `only` are the proofs that
+    are asked for by name, empty for all.
     """
 
     source: Source
@@ -157,6 +159,7 @@ class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
     stages: tuple[S_co, ...]
     patches: tuple[Patch, ...] = ()
     upstream_diff: bytes = b""
+    only: frozenset[str] = frozenset()
 
     @property
     def before(self) -> S_co:

@@ -9,10 +9,10 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tests.asking import proved
 from tests.docker.conftest import Steps, source_at
 from tests.rootless.account import account, host, place
 from toolkit import specimen
-from toolkit.docker.claims import registry as proofs
 from toolkit.docker.plan import Strategy
 from toolkit.docker.staging import deepen
 from toolkit.model import Depth, Status, Tier
@@ -47,7 +47,7 @@ class Deepened(Struct, frozen=True, kw_only=True):
     ) -> Proof:
         told = progress or Steps()
         case = replace(self.draft.case(), overlay=overlay)
-        (proof,) = proofs.run(deepen(case, depth, offline=True, progress=told), (name,), progress=told)
+        (proof,) = proved(deepen(case, depth, offline=True, progress=told), (name,), progress=told)
         return proof
 
     def passes(self, name: str, depth: Depth = TREE) -> Proof:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from tests.asking import proved
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.errors import UsageError
@@ -55,7 +56,7 @@ def test_system_that_was_not_evaluated_is_named(draft: Callable[..., Draft], tmp
     question["systems"] = [system for system in question["systems"] if system["label"] != "aarch64-darwin"]
     other = tmp_path / "case.json"
     other.write_text(json.dumps(question))
-    (proof,) = proofs.run(replace(case, question=other), (name,), progress=_Unheard())
+    (proof,) = proved(replace(case, question=other), (name,), progress=_Unheard())
     assert proof.status is Status.FAILED
     assert proof.reason == "evaluation: before: aarch64-darwin docker_25 was not evaluated"
 
@@ -123,7 +124,7 @@ def test_program_that_is_missing_is_a_failure(
     series = draft()
     case = series.case()
     monkeypatch.setenv("PATH", str(tmp_path))
-    (proof,) = proofs.run(case, (name,), progress=_Unheard())
+    (proof,) = proved(case, (name,), progress=_Unheard())
     assert proof.status is Status.FAILED
     assert proof.reason is not None
     assert proof.reason.endswith(": not found on PATH")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from tests.asking import proved
 from tests.docker.conftest import Steps, source_of
 from tests.trees import trees
 from toolkit.docker import extras
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.docker.conftest import Draft
-    from toolkit.docker.claims.case import Added, DockerCase
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.model import Proof, TreeCommit
+    from toolkit.proposal.leaf import Added
 
 LAYOUTS = ("29.6", "24.0")
 NOTES = PurePosixPath("nixos/doc/manual/release-notes/rl-2611.section.md")
@@ -46,7 +48,7 @@ def edited(commit: TreeCommit, path: PurePosixPath, old: str, new: str) -> TreeC
 
 
 def proven(case: DockerCase, name: str, added: tuple[Added, ...]) -> Proof:
-    (proof,) = proofs.run(replace(case, extras=added), (name,), progress=Steps())
+    (proof,) = proved(replace(case, extras=added), (name,), progress=Steps())
     return proof
 
 

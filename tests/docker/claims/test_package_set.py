@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from tests.asking import docker, propose, proved
 from tests.designs import demoted
 from tests.docker.claims.conftest import TREE
 from tests.docker.conftest import Steps
 from toolkit.cli.report import exit_code
-from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.docker.plan import Strategy
-from toolkit.docker.propose import propose
-from toolkit.docker.requests import ProposeRequest
 from toolkit.docker.staging import deepen
 from toolkit.errors import UsageError
 from toolkit.model import INTERRUPTED, Depth, Source, SourceRequest, Status, Tier
@@ -40,7 +38,7 @@ def needing(value: str) -> dict[str, tuple[str, str]]:
 def test_series_is_proven_in_the_set_by_every_claim_of_evaluation(deepened: Callable[..., Deepened]) -> None:
     told = Steps()
     case = deepen(deepened().draft.case(), Depth(tier=Tier.TREE), offline=True, progress=told)
-    found = {proof.name: proof for proof in claims.run(case, CLAIMS, progress=told)}
+    found = {proof.name: proof for proof in proved(case, CLAIMS, progress=told)}
     assert {name: (proof.status, proof.reason) for name, proof in found.items()} == dict.fromkeys(
         CLAIMS, (Status.PASSED, None)
     )
@@ -176,7 +174,7 @@ def test_time_out_is_not_green(deepened: Callable[..., Deepened]) -> None:
 
 def test_interrupt_keeps_what_is_proven(tmp_path: Path) -> None:
     step = "evaluating the whole patched nixpkgs (x86_64-linux)"
-    request = ProposeRequest(source=SourceRequest(nixpkgs="specimen"), out=tmp_path / "out", depth=TREE)
+    request = docker(source=SourceRequest(nixpkgs="specimen"), out=tmp_path / "out", depth=TREE)
     report = propose(request, progress=Steps(interrupted_at=step))
     found = {proof.name: (proof.status, proof.reason) for proof in report.proofs}
     assert found["tree-compatible"] == (Status.PASSED, None)

@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests import designs
+from tests.asking import proved
 from tests.docker.conftest import Draft, Steps, source_of
 from toolkit.docker import choosing
-from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.plan import Demotion, Strategy
 from toolkit.docker.rewrite.layout import docker_file
@@ -135,7 +135,7 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_file_is_proven_as_any_other(name: str) -> None:
-    found = claims.run(series(*FILES[name]).case(), CLAIMS, progress=Steps())
+    found = proved(series(*FILES[name]).case(), CLAIMS, progress=Steps())
     assert {proof.name: (proof.status, proof.reason) for proof in found} == dict.fromkeys(CLAIMS, (Status.PASSED, None))
 
 
@@ -163,7 +163,7 @@ def test_components_that_docker_may_lack_as_attributes_become_parameters(
     lifted, demoted = rewrite(file, steps)
     texts: dict[str, str] = {BEFORE: text, LIFTED: lifted, DEMOTED: demoted}
     draft = Draft(source=replace(source, content=text.encode()), demotion=Demotion.SUFFIX, texts=texts)
-    found = claims.run(draft.case(), CLAIMS, progress=Steps())
+    found = proved(draft.case(), CLAIMS, progress=Steps())
     assert {proof.name: (proof.status, proof.reason) for proof in found} == dict.fromkeys(CLAIMS, (Status.PASSED, None))
 
 
@@ -197,7 +197,7 @@ class TestFileThatStandInsAreNotEnoughFor:
     )
     def test_nothing_has_failed(self, text: str, why: str) -> None:
         evaluated = ("no-rebuild", "exact-change", "overridable", "compatible", "capture-safe")
-        proofs = claims.run(series(using(text)).case(), evaluated, progress=Steps())
+        proofs = proved(series(using(text)).case(), evaluated, progress=Steps())
         reason = f"because the file cannot be evaluated with stand-ins: {why}; '--tier tree' asks a whole nixpkgs"
         assert {(proof.status, proof.covers, proof.reason) for proof in proofs} == {(Status.NOT_RUN, "nothing", reason)}
         assert len(proofs) == len(evaluated)

@@ -8,12 +8,13 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tests.asking import designs, docker
 from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
 from tests.docker.conftest import Steps
-from toolkit.docker.pr.branches import create, update
-from toolkit.docker.requests import BranchRequest, UpdateRequest
-from toolkit.pr import contributions
+from toolkit.pr import BranchOrder, MoveOrder, contributions
+from toolkit.pr.branches import create
 from toolkit.pr.contributions import remove
+from toolkit.pr.moving import update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,8 +70,8 @@ class Contributed(Struct, frozen=True, kw_only=True):
 
     def update(self, **wanted: object) -> PullRequest:
         progress = wanted.pop("progress", Steps())
-        request = UpdateRequest(repo=self.clone.repo)
-        return update(replace(request, **wanted), progress=progress)  # type: ignore[arg-type]
+        wanted["designs"] = designs(wanted.pop("strategy", None), wanted.pop("demotion", None))
+        return update(replace(MoveOrder(repo=self.clone.repo), **wanted), progress=progress)  # type: ignore[arg-type]
 
     def remove(self, branch: str | None = None, *, force: bool = False) -> Removed:
         return remove(self.clone.repo, branch, force=force)
@@ -83,8 +84,9 @@ class Contributed(Struct, frozen=True, kw_only=True):
 def ask(clone: Clone, **wanted: object) -> PullRequest:
     """Make the branch, by default on master."""
     progress = wanted.pop("progress", Steps())
-    request = BranchRequest(repo=clone.repo, base="master", branch=BRANCH)
-    return create(replace(request, **wanted), progress=progress)  # type: ignore[arg-type]
+    order = BranchOrder(repo=clone.repo, base="master", branch=BRANCH)
+    ordered = {name: wanted.pop(name) for name in order.__struct_fields__ if name in wanted}
+    return create(replace(order, **ordered), docker(**wanted), progress=progress)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -5,19 +5,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.asking import docker
 from tests.clones import BRANCH, REMOTE
 from tests.docker.conftest import Steps
-from toolkit.docker.pr import edits
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing
 from toolkit.model import Oid
+from toolkit.pr import edits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from tests.docker.pr.conftest import Contributed
-    from toolkit.docker.pr.edits import Edits
+    from toolkit.pr.edits import Edits
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def find() -> Generator[Callable[[Contributed], Edits]]:
         kept, base = contributed.kept, clones.find_base(clone, "master").commit
         assert kept is not None
         shop = shops.enter_context(committing.workshop(clone))
-        return edits.find(shop, kept, Oid(contributed.tip), base, progress=Steps())
+        return edits.find(shop, kept, docker(), Oid(contributed.tip), base, progress=Steps())
 
     with shops:
         yield found

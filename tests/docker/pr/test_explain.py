@@ -8,9 +8,9 @@ import pytest
 
 from tests.clones import BRANCH, TARGET
 from tests.docker.conftest import Steps
-from toolkit.docker.pr.branches import explain
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
+from toolkit.pr.moving import explain
 from toolkit.report import explanation
 
 if TYPE_CHECKING:

@@ -2,29 +2,27 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import Struct
 
 from tests import specimens
-from tests.docker.conftest import Steps, source_at
-from toolkit.docker import choosing
+from tests.asking import docker
+from tests.docker.conftest import Steps
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.plan import Demotion, Strategy
-from toolkit.docker.pr.porting import port
-from toolkit.docker.propose import draft
-from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.rewrite.series import rewrite
+from toolkit.docker.plan import Strategy
 from toolkit.errors import ToolkitError
-from toolkit.model import Fit, Status
+from toolkit.model import Fit, SourceRequest, Status
+from toolkit.pr.porting import port
+from toolkit.proposal import proposing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from toolkit.contribution import Ported
-    from toolkit.model import Proposal
+    from toolkit.proposal.leaf import Chosen
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 
@@ -52,20 +50,20 @@ class Clone(Struct):
         run_git(self.path, "add", "--all")
         run_git(self.path, "commit", "--quiet", f"--message={name}")
 
-    def proposal(self, branch: str, strategy: Strategy | None = None) -> Proposal:
-        """Return what is proposed for a branch; its overlay is never written."""
+    def chosen(self, branch: str, strategy: Strategy | None = None) -> Chosen[Any]:
+        """Return what is proposed for a branch."""
         run_git(self.path, "checkout", "--quiet", branch)
-        source = source_at(str(self.path))
-        file = docker_file(source.content, name="default.nix")
-        steps = choosing.steps(file, source, strategy=strategy, demotion=Demotion.SUFFIX)
-        return draft(rewrite(file, steps), file, source, steps, at=self.path / "overlay").proposal
+        source = SourceRequest(nixpkgs=str(self.path), offline=True)
+        return proposing.choose(docker(source=source, strategy=strategy), progress=Steps())
 
     def port(
         self, *branches: str, strategy: Strategy | None = None, progress: Steps | None = None
     ) -> tuple[Ported, ...]:
         """Port the series for `master`."""
+        chosen = self.chosen("master", strategy)
         return port(
-            self.proposal("master", strategy),
+            chosen,
+            proposing.draft(chosen, self.path / "overlay").proposal,
             repository=self.path,
             branches=branches,
             progress=progress or Steps(),
@@ -234,7 +232,7 @@ class TestTextThatFitsAndIsWrong:
         (ported,) = clone.port("outside")
         (proof,) = ported.proofs
         assert proof.status is Status.FAILED
-        assert proof.reason == "default.nix: refers to './../other.nix', which is not below its directory"
+        assert proof.reason == f"{TARGET}: refers to './../other.nix', which is not below its directory"
 
 
 class TestNothingToPort:
@@ -297,9 +295,11 @@ class TestClone:
         clone.branch("release-25.11", "28.4")
         run_git(clone.path, "checkout", "--quiet", "master")
         (clone.path / "mine").write_text("not committed\n")
-        proposal = clone.proposal("master")
+        chosen = clone.chosen("master")
+        proposal = proposing.draft(chosen, clone.path / "overlay").proposal
         before = {path: path.lstat().st_mtime_ns for path in clone.path.rglob("*")}
         port(
+            chosen,
             proposal,
             repository=clone.path,
             branches=["release-25.11"],

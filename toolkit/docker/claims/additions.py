@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import PurePosixPath
 
-    from toolkit.docker.claims.case import Added, DockerCase
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.model import FileChange, TreeCommit
+    from toolkit.proposal.leaf import Added
 
     Check = Callable[[DockerCase, TreeCommit], Finding]
 
@@ -80,7 +81,7 @@ class _Module(Struct, frozen=True, kw_only=True):
 def claims(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about the commits on request, in their order; their names are those of the extras."""
     return tuple(
-        Claim(added.extra.value, _CLAIMS[added.extra][0], partial(_prove, added=added)) for added in case.extras
+        Claim(added.extra, _CLAIMS[Extra(added.extra)][0], partial(_prove, added=added)) for added in case.extras
     )
 
 
@@ -93,7 +94,7 @@ def _prove(case: DockerCase, added: Added) -> Finding:
     failures = _applies(case, added, added.commit)
     applied = () if failures else ("applies alone, and after the series and all others",)
     try:
-        found = _CLAIMS[added.extra][1](case, added.commit)
+        found = _CLAIMS[Extra(added.extra)][1](case, added.commit)
     except CommandError:
         raise
     except ToolkitError as error:

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolkit.docker.plan import Demotion, Extra
+    from toolkit.docker.plan import Demotion
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.reading import TreeFile
-    from toolkit.model import Depth, Patch, Progress, TreeCommit
+    from toolkit.model import Depth, Progress
+    from toolkit.proposal.leaf import Added
     from toolkit.sources.trees import NixpkgsTree
 
 BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
@@ -36,23 +37,13 @@ SYSTEMS: tuple[tuple[str, str, str], ...] = (
 """Label, build platform and host platform of each pair that is evaluated."""
 
 
+_OF_OVERRIDES = {"overridable", "compatible", "capture-safe"}
+
+
 class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
     """The docker file at one point of the series, in a directory with the files that it refers to."""
 
     file: DockerFile
-
-
-class Added(Struct, frozen=True, kw_only=True, eq=False):
-    """A commit on request: its mail, and what that does to the source's nixpkgs.
-
-    `commit` is None where the nixpkgs around the file is not at hand, or where the mail does not apply to it; then
-    `failure` is git's reason.
-    """
-
-    extra: Extra
-    patch: Patch
-    commit: TreeCommit | None
-    failure: str | None = None
 
 
 class Deep(Struct, frozen=True, kw_only=True, eq=False):
@@ -87,8 +78,7 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
 
     `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.
     `beside` are the files beside the source that the stages refer to, by name; empty ones stand in for those that are
-    `missing`. `extras` follow the series. `deeper` is None if no tier below the first is wanted. `of_overrides` tells
-    whether a claim asks what overrides do.
+    `missing`. `extras` follow the series. `deeper` is None if no tier below the first is wanted.
     """
 
     question: Path
@@ -99,7 +89,6 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     overlay: Path | None = None
     extras: tuple[Added, ...] = ()
     deeper: Deep | None = None
-    of_overrides: bool = True
 
     @property
     def deep(self) -> Deep:
@@ -107,6 +96,11 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
         if self.deeper is None:
             raise AssertionError(self)
         return self.deeper
+
+    @property
+    def of_overrides(self) -> bool:
+        """Tell whether a claim asks what overrides do."""
+        return not self.only or any(name.removeprefix("tree-") in _OF_OVERRIDES for name in self.only)
 
     @property
     def lifted(self) -> DockerStage | None:

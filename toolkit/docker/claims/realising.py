@@ -32,8 +32,9 @@ from toolkit.sources import trees
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolkit.docker.claims.case import Added, DockerCase
+    from toolkit.docker.claims.case import DockerCase
     from toolkit.process import Completed
+    from toolkit.proposal.leaf import Added
     from toolkit.sources.trees import NixpkgsTree
 
 DOCKER = EXPRESSIONS / "tree-build.nix"

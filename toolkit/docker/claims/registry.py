@@ -5,9 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from toolkit import prove
 from toolkit.docker.claims import (
     additions,
     building,
@@ -23,10 +20,7 @@ from toolkit.prove import Claim
 from toolkit.prove import claims as general
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.model import Progress, Proof
     from toolkit.prove import Finding
 
 
@@ -61,26 +55,10 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
 )
 
 
-_OF_OVERRIDES = {"overridable", "compatible", "capture-safe"}
-
-
 def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about a case: the series, the commits on request, the deeper tiers that it asks for."""
     deeper = _deeper(case) if case.deeper is not None else ()
     return (*CLAIMS, *additions.claims(case), *deeper)
-
-
-def run(
-    case: DockerCase,
-    names: Collection[str] = (),
-    *,
-    also: Collection[str] = (),
-    progress: Progress,
-) -> tuple[Proof, ...]:
-    """Prove the claims about a case, as `toolkit.prove.run` does; Nix is asked of overrides only if a claim is."""
-    of_overrides = not names or any(name.removeprefix("tree-") in _OF_OVERRIDES for name in (*names, *also))
-    case = replace(case, of_overrides=of_overrides)
-    return prove.run(of(case), case, names, also=also, progress=progress)
 
 
 def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.docker.plan import extras_of, plan
-from toolkit.docker.pr import grounds
-from toolkit.docker.rewrite.series import rewrite
+from toolkit import patches
 from toolkit.errors import ToolkitError
 from toolkit.git import history
 from toolkit.git import reading as git_reading
 from toolkit.git.clone import Base
 from toolkit.model import Oid
-from toolkit.pr import making
-from toolkit.proposal import writing as proposals
+from toolkit.patches import Message
+from toolkit.pr import grounds, making
+from toolkit.proposal import writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from toolkit.git.committing import Workshop
     from toolkit.git.objects import DecodedCommit
     from toolkit.model import Progress
-    from toolkit.patches import Message
+    from toolkit.proposal.requests import Request
 
 _MOST = 100
 """More commits than anybody puts on such a branch: then its base has been taken for another."""
@@ -65,7 +64,9 @@ class Carried(Struct, frozen=True, kw_only=True):
     dropped: tuple[str, ...]
 
 
-def find(shop: Workshop, kept: Contribution, tip: Oid, base: Oid, *, progress: Progress) -> Edits:
+def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
+    shop: Workshop, kept: Contribution, request: Request, tip: Oid, base: Oid, *, progress: Progress
+) -> Edits:
     """Tell the contributor's commits and messages from ours; raise ToolkitError for a branch of another shape."""
     clone = shop.clone
     fork = _fork(clone, kept, tip, base)
@@ -75,7 +76,7 @@ def find(shop: Workshop, kept: Contribution, tip: Oid, base: Oid, *, progress: P
     if merge := next((commit for commit in there if len(commit.parents) != 1), None):
         hint = f"in its worktree, git rebase {fork.short} makes its history linear"
         raise ToolkitError(f"{clone.top}: commit {merge.hexsha[:12]} on '{kept.branch}' is a merge", hint=hint)
-    made = _made(shop, kept, fork, progress=progress)
+    made = _made(shop, kept, request, fork, progress=progress)
     messages: list[str | None] = []
     for ours, commit in zip(made, there, strict=False):
         if commit.tree != ours.tree:
@@ -83,7 +84,7 @@ def find(shop: Workshop, kept: Contribution, tip: Oid, base: Oid, *, progress: P
         messages.append(str(commit.message) if commit.message != ours.message else None)
     rest = there[len(messages) :]
     if len(messages) < len(made):
-        rest = _folded(shop, made[-1], tip, there, plan().by_hand)
+        rest = _folded(shop, made[-1], tip, there, _by_hand(kept.target))
     return Edits(fork=fork, ours=there[: len(messages)], messages=tuple(messages), own=rest)
 
 
@@ -115,19 +116,24 @@ def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:
     return shared if shared is not None and rebased else kept.base_commit
 
 
-def _made(shop: Workshop, kept: Contribution, fork: Oid, *, progress: Progress) -> tuple[DecodedCommit, ...]:
+def _made(
+    shop: Workshop, kept: Contribution, request: Request, fork: Oid, *, progress: Progress
+) -> tuple[DecodedCommit, ...]:
     """Return our commits as they were made on `fork`, or as they are when they are made there now."""
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
         return shop.recorded(fork, kept.commits[-1])
-    extras = extras_of(kept.extras)
-    ground = grounds.at(clone, Base(name=str(fork), commit=fork), extras, progress=progress)
-    said = [plan().message(step) for step in kept.steps]
-    made = proposals.commits(ground.source, said, [text.encode() for text in rewrite(ground.file, kept.steps)])
-    commits = ground.commits(made, kept.steps, extras)
+    ground = grounds.at(clone, Base(name=str(fork), commit=fork), request, progress=progress)
+    chosen = ground.chosen
+    commits = writing.of_tree(chosen, writing.commits(chosen.source, chosen.messages, chosen.contents))
     messages = making.messages(commits, kept.trailers)
     oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
     return shop.recorded(fork, oids[-1])
+
+
+def _by_hand(package: str) -> Message:
+    """Return the message of the commit that keeps what was changed in ours."""
+    return patches.read_toml(patches.shipped() / "by-hand.toml", Message, names={"package": package})
 
 
 def _folded(

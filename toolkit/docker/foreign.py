@@ -1,13 +1,8 @@
-"""Prove again what a proposal says, or judge somebody's change of the same file.
-
-That is a patch, a pull request, a commit, or what is not committed in a clone.
-"""
+"""Somebody's change of docker's file: a patch, a pull request, a commit, or what is not committed in a clone."""
 
 from __future__ import annotations
 
-import re
 import tempfile
-from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -16,35 +11,33 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import confined, files
-from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, extras, meaning, staging
+from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, meaning, staging
 from toolkit.docker.claims import evaluation
-from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.facts import open_doors
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy, steps
-from toolkit.docker.propose import DROP_WARNING, column, other_columns
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion, steps
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.errors import ToolkitError, reason_of
+from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import tracked
 from toolkit.git import clone as clones
 from toolkit.git import history, patching, reading
-from toolkit.model import Commit, Depth, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Tier
-from toolkit.nix import program
-from toolkit.report import report
-from toolkit.sources import recorded
+from toolkit.model import Commit, Proposal, Source, SourceRequest, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.docker.plan import Extra
-    from toolkit.docker.requests import CheckRequest
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.forge.nixpkgs import Server
-    from toolkit.model import Column, Oid, Progress
-    from toolkit.report.report import ReportDocument
+    from toolkit.model import Oid, Progress
+    from toolkit.proposal.requests import CheckRequest
+
+DROP_WARNING = (
+    "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
+    "rootlesskit-docker-proxy from the same package even if there is a security wrapper"
+)
 
 # So many other files of a change are named.
 _OTHERS = 8
@@ -60,193 +53,7 @@ class _Change(Struct, frozen=True, kw_only=True):
     others: Sequence[PurePosixPath]
 
 
-def check(request: CheckRequest, *, progress: Progress) -> Report:
-    """Run the proofs named in the request, or all, and return their report; nothing is written.
-
-    Raise ToolkitError for a directory that holds no proposal, a source or a patch that cannot be used.
-    """
-    nix_version = program.version()
-    near, unasked = None, _Unasked()
-    if request.directory is not None:
-        found = _proposed(request.directory, request, progress)
-        case, proposal, warnings, near, unasked = found.case, found.proposal, found.warnings, found.near, found.unasked
-    else:
-        case, proposal, warnings = _foreign(request, progress)
-    depth = Depth() if unasked.names else request.depth
-    case = staging.deepen(case, depth, offline=request.source.offline, progress=progress, near=near)
-    also = ("runs",) if request.run else ()
-    names = tuple(name for name in request.proofs if name not in unasked.names)
-    proven = proofs.run(case, names, also=also, progress=progress) if names or not request.proofs else ()
-    proven += unasked.proofs(request.proofs, progress)
-    comparison: tuple[Column, ...] = ()
-    if request.compare:
-        design = proposal.design(LIFT) if proposal.patches else None
-        name = design or proposal.commits[0].subject
-        like = proposal.steps if design is not None else steps(Strategy.HIDDEN, Demotion.SUFFIX)
-        comparison = (
-            column(name, proposal, proven),
-            *other_columns(case.before.file, case.source, like, done=design, progress=progress),
-        )
-    return Report(
-        proposal=proposal,
-        proofs=proven,
-        warnings=warnings,
-        tools={"nix": str(nix_version)},
-        request=request.source,
-        comparison=comparison,
-    )
-
-
-class _Unasked(Struct, frozen=True, kw_only=True):
-    """The proofs of a tree that is not known here, by their names; `asked` if the user wants them."""
-
-    names: tuple[str, ...] = ()
-    asked: bool = False
-    reason: str = ""
-
-    def proofs(self, chosen: Sequence[str], progress: Progress) -> tuple[Proof, ...]:
-        """Return them as not run, or those that were chosen."""
-        found = tuple(
-            Proof(
-                name=name,
-                claim="a proof in the real package set",
-                status=Status.NOT_RUN,
-                covers="nothing",
-                reason=self.reason,
-                asked=self.asked or name in chosen,
-            )
-            for name in self.names
-            if not chosen or name in chosen
-        )
-        for proof in found:
-            progress.proof(proof)
-        return found
-
-
-class _Read(Struct, frozen=True, kw_only=True):
-    """A proposal that was read back, and what the user calls its nixpkgs, None if that is not known here."""
-
-    case: DockerCase
-    proposal: Proposal
-    warnings: tuple[str, ...]
-    near: str | None
-    unasked: _Unasked
-
-
-def _proposed(directory: Path, request: CheckRequest, progress: Progress) -> _Read:
-    """Read a proposal back from its directory."""
-    progress.step("reading the proposal")
-    written = _read(directory / "report.json")
-    document = report.from_json(written, name=str(directory / "report.json"))
-    target = PurePosixPath(document.file)
-    if target != TARGET:
-        raise ToolkitError(f"{directory / 'report.json'}: field 'file' is '{target}' instead of '{TARGET}'")
-    diff = _read(directory / "upstream.diff")
-    mails = tuple(Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch")))
-    series = mails[: len(document.commits)]
-    for what, found_there in (("report.json", document.commits), ("series", series)):
-        if len(found_there) != (wanted := len(document.steps)):
-            raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
-    behind = mails[len(document.commits) :]
-    asked = tuple(extras.of_patch(mail) for mail in behind)
-    at_hand = _source_again(request.source, written, document, asked, progress)
-    found = at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
-    warnings = found.warnings
-    contents = [found.content]
-    for patch in series:
-        contents.append(patching.apply(contents[-1], target, patch.content))
-    commits = tuple(
-        Commit(subject=commit.subject, body="", before=before, after=after)
-        for commit, (before, after) in zip(document.commits, pairwise(contents), strict=True)
-    )
-    changed = [
-        patch.name
-        for patch, commit, content in zip(series, document.commits, contents[1:], strict=True)
-        if str(reading.blob_id(content)) != commit.after
-    ]
-    if changed:
-        warnings = (*warnings, f"changed since the report was written: {', '.join(changed)}")
-    proposal = Proposal(
-        source=found,
-        package=document.target,
-        target=target,
-        bindings=document.bindings,
-        steps=document.steps,
-        commits=commits,
-        patches=series,
-        upstream_diff=diff,
-    )
-    case = staging.of_proposal(proposal, name=str(target), overlay=(directory / "overlay").resolve())
-    return _Read(
-        case=replace(case, extras=extras.read_back(behind, found)),
-        proposal=proposal,
-        warnings=warnings,
-        near=at_hand[1] if at_hand is not None else None,
-        unasked=_Unasked() if at_hand is not None else _unasked(document, directory, request.depth),
-    )
-
-
-def _unasked(document: ReportDocument, directory: Path, depth: Depth) -> _Unasked:
-    """Return the proofs that need the nixpkgs which a report was made from: those that it has, or that were asked for.
-
-    What a report says of a place is never read.
-    """
-    deeper = depth.tier is not Tier.ISOLATED
-    names = [proof.name for proof in document.proofs if re.fullmatch(r"tree-[\w.-]+", proof.name)]
-    if deeper and not names:
-        names = ["tree"]
-    command = f"unlet check {quote(str(directory))} {f'--tier {depth.tier} ' if deeper else ''}--nixpkgs TREE"
-    return _Unasked(
-        names=tuple(dict.fromkeys(names)) if deeper or depth.by_itself else (),
-        asked=deeper,
-        reason=f"because the nixpkgs of this report is not known here; run '{command}'",
-    )
-
-
-def _source_again(
-    given: SourceRequest, written: bytes, document: ReportDocument, wanted: tuple[Extra, ...], progress: Progress
-) -> tuple[Source, str] | None:
-    """Return the source of a report, and what the user calls it; None if it is not known here, or has changed.
-
-    It is what the user names, or what a run on this machine recorded, or a commit that the cache has.
-    Raise ToolkitError if the user names one with another file.
-    """
-    was = document.source
-    if any((given.nixpkgs, given.rev, given.file, given.pin)):
-        found = staging.nixpkgs(given, extras=wanted, progress=progress)
-        if str(reading.blob_id(found.content)) != was.blob:
-            raise ToolkitError(f"{found.origin}: its '{document.file}' is not the one that report.json is about")
-        return found, given.nixpkgs or ""
-    known = recorded.find(written)
-    if known is None and was.nixpkgs == "specimen":
-        known = SourceRequest(nixpkgs="specimen")
-    requests = [known] if known is not None else []
-    if was.commit is not None:
-        requests.append(SourceRequest(rev=was.commit))
-    for request in requests:
-        try:
-            found = staging.nixpkgs(replace(request, offline=True), extras=wanted, progress=progress)
-        except ToolkitError:
-            continue
-        if str(reading.blob_id(found.content)) == was.blob:
-            return found, request.nixpkgs or ""
-    return None
-
-
-def _taken_back(document: ReportDocument, directory: Path, diff: bytes) -> Source:
-    """Return the file that the overlay of a proposal was made of, with nothing around it."""
-    was = document.source
-    patched = _read(directory / "overlay" / "docker" / "default.nix")
-    before = patching.apply(patched, PurePosixPath(document.file), diff, reverse=True)
-    if str(reading.blob_id(before)) != was.blob:
-        raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
-    note = "the source is not available: the file comes from the proposal, and was evaluated with unlet's own lib"
-    return Source(
-        origin=was.origin, content=before, directory=(directory / "overlay" / "docker").resolve(), warnings=(note,)
-    )
-
-
-def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
+def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
     """Find out which of the two changes somebody's change of the file makes."""
     change = _change(request, progress)
     found, patched = change.source, change.content
@@ -276,8 +83,8 @@ def _foreign(request: CheckRequest, progress: Progress) -> tuple[DockerCase, Pro
     if change.others:
         shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")
-    if request.run or request.depth.tier.includes(Tier.BUILD):
-        option = "--run" if request.run else f"--tier {request.depth.tier}"
+    if request.also or request.depth.tier.includes(Tier.BUILD):
+        option = "--run" if request.also else f"--tier {request.depth.tier}"
         warnings.append(f"the patch was run with your rights, as {option} asks for")
     return case, proposal, tuple(warnings)
 
@@ -307,14 +114,6 @@ def _demotion(before: Place, after: Place) -> Demotion | None:
     if before is after or Place.UNKNOWN in {before, after}:
         return None
     return Demotion.SUFFIX if after in {Place.SUFFIX, Place.BOTH} else Demotion.DROP
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = reason_of(error)
-        raise ToolkitError(f"{path}: {reason}", hint="'unlet propose' writes a proposal") from None
 
 
 def _change(request: CheckRequest, progress: Progress) -> _Change:

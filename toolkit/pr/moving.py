@@ -1,4 +1,4 @@
-"""Make a branch with docker's series in the user's clone, move it to a newer base, explain its hunks.
+"""Move a branch to a newer base, and explain its hunks.
 
 On the newer base the rewrite is run again, and the contributor's own commits follow it.
 """
@@ -12,17 +12,13 @@ from msgspec.structs import replace
 
 from toolkit import files
 from toolkit.contribution import ExplainedCommit, Explanation, PullRequest
-from toolkit.docker import TARGET
-from toolkit.docker.plan import Demotion, demotion_of, extras_of, strategy_of
-from toolkit.docker.pr import edits, grounds
-from toolkit.docker.requests import BranchRequest
-from toolkit.docker.rewrite import reasons
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.model import Oid
-from toolkit.pr import contributions, making
-from toolkit.pr.making import Making
+from toolkit.pr import BranchOrder, contributions, edits, grounds, making
+from toolkit.proposal.registry import leaf_of
+from toolkit.proposal.requests import Request
 from toolkit.report import message
 from toolkit.report import report as reports
 
@@ -30,73 +26,55 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.contribution import Contribution
-    from toolkit.docker.plan import Extra
-    from toolkit.docker.requests import UpdateRequest
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Progress, Step
-    from toolkit.pr import BranchOrder
+    from toolkit.pr import MoveOrder
     from toolkit.pr.contributions import Standing
 
 
-def create(request: BranchRequest, *, progress: Progress) -> PullRequest:
-    """Prove the series on the base, then make the branch; raise ToolkitError as `toolkit.pr.making` does."""
-
-    def find(clone: Clone, order: BranchOrder) -> Making:
-        asked = replace(request, branch=order.branch, base=order.base, trailers=order.trailers)
-        ground = grounds.find(clone, asked, progress=progress)
-        return Making(
-            base=ground.base,
-            warnings=ground.warnings,
-            prove=lambda at: ground.prove(asked, at=at, progress=progress),
-            port=lambda report: ground.port_onto(report, progress=progress),
-            commits=lambda report: ground.commits(report.proposal.commits, report.proposal.steps, asked.extras),
-            facts=lambda report, commits, ported: ground.facts(asked, report, commits, ported),
-        )
-
-    return making.create(request, find, progress=progress)
-
-
-def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
+def update(move: MoveOrder, *, progress: Progress) -> PullRequest:
     """Run the rewrite on the new base, prove it, and move the branch and its worktree; all of it, or nothing.
 
     Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
     """
-    clone = contributions.open_clone(request.repo)
+    clone = contributions.open_clone(move.repo)
     people = clones.people(clone)
-    found = contributions.find(clone, request.branch)
-    grounds.require_docker(clone, found.kept)
+    found = contributions.find(clone, move.branch)
+    _require_known(clone, found.kept)
     tip, worktree = _require_movable(clone, found)
-    wanted = _wanted(request, found.kept)
-    message.require_disclosure(people, wanted.trailers)
+    order, kept = _order(move, found.kept), _request(found.kept)
+    wanted = _wanted(move, kept)
+    message.require_disclosure(people, order.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
-    ground = grounds.find(clone, wanted, progress=progress)
+    ground = grounds.find(clone, order, wanted, progress=progress)
     with (
-        contributions.replacing(clone.common, wanted.branch) as replacement,
-        committing.workshop(clone, signed=request.signed) as shop,
+        contributions.replacing(clone.common, order.branch) as replacement,
+        committing.workshop(clone, signed=order.signed) as shop,
     ):
-        was = edits.find(shop, found.kept, tip, ground.base.commit, progress=progress)
-        report = ground.prove(wanted, at=replacement.place, progress=progress)
-        if report.failed and not request.force:
+        was = edits.find(shop, found.kept, kept, tip, ground.base.commit, progress=progress)
+        report = ground.prove(replacement.place, progress=progress)
+        if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
         ported = ground.port_onto(report, progress=progress)
-        commits = ground.commits(report.proposal.commits, report.proposal.steps, wanted.extras)
+        commits = ground.commits(report)
         progress.step("committing")
         changes = [commit.files for commit in commits]
-        messages = was.kept_messages(making.messages(commits, wanted.trailers))
+        messages = was.kept_messages(making.messages(commits, order.trailers))
         oids = shop.series(ground.base.commit, list(zip(changes, messages, strict=True)))
         if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
             oids = tuple(Oid(commit.hexsha) for commit in was.ours)
         carried = edits.carry(shop, was, oids[-1])
-        final = shop.content(carried.tip, TARGET)
+        final = shop.content(carried.tip, report.proposal.target)
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
         shop.keep()
-        own = ground.prove_own(report, final, progress=progress)
-        facts = ground.facts(wanted, report, commits, ported)
+        own = ground.prove_own(final, progress=progress)
+        facts = ground.facts(report, ported, branch=order.branch)
         made = making.write(
             clone,
             ground.base,
-            wanted,
+            order,
+            ground.chosen.settled(),
             facts,
             oids,
             subjects=[text.partition("\n")[0] for text in messages],
@@ -106,7 +84,7 @@ def update(request: UpdateRequest, *, progress: Progress) -> PullRequest:
         )
         contributions.write(clone.common, made.contribution)
         progress.step(f"moving {worktree.path}")
-        worktrees.move(clone, worktree, to=carried.tip, fetching=request.fetch)
+        worktrees.move(clone, worktree, to=carried.tip, fetching=order.fetch)
         replacement.keep()
     return PullRequest(
         clone=clone.top,
@@ -130,20 +108,21 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     """
     clone = contributions.open_clone(repo)
     found = contributions.find(clone, branch)
-    grounds.require_docker(clone, found.kept)
+    _require_known(clone, found.kept)
     if found.tip is None:
         raise ToolkitError(f"{clone.top}: branch '{found.kept.branch}' is gone", hint="unlet pr --remove forgets it")
+    leaf = leaf_of(found.kept.target)
     base = clones.find_base(clone, found.kept.base)
     place = contributions.place(clone.common, found.kept.branch) / files.REPORT
     with committing.workshop(clone) as shop:
-        was = edits.find(shop, found.kept, found.tip, base.commit, progress=progress)
+        was = edits.find(shop, found.kept, _request(found.kept), found.tip, base.commit, progress=progress)
         commits = shop.recorded(was.fork, found.tip)
-        ours: list[Step | Extra | None] = [*found.kept.steps, *extras_of(found.kept.extras)]
+        ours: list[Step | str | None] = [*found.kept.steps, *found.kept.extras]
         makers = [*ours[: len(was.ours)], *[None] * (len(commits) - len(was.ours))]
         explained = tuple(
             ExplainedCommit(
                 subject=str(commit.summary),
-                hunks=reasons.explain(shop.diff(commit), shop.changes(commit), maker=maker),
+                hunks=leaf.explain(shop.diff(commit), shop.changes(commit), maker=maker),
                 oid=Oid(commit.hexsha),
             )
             for commit, maker in zip(commits, makers, strict=True)
@@ -156,6 +135,14 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
         ) from error
     proofs = {proof.name: proof for proof in document.proofs}
     return Explanation(clone=clone.top, branch=found.kept.branch, commits=explained, proofs=proofs)
+
+
+def _require_known(clone: Clone, kept: Contribution) -> None:
+    """Raise ToolkitError for a branch that was made in a way which is not known."""
+    try:
+        leaf_of(kept.target).require_known(kept.steps, kept.extras)
+    except ToolkitError as error:
+        raise ToolkitError(f"{contributions.place(clone.common, kept.branch)}: {error.message}") from None
 
 
 def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
@@ -181,22 +168,43 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     return found.tip, found.worktree
 
 
-def _wanted(request: UpdateRequest, kept: Contribution) -> BranchRequest:
-    """Return the request that makes the branch anew: as it was made, but for what is asked for now."""
-    trailers = request.trailers
-    return BranchRequest(
-        repo=request.repo,
-        base=request.base or kept.base,
+def _order(move: MoveOrder, kept: Contribution) -> BranchOrder:
+    """Return the order that makes the branch anew: as it was made, but for what is asked for now."""
+    return BranchOrder(
+        repo=move.repo,
+        base=move.base or kept.base,
         branch=kept.branch,
-        fetch=request.fetch,
-        onto=request.onto,
-        strategy=request.strategy or strategy_of(kept.steps),
-        demotion=request.demotion or demotion_of(kept.steps) or Demotion.SUFFIX,
-        only=request.only or (kept.steps[0].name if len(kept.steps) == 1 else None),
-        extras=request.extras if request.extras is not None else extras_of(kept.extras),
-        trailers=message.checked_trailers(trailers) if trailers is not None else kept.trailers,
-        signed=request.signed,
-        depth=request.depth,
-        compare=request.compare,
-        force=request.force,
+        fetch=move.fetch,
+        onto=move.onto,
+        trailers=message.checked_trailers(move.trailers) if move.trailers is not None else kept.trailers,
+        signed=move.signed,
+        force=move.force,
+    )
+
+
+def _request(kept: Contribution) -> Request:
+    """Return the request that a branch was made by."""
+    return Request(
+        target=kept.target,
+        bindings=kept.bindings,
+        follow=kept.follow,
+        called=kept.called,
+        designs={step.name: step.design for step in kept.steps},
+        only=kept.steps[0].name if len(kept.steps) == 1 else None,
+        extras=kept.extras,
+    )
+
+
+def _wanted(move: MoveOrder, kept: Request) -> Request:
+    """Return the request of a branch with what is asked for now."""
+    return replace(
+        kept,
+        bindings=move.bindings if move.bindings is not None else kept.bindings,
+        follow=move.follow if move.follow is not None else kept.follow,
+        called=move.called if move.called is not None else kept.called,
+        designs={**kept.designs, **move.designs},
+        only=move.only or kept.only,
+        extras=move.extras if move.extras is not None else kept.extras,
+        depth=move.depth,
+        compare=move.compare,
     )

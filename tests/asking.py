@@ -1,0 +1,37 @@
+"""Requests about docker, and what comes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit import prove
+from toolkit.docker import PACKAGE
+from toolkit.docker.claims import registry
+from toolkit.docker.plan import DEMOTE, LIFT
+from toolkit.errors import only
+from toolkit.proposal import proposing
+from toolkit.proposal.requests import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from toolkit.docker.claims.case import DockerCase
+    from toolkit.model import Progress, Proof, Report
+
+
+def designs(strategy: object = None, demotion: object = None) -> dict[str, str]:
+    chosen = {LIFT: strategy, DEMOTE: demotion}
+    return {step: str(design) for step, design in chosen.items() if design is not None}
+
+
+def docker(*, strategy: str | None = None, demotion: str | None = None, **others: object) -> Request:
+    return Request(target=PACKAGE, designs=designs(strategy, demotion), **others)  # type: ignore[arg-type] # by name
+
+
+def propose(request: Request, *, progress: Progress) -> Report:
+    (attempt,) = proposing.propose([request], progress=progress)
+    return only(attempt.result)
+
+
+def proved(case: DockerCase, names: Collection[str] = (), *, progress: Progress) -> tuple[Proof, ...]:
+    return prove.run(registry.of(case), case, names, progress=progress)

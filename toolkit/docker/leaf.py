@@ -1,0 +1,274 @@
+"""docker's own part of a proposal for it: the steps, the stand-ins that its stages are evaluated with, its claims."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec.structs import replace
+
+from toolkit import parallel, patches, process
+from toolkit.docker import COMPONENTS, PACKAGE, TARGET, choosing, evaluating, extras, foreign, overlay, staging
+from toolkit.docker.claims import overrides
+from toolkit.docker.claims import registry as claims
+from toolkit.docker.claims.case import DockerCase
+from toolkit.docker.plan import (
+    DEMOTE,
+    LIFT,
+    Demotion,
+    Extra,
+    OverlayKind,
+    Strategy,
+    demotion_of,
+    extras_of,
+    plan,
+    steps,
+    strategy_of,
+)
+from toolkit.docker.readings import State
+from toolkit.docker.rewrite import reasons
+from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.series import rewrite
+from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
+from toolkit.nix import evaluator, program
+from toolkit.proposal.leaf import Chosen, Draft, Leaf, Reading
+from toolkit.proposal.requests import Request
+from toolkit.report.markdown import unwrapped
+from toolkit.report.pull_request import Texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from toolkit.contribution import ExplainedHunk
+    from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.git.reading import TreeFile
+    from toolkit.model import FileChange, OverlayReport, Patch, Progress, Proposal, Source, Step
+    from toolkit.proposal.leaf import Recorded
+    from toolkit.proposal.requests import CheckRequest
+    from toolkit.prove import Claim
+
+DROP_WARNING = foreign.DROP_WARNING
+
+_DESIGNS = {"move": Strategy.ATTRS_FIRST, "hidden": Strategy.HIDDEN}
+"""docker's designs by the names that they have for any package."""
+
+_BEHAVIOUR = {
+    Demotion.SUFFIX: "from then on, any other rootlesskit on the caller's PATH takes precedence",
+    Demotion.DROP: "without another rootlesskit on the caller's PATH the daemon no longer starts",
+}
+
+
+class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
+    """docker's series; `unchanged` is the file before it."""
+
+    unchanged: DockerFile
+
+    of_overlay: ClassVar[tuple[str, ...]] = ("parse", "overridable", "compatible", "builds", "overlay")
+
+    def case(self, proposal: Proposal, *, overlay: Path) -> DockerCase:
+        """Stage the series with stand-ins for the rest of nixpkgs."""
+        case = staging.of_proposal(proposal, name=self.unchanged.tree.name, overlay=overlay)
+        return replace(case, extras=self.extras)
+
+    def deepened(self, case: DockerCase, *, near: str | None, progress: Progress) -> DockerCase:
+        """Return the case with what deeper tiers need.
+
+        Without upstream's own word that there is something to do, look before all else is proven: raise LayoutError
+        where overrides reach the components already.
+        """
+        asked = self.request
+        case = staging.deepen(case, asked.depth, offline=asked.source.offline, progress=progress, near=near)
+        if self.unchanged.todo() is None:
+            overrides.require_closed(case)
+        return case
+
+    def claims(self, case: DockerCase) -> tuple[Claim[DockerCase], ...]:
+        """Return the claims about docker."""
+        return claims.of(case)
+
+    def overlay(self, proposal: Proposal, case: DockerCase) -> Mapping[str, TreeFile]:
+        """Return the patched directory of docker, and what makes an overlay of it."""
+        releases = [release.attr for release in self.unchanged.releases()]
+        return overlay.overlay_files(proposal, releases=releases, siblings=case.beside)
+
+    def texts(self) -> Texts:
+        """Return the texts of patches/pull-request.toml."""
+        return texts()
+
+    def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> DockerChosen:
+        """Return the same with other contents; raise NixSyntaxError or RefusalError for one that is no docker file."""
+        del progress
+        unchanged, *_ = (docker_file(content, name=self.unchanged.tree.name) for content in (source.content, *contents))
+        return replace(self, source=source, unchanged=unchanged, contents=contents, extras=())
+
+    def others(self, progress: Progress) -> Iterator[DockerChosen]:
+        """Yield the series by each other strategy."""
+        del progress
+        return _others(self.request, self.source, self.unchanged, self.steps, done=strategy_of(self.steps))
+
+    def settle(self, case: DockerCase) -> None:
+        """Raise LayoutError where overrides reach the components already."""
+        overrides.require_closed(case)
+
+    def warnings(self, case: DockerCase, *, overlay: str) -> tuple[str, ...]:
+        """Return what the demotion breaks, and the files that are not there."""
+        dropped = [DROP_WARNING] if case.demotion is Demotion.DROP else []
+        names = ", ".join(case.missing)
+        lacking = [f"not found beside the file: {names}; the overlay needs them in {overlay}docker/"] if names else []
+        return (*dropped, *lacking)
+
+    def behaviour(self) -> str | None:
+        """Return what the demotion changes."""
+        return next((_BEHAVIOUR[Demotion(step.design)] for step in self.steps if step.name == DEMOTE), None)
+
+
+class Docker(Leaf):
+    """Proposals for docker."""
+
+    file = TARGET
+
+    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[DockerChosen | ToolkitError]:
+        """Yield the series of the one request."""
+        for request in requests:
+            yield tried(partial(self._choose, request, progress=progress))
+
+    def again(self, recorded: Recorded, *, progress: Progress) -> Draft[DockerCase]:
+        """Stage what the mails give, with the commits on request as the source's nixpkgs has them."""
+        proposal, source, asked = recorded.proposal, recorded.source, recorded.request
+        case = staging.of_proposal(proposal, name=str(TARGET), overlay=(recorded.directory / "overlay").resolve())
+        case = replace(case, extras=extras.read_back(recorded.behind, source))
+        near = asked.source.nixpkgs
+        case = staging.deepen(case, asked.depth, offline=True, progress=progress, near=near)
+        return _judged(proposal, case, (), asked, proposal.steps)
+
+    def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[DockerCase]:
+        """Find out which of the steps somebody's change makes; it is evaluated with nobody's rights."""
+        case, proposal, warnings = foreign.foreign(request, progress=progress)
+        case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
+        asked = Request(target=PACKAGE, source=request.source)
+        return _judged(proposal, case, warnings, asked, steps(Strategy.HIDDEN, Demotion.SUFFIX))
+
+    def explain(
+        self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None
+    ) -> tuple[ExplainedHunk, ...]:
+        """Say of each hunk what the step does there."""
+        return reasons.explain(diff, files, maker=Extra(maker) if isinstance(maker, str) else maker)
+
+    def require_known(self, steps: Sequence[Step], extras: Sequence[str]) -> None:
+        """Raise ToolkitError for an unknown strategy, demotion or extra."""
+        strategy_of(steps)
+        demotion_of(steps)
+        extras_of(extras)
+
+    def needs(self, extras: Sequence[str]) -> tuple[str, ...]:
+        """Return the paths of patches/proposal.toml."""
+        return plan().needed(map(Extra, extras))
+
+    def extras_of(self, mails: Sequence[Patch]) -> tuple[str, ...]:
+        """Return the extras by the files that their mails touch."""
+        return tuple(map(extras.of_patch, mails))
+
+    def reading(self, source: Source) -> Reading:
+        """Return the newest docker of a file, and whether it is fixed or has nothing to fix."""
+        (means,) = evaluating.read([source.content])
+        return Reading(newest=means.newest, done=means.state in {State.FIXED, State.NOT_APPLICABLE})
+
+    def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
+        """Write the overlay that wraps docker anew, which is the usual one."""
+        return None if kind == OverlayKind.PATCHED else overlay.rewrap(request, progress=progress)
+
+    def _choose(self, request: Request, *, progress: Progress) -> DockerChosen:
+        progress.step("reading nixpkgs")
+        names = tuple(extra for extra in Extra if extra in request.extras)
+        source = staging.nixpkgs(request.source, extras=names, progress=progress)
+        progress.step("rewriting")
+        chosen = _rewritten(request, source)
+        demotion = next((Demotion(step.design) for step in chosen.steps if step.name == DEMOTE), Demotion.SUFFIX)
+        commits = extras.prepare(names, source, demotion)
+        return replace(chosen, extras=extras.mails(commits, first=3, committed=source.committed))
+
+
+def texts() -> Texts:
+    """Return the texts of pull-request.md; raise ToolkitError if they are missing or wrong."""
+    return patches.read_toml(patches.shipped() / "pull-request.toml", Texts, form=unwrapped)
+
+
+def _rewritten(request: Request, source: Source) -> DockerChosen:
+    """Return the series while Nix looks at the file.
+
+    If the rewrite is refused because overrides reach the components already, that is what is raised.
+    """
+    name = str(request.source.file or TARGET)
+    with ThreadPoolExecutor(max_workers=2) as beside, process.ending_together():
+        accepted = beside.submit(copy_context().run, program.parse_text, source.content, name=name)
+        # Where it fails, the proof that needs them says why.
+        beside.submit(copy_context().run, evaluator.tools)
+        try:
+            file = docker_file(source.content, name=name)
+            strategy, demotion = _designs(request.designs)
+            made = choosing.steps(file, source, strategy=strategy, demotion=demotion, only=request.only)
+            try:
+                return _chosen(request, source, file, made)
+            except LayoutError:
+                raise
+            except RefusalError:
+                overrides.require_closed(staging.unchanged(file, source))
+                raise
+        finally:
+            # Nix's syntax errors take precedence over the rewriter's.
+            parallel.results([accepted])
+
+
+def _designs(asked: Mapping[str, str]) -> tuple[Strategy | None, Demotion]:
+    """Return the strategy and the demotion that are asked for; raise UsageError for one that docker does not have."""
+    name = asked.get(LIFT)
+    if name is not None and name not in {*_DESIGNS, *Strategy}:
+        raise UsageError(f"--design: '{name}' is not a design for docker", hint=f"it has {', '.join(_DESIGNS)}")
+    strategy = None if name is None else _DESIGNS.get(name) or Strategy(name)
+    return strategy, Demotion(asked.get(DEMOTE, Demotion.SUFFIX))
+
+
+def _chosen(request: Request, source: Source, file: DockerFile, made: Sequence[Step]) -> DockerChosen:
+    return DockerChosen(
+        request=request,
+        source=source,
+        package=PACKAGE,
+        file=TARGET,
+        bindings=COMPONENTS,
+        steps=tuple(made),
+        messages=tuple(plan().message(step) for step in made),
+        contents=tuple(text.encode() for text in rewrite(file, made)),
+        unchanged=file,
+    )
+
+
+def _others(
+    request: Request, source: Source, file: DockerFile, like: Sequence[Step], *, done: str | None
+) -> Iterator[DockerChosen]:
+    """Yield a series by each strategy but `done` if it has that step; one that refuses the file is left out."""
+    for strategy in Strategy if strategy_of(like) is not None else ():
+        if strategy != done:
+            instead = [replace(step, design=strategy, reason=None) if step.name == LIFT else step for step in like]
+            with suppress(RefusalError):
+                yield _chosen(request, source, file, instead)
+
+
+def _judged(
+    proposal: Proposal, case: DockerCase, warnings: tuple[str, ...], request: Request, like: Sequence[Step]
+) -> Draft[DockerCase]:
+    """Return a draft that is not ours to write; it is compared with series that have steps `like` these."""
+    done = proposal.design(LIFT) if proposal.patches else None
+    return Draft(
+        proposal=proposal,
+        messages=(),
+        case=case,
+        claims=claims.of(case),
+        overlay={},
+        warnings=warnings,
+        extras=tuple(each.extra for each in case.extras),
+        others=lambda _progress: _others(request, case.source, case.before.file, like, done=done),
+    )

@@ -1,0 +1,115 @@
+"""A base in a clone, with what is proposed for it: proven there, made into commits, carried over to other branches."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from toolkit.errors import ToolkitError
+from toolkit.git import clone as clones
+from toolkit.git import reading
+from toolkit.model import SourceRequest
+from toolkit.pr import making, porting
+from toolkit.proposal import proposing, writing
+from toolkit.proposal.registry import leaf_of
+from toolkit.report import contribution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from toolkit.contribution import Ported
+    from toolkit.git.clone import Base, Clone
+    from toolkit.model import Progress, Proof, Report, TreeCommit
+    from toolkit.pr import BranchOrder
+    from toolkit.proposal.leaf import Chosen
+    from toolkit.proposal.requests import Request
+    from toolkit.report.pull_request import DraftFacts
+
+_FETCH = "--fetch gets what this partial clone lacks"
+
+
+class Ground(Struct, frozen=True, kw_only=True, eq=False):
+    """A base in a clone, and what was chosen for it.
+
+    `onto` are further branches of the clone by the names that the user gave them. `warnings` say, a line each, what may
+    have been expected otherwise.
+    """
+
+    clone: Clone
+    base: Base
+    chosen: Chosen[Any]
+    onto: Mapping[str, Base] = field(default_factory=dict[str, Any])
+    warnings: tuple[str, ...] = ()
+
+    def prove(self, at: Path, *, progress: Progress) -> Report:
+        """Write the proposal for the base to `at`, and prove it."""
+        return proposing.write_down(self.chosen, at, progress=progress)
+
+    def commits(self, report: Report) -> tuple[TreeCommit, ...]:
+        """Return the commits of a branch: those of the report, which say what was proven, and those on request."""
+        return writing.of_tree(self.chosen, report.proposal.commits)
+
+    def port_onto(self, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
+        """Carry the series over to the further branches."""
+        branches = [base.name for base in self.onto.values()]
+        if not branches:
+            return ()
+        proposal = report.proposal
+        ported = porting.port(self.chosen, proposal, repository=self.clone.top, branches=branches, progress=progress)
+        by_name = {each.branch: each for each in ported}
+        return tuple(replace(by_name[base.name], branch=name) for name, base in self.onto.items())
+
+    def prove_own(self, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
+        """Prove the file as it is after the contributor's own commits, in the place of the last of ours.
+
+        Raise ToolkitError where that is no longer a file of its kind.
+        """
+        *earlier, last = self.chosen.contents
+        if final == last:
+            return ()
+        changed = self.chosen.changed((*earlier, final), self.chosen.source, progress=progress)
+        return proposing.judge(changed, progress=progress)[1]
+
+    def facts(self, report: Report, ported: Sequence[Ported], *, branch: str) -> DraftFacts:
+        """Return what the text of the pull request is made from."""
+        found = proposing.facts(self.chosen, report)
+        if not ported:
+            return found
+        behaviour = self.chosen.behaviour()
+        advice = contribution.backports(ported, behaviour, branch=branch) if behaviour is not None else ()
+        return replace(found, matrix="\n".join([*contribution.markdown(ported), "", *advice]))
+
+
+def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progress) -> Ground:
+    """Return the base that an order names, after a fetch where it asks for one, with what is proposed for it.
+
+    Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
+    """
+    base, onto = making.find_bases(clone, order, progress=progress)
+    needed = [PurePosixPath(path) for path in leaf_of(request.target).needs(request.extras)]
+    for each in (base, *onto.values()) if clone.partial else ():
+        if order.fetch:
+            clones.fetch_files(clone, each.commit, needed)
+        elif reading.missing_files(clone.common, each.commit, needed):
+            # Also where the files are in the cache: git works with those of the clone.
+            raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
+    ground = at(clone, base, request, progress=progress)
+    return replace(ground, onto=onto, warnings=tuple(making.base_warnings(base)))
+
+
+def at(clone: Clone, base: Base, request: Request, *, progress: Progress) -> Ground:
+    """Return the ground of a base; raise ToolkitError as `find` does."""
+    source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
+    try:
+        chosen = proposing.choose(replace(request, source=source, force=False), progress=progress)
+    except ToolkitError as error:
+        if clone.partial and "missing" in error.message:
+            raise ToolkitError(error.message, hint=_FETCH) from error
+        raise
+    if chosen.source.commit != base.commit:
+        raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")
+    return Ground(clone=clone, base=base, chosen=chosen)

@@ -1,0 +1,215 @@
+"""Prove again what a proposal on disk says, or judge somebody's change of a target's file."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import PurePosixPath
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit import patches, prove, sources
+from toolkit.errors import ToolkitError, reason_of
+from toolkit.git import patching, reading
+from toolkit.model import Commit, Depth, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Tier
+from toolkit.nix import program
+from toolkit.proposal.leaf import Recorded
+from toolkit.proposal.proposing import columns
+from toolkit.proposal.registry import leaf_of
+from toolkit.proposal.requests import Request
+from toolkit.report import report
+from toolkit.sources import recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from toolkit.model import Progress
+    from toolkit.proposal.leaf import Draft
+    from toolkit.proposal.requests import CheckRequest
+    from toolkit.report.report import ReportDocument
+
+
+def check(request: CheckRequest, *, progress: Progress) -> Report:
+    """Run the proofs named in the request, or all, and return their report; nothing is written.
+
+    Raise ToolkitError for a directory that holds no proposal, a source or a change that cannot be used.
+    """
+    version, unasked = program.version(), _Unasked()
+    if request.directory is not None:
+        draft, unasked = _recorded(request, request.directory, progress=progress)
+    else:
+        draft = leaf_of(request.target).foreign(request, progress=progress)
+    names = tuple(name for name in request.proofs if name not in unasked.names)
+    proven: tuple[Proof, ...] = ()
+    if names or not request.proofs:
+        proven = prove.run(draft.claims, draft.case, names, also=request.also, progress=progress)
+    proven += unasked.proofs(request.proofs, progress)
+    compared = columns(draft, proven, progress=progress) if request.compare else ()
+    return Report(
+        proposal=draft.proposal,
+        proofs=proven,
+        warnings=draft.warnings,
+        tools={"nix": str(version)},
+        request=request.source,
+        comparison=compared,
+    )
+
+
+class _Unasked(Struct, frozen=True, kw_only=True):
+    """The proofs of a tree that is not known here, by their names; `asked` if the user wants them."""
+
+    names: tuple[str, ...] = ()
+    asked: bool = False
+    reason: str = ""
+
+    def proofs(self, chosen: Sequence[str], progress: Progress) -> tuple[Proof, ...]:
+        """Return them as not run, or those that were chosen."""
+        found = tuple(
+            Proof(
+                name=name,
+                claim="a proof in the real package set",
+                status=Status.NOT_RUN,
+                covers="nothing",
+                reason=self.reason,
+                asked=self.asked or name in chosen,
+            )
+            for name in self.names
+            if not chosen or name in chosen
+        )
+        for proof in found:
+            progress.proof(proof)
+        return found
+
+
+def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> tuple[Draft[Any], _Unasked]:
+    """Read a proposal back from its directory."""
+    progress.step("reading the proposal")
+    place = directory / "report.json"
+    written = _read(place)
+    document = report.from_json(written, name=str(place))
+    target = PurePosixPath(document.file)
+    leaf = leaf_of(document.target)
+    if leaf.file not in {None, target}:
+        raise ToolkitError(f"{place}: field 'file' is '{target}' instead of '{leaf.file}'")
+    for field, value in (("file", document.file), ("target", document.target)):
+        if {"", ".", "..", "/"} & {*PurePosixPath(value).parts, value} or value.startswith("/"):
+            raise ToolkitError(f"{place}: field '{field}' is '{value}', which is no path in a nixpkgs")
+    diff = _read(directory / "upstream.diff")
+    mails = tuple(Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch")))
+    series, behind = mails[: len(document.commits)], mails[len(document.commits) :]
+    for what, found_there in (("report.json", document.commits), ("series", series)):
+        if len(found_there) != (wanted := len(document.steps)):
+            raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
+    needed = leaf.needs(leaf.extras_of(behind))
+    at_hand = _source_again(request.source, written, document, needed, progress)
+    source = at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
+    unasked = _Unasked() if at_hand is not None else _unasked(document, directory, request.depth)
+    warnings = source.warnings
+    contents = [source.content]
+    for patch in series:
+        contents.append(patching.apply(contents[-1], target, patch.content))
+    changed = [
+        patch.name
+        for patch, commit, content in zip(series, document.commits, contents[1:], strict=True)
+        if str(reading.blob_id(content)) != commit.after
+    ]
+    if changed:
+        warnings = (*warnings, f"changed since the report was written: {', '.join(changed)}")
+    proposal = Proposal(
+        source=source,
+        package=document.target,
+        target=target,
+        bindings=document.bindings,
+        steps=document.steps,
+        commits=tuple(
+            Commit(subject=commit.subject, body="", before=before, after=after)
+            for commit, (before, after) in zip(document.commits, pairwise(contents), strict=True)
+        ),
+        patches=series,
+        upstream_diff=diff,
+    )
+    asked = Recorded(
+        directory=directory,
+        source=source,
+        request=Request(
+            target=document.target,
+            source=SourceRequest(nixpkgs=at_hand[1] if at_hand is not None else None, offline=True),
+            bindings=document.bindings,
+            designs={step.name: step.design for step in document.steps},
+            depth=Depth() if unasked.names else request.depth,
+        ),
+        proposal=proposal,
+        behind=behind,
+        proposed=patches.proposal(document.target),
+    )
+    return replace(leaf.again(asked, progress=progress), warnings=warnings), unasked
+
+
+def _unasked(document: ReportDocument, directory: Path, depth: Depth) -> _Unasked:
+    """Return the proofs that need the nixpkgs which a report was made from: those that it has, or that were asked for.
+
+    What a report says of a place is never read.
+    """
+    deeper = depth.tier is not Tier.ISOLATED
+    names = [proof.name for proof in document.proofs if re.fullmatch(r"tree-[\w.-]+", proof.name)]
+    if deeper and not names:
+        names = ["tree"]
+    command = f"unlet check {quote(str(directory))} {f'--tier {depth.tier} ' if deeper else ''}--nixpkgs TREE"
+    return _Unasked(
+        names=tuple(dict.fromkeys(names)) if deeper or depth.by_itself else (),
+        asked=deeper,
+        reason=f"because the nixpkgs of this report is not known here; run '{command}'",
+    )
+
+
+def _source_again(
+    given: SourceRequest, written: bytes, document: ReportDocument, needed: tuple[str, ...], progress: Progress
+) -> tuple[Source, str] | None:
+    """Return the source of a report, and what the user calls it; None if it is not known here, or has changed.
+
+    It is what the user names, or what a run on this machine recorded, or a commit that the cache has.
+    Raise ToolkitError if the user names one with another file.
+    """
+    was, target = document.source, PurePosixPath(document.file)
+    if any((given.nixpkgs, given.rev, given.file, given.pin)):
+        found = sources.resolve(given, target=target, sparse=needed, progress=progress)
+        if str(reading.blob_id(found.content)) != was.blob:
+            raise ToolkitError(f"{found.origin}: its '{document.file}' is not the one that report.json is about")
+        return found, given.nixpkgs or ""
+    known = recorded.find(written)
+    if known is None and was.nixpkgs == "specimen":
+        known = SourceRequest(nixpkgs="specimen")
+    requests = [known] if known is not None else []
+    if was.commit is not None:
+        requests.append(SourceRequest(rev=was.commit))
+    for request in requests:
+        try:
+            found = sources.resolve(replace(request, offline=True), target=target, sparse=needed, progress=progress)
+        except ToolkitError:
+            continue
+        if str(reading.blob_id(found.content)) == was.blob:
+            return found, request.nixpkgs or ""
+    return None
+
+
+def _taken_back(document: ReportDocument, directory: Path, diff: bytes) -> Source:
+    """Return the file that the overlay of a proposal was made of, with nothing around it."""
+    was, target = document.source, PurePosixPath(document.file)
+    place = directory / "overlay" / document.target
+    before = patching.apply(_read(place / target.name), target, diff, reverse=True)
+    if str(reading.blob_id(before)) != was.blob:
+        raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
+    note = "the source is not available: the file comes from the proposal, and was evaluated with unlet's own lib"
+    return Source(origin=was.origin, content=before, directory=place.resolve(), warnings=(note,))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = reason_of(error)
+        raise ToolkitError(f"{path}: {reason}", hint="'unlet propose' writes a proposal") from None

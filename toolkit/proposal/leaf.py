@@ -1,0 +1,202 @@
+"""What differs from target to target: how its commits are chosen, staged, judged and explained.
+
+Whatever has no leaf of its own is a package whose file is lifted, `toolkit.proposal.choosing`. A leaf is named by a
+file of `patches/targets/`, and imported only if its target is asked for.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from msgspec import Struct
+
+from toolkit.git import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.contribution import ExplainedHunk
+    from toolkit.errors import ToolkitError
+    from toolkit.git.reading import TreeFile
+    from toolkit.model import FileChange, OverlayReport, Patch, Progress, Proposal, Source, Step, TreeCommit
+    from toolkit.patches import Message, Proposed
+    from toolkit.proposal.requests import CheckRequest, Request
+    from toolkit.prove import Case, Claim, Stage
+    from toolkit.report.pull_request import Texts
+
+C = TypeVar("C", bound="Case[Stage]")
+
+
+class Added(Struct, frozen=True, kw_only=True, eq=False):
+    """A commit on request, by its name: its mail, and what that does to the source's nixpkgs.
+
+    `commit` is None where the nixpkgs around the file is not at hand, or where the mail does not apply to it; then
+    `failure` is git's reason.
+    """
+
+    extra: str
+    patch: Patch
+    commit: TreeCommit | None
+    failure: str | None = None
+
+
+class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
+    """A target with its commits: their steps and messages, and `contents`, the file after each.
+
+    `extras` follow these commits.
+    """
+
+    request: Request
+    source: Source
+    package: str
+    file: PurePosixPath
+    bindings: tuple[str, ...]
+    steps: tuple[Step, ...]
+    messages: tuple[Message, ...]
+    contents: tuple[bytes, ...]
+    extras: tuple[Added, ...] = ()
+
+    of_overlay: ClassVar[tuple[str, ...]] = ()
+    """The claims of the first tier that are about the overlay as well."""
+
+    def case(self, proposal: Proposal, *, overlay: Path) -> C:
+        """Return what the claims about the proposal work on; its overlay will be in that directory."""
+        raise NotImplementedError
+
+    def deepened(self, case: C, *, near: str | None, progress: Progress) -> C:
+        """Return the case for the depth of the request; `near` is what the user called the source, if that matters."""
+        del near, progress
+        return case
+
+    def claims(self, case: C) -> tuple[Claim[C], ...]:
+        """Return the claims about a case."""
+        raise NotImplementedError
+
+    def overlay(self, proposal: Proposal, case: C) -> Mapping[str, TreeFile]:
+        """Return the files of the overlay by their names, none where there can be no overlay."""
+        raise NotImplementedError
+
+    def texts(self) -> Texts:
+        """Return the texts of pull-request.md."""
+        raise NotImplementedError
+
+    def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> Chosen[C]:
+        """Return the same steps with other contents, whoever wrote them, perhaps of another source.
+
+        Raise NixSyntaxError or RefusalError for what is no file of this kind.
+        """
+        raise NotImplementedError
+
+    def others(self, progress: Progress) -> Iterator[Chosen[C]]:
+        """Yield the same by each other design of the first step; one that refuses the file is left out."""
+        raise NotImplementedError
+
+    def settle(self, case: C) -> None:
+        """Raise RefusalError where the proofs have shown that there is nothing to propose."""
+
+    def warnings(self, case: C, *, overlay: str) -> tuple[str, ...]:
+        """Return lines for whoever uses the proposal; `overlay` leads from its directory to the overlay's."""
+        del case, overlay
+        return ()
+
+    def settled(self) -> Request:
+        """Return the request that makes the same again, where nobody asked for all of it."""
+        return self.request
+
+    def behaviour(self) -> str | None:
+        """Return what the series changes for users, for whoever asks for a backport; None for nothing."""
+        return None
+
+
+class Draft(Struct, Generic[C], frozen=True, kw_only=True):
+    """A proposal with the messages of its commits, the case that proves it and the claims about that.
+
+    `overlay` are the files of its overlay, by names relative to the overlay's directory. `warnings` are lines for
+    whoever uses it. `extras` are the names of commits on request, `others` the same by other designs, each made when it
+    is asked for.
+    """
+
+    proposal: Proposal
+    messages: tuple[Message, ...]
+    case: C
+    claims: tuple[Claim[C], ...]
+    overlay: Mapping[str, TreeFile]
+    warnings: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    others: Callable[[Progress], Iterable[Chosen[C]]] = lambda _progress: ()
+
+    def write_overlay(self, directory: Path) -> None:
+        """Write the overlay; the directory must be the one that the case names."""
+        for name, file in self.overlay.items():
+            reading.write_file(directory / name, file)
+
+
+class Recorded(Struct, frozen=True, kw_only=True, eq=False):
+    """A proposal read back from its directory: its source, and what its report and its mails say.
+
+    `behind` are the mails that follow the series. `proposed` is what the commits were made by if they are not a lift's.
+    """
+
+    directory: Path
+    source: Source
+    request: Request
+    proposal: Proposal
+    behind: tuple[Patch, ...] = ()
+    proposed: Proposed | None = None
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """A target's file at a commit: the `newest` release in it, and whether it needs the proposal no more."""
+
+    newest: str | None = None
+    done: bool = False
+
+
+class Leaf(ABC):
+    """One way of making proposals; `file` is the only file that they are about, None for any."""
+
+    file: ClassVar[PurePosixPath | None] = None
+
+    @abstractmethod
+    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[Chosen[Any] | ToolkitError]:
+        """Yield for each of the requests, which have one source, its commits, or why there are none."""
+
+    @abstractmethod
+    def again(self, recorded: Recorded, *, progress: Progress) -> Draft[Any]:
+        """Return the draft of a proposal that was read back."""
+
+    @abstractmethod
+    def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[Any]:
+        """Return the draft of somebody else's change, with the claims about what it does."""
+
+    @abstractmethod
+    def explain(
+        self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None
+    ) -> tuple[ExplainedHunk, ...]:
+        """Say why each hunk of a commit is there by what made it: a step, an extra, or, for None, somebody else."""
+
+    def require_known(self, steps: Sequence[Step], extras: Sequence[str]) -> None:
+        """Raise ToolkitError for a design or an extra that is not among those of this target."""
+        del steps, extras
+
+    def needs(self, extras: Sequence[str]) -> tuple[str, ...]:
+        """Return the paths of nixpkgs that a checkout needs, none for all."""
+        del extras
+        return ()
+
+    def extras_of(self, mails: Sequence[Patch]) -> tuple[str, ...]:
+        """Return the names of the extras whose mails these are."""
+        del mails
+        return ()
+
+    def reading(self, source: Source) -> Reading:
+        """Return what the target's file at a source shows by itself."""
+        del source
+        return Reading()
+
+    def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
+        """Write an overlay of a kind that is no proposal's; None where the kind is none of these."""
+        del request, kind, progress
+        return None

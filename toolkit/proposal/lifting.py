@@ -1,0 +1,166 @@
+"""The leaf of any package that has none of its own: its file is lifted, and an override of it is judged by Nix."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from toolkit import files, sources
+from toolkit.contribution import ExplainedHunk
+from toolkit.errors import RefusalError, ToolkitError
+from toolkit.git import patching
+from toolkit.lift.plan import FOLLOWED, Design
+from toolkit.lift.rewriting import Lifted, lift
+from toolkit.model import Commit, Proposal, Step
+from toolkit.patches import Message
+from toolkit.proposal import choosing, doors, texts
+from toolkit.proposal.choosing import LiftChosen, LiftCommit, Opened, readers_of
+from toolkit.proposal.claims import CLAIMS, Asking, LiftCase
+from toolkit.proposal.leaf import Draft, Leaf
+from toolkit.proposal.target import find_target
+from toolkit.prove import Stage
+from toolkit.prove.lifted import Question
+from toolkit.sources import trees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from toolkit.model import FileChange, Progress
+    from toolkit.proposal.leaf import Recorded
+    from toolkit.proposal.requests import CheckRequest, Request
+    from toolkit.sources.trees import NixpkgsTree
+
+FOREIGN = ("parse", "format", "applies", "no-rebuild", "overridable", "passthru", "readers")
+"""The claims about somebody else's change: those about what it does, and none about how."""
+
+
+class Lifts(Leaf):
+    """Proposals that lift what a file binds in its lets."""
+
+    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftChosen | ToolkitError]:
+        """Yield the lifts, as `toolkit.proposal.choosing` does."""
+        return choosing.choose(requests, progress=progress)
+
+    def again(self, recorded: Recorded, *, progress: Progress) -> Draft[LiftCase]:
+        """Lift the bindings of the report again; of mails that do otherwise, the doors are those that Nix finds."""
+        source, proposal = recorded.source, recorded.proposal
+        tree = trees.whole(source, offline=True, progress=progress)
+        target = replace(find_target(tree.root, proposal.package), file=proposal.target)
+        text = source.content.decode()
+        opened = Opened(request=recorded.request, source=source, target=target, text=text, proposed=recorded.proposed)
+        *earlier, last = (commit.after for commit in proposal.commits)
+        lifted = _lifted(opened, proposal, tree, progress=progress) if opened.proposed is None else None
+        lifts = [Lifted(text=content.decode(), doors={}) for content in earlier]
+        lifts.append(lifted if lifted is not None else Lifted(text=last.decode(), doors={}))
+        commits = tuple(
+            LiftCommit(step=step, message=Message(subject=commit.subject, body=""), lifted=lift)
+            for step, commit, lift in zip(proposal.steps, proposal.commits, lifts, strict=True)
+        )
+        chosen = choosing.laid_out(opened, commits, tree, progress=progress)
+        overlay = (recorded.directory / "overlay").resolve()
+        case = chosen.case(proposal, overlay=overlay)
+        return Draft(
+            proposal=proposal,
+            messages=(),
+            case=case if overlay.is_dir() else replace(case, overlay=None),
+            claims=chosen.claims(case),
+            overlay={},
+            others=chosen.others,
+        )
+
+    def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[LiftCase]:
+        """Return the case of somebody else's patch, in which the doors are those that Nix finds."""
+        if request.patch is None:
+            raise ToolkitError(f"{request.target}: name its patch with --patch")
+        progress.step("reading nixpkgs")
+        diff = files.read(request.patch)
+        target = find_target(trees.as_they_are(request.source, progress=progress), request.target)
+        source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
+        patched = patching.apply(source.content, target.file, diff)
+        files.check_content(str(target.file), patched)
+        names = request.bindings or doors.packages(source.content, target.file)
+        tree = trees.whole(source, offline=request.source.offline, progress=progress)
+        progress.step(f"laying out the changed {target.package}")
+        changed = trees.changed(tree, _contents(diff, tree.root))
+        roots = (tree.root, changed.root)
+        systems = request.depth.systems or target.systems
+        progress.step(f"asking Nix about {target.package}")
+        lifted = Lifted(text=patched.decode(), doors=doors.working(names, patched, target, roots, systems))
+        (readers,) = readers_of(tree.root, [(target, lifted.doors)])
+        case = LiftCase(
+            source=source,
+            target=target.file,
+            stages=(
+                Stage(name="before", content=source.content, path=tree.root / target.file),
+                Stage(name="patched", content=patched, path=changed.root / target.file),
+            ),
+            upstream_diff=diff,
+            lifted=lifted,
+            asking=Asking(
+                trees=roots,
+                own=Question(package=target.package, doors=lifted.doors),
+                readers=readers,
+                systems=systems,
+            ),
+        )
+        proposal = Proposal(
+            source=source,
+            package=target.package,
+            target=target.file,
+            bindings=tuple(names),
+            steps=(),
+            commits=(Commit(subject=request.patch.name, body="", before=source.content, after=patched),),
+            upstream_diff=diff,
+        )
+        claims = tuple(claim for claim in CLAIMS if claim.name in FOREIGN)
+        return Draft(proposal=proposal, messages=(), case=case, claims=claims, overlay={}, warnings=source.warnings)
+
+    def explain(
+        self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None
+    ) -> tuple[ExplainedHunk, ...]:
+        """Give each hunk of a lift the reason of its design."""
+        del files
+        reason = texts.reason(maker) if isinstance(maker, Step) else None
+        return tuple(
+            ExplainedHunk(
+                path=PurePosixPath(patched.path),
+                header=str(hunk).partition("\n")[0],
+                lines=tuple(f"{line.line_type}{line.value}".rstrip("\n") for line in hunk),
+                reasons=(reason,) if reason is not None else (),
+            )
+            for patched in patching.read_diff(diff)
+            for hunk in patched
+        )
+
+
+def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: Progress) -> Lifted:
+    """Return the lift of the bindings of a proposal if it gives its file, else that file with the doors that work."""
+    last = proposal.commits[-1].after
+    request, design = opened.request, Design(proposal.steps[0].design)
+    for follow in ((), *((name,) for name in FOLLOWED), FOLLOWED) if design is Design.MOVE else ((),):
+        with suppress(RefusalError):
+            lifted = lift(
+                opened.text, name=str(proposal.target), bindings=proposal.bindings, design=design, follow=follow
+            )
+            if lifted.text.encode() == last:
+                return lifted
+    progress.step(f"asking Nix about {proposal.package}")
+    roots = (tree.root, trees.changed(tree, {proposal.target: last}).root)
+    systems = request.depth.systems or opened.target.systems
+    found = doors.working(proposal.bindings, last, opened.target, roots, systems)
+    return Lifted(text=last.decode(), doors=found)
+
+
+def _contents(diff: bytes, root: Path) -> dict[PurePosixPath, bytes]:
+    """Return all files of a patch as it leaves them."""
+
+    def old(path: PurePosixPath) -> bytes | None:
+        place = root / path
+        return place.read_bytes() if place.is_file() else None
+
+    patching.read_diff(diff)
+    return {change.path: change.after for change in patching.changes(diff, old)}

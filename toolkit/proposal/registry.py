@@ -1,0 +1,37 @@
+"""Which leaf a target has, by patches/targets.toml."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import patches
+from toolkit.proposal.lifting import Lifts
+
+if TYPE_CHECKING:
+    from toolkit.proposal.leaf import Leaf
+
+
+class NamedTarget(Struct, frozen=True, kw_only=True):
+    """A target that has a leaf of its own, as `MODULE:NAME`, and what a branch for it is called."""
+
+    leaf: str
+    branch: str
+
+
+def target(name: str) -> NamedTarget | None:
+    """Return the target of that name, None where it is a package like any other."""
+    return patches.read_toml(patches.shipped() / "targets.toml", dict[str, NamedTarget]).get(name)
+
+
+@cache
+def leaf_of(name: str) -> Leaf:
+    """Return the leaf of a target; its module is imported for this alone."""
+    if (named := target(name)) is None:
+        return Lifts()
+    module, _, leaf = named.leaf.partition(":")
+    made: Leaf = getattr(import_module(module), leaf)()
+    return made

@@ -126,7 +126,7 @@ def test_reference_and_man_page_name_every_option(name: str) -> None:
     options = {
         option
         for parameter in named(name).params
-        if isinstance(parameter, click.Option)
+        if isinstance(parameter, click.Option) and not parameter.hidden
         for option in parameter.opts
         if option not in {"--help", "--help-all"}
     }

@@ -190,7 +190,7 @@ def test_designs_of_any_package_are_compared(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN, "notes-server", "--compare", "--tier", "tree", "--json")
     assert done.returncode == 0
     columns = json.loads(done.stdout)["comparison"]
-    assert [column["name"] for column in columns] == ["stay", "move", "layer"]
+    assert [column["name"] for column in columns] == ["move", "stay", "layer"]
     assert all(column["proofs"]["no-rebuild"] == "passed" for column in columns)
 
 

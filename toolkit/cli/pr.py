@@ -21,17 +21,8 @@ if TYPE_CHECKING:
 
 MASTER = "master"
 
-_OF_SERIES = (
-    "--binding",
-    "--as",
-    "--design",
-    "--follow",
-    "--strategy",
-    "--rootlesskit",
-    "--only",
-    "--with",
-    "--compare",
-)
+_LIFTED = ("--binding", "--as", "--design", "--follow")
+_OF_SERIES = (*_LIFTED, "--strategy", "--rootlesskit", "--only", "--with", "--compare")
 _MAKING = ("--base", "--fetch", "--onto", "--trailer", "--sign", *_OF_SERIES)
 
 

@@ -19,7 +19,8 @@ class Request(Struct, frozen=True, kw_only=True):
 
     `bindings` leave their let, none for all that an override does not reach. `designs` are by the name of the step; a
     step that is not among them has the design that Nix says is right. `follow` are attributes that definitions take
-    over, `called` names of attributes by their bindings. `only` is the name of a step to make alone, `extras` are the names of commits on request.
+    over, `called` names of attributes by their bindings. `only` is the name of a step to make alone, `extras` are the
+    names of commits on request.
     """
 
     target: str

@@ -221,10 +221,15 @@ _ENDS = {
 
 
 def _construction(shape: Shape) -> BuilderCall:
+    if shape.functions and not shape.lets:
+        raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package")
+    return construction(shape)
+
+
+def construction(shape: Shape) -> BuilderCall:
+    """Return the builder's call that a file ends in; raise LayoutError for a file that ends in something else."""
     if not shape.functions:
         raise LayoutError(f"{at(shape.tree.root)}: the file is not a function of its dependencies")
-    if not shape.lets:
-        raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package")
     if shape.construction is not None and (what := without_final(shape.construction.name)) is not None:
         fact = f"the file ends in {what} by '{shape.construction.name}', which has no final attributes"
         raise LayoutError(f"{at(shape.body)}: {fact}")

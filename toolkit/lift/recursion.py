@@ -29,7 +29,8 @@ packages")."""
 _DECIDED = frozenset(["doCheck", "doInstallCheck"])
 """Attributes that the builder decides on as well, by whether what it builds can run."""
 
-_WRITTEN_OUT = frozenset(["mainProgram", "owner", "repo"])
+_PROGRAM = "mainProgram"
+_WRITTEN_OUT = frozenset(["owner", "repo", _PROGRAM])
 """Attributes that nixpkgs wants written out, and not made with `pname` (pkgs/README.md; 387725)."""
 
 
@@ -72,21 +73,31 @@ def _without_rec(literal: Node) -> Edit:
 
 
 def _written_out(use: Reference) -> Edit | None:
-    """Return the edit that writes a name out in what nixpkgs wants written out, None for any other use."""
+    """Return the edit that writes a name out in what nixpkgs wants written out, None for any other use.
+
+    Raise RefusalError for a repository that is called by a name which is itself computed.
+    """
     if use.name != "pname" or use.scope is None:
         return None
     binding = next((node for node in use.node.ancestors() if node.kind == "binding"), None)
-    if binding is None or path_of(binding)[-1] not in _WRITTEN_OUT:
+    attribute = path_of(binding)[-1] if binding is not None else ""
+    around = use.node.parent
+    if binding is None or around is None or attribute not in _WRITTEN_OUT:
+        return None
+    within = around.kind == "interpolation" and around.parent is not None and around.parent.kind == "string_expression"
+    if not within and value(binding) is not use.node:
         return None
     literal = next(_literals(use.scope.node, use.name), None)
-    around = use.node.parent
-    if literal is None or around is None:
+    if literal is None and attribute != _PROGRAM:
+        fact = f"'{attribute}' is made with 'pname', which is computed; nixpkgs wants it written out"
+        raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}")
+    if literal is None:
         return None
-    if around is binding and value(binding) is use.node:
-        return Edit(use.node.start, use.node.end, literal.text)
-    if around.kind == "interpolation" and around.parent is not None and around.parent.kind == literal.kind:
-        return Edit(around.start, around.end, literal.text[1:-1])
-    return None
+    return (
+        Edit(around.start, around.end, literal.text[1:-1])
+        if within
+        else Edit(use.node.start, use.node.end, literal.text)
+    )
 
 
 def _literals(owner: Node, name: str) -> Iterator[Node]:

@@ -76,8 +76,13 @@ def rewrite(
     called: Mapping[str, str] = _NOTHING,
 ) -> Lifted:
     """Lift bindings of a shape's lets, as `lift` does."""
-    planned = plan(shape, bindings, design, follow, called)
-    construction, references = planned.construction, planned.shape.references
+    return carry_out(plan(shape, bindings, design, follow, called))
+
+
+def carry_out(planned: LiftPlan) -> Lifted:
+    """Make the changes of a plan; raise RefusalError if they cannot be right."""
+    shape, design = planned.shape, planned.design
+    construction, references = planned.construction, shape.references
     clashing = capture.clashing(planned)
     layered = layer.attributes(planned, clashing) if design is Design.LAYER else ()
     unfolded = unfold(construction, references, () if design is Design.LAYER else recursive(construction))

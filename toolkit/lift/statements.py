@@ -75,6 +75,8 @@ def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edi
 
     A let of which nothing is left goes whole.
     """
+    if not spans:
+        return []
     edits: list[Edit] = []
     gone = sorted(set(spans))
     for let in lets:

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from toolkit.errors import LayoutError, RefusalError
+from toolkit.lift.final_attrs import final_attrs
+from toolkit.nix import program
+
+
+def rewritten(body: str, builder: str = "buildApp") -> str:
+    text = f"{{ {builder}, fetch, lib }}:\n\n{textwrap.dedent(body)}"
+    made = final_attrs(text, name="package.nix")
+    program.parse_text(made.encode(), name="package.nix")
+    return made.partition("\n\n")[2]
+
+
+def test_rec_becomes_final_attrs_by_scope_and_nothing_else_changes() -> None:
+    before = """\
+        buildApp rec {
+          pname = "app";
+          version = "1";
+
+          src = fetch {
+            inherit pname version;
+            repo = pname; # the same
+            tag = "v${version}";
+          };
+
+          nested = rec {
+            version = 2;
+            e = version;
+          };
+          f = version: version;
+          passthru = { inherit src; };
+          meta = with lib; { changelog = "${src.url}/${version}"; };
+        }
+        """
+    after = """\
+        buildApp (finalAttrs: {
+          pname = "app";
+          version = "1";
+
+          src = fetch {
+            inherit (finalAttrs) pname version;
+            repo = "app"; # the same
+            tag = "v${finalAttrs.version}";
+          };
+
+          nested = rec {
+            version = 2;
+            e = version;
+          };
+          f = version: version;
+          passthru = { inherit (finalAttrs) src; };
+          meta = with lib; { changelog = "${finalAttrs.src.url}/${finalAttrs.version}"; };
+        })
+        """
+    assert rewritten(before) == textwrap.dedent(after)
+
+
+def test_a_let_around_the_package_stays() -> None:
+    body = "let\n  version = 2;\nin\nbuildApp rec {\n  name = lib version;\n  e = name;\n}\n"
+    assert (
+        rewritten(body) == body.replace("rec {", "(finalAttrs: {").replace("= name", "= finalAttrs.name")[:-1] + ")\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "fact"),
+    [
+        ("buildApp { a = 1; }", LayoutError, "package.nix:3:10: the package's attributes are no 'rec' set"),
+        ("{ a = rec { }; }", LayoutError, "package.nix:3:1: the file ends in a set of packages"),
+        ("runCommand rec { a = 1; }", LayoutError, "ends in a script or a file by 'runCommand', which has no final"),
+        ("buildApp rec { doCheck = true; e = doCheck; }", RefusalError, "package.nix:3:36: 'doCheck' is used within"),
+        (
+            "buildApp rec { pname = lib.a; src = fetch { repo = pname; }; }",
+            RefusalError,
+            "package.nix:3:52: 'repo' is made with 'pname', which is computed",
+        ),
+        (
+            "buildApp rec { a = 1; b = fetch (finalAttrs: { c = a; }); }",
+            None,
+            "buildApp (finalPackage: { a = 1; b = fetch (finalAttrs: { c = finalPackage.a; }); })",
+        ),
+    ],
+)
+def test_what_cannot_be_right_is_refused(body: str, error: type[Exception] | None, fact: str) -> None:
+    if error is None:
+        assert rewritten(body) == fact
+        return
+    with pytest.raises(error) as caught:
+        rewritten(body, body.split(maxsplit=1)[0].strip("{") or "buildApp")
+    assert fact in str(caught.value)

@@ -1,0 +1,26 @@
+"""A recipe: a package's outer `rec` becomes `finalAttrs:`, so that an override of its version reaches its source."""
+
+from __future__ import annotations
+
+from toolkit.errors import LayoutError
+from toolkit.lift.plan import Design, LiftPlan, at, construction
+from toolkit.lift.recursion import recursive
+from toolkit.lift.rewriting import carry_out
+from toolkit.lift.shape import read
+from toolkit.nix.tree import Tree
+
+
+def final_attrs(text: str, *, name: str) -> str:
+    """Return the file's text with the builder's attributes as a function of the final ones, and no `rec`.
+
+    `name` is the file's in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of another shape,
+    RefusalError for a use of an attribute that the final ones may have another value of.
+    """
+    shape = read(Tree(text, name=name))
+    call = construction(shape)
+    if not recursive(call):
+        raise LayoutError(f"{at(call.argument)}: the package's attributes are no 'rec' set", hint="nothing to propose")
+    planned = LiftPlan(
+        shape=shape, construction=call, design=Design.STAY, names=(), routes={}, moved=(), taken={}, follows={}
+    )
+    return carry_out(planned).text

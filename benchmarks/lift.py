@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError
 from toolkit.lift.bindings import BindingKind, Reachability
-from toolkit.lift.defaults import LiftChoice, changed_lines, choices
+from toolkit.lift.defaults import LiftChoice, Way, changed_lines, ways
 from toolkit.lift.defaults import lifted as by_design
 from toolkit.lift.locating import owners, siblings
 from toolkit.lift.plan import Design
@@ -111,26 +111,24 @@ def _lift(
     verdicts: dict[PurePosixPath, LiftVerdict] = {}
     chosen: dict[PurePosixPath, Design] = {}
     choice = LiftChoice(design=Design(options.design) if options.design else None, follow=tuple(options.follow))
-    ways = {file: _ways(texts[file], choice, file, verdicts) for file in targets}
-    for number in range(max(map(len, ways.values()))):
+    tries = {file: _ways(texts[file], choice, file, verdicts) for file in targets}
+    for number in range(max(map(len, tries.values()))):
         made: dict[PurePosixPath, Lifted] = {}
-        for file in (file for file in targets if file not in lifted and number < len(ways[file])):
+        for file in (file for file in targets if file not in lifted and number < len(tries[file])):
             try:
-                made[file] = by_design(texts[file], choice, *ways[file][number], name=str(file))
+                made[file] = by_design(texts[file], choice, tries[file][number], name=str(file))
             except ToolkitError as error:
                 verdicts[file] = _refused(error)
         for file, said in _prove(root, {file: (targets[file], each) for file, each in made.items()}, options).items():
             verdicts[file] = said
             if said.outcome == "lifted":
-                lifted[file], chosen[file] = made[file], ways[file][number][0]
+                lifted[file], chosen[file] = made[file], tries[file][number].design
     return lifted, chosen, verdicts
 
 
-def _ways(
-    text: str, choice: LiftChoice, file: PurePosixPath, verdicts: dict[PurePosixPath, LiftVerdict]
-) -> list[tuple[Design, tuple[str, ...]]]:
+def _ways(text: str, choice: LiftChoice, file: PurePosixPath, verdicts: dict[PurePosixPath, LiftVerdict]) -> list[Way]:
     try:
-        return list(choices(text, choice, name=str(file)))
+        return list(ways(text, choice, name=str(file)))
     except ToolkitError as error:
         verdicts[file] = _refused(error)
         return []

@@ -104,8 +104,9 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
     assert b"inherit (finalAttrs) src version;" in commit.after
     assert commit.subject == "notes-server: let overrides of src and version reach web-ui"
     assert commit.body == (
-        "overrideAttrs of src and version leaves web-ui as before. Define it in\n"
-        "passthru, and take src and version from finalAttrs there.\n\nNo rebuilds."
+        "Overriding src and version by overrideAttrs leaves web-ui as before.\n"
+        "Define it in passthru, and take src and version from finalAttrs there.\n\n"
+        "No rebuilds."
     )
     assert not report.failed
 

@@ -6,8 +6,9 @@ import difflib
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from toolkit.errors import RefusalError
+from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.bindings import shared
 from toolkit.lift.plan import FOLLOWED, Design, wanted
 from toolkit.lift.rewriting import Lifted, lift
@@ -33,31 +34,60 @@ class LiftChoice(Struct, frozen=True, kw_only=True):
     called: Mapping[str, str] = {}
 
 
-def choices(text: str, choice: LiftChoice, *, name: str) -> Iterator[tuple[Design, tuple[str, ...]]]:
-    """Yield designs with the attributes that what moves takes from the package, the best first.
+class Way(Struct, frozen=True, kw_only=True):
+    """A design, the bindings that are lifted by it, none for all, and the attributes that what moves follows."""
+
+    design: Design
+    follow: tuple[str, ...] = ()
+    bindings: tuple[str, ...] = ()
+
+
+def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
+    """Yield how to lift, the best way first: after one that changes too much, that for as many bindings as it can be.
 
     Raise as `lift` does.
     """
-    if choice.design is not None:
-        yield choice.design, choice.follow
-        return
-    if choice.follow:
-        yield Design.MOVE, choice.follow
+    if choice.design is not None or choice.follow:
+        design = choice.design or Design.MOVE
+        yield Way(design=design, follow=choice.follow, bindings=choice.bindings)
         return
     shape = read(Tree(text, name=name))
-    follow = {part for binding in wanted(shape, choice.bindings) for part in shared(shape, binding)}
-    if follow:
-        yield Design.MOVE, tuple(part for part in FOLLOWED if part in follow)
-    yield Design.STAY, ()
+    names = wanted(shape, choice.bindings)
+    follow = {part for binding in names for part in shared(shape, binding)}
+    moves = [Way(design=Design.MOVE, follow=tuple(part for part in FOLLOWED if part in follow))] if follow else []
+    for way in (*moves, Way(design=Design.STAY)):
+        yield replace(way, bindings=choice.bindings)
+        if some := _affordable(text, way, names, name=name):
+            yield replace(way, bindings=some)
 
 
-def lifted(text: str, choice: LiftChoice, design: Design, follow: Sequence[str], *, name: str) -> Lifted:
-    """Lift by one design; raise as `lift` does, and RefusalError for a large change if nobody asked for the design."""
-    made = lift(text, name=name, bindings=choice.bindings, design=design, follow=follow, called=choice.called)
+def lifted(text: str, choice: LiftChoice, way: Way, *, name: str) -> Lifted:
+    """Lift in one way; raise as `lift` does, and RefusalError for a large change if nobody asked for the design."""
+    made = lift(text, name=name, bindings=way.bindings, design=way.design, follow=way.follow, called=choice.called)
     if choice.design is None and (lines := changed_lines(text, made.text)) > MOST_LINES:
-        fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}, which nobody reviews with pleasure"
-        raise RefusalError(fact, hint=f"--design {design} makes it all the same")
+        fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}, which reviewers do not like"
+        raise RefusalError(fact, hint=f"--design {way.design} makes it all the same, --binding a part of it")
     return made
+
+
+def _affordable(text: str, way: Way, names: Sequence[str], *, name: str) -> tuple[str, ...]:
+    """Return the bindings of a lift that is too large by which it is not, those that change least first; else none."""
+
+    def size(bindings: Sequence[str]) -> int:
+        try:
+            made = lift(text, name=name, bindings=bindings, design=way.design, follow=way.follow)
+        except (RefusalError, LayoutError):
+            return MOST_LINES + 1
+        return changed_lines(text, made.text)
+
+    if len(names) == 1 or size(names) <= MOST_LINES:
+        return ()
+    chosen: tuple[str, ...] = ()
+    for binding in sorted(names, key=lambda each: size([each])):
+        if size(more := (*chosen, binding)) > MOST_LINES:
+            break
+        chosen = more
+    return chosen if len(chosen) < len(names) else ()
 
 
 def changed_lines(before: str, after: str) -> int:

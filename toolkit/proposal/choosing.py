@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from toolkit import patches, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
-from toolkit.lift.defaults import LiftChoice, choices
+from toolkit.lift.defaults import LiftChoice, Way, ways
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.locating import PACKAGES, Names
 from toolkit.lift.plan import Design
@@ -148,7 +148,12 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         for design in Design if self.opened.proposed is None else ():
             if design != self.steps[0].design:
                 with suppress(RefusalError):
-                    yield laid_out(self.opened, (lifted_by(self.opened, design, ()),), self.tree, progress=progress)
+                    yield laid_out(
+                        self.opened,
+                        (lifted_by(self.opened, Way(design=design, bindings=self.opened.request.bindings)),),
+                        self.tree,
+                        progress=progress,
+                    )
 
 
 def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftChosen | ToolkitError]:
@@ -222,7 +227,7 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     for each in found:
         if each.proposed is None:
             with suppress(RefusalError):
-                made.setdefault(each.target.file, (each, lifted_by(each, *next(_ways(each)))))
+                made.setdefault(each.target.file, (each, lifted_by(each, next(_ways(each)))))
     if len(made) < 2:  # noqa: PLR2004 - one is alone
         return {}
     progress.step("laying out a nixpkgs with all changes")
@@ -261,9 +266,9 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
         return _rewritten(found, found.proposed, tree, progress=progress)
     target = found.target
     refusal: RefusalError | None = None
-    for design, follow in _ways(found):
+    for way in _ways(found):
         try:
-            commit = lifted_by(found, design, follow, reason=refusal.message if refusal is not None else None)
+            commit = lifted_by(found, way, reason=refusal.message if refusal is not None else None)
         except RefusalError as error:
             refusal = error
             continue
@@ -290,21 +295,21 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
 def _is_layered(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> bool:
     """Tell whether an `overrideAttrs` around the builder's call would do, which upstream does not want."""
     with suppress(RefusalError):
-        commit = lifted_by(found, Design.LAYER, ())
+        commit = lifted_by(found, Way(design=Design.LAYER, bindings=found.request.bindings))
         said = laid_out(found, (commit,), tree, progress=progress).asking.judged()
         return said is not None and said.outcome == "lifted"
     return False
 
 
-def _ways(found: Opened) -> Iterator[tuple[Design, tuple[str, ...]]]:
-    return choices(found.text, choice_of(found.request), name=str(found.target.file))
+def _ways(found: Opened) -> Iterator[Way]:
+    return ways(found.text, choice_of(found.request), name=str(found.target.file))
 
 
-def lifted_by(found: Opened, design: Design, follow: tuple[str, ...], *, reason: str | None = None) -> LiftCommit:
+def lifted_by(found: Opened, way: Way, *, reason: str | None = None) -> LiftCommit:
     """Rewrite the package's file; `reason` is why not by the design before. Raise RefusalError if it cannot be."""
     target = found.target
-    lifted = lift_by(found.text, choice_of(found.request), design, follow, name=str(target.file))
-    step = Step(name=LIFT, design=design.value, reason=reason)
+    lifted = lift_by(found.text, choice_of(found.request), way, name=str(target.file))
+    step = Step(name=LIFT, design=way.design.value, reason=reason)
     message = texts.message(target.packages, lifted)
     return LiftCommit(step=step, message=message, lifted=lifted)
 

@@ -22,6 +22,7 @@ import msgspec
 from toolkit import documents, process
 from toolkit.errors import CommandError
 from toolkit.files import MAXIMUM_BYTES
+from toolkit.landlock import Reach, python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,11 +67,12 @@ def each(function: Callable[[bytes], T], contents: Sequence[bytes]) -> list[T | 
 
 def _run(function: Callable[[bytes], object], contents: Sequence[bytes]) -> process.Completed:
     path = "\n".join(entry for entry in sys.path if entry)
+    own = Reach(read=python())
     argv = (sys.executable, "-I", "-c", _START, path, function.__module__, function.__name__, str(CPU_SECONDS))
     framed = b"".join(_LENGTH.pack(len(content)) + content for content in contents)
     gone: dict[str, str | None] = {name: None for name in os.environ if not name.startswith(_KEPT)}
     with process.echoing(lambda _: None):
-        return process.run(argv, env=gone, stdin=framed, ok=None)
+        return process.run(argv, env=gone, stdin=framed, ok=None, within=own)
 
 
 def main() -> None:

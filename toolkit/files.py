@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 import stat
 import time
 from contextlib import contextmanager, suppress
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
 
 # Thirty times the largest package file that was looked at; what is longer is some other file.
 MAXIMUM_BYTES = 1 << 20
+
+PIPE_SECONDS = 30.0
+"""How long a pipe that the user named may take."""
+
+_DEVICES = {
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
 
 REPORT = "report.json"
 
@@ -49,27 +60,61 @@ def read_target(path: Path) -> bytes:
 def read(path: Path, *, hint: str | None = None) -> bytes:
     """Return the content of a file that the user named; `hint` says what to do about a directory.
 
-    Raises ToolkitError for what cannot be read, and for what is longer than MAXIMUM_BYTES.
+    It may be a link or a pipe. Raises ToolkitError for what cannot be read, for a device, for what is longer than
+    MAXIMUM_BYTES, and for a pipe that takes longer than PIPE_SECONDS.
     """
     try:
-        # Not by its size alone: a pipe and a device have none.
-        with path.open("rb", buffering=0) as stream:
-            content = bytearray()
-            while len(content) <= MAXIMUM_BYTES and (chunk := stream.read(MAXIMUM_BYTES)):
-                content += chunk
-            status = os.fstat(stream.fileno())
+        kind = stat.S_IFMT(path.stat().st_mode)
+        if kind in _DEVICES and kind != stat.S_IFIFO:
+            raise ToolkitError(f"{path}: is {_DEVICES[kind]}")
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            if stat.S_ISFIFO(os.fstat(handle).st_mode):
+                return _piped(handle, name=str(path))
+            return regular(handle, name=str(path), hint=hint)
+        finally:
+            os.close(handle)
     except FileNotFoundError:
         message = f"{path}: is a dangling link" if path.is_symlink() else f"{path}: no such file"
         raise ToolkitError(message) from None
-    except IsADirectoryError:
-        raise ToolkitError(f"{path}: is a directory", hint=hint) from None
     except PermissionError:
         raise ToolkitError(f"{path}: permission denied") from None
     except (OSError, ValueError) as error:
         raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
-    if len(content) > MAXIMUM_BYTES:
-        raise _too_big(str(path), status.st_size if stat.S_ISREG(status.st_mode) else len(content))
+
+
+def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES, hint: str | None = None) -> bytes:
+    """Return the content of a file that is open; raise ToolkitError if it is none, or has more than `most` bytes."""
+    status = os.fstat(handle)
+    if stat.S_ISDIR(status.st_mode):
+        raise ToolkitError(f"{name}: is a directory", hint=hint)
+    if not stat.S_ISREG(status.st_mode):
+        raise ToolkitError(f"{name}: is {_DEVICES.get(stat.S_IFMT(status.st_mode), 'not a regular file')}")
+    if status.st_size > most:
+        raise _too_big(name, status.st_size, most)
+    # Files of the kernel's have no size.
+    content = bytearray()
+    while chunk := os.read(handle, most + 1 - len(content)):
+        content += chunk
+        if len(content) > most:
+            raise _too_big(name, len(content), most)
     return bytes(content)
+
+
+def _piped(handle: int, *, name: str) -> bytes:
+    """Return all that comes through a pipe."""
+    end = time.monotonic() + PIPE_SECONDS
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    content = bytearray()
+    while (left := end - time.monotonic()) > 0 and poll.poll(left * 1000):
+        chunk = os.read(handle, MAXIMUM_BYTES + 1 - len(content))
+        content += chunk
+        if len(content) > MAXIMUM_BYTES:
+            raise _too_big(name, len(content))
+        if not chunk:
+            return bytes(content)
+    raise ToolkitError(f"{name}: is a pipe, and nobody closes it within {PIPE_SECONDS:g} s")
 
 
 def check_content(name: str, content: bytes) -> None:
@@ -306,8 +351,8 @@ def _ensure_ours(destination: Path, names: set[str]) -> None:
     raise ToolkitError(f"{destination}: contains files that do not belong to a proposal", hint=hint)
 
 
-def _too_big(name: str, size: int) -> ToolkitError:
-    limit = MAXIMUM_BYTES >> 20
+def _too_big(name: str, size: int, most: int = MAXIMUM_BYTES) -> ToolkitError:
+    limit = most >> 20
     return ToolkitError(f"{name}: is too big: {size / 1e6:.1f} MB, more than {limit} MiB")
 
 

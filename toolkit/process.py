@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, TypedDict
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from toolkit import landlock
 from toolkit.errors import CommandError, ToolkitError, reason_of, without_passwords
 from toolkit.pipes import Stream
 
@@ -56,7 +57,8 @@ class Command(Struct, frozen=True, kw_only=True):
     `env` is laid over the environment of this process; None as a value takes the variable away. `ok` holds
     the statuses that are no failure, None means all. `timeout` is in seconds. `on_stderr` gets each line
     that the program writes to stderr while it runs, from another thread; a carriage return ends a line too.
-    A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept.
+    A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept. The
+    kernel lets it reach no more than `within` says, where it can.
     """
 
     argv: tuple[str, ...]
@@ -67,6 +69,7 @@ class Command(Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     on_stderr: Callable[[str], None] | None = None
     most: int | None = None
+    within: landlock.Reach | None = None
 
     @property
     def line(self) -> str:
@@ -147,6 +150,7 @@ class CommandFields(TypedDict, total=False):
     ok: Collection[int] | None
     timeout: float | None
     on_stderr: Callable[[str], None] | None
+    within: landlock.Reach | None
 
 
 def run(argv: Sequence[str], **fields: Unpack[CommandFields]) -> Completed:
@@ -340,7 +344,8 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
     temporary = environment.get("TMPDIR")
     if temporary and not os.access(temporary, os.W_OK | os.X_OK):
         raise ToolkitError(f"TMPDIR: '{temporary}' is not a writable directory")
-    try:
+
+    def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command.argv,
             cwd=command.cwd,
@@ -350,6 +355,9 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
             stderr=stderr,
             start_new_session=True,
         )
+
+    try:
+        return start() if command.within is None else landlock.confined(command.within, start)
     except OSError as error:
         if command.cwd is not None and not command.cwd.is_dir():
             message = f"{program}: cannot run in '{command.cwd}': no such directory"

@@ -153,7 +153,7 @@ def test_modes_links_and_directories_are_those_of_the_source(tmp_path: Path) -> 
     text = source_of("29.6").content.decode()
     for name in ("hook", "link", "outward", "nowhere", "d"):
         text = text.replace("./update.sh", f"[ ./update.sh ./{name} ]", 1)
-    source = replace(source_of("29.6"), content=text.encode(), directory=docker)
+    source = replace(source_of("29.6"), content=text.encode(), directory=docker, root=docker.parent)
     present, missing = beside(source)
     assert {name: (file.mode, file.content) for name, file in present.items()} == {
         "update.sh": ("100644", b"docker/update.sh"),
@@ -165,10 +165,10 @@ def test_modes_links_and_directories_are_those_of_the_source(tmp_path: Path) -> 
     }
     assert "nowhere" in missing
     stage = lay_out(source).after.path.parent
-    assert {name: reading.read_file(stage / name) for name in present} == present
+    assert {name: reading.read_file(stage, name) for name in present} == present
     (stage / "hook").chmod(0o644)
     lay_out(source)
-    assert reading.read_file(stage / "hook").mode == "100755"
+    assert reading.read_file(stage, "hook").mode == "100755"
 
 
 def test_file_of_any_stage_is_looked_for() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from packaging.version import Version
 
+from toolkit import inside
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy
 from toolkit.docker.rewrite import attrs_first, lift
@@ -105,11 +106,12 @@ def _name(file: DockerFile) -> str:
 @cache
 def ask_tree(root: Path) -> bool | None:
     """Ask Nix, sealed, about a tree's buildGoModule; None if the tree has none, or one that cannot be asked."""
-    path = root / BUILDER
-    if not path.is_file() or not (root / "lib/default.nix").is_file():
+    path, library = inside.within(root, BUILDER), inside.within(root, "lib")
+    if path is None or library is None or not inside.is_file(root, library / "default.nix"):
         return None
     try:
-        with limits.sealed(path.parent):
-            return bool(evaluator.evaluate(EXPRESSION, {"builder": str(path), "libPath": str(root / "lib")}))
+        with limits.sealed(root / path.parent):
+            arguments = {"builder": str(root / path), "libPath": str(root / library)}
+            return bool(evaluator.evaluate(EXPRESSION, arguments))
     except CommandError as error:
         return False if _REFUSES.search(error.stderr) else None

@@ -10,10 +10,12 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from toolkit import inside
 from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan, ports_test
 from toolkit.docker.rewrite import nixos, release_note
-from toolkit.errors import ToolkitError, UsageError, reason_of
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import patching
+from toolkit.inside import AbsentError
 from toolkit.model import FileChange, TreeCommit
 from toolkit.proposal.leaf import Added
 
@@ -117,14 +119,11 @@ def _read_back(extra: Extra, patch: Patch, root: Path | None) -> Added:
 
 
 def _content(root: Path, path: PurePosixPath) -> bytes | None:
-    try:
-        return (root / path).read_bytes()
-    except OSError:
-        return None
+    return inside.find(root, path)
 
 
 def _nixos_test(root: Path, demotion: Demotion) -> tuple[FileChange, ...]:
-    if (root / TEST).exists():
+    if inside.exists(root, TEST):
         raise ToolkitError(f"{TEST}: is already there", hint=f"leave --with {Extra.NIXOS_TEST} out")
     before = _read(root, ALL_TESTS, Extra.NIXOS_TEST)
     after = nixos.register(before, name=str(ALL_TESTS), test=TEST.stem)
@@ -153,23 +152,18 @@ def _release(root: Path) -> str:
     It is in `.version` and in `lib/.version`, one of which is a link to the other (which one has changed).
     """
     for name in (".version", "lib/.version"):
-        try:
-            said = (root / name).read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if (found := re.match(r"(\d\d)\.(\d\d)\b", said)) is not None:
-            return found[1] + found[2]
+        found = re.match(rb"\s*(\d\d)\.(\d\d)\b", inside.find(root, name) or b"")
+        if found is not None:
+            return (found[1] + found[2]).decode()
     raise ToolkitError(".version: contains no release, such as 26.11", hint=f"leave --with {Extra.RELEASE_NOTE} out")
 
 
 def _read(root: Path, path: PurePosixPath, extra: Extra) -> str:
     try:
-        content = (root / path).read_bytes()
-    except FileNotFoundError:
+        content = inside.read(root, path)
+    except AbsentError:
         message = f"{path}: this nixpkgs has no such file"
         raise ToolkitError(message, hint=f"leave --with {extra} out, or name another nixpkgs") from None
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
     try:
         text = content.decode()
     except UnicodeDecodeError:

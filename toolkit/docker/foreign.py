@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import confined, files
+from toolkit import confined, files, inside
 from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, meaning, staging
 from toolkit.docker.claims import evaluation
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
@@ -159,8 +159,8 @@ def _of_server(number: int, server: Server) -> _Change:
     source = Source(
         origin=f"{github.repository} at {base[:12]}, where #{number} has left {pull.base.ref}",
         content=before,
-        # Nothing is beside the file.
-        directory=Path(tempfile.gettempdir()) / "unlet-nothing",
+        # Nothing is beside the file, and nothing can be.
+        directory=Path(os.devnull),
     )
     subject = f"#{number} {' '.join(pull.title.split())}"
     others = tuple(path for each in changed if (path := PurePosixPath(each.filename)) != PurePosixPath(after))
@@ -183,7 +183,8 @@ def _of_clone(directory: Path, rev: str | None, progress: Progress) -> _Change:
         return _of_commit(directory, reading.locate(directory, rev).commit, rev, progress)
     path = directory / TARGET
     source = _at(directory, "HEAD", progress)
-    content = files.read_target(path)
+    content = inside.read(directory, TARGET)
+    files.check_content(str(path), content)
     if content == source.content:
         raise ToolkitError(
             f"{path}: has no changes that are not committed",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 
-from toolkit import parallel, patches, process
+from toolkit import inside, parallel, patches, process
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, choosing, evaluating, extras, foreign, overlay, staging
 from toolkit.docker.claims import overrides
 from toolkit.docker.claims import registry as claims
@@ -139,7 +139,7 @@ class Docker(Leaf):
     def again(self, recorded: Recorded, *, progress: Progress) -> Draft[DockerCase]:
         """Stage what the mails give, with the commits on request as the source's nixpkgs has them."""
         proposal, source, asked = recorded.proposal, recorded.source, recorded.request
-        case = staging.of_proposal(proposal, name=str(TARGET), overlay=(recorded.directory / "overlay").resolve())
+        case = staging.of_proposal(proposal, name=str(TARGET), overlay=inside.place(recorded.directory, "overlay"))
         case = replace(case, extras=extras.read_back(recorded.behind, source))
         near = asked.source.nixpkgs
         case = staging.deepen(case, asked.depth, offline=True, progress=progress, near=near)

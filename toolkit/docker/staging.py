@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import documents, sources
+from toolkit import documents, inside, sources
 from toolkit.cache import default_cache
 from toolkit.docker import COMPONENTS, TARGET, choosing
 from toolkit.docker.claims.case import BEFORE, STAGES, SYSTEMS, Deep, DockerCase, DockerStage
 from toolkit.docker.plan import demotion_of, plan
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.errors import RefusalError, UsageError
+from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
+from toolkit.inside import Kind
 from toolkit.model import Tier
 from toolkit.nix import evaluator, limits
 from toolkit.shipped import EXPRESSIONS
@@ -31,6 +32,7 @@ from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from toolkit.docker.plan import Extra
     from toolkit.docker.rewrite.layout import DockerFile
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from toolkit.sources.trees import NixpkgsTree
 
 KIND = "stages"
+
+_MOST_BESIDE = 1 << 26
+"""How many bytes may stand beside a file; a name counts as a thousand."""
 
 
 def nixpkgs(request: SourceRequest, *, progress: Progress, extras: Iterable[Extra] = ()) -> Source:
@@ -52,34 +57,42 @@ def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], 
     """Read the files that the stages refer to from beside the source, of a directory all that are below it.
 
     Return them by name, and the names of those that are not there.
-    A link stays one if it leads to a file beside it, which comes along; of any other link, what it leads to comes.
-    Raise RefusalError for one that is not below the source's directory: it would be written outside of the stage.
+    A link stays one if it leads to a file beside it, which comes along; of any other link in the tree, the file comes
+    that it leads to there. Raise RefusalError for a name that is not below the source's directory: it would be written
+    outside of the stage; ToolkitError for what is no regular file, and for a link that leads out of the tree.
     """
     present: dict[str, TreeFile] = {}
     missing: list[str] = []
     waiting = list(dict.fromkeys(name for file in stages for name in file.paths()))
+    whole = source.root is not None and source.directory.is_relative_to(source.root)
+    root = source.root if source.root is not None and whole else source.directory
+    place = PurePosixPath(source.directory.relative_to(root))
+    size = 0
     for name in waiting:
         if ".." in PurePosixPath(name).parts:
             raise RefusalError(f"{stages[0].tree.name}: refers to './{name}', which is not below its directory")
-        path = source.directory / name
-        if path.is_dir():
-            below = (each for each in path.rglob("*") if each.is_symlink() or not each.is_dir())
-            found = sorted(str(each.relative_to(source.directory)) for each in below)
-        elif not path.is_file():
+        path = place / name
+        if inside.is_directory(root, path):
+            below = (each.path for each in inside.entries(root, path) if each.kind is not Kind.DIRECTORY)
+            found = sorted(str(PurePosixPath(each).relative_to(place)) for each in below)
+        elif not inside.exists(root, path) and not inside.leads_out(root, path):
             missing.append(name)
             continue
         else:
-            led = _beside(path, source.directory) if path.is_symlink() else None
-            present[name] = reading.read_file(path, follow=led is None)
+            led = _beside(inside.link(root, path), name)
+            present[name] = reading.read_file(root, path, follow=led is None)
+            size += len(present[name].content) + 1000
+            if size > _MOST_BESIDE:
+                raise ToolkitError(f"{source.directory}: the files beside the package's are too many, or too long")
             found = [led] if led is not None else []
         waiting += [each for each in found if each not in waiting]
     return present, tuple(missing)
 
 
-def _beside(link: Path, directory: Path) -> str | None:
-    """Return the name of the file that a link leads to, None if it is not below the directory."""
-    led = Path(os.path.normpath(link.parent / link.readlink()))
-    return str(led.relative_to(directory)) if led.is_relative_to(directory) else None
+def _beside(said: str | None, name: str) -> str | None:
+    """Return the name of the file that a link leads to by its own words, None if it is not below the directory."""
+    led = normpath(PurePosixPath(name).parent / said) if said is not None else ".."
+    return None if led.startswith(("..", "/")) else led
 
 
 def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerCase:
@@ -155,8 +168,8 @@ def _kept(kind: str, key: str, files: Mapping[str, TreeFile]) -> Path:
 
     def check(directory: Path) -> bool:
         try:
-            return all(reading.read_file(directory / path) == file for path, file in files.items())
-        except OSError:
+            return all(reading.read_file(directory, path) == file for path, file in files.items())
+        except ToolkitError:
             return False
 
     return default_cache().obtain(kind, key, make=make, check=check)
@@ -187,8 +200,9 @@ _NAME = re.compile(r"[a-zA-Z_][\w'-]*")
 
 
 def library(root: Path | None) -> str:
-    """Return the path of the `lib` of a nixpkgs, "" where it has none."""
-    return str(root / "lib") if root is not None and (root / "lib/default.nix").is_file() else ""
+    """Return the path of the `lib` of a nixpkgs, "" where it has none of its own."""
+    found = inside.within(root, "lib") if root is not None else None
+    return str(root / found) if root and found and inside.is_file(root, found / "default.nix") else ""
 
 
 KNOWN_SYSTEMS = EXPRESSIONS / "systems.nix"

@@ -13,15 +13,17 @@ import shlex
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from toolkit import files
+from toolkit import files, inside
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import program, reading
+from toolkit.inside import Kind
 from toolkit.model import FileChange, Patch
 
 if TYPE_CHECKING:
@@ -189,7 +191,7 @@ def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool 
     patch, and if it does not touch the file or takes it away.
     """
     options = (*(("--reverse",) if reverse else ()), f"--include={target}")
-    after = _applied({target: content}, patch, *options)
+    after = _applied({target: content}, patch, *options, read=lambda _: None)
     paths = touched(patch)
     if target not in paths:
         others = ", ".join(map(str, paths[:3])) + (", …" if len(paths) > 3 else "")  # noqa: PLR2004
@@ -203,7 +205,7 @@ def changes(patch: bytes, read: Callable[[PurePosixPath], bytes | None]) -> tupl
     Raise ToolkitError with git's reason if it does not apply, and for one that takes a file away.
     """
     before = {path: read(path) for path in touched(patch)}
-    after = _applied({path: content for path, content in before.items() if content is not None}, patch)
+    after = _applied({path: content for path, content in before.items() if content is not None}, patch, read=read)
     return tuple(FileChange(path=path, before=content, after=_kept(after, path)) for path, content in before.items())
 
 
@@ -216,8 +218,11 @@ def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile]) -> Mapping[P
         for path, file in before.items():
             reading.write_file(directory / path, file)
         _run_apply(directory, patch)
-        found = (path for path in directory.rglob("*") if path.is_symlink() or path.is_file())
-        return {PurePosixPath(path.relative_to(directory)): reading.read_file(path) for path in found}
+        return {
+            PurePosixPath(entry.path): reading.read_file(directory, entry.path)
+            for entry in inside.entries(directory)
+            if entry.kind is not Kind.DIRECTORY
+        }
 
 
 def fit(content: bytes, target: PurePosixPath, diff: bytes) -> Fitting:
@@ -242,7 +247,7 @@ def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stack
     with throwaway(NewCommit(files=files)) as checkout:
         failure = am(checkout, mails)
         listed = program.run_hermetic(checkout, "ls-files", "-z").stdout.split(b"\0")[:-1]
-        after = {path: (checkout / path).read_bytes() for path in map(PurePosixPath, map(os.fsdecode, listed))}
+        after = {path: inside.read(checkout, path) for path in map(PurePosixPath, map(os.fsdecode, listed))}
     return Stacked(after=after, failure=failure)
 
 
@@ -264,11 +269,9 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
     """
     here = throwaway(NewCommit(files={target: before})) if pin is None else _borrowed(target, pin)
     with here as checkout:
-        file = checkout / target
-        if file.read_bytes() != before:
+        if inside.read(checkout, target) != before:
             raise ToolkitError(f"{target}: differs in the commit from the file that was changed")
-        after_diff, failure = _try_diff(checkout, file, upstream_diff)
-        file.write_bytes(before)
+        after_diff, failure = _try_diff(checkout, target, upstream_diff)
         refused = am(checkout, patches)
         # The first is the base, which has no parent here.
         _, *log = program.run_hermetic(checkout, "rev-list", "--reverse", "HEAD").text.split()
@@ -281,12 +284,32 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
     )
 
 
-def _applied(files: Mapping[PurePosixPath, bytes], patch: bytes, *options: str) -> Mapping[PurePosixPath, bytes]:
-    """Return the files of these, and of those that the patch adds, that are there after it."""
+def _applied(
+    files: Mapping[PurePosixPath, bytes], patch: bytes, *options: str, read: Callable[[PurePosixPath], bytes | None]
+) -> Mapping[PurePosixPath, bytes]:
+    """Return the files of these, and of those that the patch adds, that are there after it.
+
+    In place of a link there is the file that it leads to, among these or among those that `read` gives. Raise
+    ToolkitError for a link that leads to none of them.
+    """
     with holding(files) as directory:
         _run_apply(directory, patch, *options)
-        found = (path for path in directory.rglob("*") if path.is_file())
-        return {PurePosixPath(path.relative_to(directory)): path.read_bytes() for path in found}
+        return {
+            PurePosixPath(entry.path): _content(directory, PurePosixPath(entry.path), entry.kind, read)
+            for entry in inside.entries(directory)
+            if entry.kind is not Kind.DIRECTORY
+        }
+
+
+def _content(directory: Path, path: PurePosixPath, kind: Kind, read: Callable[[PurePosixPath], bytes | None]) -> bytes:
+    if kind is not Kind.LINK or inside.is_file(directory, path):
+        return inside.read(directory, path)
+    led = PurePosixPath(normpath(path.parent / (inside.link(directory, path) or "")))
+    # What leads out of the tree begins with `..` or `/`.
+    content = None if led.is_absolute() or ".." in led.parts else read(led)
+    if content is None:
+        raise ToolkitError(f"patch: makes '{path}' a link that leads to no file of the tree")
+    return content
 
 
 def _run_apply(directory: Path, patch: bytes, *options: str) -> None:
@@ -325,14 +348,26 @@ def _borrowed(target: PurePosixPath, pin: Located) -> Generator[Path]:
         yield checkout
 
 
-def _try_diff(checkout: Path, file: Path, diff: bytes) -> tuple[bytes | None, str | None]:
-    """Return the file's content after the diff, or None and git's reason."""
+def _try_diff(checkout: Path, target: PurePosixPath, diff: bytes) -> tuple[bytes | None, str | None]:
+    """Return the file's content after the diff, or None and git's reason; nothing is written to the checkout.
+
+    A diff can make links, and what is written through one lands outside of it.
+    """
+    index = checkout / ".git" / "index"
+    kept = index.read_bytes()
     try:
         program.run_hermetic(checkout, "apply", "--check", "-", stdin=diff)
-        program.run_hermetic(checkout, "apply", "-", stdin=diff)
+        program.run_hermetic(checkout, "apply", "--cached", "-", stdin=diff)
+        entry = program.run_hermetic(checkout, "ls-files", "--stage", "-z", "--", str(target)).stdout
+        mode, _, rest = entry.partition(b" ")
+        if mode.decode() not in {reading.FILE, reading.EXECUTABLE}:
+            return None, f"upstream.diff: '{target}' is no regular file after it"
+        after = program.run_hermetic(checkout, "cat-file", "blob", rest[: rest.index(b" ")].decode()).stdout
     except CommandError as error:
         return None, f"upstream.diff: {reading.fact(error.stderr)}"
-    return file.read_bytes(), None
+    finally:
+        index.write_bytes(kept)
+    return after, None
 
 
 def _commands(target: PurePosixPath, pin: Located | None, copy: Path) -> tuple[str, ...]:

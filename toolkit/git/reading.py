@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from toolkit import inside
 from toolkit.errors import CommandError, ToolkitError, UsageError
 from toolkit.git import program
 from toolkit.model import Oid
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _SUBMODULE = "160000"
 
 FILE, EXECUTABLE, LINK = "100644", "100755", "120000"
+
+MAXIMUM_BYTES = 32 << 20
+"""Of a file of a tree; the largest of nixpkgs has 20 MB."""
 
 
 class Located(Struct, frozen=True, kw_only=True):
@@ -144,6 +148,10 @@ def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: 
     for entry in found:
         if any(part in {"..", ".git"} for part in entry.path.parts) or entry.path.is_absolute():
             raise ToolkitError(f"{repository}: commit {commit.short} has the unsafe path '{entry.path}'")
+    links = {entry.path for entry in found if entry.mode == LINK}
+    for entry in found:
+        if not links.isdisjoint(entry.path.parents):
+            raise ToolkitError(f"{repository}: commit {commit.short} has '{entry.path}' below a link")
     contents = read_objects(repository, [str(entry.blob) for entry in found])
     # Links come last, so that no file is written through one.
     for entry, content in sorted(zip(found, contents, strict=True), key=lambda pair: pair[0].mode == LINK):
@@ -230,12 +238,15 @@ class TreeFile(Struct, frozen=True, kw_only=True):
     mode: str = FILE
 
 
-def read_file(path: Path, *, follow: bool = False) -> TreeFile:
-    """Return a file or a link, with `follow` what the link leads to; raise OSError where there is none."""
-    if not follow and path.is_symlink():
-        return TreeFile(content=os.fsencode(path.readlink()), mode=LINK)
-    content = path.read_bytes()
-    return TreeFile(content=content, mode=EXECUTABLE if path.stat().st_mode & stat.S_IXUSR else FILE)
+def read_file(root: Path, path: PurePosixPath | str, *, follow: bool = False) -> TreeFile:
+    """Return a file or a link below a root, with `follow` the file there that the link leads to.
+
+    Raise ToolkitError as `toolkit.inside.read` does.
+    """
+    if not follow and (led := inside.link(root, path)) is not None:
+        return TreeFile(content=os.fsencode(led), mode=LINK)
+    content, status = inside.read_with_status(root, path, most=MAXIMUM_BYTES)
+    return TreeFile(content=content, mode=EXECUTABLE if status.st_mode & stat.S_IXUSR else FILE)
 
 
 def write_file(path: Path, file: TreeFile) -> None:

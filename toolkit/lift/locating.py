@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import documents, process
-from toolkit.errors import CommandError
+from toolkit import documents, inside, process
+from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import evaluator
 from toolkit.nix.limits import sealed
 from toolkit.shipped import EXPRESSIONS
@@ -51,6 +52,8 @@ _DIRECTORIES = {
 }
 _PATH = re.compile(r"\.{1,2}/[\w./+-]+")
 _DEPTH = 2
+_MOST = 8 << 20
+"""The bytes of a package set."""
 _CALL = re.compile(r"^ *([A-Za-z_][\w'-]*) *=\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)", re.MULTILINE)
 
 _SAME = re.compile(r"^  ([A-Za-z_][\w'-]*) = ([A-Za-z_][\w'-]*);", re.MULTILINE)
@@ -71,10 +74,7 @@ class Names(Struct, frozen=True, kw_only=True):
         called: dict[PurePosixPath, str] = {}
         same: dict[str, str] = {}
         for name, prefix in _SETS.items():
-            try:
-                text = (root / _TOP / name).read_text(errors="replace")
-            except OSError:
-                continue
+            text = _text(root, _TOP / name)
             for attribute, path in _CALL.findall(text):
                 called.setdefault(PurePosixPath(normpath(_TOP / path)), prefix + attribute)
             if not prefix:
@@ -114,27 +114,36 @@ class Names(Struct, frozen=True, kw_only=True):
 
     def all(self, root: Path) -> list[str]:
         """Return the packages that are known by name."""
-        return [path.name for path in (root / _BY_NAME).glob("*/*")] + list(self.called.values())
+        shards = inside.listed(root, _BY_NAME)
+        found = (PurePosixPath(each.path).name for shard in shards for each in inside.listed(root, shard.path))
+        return [*found, *self.called.values()]
 
     def places(self, root: Path, package: str) -> tuple[PurePosixPath, ...]:
         """Return the files and directories below pkgs that have a package, none where its name is not known."""
         by_name = _BY_NAME / package[:2].lower() / package
         found = [path for path, attribute in self.called.items() if attribute == package]
-        return (*([by_name] if (root / by_name).is_dir() else []), *found)
+        return (*([by_name] if inside.is_directory(root, by_name) else []), *found)
+
+
+def _text(root: Path, path: PurePosixPath) -> str:
+    """Return a file as text; of one that cannot be read, none."""
+    with suppress(ToolkitError):
+        return inside.read(root, path, most=_MOST).decode(errors="replace")
+    return ""
 
 
 def _around(root: Path, file: PurePosixPath) -> Iterator[PurePosixPath]:
     """Yield the files that may name a file: those of its directory, of those around it, and the package sets."""
     directories = [parent for parent in file.parents if PACKAGES in parent.parents]
     for directory in (*directories, _TOP):
-        for path in sorted((root / directory).glob("*.nix")):
-            if (found := directory / path.name) != file:
+        for entry in inside.listed(root, directory):
+            if entry.path.endswith(".nix") and (found := PurePosixPath(entry.path)) != file:
                 yield found
 
 
 def _bound_to(root: Path, referrer: PurePosixPath, file: PurePosixPath) -> Iterator[str]:
     """Yield the attributes that a file binds to something with the path of another one in it, by text."""
-    text = (root / referrer).read_text(errors="replace")
+    text = _text(root, referrer)
     wanted = {file, file.parent} if file.name == "default.nix" else {file}
     for match in _PATH.finditer(text):
         if PurePosixPath(normpath(referrer.parent / match[0])) not in wanted:

@@ -24,9 +24,10 @@ from msgspec.structs import replace
 
 import toolkit.lift
 import toolkit.nix
-from toolkit import documents
+from toolkit import documents, inside, landlock
 from toolkit.cache import default_cache
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
+from toolkit.inside import Kind
 from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
 from toolkit.lift.locating import PACKAGES, Names, locate
 from toolkit.lift.shape import read
@@ -44,6 +45,9 @@ _AT_ONCE = 200
 _KIND = "findings"
 _NAME = "findings.json"
 _LIMIT = 100_000
+
+_MAXIMUM_BYTES = 32 << 20
+"""Of one file; hackage-packages.nix has 20 MB."""
 
 
 class BoundPackage(Struct, frozen=True, kw_only=True):
@@ -94,14 +98,14 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
 
     Raise ToolkitError for a tree without `pkgs`, and for a package that is not found by its name.
     """
-    if not (root / PACKAGES).is_dir():
+    if not inside.is_directory(root, PACKAGES):
         raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs requires a nixpkgs tree")
     names = Names.of(root)
     remembered = _remembered()
     known = frozenset(remembered)
     if packages:
-        places = dict.fromkeys(str(root / place) for name in packages for place in _places(root, names, name))
-        parts = [_look_below(place, known) for place in places]
+        places = dict.fromkeys(str(place) for name in packages for place in _places(root, names, name))
+        parts = [_look_below(root, place, known) for place in places]
     else:
         parts = list(_look_everywhere(root, known))
     looked = [file for _, files in parts for file in files]
@@ -113,17 +117,17 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
         BoundPackage(file=path, package=names.package(path), binding=binding, service=file.service)
         for file in looked
         for binding in (remembered[file.content] if file.readable else ())
-        for path in [PurePosixPath(file.path).relative_to(root)]
+        for path in [PurePosixPath(file.path)]
     ]
     return Survey(
         findings=tuple(sorted(found, key=lambda finding: finding.rank)),
         files=sum(count for count, _ in parts),
-        unread=tuple(PurePosixPath(file.path).relative_to(root) for file in looked if not file.readable),
+        unread=tuple(PurePosixPath(file.path) for file in looked if not file.readable),
     )
 
 
 def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]:
-    if "/" in package and (root / package).exists():
+    if "/" in package and inside.exists(root, package):
         return (PurePosixPath(package),)
     if places := names.places(root, package):
         return places
@@ -136,11 +140,12 @@ def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]
 
 def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, list[_SurveyedFile]]]:
     # Directories of the second level are many enough to share, and few enough to hand over.
-    first = [entry for entry in os.scandir(root / PACKAGES) if entry.is_dir(follow_symlinks=False)]
-    shares = sorted(entry.path for directory in first for entry in os.scandir(directory))
-    shares += [entry.path for entry in os.scandir(root / PACKAGES) if entry.is_file(follow_symlinks=False)]
+    first = inside.listed(root, PACKAGES)
+    directories = [entry.path for entry in first if entry.kind is Kind.DIRECTORY]
+    shares = [entry.path for place in directories for entry in inside.listed(root, place)]
+    shares += [entry.path for entry in first if entry.kind is not Kind.DIRECTORY]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=(known,)) as workers:
+    with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=(root, known)) as workers:
         # A worker that is not told all it needs would complain. The workers inherit that an interrupt does not reach
         # them: this process ends them.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, *_ENDS])
@@ -155,13 +160,15 @@ def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, l
             raise
 
 
+_root = Path()
 _known: frozenset[str] = frozenset()
 
 
-def _begin(known: frozenset[str]) -> None:
-    """Set a worker up: it ends with the process that it works for."""
-    global _known  # noqa: PLW0603 - how a process pool hands what all tasks need to its workers
-    _known = known
+def _begin(root: Path, known: frozenset[str]) -> None:
+    """Set a worker up: it ends with the process that it works for, and can read nothing but the tree."""
+    global _root, _known
+    _root, _known = root, known
+    landlock.confine(landlock.Reach(read=(root, *landlock.python())))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     parent = multiprocessing.parent_process()
 
@@ -174,22 +181,22 @@ def _begin(known: frozenset[str]) -> None:
 
 
 def _look(place: str) -> tuple[int, list[_SurveyedFile]]:
-    return _look_below(place, _known)
+    return _look_below(_root, place, _known)
 
 
-def _look_below(place: str, known: frozenset[str]) -> tuple[int, list[_SurveyedFile]]:
+def _look_below(root: Path, place: str, known: frozenset[str]) -> tuple[int, list[_SurveyedFile]]:
     """Read all files at or below a place; return their number, and those that have a `let`."""
-    paths = list(files_of(place))
+    paths = list(files_of(root, place))
     parts = (paths[begin : begin + _AT_ONCE] for begin in range(0, len(paths), _AT_ONCE))
-    return len(paths), [file for part in parts for file in _read(part, known)]
+    return len(paths), [file for part in parts for file in _read(root, part, known)]
 
 
-def _read(paths: Sequence[str], known: frozenset[str]) -> Iterator[_SurveyedFile]:
+def _read(root: Path, paths: Sequence[str], known: frozenset[str]) -> Iterator[_SurveyedFile]:
     texts: dict[_SurveyedFile, str] = {}
     for path in paths:
         try:
-            content = Path(path).read_bytes()
-        except OSError:
+            content = inside.read(root, path, most=_MAXIMUM_BYTES)
+        except ToolkitError:
             yield _SurveyedFile(path=path, readable=False)
             continue
         if _LET.search(content) is None:
@@ -210,20 +217,16 @@ def _read(paths: Sequence[str], known: frozenset[str]) -> Iterator[_SurveyedFile
             yield replace(file, readable=False)
 
 
-def files_of(place: str) -> Iterator[str]:
-    """Yield the Nix files at or below a place, links left out."""
-    if not os.path.isdir(place):  # noqa: PTH112 - a Path for each of 40,000 files takes as long as reading them
-        if place.endswith(".nix"):
-            yield place
-        return
-    waiting = [place]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                elif entry.name.endswith(".nix") and entry.is_file():
-                    yield entry.path
+def files_of(root: Path, place: str) -> Iterator[str]:
+    """Yield the paths of the Nix files at or below a place in a tree; a link to one of its files is one."""
+    if place.endswith(".nix") and inside.is_file(root, place):
+        yield place
+    elif inside.link(root, place) is None:
+        for entry in inside.entries(root, place):
+            if entry.path.endswith(".nix") and (
+                entry.kind is Kind.FILE or (entry.kind is Kind.LINK and inside.is_file(root, entry.path))
+            ):
+                yield entry.path
 
 
 Remembered = dict[str, tuple[Binding, ...]]

@@ -17,7 +17,7 @@ from msgspec import Struct
 from toolkit import process
 from toolkit.errors import ToolkitError
 from toolkit.nix.limits import is_sealed, restrict
-from toolkit.nix.stores import STORE, environment, physical
+from toolkit.nix.stores import STORE, environment, physical, written
 from toolkit.process import Command
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequ
 def _instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
     selected = [word for attribute in attributes for word in ("-A", attribute)]
     command = Command(argv=("nix-instantiate", *_arguments(expression, arguments), *selected), env=environment())
-    return restrict(command, *_named(expression, arguments))
+    return restrict(command, *_named(expression, arguments), writes=written())
 
 
 def _realise(derivations: Iterable[str]) -> Command:

@@ -11,14 +11,18 @@ import re
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from toolkit import process
+from toolkit.landlock import Reach
+
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from toolkit.process import Command
 
@@ -38,8 +42,9 @@ _SHORTEST = 0.001
 ANSWER_BYTES = 128 << 20
 """What is shared in the evaluator's memory is written as often as it is used."""
 
+_SETTINGS = Path(__file__).with_name("sealed")
 _CONFIGURATION: Mapping[str, str | None] = {
-    "NIX_CONF_DIR": str(Path(__file__).with_name("sealed")),
+    "NIX_CONF_DIR": str(_SETTINGS),
     "NIX_USER_CONF_FILES": "",
     "NIX_CONFIG": None,
     "NIX_PATH": None,
@@ -66,8 +71,12 @@ def is_sealed() -> bool:
     return _seal.get() is not None
 
 
-def restrict(command: Command, *named: Path) -> Command:
-    """Return a command that evaluates as it has to be here; `named` are paths that it is called with."""
+def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ()) -> Command:
+    """Return a command that evaluates as it has to be here; `named` are paths that it is called with.
+
+    Each is a root that the user named or that was laid out for it, never a path that stands in a stranger's tree. It
+    may write to `writes`, below the kernel's wall; None if it cannot work behind that.
+    """
     if (seal := _seal.get()) is None:
         return command
     reach, end = seal
@@ -81,12 +90,26 @@ def restrict(command: Command, *named: Path) -> Command:
         env={**within.env, **_CONFIGURATION},
         timeout=max(_SHORTEST, min(command.timeout or SECONDS, end - time.monotonic())),
         most=ANSWER_BYTES,
+        within=None if writes is None else confinement(*roots, writes=writes),
     )
 
 
 def _entry(root: Path) -> str:
     """Return an entry of Nix's search path: what stands before the first `=` in one would be a name."""
     return f"reach={root}" if "=" in str(root) else str(root)
+
+
+def confinement(*roots: Path, writes: Sequence[Path] = ()) -> Reach:
+    """Return what a Nix may reach that has our configuration and these roots."""
+    found = process.find("nix-instantiate")
+    return Reach(read=(_SETTINGS, *(_program(found) if found is not None else ()), *roots), write=tuple(writes))
+
+
+@cache
+def _program(found: Path) -> tuple[Path, ...]:
+    """Return a program and its libraries, which need not be where the system's are."""
+    real = found.resolve()
+    return (real, real.parents[1] / "lib", real.parents[1] / "libexec")
 
 
 def available() -> int | None:

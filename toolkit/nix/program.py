@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 
 from toolkit import process
 from toolkit.errors import CommandError, NixSyntaxError, RefusalError, ToolkitError, excerpt
+from toolkit.nix.limits import confinement
 from toolkit.process import Command
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def version() -> Version:
 
 def parse_command(paths: Sequence[Path]) -> Command:
     """Return the command that parses files."""
-    return Command(argv=("nix-instantiate", "--store", "dummy://", "--parse", *map(str, paths)))
+    argv = ("nix-instantiate", "--store", "dummy://", "--parse", *map(str, paths))
+    return Command(argv=argv, within=confinement(*paths))
 
 
 def parse(paths: Sequence[Path]) -> None:
@@ -73,7 +75,7 @@ def parsed(content: bytes, *, name: str) -> str:
     """
     argv = ("nix-instantiate", "--store", "dummy://", "--parse", "-")
     try:
-        return process.run(argv, stdin=content, timeout=_PARSE_SECONDS).text
+        return process.run(argv, stdin=content, timeout=_PARSE_SECONDS, within=confinement()).text
     except CommandError as error:
         if error.status == -signal.SIGTERM:
             raise RefusalError(f"{name}: Nix does not parse this within {_PARSE_SECONDS:g} s") from error

@@ -74,14 +74,37 @@ def remote(root: Path) -> str:
     return f"local?root={quote(str(root))}"
 
 
+def written() -> tuple[Path, ...] | None:
+    """Return the directories that a Nix writes to which adds to its store; None if it needs more than directories.
+
+    That is so for a store of another machine, and for one that is mounted read-only, which Nix mounts anew.
+    """
+    remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE", "")
+    if remote == "daemon":
+        return ()
+    own = _root(remote)
+    if own is not None:
+        return (own,)
+    if remote not in {"", "auto", "local"}:
+        return None
+    if not _may_write(STATE / "db"):
+        return ()
+    return None if os.statvfs(STORE).f_flag & os.ST_RDONLY else (STORE, STATE)
+
+
+def _root(remote: str) -> Path | None:
+    """Return the root that a store's URL gives, None if it gives none."""
+    root = parse_qs(remote.partition("?")[2]).get("root")
+    return Path(root[0]) if root else None
+
+
 def physical(path: Path) -> Path:
     """Return where a store path can be read, which for a store with another root is not /nix/store.
 
     Raise ToolkitError for one that is no file of a store: a link that a builder has made may lead anywhere.
     """
     remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE", "")
-    root = parse_qs(remote.partition("?")[2]).get("root")
-    own = Path(root[0]) if root else Path("/")
+    own = _root(remote) or Path("/")
     place = own / path.relative_to("/")
     real = place.resolve()
     if not any(real.is_relative_to(store.resolve()) for store in (own / STORE.relative_to("/"), STORE)):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import patches, prove, sources
-from toolkit.errors import ToolkitError, reason_of
+from toolkit import inside, patches, prove, sources
+from toolkit.errors import ToolkitError
 from toolkit.git import patching, reading
 from toolkit.model import Commit, Depth, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Tier
 from toolkit.nix import program
@@ -89,7 +89,7 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     """Read a proposal back from its directory."""
     progress.step("reading the proposal")
     place = directory / "report.json"
-    written = _read(place)
+    written = _read(directory, "report.json")
     document = report.from_json(written, name=str(place))
     target = PurePosixPath(document.file)
     leaf = leaf_of(document.target)
@@ -98,8 +98,9 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     for field, value in (("file", document.file), ("target", document.target)):
         if {"", ".", "..", "/"} & {*PurePosixPath(value).parts, value} or value.startswith("/"):
             raise ToolkitError(f"{place}: field '{field}' is '{value}', which is no path in a nixpkgs")
-    diff = _read(directory / "upstream.diff")
-    mails = tuple(Patch(name=path.name, content=_read(path)) for path in sorted((directory / "series").glob("*.patch")))
+    diff = _read(directory, "upstream.diff")
+    paths = (each.path for each in inside.listed(directory, "series") if each.path.endswith(".patch"))
+    mails = tuple(Patch(name=PurePosixPath(path).name, content=_read(directory, path)) for path in paths)
     series, behind = mails[: len(document.commits)], mails[len(document.commits) :]
     for what, found_there in (("report.json", document.commits), ("series", series)):
         if len(found_there) != (wanted := len(document.steps)):
@@ -199,17 +200,16 @@ def _source_again(
 def _taken_back(document: ReportDocument, directory: Path, diff: bytes) -> Source:
     """Return the file that the overlay of a proposal was made of, with nothing around it."""
     was, target = document.source, PurePosixPath(document.file)
-    place = directory / "overlay" / document.target
-    before = patching.apply(_read(place / target.name), target, diff, reverse=True)
+    place = f"overlay/{document.target}"
+    before = patching.apply(_read(directory, f"{place}/{target.name}"), target, diff, reverse=True)
     if str(reading.blob_id(before)) != was.blob:
         raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
     note = "the source is not available: the file comes from the proposal, and was evaluated with unlet's own lib"
-    return Source(origin=was.origin, content=before, directory=place.resolve(), warnings=(note,))
+    return Source(origin=was.origin, content=before, directory=inside.place(directory, place), warnings=(note,))
 
 
-def _read(path: Path) -> bytes:
+def _read(directory: Path, path: str) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = reason_of(error)
-        raise ToolkitError(f"{path}: {reason}", hint="'unlet propose' writes a proposal") from None
+        return inside.read(directory, path)
+    except ToolkitError as error:
+        raise ToolkitError(error.message, hint="'unlet propose' writes a proposal") from None

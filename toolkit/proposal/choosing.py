@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import patches, sources
+from toolkit import inside, patches, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
+from toolkit.git import reading
 from toolkit.lift.defaults import LiftChoice, Way, ways
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.locating import PACKAGES, Names
@@ -379,9 +380,9 @@ def readers_of(root: Path, lifts: Sequence[tuple[Target, Mapping[str, tuple[str,
         own = re.escape(target.package.rpartition(".")[2])
         attributes = "|".join([r"override\w*", "passthru", *(re.escape(path[-1]) for path in doors.values())])
         patterns.append(re.compile(rf"(?<![\w.-]){own}\.(?:{attributes})\b".encode()))
-    for path in map(Path, files_of(str(root / PACKAGES / "by-name"))):
-        content = path.read_bytes()
+    for path in map(PurePosixPath, files_of(root, str(PACKAGES / "by-name"))):
+        content = inside.find(root, path, most=reading.MAXIMUM_BYTES) or b""
         for (target, _), pattern, readers in zip(lifts, patterns, found, strict=True):
-            if pattern.search(content) and not path.is_relative_to(root / target.file.parent):
-                readers.append(names.package(PurePosixPath(path.relative_to(root))))
+            if pattern.search(content) and not path.is_relative_to(target.file.parent):
+                readers.append(names.package(path))
     return [tuple(dict.fromkeys(readers)) for readers in found]

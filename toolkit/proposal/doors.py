@@ -6,6 +6,7 @@ from collections import defaultdict
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from toolkit import inside
 from toolkit.errors import LayoutError
 from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
 from toolkit.lift.locating import SYSTEMS
@@ -76,7 +77,7 @@ def doors_of(root: Path, findings: Sequence[BoundPackage]) -> dict[tuple[PurePos
         of_file[finding.file].append(finding)
     found: dict[tuple[PurePosixPath, str], DoorAnswer] = {}
     for file, those in of_file.items():
-        shape = read(Tree((root / file).read_text(), name=str(file)))
+        shape = read(Tree(inside.read(root, file).decode(), name=str(file)))
         shown = {each.binding.name: doors(shape, each.binding.name) for each in those}
         paths = {name: places[0].path if places else (PASSTHRU, name) for name, places in shown.items()}
         states = {each.binding.name: each.binding.state for each in those}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import files, sources
+from toolkit import files, inside, sources
 from toolkit.contribution import ExplainedHunk
 from toolkit.errors import RefusalError, ToolkitError
-from toolkit.git import patching
+from toolkit.git import patching, reading
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Commit, Proposal, Step
@@ -61,7 +61,7 @@ class Lifts(Leaf):
             for step, commit, lift in zip(proposal.steps, proposal.commits, lifts, strict=True)
         )
         chosen = choosing.laid_out(opened, commits, tree, progress=progress)
-        overlay = (recorded.directory / "overlay").resolve()
+        overlay = inside.place(recorded.directory, "overlay")
         case = chosen.case(proposal, overlay=overlay)
         return Draft(
             proposal=proposal,
@@ -157,10 +157,6 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
 
 def _contents(diff: bytes, root: Path) -> dict[PurePosixPath, bytes]:
     """Return all files of a patch as it leaves them."""
-
-    def old(path: PurePosixPath) -> bytes | None:
-        place = root / path
-        return place.read_bytes() if place.is_file() else None
-
     patching.read_diff(diff)
-    return {change.path: change.after for change in patching.changes(diff, old)}
+    changes = patching.changes(diff, lambda path: inside.find(root, path, most=reading.MAXIMUM_BYTES))
+    return {change.path: change.after for change in changes}

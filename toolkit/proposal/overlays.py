@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from toolkit import inside
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
+from toolkit.inside import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +32,15 @@ def files(root: Path, target: Target, content: bytes) -> Mapping[str, TreeFile]:
     That is so for a package that nixpkgs calls with arguments, or that reads files of other directories.
     """
     package, file = target.package, target.file
-    directory = root / file.parent
-    by_name = file.parts[1:2] == ("by-name",) and (directory / "package.nix").is_file()
-    paths = sorted(path for path in directory.rglob("*") if path.is_file() or path.is_symlink())
-    if not by_name or any(b"../" in path.read_bytes() for path in paths if path.suffix == ".nix"):
+    directory = file.parent
+    if file.parts[1:2] != ("by-name",) or not inside.is_file(root, directory / "package.nix"):
+        return {}
+    found = (entry for entry in inside.entries(root, directory) if entry.kind is not Kind.DIRECTORY)
+    paths = [PurePosixPath(entry.path) for entry in found]
+    if any(b"../" in inside.read(root, path) for path in paths if path.suffix == ".nix"):
         return {}
     return {
         "default.nix": TreeFile(content=_TEMPLATE.format(package=package).encode()),
-        **{f"{package}/{path.relative_to(directory)}": reading.read_file(path) for path in paths},
+        **{f"{package}/{path.relative_to(directory)}": reading.read_file(root, path, follow=True) for path in paths},
         f"{package}/{file.name}": TreeFile(content=content),
     }

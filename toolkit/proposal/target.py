@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit import inside
 from toolkit.errors import LayoutError, ToolkitError, only, tried
 from toolkit.lift.bindings import BindingKind
 from toolkit.lift.locating import PACKAGES, SYSTEMS, Names, locate, owners, siblings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _FILE = ".nix"
 _ALIASES = PACKAGES / "top-level" / "aliases.nix"
+_MOST = 8 << 20
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -80,7 +82,7 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
     if not files:
         # The lift names the reason against one that binds none.
         written = [path for place in places for path in (place, place / "package.nix", place / "default.nix")]
-        files = [path for path in written if (root / path).is_file()][:1]
+        files = [path for path in written if inside.is_file(root, path)][:1]
     main = [file for file in files if file.name in {"package.nix", "default.nix"}]
     if len(files) > 1 and len(main) != 1:
         listed = ", ".join(map(str, files))
@@ -110,16 +112,17 @@ def _as_file(root: Path, name: str) -> PurePosixPath | None:
     """Return the path in the tree of a file that is named by that, or by a path on this machine."""
     if not name.endswith(_FILE):
         return None
-    for path in (root / name, Path(name)):
-        if path.is_file() and (whole := path.resolve()).is_relative_to(root.resolve()):
-            return PurePosixPath(whole.relative_to(root.resolve()))
+    here = Path(name).absolute()
+    for path in (name, *([str(here.relative_to(root))] if here.is_relative_to(root) else [])):
+        if inside.is_file(root, path) and (whole := inside.within(root, path)) is not None:
+            return whole
     raise ToolkitError(f"{name}: no such file in {root}", hint="a file is named by its path in the tree")
 
 
 def _alias(root: Path, name: str) -> str | None:
     try:
-        text = (root / _ALIASES).read_text(errors="replace")
-    except OSError:
+        text = inside.read(root, _ALIASES, most=_MOST).decode(errors="replace")
+    except ToolkitError:
         return None
     found = re.search(rf"^  {re.escape(name)} = ([^;]*);", text, re.MULTILINE)
     return " ".join(found[1].split()) if found is not None else None

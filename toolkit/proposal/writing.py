@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files, prove
+from toolkit import files, inside, prove
 from toolkit.git import patching
 from toolkit.model import Commit, FileChange, OverlayReport, Proposal, Report, Status, TreeCommit
 from toolkit.nix import program
@@ -95,8 +95,8 @@ class Order(Struct, Generic[C], frozen=True, kw_only=True):
 
 def template(source: Source) -> bytes:
     """Return nixpkgs' template for pull requests, nothing if it is not at hand."""
-    path = source.root / ".github" / "PULL_REQUEST_TEMPLATE.md" if source.root is not None else None
-    return path.read_bytes() if path is not None and path.is_file() else b""
+    path = ".github/PULL_REQUEST_TEMPLATE.md"
+    return (inside.find(source.root, path) or b"") if source.root is not None else b""
 
 
 def write(order: Order[C], *, progress: Progress) -> Report:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import parallel, process
+from toolkit import inside, parallel, process
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Status, Tier
 from toolkit.nix import program
@@ -175,5 +175,6 @@ class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
     def reach(self) -> tuple[Path, ...]:
         """What an evaluation of the isolated tier may read: the stages, and the library of the source's nixpkgs."""
         root = self.source.root
-        library = () if root is None else (root / "lib", root / ".version")
-        return (*(stage.path.parent for stage in self.stages), *(path for path in library if path.exists()))
+        found = () if root is None else ((root / name, inside.within(root, name)) for name in ("lib", ".version"))
+        library = (path for place, real in found if real is not None for path in (place, place.parent / real))
+        return (*(stage.path.parent for stage in self.stages), *dict.fromkeys(library))

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from toolkit import files, patches
+from toolkit import files, inside, patches
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import clone as clones
 from toolkit.git import fetching, history, patching, program, reading
-from toolkit.git.reading import LINK, TreeFile
+from toolkit.git.reading import TreeFile
 from toolkit.model import Oid, Source, SourceRequest
 from toolkit.sources import resolve, trees
 
@@ -311,25 +310,12 @@ def _edits(
 
 
 def _there(root: Path, path: PurePosixPath) -> TreeFile | None:
-    """Return a file of a tree, None if there is none; raise ToolkitError if a link leads out of the tree."""
-    place = root / path
-    if not place.parent.resolve().is_relative_to(root.resolve()):
+    """Return a file of a tree, None if there is none; raise ToolkitError if a link leads out of the tree to it."""
+    if inside.leads_out(root, path.parent):
         raise ToolkitError(f"{path}: a link leads out of the tree")
-    try:
-        mode = place.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
+    if inside.link(root, path) is None and (inside.is_directory(root, path) or not inside.exists(root, path)):
         return None
-    if stat.S_ISDIR(mode):
-        return None
-    if stat.S_ISLNK(mode):
-        return TreeFile(content=os.fsencode(place.readlink()), mode=LINK)
-    if not stat.S_ISREG(mode):
-        raise ToolkitError(f"{path}: is not a file")
-    with place.open("rb") as stream:
-        content = stream.read(_MOST + 1)
-    if len(content) > _MOST:
-        raise ToolkitError(f"{path}: has more than {_MOST // _MEBIBYTE} MiB")
-    return TreeFile(content=content, mode=reading.EXECUTABLE if mode & stat.S_IXUSR else reading.FILE)
+    return reading.read_file(root, path)
 
 
 def _top(directory: Path) -> Path:

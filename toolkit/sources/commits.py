@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from toolkit import documents, files
+from toolkit import documents, files, inside
 from toolkit.cache import DamagedError
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.git import fetching, reading
@@ -82,7 +82,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
         got = fetching.fetch(url, str(commit), repository, paths, on_progress=_seldom(wanted.progress.step))
         located = reading.locate(repository)
         write(directory, located, paths, fetched=got.bytes, notes=got.notes)
-        if not (directory / TREE / wanted.target).is_file():
+        if not inside.exists(directory / TREE, wanted.target):
             raise ToolkitError(f"{without_passwords(url)}: commit {commit.short} has no '{wanted.target}'")
         fetched = got.bytes
 
@@ -93,7 +93,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
         check=lambda directory: is_whole(directory, commit, paths),
     )
     entry = _read(path)
-    content = (path / TREE / wanted.target).read_bytes()
+    content = inside.read(path / TREE, wanted.target)
     files.check_content(str(wanted.target), content)
     return Source(
         origin=origin,
@@ -168,7 +168,7 @@ def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bo
             and {str(path) for path in paths} <= set(kept.paths)
             and _packs(directory) == kept.packs
             and all(
-                reading.blob_id(reading.read_file(directory / TREE / name).content) == blob
+                reading.blob_id(reading.read_file(directory / TREE, name).content) == blob
                 for name, blob in kept.blobs.items()
             )
         )

@@ -7,14 +7,16 @@ and that applies to a commit. Uncommitted changes of the target are told in a wa
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from toolkit import files, process, specimen
+from toolkit import files, inside, process, specimen
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import reading
 from toolkit.model import Source
+from toolkit.nix import stores
 from toolkit.sources import commits
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ _TREES = "trees"
 
 BELOW = (".", "nixpkgs", "nixos", "nixos/nixpkgs")
 """Where a channel, or a profile of channels, has its nixpkgs."""
+
+_VERSION_BYTES = 256
 
 
 def of_file(path: Path) -> Source:
@@ -38,18 +42,32 @@ def of_specimen(wanted: Wanted) -> Source:
     return Source(origin="the embedded specimen", content=content, directory=(root / wanted.target).parent, root=root)
 
 
+def top(given: Path, file: PurePosixPath | str) -> Path | None:
+    """Return the top of the nixpkgs that a directory, or a channel's, has, if `file` is there; None if it has none.
+
+    A channel is a link into the Nix store; any other that leads out of the directory is no nixpkgs.
+    """
+    given = given.resolve()
+    for below in BELOW:
+        real = inside.within(given, below)
+        place = given / real if real is not None else (given / below).resolve()
+        if (real is not None or place.is_relative_to(stores.STORE)) and inside.exists(place, file):
+            return place
+    return None
+
+
 def of_directory(given: Path, wanted: Wanted) -> Source:
     """Return a directory that has nixpkgs, or a channel which has it, as a source."""
-    root = next((root for below in BELOW if ((root := given / below) / wanted.target).exists()), None)
+    root = top(given, wanted.target)
     if root is None:
-        locks = [given / "flake.lock", given / "npins" / "sources.json"]
-        lock = next((lock for lock in locks if lock.is_file()), None)
+        locks = ("flake.lock", "npins/sources.json")
+        lock = next((given / lock for lock in locks if inside.is_file(given, lock)), None)
         hint = (
             f"to use what it pins: --nixpkgs {quote(str(lock))}" if lock is not None else "a nixpkgs tree has that file"
         )
         raise ToolkitError(f"{given}: has no '{wanted.target}'", hint=hint)
-    root = root.resolve()
-    content = files.read_target(root / wanted.target)
+    content = inside.read(root, wanted.target)
+    files.check_content(str(root / wanted.target), content)
     version = _version(root)
     return Source(
         origin=f"{given} ({version})" if version else str(given),
@@ -70,7 +88,7 @@ def of_clone(directory: Path, rev: str | None, wanted: Wanted) -> Source:
     def make(path: Path) -> None:
         wanted.progress.step(f"reading {commit.short} from {directory}")
         commits.write(path, located, wanted.paths)
-        if not (path / commits.TREE / wanted.target).is_file():
+        if not inside.exists(path / commits.TREE, wanted.target):
             hint = "name a clone of nixpkgs, or a directory with --nixpkgs"
             raise ToolkitError(f"{directory}: commit {commit.short} has no '{wanted.target}'", hint=hint)
 
@@ -78,7 +96,7 @@ def of_clone(directory: Path, rev: str | None, wanted: Wanted) -> Source:
         _TREES, str(commit), make=make, check=lambda found: commits.is_whole(found, commit, wanted.paths)
     )
     root = path / commits.TREE
-    content = (root / wanted.target).read_bytes()
+    content = inside.read(root, wanted.target)
     files.check_content(f"{directory}: {wanted.target}", content)
     return Source(
         origin=f"{directory} at {rev or 'HEAD'} ({commit.short})",
@@ -112,29 +130,26 @@ def find_in_nix_path(name: str) -> Path:
 
 
 def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, ...]:
-    worktree = directory / wanted.target
     try:
-        same = worktree.read_bytes() == content
-    except OSError:
-        # A bare repository, a sparse checkout: there is nothing that anybody has changed.
+        there = inside.find(directory, wanted.target)
+    except ToolkitError:
+        there = b""
+    # In a bare repository and in a sparse checkout there is nothing that anybody has changed.
+    if there is None or there == content:
         return ()
-    if same:
-        return ()
-    return (f"{worktree}: has changes that are not committed and do not count; commit them first",)
+    return (f"{directory / wanted.target}: has changes that are not committed and do not count; commit them first",)
 
 
 def _version(root: Path) -> str | None:
     """Return the version that a tree says of itself; `.version` is in every nixpkgs, the others in channels."""
     parts: list[str] = []
     for name in (".version", ".version-suffix"):
-        try:
-            parts.append((root / name).read_text().strip())
-        except (OSError, ValueError):
-            continue
+        with suppress(ToolkitError, UnicodeDecodeError):
+            parts.append((inside.find(root, name, most=_VERSION_BYTES) or b"").decode().strip())
     version = "".join(parts)
     try:
-        revision = (root / ".git-revision").read_text().strip()
-    except (OSError, ValueError):
+        revision = (inside.find(root, ".git-revision", most=_VERSION_BYTES) or b"").decode().strip()
+    except (ToolkitError, UnicodeDecodeError):
         revision = ""
     if re.fullmatch(r"[0-9a-f]{40}", revision) and revision[:7] not in version:
         version = f"{version}, {revision[:12]}" if version else revision[:12]

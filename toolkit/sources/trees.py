@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import specimen
+from toolkit import inside, specimen
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import fetching, reading
+from toolkit.inside import Kind
 from toolkit.nix import stores
 from toolkit.sources import local, resolve
 
@@ -64,7 +65,13 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
         return NixpkgsTree(root=source.root, key=hashlib.sha256(str(source.root).encode()).hexdigest())
     root, key = source.root, fingerprint(source.root)
     progress.step(f"copying {root}")
-    return _obtain(key, lambda into: _digest(_copy(root, into, link=False)))
+
+    def make(into: Path) -> str:
+        _copy(root, into, link=False)
+        _seal(into, progress)
+        return fingerprint(into)
+
+    return _obtain(key, make)
 
 
 def at_hand(source: Source, near: str) -> NixpkgsTree | None:
@@ -79,7 +86,7 @@ def at_hand(source: Source, near: str) -> NixpkgsTree | None:
             places = [place.resolve()] if reading.locate(place, "HEAD").commit == source.commit else []
         except ToolkitError:
             places = []
-    root = next((place for place in places if place and all((place / part).is_file() for part in _PARTS)), None)
+    root = next((place for place in places if place and all(inside.is_file(place, part) for part in _PARTS)), None)
     return NixpkgsTree(root=root, key="") if root is not None and not specimen.is_tree(root) else None
 
 
@@ -91,9 +98,8 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
     if request.nixpkgs is not None and request.rev is None:
         found = re.fullmatch(r"<([^<>]+)>", request.nixpkgs)
         path = local.find_in_nix_path(found[1]) if found is not None else Path(request.nixpkgs).expanduser()
-        below = next((path / part for part in local.BELOW if (path / part / _PARTS[-1]).is_file()), None)
-        if below is not None:
-            return below.resolve()
+        if path.is_dir() and (top := local.top(path, _PARTS[-1])) is not None:
+            return top
     source = resolve(request, target=PurePosixPath(_PARTS[-1]), sparse=(), progress=progress)
     if source.commit is None and source.root is not None:
         return source.root
@@ -109,9 +115,12 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes]) -> Nixpk
     def make(into: Path) -> str:
         facts = _copy(tree.root, into, link=True)
         for path, content in contents.items():
+            # What is written below a link lands where that leads.
+            if any(inside.link(into, parent) is not None for parent in path.parents):
+                raise ToolkitError(f"{path}: stands below a link")
             place = into / path
             place.parent.mkdir(parents=True, exist_ok=True)
-            mode = place.stat().st_mode & 0o777 if place.is_file() else 0o644
+            mode = place.lstat().st_mode & 0o777 if inside.is_file(into, path) and not place.is_symlink() else 0o644
             # Not written into: the file is that of the tree it is linked from.
             place.unlink(missing_ok=True)
             place.write_bytes(content)
@@ -190,6 +199,7 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsT
         into.mkdir()
         reading.export(held, commit, [PurePosixPath()], into)
         _require_parts(into, source.origin)
+        _seal(into, progress)
         return fingerprint(into)
 
     return _obtain(str(commit), make)
@@ -211,9 +221,18 @@ def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     return NixpkgsTree(root=path / _TREE, key=key)
 
 
+def _seal(root: Path, progress: Progress) -> None:
+    """Delete the links that lead out of a tree of our own, so that none leads Nix, or what it builds, there."""
+    links = [entry.path for entry in inside.entries(root) if entry.kind is Kind.LINK]
+    if out := [path for path in links if inside.leads_out(root, path)]:
+        progress.step(f"leaving out {len(out)} links that lead out of the tree: {', '.join(out[:3])}")
+    for path in out:
+        (root / path).unlink()
+
+
 def _require_parts(root: Path, origin: str) -> None:
     for part in _PARTS:
-        if not (root / part).is_file():
+        if not inside.is_file(root, part):
             raise UsageError(f"{origin}: is not a whole nixpkgs: it has no '{part}'", hint=_HINT)
 
 

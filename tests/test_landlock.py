@@ -1,0 +1,84 @@
+"""The kernel's wall: what a confined program can still reach."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import landlock, process
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.landlock import Reach
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/file").write_text("read")
+    (tmp_path / "secret").write_text("told")
+    (tmp_path / "in/link").symlink_to(tmp_path / "secret")
+    return tmp_path
+
+
+def shell(line: str, reach: Reach) -> str:
+    return process.run(["sh", "-c", line], within=reach).text
+
+
+def test_only_what_is_named_can_be_read(place: Path) -> None:
+    reach = Reach(read=(place / "in",))
+    assert shell(f"cat {place}/in/file", reach) == "read"
+    for path in ("secret", "in/link", "in/../secret"):
+        with pytest.raises(CommandError, match="Permission denied"):
+            shell(f"cat {place}/{path}", reach)
+    assert shell(f"cat {place}/secret", Reach(read=(place / "secret",))) == "told"
+    assert (place / "secret").read_text() == "told"
+
+
+def test_only_what_is_named_can_be_written(place: Path) -> None:
+    with pytest.raises(CommandError, match="Permission denied"):
+        shell(f"echo > {place}/in/new", Reach(read=(place / "in",)))
+    shell(f"echo new > {place}/in/new && mkdir {place}/in/d", Reach(write=(place / "in",)))
+    assert (place / "in/new").read_text() == "new\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["cat /proc/self/environ", "cat /etc/passwd", "ls /root", "ls /home", "ls /sys", "ls /"],
+)
+def test_nothing_of_the_machine_can_be_read(line: str) -> None:
+    process.run(["sh", "-c", line])
+    with pytest.raises(CommandError, match="Permission denied"):
+        shell(line, Reach())
+
+
+@pytest.mark.skipif(landlock.abi() < 4, reason="this kernel's Landlock knows no TCP")
+def test_no_server_can_be_reached() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        code = f"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]}))"
+        process.run([sys.executable, "-c", code])
+        with pytest.raises(CommandError, match="Permission denied"):
+            process.run([sys.executable, "-c", code], within=Reach(read=landlock.python()))
+
+
+def test_process_itself_is_not_confined(place: Path) -> None:
+    for _ in range(3):
+        shell("true", Reach())
+    assert (place / "secret").read_text() == "told"
+    assert shell(f"cat {place}/secret", Reach(read=(place,))) == "told"
+
+
+def test_kernel_without_it_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    assert shell(f"cat {place}/secret", Reach()) == "told"
+
+
+def test_program_that_is_not_there_is_reported() -> None:
+    with pytest.raises(ToolkitError, match="not found on PATH"):
+        process.run(["unlet-no-such-program"], within=Reach())

@@ -1,0 +1,291 @@
+"""The one reader of what stands below a root that others give: a tree, a commit's files, what a patch was applied to.
+
+Nothing is opened that a link leads to out of the root, and nothing is read but regular files, of bounded length. What
+the user names by a path of their own is read by `toolkit.files`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import sys
+from contextlib import ExitStack, contextmanager, suppress
+from enum import Enum
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import files
+from toolkit.errors import ToolkitError, reason_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    Below = str | PurePosixPath
+
+_OPENAT2 = 437
+"""The number of openat2(2) on all processors of Linux but alpha."""
+
+_NO_MAGIC, _BENEATH = 0x02, 0x08
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_LOOK = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
+_MOST_LINKS = 40
+
+
+class AbsentError(ToolkitError):
+    """Nothing has that name."""
+
+
+class Kind(Enum):
+    """What a name in a directory stands for."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    LINK = "link"
+    OTHER = "other"
+
+
+class Entry(Struct, frozen=True):
+    """A name below a root: its path from there, and its kind; a link is one, wherever it leads."""
+
+    path: str
+    kind: Kind
+
+
+def read(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes:
+    """Return the content of a file, if need be behind a link that leads to one below the same root.
+
+    Raise AbsentError if there is nothing, ToolkitError for a directory, a FIFO, a device, a link that leads out, and a
+    file of more than `most` bytes.
+    """
+    return read_with_status(root, path, most=most)[0]
+
+
+def read_with_status(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> tuple[bytes, os.stat_result]:
+    """Return the content of a file and its status; raise as `read`."""
+    name = str(root / path)
+    try:
+        with _opened(root, path, _READ) as handle:
+            return files.regular(handle, name=name, most=most), os.fstat(handle)
+    except (FileNotFoundError, NotADirectoryError):
+        told = link(root, path)
+        raise AbsentError(
+            f"{name}: is a dangling link" if told is not None else f"{name}: no such file or directory"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise _refusal(name, error) from None
+
+
+def find(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes | None:
+    """Return the content of a file as `read` does, None if there is nothing."""
+    try:
+        return read(root, path, most=most)
+    except AbsentError:
+        return None
+
+
+def is_file(root: Path, path: Below) -> bool:
+    """Tell whether there is a regular file, if need be behind a link that leads to one below the same root."""
+    return stat.S_ISREG(_mode(root, path))
+
+
+def is_directory(root: Path, path: Below) -> bool:
+    """Tell whether there is a directory, if need be behind a link that leads to one below the same root."""
+    return stat.S_ISDIR(_mode(root, path))
+
+
+def exists(root: Path, path: Below) -> bool:
+    """Tell whether there is anything, whatever it is, but for a link that leads out or to nothing."""
+    return _mode(root, path) != 0
+
+
+def link(root: Path, path: Below) -> str | None:
+    """Return where a link leads, as it says itself, None for what is no link."""
+    path = PurePosixPath(path)
+    with suppress(OSError, ValueError), _opened(root, path.parent, _LOOK | os.O_DIRECTORY) as handle:
+        return os.readlink(path.name, dir_fd=handle)
+    return None
+
+
+def leads_out(root: Path, path: Below) -> bool:
+    """Tell whether a path leads out of the root, whether there is something or not."""
+    try:
+        with _opened(root, path, _LOOK):
+            return False
+    except (OSError, ValueError) as error:
+        return isinstance(error, OSError) and error.errno == errno.EXDEV
+
+
+def within(root: Path, path: Below) -> PurePosixPath | None:
+    """Return the path from the root of what a path leads to below it, without links; None for nothing, or a way out."""
+    try:
+        with _top(root) as top:
+            handle, real = _walked(top, root, path, _LOOK)
+            os.close(handle)
+            return real
+    except (OSError, ValueError):
+        return None
+
+
+def place(root: Path, path: Below) -> Path:
+    """Return where a path leads to below a root, without links, and the path itself if there is nothing.
+
+    Raise ToolkitError for a way out.
+    """
+    if leads_out(root, path):
+        raise _refusal(str(root / path), OSError(errno.EXDEV, ""))
+    return root.resolve() / (within(root, path) or path)
+
+
+def entries(root: Path, below: Below = ".") -> Iterator[Entry]:
+    """Yield all that stands below a directory, each directory before what is in it; no link is followed.
+
+    A directory that cannot be read has nothing in it.
+    """
+    waiting = [str(below)]
+    while waiting:
+        found = listed(root, waiting.pop())
+        yield from found
+        waiting += [entry.path for entry in reversed(found) if entry.kind is Kind.DIRECTORY]
+
+
+def listed(root: Path, below: Below = ".") -> list[Entry]:
+    """Return what stands in a directory, sorted; nothing if it is none, or cannot be read."""
+    start = "" if str(below) == "." else f"{below}/"
+    try:
+        with _opened(root, below, _LIST) as handle, os.scandir(handle) as found:
+            return sorted((Entry(f"{start}{each.name}", _kind(each)) for each in found), key=lambda entry: entry.path)
+    except (OSError, ValueError):
+        return []
+
+
+def _kind(entry: os.DirEntry[str]) -> Kind:
+    if entry.is_symlink():
+        return Kind.LINK
+    if entry.is_dir(follow_symlinks=False):
+        return Kind.DIRECTORY
+    return Kind.FILE if entry.is_file(follow_symlinks=False) else Kind.OTHER
+
+
+def _mode(root: Path, path: Below) -> int:
+    try:
+        with _opened(root, path, _LOOK) as handle:
+            return os.fstat(handle).st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def _refusal(name: str, error: OSError | ValueError) -> ToolkitError:
+    code = error.errno if isinstance(error, OSError) else None
+    facts = {
+        errno.EXDEV: "is a link that leads out of the tree",
+        errno.ELOOP: "is a link that leads in a circle",
+        errno.EACCES: "permission denied",
+        # A socket.
+        errno.ENXIO: "is not a regular file",
+    }
+    return ToolkitError(f"{name}: {facts.get(code or 0) or f'cannot be read: {reason_of(error)}'}")
+
+
+class _How(ctypes.Structure):
+    """`struct open_how` of openat2(2)."""
+
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+@contextmanager
+def _top(root: Path) -> Generator[int]:
+    top = os.open(root, _LOOK | os.O_DIRECTORY)
+    try:
+        yield top
+    finally:
+        os.close(top)
+
+
+@contextmanager
+def _opened(root: Path, path: Below, flags: int) -> Generator[int]:
+    """Open a path below a root, following no link out of it; the root itself may be a link."""
+    _parts(str(path))
+    with _top(root) as top:
+        handle = _open_beneath(top, str(path), flags)
+        if handle is None:
+            handle = _walked(top, root, path, flags)[0]
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+
+def _open_beneath(top: int, path: str, flags: int) -> int | None:
+    """Open by openat2(2) what is below a directory; None if the kernel has no such call, or does not open it."""
+    if sys.platform != "linux":
+        return None
+    how = _How(flags, 0, _BENEATH | _NO_MAGIC)
+    handle: int = _SYSCALL(_OPENAT2, top, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+    return handle if handle >= 0 else None
+
+
+_SYSCALL = ctypes.CDLL(None).syscall
+_SYSCALL.restype = ctypes.c_long
+_SYSCALL.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t)
+
+
+def _walked(top: int, root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
+    """Open a path as openat2(2) does, one name after the other, and return where it is, too.
+
+    An absolute link is followed if it names the root itself. Raise OSError: EXDEV for a way out.
+    """
+    waiting = _parts(str(path))
+    links = 0
+    with ExitStack() as all_open:
+        directories = [(top, "")]
+        while waiting:
+            part, *waiting = waiting
+            here, _ = directories[-1]
+            if part == "..":
+                directories.pop()
+                if not directories:
+                    raise OSError(errno.EXDEV, "leads out")
+            elif (target := _target(part, here)) is None:
+                how = _LOOK | os.O_DIRECTORY if waiting else flags
+                handle = os.open(part, how | os.O_NOFOLLOW, dir_fd=here)
+                all_open.callback(os.close, handle)
+                directories.append((handle, part))
+            elif (links := links + 1) > _MOST_LINKS:
+                raise OSError(errno.ELOOP, "leads in a circle")
+            else:
+                if target.startswith("/"):
+                    target = _from_root(target, root)
+                    del directories[1:]
+                waiting = [*_parts(target), *waiting]
+        handle, _ = directories[-1]
+        # A directory that `..` has led to is open for looking only.
+        opened = os.open(".", flags, dir_fd=handle) if stat.S_ISDIR(os.fstat(handle).st_mode) else os.dup(handle)
+        return opened, PurePosixPath(*(name for _, name in directories[1:]))
+
+
+def _from_root(target: str, root: Path) -> str:
+    if not PurePosixPath(target).is_relative_to(root):
+        raise OSError(errno.EXDEV, "leads out")
+    return str(PurePosixPath(target).relative_to(root))
+
+
+def _parts(path: str) -> list[str]:
+    if "\0" in path:
+        raise OSError(errno.EINVAL, "has a NUL byte")
+    if path.startswith("/") or not path:
+        raise OSError(errno.EXDEV, "leads out")
+    return [part for part in path.split("/") if part not in {"", "."}]
+
+
+def _target(name: str, directory: int) -> str | None:
+    try:
+        return os.readlink(name, dir_fd=directory)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            return None
+        raise

@@ -1,0 +1,153 @@
+"""The wall of the kernel's around a program that parses or evaluates: Landlock, which Linux has since 5.13.
+
+It needs no privileges. Where the kernel has none, and on other systems, `abi` is 0 and nothing is restricted: what
+stands then is the first wall, `toolkit.inside` and Nix's restricted mode. Sources: landlock(7), linux/landlock.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+
+from toolkit.errors import reason_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_VERSION = 1
+_PATH_BENEATH = 1
+_NO_NEW_PRIVILEGES = 38
+
+_EXECUTE, _READ_FILE, _READ_DIRECTORY = 1 << 0, 1 << 2, 1 << 3
+_READ = _EXECUTE | _READ_FILE | _READ_DIRECTORY
+_OF_FILES = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
+"""All rights to files that a version knows, by the version that brought the last of them."""
+
+_WRITE_FILE, _TRUNCATE, _DEVICE_CONTROL = 1 << 1, 1 << 14, 1 << 15
+_NOT_DIRECTORY = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _DEVICE_CONTROL
+_TCP = 0b11
+_OUTSIDE = 0b11
+"""Abstract sockets and signals of processes that are not within."""
+
+_NET_SINCE, _SCOPE_SINCE = 4, 6
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
+_SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.preload", "/dev/urandom", "/dev/random", "/proc/stat", "/proc/meminfo")
+_WRITABLE_FILES = ("/dev/null",)
+
+
+class Reach(Struct, frozen=True, kw_only=True):
+    """What a program may reach besides the system's own programs and libraries, and the store: paths that exist."""
+
+    read: tuple[Path, ...] = ()
+    write: tuple[Path, ...] = ()
+
+
+def python() -> tuple[Path, ...]:
+    """Return what this Python reads of its own: its program, its library, and where it finds modules."""
+    return tuple(map(Path, (sys.executable, sys.prefix, sys.base_prefix, *filter(None, sys.path))))
+
+
+class _Ruleset(ctypes.Structure):
+    """`struct landlock_ruleset_attr`."""
+
+    _fields_ = (("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+
+
+class _Rule(ctypes.Structure):
+    """`struct landlock_path_beneath_attr`."""
+
+    _pack_ = 1
+    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+@cache
+def abi() -> int:
+    """Return the version of Landlock that this kernel has, 0 for none."""
+    if sys.platform != "linux":
+        return 0
+    return max(_call(_CREATE_RULESET, None, 0, _VERSION), 0)
+
+
+def confine(reach: Reach) -> None:
+    """Confine the calling thread, and all that it starts from now on, for ever; do nothing where `abi` is 0.
+
+    Raise OSError if the kernel does not do it.
+    """
+    version = abi()
+    if not version:
+        return
+    handled = max(rights for since, rights in _OF_FILES.items() if since <= version)
+    ruleset = _Ruleset(handled, _TCP if version >= _NET_SINCE else 0, _OUTSIDE if version >= _SCOPE_SINCE else 0)
+    size = 24 if version >= _SCOPE_SINCE else 16 if version >= _NET_SINCE else 8
+    rules = _done(_call(_CREATE_RULESET, ctypes.byref(ruleset), size, 0))
+    try:
+        _allow(rules, (*SYSTEM, *_SYSTEM_FILES, *reach.read), _READ)
+        _allow(rules, _WRITABLE_FILES, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & handled)
+        _allow(rules, reach.write, handled)
+        _done(_LIBRARY.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+        _done(_call(_RESTRICT_SELF, rules, 0))
+    finally:
+        os.close(rules)
+
+
+def confined(reach: Reach, start: Callable[[], T]) -> T:
+    """Return what a call returns in a thread that is confined, as is every process that it starts; raise what it does.
+
+    Landlock confines a thread, not a process (landlock(7)), so nothing has to run between the start of the program and
+    the program itself.
+    """
+    if not abi():
+        return start()
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            confine(reach)
+            done.set_result(start())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
+            done.set_exception(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    thread.join()
+    return done.result()
+
+
+def _allow(rules: int, paths: Iterable[str | Path], rights: int) -> None:
+    for path in paths:
+        # What is not there cannot be reached either.
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            try:
+                there = rights if os.path.isdir(place) else rights & _NOT_DIRECTORY  # noqa: PTH112 - of what is open
+                _done(_call(_ADD_RULE, rules, _PATH_BENEATH, ctypes.byref(_Rule(there, place)), 0))
+            finally:
+                os.close(place)
+
+
+def _call(number: int, *arguments: object) -> int:
+    found: int = _LIBRARY.syscall(ctypes.c_long(number), *arguments)
+    return found
+
+
+def _done(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"landlock: {reason_of(OSError(code, os.strerror(code)))}")
+    return result
+
+
+_LIBRARY = ctypes.CDLL(None, use_errno=True)

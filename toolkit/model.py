@@ -283,8 +283,10 @@ class Report(Proven, frozen=True, kw_only=True):
 
 
 class OverlayReport(Proven, frozen=True, kw_only=True):
-    """What is known about an overlay that was written."""
+    """What is known about an overlay that was written; `bindings` of the package `target` are those in reach."""
 
+    target: str
+    bindings: tuple[str, ...] = ()
     kind: str
     source: Source
 

@@ -134,6 +134,8 @@ def everything() -> TrackAnswer:
         backports=(Pull(number=550001, listed=False, state="open", url="javascript:alert(1)", mergeable=True),),
     )
     return TrackAnswer(
+        package="docker",
+        missing=("nixos-25.05",),
         unlet="0.1.0",
         checked=datetime(2026, 8, 4, 6, tzinfo=UTC),
         source="clone nixpkgs",

@@ -19,6 +19,7 @@ from toolkit.cache import VARIABLE
 from toolkit.forge.nixpkgs import Server
 from toolkit.git import reading
 from toolkit.track import tracking
+from toolkit.track.docker import Docker
 from toolkit.track.memory import Memory
 from toolkit.track.tracking import TrackRequest, track
 
@@ -129,7 +130,8 @@ def cache(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _known() -> tuple[dict[str, Reading], dict[str, str]]:
     contents: dict[str, bytes] = {reading.blob_id(text): text for text in map(str.encode, map(layout, _USED))}
     newest = layout(_USED[0]).encode()
-    return Memory().read(contents), {reading.blob_id(newest): tracking.our_diff(newest).decode()}
+    diff = tracking.our_diff(newest, Docker(Memory()), Docker.target)
+    return Memory().read(contents), {reading.blob_id(newest): diff.decode()}
 
 
 def remember_layouts() -> None:

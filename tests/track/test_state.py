@@ -91,7 +91,7 @@ def test_file_from_the_future_is_told(nixpkgs: Nixpkgs, ask: Ask, file: Path, mo
     ask(nixpkgs, state=file)
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: now - 86400)
-        found = state.load(file)
+        found = state.load(file, "docker")
     assert "was written in the future" in found.warnings[0]
 
 
@@ -105,5 +105,5 @@ def test_place_that_cannot_be_written_is_one_line(nixpkgs: Nixpkgs, ask: Ask, tm
 def test_file_holds_no_dates_but_its_own_and_is_ascii(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
     ask(nixpkgs, state=file)
     document = json.loads(file.read_bytes().decode("ascii"))
-    assert set(document) == {"schema", "kind", "checked", "facts", "digest"}
+    assert set(document) == {"schema", "kind", "checked", "facts", "digest", "package"}
     assert document["facts"]["master"]["state"] == "not fixed"

@@ -76,7 +76,7 @@ PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fix
             [at("u", "fixed"), at("v", "fixed")],
             None,
             "update",
-            "fixed in u, v since 2026-08-03: you can remove the overlay as soon as your nixpkgs is one of these",
+            "fixed in u, v since 2026-08-03: you can remove the overlay once your nixpkgs includes it",
             10,
         ),
         (
@@ -98,7 +98,14 @@ PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fix
         ),
         ([at("u", "fixed"), at("v", "unknown")], None, "update", "fixed in u since 2026-08-03", 10),
         ([at("u", "not fixed"), at("master", "unknown", RefKind.BRANCH)], None, "keep", "keep the overlay", 11),
-        ([at("master", "fixed", RefKind.BRANCH)], None, "update", "fixed in master since 2026-08-03", 10),
+        (
+            [at("master", "fixed", RefKind.BRANCH)],
+            None,
+            "keep",
+            "keep the overlay: fixed in master since 2026-08-03, and no channel was looked at",
+            0,
+        ),
+        ([at("v6", "fixed", RefKind.NAMED)], None, "update", "fixed in v6 since 2026-08-03", 10),
         ([at("u", "not applicable")], None, "keep", "keep the overlay: fixed nowhere yet", 0),
     ],
 )

@@ -9,11 +9,13 @@ import click
 
 from toolkit import documents, files
 from toolkit.cli import options, output
+from toolkit.cli.proving import OTHER
+from toolkit.docker import PACKAGE as DOCKER
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.model import SourceRequest
 from toolkit.track import table
 from toolkit.track.tracking import TrackRequest, track
-from toolkit.track.verdict import ANY, Used, Way, read_overlay
+from toolkit.track.verdict import Used, Way, read_overlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,9 +35,18 @@ commands.
     "track",
     examples=(
         "unlet track --nixpkgs ./flake.lock",
+        "unlet track forgejo --git-dir ~/src/nixpkgs",
         "unlet track --html status.html",
     ),
     epilog=EXIT_CODES,
+)
+@click.argument("target", required=False)
+@click.option(
+    "--binding",
+    "bindings",
+    metavar="NAME",
+    multiple=True,
+    help="What an override has to reach; may be repeated. By default all packages that a let of the file binds.",
 )
 @options.source_option(
     "--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit; may be repeated."
@@ -111,6 +122,8 @@ commands.
 @options.common
 def command(
     *,
+    target: str | None,
+    bindings: tuple[str, ...],
     refs: tuple[str, ...],
     git_dir: Path | None,
     nixpkgs: str | None,
@@ -128,8 +141,14 @@ def command(
     timeout: float,
     wait: float,
 ) -> int:
-    """Show for each branch and channel whether upstream has fixed docker, and whether you can remove your overlay."""
+    """Show for each branch and channel if overrides reach a package's parts, and whether you can remove your overlay.
+
+    TARGET is the attribute path of a package, by default that of --overlay, else docker. Of docker the place of
+    rootlesskit is looked at as well. Nix decides about another package if --git-dir names a clone; from a server its
+    file is only read.
+    """
     settings = options.settings()
+    used = _used(target, overlay, kind)
     if last is not None and not history:
         options.refuse_without("--history", "--last")
     if git_dir is not None:
@@ -145,10 +164,12 @@ def command(
     if nixpkgs is not None:
         options.refuse_together("--nixpkgs", "--pin")
     request = TrackRequest(
+        target=used.package,
+        bindings=bindings,
         refs=refs,
         git_dir=git_dir,
         own=SourceRequest(nixpkgs=nixpkgs, pin=pin) if nixpkgs is not None or pin is not None else None,
-        used=_used(overlay, kind),
+        used=used,
         pulls=pulls,
         with_pulls=not no_pulls,
         history=history,
@@ -169,11 +190,20 @@ def command(
     return answer.exit_code
 
 
-def _used(overlay: Path | None, kind: str | None) -> Used:
+def _used(target: str | None, overlay: Path | None, kind: str | None) -> Used:
+    """Return the overlay that is used, of the package that is tracked."""
+    if target in {None, DOCKER} and overlay is None:
+        options.refuse_without(OTHER, "--binding")
+    if kind is not None and target not in {None, DOCKER}:
+        raise click.UsageError(f"--kind: names a kind of docker's overlays, and {target} has none")
     if overlay is None:
-        return Used(way=Way(kind)) if kind is not None else ANY
+        way = Way(kind) if kind is not None else Way.ANY
+        return Used(package=target or DOCKER, way=way)
     options.refuse_together("--overlay", "--kind")
-    return read_overlay(overlay)
+    used = read_overlay(overlay)
+    if target not in {None, used.package}:
+        raise click.UsageError(f"{target}: {overlay} is an overlay of {used.package}")
+    return used
 
 
 def _require_places(*paths: Path | None) -> None:
@@ -215,7 +245,7 @@ def _lines(answer: TrackAnswer) -> Iterator[str]:
     yield f"source    {answer.source}"
     yield f"checked   {answer.checked:%Y-%m-%dT%H:%M:%SZ}"
     yield ""
-    yield from output.table((table.REF_HEAD, *table.refs(answer)))
+    yield from output.table((table.ref_head(answer), *table.refs(answer)))
     if words := table.glossary(answer):
         yield ""
         yield from output.table(words)

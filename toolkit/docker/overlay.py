@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import prove
-from toolkit.docker import PREFIX_ENTRY, TARGET, staging
+from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET, staging
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.plan import DEMOTE, OverlayKind
 from toolkit.docker.readings import Place
@@ -80,7 +80,7 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
         case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
         return OverlayKind.REWRAP, prove.run(rewrapping.claims(request.depth), case, progress=progress), ()
 
-    return write_overlay(request.out, found, make_in, force=request.force)
+    return write_overlay(request.out, found, make_in, target=PACKAGE, force=request.force)
 
 
 def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:

@@ -24,12 +24,16 @@ STRANGE = "unknown layout: "
 
 
 class State(StrEnum):
-    """What a version of the file is, both defects together. UNKNOWN is never taken for NOT_FIXED."""
+    """What a version of the file is, both defects together. UNKNOWN is never taken for NOT_FIXED.
+
+    ABSENT is a package that a nixpkgs does not have.
+    """
 
     FIXED = "fixed"
     HALF_FIXED = "half fixed"
     NOT_FIXED = "not fixed"
     NOT_APPLICABLE = "not applicable"
+    ABSENT = "absent"
     UNKNOWN = UNKNOWN
 
 

@@ -96,6 +96,8 @@ let
     else
       { ${head path} = old.${head path} or { } // { ${elemAt path 1} = value (old.${head path}.${elemAt path 1} or null); }; };
 
+  unrelated = trees.after.stdenv.mkDerivation { name = "unlet-unrelated"; };
+
   nowhere = {
     built = false;
     shown = false;
@@ -139,7 +141,8 @@ let
       hides = head path != "override" && at path before == null && before ? ${elemAt path (length path - 1)};
       before = (reaches before thrown).built;
       thrown = reaches after thrown;
-      replaced = reaches after marked;
+      # An argument's default is not known from outside, so it is replaced by a derivation of no other use.
+      replaced = reaches after (if head path == "override" then _: unrelated else marked);
       # A version that changes, so that no cache has what is made with it; another attribute throws.
       follows = listToAttrs (
         map (name: {

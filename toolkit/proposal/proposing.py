@@ -172,7 +172,9 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
         chosen.settle(case)
         return kind or chosen.steps[-1].design, proven, chosen.warnings(case, overlay="")
 
-    return write_overlay(request.out, chosen.source, make_in, force=request.force)
+    return write_overlay(
+        request.out, chosen.source, make_in, target=chosen.package, bindings=chosen.bindings, force=request.force
+    )
 
 
 def _column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:

@@ -131,16 +131,24 @@ def write(order: Order[C], *, progress: Progress) -> Report:
         return result
 
 
-def write_overlay(
-    out: Path, source: Source, make_in: Callable[[Path], tuple[str, Sequence[Proof], Sequence[str]]], *, force: bool
+def write_overlay(  # noqa: PLR0913 - what an overlay is of, and where it goes
+    out: Path,
+    source: Source,
+    make_in: Callable[[Path], tuple[str, Sequence[Proof], Sequence[str]]],
+    *,
+    target: str,
+    bindings: Sequence[str] = (),
+    force: bool,
 ) -> OverlayReport:
-    """Write an overlay to `out`, whole or not at all, and return its report.
+    """Write an overlay of the package `target` to `out`, whole or not at all, and return its report.
 
     `make_in` fills a directory, and returns the kind of the overlay, what was proven of it, and warnings.
     """
     with files.whole_directory(out, force=force) as building:
         kind, proven, warnings = make_in(building)
         result = OverlayReport(
+            target=target,
+            bindings=tuple(bindings),
             kind=kind,
             source=source,
             proofs=_in_place(proven, building, out),

@@ -151,6 +151,8 @@ def overlay_to_json(report: OverlayReport) -> bytes:
         {
             "schema": OVERLAY_SCHEMA,
             "unlet": __version__,
+            "target": report.target,
+            "bindings": report.bindings,
             "kind": report.kind,
             "result": _result(report),
             "source": {"origin": source.origin, "blob": blob_id(source.content), "commit": source.commit},

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit.docker import TARGET
-from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.nixpkgs import tracked
@@ -18,12 +16,13 @@ from toolkit.git import history, reading
 from toolkit.track.model import Arrival, Pull, RefKind
 from toolkit.track.upstream import (
     MOST_CANDIDATES,
+    AbsentError,
     File,
     FoundFile,
     Past,
     WantedRef,
     default_refs,
-    find_file,
+    usual_refs,
 )
 
 if TYPE_CHECKING:
@@ -32,35 +31,44 @@ if TYPE_CHECKING:
 
     from toolkit.git.history import Change, HistoryStep
     from toolkit.model import Oid
-    from toolkit.track.upstream import Content
+    from toolkit.track.upstream import Content, Subject
 
 
 class CloneUpstream:
     """A clone as an Upstream; raises ToolkitError for a directory that is none."""
 
-    def __init__(self, directory: Path, repository: str) -> None:
+    def __init__(self, directory: Path, repository: str, subject: Subject) -> None:
         self.warnings: list[str] = []
+        self.missing: tuple[str, ...] = ()
+        self._subject = subject
         self._directory = directory
         self._branches = clones.branches(directory, repository)
         self._repository = self._branches.repository
+        self.repository: Path | None = self._repository
         fetched = self._branches.fetched
         age = f", fetched {time.strftime('%Y-%m-%d %H:%M', time.localtime(fetched))}" if fetched else ""
         self.source = f"clone {directory}{age}"
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs, of those that the clone has; HEAD where it has none of them."""
-        return default_refs(self._branches.commits) or (WantedRef("HEAD", RefKind.NAMED),)
+        """Return the usual refs that the clone has, and keep the others as missing; HEAD if it has none of them."""
+        found = default_refs(self._branches.commits)
+        if not found:
+            return (WantedRef("HEAD", RefKind.NAMED),)
+        self.missing = tuple(
+            each.name for each in usual_refs(self._branches.commits) if each.name not in self._branches.commits
+        )
+        return found
 
     def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
         """Return the file at each ref."""
         commits: dict[WantedRef, Oid] = {}
-        reasons: dict[WantedRef, str] = {}
+        reasons: dict[WantedRef, ToolkitError] = {}
         for each in wanted:
             try:
                 known = self._branches.commits.get(each.name)
                 commits[each] = known or reading.locate(self._directory, each.name).commit
             except ToolkitError as error:
-                reasons[each] = error.message
+                reasons[each] = error
         files = self._files(list(dict.fromkeys(commits.values())))
         changes = self._changes({commit: file.path for commit, file in files.items() if isinstance(file, File)})
         found: list[FoundFile] = []
@@ -70,8 +78,9 @@ class CloneUpstream:
             if isinstance(file, File) and commit is not None:
                 file = replace(file, change=changes.get(commit))
                 found.append(FoundFile(wanted=each, commit=commit, file=file))
-            else:
-                found.append(FoundFile(wanted=each, commit=commit, reason=str(file)))
+            elif isinstance(file, ToolkitError):
+                absent = isinstance(file, AbsentError)
+                found.append(FoundFile(wanted=each, commit=commit, reason=file.message, absent=absent))
         return found
 
     def past(self, found: FoundFile, *, most: int | None) -> Past:
@@ -135,29 +144,29 @@ class CloneUpstream:
     def _contents(self, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
         return reading.contents(self._repository, names, most=MAXIMUM_BYTES)
 
-    def _files(self, commits: Sequence[Oid]) -> dict[Oid, File | str]:
+    def _files(self, commits: Sequence[Oid]) -> dict[Oid, File | ToolkitError]:
         """Return the file at each commit, or why there is none."""
-        files: dict[Oid, File | str] = {}
+        files: dict[Oid, File | ToolkitError] = {}
         try:
-            usual = self._contents([f"{commit}:{TARGET}" for commit in commits])
+            usual = self._contents([f"{commit}:{self._subject.target}" for commit in commits])
         except CommandError as error:
-            return dict.fromkeys(commits, f"git cannot read it: {reading.fact(error.stderr)}")
+            return dict.fromkeys(commits, ToolkitError(f"git cannot read it: {reading.fact(error.stderr)}"))
         for commit, there in zip(commits, usual, strict=True):
             try:
                 files[commit] = self._file(commit, there)
             except CommandError as error:
-                files[commit] = f"git cannot read it: {reading.fact(error.stderr)}"
+                files[commit] = ToolkitError(f"git cannot read it: {reading.fact(error.stderr)}")
             except ToolkitError as error:
-                files[commit] = error.message
+                files[commit] = error
         return files
 
     def _file(self, commit: Oid, there: Content | None) -> File:
         def candidates() -> Sequence[PurePosixPath]:
-            return history.files_with(self._repository, commit, GENERATOR)[:MOST_CANDIDATES]
+            return history.files_with(self._repository, commit, self._subject.word)[:MOST_CANDIDATES]
 
-        if there is None and reading.entries(self._repository, commit, [TARGET]):
+        if there is None and reading.entries(self._repository, commit, [self._subject.target]):
             raise ToolkitError("the clone lacks the file's content: it is a partial one")
-        return find_file(
+        return self._subject.find(
             there,
             follow=lambda path: history.renamed_to(self._repository, commit, path),
             candidates=candidates,

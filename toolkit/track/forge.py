@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit.docker import TARGET
 from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import Settings, Traffic, budget
@@ -22,22 +22,23 @@ from toolkit.track.model import Arrival, Pull, RefKind
 from toolkit.track.upstream import (
     MOST_CANDIDATES,
     MOST_MOVES,
+    AbsentError,
     File,
     FoundFile,
     Past,
     WantedRef,
     default_refs,
-    find_file,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from toolkit.forge.github import ApiCommit, ChangedFile, Review
     from toolkit.forge.github import ApiPull as Request
     from toolkit.forge.nixpkgs import Server
     from toolkit.track.memory import Memory
-    from toolkit.track.upstream import Content
+    from toolkit.track.upstream import Content, Subject
 
 _AT_A_TIME = 40
 
@@ -48,9 +49,12 @@ _SHORT_SECONDS = 3.0
 class Forge:
     """A repository on GitHub as an Upstream; what it knows of unchanged files is in the memory."""
 
-    def __init__(self, server: Server, memory: Memory, *, timeout: float, wait: float) -> None:
+    def __init__(self, server: Server, subject: Subject, memory: Memory, *, timeout: float, wait: float) -> None:
         """Send nothing yet; raise UsageError for a repository or URL that is none. Both times are seconds."""
         self.warnings: list[str] = []
+        self.repository: Path | None = None
+        self.missing: tuple[str, ...] = ()
+        self._subject = subject
         self._github = connect(server, Settings(timeout=timeout, wait=wait))
         self.source = f"{self._github.client.api_url}/repos/{self._github.repository}"
         self._memory = memory
@@ -122,9 +126,9 @@ class Forge:
         has little of it the next day.
         """
         with budget(self._github.client.settings.timeout):
-            naming, touching = side_by_side(self._search, [tracked().naming, tracked().touching])
-            wanted = list(dict.fromkeys((*numbers, *naming, *touching)))
-            others = {*numbers, *naming}
+            found_by = side_by_side(self._search, self._subject.searches)
+            wanted = list(dict.fromkeys((*numbers, *chain.from_iterable(found_by))))
+            others = {*numbers, *chain.from_iterable(found_by[:1])}
 
             def ask(number: int) -> tuple[Pull, File | None] | None:
                 return self._pull(number, refs, listed=number in numbers, must_touch=number not in others)
@@ -151,7 +155,7 @@ class Forge:
             reading.check_rev(wanted.name)
             file = self._file(wanted.name)
         except ToolkitError as error:
-            return FoundFile(wanted=wanted, reason=error.message)
+            return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, AbsentError))
         key = f"{self._github.repository} {wanted.name} {file.path} {file.blob}"
         change = self._memory.known.changes.get(key)
         if change is None:
@@ -181,16 +185,17 @@ class Forge:
                 return None
             return reading.blob_id(content), content
 
-        return find_file(
-            read(TARGET),
+        return self._subject.find(
+            read(self._subject.target),
             follow=follow,
             candidates=lambda: self._candidates(ref),
             read=lambda paths: side_by_side(read, paths),
         )
 
     def _candidates(self, ref: str) -> list[PurePosixPath]:
-        """List Nix files with docker or moby in their path: in the usual directories, or else in the whole tree."""
-        directories = dict.fromkeys((TARGET.parent.parent, *(place.parent.parent for place in tracked().places)))
+        """List Nix files whose path has a word of the subject: in the usual directories, or else in the whole tree."""
+        places = (self._subject.target, *tracked().places)
+        directories = dict.fromkeys(place.parent.parent for place in places)
         found: list[PurePosixPath] = []
         for directory in directories:
             try:
@@ -198,12 +203,15 @@ class Forge:
             except NotFoundError:
                 continue
             found += [directory / each.path for each in files if each.type == "blob"]
-        if not any(_is_candidate(path) for path in found):
+        if not any(self._is_candidate(path) for path in found):
             whole = self._github.tree(ref)
             found = [PurePosixPath(each.path) for each in whole.tree if each.type == "blob"]
             if whole.truncated:
                 self.warnings.append(f"{ref}: GitHub lists only a part of its files")
-        return [path for path in found if _is_candidate(path)][:MOST_CANDIDATES]
+        return [path for path in found if self._is_candidate(path)][:MOST_CANDIDATES]
+
+    def _is_candidate(self, path: PurePosixPath) -> bool:
+        return path.suffix == ".nix" and any(word in str(path).lower() for word in self._subject.words)
 
     def _content(self, step: HistoryStep) -> bytes | None:
         try:
@@ -231,7 +239,7 @@ class Forge:
         with budget(_SHORT_SECONDS if self._memory.is_silent(name) else self._github.client.settings.timeout):
             try:
                 request = self._github.pull(number)
-                path = _touched(self._github.pull_files(number), refs)
+                path = _touched(self._github.pull_files(number), self._subject.target, refs)
             except ToolkitError as error:
                 self._memory.heard(name, silent=isinstance(error, SilentError))
                 return Pull(number=number, listed=listed, state="unknown", reason=error.message), None
@@ -304,15 +312,11 @@ def _change(commit: ApiCommit) -> Change:
     return Change(commit=Oid(commit.sha), committed=committed, subject=commit.subject)
 
 
-def _is_candidate(path: PurePosixPath) -> bool:
-    return path.suffix == ".nix" and any(word in str(path).lower() for word in ("docker", "moby"))
-
-
-def _touched(files: Sequence[ChangedFile], refs: Sequence[FoundFile]) -> str | None:
+def _touched(files: Sequence[ChangedFile], target: PurePosixPath, refs: Sequence[FoundFile]) -> str | None:
     """Return where the file is after a pull request that touches it; if it is gone, what has taken its place."""
     names = {each.filename: each.status for each in files}
     there = (found.file.path for found in refs if found.file is not None)
-    for path in dict.fromkeys(map(str, (TARGET, *there))):
+    for path in dict.fromkeys(map(str, (target, *there))):
         moved = moved_to(files, path)
         if moved is not None:
             return moved

@@ -35,8 +35,17 @@ _FILE = "readings.json"
 _DAY = 86400.0
 
 
+class Answer(Struct, frozen=True, kw_only=True):
+    """What Nix answers about a commit: the doors that work by the names of bindings, or why it cannot answer."""
+
+    doors: dict[str, tuple[str, ...]]
+    reason: str | None = None
+
+
 class Known(Struct, frozen=True, kw_only=True):
     """Readings and our diffs by blob, last changes by place, blobs by commit and path, refs by repository.
+
+    `answers` are Nix's about any package, by the commit, the package and the doors that it was asked about.
 
     The place of a change names the file's content as well. `silent` has what did not answer in time, with the time of
     that in seconds since the epoch.
@@ -48,6 +57,7 @@ class Known(Struct, frozen=True, kw_only=True):
     blobs: dict[str, str] = field(default_factory=dict[str, str])
     names: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     silent: dict[str, float] = field(default_factory=dict[str, float])
+    answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
 
 
 class Memory:

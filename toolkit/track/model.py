@@ -189,14 +189,19 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class TrackAnswer(Struct, frozen=True, kw_only=True):
-    """All that `track` answers. `first` says that there was no answer of last time to compare with."""
+    """All that `track` answers. `first` says that there was no answer of last time to compare with.
+
+    `missing` are the usual refs that the clone lacks: nothing is known of them.
+    """
 
     unlet: str
     checked: datetime
     source: str
+    package: str
     target: PurePosixPath
     verdict: Verdict
     refs: tuple[Ref, ...]
+    missing: tuple[str, ...]
     pulls: tuple[Pull, ...]
     changes: tuple[Difference, ...]
     first: bool

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from msgspec import Struct, field
 
+from toolkit.docker import PACKAGE as DOCKER
 from toolkit.docker.readings import Overridable, Place, State
 from toolkit.report.markdown import cell
 from toolkit.text import harmless
@@ -45,6 +46,11 @@ _OVERRIDABLE = {
     Overridable.NOT_APPLICABLE: (NONE, "no moby"),
     Overridable.UNKNOWN: (UNTOLD, "could not tell"),
 }
+_REACHED = _OVERRIDABLE | {
+    Overridable.NO: (BAD, "out of reach"),
+    Overridable.YES: (GOOD, "within reach"),
+    Overridable.NOT_APPLICABLE: (NONE, "none"),
+}
 _PLACES = {
     Place.SUFFIX: (GOOD, "PATH suffix"),
     Place.ABSENT: (GOOD, "not in PATH"),
@@ -62,6 +68,7 @@ _MARKS = {
     State.HALF_FIXED: HALF,
     State.NOT_FIXED: BAD,
     State.NOT_APPLICABLE: NONE,
+    State.ABSENT: NONE,
     table.UNTOLD: UNTOLD,
 }
 
@@ -88,7 +95,7 @@ def _rendered(template: str, answer: TrackAnswer, show: Callable[[str], str]) ->
             answer=answer,
             checked=f"{answer.checked:%Y-%m-%d %H:%M:%S} UTC",
             changes=[table.change(change) for change in answer.changes],
-            ref_head=table.REF_HEAD,
+            ref_head=table.ref_head(answer),
             refs=table.refs(answer),
             glossary=table.glossary(answer),
             pull_head=table.PULL_HEAD,
@@ -109,7 +116,10 @@ def _rendered(template: str, answer: TrackAnswer, show: Callable[[str], str]) ->
 def _pictures(answer: TrackAnswer) -> list[Picture]:
     if answer.history is None:
         return []
-    drawn = [timeline(answer.history, until=answer.checked, width=w, name=n) for n, w in _WIDTHS.items()]
+    drawn = [
+        timeline(answer.history, until=answer.checked, width=width, name=name, package=answer.package)
+        for name, width in _WIDTHS.items()
+    ]
     return [each for each in drawn if each is not None]
 
 
@@ -207,7 +217,7 @@ class _Scale(Struct, frozen=True, kw_only=True):
         return self.left + (seconds - self.first) / (self.last - self.first) * (self.right - self.left)
 
 
-def timeline(history: History, *, until: datetime, width: int, name: str) -> Picture | None:
+def timeline(history: History, *, until: datetime, width: int, name: str, package: str = DOCKER) -> Picture | None:
     """Return the picture, `width` units wide; `until` is the date of its right end. None if there is no version.
 
     Below 600 units the lanes' names stand above them, else beside them.
@@ -221,7 +231,7 @@ def timeline(history: History, *, until: datetime, width: int, name: str) -> Pic
     scale = _Scale(first=min(times[0], end - _DAY), last=end, left=116.0 if beside else 4.0, right=width - 6.0)
     lanes: list[Lane] = []
     y = float(_TOP)
-    for title, column in _columns(versions).items():
+    for title, column in _columns(versions, package).items():
         y += 0 if beside else _TITLE
         bars, rows = _bars(_merged(column, times, end), scale, y)
         place = Label(x=0.0, y=y + LANE * 0.68, text=title) if beside else Label(x=scale.left, y=y - 5, text=title)
@@ -234,12 +244,14 @@ def timeline(history: History, *, until: datetime, width: int, name: str) -> Pic
         bottom=y,
         summary="; ".join(f"{lane.title.text}: {lane.bars[-1].label.text}" for lane in lanes),
         lanes=tuple(lanes),
-        ticks=tuple(_ticks(versions, times, scale)),
+        ticks=tuple(_ticks(versions, times, scale, package)),
         years=tuple(_years(scale, y + 15)),
     )
 
 
-def _columns(versions: Sequence[Version]) -> dict[str, list[tuple[str, str]]]:
+def _columns(versions: Sequence[Version], package: str) -> dict[str, list[tuple[str, str]]]:
+    if package != DOCKER:
+        return {"bindings": [_REACHED[version.reading.overridable] for version in versions]}
     return {
         "components": [_OVERRIDABLE[version.reading.overridable] for version in versions],
         "rootlesskit": [_PLACES[version.reading.rootlesskit] for version in versions],
@@ -307,8 +319,8 @@ def _rows(below: dict[int, tuple[float, float]], right: float) -> dict[int, tupl
     return {index: (row, index in turned) for index, row in rows.items()}
 
 
-def _ticks(versions: Sequence[Version], times: Sequence[float], scale: _Scale) -> Iterator[Label]:
-    """Yield the newest docker of each time, where it changes its major version and there is room."""
+def _ticks(versions: Sequence[Version], times: Sequence[float], scale: _Scale, package: str) -> Iterator[Label]:
+    """Yield the newest release of each time, where it changes its major version and there is room."""
     free, last = scale.left - 1, None
     for version, time in zip(versions, times, strict=True):
         major = (version.reading.newest or "").partition(".")[0]
@@ -316,7 +328,7 @@ def _ticks(versions: Sequence[Version], times: Sequence[float], scale: _Scale) -
             continue
         last = major
         x = scale.x(time)
-        label = f"docker {major}" if free < scale.left else major
+        label = f"{package} {major}" if free < scale.left else major
         if x < free or x + len(label) * _LETTER > scale.right:
             continue
         free = x + (len(label) + 1) * _LETTER

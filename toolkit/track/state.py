@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import documents, files
+from toolkit.docker import PACKAGE as DOCKER
 from toolkit.docker.readings import UNKNOWN
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.track.model import Difference, RefKind
@@ -39,6 +40,7 @@ class _StateDocument(Struct, frozen=True, kw_only=True):
     checked: int
     facts: Facts
     digest: str
+    package: str = DOCKER
 
 
 class Last(Struct, frozen=True, kw_only=True):
@@ -48,25 +50,34 @@ class Last(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-def load(path: Path) -> Last:
-    """Read a state file; one that is damaged is set aside and told of. Raise ToolkitError for what is none."""
+def load(path: Path, package: str) -> Last:
+    """Read a state file; one that is damaged is set aside, with a warning.
+
+    Raise ToolkitError for what is none, and for the state of another package.
+    """
     place = files.place_of(path)
     if not place.exists():
         return Last(facts=None)
     content = files.read(place)
     try:
-        facts, checked = _read(content, path)
+        document = _read(content, path)
     except ToolkitError as error:
         return Last(facts=None, warnings=(_set_aside(place, content, error),))
+    if document.package != package:
+        hint = "a state file is for one package: name another one with --state"
+        raise ToolkitError(f"{path}: is about {document.package}, not {package}", hint=hint)
+    facts, checked = document.facts, document.checked
     if checked > time.time() + _SKEW_SECONDS:
         return Last(facts=facts, warnings=(f"{path}: was written in the future; is this clock right?",))
     return Last(facts=facts)
 
 
-def save(path: Path, facts: Facts) -> None:
+def save(path: Path, facts: Facts, package: str) -> None:
     """Replace a state file as a whole; raise ToolkitError where that cannot be done."""
     checked = int(time.time())
-    document = _StateDocument(schema=_SCHEMA, kind=_KIND, checked=checked, facts=facts, digest=_digest(facts, checked))
+    document = _StateDocument(
+        schema=_SCHEMA, kind=_KIND, checked=checked, facts=facts, package=package, digest=_digest(facts, checked)
+    )
     try:
         files.replace(path, documents.write(document))
     except OSError as error:
@@ -91,12 +102,16 @@ def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, wi
 
 
 def changes(before: Facts | None, now: Facts) -> tuple[Difference, ...]:
-    """Return what was known both times and is different, and what is known for the first time of a new subject."""
+    """Return what is different from last time, of what was looked at then; a pull request that is found is new.
+
+    A ref that was not looked at last time is no change.
+    """
     if before is None:
         return ()
     return tuple(
         Difference(subject=subject, field=name, before=old, after=value)
         for subject, fields in now.items()
+        if subject in before or subject.startswith("#")
         for name, value in fields.items()
         if (old := before.get(subject, {}).get(name)) != value
     )
@@ -138,13 +153,13 @@ def _pull(pull: Pull) -> Iterator[tuple[str, str]]:
             yield f"in {arrival.ref}", "yes" if arrival.arrived else "no"
 
 
-def _read(content: bytes, path: Path) -> tuple[Facts, int]:
+def _read(content: bytes, path: Path) -> _StateDocument:
     document = documents.read(content, _StateDocument, document=str(path))
     if document.schema != _SCHEMA or document.kind != _KIND:
         raise ToolkitError(f"{path}: has a different schema")
     if document.digest != _digest(document.facts, document.checked):
         raise ToolkitError(f"{path}: its digest does not match its content")
-    return document.facts, document.checked
+    return document
 
 
 def _digest(facts: Facts, checked: int) -> str:

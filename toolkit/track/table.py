@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.docker import PACKAGE as DOCKER
 from toolkit.docker.readings import Overridable, Place, State
 from toolkit.track.model import Judgement, SeriesFit
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 Row = tuple[str, ...]
 
 UNTOLD = "could not tell"
-REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "our series", "last change")
+_REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "our series", "last change")
+_OF_DOCKER = ("rootlesskit", "TODO")
 PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "effect", "arrived in")
 EVENT_HEAD: Row = ("date", "what", "commit")
 
@@ -34,6 +36,7 @@ _MEANINGS: dict[str, str] = {
     State.NOT_FIXED: "no override reaches a component, and rootlesskit is in the wrapper's PATH prefix",
     State.NOT_APPLICABLE: "older than moby and the wrapper: there is nothing to fix",
     UNTOLD: "unknown, which counts neither for nor against the overlay; the notes explain why",
+    State.ABSENT: "there is no such package",
     Overridable.PARTLY: "an override reaches some of the components",
     Place.PREFIX: "rootlesskit comes before the caller's PATH, and hides a security wrapper of that name",
     Place.SUFFIX: "rootlesskit comes after the caller's PATH, so a security wrapper takes precedence",
@@ -48,9 +51,20 @@ _MEANINGS: dict[str, str] = {
 }
 
 
+def ref_head(answer: TrackAnswer) -> Row:
+    """Return the head of the refs' table; only docker has a rootlesskit."""
+    return _columns(answer, tuple(name.replace(DOCKER, answer.package) for name in _REF_HEAD))
+
+
 def refs(answer: TrackAnswer) -> list[Row]:
     """Return a row a ref, without the head."""
-    return [_ref(ref) for ref in answer.refs]
+    return [_columns(answer, _ref(ref)) for ref in answer.refs]
+
+
+def _columns(answer: TrackAnswer, row: Row) -> Row:
+    return tuple(
+        cell for name, cell in zip(_REF_HEAD, row, strict=True) if answer.package == DOCKER or name not in _OF_DOCKER
+    )
 
 
 def pulls(answer: TrackAnswer) -> list[tuple[Pull, Row]]:
@@ -68,22 +82,35 @@ def events(history: History) -> list[Row]:
     ]
 
 
+_OF_PACKAGE: dict[str, str] = {
+    State.FIXED: "an override reaches each of the bindings",
+    State.HALF_FIXED: "an override reaches some of the bindings, or some uses of one",
+    State.NOT_FIXED: "no override reaches a binding",
+    State.NOT_APPLICABLE: "no let of the file binds a package",
+    Overridable.PARTLY: "an override reaches some of the bindings",
+}
+
+
 def glossary(answer: TrackAnswer) -> list[Row]:
     """Return each word of the refs' rows that needs one with its meaning, in the order of the columns."""
     cells = {cell for row in refs(answer) for cell in row[1:]}
     return [
         (word, meaning)
-        for word, meaning in _MEANINGS.items()
+        for word, meaning in (_MEANINGS | (_OF_PACKAGE if answer.package != DOCKER else {})).items()
         if any(cell == word or cell.startswith(f"{word} ") for cell in cells)
     ]
 
 
 def notes(answer: TrackAnswer) -> Iterator[str]:
     """Yield what does not fit in a cell: why something could not be told, where the file has gone."""
+    if answer.missing:
+        names = ", ".join(answer.missing)
+        yield f"not in this clone, so nothing is known of them: {names}; git fetch REMOTE NAME gets one"
     for ref in answer.refs:
         reading = ref.reading
-        if ref.state is State.UNKNOWN:
-            yield f"{ref.name}: could not tell: {ref.reason or 'no reason is known'}"
+        if ref.state in {State.UNKNOWN, State.ABSENT}:
+            untold = "could not tell: " if ref.state is State.UNKNOWN else ""
+            yield f"{ref.name}: {untold}{ref.reason or 'no reason is known'}"
         elif reading is not None and reading.reason is not None:
             yield f"{ref.name}: {reading.reason}"
         for release, reason in reading.failed.items() if reading is not None else ():
@@ -139,7 +166,8 @@ def _deciders(answer: TrackAnswer) -> Iterator[str]:
 def _ref(ref: Ref) -> Row:
     reading = ref.reading
     if reading is None:
-        return (ref.name, UNTOLD, "?", "?", "?", "?", "?", "?")
+        state = UNTOLD if ref.state is State.UNKNOWN else ref.state
+        return (ref.name, state, "?", "?", "?", "?", "?", "?")
     todo = "?" if reading.todo is None else "there" if reading.todo else "none"
     return (
         ref.name,

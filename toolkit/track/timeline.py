@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit.docker import PACKAGE as DOCKER
 from toolkit.docker import meaning
 from toolkit.docker.readings import Overridable, Place, State
 from toolkit.git.reading import blob_id
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from toolkit.model import Oid, Progress
     from toolkit.track.memory import Memory
     from toolkit.track.model import TrackedCommit
-    from toolkit.track.upstream import FoundFile, Past, Upstream
+    from toolkit.track.upstream import FoundFile, Past, Subject, Upstream
 
 _SAVE_AFTER = 100
 
@@ -33,6 +34,14 @@ _COMPONENTS = {
 }
 
 
+_BINDINGS = {
+    Overridable.NO: "bound in a let, out of reach",
+    Overridable.YES: "within reach",
+    Overridable.PARTLY: "within reach in part",
+    Overridable.NOT_APPLICABLE: "none is bound in a let",
+}
+
+
 class Timeline(Struct, kw_only=True):
     """Reads the versions of a file, and remembers them some at a time, so that an interrupt loses little.
 
@@ -40,6 +49,7 @@ class Timeline(Struct, kw_only=True):
     """
 
     upstream: Upstream
+    subject: Subject
     memory: Memory
     progress: Progress
     read: int = 0
@@ -58,7 +68,7 @@ class Timeline(Struct, kw_only=True):
             _version(step, readings.get(step.change.commit), mainline=step.change.commit in members)
             for step in reversed(past.steps)
         )
-        events = tuple(_events(version for version in versions if version.mainline))
+        events = tuple(_events((version for version in versions if version.mainline), self.subject.package))
         return History(ref=found.wanted.name, versions=versions, events=events, read=self.read, notes=tuple(notes))
 
     def fixed_by(self, found: FoundFile, *, most: int) -> TrackedCommit | None:
@@ -80,7 +90,7 @@ class Timeline(Struct, kw_only=True):
         blobs = {step.change.commit: step.blob or known.get(_place(step)) for step in past.steps}
         found: dict[str, Reading] = {}
         for blob in filter(None, blobs.values()):
-            if (reading := self.memory.reading(blob, past=True)) is not None:
+            if (reading := self.subject.reading(blob, past=True)) is not None:
                 found[blob] = reading
         missing = [step for step in past.steps if blobs[step.change.commit] not in found]
         # Of equal contents one is enough, if the blob tells.
@@ -94,7 +104,7 @@ class Timeline(Struct, kw_only=True):
                 blob = step.blob or known.setdefault(_place(step), blob_id(content))
                 blobs[step.change.commit] = blob
                 read[blob] = content
-            found |= self.memory.read(read, past=True)
+            found |= self.subject.read(read, past=True)
             self.memory.save()
             self.read += len(some)
         return {commit: found[blob] for commit, blob in blobs.items() if blob in found}
@@ -134,18 +144,18 @@ _What = tuple[str, str | None, str | None, str]
 """What an event is about, before, after, and in words."""
 
 
-def _events(versions: Iterator[Version]) -> Iterator[Event]:
+def _events(versions: Iterator[Version], package: str) -> Iterator[Event]:
     """Yield what is different in each version; what could not be told in one is as it last was."""
     path, before = None, None
     for version in versions:
         reading = version.reading
         found: list[_What] = []
         if path is None:
-            docker = f", docker {reading.newest}" if reading.newest else ""
-            found.append(("file", None, str(version.path), f"the list begins: '{version.path}'{docker}"))
+            newest = f", {package} {reading.newest}" if reading.newest else ""
+            found.append(("file", None, str(version.path), f"the list begins: '{version.path}'{newest}"))
         elif path != version.path:
             found.append(("file", str(path), str(version.path), f"moved to '{version.path}'"))
-        found += _differences(before, reading)
+        found += _differences(before, reading, package)
         for what, old, new, text in found:
             yield Event(commit=version.commit, what=what, before=old, after=new, text=text)
         path, before = version.path, reading if before is None else _carried(before, reading)
@@ -161,10 +171,11 @@ def _carried(before: Reading, reading: Reading) -> Reading:
     )
 
 
-def _differences(old: Reading | None, new: Reading) -> Iterator[_What]:
+def _differences(old: Reading | None, new: Reading, package: str) -> Iterator[_What]:
     if new.reason is not None and (old is None or old.reason != new.reason):
         yield "file", None, new.reason, f"could not tell: {new.reason}"
-    yield from _components(old.overridable if old is not None else None, new.overridable)
+    had_reach = old.overridable if old is not None else None
+    yield from _components(had_reach, new.overridable, package=package)
     yield from _places(old.rootlesskit if old is not None else None, new.rootlesskit)
     had = bool(old is not None and old.todo)
     if new.todo is not None and had != new.todo:
@@ -174,11 +185,11 @@ def _differences(old: Reading | None, new: Reading) -> Iterator[_What]:
         yield "layout", old.layout, new.layout, f"now {new.layout}"
 
 
-def _components(old: Overridable | None, new: Overridable) -> Iterator[_What]:
+def _components(old: Overridable | None, new: Overridable, *, package: str) -> Iterator[_What]:
     if new in {old, Overridable.UNKNOWN} or (old is None and new is Overridable.NOT_APPLICABLE):
         return
-    text = f"components: {_COMPONENTS[new]}"
-    if old is Overridable.NOT_APPLICABLE and new is Overridable.NO:
+    text = f"components: {(_COMPONENTS if package == DOCKER else _BINDINGS)[new]}"
+    if package == DOCKER and old is Overridable.NOT_APPLICABLE and new is Overridable.NO:
         text = "components: moby is split off, in dockerGen's let"
     yield "components", old, new, text
 

@@ -6,38 +6,39 @@ import time
 from datetime import timedelta
 from functools import cache
 from itertools import pairwise
+from pathlib import PurePosixPath  # noqa: TC003 - a field of what the series is read into
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import __version__, confined
-from toolkit.docker import TARGET, choosing
-from toolkit.docker.plan import Demotion, steps
+from toolkit import __version__
+from toolkit.docker import PACKAGE as DOCKER
+from toolkit.docker import TARGET
 from toolkit.docker.readings import UNKNOWN, State
-from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.forge.nixpkgs import Server, tracked
 from toolkit.git import patching
 from toolkit.model import Commit
 from toolkit.track import state, verdict
 from toolkit.track.clone import CloneUpstream
+from toolkit.track.docker import Docker
 from toolkit.track.memory import Memory
 from toolkit.track.model import OurSeries, Ref, RefKind, SeriesFit, TrackAnswer, commit, moment
+from toolkit.track.package import Package
 from toolkit.track.timeline import Timeline
 from toolkit.track.upstream import WantedRef, kind_of
 from toolkit.track.verdict import ANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from toolkit.docker.readings import Reading
     from toolkit.git.patching import Fitting
     from toolkit.model import Progress, SourceRequest
     from toolkit.track.model import Pull
-    from toolkit.track.upstream import File, FoundFile, Upstream
+    from toolkit.track.upstream import File, FoundFile, Subject, Upstream
     from toolkit.track.verdict import Used
 
 # A fix that is older than so many versions is dated by none of them.
@@ -51,10 +52,13 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
 
     `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `own` names
     the user's nixpkgs, `used` the overlay on it. `pulls` are pull requests beside those of patches/; `with_pulls` False
-    leaves all out. `history` asks for the timeline of the first ref, `last` bounds it. `proposal` is a directory with a
+    leaves all out. `target` is a package by its attribute path, `bindings` those of its bindings that count, none for
+    all. `history` asks for the timeline of the first ref, `last` bounds it. `proposal` is a directory with a
     series, `state` the file that remembers. The rest is how the server is reached; None means as patches/ says.
     """
 
+    target: str = DOCKER
+    bindings: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     git_dir: Path | None = None
     own: SourceRequest | None = None
@@ -75,63 +79,77 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
 
     What cannot be told of a ref or of a pull request is in its part of the answer, and keeps nothing else back.
     """
-    last = state.load(request.state) if request.state is not None else state.Last(facts=None)
+    last = state.Last(facts=None)
+    if request.state is not None:
+        last = state.load(request.state, request.target)
     memory = Memory()
-    upstream = _upstream(request, memory)
+    subject = _subject(request, memory, progress)
+    upstream = _upstream(request, subject, memory)
+    timeline = Timeline(upstream=upstream, subject=subject, memory=memory, progress=progress)
     try:
-        return _answer(request, last, memory, upstream, progress)
+        return _answer(request, last, timeline)
     finally:
         memory.save()
 
 
-def _upstream(request: TrackRequest, memory: Memory) -> Upstream:
+def _subject(request: TrackRequest, memory: Memory, progress: Progress) -> Subject:
+    if request.target == DOCKER:
+        return Docker(memory)
+    return Package(request.target, request.used.bindings or request.bindings, memory, progress)
+
+
+def _upstream(request: TrackRequest, subject: Subject, memory: Memory) -> Upstream:
     if request.git_dir is not None:
-        return CloneUpstream(request.git_dir, request.server.repository or tracked().repository)
+        return CloneUpstream(request.git_dir, request.server.repository or tracked().repository, subject)
     # A quarter of a second that a clone does not need.
     from toolkit.track.forge import Forge  # noqa: PLC0415
 
-    return Forge(request.server, memory, timeout=request.timeout, wait=request.wait)
+    return Forge(request.server, subject, memory, timeout=request.timeout, wait=request.wait)
 
 
-def _answer(
-    request: TrackRequest, last: state.Last, memory: Memory, upstream: Upstream, progress: Progress
-) -> TrackAnswer:
+def _answer(request: TrackRequest, last: state.Last, timeline: Timeline) -> TrackAnswer:
+    upstream, subject, memory, progress = timeline.upstream, timeline.subject, timeline.memory, timeline.progress
     found = _look(request, upstream, progress)
     own: list[FoundFile] = []
     if request.own is not None:
         progress.step("looking at your nixpkgs")
         repository = request.server.repository or tracked().repository
-        own.append(verdict.pinned(request.own, upstream, repository, progress))
+        own.append(verdict.pinned(request.own, subject, upstream, repository, progress))
     heads: Sequence[tuple[Pull, File | None]] = ()
-    if request.with_pulls:
+    known = tracked().pulls if request.target == DOCKER else ()
+    if request.with_pulls and (known or request.pulls):
         progress.step("looking at pull requests")
-        heads = upstream.pulls(list(dict.fromkeys((*tracked().pulls, *request.pulls))), found)
+        heads = upstream.pulls(list(dict.fromkeys((*known, *request.pulls))), found)
     progress.step("reading the file")
-    files = [*(each.file for each in (*found, *own)), *(file for _, file in heads)]
-    readings = memory.read({file.blob: file.content for file in files if file is not None})
-    ours = _of_proposal(request.proposal) if request.proposal is not None else _of_files((*found, *own), memory)
-    timeline = Timeline(upstream=upstream, memory=memory, progress=progress)
-    refs = tuple(_ref(each, readings, ours, timeline) for each in (*found, *own))
-    pulls = tuple(_pull(pull, readings[file.blob], refs) if file is not None else pull for pull, file in heads)
+    readings = subject.readings((*found, *own), upstream.repository)
+    effects = subject.read({file.blob: file.content for _, file in heads if file is not None})
+    ours = _of_files((*found, *own), subject, memory)
+    if request.proposal is not None:
+        ours = _of_proposal(request.proposal, subject)
+    refs = tuple(_ref(each, reading, ours, timeline) for each, reading in zip((*found, *own), readings, strict=True))
+    pulls = tuple(_pull(pull, effects[file.blob], refs) if file is not None else pull for pull, file in heads)
     history = timeline.history(found[0], most=request.last) if request.history else None
     judged = verdict.judge(
         refs[: len(found)],
         refs[-1] if own else None,
         used=request.used,
         nixpkgs=request.own.nixpkgs if request.own is not None else None,
+        are_all=not any(kind_of(name) is RefKind.CHANNEL for name in upstream.missing),
     )
     now = state.facts_of(refs, pulls, judged, with_series=request.proposal is not None)
     changes = state.changes(last.facts, now)
     if request.state is not None:
-        state.save(request.state, state.merged(last.facts, now))
+        state.save(request.state, state.merged(last.facts, now), request.target)
     network = upstream.finish()
     return TrackAnswer(
         unlet=__version__,
         checked=moment(time.time()),
         source=upstream.source,
-        target=TARGET,
+        package=request.target,
+        target=subject.target,
         verdict=judged,
         refs=refs,
+        missing=upstream.missing,
         pulls=pulls,
         changes=changes,
         first=last.facts is None,
@@ -149,11 +167,11 @@ def _look(request: TrackRequest, upstream: Upstream, progress: Progress) -> list
     return upstream.look(wanted)
 
 
-def _ref(found: FoundFile, readings: Mapping[str, Reading], ours: _Ours, timeline: Timeline) -> Ref:
+def _ref(found: FoundFile, reading: Reading | None, ours: _Ours, timeline: Timeline) -> Ref:
     wanted, file = found.wanted, found.file
-    if file is None:
-        return Ref(name=wanted.name, kind=wanted.kind, state=State.UNKNOWN, reason=found.reason, commit=found.commit)
-    reading = readings[file.blob]
+    if file is None or reading is None:
+        what = State.ABSENT if found.absent else State.UNKNOWN
+        return Ref(name=wanted.name, kind=wanted.kind, state=what, reason=found.reason, commit=found.commit)
     is_dated = reading.state is State.FIXED and wanted.kind is not RefKind.PIN
     return Ref(
         name=wanted.name,
@@ -162,7 +180,7 @@ def _ref(found: FoundFile, readings: Mapping[str, Reading], ours: _Ours, timelin
         reason=reading.reason if reading.state is State.UNKNOWN else None,
         commit=found.commit,
         path=file.path,
-        moved=file.path != TARGET,
+        moved=file.path != timeline.subject.target and timeline.subject.package == DOCKER,
         blob=file.blob,
         reading=reading,
         changed=commit(file.change) if file.change is not None else None,
@@ -178,14 +196,16 @@ def _pull(pull: Pull, reading: Reading, refs: Sequence[Ref]) -> Pull:
 
 
 def _effect(base: Reading | None, head: Reading) -> str:
-    """Say in words what a pull request does to each defect."""
+    """Return in words what a pull request does to each defect."""
     if head.state is State.UNKNOWN:
         return f"could not tell: {head.reason}"
     parts: list[str] = []
-    for what, before, after in (
-        ("components overridable", base.overridable if base is not None else UNKNOWN, head.overridable),
-        ("rootlesskit", base.rootlesskit if base is not None else UNKNOWN, head.rootlesskit),
-    ):
+    defects: list[tuple[str, str, str]] = [
+        ("components overridable", base.overridable if base is not None else UNKNOWN, head.overridable)
+    ]
+    if head.rootlesskit_by is not None:
+        defects.append(("rootlesskit", base.rootlesskit if base is not None else UNKNOWN, head.rootlesskit))
+    for what, before, after in defects:
         parts.append(f"{what}: {after}" if before in {UNKNOWN, after} else f"{what}: {before} → {after}")
     return ", ".join(parts)
 
@@ -204,6 +224,7 @@ class _Ours(Struct, frozen=True, kw_only=True):
 
     diff: bytes | None = None
     made_for: str | None = None
+    path: PurePosixPath = TARGET
 
     def fit(self, file: File, reading: Reading) -> OurSeries:
         """Tell whether the series applies to a file."""
@@ -211,12 +232,12 @@ class _Ours(Struct, frozen=True, kw_only=True):
             return OurSeries(fit=SeriesFit.SUPERFLUOUS, made_for=self.made_for)
         if self.diff is None:
             return OurSeries(fit=SeriesFit.UNKNOWN, detail="no file that was read can be rewritten")
-        found = _fitting(file.content, self.diff)
+        found = _fitting(file.content, self.path, self.diff)
         if not found.applies:
             lines = ", ".join(map(str, found.conflicts))
             detail = f"at line {lines}" if lines else found.reason
             return OurSeries(fit=SeriesFit.CONFLICTS, detail=detail, made_for=self.made_for)
-        if file.path != TARGET:
+        if file.path != self.path:
             return OurSeries(fit=SeriesFit.CONFLICTS, detail=f"the file is '{file.path}' now", made_for=self.made_for)
         if found.offset:
             return OurSeries(fit=SeriesFit.OFFSET, detail=f"{found.offset} lines", made_for=self.made_for)
@@ -224,46 +245,39 @@ class _Ours(Struct, frozen=True, kw_only=True):
 
 
 @cache
-def _fitting(content: bytes, diff: bytes) -> Fitting:
+def _fitting(content: bytes, path: PurePosixPath, diff: bytes) -> Fitting:
     """Try the series on a content, which most refs have in common."""
-    return patching.fit(content, TARGET, diff)
+    return patching.fit(content, path, diff)
 
 
-def _of_proposal(directory: Path) -> _Ours:
+def _of_proposal(directory: Path, subject: Subject) -> _Ours:
     """Return the series of a proposal that `unlet propose` wrote; raise ToolkitError for what is none."""
+    path = directory / "upstream.diff"
     try:
-        return _Ours(diff=(directory / "upstream.diff").read_bytes(), made_for=str(directory))
+        diff = path.read_bytes()
     except OSError as error:
-        reason = reason_of(error)
         hint = "'unlet propose' writes a proposal"
-        raise ToolkitError(f"{directory / 'upstream.diff'}: {reason}", hint=hint) from None
+        raise ToolkitError(f"{path}: {reason_of(error)}", hint=hint) from None
+    touched = patching.touched(diff)
+    return _Ours(diff=diff, made_for=str(directory), path=subject.target if subject.target in touched else touched[0])
 
 
-def _of_files(found: Iterable[FoundFile], memory: Memory) -> _Ours:
+def _of_files(found: Iterable[FoundFile], subject: Subject, memory: Memory) -> _Ours:
     """Return the series that is made for the first file that can be rewritten."""
     for each in found:
         if each.file is None:
             continue
-        blob = str(each.file.blob)
-        if blob not in memory.known.diffs:
-            memory.known.diffs[blob] = our_diff(each.file.content).decode()
-        if diff := memory.known.diffs[blob]:
-            return _Ours(diff=diff.encode(), made_for=each.wanted.name)
+        path = TARGET if subject.package == DOCKER else each.file.path
+        key = str(each.file.blob) if path == TARGET else f"{each.file.blob} {path}"
+        if key not in memory.known.diffs:
+            memory.known.diffs[key] = our_diff(each.file.content, subject, path).decode()
+        if diff := memory.known.diffs[key]:
+            return _Ours(diff=diff.encode(), made_for=each.wanted.name, path=path)
     return _Ours()
 
 
-def our_diff(content: bytes) -> bytes:
+def our_diff(content: bytes, subject: Subject, path: PurePosixPath) -> bytes:
     """Return our change of a file, nothing for one that is refused or too large to read."""
-    (texts,) = confined.each(_rewritten, [content])
-    contents = [content, *(text.encode() for text in texts or ())]
-    commits = [Commit(subject="docker", body="", before=old, after=new) for old, new in pairwise(contents)]
-    return patching.series(commits, TARGET).upstream_diff if commits else b""
-
-
-def _rewritten(content: bytes) -> list[str]:
-    """Return a file after each of our commits; nothing for one that is refused."""
-    try:
-        file = docker_file(content, name=TARGET.name)
-        return list(rewrite(file, steps(choosing.by_age(file).strategy, Demotion.SUFFIX)))
-    except ToolkitError:
-        return []
+    contents = [content, *(text.encode() for text in subject.texts(content))]
+    commits = [Commit(subject=subject.package, body="", before=old, after=new) for old, new in pairwise(contents)]
+    return patching.series(commits, path).upstream_diff if commits else b""

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 from packaging.version import Version
 
-from toolkit.docker import TARGET
-from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import tracked
 from toolkit.track.model import RefKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from typing import TypeAlias
 
+    from toolkit.docker.readings import Reading
     from toolkit.forge.client import Traffic
     from toolkit.git.history import Change, HistoryStep
     from toolkit.model import Oid
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 MOST_MOVES = 5
 MOST_CANDIDATES = 40
-_BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
 
 class WantedRef(Struct, frozen=True):
@@ -48,12 +47,21 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class FoundFile(Struct, frozen=True, kw_only=True):
-    """What was found at a ref; `reason` says why there is no file."""
+    """What was found at a ref; `reason` says why there is no file, `tree` is the whole nixpkgs if it is at hand.
+
+    `absent` tells that the ref has no such package.
+    """
 
     wanted: WantedRef
     commit: Oid | None = None
     file: File | None = None
     reason: str | None = None
+    tree: Path | None = None
+    absent: bool = False
+
+
+class AbsentError(ToolkitError):
+    """A ref has no such package."""
 
 
 class Past(Struct, frozen=True, kw_only=True):
@@ -63,10 +71,67 @@ class Past(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class Upstream(Protocol):
-    """A clone or a server. What cannot be told of a ref is its reason; what else is missing is among `warnings`."""
+class Subject(Protocol):
+    """What is tracked: a package, whose file usually is at `target`.
 
+    A file that may be it contains `word`.
+    """
+
+    package: str
+    target: PurePosixPath
+    word: str
+
+    @property
+    def words(self) -> Sequence[str]:
+        """Words of the paths of files that may be it."""
+        ...
+
+    @property
+    def searches(self) -> Sequence[str]:
+        """Words for a server's search of pull requests; those of the second count if they touch the file."""
+        ...
+
+    def find(
+        self,
+        there: Content | None,
+        *,
+        follow: Callable[[PurePosixPath], PurePosixPath | None],
+        candidates: Callable[[], Sequence[PurePosixPath]],
+        read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
+    ) -> File:
+        """Return the file at a ref; raise ToolkitError if it cannot be found, AbsentError if there is no such package.
+
+        `there` is what stands in the usual place, `follow` returns where a file went, `candidates` lists files that may
+        be it.
+        """
+        ...
+
+    def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:
+        """Return what each file means, None if there is none; `repository` has the refs' commits."""
+        ...
+
+    def reading(self, blob: str, *, past: bool = False) -> Reading | None:
+        """Return what is known of a version without its content; of the `past` the syntax may decide."""
+        ...
+
+    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:
+        """Return what versions mean by themselves, by their blobs."""
+        ...
+
+    def texts(self, content: bytes) -> list[str]:
+        """Return the file after each commit of our series, nothing if there can be none."""
+        ...
+
+
+class Upstream(Protocol):
+    """A clone or a server; `missing` are usual refs that it lacks, `repository` is the clone's.
+
+    What cannot be told of a ref is its reason, what else could not be told is among `warnings`.
+    """
+
+    repository: Path | None
     warnings: list[str]
+    missing: tuple[str, ...]
     source: str
 
     def defaults(self) -> tuple[WantedRef, ...]:
@@ -94,59 +159,19 @@ class Upstream(Protocol):
         ...
 
 
-def find_file(
-    there: Content | None,
-    *,
-    follow: Callable[[PurePosixPath], PurePosixPath | None],
-    candidates: Callable[[], Sequence[PurePosixPath]],
-    read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
-) -> File:
-    """Return the file at a ref: in its usual place, where it was moved to, in a known place, or wherever it is bound.
-
-    `there` is what stands in the usual place, `follow` returns where a file went, `candidates` are asked for last. A
-    file of another kind, where it might be, is still the best there is to say something about. Raise ToolkitError if
-    there is none either.
-    """
-    usual = File(path=TARGET, blob=there[0], content=there[1]) if there is not None else None
-    if usual is not None and _may_bind(usual.content):
-        return usual
-    fallback = usual
-    try:
-        moved: list[PurePosixPath] = []
-        while len(moved) < MOST_MOVES and (path := follow(moved[0] if moved else TARGET)) is not None:
-            moved.insert(0, path)
-        known = dict.fromkeys((*moved, *tracked().places))
-        for places in (lambda: known, candidates):
-            paths = [path for path in places() if path != TARGET]
-            for path, found in zip(paths, read(paths), strict=True):
-                file = File(path=path, blob=found[0], content=found[1]) if found is not None else None
-                if file is not None and _may_bind(file.content):
-                    return file
-                if fallback is None and path in known:
-                    fallback = file
-    except ToolkitError:
-        if usual is None:
-            raise
-    if fallback is None:
-        raise ToolkitError(f"the file is gone: '{TARGET}' is not there, and no other file binds {GENERATOR}")
-    return fallback
-
-
-def _may_bind(content: bytes) -> bool:
-    """Tell whether a content may be a file of the known kind, without parsing what anybody may have written."""
-    return _BINDING.search(content) is not None
-
-
 def kind_of(name: str) -> RefKind:
     """Return the kind of a ref that somebody names."""
     return RefKind.CHANNEL if re.fullmatch(r"(nixos|nixpkgs)-.+", name) else RefKind.NAMED
 
 
-def default_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
-    """Return the refs that are looked at, of those that there are: branches, channels, the newest releases."""
-    what, there = tracked(), set(names)
-    number = re.compile(rf"{re.escape(what.release_branch)}(\d+\.\d+)")
-    releases = sorted((found[1] for name in there if (found := number.fullmatch(name))), key=Version)
+def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
+    """Return the refs that are looked at if nobody names any: branches, channels, those of the newest releases.
+
+    `names` are refs that there are: the releases are those of which one has the branch or the channel.
+    """
+    what = tracked()
+    number = re.compile(rf"(?:{re.escape(what.release_branch)}|{re.escape(what.release_channel)})(\d+\.\d+)")
+    releases = sorted({found[1] for name in names if (found := number.fullmatch(name))}, key=Version)
     newest = releases[: -what.releases - 1 : -1]
     groups = (
         (RefKind.BRANCH, what.branches),
@@ -154,4 +179,9 @@ def default_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
         (RefKind.BRANCH, [what.release_branch + version for version in newest]),
         (RefKind.CHANNEL, [what.release_channel + version for version in newest]),
     )
-    return tuple(WantedRef(name, kind) for kind, group in groups for name in group if name in there)
+    return tuple(WantedRef(name, kind) for kind, group in groups for name in group)
+
+
+def default_refs(names: Collection[str]) -> tuple[WantedRef, ...]:
+    """Return the usual refs, of those that there are."""
+    return tuple(wanted for wanted in usual_refs(names) if wanted.name in names)

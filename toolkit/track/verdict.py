@@ -15,22 +15,27 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents, patches
+from toolkit.docker import PACKAGE as DOCKER
 from toolkit.docker import TARGET, staging
-from toolkit.docker.readings import Overridable, Place, Reading, State
+from toolkit.docker.readings import EVALUATION, Overridable, Place, Reading, State
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.files import REPORT
 from toolkit.git import clone, reading
-from toolkit.sources import locks
+from toolkit.sources import locks, trees
 from toolkit.track.model import Judgement, NextStep, Ref, RefKind, Verdict
-from toolkit.track.upstream import File, FoundFile, WantedRef
+from toolkit.track.upstream import AbsentError, File, FoundFile, WantedRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import PurePosixPath
 
-    from toolkit.model import Progress, SourceRequest
-    from toolkit.track.upstream import Upstream
+    from toolkit.model import Oid, Progress, SourceRequest
+    from toolkit.track.upstream import Subject, Upstream
 
 NOTHING_CHANGED, CHANGED, TO_DO, COULD_NOT_TELL = 0, 1, 10, 11
+
+# A channel's name ends in the beginning of its commit: nixos-26.05.1234.058a66cee256.
+_RELEASE = re.compile(r"/(?:nixos|nixpkgs)-[\w.-]*\.([0-9a-f]{11,40})/[^/]*$")
 
 _AGAIN = NextStep(text="Ask again after the next update of nixpkgs.")
 
@@ -45,14 +50,27 @@ class Way(StrEnum):
 
 
 class Used(Struct, frozen=True, kw_only=True):
-    """An overlay; `blob` is the docker file that it was made from, where that is known, `directory` where it is."""
+    """An overlay of a package; `blob` is the file that it was made from, if that is known, `directory` where it is.
 
+    `bindings` are those that it brings within reach, none if that is not known.
+    """
+
+    package: str = DOCKER
+    bindings: tuple[str, ...] = ()
     way: Way = Way.ANY
     blob: str | None = None
     directory: Path | None = None
 
     def is_needed(self, reading: Reading) -> bool | None:
-        """Tell whether the overlay does something that this version of the file lacks; None if that is not known."""
+        """Tell whether the overlay does something that this version of the file lacks; None if that is not known.
+
+        That it does nothing is known only of a version that Nix has evaluated.
+        """
+        needed = self._is_needed(reading)
+        by = reading.rootlesskit_by if self.way is Way.REWRAP else reading.overridable_by
+        return None if needed is False and self.way is not Way.NAME and by != EVALUATION else needed
+
+    def _is_needed(self, reading: Reading) -> bool | None:
         place = reading.rootlesskit
         match self.way:
             case Way.NAME:
@@ -74,10 +92,12 @@ class _Source(Struct, frozen=True, kw_only=True):
 
 
 class _Report(Struct, frozen=True, kw_only=True):
-    """The part of a report.json that is read; `unlet propose` writes one without a kind."""
+    """The part of a report.json that is read; `unlet propose` writes one without a kind, of a lift it is the design."""
 
     source: _Source
-    kind: Way = Way.PATCHED
+    target: str = DOCKER
+    bindings: tuple[str, ...] = ()
+    kind: str = Way.PATCHED.value
 
 
 def read_overlay(directory: Path) -> Used:
@@ -91,12 +111,23 @@ def read_overlay(directory: Path) -> Used:
         except OSError:
             continue
         report = documents.read(content, _Report, document=str(place / REPORT))
-        return Used(way=report.kind, blob=report.source.blob, directory=directory)
+        way = Way.PATCHED if report.target != DOCKER else next((each for each in Way if each == report.kind), None)
+        if way is None:
+            raise ToolkitError(f"{place / REPORT}: field 'kind' is '{report.kind}', which is no kind of overlay")
+        return Used(
+            package=report.target,
+            bindings=report.bindings,
+            way=way,
+            blob=report.source.blob,
+            directory=directory,
+        )
     hint = "name the kind with --kind if unlet did not write the overlay"
     raise ToolkitError(f"{directory}: has no {REPORT} that names the kind of overlay", hint=hint)
 
 
-def pinned(request: SourceRequest, upstream: Upstream, repository: str, progress: Progress) -> FoundFile:
+def pinned(
+    request: SourceRequest, subject: Subject, upstream: Upstream, repository: str, progress: Progress
+) -> FoundFile:
     """Return the file of the user's nixpkgs.
 
     A commit that a lock file names is looked up where all refs are and nowhere else: in the clone without a network,
@@ -108,6 +139,8 @@ def pinned(request: SourceRequest, upstream: Upstream, repository: str, progress
     if locked is not None:
         (found,) = upstream.look([WantedRef(locked, RefKind.PIN)])
         return replace(found, wanted=WantedRef(f"{name} {locked[:12]}", RefKind.PIN))
+    if subject.package != DOCKER:
+        return _of_tree(request, subject, name, progress)
     try:
         source = staging.nixpkgs(request, progress=progress)
     except UnreachableError as error:
@@ -115,6 +148,25 @@ def pinned(request: SourceRequest, upstream: Upstream, repository: str, progress
     file = File(path=TARGET, content=source.content, blob=reading.blob_id(source.content))
     shown = f"{name} {source.commit.short}" if source.commit is not None else name
     return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
+
+
+def _of_tree(request: SourceRequest, subject: Subject, name: str, progress: Progress) -> FoundFile:
+    """Return the file of a package in a whole nixpkgs on this machine."""
+    wanted = WantedRef(name, RefKind.PIN)
+    try:
+        root = trees.as_they_are(request, progress=progress)
+    except UnreachableError as error:
+        return FoundFile(wanted=wanted, reason=error.message)
+
+    def read(paths: Sequence[PurePosixPath]) -> list[tuple[Oid, bytes] | None]:
+        contents = [(root / path).read_bytes() if (root / path).is_file() else None for path in paths]
+        return [(reading.blob_id(content), content) if content is not None else None for content in contents]
+
+    try:
+        file = subject.find(read([subject.target])[0], follow=lambda _: None, candidates=tuple, read=read)
+    except ToolkitError as error:
+        return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, AbsentError))
+    return FoundFile(wanted=wanted, file=file, tree=root)
 
 
 def _locked(request: SourceRequest, repository: str) -> str | None:
@@ -128,19 +180,24 @@ def _locked(request: SourceRequest, repository: str) -> str | None:
     if not file.is_file():
         return None
     locked = locks.read(file, entry or "nixpkgs")
+    if isinstance(locked, locks.AtRelease) and (found := _RELEASE.search(locked.url)) is not None:
+        return found[1]
     if not isinstance(locked, locks.AtCommit) or not re.fullmatch(r"[0-9a-f]{40}", locked.rev):
         return None
     ours = locked.url is None or clone.owner_and_name(locked.url) == repository.lower()
     return locked.rev if ours else None
 
 
-def judge(refs: Sequence[Ref], pin: Ref | None, *, used: Used, nixpkgs: str | None = None) -> Verdict:
+def judge(
+    refs: Sequence[Ref], pin: Ref | None, *, used: Used, nixpkgs: str | None = None, are_all: bool = True
+) -> Verdict:
     """Judge what was found at the refs, and at the user's own pin if there is one, for the overlay that they have.
 
-    `nixpkgs` is how they named the pin. A channel is where a fix can be had; if no ref is a channel, any ref is. A
-    state that is not known is no reason to keep or to remove anything.
+    `nixpkgs` is how they named the pin. A fix can be had from a channel, or from what the user named; a branch of
+    nixpkgs is no such place. Unless the refs `are_all` of the usual channels, nothing is concluded about channels that
+    were not looked at. A state that is not known is no reason to keep or to remove anything.
     """
-    judgement, text = _judged(refs, pin, used)
+    judgement, text = _judged(refs, pin, used, are_all=are_all)
     fixed = [ref.name for ref in refs if ref.state is State.FIXED]
     unknown = [ref.name for ref in (*refs, *((pin,) if pin is not None else ())) if ref.state is State.UNKNOWN]
     steps = tuple(_steps(judgement, refs, pin, used, nixpkgs))
@@ -156,12 +213,13 @@ def exit_code(verdict: Verdict, *, changed: bool) -> int:
     return CHANGED if changed else NOTHING_CHANGED
 
 
-def _judged(refs: Sequence[Ref], pin: Ref | None, used: Used) -> tuple[Judgement, str]:
+def _judged(refs: Sequence[Ref], pin: Ref | None, used: Used, *, are_all: bool) -> tuple[Judgement, str]:
     if used.way is Way.NAME:
         return Judgement.KEEP, "keep the wrapper docker-rootlesskit: it works with and without the fix"
     fact = "rootlesskit is out of the PATH prefix" if used.way is Way.REWRAP else "fixed"
     found = _by_pin(pin, used, fact) if pin is not None else None
-    return found or _by_source(refs, pin, used, fact) or _nowhere(refs, used, fact)
+    there = [ref for ref in refs if ref.state is not State.ABSENT]
+    return found or _by_source(there, pin, used, fact) or _nowhere(there, used, fact, are_all=are_all)
 
 
 def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Judgement, str] | None:
@@ -172,31 +230,39 @@ def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Judgement, str] | None:
     if not needed:
         return Judgement.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
     if _is_stale(pin, used):
-        text = f"your nixpkgs ({pin.name}) has a different docker file than the overlay was made for: make it anew"
+        text = (
+            f"your nixpkgs ({pin.name}) has a different {used.package} file than the overlay was made for: make it anew"
+        )
         return Judgement.RENEW, text
     return None
 
 
 def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> tuple[Judgement, str] | None:
     """Judge by the refs that a nixpkgs can be had from, None if all of these need the overlay."""
-    sources = [ref for ref in refs if ref.kind is RefKind.CHANNEL] or list(refs)
+    channels = [ref for ref in refs if ref.kind is RefKind.CHANNEL]
+    sources = channels or [ref for ref in refs if ref.kind is not RefKind.BRANCH]
     done = [ref for ref in sources if _is_needed(ref, used) is False]
     if done and pin is not None:
         return Judgement.UPDATE, f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet"
     if done:
-        text = f"{fact} in {_listed(done)}: you can remove the overlay as soon as your nixpkgs is one of these"
+        text = f"{fact} in {_listed(done)}: you can remove the overlay once your nixpkgs includes it"
         return Judgement.UPDATE, text
     if unknown := ", ".join(ref.name for ref in sources if _is_needed(ref, used) is None):
         return Judgement.UNKNOWN, f"could not tell for {unknown}: keep the overlay until that is known"
     return None
 
 
-def _nowhere(refs: Sequence[Ref], used: Used, fact: str) -> tuple[Judgement, str]:
+def _nowhere(refs: Sequence[Ref], used: Used, fact: str, *, are_all: bool) -> tuple[Judgement, str]:
     if elsewhere := [ref for ref in refs if _is_needed(ref, used) is False]:
-        return Judgement.KEEP, f"keep the overlay: {fact} in {_listed(elsewhere)}, but in no channel yet"
+        seen = any(ref.kind is RefKind.CHANNEL for ref in refs)
+        channels = "but in no channel yet" if are_all else "but in no channel that was looked at"
+        if not seen:
+            channels = "and no channel was looked at"
+        return Judgement.KEEP, f"keep the overlay: {fact} in {_listed(elsewhere)}, {channels}"
     if half := ", ".join(ref.name for ref in refs if ref.state is State.HALF_FIXED):
         return Judgement.KEEP, f"keep the overlay: half fixed in {half}, fixed nowhere"
-    return Judgement.KEEP, "keep the overlay: fixed nowhere yet"
+    where = "nowhere yet" if are_all else "in none of the refs that were looked at"
+    return Judgement.KEEP, f"keep the overlay: fixed {where}"
 
 
 def _steps(
@@ -204,15 +270,7 @@ def _steps(
 ) -> Iterator[NextStep]:
     match judgement:
         case Judgement.REMOVE:
-            where = f" ({used.directory})" if used.directory is not None else ""
-            yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
-            yield NextStep(
-                text="Keep the security wrapper named rootlesskit: with the fix it is the one that is found."
-            )
-            if pin is not None and pin.reading is not None and pin.reading.rootlesskit is Place.ABSENT:
-                yield NextStep(
-                    text="Without that wrapper this docker finds no rootlesskit, and does not start rootless."
-                )
+            yield from _removal(pin, used)
         case Judgement.RENEW:
             yield NextStep(
                 text="Make the overlay anew, and use it in place of the old one.", command=_anew(used, nixpkgs)
@@ -227,12 +285,23 @@ def _steps(
         case _ if used.way is Way.NAME:
             yield NextStep(text="There is no overlay to remove.")
         case _ if pin is None and used.way is Way.PATCHED and any(_is_stale(ref, used) for ref in refs):
-            text = "The docker file has changed upstream: make the overlay anew when you update nixpkgs."
+            text = f"The {used.package} file has changed upstream: make the overlay anew when you update nixpkgs."
             yield NextStep(text=text, command=_anew(used, nixpkgs))
         case _:
             yield _AGAIN
     if used.way is Way.ANY and judgement is not Judgement.UNKNOWN:
-        yield NextStep(text="Name your overlay with --overlay DIR or --kind for an answer about that one.")
+        ways = "--overlay DIR or --kind" if used.package == DOCKER else "--overlay DIR"
+        yield NextStep(text=f"Name your overlay with {ways} for an answer about that one.")
+
+
+def _removal(pin: Ref | None, used: Used) -> Iterator[NextStep]:
+    where = f" ({used.directory})" if used.directory is not None else ""
+    yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
+    if used.package != DOCKER:
+        return
+    yield NextStep(text="Keep the security wrapper named rootlesskit: with the fix it is the one that is found.")
+    if pin is not None and pin.reading is not None and pin.reading.rootlesskit is Place.ABSENT:
+        yield NextStep(text="Without that wrapper this docker finds no rootlesskit, and does not start rootless.")
 
 
 def _is_needed(ref: Ref, used: Used) -> bool | None:
@@ -246,7 +315,8 @@ def _is_stale(ref: Ref, used: Used) -> bool:
 
 def _anew(used: Used, nixpkgs: str | None) -> str:
     out = f" --out {shlex.quote(str(used.directory))} --force" if used.directory is not None else ""
-    return f"unlet overlay --kind patched --nixpkgs {shlex.quote(nixpkgs or 'WHERE')}{out}"
+    what = "--kind patched" if used.package == DOCKER else shlex.quote(used.package)
+    return f"unlet overlay {what} --nixpkgs {shlex.quote(nixpkgs or 'WHERE')}{out}"
 
 
 def _update(nixpkgs: str | None) -> str | None:

@@ -1,0 +1,247 @@
+"""Any package: a clone whose history binds a part in a let, brings it within reach, and takes that back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from tests.forge.server import Forge, serving
+from tests.track.conftest import Nixpkgs, ref
+from toolkit import specimen
+from toolkit.docker.readings import EVALUATION, SYNTAX, State
+from toolkit.errors import ToolkitError
+from toolkit.lift.rewriting import lift
+from toolkit.model import SourceRequest
+from toolkit.track.model import Judgement
+from toolkit.track.verdict import read_overlay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from toolkit.track.model import TrackAnswer
+
+    Ask = Callable[..., TrackAnswer]
+
+PACKAGE = "notes-server"
+FILE = f"pkgs/by-name/no/{PACKAGE}/package.nix"
+CHANNEL = "nixos-unstable"
+
+
+@pytest.fixture
+def tree(empty: Nixpkgs) -> Nixpkgs:
+    """The specimen, in which a let binds web-ui; branches for a release and two channels."""
+    shutil.copytree(specimen.path(), empty.path, dirs_exist_ok=True)
+    empty.commit("specimen")
+    for name in (CHANNEL, "release-26.05", "nixos-26.05"):
+        empty.git("branch", name)
+    return empty
+
+
+@pytest.fixture
+def server(tree: Nixpkgs) -> Generator[Forge]:
+    yield from serving(tree.path)
+
+
+def text(tree: Nixpkgs) -> str:
+    return (tree.path / FILE).read_text()
+
+
+def fix(tree: Nixpkgs) -> str:
+    return tree.commit("notes-server: allow overriding web-ui", lift(text(tree), name=FILE).text, path=FILE)
+
+
+def run_cli(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "toolkit", *arguments], check=True, capture_output=True)
+
+
+def states(answer: TrackAnswer) -> dict[str, State]:
+    return {each.name: each.state for each in answer.refs}
+
+
+def test_part_that_a_let_binds_is_not_fixed_and_one_within_reach_is(tree: Nixpkgs, ask: Ask) -> None:
+    commit = fix(tree)
+    answer = ask(tree, target=PACKAGE)
+    others = (CHANNEL, "release-26.05", "nixos-26.05")
+    assert states(answer) == {"master": State.FIXED, **dict.fromkeys(others, State.NOT_FIXED)}
+    found = ref(answer, "master")
+    assert found.reading is not None
+    assert found.reading.overridable_by == EVALUATION
+    (component,) = found.reading.components
+    assert (component.name, component.bound, component.overridable) == ("web-ui", "let", True)
+    assert component.doors == ("overrideAttrs (old: { passthru = old.passthru // { web-ui = …; }; })",)
+    assert found.fixed_by is not None
+    assert str(found.fixed_by.commit) == commit
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
+    assert "fixed in master since 20" in answer.verdict.text
+
+
+def test_fix_in_a_channel_is_something_to_do(tree: Nixpkgs, ask: Ask) -> None:
+    fix(tree)
+    tree.git("branch", "--force", CHANNEL, "master")
+    answer = ask(tree, target=PACKAGE)
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UPDATE, 10)
+    assert answer.verdict.fixed_in == ("master", CHANNEL)
+
+
+def test_fix_that_was_reverted_is_none_and_the_history_has_both(tree: Nixpkgs, ask: Ask) -> None:
+    old = text(tree)
+    fix(tree)
+    tree.commit("Revert", old, path=FILE)
+    answer = ask(tree, "master", target=PACKAGE, history=True)
+    assert states(answer) == {"master": State.NOT_FIXED}
+    assert answer.history is not None
+    assert [event.text for event in answer.history.events] == [
+        f"the list begins: '{FILE}', notes-server 4.2.0",
+        "components: bound in a let, out of reach",
+        "components: within reach",
+        "components: bound in a let, out of reach",
+    ]
+
+
+def test_attribute_that_nothing_is_built_with_is_no_fix(tree: Nixpkgs, ask: Ask) -> None:
+    """By the syntax there is a door; Nix says that no replacement arrives."""
+    shown = text(tree).replace("  passthru = {\n", "  passthru = {\n    inherit web-ui;\n")
+    tree.commit("notes-server: show web-ui", shown, path=FILE)
+    assert states(ask(tree, "master", target=PACKAGE)) == {"master": State.NOT_FIXED}
+
+
+def test_part_that_became_an_argument_is_within_reach(tree: Nixpkgs, ask: Ask) -> None:
+    """The name is that of the let in a channel; another file has it in master."""
+    before, _, rest = text(tree).partition("  web-ui = stdenv.mkDerivation {")
+    _, _, after = rest.partition("  };\n")
+    moved = f"{before}{after}".replace("  curl,\n}:", '  curl,\n  web-ui ? stdenv.mkDerivation { name = "ui"; },\n}:')
+    tree.commit("notes-server: web-ui is an argument", moved, path=FILE)
+    answer = ask(tree, target=PACKAGE)
+    assert states(answer)["master"] is State.FIXED
+    reading = ref(answer, "master").reading
+    assert reading is not None
+    assert reading.components[0].doors == ("override { web-ui = …; }",)
+
+
+def test_package_that_a_ref_lacks_is_absent_and_no_gap(tree: Nixpkgs, ask: Ask) -> None:
+    tree.git("rm", "-q", FILE)
+    tree.commit("notes-server: remove")
+    answer = ask(tree, target=PACKAGE)
+    assert states(answer)["master"] is State.ABSENT
+    assert answer.verdict.unknown == ()
+    assert answer.exit_code == 0
+
+
+def test_name_that_is_gone_is_not_taken_for_fixed(tree: Nixpkgs, ask: Ask) -> None:
+    tree.commit("notes-server: rename", text(tree).replace("web-ui", "interface"), path=FILE)
+    answer = ask(tree, target=PACKAGE, bindings=("web-ui",))
+    found = ref(answer, "master")
+    assert found.state is State.UNKNOWN
+    assert found.reason == "the file does not bind web-ui; --binding names others"
+    assert answer.exit_code == 11
+
+
+@pytest.mark.usefixtures("without_nix")
+def test_row_that_was_only_read_leads_to_nothing_to_do(tree: Nixpkgs, ask: Ask) -> None:
+    fix(tree)
+    tree.git("branch", "--force", CHANNEL, "master")
+    answer = ask(tree, target=PACKAGE)
+    found = ref(answer, CHANNEL)
+    assert found.reading is not None
+    assert found.reading.overridable_by == SYNTAX
+    assert found.reading.reason == "only read, since Nix is not installed"
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+
+
+def test_server_without_a_tree_is_read_and_says_so(tree: Nixpkgs, server: Forge, ask: Ask) -> None:
+    fix(tree)
+    answer = ask(server, CHANNEL, "master", target=PACKAGE)
+    assert states(answer) == {CHANNEL: State.NOT_FIXED, "master": State.FIXED}
+    for found in answer.refs:
+        assert found.reading is not None
+        assert found.reading.reason == "only read, since there is no clone whose whole tree Nix could be asked about"
+    assert answer.exit_code != 10
+    assert server.asked("/search/") == []
+
+
+def test_overlay_names_package_and_bindings(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    out = tmp_path / "overlay"
+    run_cli("overlay", PACKAGE, "--nixpkgs", "specimen", "--out", str(out))
+    used = read_overlay(out)
+    assert (used.package, used.bindings) == (PACKAGE, ("web-ui",))
+    answer = ask(tree, target=PACKAGE, used=used, own=SourceRequest(nixpkgs=str(tree.path)))
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
+    fix(tree)
+    there = ask(tree, target=PACKAGE, used=used, own=SourceRequest(nixpkgs=str(tree.path)))
+    assert (there.verdict.judgement, there.exit_code) == (Judgement.REMOVE, 10)
+    assert [step.text for step in there.verdict.next] == [f"Take the overlay ({out}) out of nixpkgs.overlays."]
+    other = replace(used, blob="0" * 40)
+    tree.git("reset", "--quiet", "--hard", "HEAD~1")
+    stale = ask(tree, target=PACKAGE, used=other, own=SourceRequest(nixpkgs=str(tree.path)))
+    assert stale.verdict.judgement is Judgement.RENEW
+    command = f"unlet overlay {PACKAGE} --nixpkgs {tree.path} --out {out} --force"
+    assert stale.verdict.next[0].command == command
+
+
+def test_state_file_is_for_one_package(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    ask(tree, "master", target=PACKAGE, state=file)
+    assert ask(tree, "master", target=PACKAGE, state=file).changes == ()
+    with pytest.raises(ToolkitError, match=r"is about notes-server, not docker"):
+        ask(tree, "master", state=file)
+
+
+def test_ref_that_is_named_for_the_first_time_is_no_change(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    ask(tree, "master", target=PACKAGE, state=file)
+    assert ask(tree, "master", CHANNEL, target=PACKAGE, state=file).changes == ()
+    fix(tree)
+    changed = ask(tree, "master", CHANNEL, target=PACKAGE, state=file).changes
+    assert {(each.subject, each.field) for each in changed} == {
+        ("master", "state"),
+        ("master", "overridable"),
+    }
+
+
+def test_channel_of_a_remote_is_found_and_what_is_missing_is_named(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    """A clone has master, and of a release the channel alone, as a branch of its remote."""
+    fix(tree)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--single-branch", tree.path, clone], check=True)
+    fetch = ["git", "-C", str(clone), "fetch", "-q", "origin", "nixos-26.05:refs/remotes/origin/nixos-26.05"]
+    subprocess.run(fetch, check=True)
+    answer = ask(tree, target=PACKAGE, git_dir=clone)
+    assert states(answer) == {"master": State.FIXED, "nixos-26.05": State.NOT_FIXED}
+    assert {CHANNEL, "nixpkgs-unstable", "release-26.05"} <= set(answer.missing)
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
+    assert answer.verdict.text.endswith("but in no channel that was looked at")
+
+
+def test_clone_of_one_channel_says_nothing_about_others(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--single-branch", "--branch", CHANNEL, tree.path, clone], check=True)
+    answer = ask(tree, target=PACKAGE, git_dir=clone)
+    assert answer.verdict.text == "keep the overlay: fixed in none of the refs that were looked at"
+    assert "master" in answer.missing
+
+
+def test_branch_alone_is_no_place_to_get_a_fix_from(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    fix(tree)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--single-branch", tree.path, clone], check=True)
+    answer = ask(tree, target=PACKAGE, git_dir=clone)
+    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
+    assert answer.verdict.text.endswith("and no channel was looked at")
+
+
+def test_channel_that_npins_pins_is_found_in_the_clone(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    commit = fix(tree)
+    url = f"https://releases.nixos.org/nixos/26.05/nixos-26.05.1234.{commit[:12]}/nixexprs.tar.xz"
+    pin = {"type": "Channel", "name": "nixos-26.05", "url": url}
+    sources = tmp_path / "sources.json"
+    sources.write_text(json.dumps({"version": 5, "pins": {"nixpkgs": pin}}))
+    answer = ask(tree, target=PACKAGE, own=SourceRequest(nixpkgs=str(sources)))
+    assert (answer.refs[-1].state, str(answer.refs[-1].commit)) == (State.FIXED, commit)
+    assert answer.verdict.judgement is Judgement.REMOVE

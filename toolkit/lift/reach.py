@@ -1,0 +1,128 @@
+"""How far an override of a package reaches what its file binds: by syntax, and by what Nix finds for each door.
+
+A door is an override that people write: of an argument, of an attribute of the derivation, of one of passthru.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
+from toolkit.lift.shape import read
+from toolkit.nix.scope import formals
+from toolkit.nix.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolkit.nix.tree import Node
+
+OVERRIDE = "override"
+_VERSION = re.compile(r'\bversion\s*=\s*"([^"$]+)"')
+
+
+class Bound(Struct, frozen=True, kw_only=True):
+    """A package that a let binds: `doors` are the attributes that show it."""
+
+    name: str
+    builder: str
+    line: int
+    state: Reachability
+    doors: tuple[tuple[str, ...], ...] = ()
+
+
+class FileBindings(Struct, frozen=True, kw_only=True):
+    """What a package's file binds, by syntax.
+
+    `parameters` are those of its outermost function, `attributes` paths of the builder's call, `final` what the file
+    takes from the final attributes. `problem` says why nothing could be read.
+    """
+
+    bound: tuple[Bound, ...] = ()
+    parameters: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, ...], ...] = ()
+    final: tuple[str, ...] = ()
+    version: str | None = None
+    problem: str | None = None
+
+    def named(self, name: str) -> Bound | None:
+        """Return the binding of a let."""
+        return next((each for each in self.bound if each.name == name), None)
+
+    def place(self, name: str) -> str:
+        """Return where a name is bound: let, attribute, parameter or absent."""
+        if self.named(name) is not None:
+            return "let"
+        if any(path[-1] == name for path in self.attributes):
+            return "attribute"
+        return "parameter" if name in self.parameters else "absent"
+
+    def reached(self, name: str) -> bool | None:
+        """Tell whether an override reaches a name, as far as the syntax shows it; None if it does not."""
+        bound = self.named(name)
+        if bound is not None:
+            return bound.state is Reachability.ROUTED
+        return {"attribute": True if name in self.final else None, "parameter": True}.get(self.place(name))
+
+    def paths(self, name: str) -> Iterator[tuple[str, ...]]:
+        """Yield the doors to try for a name: those that the file shows, and those that other files may give it."""
+        bound = self.named(name)
+        shown = bound.doors if bound is not None else ()
+        yield from dict.fromkeys((*shown, (name,), (PASSTHRU, name), (OVERRIDE, name)))
+
+
+def file_bindings(content: bytes) -> FileBindings:
+    """Read a package's file; what cannot be read is a problem."""
+    try:
+        tree = Tree(content.decode(), name="file")
+        shape = read(tree)
+        found = find(shape)
+    except (UnicodeDecodeError, NixSyntaxError, LayoutError, RefusalError) as error:
+        return FileBindings(problem=f"cannot be read: {error}")
+    call = shape.construction
+    parameter = next(iter(formals(call.final)), "") if call is not None and call.final is not None else ""
+    taken = (_selected(use.node) for use in shape.references if parameter and use.name == parameter)
+    version = _VERSION.search(tree.text)
+    return FileBindings(
+        bound=tuple(
+            Bound(
+                name=each.name,
+                builder=each.builder,
+                line=each.line,
+                state=each.state,
+                doors=tuple(door.path for door in doors(shape, each.name)),
+            )
+            for each in found
+            if each.kind is BindingKind.PACKAGE
+        ),
+        parameters=tuple(name for function in shape.functions for name in formals(function)),
+        attributes=tuple(path for path, _ in call.attributes) if call is not None else (),
+        final=tuple(dict.fromkeys(filter(None, taken))),
+        version=version[1] if version is not None else None,
+    )
+
+
+def _selected(variable: Node) -> str:
+    """Return the attribute that is taken of the final attributes, or of their passthru; nothing for another use."""
+    around = variable.parent
+    path = around.child("attrpath") if around is not None and around.kind == "select_expression" else None
+    names = path.text.split(".") if path is not None else [""]
+    return names[1] if names[0] == PASSTHRU and len(names) > 1 else names[0]
+
+
+def door_name(path: Sequence[str]) -> str:
+    """Return a door as people write it."""
+    if path[0] == OVERRIDE:
+        return f"override {{ {path[1]} = …; }}"
+    if path[0] == PASSTHRU:
+        return f"overrideAttrs (old: {{ passthru = old.passthru // {{ {path[1]} = …; }}; }})"
+    return f"overrideAttrs {{ {path[0]} = …; }}"
+
+
+def questions(file: FileBindings, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return all doors to try for names, each under a name of its own."""
+    return {f"{name} {'.'.join(path)}": path for name in names for path in file.paths(name)}

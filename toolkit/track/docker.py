@@ -1,0 +1,110 @@
+"""docker's file as the subject of track: found by what it binds, wherever it is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from toolkit import confined
+from toolkit.docker import PACKAGE, TARGET, choosing
+from toolkit.docker.plan import Demotion, steps
+from toolkit.docker.rewrite.layout import GENERATOR, docker_file
+from toolkit.docker.rewrite.series import rewrite
+from toolkit.errors import ToolkitError
+from toolkit.forge.nixpkgs import tracked
+from toolkit.track.upstream import MOST_MOVES, File
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.docker.readings import Reading
+    from toolkit.track.memory import Memory
+    from toolkit.track.upstream import Content, FoundFile
+
+_BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
+
+
+class Docker:
+    """The file that binds every docker."""
+
+    package = PACKAGE
+    target = TARGET
+    word = GENERATOR
+    words = ("docker", "moby")
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """The words for GitHub's search, as patches/tracking.toml has them."""
+        return tracked().naming, tracked().touching
+
+    def find(
+        self,
+        there: Content | None,
+        *,
+        follow: Callable[[PurePosixPath], PurePosixPath | None],
+        candidates: Callable[[], Sequence[PurePosixPath]],
+        read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
+    ) -> File:
+        """Return the file: in its usual place, where it was moved to, in a known place, or wherever it is bound.
+
+        A file of another kind, where it might be, is still the best there is to say something about.
+        """
+        usual = File(path=TARGET, blob=there[0], content=there[1]) if there is not None else None
+        if usual is not None and _may_bind(usual.content):
+            return usual
+        fallback = usual
+        try:
+            moved: list[PurePosixPath] = []
+            while len(moved) < MOST_MOVES and (path := follow(moved[0] if moved else TARGET)) is not None:
+                moved.insert(0, path)
+            known = dict.fromkeys((*moved, *tracked().places))
+            for places in (lambda: known, candidates):
+                paths = [path for path in places() if path != TARGET]
+                for path, found in zip(paths, read(paths), strict=True):
+                    file = File(path=path, blob=found[0], content=found[1]) if found is not None else None
+                    if file is not None and _may_bind(file.content):
+                        return file
+                    if fallback is None and path in known:
+                        fallback = file
+        except ToolkitError:
+            if usual is None:
+                raise
+        if fallback is None:
+            raise ToolkitError(f"the file is gone: '{TARGET}' is not there, and no other file binds {GENERATOR}")
+        return fallback
+
+    def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:  # noqa: ARG002
+        """Return what each file means."""
+        files = [each.file for each in found]
+        known = self._memory.read({file.blob: file.content for file in files if file is not None})
+        return [known[file.blob] if file is not None else None for file in files]
+
+    def reading(self, blob: str, *, past: bool = False) -> Reading | None:
+        """Return what is known of a version."""
+        return self._memory.reading(blob, past=past)
+
+    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:
+        """Return what versions mean, by their blobs."""
+        return self._memory.read(contents, past=past)
+
+    def texts(self, content: bytes) -> list[str]:
+        """Return the file after each of our commits, nothing for one that is refused."""
+        (found,) = confined.each(_rewritten, [content])
+        return found or []
+
+
+def _rewritten(content: bytes) -> list[str]:
+    try:
+        file = docker_file(content, name=TARGET.name)
+        return list(rewrite(file, steps(choosing.by_age(file).strategy, Demotion.SUFFIX)))
+    except ToolkitError:
+        return []
+
+
+def _may_bind(content: bytes) -> bool:
+    """Tell whether a content may be a file of the known kind, without parsing what anybody may have written."""
+    return _BINDING.search(content) is not None

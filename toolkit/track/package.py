@@ -1,0 +1,226 @@
+"""Any package as the subject of track: Nix tries the doors in a clone's whole trees, else the file is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from posixpath import normpath
+from typing import TYPE_CHECKING
+
+from toolkit import confined, process
+from toolkit.docker.readings import EVALUATION, SYNTAX, Component, Overridable, Place, Reading, State, overall
+from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
+from toolkit.lift.reach import FileBindings, door_name, file_bindings, questions
+from toolkit.lift.rewriting import lift
+from toolkit.model import Source
+from toolkit.prove import lifted
+from toolkit.sources import trees
+from toolkit.track.memory import Answer
+from toolkit.track.upstream import AbsentError, File
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from toolkit.model import Progress
+    from toolkit.track.memory import Memory
+    from toolkit.track.upstream import Content, FoundFile
+
+SYSTEMS = ("x86_64-linux", "aarch64-darwin")
+"""Those that are asked in turn until the package evaluates on one."""
+
+_TOP = PurePosixPath("pkgs/top-level/all-packages.nix")
+_BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
+_CALL = re.compile(r"\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)")
+_LET = re.compile(rb"\blet\b")
+
+_STATES = {
+    Overridable.YES: State.FIXED,
+    Overridable.NO: State.NOT_FIXED,
+    Overridable.PARTLY: State.HALF_FIXED,
+    Overridable.NOT_APPLICABLE: State.NOT_APPLICABLE,
+    Overridable.UNKNOWN: State.UNKNOWN,
+}
+
+
+class Package:
+    """A package by its attribute path; `names` are the bindings that count, none for all that any ref has in a let."""
+
+    words = ()
+    searches = ()
+
+    def __init__(self, package: str, names: Sequence[str], memory: Memory, progress: Progress) -> None:
+        self.package = self.word = package
+        self.target = PurePosixPath("pkgs/by-name", package[:2].lower(), package, "package.nix")
+        self.names = tuple(names)
+        self._memory = memory
+        self._progress = progress
+
+    def find(
+        self,
+        there: Content | None,
+        *,
+        follow: Callable[[PurePosixPath], PurePosixPath | None],  # noqa: ARG002 - all-packages.nix shows a moved one
+        candidates: Callable[[], Sequence[PurePosixPath]],  # noqa: ARG002 - as above
+        read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
+    ) -> File:
+        """Return the file with the package's lets: by pkgs/by-name, by all-packages.nix, or one beside it."""
+        path, found = self.target, there
+        if found is None:
+            path, found = self._called(read)
+        beside = [path.parent / name[2:].decode() for name in dict.fromkeys(_BESIDE.findall(found[1]))]
+        if beside and not _LET.search(found[1]):
+            others = zip(beside, read(beside), strict=True)
+            path, found = next(
+                ((place, each) for place, each in others if each is not None and _LET.search(each[1])), (path, found)
+            )
+        return File(path=path, blob=found[0], content=found[1])
+
+    def _called(
+        self, read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]]
+    ) -> tuple[PurePosixPath, Content]:
+        """Return the file that all-packages.nix has the package from, by text."""
+        (top,) = read([_TOP])
+        if top is None:
+            raise ToolkitError(f"'{self.target}' is not there, and '{_TOP}' cannot be read")
+        bound = re.search(rf"^ *{re.escape(self.package)} *=(.*)", top[1].decode(errors="replace"), re.MULTILINE)
+        if bound is None:
+            raise AbsentError(f"there is no package '{self.package}'")
+        called = _CALL.match(bound[1])
+        path = PurePosixPath(normpath(_TOP.parent / called[1])) if called is not None else _TOP
+        places = [path] if path.suffix == ".nix" else [path / "default.nix", path / "package.nix"]
+        found = next(
+            ((place, each) for place, each in zip(places, read(places), strict=True) if each is not None), None
+        )
+        if called is None or found is None:
+            raise ToolkitError(f"'{_TOP}' does not show in which file '{self.package}' is")
+        return found
+
+    def settle(self, contents: Sequence[bytes]) -> None:
+        """Take all packages that the lets of these files bind as the names that count, unless some were given."""
+        if not self.names:
+            bound = (each.name for file in self._files(contents) for each in file.bound)
+            self.names = tuple(dict.fromkeys(bound))
+
+    def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:
+        """Return what each file means: by Nix in the whole tree around it, else by its syntax, with the reason."""
+        there = [each.file.content for each in found if each.file is not None]
+        self.settle(there)
+        files = iter(self._files(there))
+        return [self._reading(each, next(files), repository) if each.file is not None else None for each in found]
+
+    def reading(self, blob: str, *, past: bool = False) -> Reading | None:
+        """Return nothing: what a version means depends on the names that count."""
+
+    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:  # noqa: ARG002 - as docker
+        """Return what files mean by their syntax."""
+        files = self._files(list(contents.values()))
+        return {blob: self.meaning(file, None) for blob, file in zip(contents, files, strict=True)}
+
+    def texts(self, content: bytes) -> list[str]:
+        """Return the file after our lift, nothing for one that is refused."""
+        (found,) = confined.each(_lifted, [content])
+        return [found] if found else []
+
+    def _files(self, contents: Sequence[bytes]) -> list[FileBindings]:
+        found = confined.each(file_bindings, list(contents))
+        return [each if each is not None else FileBindings(problem="is too large to read") for each in found]
+
+    def _reading(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Reading:
+        if found.tree is None and (repository is None or found.commit is None):
+            return self.meaning(file, None, why="there is no clone whose whole tree Nix could be asked about")
+        if process.find("nix-instantiate") is None:
+            return self.meaning(file, None, why="Nix is not installed")
+        try:
+            answer = self._answer(found, file, repository)
+        except ToolkitError as error:
+            return self.meaning(file, None, why=error.message)
+        return self.meaning(file, answer, why=answer.reason)
+
+    def _answer(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Answer:
+        """Ask Nix about the package of a commit, once."""
+        asked = questions(file, self.names)
+        key = f"{found.commit} {self.package} {' '.join(asked)}"
+        known = self._memory.known.answers
+        if found.tree is None and key in known:
+            return known[key]
+        tree = found.tree or self._tree(found, repository)
+        self._progress.step(f"asking Nix about {self.package} at {found.wanted.name}")
+        for system in SYSTEMS:
+            question = lifted.Question(package=self.package, doors=asked)
+            (said,) = lifted.ask(tree, tree, system, [question])
+            if said.before is not None:
+                break
+        doors: dict[str, tuple[str, ...]] = {}
+        for name in self.names:
+            works = [path for path in file.paths(name) if _works(said.doors.get(f"{name} {'.'.join(path)}"))]
+            doors[name] = tuple(map(door_name, works))
+        reason = None
+        if said.before is None:
+            reason = f"does not evaluate: {said.error or lifted.why_not(tree, SYSTEMS[0], self.package)}"
+        answer = Answer(doors=doors, reason=reason)
+        if found.tree is None:
+            known[key] = answer
+        return answer
+
+    def _tree(self, found: FoundFile, repository: Path | None) -> Path:
+        if repository is None or found.file is None:
+            raise AssertionError(found)
+        source = Source(
+            origin=found.wanted.name,
+            content=found.file.content,
+            directory=repository,
+            commit=found.commit,
+            repository=repository,
+        )
+        return trees.whole(source, offline=True, progress=self._progress).root
+
+    def meaning(self, file: FileBindings, answer: Answer | None, *, why: str | None = None) -> Reading:
+        """Return what the names come to; `why` says why Nix does not decide."""
+        by_nix = answer is not None and answer.reason is None
+        components = tuple(self._component(name, file, answer if by_nix else None) for name in self.names)
+        reached = overall(components) if components else Overridable.NOT_APPLICABLE
+        reason = f"only read, since {why}" if why is not None else None
+        missing = [each.name for each in components if each.bound == "absent" and each.overridable is None]
+        if file.problem is not None:
+            reached, reason = Overridable.UNKNOWN, f"the file {file.problem}"
+        elif not self.names:
+            reason = "no let of the file binds a package"
+        elif reached is Overridable.UNKNOWN and missing:
+            reason = f"the file does not bind {', '.join(missing)}; --binding names others"
+        return Reading(
+            state=_STATES[reached],
+            overridable=reached,
+            overridable_by=None if reached is Overridable.UNKNOWN else EVALUATION if by_nix else SYNTAX,
+            rootlesskit=Place.NO_WRAPPER,
+            rootlesskit_by=None,
+            todo=None,
+            layout=None,
+            newest=file.version,
+            releases={self.package: file.version},
+            components=components,
+            failed={},
+            reason=reason,
+        )
+
+    def _component(self, name: str, file: FileBindings, answer: Answer | None) -> Component:
+        bound, place = file.named(name), file.place(name)
+        doors = answer.doors.get(name, ()) if answer is not None else ()
+        reached = file.reached(name)
+        if answer is not None and (doors or place != "absent"):
+            # Of several uses, a door that the file shows beside the let reaches some.
+            reached = bool(doors) and (bound is None or bound.state.value != "reached in part")
+        line = bound.line if bound is not None else None
+        return Component(name=name, bound=place, overridable=reached, doors=doors, line=line)
+
+
+def _lifted(content: bytes) -> str:
+    try:
+        return lift(content.decode(), name="package.nix").text
+    except (UnicodeDecodeError, NixSyntaxError, LayoutError, RefusalError):
+        return ""
+
+
+def _works(door: lifted.ChangedAttribute | None) -> bool:
+    """Tell whether a replacement arrives in what is built."""
+    return door is not None and door.there and door.replaced.built and door.replaced.evaluates and door.thrown.built

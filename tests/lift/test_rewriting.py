@@ -6,8 +6,11 @@ import pytest
 
 from tests.lift.texts import HEAD, lifted, package, rewritten
 from toolkit.errors import LayoutError, RefusalError
+from toolkit.lift.bindings import find
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
+from toolkit.lift.shape import read
+from toolkit.nix.tree import Tree
 
 
 def test_stay_shows_the_binding_in_passthru_and_takes_it_from_the_final_attributes() -> None:
@@ -347,6 +350,23 @@ def test_what_cannot_be_right_is_refused_by_its_reason(bindings: str, attributes
 def test_a_file_of_another_shape_is_called_what_it_is(text: str, fact: str) -> None:
     with pytest.raises(LayoutError, match=fact):
         lifted(text)
+
+
+@pytest.mark.parametrize(
+    ("end", "hint"),
+    [
+        ("runCommand version { inherit ui; } ''x''", "make the part a package of its own, in pkgs/by-name"),
+        ("buildFHSEnv { e = [ ui ]; }", "make the part a package of its own, in pkgs/by-name"),
+        ("if f then buildApp { e = [ ui ]; } else ui", "turn the choice into attributes of one builder's call"),
+        ("buildApp { e = [ ui ]; } // { inherit ui; }", "put what '//' adds into passthru of the builder's call"),
+    ],
+)
+def test_a_file_that_only_a_person_can_change_has_the_way_named(end: str, hint: str) -> None:
+    text = package(f"{end}\n").replace("{ buildApp,", "{ buildApp, buildFHSEnv, runCommand,")
+    assert [found.name for found in find(read(Tree(text, name="package.nix")))] == ["ui"]
+    with pytest.raises(LayoutError) as caught:
+        lifted(text)
+    assert (caught.value.hint or "").startswith(hint)
 
 
 def test_an_unknown_binding_has_the_known_ones_named() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.lift.shape import callee, construction, result, selection
-from toolkit.nix.attributes import call, inherited, inherited_from, inside, value
+from toolkit.nix.attributes import call, inherited, inherited_from, inside, operator, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,11 +41,11 @@ class Binding(Struct, frozen=True, kw_only=True):
 def find(shape: Shape) -> tuple[Binding, ...]:
     """Return what the lets below the file's functions bind and its package is made of, in the order of the file.
 
-    Nothing for a file that does not end in a builder's call.
+    Nothing for a file that ends in a set of packages, a list or a name.
     """
-    if not shape.lets or not shape.functions or shape.construction is None:
+    if not shape.lets or not shape.functions or not makes_one(shape.body):
         return ()
-    liftable = without_final(shape.construction.name) is None
+    liftable = shape.construction is not None and without_final(shape.construction.name) is None
     found = [
         Binding(
             name=name,
@@ -60,6 +60,22 @@ def find(shape: Shape) -> tuple[Binding, ...]:
         if (known := kind(node)) is not None and name in shape.reached and not value(node).contains(shape.body)
     ]
     return tuple(sorted(found, key=lambda binding: binding.line))
+
+
+def makes_one(expression: Node) -> bool:
+    """Tell whether an expression is one package: a call, a choice between some by `if`, or one with more by `//`."""
+    expression = result(expression)
+    if expression.kind == "if_expression":
+        return any(makes_one(branch) for branch in branches(expression))
+    if operator(expression) == "//":
+        return makes_one(expression.children[0])
+    return expression.kind == "apply_expression"
+
+
+def branches(choice: Node) -> list[Node]:
+    """Return what an `if` may come to."""
+    keywords = {child.kind: index for index, child in enumerate(choice.children)}
+    return [choice.children[keywords["then"] + 1], choice.children[-1]]
 
 
 class BindingKind(StrEnum):
@@ -84,7 +100,7 @@ _ENVIRONMENTS = re.compile(
 )
 _HELPERS = re.compile(
     r"run\w*Command\w*|runLocalCommand|symlinkJoin|linkFarm\w*|write[A-Z]\w*|make(Setup|Desktop)\w*|applyPatches|"
-    r"(replace|substitute)Vars\w*|srcOnly|extract\w*|wrap[A-Z]\w*|concatTextFile"
+    r"(replace|substitute)(Vars|All)\w*|srcOnly|extract\w*|wrap[A-Z]\w*|concatTextFile"
 )
 _LANGUAGES = re.compile(
     r"build[A-Z]\w*'?|mk[A-Z]\w*(Package|Plugin|Application|Module)'?|mixRelease|melpaBuild|trivialBuild"

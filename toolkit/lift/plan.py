@@ -19,6 +19,7 @@ from toolkit.lift.bindings import (
     Reachability,
     doors,
     find,
+    makes_one,
     origin,
     own_name,
     shared,
@@ -208,6 +209,14 @@ def is_package(shape: Shape, binding: Node) -> bool:
 _PLAIN = 3
 """The parts of a selection without a default: the set, the dot, the path."""
 
+_APART = "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it"
+_BY_HAND = {
+    "apply_expression": _APART,
+    "if_expression": "turn the choice into attributes of one builder's call by lib.optionalAttrs",
+    "binary_expression": "put what '//' adds into passthru of the builder's call",
+}
+"""What a person would do about a file that ends in such an expression."""
+
 _ENDS = {
     "attrset_expression": "a set of packages",
     "rec_attrset_expression": "a set of packages",
@@ -232,10 +241,13 @@ def construction(shape: Shape) -> BuilderCall:
         raise LayoutError(f"{at(shape.tree.root)}: the file is not a function of its dependencies")
     if shape.construction is not None and (what := without_final(shape.construction.name)) is not None:
         fact = f"the file ends in {what} by '{shape.construction.name}', which has no final attributes"
-        raise LayoutError(f"{at(shape.body)}: {fact}")
+        raise LayoutError(f"{at(shape.body)}: {fact}", hint=_APART)
     if shape.construction is None:
         ends = _ENDS.get(shape.body.kind, "another expression")
-        raise LayoutError(f"{at(shape.body)}: the file ends in {ends}, not in a builder's call on attributes")
+        hint = _BY_HAND.get(shape.body.kind) if makes_one(shape.body) else None
+        raise LayoutError(
+            f"{at(shape.body)}: the file ends in {ends}, not in a builder's call on attributes", hint=hint
+        )
     return shape.construction
 
 

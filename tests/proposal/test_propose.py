@@ -132,6 +132,22 @@ def test_packages_of_one_file_stand_in_the_subject(tmp_path: Path, tree: Path) -
     packages.write_text(f"{text[: text.rstrip().rindex('}')]}{more}}}\n")
     report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
     assert report.proposal.commits[0].subject.startswith("notes-lts, notes-server: ")
+    proof = next(proof for proof in report.proofs if proof.name == "no-rebuild")
+    assert proof.covers.startswith("notes-server and notes-lts on ")
+    assert len(proof.evidence) == 2 * len(proof.covers.split(","))
+
+
+def test_a_package_of_the_file_that_changes_fails_no_rebuild(tmp_path: Path, tree: Path) -> None:
+    packages = tree / "pkgs/top-level/all-packages.nix"
+    text = packages.read_text()
+    call = "callPackage ../by-name/no/notes-server/package.nix { }"
+    more = f"  notes-lts = ({call}).overrideAttrs (old: {{ ui = old.passthru ? web-ui; }});\n"
+    packages.write_text(f"{text[: text.rstrip().rindex('}')]}{more}}}\n")
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    proof = next(proof for proof in report.proofs if proof.name == "no-rebuild")
+    assert proof.status is Status.FAILED
+    assert "notes-lts: /nix/store/" in (proof.reason or "")
+    assert "No rebuilds." not in report.proposal.commits[0].body
 
 
 def test_a_change_of_too_many_lines_is_made_on_request_alone(

@@ -151,7 +151,7 @@ let
             drvPath (at path (after.overrideAttrs (old: {
               ${name} = if name == "version" then "${old.version}.1" else throw "unlet: this is used";
             }))) != drvPath (at path after);
-        }) follows
+        }) (if drvPath (at path after) == null then [ ] else follows)
       );
     };
 

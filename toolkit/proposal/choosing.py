@@ -350,6 +350,7 @@ def _chosen(  # noqa: PLR0913 - what is asked about a lift
     asking = Asking(
         trees=(roots[0], roots[-1]),
         own=Question(package=found.target.package, doors=lifted.doors, shown=lifted.shown, follows=lifted.follows),
+        siblings=found.target.others,
         readers=readers,
         systems=found.request.depth.systems or found.target.systems,
         beside=beside,

@@ -36,16 +36,17 @@ _FEW = 3
 
 
 class Asking(Struct, frozen=True, kw_only=True, eq=False):
-    """What is asked of Nix about a lift, on each system: about the package, and about its readers.
+    """What is asked of Nix about a lift, on each system: about the package, its file's other ones, and its readers.
 
     `trees` are the tops of the whole trees before and after; the second has the changes of the packages `beside` this
-    one as well. `readers` are packages that override or read it, as far as a search by name found them. Answers are
-    kept; all claims share them.
+    one as well. `siblings` are the other packages that the file makes, `readers` packages that override or read it, as
+    far as a search by name found them. Answers are kept; all claims share them.
     """
 
     trees: tuple[Path, Path]
     own: Question
     systems: tuple[str, ...]
+    siblings: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     _kept: dict[str, list[Derivations]] = field(default_factory=dict[str, "list[Derivations]"])
@@ -54,7 +55,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     @property
     def questions(self) -> tuple[Question, ...]:
         """What is asked on one system, about the package first."""
-        return (self.own, *(Question(package=name) for name in self.readers))
+        return (self.own, *(Question(package=name) for name in (*self.siblings, *self.readers)))
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -128,19 +129,24 @@ class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
 
 
 def no_rebuild(case: LiftCase) -> Finding:
-    """Compare the package's derivation before and after, on each system that it evaluates on."""
+    """Compare the derivations of the file's packages before and after, on each system that they evaluate on."""
     failures: list[str] = []
     evidence: list[str] = []
-    for system, answer in _package(case):
-        if answer.error is not None:
-            failures.append(f"{system}: {answer.error}")
-        elif answer.before is None:
-            evidence.append(f"{system}: does not evaluate before either")
-        elif answer.after != answer.before:
-            failures.append(f"{system}: {answer.before} became {answer.after or 'nothing that evaluates'}")
-        else:
-            evidence.append(f"{system}: {answer.before}")
-    return _finding(case, failures, evidence)
+    asking = case.asking
+    of_file = (asking.own.package, *asking.siblings)
+    for system, answers in asking.answers().items():
+        for name, answer in zip(of_file, answers, strict=False):
+            where = f"{system}: {name}" if asking.siblings else system
+            if answer.error is not None:
+                failures.append(f"{where}: {answer.error}")
+            elif answer.before is None:
+                evidence.append(f"{where}: does not evaluate before either")
+            elif answer.after != answer.before:
+                failures.append(f"{where}: {answer.before} became {answer.after or 'nothing that evaluates'}")
+            else:
+                evidence.append(f"{where}: {answer.before}")
+    more = f" and {_few(asking.siblings)}" if asking.siblings else ""
+    return _finding(case, failures, evidence, more=more)
 
 
 def overridable(case: LiftCase) -> Finding:
@@ -172,6 +178,41 @@ def overridable(case: LiftCase) -> Finding:
     return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.doors)}")
 
 
+def follows(case: LiftCase) -> Finding:
+    """Override the attributes that parts take from the package: each part must be another one then."""
+    if not case.lifted.follows:
+        return Finding(covers="no part takes src or version from the package")
+    failures: list[str] = []
+    evidence: list[str] = []
+    for name, attributes in case.lifted.follows.items():
+        door = ".".join(case.lifted.doors[name])
+        reached: dict[str, list[bool]] = {attribute: [] for attribute in attributes}
+        for _, answer in _package(case):
+            for attribute, reaches in (answer.doors[name].follows if name in answer.doors else {}).items():
+                reached[attribute].append(reaches)
+        failures += [
+            f"{door}: stays the same if {which} is another" for which, said in reached.items() if not all(said)
+        ]
+        failures += [f"{door}: evaluates on no system" for said in reached.values() if not said][:1]
+        evidence += [f"{door}: changes with {which}" for which, said in reached.items() if said and all(said)]
+    return _finding(case, failures, evidence)
+
+
+def source_follows(case: LiftCase) -> Finding:
+    """Override the package's version: its source must be another one then, and must not have been before."""
+    before, after = case.asking.trees
+    package, system = case.asking.own.package, case.asking.systems[0]
+    question = Question(package=package, doors={"src": ("src",)}, follows={"src": ("version",)})
+    found = [ask(tree, tree, system, [question])[0] for tree in (before, after)]
+    was, now = (each.doors["src"].follows.get("version") if "src" in each.doors else None for each in found)
+    again = command(after, after, system, [question]).line
+    if was is None or now is None:
+        return Finding(covers="nothing", not_run=f"because the package or its source does not evaluate on {system}")
+    reasons = {"an override of version does not change src": not now, "it did so before": was}
+    failures = tuple(reason for reason, holds in reasons.items() if holds)
+    return Finding(covers=f"{package}.src on {system}", failures=failures, commands=(again,))
+
+
 def passthru(case: LiftCase) -> Finding:
     """Compare the attributes of passthru, tests among them, that are made with what is lifted."""
     if not case.lifted.shown:
@@ -185,8 +226,8 @@ def readers(case: LiftCase) -> Finding:
     if not case.asking.readers:
         return Finding(covers="no other package names an override or a lifted attribute of this one")
     failures: list[str] = []
-    for system, (_, *others) in case.asking.answers().items():
-        for name, answer in zip(case.asking.readers, others, strict=True):
+    for system, answers in case.asking.answers().items():
+        for name, answer in zip(case.asking.readers, answers[1 + len(case.asking.siblings) :], strict=True):
             if answer.error is not None or answer.before != answer.after:
                 failures.append(f"{system}: {name}: {answer.error or 'the derivation differs'}")
     return Finding(covers=", ".join(case.asking.readers), failures=tuple(failures), commands=case.asking.commands)
@@ -226,11 +267,17 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
     *claims.CLAIMS,
     Claim("no-rebuild", "the package's derivation stays the same", no_rebuild),
     Claim("overridable", "an override of each attribute has an effect on the build", overridable),
+    Claim("follows", "an override of src or version reaches the parts that take it from the package", follows),
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe),
     Claim("passthru", "passthru, tests included, evaluates to the same as before", passthru),
     Claim("readers", "packages that override or read this one stay the same", readers),
     Claim("overlay", "the overlay gives the same derivation and overrides", overlaid),
 )
+
+SOURCE_FOLLOWS: Claim[LiftCase] = Claim(
+    "source-follows", "an override of version changes src, which it did not before", source_follows
+)
+"""The claim of what makes `finalAttrs` of a package's outer `rec`."""
 
 
 def _few(names: Sequence[str]) -> str:

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from toolkit import specimen
+from toolkit.lift.final_attrs import final_attrs
+from toolkit.lift.rewriting import Lifted
+from toolkit.proposal.claims import Asking, LiftCase, follows, source_follows
+from toolkit.prove import Stage
+from toolkit.prove.lifted import Question
+
+BOARD = Path("pkgs/by-name/st/status-board/package.nix")
+
+
+def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) -> LiftCase:
+    lifted = lifted or Lifted(text="", doors={})
+    question = Question(package=package, doors=lifted.doors, follows=lifted.follows)
+    stages = tuple(Stage(name=name, content=b"", path=root) for name, root in (("before", before), ("after", after)))
+    asking = Asking(trees=(before, after), own=question, systems=("x86_64-linux",))
+    source = specimen_source(before)
+    return LiftCase(source=source, target=BOARD, stages=stages, lifted=lifted, asking=asking)  # type: ignore[arg-type]
+
+
+def specimen_source(root: Path) -> object:
+    from toolkit.model import Source  # noqa: PLC0415
+
+    return Source(origin="x", content=b"", directory=root)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "nixpkgs"
+    shutil.copytree(specimen.path(), root)
+    return root
+
+
+def changed(tree: Path, change: object) -> Path:
+    other = tree.with_name("changed")
+    shutil.copytree(tree, other)
+    (other / BOARD).write_text(change((tree / BOARD).read_text()))  # type: ignore[operator]
+    return other
+
+
+def test_a_source_that_follows_the_version_does_so_only_afterwards(tree: Path) -> None:
+    after = changed(tree, lambda text: final_attrs(text, name="package.nix"))
+    assert source_follows(case(tree, after, "status-board")).failures == ()
+    unchanged = source_follows(case(tree, tree, "status-board")).failures
+    assert unchanged == ("an override of version does not change src",)
+    assert source_follows(case(after, after, "status-board")).failures == ("it did so before",)
+
+
+def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
+    lifted = Lifted(text="", doors={"theme": ("theme",)}, follows={"theme": ("version",)})
+    finding = follows(case(tree, tree, "status-board", lifted))
+    assert finding.failures == ("theme: stays the same if version is another",)
+    gone = replace(lifted, doors={"theme": ("passthru", "none")})
+    assert follows(case(tree, tree, "status-board", gone)).failures == ("passthru.none: evaluates on no system",)

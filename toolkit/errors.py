@@ -7,6 +7,7 @@ ToolkitError                 something that the user can mend; exit code 3
 ├── NixSyntaxError           the file is no Nix expression
 ├── NotRunError              a proof cannot be run, by no fault of what it is about
 └── CommandError             a program failed
+    └── LimitError           it took more time than it had, or wrote more than it may
 
 Messages have the form `subject: fact`, on one line, in lower case, values quoted.
 """
@@ -96,6 +97,14 @@ class CommandError(ToolkitError):
     def command(self) -> str:
         """The command as one line for a shell."""
         return shlex.join(self.argv)
+
+
+class LimitError(CommandError):
+    """A program was ended at a limit of ours; `limit` says at which, in words that end a sentence."""
+
+    def __init__(self, argv: Sequence[str], *, status: int, stderr: str, limit: str) -> None:
+        super().__init__(argv, status=status, stderr=f"{stderr}\n{limit}")
+        self.limit = limit
 
 
 def excerpt(line: str, column: int) -> str:

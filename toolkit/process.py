@@ -24,7 +24,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import landlock
-from toolkit.errors import CommandError, ToolkitError, reason_of, without_passwords
+from toolkit.errors import CommandError, LimitError, ToolkitError, reason_of, without_passwords
 from toolkit.pipes import Stream
 
 if TYPE_CHECKING:
@@ -193,16 +193,16 @@ def execute(command: Command) -> Completed:
     except subprocess.TimeoutExpired:
         end(process)
         stderr.ends(1)
-        said = f"{stderr.text}\nstill running after {command.timeout:g} s"
-        raise CommandError(command.argv, status=-signal.SIGTERM, stderr=said) from None
+        limit = f"still running after {command.timeout:g} s"
+        raise LimitError(command.argv, status=-signal.SIGTERM, stderr=stderr.text, limit=limit) from None
     except BaseException:
         end(process)
         raise
     finally:
         living.ended(process)
     if stdout.is_full:
-        said = f"{stderr.text}\nit has written more than {command.most} bytes"
-        raise CommandError(command.argv, status=process.returncode, stderr=said)
+        limit = f"it has written more than {command.most} bytes"
+        raise LimitError(command.argv, status=process.returncode, stderr=stderr.text, limit=limit)
     if command.ok is not None and process.returncode not in command.ok:
         raise CommandError(command.argv, status=process.returncode, stderr=stderr.text)
     return Completed(

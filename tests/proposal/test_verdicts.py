@@ -28,5 +28,6 @@ def test_another_derivation_on_one_system_is_a_failure() -> None:
 
 
 def test_a_builder_that_takes_no_function_is_refused_by_its_reason() -> None:
-    said = verdict(Derivations(doors={}, error="expected a set but found a function: «lambda @ /x/pkgs/a.nix:1:1»"))
+    error = "expected a set but found a function: «lambda @ /x/pkgs/a.nix:1:1»"
+    said = verdict(Derivations(doors={}, error=error, refuses_function=True))
     assert said == LiftVerdict(outcome="refused", why="the builder takes no function of the final attributes")

@@ -91,9 +91,9 @@ def _evaluate(content: bytes, parsed: Parsed) -> Reading | Undecided:
             with sealed(case.parent, seconds=_SECONDS):
                 releases = evaluation.read(case, _FILE, parsed.parameters)
         except CommandError as error:
-            return Undecided(program.reason(error), lasting=error.status < 0)
+            return Undecided(program.reason(error), lasting=program.reached_limit(error))
         except ToolkitError as error:
-            return Undecided(error.message, lasting=error.message.startswith(("out of memory", "still running after ")))
+            return Undecided(error.message)
     facts = [found for found in releases.values() if not isinstance(found, str)]
     failed = {release: found for release, found in releases.items() if isinstance(found, str)}
     if not facts:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from toolkit import process
-from toolkit.errors import CommandError, NixSyntaxError, RefusalError, ToolkitError, excerpt
+from toolkit.errors import CommandError, LimitError, NixSyntaxError, RefusalError, ToolkitError, excerpt
 from toolkit.nix.limits import confinement
 from toolkit.process import Command
 
@@ -87,14 +87,24 @@ def reason(error: CommandError) -> str:
     lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
     if error.status in {-9, -6}:
         return f"the evaluation was killed by signal {-error.status}: probably out of memory"
-    if lines and lines[-1].startswith("still running after "):
-        return lines[-1]
+    if isinstance(error, LimitError):
+        return error.limit
     if (failed := _failed_build(lines)) is not None:
         return failed
     said = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
     # Some messages begin on the line after a bare `error:`.
     bare = [after for line, after in pairwise(lines) if line == "error:" and not after.startswith("…")]
     return next((line for line in reversed(said + bare[-1:]) if line), lines[-1] if lines else error.message)
+
+
+def reached_limit(error: CommandError) -> bool:
+    """Tell whether an evaluation ended since it needs more than it may have: it would do so another time as well."""
+    return isinstance(error, LimitError) or error.status < 0 or reason(error).startswith("out of memory")
+
+
+def refuses_function(error: CommandError) -> bool:
+    """Tell whether an evaluation failed since a function was given where a set is wanted."""
+    return "expected a set but found a function" in reason(error)
 
 
 _ANNOUNCED = re.compile(r"building '|copying path '|/nix/store/\S+$|(this|these) .*(derivation|path)s? will be ")

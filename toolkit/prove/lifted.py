@@ -84,8 +84,9 @@ class ChangedAttribute(Struct, frozen=True, kw_only=True):
 class Derivations(Struct, frozen=True, kw_only=True):
     """The derivations of a package before and after, None for one that does not evaluate, and its doors by name.
 
-    `same_shown` tells whether the other attributes are the same. `error` is what ended the evaluation, in one line,
-    `places` the files of the changed tree on the way there.
+    `same_shown` tells whether the other attributes are the same. `error` is what ended the evaluation, in one line;
+    `refuses_function` tells whether it was a function in the place of a set, `places` are the files of the changed tree
+    on the way there.
     """
 
     before: str | None = None
@@ -93,6 +94,7 @@ class Derivations(Struct, frozen=True, kw_only=True):
     doors: dict[str, ChangedAttribute]
     same_shown: bool = True
     error: str | None = None
+    refuses_function: bool = False
     places: tuple[str, ...] = ()
 
 
@@ -116,7 +118,7 @@ def judge(answers: Sequence[Derivations]) -> LiftVerdict | None:
 def verdict(answer: Derivations) -> LiftVerdict | None:
     """Judge a lift by Nix's answer; None where the package did not evaluate before, so that nothing can be said."""
     if answer.error is not None:
-        if "expected a set but found a function" in answer.error:
+        if answer.refuses_function:
             return LiftVerdict(outcome="refused", why=NO_FUNCTION)
         return LiftVerdict(outcome="failed", why=_in_tree(answer.error))
     if answer.before is None:
@@ -189,7 +191,12 @@ def ask(
         found = _QUESTION.search(error.stderr)
         culprit = int(found[1]) if found is not None else 0
         places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
-        failed = Derivations(doors={}, error=program.reason(error), places=tuple(dict.fromkeys(places)))
+        failed = Derivations(
+            doors={},
+            error=program.reason(error),
+            refuses_function=program.refuses_function(error),
+            places=tuple(dict.fromkeys(places)),
+        )
         if len(questions) == 1 and before != after:
             # What the unchanged package does as well says nothing of the change.
             (question,) = questions

@@ -121,8 +121,8 @@ _ONE_AT_A_TIME = Lock()
 def read(question: Path, side: str, parameters: Mapping[str, tuple[str, ...]]) -> dict[str, Facts | str]:
     """Return what there is to know of each release of one side, or why it does not evaluate, on the first system.
 
-    `parameters` are those that may be made for overriding a component, by its name. Raise NotRunError where the file
-    does not evaluate, CommandError where Nix is killed.
+    `parameters` are those that may be made for overriding a component, by its name. Raise CommandError if the
+    file does not evaluate.
     """
     label = SYSTEMS[0][0]
     asked = _CaseQuestion(
@@ -134,7 +134,7 @@ def read(question: Path, side: str, parameters: Mapping[str, tuple[str, ...]]) -
     )
     document, failed = _part(asked, [label])
     if failed:
-        raise NotRunError(failed[0][1])
+        raise failed[0][1]
     return {
         name: record["error"] if "error" in record else facts.read(record, name)
         for name, record in document[side].get(label, {}).items()
@@ -193,12 +193,12 @@ def _answer(asked: _CaseQuestion) -> Evaluation:
         parts = [pool.submit(copy_context().run, _part, asked, labels) for labels in asked.setting.parts]
         for answer, systems in parallel.results(parts):
             _merge(document, answer)
-            failed += systems
+            failed += [(label, program.reason(error)) for label, error in systems]
     return _evaluation(asked, document, failed)
 
 
-def _part(asked: _CaseQuestion, labels: Sequence[str]) -> tuple[Document, list[tuple[str, str]]]:
-    """Ask about some systems; return what is said, and the systems on which the unchanged file does not evaluate."""
+def _part(asked: _CaseQuestion, labels: Sequence[str]) -> tuple[Document, list[tuple[str, CommandError]]]:
+    """Ask about some systems; return what is said, and those on which the unchanged file does not evaluate, and why."""
     if asked.setting.progress is not None:
         asked.setting.progress.step(f"evaluating docker in {asked.setting.place} ({', '.join(labels)})")
     try:
@@ -211,7 +211,7 @@ def _part(asked: _CaseQuestion, labels: Sequence[str]) -> tuple[Document, list[t
             _ask(asked, labels, asked.sides[:1], ())
         except CommandError as first:
             if len(labels) == 1:
-                return {}, [(labels[0], program.reason(first))]
+                return {}, [(labels[0], first)]
             document, failed = _part(asked, labels[:1])
             answer, more = _part(asked, labels[1:])
             _merge(document, answer)

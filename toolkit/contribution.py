@@ -84,6 +84,8 @@ class Contribution(Struct, frozen=True, kw_only=True):
     bindings: tuple[str, ...] = ()
     follow: tuple[str, ...] = ()
     called: dict[str, str] = {}
+    recipe: str | None = None
+    settings: dict[str, str] = {}
 
 
 class Made(Struct, frozen=True, kw_only=True):

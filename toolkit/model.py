@@ -225,7 +225,8 @@ class Proposal(Struct, frozen=True, kw_only=True):
     """What the user asked for, and the commits that came of it.
 
     `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
-    let. Of somebody else's patch, `steps` are those that it was seen to make; the design may be unknown.
+    let. `recipe` and `settings` are what the steps were named by. Of somebody else's patch, `steps` are those that it
+    was seen to make; the design may be unknown.
     """
 
     source: Source
@@ -236,6 +237,8 @@ class Proposal(Struct, frozen=True, kw_only=True):
     commits: tuple[Commit, ...]
     patches: tuple[Patch, ...] = ()
     upstream_diff: bytes = b""
+    recipe: str | None = None
+    settings: dict[str, str] = {}
 
     def design(self, step: str) -> str | None:
         """Return the design of the step of that name, None if there is no such step."""

@@ -7,8 +7,6 @@ written, pins that were filled in go to the user's configuration, and take the p
 from __future__ import annotations
 
 import os
-import re
-from importlib import import_module
 from pathlib import Path, PurePosixPath  # noqa: TC003 - a field of what documents are read into
 from typing import TYPE_CHECKING, TypeVar
 
@@ -53,44 +51,6 @@ class Message(Struct, frozen=True, kw_only=True):
         return "\n\n".join([self.body, *(text for proof, text in self.proven.items() if proof in passed)])
 
 
-class OwnCommit(Message, frozen=True, kw_only=True):
-    """A commit of a proposal: its message, `why` for a reviewer, and `rewrite`, a function as `MODULE:NAME`.
-
-    The function takes the text of the package's file, and as `name` what messages call it; it returns the new text.
-    """
-
-    name: str
-    rewrite: str
-    why: str
-    rebuilds: bool = False
-
-
-class Proposed(Struct, frozen=True, kw_only=True):
-    """A proposal for one package, patches/proposals/NAME.toml: its attribute path, and the commits in their order."""
-
-    package: str
-    commits: tuple[OwnCommit, ...]
-
-
-def proposal(name: str) -> Proposed | None:
-    """Return the proposal of that name, None where there is none; a shipped one goes before the user's own."""
-    for place in (shipped(), _own().parent):
-        path = place / "proposals" / f"{name}.toml"
-        if re.fullmatch(r"[\w-]+", name) and path.is_file():
-            return read_toml(path, Proposed)
-    return None
-
-
-def rewrite(commit: OwnCommit) -> Callable[..., str]:
-    """Return the function that makes a commit; raise ToolkitError where there is none of its name."""
-    module, _, name = commit.rewrite.partition(":")
-    try:
-        function: Callable[..., str] = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ToolkitError(f"commit '{commit.name}': no function '{commit.rewrite}': {error}") from error
-    return function
-
-
 class _Pins(Struct, frozen=True, kw_only=True):
     """The user's own file of pins."""
 
@@ -110,9 +70,8 @@ def upstream() -> model.Upstream:
     path = shipped() / _PINS
     found = read_toml(path, _Shipped)
     known = _by_name(path, found)
-    own = _own()
-    if own.is_file():
-        known |= {pin.name: pin for pin in read_pins(own)}
+    if (theirs := own() / _PINS).is_file():
+        known |= {pin.name: pin for pin in read_pins(theirs)}
     return model.Upstream(remote=found.remote, default_pin=found.default, file=found.file, pins=tuple(known.values()))
 
 
@@ -146,7 +105,9 @@ def write_pins(pins: Sequence[model.Pin]) -> Path:
     The shipped file is taken where it can be written, else the user's own.
     """
     ours = shipped() / _PINS
-    path, of = (ours, upstream()) if os.access(ours, os.W_OK) and os.access(ours.parent, os.W_OK) else (_own(), None)
+    path, of = (
+        (ours, upstream()) if os.access(ours, os.W_OK) and os.access(ours.parent, os.W_OK) else (own() / _PINS, None)
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.replace(path, pins_toml(pins, of=of))
@@ -170,10 +131,11 @@ def shipped() -> Path:
     return shipped_path("patches/proposal.toml").parent
 
 
-def _own() -> Path:
+def own() -> Path:
+    """Return the directory of the user's own files of this kind, which may not be there."""
     import platformdirs  # noqa: PLC0415 - not needed before the pins are
 
-    return platformdirs.user_config_path("unlet") / _PINS
+    return platformdirs.user_config_path("unlet")
 
 
 def read_toml(
@@ -183,10 +145,7 @@ def read_toml(
 
     Raise ToolkitError if it cannot be read, is no TOML, or has a field that is not as `kind` has it.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {error.strerror or error}") from error
+    content = files.read(path)
 
     def filled(text: str) -> str:
         for name, value in (names or {}).items():

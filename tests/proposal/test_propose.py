@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -315,71 +314,6 @@ def test_what_is_not_committed_does_not_count_and_it_is_said(tmp_path: Path, tre
     assert report.proposal.commits[0].before.decode() == text
     fact = f"{tree / NOTES}: has changes that are not committed and do not count; commit them first"
     assert fact in report.warnings
-
-
-def described(text: str, *, name: str) -> str:
-    assert name == str(NOTES)
-    return text.replace("Keeps notes", "Keeps your notes")
-
-
-def renamed(text: str, *, name: str) -> str:
-    return text.replace('pname = "notes-server";', f'pname = "{Path(name).parent.name}-2";')
-
-
-PROPOSAL = """
-package = "notes-server"
-
-[[commits]]
-name = "describe"
-rewrite = "tests.proposal.test_propose:described"
-subject = "notes-server: describe whose notes they are"
-body = "The description says it now."
-why = "The description does not say whose notes they are."
-"""
-
-
-@pytest.fixture
-def third() -> Path:
-    path = Path(os.environ["XDG_CONFIG_HOME"]) / "unlet/proposals/notes.toml"
-    path.parent.mkdir(parents=True)
-    path.write_text(PROPOSAL)
-    return path
-
-
-def test_a_proposal_of_ones_own_is_a_toml_file_and_a_rewrite(tmp_path: Path, third: Path) -> None:
-    assert third.is_file()
-    report = run(tmp_path / "out", "notes")
-    found = statuses(report)
-    found.pop("format")
-    assert found == dict.fromkeys(("parse", "applies", "no-rebuild", "readers", "overlay"), Status.PASSED)
-    (commit,) = report.proposal.commits
-    assert (commit.subject, b"Keeps your notes" in commit.after) == (
-        "notes-server: describe whose notes they are",
-        True,
-    )
-    text = (tmp_path / "out/pull-request.md").read_text()
-    assert "The description does not say whose notes they are." in text
-    assert "overrid" not in text.split("<details>")[0]
-
-
-def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: Path, third: Path) -> None:
-    second = PROPOSAL.partition("[[commits]]")[2].replace("describe", "rename")
-    third.write_text(f"{PROPOSAL}\n[[commits]]{second}rebuilds = true\n")
-    report = run(tmp_path / "out", "notes")
-    assert set(statuses(report)) == {"parse", "format", "applies"}
-    assert [patch.name[:4] for patch in report.proposal.patches] == ["0001", "0002"]
-
-
-def test_a_rewrite_that_is_not_there_is_named(tmp_path: Path, third: Path) -> None:
-    third.write_text(PROPOSAL.replace(":described", ":none"))
-    with pytest.raises(ToolkitError, match=r"^commit 'describe': no function 'tests\.proposal\.test_propose:none': "):
-        run(tmp_path / "out", "notes")
-
-
-def test_a_proposal_of_ones_own_lifts_nothing(tmp_path: Path, third: Path) -> None:
-    assert third.is_file()
-    with pytest.raises(UsageError, match=r"^notes: is a proposal with commits of its own, and lifts no bindings$"):
-        run(tmp_path / "out", "notes", bindings=("web-ui",))
 
 
 def test_an_unknown_binding_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from toolkit.cli import options, output
 from toolkit.lift.bindings import BindingKind, Reachability
 from toolkit.lift.survey import survey
+from toolkit.proposal import recipes
 from toolkit.proposal.doors import DoorAnswer, doors_of
 from toolkit.sources import trees
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.lift.survey import BoundPackage, Survey
+    from toolkit.proposal.recipes import Trial
 
 SCHEMA = 1
 _WIDEST = 24
@@ -44,9 +46,10 @@ Proven = dict[tuple[PurePosixPath, str], DoorAnswer]
 @click.option(
     "--prove", "ask_nix", is_flag=True, help="Also ask Nix what an override of each attribute does; takes a PACKAGE."
 )
+@click.option("--recipe", metavar="NAME", help="Show what this recipe would do to each PACKAGE instead.")
 @options.source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 @options.common
-def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool) -> int:
+def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool, recipe: str | None) -> int:
     """Find packages that other packages bind in a let, out of reach of any override.
 
     A PACKAGE is an attribute path, or a path in the tree; by default the whole tree is searched. The files are only
@@ -55,12 +58,18 @@ def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool) -> int
     settings = options.settings()
     if ask_nix and not packages:
         raise click.UsageError("--prove takes a PACKAGE; Nix would need hours for all")
+    if recipe is not None:
+        options.refuse_together("--recipe", "--all", "--prove")
+        if not packages:
+            raise click.UsageError("--recipe takes a PACKAGE")
     request = options.source_request()
     if request.nixpkgs is None and request.rev is None:
         raise click.UsageError("the current directory is not in a checkout of nixpkgs; name one with --nixpkgs")
     with output.working(settings) as progress:
         root = trees.as_they_are(request, progress=progress)
         progress.step(f"reading {root}")
+        if recipe is not None:
+            return _show_trials(list(recipes.trials(recipe, root, packages)))
         found = survey(root, packages)
         shown = [finding for finding in found.findings if all_kinds or finding.binding.kind is BindingKind.PACKAGE]
         proven: Proven = {}
@@ -71,6 +80,18 @@ def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool) -> int
         output.write_json(_document(found, shown, proven))
     else:
         output.write_lines(_lines(found, shown, proven))
+    return 0
+
+
+def _show_trials(trials: Sequence[Trial]) -> int:
+    if options.settings().json:
+        output.write_json({"schema": SCHEMA, "trials": trials})
+        return 0
+    rows = [
+        (each.package, f"refused: {each.refused}" if each.refused is not None else f"+{each.added} -{each.removed}")
+        for each in trials
+    ]
+    output.write_lines(output.table(rows, widest=_WIDEST))
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,10 +15,13 @@ from msgspec import Struct
 from toolkit import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from toolkit.forge.nixpkgs import Server
     from toolkit.model import SourceRequest
+
+Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
+"""What returns a section of --help: its name, and rows of a name and a text."""
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -40,11 +44,18 @@ class Option(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose --help shows its options in groups, and examples below them."""
+    """A command whose --help shows its options in groups, and below them what is `listed`, and examples."""
 
-    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **keywords: Any) -> None:  # noqa: ANN401 - click's
+    def __init__(
+        self,
+        *arguments: Any,  # noqa: ANN401 - click's
+        examples: Sequence[str] = (),
+        listed: Sequence[Listed] = (),
+        **keywords: Any,  # noqa: ANN401 - click's
+    ) -> None:
         super().__init__(*arguments, **keywords)
         self.examples = tuple(examples)
+        self.listed = tuple(listed)
         if any(isinstance(option, Option) and option.deep for option in self.params):
             self.params.append(
                 click.Option(
@@ -70,6 +81,10 @@ class GroupedCommand(click.Command):
             if rows := groups.get(name):
                 with formatter.section(name):
                     formatter.write_dl(rows)
+        for name, rows in (listed() for listed in self.listed):
+            if rows:
+                with formatter.section(name):
+                    formatter.write_dl(rows)
         if self.examples:
             with formatter.section("Examples" if len(self.examples) > 1 else "Example"):
                 for line in self.examples:
@@ -90,10 +105,11 @@ def command(
     name: str,
     *,
     examples: Sequence[str] = (),
+    listed: Sequence[Listed] = (),
     **keywords: Any,  # noqa: ANN401 - click's
 ) -> Callable[[Callable[..., Any]], GroupedCommand]:
     """Make a command of a function, as click.command does; `examples` are whole command lines."""
-    return click.command(name, cls=GroupedCommand, examples=examples, **keywords)
+    return click.command(name, cls=GroupedCommand, examples=examples, listed=listed, **keywords)
 
 
 class Amount(click.FloatRange):

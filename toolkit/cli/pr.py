@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MASTER = "master"
 
-_LIFTED = ("--binding", "--as", "--design", "--follow")
+_LIFTED = ("--set", "--binding", "--as", "--design", "--follow")
 _OF_SERIES = (*_LIFTED, "--strategy", "--rootlesskit", "--only", "--with", "--compare")
 _MAKING = ("--base", "--fetch", "--onto", "--trailer", "--sign", *_OF_SERIES)
 
@@ -108,7 +108,8 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
         options.refuse_together(f"--{mode}", "--worktree", "--commit")
         if mode != "update":
             options.refuse_together(f"--{mode}", *_MAKING)
-        branch = branch or (branch_name(target) if target != DOCKER else None)
+        recipe = options.asked("recipe")
+        branch = branch or (branch_name(target, recipe) if target != DOCKER or recipe is not None else None)
     if options.asked("commit"):
         options.refuse_together("--commit", "--base", "--branch", "--worktree")
     if mode == "remove":
@@ -127,7 +128,7 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
             order = BranchOrder(
                 repo=repo,
                 base=options.asked("base") or MASTER,
-                branch=branch or ("" if options.asked("commit") else branch_name(target)),
+                branch=branch or ("" if options.asked("commit") else branch_name(target, options.asked("recipe"))),
                 worktree=options.asked("worktree"),
                 in_place=bool(options.asked("commit")),
                 fetch=bool(options.asked("fetch")),
@@ -163,6 +164,7 @@ def _move(target: str, repo: Path, branch: str | None, *, sign: bool | None, for
         bindings=request.bindings or None,
         follow=request.follow or None,
         called=request.called or None,
+        settings=request.settings,
         only=request.only,
         extras=request.extras or None,
         trailers=options.asked("trailers"),

@@ -10,6 +10,7 @@ from toolkit.cli import options, output
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
 from toolkit.cli.report import exit_code, show, total
 from toolkit.errors import ToolkitError, only
+from toolkit.proposal import recipes
 from toolkit.proposal.proposing import propose
 from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import document
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 _WORST = (130, 1, 3, 2, 0)
 
 
+def _recipes() -> tuple[str, list[tuple[str, str]]]:
+    """Return the recipes that --recipe can name."""
+    return "Recipes", [(name, recipe.about) for name, recipe in sorted(recipes.known().items())]
+
+
 @options.command(
     "propose",
     examples=(
@@ -32,6 +38,7 @@ _WORST = (130, 1, 3, 2, 0)
         "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
         "unlet propose forgejo authentik gitea --out lifts",
     ),
+    listed=(_recipes,),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1, shell_complete=options.complete_package)
 @proposal_options

@@ -115,11 +115,11 @@ def depth(target: str = DOCKER) -> Depth:
     A target other than docker is always evaluated in a whole nixpkgs.
     """
     named = options.asked("tier")
-    if target != DOCKER:
+    if not _is_docker(target):
         options.refuse_together(OTHER, *_DEEPER)
         if named is not None and named != Tier.TREE:
             raise click.UsageError(f"{OTHER} and --tier {named} exclude each other")
-    tier = Tier(named or (Tier.ISOLATED if target == DOCKER else Tier.TREE))
+    tier = Tier(named or (Tier.ISOLATED if _is_docker(target) else Tier.TREE))
     if is_sealed() and tier.includes(Tier.BUILD):
         raise click.UsageError("--sealed requires --tier isolated or tree")
     words: list[str] = []
@@ -164,6 +164,20 @@ def _words(flag: str, value: object) -> list[str]:
 _DESIGNS = (*(design.value for design in Design), Strategy.HIDDEN.value)
 
 proposal_options = options.together(
+    options.remembered(
+        "--recipe",
+        group=options.OWN,
+        metavar="NAME",
+        help="Make the commits of a recipe instead: one that --help lists, or the path of a TOML file.",
+    ),
+    options.remembered(
+        "--set",
+        "settings",
+        group=options.OWN,
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the recipe; may be repeated.",
+    ),
     options.remembered(
         "--binding",
         "bindings",
@@ -231,7 +245,7 @@ series_options = options.together(
 
 def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:
     """Return what the options ask for of a target; raise UsageError for an option that it lacks."""
-    if target == DOCKER:
+    if _is_docker(target):
         options.refuse_without(OTHER, *LIFTING)
     else:
         options.refuse_together(OTHER, *OWN)
@@ -246,6 +260,8 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         source=source,
         bindings=options.asked("bindings") or (),
         designs=designs(),
+        recipe=options.asked("recipe"),
+        settings=_settings(options.asked("settings") or ()),
         follow=followed,
         called=_called(options.asked("called") or ()),
         only=options.asked("only"),
@@ -255,6 +271,22 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         out=out,
         force=force,
     )
+
+
+def _is_docker(target: str) -> bool:
+    """Tell whether a target is docker with its own series, and not one of the recipes for any package."""
+    return target == DOCKER and options.asked("recipe") is None
+
+
+def _settings(given: Sequence[str]) -> dict[str, str]:
+    """Return the options of a recipe by name; raise UsageError for what is none."""
+    found: dict[str, str] = {}
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not key or not equals:
+            raise click.UsageError(f"--set: '{each}' is not KEY=VALUE")
+        found[key] = value
+    return found
 
 
 def _called(names: Sequence[str]) -> dict[str, str]:

@@ -49,6 +49,7 @@ class MoveOrder(Struct, frozen=True, kw_only=True):
     bindings: tuple[str, ...] | None = None
     follow: tuple[str, ...] | None = None
     called: Mapping[str, str] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
     only: str | None = None
     extras: tuple[str, ...] | None = None
     trailers: tuple[str, ...] | None = None

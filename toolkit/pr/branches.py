@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from toolkit.proposal.requests import Request
 
 
-def branch_name(target: str) -> str:
+def branch_name(target: str, recipe: str | None = None) -> str:
     """Return what the branch for a target is called by default."""
-    named = registry.target(target)
+    named = registry.target(target) if recipe is None else None
     if named is not None:
         return named.branch
-    return f"{re.sub(r'[^A-Za-z0-9_]+', '-', target).strip('-')}-overridable-parts"
+    what = PurePath(recipe).stem if recipe is not None else "overridable-parts"
+    return f"{re.sub(r'[^A-Za-z0-9_]+', '-', target).strip('-')}-{what}"
 
 
 def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:

@@ -90,7 +90,7 @@ def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progre
     Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
     """
     base, onto = making.find_bases(clone, order, progress=progress)
-    needed = [PurePosixPath(path) for path in leaf_of(request.target).needs(request.extras)]
+    needed = [PurePosixPath(path) for path in leaf_of(request.target, request.recipe).needs(request.extras)]
     for each in (base, *onto.values()) if clone.partial else ():
         if order.fetch:
             clones.fetch_files(clone, each.commit, needed)

@@ -115,6 +115,8 @@ def write(  # noqa: PLR0913, PLR0917 - all that a text and what is kept of a bra
             bindings=request.bindings,
             follow=request.follow,
             called=dict(request.called),
+            recipe=request.recipe,
+            settings=dict(request.settings),
             trailers=order.trailers,
             text=contributions.digest(content),
         ),

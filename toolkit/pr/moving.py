@@ -111,7 +111,7 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
     _require_known(clone, found.kept)
     if found.tip is None:
         raise ToolkitError(f"{clone.top}: branch '{found.kept.branch}' is gone", hint="unlet pr --remove forgets it")
-    leaf = leaf_of(found.kept.target)
+    leaf = leaf_of(found.kept.target, found.kept.recipe)
     base = clones.find_base(clone, found.kept.base)
     place = contributions.place(clone.common, found.kept.branch) / files.REPORT
     with committing.workshop(clone) as shop:
@@ -140,7 +140,7 @@ def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanatio
 def _require_known(clone: Clone, kept: Contribution) -> None:
     """Raise ToolkitError for a branch that was made in a way which is not known."""
     try:
-        leaf_of(kept.target).require_known(kept.steps, kept.extras)
+        leaf_of(kept.target, kept.recipe).require_known(kept.steps, kept.extras)
     except ToolkitError as error:
         raise ToolkitError(f"{contributions.place(clone.common, kept.branch)}: {error.message}") from None
 
@@ -189,8 +189,10 @@ def _request(kept: Contribution) -> Request:
         bindings=kept.bindings,
         follow=kept.follow,
         called=kept.called,
-        designs={step.name: step.design for step in kept.steps},
-        only=kept.steps[0].name if len(kept.steps) == 1 else None,
+        designs={step.name: step.design for step in kept.steps} if kept.recipe is None else {},
+        recipe=kept.recipe,
+        settings=kept.settings,
+        only=kept.steps[0].name if len(kept.steps) == 1 and kept.recipe is None else None,
         extras=kept.extras,
     )
 
@@ -203,6 +205,7 @@ def _wanted(move: MoveOrder, kept: Request) -> Request:
         follow=move.follow if move.follow is not None else kept.follow,
         called=move.called if move.called is not None else kept.called,
         designs={**kept.designs, **move.designs},
+        settings={**kept.settings, **move.settings},
         only=move.only or kept.only,
         extras=move.extras if move.extras is not None else kept.extras,
         depth=move.depth,

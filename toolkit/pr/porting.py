@@ -70,7 +70,7 @@ def _port(  # noqa: PLR0913, PLR0917 - what is carried over, and where
     progress: Progress,
 ) -> Ported:
     progress.step("carrying the series over")
-    leaf = leaf_of(proposal.package)
+    leaf = leaf_of(proposal.package, proposal.recipe)
     if not reading.entries(located.repository, located.commit, [proposal.target]):
         reason = f"has no '{proposal.target}'"
         return Ported(branch=branch, commit=located.commit, newest=None, fit=Fit.CONFLICTS, reason=reason)

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import inside, patches, prove, sources
+from toolkit import inside, prove, sources
 from toolkit.errors import ToolkitError
 from toolkit.git import patching, reading
 from toolkit.model import Commit, Depth, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Tier
 from toolkit.nix import program
+from toolkit.proposal import recipes
 from toolkit.proposal.leaf import Recorded
 from toolkit.proposal.proposing import columns
+from toolkit.proposal.recipes import Recipe, RecipeStep
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import report
@@ -92,7 +94,7 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     written = _read(directory, "report.json")
     document = report.from_json(written, name=str(place))
     target = PurePosixPath(document.file)
-    leaf = leaf_of(document.target)
+    leaf = leaf_of(document.target, document.recipe)
     if leaf.file not in {None, target}:
         raise ToolkitError(f"{place}: field 'file' is '{target}' instead of '{leaf.file}'")
     for field, value in (("file", document.file), ("target", document.target)):
@@ -132,6 +134,8 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
         ),
         patches=series,
         upstream_diff=diff,
+        recipe=document.recipe,
+        settings=document.settings,
     )
     asked = Recorded(
         directory=directory,
@@ -141,13 +145,31 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
             source=SourceRequest(nixpkgs=at_hand[1] if at_hand is not None else None, offline=True),
             bindings=document.bindings,
             designs={step.name: step.design for step in document.steps},
+            recipe=document.recipe,
+            settings=document.settings,
             depth=Depth() if unasked.names else request.depth,
         ),
         proposal=proposal,
         behind=behind,
-        proposed=patches.proposal(document.target),
+        recipe=_recipe(document),
     )
     return replace(leaf.again(asked, progress=progress), warnings=warnings), unasked
+
+
+def _recipe(document: ReportDocument) -> Recipe | None:
+    """Return the recipe that a report names; of one that is named by a path, which is not read, the names of its steps.
+
+    Then no step may rebuild anything.
+    """
+    name = document.recipe
+    if name is None or (known := recipes.known().get(name)) is not None:
+        return known if name is not None else None
+    commits = zip(document.steps, document.commits, strict=True)
+    steps = (
+        RecipeStep(subject=commit.subject, body="", name=step.name, rewrite=step.design, why="")
+        for step, commit in commits
+    )
+    return Recipe(about="", steps=tuple(steps))
 
 
 def _unasked(document: ReportDocument, directory: Path, depth: Depth) -> _Unasked:

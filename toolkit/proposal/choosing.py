@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import inside, patches, sources
+from toolkit import inside, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.git import reading
 from toolkit.lift.defaults import LiftChoice, Way, ways
@@ -25,10 +25,10 @@ from toolkit.lift.rewriting import Lifted
 from toolkit.lift.survey import files_of
 from toolkit.model import Step
 from toolkit.nix import program
-from toolkit.patches import Proposed
-from toolkit.proposal import overlays, texts
+from toolkit.proposal import overlays, recipes, texts
 from toolkit.proposal.claims import CLAIMS, Asking, LiftCase, ask_about
 from toolkit.proposal.leaf import Chosen
+from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.target import find_targets
 from toolkit.prove import Stage
 from toolkit.prove.lifted import Question, why_not
@@ -49,17 +49,17 @@ if TYPE_CHECKING:
 LIFT = "lift"
 TEXTUAL = ("parse", "format", "applies")
 EVALUATED = ("no-rebuild", "readers", "overlay")
-"""The claims about a proposal with commits of its own; the second about one that rebuilds nothing."""
+"""The claims about a recipe's commits; the second about one that rebuilds nothing."""
 
 
 class Opened(Struct, frozen=True, kw_only=True, eq=False):
-    """A package of a source, with the text of its file, and a proposal that has its own commits."""
+    """A package of a source, with the text of its file, and the recipe of its commits, None for a lift."""
 
     request: Request
     source: Source
     target: Target
     text: str
-    proposed: Proposed | None
+    recipe: Recipe | None
 
 
 class LiftCommit(Struct, frozen=True, kw_only=True):
@@ -129,7 +129,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
 
     def texts(self) -> Texts:
         """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
-        return texts.of_pull_request(self.package, self.messages[-1].body, self.opened.proposed)
+        return texts.of_pull_request(self.package, self.messages[-1].body, self.opened.recipe)
 
     def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> LiftChosen:
         """Return the same with other contents, for which other trees are laid out."""
@@ -146,7 +146,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
 
     def others(self, progress: Progress) -> Iterator[LiftChosen]:
         """Yield the lift by each other design that does not refuse the file."""
-        for design in Design if self.opened.proposed is None else ():
+        for design in Design if self.opened.recipe is None else ():
             if design != self.steps[0].design:
                 with suppress(RefusalError):
                     yield laid_out(
@@ -169,14 +169,14 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
         )
     progress.step("reading nixpkgs")
     root = trees.as_they_are(source, progress=progress)
-    own = [tried(partial(_own, request)) for request in requests]
+    asked = [tried(partial(_recipe, request)) for request in requests]
     names = [
-        each.package if isinstance(each, Proposed) else request.target
-        for request, each in zip(requests, own, strict=True)
+        each.package if isinstance(each, Recipe) and each.package is not None else request.target
+        for request, each in zip(requests, asked, strict=True)
     ]
     found = [
-        tried(partial(_open, request, proposed, target, progress=progress))
-        for request, proposed, target in zip(requests, own, find_targets(root, names), strict=True)
+        tried(partial(_open, request, recipe, target, progress=progress))
+        for request, recipe, target in zip(requests, asked, find_targets(root, names), strict=True)
     ]
     if not (opened := [each for each in found if isinstance(each, Opened)]):
         yield from (each for each in found if isinstance(each, ToolkitError))
@@ -192,23 +192,40 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
             yield tried(partial(_alone, each, tree, progress=progress))
 
 
-def _own(request: Request) -> Proposed | None:
-    """Return the proposal with commits of its own that is asked for, if it is one."""
-    proposed = patches.proposal(request.target)
-    if proposed is not None and (request.bindings or request.designs or request.follow):
-        raise UsageError(f"{request.target}: is a proposal with commits of its own, and lifts no bindings")
-    return proposed
+def _recipe(request: Request) -> Recipe | None:
+    """Return the recipe that is asked for: by --recipe, or as a target that is the name of one for a single package."""
+    name = request.recipe or request.target
+    recipe = recipes.named(name) if request.recipe is not None else _of_target(request.target)
+    if recipe is None:
+        if request.settings:
+            raise UsageError("--set: goes with a recipe")
+        return None
+    if request.recipe is not None and recipe.package not in {None, request.target}:
+        raise UsageError(f"--recipe: '{name}' is for {recipe.package}, not for {request.target}")
+    recipes.require_settings(recipe, request.settings)
+    if request.bindings or request.designs or request.follow or request.called:
+        raise UsageError(f"{name}: is a recipe, and takes options by --set alone")
+    return recipe
+
+
+def _of_target(name: str) -> Recipe | None:
+    """Return the recipe for a single package that is named like a target."""
+    recipe = recipes.find(name) if re.fullmatch(r"[\w-]+", name) else None
+    return recipe if recipe is not None and recipe.package is not None else None
 
 
 def _open(
     request: Request,
-    proposed: Proposed | ToolkitError | None,
+    recipe: Recipe | ToolkitError | None,
     target: Target | ToolkitError,
     *,
     progress: Progress,
 ) -> Opened:
     """Read the file of a package."""
-    proposed, target = only(proposed), only(target)
+    recipe, target = only(recipe), only(target)
+    if recipe is not None:
+        request = replace(request, recipe=request.recipe or request.target, target=target.package)
+        recipe = recipes.named(request.recipe or request.target, target.package)
     source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
     progress.step("rewriting")
     program.parse_text(source.content, name=str(target.file))
@@ -216,7 +233,7 @@ def _open(
         text = source.content.decode()
     except UnicodeDecodeError as error:
         raise ToolkitError(f"{target.file}: is not UTF-8") from error
-    return Opened(request=request, source=source, target=target, text=text, proposed=proposed)
+    return Opened(request=request, source=source, target=target, text=text, recipe=recipe)
 
 
 def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress) -> Mapping[Target, LiftChosen]:
@@ -226,7 +243,7 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     """
     made: dict[PurePosixPath, tuple[Opened, LiftCommit]] = {}
     for each in found:
-        if each.proposed is None:
+        if each.recipe is None:
             with suppress(RefusalError):
                 made.setdefault(each.target.file, (each, lifted_by(each, next(_ways(each)))))
     if len(made) < 2:  # noqa: PLR2004 - one is alone
@@ -259,12 +276,12 @@ def choice_of(request: Request) -> LiftChoice:
 
 
 def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
-    """Return the first design that can be right as far as Nix says, or the commits of a proposal that has its own.
+    """Return the first design that can be right as far as Nix says, or the commits of a recipe.
 
     Raise RefusalError with the reason against the last design, where none can.
     """
-    if found.proposed is not None:
-        return _rewritten(found, found.proposed, tree, progress=progress)
+    if found.recipe is not None:
+        return _rewritten(found, found.recipe, tree, progress=progress)
     target = found.target
     refusal: RefusalError | None = None
     for way in _ways(found):
@@ -315,17 +332,22 @@ def lifted_by(found: Opened, way: Way, *, reason: str | None = None) -> LiftComm
     return LiftCommit(step=step, message=message, lifted=lifted)
 
 
-def _rewritten(found: Opened, proposed: Proposed, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
-    """Return the commits of a proposal that has its own; raise ToolkitError for a rewrite that is not there."""
+def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
+    """Return the commits of a recipe; raise RefusalError for a file that it does not change."""
     commits: list[LiftCommit] = []
     text = found.text
-    for commit in proposed.commits:
-        text = patches.rewrite(commit)(text, name=str(found.target.file))
-        step = Step(name=commit.name, design=commit.rewrite.rpartition(":")[2])
-        commits.append(LiftCommit(step=step, message=commit, lifted=Lifted(text=text, doors={})))
-    names = TEXTUAL if any(commit.rebuilds for commit in proposed.commits) else (*TEXTUAL, *EVALUATED)
-    chosen = laid_out(found, tuple(commits), tree, progress=progress)
-    return replace(chosen, proven=names)
+    for each in recipe.steps:
+        before, text = text, each.made(text, found.request.settings, name=str(found.target.file))
+        if text == before:
+            raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
+        step = Step(name=each.name, design=each.rewrite)
+        commits.append(LiftCommit(step=step, message=each, lifted=Lifted(text=text, doors={})))
+    return replace(laid_out(found, tuple(commits), tree, progress=progress), proven=proven_of(recipe))
+
+
+def proven_of(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names of the claims about a recipe's commits."""
+    return TEXTUAL if any(step.rebuilds for step in recipe.steps) else (*TEXTUAL, *EVALUATED)
 
 
 def laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:

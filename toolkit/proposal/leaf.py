@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from toolkit.errors import ToolkitError
     from toolkit.git.reading import TreeFile
     from toolkit.model import FileChange, OverlayReport, Patch, Progress, Proposal, Source, Step, TreeCommit
-    from toolkit.patches import Message, Proposed
+    from toolkit.patches import Message
+    from toolkit.proposal.recipes import Recipe
     from toolkit.proposal.requests import CheckRequest, Request
     from toolkit.prove import Case, Claim, Stage
     from toolkit.report.pull_request import Texts
@@ -136,7 +137,7 @@ class Draft(Struct, Generic[C], frozen=True, kw_only=True):
 class Recorded(Struct, frozen=True, kw_only=True, eq=False):
     """A proposal read back from its directory: its source, and what its report and its mails say.
 
-    `behind` are the mails that follow the series. `proposed` is what the commits were made by if they are not a lift's.
+    `behind` are the mails that follow the series. `recipe` is what the commits were made by if they are not a lift's.
     """
 
     directory: Path
@@ -144,7 +145,7 @@ class Recorded(Struct, frozen=True, kw_only=True, eq=False):
     request: Request
     proposal: Proposal
     behind: tuple[Patch, ...] = ()
-    proposed: Proposed | None = None
+    recipe: Recipe | None = None
 
 
 class Reading(Struct, frozen=True, kw_only=True):

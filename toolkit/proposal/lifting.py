@@ -51,9 +51,9 @@ class Lifts(Leaf):
         tree = trees.whole(source, offline=True, progress=progress)
         target = replace(find_target(tree.root, proposal.package), file=proposal.target)
         text = source.content.decode()
-        opened = Opened(request=recorded.request, source=source, target=target, text=text, proposed=recorded.proposed)
+        opened = Opened(request=recorded.request, source=source, target=target, text=text, recipe=recorded.recipe)
         *earlier, last = (commit.after for commit in proposal.commits)
-        lifted = _lifted(opened, proposal, tree, progress=progress) if opened.proposed is None else None
+        lifted = _lifted(opened, proposal, tree, progress=progress) if opened.recipe is None else None
         lifts = [Lifted(text=content.decode(), doors={}) for content in earlier]
         lifts.append(lifted if lifted is not None else Lifted(text=last.decode(), doors={}))
         commits = tuple(
@@ -61,6 +61,8 @@ class Lifts(Leaf):
             for step, commit, lift in zip(proposal.steps, proposal.commits, lifts, strict=True)
         )
         chosen = choosing.laid_out(opened, commits, tree, progress=progress)
+        if opened.recipe is not None:
+            chosen = replace(chosen, proven=choosing.proven_of(opened.recipe))
         overlay = inside.place(recorded.directory, "overlay")
         case = chosen.case(proposal, overlay=overlay)
         return Draft(

@@ -48,7 +48,7 @@ def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Atte
         files.ensure_free(out, force=force)
     elif not out.is_dir():
         files.ensure_free(out)
-    chosen = leaf_of(requests[0].target).choose(requests, progress=progress)
+    chosen = leaf_of(requests[0].target, requests[0].recipe).choose(requests, progress=progress)
     for request, each in zip(requests, chosen, strict=True):
         if isinstance(each, ToolkitError):
             yield Attempt(target=request.target, out=out, result=each)
@@ -61,7 +61,7 @@ def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Atte
 
 def choose(request: Request, *, progress: Progress) -> Chosen[Case[Stage]]:
     """Return the commits of one target, as `Leaf.choose` does; raise ToolkitError where there are none."""
-    (outcome,) = leaf_of(request.target).choose([request], progress=progress)
+    (outcome,) = leaf_of(request.target, request.recipe).choose([request], progress=progress)
     return only(outcome)
 
 
@@ -99,6 +99,8 @@ def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
         bindings=chosen.bindings,
         steps=chosen.steps,
         commits=(),
+        recipe=chosen.request.recipe,
+        settings=dict(chosen.request.settings),
     )
     proposal = make(begun, chosen.messages, chosen.contents)
     case = chosen.case(proposal, overlay=at)
@@ -151,7 +153,7 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
     that fails is no error: it is in the report.
     """
     files.ensure_free(request.out, force=request.force)
-    if (written := leaf_of(request.target).overlay(request, kind, progress=progress)) is not None:
+    if (written := leaf_of(request.target, request.recipe).overlay(request, kind, progress=progress)) is not None:
         return written
     chosen = choose(request, progress=progress)
 

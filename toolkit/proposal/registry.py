@@ -28,9 +28,9 @@ def target(name: str) -> NamedTarget | None:
 
 
 @cache
-def leaf_of(name: str) -> Leaf:
-    """Return the leaf of a target; its module is imported for this alone."""
-    if (named := target(name)) is None:
+def leaf_of(name: str, recipe: str | None = None) -> Leaf:
+    """Return the leaf of a target, of any target for a recipe the same; its module is imported for this alone."""
+    if recipe is not None or (named := target(name)) is None:
         return Lifts()
     module, _, leaf = named.leaf.partition(":")
     made: Leaf = getattr(import_module(module), leaf)()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from toolkit.lift.rewriting import Lifted
     from toolkit.model import Step
-    from toolkit.patches import Proposed
+    from toolkit.proposal.recipes import Recipe
 
 _NOUNS = frozenset(
     [
@@ -79,14 +79,14 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     )
 
 
-def of_pull_request(package: str, body: str, proposed: Proposed | None) -> Texts:
-    """Return the texts of pull-request.md; of a proposal with commits of its own it is theirs."""
+def of_pull_request(package: str, body: str, recipe: Recipe | None) -> Texts:
+    """Return the texts of pull-request.md; of a recipe it is that of its steps."""
     path = patches.shipped() / "lift-pull-request.toml"
     words = {"package": package, "body": " ".join(body.split())}
     texts = patches.read_toml(path, Texts, names=words, form=unwrapped)
-    if proposed is None:
+    if recipe is None:
         return texts
-    own = {commit.name: {"*": StepText(why=" ".join(commit.why.split()))} for commit in proposed.commits}
+    own = {step.name: {"*": StepText(why=" ".join(step.why.split()))} for step in recipe.steps}
     return replace(texts, steps=own, rejected=())
 
 

@@ -70,6 +70,7 @@ class ReportDocument(Struct, frozen=True, kw_only=True):
     `unlet` is the version that made it; `result` is `passed`, `failed`, or `incomplete` if no proof failed but one was
     not run. `target` is the attribute path in nixpkgs, `file` the path of its file, `bindings` are the names that leave
     the let, `steps` the designs of the commits. `files` is what was written, relative to the report's directory.
+    `recipe` is what was named by --recipe, `settings` by --set.
     """
 
     schema: int
@@ -86,6 +87,8 @@ class ReportDocument(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     tools: dict[str, str]
     comparison: tuple[ColumnDocument, ...] = ()
+    recipe: str | None = None
+    settings: dict[str, str] = {}
 
 
 def document(report: Report) -> ReportDocument:
@@ -117,6 +120,8 @@ def document(report: Report) -> ReportDocument:
         proofs=_rounded(report.proofs),
         warnings=report.warnings,
         files=report.files,
+        recipe=proposal.recipe,
+        settings=proposal.settings,
         tools=dict(report.tools),
         comparison=tuple(
             ColumnDocument(

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.proposal.test_propose import NOTES, Silence, run, statuses
+from toolkit import specimen
+from toolkit.errors import RefusalError, ToolkitError, UsageError
+from toolkit.model import Status
+from toolkit.proposal import recipes
+from toolkit.proposal.checking import check
+from toolkit.proposal.recipes import Rewrite
+from toolkit.proposal.requests import CheckRequest
+
+if TYPE_CHECKING:
+    from toolkit.model import Report
+
+PROVEN = ("parse", "applies", "no-rebuild", "readers", "overlay")
+
+
+def described(text: str, *, name: str, whose: str = "your") -> str:
+    assert name.endswith("package.nix")
+    return text.replace("Keeps notes", f"Keeps {whose} notes")
+
+
+def renamed(text: str, *, name: str) -> str:
+    return text.replace('pname = "notes-server";', f'pname = "{Path(name).parent.name}-2";')
+
+
+RECIPE = """
+about = "describe whose notes they are"
+
+[[steps]]
+name = "describe"
+rewrite = "described"
+subject = "{package}: describe whose notes they are"
+body = "The description says it now."
+why = "The description does not say whose notes they are."
+"""
+
+
+@pytest.fixture(autouse=True)
+def rewrites(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recipes.REWRITES, "described", Rewrite(make=described, options=("whose",)))
+    monkeypatch.setitem(recipes.REWRITES, "renamed", Rewrite(make=renamed))
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def passed(report: Report) -> set[str]:
+    found = statuses(report)
+    found.pop("format", None)
+    assert set(found.values()) == {Status.PASSED}
+    return set(found)
+
+
+def test_a_recipe_for_one_package_is_a_target_by_its_name(tmp_path: Path) -> None:
+    path = Path(os.environ["XDG_CONFIG_HOME"]) / "unlet/recipes/notes.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'package = "notes-server"\n{RECIPE}')
+    report = run(tmp_path / "out", "notes")
+    assert passed(report) == {*PROVEN}
+    (commit,) = report.proposal.commits
+    assert (commit.subject, b"Keeps your notes" in commit.after) == (
+        "notes-server: describe whose notes they are",
+        True,
+    )
+    text = (tmp_path / "out/pull-request.md").read_text()
+    assert "The description does not say whose notes they are." in text
+    assert "overrid" not in text.split("<details>")[0]
+    with pytest.raises(UsageError, match=r"^--recipe: 'notes' is for notes-server, not for status-board$"):
+        run(tmp_path / "other", "status-board", recipe="notes")
+
+
+def test_a_recipe_by_its_path_is_for_any_package_and_has_options(tmp_path: Path, recipe: Path) -> None:
+    report = run(tmp_path / "out", "notes-server", recipe=str(recipe), settings={"whose": "all"})
+    assert passed(report) == {*PROVEN}
+    assert b"Keeps all notes" in report.proposal.commits[-1].after
+    document = json.loads((tmp_path / "out/report.json").read_text())
+    assert (document["recipe"], document["settings"]) == (str(recipe), {"whose": "all"})
+    # What the report names is not read again, and the same is proven.
+    recipe.unlink()
+    again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
+    assert passed(again) == {*PROVEN}
+
+
+def test_a_file_that_a_recipe_does_not_change_is_refused(tmp_path: Path, recipe: Path) -> None:
+    with pytest.raises(RefusalError, match="'described' has nothing to change"):
+        run(tmp_path / "out", "status-board", recipe=str(recipe))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: Path, recipe: Path) -> None:
+    second = RECIPE.partition("[[steps]]")[2].replace("describe", "rename")
+    recipe.write_text(f"{RECIPE}\n[[steps]]{second}rebuilds = true\n")
+    report = run(tmp_path / "out", "notes-server", recipe=str(recipe))
+    assert passed(report) == {"parse", "applies"}
+    assert [patch.name[:4] for patch in report.proposal.patches] == ["0001", "0002"]
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        (("described", "os.system"), "rewrite 'os.system' is unknown; known are final-attrs, lift"),
+        (("why =", "options = { who = 'me' }\nwhy ="), "rewrite 'described' has no option 'who'"),
+        (("[[steps]]", "steps = []\n[other]"), "field 'other' is unknown"),
+    ],
+)
+def test_what_a_recipe_cannot_name_is_an_error(
+    tmp_path: Path, recipe: Path, change: tuple[str, str], fact: str
+) -> None:
+    recipe.write_text(RECIPE.replace(*change))
+    with pytest.raises(ToolkitError) as caught:
+        run(tmp_path / "out", "notes-server", recipe=str(recipe))
+    assert caught.value.message.startswith(f"{recipe}: {fact}")
+
+
+@pytest.mark.parametrize(
+    ("choices", "fact"),
+    [
+        ({"settings": {"who": "me"}}, "--set: 'who' is no option of the recipe"),
+        ({"bindings": ("web-ui",)}, "is a recipe, and takes options by --set alone"),
+        ({"recipe": "none"}, "--recipe: 'none' is unknown"),
+        ({"recipe": None, "settings": {"who": "me"}}, "--set: goes with a recipe"),
+    ],
+)
+def test_what_does_not_go_with_a_recipe_is_refused(
+    tmp_path: Path, recipe: Path, choices: dict[str, Any], fact: str
+) -> None:
+    with pytest.raises(UsageError, match=fact):
+        run(tmp_path / "out", "notes-server", **{"recipe": str(recipe), **choices})
+
+
+def test_a_lift_is_a_rewrite_of_a_recipe_as_well(tmp_path: Path, recipe: Path) -> None:
+    recipe.write_text(RECIPE.replace('"described"', '"lift"'))
+    report = run(tmp_path / "out", "notes-server", recipe=str(recipe), settings={"design": "move"})
+    assert passed(report) >= {"no-rebuild"}
+    assert b"finalAttrs.passthru.web-ui" in report.proposal.commits[-1].after
+
+
+def test_a_recipe_is_tried_on_packages_without_being_written(recipe: Path) -> None:
+    found = {each.package: each for each in recipes.trials(str(recipe), specimen.path(), ["notes-server", "none"])}
+    assert (found["notes-server"].added, found["notes-server"].removed) == (1, 1)
+    assert str(found["notes-server"].file) == str(NOTES)
+    assert found["none"].refused is not None
+
+
+def test_every_shipped_recipe_can_be_read() -> None:
+    assert "final-attrs" in recipes.known()
+    for name in recipes.known():
+        assert recipes.named(name, "hello").steps[0].subject.startswith("hello: ")

@@ -1,0 +1,160 @@
+"""Proposals as data: the steps of a recipe, each a rewrite of the installed package by its name, with options.
+
+A recipe is a TOML file of patches/recipes/, of the user's own configuration, or of any other place. It has no code.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from toolkit import patches
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.lift.final_attrs import final_attrs
+from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import lift
+from toolkit.patches import Message
+from toolkit.proposal.target import find_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import PurePosixPath
+
+_SUFFIX = ".toml"
+
+
+class Rewrite(Struct, frozen=True, kw_only=True):
+    """A function from the text of a file to its new text, and the names of its options.
+
+    `name` is what messages call the file. It raises RefusalError, with the place, if the result would be a guess.
+    """
+
+    make: Callable[..., str]
+    options: tuple[str, ...] = ()
+
+
+def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STAY, follow: str = "") -> str:
+    """Lift what the lets of a file bind; several names are separated by commas."""
+    listed = [tuple(filter(None, names.split(","))) for names in (bindings, follow)]
+    return lift(text, name=name, bindings=listed[0], design=Design(design), follow=listed[1]).text
+
+
+REWRITES: dict[str, Rewrite] = {
+    "final-attrs": Rewrite(make=final_attrs),
+    "lift": Rewrite(make=lifted, options=("bindings", "design", "follow")),
+}
+"""What a step can do, by name."""
+
+
+class RecipeStep(Message, frozen=True, kw_only=True):
+    """A commit: its message, `why` for a reviewer, and the rewrite that makes it, with `options` for that.
+
+    One that `rebuilds` may change the derivation.
+    """
+
+    name: str
+    rewrite: str
+    why: str
+    options: dict[str, str] = field(default_factory=dict[str, str])
+    rebuilds: bool = False
+
+    def made(self, text: str, settings: Mapping[str, str], *, name: str) -> str:
+        """Return the new text of a file; raise as the rewrite does."""
+        rewrite = REWRITES[self.rewrite]
+        own = {key: value for key, value in settings.items() if key in rewrite.options}
+        return rewrite.make(text, name=name, **{**self.options, **own})
+
+
+class Recipe(Struct, frozen=True, kw_only=True):
+    """A proposal: what it is `about` in a line, and its steps. One with a `package` is for that alone.
+
+    In each text `{package}` is the package that it is applied to.
+    """
+
+    about: str
+    steps: tuple[RecipeStep, ...]
+    package: str | None = None
+
+
+def find(name: str, package: str | None = None) -> Recipe | None:
+    """Return the recipe of that name, a shipped one before the user's own, or at that path; None if there is none.
+
+    Raise ToolkitError for one that is no recipe, or that names a rewrite or an option which is not there.
+    """
+    if "/" in name or name.endswith(_SUFFIX):
+        return _read(Path(name), package)
+    paths = (place / f"{name}{_SUFFIX}" for place in _places()) if re.fullmatch(r"[\w-]+", name) else ()
+    return next((_read(path, package) for path in paths if path.is_file()), None)
+
+
+def named(name: str, package: str | None = None) -> Recipe:
+    """Return the recipe of that name, or at that path; raise UsageError if there is none."""
+    if (recipe := find(name, package)) is None:
+        hint = f"known recipes are {', '.join(known())}; a path has a slash or ends in {_SUFFIX}"
+        raise UsageError(f"--recipe: '{name}' is unknown", hint=hint)
+    return recipe
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """What a recipe would do to a package: the lines that it adds and removes, or why it does nothing."""
+
+    package: str
+    file: PurePosixPath | None = None
+    added: int = 0
+    removed: int = 0
+    refused: str | None = None
+
+
+def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[Trial]:
+    """Try a recipe on packages of a tree, by their files alone; Nix is only asked where these are."""
+    for package, target in zip(packages, find_targets(root, packages), strict=True):
+        if isinstance(target, ToolkitError):
+            yield Trial(package=package, refused=target.message)
+            continue
+        recipe = named(name, target.package)
+        try:
+            before = after = (root / target.file).read_bytes().decode()
+            for step in recipe.steps:
+                after = step.made(after, {}, name=str(target.file))
+        except (ToolkitError, UnicodeDecodeError) as error:
+            refused = error.message if isinstance(error, ToolkitError) else f"{target.file}: is not UTF-8"
+            yield Trial(package=target.package, file=target.file, refused=refused)
+            continue
+        marks = [line[:1] for line in unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")][2:]
+        added, removed = marks.count("+"), marks.count("-")
+        yield Trial(package=target.package, file=target.file, added=added, removed=removed)
+
+
+def known() -> dict[str, Recipe]:
+    """Return all recipes that have a name."""
+    paths = [path for place in _places() for path in sorted(place.glob(f"*{_SUFFIX}"))]
+    return {path.stem: _read(path, None) for path in reversed(paths)}
+
+
+def require_settings(recipe: Recipe, settings: Mapping[str, str]) -> None:
+    """Raise UsageError for a setting that no step of a recipe has."""
+    options = {option for step in recipe.steps for option in REWRITES[step.rewrite].options}
+    if unknown := [key for key in settings if key not in options]:
+        hint = f"it has {', '.join(sorted(options))}" if options else "it has none"
+        raise UsageError(f"--set: '{unknown[0]}' is no option of the recipe", hint=hint)
+
+
+def _places() -> Iterator[Path]:
+    yield patches.shipped() / "recipes"
+    yield patches.own() / "recipes"
+
+
+def _read(path: Path, package: str | None) -> Recipe:
+    recipe = patches.read_toml(path, Recipe, names={"package": package} if package is not None else None)
+    if not recipe.steps:
+        raise ToolkitError(f"{path}: has no steps")
+    for step in recipe.steps:
+        if step.rewrite not in REWRITES:
+            raise ToolkitError(f"{path}: rewrite '{step.rewrite}' is unknown; known are {', '.join(REWRITES)}")
+        if unknown := [key for key in step.options if key not in REWRITES[step.rewrite].options]:
+            raise ToolkitError(f"{path}: rewrite '{step.rewrite}' has no option '{unknown[0]}'")
+    return recipe

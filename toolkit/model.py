@@ -225,8 +225,8 @@ class Proposal(Struct, frozen=True, kw_only=True):
     """What the user asked for, and the commits that came of it.
 
     `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
-    let. `recipe` and `settings` are what the steps were named by. Of somebody else's patch, `steps` are those that it
-    was seen to make; the design may be unknown.
+    let. `recipe` and `settings` are what the steps were named by, `author` is `NAME <EMAIL>` of whom the mails are to be,
+    None for git's user. Of somebody else's patch, `steps` are those that it was seen to make; the design may be unknown.
     """
 
     source: Source
@@ -239,6 +239,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
     upstream_diff: bytes = b""
     recipe: str | None = None
     settings: dict[str, str] = {}
+    author: str | None = None
 
     def design(self, step: str) -> str | None:
         """Return the design of the step of that name, None if there is no such step."""

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from contextlib import suppress
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,9 +16,11 @@ from msgspec.structs import replace
 from toolkit import specimen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.cli.conftest import Unlet
+    from tests.clones import Clone
 
 SPECIMEN = ("propose", "--nixpkgs", "specimen")
 
@@ -200,8 +203,8 @@ def test_design_has_the_same_names_for_every_target(unlet: Unlet) -> None:
     assert done.stderr == "--design: 'layer' is not a design for docker\nhint: it has move, hidden\n"
     assert unlet(*SPECIMEN, "--design", "hidden", "--out", "by-design").returncode == 0
     assert unlet(*SPECIMEN, "--strategy", "hidden", "--out", "by-strategy").returncode == 0
-    one, other = ([*(unlet.cwd / name / "series").iterdir()] for name in ("by-design", "by-strategy"))
-    assert {path.name: path.read_bytes() for path in one} == {path.name: path.read_bytes() for path in other}
+    one, other = ((unlet.cwd / name / "upstream.diff").read_bytes() for name in ("by-design", "by-strategy"))
+    assert one == other
     assert "--strategy" not in unlet("propose", "--help-all").stdout
 
 
@@ -249,3 +252,22 @@ def test_nothing_is_written_into_a_git_directory(unlet: Unlet, command: tuple[st
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith(".git/x: is inside of the git directory '")
     assert list((unlet.cwd / ".git").iterdir()) == []
+
+
+def test_mails_have_the_author_that_is_named_and_the_date_of_the_pin(
+    unlet: Unlet, new_clone: Callable[..., Clone]
+) -> None:
+    clone = new_clone()
+    asked = ("propose", "notes-server", "--nixpkgs", str(clone.top), "--rev", "upstream/master", "--author")
+    for out in ("one", "two"):
+        assert unlet(*asked, "Jo <jo@example.org>", "--out", out).returncode == 0
+    (one,), (two,) = ([path.read_bytes() for path in (unlet.cwd / out / "series").iterdir()] for out in ("one", "two"))
+    assert one == two
+    date = int(clone.git("log", "-1", "--format=%ct", "upstream/master"))
+    sent = formatdate(date, usegmt=True).replace("GMT", "+0000")
+    assert one.decode().splitlines()[1:3] == ["From: Jo <jo@example.org>", f"Date: {sent}".replace(", 0", ", ")]
+    done = unlet(*asked, "Jo", "--out", "three")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        "unlet propose: --author: 'Jo' is not of the form 'NAME <EMAIL>'",
+    )

@@ -21,7 +21,9 @@ ALL = [word for extra in reversed(Extra) for word in ("--with", extra.value)]
 
 
 def series(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((directory / "series").iterdir())}
+    """Return the mails by their names, without their date, which is now for the specimen."""
+    paths = sorted((directory / "series").iterdir())
+    return {path.name: re.sub(rb"^Date: .*\n", b"", path.read_bytes(), flags=re.MULTILINE) for path in paths}
 
 
 def statuses(unlet: Unlet, *arguments: str) -> tuple[int, dict[str, str]]:

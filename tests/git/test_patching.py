@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
 import subprocess
+import time
+from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -69,7 +72,7 @@ def state(path: Path) -> set[tuple[str, int, int]]:
 def test_each_commit_is_a_mail_named_after_its_subject(series: Series) -> None:
     assert [patch.name for patch in series.patches] == ["0001-docker-lift.patch", "0002-docker-demote.patch"]
     first = series.patches[0].content.decode()
-    assert first.startswith(f"From {'0' * 40} Mon Sep 17 00:00:00 2001\nFrom: unlet <unlet@localhost.invalid>\n")
+    assert first.startswith(f"From {'0' * 40} Mon Sep 17 00:00:00 2001\nFrom: Author <author@localhost.invalid>\n")
     assert "\nDate: Tue, 14 Nov 2023 22:13:20 +0000\n" in first
     assert "\nSubject: [PATCH 1/2] docker: lift\n" in first
     assert "\nBecause of the \N{LATIN SMALL LETTER U WITH DIAERESIS}.\n---\n" in first
@@ -79,7 +82,23 @@ def test_each_commit_is_a_mail_named_after_its_subject(series: Series) -> None:
 def test_a_lone_commit_has_no_number(target: PurePosixPath) -> None:
     (patch,) = patching.series(COMMITS[:1], target).patches
     assert b"\nSubject: [PATCH] docker: lift\n" in patch.content
-    assert b"\nDate: Sat, 1 Jan 2000 00:00:00 +0000\n" in patch.content
+    assert b"\nDate: Sat, 1 Jan 2000" not in patch.content
+    (date,) = re.findall(r"^Date: (.*)$", patch.content.decode(), re.MULTILINE)
+    assert abs(parsedate_to_datetime(date).timestamp() - time.time()) < 60
+
+
+def test_the_author_is_who_is_named_else_gits_user_else_a_placeholder(
+    target: PurePosixPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def author(**named: str) -> str:
+        (patch,) = patching.series(COMMITS[:1], target, committed=1700000000, **named).patches
+        return patch.content.decode().splitlines()[1]
+
+    assert author(author="Jo Dö <jo@example.org>") == "From: =?UTF-8?q?Jo=20D=C3=B6?= <jo@example.org>"
+    assert author() == "From: Author <author@localhost.invalid>"
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"):
+        monkeypatch.delenv(name)
+    assert author() == "From: YOUR NAME <YOU@EXAMPLE.ORG>"
 
 
 def test_the_diff_is_the_whole_series(series: Series, target: PurePosixPath) -> None:
@@ -135,7 +154,7 @@ def test_few_processes_make_a_series(target: PurePosixPath) -> None:
     lines: list[str] = []
     with process.echoing(lines.append):
         patching.series(COMMITS, target)
-    assert len(lines) == 4
+    assert len(lines) == 5
 
 
 def test_content_is_kept_byte_for_byte(target: PurePosixPath) -> None:

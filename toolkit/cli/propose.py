@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from toolkit.cli import options, output
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
 from toolkit.cli.report import exit_code, show, total
 from toolkit.errors import ToolkitError, only
+from toolkit.git.program import AUTHOR
 from toolkit.proposal import recipes
 from toolkit.proposal.proposing import propose
 from toolkit.report.explanation import Line, Tone
@@ -21,6 +24,13 @@ if TYPE_CHECKING:
 
     from toolkit.cli.options import GlobalOptions
     from toolkit.proposal.proposing import Attempt
+
+
+def _author(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(AUTHOR, value):
+        raise click.UsageError(f"--author: '{value}' is not of the form 'NAME <EMAIL>'")
+    return value
+
 
 _WORST = (130, 1, 3, 2, 0)
 
@@ -44,10 +54,16 @@ def _recipes() -> tuple[str, list[tuple[str, str]]]:
 @proposal_options
 @series_options
 @options.source
+@click.option(
+    "--author",
+    metavar="'NAME <EMAIL>'",
+    callback=_author,
+    help="The author of the mails in series/; by default git's user.",
+)
 @options.written("proposal")
 @depth_options
 @options.common
-def command(*, targets: tuple[str, ...], out: Path, force: bool) -> int:
+def command(*, targets: tuple[str, ...], author: str | None, out: Path, force: bool) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
     TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it. Several packages share their
@@ -61,7 +77,7 @@ def command(*, targets: tuple[str, ...], out: Path, force: bool) -> int:
             raise click.UsageError("several TARGETs and docker exclude each other")
         options.refuse_together("several TARGETs", "--binding")
     source = options.source_request()
-    requests = [proposed(target, source, out=out, force=force) for target in targets]
+    requests = [replace(proposed(target, source, out=out, force=force), author=author) for target in targets]
     with output.working(settings) as progress:
         attempts = list(propose(requests, progress=progress))
     if len(attempts) > 1:

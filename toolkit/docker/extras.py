@@ -67,12 +67,14 @@ def note(demotion: Demotion, extras: Sequence[Extra]) -> str:
     return " ".join((plan().notes[demotion], *option))
 
 
-def mails(commits: Sequence[TreeCommit], *, first: int, committed: int | None = None) -> tuple[Added, ...]:
+def mails(
+    commits: Sequence[TreeCommit], *, first: int, committed: int | None = None, author: str | None = None
+) -> tuple[Added, ...]:
     """Return the commits with their mails, the first of which is number `first`; the series' own are not touched."""
     return tuple(
         Added(
             extra=Extra(str(commit.extra)),
-            patch=patching.addition(commit, number=number, committed=committed),
+            patch=patching.addition(commit, number=number, committed=committed, author=author),
             commit=commit,
         )
         for number, commit in enumerate(commits, first)

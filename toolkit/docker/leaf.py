@@ -189,7 +189,7 @@ class Docker(Leaf):
         chosen = _rewritten(request, source)
         demotion = next((Demotion(step.design) for step in chosen.steps if step.name == DEMOTE), Demotion.SUFFIX)
         commits = extras.prepare(names, source, demotion)
-        return replace(chosen, extras=extras.mails(commits, first=3, committed=source.committed))
+        return replace(chosen, extras=extras.mails(commits, first=3, committed=source.committed, author=request.author))
 
 
 def texts() -> Texts:

@@ -10,6 +10,7 @@ import io
 import os
 import re
 import shlex
+import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -58,6 +59,7 @@ class NewCommit(Struct, frozen=True, kw_only=True):
     files: Mapping[PurePosixPath, bytes]
     message: str = "base\n"
     branch: str = "main"
+    author: str = program.IDENTITY
 
 
 @contextmanager
@@ -98,7 +100,8 @@ def am(checkout: Path, mails: Iterable[Patch]) -> str | None:
 def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
     """Yield commits in the form of git-fast-import(1), by which one process makes all of them."""
     for commit in commits:
-        yield f"commit refs/heads/{commit.branch}\ncommitter {program.IDENTITY} {date} +0000\n".encode()
+        yield f"commit refs/heads/{commit.branch}\nauthor {commit.author} {date} +0000\n".encode()
+        yield f"committer {program.IDENTITY} {date} +0000\n".encode()
         yield from _data(commit.message.encode())
         for path, content in commit.files.items():
             yield f"M {reading.FILE} inline {path}\n".encode()
@@ -119,32 +122,40 @@ class Series(Struct, frozen=True, kw_only=True):
     upstream_diff: bytes
 
 
-def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None) -> Series:
+def series(
+    commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None, author: str | None = None
+) -> Series:
     """Return the commits, which follow one another, as mails and as one diff against the first one's `before`.
 
-    The bytes depend on the arguments alone. `committed`, the date of the pin in seconds since the epoch, is the
-    date of each mail, whose author is `unlet`. Mails are called `0001-….patch` after their subjects, which are numbered
-    `[PATCH 1/2]`; `git am` drops that.
+    The date of each mail is `committed`, that of the pin in seconds since the epoch, and now if there is none; its
+    author is `author`, `NAME <EMAIL>`, and git's user if there is none. All else depends on the commits alone. Mails
+    are called `0001-….patch` after their subjects, which are numbered `[PATCH 1/2]`; `git am` drops that.
     """
     base = NewCommit(files={target: commits[0].before})
-    made = [NewCommit(files={target: commit.after}, message=commit.message) for commit in commits]
-    with throwaway(base, *made, date=committed, checked_out=False) as made_in:
+    author = author or program.author()
+    made = [NewCommit(files={target: commit.after}, message=commit.message, author=author) for commit in commits]
+    with throwaway(base, *made, date=_date(committed), checked_out=False) as made_in:
         span = (f"main~{len(made)}", "main")
         patches = _mails(made_in, "..".join(span))
         diff = program.run_hermetic(made_in, "diff", *DIFF, *span).stdout
     return Series(patches=patches, upstream_diff=diff)
 
 
-def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -> Patch:
-    """Return a commit as the mail which follows `number - 1` others.
+def addition(commit: TreeCommit, *, number: int, committed: int | None = None, author: str | None = None) -> Patch:
+    """Return a commit as the mail which follows `number - 1` others; date and author are as for `series`.
 
-    Its bytes depend on the arguments alone, and those of the others not on it: its subject has no number.
+    The bytes of the others do not depend on it: its subject has no number.
     """
     base = NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
-    made = NewCommit(files={file.path: file.after for file in commit.files}, message=commit.message)
-    with throwaway(base, made, date=committed, checked_out=False) as made_in:
+    after = {file.path: file.after for file in commit.files}
+    made = NewCommit(files=after, message=commit.message, author=author or program.author())
+    with throwaway(base, made, date=_date(committed), checked_out=False) as made_in:
         (mail,) = _mails(made_in, "main~1..main", "--no-numbered", f"--start-number={number}")
     return mail
+
+
+def _date(committed: int | None) -> int:
+    return committed if committed is not None else int(time.time())
 
 
 def _mails(repository: Path, commits: str, *options: str) -> tuple[Patch, ...]:

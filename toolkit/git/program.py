@@ -17,6 +17,7 @@ The objects of a repository are read by GitPython (`objects`).
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -27,8 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Unpack
 
-# As in hermetic.gitconfig.
+# As in hermetic.gitconfig: who commits in repositories that live for a block.
 IDENTITY = "unlet <unlet@localhost.invalid>"
+
+PLACEHOLDER = "YOUR NAME <YOU@EXAMPLE.ORG>"
+"""The author of mails for whom git has no name and address."""
+
+AUTHOR = r"[^<>\n]*[^<>\s] <[^<>@\s]+@[^<>@\s]+>"
+"""The form of an author."""
 
 # The date of what has none of its own: 2000-01-01.
 EPOCH = 946684800
@@ -226,6 +233,14 @@ def run_network(directory: Path, *arguments: str, **fields: Unpack[CallFields]) 
     """Run git against a remote, in `directory`, which is our own."""
     argv = ("git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments)
     return process.run(argv, env=network(), **fields)
+
+
+def author() -> str:
+    """Return `NAME <EMAIL>` of the author that git would give to a commit here, PLACEHOLDER if it knows none."""
+    argv = ("git", "-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
+    asked = process.run(argv, env=contributing(), ok=None)
+    known = asked.text.rsplit(" ", 2)[0] if asked.status == 0 else ""
+    return known if re.fullmatch(AUTHOR, known) else PLACEHOLDER
 
 
 def init(directory: Path, *, bare: bool = False) -> None:

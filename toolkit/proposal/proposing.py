@@ -101,6 +101,7 @@ def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
         commits=(),
         recipe=chosen.request.recipe,
         settings=dict(chosen.request.settings),
+        author=chosen.request.author,
     )
     proposal = make(begun, chosen.messages, chosen.contents)
     case = chosen.case(proposal, overlay=at)

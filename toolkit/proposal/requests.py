@@ -21,7 +21,7 @@ class Request(Struct, frozen=True, kw_only=True):
     step that is not among them has the design that Nix says is right. `follow` are attributes that definitions take
     over, `called` names of attributes by their bindings. `only` is the name of a step to make alone, `extras` are the
     names of commits on request. `recipe` is the name or the path of one whose steps are made instead, with `settings`
-    for their options.
+    for their options. `author` is `NAME <EMAIL>` of whom the mails are to be, None for git's user.
     """
 
     target: str
@@ -36,6 +36,7 @@ class Request(Struct, frozen=True, kw_only=True):
     extras: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)
     compare: bool = False
+    author: str | None = None
     out: Path = Path("proposal")
     force: bool = False
 

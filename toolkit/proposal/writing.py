@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 from toolkit import files, inside, prove
 from toolkit.git import patching
+from toolkit.git.program import PLACEHOLDER
 from toolkit.model import Commit, FileChange, OverlayReport, Proposal, Report, Status, TreeCommit
 from toolkit.nix import program
 from toolkit.report import pull_request, report
 from toolkit.sources import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from toolkit.model import Column, Patch, Progress, Proof, Source, SourceRequest
@@ -71,8 +72,15 @@ def of_tree(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]
 
 
 def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
-    made = patching.series(commits, proposal.target, committed=proposal.source.committed)
+    made = patching.series(commits, proposal.target, committed=proposal.source.committed, author=proposal.author)
     return replace(proposal, commits=commits, patches=made.patches, upstream_diff=made.upstream_diff)
+
+
+def _nameless(proposal: Proposal, request: SourceRequest) -> Iterator[str]:
+    """Yield a line if nobody has said whose the mails are; those of the specimen are sent to nobody."""
+    if request.nixpkgs != "specimen" and any(PLACEHOLDER.encode() in patch.content for patch in proposal.patches):
+        commands = "git config --global user.name 'YOUR NAME', and user.email"
+        yield f"series: its author is a placeholder, since git has none; {commands}, or --author"
 
 
 class Order(Struct, Generic[C], frozen=True, kw_only=True):
@@ -116,7 +124,7 @@ def write(order: Order[C], *, progress: Progress) -> Report:
         result = Report(
             proposal=proposal,
             proofs=_in_place(proven, building, order.out),
-            warnings=(*proposal.source.warnings, *draft.warnings),
+            warnings=(*proposal.source.warnings, *draft.warnings, *_nameless(proposal, order.request)),
             tools={"nix": str(program.version())},
             request=order.request,
             files=_names(building, *REPORTS),

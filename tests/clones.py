@@ -77,7 +77,7 @@ def make_upstream(directory: Path, *options: str) -> Path:
     (work / "big" / "file").write_text("nobody asked for it\n" * 1000)
     commit("nixpkgs")
     run("branch", "trunk")
-    for name in ("states/fixed", "19.03"):
+    for name in ("states/fixed", "19.03", "20.10.14"):
         run("checkout", "--quiet", "-b", Path(name).name, "master")
         shutil.copyfile(specimens.path(name) / TARGET, work / TARGET)
         commit(name)

@@ -18,7 +18,7 @@ _TODO = "        # TODO: move packages out of the let...in into top-level to all
 _INHERITED = "".join(["        inherit\n", *(f"          {name}\n" for name in COMPONENTS), "          ;\n"])
 
 
-def attrs_first(text: str) -> str:
+def move(text: str) -> str:
     """Make the components attributes of docker's own set, in which they are referred to as `finalAttrs.…`."""
     attributes = "".join(f"        {name} = {through_final(value(text, name))};\n" for name in COMPONENTS)
     text = without_definitions(text, COMPONENTS)
@@ -116,7 +116,7 @@ def parameter(text: str) -> str:
 
 
 DESIGNS: dict[str, Callable[[str], str]] = {
-    "attrs-first": attrs_first,
+    "move": move,
     "hidden": hidden,
     "both": both,
     "final-let": final_let,
@@ -133,7 +133,7 @@ _ARGUMENT = ("override { NAME = …; }",)
 _ATTRIBUTE = ("overrideAttrs { NAME = …; }", "overrideAttrs (old: { NAME = …; })")
 
 DOORS: dict[str, Callable[[str], tuple[str, ...]]] = {
-    "attrs-first": lambda _: _ATTRIBUTE,
+    "move": lambda _: _ATTRIBUTE,
     "hidden": lambda _: _ARGUMENT,
     "both": lambda _: (*_ARGUMENT, *_ATTRIBUTE),
     "final-let": lambda _: _ATTRIBUTE,

@@ -6,7 +6,7 @@ import pytest
 
 from toolkit import patches
 from toolkit.docker import plan as plans
-from toolkit.docker.plan import Demotion, Strategy
+from toolkit.docker.plan import DESIGNS, Demotion
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Oid, Pin
 
@@ -18,7 +18,7 @@ PIN = Pin(name="one", commit=Oid("1" * 40), about="the first")
 
 def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
     plan = plans.plan()
-    assert set(plan.lift) == set(Strategy)
+    assert set(plan.lift) == set(DESIGNS)
     assert set(plan.demote) == set(Demotion)
 
 

@@ -161,9 +161,10 @@ def test_quiet_prints_only_what_did_not_pass(unlet: Unlet, new_clone: Callable[.
 def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
     before = snapshot(clone)
-    done = unlet("pr", "--repo", clone.top, "--strategy", "parameter")
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "failed   capture-safe" in done.stdout
+    # This old file's builder takes no function.
+    done = unlet("pr", "--repo", clone.top, "--base", "20.10.14", "--strategy", "move")
+    assert (done.stderr, done.returncode) == ("", 1)
+    assert "failed   no-rebuild" in done.stdout
     assert done.stdout.splitlines()[-1] == "no branch was made: a proof failed"
     assert snapshot(clone) == before
     assert not (clone.common / "unlet").exists()

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from toolkit.cli import output, report, terminal
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.report import exit_code, nix_path, show
-from toolkit.docker.plan import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, steps
+from toolkit.lift.plan import Design
 from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status
 
 OUT = Path("proposal")
@@ -47,7 +48,7 @@ def _report(*proofs: Proof) -> Report:
             package="docker",
             target=PurePosixPath("docker/default.nix"),
             bindings=("moby",),
-            steps=steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX),
+            steps=steps(Design.MOVE, Demotion.SUFFIX),
             commits=(COMMIT,),
             patches=(Patch(name="0001-x.patch", content=b""),),
         ),
@@ -96,31 +97,31 @@ def test_what_could_not_be_looked_at_is_said_once() -> None:
 def test_what_was_covered_is_for_verbose() -> None:
     lines = _lines(PASSED, verbose=True)
     assert "passed   parse  it parses (3 files; 0.01 s)" in lines
-    assert "design   lift: attrs-first, asked for" in lines
+    assert "design   lift: move, asked for" in lines
 
 
 def test_each_kind_of_user_is_told_what_to_do_next() -> None:
     contribute, use, watch = _lines(PASSED)[-3:]
-    assert contribute.endswith("  unlet pr --repo DIR --strategy attrs-first")
+    assert contribute.endswith("  unlet pr --repo DIR --strategy move")
     assert "nixpkgs.overlays = [ (import ./proposal/overlay) ];" in use
     assert watch.endswith("unlet check proposal")
 
 
 def test_wrapper_is_part_of_the_use_only_if_rootlesskit_is_moved() -> None:
     report_ = _report(PASSED)
-    lifted = replace(report_, proposal=replace(report_.proposal, steps=steps(Strategy.ATTRS_FIRST, None)))
+    lifted = replace(report_, proposal=replace(report_.proposal, steps=steps(Design.MOVE, None)))
     assert plain(lifted)[-2].endswith("nixpkgs.overlays = [ (import ./proposal/overlay) ];")
 
 
 def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:
     request = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
     (contribute, *_) = plain(replace(_report(PASSED), request=request))[-3:]
-    assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging --strategy attrs-first")
+    assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging --strategy move")
 
 
 def test_branch_is_made_as_the_proposal_was() -> None:
     changed = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
-    changed = replace(changed, proposal=replace(changed.proposal, steps=steps(Strategy.HIDDEN, Demotion.DROP)))
+    changed = replace(changed, proposal=replace(changed.proposal, steps=steps(Design.HIDDEN, Demotion.DROP)))
     (contribute, *_) = plain(changed)[-3:]
     assert contribute.endswith("unlet pr --repo /src/nixpkgs --strategy hidden --rootlesskit drop")
 

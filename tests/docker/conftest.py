@@ -17,7 +17,7 @@ from toolkit import sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, choosing, staging
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase
-from toolkit.docker.plan import Demotion, Strategy, plan
+from toolkit.docker.plan import Demotion, plan
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.git import patching
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
+    from toolkit.lift.plan import Design
     from toolkit.model import Patch, Proof, Report, Source
 
 STAGES = (BEFORE, LIFTED, DEMOTED)
@@ -148,10 +149,10 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 @pytest.fixture
 def draft() -> Callable[..., Draft]:
-    def make(layout: str = "29.6", *, strategy: Strategy | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
+    def make(layout: str = "29.6", *, strategy: Design | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
         source = source_of(layout)
         file = docker_file(source.content, name=str(TARGET))
-        lifted, demoted = rewrite(file, choosing.steps(file, source, strategy=strategy, demotion=demotion))
+        lifted, demoted = rewrite(file, choosing.steps(file, source, design=strategy, demotion=demotion))
         texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
         return Draft(source=source, demotion=demotion, texts=texts)
 
@@ -164,7 +165,7 @@ def proposals(shared: Path) -> Callable[..., tuple[Path, Report]]:
     made: dict[Path, Report] = {}
 
     def make(
-        layout: str = "29.6", *, strategy: Strategy | None = None, demotion: Demotion = Demotion.SUFFIX
+        layout: str = "29.6", *, strategy: Design | None = None, demotion: Demotion = Demotion.SUFFIX
     ) -> tuple[Path, Report]:
         out = shared / f"{layout}-{strategy}-{demotion}"
         if out not in made:

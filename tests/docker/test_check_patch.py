@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import specimens
+from tests import designs, specimens
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.docker.claims import registry as proofs
 from toolkit.docker.claims.case import BEFORE, LIFTED
 from toolkit.docker.foreign import DROP_WARNING
-from toolkit.docker.plan import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, steps
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.proposal.checking import check
@@ -126,8 +126,8 @@ class TestForeignPatch:
         assert report.warnings == ()
 
     def test_defaulted_parameters_are_captured(self, judge: Callable[..., Report], draft: Callable[..., Draft]) -> None:
-        series = draft(strategy=Strategy.PARAMETER)
-        report = judge(diff_between(series.texts[BEFORE], series.texts[LIFTED]))
+        before = draft().texts[BEFORE]
+        report = judge(diff_between(before, designs.parameter(before)))
         assert statuses(report) == self.outcome(failed={"capture-safe"}, not_run={"exact-change"})
 
     def test_naive_moby_parameter_leaves_the_others_where_they_are(

@@ -102,7 +102,7 @@ class TestDesign:
             assert tracked(text, directory) == reading
 
 
-@pytest.mark.parametrize("name", ["attrs-first", "hidden", CAPTURED])
+@pytest.mark.parametrize("name", ["move", "hidden", CAPTURED])
 @pytest.mark.parametrize("tree", TREES)
 def test_patch_that_also_demotes_passes_but_for_the_rebuild(tree: Path, before: str, name: str, tmp_path: Path) -> None:
     report = judged(tree, before, demoted(DESIGNS[name](before)), tmp_path)

@@ -24,10 +24,11 @@ from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing, staging
 from toolkit.docker.claims import building, facts
 from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import EXPRESSION, Document
-from toolkit.docker.plan import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, steps
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
 from toolkit.nix import evaluator
 
@@ -49,7 +50,7 @@ class Rewritten(Struct, frozen=True, kw_only=True):
     """A mutant and what it is after each commit, by a design."""
 
     mutant: Mutant
-    strategy: Strategy
+    strategy: Design
     demotion: Demotion
     texts: tuple[str, ...]
 
@@ -58,15 +59,15 @@ class Rewritten(Struct, frozen=True, kw_only=True):
         return (self.mutant.text, *self.texts)
 
 
-def made(number: int) -> list[tuple[Mutant, Strategy, Demotion]]:
+def made(number: int) -> list[tuple[Mutant, Design, Demotion]]:
     """Return the mutants of a batch, all of one file, so that one evaluation can be asked about them."""
     random = numbers("docker", number)
     text = base(number).text
-    allowed = choosing.by_age(base(number)).strategy
+    allowed = choosing.by_age(base(number)).design
     return [
         (
             mutant(text, random),
-            random.choice([allowed, allowed, Strategy.HIDDEN]),
+            random.choice([allowed, allowed, Design.HIDDEN]),
             random.choice([Demotion.SUFFIX, Demotion.SUFFIX, Demotion.DROP]),
         )
         for _ in sizes(number)
@@ -77,7 +78,7 @@ def base(number: int) -> DockerFile:
     return docker_file(BASES[number % len(BASES)].read_bytes(), name=NAME)
 
 
-def attempt(given: Mutant, strategy: Strategy, demotion: Demotion) -> Rewritten | str:
+def attempt(given: Mutant, strategy: Design, demotion: Demotion) -> Rewritten | str:
     """Rewrite a mutant, or return why it is refused; the reason has a place."""
     try:
         files.check_content(NAME, given.text.encode())
@@ -202,7 +203,7 @@ def assert_proven(each: Rewritten, directory: Path) -> None:
     file = directory / NAME
     file.write_bytes(each.mutant.text.encode())
     # Which builder there is the file alone may no longer tell.
-    strategy = each.strategy if each.strategy is Strategy.HIDDEN else None
+    strategy = each.strategy if each.strategy is Design.HIDDEN else None
     request = docker(source=SourceRequest(file=file), strategy=strategy, demotion=each.demotion, out=directory / "out")
     report = propose(request, progress=Steps())
     rest = {proof.name: proof.reason for proof in report.proofs if proof.status is not Status.PASSED}

@@ -21,10 +21,11 @@ from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, TARGET
 from toolkit.docker.claims.case import BEFORE, LIFTED
 from toolkit.docker.foreign import DROP_WARNING
-from toolkit.docker.plan import Demotion, Strategy
+from toolkit.docker.plan import DESIGNS, Demotion
 from toolkit.docker.rewrite.layout import file_of
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.git import patching
+from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
 
 if TYPE_CHECKING:
@@ -141,18 +142,14 @@ def test_every_layout_is_proposed_and_proven(proposals: Callable[..., tuple[Path
 
 
 # Every layout is rewritten by every strategy in tests/docker/rewrite.
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", DESIGNS)
 @pytest.mark.parametrize("layout", ["20.10.14", "29.6"])
-def test_every_strategy_is_proven(
-    proposals: Callable[..., tuple[Path, Report]], layout: str, strategy: Strategy
-) -> None:
+def test_every_strategy_is_proven(proposals: Callable[..., tuple[Path, Report]], layout: str, strategy: Design) -> None:
     _, report = proposals(layout, strategy=strategy)
-    if strategy is Strategy.ATTRS_FIRST and layout != "29.6":
+    if strategy is Design.MOVE and layout != "29.6":
         assert "evaluation throws" in {proof.name: proof.reason or "" for proof in report.failed}["no-rebuild"]
         return
-    # callPackage fills a parameter with a default from the package set as well: this is why the strategy is a trap.
-    trap = {"capture-safe"} if strategy is Strategy.PARAMETER else set[str]()
-    assert {proof.name for proof in report.failed} == trap, [proof.reason for proof in report.failed]
+    assert report.failed == (), [proof.reason for proof in report.failed]
     others = {proof.name: proof.reason for proof in report.proofs if proof.status is Status.NOT_RUN}
     assert others == {"format": "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"}
     assert report.proposal.design("lift") == strategy
@@ -370,7 +367,7 @@ class TestWholeOrNotAtAll:
         assert propose(docker(source=SPECIMEN, out=work / "proposal"), progress=Steps()).failed == ()
 
     def test_full_disk_leaves_nothing_but_a_good_cache(self, tmp_path: Path) -> None:
-        small = docker(source=SPECIMEN, strategy=Strategy.HIDDEN, out=tmp_path / "first")
+        small = docker(source=SPECIMEN, strategy=Design.HIDDEN, out=tmp_path / "first")
         propose(small, progress=Steps())
         # Less than the patched file has: every file before it can be written.
         limit = (tmp_path / "first" / "overlay" / "docker" / "default.nix").stat().st_size - 1

@@ -12,9 +12,10 @@ import pytest
 from tests.asking import docker, propose
 from tests.docker.conftest import Steps
 from toolkit.docker import choosing
-from toolkit.docker.plan import Strategy
+from toolkit.docker.plan import DESIGNS
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError
+from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def test_corpus_is_not_empty() -> None:
     assert FILES
 
 
-def report_or_refusal(path: Path, strategy: Strategy, out: Path) -> Report | str:
+def report_or_refusal(path: Path, strategy: Design, out: Path) -> Report | str:
     """Propose, and return the report, or what the file is called that there is nothing to propose for."""
     try:
         return propose(docker(source=SourceRequest(file=path), strategy=strategy, out=out), progress=Steps())
@@ -42,20 +43,19 @@ def _takes_function(path: Path) -> bool:
     return choosing.by_age(docker_file(path.read_bytes(), name=path.name)).takes_function
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", DESIGNS)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_real_file_is_proposed_and_proven_or_named(tmp_path: Path, path: Path, strategy: Strategy) -> None:
+def test_real_file_is_proposed_and_proven_or_named(tmp_path: Path, path: Path, strategy: Design) -> None:
     out = tmp_path / "out"
     report = report_or_refusal(path, strategy, out)
     if isinstance(report, str):
         assert re.fullmatch(r".*\b(older than|no dockerd-rootless|fixed|unknown layout)\b.*", report)
         assert list(tmp_path.iterdir()) == []
         return
-    if strategy is Strategy.ATTRS_FIRST and not _takes_function(path):
+    if strategy is Design.MOVE and not _takes_function(path):
         assert {"no-rebuild", "overridable"} <= {proof.name for proof in report.failed}
         return
-    trap = {"capture-safe"} if strategy is Strategy.PARAMETER else set[str]()
-    assert {proof.name for proof in report.failed} == trap, [proof.reason for proof in report.failed]
+    assert report.failed == (), [proof.reason for proof in report.failed]
     # A lone file does not bring along the patches that most real files refer to.
     not_run = {proof.name for proof in report.proofs if proof.status is Status.NOT_RUN}
     assert not_run <= {"format", "overlay"}

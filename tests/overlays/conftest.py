@@ -13,9 +13,10 @@ from msgspec import Struct
 from toolkit import process, specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET
-from toolkit.docker.plan import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.lift.plan import Design
 from toolkit.nix import evaluator, stores
 
 if TYPE_CHECKING:
@@ -83,6 +84,6 @@ def patched(shared: Path) -> Path:
     shutil.copytree(specimen.path(), tree)
     target = tree / TARGET
     file = docker_file(target.read_bytes(), name=str(target))
-    *_, text = series.rewrite(file, steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX))
+    *_, text = series.rewrite(file, steps(Design.MOVE, Demotion.SUFFIX))
     target.write_text(text)
     return tree

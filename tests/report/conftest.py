@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit.docker.plan import Demotion, Strategy, steps
+from toolkit.docker.plan import Demotion, steps
+from toolkit.lift.plan import Design
 from toolkit.model import Commit, Oid, Proof, Proposal, Report, Source, SourceRequest, Status
 
 BEFORE = b"{ moby = 1; }\n"
@@ -29,7 +30,7 @@ def report() -> Report:
             package="docker",
             target=PurePosixPath("pkgs/applications/virtualization/docker/default.nix"),
             bindings=("moby",),
-            steps=steps(Strategy.ATTRS_FIRST, Demotion.SUFFIX),
+            steps=steps(Design.MOVE, Demotion.SUFFIX),
             commits=(
                 Commit(subject="docker: lift", body="Because.", before=BEFORE, after=LIFTED),
                 Commit(subject="docker: demote", body="Because.", before=LIFTED, after=DEMOTED),

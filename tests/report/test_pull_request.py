@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.docker.leaf import texts
-from toolkit.docker.plan import Demotion, Strategy, steps
+from toolkit.docker.plan import DESIGNS, Demotion, steps
 from toolkit.errors import ToolkitError
+from toolkit.lift.plan import Design
 from toolkit.model import Oid, Proof, Report, Status
 from toolkit.report.markdown import unwrapped
 from toolkit.report.pull_request import DraftFacts, Texts, background, boxes, draft, title
@@ -44,7 +45,7 @@ def _draft(report: Report, **fields: object) -> str:
     return draft(_facts(report, **fields)).decode()
 
 
-def _designed(report: Report, strategy: Strategy | None, demotion: Demotion | None) -> Report:
+def _designed(report: Report, strategy: Design | None, demotion: Demotion | None) -> Report:
     chosen = steps(strategy, demotion)
     commits = report.proposal.commits[: len(chosen)]
     return replace(report, proposal=replace(report.proposal, steps=chosen, commits=commits))
@@ -86,8 +87,8 @@ def test_a_proof_ticks_its_box_only_if_it_passed_with_all_that_it_takes(report: 
 
 
 @pytest.mark.parametrize("demotion", Demotion)
-@pytest.mark.parametrize("strategy", Strategy)
-def test_no_paragraph_is_broken_into_lines(report: Report, strategy: Strategy, demotion: Demotion) -> None:
+@pytest.mark.parametrize("strategy", DESIGNS)
+def test_no_paragraph_is_broken_into_lines(report: Report, strategy: Design, demotion: Demotion) -> None:
     # GitHub would show each line on its own.
     text = _draft(_designed(report, strategy, demotion), extras=NIXOS_TEST, template=b"")
     assert not [token for token in _tokens(text) if token.type in {"softbreak", "hardbreak"}]
@@ -95,9 +96,9 @@ def test_no_paragraph_is_broken_into_lines(report: Report, strategy: Strategy, d
 
 def test_title_is_one_that_upstream_takes(report: Report) -> None:
     for demotion in Demotion:
-        said = title(_designed(report, Strategy.PARAMETER, demotion), TEXTS)
+        said = title(_designed(report, Design.HIDDEN, demotion), TEXTS)
         assert re.fullmatch(r"docker: [^A-Z].{,63}[^.]", said)
-    alone = _designed(report, Strategy.PARAMETER, None)
+    alone = _designed(report, Design.HIDDEN, None)
     assert title(alone, TEXTS) == alone.proposal.commits[0].subject
 
 
@@ -133,13 +134,13 @@ def test_template_ends_the_draft_byte_for_byte(report: Report) -> None:
     assert draft(_facts(report, template=b"\xff\r\n")).endswith(b" -->\n\n\xff\r\n")
 
 
-@pytest.mark.parametrize("strategy", [Strategy.ATTRS_FIRST, Strategy.HIDDEN])
-def test_text_of_the_lift_has_at_most_150_words(report: Report, strategy: Strategy) -> None:
+@pytest.mark.parametrize("strategy", [Design.MOVE, Design.HIDDEN])
+def test_text_of_the_lift_has_at_most_150_words(report: Report, strategy: Design) -> None:
     assert 50 < _words(_draft(_designed(report, strategy, None))) <= 150
 
 
 def test_a_series_of_one_step_says_nothing_of_the_other(report: Report) -> None:
-    text = _draft(_designed(report, Strategy.ATTRS_FIRST, None))
+    text = _draft(_designed(report, Design.MOVE, None))
     assert "rootlesskit" not in text
     assert "commit 1" not in text
     assert "1. " not in text
@@ -150,10 +151,10 @@ def test_an_open_pull_request_is_linked_by_the_step_that_it_makes(report: Report
     assert "#549926" not in _draft(_designed(report, None, Demotion.SUFFIX))
 
 
-@pytest.mark.parametrize("strategy", [Strategy.ATTRS_FIRST, Strategy.HIDDEN])
-def test_how_it_differs_from_the_open_one_depends_on_the_design(report: Report, strategy: Strategy) -> None:
+@pytest.mark.parametrize("strategy", [Design.MOVE, Design.HIDDEN])
+def test_how_it_differs_from_the_open_one_depends_on_the_design(report: Report, strategy: Design) -> None:
     related = next(line for line in _draft(_designed(report, strategy, None)).splitlines() if "Related" in line)
-    differs = {each: TEXTS.steps["lift"][each].differs for each in (Strategy.ATTRS_FIRST, Strategy.HIDDEN)}
+    differs = {each: TEXTS.steps["lift"][each].differs for each in (Design.MOVE, Design.HIDDEN)}
     assert [each for each, sentence in differs.items() if sentence in related] == [strategy]
 
 
@@ -161,7 +162,7 @@ def test_zero_rebuild_claim_has_the_command_for_both_sides(report: Report) -> No
     command = "`nix-instantiate -A docker -A docker-client` prints the same on "
     assert f"No rebuilds in commit 1: {command}{'4' * 12} and HEAD~1." in _draft(report)
     ids, base = (Oid("a" * 40), Oid("b" * 40)), Oid("c" * 40)
-    alone = _designed(report, Strategy.ATTRS_FIRST, None)
+    alone = _designed(report, Design.MOVE, None)
     assert f"No rebuilds: {command}{'c' * 12} and {'a' * 12}." in _draft(alone, commits=ids, base=base)
     assert f"base=$(drvs {'c' * 12}) && first=$(drvs {'a' * 12}) &&" in _background(report, commits=ids, base=base)
 
@@ -186,8 +187,8 @@ def test_commits_on_request_say_what_they_are_for(report: Report) -> None:
     assert f"3. `{module['nixos-module']}`: {TEXTS.extras['nixos-module']}" in _draft(report, extras=module)
 
 
-@pytest.mark.parametrize("strategy", Strategy)
-def test_the_design_of_the_series_is_not_among_those_that_were_not_taken(report: Report, strategy: Strategy) -> None:
+@pytest.mark.parametrize("strategy", DESIGNS)
+def test_the_design_of_the_series_is_not_among_those_that_were_not_taken(report: Report, strategy: Design) -> None:
     text = _background(_designed(report, strategy, Demotion.SUFFIX))
     for each in TEXTS.rejected:
         assert (each.reason in text) == (each.unless != strategy)
@@ -195,7 +196,7 @@ def test_the_design_of_the_series_is_not_among_those_that_were_not_taken(report:
 
 def test_suffix_has_its_price_and_drop_is_called_a_breakage(report: Report) -> None:
     assert "now takes precedence over docker's own" in _draft(report)
-    assert "breaks users" in _draft(_designed(report, Strategy.PARAMETER, Demotion.DROP))
+    assert "breaks users" in _draft(_designed(report, Design.HIDDEN, Demotion.DROP))
 
 
 def test_tool_is_disclosed_and_the_person_is_asked_what_they_did(report: Report) -> None:

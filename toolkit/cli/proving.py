@@ -10,7 +10,7 @@ import click
 
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy
+from toolkit.docker.plan import DEMOTE, FORMER, LIFT, Demotion, Extra
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
 from toolkit.proposal.requests import Request
@@ -161,7 +161,7 @@ def _words(flag: str, value: object) -> list[str]:
     return [flag, str(value)]
 
 
-_DESIGNS = (*(design.value for design in Design), Strategy.HIDDEN.value)
+_DESIGNS = tuple(design.value for design in Design)
 
 proposal_options = options.together(
     options.remembered(
@@ -214,9 +214,7 @@ proposal_options = options.together(
 """What is proposed; `proposed` returns it."""
 
 series_options = options.together(
-    options.remembered(
-        "--strategy", hidden=True, group=options.OWN, type=click.Choice([each.value for each in Strategy])
-    ),
+    options.remembered("--strategy", hidden=True, group=options.OWN, type=click.Choice([*_DESIGNS, FORMER])),
     options.remembered(
         "--rootlesskit",
         group=options.OWN,

@@ -11,15 +11,14 @@ from msgspec import Struct
 from packaging.version import Version
 
 from toolkit import inside
+from toolkit.docker import COMPONENTS
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Strategy
-from toolkit.docker.rewrite import attrs_first, lift
-from toolkit.docker.rewrite.construction import construction
+from toolkit.docker.plan import DEMOTE, LIFT, Demotion
 from toolkit.docker.rewrite.layout import newest, ordered
 from toolkit.errors import CommandError, LayoutError, RefusalError
+from toolkit.lift.plan import Design, plan
 from toolkit.model import Step
 from toolkit.nix import evaluator, limits
-from toolkit.nix.attributes import name_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,18 +45,18 @@ class Builder(Struct, frozen=True, kw_only=True):
     reason: str
 
     @property
-    def strategy(self) -> Strategy:
+    def design(self) -> Design:
         """The design that this builder allows."""
-        return Strategy.ATTRS_FIRST if self.takes_function else Strategy.HIDDEN
+        return Design.MOVE if self.takes_function else Design.HIDDEN
 
 
 def steps(
-    file: DockerFile, source: Source, *, strategy: Strategy | None, demotion: Demotion, only: str | None = None
+    file: DockerFile, source: Source, *, design: Design | None, demotion: Demotion, only: str | None = None
 ) -> tuple[Step, ...]:
     """Return the steps of the series, with a reason where the design was chosen; `only` is the name of the one."""
     chosen: list[Step] = []
     if only != DEMOTE:
-        chosen.append(Step(name=LIFT, design=strategy) if strategy is not None else _lift(file, source))
+        chosen.append(Step(name=LIFT, design=design) if design is not None else _lift(file, source))
     if only != LIFT:
         chosen.append(Step(name=DEMOTE, design=demotion))
     return tuple(chosen)
@@ -68,12 +67,12 @@ def _lift(file: DockerFile, source: Source) -> Step:
     found = builder(file, source.root)
     if found.takes_function:
         try:
-            attrs_first.target_of(lift.prepare(file))
+            plan(file.shape, COMPONENTS, Design.MOVE, (), {})
         except LayoutError:
             pass
         except RefusalError as error:
-            return Step(name=LIFT, design=Strategy.HIDDEN, reason=f"{Strategy.ATTRS_FIRST}: {error.message}")
-    return Step(name=LIFT, design=found.strategy, reason=found.reason)
+            return Step(name=LIFT, design=Design.HIDDEN, reason=f"{Design.MOVE}: {error.message}")
+    return Step(name=LIFT, design=found.design, reason=found.reason)
 
 
 def builder(file: DockerFile, root: Path | None) -> Builder:
@@ -99,8 +98,8 @@ def by_age(file: DockerFile) -> Builder:
 
 
 def _name(file: DockerFile) -> str:
-    built = construction(file.function)
-    return name_of(built.builder) if built is not None else ""
+    built = file.shape.construction
+    return built.name.rpartition(".")[2] if built is not None else ""
 
 
 @cache

@@ -17,22 +17,25 @@ from toolkit.docker.claims import registry as claims
 from toolkit.docker.claims.case import DockerCase
 from toolkit.docker.plan import (
     DEMOTE,
+    DESIGNS,
+    FORMER,
     LIFT,
     Demotion,
     Extra,
     OverlayKind,
-    Strategy,
     demotion_of,
+    design_of,
     extras_of,
     plan,
     steps,
-    strategy_of,
 )
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite import reasons
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.rewrite.series import rewrite
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
+from toolkit.lift.plan import Design
+from toolkit.model import Step
 from toolkit.nix import evaluator, program
 from toolkit.proposal.leaf import Chosen, Draft, Leaf, Reading
 from toolkit.proposal.requests import Request
@@ -46,15 +49,12 @@ if TYPE_CHECKING:
     from toolkit.contribution import ExplainedHunk
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.reading import TreeFile
-    from toolkit.model import FileChange, OverlayReport, Patch, Progress, Proposal, Source, Step
+    from toolkit.model import FileChange, OverlayReport, Patch, Progress, Proposal, Source
     from toolkit.proposal.leaf import Recorded
     from toolkit.proposal.requests import CheckRequest
     from toolkit.prove import Claim
 
 DROP_WARNING = foreign.DROP_WARNING
-
-_DESIGNS = {"move": Strategy.ATTRS_FIRST, "hidden": Strategy.HIDDEN}
-"""docker's designs by the names that they have for any package."""
 
 _BEHAVIOUR = {
     Demotion.SUFFIX: "from then on, any other rootlesskit on the caller's PATH takes precedence",
@@ -106,9 +106,9 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         return replace(self, source=source, unchanged=unchanged, contents=contents, extras=())
 
     def others(self, progress: Progress) -> Iterator[DockerChosen]:
-        """Yield the series by each other strategy."""
+        """Yield the series by each other design."""
         del progress
-        return _others(self.request, self.source, self.unchanged, self.steps, done=strategy_of(self.steps))
+        return _others(self.request, self.source, self.unchanged, self.steps, done=design_of(self.steps))
 
     def settle(self, case: DockerCase) -> None:
         """Raise LayoutError where overrides reach the components already."""
@@ -150,7 +150,7 @@ class Docker(Leaf):
         case, proposal, warnings = foreign.foreign(request, progress=progress)
         case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
         asked = Request(target=PACKAGE, source=request.source)
-        return _judged(proposal, case, warnings, asked, steps(Strategy.HIDDEN, Demotion.SUFFIX))
+        return _judged(proposal, case, warnings, asked, steps(Design.HIDDEN, Demotion.SUFFIX))
 
     def explain(
         self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None
@@ -159,8 +159,8 @@ class Docker(Leaf):
         return reasons.explain(diff, files, maker=Extra(maker) if isinstance(maker, str) else maker)
 
     def require_known(self, steps: Sequence[Step], extras: Sequence[str]) -> None:
-        """Raise ToolkitError for an unknown strategy, demotion or extra."""
-        strategy_of(steps)
+        """Raise ToolkitError for an unknown design, demotion or extra."""
+        design_of(steps)
         demotion_of(steps)
         extras_of(extras)
 
@@ -209,8 +209,8 @@ def _rewritten(request: Request, source: Source) -> DockerChosen:
         beside.submit(copy_context().run, evaluator.tools)
         try:
             file = docker_file(source.content, name=name)
-            strategy, demotion = _designs(request.designs)
-            made = choosing.steps(file, source, strategy=strategy, demotion=demotion, only=request.only)
+            design, demotion = _designs(request.designs)
+            made = choosing.steps(file, source, design=design, demotion=demotion, only=request.only)
             try:
                 return _chosen(request, source, file, made)
             except LayoutError:
@@ -223,13 +223,14 @@ def _rewritten(request: Request, source: Source) -> DockerChosen:
             parallel.results([accepted])
 
 
-def _designs(asked: Mapping[str, str]) -> tuple[Strategy | None, Demotion]:
-    """Return the strategy and the demotion that are asked for; raise UsageError for one that docker does not have."""
+def _designs(asked: Mapping[str, str]) -> tuple[Design | None, Demotion]:
+    """Return the lift's design and the demotion that are asked for; raise UsageError for what docker does not have."""
     name = asked.get(LIFT)
-    if name is not None and name not in {*_DESIGNS, *Strategy}:
-        raise UsageError(f"--design: '{name}' is not a design for docker", hint=f"it has {', '.join(_DESIGNS)}")
-    strategy = None if name is None else _DESIGNS.get(name) or Strategy(name)
-    return strategy, Demotion(asked.get(DEMOTE, Demotion.SUFFIX))
+    if name not in {None, FORMER, *DESIGNS}:
+        raise UsageError(f"--design: '{name}' is not a design for docker", hint=f"it has {', '.join(DESIGNS)}")
+    return design_of([Step(name=LIFT, design=name)] if name is not None else ()), Demotion(
+        asked.get(DEMOTE, Demotion.SUFFIX)
+    )
 
 
 def _chosen(request: Request, source: Source, file: DockerFile, made: Sequence[Step]) -> DockerChosen:
@@ -249,10 +250,10 @@ def _chosen(request: Request, source: Source, file: DockerFile, made: Sequence[S
 def _others(
     request: Request, source: Source, file: DockerFile, like: Sequence[Step], *, done: str | None
 ) -> Iterator[DockerChosen]:
-    """Yield a series by each strategy but `done` if it has that step; one that refuses the file is left out."""
-    for strategy in Strategy if strategy_of(like) is not None else ():
-        if strategy != done:
-            instead = [replace(step, design=strategy, reason=None) if step.name == LIFT else step for step in like]
+    """Yield a series by each design but `done` if it has that step; one that refuses the file is left out."""
+    for design in DESIGNS if design_of(like) is not None else ():
+        if design != done:
+            instead = [replace(step, design=design, reason=None) if step.name == LIFT else step for step in like]
             with suppress(RefusalError):
                 yield _chosen(request, source, file, instead)
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from toolkit import patches
 from toolkit.errors import ToolkitError
+from toolkit.lift.plan import Design
 from toolkit.model import Step
 
 if TYPE_CHECKING:
@@ -20,14 +21,6 @@ E = TypeVar("E", bound=StrEnum)
 
 TEST_FILE = "docker-rootless-ports.nix"
 """The name of the NixOS test, here and in nixos/tests/."""
-
-
-class Strategy(StrEnum):
-    """How the components leave the `let … in`; see toolkit.docker.rewrite.lift."""
-
-    ATTRS_FIRST = "attrs-first"
-    HIDDEN = "hidden"
-    PARAMETER = "parameter"
 
 
 class Demotion(StrEnum):
@@ -52,19 +45,34 @@ class OverlayKind(StrEnum):
     PATCHED = "patched"
 
 
+DESIGNS = (Design.MOVE, Design.HIDDEN)
+"""How docker's components leave their let; `hidden` is for a builder that takes no function."""
+
+FORMER = "attrs-first"
+"""The name of `move` in proposals that were made before it was one design for all packages."""
+
 LIFT, DEMOTE = "lift", "demote"
 """The steps of the proposal, by name."""
 
 
-def steps(strategy: Strategy | None, demotion: Demotion | None) -> tuple[Step, ...]:
+def steps(lift: Design | None, demotion: Demotion | None) -> tuple[Step, ...]:
     """Return the steps by the design of each; None leaves the step out."""
-    chosen = {LIFT: strategy, DEMOTE: demotion}
-    return tuple(Step(name=name, design=design) for name, design in chosen.items() if design is not None)
+    chosen = {LIFT: lift, DEMOTE: demotion}
+    return tuple(Step(name=name, design=value) for name, value in chosen.items() if value is not None)
 
 
-def strategy_of(steps: Iterable[Step]) -> Strategy | None:
+def design_of(steps: Iterable[Step]) -> Design | None:
     """Return how the components leave the let; None if they stay. Raise ToolkitError for an unknown design."""
-    return next((_known(Strategy, step.design) for step in steps if step.name == LIFT), None)
+    return next((design(step.design) for step in steps if step.name == LIFT), None)
+
+
+def design(name: str) -> Design:
+    """Return docker's design of a name, which may be the former one; raise ToolkitError for another."""
+    if name == FORMER:
+        return Design.MOVE
+    if name not in DESIGNS:
+        raise ToolkitError(f"design '{name}' is unknown; known are {', '.join(DESIGNS)}")
+    return Design(name)
 
 
 def demotion_of(steps: Iterable[Step]) -> Demotion | None:
@@ -104,7 +112,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """
 
     sparse: tuple[str, ...]
-    lift: dict[Strategy, patches.Message]
+    lift: dict[Design, patches.Message]
     demote: dict[Demotion, patches.Message]
     extras: dict[Extra, ExtraPlan]
     module: ModulePlan
@@ -112,7 +120,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     def message(self, step: Step) -> patches.Message:
         """Return the message of the commit that makes a step."""
-        return self.lift[Strategy(step.design)] if step.name == LIFT else self.demote[Demotion(step.design)]
+        return self.lift[design(step.design)] if step.name == LIFT else self.demote[Demotion(step.design)]
 
     def needed(self, extras: Iterable[Extra]) -> tuple[str, ...]:
         """Return the paths of nixpkgs that a checkout needs where these extras are wanted too."""
@@ -131,8 +139,8 @@ def plan() -> Plan:
 def read_plan(path: Path) -> Plan:
     """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
     found = patches.read_toml(path, Plan)
-    wanted: dict[str, tuple[type[StrEnum], Container[str]]] = {
-        "lift": (Strategy, found.lift),
+    wanted: dict[str, tuple[Iterable[str], Container[str]]] = {
+        "lift": (DESIGNS, found.lift),
         "demote": (Demotion, found.demote),
         "extras": (Extra, found.extras),
         "notes": (Demotion, found.notes),

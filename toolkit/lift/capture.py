@@ -75,10 +75,11 @@ def clashing(planned: LiftPlan) -> frozenset[int]:
         if _within_its_binding(planned, use):
             continue
         layered = planned.design is Design.LAYER
-        there = look_up(use.name, (planned.construction.call if layered else _place(planned, owner)).children[0])
+        place = (planned.construction.call if layered else _place(planned, owner)).children[0]
+        there = look_up(use.name, place)
         if there.scope is not None and there.scope.node.index in sets:
             found.add(there.scope.node.index)
-        elif use.name not in GLOBALS and not _outside(planned, use).means(there):
+        elif not same_meaning(use, planned.shape.bindings[owner], place):
             raise RefusalError(f"{at(use.node)}: '{use.name}' means something different where '{owner}' has to go")
     for name in planned.names:
         place = _place(planned, name)
@@ -89,10 +90,14 @@ def clashing(planned: LiftPlan) -> frozenset[int]:
     return frozenset(found)
 
 
-def _outside(planned: LiftPlan, use: Reference) -> Reference:
-    """Return a use as it would be outside of the binding that it stands in."""
-    binding = planned.shape.bindings[planned.shape.owner(use.node) or use.name]
-    return replace(use, withs=tuple(scope for scope in use.withs if not binding.contains(scope.node)))
+def same_meaning(use: Reference, definition: Node, place: Node) -> bool:
+    """Tell whether a name in a definition is bound within it, or means the same at a place."""
+    if use.scope is not None and definition.contains(use.scope.node):
+        return True
+    there = look_up(use.name, place)
+    if use.scope is None and there.scope is None and use.name in GLOBALS:
+        return True
+    return replace(use, withs=tuple(scope for scope in use.withs if not definition.contains(scope.node))).means(there)
 
 
 def _place(planned: LiftPlan, name: str) -> Node:

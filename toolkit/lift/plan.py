@@ -65,13 +65,15 @@ _ANONYMOUS = frozenset(
 class Design(StrEnum):
     """Where the definition of what is lifted stands: still in its let, or in the attribute.
 
-    A layer is for a builder that takes no function of the final attributes, or does not see what overrides them: what
-    uses the definition is set by an `overrideAttrs` around the builder's call.
+    The others are for a builder that takes no function of the final attributes, or does not see what overrides them. In
+    a layer, what uses the definition is set by an `overrideAttrs` around the builder's call. A hidden definition is the
+    default of a parameter that callPackage does not see, in a file that calls its function itself.
     """
 
     STAY = "stay"
     MOVE = "move"
     LAYER = "layer"
+    HIDDEN = "hidden"
 
 
 class AttributeRoute(Struct, frozen=True, kw_only=True):
@@ -167,7 +169,7 @@ def plan(
     taken = {name: source for name in leaving if (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
     for name in moved:
-        _require_plain(shape, name)
+        require_plain(shape, name)
     planned = LiftPlan(
         shape=shape,
         construction=construction,
@@ -311,7 +313,8 @@ def _source(shape: Shape, name: str) -> tuple[str, ...]:
     return callee(source)
 
 
-def _require_plain(shape: Shape, name: str) -> None:
+def require_plain(shape: Shape, name: str) -> None:
+    """Raise RefusalError for a binding of several names, or of a part of one."""
     node = shape.bindings[name]
     path = node.child("attrpath")
     if node.kind != "binding" or path is None or len(path.children) != 1:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
-from toolkit.lift import capture, layer, passthru
+from toolkit.lift import capture, hidden, layer, passthru
 from toolkit.lift.bindings import PASSTHRU, Reachability, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import FOLLOWED, PARAMETER, Design, LiftPlan, at, plan
@@ -76,6 +76,10 @@ def rewrite(
     called: Mapping[str, str] = _NOTHING,
 ) -> Lifted:
     """Lift bindings of a shape's lets, as `lift` does."""
+    if design is Design.HIDDEN:
+        new = hidden.rewrite(shape, bindings)
+        _require_comments(shape, new)
+        return Lifted(text=new, doors={})
     return carry_out(plan(shape, bindings, design, follow, called))
 
 
@@ -99,8 +103,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         *unfolded.edits,
     ]
     new = _moved(planned, edits, inherits, layered, parameter)
-    if lost := lost_comments(shape.tree, Tree(new, name=shape.tree.name)):
-        raise RefusalError(f"{at(lost[0])}: this comment would be lost: the code around it is rewritten, not moved")
+    _require_comments(shape, new)
     return Lifted(
         text=new,
         doors={name: planned.routes[name].path for name in planned.names},
@@ -119,6 +122,12 @@ def _follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
         if owner in planned.names:
             found[owner] |= dict.fromkeys(names)
     return {name: tuple(part for part in FOLLOWED if part in found[name]) for name in planned.names if name in found}
+
+
+def _require_comments(shape: Shape, new: str) -> None:
+    """Raise RefusalError for a comment that a new text lacks."""
+    if lost := lost_comments(shape.tree, Tree(new, name=shape.tree.name)):
+        raise RefusalError(f"{at(lost[0])}: this comment would be lost: the code around it is rewritten, not moved")
 
 
 def _shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from toolkit.nix.tree import Node
 
-_COMMENT = re.compile(r"[ \t]*#[^\n]*")
+_COMMENTS = re.compile(r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?")
+"""What may end a line: comments in `/* … */` with no code after them, and one with `#`."""
+
 _OPENS = re.compile(r"(?:\blet|[{(\[:])[ \t]*(?:#[^\n]*)?\Z")
 _CLOSES = re.compile(r"\s*(?:in\b|[})\]])")
 
@@ -66,8 +68,13 @@ def extent(node: Node) -> tuple[int, int]:
         if between.strip() or between.count("\n") != 1 or not is_first(text, comment.start):
             break
         start = comment.start
-    rest = _COMMENT.match(text, node.end)
-    return start, rest.end() if rest is not None else node.end
+    return start, after(node)
+
+
+def after(node: Node) -> int:
+    """Return the end of a node, with the comments that follow on its line."""
+    rest = _COMMENTS.match(node.tree.text, node.end)
+    return rest.end() if rest is not None else node.end
 
 
 def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edit]:

@@ -13,8 +13,8 @@ from tests.asking import proved
 from tests.docker.conftest import Steps, source_at
 from tests.rootless.account import account, host, place
 from toolkit import specimen
-from toolkit.docker.plan import Strategy
 from toolkit.docker.staging import deepen
+from toolkit.lift.plan import Design
 from toolkit.model import Depth, Status, Tier
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ class Deepened(Struct, frozen=True, kw_only=True):
 def deepened(draft: Callable[..., Draft], tmp_path: Path) -> Callable[..., Deepened]:
     """Return what makes a series for the specimen's tree, with files of it changed: path → (old, new), or content."""
 
-    def make(
-        changes: Mapping[str, str | tuple[str, str]] | None = None, *, strategy: Strategy = Strategy.ATTRS_FIRST
-    ) -> Deepened:
+    def make(changes: Mapping[str, str | tuple[str, str]] | None = None, *, strategy: Design = Design.MOVE) -> Deepened:
         made = draft(strategy=strategy)
         if changes is None:
             return Deepened(draft=made)

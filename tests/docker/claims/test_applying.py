@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.docker.claims.case import LIFTED
-from toolkit.docker.plan import Strategy
+from toolkit.lift.plan import Design
 from toolkit.model import Patch
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def test_series_whose_end_alone_is_right_is_named(draft: Callable[..., Draft]) -
 
 def test_diff_that_gives_another_file_is_named(draft: Callable[..., Draft]) -> None:
     series = draft()
-    diff = draft(strategy=Strategy.HIDDEN).case().upstream_diff
+    diff = draft(strategy=Design.HIDDEN).case().upstream_diff
     assert "the diff and the rewrite give different files" in series.failure("applies", upstream_diff=diff)
 
 

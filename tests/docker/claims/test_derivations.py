@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from tests.docker.rewrite.conftest import kit, rewrite
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
-from toolkit.docker.plan import Demotion, Strategy
+from toolkit.docker.plan import Demotion
+from toolkit.lift.plan import Design
 from toolkit.model import Status
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class TestNoRebuild:
     def test_component_that_is_no_attribute_any_more_is_caught(self, draft: Callable[..., Draft]) -> None:
         text = "          docker-tini\n          moby\n          ;\n      }\n    );"
         failure = (
-            draft(strategy=Strategy.HIDDEN)
+            draft(strategy=Design.HIDDEN)
             .edit(LIFTED, text, text.replace("          docker-tini\n", ""))
             .failure("no-rebuild")
         )

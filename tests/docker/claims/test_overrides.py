@@ -8,7 +8,8 @@ import pytest
 from tests import designs
 from tests.docker.conftest import Draft, source_of
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
-from toolkit.docker.plan import Demotion, Strategy
+from toolkit.docker.plan import Demotion
+from toolkit.lift.plan import Design
 from toolkit.model import Status
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def doors(series: Draft, stage: str = "after") -> dict[str, str]:
 
 def test_proof_tells_what_it_covered() -> None:
     # On the first system of both releases, on the others of the newest; Darwin has no components.
-    assert designed("attrs-first").prove("overridable").covers == "80 overrides, 4 components; 2 releases, 3 systems"
+    assert designed("move").prove("overridable").covers == "80 overrides, 4 components; 2 releases, 3 systems"
 
 
 def test_questions_do_not_grow_with_the_releases(draft: Callable[..., Draft]) -> None:
@@ -77,7 +78,7 @@ def test_argument_that_is_linked_in_part_is_named() -> None:
 
 
 def test_attribute_that_does_not_reach_moby_is_named() -> None:
-    series = designed("attrs-first")
+    series = designed("move")
     text = series.texts[LIFTED].replace("${finalAttrs.docker-runc}", "${runc}")
     failure = series.rewritten(LIFTED, lambda _: text).rewritten(DEMOTED, lambda _: designs.demoted(text))
     assert "docker-runc cannot be overridden: does not evaluate: override { docker-runc = …; }, " in failure.failure(
@@ -108,7 +109,7 @@ def test_file_that_was_overridable_before_is_named() -> None:
 
 
 def test_door_that_is_shut_again_is_named() -> None:
-    before, after = designed("hidden"), designed("attrs-first")
+    before, after = designed("hidden"), designed("move")
     failure = after.rewritten(BEFORE, lambda _: before.texts[LIFTED]).failure("overridable")
     assert "override { moby = …; } worked before and does not evaluate after" in failure
 
@@ -159,10 +160,10 @@ def test_patch_that_lifts_nothing_is_not_judged() -> None:
     assert (proof.status, proof.reason) == (Status.NOT_RUN, "because the patch leaves the components where they are")
 
 
-@pytest.mark.parametrize("strategy", [None, Strategy.HIDDEN])
+@pytest.mark.parametrize("strategy", [None, Design.HIDDEN])
 @pytest.mark.parametrize("layout", ["20.10.14", "24.0", "27.5", "29.6"])
 def test_overrides_and_foreign_names_do_no_harm(
-    draft: Callable[..., Draft], layout: str, strategy: Strategy | None
+    draft: Callable[..., Draft], layout: str, strategy: Design | None
 ) -> None:
     assert draft(layout, strategy=strategy).passes("compatible")
     assert draft(layout, strategy=strategy).passes("capture-safe")
@@ -181,7 +182,7 @@ class TestCompatible:
         assert len(proof.evidence) == 18
 
     def test_override_that_comes_to_have_its_effect_is_no_difference_and_is_said(self) -> None:
-        proof = designed("attrs-first").prove("compatible")
+        proof = designed("move").prove("compatible")
         assert (proof.status, proof.reason) == (Status.PASSED, None)
         gained = [line for line in proof.evidence if line.endswith("4 had no effect before and have it now")]
         assert [line.partition(":")[0] for line in gained] == [
@@ -192,7 +193,7 @@ class TestCompatible:
         ]
 
     def test_override_that_loses_its_effect_is_named(self) -> None:
-        after = designed("attrs-first")
+        after = designed("move")
         back = after.rewritten(BEFORE, lambda _: after.texts[LIFTED]).rewritten(LIFTED, lambda _: after.texts[BEFORE])
         assert "row 10, then override { iptables = …; }: /nix/store/" in back.failure("compatible")
 
@@ -206,12 +207,12 @@ class TestCompatible:
         assert "overrideAttrs (old: { moby = old.moby.overrideAttrs …; }): /nix/store/" in failure
 
     def test_daemon_that_is_not_in_the_client_is_looked_for_in_vain_as_before(self) -> None:
-        evidence = designed("attrs-first").prove("compatible").evidence
+        evidence = designed("move").prove("compatible").evidence
         assert "row 10, row 10, then override { clientOnly = true; }: 4 of 4 equal" in evidence
 
     def test_override_that_stops_to_reach_moby_is_named(self, draft: Callable[..., Draft]) -> None:
         """As if the components were built outside of dockerGen: they do not follow an overridden argument."""
-        series = draft(strategy=Strategy.HIDDEN).edit(
+        series = draft(strategy=Design.HIDDEN).edit(
             LIFTED,
             "  callDocker = callPackage (",
             "  callDocker = release: shown (release // { inherit (shown release) moby; });\n  shown = callPackage (",
@@ -221,7 +222,7 @@ class TestCompatible:
         assert "x86_64-linux docker_29" in failure
 
     def test_lost_derivation_attribute_is_named(self, draft: Callable[..., Draft]) -> None:
-        lost = draft(strategy=Strategy.HIDDEN).edit(
+        lost = draft(strategy=Design.HIDDEN).edit(
             LIFTED, "          docker-tini\n          moby\n          ;\n", "          docker-tini\n          ;\n"
         )
         assert "overrideAttrs (old: { moby = old.moby.overrideAttrs …; })" in lost.failure("compatible")
@@ -232,8 +233,8 @@ class TestCompatible:
 
 
 class TestCaptureSafe:
-    def test_parameter_is_captured_and_the_proof_says_by_what(self, draft: Callable[..., Draft]) -> None:
-        failure = draft(strategy=Strategy.PARAMETER).failure("capture-safe")
+    def test_parameter_is_captured_and_the_proof_says_by_what(self) -> None:
+        failure = designed("parameter").failure("capture-safe")
         assert "an unrelated package of each component's name: " in failure
         assert "an alias of each component's name that throws: " in failure
         assert "an overlay that defines each component from docker's own attribute (row 11): " in failure

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from tests import designs
 from tests.asking import docker, propose, proved
 from tests.designs import demoted
 from tests.docker.claims.conftest import TREE
 from tests.docker.conftest import Steps
 from toolkit.cli.report import exit_code
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
-from toolkit.docker.plan import Strategy
 from toolkit.docker.staging import deepen
 from toolkit.errors import UsageError
 from toolkit.model import INTERRUPTED, Depth, Source, SourceRequest, Status, Tier
@@ -76,8 +76,14 @@ def test_second_commit_that_changes_nothing_is_caught(deepened: Callable[..., De
     assert "x86_64-linux docker_29: moby is not changed" in series.failure("tree-exact-change")
 
 
+def captured(series: Deepened) -> Deepened:
+    """Return a series whose parts are parameters, which callPackage fills from the set."""
+    lifted = designs.parameter(series.draft.texts[BEFORE])
+    return series.rewritten(LIFTED, lambda _: lifted).rewritten(DEMOTED, lambda _: designs.demoted(lifted))
+
+
 def test_default_that_the_set_fills_is_caught(deepened: Callable[..., Deepened]) -> None:
-    failure = deepened(strategy=Strategy.PARAMETER).failure("tree-no-rebuild")
+    failure = captured(deepened()).failure("tree-no-rebuild")
     assert failure.startswith("evaluation: lifted, x86_64-linux, docker_2")
 
 
@@ -236,7 +242,7 @@ def test_alias_of_a_package_is_called_so(deepened: Callable[..., Deepened]) -> N
 def test_default_that_the_set_fills_is_captured(
     deepened: Callable[..., Deepened], changes: dict[str, str | tuple[str, str]] | None
 ) -> None:
-    failure = deepened(changes, strategy=Strategy.PARAMETER).failure("tree-names")
+    failure = captured(deepened(changes)).failure("tree-names")
     for name in ("docker-containerd", "docker-runc", "docker-tini", "moby"):
         assert f"docker takes {name} from the package set (" in failure
 

@@ -13,9 +13,10 @@ from tests.asking import proved
 from tests.docker.conftest import Draft, Steps, source_of
 from toolkit.docker import choosing
 from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
-from toolkit.docker.plan import Demotion, Strategy
+from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.rewrite.series import rewrite
+from toolkit.lift.plan import Design
 from toolkit.model import Status
 
 if TYPE_CHECKING:
@@ -144,22 +145,22 @@ EXPORTED = ("inherit moby-src;", "inherit moby-src docker-runc docker-containerd
 
 
 @pytest.mark.parametrize(
-    ("pattern", "reason"),
+    ("pattern", "design", "reason"),
     [
-        (None, "'docker-runc' is used here even if docker has no such attribute"),
-        (INHERITED, "no set of docker's attributes inherits all components"),
+        (None, Design.HIDDEN, r"move: .*: 'docker-runc' is used here even if the package has no such attribute"),
+        (INHERITED, Design.MOVE, "buildGoModule takes a function .*"),
     ],
 )
-def test_components_that_docker_may_lack_as_attributes_become_parameters(
-    pattern: re.Pattern[str] | None, reason: str
+def test_components_that_docker_may_lack_as_attributes_become_parameters_or_are_in_passthru(
+    pattern: re.Pattern[str] | None, design: Design, reason: str
 ) -> None:
     source = source_of("29.6")
     text = designs.replaced(source.content.decode(), *EXPORTED)
     text = text if pattern is None else pattern.sub("", text)
     file = docker_file(text.encode(), name="x.nix")
-    steps = choosing.steps(file, source, strategy=None, demotion=Demotion.SUFFIX)
-    assert steps[0].design == Strategy.HIDDEN
-    assert re.fullmatch(rf"attrs-first: x\.nix:\d+:\d+: {reason}", steps[0].reason or "")
+    steps = choosing.steps(file, source, design=None, demotion=Demotion.SUFFIX)
+    assert steps[0].design == design
+    assert re.fullmatch(reason, steps[0].reason or "")
     lifted, demoted = rewrite(file, steps)
     texts: dict[str, str] = {BEFORE: text, LIFTED: lifted, DEMOTED: demoted}
     draft = Draft(source=replace(source, content=text.encode()), demotion=Demotion.SUFFIX, texts=texts)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.contribution import Contribution
-from toolkit.docker.plan import Demotion, Extra, Strategy, steps
+from toolkit.docker.plan import Demotion, Extra, steps
 from toolkit.errors import ToolkitError
+from toolkit.lift.plan import Design
 from toolkit.model import Oid
 from toolkit.pr import contributions
 
@@ -28,7 +29,7 @@ def contribution(branch: str, text: bytes = b"text\n") -> Contribution:
         base="upstream/master",
         base_commit=Oid("a" * 40),
         commits=(Oid("b" * 40), Oid("c" * 40)),
-        steps=steps(Strategy.HIDDEN, Demotion.DROP),
+        steps=steps(Design.HIDDEN, Demotion.DROP),
         extras=(Extra.NIXOS_TEST, Extra.RELEASE_NOTE),
         trailers=("Assisted-by: nobody",),
         text=contributions.digest(text),

@@ -75,7 +75,7 @@ def test_report_that_is_gone_is_one_line(contributed: Contributed) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"steps": [{"name": "lift", "design": "magic"}]}, "strategy 'magic' is unknown; known are attrs-first"),
+        ({"steps": [{"name": "lift", "design": "magic"}]}, "design 'magic' is unknown; known are move"),
         ({"extras": ["everything"]}, "extra 'everything' is unknown; known are nixos-test"),
     ],
 )

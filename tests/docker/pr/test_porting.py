@@ -11,8 +11,9 @@ from tests import specimens
 from tests.asking import docker
 from tests.docker.conftest import Steps
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.plan import Strategy
+from toolkit.docker.plan import DESIGNS
 from toolkit.errors import ToolkitError
+from toolkit.lift.plan import Design
 from toolkit.model import Fit, SourceRequest, Status
 from toolkit.pr.porting import port
 from toolkit.proposal import proposing
@@ -50,15 +51,13 @@ class Clone(Struct):
         run_git(self.path, "add", "--all")
         run_git(self.path, "commit", "--quiet", f"--message={name}")
 
-    def chosen(self, branch: str, strategy: Strategy | None = None) -> Chosen[Any]:
+    def chosen(self, branch: str, strategy: Design | None = None) -> Chosen[Any]:
         """Return what is proposed for a branch."""
         run_git(self.path, "checkout", "--quiet", branch)
         source = SourceRequest(nixpkgs=str(self.path), offline=True)
         return proposing.choose(docker(source=source, strategy=strategy), progress=Steps())
 
-    def port(
-        self, *branches: str, strategy: Strategy | None = None, progress: Steps | None = None
-    ) -> tuple[Ported, ...]:
+    def port(self, *branches: str, strategy: Design | None = None, progress: Steps | None = None) -> tuple[Ported, ...]:
         """Port the series for `master`."""
         chosen = self.chosen("master", strategy)
         return port(
@@ -170,25 +169,25 @@ class TestFit:
                 )
             ),
         )
-        (ported,) = clone.port("wrapped", strategy=Strategy.HIDDEN)
+        (ported,) = clone.port("wrapped", strategy=Design.HIDDEN)
         assert (ported.fit, ported.reason) == (Fit.CONFLICTS, "commit 2 conflicts")
         (line,) = ported.conflicts
         assert clone.text("wrapped").split("\n")[line - 1].strip() == "--set A b \\"
         assert proven(ported)
 
-    @pytest.mark.parametrize("strategy", Strategy)
-    def test_every_strategy_is_carried_over(self, clone: Clone, strategy: Strategy) -> None:
+    @pytest.mark.parametrize("strategy", DESIGNS)
+    def test_every_strategy_is_carried_over(self, clone: Clone, strategy: Design) -> None:
         clone.branch("beside", change=lambda text: "# at the top\n" + text)
         (ported,) = clone.port("beside", strategy=strategy)
         assert ported.fit in {Fit.APPLIES, Fit.MERGES}
         assert ported.afresh is True
-        assert failed(ported) == ({"capture-safe"} if strategy is Strategy.PARAMETER else set())
+        assert failed(ported) == set()
 
 
 class TestTextThatFitsAndIsWrong:
     def test_release_that_only_the_branch_has_is_missed(self, clone: Clone) -> None:
         clone.branch("release-25.11", change=with_another_release)
-        (ported,) = clone.port("release-25.11", strategy=Strategy.HIDDEN)
+        (ported,) = clone.port("release-25.11", strategy=Design.HIDDEN)
         assert ported.fit is Fit.APPLIES
         # The call of the release that master does not have stays as it was, and is open to the package set.
         assert (ported.afresh, ported.differing) == (False, 1)
@@ -200,7 +199,7 @@ class TestTextThatFitsAndIsWrong:
             "taken",
             change=edit(("\nlet\n  dockerGen", "\nlet\n  callDocker = 7;\n\n  dockerGen")),
         )
-        (ported,) = clone.port("taken", strategy=Strategy.HIDDEN)
+        (ported,) = clone.port("taken", strategy=Design.HIDDEN)
         assert ported.fit in {Fit.APPLIES, Fit.MERGES}
         assert "parse" in failed(ported)
         assert ported.reason is not None
@@ -209,7 +208,7 @@ class TestTextThatFitsAndIsWrong:
 
     def test_half_of_it_done_is_merged_and_fails(self, clone: Clone) -> None:
         clone.branch("half", "states/half-demoted")
-        (ported,) = clone.port("half", strategy=Strategy.HIDDEN)
+        (ported,) = clone.port("half", strategy=Design.HIDDEN)
         assert (ported.fit, ported.afresh) == (Fit.MERGES, None)
         assert "exact-change" in failed(ported)
         assert ported.reason is not None

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
-from toolkit.docker.plan import Demotion, Strategy, steps
+from toolkit.docker.plan import DESIGNS, Demotion, steps
 from toolkit.docker.rewrite import demote, layout, series
 from toolkit.errors import RefusalError
+from toolkit.lift.plan import Design
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
 KIT = r"lib\.makeBinPath \[\s+rootlesskit\s+slirp4netns\s+fuse-overlayfs\s+\]"
 WRAPPER = r'makeWrapper (\S+dockerd-rootless\.sh) (\S+) \\\n( +)--prefix PATH : "([^"]*)"'
-EVERY_STRATEGY = pytest.mark.parametrize("strategy", Strategy)
+EVERY_STRATEGY = pytest.mark.parametrize("strategy", DESIGNS)
 
 
 def text_of(name: str = "29.6") -> str:
@@ -53,9 +54,7 @@ def command(new: str) -> str:
 
 
 @cache
-def rewrite(
-    text: str, strategy: Strategy = Strategy.ATTRS_FIRST, demotion: Demotion = Demotion.SUFFIX
-) -> tuple[str, str]:
+def rewrite(text: str, strategy: Design = Design.MOVE, demotion: Demotion = Demotion.SUFFIX) -> tuple[str, str]:
     """Return the text after each commit; Nix has parsed both."""
     lifted, demoted = series.rewrite(file_of(text), steps(strategy, demotion))
     for made in (lifted, demoted):
@@ -70,7 +69,7 @@ def demoted(text: str, demotion: Demotion = Demotion.SUFFIX) -> str:
     return made
 
 
-def refusal(text: str, strategy: Strategy = Strategy.ATTRS_FIRST, demotion: Demotion = Demotion.SUFFIX) -> str:
+def refusal(text: str, strategy: Design = Design.MOVE, demotion: Demotion = Demotion.SUFFIX) -> str:
     """Return the message with which a file is refused that Nix has parsed."""
     assert_parses(text)
     with pytest.raises(RefusalError) as caught:

@@ -16,9 +16,10 @@ from tests.docker.rewrite.conftest import (
     sub,
     text_of,
 )
-from toolkit.docker.plan import Demotion, Strategy
+from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite import demote
 from toolkit.errors import LayoutError
+from toolkit.lift.plan import Design
 
 SUFFIX = r'--suffix PATH : "\$\{lib\.makeBinPath \[ rootlesskit \]\}"'
 OTHERWISE = "rootlesskit does not get into the script by a list in a variable"
@@ -177,7 +178,7 @@ def test_other_use_in_the_script_around_the_command_is_refused() -> None:
 
 
 @EVERY_STRATEGY
-def test_list_in_a_variable_of_the_environment_is_found(strategy: Strategy) -> None:
+def test_list_in_a_variable_of_the_environment_is_found(strategy: Design) -> None:
     text = sub(r"extraUserPath =", "env.extraUserPath =")
     assert "rootlesskit\n" not in rewrite(text, strategy)[1].partition("env.extraUserPath")[2].partition(";")[0]
 
@@ -262,7 +263,7 @@ def test_path_with_several_conditions_is_refused() -> None:
 def test_condition_without_which_there_is_no_wrapper_is_not_repeated() -> None:
     assert not re.search(rf"optionalString.*{SUFFIX}", demoted(text_of()))
     unguarded = sub(r"lib\.optionalAttrs \(!clientOnly\) \{$", "lib.optionalAttrs true {")
-    assert re.search(CONDITIONAL % rf"\({IN_LINUX}\)", rewrite(unguarded, Strategy.HIDDEN)[1])
+    assert re.search(CONDITIONAL % rf"\({IN_LINUX}\)", rewrite(unguarded, Design.HIDDEN)[1])
 
 
 def test_condition_that_cannot_be_repeated_is_refused() -> None:
@@ -290,7 +291,7 @@ def test_scope_around_the_list_is_that_of_the_suffix(list_: str) -> None:
         (r"echo \$extraPath|runHook preInstall", r"\g<0>\n# $extraUserPath", "# $extraUserPath"),
     ],
 )
-def test_use_that_is_not_in_the_prefix_stays(strategy: Strategy, pattern: str, new: str, kept: str) -> None:
+def test_use_that_is_not_in_the_prefix_stays(strategy: Design, pattern: str, new: str, kept: str) -> None:
     assert kept in rewrite(sub(pattern, new), strategy)[1]
 
 
@@ -356,7 +357,7 @@ def test_name_that_is_bound_around_the_list_only_is_refused(around: str, path: s
 
 @EVERY_STRATEGY
 @pytest.mark.parametrize("around", ["with lib;", "let inherit (lib) makeBinPath; in"])
-def test_name_that_is_bound_around_both_is_used_as_it_is(strategy: Strategy, around: str) -> None:
+def test_name_that_is_bound_around_both_is_used_as_it_is(strategy: Design, around: str) -> None:
     text = sub(r"^let$", f"{around}\nlet", kit("makeBinPath [ rootlesskit slirp4netns ]"))
     assert '--suffix PATH : "${makeBinPath [ rootlesskit ]}"' in rewrite(text, strategy)[1]
 
@@ -381,7 +382,7 @@ def test_name_that_is_bound_around_both_is_used_as_it_is(strategy: Strategy, aro
         "${{lib.optionalString true ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"\n{2}''}}",
     ],
 )
-def test_suffix_stands_behind_the_prefix_in_the_same_command(new: str, strategy: Strategy) -> None:
+def test_suffix_stands_behind_the_prefix_in_the_same_command(new: str, strategy: Design) -> None:
     _, made = rewrite(command(new), strategy)
     assert re.search(rf'extraUserPath\}}?"? \\\n +{SUFFIX}(?:$|[ ;])', made, re.MULTILINE)
 

@@ -11,8 +11,8 @@ from toolkit.docker.readings import sentence
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import component, newest
 from toolkit.docker.rewrite.series import refuse
-from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError
+from toolkit.lift.style import Style
 
 if TYPE_CHECKING:
     import re

@@ -14,20 +14,12 @@ from tests.docker.rewrite.conftest import (
     sub,
     text_of,
 )
-from toolkit.docker.plan import Demotion, Strategy
-from toolkit.docker.rewrite import lift
-from toolkit.docker.rewrite.style import Style
-from toolkit.errors import LayoutError
+from toolkit.docker.plan import Demotion
+from toolkit.lift.plan import Design
+from toolkit.lift.style import Style
 
 LAST = r",(\n    \}:)$"
 """The end of dockerGen's parameters."""
-
-
-def test_components_that_are_not_in_the_let_cannot_be_prepared() -> None:
-    text = text_of("19.03")
-    with pytest.raises(LayoutError) as caught:
-        lift.prepare(file_of(text))
-    assert caught.value.message == f"{place(text, 'dockerGen =')}: the components are not bound in dockerGen's let"
 
 
 # Comments
@@ -55,7 +47,7 @@ def test_components_that_are_not_in_the_let_cannot_be_prepared() -> None:
         (r"^( +)slirp4netns$", r"\1# remark\n\1slirp4netns"),
     ],
 )
-def test_comment_stays_once(pattern: str, new: str, strategy: Strategy) -> None:
+def test_comment_stays_once(pattern: str, new: str, strategy: Design) -> None:
     # What drops rootlesskit also drops its parameter.
     lifted, demoted = rewrite(sub(pattern, new), strategy, Demotion.DROP)
     assert (lifted.count("remark"), demoted.count("remark")) == (1, 1)
@@ -63,7 +55,7 @@ def test_comment_stays_once(pattern: str, new: str, strategy: Strategy) -> None:
 
 def test_comment_stays_once_where_rootlesskit_moves() -> None:
     text = sub(r"^( +)rootlesskit$", r"\1# remark\n\1rootlesskit")
-    assert [made.count("remark") for made in rewrite(text, Strategy.HIDDEN, Demotion.SUFFIX)] == [1, 1]
+    assert [made.count("remark") for made in rewrite(text, Design.HIDDEN, Demotion.SUFFIX)] == [1, 1]
 
 
 @pytest.mark.parametrize("remark", ["# remark", "/* remark */", "/* re */ /* remark */", "/* re */ # remark"])
@@ -82,12 +74,11 @@ def test_comment_before_code_on_the_same_line_belongs_to_that_code() -> None:
 @pytest.mark.parametrize(
     ("strategy", "other", "pattern", "new"),
     [
-        (Strategy.HIDDEN, Strategy.ATTRS_FIRST, "callPackage dockerGen", "callPackage /* remark */ dockerGen"),
-        (Strategy.PARAMETER, Strategy.ATTRS_FIRST, "docker-tini = ", "docker-tini = /* remark */ "),
-        (Strategy.ATTRS_FIRST, Strategy.HIDDEN, r"moby$\n +;$", "moby\n /* remark */\n          ;"),
+        (Design.HIDDEN, Design.MOVE, "callPackage dockerGen", "callPackage /* remark */ dockerGen"),
+        (Design.HIDDEN, Design.MOVE, "docker-tini = ", "docker-tini = /* remark */ "),
     ],
 )
-def test_comment_that_would_be_lost_is_refused(strategy: Strategy, other: Strategy, pattern: str, new: str) -> None:
+def test_comment_that_would_be_lost_is_refused(strategy: Design, other: Design, pattern: str, new: str) -> None:
     text = sub(pattern, new)
     fact = "this comment would be lost: the code around it is rewritten, not moved"
     assert refusal(text, strategy) == f"{place(text, '/* remark')}: {fact}"
@@ -97,18 +88,13 @@ def test_comment_that_would_be_lost_is_refused(strategy: Strategy, other: Strate
 # dockerGen's parameters
 
 
-AS_PARAMETERS = pytest.mark.parametrize("strategy", [Strategy.HIDDEN, Strategy.PARAMETER])
-
-
-@AS_PARAMETERS
-def test_missing_last_comma_is_added(strategy: Strategy) -> None:
-    lifted, _ = rewrite(sub(LAST, r"\1"), strategy)
+def test_missing_last_comma_is_added() -> None:
+    lifted, _ = rewrite(sub(LAST, r"\1"), Design.HIDDEN)
     assert re.search(r"systemd,\n +# components", lifted)
 
 
-@AS_PARAMETERS
-def test_last_comma_does_not_stand_before_one_that_leads(strategy: Strategy) -> None:
-    lifted, _ = rewrite(sub(r"^( +\}):$", r"      , # remark\n\1:", text_of("24.0")), strategy)
+def test_last_comma_does_not_stand_before_one_that_leads() -> None:
+    lifted, _ = rewrite(sub(r"^( +\}):$", r"      , # remark\n\1:", text_of("24.0")), Design.HIDDEN)
     assert re.search(r"\n +# remark\n +# components", lifted)
 
 
@@ -121,50 +107,47 @@ def test_lone_comma_does_not_make_the_style() -> None:
 @pytest.mark.parametrize("name", ["29.6", "24.0"])
 def test_parameter_goes_into_the_braces_of_a_pattern_with_a_name(name: str) -> None:
     text = sub(r"^( +\}):$", r"\1@all:", text_of(name))
-    lifted, _ = rewrite(text, Strategy.PARAMETER)
+    lifted, _ = rewrite(text, Design.HIDDEN)
     assert lifted.index("docker-runc ?") < lifted.index("}@all:")
 
 
 @EVERY_STRATEGY
 @pytest.mark.parametrize("pattern", [r",?\n    \}:$", r",\n    \}:$"])
-def test_brace_need_not_stand_alone(pattern: str, strategy: Strategy) -> None:
+def test_brace_need_not_stand_alone(pattern: str, strategy: Design) -> None:
     rewrite(sub(pattern, " }:" if "?" in pattern else ", }:"), strategy)
 
 
 @EVERY_STRATEGY
 @pytest.mark.parametrize("name", ["29.6", "24.0"])
-def test_pattern_may_be_one_line(name: str, strategy: Strategy) -> None:
+def test_pattern_may_be_one_line(name: str, strategy: Design) -> None:
     text = re.sub(r" *#[^\n]*", "", text_of(name))
     rewrite(sub(r"dockerGen =(\s+)\{[^}]*\}:", lambda match: re.sub(r"\s+", " ", match[0]), text), strategy)
 
 
-@AS_PARAMETERS
-def test_parameter_that_a_definition_hides_is_refused_where_both_would_be_one(strategy: Strategy) -> None:
+def test_parameter_that_a_definition_hides_is_refused_where_both_would_be_one() -> None:
     text = sub(r"^( +)version,$", r"\1version,\n\1moby-src ? null,")
     said = "'moby-src' hides a parameter of that name"
-    assert refusal(text, strategy) == f"{place(text, 'moby-src = fetch')}: {said}"
+    assert refusal(text, Design.HIDDEN) == f"{place(text, 'moby-src = fetch')}: {said}"
     rewrite(text)
 
 
 @EVERY_STRATEGY
 @pytest.mark.parametrize(("pattern", "new"), [(r"^( +\}):$", r"\1@all:"), (r"dockerGen =\s+\{", "dockerGen =\n all@{")])
-def test_pattern_may_have_a_name(pattern: str, new: str, strategy: Strategy) -> None:
+def test_pattern_may_have_a_name(pattern: str, new: str, strategy: Design) -> None:
     rewrite(sub(pattern, new), strategy)
 
 
-@AS_PARAMETERS
 @pytest.mark.parametrize("dots", ["...", "... # any"])
-def test_open_pattern_is_refused(dots: str, strategy: Strategy) -> None:
+def test_open_pattern_is_refused(dots: str) -> None:
     text = sub(r"^(    \}:)$", f"      {dots}\n" + r"\1")
     said = f"{place(text, '{' + chr(10) + '      # in alpha')}: dockerGen takes any argument ('...')"
-    assert refusal(text, strategy) == said
+    assert refusal(text, Design.HIDDEN) == said
     rewrite(text)
 
 
-@AS_PARAMETERS
-def test_pattern_without_parameters_is_refused(strategy: Strategy) -> None:
+def test_pattern_without_parameters_is_refused() -> None:
     text = sub(r"^let$", "with import ./all.nix;\nlet", sub(r"\{\n +# in alpha(?:.|\n)*?\n    \}:$", "{ }:"))
-    assert refusal(text, strategy) == f"{place(text, '{ }:')}: dockerGen has no parameters"
+    assert refusal(text, Design.HIDDEN) == f"{place(text, '{ }:')}: dockerGen has no parameters"
     rewrite(text)
 
 
@@ -176,62 +159,45 @@ def test_name_that_the_rewrite_introduces_is_seen_however_it_is_written(written:
     attribute = written.format("callDocker")
     text = sub(r"^( +)docker-runc =", lambda match: f"{match[1]}{attribute} = 7;\n{match[0]}")
     said = "the name 'callDocker', which the rewrite would introduce, is in use here"
-    assert refusal(text, Strategy.HIDDEN) == f"{place(text, f'{attribute} = 7')}: {said}"
+    assert refusal(text, Design.HIDDEN) == f"{place(text, f'{attribute} = 7')}: {said}"
     assert "      finalAttrs:\n" in rewrite(text)[0]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "new", "name"),
-    [
-        (r"^( +)docker-runc =", r"\1finalAttrs = 7;\n\g<0>", "finalPackage"),
-        (r"\(oldAttrs: \{", "(finalAttrs: oldAttrs: {", "finalPackage"),
-        (r"buildInputs = oldAttrs", "finalPackage = 1; finalAttrs = 2; buildInputs = oldAttrs", "dockerAttrs"),
-        (r"^( +)docker-runc =", r"\1unused = lib.trivial.finalAttrs;\n\g<0>", "finalAttrs"),
-        (r"^( +)docker-runc =", r'\1unused = "finalAttrs";\n\g<0>', "finalAttrs"),
-        (r"^let$", r"let\n  finalAttrs = 7;", "finalAttrs"),
-    ],
-)
-def test_argument_of_the_function_has_a_name_that_is_free(pattern: str, new: str, name: str) -> None:
-    lifted, _ = rewrite(sub(pattern, new))
-    assert f"      {name}:\n" in lifted
-    assert f"${{{name}.docker-tini}}/bin" in lifted
 
 
 def test_call_by_another_function_of_that_name_is_refused_by_scope() -> None:
     other = "(let callPackage = lib.callPackageWith { }; in callPackage dockerGen)"
     text = sub("callPackage dockerGen", other)
     said = "'callPackage' has a different meaning here than at dockerGen"
-    assert refusal(text, Strategy.HIDDEN) == f"{place(text, 'callPackage dockerGen)')}: {said}"
+    assert refusal(text, Design.HIDDEN) == f"{place(text, 'callPackage dockerGen)')}: {said}"
     assert other in rewrite(text)[0]
 
 
 @pytest.mark.parametrize("call", ["callPackage (dockerGen)", "(callPackage) dockerGen", "callPackage ((dockerGen))"])
 def test_parentheses_around_a_call_make_no_difference(call: str) -> None:
-    lifted, _ = rewrite(sub("callPackage dockerGen", call), Strategy.HIDDEN)
+    lifted, _ = rewrite(sub("callPackage dockerGen", call), Design.HIDDEN)
     assert lifted.count("callPackage") == text_of().count("callPackage")
     assert lifted.count("callDocker") == 3
 
 
 @EVERY_STRATEGY
-def test_parentheses_around_the_function_make_no_difference(strategy: Strategy) -> None:
+def test_parentheses_around_the_function_make_no_difference(strategy: Design) -> None:
     text = sub(r"^in\n\{", r"  );\nin\n{", sub(r"dockerGen =\n    \{", "dockerGen = (\n    {"))
     text = sub(r"\n    \);\n  \);", "\n    ));", text)
     rewrite(text, strategy)
 
 
-@EVERY_STRATEGY
 @pytest.mark.parametrize(
     ("pattern", "new"),
     [(r"^( +)docker-runc =", r"\1__sub = a: b: 7;\n\1docker-runc ="), (r"^( +)version,$", r"\1version,\n\1__sub ? 7,")],
 )
-def test_operator_that_dockergen_binds_is_refused(strategy: Strategy, pattern: str, new: str) -> None:
+def test_operator_that_dockergen_binds_is_refused(pattern: str, new: str) -> None:
     text = sub(pattern, new)
     said = "'__sub' changes the meaning of an operator in what would move"
-    assert refusal(text, strategy) == f"{place(text, '__sub')}: {said}"
+    assert refusal(text, Design.HIDDEN) == f"{place(text, '__sub')}: {said}"
+    assert "      finalAttrs:\n" in rewrite(text)[0]
 
 
 @EVERY_STRATEGY
-def test_operator_that_the_whole_file_has_is_no_obstacle(strategy: Strategy) -> None:
+def test_operator_that_the_whole_file_has_is_no_obstacle(strategy: Design) -> None:
     rewrite(sub(r"^let$", r"let\n  __sub = a: b: 7;"), strategy)
 
 
@@ -240,17 +206,17 @@ def test_operator_that_the_whole_file_has_is_no_obstacle(strategy: Strategy) -> 
 
 @EVERY_STRATEGY
 @pytest.mark.parametrize("where", [r"^    let$", r"^let$"])
-def test_assert_is_no_obstacle(where: str, strategy: Strategy) -> None:
+def test_assert_is_no_obstacle(where: str, strategy: Design) -> None:
     lifted, _ = rewrite(sub(where, r"assert 1 == 1;\n\g<0>"), strategy)
     assert lifted.count("assert 1") == 1
 
 
 @EVERY_STRATEGY
-def test_list_that_moves_is_found_again(strategy: Strategy) -> None:
+def test_list_that_moves_is_found_again(strategy: Design) -> None:
     text = sub(r"^( +)moby =", r"\1kitPath = lib.makeBinPath [ rootlesskit slirp4netns ];\n\n\1moby =", kit("kitPath"))
     assert "lib.makeBinPath [ slirp4netns ]" in rewrite(text, strategy)[1]
 
 
 def test_braces_that_end_in_the_line_of_the_last_parameter_stay_out_of_a_comment() -> None:
     text = sub(r"^      \);\n(?=\n +plugins =)", r"      ); # remark\n", sub(r",\n    \}:$", ", }:"))
-    assert " # remark\n }:" in rewrite(text, Strategy.HIDDEN)[0]
+    assert " # remark\n }:" in rewrite(text, Design.HIDDEN)[0]

@@ -11,11 +11,12 @@ import pytest
 
 from tests import specimens
 from toolkit.docker.claims.registry import CLAIMS
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion, Extra, Strategy, steps
+from toolkit.docker.plan import DEMOTE, DESIGNS, LIFT, Demotion, Extra, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import file_of
 from toolkit.docker.rewrite.reasons import catalogue, explain
 from toolkit.errors import LayoutError, NixSyntaxError
+from toolkit.lift.plan import Design
 from toolkit.model import FileChange, Step
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def text_of(name: str) -> str:
     return (specimens.path(name) / TARGET).read_text()
 
 
-def rewrite(
-    text: str, strategy: Strategy = Strategy.ATTRS_FIRST, demotion: Demotion = Demotion.SUFFIX
-) -> tuple[str, str]:
+def rewrite(text: str, strategy: Design = Design.MOVE, demotion: Demotion = Demotion.SUFFIX) -> tuple[str, str]:
     file = file_of(text, name="default.nix")
     lifted, demoted = series.rewrite(file, steps(strategy, demotion))
     return lifted, demoted
@@ -62,7 +61,7 @@ def hunks(before: str, after: str, step: Step, algorithm: str = "histogram") -> 
     return explained
 
 
-def lifted_by(strategy: Strategy = Strategy.ATTRS_FIRST) -> Step:
+def lifted_by(strategy: Design = Design.MOVE) -> Step:
     return Step(name=LIFT, design=strategy)
 
 
@@ -123,9 +122,9 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", DESIGNS)
 @pytest.mark.parametrize("layout", TEXTS)
-def test_every_line_of_every_commit_has_a_reason(layout: str, strategy: Strategy) -> None:
+def test_every_line_of_every_commit_has_a_reason(layout: str, strategy: Design) -> None:
     before = TEXTS[layout]
     lifted, _ = rewrite(before, strategy)
     for demotion in Demotion:
@@ -149,18 +148,17 @@ def test_series_is_explained_hunk_by_hunk() -> None:
 
 
 OWN = {
-    Strategy.ATTRS_FIRST: {
+    Design.MOVE: {
         "to docker's own attributes",
         "a function of the final attributes",
         "taken from the final attributes",
     },
-    Strategy.HIDDEN: {"override sets and callPackage does not fill", "callPackage without the new parameters"},
-    Strategy.PARAMETER: {"becomes the default of a parameter; this is risky"},
+    Design.HIDDEN: {"override sets and callPackage does not fill", "callPackage without the new parameters"},
 }
 
 
-@pytest.mark.parametrize("strategy", Strategy)
-def test_strategies_have_reasons_of_their_own(strategy: Strategy) -> None:
+@pytest.mark.parametrize("strategy", DESIGNS)
+def test_strategies_have_reasons_of_their_own(strategy: Design) -> None:
     before = text_of("29.6")
     lifted = rewrite(before, strategy)[0]
     # Of what git finds to be in its place no reason need be given; here all of it is removed and added.
@@ -211,7 +209,7 @@ def test_hunk_of_which_a_part_is_not_known_names_the_lines() -> None:
 def test_hunk_of_which_nothing_is_known_has_no_reason() -> None:
     demoted = rewrite(text_of("29.6"))[1]
     after = change(demoted, "\nin\n{\n", "\nin\n{\n  docker_30 = callDocker { };\n")
-    assert [hunk.reasons for hunk in hunks(demoted, after, lifted_by(Strategy.HIDDEN))] == [()]
+    assert [hunk.reasons for hunk in hunks(demoted, after, lifted_by(Design.HIDDEN))] == [()]
 
 
 def test_removed_line_has_the_reason_of_what_takes_its_place() -> None:
@@ -284,8 +282,8 @@ CORPUS = os.environ.get("UNLET_CORPUS")
 
 @pytest.mark.skipif(CORPUS is None, reason="UNLET_CORPUS is not set: no real upstream files to try")
 @pytest.mark.parametrize("demotion", Demotion)
-@pytest.mark.parametrize("strategy", Strategy)
-def test_commits_for_real_files_have_reasons(strategy: Strategy, demotion: Demotion) -> None:
+@pytest.mark.parametrize("strategy", DESIGNS)
+def test_commits_for_real_files_have_reasons(strategy: Design, demotion: Demotion) -> None:
     for path in sorted(Path(CORPUS or "").glob("*.nix")):
         before = path.read_text()
         try:

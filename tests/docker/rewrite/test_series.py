@@ -19,30 +19,31 @@ from tests.docker.rewrite.conftest import (
     sub,
     text_of,
 )
-from toolkit.docker.plan import Demotion, Strategy, steps
+from toolkit.docker.plan import DESIGNS, Demotion, steps
 from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import component
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.lift.plan import Design
 
 LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]
 
 
 @pytest.mark.parametrize("demotion", Demotion)
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", DESIGNS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_can_be_rewritten_by_every_strategy(layout: str, strategy: Strategy, demotion: Demotion) -> None:
+def test_every_layout_can_be_rewritten_by_every_strategy(layout: str, strategy: Design, demotion: Demotion) -> None:
     _, demoted = rewrite(text_of(layout), strategy, demotion)
     file = file_of(demoted)
-    bound = "attribute" if strategy is Strategy.ATTRS_FIRST else "parameter"
+    bound = "attribute" if strategy is Design.MOVE else "parameter"
     assert {component(file, name).bound for name in COMPONENTS} == {bound}
     assert file.todo() is None
     with pytest.raises(LayoutError, match="fixed: components overridable"):
         rewrite(demoted)
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", DESIGNS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_definitions_move_line_by_line(layout: str, strategy: Strategy) -> None:
+def test_definitions_move_line_by_line(layout: str, strategy: Design) -> None:
     before = text_of(layout)
     lifted = re.sub(r"\bfinalAttrs\.(?=[a-z])", "", rewrite(before, strategy)[0])
     lines = {line.strip(" ,") for line in lifted.splitlines()}
@@ -64,8 +65,8 @@ def test_attributes_stay_in_their_place(layout: str) -> None:
     assert "let...in" not in lifted
 
 
-@pytest.mark.parametrize("strategy", Strategy)
-def test_series_may_be_of_one_commit(strategy: Strategy) -> None:
+@pytest.mark.parametrize("strategy", DESIGNS)
+def test_series_may_be_of_one_commit(strategy: Design) -> None:
     file = file_of(text_of())
     both = rewrite(text_of(), strategy)
     assert series.rewrite(file, steps(strategy, None)) == both[:1]
@@ -76,16 +77,16 @@ def test_series_may_be_of_one_commit(strategy: Strategy) -> None:
 
 def test_what_is_left_can_be_proposed_alone() -> None:
     for name, only in (
-        ("states/half-demoted", steps(Strategy.ATTRS_FIRST, None)),
-        ("states/no-wrapper", steps(Strategy.HIDDEN, None)),
+        ("states/half-demoted", steps(Design.MOVE, None)),
+        ("states/no-wrapper", steps(Design.HIDDEN, None)),
     ):
         (text,) = series.rewrite(file_of(text_of(name)), only)
         assert_parses(text)
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", DESIGNS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_lines_outside_of_the_edit_never_change(layout: str, strategy: Strategy) -> None:
+def test_lines_outside_of_the_edit_never_change(layout: str, strategy: Design) -> None:
     before = text_of(layout)
     after = rewrite(before, strategy)[1]
     file = file_of(before)
@@ -130,12 +131,13 @@ def change(layout: str, old: str, new: str) -> str:
 
 @pytest.mark.parametrize(
     ("strategy", "where"),
-    [(Strategy.HIDDEN, r"^    let$"), (Strategy.PARAMETER, r"^    let$"), (Strategy.ATTRS_FIRST, r"^    in$")],
+    [(Design.HIDDEN, r"^    let$"), (Design.MOVE, r"^    in$")],
 )
-def test_with_that_a_definition_would_leave_or_enter_is_refused(strategy: Strategy, where: str) -> None:
+def test_with_that_a_definition_would_leave_or_enter_is_refused(strategy: Design, where: str) -> None:
     text = sub(where, r"    with lib;\n    let" if where.endswith("let$") else r"    in\n    with lib;")
-    if strategy is not Strategy.ATTRS_FIRST:
+    if strategy is not Design.MOVE:
         text = text.replace("lib.optionals withSeccomp", "optionals withSeccomp", 1)
+        text = text.replace("with lib.maintainers; [ teutat3s ]", "[ lib.maintainers.teutat3s ]")
     else:
         text = sub(r"^let$", "with { inherit (lib) optionals; };\nlet", text).replace(
             "lib.optionals withSeccomp", "optionals withSeccomp", 1
@@ -143,14 +145,13 @@ def test_with_that_a_definition_would_leave_or_enter_is_refused(strategy: Strate
     found = re.search(r"(?<!lib\.)optionals withSeccomp", text)
     assert found is not None
     at = f"x.nix:{text.count(chr(10), 0, found.start()) + 1}:{found.start() - text.rfind(chr(10), 0, found.start())}"
-    assert re.fullmatch(
-        rf"{at}: 'optionals' has a different meaning at \d+:\d+, where this would go", refusal(text, strategy)
-    )
+    where_to = "where 'docker-containerd' has to go" if strategy is Design.MOVE else "among the parameters"
+    assert refusal(text, strategy) == f"{at}: 'optionals' means something different {where_to}"
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", DESIGNS)
 @pytest.mark.parametrize("bad", ["\t", "\r"])
-def test_string_that_cannot_be_indented_anew_stays_as_it_is(strategy: Strategy, bad: str) -> None:
+def test_string_that_cannot_be_indented_anew_stays_as_it_is(strategy: Design, bad: str) -> None:
     text = change("29.6", "runHook preInstall\n", f"runHook preInstall{bad}# x\n")
     file = file_of(text)
     string = next(node for node in file.tree.nodes if node.kind == "indented_string_expression" and bad in node.text)
@@ -167,7 +168,7 @@ def test_merge_markers_are_refused_with_their_line() -> None:
 def test_dockergen_used_in_another_way_is_refused() -> None:
     text = text_of("24.0").rstrip().removesuffix("}") + "\n  other = dockerGen { };\n}\n"
     with pytest.raises(LayoutError, match="is used other than by 'callPackage dockerGen'"):
-        rewrite(text, Strategy.HIDDEN)
+        rewrite(text, Design.HIDDEN)
     rewrite(text)
 
 
@@ -189,7 +190,7 @@ def comment(new: str) -> str:
 
 
 @EVERY_STRATEGY
-def test_code_on_the_line_of_the_todo_stays(strategy: Strategy) -> None:
+def test_code_on_the_line_of_the_todo_stays(strategy: Design) -> None:
     text = sub(r'^( +outputs = \[ "out" \];)$', rf"\1 # {GOES}...in", comment(""))
     lifted, _ = rewrite(text, strategy)
     assert 'outputs = [ "out" ];\n' in lifted
@@ -197,7 +198,7 @@ def test_code_on_the_line_of_the_todo_stays(strategy: Strategy) -> None:
 
 
 def test_code_behind_the_todo_stays() -> None:
-    lifted, _ = rewrite(sub(LINE + " +", rf"\1/* {GOES} */ "), Strategy.HIDDEN)
+    lifted, _ = rewrite(sub(LINE + " +", rf"\1/* {GOES} */ "), Design.HIDDEN)
     assert re.search(r"^ +# for those who replace a part\n +inherit$", lifted, re.MULTILINE)
 
 
@@ -249,8 +250,8 @@ CORPUS = os.environ.get("UNLET_CORPUS")
 
 
 @pytest.mark.skipif(CORPUS is None, reason="UNLET_CORPUS is not set: no real upstream files to try")
-@pytest.mark.parametrize("strategy", Strategy)
-def test_real_files_are_rewritten_or_named(strategy: Strategy) -> None:
+@pytest.mark.parametrize("strategy", DESIGNS)
+def test_real_files_are_rewritten_or_named(strategy: Design) -> None:
     for path in sorted(Path(CORPUS or "").glob("*.nix")):
         named = re.compile(r"older than|no dockerd-rootless|fixed|unknown layout|syntax error")
         try:

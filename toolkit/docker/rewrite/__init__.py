@@ -1,11 +1,10 @@
 """Refactorings of nixpkgs' docker file: pure functions from a text to a text.
 
     layout      read what the file is: its scopes, components, releases, wrapper
-    lift        commit 1, by a design: attrs_first, or one of parameters
     demote      commit 2: rootlesskit leaves the PATH prefix of the wrapper
     nixos, release_note
                 commits on request, of other files
-    series      the commits in turn
+    series      the commits in turn; the first is by toolkit.lift
     reasons     why each hunk of a commit is there, by the step that made it
 
 They refuse (RefusalError) rather than guess; bytes outside of an edit never change.

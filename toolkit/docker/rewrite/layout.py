@@ -13,12 +13,12 @@ from packaging.version import Version
 
 from toolkit import process
 from toolkit.docker.readings import Component, Release
-from toolkit.docker.rewrite.construction import final_attributes
-from toolkit.docker.rewrite.style import Style
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.lift.shape import read
+from toolkit.lift.style import Style
 from toolkit.nix import program
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
-from toolkit.nix.scope import Reference, binding_names, bound_names, formals, look_up, references
+from toolkit.nix.scope import Reference, binding_names, bound_names, formals, look_up
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
@@ -55,21 +55,26 @@ class DockerFile:
         Raise NixSyntaxError for what is no Nix, LayoutError where there is no dockerGen as in nixpkgs.
         """
         self.tree = Tree(text, name=name, known=known)
-        self.references = references(self.tree.root)
-        binding, container = self._find_generator()
-        self.binding = binding
-        self.container = container
-        self.function = _value(binding)
+        self.binding, self.container = self._find_generator()
+        self.function = _value(self.binding)
         self.formals = formals(self.function)
-        self.let = next((node for node in spine(self.function) if node.kind == "let_expression"), None)
+        self.shape = read(self.tree, self.function)
+        self.references = self.shape.references
+        self.let = next(iter(self.shape.lets), None)
         self.bindings: Mapping[str, Node] = bound_names(self.let) if self.let is not None else {}
-        self.style = Style.of(binding, self.function)
-        self.attributes = final_attributes(self.function)
+        self.style = Style.of(self.binding, self.function)
 
     @property
     def text(self) -> str:
         """The file's text."""
         return self.tree.text
+
+    @property
+    def attributes(self) -> Mapping[str, Node]:
+        """Docker's attributes by name, if they are a function of the final ones."""
+        built = self.shape.construction
+        bound = built.attributes if built is not None and built.final is not None else ()
+        return {path[0]: node for path, node in bound if len(path) == 1 and node.kind == "binding"}
 
     def at(self, node: Node) -> str:
         """`file:line:column` of a node, the subject of a message."""
@@ -88,26 +93,6 @@ class DockerFile:
         """Return dockerGen's parameters that `node` refers to, each once, in their order."""
         used = {r.name for r in self.uses(node) if r.scope is not None and r.scope.node is self.function}
         return [name for name in self.formals if name in used]
-
-    def calls(self) -> list[Node]:
-        """Return the `callPackage dockerGen` of each release.
-
-        Raise LayoutError where dockerGen is used in another way.
-        """
-        found: list[Node] = []
-        for reference in self.references:
-            if reference.name != GENERATOR or reference.scope is None:
-                continue
-            argument = reference.node
-            while argument.parent is not None and argument.parent.kind == "parenthesized_expression":
-                argument = argument.parent
-            called = argument.parent
-            if called is None or called.kind != "apply_expression" or inside(called.children[0]).text != "callPackage":
-                raise LayoutError(
-                    f"{self.at(reference.node)}: {GENERATOR} is used other than by 'callPackage {GENERATOR}'"
-                )
-            found.append(called)
-        return found
 
     def paths(self) -> tuple[str, ...]:
         """Return the files beside the file that it refers to, as written behind their `./`, each once."""

@@ -18,14 +18,15 @@ from msgspec import Struct
 
 from toolkit import documents
 from toolkit.contribution import ExplainedHunk, Reason
-from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.plan import Demotion, Extra, Strategy, demotion_of, strategy_of
-from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
-from toolkit.docker.rewrite.construction import construction
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY
+from toolkit.docker.plan import Demotion, Extra, demotion_of, design_of
+from toolkit.docker.rewrite import demote
 from toolkit.docker.rewrite.layout import DockerFile, file_of
 from toolkit.errors import ToolkitError
 from toolkit.git import patching
-from toolkit.lift.shape import selection
+from toolkit.lift.hidden import called
+from toolkit.lift.plan import Design, plan
+from toolkit.lift.shape import operands, result, selection
 from toolkit.model import Step
 from toolkit.nix.attributes import SETS, statements
 from toolkit.nix.scope import binding_names, bound_names
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
     from unidiff.patch import Hunk, Line
 
-    from toolkit.docker.rewrite.attrs_first import Destination
-    from toolkit.docker.rewrite.lift import Lifting
+    from toolkit.lift.plan import LiftPlan
+    from toolkit.lift.shape import BuilderCall
     from toolkit.model import FileChange
     from toolkit.nix.tree import Node
 
@@ -56,8 +57,6 @@ class Cause(StrEnum):
     CALLER = auto()
     CALL = auto()
 
-    DEFAULTED = auto()
-
     DONE = auto()
 
     DEMOTED = auto()
@@ -69,7 +68,7 @@ class Cause(StrEnum):
     """Code that has not changed, and that a diff shows since other code moved past it."""
 
 
-_MOVES = frozenset([Cause.MOVED, Cause.STAYS, Cause.HIDDEN, Cause.DEFAULTED])
+_MOVES = frozenset([Cause.MOVED, Cause.STAYS, Cause.HIDDEN])
 
 
 class _Reasons(Struct, frozen=True, kw_only=True):
@@ -185,8 +184,8 @@ def _ranges(numbers: Sequence[int]) -> str:
 def _acts(before: DockerFile, after: DockerFile, step: Step) -> Iterator[_Act]:
     if (demotion := demotion_of([step])) is not None:
         yield from _demotion(before, demotion)
-    elif (strategy := strategy_of([step])) is not None:
-        acts = list((_to_attributes if strategy is Strategy.ATTRS_FIRST else _to_parameters)(before, after))
+    elif (design := design_of([step])) is not None:
+        acts = list((_to_attributes if design is Design.MOVE else _to_parameters)(before, after))
         yield from acts
         if acts:
             yield _Act((Cause.DONE, ""), _extents(before.todos()), ())
@@ -204,43 +203,48 @@ def _demotion(before: DockerFile, demotion: Demotion) -> Iterator[_Act]:
 
 
 def _to_attributes(before: DockerFile, after: DockerFile) -> Iterator[_Act]:
-    lifting = lift.prepare(before)
-    target = attrs_first.target_of(lifting)
-    built = construction(after.function)
-    found = built.holder(lifting.components, "binding") if built is not None else None
-    if built is None or built.function is None or found is None:
+    planned = plan(before.shape, COMPONENTS, Design.MOVE, (), {})
+    old, new = planned.construction, after.shape.construction
+    if new is None or new.final is None or not after.attributes.keys() >= {*planned.moved}:
         return
-    attributes, operand = found
-    first = lifting.of(lifting.components)[0]
+    first = before.bindings[planned.moved[0]]
     for name, node in before.bindings.items():
-        if name in lifting.components:
+        if name in planned.moved:
             yield _definition(Cause.MOVED, name, node, after.attributes[name])
         elif node.start > first.start and name in after.bindings:
             yield _definition(Cause.STAYS, name, node, after.bindings[name])
-    is_new = target.argument.kind != "parenthesized_expression"
+    is_new = old.argument.kind != "parenthesized_expression"
+    recursive = [literal for literal in old.sets if literal.kind == "rec_attrset_expression"]
+    opened = [(literal.start, literal.start + 1) for literal in (new.sets if recursive else ())]
     yield _Act(
         (Cause.FINAL, ""),
-        _ends(target.argument, target.operands, closing=is_new),
-        _ends(built.argument, built.operands, closing=is_new),
+        [*_ends(old, closing=is_new), *((literal.start, literal.start + 1) for literal in recursive)],
+        [*_ends(new, closing=is_new), *opened],
     )
-    yield _Act((Cause.FRONT, ""), _extents(target.inherits), _extents(statements(attributes, "inherit")))
-    if len(target.operands) > 1:
-        old = _around(target.attributes, target.operand, target.operands)
-        yield _Act((Cause.FRONT, ""), old, _around(attributes, operand, built.operands))
-    yield from _references(lifting, target, built.function, after)
+    doors = [route.door.node for route in planned.routes.values() if route.door is not None]
+    for side, places in ((old, doors), (new, [after.attributes[name] for name in planned.moved])):
+        holder = next(literal for literal in side.sets if literal.contains(places[0]))
+        fronts = _extents(doors if side is old else statements(holder, "inherit"))
+        fronts += _around(holder, operands(result(side.merged))) if len(side.sets) > 1 else []
+        yield _Act((Cause.FRONT, ""), *((fronts, ()) if side is old else ((), fronts)))
+    yield from _references(planned, doors, after)
 
 
-def _references(lifting: Lifting, target: Destination, function: Node, after: DockerFile) -> Iterator[_Act]:
-    for use in attrs_first.references_to(lifting):
+def _references(planned: LiftPlan, doors: Sequence[Node], after: DockerFile) -> Iterator[_Act]:
+    recursive = {literal for literal in planned.construction.sets if literal.kind == "rec_attrset_expression"}
+    own = {name for literal in recursive for name in bound_names(literal)}
+    for use in planned.shape.references:
         statement = use.node.enclosing("inherit")
-        if statement not in target.inherits:
+        within = use.scope is not None and use.scope.node in {*recursive, *planned.shape.lets}
+        if within and use.name in {*planned.moved, *own} and statement not in doors:
             yield _Act((Cause.REFERRED, use.name), _extents([statement or use.node]), ())
+    function = after.shape.construction.final if after.shape.construction is not None else None
     for use in after.references:
         owner = use.node.parent
         if owner is not None and use.scope is not None and use.scope.node is function:
             for name in selection(use.node):
-                if name in lifting.components:
-                    yield _Act((Cause.REFERRED, name), (), _extents([*_beside(owner), owner]))
+                if name in {*planned.moved, *own}:
+                    yield _Act((Cause.REFERRED, name), (), [*_extents([*_beside(owner), owner]), *_braces(owner)])
 
 
 def _definition(cause: Cause, name: str, before: Node, after: Node) -> _Act:
@@ -258,16 +262,18 @@ def _with_comments(node: Node) -> _Extent:
     return min(start, node.start), node.end
 
 
-def _ends(argument: Node, operands: Sequence[Node], *, closing: bool) -> list[_Extent]:
+def _ends(built: BuilderCall, *, closing: bool) -> list[_Extent]:
     """Return what the builder's argument has before its sets, and its last character if that is `closing` it anew."""
-    return [(argument.start, operands[0].start), *([(argument.end - 1, argument.end)] if closing else [])]
+    argument, first = built.argument, operands(result(built.merged))[0]
+    return [(argument.start, first.start), *([(argument.end - 1, argument.end)] if closing else [])]
 
 
-def _around(attributes: Node, operand: Node, operands: Sequence[Node]) -> list[_Extent]:
+def _around(literal: Node, joined: Sequence[Node]) -> list[_Extent]:
     """Return what is around the bindings of a set, up to the operands of `//` beside the one that has it."""
-    index, bound = operands.index(operand), attributes.child("binding_set") or attributes
-    start = operands[index - 1].end if index else operand.start
-    end = operands[index + 1].start if index + 1 < len(operands) else operand.end
+    index = next(number for number, operand in enumerate(joined) if operand.contains(literal))
+    bound = literal.child("binding_set") or literal
+    start = joined[index - 1].end if index else joined[0].start
+    end = joined[index + 1].start if index + 1 < len(joined) else joined[index].end
     return [(start, bound.start), (bound.end, end)]
 
 
@@ -277,24 +283,29 @@ def _beside(statement: Node) -> list[Node]:
     return [each for each in siblings if each.kind == "inherit" and each.end < statement.start][-1:]
 
 
+def _braces(statement: Node) -> list[_Extent]:
+    """Return the braces around an `inherit`, which one on several lines has on lines of their own."""
+    around = statement.enclosing(*SETS) if statement.kind.startswith("inherit") else None
+    return [(around.start, around.start + 1), (around.end - 1, around.end)] if around is not None else []
+
+
 def _to_parameters(before: DockerFile, after: DockerFile) -> Iterator[_Act]:
-    caller = bound_names(after.container).get(parameters.CALLER)
-    cause = Cause.HIDDEN if caller is not None else Cause.DEFAULTED
+    of = called(before.shape)
+    caller = bound_names(after.container).get(of.caller)
     new = [name for name in after.formals if name in before.bindings and name not in before.formals]
-    if not new:
+    if not new or caller is None:
         return
     # A comma may have come to the last of the others.
     old, kept = ([node for name, node in file.formals.items() if name not in new] for file in (before, after))
-    yield _Act((cause, new[0]), _extents(old[-1:]), _extents(kept[-1:]))
+    yield _Act((Cause.HIDDEN, new[0]), _extents(old[-1:]), _extents(kept[-1:]))
     for name in new:
-        yield _definition(cause, name, before.bindings[name], after.formals[name])
-    if caller is not None:
-        yield _Act((Cause.CALLER, ""), (), [_with_comments(caller)])
-        for call in before.calls():
-            yield _Act((Cause.CALL, _release(call)), _extents([call]), ())
-        for use in after.references:
-            if use.name == parameters.CALLER:
-                yield _Act((Cause.CALL, _release(use.node)), (), _extents([use.node]))
+        yield _definition(Cause.HIDDEN, name, before.bindings[name], after.formals[name])
+    yield _Act((Cause.CALLER, ""), (), [_with_comments(caller)])
+    for call in of.calls:
+        yield _Act((Cause.CALL, _release(call)), _extents([call]), ())
+    for use in after.references:
+        if use.name == of.caller:
+            yield _Act((Cause.CALL, _release(use.node)), (), _extents([use.node]))
 
 
 def _release(call: Node) -> str:

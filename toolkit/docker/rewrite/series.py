@@ -9,29 +9,23 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from toolkit.docker import meaning
-from toolkit.docker.plan import DEMOTE, LIFT, Strategy, demotion_of, strategy_of
+from toolkit.docker import COMPONENTS, meaning
+from toolkit.docker.plan import DEMOTE, LIFT, demotion_of, design_of
 from toolkit.docker.readings import STRANGE, Overridable, Place, State, sentence
-from toolkit.docker.rewrite import attrs_first, demote, lift, parameters
+from toolkit.docker.rewrite import demote
 from toolkit.docker.rewrite.layout import TODO, DockerFile, file_of
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.lift import rewriting
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.tree import lost_comments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
     from toolkit.docker.readings import Reading
-    from toolkit.docker.rewrite.lift import Lifting
     from toolkit.model import Step
     from toolkit.nix.tree import Node
-
-_LIFTS: dict[Strategy, Callable[[Lifting], str]] = {
-    Strategy.ATTRS_FIRST: attrs_first.rewrite,
-    Strategy.HIDDEN: parameters.hidden,
-    Strategy.PARAMETER: parameters.parameter,
-}
 
 
 def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
@@ -40,7 +34,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     Raise LayoutError or RefusalError, each with the place in the file.
     """
     name = file.tree.name
-    strategy, demotion = strategy_of(steps), demotion_of(steps)
+    design, demotion = design_of(steps), demotion_of(steps)
     refuse(meaning.of(file).reading, {step.name for step in steps}, name=name)
     if not file.releases():
         raise LayoutError(f"{name}: {STRANGE}no 'docker_NN = …' in the set that the file makes")
@@ -48,15 +42,15 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     if demotion is not None:
         demote.edits(file, demotion)
     lifted = file.text
-    if strategy is not None:
+    if design is not None:
         without_todo(file)
-        lifted = _LIFTS[strategy](lift.prepare(file))
+        lifted = rewriting.rewrite(file.shape, bindings=COMPONENTS, design=design).text
     texts: list[str] = []
     after = file
     # What is made of a file keeps the parser no longer than that has.
     read = partial(file_of, name=name, known=True)
     try:
-        if strategy is not None:
+        if design is not None:
             texts.append(without_todo(read(lifted)))
             after = read(texts[-1])
         if demotion is not None:
@@ -64,7 +58,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
             after = read(texts[-1])
     except (RefusalError, NixSyntaxError) as error:
         fact = error.message.removeprefix(name).partition(": ")[2]
-        why = f"design '{strategy}' does not fit this file ({fact})"
+        why = f"design '{design}' does not fit this file ({fact})"
         raise RefusalError(f"{file.at(file.binding)}: {why}") from error
     _require_comments(file, after)
     return tuple(texts)

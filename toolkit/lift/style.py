@@ -1,4 +1,4 @@
-"""How the docker file is formatted at the place of an edit, and how new code is written in that form."""
+"""The form of a function with a set pattern, and how new code is written in it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import textwrap
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolkit.lift.statements import WIDTH, inherit
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Style(StrEnum):
-    """The formats that the file has had; `nixpkgs-fmt` and `old` have leading commas."""
+    """Forms that nixpkgs has had; `nixpkgs-fmt` and `old` have leading commas."""
 
     NIXFMT = "nixfmt"
     ALEJANDRA = "alejandra"
@@ -35,14 +33,10 @@ class Style(StrEnum):
             return cls.NIXPKGS_FMT if broken else cls.OLD
         return cls.NIXFMT if broken else cls.ALEJANDRA
 
-    def inherit(self, names: Sequence[str], indent: int, *, source: str = "") -> str:
-        """Write `inherit (source) names;` at `indent`, without a final line feed."""
-        margin = " " * indent
-        if self not in {Style.OLD, Style.NIXPKGS_FMT}:
-            return margin + inherit(names, indent, source)
-        head = f"inherit ({source})" if source else "inherit"
-        line = f"{head} {' '.join(names)};"
-        return margin + (line if len(line) <= WIDTH else f"{head}\n{self._fill(names, indent + 2)};")
+    @property
+    def leads(self) -> bool:
+        """Tell whether a comma stands before its parameter."""
+        return self in {Style.OLD, Style.NIXPKGS_FMT}
 
     def caller(self, name: str, function: str, hidden: Sequence[str], indent: int) -> str:
         """Write the function `name`: callPackage of a `function` that does not show the parameters `hidden`."""

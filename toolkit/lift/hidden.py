@@ -1,0 +1,196 @@
+"""The design `hidden`: definitions become defaults of the parameters of a function that its own file calls.
+
+callPackage fills every parameter, defaulted ones too, that the package set has a name for. So a new caller is
+callPackage of a function that does not show the new ones; `override` still sets them. It needs nothing of the builder.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.errors import LayoutError, RefusalError
+from toolkit.lift.capture import same_meaning
+from toolkit.lift.plan import at, require_plain
+from toolkit.lift.statements import after, extent, removals
+from toolkit.lift.style import Style
+from toolkit.nix.attributes import inside, value
+from toolkit.nix.edit import Edit, apply, indentation, shifted
+from toolkit.nix.scope import binding_names, formals, look_up, static_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.lift.shape import Shape
+    from toolkit.nix.tree import Node
+
+ABOVE_PARAMETERS = "components"
+ABOVE_CALLER = (
+    "callPackage would fill these parameters with packages of the same names, related or not. override still sets them."
+)
+"""The comments that are written."""
+
+_OPERATORS = frozenset(["__sub", "__mul", "__div", "__lessThan", "__nixPath", "__findFile"])
+"""Names that Nix looks up for `-`, `*`, `/`, `<` and `<x>`."""
+
+
+class CalledFunction(Struct, frozen=True, kw_only=True):
+    """A function that its file calls by callPackage: the `binding` that has it, its `pattern`, the `calls`."""
+
+    shape: Shape
+    function: Node
+    binding: Node
+    pattern: Node
+    calls: tuple[Node, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return binding_names(self.binding)[0]
+
+    @property
+    def caller(self) -> str:
+        """The name of what comes to call it."""
+        stem = self.name.removesuffix("Gen")
+        return f"call{stem[:1].upper()}{stem[1:]}"
+
+    @property
+    def style(self) -> Style:
+        """The form in which the function is written."""
+        return Style.of(self.binding, self.function)
+
+    @property
+    def last(self) -> Node:
+        """The last parameter in the braces."""
+        found = [child for child in self.pattern.children if child.kind == "formal"]
+        if not found:
+            raise RefusalError(f"{at(self.function)}: {self.name} has no parameters")
+        return found[-1]
+
+
+def called(shape: Shape) -> CalledFunction:
+    """Return the function that a shape starts at; raise LayoutError for one that its own file does not call."""
+    function = shape.functions[0]
+    binding = function.parent
+    while binding is not None and binding.kind == "parenthesized_expression":
+        binding = binding.parent
+    pattern = function.child("formals")
+    if binding is None or binding.kind != "binding" or pattern is None:
+        fact = "the function is not called in its own file, and callPackage would fill new parameters"
+        raise LayoutError(f"{at(function)}: {fact}")
+    (name,) = binding_names(binding)
+    calls: list[Node] = []
+    for use in shape.references:
+        if use.name == name and use.scope is not None and use.scope.names[name] is binding:
+            argument = use.node
+            while argument.parent is not None and argument.parent.kind == "parenthesized_expression":
+                argument = argument.parent
+            call = argument.parent
+            if call is None or call.kind != "apply_expression" or inside(call.children[0]).text != "callPackage":
+                raise LayoutError(f"{at(use.node)}: {name} is used other than by 'callPackage {name}'")
+            calls.append(call)
+    return CalledFunction(shape=shape, function=function, binding=binding, pattern=pattern, calls=tuple(calls))
+
+
+def rewrite(shape: Shape, names: Sequence[str]) -> str:
+    """Return the file's text with bindings of the lets, and what they need, as parameters unknown to callPackage.
+
+    Raise LayoutError for a function that its own file does not call, RefusalError for one that hides a parameter, or in
+    which a name would have another meaning.
+    """
+    of = called(shape)
+    moved = _moved(of, names)
+    definitions = [shape.bindings[name] for name in moved]
+    edits = [
+        _append(of, moved),
+        *removals(shape.lets, [extent(node) for node in definitions]),
+        *_calls(of, moved),
+    ]
+    return apply(shape.tree.text, edits)
+
+
+def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
+    """Return the bindings with those that they need, which defaults cannot see, in the order of the file."""
+    shape = of.shape
+    moved = set(names)
+    waiting = list(names)
+    while waiting:
+        more = {use.name for use in shape.uses_in(shape.bindings[waiting.pop()])} - moved
+        moved |= more
+        waiting += more
+    if of.pattern.child("ellipses") is not None:
+        raise RefusalError(f"{at(of.pattern)}: {of.name} takes any argument ('...')")
+    parameters = formals(of.function)
+    for name, node in (*parameters.items(), *shape.bindings.items()):
+        if name in _OPERATORS:
+            raise RefusalError(f"{at(node)}: '{name}' changes the meaning of an operator in what would move")
+    for name in moved:
+        node = shape.bindings[name]
+        require_plain(shape, name)
+        if name in parameters:
+            raise RefusalError(f"{at(node)}: '{name}' hides a parameter of that name")
+        for use in shape.references:
+            if not node.contains(use.node) or use.name in moved:
+                continue
+            if not same_meaning(use, node, of.pattern):
+                raise RefusalError(f"{at(use.node)}: '{use.name}' means something different among the parameters")
+    return [name for name in shape.bindings if name in moved]
+
+
+def _append(of: CalledFunction, names: Sequence[str]) -> Edit:
+    """Add parameters after the last one, its comma, and the comment on its line."""
+    text, style, last = of.shape.tree.text, of.style, of.last
+    comma = next((child for child in of.pattern.children if child.kind == "," and child.start >= last.end), None)
+    start, end = (last.end, last.end) if comma is None else (comma.start, comma.end)
+    line_end = after(comma or last)
+    indent = indentation(text, last.start)
+    comment = style.comment(ABOVE_PARAMETERS, indent + (2 if style is Style.NIXPKGS_FMT else 0))
+    lines = [comment, *(_parameter(of, name, indent) for name in names)]
+    rest = "" if text[line_end:].lstrip(" \t").startswith("\n") else "\n"
+    added = "".join(f"\n{line}" for line in lines) + rest
+    return Edit(start, line_end, ("" if style.leads else ",") + text[end:line_end] + added)
+
+
+def _parameter(of: CalledFunction, name: str, indent: int) -> str:
+    tree, node = of.shape.tree, of.shape.bindings[name]
+    start, end = extent(node)
+    default = value(node)
+    shift = indent + (2 if of.style.leads else 0) - indentation(tree.text, node.start)
+    written = f"{name} ? {shifted(tree, default.start, default.end, shift)}"
+    inner = " " * (indent + 2 * (of.style is Style.NIXPKGS_FMT))
+    comments = [each for each in tree.nodes if each.kind == "comment" and start <= each.start < node.start]
+    above = "".join(f"{inner}{each.text}\n" for each in comments)
+    return f"{above}{' ' * indent}{f', {written}' if of.style.leads else f'{written},'}{tree.text[node.end : end]}"
+
+
+def _calls(of: CalledFunction, names: Sequence[str]) -> Iterator[Edit]:
+    """Define the caller behind the function, and use it for each call."""
+    shape, binding, caller = of.shape, of.binding, of.caller
+    if (taken := _use_of(shape.tree.root, caller)) is not None:
+        raise RefusalError(f"{at(taken)}: the name '{caller}', which the rewrite would introduce, is in use here")
+    for name in ("callPackage", "lib"):
+        if look_up(name, binding).scope is None:
+            raise RefusalError(f"{at(binding)}: '{name}' is not among the arguments of the file")
+    if (scope := look_up("removeAttrs", binding).scope) is not None:
+        raise RefusalError(f"{at(scope.node)}: 'removeAttrs' is rebound here, and the rewrite needs the builtin")
+    meant = look_up("callPackage", binding)
+    for call in of.calls:
+        if not look_up("callPackage", call).means(meant):
+            raise RefusalError(f"{at(call)}: 'callPackage' has a different meaning here than at {of.name}")
+        yield Edit(call.start, call.end, caller)
+    indent = indentation(shape.tree.text, binding.start)
+    comment = of.style.comment(ABOVE_CALLER, indent)
+    end = after(binding)
+    yield Edit(end, end, f"\n\n{comment}\n{of.style.caller(caller, of.name, names, indent)}")
+
+
+def _use_of(node: Node, name: str) -> Node | None:
+    """Return a place where `name` is bound or used, other than as an attribute that is selected."""
+    for each in node.walk():
+        path = each.parent
+        is_name = each.kind == "identifier" or (path is not None and path.kind in {"attrpath", "inherited_attrs"})
+        selected = path is not None and path.kind == "attrpath" and (owner := path.parent) and owner.kind != "binding"
+        if is_name and not selected and static_name(each) == name:
+            return each
+    return None

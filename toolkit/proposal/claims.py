@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from toolkit import process, prove
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.shape import read
+from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
 from toolkit.parallel import side_by_side
 from toolkit.prove import Claim, Finding, claims
@@ -235,11 +236,15 @@ def readers(case: LiftCase) -> Finding:
 
 def capture_safe(case: LiftCase) -> Finding:
     """Compare what each name of the file means before and after, by scope: none may be captured."""
-    after = _meanings(case.after)
-    new = after - _meanings(case.before)
+    before, after = _meanings(case.before), _meanings(case.after)
+    new = after - before
     expected = {case.lifted.parameter, PREVIOUS, *case.lifted.doors}
+    parameter = (case.lifted.parameter, OWN)
+    # What has the name of the new parameter and meant something else still does.
+    taken = {name for name, _ in before - after if name == parameter[0]} if new[parameter] else set[str]()
     failures = [
-        f"'{name}' has a different meaning after the change" for name in sorted({name for name, _ in new} - expected)
+        f"'{name}' has a different meaning after the change"
+        for name in sorted({name for name, _ in new if name not in expected} | taken)
     ]
     return Finding(covers=f"{after.total()} names, {new.total()} of them new", failures=tuple(failures))
 
@@ -303,7 +308,13 @@ def _finding(case: LiftCase, failures: list[str], evidence: list[str], *, more: 
     )
 
 
+OWN = "the package's own function"
+
+
 def _meanings(stage: Stage) -> Counter[tuple[str, str]]:
     """Count the names that a file uses, each with the kind of scope that binds it."""
     shape = read(Tree(stage.content.decode(), name=str(stage.path)))
-    return Counter((use.name, use.scope.node.kind if use.scope is not None else "unbound") for use in shape.references)
+    own = inside(call(shape.body)[-1])
+    kinds = {own.index: OWN} if own.kind == "function_expression" else {}
+    bound = ((use.name, use.scope.node if use.scope is not None else None) for use in shape.references)
+    return Counter((name, kinds.get(node.index, node.kind) if node is not None else "unbound") for name, node in bound)

@@ -100,7 +100,7 @@ class Docker:
 def _rewritten(content: bytes) -> list[str]:
     try:
         file = docker_file(content, name=TARGET.name)
-        return list(rewrite(file, steps(choosing.by_age(file).strategy, Demotion.SUFFIX)))
+        return list(rewrite(file, steps(choosing.by_age(file).design, Demotion.SUFFIX)))
     except ToolkitError:
         return []
 

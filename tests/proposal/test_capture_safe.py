@@ -1,0 +1,59 @@
+"""What a claim is there to catch, each in a package that is spoiled by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from tests.lift.texts import lifted, package
+from toolkit.lift.plan import Design
+from toolkit.model import Source
+from toolkit.proposal.claims import Asking, LiftCase, capture_safe
+from toolkit.prove import Stage
+from toolkit.prove.lifted import Question
+
+if TYPE_CHECKING:
+    from toolkit.lift.rewriting import Lifted
+
+OUTER = package('buildApp { pname = "app"; e = [ ui finalAttrs ]; }\n').replace("f, src", "finalAttrs, src")
+INNER = package('buildApp (finalAttrs: { pname = "app"; e = [ ui ]; v = finalAttrs.pname; })\n')
+
+
+def captured(before: str, after: str, made: Lifted) -> tuple[str, ...]:
+    path = Path("package.nix")
+    case = LiftCase(
+        source=Source(origin="a test", content=before.encode(), directory=path),
+        target=PurePosixPath(path),
+        stages=tuple(
+            Stage(name=name, content=text.encode(), path=path) for name, text in (("a", before), ("b", after))
+        ),
+        lifted=made,
+        asking=Asking(trees=(path, path), own=Question(package="app"), systems=()),
+    )
+    return capture_safe(case).failures
+
+
+@pytest.mark.parametrize("design", [Design.STAY, Design.MOVE, Design.LAYER])
+@pytest.mark.parametrize("text", [OUTER, INNER])
+def test_a_lift_captures_no_name(text: str, design: Design) -> None:
+    made = lifted(text, design=design)
+    assert captured(text, made.text, made) == ()
+
+
+@pytest.mark.parametrize(("text", "parameter"), [(OUTER, "finalPackage"), (INNER, "finalAttrs")])
+def test_an_outer_name_that_the_new_parameter_takes_is_captured(text: str, parameter: str) -> None:
+    made = lifted(text)
+    assert made.parameter == parameter
+    spoiled = replace(made, text=made.text.replace(parameter, "finalAttrs"), parameter="finalAttrs")
+    said = ("'finalAttrs' has a different meaning after the change",)
+    assert captured(text, spoiled.text, spoiled) == (said if text is OUTER else ())
+
+
+def test_a_name_that_a_set_takes_is_captured() -> None:
+    before = package("buildApp { e = [ ui src ]; }\n")
+    made = lifted(before)
+    spoiled = made.text.replace("e = [", "e = rec { src = 1; a = src; }; x = [")
+    assert captured(before, spoiled, made) == ("'src' has a different meaning after the change",)

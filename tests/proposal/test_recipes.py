@@ -158,3 +158,12 @@ def test_every_shipped_recipe_can_be_read() -> None:
     assert "final-attrs" in recipes.known()
     for name in recipes.known():
         assert recipes.named(name, "hello").steps[0].subject.startswith("hello: ")
+
+
+def test_the_rewrite_of_a_recipe_brings_its_own_claims(tmp_path: Path) -> None:
+    with pytest.raises(RefusalError):
+        run(tmp_path / "out", "notes-server", recipe="final-attrs")
+    report = run(tmp_path / "out", "status-board", recipe="final-attrs")
+    assert passed(report) == {*PROVEN, "source-follows"}
+    again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
+    assert passed(again) == {*PROVEN, "source-follows"}

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -66,8 +66,6 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
     """docker's series; `unchanged` is the file before it."""
 
     unchanged: DockerFile
-
-    of_overlay: ClassVar[tuple[str, ...]] = ("parse", "overridable", "compatible", "builds", "overlay")
 
     def case(self, proposal: Proposal, *, overlay: Path) -> DockerCase:
         """Stage the series with stand-ins for the rest of nixpkgs."""

@@ -9,12 +9,12 @@ import re
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import inside, sources
+from toolkit import inside, prove, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.git import reading
 from toolkit.lift.defaults import LiftChoice, Way, ways
@@ -30,7 +30,7 @@ from toolkit.proposal.claims import CLAIMS, Asking, LiftCase, ask_about
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.target import find_targets
-from toolkit.prove import Stage
+from toolkit.prove import Stage, Subject
 from toolkit.prove.lifted import Question, why_not
 from toolkit.sources import trees
 
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from toolkit.sources.trees import NixpkgsTree
 
 LIFT = "lift"
-TEXTUAL = ("parse", "format", "applies")
-EVALUATED = ("no-rebuild", "readers", "overlay")
-"""The claims about a recipe's commits; the second about one that rebuilds nothing."""
 
 
 class Opened(Struct, frozen=True, kw_only=True, eq=False):
@@ -78,7 +75,7 @@ class LiftCommit(Struct, frozen=True, kw_only=True):
 class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     """A package with its commits and what is asked about the last one.
 
-    `roots` are the trees before and after each commit, `proven` the names of the claims about them.
+    `roots` are the trees before and after each commit.
     """
 
     opened: Opened
@@ -86,11 +83,6 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     asking: Asking
     roots: tuple[Path, ...]
     tree: NixpkgsTree
-    proven: tuple[str, ...] = tuple(claim.name for claim in CLAIMS)
-
-    of_overlay: ClassVar[tuple[str, ...]] = (
-        *("parse", "no-rebuild", "overridable", "capture-safe", "passthru", "overlay"),
-    )
 
     def case(self, proposal: Proposal, *, overlay: Path) -> LiftCase:
         """Return the case of trees that are laid out already."""
@@ -113,9 +105,14 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         )
 
     def claims(self, case: LiftCase) -> tuple[Claim[LiftCase], ...]:
-        """Return the claims about a lift, or those that hold of commits of a proposal's own."""
+        """Return the claims about a lift, or about the commits of a recipe and those that it names."""
         del case
-        return tuple(claim for claim in CLAIMS if claim.name in self.proven)
+        recipe = self.opened.recipe
+        if recipe is None:
+            return prove.about(CLAIMS, Subject.SERIES)
+        subject = Subject.REBUILD if any(step.rebuilds for step in recipe.steps) else Subject.RECIPE
+        named = {name for step in recipe.steps for name in step.claims}
+        return tuple(claim for claim in CLAIMS if subject in claim.applies_to or claim.name in named)
 
     def overlay(self, proposal: Proposal, case: LiftCase | None = None) -> Mapping[str, TreeFile]:
         """Return the package's directory with the changed file, if that makes the package alone."""
@@ -142,7 +139,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
             LiftCommit(step=step, message=message, lifted=lifted)
             for step, message, lifted in zip(self.steps, self.messages, lifts, strict=True)
         )
-        return replace(laid_out(opened, commits, tree, progress=progress), proven=self.proven)
+        return laid_out(opened, commits, tree, progress=progress)
 
     def others(self, progress: Progress) -> Iterator[LiftChosen]:
         """Yield the lift by each other design that does not refuse the file."""
@@ -342,12 +339,7 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Pr
             raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
         step = Step(name=each.name, design=each.rewrite)
         commits.append(LiftCommit(step=step, message=each, lifted=Lifted(text=text, doors={})))
-    return replace(laid_out(found, tuple(commits), tree, progress=progress), proven=proven_of(recipe))
-
-
-def proven_of(recipe: Recipe) -> tuple[str, ...]:
-    """Return the names of the claims about a recipe's commits."""
-    return TEXTUAL if any(step.rebuilds for step in recipe.steps) else (*TEXTUAL, *EVALUATED)
+    return laid_out(found, tuple(commits), tree, progress=progress)
 
 
 def laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:

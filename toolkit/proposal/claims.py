@@ -15,7 +15,7 @@ from toolkit.lift.shape import read
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
 from toolkit.parallel import side_by_side
-from toolkit.prove import Claim, Finding, claims
+from toolkit.prove import ANY, Claim, Finding, Subject, claims
 from toolkit.prove.lifted import LIFTED, UNREACHED, Derivations, LiftVerdict, Question, ask, command, judge, verdict
 
 if TYPE_CHECKING:
@@ -268,21 +268,51 @@ def overlaid(case: LiftCase) -> Finding:
     return Finding(covers=f"{case.package} on {system}", failures=failures, commands=(again,))
 
 
+_LIFTED = frozenset([Subject.SERIES, Subject.OVERLAY])
+_KEPT = frozenset([Subject.SERIES, Subject.RECIPE])
+
 CLAIMS: tuple[Claim[LiftCase], ...] = (
     *claims.CLAIMS,
-    Claim("no-rebuild", "the package's derivation stays the same", no_rebuild),
-    Claim("overridable", "an override of each attribute has an effect on the build", overridable),
-    Claim("follows", "an override of src or version reaches the parts that take it from the package", follows),
-    Claim("capture-safe", "no name in the file changes its meaning", capture_safe),
-    Claim("passthru", "passthru, tests included, evaluates to the same as before", passthru),
-    Claim("readers", "packages that override or read this one stay the same", readers),
-    Claim("overlay", "the overlay gives the same derivation and overrides", overlaid),
+    Claim("no-rebuild", "the package's derivation stays the same", no_rebuild, applies_to=ANY - {Subject.REBUILD}),
+    Claim(
+        "overridable",
+        "an override of each attribute has an effect on the build",
+        overridable,
+        applies_to=_LIFTED | {Subject.CHANGE},
+    ),
+    Claim(
+        "follows",
+        "an override of src or version reaches the parts that take it from the package",
+        follows,
+        applies_to=frozenset([Subject.SERIES]),
+    ),
+    Claim("capture-safe", "no name in the file changes its meaning", capture_safe, applies_to=_LIFTED),
+    Claim(
+        "passthru",
+        "passthru, tests included, evaluates to the same as before",
+        passthru,
+        applies_to=_LIFTED | {Subject.CHANGE},
+    ),
+    Claim(
+        "readers",
+        "packages that override or read this one stay the same",
+        readers,
+        applies_to=_KEPT | {Subject.CHANGE},
+    ),
+    Claim(
+        "source-follows",
+        "an override of version changes src, which it did not before",
+        source_follows,
+        applies_to=frozenset[Subject](),
+    ),
+    Claim(
+        "overlay",
+        "the overlay gives the same derivation and overrides",
+        overlaid,
+        applies_to=_KEPT | {Subject.OVERLAY},
+    ),
 )
-
-SOURCE_FOLLOWS: Claim[LiftCase] = Claim(
-    "source-follows", "an override of version changes src, which it did not before", source_follows
-)
-"""The claim of what makes `finalAttrs` of a package's outer `rec`."""
+"""All claims about a package; one that applies to no subject is that of the recipes that name it."""
 
 
 def _few(names: Sequence[str]) -> str:

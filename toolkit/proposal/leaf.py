@@ -59,9 +59,6 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
     contents: tuple[bytes, ...]
     extras: tuple[Added, ...] = ()
 
-    of_overlay: ClassVar[tuple[str, ...]] = ()
-    """The claims of the first tier that are about the overlay as well."""
-
     def case(self, proposal: Proposal, *, overlay: Path) -> C:
         """Return what the claims about the proposal work on; its overlay will be in that directory."""
         raise NotImplementedError

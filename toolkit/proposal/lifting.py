@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import files, inside, sources
+from toolkit import files, inside, prove, sources
 from toolkit.contribution import ExplainedHunk
 from toolkit.errors import RefusalError, ToolkitError
 from toolkit.git import patching, reading
@@ -21,7 +21,7 @@ from toolkit.proposal.choosing import LiftChosen, LiftCommit, Opened, readers_of
 from toolkit.proposal.claims import CLAIMS, Asking, LiftCase
 from toolkit.proposal.leaf import Draft, Leaf
 from toolkit.proposal.target import find_target
-from toolkit.prove import Stage
+from toolkit.prove import Stage, Subject
 from toolkit.prove.lifted import Question
 from toolkit.sources import trees
 
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from toolkit.proposal.leaf import Recorded
     from toolkit.proposal.requests import CheckRequest, Request
     from toolkit.sources.trees import NixpkgsTree
-
-FOREIGN = ("parse", "format", "applies", "no-rebuild", "overridable", "passthru", "readers")
-"""The claims about somebody else's change: those about what it does, and none about how."""
 
 
 class Lifts(Leaf):
@@ -61,8 +58,6 @@ class Lifts(Leaf):
             for step, commit, lift in zip(proposal.steps, proposal.commits, lifts, strict=True)
         )
         chosen = choosing.laid_out(opened, commits, tree, progress=progress)
-        if opened.recipe is not None:
-            chosen = replace(chosen, proven=choosing.proven_of(opened.recipe))
         overlay = inside.place(recorded.directory, "overlay")
         case = chosen.case(proposal, overlay=overlay)
         return Draft(
@@ -118,7 +113,7 @@ class Lifts(Leaf):
             commits=(Commit(subject=request.patch.name, body="", before=source.content, after=patched),),
             upstream_diff=diff,
         )
-        claims = tuple(claim for claim in CLAIMS if claim.name in FOREIGN)
+        claims = prove.about(CLAIMS, Subject.CHANGE)
         return Draft(proposal=proposal, messages=(), case=case, claims=claims, overlay={}, warnings=source.warnings)
 
     def explain(

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
 from toolkit.git import patching
-from toolkit.model import Column, Proposal, Silence, Tier
+from toolkit.model import Column, Proposal, Silence
 from toolkit.proposal.leaf import Draft
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.writing import Order, make, template, write, write_overlay
+from toolkit.prove import Subject
 from toolkit.report import pull_request
 
 if TYPE_CHECKING:
@@ -168,10 +169,7 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
             )
         prepared.write_overlay(building)
         case = chosen.deepened(prepared.case, near=None, progress=progress)
-        claims = [
-            each for each in chosen.claims(case) if each.name in chosen.of_overlay or each.tier is not Tier.ISOLATED
-        ]
-        proven = prove.run(claims, case, progress=progress)
+        proven = prove.run(prove.about(chosen.claims(case), Subject.OVERLAY), case, progress=progress)
         chosen.settle(case)
         return kind or chosen.steps[-1].design, proven, chosen.warnings(case, overlay="")
 

@@ -28,13 +28,14 @@ _SUFFIX = ".toml"
 
 
 class Rewrite(Struct, frozen=True, kw_only=True):
-    """A function from the text of a file to its new text, and the names of its options.
+    """A function from the text of a file to its new text, the names of its options, and what is claimed of it besides.
 
     `name` is what messages call the file. It raises RefusalError, with the place, if the result would be a guess.
     """
 
     make: Callable[..., str]
     options: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
 
 
 def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STAY, follow: str = "") -> str:
@@ -44,7 +45,7 @@ def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STA
 
 
 REWRITES: dict[str, Rewrite] = {
-    "final-attrs": Rewrite(make=final_attrs),
+    "final-attrs": Rewrite(make=final_attrs, claims=("source-follows",)),
     "lift": Rewrite(make=lifted, options=("bindings", "design", "follow")),
 }
 """What a step can do, by name."""
@@ -61,6 +62,11 @@ class RecipeStep(Message, frozen=True, kw_only=True):
     why: str
     options: dict[str, str] = field(default_factory=dict[str, str])
     rebuilds: bool = False
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The names of what is claimed of the rewrite, none for one that is not known."""
+        return REWRITES[self.rewrite].claims if self.rewrite in REWRITES else ()
 
     def made(self, text: str, settings: Mapping[str, str], *, name: str) -> str:
         """Return the new text of a file; raise as the rewrite does."""

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
+from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from toolkit.nix import program
 from toolkit.nix.limits import sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path, PurePosixPath
 
     from toolkit.model import Patch, Progress, Source
@@ -39,20 +40,42 @@ class Finding(Struct, frozen=True, kw_only=True):
     commands: tuple[str, ...] = ()
 
 
+class Subject(StrEnum):
+    """What a claim can be about: our own series, a recipe that may rebuild nothing or anything, others' work."""
+
+    SERIES = "series"
+    RECIPE = "recipe"
+    REBUILD = "rebuild"
+    CHANGE = "change"
+    OVERLAY = "overlay"
+
+
+ANY = frozenset(Subject)
+OURS = frozenset([Subject.SERIES, Subject.RECIPE, Subject.REBUILD])
+
+
 class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
 
-    One that is `alone`, or of a deeper tier, takes all of the machine and has no other beside it; one `on_request` runs
-    only if it is named; one that is `offered` nobody asked for, though it is of a deeper tier.
+    `applies_to` are the subjects that it is claimed of, `needs` what the evaluation that claims share has to answer for
+    it. One that is `alone`, or of a deeper tier, takes all of the machine and has no other beside it; one `on_request`
+    runs only if it is named; one that is `offered` nobody asked for, though it is of a deeper tier.
     """
 
     name: str
     sentence: str
     check: Callable[[C_contra], Finding]
     tier: Tier = Tier.ISOLATED
+    applies_to: frozenset[Subject] = ANY
+    needs: frozenset[str] = frozenset()
     alone: bool = False
     on_request: bool = False
     offered: bool = False
+
+
+def about(claims: Iterable[Claim[C_contra]], subject: Subject) -> tuple[Claim[C_contra], ...]:
+    """Return the claims that apply to a subject, in their order."""
+    return tuple(claim for claim in claims if subject in claim.applies_to)
 
 
 def run(
@@ -77,8 +100,8 @@ def run(
         if name not in known:
             raise UsageError(f"proof: '{name}' is unknown", hint=f"known proofs are {', '.join(known)}")
     wanted = {*(names or (claim.name for claim in claims if not claim.on_request)), *also}
-    case = replace(case, only=frozenset(wanted if names else ()))
     chosen = [claim for claim in claims if claim.name in wanted]
+    case = replace(case, needs=frozenset(need for claim in chosen for need in claim.needs) if names else None)
     beside = [claim for claim in chosen if not claim.alone and claim.tier is Tier.ISOLATED]
     proofs: list[Proof] = []
     with ThreadPoolExecutor(max_workers=max(len(beside), 1)) as pool, process.ending_together():
@@ -150,8 +173,8 @@ class Stage(Struct, frozen=True, kw_only=True, eq=False):
 class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
     """A series to be proven: its stages in order, the first of which is the unchanged file.
 
-    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff. `only` are the proofs that
-    are asked for by name, empty for all.
+    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff. `needs` is what the claims that
+    are asked for by name need, None for all.
     """
 
     source: Source
@@ -159,7 +182,7 @@ class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
     stages: tuple[S_co, ...]
     patches: tuple[Patch, ...] = ()
     upstream_diff: bytes = b""
-    only: frozenset[str] = frozenset()
+    needs: frozenset[str] | None = None
 
     @property
     def before(self) -> S_co:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolkit import process
 from toolkit.git import patching, reading
 from toolkit.nix import program, stores
-from toolkit.prove import Claim, Finding
+from toolkit.prove import ANY, Claim, Finding, Subject
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,8 +101,10 @@ def _applies_alone(case: Case[Stage]) -> Finding:
     )
 
 
+WRITTEN = ANY - {Subject.OVERLAY}
+
 CLAIMS: tuple[Claim[Case[Stage]], ...] = (
     Claim("parse", "Nix parses the file before and after each commit", parses),
-    Claim("format", "nixfmt has nothing to change in the result", formatted),
-    Claim("applies", "the diff and the series apply to a clean checkout", applies),
+    Claim("format", "nixfmt has nothing to change in the result", formatted, applies_to=WRITTEN),
+    Claim("applies", "the diff and the series apply to a clean checkout", applies, applies_to=WRITTEN),
 )

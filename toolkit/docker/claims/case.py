@@ -37,7 +37,8 @@ SYSTEMS: tuple[tuple[str, str, str], ...] = (
 """Label, build platform and host platform of each pair that is evaluated."""
 
 
-_OF_OVERRIDES = {"overridable", "compatible", "capture-safe"}
+OVERRIDES = "overrides"
+"""What a claim needs that asks what overrides do."""
 
 
 class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
@@ -100,7 +101,7 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     @property
     def of_overrides(self) -> bool:
         """Tell whether a claim asks what overrides do."""
-        return not self.only or any(name.removeprefix("tree-") in _OF_OVERRIDES for name in self.only)
+        return self.needs is None or OVERRIDES in self.needs
 
     @property
     def lifted(self) -> DockerStage | None:

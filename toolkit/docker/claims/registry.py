@@ -14,9 +14,10 @@ from toolkit.docker.claims import (
     realising,
     updating,
 )
+from toolkit.docker.claims.case import OVERRIDES
 from toolkit.docker.plan import Extra
 from toolkit.model import Tier
-from toolkit.prove import Claim
+from toolkit.prove import ANY, Claim, Subject
 from toolkit.prove import claims as general
 
 if TYPE_CHECKING:
@@ -31,26 +32,87 @@ def _runs(case: DockerCase) -> Finding:
     return runs(case)
 
 
+_WRITTEN = ANY - {Subject.OVERLAY}
+_OF_OVERRIDES = frozenset([OVERRIDES])
+
 CLAIMS: tuple[Claim[DockerCase], ...] = (
     *general.CLAIMS,
-    Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
+    Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild, applies_to=_WRITTEN),
     Claim(
         "exact-change",
         "only moby's PATH changes, and with it what contains moby",
         derivations.exact_change,
+        applies_to=_WRITTEN,
     ),
-    Claim("overridable", "each component can be overridden now, but not before", overrides.overridable),
-    Claim("compatible", "overrides that people use give the same results as before", overrides.compatible),
-    Claim("capture-safe", "unrelated packages of the same names are not picked up", overrides.capture_safe),
+    Claim(
+        "overridable",
+        "each component can be overridden now, but not before",
+        overrides.overridable,
+        needs=_OF_OVERRIDES,
+    ),
+    Claim(
+        "compatible",
+        "overrides that people use give the same results as before",
+        overrides.compatible,
+        needs=_OF_OVERRIDES,
+    ),
+    Claim(
+        "capture-safe",
+        "unrelated packages of the same names are not picked up",
+        overrides.capture_safe,
+        applies_to=_WRITTEN,
+        needs=_OF_OVERRIDES,
+    ),
     Claim("builds", "moby's install phase makes the intended PATH", building.builds),
-    Claim("update.sh", "update.sh reads and rewrites the same lines as before", updating.unchanged),
+    Claim(
+        "update.sh",
+        "update.sh reads and rewrites the same lines as before",
+        updating.unchanged,
+        applies_to=_WRITTEN,
+    ),
     Claim("overlay", "the overlay gives the same derivations as the series", derivations.equals_series),
     Claim(
         "runs",
         "a rootless dockerd started by the wrapper answers on port 80",
         _runs,
+        applies_to=_WRITTEN,
         alone=True,
         on_request=True,
+    ),
+)
+
+_OF_THE_SET = (
+    ("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild, frozenset[str]()),
+    ("exact-change", "only moby changes, and with it what contains moby", derivations.exact_change, frozenset[str]()),
+    ("overridable", "each component can be overridden now, but not before", overrides.overridable, _OF_OVERRIDES),
+    ("compatible", "overrides that people use give the same results as before", overrides.compatible, _OF_OVERRIDES),
+)
+"""What is asked of the real package set as well, and what it needs."""
+
+_OF_THE_TREE: tuple[Claim[DockerCase], ...] = (
+    Claim(
+        "tree-set",
+        "the package set, docker-client and the NixOS tests use the docker that was evaluated",
+        package_set.has_what_was_evaluated,
+        Tier.TREE,
+    ),
+    Claim(
+        "tree-names",
+        "docker takes none of its components from the real package set",
+        package_set.not_captured,
+        Tier.TREE,
+    ),
+)
+_COUNTED: Claim[DockerCase] = Claim(
+    "reverse-dependencies", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE
+)
+_OF_NIXOS: tuple[Claim[DockerCase], ...] = (
+    Claim("vm-evaluates", "a NixOS test of the ports evaluates with the patched tree", realising.evaluates, Tier.VM),
+    Claim(
+        "vm",
+        "on NixOS a security wrapper makes port 80 answer, and without one it is refused",
+        realising.passes,
+        Tier.VM,
     ),
 )
 
@@ -64,47 +126,24 @@ def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
 def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims of the deeper tiers, in the order in which they are proven."""
     deep, depth = case.deep, case.deep.depth
-    # What is built of the specimen says nothing about the platforms of nixpkgs.
-    built = "specimen-built" if deep.trees[case.before.name].is_specimen else "built"
     real = package_set.setting(case)
     where = f" on {real.systems[0][0]}" if len(real.systems) == 1 else ""
-    of_the_set = (
-        ("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
-        ("exact-change", "only moby changes, and with it what contains moby", derivations.exact_change),
-        ("overridable", "each component can be overridden now, but not before", overrides.overridable),
-        ("compatible", "overrides that people use give the same results as before", overrides.compatible),
-    )
-    found = [
+    of_the_set = [
         Claim(
             f"tree-{name}",
             f"{sentence}, in the real package set{where}",
             partial(check, setting=real),
             Tier.TREE,
+            needs=needs,
             offered=not deep.whole,
         )
-        for name, sentence, check in of_the_set
+        for name, sentence, check, needs in _OF_THE_SET
     ]
     if not deep.whole:
-        return tuple(found)
-    found += [
-        Claim(
-            "tree-set",
-            "the package set, docker-client and the NixOS tests use the docker that was evaluated",
-            package_set.has_what_was_evaluated,
-            Tier.TREE,
-        ),
-        Claim(
-            "tree-names",
-            "docker takes none of its components from the real package set",
-            package_set.not_captured,
-            Tier.TREE,
-        ),
-    ]
-    if depth.reverse_dependencies:
-        found.append(
-            Claim("reverse-dependencies", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE)
-        )
-    found += [
+        return tuple(of_the_set)
+    # What is built of the specimen says nothing about the platforms of nixpkgs.
+    built = "specimen-built" if deep.trees[case.before.name].is_specimen else "built"
+    builds = [
         Claim(
             f"{built}-{system}",
             f"Nix builds docker of the real package set for {system}, by the series and by the overlay alike",
@@ -113,18 +152,7 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
         )
         for system in depth.systems or (realising.here(),)
     ]
-    found += [
-        Claim(
-            "vm-evaluates", "a NixOS test of the ports evaluates with the patched tree", realising.evaluates, Tier.VM
-        ),
-        Claim(
-            "vm",
-            "on NixOS a security wrapper makes port 80 answer, and without one it is refused",
-            realising.passes,
-            Tier.VM,
-        ),
-    ]
-    found += [
+    tests = [
         Claim(
             f"tree-{added.extra}",
             "the registered test evaluates in the real package set",
@@ -132,6 +160,8 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
             Tier.TREE,
         )
         for added in case.extras
-        if added.extra is Extra.NIXOS_TEST
+        if added.extra == Extra.NIXOS_TEST
     ]
+    counted = [_COUNTED] if depth.reverse_dependencies else []
+    found = (*of_the_set, *_OF_THE_TREE, *counted, *builds, *_OF_NIXOS, *tests)
     return tuple(claim for claim in found if depth.tier.includes(claim.tier))

@@ -225,8 +225,9 @@ class Proposal(Struct, frozen=True, kw_only=True):
     """What the user asked for, and the commits that came of it.
 
     `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
-    let. `recipe` and `settings` are what the steps were named by, `author` is `NAME <EMAIL>` of whom the mails are to be,
-    None for git's user. Of somebody else's patch, `steps` are those that it was seen to make; the design may be unknown.
+    let. `recipe` and `settings` are what the steps were named by, `author` is `NAME <EMAIL>` of whom the mails are to
+    be, None for git's user. Of somebody else's patch, `steps` are those that it was seen to make; the design may be
+    unknown.
     """
 
     source: Source

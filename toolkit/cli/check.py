@@ -1,4 +1,4 @@
-"""`unlet check`: the proofs again, on a proposal or on somebody else's change of the file."""
+"""`unlet check`: judge any change of nixpkgs, or prove a proposal again."""
 
 from __future__ import annotations
 
@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, is_sealed
+from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, is_sealed, systems
 from toolkit.cli.report import exit_code, show
+from toolkit.judge import SYSTEMS, JudgeRequest
+from toolkit.judge.model import Expectation
+from toolkit.judge.model import exit_code as judged_code
 from toolkit.model import SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
+from toolkit.proposal.reviewing import ReviewRequest, review
+from toolkit.report import judgement as judgements
 from toolkit.report.report import to_comment
+from toolkit.sources.changes import ChangeRequest, PullRequest
 
 if TYPE_CHECKING:
     from toolkit.model import Report
+
+_DOCKERS = ("--file", "--run", "--compare", "--proof", "--tier")
+"""What asks for docker's proofs alone."""
 
 SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 
@@ -28,25 +37,30 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
         "unlet check proposal --run",
         "unlet check --patch theirs.diff --nixpkgs ~/src/nixpkgs",
         "unlet check --pull 549926 --comment",
-        "unlet check my-branch --git-dir ~/src/nixpkgs",
+        "unlet check master..my-branch --git-dir ~/src/nixpkgs",
+        "unlet check --expect same",
         "unlet check --patch theirs.diff forgejo --binding frontend",
     ),
 )
-@click.argument("what", metavar="[DIR|REV|TARGET]", required=False)
+@click.argument("what", metavar="[CHANGE]", required=False)
+@click.argument("target", metavar="[TARGET]", required=False)
 @click.option(
     "--patch",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Prove this patch instead, sealed; --nixpkgs, --rev, --file or --pin name the docker file that it is for.",
+    help="Judge this patch, sealed; --nixpkgs, --rev, --file or --pin name what it is for.",
 )
 @click.option(
-    "--pull", type=click.IntRange(min=1), metavar="N", help="Prove what this pull request does to the file, sealed."
+    "--pull",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Judge this pull request, sealed.",
 )
 @click.option(
     "--git-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The clone of nixpkgs that has REV, or the head of the pull request; by default this directory, or GitHub.",
+    help="The clone of nixpkgs that has CHANGE, or the head of the pull request; by default this directory, or GitHub.",
 )
 @click.option(
     "--binding",
@@ -55,6 +69,12 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
     metavar="NAME",
     help="Of a TARGET: what an override has to reach, by default all packages of its lets. May be repeated.",
 )
+@click.option(
+    "--expect",
+    type=click.Choice([each.value for each in Expectation]),
+    help="Exit with 1 if anything differs (same), or if anything is built or fetched differently (no-rebuild).",
+)
+@click.option("--nixos", is_flag=True, help="Evaluate the NixOS tests of packages as well, half a minute each.")
 @click.option("--comment", is_flag=True, help="Print the answer as Markdown for a comment, at most 25 lines.")
 @options.source
 @options.server
@@ -71,21 +91,25 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 def command(
     *,
     what: str | None,
+    target: str | None,
     patch: Path | None,
     pull: int | None,
     git_dir: Path | None,
     bindings: tuple[str, ...],
+    expect: str | None,
+    nixos: bool,
     comment: bool,
     proofs: tuple[str, ...],
     compare: bool,
     run: bool,
 ) -> int:
-    """Prove a proposal again, or prove someone else's or your own change of the same file.
+    """Judge what a change of nixpkgs does to everything that it touches, or prove a proposal again.
 
-    DIR is the output of 'unlet propose', by default ./proposal; --nixpkgs names the tree that it was made from, if it
-    was not made on this machine. REV is a commit of the clone that you are in: all that
-    it changes since it left the main branch counts. Without either, in a clone that has no ./proposal, what is not
-    committed counts. The exit code is 3 if a requested proof cannot run.
+    CHANGE is the output of 'unlet propose', by default ./proposal, and else a commit of the clone that you are in,
+    which stands for all since it left the main branch, or a range A..B, each commit of which is judged as well. Without
+    either, in a clone that has no ./proposal, what is not committed is judged. TARGET is a package whose claims are
+    proven too. --file, --run, --compare, --proof and --tier ask for docker's proofs alone. The exit code is 1 if
+    something no longer evaluates, or is not as --expect says, and 3 if something could not be judged.
     """
     settings = options.settings()
     directory = None if patch is not None or pull is not None else _proposal(what, git_dir)
@@ -93,21 +117,42 @@ def command(
     servers = ("--repo", "--api-url", "--raw-url", "--token-command")
     if pull is None:
         options.refuse_without("--pull", *servers)
-    elif what is not None:
-        raise click.UsageError("--pull and DIR exclude each other")
+    if (patch is not None or pull is not None) and target is not None:
+        raise click.UsageError("--patch and --pull take no CHANGE, only a TARGET")
     if git_dir is not None:
         options.refuse_together("--git-dir", *servers)
     if comment and settings.json:
         raise click.UsageError("--comment and --json exclude each other")
     if is_sealed():
         options.refuse_together("--sealed", "--run")
-    target = what if patch is not None and what is not None else DOCKER
-    if target != DOCKER:
+    if directory is None and not any(map(options.given, _DOCKERS)):
+        change = ChangeRequest(
+            patch=patch,
+            pull=PullRequest(number=pull) if pull is not None else None,
+            rev=what if patch is None and pull is None else None,
+            clone=git_dir or Path(),
+            source=source,
+        )
+        named = target if patch is None and pull is None else what
+        if named in {None, DOCKER}:
+            options.refuse_without("TARGET", "--binding")
+        asked = ReviewRequest(
+            change=change,
+            judging=JudgeRequest(systems=systems() or SYSTEMS, nixos=nixos),
+            target=named,
+            bindings=bindings,
+            server=options.server_request(),
+            at_hand=git_dir is not None,
+        )
+        return _review(asked, expect, comment=comment, command=_again(what, patch, pull))
+    options.refuse_together("the output of propose", "--expect", "--nixos")
+    subject = what if patch is not None and what is not None else DOCKER
+    if subject != DOCKER:
         options.refuse_together(OTHER, "--file", "--run", "--compare", "--tier")
     else:
         options.refuse_without("TARGET", "--binding")
     request = CheckRequest(
-        target=target,
+        target=subject,
         directory=directory,
         patch=patch,
         pull=pull,
@@ -118,7 +163,7 @@ def command(
         bindings=bindings,
         proofs=proofs,
         also=("runs",) if run else (),
-        depth=depth(target),
+        depth=depth(subject),
         compare=compare,
     )
     with output.working(settings) as progress:
@@ -139,6 +184,30 @@ def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) ->
     if asks_server and source.offline:
         raise click.UsageError("--pull asks GitHub, which --offline excludes; --git-dir reads a clone")
     return source
+
+
+def _review(asked: ReviewRequest, expect: str | None, *, comment: bool, command: str) -> int:
+    """Judge a change, print the judgement and the claims, and return the exit code."""
+    settings = options.settings()
+    with output.working(settings) as progress:
+        found = review(asked, progress=progress)
+    if found.judgement is None:
+        return _finish(found.report, comment=comment, command=command) if found.report is not None else 0
+    claims = found.report.proofs if found.report is not None else ()
+    if settings.json:
+        output.write(judgements.to_json(found.judgement, claims=claims, notes=found.notes))
+    elif comment:
+        output.write(judgements.to_comment(found.judgement, command=command, claims=claims, notes=found.notes))
+    else:
+        told = judgements.lines(found.judgement, quiet=settings.quiet, verbose=settings.verbose)
+        output.write_toned(told, settings)
+        if not settings.quiet:
+            output.write_lines(found.notes)
+        if found.report is not None:
+            show(found.report, settings=settings)
+    expectation = Expectation(expect) if expect is not None else None
+    codes = {judged_code(found.judgement, expectation), exit_code(found.report) if found.report is not None else 0}
+    return 1 if 1 in codes else max(codes)
 
 
 def _finish(report: Report, *, comment: bool, command: str) -> int:

@@ -136,12 +136,17 @@ def depth(target: str = DOCKER) -> Depth:
     return Depth(
         tier=tier,
         by_itself=named is None,
-        systems=tuple(dict.fromkeys(options.asked("system") or ())),
+        systems=systems(),
         reverse_dependencies=bool(options.asked("reverse_dependencies")),
         max_memory=options.asked("max_memory"),
         timeout=options.asked("timeout"),
         nix_options=tuple(words),
     )
+
+
+def systems() -> tuple[str, ...]:
+    """Return the systems that the running command was given."""
+    return tuple(dict.fromkeys(options.asked("system") or ()))
 
 
 def is_sealed() -> bool:

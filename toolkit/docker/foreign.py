@@ -24,6 +24,7 @@ from toolkit.forge.nixpkgs import tracked
 from toolkit.git import clone as clones
 from toolkit.git import history, patching, reading
 from toolkit.model import Commit, Proposal, Source, SourceRequest, Tier
+from toolkit.nix.limits import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +88,13 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
         option = "--run" if request.also else f"--tier {request.depth.tier}"
         warnings.append(f"the patch was run with your rights, as {option} asks for")
     return case, proposal, tuple(warnings)
+
+
+def lifts_or_demotes(request: CheckRequest, *, progress: Progress) -> bool:
+    """Tell whether somebody's change moves a component, opens a door or changes the wrapper's PATH."""
+    case, _, _ = foreign(request, progress=progress)
+    with sealed(*case.reach):
+        return case.demotion is not None or _lifts(case)
 
 
 def _lifts(case: DockerCase) -> bool:

@@ -150,6 +150,10 @@ class Docker(Leaf):
         asked = Request(target=PACKAGE, source=request.source)
         return _judged(proposal, case, warnings, asked, steps(Design.HIDDEN, Demotion.SUFFIX))
 
+    def unconcerned(self, request: CheckRequest, *, progress: Progress) -> str | None:
+        """Return why the claims say nothing of a change that moves no component and leaves the wrapper alone."""
+        return None if foreign.lifts_or_demotes(request, progress=progress) else "no lift and no demotion"
+
     def explain(
         self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None
     ) -> tuple[ExplainedHunk, ...]:

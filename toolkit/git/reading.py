@@ -238,14 +238,14 @@ class TreeFile(Struct, frozen=True, kw_only=True):
     mode: str = FILE
 
 
-def read_file(root: Path, path: PurePosixPath | str, *, follow: bool = False) -> TreeFile:
+def read_file(root: Path, path: PurePosixPath | str, *, follow: bool = False, most: int = MAXIMUM_BYTES) -> TreeFile:
     """Return a file or a link below a root, with `follow` the file there that the link leads to.
 
     Raise ToolkitError as `toolkit.inside.read` does.
     """
     if not follow and (led := inside.link(root, path)) is not None:
         return TreeFile(content=os.fsencode(led), mode=LINK)
-    content, status = inside.read_with_status(root, path, most=MAXIMUM_BYTES)
+    content, status = inside.read_with_status(root, path, most=most)
     return TreeFile(content=content, mode=EXECUTABLE if status.st_mode & stat.S_IXUSR else FILE)
 
 

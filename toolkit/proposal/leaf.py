@@ -169,6 +169,11 @@ class Leaf(ABC):
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[Any]:
         """Return the draft of somebody else's change, with the claims about what it does."""
 
+    def unconcerned(self, request: CheckRequest, *, progress: Progress) -> str | None:
+        """Return why the claims say nothing of somebody else's change of the file, None if they do."""
+        del request, progress
+        return None
+
     @abstractmethod
     def explain(
         self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None

@@ -12,6 +12,8 @@ from toolkit import patches
 from toolkit.proposal.lifting import Lifts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolkit.proposal.leaf import Leaf
 
 
@@ -24,7 +26,12 @@ class NamedTarget(Struct, frozen=True, kw_only=True):
 
 def target(name: str) -> NamedTarget | None:
     """Return the target of that name, None where it is a package like any other."""
-    return patches.read_toml(patches.shipped() / "targets.toml", dict[str, NamedTarget]).get(name)
+    return named().get(name)
+
+
+def named() -> Mapping[str, NamedTarget]:
+    """Return the targets that have a leaf of their own."""
+    return patches.read_toml(patches.shipped() / "targets.toml", dict[str, NamedTarget])
 
 
 @cache

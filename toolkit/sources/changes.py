@@ -34,8 +34,8 @@ _RANGE = re.compile(r"(?P<base>[^.].*?)?\.\.\.?(?P<head>[^.].*)?")
 _MAIN = ("master", "main")
 _PULLS = "pulls"
 _MEBIBYTE = 1 << 20
-# The longest file that anybody edits by hand, all-packages.nix, has had one and a half.
-_MOST = 16 * _MEBIBYTE
+MOST = 16 * _MEBIBYTE
+"""The longest file that anybody edits by hand, all-packages.nix, has had one and a half."""
 
 
 class PullRequest(Struct, frozen=True, kw_only=True):
@@ -257,9 +257,9 @@ def _committed(repository: Path, base: Oid, head: Oid) -> tuple[Edit, ...]:
 
 
 def _read(repository: Path, blobs: Sequence[str]) -> Sequence[bytes]:
-    contents = reading.read_objects(repository, blobs, most=_MOST)
-    if long := next((blob for blob, each in zip(blobs, contents, strict=True) if len(each) > _MOST), None):
-        raise ToolkitError(f"{repository}: the file {long[:12]} has more than {_MOST // _MEBIBYTE} MiB")
+    contents = reading.read_objects(repository, blobs, most=MOST)
+    if long := next((blob for blob, each in zip(blobs, contents, strict=True) if len(each) > MOST), None):
+        raise ToolkitError(f"{repository}: the file {long[:12]} has more than {MOST // _MEBIBYTE} MiB")
     return contents
 
 
@@ -272,7 +272,7 @@ def _uncommitted(top: Path, progress: Progress) -> Change:
     located = reading.locate(top)
     paths = dict.fromkeys((*history.changed(top, "HEAD"), *_untracked(top)))
     if not paths:
-        hint = "'unlet check REV' judges a commit, --patch a patch, --pull a pull request"
+        hint = "'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
         raise ToolkitError(f"{top}: has no changes that are not committed", hint=hint)
     entries = {entry.path: entry for entry in reading.entries(located.repository, located.commit, [*paths])}
     blobs = {path: str(entry.blob) for path, entry in entries.items() if path in paths and not entry.is_submodule}
@@ -315,7 +315,7 @@ def _there(root: Path, path: PurePosixPath) -> TreeFile | None:
         raise ToolkitError(f"{path}: a link leads out of the tree")
     if inside.link(root, path) is None and (inside.is_directory(root, path) or not inside.exists(root, path)):
         return None
-    return reading.read_file(root, path)
+    return reading.read_file(root, path, most=MOST)
 
 
 def _top(directory: Path) -> Path:

@@ -39,6 +39,10 @@ _PARTS = ("default.nix", "lib/default.nix", "pkgs/top-level/all-packages.nix")
 _HINT = "--tier tree and those above it need a checkout, a channel, a git clone or URL, or the specimen"
 
 
+class NotWholeError(UsageError):
+    """A source has a part of nixpkgs alone."""
+
+
 class NixpkgsTree(Struct, frozen=True, kw_only=True):
     """A whole nixpkgs at `root`; `key` stands for its content, so equal keys mean equal trees."""
 
@@ -129,6 +133,11 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes]) -> Nixpk
         return _digest(facts)
 
     return _obtain(digest.hexdigest(), make)
+
+
+def link(tree: NixpkgsTree, into: Path) -> None:
+    """Lay a tree out once more, with hard links to its files where that can be done."""
+    _copy(tree.root, into, link=True)
 
 
 class Changed(Mapping[str, NixpkgsTree]):
@@ -233,7 +242,7 @@ def _seal(root: Path, progress: Progress) -> None:
 def _require_parts(root: Path, origin: str) -> None:
     for part in _PARTS:
         if not inside.is_file(root, part):
-            raise UsageError(f"{origin}: is not a whole nixpkgs: it has no '{part}'", hint=_HINT)
+            raise NotWholeError(f"{origin}: is not a whole nixpkgs: it has no '{part}'", hint=_HINT)
 
 
 def _entries(root: Path) -> Iterator[os.DirEntry[str]]:

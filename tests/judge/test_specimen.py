@@ -1,0 +1,242 @@
+"""Changes of the specimen whose effects are known: what has to be named, and what has to be the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import specimen
+from toolkit.cache import VARIABLE
+from toolkit.git.reading import TreeFile
+from toolkit.judge import JudgeRequest, judge
+from toolkit.judge.model import Expectation, Kind, Weight, exit_code
+from toolkit.model import SourceRequest
+from toolkit.sources.changes import Change, Edit, Step
+from toolkit.sources.trees import NixpkgsTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import TypeAlias
+
+    from toolkit.judge.model import Judgement
+    from toolkit.model import Proof
+
+    Edits: TypeAlias = Mapping[str, tuple[str, str] | str | None]
+
+NATIVE, CROSS = "x86_64-linux", "cross"
+NOTES = "pkgs/by-name/no/notes-server/package.nix"
+BOARD = "pkgs/by-name/st/status-board/package.nix"
+ALIASES = "pkgs/top-level/aliases.nix"
+ALL = "pkgs/top-level/all-packages.nix"
+LIB = "lib/values.nix"
+
+
+class Silence:
+    def step(self, what: str) -> None:
+        assert what
+
+    def proof(self, proof: Proof) -> None:
+        raise AssertionError(proof)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def change(*steps: Edits) -> Change:
+    """Return a change of the specimen: of a file one text for another, a whole text, or None if it goes."""
+    root = specimen.path()
+    contents: dict[str, bytes | None] = {}
+    made: list[Step] = []
+    for number, edits in enumerate(steps):
+        for path, how in edits.items():
+            place = root / path
+            text = contents.get(path) or (place.read_bytes() if place.is_file() else b"")
+            if isinstance(how, tuple):
+                old, new = how
+                assert old.encode() in text
+                contents[path] = text.replace(old.encode(), new.encode(), 1)
+            else:
+                contents[path] = how.encode() if how is not None else None
+        files = tuple(
+            Edit(path=PurePosixPath(path), before=_file(root, path), after=_as_file(content))
+            for path, content in contents.items()
+        )
+        made.append(Step(subject=f"commit {number + 1}", edits=files))
+    base = NixpkgsTree(root=root, key="specimen")
+    return Change(subject="a change", origin="the specimen", source=SourceRequest(), base=base, steps=tuple(made))
+
+
+def _file(root: Path, path: str) -> TreeFile | None:
+    return _as_file((root / path).read_bytes()) if os.path.lexists(root / path) else None
+
+
+def _as_file(content: bytes | None) -> TreeFile | None:
+    return TreeFile(content=content) if content is not None else None
+
+
+def judged(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> Judgement:
+    return judge(change(*steps), JudgeRequest(systems=systems), progress=Silence())
+
+
+def pair(how: tuple[str, str] | str | None) -> tuple[str, str]:
+    assert isinstance(how, tuple)
+    return how
+
+
+def serious(judgement: Judgement) -> set[tuple[str, str, str]]:
+    return {
+        (each.weight.value, each.kind.value, each.attribute)
+        for each in judgement.differences
+        if each.weight is not Weight.REMARK
+    }
+
+
+REFACTORINGS: Mapping[str, Edits] = {
+    "a comment": {NOTES: ("let\n", "# Which one it is.\nlet\n")},
+    "white space": {NOTES: ("\n\n", "\n")},
+    "an unused binding": {NOTES: ("let\n", "let\n  unused = 1;\n")},
+    "no inherit": {NOTES: ("inherit src version;\n\n    source", "src = src;\n    version = version;\n    source")},
+    "arguments in another order": {NOTES: ("  fetchFromGitHub,\n  curl,\n", "  curl,\n  fetchFromGitHub,\n")},
+    "rec becomes a function of the final attributes": {
+        NOTES: (
+            'stdenv.mkDerivation {\n  pname = "notes-server"',
+            'stdenv.mkDerivation (finalAttrs: {\n  pname = "notes-server"',
+        ),
+    },
+    "a file is split": {NOTES: "import ./generic.nix\n"},
+    "a comment in the library": {LIB: ("let\n", "# All of it.\nlet\n")},
+    "a comment in a package set": {ALL: ("stubs\n//", "# And these.\nstubs\n//")},
+    "a document": {"README.md": "# Read me\n"},
+    "a name in passthru": {NOTES: ("updateScript =", "extra = 1;\n    updateScript =")},
+}
+
+
+@pytest.mark.parametrize("name", REFACTORINGS)
+def test_a_refactoring_is_the_same(name: str) -> None:
+    edits: dict[str, tuple[str, str] | str | None] = {**REFACTORINGS[name]}
+    original = (specimen.path() / NOTES).read_text()
+    if name == "a file is split":
+        edits[NOTES.replace("package.nix", "generic.nix")] = original
+    if name.startswith("rec becomes"):
+        old, new = pair(edits[NOTES])
+        edits[NOTES] = f"{original.replace(old, new).rstrip()[:-1]}}})\n"
+    judgement = judged(edits)
+    assert serious(judgement) == set()
+    assert judgement.unknown == ()
+    assert exit_code(judgement, Expectation.SAME) == 0
+
+
+DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
+    "an attribute of meta is gone": (
+        {NOTES: ("    platforms = lib.platforms.all;\n", "")},
+        (Kind.META, Weight.DAMAGE, "notes-server"),
+    ),
+    "meta throws": (
+        {NOTES: ('"Keeps notes and shows them in a browser"', 'throw "no description"')},
+        (Kind.META, Weight.DAMAGE, "notes-server"),
+    ),
+    "an attribute of passthru is gone": (
+        {NOTES: ('    updateScript = [ "update-notes-server" ];\n', "")},
+        (Kind.PASSTHRU, Weight.DAMAGE, "notes-server"),
+    ),
+    "something else is built": (
+        {NOTES: ("echo notes", "echo other notes")},
+        (Kind.DERIVATION, Weight.CHANGE, "notes-server"),
+    ),
+    "an argument of override is gone": (
+        {NOTES: ("  curl,\n}:", "  pkgs,\n}:\nlet inherit (pkgs) curl; in")},
+        (Kind.ARGUMENTS, Weight.DAMAGE, "notes-server"),
+    ),
+    "an override has no effect": (
+        {
+            NOTES: (
+                'stdenv.mkDerivation {\n  pname = "notes-server"',
+                '(x: x // { overrideAttrs = _: x; }) (stdenv.mkDerivation {\n  pname = "notes-server"',
+            )
+        },
+        (Kind.OVERRIDE, Weight.DAMAGE, "notes-server"),
+    ),
+    "it no longer evaluates": (
+        {NOTES: ("buildInputs = [ curl ];", 'buildInputs = throw "no inputs";')},
+        (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
+    ),
+    "it ends Nix": (
+        {NOTES: ("buildInputs = [ curl ];", "buildInputs = with { }; [ curls ];")},
+        (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
+    ),
+    "it loops": (
+        {NOTES: ('version = "4.2.0";', "version = version;")},
+        (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
+    ),
+    "it is gone": ({NOTES: None}, (Kind.REMOVED, Weight.DAMAGE, "notes-server")),
+    "an alias is gone": (
+        {ALIASES: ("  docker-edge = lib.warn \"'docker-edge' is called 'docker'\" final.docker;\n", "")},
+        (Kind.ALIAS, Weight.DAMAGE, "docker-edge"),
+    ),
+    "a set is not recursed into": (
+        {ALL: ("lib.recurseIntoAttrs {", "({")},
+        (Kind.PASSTHRU, Weight.DAMAGE, "containerPackages"),
+    ),
+    "a version list": (
+        {"pkgs/applications/virtualization/docker/default.nix": ("-DMINIMAL=ON", "-DMINIMAL=OFF")},
+        (Kind.DERIVATION, Weight.CHANGE, "docker_29"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damage_is_named(name: str) -> None:
+    given, (kind, weight, attribute) = DAMAGES[name]
+    edits: dict[str, tuple[str, str] | str | None] = {**given}
+    if name == "an override has no effect":
+        old, new = pair(edits[NOTES])
+        edits[NOTES] = f"{(specimen.path() / NOTES).read_text().replace(old, new).rstrip()})\n"
+    if name == "a set is not recursed into":
+        edits[ALL] = (specimen.path() / ALL).read_text().replace("lib.recurseIntoAttrs {", "{")
+    judgement = judged(edits)
+    assert (weight.value, kind.value, attribute) in serious(judgement)
+    assert exit_code(judgement, Expectation.SAME) == 1
+
+
+def test_a_change_that_shows_when_cross_compiling_alone_is_named_there() -> None:
+    edits: Edits = {
+        NOTES: ("echo notes", 'echo ${if stdenv.hostPlatform == stdenv.buildPlatform then "notes" else "x"}')
+    }
+    judgement = judged(edits, systems=(NATIVE, CROSS))
+    assert {(each.system, each.kind) for each in judgement.differences} == {(CROSS, Kind.DERIVATION)}
+
+
+def test_a_change_of_the_library_is_unknown() -> None:
+    judgement = judged({LIB: ("    # lists\n", "    unlet = 1;\n")})
+    assert [gap.what for gap in judgement.unknown] == [LIB]
+    assert exit_code(judgement, Expectation.SAME) == 3
+
+
+def test_a_file_that_nothing_reads_is_unknown() -> None:
+    judgement = judged({"pkgs/misc/nowhere/thing.nix": "1\n"})
+    assert [gap.what for gap in judgement.unknown] == ["pkgs/misc/nowhere/thing.nix"]
+
+
+def test_who_reads_a_value_is_asked_too() -> None:
+    reader = "pkgs/by-name/re/registry-login/package.nix"
+    first: Edits = {reader: (specimen.path() / reader).read_text().replace("{", "{ notes-server, ", 1)}
+    text = str(first[reader])
+    first = {reader: text.replace("pname =", "description = notes-server.meta.mainProgram;\n  pname =", 1)}
+    judgement = judged(first, {NOTES: ('mainProgram = "notes-server"', 'mainProgram = "notes"')})
+    last = {(each.kind, each.attribute) for each in judgement.steps[1].differences}
+    assert (Kind.DERIVATION, "registry-login") in last
+
+
+def test_each_commit_of_a_range_is_judged_by_itself() -> None:
+    judgement = judged({NOTES: ("let\n", "# A comment.\nlet\n")}, {NOTES: ("echo notes", "echo others")})
+    first, second = judgement.steps
+    assert [each for each in first.differences if each.weight is not Weight.REMARK] == []
+    assert {each.kind for each in second.differences if each.weight is not Weight.REMARK} == {Kind.DERIVATION}
+    assert "derivation" in {kind for _, kind, _ in serious(judgement)}

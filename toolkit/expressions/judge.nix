@@ -1,0 +1,429 @@
+# What can be seen of attributes of a nixpkgs, part by part, so that two trees can be compared.
+#
+# Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, a system, `cross` (from x86_64-linux to
+# aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { path, parts }: an attribute path,
+# and the names of the parts that are asked for. `nixos` is not empty if NixOS tests are evaluated as well.
+# With `loud`, not empty, what throws ends the evaluation.
+# Result: for each question an object by part. What throws is { "!" = "throws"; }, a long value its hash and length.
+{
+  tree,
+  system,
+  questions,
+  nixos ? "",
+  loud ? "",
+}:
+let
+  inherit (builtins)
+    addErrorContext
+    attrNames
+    concatLists
+    elem
+    elemAt
+    filter
+    foldl'
+    fromJSON
+    functionArgs
+    genList
+    hashString
+    head
+    isAttrs
+    isFunction
+    isList
+    isString
+    length
+    listToAttrs
+    mapAttrs
+    match
+    stringLength
+    substring
+    tail
+    toJSON
+    tryEval
+    typeOf
+    unsafeDiscardStringContext
+    unsafeGetAttrPos
+    ;
+
+  arguments = {
+    config = import ./permitting.nix;
+    overlays = if nixos != "" then [ ] else [ named ];
+    localSystem.system =
+      if
+        elem system [
+          "cross"
+          "static"
+        ]
+      then
+        "x86_64-linux"
+      else
+        system;
+  };
+  packages = import (/. + tree) (
+    if system == "cross" then arguments // { crossSystem.system = "aarch64-linux"; } else arguments
+  );
+  set = if system == "static" then packages.pkgsStatic or { } else packages;
+
+  # One NixOS test takes longer than all else that is asked: of each there is its name.
+  named =
+    _: prev:
+    if prev ? nixosTests then
+      {
+        nixosTests = mapAttrs (name: _: {
+          type = "derivation";
+          inherit name;
+          drvPath = "nixosTests.${name}";
+          outPath = "nixosTests.${name}";
+        }) prev.nixosTests;
+      }
+    else
+      { };
+
+  threw = {
+    "!" = "throws";
+  };
+  orElse =
+    otherwise: value:
+    let
+      attempt = tryEval value;
+    in
+    if loud != "" then
+      value
+    else if attempt.success then
+      attempt.value
+    else
+      otherwise;
+  attempt = orElse threw;
+
+  isPackage = value: isAttrs value && orElse null (value.type or null) == "derivation";
+  plain = value: if isString value then unsafeDiscardStringContext value else value;
+  path = value: attempt (plain (value.drvPath or null));
+  output = value: attempt (plain (value.outPath or null));
+
+  # A value as JSON can have it, as deep as is asked.
+  show =
+    depth: given:
+    let
+      value = attempt given;
+      kind = typeOf value;
+    in
+    if kind == "lambda" then
+      { "λ" = functionArgs value; }
+    else if kind == "path" then
+      toString value
+    else if kind == "string" then
+      plain value
+    else if kind == "list" then
+      if depth == 0 then { "[" = length value; } else map (show (depth - 1)) value
+    else if kind != "set" then
+      value
+    else if isPackage value then
+      {
+        drv = path value;
+        out = output value;
+      }
+    else if value ? __functor then
+      { "λ" = orElse { } (value.__functionArgs or { }); }
+    else if depth == 0 || length (attrNames value) > 48 then
+      { "{" = attrNames value; }
+    else
+      mapAttrs (_: show (depth - 1)) value;
+
+  brief =
+    value:
+    let
+      text = toJSON value;
+    in
+    if stringLength text > 400 then
+      {
+        "#" = hashString "sha256" text;
+        length = stringLength text;
+        begins = if isString value then substring 0 60 value else null;
+      }
+    else
+      value;
+  summary = depth: value: brief (show depth value);
+
+  kind =
+    given:
+    let
+      value = attempt given;
+    in
+    if value == threw then
+      "throws"
+    else if isPackage value then
+      "derivation"
+    else
+      typeOf value;
+
+  at =
+    names: value:
+    if names == [ ] then
+      value
+    else if isAttrs value && value ? ${head names} then
+      let
+        inner = value.${head names};
+      in
+      if isPackage value && !isPackage (orElse null inner) then { "!" = "missing"; } else at (tail names) inner
+    else
+      { "!" = "missing"; };
+
+  without = names: value: removeAttrs value names;
+  tools = [
+    "args"
+    "builder"
+    "buildInputs"
+    "curl"
+    "curlVersion"
+    "depsBuildBuild"
+    "depsBuildBuildPropagated"
+    "depsBuildTarget"
+    "depsBuildTargetPropagated"
+    "depsHostHost"
+    "depsHostHostPropagated"
+    "depsTargetTarget"
+    "depsTargetTargetPropagated"
+    "mirrorsFile"
+    "nativeBuildInputs"
+    "nixpkgsVersion"
+    "propagatedBuildInputs"
+    "propagatedNativeBuildInputs"
+    "stdenv"
+    "system"
+  ];
+
+  # What a fetch is made from: the contents of an input count, and not how they were made.
+  input =
+    given:
+    let
+      value = attempt given;
+    in
+    if isPackage value then
+      attempt (plain value.outPath)
+    else if isList value then
+      map input value
+    else
+      summary 2 value;
+
+  # The fixed outputs that a package is made from: its own, and those that its attributes hold.
+  fetches =
+    depth: name: package:
+    let
+      attributes = orElse { } (package.drvAttrs or { });
+      values = without tools attributes;
+      each =
+        inner: given:
+        let
+          value = orElse null given;
+        in
+        if isPackage value then
+          fetches (depth - 1) inner value
+        else if isList value then
+          concatLists (genList (n: each "${inner}.${toString n}" (elemAt value n)) (length value))
+        else
+          [ ];
+    in
+    if (orElse null (attributes.outputHash or null)) != null then
+      [
+        {
+          inherit name;
+          drv = path package;
+          out = attempt (plain package.outPath);
+          attributes = mapAttrs (_: input) (
+            values // { url = package.url or null; } // (if values ? urls then { } else { urls = package.urls or null; })
+          );
+        }
+      ]
+    else if depth == 0 then
+      [ ]
+    else
+      concatLists (map (inner: each (if name == "" then inner else "${name}.${inner}") values.${inner}) (attrNames values));
+
+  own = [
+    "__spliced"
+    "all"
+    "drvAttrs"
+    "drvPath"
+    "meta"
+    "out"
+    "outPath"
+    "outputName"
+    "outputs"
+    "override"
+    "overrideAttrs"
+    "overrideDerivation"
+    "overridePythonAttrs"
+    "passthru"
+    # Made of the derivation alone.
+    "inputDerivation"
+    "type"
+  ];
+  shown =
+    package:
+    let
+      attributes = orElse { } (package.drvAttrs or { });
+    in
+    without (own ++ attrNames attributes ++ orElse [ ] (package.outputs or [ ])) package;
+
+  overriders = package: filter (name: match "override.*" name != null) (attrNames package);
+  mark.unletProbe = "1";
+
+  # What a function that takes the old attributes gives: by `overrideAttrs` and those like it.
+  through =
+    package: name:
+    let
+      apply = package.${name};
+      by = change: orElse null (apply change);
+      source =
+        value:
+        let
+          src = orElse null (value.src or null);
+        in
+        if isPackage src then path src else null;
+      follows = change: source (by (_: change)) != source package;
+      held = by (old: {
+        passthru = orElse { } (old.passthru or { }) // {
+          unletOld = mapAttrs (_: kind) old;
+        };
+      });
+      plainly = by (_: { });
+    in
+    {
+      plain = output plainly;
+      probe = output (by (_: mark));
+      check = output (by (_: {
+        doCheck = false;
+      }));
+      old = orElse null (held.unletOld or null);
+      lost = if isAttrs plainly then filter (name: !(plainly ? ${name})) (attrNames package) else null;
+      version =
+        source package != null
+        && follows {
+          version = "0-unlet";
+        };
+      pname =
+        source package != null
+        && follows {
+          pname = "unlet";
+        };
+    };
+
+  flags =
+    package:
+    let
+      names = called package.override;
+      switch = "(with|enable|use|build|no|is)[A-Z_].*|.*(Support|Only|Check|Tests)|static|minimal|headless";
+    in
+    listToAttrs (
+      concatLists (
+        map (
+          name:
+          if names.${name} && match switch name != null then
+            map
+              (value: {
+                name = "${name} = ${toJSON value}";
+                value = output (package.override { ${name} = value; });
+              })
+              [
+                true
+                false
+              ]
+          else
+            [ ]
+        ) (attrNames names)
+      )
+    );
+
+  called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
+
+  parts = {
+    derivation = package: {
+      drv = path package;
+      out = attempt (plain (package.outPath or null));
+      outputs = listToAttrs (
+        map (name: {
+          inherit name;
+          value = attempt (plain (package.${name}.outPath or null));
+        }) (orElse [ ] (package.outputs or [ ]))
+      );
+      name = attempt (plain (package.name or null));
+      version = attempt (plain (package.version or null));
+    };
+    fixed-output = fetches 2 "";
+    meta = package: mapAttrs (_: summary 4) (without [ "position" ] (orElse { } (package.meta or { })));
+    position = package: attempt (package.meta.position or null);
+    kinds = package: mapAttrs (_: kind) (orElse { } (package.drvAttrs or { }));
+    passthru = package: mapAttrs (_: summary 3) (shown package);
+    arguments = package: called (package.override or { });
+    override =
+      package:
+      listToAttrs (
+        map (name: {
+          inherit name;
+          value =
+            if name == "override" then
+              {
+              plain = output (package.override { });
+              flags = flags package;
+            }
+            else if
+              elem name [
+                "overrideAttrs"
+                "overridePythonAttrs"
+              ]
+            then
+              through package name
+            else if name == "overrideDerivation" then
+              { probe = output (package.overrideDerivation (_: mark)); }
+            else
+              summary 1 package.${name};
+        }) (overriders package)
+      );
+  };
+
+  ofSet = {
+    names = value: attrNames value;
+    values = value: mapAttrs (_: summary 0) (if length (attrNames value) > 48 then { } else value);
+    arguments = value: called (value.override or { });
+    recurse = value: attempt (value.recurseForDerivations or null);
+  };
+
+  answer =
+    number:
+    {
+      path,
+      parts ? [ ],
+    }@question:
+    addErrorContext "unlet: question ${toString number}" (
+      let
+        value = attempt (at path set);
+        choose = of: listToAttrs (
+          map (name: {
+            inherit name;
+            value = addErrorContext "unlet: part ${name}" (of.${name} value);
+          }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
+        );
+      in
+      if value == threw then
+        { kind = "throws"; }
+      else if isAttrs value && value."!" or null == "missing" then
+        { kind = "missing"; }
+      else if isPackage value then
+        { kind = "derivation"; } // choose outer
+      else if isAttrs value then
+        { kind = "set"; } // choose ofSet
+      else if isFunction value then
+        {
+          kind = "function";
+          arguments = functionArgs value;
+        }
+      else
+        {
+          kind = typeOf value;
+          value = summary 3 value;
+        }
+    );
+  outer = parts;
+
+  asked = fromJSON questions;
+in
+genList (number: answer number (elemAt asked number)) (length asked)

@@ -1,0 +1,80 @@
+"""The judge: what a change does to everything that it touches, whoever made it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.judge import ground, scope
+from toolkit.judge.model import Judgement, StepVerdict
+from toolkit.judge.sides import Sides
+
+if TYPE_CHECKING:
+    from toolkit.judge.ground import Ground
+    from toolkit.model import Progress
+    from toolkit.sources.changes import Change, Step
+
+SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
+"""What is asked by default; `cross` is from x86_64-linux to aarch64-linux, `static` is pkgsStatic of x86_64-linux."""
+
+
+class JudgeRequest(Struct, frozen=True, kw_only=True):
+    """How a change is to be judged; `nixos` evaluates NixOS tests as well."""
+
+    systems: tuple[str, ...] = SYSTEMS
+    nixos: bool = False
+
+
+def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
+    """Judge a change as a whole, and each of its commits if it has several.
+
+    Raise ToolkitError if the trees cannot be laid out.
+    """
+    began = time.monotonic()
+    with ground.opened(change.base) as place:
+        whole = _judged(change, None, change.whole, place, request, progress)
+        steps: list[StepVerdict] = []
+        if len(change.steps) > 1:
+            for before, after in zip((None, *change.steps), change.steps, strict=False):
+                progress.step(f"judging '{after.subject}'")
+                verdict = _judged(change, before, after, place, request, progress)
+                steps.append(
+                    StepVerdict(
+                        subject=after.subject,
+                        commit=after.commit,
+                        differences=verdict.differences,
+                        unknown=verdict.unknown,
+                    )
+                )
+    return Judgement(
+        subject=change.subject,
+        base=change.origin,
+        files=whole.files,
+        systems=request.systems,
+        asked=whole.asked,
+        same=whole.asked - whole.differ,
+        differ=whole.differ,
+        differences=whole.differences,
+        unknown=whole.unknown,
+        not_covered=whole.not_covered,
+        equal=whole.equal,
+        steps=tuple(steps),
+        warnings=change.warnings,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _judged(  # noqa: PLR0913, PLR0917 - two steps of a change, where they stand, and how they are judged
+    change: Change, before: Step | None, after: Step, place: Ground, request: JudgeRequest, progress: Progress
+) -> scope.Verdict:
+    sides = Sides(
+        base=change.base,
+        ground=place,
+        before=dict(before.files) if before is not None else {},
+        after=dict(after.files),
+        nixos=request.nixos,
+        progress=progress,
+    )
+    return scope.judged(sides, request.systems, progress=progress)

@@ -1,0 +1,264 @@
+"""Which attribute of a Nix file a place stands in, and which attributes differ between two versions of it.
+
+By tokens, in one pass, since package sets have more than ten thousand lines. It is a guide to what Nix is asked about,
+and decides nothing: what is not understood counts as the whole file.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TOKEN = re.compile(
+    r"(?P<skip>\s+|#[^\n]*|/\*.*?\*/)"
+    r"|(?P<path>(?:\.{1,2}|~|[\w.+-]+)?(?:/(?:[\w.+@-]|\$\{)[\w.+@-]*)+)"
+    r"|(?P<name>[A-Za-z_][\w'-]*)"
+    r"|(?P<open>\$\{|[{(\[])"
+    r"|(?P<close>[})\]])"
+    r"|(?P<quote>''|\")"
+    r"|(?P<equals>=(?!=))"
+    r"|(?P<end>;)"
+    r"|(?P<other>==|!=|<=|>=|->|//|\+\+|&&|\|\||.)",
+    re.DOTALL,
+)
+_IN_STRING = re.compile(r'\\.|\$\{|\$\$|"', re.DOTALL)
+_IN_INDENTED = re.compile(r"''(?:\$|'|\\.)|\$\{|\$\$|''", re.DOTALL)
+_STRINGS = {'"': _IN_STRING, "''": _IN_INDENTED}
+_COMMENT = re.compile(r"#[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+class Binding(Struct, frozen=True, kw_only=True):
+    """An attribute, or names that are inherited, from `start` to `end`; `around` is the binding that it stands in.
+
+    `local` is one of a let.
+    """
+
+    names: tuple[str, ...]
+    start: int
+    end: int
+    around: Binding | None
+    local: bool
+    inherited: bool = False
+
+
+class _Open(Struct):
+    """A binding whose end is not known yet; `around` is the number of the one that it stands in."""
+
+    names: tuple[str, ...]
+    start: int
+    around: int | None
+    local: bool
+    inherited: bool = False
+    end: int = -1
+
+
+class _Frame(Struct):
+    """A bracket, a let or a string that is open.
+
+    `names` are those of the statement that begins at `start`; in what has none, `begins` is false. `skipped` counts the
+    semicolons that end a with or an assert.
+    """
+
+    kind: str
+    start: int = -1
+    begins: bool = False
+    names: tuple[str, ...] = ()
+    inherits: bool = False
+    skipped: int = 0
+    binding: int | None = None
+
+    @property
+    def is_naming(self) -> bool:
+        """Tell whether names of a statement may follow."""
+        return self.begins and self.binding is None
+
+
+def find(text: str) -> list[Binding]:
+    """Return the bindings of a text, an outer one before what is in it; nothing of a text that is not Nix."""
+    scanner = _Scanner(text)
+    try:
+        scanner.scan()
+    except IndexError:
+        return []
+    made: list[Binding] = []
+    for each in scanner.found:
+        made.append(
+            Binding(
+                names=each.names,
+                start=each.start,
+                end=each.end if each.end != -1 else len(text),
+                around=made[each.around] if each.around is not None else None,
+                local=each.local,
+                inherited=each.inherited,
+            )
+        )
+    return made
+
+
+class _Scanner:
+    """One pass over the tokens of a text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._frames = [_Frame(kind="top")]
+        self.found: list[_Open] = []
+
+    def scan(self) -> None:
+        """Find all bindings; raise IndexError for a bracket that nothing opens."""
+        position = 0
+        while position < len(self._text):
+            frame = self._frames[-1]
+            if frame.kind in _STRINGS:
+                position = self._in_string(frame, position)
+                continue
+            match = _TOKEN.match(self._text, position)
+            if match is None:
+                return
+            position = match.end()
+            if match.lastgroup != "skip":
+                if frame.begins and frame.start < 0:
+                    frame.start = match.start()
+                self._take(frame, match.lastgroup or "", match)
+
+    def _in_string(self, frame: _Frame, position: int) -> int:
+        """Go on to what interrupts or ends a string; return the offset behind it."""
+        match = _STRINGS[frame.kind].search(self._text, position)
+        if match is None:
+            return len(self._text)
+        if match[0] == "${":
+            self._frames.append(_Frame(kind="${"))
+        elif match[0] == frame.kind:
+            self._frames.pop()
+            outer = self._frames[-1]
+            if outer.is_naming and frame.kind == '"':
+                outer.names = (*outer.names, self._text[frame.start + 1 : match.start()])
+        return match.end()
+
+    def _take(self, frame: _Frame, kind: str, match: re.Match[str]) -> None:
+        word = match[0]
+        if kind in {"quote", "open"} or (kind == "path" and word.endswith("${")):
+            opened = "${" if kind == "path" else word
+            self._frames.append(_Frame(kind=opened, begins=word == "{", start=match.start() if kind == "quote" else -1))
+        elif kind == "close":
+            self._close()
+        elif kind == "name":
+            self._name(frame, word)
+        elif kind == "equals":
+            if frame.is_naming and frame.names:
+                self._begin(frame)
+                frame.binding = len(self.found) - 1
+        elif kind == "end":
+            self._end(frame, match.end())
+        elif word != "." and frame.is_naming and not frame.inherits:
+            # Parameters, not a set.
+            frame.begins, frame.names = word == ",", ()
+
+    def _close(self) -> None:
+        while self._frames[-1].kind == "let":
+            self._frames.pop()
+        self._frames.pop()
+
+    def _name(self, frame: _Frame, name: str) -> None:
+        if name == "let":
+            self._frames.append(_Frame(kind="let", begins=True))
+        elif name == "in" and frame.kind == "let":
+            self._frames.pop()
+        elif name in {"with", "assert"}:
+            frame.skipped += 1
+        elif name == "inherit" and frame.binding is None and not frame.names:
+            frame.inherits = True
+        elif frame.is_naming:
+            frame.names = (*frame.names, name)
+
+    def _begin(self, frame: _Frame) -> None:
+        around = next((each.binding for each in reversed(self._frames[:-1]) if each.binding is not None), None)
+        opened = _Open(names=frame.names, start=frame.start, around=around, local=frame.kind == "let")
+        opened.inherited = frame.inherits
+        self.found.append(opened)
+
+    def _end(self, frame: _Frame, end: int) -> None:
+        if frame.skipped:
+            frame.skipped -= 1
+            return
+        if frame.binding is not None:
+            self.found[frame.binding].end = end
+        elif frame.inherits and frame.names:
+            self._begin(frame)
+            self.found[-1].end = end
+        frame.binding, frame.names, frame.inherits, frame.begins, frame.start = None, (), False, True, -1
+
+
+def attributes(bindings: Iterable[Binding], text: str, offset: int, *, depth: int = 4) -> set[tuple[str, ...]]:
+    """Return the attribute paths that a place of a text is part of; of a let's binding those of what names it."""
+    held = [each for each in bindings if each.start <= offset < each.end]
+    chain: list[Binding] = sorted(held, key=lambda each: each.start)
+    paths: set[tuple[str, ...]] = set()
+    local = next((each for each in chain if each.local), None)
+    if local is not None:
+        position = chain.index(local)
+        before = tuple(name for each in chain[:position] for name in each.names)
+        if before:
+            return {before}
+        # A whole set may be bound, to be made a fixed point of.
+        within = tuple(
+            name for each in chain[position + 1 :] if not (each.local or each.inherited) for name in each.names
+        )
+        if within:
+            paths.add(within)
+        if not depth:
+            return set()
+        for name in local.names:
+            for match in re.finditer(rf"(?<![\w'-]){re.escape(name)}(?![\w'-])", text):
+                if not local.start <= match.start() < local.end:
+                    paths |= attributes(bindings, text, match.start(), depth=0 if depth == 1 else 1)
+        return paths
+    path: tuple[str, ...] = ()
+    for each in chain:
+        if each.inherited:
+            return {(*path, name) for name in each.names}
+        path = (*path, *each.names)
+        paths.add(path)
+    return paths
+
+
+class Differing(Struct, frozen=True, kw_only=True):
+    """The outermost attributes that differ between two versions of a file; `rest` if something else does too."""
+
+    names: frozenset[str]
+    rest: bool
+
+
+def differing(before: str, after: str) -> Differing:
+    """Compare two versions of a file, attribute by attribute, without white space and comments."""
+    one, other = _parts(before), _parts(after)
+    names = {name for name in one[0].keys() | other[0].keys() if one[0].get(name) != other[0].get(name)}
+    return Differing(names=frozenset(names), rest=one[1] != other[1])
+
+
+def _parts(text: str) -> tuple[dict[str, str], str]:
+    """Return the words of each outermost attribute, and those of what is in none."""
+    found = [each for each in find(text) if each.around is None and not each.local]
+    parts: dict[str, str] = {}
+    rest: list[str] = []
+    last = 0
+    for each in found:
+        rest.append(text[last : each.start])
+        last = each.end
+        words = _words(text[each.start : each.end])
+        if not each.inherited:
+            parts[each.names[0]] = parts.get(each.names[0], "") + words
+            continue
+        source = re.search(r"\((.*)\)", words)
+        for name in each.names:
+            parts[name] = source[1] if source is not None else ""
+    rest.append(text[last:])
+    return parts, _words("".join(rest))
+
+
+def _words(text: str) -> str:
+    return " ".join(_COMMENT.sub(" ", text).split())

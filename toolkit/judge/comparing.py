@@ -1,0 +1,353 @@
+"""Compare what Nix shows of an attribute before and after a change, and weigh each difference."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
+from toolkit.judge.model import Difference, Kind, Weight
+from toolkit.judge.overriding import overrides
+from toolkit.judge.subject import THREW, Own, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DAMAGE, CHANGE, REMARK = Weight.DAMAGE, Weight.CHANGE, Weight.REMARK
+
+_STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
+# The same hash is written in several ways; the output path has the one that counts.
+_HASHES = {"hash", "outputHash", "outputHashAlgo", "outputHashMode", "sha1", "sha256", "sha512", "md5"}
+# How a fetch is run, and not what comes of it.
+_MANNERS = {
+    "__ignoreNulls",
+    "__structuredAttrs",
+    "allowSubstitutes",
+    "curlOpts",
+    "curlOptsList",
+    "doCheck",
+    "doInstallCheck",
+    "env",
+    "impureEnvVars",
+    "outputChecks",
+    "passthru",
+    "preferHashedMirrors",
+    "preferLocalBuild",
+    "revCustom",
+    "showURLs",
+    "strictDeps",
+    "userHook",
+    "version",
+}
+_REF = {"rev", "tag", "ref"}
+_VERSIONED = {"name", "identifiers"}
+_LONG = 8
+
+
+def compare(subject: Subject, before: Answer, after: Answer) -> list[Difference]:
+    """Return what differs between two answers."""
+    if (transition := _of_kinds(subject, before, after)) is not None:
+        return transition
+    return [*_ended(subject, before, after), *_parts(subject, before, after)]
+
+
+def _of_kinds(subject: Subject, before: Answer, after: Answer) -> list[Difference] | None:
+    """Compare what an attribute is; None if its parts have to be compared."""
+    gone = {THROWS, ENDS}
+    if before.kind == after.kind:
+        is_known = before.kind not in {THROWS, MISSING} and (before.kind != ENDS or before.parts)
+        return None if is_known else []
+    if MISSING in {before.kind, after.kind}:
+        return [_moved(subject, before, after)]
+    if before.kind in gone and after.kind in gone:
+        return []
+    if before.kind in gone:
+        return [subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", before.kind, after.kind)]
+    kind, what, shown = Kind.DERIVATION, f"is a {after.kind} instead of a {before.kind}", after.kind
+    if after.kind in gone:
+        kind, what, shown = Kind.EVALUATION, "no longer evaluates", next(iter(after.ends.values()), "it throws")
+    return [subject.differs(kind, DAMAGE, what, before.kind, shown)]
+
+
+def _moved(subject: Subject, before: Answer, after: Answer) -> Difference:
+    """Return the difference of an attribute that comes or goes."""
+    if before.kind == MISSING:
+        return subject.differs(Kind.ADDED, CHANGE, "is new", None, after.kind)
+    kind = Kind.ALIAS if subject.attribute in subject.aliases else Kind.REMOVED
+    weight = REMARK if before.kind in {THROWS, ENDS} else DAMAGE
+    return subject.differs(kind, weight, "is no longer there", before.kind, None)
+
+
+def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
+    for part, reason in after.ends.items():
+        if part not in before.ends:
+            yield subject.differs(Kind.EVALUATION, DAMAGE, f"its {part} no longer evaluates", None, reason)
+    for part in before.ends:
+        if part not in after.ends:
+            yield subject.differs(Kind.EVALUATION, REMARK, f"its {part} evaluates now", before.ends[part], None)
+
+
+def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
+    parts = {name: (before.parts[name], after.parts[name]) for name in before.parts if name in after.parts}
+    derivations = parts.get("derivation")
+    own = Own(before=derivations[0], after=derivations[1]) if derivations is not None else None
+    if before.kind == "derivation":
+        if own is not None:
+            yield from _derivation(subject, own, *parts.get("fixed-output", ([], [])))
+        yield from _meta(subject, own, *parts.get("meta", ({}, {})))
+        yield from _position(subject, *parts.get("position", (None, None)))
+        if own is not None and own.same:
+            yield from _attributes(subject, *parts.get("kinds", ({}, {})))
+        yield from _passthru(subject, own, *parts.get("passthru", ({}, {})))
+        yield from overrides(subject, own, *parts.get("override", ({}, {})))
+    elif before.kind == "set":
+        yield from _names(subject, *parts.get("names", ([], [])))
+        yield from _recurse(subject, *parts.get("recurse", (None, None)))
+        yield from _passthru(subject, None, *parts.get("values", ({}, {})))
+    elif "value" in parts and parts["value"][0] != parts["value"][1]:
+        yield subject.differs(Kind.PASSTHRU, CHANGE, "has a different value", *parts["value"])
+    yield from _arguments(subject, *parts.get("arguments", ({}, {})), function=before.kind == "function")
+
+
+def _derivation(subject: Subject, own: Own, fetches: list[Any], others: list[Any]) -> Iterator[Difference]:
+    before, after = own.before, own.after
+    for name, what in (("drv", "no longer evaluates"), ("out", "its output no longer evaluates")):
+        if after[name] == THREW and before[name] != THREW:
+            yield subject.differs(Kind.EVALUATION, DAMAGE, what, before[name], "it throws")
+            return
+        if before[name] == THREW:
+            if after[name] != THREW:
+                yield subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", "it throws", after[name])
+            return
+    fixed = list(_fetches(subject, fetches, others))
+    yield from fixed
+    if before["drv"] == after["drv"]:
+        return
+    if not own.same:
+        lost = [name for name in before["outputs"] if name not in after["outputs"]]
+        if lost:
+            yield subject.differs(Kind.DERIVATION, DAMAGE, f"has lost the output {', '.join(lost)}", lost, None)
+        what = f"{before['version']} → {after['version']}" if own.updated else "is built differently"
+        yield subject.differs(Kind.DERIVATION, CHANGE, what, before["drv"], after["drv"])
+    elif not fixed:
+        what = "a fixed output among its inputs is made by a different derivation, and has the same hash"
+        yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, before["drv"], after["drv"])
+
+
+def _fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+    """Compare fixed outputs that keep their output, and are made by a different derivation."""
+    olds = {each["name"]: each for each in before}
+    by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
+    for new in after:
+        old = olds.get(new["name"])
+        if (old is None or old["out"] != new["out"]) and isinstance(new["out"], str):
+            old = by_output.get(new["out"])
+        if old is None or old["out"] != new["out"] or old["drv"] == new["drv"]:
+            continue
+        attribute = ".".join(filter(None, (subject.attribute, new["name"])))
+        one, other = _fetch(old), _fetch(new)
+        names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+        if {"url", "urls"}.isdisjoint(names) and one.get("urls") is not None:
+            # The same place under another name.
+            names = [name for name in names if name not in _REF]
+        serious = [name for name in names if name not in _MANNERS]
+        if serious:
+            name = new["name"] or "it"
+            again = f"nix-build -A {attribute} --check"
+            what = f"{name} is fetched differently ({', '.join(serious)}) and its hash is as before: {again}"
+            values = ({name: each.get(name) for name in serious} for each in (one, other))
+            yield subject.differs(Kind.FIXED_OUTPUT, DAMAGE, what, *values)
+        else:
+            how = (
+                "its hash is written differently" if _hashes(old) != _hashes(new) else "the tools that fetch it differ"
+            )
+            what = f"{new['name'] or 'it'} has a different derivation and the same output: {how}"
+            yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, old["drv"], new["drv"])
+
+
+def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
+    """Return what is fetched, without how the hash is written, and store paths by their names."""
+
+    def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
+        if isinstance(value, str):
+            # A tag is named in full or not.
+            text = _STORE.sub("/nix/store/…-", value) if name not in {"src", "patches"} else value
+            return text.replace("refs/tags/", "").replace("refs%2Ftags%2F", "")
+        if isinstance(value, list):
+            return [normal(name, each) for each in value]
+        if isinstance(value, dict):
+            return {inner: normal(inner, each) for inner, each in value.items()}
+        return value
+
+    attributes: dict[str, Any] = fetch["attributes"]
+    shown = {name: normal(name, value) for name, value in attributes.items() if name not in _HASHES}
+    if shown.get("urls") is None:
+        shown["urls"] = [shown["url"]] if shown.get("url") is not None else None
+    shown.pop("url", None)
+    revision = shown.pop("tag", None) or shown.pop("rev", None)
+    shown.pop("rev", None)
+    return {name: value for name, value in {**shown, "rev": revision}.items() if value not in (None, "", [], {})}
+
+
+def _hashes(fetch: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fetch["attributes"].items() if name in _HASHES}
+
+
+def _meta(subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if name.endswith("Position"):
+            continue
+        if name not in after:
+            yield subject.differs(Kind.META, DAMAGE, f"meta.{name} is gone", old, None)
+        elif name not in before:
+            yield subject.differs(Kind.META, CHANGE, f"meta.{name} is new", None, new)
+        elif old != new:
+            if new == THREW:
+                yield subject.differs(Kind.META, DAMAGE, f"meta.{name} throws", old, "it throws")
+            elif own is None or not (own.follows(old, new) or (own.updated and name in _VERSIONED)):
+                weight = DAMAGE if _is_worse(name, old, new, own) else CHANGE
+                yield subject.differs(Kind.META, weight, f"meta.{name} differs", old, new)
+
+
+def _is_worse(name: str, old: Any, new: Any, own: Own | None) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether a value of meta has lost what it was for."""
+    if name == "available":
+        return bool(old) and not new
+    if name in {"changelog", "homepage", "downloadPage"} and own is not None:
+        old_version, version = own.before["version"], own.after["version"]
+        texts = isinstance(old, str) and isinstance(new, str) and isinstance(version, str) and bool(version)
+        return texts and str(old_version) in old and version not in new
+    return new in (None, "", [])
+
+
+def _position(subject: Subject, before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
+    if before == after or not isinstance(before, str):
+        return
+    if not isinstance(after, str):
+        yield subject.differs(
+            Kind.POSITION, DAMAGE, "meta.position is lost: nobody is asked for a review", before, None
+        )
+        return
+    old, new = (subject.shown(each).rpartition(":")[0] for each in (before, after))
+    if old == new:
+        yield subject.differs(Kind.POSITION, REMARK, "meta.position is at another line", before, after)
+    elif new in subject.files:
+        yield subject.differs(Kind.POSITION, REMARK, "meta.position is in another file of the change", before, after)
+    else:
+        what = "meta.position is in a file that the change does not touch: others are asked for reviews"
+        yield subject.differs(Kind.POSITION, DAMAGE, what, before, after)
+
+
+def _attributes(subject: Subject, before: dict[str, str], after: dict[str, str]) -> Iterator[Difference]:
+    """Compare the attributes of a derivation that is the same, as others read them."""
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            if before[name] != "null":
+                yield subject.differs(Kind.PASSTHRU, DAMAGE, f"the attribute {name} is gone", before[name], None)
+        elif name in before and before[name] != after[name]:
+            what = f"the attribute {name} is a {after[name]} instead of a {before[name]}"
+            yield subject.differs(Kind.PASSTHRU, CHANGE, what, before[name], after[name])
+
+
+def _passthru(subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
+    for name, old, new in _leaves("", before, after):
+        if old is _NOTHING:
+            yield subject.differs(Kind.PASSTHRU, REMARK, f"{name} is new", None, new)
+        elif new is _NOTHING:
+            yield subject.differs(Kind.PASSTHRU, DAMAGE, f"{name} is gone", old, None)
+        elif new == THREW:
+            yield subject.differs(Kind.PASSTHRU, DAMAGE, f"{name} throws", old, "it throws")
+        elif old == THREW:
+            yield subject.differs(Kind.PASSTHRU, REMARK, f"{name} evaluates now", "it throws", new)
+        elif _is_package(old) and _is_package(new):
+            yield from _packages(subject, own, name, (old, new))
+        elif own is None or not _follows(own, old, new):
+            yield subject.differs(Kind.PASSTHRU, DAMAGE if _loses(old, new) else CHANGE, f"{name} differs", old, new)
+
+
+def _packages(
+    subject: Subject, own: Own | None, name: str, pair: tuple[dict[str, Any], dict[str, Any]]
+) -> Iterator[Difference]:
+    """Compare two packages that a package holds; what a rebuild of its own brings with it is none of theirs."""
+    old, new = pair
+    if old["out"] != new["out"]:
+        if own is None or own.same:
+            yield subject.differs(Kind.PASSTHRU, CHANGE, f"{name} is built differently", old["drv"], new["drv"])
+    elif own is None or own.before["drv"] == own.after["drv"]:
+        what = f"{name} has the same output, and a fixed output among its inputs a different derivation"
+        yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what, old["drv"], new["drv"])
+
+
+def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether a value differs as the package's version or derivation does."""
+    return own.follows(old, new) or (not own.same and bool(_without_hashes(old) == _without_hashes(new)))
+
+
+def _loses(old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether a function has lost an argument."""
+    functions = isinstance(old, dict) and isinstance(new, dict) and "λ" in old and "λ" in new
+    return functions and bool(old["λ"].keys() - new["λ"].keys())
+
+
+_NOTHING = object()
+_MARKS = {"!", "λ", "#", "{", "["}
+
+
+def _leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
+    """Yield what differs, as deep as both are sets."""
+    if before == after:
+        return
+    sets = isinstance(before, dict) and isinstance(after, dict)
+    if not sets or _is_package(before) or _is_package(after) or _MARKS & (before.keys() | after.keys()):
+        yield prefix, before, after
+        return
+    for name in sorted(before.keys() | after.keys()):
+        inner = f"{prefix}.{name}" if prefix else name
+        yield from _leaves(inner, before.get(name, _NOTHING), after.get(name, _NOTHING))
+
+
+def _is_package(value: Any) -> bool:  # noqa: ANN401 - JSON
+    return isinstance(value, dict) and value.keys() == {"drv", "out"}
+
+
+def _without_hashes(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return _STORE.sub("/nix/store/…-", value)
+    if isinstance(value, list):
+        return [_without_hashes(each) for each in value]
+    return value
+
+
+def _arguments(
+    subject: Subject, before: dict[str, bool], after: dict[str, bool], *, function: bool
+) -> Iterator[Difference]:
+    where = "" if function else " of override"
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            yield subject.differs(Kind.ARGUMENTS, DAMAGE, f"the argument {name}{where} is gone", before[name], None)
+        elif name not in before:
+            weight = DAMAGE if function and not after[name] else REMARK
+            yield subject.differs(Kind.ARGUMENTS, weight, f"the argument {name}{where} is new", None, after[name])
+        elif before[name] != after[name]:
+            weight, how = (DAMAGE, "no longer has") if before[name] else (REMARK, "now has")
+            what = f"the argument {name}{where} {how} a default"
+            yield subject.differs(Kind.ARGUMENTS, weight, what, before[name], after[name])
+
+
+def _names(subject: Subject, before: list[str], after: list[str]) -> Iterator[Difference]:
+    prefix = f"{subject.attribute}." if subject.attribute else ""
+    for names, kind, weight, what in (
+        (sorted({*before} - {*after}), Kind.REMOVED, DAMAGE, "is no longer there"),
+        (sorted({*after} - {*before}), Kind.ADDED, CHANGE, "is new"),
+    ):
+        for name in names:
+            known = Kind.ALIAS if kind is Kind.REMOVED and name in subject.aliases else kind
+            yield Difference(attribute=prefix + name, system=subject.system, kind=known, weight=weight, what=what)
+
+
+def _recurse(subject: Subject, before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
+    if before != after:
+        weight = DAMAGE if before is True else CHANGE
+        what = "recurseForDerivations differs: what is in it is built and found, or is not"
+        yield subject.differs(Kind.PASSTHRU, weight, what, before, after)

@@ -1,0 +1,103 @@
+"""One directory in which a tree stands as it was and as it is, one after the other.
+
+Both are evaluated under equal paths: some packages hold the path of their own tree. The directory has hard links to the
+files of the base, and only the files of the change are replaced. It is in the cache, and one process uses it at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from toolkit import documents, files
+from toolkit.cache import default_cache
+from toolkit.git import reading
+from toolkit.sources import trees
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.git.reading import TreeFile
+    from toolkit.sources.trees import NixpkgsTree
+
+_KIND = "grounds"
+_TREE = "tree"
+_BASE = "base"
+_REPLACED = "replaced.json"
+
+
+class Ground:
+    """A tree whose files can be replaced for a while."""
+
+    def __init__(self, base: Path, directory: Path) -> None:
+        """Put back what an earlier process has not."""
+        self._base = base
+        self._journal = directory / _REPLACED
+        self.root = directory / _TREE
+        if self._journal.exists():
+            self._restore(documents.read(self._journal.read_bytes(), list[str], document=str(self._journal)))
+
+    @contextmanager
+    def holding(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> Generator[Path]:
+        """Replace files, or take those away that are None; all is as in the base afterwards."""
+        paths = [str(path) for path in contents]
+        self._journal.write_bytes(documents.write(paths))
+        try:
+            # What goes makes room for what comes: a file may become a directory.
+            for path in contents:
+                self._remove(str(path))
+            for path, file in contents.items():
+                if file is not None:
+                    reading.write_file(self.root / path, file)
+            yield self.root
+        finally:
+            self._restore(paths)
+
+    def _remove(self, path: str) -> None:
+        place = self.root / path
+        if place.is_symlink() or place.is_file():
+            place.unlink()
+        above = place.parent
+        while above != self.root and above.is_dir() and not any(above.iterdir()):
+            above.rmdir()
+            above = above.parent
+
+    def _restore(self, paths: list[str]) -> None:
+        for path in paths:
+            self._remove(path)
+        for path in paths:
+            origin, place = self._base / path, self.root / path
+            if not os.path.lexists(origin):
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if origin.is_symlink():
+                place.symlink_to(origin.readlink())
+                continue
+            try:
+                os.link(origin, place)
+            except OSError:
+                shutil.copy2(origin, place)
+        files.remove(self._journal)
+
+
+@contextmanager
+def opened(base: NixpkgsTree) -> Generator[Ground]:
+    """Yield the ground of a tree, made if it is not there; others that want the same one wait."""
+    cache = default_cache()
+    # The base is made again if its files have changed, and so is what is linked to them.
+    state = base.root.stat()
+    mark = f"{base.root} {state.st_ino} {state.st_mtime_ns}"
+
+    def make(directory: Path) -> None:
+        directory.mkdir(exist_ok=True)
+        trees.link(base, directory / _TREE)
+        (directory / _BASE).write_text(mark)
+
+    def check(directory: Path) -> bool:
+        return (directory / _BASE).is_file() and (directory / _BASE).read_text() == mark
+
+    with cache.locked(f"{_KIND}-used-{base.key}"):
+        yield Ground(base.root, cache.obtain(_KIND, base.key, make=make, check=check))

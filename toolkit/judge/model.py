@@ -1,0 +1,111 @@
+"""What the judge says of a change: differences by weight, what was asked, what is unknown, what is not covered."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from toolkit.model import Oid  # noqa: TC001 - a field of what is written as JSON
+
+
+class Kind(StrEnum):
+    """What differs."""
+
+    EVALUATION = "evaluation"
+    REMOVED = "removed"
+    ALIAS = "alias"
+    FIXED_OUTPUT = "fixed-output"
+    OVERRIDE = "override"
+    ARGUMENTS = "arguments"
+    PASSTHRU = "passthru"
+    META = "meta"
+    POSITION = "position"
+    DERIVATION = "derivation"
+    ADDED = "added"
+
+
+class Weight(StrEnum):
+    """How much a difference matters: nobody wants a damage, a change is to be looked at, a remark is to be known."""
+
+    DAMAGE = "damage"
+    CHANGE = "change"
+    REMARK = "remark"
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """What differs of an attribute on a system; `before` and `after` are values as JSON has them."""
+
+    attribute: str
+    system: str
+    kind: Kind
+    weight: Weight
+    what: str
+    before: Any = None
+    after: Any = None
+
+
+class Gap(Struct, frozen=True, kw_only=True):
+    """Something that was not judged, and why."""
+
+    what: str
+    reason: str
+
+
+class Expectation(StrEnum):
+    """What the user expects of a change."""
+
+    SAME = "same"
+    NO_REBUILD = "no-rebuild"
+
+
+class StepVerdict(Struct, frozen=True, kw_only=True):
+    """What a commit of a range does, compared with the one before it."""
+
+    subject: str
+    commit: Oid | None
+    differences: tuple[Difference, ...]
+    unknown: tuple[Gap, ...]
+
+
+class Judgement(Struct, frozen=True, kw_only=True):
+    """What a change does.
+
+    `asked` counts attributes, of so many `files`; `same` and `differ` are parts of them. `unknown` is what the change
+    reaches and Nix did not answer, `not_covered` what was not asked. `equal` are files that Nix reads as before.
+    """
+
+    subject: str
+    base: str
+    files: int
+    systems: tuple[str, ...]
+    asked: int
+    same: int
+    differ: int
+    differences: tuple[Difference, ...]
+    unknown: tuple[Gap, ...] = ()
+    not_covered: tuple[Gap, ...] = ()
+    equal: tuple[str, ...] = ()
+    steps: tuple[StepVerdict, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def of(self, weight: Weight) -> tuple[Difference, ...]:
+        """Return the differences of a weight."""
+        return tuple(each for each in self.differences if each.weight is weight)
+
+
+def exit_code(judgement: Judgement, expectation: Expectation | None) -> int:
+    """Return 1 if the change is not as expected, or if something that evaluated does not any more; 3 if unknown."""
+    rebuilds = {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED}
+    serious = [each for each in judgement.differences if each.weight is not Weight.REMARK]
+    if expectation is Expectation.NO_REBUILD:
+        wrong = [each for each in serious if each.kind in rebuilds]
+    elif expectation is Expectation.SAME:
+        wrong = serious
+    else:
+        wrong = [each for each in serious if each.kind is Kind.EVALUATION and each.weight is Weight.DAMAGE]
+    if wrong:
+        return 1
+    return 3 if judgement.unknown else 0

@@ -1,0 +1,318 @@
+"""Which attributes of a nixpkgs may be made from some files, and which may read or override others.
+
+By text, and on the safe side: what names a file, directly or through other files, up to a package set. Whether there
+is such an attribute, and whether it differs, is Nix's to say.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from pathlib import PurePosixPath
+from posixpath import dirname, normpath
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from toolkit import documents, inside, process
+from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError
+from toolkit.git import program
+from toolkit.judge import bindings
+from toolkit.sources.changes import MOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from toolkit.judge.bindings import Binding
+    from toolkit.sources.trees import NixpkgsTree
+
+AttrPath = tuple[str, ...]
+
+TOP = "pkgs/top-level/"
+ALL_PACKAGES = f"{TOP}all-packages.nix"
+ALIASES = f"{TOP}aliases.nix"
+BY_NAME = "pkgs/by-name/"
+
+_TABLES = frozenset({ALL_PACKAGES, ALIASES, f"{TOP}unixtools.nix", f"{TOP}darwin-aliases.nix"})
+_EVERYTHING = ("pkgs/stdenv/", "lib/", TOP, "default.nix", "pkgs/build-support/cc-wrapper/", "maintainers/")
+_SEARCHED = ("pkgs/*.nix", "lib/*.nix", "nixos/*.nix")
+_LITERAL = r"\.\.?/[A-Za-z0-9_./+@-]*"
+_PATH = re.compile(rf"(?<![\w.$}}-]){_LITERAL}")
+_KIND = "path-indexes"
+_DOCUMENT = "index.json"
+
+_FAMILIES = {
+    "python-packages.nix": "python3Packages",
+    "python2-packages.nix": "python2Packages",
+    "perl-packages.nix": "perlPackages",
+    "ocaml-packages.nix": "ocamlPackages",
+    "lua-packages.nix": "luaPackages",
+    "php-packages.nix": "php.extensions php.packages",
+    "coq-packages.nix": "coqPackages",
+    "kodi-packages.nix": "kodiPackages",
+    "ruby-packages.nix": "rubyPackages",
+    "haskell-packages.nix": "haskell.packages",
+    "node-packages.nix": "nodePackages",
+    "linux-kernels.nix": "linuxPackages linuxKernel.kernels linuxKernel.packages",
+    "beam-packages.nix": "beam beamPackages",
+    "qt5-packages.nix": "libsForQt5 qt5",
+    "qt6-packages.nix": "qt6Packages qt6",
+    "emacs-packages.nix": "emacsPackages emacs.pkgs",
+    "octave-packages.nix": "octavePackages",
+    "agda-packages.nix": "agdaPackages",
+    "dotnet-packages.nix": "dotnetPackages",
+    "java-packages.nix": "javaPackages",
+    "darwin-packages.nix": "darwin",
+    "gnome-packages.nix": "gnome",
+    "rocq-packages.nix": "rocqPackages",
+    "rust-packages.nix": "rustPackages",
+    "wine-packages.nix": "wine winePackages",
+    "release-python.nix": "",
+}
+# Those that nixpkgs builds, beside the one that is the default.
+_VERSIONED = re.compile(
+    r"^ *(((python|perl|lua|ruby|php)[\d_]+)(?:Packages|Extensions)) *= *recurseIntoAttrs", re.MULTILINE
+)
+_MOST_SUFFIXES = 80
+_MOST_FILES = 4000
+_DEEPEST = 3
+
+
+class Index(Struct, frozen=True, kw_only=True):
+    """The path literals of a tree: what each names, as a path in the tree, and the files that name it."""
+
+    referrers: dict[str, list[str]]
+
+
+def index(tree: NixpkgsTree) -> Index:
+    """Return the index of a tree, from the cache after the first time."""
+    found: list[Index] = []
+
+    def check(directory: Path) -> bool:
+        try:
+            found.append(documents.read((directory / _DOCUMENT).read_bytes(), Index, document=_DOCUMENT))
+        except (OSError, ToolkitError):
+            return False
+        return True
+
+    def make(directory: Path) -> None:
+        directory.mkdir(exist_ok=True)
+        found.append(_indexed(tree.root))
+        (directory / _DOCUMENT).write_bytes(documents.write(found[-1]))
+
+    default_cache().obtain(_KIND, tree.key, make=make, check=check)
+    return found[-1]
+
+
+def _indexed(root: Path) -> Index:
+    referrers: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for file, literal in search(root, "-o", "-E", "-e", _LITERAL):
+        if literal.count("/"):
+            referrers[resolved(file, literal)][file] = None
+    for link in _links(root):
+        if not (target := os.readlink(root / link)).startswith("/"):  # noqa: PTH115 - as in toolkit.sources.trees
+            referrers[resolved(link, target)][link] = None
+    return Index(referrers={path: [*files] for path, files in referrers.items()})
+
+
+def _links(root: Path) -> Iterator[str]:
+    """Yield the links of a tree, as paths in it."""
+    waiting = [""]
+    while waiting:
+        place = waiting.pop()
+        with os.scandir(root / place) as entries:
+            for entry in entries:
+                path = f"{place}/{entry.name}".lstrip("/")
+                if entry.is_symlink():
+                    yield path
+                elif entry.is_dir() and entry.name != ".git":
+                    waiting.append(path)
+
+
+def search(root: Path, *words: str) -> Iterator[tuple[str, str]]:
+    """Yield the files of a tree with what git-grep(1) finds in them, a match a line."""
+    for line in _searched(root, *words).split("\n"):
+        file, mark, match = line.partition("\0")
+        if mark:
+            yield file, match
+
+
+def _searched(root: Path, *words: str) -> str:
+    argv = ("git", "-C", str(root), "grep", "--no-index", "--no-color", "-I", "-z", *words, "--", *_SEARCHED)
+    env = {**program.reading(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
+    return process.run(argv, env=env, ok=(0, 1)).stdout.decode("utf-8", "replace")
+
+
+def resolved(file: str, literal: str) -> str:
+    """Return what a path literal in a file names, as a path in the tree."""
+    return normpath(f"{dirname(file)}/{literal}")
+
+
+class Reached(Struct, frozen=True, kw_only=True):
+    """What some files reach: candidates by file; `everything` are files that all packages are made with."""
+
+    candidates: Mapping[str, frozenset[AttrPath]]
+    everything: frozenset[str]
+
+    @property
+    def all(self) -> frozenset[AttrPath]:
+        """All candidates."""
+        return frozenset().union(*self.candidates.values())
+
+
+class Map:
+    """The files of a tree and what names them; `contents` are files that are not as in the tree."""
+
+    def __init__(self, tree: NixpkgsTree, contents: Mapping[str, bytes | None]) -> None:
+        """Look at the tree; the index is made if it is not there."""
+        self._root = tree.root
+        self._contents = contents
+        self._index = index(tree).referrers
+        self._texts: dict[str, str] = {}
+        self._bindings: dict[str, list[Binding]] = {}
+        self._added: defaultdict[str, set[str]] = defaultdict(set)
+        for file in contents:
+            for match in _PATH.finditer(self.text(file)):
+                self._added[resolved(file, match[0])].add(file)
+
+    def text(self, file: str) -> str:
+        """Return the text of a file, empty for one that cannot be read."""
+        if file not in self._texts:
+            content = self._contents.get(file)
+            if content is None:
+                content = b"" if inside.link(self._root, file) is not None else inside.find(self._root, file, most=MOST)
+            content = content or b""
+            self._texts[file] = content.decode("utf-8", "replace")
+        return self._texts[file]
+
+    def bindings(self, file: str) -> list[Binding]:
+        """Return the bindings of a file."""
+        if file not in self._bindings:
+            self._bindings[file] = bindings.find(self.text(file))
+        return self._bindings[file]
+
+    def reached(self, file: str, names: Iterable[str] = ()) -> tuple[frozenset[AttrPath], bool]:
+        """Return the attributes that a file may be in, `names` those of it that are of interest; whether it is all."""
+        found: set[AttrPath] = set()
+        is_all = self._is_everything(file)
+        # A file may not be what another is named by: its directory is read, or put together.
+        waiting = [(file, frozenset({(), *((name,) for name in [*names][:_MOST_SUFFIXES])}))]
+        seen: set[tuple[str, frozenset[AttrPath]]] = set()
+        while waiting and len(seen) < _MOST_FILES:
+            state = waiting.pop()
+            if state in seen:
+                continue
+            seen.add(state)
+            current, suffixes = state
+            if (named := _by_name(current)) is not None:
+                found |= {(named, *suffix) for suffix in suffixes}
+            if (families := self._families(current)) is not None:
+                lasts = {last for suffix in suffixes for last in (suffix, suffix[-1:])}
+                found |= {(*family, *last) for family in families for last in lasts}
+            elif current != file and self._is_everything(current):
+                is_all = True
+            else:
+                waiting += self._upward(current, suffixes, found)
+        if file in _TABLES:
+            found |= {(name,) for name in names}
+        return frozenset(path for path in found if path), is_all
+
+    def _is_everything(self, file: str) -> bool:
+        return file.startswith(_EVERYTHING) and file not in _TABLES and self._families(file) is None
+
+    def _upward(
+        self, file: str, suffixes: frozenset[AttrPath], found: set[AttrPath]
+    ) -> Iterator[tuple[str, frozenset[AttrPath]]]:
+        """Yield the files that name a file, with what may be below them; what package sets have goes to `found`."""
+        for other, climbed in self._referrers(file):
+            if other.startswith("nixos/"):
+                continue
+            places = self._places(other, climbed)
+            if other in _TABLES:
+                found |= {(*path, *suffix) for path in places for suffix in suffixes}
+                continue
+            above = ((), *places, *climbed.suffixes)
+            extended = {(*path, *suffix)[-_DEEPEST:] for path in above for suffix in suffixes}
+            yield other, frozenset(sorted(extended, key=lambda each: (len(each), each))[:_MOST_SUFFIXES])
+
+    def _families(self, file: str) -> list[AttrPath] | None:
+        """Return the package sets that a table of the top level is of, None for what is no such table."""
+        if not file.startswith(TOP):
+            return None
+        family = _FAMILIES.get(file.removeprefix(TOP))
+        if family is None:
+            return None
+        prefixes = [tuple(name.split(".")) for name in family.split()]
+        kind = re.match(r"python|perl|lua|ruby|php", family)
+        if kind is not None and not family.startswith("python2"):
+            text = self.text(ALL_PACKAGES)
+            default = set(re.findall(rf"^ *{kind[0]}3? = ({kind[0]}[\d_]+);", text, re.MULTILINE))
+            for name, version, prefix in _VERSIONED.findall(text):
+                if prefix == kind[0] and version not in default:
+                    prefixes.append((name,))
+        return prefixes
+
+    def _referrers(self, file: str) -> Iterator[tuple[str, _Climbed]]:
+        """Yield the files that name a file, by itself or by a directory around it that has nothing nearer."""
+        names = [file]
+        if PurePosixPath(file).name == "default.nix":
+            names.append(dirname(file))
+        direct = {other for name in names for other in self._who_name(name) if other != file}
+        for other in sorted(direct):
+            yield other, _Climbed(names=tuple(names))
+        if direct or (_by_name(file) is not None and file.endswith("/package.nix")):
+            return
+        path = PurePosixPath(file)
+        around = [directory for directory in path.parents if len(directory.parts) > 1]
+        for directory in around[: _DEEPEST + 2]:
+            others = {other for other in self._who_name(str(directory)) if other != file}
+            beside = (str(directory / name) for name in ("default.nix", "package.nix"))
+            others |= {place for place in beside if place != file and self.text(place)}
+            if others:
+                stem = path.parts[len(directory.parts)].removesuffix(".nix")
+                climbed = _Climbed(names=(str(directory),), suffixes=((stem,),))
+                yield from ((other, climbed) for other in sorted(others))
+                return
+
+    def _who_name(self, path: str) -> set[str]:
+        return {*self._index.get(path, ()), *self._added.get(path, ())}
+
+    def _places(self, file: str, climbed: _Climbed) -> set[AttrPath]:
+        """Return the attributes of a file that name one of some paths."""
+        text = self.text(file)
+        paths: set[AttrPath] = set()
+        for match in _PATH.finditer(text):
+            if resolved(file, match[0]) in climbed.names:
+                paths |= bindings.attributes(self.bindings(file), text, match.start())
+        return paths
+
+    def readers(self, names: Sequence[str]) -> Mapping[str, Mapping[str, list[int]]]:
+        """Return for each name the files that have it as a word, with the offsets there."""
+        if not names:
+            return {}
+        words = [word for name in names for word in ("-e", name)]
+        files = dict.fromkeys(filter(None, _searched(self._root, "-l", "-w", "-F", *words).split("\0")))
+        pattern = re.compile(
+            rf"(?<![\w'-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w'-])"
+        )
+        found: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
+        for file in (*files, *(each for each in self._contents if each not in files)):
+            for match in pattern.finditer(self.text(file)):
+                found[match[0]].setdefault(file, []).append(match.start())
+        return found
+
+
+class _Climbed(Struct, frozen=True, kw_only=True):
+    """By which paths a file is named, and what it may be called below."""
+
+    names: tuple[str, ...]
+    suffixes: tuple[AttrPath, ...] = field(default=())
+
+
+def _by_name(file: str) -> str | None:
+    """Return the package of pkgs/by-name whose directory has a file."""
+    parts = file.split("/")
+    return parts[3] if file.startswith(BY_NAME) and len(parts) > 4 else None  # noqa: PLR2004 - pkgs/by-name/xx/name/file

@@ -1,0 +1,76 @@
+"""Which attributes read or override others, by text: in pkgs, lib and nixos, by any path of names."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.judge import bindings, reach
+from toolkit.judge.model import Weight
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from toolkit.judge.model import Difference
+    from toolkit.judge.reach import AttrPath
+
+_MOST_NAMES = 400
+_DEEPEST = 2
+# An attribute of it, a call of it by a function of the library, a with.
+_AFTER = r"(?:\.(?!nix\b)[A-Za-z_]|\s+or\b)"
+_BEFORE = (
+    r"(?:inherit\s*\(\s*(?:[\w.-]+\.)?|get(?:Exe'?|Bin|Dev|Lib|Version|Name)\s+\(?(?:[\w.-]+\.)?|with\s+(?:[\w.-]+\.)?)"
+)
+
+
+class Readers(Struct, frozen=True, kw_only=True):
+    """Attributes that read or override others, those that only name them, and files of NixOS."""
+
+    strong: tuple[AttrPath, ...]
+    weak: tuple[AttrPath, ...]
+    modules: tuple[str, ...]
+
+
+def find(
+    places: reach.Map, own: Collection[AttrPath], differences: Iterable[Difference], files: Collection[str]
+) -> Readers:
+    """Return what reads or overrides the attributes `own`; `files` are those of the change, which are known already.
+
+    What only names one counts if that one differs.
+    """
+    names = sorted({path[-1] for path in own if len(path[-1]) > 1})[:_MOST_NAMES]
+    serious = {each.attribute.rpartition(".")[2] for each in differences if each.weight is not Weight.REMARK}
+    strong: set[AttrPath] = set()
+    weak: set[AttrPath] = set()
+    modules: set[str] = set()
+    by_file: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
+    for name, found in places.readers(names).items():
+        for file, offsets in found.items():
+            if file not in files or file in {reach.ALL_PACKAGES, reach.ALIASES}:
+                by_file[file][name] = offsets
+    for file, found in by_file.items():
+        reading = [name for name, offsets in found.items() if _reads(places.text(file), name, offsets)]
+        if file.startswith("nixos/"):
+            modules |= {file} if reading else set()
+        elif file in {reach.ALL_PACKAGES, reach.ALIASES}:
+            text, bound = places.text(file), places.bindings(file)
+            strong |= {
+                path for offsets in found.values() for at in offsets for path in bindings.attributes(bound, text, at)
+            }
+        elif reading:
+            strong |= places.reached(file)[0]
+        elif serious & found.keys():
+            weak |= places.reached(file)[0]
+    ranked = (sorted(paths, key=lambda path: (len(path), path)) for paths in (strong - {*own}, weak - strong - {*own}))
+    strongest, weakest = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)
+    return Readers(strong=strongest, weak=weakest, modules=tuple(sorted(modules)))
+
+
+def _reads(text: str, name: str, offsets: Iterable[int]) -> bool:
+    """Tell whether a text reads or overrides what it names at one of some places."""
+    word = re.escape(name)
+    pattern = re.compile(rf"{_BEFORE}{word}(?![\w'-])|(?<![\w'-]){word}{_AFTER}")
+    return any(pattern.search(text, max(0, at - 60), at + len(name) + 12) for at in offsets)

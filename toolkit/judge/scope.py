@@ -1,0 +1,335 @@
+"""What is asked about a change: the attributes that its files reach, then those that read or override these."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit import inside
+from toolkit.errors import NixSyntaxError, RefusalError
+from toolkit.git import reading
+from toolkit.git.reading import LINK
+from toolkit.judge import bindings, comparing, reach, readers
+from toolkit.judge.asking import ENDS, FEW, MISSING, THROWS, Question, why_not
+from toolkit.judge.model import Difference, Gap, Kind, Weight
+from toolkit.judge.subject import Subject
+from toolkit.nix import program
+from toolkit.parallel import side_by_side
+from toolkit.sources.changes import MOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from toolkit.git.reading import TreeFile
+    from toolkit.judge.reach import AttrPath
+    from toolkit.judge.sides import Sides
+    from toolkit.model import Progress
+
+NATIVE = "x86_64-linux"
+STATIC = "static"
+
+_DOCUMENTS = (".md", ".rst", ".txt.in", ".svg", ".xml")
+_ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
+_MOST = 1200
+_MOST_DEEP = 400
+"""So many attributes are asked about on more than one system."""
+
+_MOST_READERS = 120
+_FEW_READERS = 24
+_MOST_REASONS = 6
+_SAMPLE = ("hello", "git", "jq", "ripgrep", "curl", "nginx", "gzip", "cowsay", "figlet", "python3Packages.requests")
+"""What is asked about a change that reaches everything."""
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What a step does, compared with the one before it."""
+
+    files: int
+    asked: int
+    differ: int
+    differences: tuple[Difference, ...]
+    unknown: tuple[Gap, ...]
+    not_covered: tuple[Gap, ...]
+    equal: tuple[str, ...]
+
+
+class _File(Struct, frozen=True, kw_only=True):
+    """A file of the change; `equal` means that Nix reads the same in it."""
+
+    path: str
+    before: TreeFile | None
+    after: TreeFile | None
+    equal: bool
+    error: str | None = None
+    names: frozenset[str] = frozenset()
+    rest: bool = True
+
+    @property
+    def is_document(self) -> bool:
+        """Tell whether nothing evaluates it."""
+        return self.path.endswith(_DOCUMENTS) or not (self.path.startswith(_ROOMS) or self.path == "default.nix")
+
+
+def judged(sides: Sides, systems: Sequence[str], *, progress: Progress) -> Verdict:
+    """Judge what differs between the two sides."""
+    return _Judging(sides=sides, systems=systems, progress=progress).verdict()
+
+
+class _Judging:
+    """One judgement; what it finds is collected on the way."""
+
+    def __init__(self, *, sides: Sides, systems: Sequence[str], progress: Progress) -> None:
+        self.sides = sides
+        self.systems = [*systems]
+        self.native = NATIVE if NATIVE in systems else systems[0]
+        self.progress = progress
+        self.files = self._files()
+        self.differences: list[Difference] = []
+        self.unknown: list[Gap] = []
+        self.not_covered: list[Gap] = []
+        self.asked: set[str] = set()
+        self.aliases: set[str] = set()
+        self.readers: set[str] = set()
+
+    def verdict(self) -> Verdict:
+        relevant = [file for file in self.files if not file.is_document]
+        documents = [file.path for file in self.files if file.is_document]
+        if documents:
+            self.not_covered.append(Gap(what=_few(documents), reason="nothing to evaluate"))
+        broken = [self._broken(file) for file in relevant if file.error is not None]
+        if broken:
+            self.differences += broken
+        elif relevant:
+            self._judge(relevant)
+        differ = {each.attribute for each in self.differences if each.weight is not Weight.REMARK}
+        return Verdict(
+            files=len(self.files),
+            asked=len(self.asked),
+            differ=len(differ & self.asked) if self.asked else len(differ),
+            differences=tuple(sorted(_distinct(self.differences), key=self._rank)),
+            unknown=tuple(dict.fromkeys(self.unknown)),
+            not_covered=tuple(dict.fromkeys(self.not_covered)),
+            equal=tuple(file.path for file in self.files if file.equal),
+        )
+
+    def _broken(self, file: _File) -> Difference:
+        """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
+        what = "is not Nix any more"
+        return self._subject(file.path, self.native).differs(Kind.EVALUATION, Weight.DAMAGE, what, None, file.error)
+
+    def _judge(self, files: Sequence[_File]) -> None:
+        maps = [reach.Map(self.sides.base, _contents(contents)) for contents in (self.sides.before, self.sides.after)]
+        if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
+            text = "\n".join(each.text(reach.ALIASES) for each in maps)
+            self.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
+        reached: set[AttrPath] = set()
+        everything: list[str] = []
+        for file in files:
+            if file.path.startswith("nixos/"):
+                self._nixos(file)
+                continue
+            found, is_all = self._reached(file, maps)
+            if file.equal and (is_all or len(found) > _FEW_READERS):
+                continue
+            if is_all and (file.rest or file.path not in {reach.ALL_PACKAGES, reach.ALIASES}):
+                everything.append(file.path)
+                found |= _of_library(file)
+            elif not found and not file.equal:
+                self.unknown.append(Gap(what=file.path, reason="no attribute was found that is made from it: --all"))
+            reached |= found
+        self._ask(reached)
+        if self._moves_names(files):
+            self._compare_names()
+        if everything:
+            self._sample(everything)
+        own = {path for path in reached if ".".join(path) in self.asked}
+        if own:
+            self.progress.step("looking for readers")
+            self._ask_readers(readers.find(maps[1], own, self.differences, {file.path for file in self.files}))
+
+    def _reached(self, file: _File, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
+        """Return the attributes that a file may be in, in one of the trees, and whether that is all."""
+        sides = [each.reached(file.path, file.names) for each in maps]
+        return {path for paths, _ in sides for path in paths}, any(is_all for _, is_all in sides)
+
+    def _ask(self, reached: set[AttrPath]) -> None:
+        """Ask about what the files reach, first natively, and on the other systems about what is there."""
+        paths = sorted(reached, key=lambda path: (len(path), path))
+        if len(paths) > _MOST:
+            rest = len(paths) - _MOST
+            self.unknown.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many: --all"))
+            paths = paths[:_MOST]
+        there = self._compare(self.native, paths, ())
+        others = [system for system in self.systems if system != self.native]
+        if len(there) > _MOST_DEEP:
+            reason = f"{len(there)} attributes are asked about on {self.native} alone"
+            self.not_covered.append(Gap(what=", ".join(others), reason=reason))
+            return
+        asked = {system: [path for path in there if system != STATIC or len(path) == 1] for system in others}
+        self._compare_all(asked, ())
+
+    def _compare(self, system: str, paths: Sequence[AttrPath], parts: tuple[str, ...]) -> list[AttrPath]:
+        return self._compare_all({system: paths}, parts)[system]
+
+    def _compare_all(
+        self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...]
+    ) -> dict[str, list[AttrPath]]:
+        """Compare attributes, and return those that one of the sides has."""
+        questions = {system: [Question(path=path, parts=parts) for path in paths] for system, paths in asked.items()}
+        there: dict[str, list[AttrPath]] = {}
+        for system, pairs in self.sides.answers(questions, what="").items():
+            there[system] = []
+            for path, (before, after) in zip(asked[system], pairs, strict=True):
+                if before.kind == MISSING and (after.kind == MISSING or ".".join(path) in _SAMPLE):
+                    continue
+                there[system].append(path)
+                name = ".".join(path)
+                self.asked.add(name)
+                if before.kind in {THROWS, ENDS} and after.kind in {THROWS, ENDS}:
+                    self.not_covered.append(Gap(what=f"{name} on {system}", reason="does not evaluate before either"))
+                elif both := before.ends.keys() & after.ends.keys():
+                    reason = f"its {', '.join(sorted(both))} cannot be asked for: {before.ends[min(both)]}"
+                    self.not_covered.append(Gap(what=f"{name} on {system}", reason=reason))
+                found = comparing.compare(self._subject(name, system), before, after)
+                self.differences += self._explained(path, system, found)
+        return there
+
+    def _subject(self, name: str, system: str) -> Subject:
+        return Subject(
+            attribute=name,
+            system=system,
+            root=str(self.sides.ground.root),
+            files={file.path for file in self.files},
+            aliases=self.aliases,
+        )
+
+    def _explained(self, path: AttrPath, system: str, found: Iterable[Difference]) -> list[Difference]:
+        """Return the differences, with Nix's reason for what no longer evaluates."""
+        explained: list[Difference] = []
+        for each in found:
+            broken = each.kind is Kind.EVALUATION and each.weight is Weight.DAMAGE and each.after == "it throws"
+            known = sum(other.kind is Kind.EVALUATION for other in self.differences)
+            if broken and known < _MOST_REASONS:
+                with self.sides.ground.holding(self.sides.after) as root:
+                    explained.append(replace(each, after=why_not(root, system, path)))
+            else:
+                explained.append(each)
+        return explained
+
+    def _moves_names(self, files: Sequence[_File]) -> bool:
+        """Tell whether names of the package set may come or go."""
+        tables = {reach.ALL_PACKAGES, reach.ALIASES}
+        return any(
+            not file.equal
+            and (file.path in tables or (file.path.startswith(reach.BY_NAME) and None in {file.before, file.after}))
+            for file in files
+        )
+
+    def _compare_names(self) -> None:
+        question = {self.native: [Question(path=(), parts=("names",))]}
+        ((before, after),) = self.sides.answers(question, what="")[self.native]
+        known = {(each.attribute, each.kind) for each in self.differences}
+        for each in comparing.compare(self._subject("", self.native), before, after):
+            if (each.attribute, each.kind) not in known:
+                self.differences.append(each)
+
+    def _sample(self, everything: Sequence[str]) -> None:
+        """Ask about a few packages if all of them are made with a file."""
+        reason = "reaches everything: --all"
+        self.unknown.append(Gap(what=_few(everything), reason=reason))
+        self._compare_all({system: [tuple(name.split(".")) for name in _SAMPLE] for system in self.systems}, ())
+
+    def _nixos(self, file: _File) -> None:
+        if file.equal:
+            return
+        what = "a NixOS test" if file.path.startswith("nixos/tests/") else "a NixOS module"
+        self.unknown.append(Gap(what=file.path, reason=f"{what}, which is not evaluated"))
+
+    def _ask_readers(self, found: readers.Readers) -> None:
+        wanted = [*found.strong[:_MOST_READERS], *found.weak[:_FEW_READERS]]
+        if rest := len(found.strong) + len(found.weak) - len(wanted):
+            self.not_covered.append(Gap(what=f"{rest} more attributes that name them", reason="too many: --all"))
+        serious = {each.system for each in self.differences if each.weight is not Weight.REMARK}
+        # A difference that is there natively is the same elsewhere, but for the packages that are not for it.
+        systems = {self.native} if self.native in serious or not serious - {STATIC} else serious - {STATIC}
+        self.readers = {".".join(path) for path in wanted} - self.asked
+        if wanted:
+            self._compare_all(dict.fromkeys(systems, wanted), FEW)
+        if found.modules:
+            reason = "NixOS modules and tests that read them are not evaluated: --nixos"
+            self.not_covered.append(Gap(what=_few(found.modules), reason=reason))
+
+    def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:
+        """Return the place of a difference: the worst first, and what the change is made in before what reads it."""
+        system = self.systems.index(difference.system) if difference.system in self.systems else len(self.systems)
+        is_reader = difference.attribute in self.readers
+        kind = [*Kind].index(difference.kind)
+        return [*Weight].index(difference.weight), is_reader, kind, difference.attribute, system
+
+    def _files(self) -> list[_File]:
+        """Return the files that differ between the two sides."""
+        found: list[_File] = []
+        for path in sorted({*self.sides.before, *self.sides.after}):
+            before = self.sides.before[path] if path in self.sides.before else _of_base(self.sides, path)
+            after = self.sides.after[path] if path in self.sides.after else _of_base(self.sides, path)
+            if before != after:
+                found.append(_File(path=str(path), before=before, after=after, equal=False))
+        return [_compared(file) for file in side_by_side(_parsed, found, jobs=2)]
+
+
+def _parsed(file: _File) -> _File:
+    """Return a file, and whether Nix reads the same in both versions, but for positions, or why it reads none."""
+    if not file.path.endswith(".nix") or file.after is None or file.after.mode == LINK:
+        return file
+    try:
+        after = program.parsed(file.after.content, name=file.path)
+    except (NixSyntaxError, RefusalError) as error:
+        return replace(file, error=error.message)
+    if file.before is None or file.before.mode != file.after.mode:
+        return file
+    try:
+        before = program.parsed(file.before.content, name=file.path)
+    except (NixSyntaxError, RefusalError):
+        return file
+    return replace(file, equal=before == after and "__curPos" not in after)
+
+
+def _compared(file: _File) -> _File:
+    if file.equal or not file.path.endswith(".nix"):
+        return file
+    before, after = (
+        each.content.decode("utf-8", "replace") if each is not None else "" for each in (file.before, file.after)
+    )
+    differing = bindings.differing(before, after)
+    return replace(file, names=differing.names, rest=differing.rest)
+
+
+def _of_base(sides: Sides, path: PurePosixPath) -> TreeFile | None:
+    root = sides.base.root
+    there = inside.link(root, path) is not None or inside.is_file(root, path)
+    return reading.read_file(root, path, most=MOST) if there else None
+
+
+def _contents(files: Mapping[PurePosixPath, TreeFile | None]) -> dict[str, bytes | None]:
+    return {str(path): file.content if file is not None else b"" for path, file in files.items()}
+
+
+def _of_library(file: _File) -> set[AttrPath]:
+    """Return the functions of a file of the library."""
+    if not file.path.startswith("lib/"):
+        return set()
+    stem = PurePosixPath(file.path).stem
+    return {("lib", stem), *(("lib", stem, name) for name in file.names), *(("lib", name) for name in file.names)}
+
+
+def _distinct(differences: Iterable[Difference]) -> Iterable[Difference]:
+    return {(each.attribute, each.system, each.kind, each.what): each for each in differences}.values()
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004 - as many as a line has room for
+    return f"{', '.join(names[:3])}{more}"

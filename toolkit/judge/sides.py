@@ -1,0 +1,116 @@
+"""The two sides of a comparison: a tree before and after, what Nix answers of each, kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from toolkit import documents, process
+from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError
+from toolkit.judge.asking import EXPRESSION, Answer, Question, ask
+from toolkit.nix import limits, program
+from toolkit.parallel import side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.git.reading import TreeFile
+    from toolkit.judge.ground import Ground
+    from toolkit.model import Progress
+    from toolkit.sources.trees import NixpkgsTree
+
+_KIND = "answers"
+_DOCUMENT = "answers.json"
+_EACH_MIB = 2048
+_MOST = 64
+"""Attributes in one evaluation; what packages have in common is evaluated once in each."""
+
+_LEAST = 12
+
+
+class Sides(Struct, frozen=True, kw_only=True):
+    """Two trees that differ from the base in some files; None is a file that is gone."""
+
+    base: NixpkgsTree
+    ground: Ground
+    before: Mapping[PurePosixPath, TreeFile | None]
+    after: Mapping[PurePosixPath, TreeFile | None]
+    nixos: bool
+    progress: Progress
+    _kept: dict[str, dict[str, Answer]] = field(default_factory=dict[str, "dict[str, Answer]"])
+
+    def answers(self, asked: Mapping[str, Sequence[Question]], *, what: str) -> dict[str, list[tuple[Answer, Answer]]]:
+        """Return for the questions by system the answers before and after."""
+        one = self._side(self.before, asked, f"{what} before")
+        other = self._side(self.after, asked, f"{what} after")
+        return {system: list(zip(one[system], other[system], strict=True)) for system in asked}
+
+    def _side(
+        self, contents: Mapping[PurePosixPath, TreeFile | None], asked: Mapping[str, Sequence[Question]], what: str
+    ) -> dict[str, list[Answer]]:
+        known = {system: self._known(contents, system) for system in asked}
+        tasks: list[tuple[str, Sequence[Question]]] = []
+        jobs = limits.jobs(each=_EACH_MIB)
+        for system, questions in asked.items():
+            new = [question for question in questions if _key(question) not in known[system]]
+            size = min(_MOST, max(_LEAST, -(-len(new) // jobs))) if new else 1
+            tasks += [(system, new[at : at + size]) for at in range(0, len(new), size)]
+        if tasks:
+            count = sum(len(questions) for _, questions in tasks)
+            self.progress.step(f"asking Nix about {count} attributes {what}")
+            with self.ground.holding(contents) as root, process.ending_together():
+
+                def answer(task: tuple[str, Sequence[Question]]) -> list[Answer]:
+                    return ask(root, *task, nixos=self.nixos)
+
+                for (system, questions), answers in zip(tasks, side_by_side(answer, tasks, jobs=jobs), strict=True):
+                    known[system].update(zip(map(_key, questions), answers, strict=True))
+            for system in {system for system, _ in tasks}:
+                self._keep(contents, system, known[system])
+        return {
+            system: [known[system][_key(question)] for question in questions] for system, questions in asked.items()
+        }
+
+    def _known(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> dict[str, Answer]:
+        key = self._key(contents, system)
+        if key not in self._kept:
+            found: dict[str, Answer] = {}
+
+            def check(directory: Path) -> bool:
+                try:
+                    content = (directory / _DOCUMENT).read_bytes()
+                    found.update(documents.read(content, dict[str, Answer], document=_DOCUMENT))
+                except (OSError, ToolkitError):
+                    return False
+                return True
+
+            default_cache().find(_KIND, key, check=check)
+            self._kept[key] = found
+        return self._kept[key]
+
+    def _keep(
+        self, contents: Mapping[PurePosixPath, TreeFile | None], system: str, answers: Mapping[str, Answer]
+    ) -> None:
+        content = documents.write(answers)
+        key = self._key(contents, system)
+        default_cache().replace(_KIND, key, make=lambda directory: (directory / _DOCUMENT).write_bytes(content))
+
+    def _key(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> str:
+        """Return what stands for a tree, a system and how it is asked."""
+        digest = hashlib.sha256(
+            json.dumps([self.base.key, system, self.nixos, str(program.version()), str(self.ground.root)]).encode()
+        )
+        digest.update(EXPRESSION.read_bytes())
+        for path, file in sorted(contents.items()):
+            digest.update(f"\0{path}\0".encode())
+            digest.update(f"{file.mode} {len(file.content)} ".encode() + file.content if file is not None else b"-")
+        return digest.hexdigest()
+
+
+def _key(question: Question) -> str:
+    return json.dumps([question.path, question.parts])

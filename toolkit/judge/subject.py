@@ -1,0 +1,82 @@
+"""The attribute that is compared, and its own derivation before and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from toolkit.judge.model import Difference, Kind, Weight
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+THREW = {"!": "throws"}
+"""A value that throws, as judge.nix has it."""
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """The attribute that is compared, on a system; `files` are those of the change, `aliases` the names of aliases."""
+
+    attribute: str
+    system: str
+    root: str
+    files: Collection[str] = ()
+    aliases: Collection[str] = ()
+
+    def differs(self, kind: Kind, weight: Weight, what: str, before: Any = None, after: Any = None) -> Difference:  # noqa: ANN401 - JSON
+        """Return a difference."""
+        return Difference(
+            attribute=self.attribute,
+            system=self.system,
+            kind=kind,
+            weight=weight,
+            what=what,
+            before=self.shown(before),
+            after=self.shown(after),
+        )
+
+    def shown(self, value: Any) -> Any:  # noqa: ANN401 - JSON
+        """Return a value in which files of the tree are called as the tree calls them."""
+        if isinstance(value, str):
+            return value.replace(f"{self.root}/", "")
+        if isinstance(value, list):
+            return [self.shown(each) for each in value]
+        if isinstance(value, dict):
+            return {name: self.shown(each) for name, each in value.items()}
+        return value
+
+
+class Own(Struct, frozen=True, kw_only=True):
+    """The package's own derivation, before and after."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+    @property
+    def same(self) -> bool:
+        """Tell whether the same is built, with the same inputs."""
+        return all(self.before[name] == self.after[name] for name in ("out", "outputs"))
+
+    @property
+    def updated(self) -> bool:
+        """Tell whether it has a different version."""
+        return bool(self.before["version"] != self.after["version"])
+
+    def follows(self, before: Any, after: Any) -> bool:  # noqa: ANN401 - JSON
+        """Tell whether a value differs by the version alone."""
+        old, new = self.before["version"], self.after["version"]
+        if not (self.updated and isinstance(old, str) and isinstance(new, str) and old):
+            return False
+        spellings = ((old, new), (old.replace(".", "_"), new.replace(".", "_")))
+        return any(bool(_replaced(before, *spelling) == after) for spelling in spellings)
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, list):
+        return [_replaced(each, old, new) for each in value]
+    if isinstance(value, dict):
+        return {name: _replaced(each, old, new) for name, each in value.items()}
+    return value

@@ -1,0 +1,115 @@
+"""A review: what the judge says of a change, and the claims about a target that it makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from toolkit.errors import ToolkitError
+from toolkit.forge.nixpkgs import Server
+from toolkit.judge import JudgeRequest, judge
+from toolkit.model import Depth, Oid
+from toolkit.proposal.checking import check
+from toolkit.proposal.registry import leaf_of, named
+from toolkit.proposal.requests import CheckRequest
+from toolkit.sources import changes
+from toolkit.sources.changes import ChangeRequest, PullRequest
+from toolkit.sources.trees import NotWholeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import PurePosixPath
+
+    from toolkit.judge.model import Judgement
+    from toolkit.model import Progress, Report
+    from toolkit.sources.changes import Edit
+
+
+class ReviewRequest(Struct, frozen=True, kw_only=True):
+    """A change, how it is judged, and a package whose claims are judged as well; `pull` is asked of `server`."""
+
+    change: ChangeRequest
+    judging: JudgeRequest = field(default_factory=JudgeRequest)
+    target: str | None = None
+    bindings: tuple[str, ...] = ()
+    server: Server = field(default_factory=Server)
+    at_hand: bool = False
+
+
+class Review(Struct, frozen=True, kw_only=True):
+    """What was found; `report` has the claims, and `notes` say why there are none.
+
+    There is no judgement of a target's file without the nixpkgs around it.
+    """
+
+    judgement: Judgement | None
+    report: Report | None = None
+    notes: tuple[str, ...] = ()
+
+
+def review(request: ReviewRequest, *, progress: Progress) -> Review:
+    """Judge a change; raise ToolkitError if it cannot be had."""
+    asked = request.change
+    if asked.pull is not None:
+        asked = replace(asked, pull=_pull(asked.pull, request, progress))
+    try:
+        change = changes.read(asked, progress=progress)
+    except NotWholeError:
+        part = request.target or next(iter(named()))
+        return Review(judgement=None, report=check(_claims(request, part), progress=progress))
+    judgement = judge(change, request.judging, progress=progress)
+    if request.target is not None:
+        return Review(judgement=judgement, report=check(_claims(request, request.target), progress=progress))
+    edits = {edit.path: edit for edit in change.whole.edits}
+    target = next((name for name in named() if leaf_of(name).file in edits), None)
+    if target is None:
+        return Review(judgement=judgement)
+    report, note = _of_target(target, request, edits, progress)
+    return Review(judgement=judgement, report=report, notes=(f"{target}: {note}",) if note is not None else ())
+
+
+def _of_target(
+    target: str, request: ReviewRequest, edits: Mapping[PurePosixPath, Edit], progress: Progress
+) -> tuple[Report | None, str | None]:
+    """Return the claims about a target whose file is changed, or why there are none."""
+    leaf = leaf_of(target)
+    if any(edit.path == leaf.file and None in {edit.before, edit.after} for edit in edits.values()):
+        return None, "its file is moved, added or taken away"
+    asked = _claims(request, target)
+    try:
+        note = leaf.unconcerned(asked, progress=progress)
+        return (check(asked, progress=progress), None) if note is None else (None, note)
+    except ToolkitError as error:
+        return None, f"its claims are not judged: {error.message}"
+
+
+def _claims(request: ReviewRequest, target: str) -> CheckRequest:
+    asked = request.change
+    systems = tuple(name for name in request.judging.systems if "-" in name)
+    return CheckRequest(
+        target=target,
+        patch=asked.patch,
+        pull=asked.pull.number if asked.pull is not None else None,
+        rev=asked.rev,
+        clone=asked.clone if asked.pull is None or request.at_hand else None,
+        server=request.server,
+        source=asked.source,
+        bindings=request.bindings,
+        depth=Depth() if target in named() else Depth(systems=systems),
+    )
+
+
+def _pull(pull: PullRequest, request: ReviewRequest, progress: Progress) -> PullRequest:
+    """Return a pull request with its commits, from the clone at hand or else from the server."""
+    if request.at_hand:
+        return pull
+    from toolkit.forge.client import Settings  # noqa: PLC0415 - who judges a patch needs no network
+    from toolkit.forge.github import connect  # noqa: PLC0415
+
+    progress.step(f"asking for #{pull.number}")
+    github = connect(request.server, Settings())
+    found = github.pull(pull.number)
+    base = github.merge_base(found.base.ref, found.head.sha)
+    return PullRequest(number=pull.number, title=found.title, base=Oid(base), head=Oid(found.head.sha))

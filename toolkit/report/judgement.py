@@ -1,0 +1,221 @@
+"""What the judge says, for people, for a comment on a pull request, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from toolkit import __version__, documents
+from toolkit.judge.model import Difference, Gap, Judgement, StepVerdict, Weight
+from toolkit.model import Proof, Status
+from toolkit.report.explanation import Line, Tone
+from toolkit.report.markdown import code, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SCHEMA = 1
+LINES = 25
+"""The most lines of a comment."""
+
+_TONES = {Weight.DAMAGE: Tone.FAILED, Weight.CHANGE: Tone.NOT_RUN, Weight.REMARK: Tone.PLAIN}
+_SHORT = 60
+_FEW = 3
+_ROWS = 12
+_GAPS = 3
+
+
+class JudgementDocument(Struct, frozen=True, kw_only=True):
+    """The document of `unlet check --json` about a change."""
+
+    schema: int
+    unlet: str
+    subject: str
+    base: str
+    systems: tuple[str, ...]
+    files: int
+    asked: int
+    same: int
+    differ: int
+    changes: tuple[Difference, ...]
+    unknown: tuple[Gap, ...]
+    not_covered: tuple[Gap, ...]
+    equal: tuple[str, ...]
+    commits: tuple[StepVerdict, ...]
+    claims: tuple[Proof, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+
+def to_json(judgement: Judgement, *, claims: Sequence[Proof] = (), notes: Sequence[str] = ()) -> bytes:
+    """Return the document."""
+    return documents.write(
+        JudgementDocument(
+            schema=SCHEMA,
+            unlet=__version__,
+            subject=judgement.subject,
+            base=judgement.base,
+            systems=judgement.systems,
+            files=judgement.files,
+            asked=judgement.asked,
+            same=judgement.same,
+            differ=judgement.differ,
+            changes=judgement.differences,
+            unknown=judgement.unknown,
+            not_covered=judgement.not_covered,
+            equal=judgement.equal,
+            commits=judgement.steps,
+            claims=tuple(claims),
+            notes=(*judgement.warnings, *notes),
+            seconds=judgement.seconds,
+        )
+    )
+
+
+class _Row(Struct, frozen=True, kw_only=True):
+    """One difference of some attributes on some systems."""
+
+    first: Difference
+    attributes: tuple[str, ...]
+    systems: tuple[str, ...]
+
+    def where(self, judgement: Judgement) -> str:
+        """Return the systems, if it is not on all."""
+        return f" ({', '.join(self.systems)})" if len(self.systems) < len(judgement.systems) else ""
+
+    @property
+    def who(self) -> str:
+        """The attributes, as many as a line has room for."""
+        more = f" and {len(self.attributes) - _FEW} more" if len(self.attributes) > _FEW else ""
+        return f"{', '.join(self.attributes[:_FEW])}{more}"
+
+
+def _rows(differences: Sequence[Difference]) -> list[_Row]:
+    """Return differences that are the same but for attribute and system as one, in their order."""
+    systems: defaultdict[tuple[str, str, str, str], dict[str, None]] = defaultdict(dict)
+    firsts: dict[tuple[str, str, str, str], Difference] = {}
+    for each in differences:
+        key = (each.weight.value, each.kind.value, each.what, each.attribute)
+        firsts.setdefault(key, each)
+        systems[key][each.system] = None
+    together: defaultdict[tuple[str, str, str, tuple[str, ...]], list[Difference]] = defaultdict(list)
+    for key, first in firsts.items():
+        together[*key[:3], tuple(systems[key])].append(first)
+    return [
+        _Row(first=those[0], attributes=tuple(each.attribute for each in those), systems=key[3])
+        for key, those in together.items()
+    ]
+
+
+def verdict(judgement: Judgement) -> str:
+    """Return the verdict in one line: what differs, of how much that was asked."""
+    counts = [f"{count} {name}" for name, count in _counts(judgement) if count]
+    files = f"{judgement.files} file{'' if judgement.files == 1 else 's'}"
+    asked = f"asked {judgement.asked} attribute{'' if judgement.asked == 1 else 's'} of {files}"
+    if counts:
+        return f"{', '.join(counts)} ({asked})"
+    if judgement.unknown:
+        return f"unknown ({asked})"
+    if not judgement.asked:
+        return f"same: nothing to evaluate ({files})" if not judgement.equal else f"same: Nix reads the same in {files}"
+    return f"same ({asked})"
+
+
+def _counts(judgement: Judgement) -> Iterator[tuple[str, int]]:
+    for weight, words in ((Weight.DAMAGE, "damage"), (Weight.CHANGE, "change"), (Weight.REMARK, "remark")):
+        count = len(_rows(judgement.of(weight)))
+        yield f"{words}s" if count != 1 else words, count
+
+
+def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -> Iterator[Line]:
+    """Yield the lines for people: the verdict, the differences, the commits, what is unknown and not covered."""
+    tone = next((_TONES[weight] for weight in Weight if judgement.of(weight)), Tone.PROVEN)
+    if judgement.unknown and tone in {Tone.PROVEN, Tone.PLAIN}:
+        tone = Tone.NOT_RUN
+    yield Line(text=verdict(judgement), tone=tone)
+    if quiet:
+        return
+    yield Line(text=f"change  {judgement.subject}", tone=Tone.PLAIN)
+    yield Line(text=f"base    {judgement.base}; on {', '.join(judgement.systems)}", tone=Tone.PLAIN)
+    for row in _rows(judgement.differences):
+        first = row.first
+        text = f"{first.weight:<7} {first.kind:<12}  {row.who}: {first.what}{row.where(judgement)}{_values(first)}"
+        yield Line(text=text, tone=_TONES[first.weight], head=len(first.weight))
+    yield from (Line(text=text, tone=Tone.PLAIN) for text in _commits(judgement))
+    for gap in judgement.unknown:
+        yield Line(text=f"unknown {gap.what}: {gap.reason}", tone=Tone.NOT_RUN, head=7)
+    gaps = judgement.not_covered if verbose else judgement.not_covered[:_ROWS]
+    for gap in gaps:
+        yield Line(text=f"not asked  {gap.what}: {gap.reason}", tone=Tone.PLAIN)
+    if more := len(judgement.not_covered) - len(gaps):
+        yield Line(text=f"not asked  {more} more; --json has all", tone=Tone.PLAIN)
+    yield Line(text="not asked  the rest of the set: --all", tone=Tone.PLAIN)
+    yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in judgement.warnings)
+
+
+def _commits(judgement: Judgement) -> Iterator[str]:
+    for step in judgement.steps:
+        name = f"{step.commit.short} " if step.commit is not None else ""
+        serious = [each for each in step.differences if each.weight is not Weight.REMARK]
+        built = {each.attribute for each in serious if each.kind == "derivation"}
+        damages = {each.attribute for each in serious if each.weight is Weight.DAMAGE}
+        facts = [f"rebuilds {len(built)}" if built else "rebuilds nothing"]
+        facts += [f"damages {', '.join(sorted(damages)[:_FEW])}"] if damages else []
+        facts += ["differs"] if serious and not built and not damages else []
+        facts += ["unknown"] if step.unknown else []
+        yield f"commit  {name}{step.subject}: {', '.join(facts)}"
+
+
+def _values(difference: Difference) -> str:
+    values = (difference.before, difference.after)
+    if all(value is None or (isinstance(value, str) and value.startswith("/nix/store/")) for value in values):
+        return ""
+    return f": {_value(difference.before)} → {_value(difference.after)}"
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 - JSON
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict) and "#" in value:
+        return f"{value['length']} characters"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
+
+
+def to_comment(judgement: Judgement, *, command: str, claims: Sequence[Proof] = (), notes: Sequence[str] = ()) -> bytes:
+    """Return the comment, in Markdown, of at most LINES lines; `command` is the one that judges the same again."""
+    return ("\n".join(_comment(judgement, command, claims, notes)[:LINES]) + "\n").encode(errors="backslashreplace")
+
+
+def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes: Sequence[str]) -> list[str]:
+    head = [f"**{plain(verdict(judgement))}** for {code(judgement.subject)} on {', '.join(judgement.systems)}", ""]
+    rows = [row for row in _rows(judgement.differences) if row.first.weight is not Weight.REMARK]
+    remarks = [row for row in _rows(judgement.differences) if row.first.weight is Weight.REMARK]
+    body = [_item(row, judgement) for row in rows[:_ROWS]]
+    if more := rows[_ROWS:]:
+        body.append(f"- and {len(more)} more")
+    body += [f"- {plain(text)}" for text in _commits(judgement)][: LINES - len(head) - len(body) - 8]
+    if remarks:
+        body.append(f"- remarks: {plain('; '.join(f'{row.who}: {row.first.what}' for row in remarks[:_FEW]))}")
+    body += [f"- unknown: {plain(f'{gap.what}: {gap.reason}')}" for gap in judgement.unknown[:_GAPS]]
+    if failed := [proof.name for proof in claims if proof.status is Status.FAILED]:
+        body.append(f"- failed claims: {', '.join(map(code, failed))}")
+    elif claims:
+        body.append(f"- {sum(proof.status is Status.PASSED for proof in claims)} of {len(claims)} claims passed")
+    body += [f"- {plain(note)}" for note in notes[:_GAPS]]
+    kinds = "derivations, fixed outputs, meta, passthru, arguments and overrides"
+    gaps = f"; {len(judgement.not_covered)} things were not asked about" if judgement.not_covered else ""
+    foot = [
+        "",
+        f"Compared by evaluation: {kinds}; nothing was built, and the rest of the set was not asked about{gaps}.",
+        f"Made by a tool, unlet {__version__}, and not yet read by a person: {code(command)}",
+    ]
+    return [*head, *body[: LINES - len(head) - len(foot)], *foot]
+
+
+def _item(row: _Row, judgement: Judgement) -> str:
+    first = row.first
+    return f"- **{first.weight}** {code(row.who)}: {plain(first.what + row.where(judgement) + _values(first))}"

@@ -30,6 +30,7 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
         f"vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; cargoDeps = {NEW}; }};",
         'editor = prev.editor.overrideAttrs { buildCommand = "touch $out"; };',
         "tool = prev.tool.overrideAttrs { doCheck = true; };",
+        'script = prev.script.overrideAttrs { preInstall = "true"; };',
     ],
 )
 def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override: str) -> None:
@@ -59,7 +60,13 @@ def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override
         ),
         (f"pinned = with prev; pinned.overrideAttrs {{ src = {NEW}; }};", "npmDeps"),
         (f"editor = with prev; editor.overrideAttrs {{ src = {NEW}; }};", "src"),
-        ('editor = prev.editor.overrideAttrs { postInstall = "true"; };', "postInstall"),
+        ('editor = prev.editor.overrideAttrs { tools = "x"; postInstall = "true"; };', "postInstall"),
+        ('script = prev.script.overrideAttrs { postInstall = "true"; };', "postInstall"),
+        ('script = prev.script.overrideAttrs { preBuild = "true"; };', "preBuild"),
+        ('script = prev.script.overrideAttrs { preFixup = "true"; };', "preFixup"),
+        (f"script = with prev; script.overrideAttrs {{ src = {NEW}; }};", "src"),
+        ('vendored = prev.vendored.overrideAttrs { buildFeatures = "x"; };', "buildFeatures"),
+        ("double = prev.double.override { tool = prev.spare; };", "tool-2.0"),
     ],
 )
 def test_what_stays_is_named(reached: Callable[..., Reach], override: str, stays: str) -> None:
@@ -67,6 +74,36 @@ def test_what_stays_is_named(reached: Callable[..., Reach], override: str, stays
     assert [each.status for each in found.overrides] == [Status.IN_PART]
     assert stays in left(found.overrides[0])
     assert found.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "other"),
+    [
+        (
+            "plain = prev.plain.overrideAttrs { withColour = true; };",
+            "plain = prev.plain.override { withColour = …; };",
+        ),
+        (
+            f"editor = with prev; editor.overrideAttrs {{ src = {NEW}; }};",
+            """editor = prev.editor.override {
+  editor-unwrapped = prev.editor-unwrapped.overrideAttrs (old: { src = …; });
+};""",
+        ),
+        (
+            "app = prev.app.overrideAttrs { doCheck = false; };",
+            "app = prev.app.overridePythonAttrs (old: { doCheck = …; });",
+        ),
+        (
+            "engine = prev.engine.overrideAttrs { part = prev.tool; };",
+            "# unlet overlay engine  brings part-29.6.0 within reach",
+        ),
+        ("tool = prev.tool.overrideAttrs { meta.x = 1; };", None),
+    ],
+)
+def test_another_way_reaches(reached: Callable[..., Reach], override: str, other: str | None) -> None:
+    (found,) = reached(override).overrides
+    assert found.status in {Status.IN_PART, Status.NO_EFFECT}
+    assert found.instead == other
 
 
 def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:
@@ -107,6 +144,10 @@ def test_nix_gives_the_reason_in_one_line(reached: Callable[..., Reach], overrid
         assert statuses(found) == {"": "does not evaluate"}
     assert [each.status for each in found.overrides] == [Status.FAILS]
     assert reason in (found.overrides[0].reason or "")
+
+
+def test_what_has_been_removed_may_be_defined_anew(reached: Callable[..., Reach]) -> None:
+    assert statuses(reached("broken = prev.tool;")) == {"broken": "new"}
 
 
 def test_one_that_fails_spoils_no_other(reached: Callable[..., Reach]) -> None:
@@ -151,7 +192,7 @@ def test_scopes_are_followed(reached: Callable[..., Reach]) -> None:
       }) ];
     """)
     assert statuses(found) == {
-        "python313": "no effect",
+        "python313": "reaches",
         "python313.pkgs.app": "no effect",
         "python313.pkgs.base": "reaches",
         "python3Packages.app": "reaches",

@@ -36,7 +36,6 @@ let
     listToAttrs
     mapAttrs
     match
-    seq
     substring
     stringLength
     tail
@@ -318,7 +317,13 @@ let
     in
     given
     // {
-      "unlet scope" = [ { inherit given super; } ] ++ super."unlet scope" or [ ];
+      "unlet scope" = [
+        {
+          inherit function given super;
+          observed = function self (mapAttrs (_: observe [ ]) super);
+        }
+      ]
+      ++ super."unlet scope" or [ ];
     };
 
   # The attributes that hold extensions of a scope elsewhere, and how they are put in.
@@ -331,7 +336,7 @@ let
       scope = [ "haskellPackages" ];
       mark =
         old: new:
-        new // { ${if isOutside (place "packageOverrides" new) then "packageOverrides" else null} = leaving new.packageOverrides; };
+        new // { ${if place "packageOverrides" new != null then "packageOverrides" else null} = leaving new.packageOverrides; };
     };
   };
 
@@ -408,7 +413,8 @@ let
     let
       found = unsafeGetAttrPos name value;
     in
-    if found == null then null else { inherit (found) file line; };
+    # What is computed has its place in a function of nixpkgs' lib.
+    if isOutside found then { inherit (found) file line; } else null;
 
   isOutside = found: found != null && substring 0 (stringLength tree + 1) found.file != tree + "/";
 
@@ -433,7 +439,7 @@ let
     scope: index: name:
     let
       inherit (entry index scope) prev observed;
-      before = prev.${name} or { };
+      before = guarded null (prev.${name} or null);
       earlier = if isPackage before then before.pkgs or { } else if isAttrs before then before else { };
       all =
         if hooks ? ${name} then extensionsIn (at hooks.${name}.scope scope) else extensionsIn (observedScope observed name);
@@ -459,7 +465,7 @@ let
       map (name: {
         inherit name;
         value = place name new;
-      }) (filter (name: isOutside (place name new) || !old ? ${name}) (attrNames new))
+      }) (filter (name: place name new != null || !old ? ${name}) (attrNames new))
     );
 
   text = value: if value == null then null else unsafeDiscardStringContext (toString value);
@@ -508,6 +514,83 @@ let
     };
 
   entry = index: scope: scope.${index.key};
+
+  memberOf = scope: index: name: member: head (filter (each: each.given ? ${member}) (extensionsOf scope index name));
+
+  callsOf =
+    scope: index: name: member:
+    let
+      observed =
+        if member == "" then (entry index scope).observed.${name} else (memberOf scope index name member).observed.${member};
+    in
+    if isAttrs observed then observed."unlet calls" or [ ] else [ ];
+
+  # Other ways to write the last `overrideAttrs` of an override, by the name of the way.
+  ways =
+    scope: index: name: member:
+    let
+      call = lib.last (callsOf scope index name member);
+      package = call.of;
+      change = call.argument;
+      set =
+        final: old:
+        let
+          one = change final;
+        in
+        if !isFunction change then change else if isFunction one then one old else change old;
+      also = more: package.overrideAttrs (old: set old old // more old (old // set old old));
+      fake = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    in
+    {
+      overridePythonAttrs = package.overridePythonAttrs change;
+      unwrapped = package.override {
+        "${name}-unwrapped" = scope."${name}-unwrapped".overrideAttrs change;
+      };
+      override = package.override (intersectAttrs (package.override.__functionArgs or { }) (set package.drvAttrs package));
+      vendorHash = also (_: _: { vendorHash = fake; });
+      fetchCargoVendor = also (
+        _: new: {
+          cargoDeps = scope.rustPlatform.fetchCargoVendor {
+            inherit (new) src;
+            name = "${new.pname}-${new.version}";
+            hash = fake;
+          };
+        }
+      );
+      cargoDeps = also (
+        old: new: {
+          cargoDeps = old.cargoDeps.overrideAttrs (_: {
+            inherit (new) src;
+            outputHash = fake;
+          });
+        }
+      );
+      npmDepsHash = also (_: _: { npmDepsHash = fake; });
+      fetchNpmDeps = also (
+        _: new: {
+          npmDeps = scope.fetchNpmDeps {
+            inherit (new) src;
+            hash = fake;
+          };
+        }
+      );
+      src = also (
+        _: new: {
+          src = package.src.override {
+            ${if package.src ? tag then "tag" else "rev"} = "v${new.version}";
+            hash = fake;
+          };
+        }
+      );
+      oldSrc = also (
+        _: new: {
+          src = package.src.overrideAttrs (_: {
+            outputHash = fake;
+            urls = [ "https://example.org/${new.version}" ];
+          });
+        }
+      );
+    };
 
   argumentsOf = value: guarded [ ] (attrNames (value.override.__functionArgs or { }));
 
@@ -610,7 +693,8 @@ in
     scope: index: name:
     let
       inherit (entry index scope) prev given;
-      old = if prev ? ${name} then prev.${name} else null;
+      # An alias of a package that has been removed throws.
+      old = guarded null (prev.${name} or null);
       new = given.${name};
       within = if isPackage new && isAttrs (new.pkgs or null) then new.pkgs else new;
       before = if isAttrs old && isPackage old then old.pkgs or { } else old;
@@ -626,7 +710,7 @@ in
           { };
     in
     say {
-      old = (facts (guarded null (seq (old.type or null) old))).kind;
+      old = (facts (if isPackage old then { } else old)).kind;
       new = (facts (if isPackage new then { } else new)).kind;
       package = isPackage new;
       base =
@@ -644,10 +728,10 @@ in
       }) (attrNames members);
     };
 
-  # The calls that make the override.
+  # The calls that make the override; of a member of a scope, if `member` is not empty.
   calls =
-    scope: index: name:
-    say (map described ((entry index scope).observed.${name}."unlet calls" or [ ]));
+    scope: index: name: member:
+    say (map described (callsOf scope index name member));
 
   # The arguments that a package's file takes.
   arguments = scope: index: name: say (argumentsOf (entry index scope).prev.${name});
@@ -677,7 +761,7 @@ in
   member =
     scope: index: name: base: each:
     let
-      found = head (filter (extension: extension.given ? ${each}) (extensionsOf scope index name));
+      found = memberOf scope index name each;
     in
     say {
       old = guarded (facts null) (
@@ -691,6 +775,28 @@ in
         path = other;
         drv = guarded null (if has other scope then text (at other scope).drvPath else null);
       }) (aliasesOf (base ++ [ each ]));
+    };
+
+  # The package that another way gives, beside the one that it is made of.
+  way =
+    scope: index: name: member: kind:
+    say {
+      old = facts (lib.last (callsOf scope index name member)).of;
+      new = facts (ways scope index name member).${kind};
+    };
+
+  # A member of `python3Packages` with the extension of an interpreter among those of all of them.
+  extending =
+    scope: index: name: member:
+    let
+      found = memberOf scope index name member;
+      extended = set [ ] [
+        (_: prev: { pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ found.function ]; })
+      ];
+    in
+    say {
+      old = facts plain.python3Packages.${member};
+      new = facts extended.python3Packages.${member};
     };
 
   differs =

@@ -8,11 +8,12 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.nix.stores import own
-from toolkit.reach import rules
-from toolkit.reach.derivations import Derivations
+from toolkit.reach import instead, rules
+from toolkit.reach.derivations import Derivation, Derivations
 from toolkit.reach.model import Left, Override, Status
 from toolkit.reach.rules import Call, Case
 from toolkit.reach.session import EvaluationError
@@ -124,36 +125,44 @@ class Judge:
         self._defined: dict[str, str] = {}
         self.warnings: list[str] = []
 
-    def overrides(self, sources: Sequence[Source], only: Sequence[str]) -> Iterator[Override]:
-        """Yield what each override of overlays that are used together does, in their order."""
+    def subjects(self, sources: Sequence[Source], only: Sequence[str]) -> tuple[list[Override], list[Subject]]:
+        """Return what cannot be read of overlays that are used together, and the attributes of the others."""
+        unread: list[Override] = []
         overlays: list[tuple[str, str, tuple[Named, ...]]] = []
         for source in sources:
             place, found = self._opened(source)
             if isinstance(found, EvaluationError):
-                yield self._unread(source.file, "", found)
+                unread.append(self._unread(source.file, "", found))
                 continue
             for number, label in enumerate(found):
                 key = f"{len(self._defined)}"
                 overlay = self._define("overlay", f"overlayOf {place} {number} {text(key)}")
                 names = self._try(f"names {overlay}", tuple[Named, ...])
                 if isinstance(names, EvaluationError):
-                    yield self._unread(source.file, label, names)
+                    unread.append(self._unread(source.file, label, names))
                 else:
                     overlays.append((overlay, source.file, names))
         used = self._define("used", f"[ {' '.join(overlay for overlay, _, _ in overlays)} ]")
         system = self._try(f"system {used}", str)
         self._system = "" if isinstance(system, EvaluationError) else system
-        subjects = [
+        return unread, [
             Subject(overlay=overlay, used=used, file=file, named=each)
             for overlay, file, names in overlays
             for each in names
             if not only or any(wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())} for wanted in only)
         ]
+
+    def overrides(self, subjects: Sequence[Subject], only: Sequence[str]) -> list[Override]:
+        """Return what each override does, in their order."""
+        found: list[Override] = []
         for count, subject in enumerate(subjects):
             self._progress.step(f"{subject.name} ({count + 1} of {len(subjects)})")
-            for override in self._attribute(subject):
-                if not only or any(f"{override.attribute}.".startswith(f"{each}.") for each in only):
-                    yield override
+            found += (
+                override
+                for override in self._attribute(subject)
+                if not only or any(f"{override.attribute}.".startswith(f"{each}.") for each in only)
+            )
+        return found
 
     def hosts(self, directory: str) -> tuple[str, ...] | EvaluationError:
         """Return the names of a flake's NixOS configurations."""
@@ -187,7 +196,7 @@ class Judge:
             return
         members = [
             self._override(subject, (*found.base, each.name), self._member(scope, subject, found, each), each.place)
-            for each in found.members
+            for each in (found.members if subject.named.known else ())
         ]
         if not members or found.package:
             yield self._override(subject, (subject.name,), self._whole(scope, subject, found, members))
@@ -200,8 +209,7 @@ class Judge:
             verdict = self._path(scope, subject, (subject.name,))
             if members and verdict.status is Status.NO_EFFECT:
                 # An interpreter stays the same, its scope does not.
-                worst = next((each for each in members if each.status is not Status.REACHES), members[0])
-                return _Verdict(status=worst.status, left=worst.left, reason=worst.reason)
+                return _together(members)
             return verdict
         return self._value(scope, subject, look)
 
@@ -250,23 +258,50 @@ class Judge:
         if pair.old.drv is None or pair.new.drv is None:
             return _unlike(pair)
         old, new = self._store[pair.old.drv], self._store[pair.new.drv]
+        member = path[-1] if shown is None else ""
+        words = f"{_call(scope, subject)} {text(member)}"
+        calls = self._calls(words) if member or len(path) == 1 else ()
         if old.path == new.path or old.outputs == new.outputs:
-            return self._same(shown(scope) if shown is not None else None)
-        calls = self._try(f"calls {_call(scope, subject)}", tuple[Call, ...]) if len(path) == 1 else ()
-        case = Case(
-            old=old,
-            new=new,
-            store=self._store,
-            calls=() if isinstance(calls, EvaluationError) else calls,
-            top=lambda names: self._top(scope, names),
-        )
-        left = rules.left(case)
-        left += tuple(
+            same = self._same(shown(scope) if shown is not None else None)
+            other = self._instead(scope, words, path, (), calls)
+            return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
+        left = rules.left(self._case(scope, old, new, calls))
+        rest = tuple(
             Left(name=".".join(alias.path), why="is still without the override")
             for alias in pair.aliases
             if alias.drv is not None and alias.drv != new.path
         )
-        return _Verdict(status=Status.IN_PART if left else Status.REACHES, left=left)
+        if not left and not rest:
+            return _Verdict(status=Status.REACHES)
+        other = self._instead(scope, words, path, left, calls) if left else self._extended(words, path)
+        return _Verdict(status=Status.IN_PART, left=left + rest, instead=other)
+
+    def _calls(self, words: str) -> tuple[Call, ...]:
+        calls = self._try(f"calls {words}", tuple[Call, ...])
+        return () if isinstance(calls, EvaluationError) else calls
+
+    def _case(self, scope: str, old: Derivation, new: Derivation, calls: Sequence[Call]) -> Case:
+        return Case(old=old, new=new, store=self._store, calls=calls, top=lambda names: self._top(scope, names))
+
+    def _instead(
+        self, scope: str, words: str, path: Sequence[str], left: Sequence[Left], calls: Sequence[Call]
+    ) -> str | None:
+        """Return the first other way to write an override that reaches, as Nix has evaluated it."""
+        for way in instead.ways(left, calls):
+            pair = self._try(f"way {words} {text(way)}", Pair)
+            if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
+                continue
+            old, new = self._store[pair.old.drv], self._store[pair.new.drv]
+            if old.path != new.path and not rules.left(self._case(scope, old, new, ())):
+                return instead.written(way, path, calls)
+        return instead.lifted(path, left)
+
+    def _extended(self, words: str, path: Sequence[str]) -> str | None:
+        """Return how a member of an interpreter's scope is overridden in all of them, if that reaches."""
+        pair = self._try(f"extending {words}", Pair)
+        if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv in {None, pair.old.drv}:
+            return None
+        return instead.extension(path[-1])
 
     def _same(self, question: str | None) -> _Verdict:
         shown = self._try(question, Shown) if question is not None else None
@@ -324,6 +359,7 @@ class Judge:
             line=where.line if where is not None else None,
             left=verdict.left,
             reason=verdict.reason,
+            instead=verdict.instead,
         )
 
 
@@ -331,6 +367,18 @@ class _Verdict(Struct, frozen=True, kw_only=True):
     status: Status
     left: tuple[Left, ...] = ()
     reason: str | None = None
+    instead: str | None = None
+
+
+def _together(members: Sequence[Override]) -> _Verdict:
+    """Judge an attribute by the members of its scope."""
+    found = {each.status for each in members}
+    left = next((each.left for each in members if each.left), ())
+    if len(found) == 1:
+        return _Verdict(status=members[0].status, left=left, reason=members[0].reason)
+    if found <= {Status.REACHES, Status.NEW, Status.NO_EFFECT}:
+        return _Verdict(status=Status.REACHES)
+    return _Verdict(status=Status.IN_PART, left=left, reason="only some members of its scope reach the build")
 
 
 def _unlike(pair: Pair) -> _Verdict:
@@ -342,9 +390,12 @@ def _unlike(pair: Pair) -> _Verdict:
     return _Verdict(status=Status.REACHES)
 
 
+_ABSENT = re.compile(r"^unlet: |unable to download|cannot fetch|Unable to start any build|Failed to open archive")
+
+
 def _is_absent(failed: EvaluationError) -> bool:
     """Tell whether Nix failed since something of the user's is not here, which is not the override's fault."""
-    return re.search(r"^unlet: |unable to download|does not exist|cannot fetch", failed.message) is not None
+    return _ABSENT.search(failed.message) is not None
 
 
 def text(value: str) -> str:

@@ -24,11 +24,13 @@ class Left(Struct, frozen=True, kw_only=True):
     """Something that stays though the override was to replace it.
 
     `way` has the names of the derivations that lead to it, the package's own first; `why` is a sentence about it.
+    `part` is true for a package that the file of the overridden one binds.
     """
 
     name: str
     way: tuple[str, ...] = ()
     why: str
+    part: bool = False
 
 
 class Override(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.model import SourceRequest
-from toolkit.nix.limits import sealed
+from toolkit.nix.limits import jobs, sealed
+from toolkit.parallel import side_by_side
 from toolkit.reach import sources
 from toolkit.reach.judging import Judge, Source
 from toolkit.reach.model import Override, Reach
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 _EXPRESSION = Path(__file__).parents[1] / "expressions/reach.nix"
 _SECONDS = 120.0
+
+_MANY = 16
+"""From so many overrides on a second Nix pays, which takes a second to start."""
+
+_MEBIBYTES = 2560
+"""What a Nix takes that evaluates the half of fifty overrides."""
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):
@@ -89,14 +96,28 @@ def _on(
     overrides: list[Override] = []
     with Session(_EXPRESSION, arguments, seconds=_SECONDS) as session:
         judge = Judge(session, progress)
+
+        def judged(group: Sequence[Source]) -> list[Override]:
+            unread, subjects = judge.subjects(group, request.only)
+            count = len(subjects) // 2 if len(subjects) >= _MANY and jobs(each=_MEBIBYTES) > 1 else 0
+
+            def half(first: bool) -> list[Override]:  # noqa: FBT001 - one of two
+                if not first:
+                    return judge.overrides(subjects[count:], request.only)
+                with Session(_EXPRESSION, arguments, seconds=_SECONDS) as another:
+                    second = Judge(another, progress)
+                    return second.overrides(second.subjects(group, request.only)[1][:count], request.only)
+
+            return [*unread, *(each for part in side_by_side(half, [True, False][not count :]) for each in part)]
+
         for group in groups:
             if not isinstance(group, Path):
-                overrides += judge.overrides(group, request.only)
+                overrides += judged(group)
                 continue
             directory, overlays = sources.flake(group)
-            overrides += judge.overrides([overlays], request.only)
+            overrides += judged([overlays])
             hosts = judge.hosts(str(directory))
             # What keeps a flake's outputs from being read is said of its overlays.
             for name in () if isinstance(hosts, EvaluationError) else hosts:
-                overrides += judge.overrides([sources.host(directory, name)], request.only)
+                overrides += judged([sources.host(directory, name)])
         return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=tuple(judge.warnings))

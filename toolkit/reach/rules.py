@@ -137,6 +137,7 @@ _KNOWN = _PHASES | {
     "meta",
     "passthru",
 }
+_HOOK = re.compile(r"(?:pre|post)(Unpack|Patch|Configure|Build|Install|Fixup)")
 _NEAR = 0.88
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
 _HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
@@ -227,7 +228,7 @@ def left(case: Case) -> tuple[Left, ...]:
     return tuple(found.values())
 
 
-def unused_source(case: Case) -> Iterator[Left]:
+def wrapper_source(case: Case) -> Iterator[Left]:
     """Yield a wrapper's `src` and `patches`: it has no source, and nothing reads them."""
     if case.source(case.old):
         return
@@ -238,16 +239,38 @@ def unused_source(case: Case) -> Iterator[Left]:
             )
 
 
-def unused_phases(case: Case) -> Iterator[Left]:
-    """Yield what belongs to phases, if the builder runs a `buildCommand` instead."""
-    command = case.new.environment.get("buildCommand", "")
-    if not command or case.old.environment.get("buildCommand") != command:
+def unused_source(case: Case) -> Iterator[Left]:
+    """Yield a source that is not unpacked, and that nothing names."""
+    environment = case.new.environment
+    place = environment.get("src", "")
+    if "src" not in case.changed or not environment.get("dontUnpack"):
         return
-    others = [name for name in case.changed if name not in {"name", "pname", "version"}]
-    unread = [name for name in others if name in _PHASES and not re.search(rf"\$\{{?{name}\b", command)]
-    if unread and unread == others:
-        for name in unread:
-            yield Left(name=name, why=f"the package is built by a 'buildCommand', which does not read '{name}'")
+    others = (value for name, value in environment.items() if name != "src")
+    if not any(re.search(r"\$\{?src\b", value) or place in value for value in others):
+        yield Left(name="src", why="the package unpacks no source, and nothing reads 'src'")
+
+
+def unread_phases(case: Case) -> Iterator[Left]:
+    """Yield what belongs to phases that do not run: their builder runs a `buildCommand` or leaves them out."""
+    environment = case.new.environment
+    command = environment.get("buildCommand", "")
+    if command and case.old.environment.get("buildCommand") == command:
+        for name in case.changed:
+            if name in _PHASES and environment[name] and not re.search(rf"\$\{{?{name}\b", command):
+                yield Left(name=name, why=f"the package is built by a 'buildCommand', which does not read '{name}'")
+        return
+    for name in case.changed:
+        hook = _HOOK.fullmatch(name)
+        if hook is None or not environment[name]:
+            continue
+        phase = f"{hook[1][0].lower()}{hook[1][1:]}Phase"
+        own = environment.get(phase)
+        if own and f"runHook {name}" not in own:
+            yield Left(name=name, why=f"the package has a '{phase}' of its own, which does not run '{name}'")
+        elif environment.get(f"dont{hook[1]}"):
+            yield Left(name=name, why=f"the package sets 'dont{hook[1]}', so that '{name}' does not run")
+        elif (phases := environment.get("phases")) and phase not in phases.split():
+            yield Left(name=name, why=f"'{phase}' is not one of the package's 'phases', so that '{name}' does not run")
 
 
 def same_source(case: Case) -> Iterator[Left]:
@@ -343,7 +366,7 @@ def old_version(case: Case) -> Iterator[Left]:
         # go 1.26.4 beside gitea 1.26.4: another package of the set, with a name of its own.
         if known.get(each.pname) == each.path and not own & _words(each.pname):
             continue
-        yield Left(name=each.name, way=(case.new.name, each.name), why=f"has the old version {version}")
+        yield Left(name=each.name, way=(case.new.name, each.name), why=f"has the old version {version}", part=True)
 
 
 def old_package(case: Case) -> Iterator[Left]:
@@ -362,7 +385,7 @@ def old_package(case: Case) -> Iterator[Left]:
                 continue
             if each.pname in {given.pname, name}:
                 why = f"'{name}' is replaced, and the build still has the package's own"
-                yield Left(name=each.name, way=(case.new.name, each.name), why=why)
+                yield Left(name=each.name, way=(case.new.name, each.name), why=why, part=True)
 
 
 def old_argument(case: Case) -> Iterator[Left]:
@@ -409,8 +432,9 @@ def _words(name: str) -> set[str]:
 
 
 RULES = (
+    wrapper_source,
     unused_source,
-    unused_phases,
+    unread_phases,
     same_source,
     unread_fetching,
     unused_hash,

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
 _ANSWER = "trace: @"
 _END = "@end"
-_OPTIONS = ("--option", "fsync-metadata", "false", "--option", "warn-dirty", "false")
+_SETTINGS = {
+    "fsync-metadata": "false",
+    "warn-dirty": "false",
+    # Nothing is built, not even for the evaluation, and what cannot be fetched is not waited for.
+    "max-jobs": "0",
+    "builders": "",
+    "download-attempts": "1",
+    "connect-timeout": "10",
+}
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -46,9 +54,10 @@ class Session:
         """Each answer may take so many seconds."""
         words = [word for name, value in arguments.items() for word in ("--argstr", name, value)]
         features = ("--extra-experimental-features", "nix-command flakes")
-        argv = ("nix", *features, "repl", *_OPTIONS, "--file", str(expression), *words)
+        options = [word for name, value in _SETTINGS.items() for word in ("--option", name, value)]
+        argv = ("nix", *features, "repl", *options, "--file", str(expression), *words)
         command = Command(argv=argv, env={"NIX_REMOTE": remote(own())})
-        self._command = restrict(command, expression.parent)
+        self._command = restrict(command, expression.parent, writes=(own(),))
         self._definitions: list[str] = []
         self._seconds = min(seconds, self._command.timeout or seconds)
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()

@@ -1,6 +1,7 @@
 # What reach and the packages beside it need of a lib.
 rec {
   drop = count: list: builtins.genList (n: builtins.elemAt list (n + count)) (builtins.length list - count);
+  last = list: builtins.elemAt list (builtins.length list - 1);
   fix = f: f (fix f);
   extends = overlay: f: final: f final // overlay final (f final);
   composeAll = builtins.foldl' (f: g: final: prev: f final prev // g final (prev // f final prev)) (_: _: { });

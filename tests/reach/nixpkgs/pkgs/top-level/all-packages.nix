@@ -149,6 +149,7 @@ let
       pname = "vendored";
       version = "1.0.0";
       src = fetch { name = "vendored-1.0.0"; hash = hash "3"; };
+      cargoBuildFeatures = "";
       cargoDeps = build {
         name = "${final.pname}-${final.version}-vendor";
         staging = fetch {
@@ -174,12 +175,50 @@ let
       version = "1.0.0";
       src = fetch { name = "editor-1.0.0"; hash = hash "6"; };
     };
-    editor = mkDerivation {
-      pname = "editor";
+    editor = lib.makeOverridable (
+      { editor-unwrapped }:
+      mkDerivation {
+        pname = "editor";
+        version = "1.0.0";
+        inherit editor-unwrapped;
+        buildCommand = "ln -s $editor_unwrapped $out";
+      }
+    ) { inherit (self) editor-unwrapped; };
+    # Phases of its own, not all of which run what others put before and after them.
+    script = mkDerivation {
+      pname = "script";
       version = "1.0.0";
-      inherit (self) editor-unwrapped;
-      buildCommand = "ln -s $editor_unwrapped $out";
+      src = fetch { name = "script-1.0.0"; hash = hash "7"; };
+      dontUnpack = true;
+      dontBuild = true;
+      phases = "buildPhase installPhase";
+      installPhase = "runHook preInstall; touch $out";
     };
+    spare = mkDerivation {
+      pname = "spare";
+      version = "1.0";
+    };
+    # An argument is only one of two uses.
+    double = lib.makeOverridable (
+      { tool }:
+      mkDerivation {
+        pname = "double";
+        version = "1.0";
+        inherit tool;
+        helper = self.tool;
+      }
+    ) { inherit (self) tool; };
+    # A builder that turns an attribute into another one.
+    app =
+      let
+        python = given: mkDerivation (removeAttrs given [ "doCheck" ] // { doCheck = false; doInstallCheck = given.doCheck; });
+        make = given: python given // { overridePythonAttrs = change: make (given // change); };
+      in
+      make {
+        pname = "app";
+        version = "1.0";
+        doCheck = true;
+      };
     broken = throw "broken has been removed";
   };
 in

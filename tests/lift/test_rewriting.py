@@ -498,3 +498,40 @@ def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
         made = lift(text, name="package.nix", bindings=("drv",), called=called)
         assert made.doors == {"drv": ("passthru", "ui")}
         assert "passthru = {\n    ui = drv;\n  };\n" in made.text
+
+
+def test_a_package_whose_source_is_a_part_takes_that_from_its_attributes() -> None:
+    more = "  other = f { inherit version; base = ui; };\n"
+    made = lifted(
+        package("buildApp {\n  page = ui;\n  src = ui;\n  inherit version;\n  e = [ other ];\n}\n", more),
+        follow=("src", "version"),
+        design=Design.MOVE,
+    )
+    assert "src = finalAttrs.page;" in made.text
+    assert "inherit (finalAttrs) version; base = finalAttrs.page;" in made.text
+
+
+def test_a_comment_that_a_blank_line_parts_from_a_definition_stays() -> None:
+    before = HEAD.replace("  ui =", "  # parts\n\n  # the interface\n  ui =").replace("in\n", "  other = 1;\nin\n")
+    made = rewritten(before + "buildApp {\n  e = [ ui other ];\n}\n", design=Design.MOVE)
+    assert made.index("# parts") < made.index("other = 1") < made.index("in\nbuildApp")
+    assert "    # the interface\n    ui = buildUi {" in made
+
+
+@pytest.mark.parametrize(
+    ("more", "attributes", "parameter"),
+    [
+        ("", "e = [ ui ];", "finalAttrs"),
+        ("", "e = [ ui finalAttrs ];", "finalPackage"),
+        ("", "e = [ ui (finalAttrs: finalAttrs) ];", "finalAttrs"),
+        ("  g = f finalAttrs;\n", "e = [ ui g ];", "finalAttrs"),
+        ("  ui = buildUi { src = finalAttrs; };\n", "e = [ ui ];", "finalPackage"),
+        ("  ui = buildUi (finalAttrs: { src = finalAttrs.x; });\n", "e = [ ui ];", "finalAttrs"),
+    ],
+)
+def test_the_parameter_is_a_name_that_takes_no_other(more: str, attributes: str, parameter: str) -> None:
+    head = "{ buildApp, buildUi, f, src, version, finalAttrs }:\nlet\n"
+    ui = "" if "ui =" in more else "  ui = buildUi { inherit src version; };\n"
+    made = lifted(f"{head}{ui}{more}in\nbuildApp {{ {attributes} }}\n", "ui", design=Design.MOVE)
+    assert made.parameter == parameter
+    assert f"{parameter}.passthru.ui" in made.text

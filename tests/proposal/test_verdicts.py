@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from toolkit.prove.lifted import UNREACHED, ChangedAttribute, Derivations, LiftVerdict, Reach, judge, verdict
 
 NOWHERE = Reach(built=False, shown=False, evaluates=True)
@@ -25,6 +27,11 @@ def test_a_door_without_effect_anywhere_is_refused() -> None:
 
 def test_another_derivation_on_one_system_is_a_failure() -> None:
     assert judge([answer(), answer(after="/b.drv")]) == LiftVerdict(outcome="failed", why="the derivation differs")
+
+
+def test_another_attribute_that_differs_is_a_failure() -> None:
+    shown = replace(answer(), same_shown=False)
+    assert judge([answer(), shown]) == LiftVerdict(outcome="failed", why="the derivation differs")
 
 
 def test_a_builder_that_takes_no_function_is_refused_by_its_reason() -> None:

@@ -151,7 +151,8 @@ def _uses(
         if around is not None and around.kind == "inherited_attrs" and around.parent is not None:
             inherits[around.parent.index].sources[static_name(node) or node.text] = (parameter, *paths[0])
             continue
-        if index in planned.followed and around is not None and planned.follows[paths[0][0]][2]:
+        follows = index in planned.followed and index not in planned.rerouted
+        if follows and around is not None and planned.follows[paths[0][0]][2]:
             if around.kind == "inherit_from":
                 inherits[around.index].sources.update({path[0]: (parameter, *path) for path in paths})
                 continue

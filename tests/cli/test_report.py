@@ -102,7 +102,7 @@ def test_what_was_covered_is_for_verbose() -> None:
 
 def test_each_kind_of_user_is_told_what_to_do_next() -> None:
     contribute, use, watch = _lines(PASSED)[-3:]
-    assert contribute.endswith("  unlet pr --repo DIR --strategy move")
+    assert contribute.endswith("  unlet pr --repo DIR --design move")
     assert "nixpkgs.overlays = [ (import ./proposal/overlay) ];" in use
     assert watch.endswith("unlet check proposal")
 
@@ -116,14 +116,14 @@ def test_wrapper_is_part_of_the_use_only_if_rootlesskit_is_moved() -> None:
 def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:
     request = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
     (contribute, *_) = plain(replace(_report(PASSED), request=request))[-3:]
-    assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging --strategy move")
+    assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging --design move")
 
 
 def test_branch_is_made_as_the_proposal_was() -> None:
     changed = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
     changed = replace(changed, proposal=replace(changed.proposal, steps=steps(Design.HIDDEN, Demotion.DROP)))
     (contribute, *_) = plain(changed)[-3:]
-    assert contribute.endswith("unlet pr --repo /src/nixpkgs --strategy hidden --rootlesskit drop")
+    assert contribute.endswith("unlet pr --repo /src/nixpkgs --design hidden --rootlesskit drop")
 
 
 @pytest.mark.parametrize(

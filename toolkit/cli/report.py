@@ -179,7 +179,7 @@ def _contributing(report: Report, out: Path) -> str:
         words += ["DIR"]
     for step in proposal.steps:
         if step.name == LIFT and step.reason is None:
-            words += ["--strategy", step.design]
+            words += ["--design", step.design]
         if step.name == DEMOTE and step.design != Demotion.SUFFIX:
             words += ["--rootlesskit", step.design]
     if len(proposal.steps) == 1:

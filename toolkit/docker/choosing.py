@@ -18,7 +18,7 @@ from toolkit.docker.rewrite.layout import newest, ordered
 from toolkit.errors import CommandError, LayoutError, RefusalError
 from toolkit.lift.plan import Design, plan
 from toolkit.model import Step
-from toolkit.nix import evaluator, limits
+from toolkit.nix import evaluator, limits, program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +33,7 @@ BUILDER = PurePosixPath("pkgs/build-support/go/module.nix")
 _SINCE = Version("28")
 """The docker from which on its file was written for a buildGoModule that takes a function (PR 390220, 2025-03)."""
 
-_REFUSES = re.compile(
-    r"expected a set but found a function|function 'anonymous lambda' called with unexpected argument"
-)
+_UNEXPECTED = "function 'anonymous lambda' called with unexpected argument"
 
 
 class Builder(Struct, frozen=True, kw_only=True):
@@ -113,4 +111,4 @@ def ask_tree(root: Path) -> bool | None:
             arguments = {"builder": str(root / path), "libPath": str(root / library)}
             return bool(evaluator.evaluate(EXPRESSION, arguments))
     except CommandError as error:
-        return False if _REFUSES.search(error.stderr) else None
+        return False if program.refuses_function(error) or _UNEXPECTED in error.stderr else None

@@ -197,6 +197,17 @@ def test_designs_of_any_package_are_compared(unlet: Unlet) -> None:
     assert all(column["proofs"]["no-rebuild"] == "passed" for column in columns)
 
 
+def test_any_package_is_built_on_request(unlet: Unlet) -> None:
+    done = unlet(*SPECIMEN, "notes-server", "--tier", "build", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    (built,) = (proof for proof in json.loads(done.stdout)["proofs"] if proof["name"].startswith("built-"))
+    assert (built["status"], built["asked"]) == ("passed", True)
+    assert built["evidence"][0].startswith("/nix/store/")
+    again = unlet("check", "proposal", "--tier", "build", "--proof", built["name"], "--json")
+    assert [proof["status"] for proof in json.loads(again.stdout)["proofs"]] == ["passed"]
+    assert unlet("check", "proposal", "--tier", "vm").stderr == "--tier vm: notes-server has no such proofs\n"
+
+
 def test_design_has_the_same_names_for_every_target(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN, "--design", "layer")
     assert (done.returncode, done.stdout) == (2, "")

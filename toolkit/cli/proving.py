@@ -49,9 +49,10 @@ depth_options = options.together(
         "--tier",
         group=DEPTH,
         type=click.Choice(_TIERS),
-        help="How deep to prove: the file alone (isolated), docker in the whole nixpkgs, real builds, "
-        "NixOS in a virtual machine. Each level includes those before it; build and vm run what nixpkgs says with "
-        "your rights. By default isolated; for a proposal from a whole nixpkgs on this machine also part of tree.",
+        help="How deep to prove: the file alone (isolated), the package in the whole nixpkgs (tree), real builds "
+        "(build), NixOS in a virtual machine (vm); isolated and vm are docker's. Each level includes those before it; "
+        "build and vm run what nixpkgs says with your rights. By default isolated for docker, and part of tree for its "
+        "proposal from a whole nixpkgs on this machine; tree for any other TARGET.",
     ),
     options.remembered(
         "--system",
@@ -117,7 +118,7 @@ def depth(target: str = DOCKER) -> Depth:
     named = options.asked("tier")
     if not _is_docker(target):
         options.refuse_together(OTHER, *_DEEPER)
-        if named is not None and named != Tier.TREE:
+        if named in {Tier.ISOLATED, Tier.VM}:
             raise click.UsageError(f"{OTHER} and --tier {named} exclude each other")
     tier = Tier(named or (Tier.ISOLATED if _is_docker(target) else Tier.TREE))
     if is_sealed() and tier.includes(Tier.BUILD):

@@ -23,10 +23,10 @@ from toolkit.lift.locating import PACKAGES, Names
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
 from toolkit.lift.survey import files_of
-from toolkit.model import Step
+from toolkit.model import Step, Tier
 from toolkit.nix import program
 from toolkit.proposal import overlays, recipes, texts
-from toolkit.proposal.claims import CLAIMS, Asking, LiftCase, ask_about
+from toolkit.proposal.claims import CLAIMS, Asking, Building, LiftCase, ask_about, of_builds
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.target import find_targets
@@ -104,15 +104,24 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
             overlay=overlay if self.overlay(proposal) else None,
         )
 
+    def deepened(self, case: LiftCase, *, near: str | None, progress: Progress) -> LiftCase:
+        """Return the case with the tree to build in, if the depth asks for that."""
+        del near
+        depth = self.request.depth
+        if not depth.tier.includes(Tier.BUILD):
+            return case
+        tree = trees.changed(self.tree, {self.file: self.contents[-1]})
+        return replace(case, building=Building(tree=tree, depth=depth, progress=progress))
+
     def claims(self, case: LiftCase) -> tuple[Claim[LiftCase], ...]:
         """Return the claims about a lift, or about the commits of a recipe and those that it names."""
-        del case
         recipe = self.opened.recipe
         if recipe is None:
-            return prove.about(CLAIMS, Subject.SERIES)
+            return (*prove.about(CLAIMS, Subject.SERIES), *of_builds(case))
         subject = Subject.REBUILD if any(step.rebuilds for step in recipe.steps) else Subject.RECIPE
         named = {name for step in recipe.steps for name in step.claims}
-        return tuple(claim for claim in CLAIMS if subject in claim.applies_to or claim.name in named)
+        own = (claim for claim in CLAIMS if subject in claim.applies_to or claim.name in named)
+        return (*own, *of_builds(case))
 
     def overlay(self, proposal: Proposal, case: LiftCase | None = None) -> Mapping[str, TreeFile]:
         """Return the package's directory with the changed file, if that makes the package alone."""

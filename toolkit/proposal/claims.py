@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from functools import partial
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -12,19 +14,25 @@ from msgspec import Struct, field
 from toolkit import process, prove
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.shape import read
+from toolkit.model import Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
 from toolkit.parallel import side_by_side
-from toolkit.prove import ANY, Claim, Finding, Subject, claims
+from toolkit.prove import ANY, OURS, Claim, Finding, Subject, claims, outputs
 from toolkit.prove.lifted import LIFTED, UNREACHED, Derivations, LiftVerdict, Question, ask, command, judge, verdict
+from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolkit.lift.rewriting import Lifted
+    from toolkit.model import Depth, Progress
     from toolkit.prove import Stage
     from toolkit.prove.lifted import Derivations
+    from toolkit.sources.trees import NixpkgsTree
+
+BUILD = EXPRESSIONS / "build.nix"
 
 _TOGETHER = 2
 """Evaluations at a time."""
@@ -116,12 +124,24 @@ def ask_about(askings: Sequence[Asking]) -> None:
         side_by_side(answer, parts, jobs=_TOGETHER)
 
 
+class Building(Struct, frozen=True, kw_only=True, eq=False):
+    """What is built: the whole `tree` with the change, as a depth has it, and who is told how it goes."""
+
+    tree: NixpkgsTree
+    depth: Depth
+    progress: Progress
+
+
 class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
-    """A lift of one package. `overlay` is the directory of the overlay, None where there is none."""
+    """A lift of one package. `overlay` is the directory of the overlay, None where there is none.
+
+    `building` is None unless the tier that builds is asked for.
+    """
 
     lifted: Lifted
     asking: Asking
     overlay: Path | None = None
+    building: Building | None = None
 
     @property
     def package(self) -> str:
@@ -270,6 +290,42 @@ def overlaid(case: LiftCase) -> Finding:
 
 _LIFTED = frozenset([Subject.SERIES, Subject.OVERLAY])
 _KEPT = frozenset([Subject.SERIES, Subject.RECIPE])
+
+
+def builds(case: LiftCase, *, system: str, building: Building) -> Finding:
+    """Build the package of the changed tree, as the user's Nix is configured; what runs then is the tree's."""
+    tree, words = building.tree, building.depth.nix_options
+    given = {
+        "tree": str(tree.root),
+        "system": system,
+        "package": json.dumps(case.package.split(".")),
+        "tools": outputs.tools(tree, words),
+    }
+    asked = outputs.command(BUILD, given, tree=tree, words=words, progress=building.progress)
+    built = outputs.build(asked, expected=1)
+    return Finding(
+        covers=f"{case.package}, {system}",
+        failures=(built.failure,) if built.failure is not None else (),
+        evidence=(*built.log, *map(str, built.paths)),
+        commands=(asked.line,),
+    )
+
+
+def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
+    """Return the claims of the tier that builds, one for each system that is asked for, else for this one."""
+    if (building := case.building) is None:
+        return ()
+    return tuple(
+        Claim(
+            f"built-{system}",
+            f"Nix builds the package for {system}",
+            partial(builds, system=system, building=building),
+            Tier.BUILD,
+            applies_to=OURS,
+        )
+        for system in building.depth.systems or (outputs.here(),)
+    )
+
 
 CLAIMS: tuple[Claim[LiftCase], ...] = (
     *claims.CLAIMS,

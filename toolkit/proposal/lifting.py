@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from toolkit import files, inside, prove, sources
 from toolkit.contribution import ExplainedHunk
-from toolkit.errors import RefusalError, ToolkitError
+from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.git import patching, reading
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
-from toolkit.model import Commit, Proposal, Step
+from toolkit.model import Commit, Proposal, Step, Tier
 from toolkit.patches import Message
 from toolkit.proposal import choosing, doors, texts
 from toolkit.proposal.choosing import LiftChosen, LiftCommit, Opened, readers_of
@@ -45,6 +45,8 @@ class Lifts(Leaf):
     def again(self, recorded: Recorded, *, progress: Progress) -> Draft[LiftCase]:
         """Lift the bindings of the report again; of mails that do otherwise, the doors are those that Nix finds."""
         source, proposal = recorded.source, recorded.proposal
+        if recorded.request.depth.tier is Tier.VM:
+            raise UsageError(f"--tier {Tier.VM}: {proposal.package} has no such proofs")
         tree = trees.whole(source, offline=True, progress=progress)
         target = replace(find_target(tree.root, proposal.package), file=proposal.target)
         text = source.content.decode()
@@ -60,6 +62,7 @@ class Lifts(Leaf):
         chosen = choosing.laid_out(opened, commits, tree, progress=progress)
         overlay = inside.place(recorded.directory, "overlay")
         case = chosen.case(proposal, overlay=overlay)
+        case = chosen.deepened(case, near=None, progress=progress)
         return Draft(
             proposal=proposal,
             messages=(),

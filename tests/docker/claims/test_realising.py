@@ -13,6 +13,7 @@ from toolkit.docker.claims.case import DEMOTED
 from toolkit.errors import NotRunError
 from toolkit.model import Status, Tier
 from toolkit.nix import stores
+from toolkit.prove import outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from toolkit.model import Depth, Report
 
 
-HERE = realising.here()
+HERE = outputs.here()
 NAME = f"specimen-built-{HERE}"
 BUILD = replace(TREE, tier=Tier.BUILD, systems=(HERE,))
 
@@ -124,7 +125,7 @@ def test_other_systems_are_no_nixos(deepened: Callable[..., Deepened], name: str
 
 
 def test_machine_without_kvm_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    here = realising.here()
+    here = outputs.here()
     monkeypatch.setattr(realising, "KVM", tmp_path / "kvm")
     with pytest.raises(NotRunError) as absent:
         realising.require_kvm(here)

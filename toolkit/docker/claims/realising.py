@@ -1,21 +1,15 @@
-"""Real builds as the user wants them run, with what failed: the derivation, its log, Nix's exit status.
+"""The claims about real builds: Nix builds docker from the patched tree, and the overlay is the same derivation.
 
-And the claims about them: Nix builds docker from the patched tree, and the overlay is the same derivation; a NixOS test
-of rootless docker's ports evaluates with that tree, and passes.
+A NixOS test of rootless docker's ports evaluates with that tree, and passes.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from toolkit import documents, process
+from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY, staging
 from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, show
 from toolkit.docker.claims.case import BEFORE
@@ -23,17 +17,16 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import TEST
 from toolkit.docker.plan import TEST_FILE, Demotion, ports_test
 from toolkit.docker.rewrite import nixos
-from toolkit.errors import CommandError, NotRunError, ToolkitError
-from toolkit.nix import evaluator, program, stores
-from toolkit.process import Command
-from toolkit.prove import Finding
+from toolkit.errors import NotRunError
+from toolkit.nix import evaluator, stores
+from toolkit.prove import Finding, outputs
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toolkit.docker.claims.case import DockerCase
-    from toolkit.process import Completed
+    from toolkit.process import Command
     from toolkit.proposal.leaf import Added
     from toolkit.sources.trees import NixpkgsTree
 
@@ -41,104 +34,22 @@ DOCKER = EXPRESSIONS / "tree-build.nix"
 NIXOS_TEST = EXPRESSIONS / "nixos-test.nix"
 KVM = Path("/dev/kvm")
 
-# Nix manual, nix-build, "Special exit codes for build failure".
-STATUSES = {
-    1: "nothing was built",
-    100: "a build failed",
-    101: "a build took too long",
-    102: "a hash differs from the one that was given",
-    104: "a build is not deterministic",
-}
-
-_SHOWN_LINES = 20
-_FAILED = re.compile(r"(?:builder for|Cannot build|build of) '([^']+\.drv)'")
-
-
-class Built(Struct, frozen=True, kw_only=True):
-    """What nix-build gave: store paths in the order asked for, or `failure` and the end of the failing log."""
-
-    paths: tuple[Path, ...] = ()
-    failure: str | None = None
-    log: tuple[str, ...] = ()
-
-
-def here() -> str:
-    """Return the system of this machine, by Nix's name."""
-    return f"{platform.machine().replace('arm64', 'aarch64')}-{platform.system().lower()}"
-
-
-def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:
-    """Return what tells a specimen what to build with, "" for a real nixpkgs.
-
-    Where the words for nix-build name another store, that gets a copy.
-    """
-    if not tree.is_specimen:
-        return ""
-    found = evaluator.tools()
-    if "--store" in words:
-        store = words[words.index("--store") + 1]
-        env = stores.environment()
-        needed = process.run(["nix-store", "--query", "--requisites", found.shell, found.busybox], env=env).text
-        packed = process.run(["nix-store", "--export", *needed.splitlines()], env=env).stdout
-        process.run(["nix-store", "--store", store, "--import"], env=env, stdin=packed)
-    return json.dumps({"shell": found.shell, "busybox": found.busybox})
-
 
 def arguments(case: DockerCase, tree: NixpkgsTree, system: str, **others: str) -> dict[str, str]:
     """Return what an expression takes that asks a tree for a system: both, what it builds with, and `others`."""
-    return {"tree": str(tree.root), "system": system, "tools": tools(tree, case.deep.depth.nix_options), **others}
+    return {
+        "tree": str(tree.root),
+        "system": system,
+        "tools": outputs.tools(tree, case.deep.depth.nix_options),
+        **others,
+    }
 
 
 def command(case: DockerCase, expression: Path, given: Mapping[str, str], attributes: Sequence[str]) -> Command:
-    """Return the nix-build for these attributes; the user's own words come last, so that they win."""
+    """Return the nix-build for these attributes, as the depth of the case asks for it."""
     work = case.deep
-    # Nothing of the specimen is in any binary cache.
-    offline = evaluator.OFFLINE if work.trees[BEFORE].is_specimen else ()
-    words = [word for name, value in given.items() for word in ("--argstr", name, value)]
-    chosen = [word for attribute in attributes for word in ("-A", attribute)]
-
-    def tell(line: str) -> None:
-        if line.startswith(("building '", "copying path '")):
-            work.progress.step(line.removesuffix("..."))
-
-    return Command(
-        argv=("nix-build", "--no-out-link", *offline, str(expression), *words, *chosen, *work.depth.nix_options),
-        env=stores.environment(),
-        ok=None,
-        on_stderr=tell,
-    )
-
-
-def build(wanted: Command, *, expected: int) -> Built:
-    """Run a command of `command`; `expected` counts the store paths that it has to print."""
-    done = process.execute(wanted)
-    if done.status == 0:
-        paths = tuple(Path(line) for line in done.text.splitlines())
-        if len(paths) != expected:
-            return Built(failure=f"nix-build printed {len(paths)} store paths instead of {expected}")
-        return Built(paths=paths)
-    if done.status < 0:
-        return Built(failure=f"nix-build was ended by signal {-done.status}", log=_tail(done.stderr))
-    meaning = STATUSES.get(done.status, "see the Nix manual")
-    said = program.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
-    return Built(failure=f"nix-build ended with status {done.status} ({meaning}): {said}", log=_log(done))
-
-
-def _log(done: Completed) -> tuple[str, ...]:
-    """Return the end of the failing derivation's log, or of what nix-build said where Nix keeps none."""
-    failed = _FAILED.search(done.stderr)
-    if failed is None:
-        return _tail(done.stderr)
-    read = ["nix-store", "--read-log", failed[1]]
-    try:
-        kept = process.run(read, env=stores.environment()).text
-    except ToolkitError:
-        return _tail(done.stderr)
-    return (f"the end of the log of {failed[1]}:", *_tail(kept))
-
-
-def _tail(text: str) -> tuple[str, ...]:
-    return tuple(line for line in text.splitlines() if line.strip())[-_SHOWN_LINES:]
+    words, tree = work.depth.nix_options, work.trees[BEFORE]
+    return outputs.command(expression, given, attributes, tree=tree, words=words, progress=work.progress)
 
 
 def builds(case: DockerCase, *, system: str) -> Finding:
@@ -156,7 +67,7 @@ def builds(case: DockerCase, *, system: str) -> Finding:
     if len(set(paths.values())) != 1:
         failure = f"{paths['overlay']} by the overlay, {paths['series']} by the series"
         return Finding(covers=f"docker, {system}", failures=(failure,), commands=(asked.line,))
-    built = build(asked, expected=len(names))
+    built = outputs.build(asked, expected=len(names))
     if built.failure is not None:
         return Finding(
             covers=f"docker, {system}",
@@ -233,7 +144,7 @@ def passes(case: DockerCase) -> Finding:
         require_kvm(system)
     asked = command(case, NIXOS_TEST, _of_test(case, system), ("test",))
     work.progress.step(f"running the NixOS test ({system})")
-    built = build(asked, expected=1)
+    built = outputs.build(asked, expected=1)
     return Finding(
         covers=f"three machines, ports 80 and 8080, {system}",
         failures=(built.failure,) if built.failure is not None else (),
@@ -247,7 +158,7 @@ def _nixos(case: DockerCase) -> str:
 
     Raise NotRunError if there is no NixOS test to evaluate.
     """
-    named = case.deep.depth.systems or (here(),)
+    named = case.deep.depth.systems or (outputs.here(),)
     system = next((name for name in named if name.endswith("-linux")), named[0])
     if not (case.deep.trees[case.after.name].root / "nixos").is_dir():
         raise NotRunError("this nixpkgs has no nixos/")
@@ -267,7 +178,7 @@ def _of_test(case: DockerCase, system: str) -> dict[str, str]:
 
 def require_kvm(system: str) -> None:
     """Raise NotRunError if this machine cannot run a test of `system`."""
-    if system != here():
+    if system != outputs.here():
         raise NotRunError(f"this machine is not {system}; name one that is with --builders")
     if not KVM.exists():
         raise NotRunError(f"there is no {KVM}; name a machine that has it with --builders")

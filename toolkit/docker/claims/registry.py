@@ -17,7 +17,7 @@ from toolkit.docker.claims import (
 from toolkit.docker.claims.case import OVERRIDES
 from toolkit.docker.plan import Extra
 from toolkit.model import Tier
-from toolkit.prove import ANY, Claim, Subject
+from toolkit.prove import ANY, Claim, Subject, outputs
 from toolkit.prove import claims as general
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
             partial(realising.builds, system=system),
             Tier.BUILD,
         )
-        for system in depth.systems or (realising.here(),)
+        for system in depth.systems or (outputs.here(),)
     ]
     tests = [
         Claim(

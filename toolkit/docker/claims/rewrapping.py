@@ -26,7 +26,7 @@ from toolkit.errors import NotRunError
 from toolkit.model import Tier
 from toolkit.nix import evaluator, limits, stores
 from toolkit.nix.wrappers import PathOrder
-from toolkit.prove import Claim, Finding
+from toolkit.prove import Claim, Finding, outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -211,7 +211,7 @@ def _name(path: Path) -> str:
 
 def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
     """Return the claims that a depth asks for."""
-    systems = depth.systems or (realising.here(),)
+    systems = depth.systems or (outputs.here(),)
     found = [
         Claim("keeps", "each docker gets a new wrapper and keeps its attributes and overrides", keeps),
         Claim("compiles-nothing", "docker and moby stay the same derivations", compiles_nothing),
@@ -258,7 +258,7 @@ def tree_builds(case: DockerCase, *, system: str) -> Finding:
     """Build docker with the overlay as the user's Nix does, and compare its wrapper with that of moby."""
     names = [f"packages.docker.{side}" for side in ("before", "after")]
     command = realising.command(case, IN_TREE, _arguments(case, system), names)
-    built = realising.build(command, expected=len(names))
+    built = outputs.build(command, expected=len(names))
     if built.failure is not None:
         return Finding(
             covers=f"docker, {system}", failures=(built.failure,), evidence=built.log, commands=(command.line,)

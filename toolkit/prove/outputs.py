@@ -1,0 +1,124 @@
+"""Real builds as the user wants them run, with what failed: the derivation, its log, Nix's exit status."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import process
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix import evaluator, program, stores
+from toolkit.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolkit.model import Progress
+    from toolkit.process import Completed
+    from toolkit.sources.trees import NixpkgsTree
+
+# Nix manual, nix-build, "Special exit codes for build failure".
+STATUSES = {
+    1: "nothing was built",
+    100: "a build failed",
+    101: "a build took too long",
+    102: "a hash differs from the one that was given",
+    104: "a build is not deterministic",
+}
+
+_SHOWN_LINES = 20
+_FAILED = re.compile(r"(?:builder for|Cannot build|build of) '([^']+\.drv)'")
+
+
+class Built(Struct, frozen=True, kw_only=True):
+    """What nix-build gave: store paths in the order asked for, or `failure` and the end of the failing log."""
+
+    paths: tuple[Path, ...] = ()
+    failure: str | None = None
+    log: tuple[str, ...] = ()
+
+
+def here() -> str:
+    """Return the system of this machine, by Nix's name."""
+    return f"{platform.machine().replace('arm64', 'aarch64')}-{platform.system().lower()}"
+
+
+def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:
+    """Return what tells a specimen what to build with, "" for a real nixpkgs.
+
+    Where the words for nix-build name another store, that gets a copy.
+    """
+    if not tree.is_specimen:
+        return ""
+    found = evaluator.tools()
+    if "--store" in words:
+        store = words[words.index("--store") + 1]
+        env = stores.environment()
+        needed = process.run(["nix-store", "--query", "--requisites", found.shell, found.busybox], env=env).text
+        packed = process.run(["nix-store", "--export", *needed.splitlines()], env=env).stdout
+        process.run(["nix-store", "--store", store, "--import"], env=env, stdin=packed)
+    return json.dumps({"shell": found.shell, "busybox": found.busybox})
+
+
+def command(  # noqa: PLR0913 - what is built, where, and as the user wants it
+    expression: Path,
+    given: Mapping[str, str],
+    attributes: Sequence[str] = (),
+    *,
+    tree: NixpkgsTree,
+    words: Sequence[str],
+    progress: Progress,
+) -> Command:
+    """Return the nix-build for these attributes of an expression; the user's own words come last, so that they win."""
+    # Nothing of the specimen is in any binary cache.
+    offline = evaluator.OFFLINE if tree.is_specimen else ()
+    arguments = [word for name, value in given.items() for word in ("--argstr", name, value)]
+    chosen = [word for attribute in attributes for word in ("-A", attribute)]
+
+    def tell(line: str) -> None:
+        if line.startswith(("building '", "copying path '")):
+            progress.step(line.removesuffix("..."))
+
+    return Command(
+        argv=("nix-build", "--no-out-link", *offline, str(expression), *arguments, *chosen, *words),
+        env=stores.environment(),
+        ok=None,
+        on_stderr=tell,
+    )
+
+
+def build(wanted: Command, *, expected: int) -> Built:
+    """Run a command of `command`; `expected` counts the store paths that it has to print."""
+    done = process.execute(wanted)
+    if done.status == 0:
+        paths = tuple(Path(line) for line in done.text.splitlines())
+        if len(paths) != expected:
+            return Built(failure=f"nix-build printed {len(paths)} store paths instead of {expected}")
+        return Built(paths=paths)
+    if done.status < 0:
+        return Built(failure=f"nix-build was ended by signal {-done.status}", log=_tail(done.stderr))
+    meaning = STATUSES.get(done.status, "see the Nix manual")
+    said = program.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
+    return Built(failure=f"nix-build ended with status {done.status} ({meaning}): {said}", log=_log(done))
+
+
+def _log(done: Completed) -> tuple[str, ...]:
+    """Return the end of the failing derivation's log, or of what nix-build said where Nix keeps none."""
+    failed = _FAILED.search(done.stderr)
+    if failed is None:
+        return _tail(done.stderr)
+    read = ["nix-store", "--read-log", failed[1]]
+    try:
+        kept = process.run(read, env=stores.environment()).text
+    except ToolkitError:
+        return _tail(done.stderr)
+    return (f"the end of the log of {failed[1]}:", *_tail(kept))
+
+
+def _tail(text: str) -> tuple[str, ...]:
+    return tuple(line for line in text.splitlines() if line.strip())[-_SHOWN_LINES:]

@@ -27,13 +27,17 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ToolkitError
-from toolkit.lift.bindings import BindingKind, Reachability
+from toolkit.lift.bindings import BindingKind, Reachability, find
 from toolkit.lift.defaults import LiftChoice, Way, changed_lines, ways
 from toolkit.lift.defaults import lifted as by_design
+from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.locating import owners, siblings
 from toolkit.lift.plan import Design
-from toolkit.lift.survey import survey
+from toolkit.lift.rewriting import Lifted
+from toolkit.lift.shape import read
+from toolkit.lift.survey import files_of, survey
 from toolkit.nix import program
+from toolkit.nix.tree import Tree
 from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
 from toolkit.prove.lifted import UNREACHED, Derivations, LiftVerdict, Question, ask, judge
@@ -42,8 +46,8 @@ from toolkit.sources import trees
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolkit.lift.rewriting import Lifted
 
+BUILDERS = ("mkDerivation", "buildGoModule", "buildNpmPackage", "buildRustPackage", r"buildPython\w+")
 CANARY = "x86_64-linux"
 TOGETHER = 12
 WORKERS = 2
@@ -65,19 +69,15 @@ def main() -> int:
     options = _options()
     root = Path(options.nixpkgs).resolve()
     began = time.monotonic()
-    found = survey(root)
-    files: set[PurePosixPath] = set()
-    for finding in found.findings:
-        if (
-            finding.binding.kind is BindingKind.PACKAGE
-            and finding.binding.state is not Reachability.ROUTED
-            and finding.binding.liftable
-        ):
-            files.add(finding.file)
-    names = sorted(files)
-    if options.sample:
-        names = sorted(random.Random(options.seed).sample(names, min(options.sample, len(names))))  # noqa: S311
-    print(f"{len(files)} files of the shape, {len(names)} tried; survey {time.monotonic() - began:.1f} s")
+    kinds = _recursive(root) if options.recipe else {"": _hidden(root)}
+    share = random.Random(options.seed)  # noqa: S311
+    names = sorted(
+        file
+        for files in kinds.values()
+        for file in share.sample(files, min(options.sample // len(kinds) or len(files), len(files)))
+    )
+    total = sum(map(len, kinds.values()))
+    print(f"{total} files of the shape, {len(names)} tried; survey {time.monotonic() - began:.1f} s")
     began = time.monotonic()
     owned = owners(root, names)
     others = siblings(root, {package: file for file, (package, _) in owned.items()})
@@ -90,17 +90,58 @@ def main() -> int:
     print(f"{len(targets)} of them packages of their own; asking where they are {time.monotonic() - began:.0f} s")
     began = time.monotonic()
     texts = {file: (root / file).read_text() for file in targets}
-    lifted, chosen, verdicts = _lift(root, targets, texts, options)
+    lifted, chosen, verdicts = (_carry_out if options.recipe else _lift)(root, targets, texts, options)
     print(f"proving {time.monotonic() - began:.0f} s, {WORKERS} evaluations of {TOGETHER} packages at a time")
     _report(verdicts, targets, options)
-    _measure(targets, texts, lifted, chosen)
-    sharing = {finding.file for finding in found.findings if finding.binding.shares} & targets.keys()
-    followed = sum(bool(lifted[file].follows) for file in sharing & lifted.keys())
-    print(f"files with a part that shares src or version: {len(sharing)}, of which {followed} follow the package")
+    _measure(texts, lifted, chosen)
+    if not options.recipe:
+        _read(targets, texts, lifted)
     if options.out:
         for file, each in lifted.items():
             _write(Path(options.out), targets[file], texts[file], each)
     return 0
+
+
+def _hidden(root: Path) -> list[PurePosixPath]:
+    """Return the files that bind packages out of reach."""
+    return sorted(
+        {
+            finding.file
+            for finding in survey(root).findings
+            if finding.binding.kind is BindingKind.PACKAGE
+            and finding.binding.state is not Reachability.ROUTED
+            and finding.binding.liftable
+        }
+    )
+
+
+def _recursive(root: Path) -> dict[str, list[PurePosixPath]]:
+    """Return the files whose package has a `rec` set, by the builder."""
+    found: dict[str, list[PurePosixPath]] = {builder: [] for builder in BUILDERS}
+    for path in files_of(root, "pkgs"):
+        text = (root / path).read_text(errors="replace")
+        for builder, files in found.items():
+            if re.search(rf"\b{builder} rec \{{", text):
+                files.append(PurePosixPath(path))
+                break
+    return {builder: sorted(files) for builder, files in found.items()}
+
+
+def _carry_out(
+    root: Path, targets: Mapping[PurePosixPath, Target], texts: Mapping[PurePosixPath, str], options: argparse.Namespace
+) -> tuple[dict[PurePosixPath, Lifted], dict[PurePosixPath, Design], dict[PurePosixPath, LiftVerdict]]:
+    """Make `finalAttrs` of each outer `rec`; an override of the version must reach the source."""
+    made: dict[PurePosixPath, Lifted] = {}
+    verdicts: dict[PurePosixPath, LiftVerdict] = {}
+    for file, text in texts.items():
+        try:
+            new = final_attrs(text, name=str(file))
+            made[file] = Lifted(text=new, doors={"src": ("src",)}, follows={"src": ("version",)})
+        except ToolkitError as error:
+            verdicts[file] = _refused(error)
+    verdicts |= _prove(root, {file: (targets[file], each) for file, each in made.items()}, options)
+    lifted = {file: each for file, each in made.items() if verdicts[file].outcome == "lifted"}
+    return lifted, dict.fromkeys(lifted, Design.STAY), verdicts
 
 
 def _lift(
@@ -235,8 +276,22 @@ def _report(
             print(f"       {targets[file].package}  {file}: {verdicts[file].why}")
 
 
+def _read(
+    targets: Mapping[PurePosixPath, Target], texts: Mapping[PurePosixPath, str], lifted: Mapping[PurePosixPath, Lifted]
+) -> None:
+    """Print how long the messages are, and how many of the files with a part that could follow have one that does."""
+    words = [len(message(targets[file].packages, each).whole.split()) for file, each in lifted.items()]
+    print(f"words of the message's body: median {statistics.median(words):g}, most {max(words)}")
+    sharing = [
+        file
+        for file in targets
+        if any(found.shares for found in find(read(Tree(texts[file], name=str(file)))) if found.liftable)
+    ]
+    followed = sum(file in lifted and bool(lifted[file].follows) for file in sharing)
+    print(f"files with a part that shares src or version: {len(sharing)}, of which {followed} follow the package")
+
+
 def _measure(
-    targets: Mapping[PurePosixPath, Target],
     texts: Mapping[PurePosixPath, str],
     lifted: Mapping[PurePosixPath, Lifted],
     chosen: Mapping[PurePosixPath, Design],
@@ -246,12 +301,10 @@ def _measure(
         those = {file: each for file, each in lifted.items() if chosen[file] is design}
         sizes = [changed_lines(texts[file], each.text) for file, each in those.items()]
         hidden = [changed_lines(_bare(texts[file]), _bare(each.text)) for file, each in those.items()]
-        words = [len(message(targets[file].packages, each).whole.split()) for file, each in those.items()]
         recursive = sum(re.search(r"finalAttrs:\s+rec\b", each.text) is not None for each in those.values())
         print(
             f"{design:5} {len(those):3}: changed lines median {statistics.median(sizes):g}, most {max(sizes)}; "
-            f"without white space median {statistics.median(hidden):g}; finalAttrs: rec {recursive}; "
-            f"words of the body median {statistics.median(words):g}, most {max(words)}"
+            f"without white space median {statistics.median(hidden):g}; finalAttrs: rec {recursive}"
         )
     if shutil.which("nixfmt") is None:
         return
@@ -277,6 +330,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=0, help="how many files (0: all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--design", choices=list(Design), help="this design alone")
+    parser.add_argument("--recipe", choices=["final-attrs"], help="this recipe, for files of five builders")
     parser.add_argument("--follow", type=lambda text: text.split(","), default=[])
     parser.add_argument(
         "--every-system", action="store_true", help="all three systems, not only the first that evaluates"

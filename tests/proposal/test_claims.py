@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
 from toolkit.proposal.claims import Asking, LiftCase, follows, source_follows
 from toolkit.prove import Stage
+from toolkit.prove.claims import linted
 from toolkit.prove.lifted import Question
 
 BOARD = Path("pkgs/by-name/st/status-board/package.nix")
@@ -59,3 +61,37 @@ def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
     assert finding.failures == ("theme: stays the same if version is another",)
     gone = replace(lifted, doors={"theme": ("passthru", "none")})
     assert follows(case(tree, tree, "status-board", gone)).failures == ("passthru.none: evaluates on no system",)
+
+
+def linter(directory: Path, name: str, forbidden: str) -> None:
+    directory.mkdir(exist_ok=True)
+    program = directory / name
+    program.write_text(f'#!/bin/sh\nfor file; do :; done\n! grep -n "{forbidden}" "$file"\n')
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "said"),
+    [
+        ("never written", ()),
+        ("finalAttrs", ("keep-sorted: 34:stdenv.mkDerivation (finalAttrs: {",)),
+        ("stdenv", ("because keep-sorted find something in the unchanged file",)),
+    ],
+)
+def test_linters_on_path_read_the_result(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, forbidden: str, said: tuple[str, ...]
+) -> None:
+    programs = tree.with_name("bin")
+    linter(programs, "keep-sorted", forbidden)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    after = changed(tree, lambda text: final_attrs(text, name="package.nix"))
+    judged = case(tree, after, "status-board")
+    stages = tuple(replace(stage, path=stage.path / BOARD) for stage in judged.stages)
+    finding = linted(replace(judged, stages=stages))
+    found = finding.failures or ((finding.not_run,) if finding.not_run else ())
+    assert tuple(fact[: len(expected)] for fact, expected in zip(found, said, strict=True)) == said
+
+
+def test_without_linters_nothing_is_claimed(tree: Path) -> None:
+    finding = linted(case(tree, tree, "status-board"))
+    assert finding.not_run == "because none of nixf-diagnose, editorconfig-checker, keep-sorted is on PATH"

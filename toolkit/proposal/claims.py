@@ -329,6 +329,7 @@ def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
 
 CLAIMS: tuple[Claim[LiftCase], ...] = (
     *claims.CLAIMS,
+    claims.LINT,
     Claim("no-rebuild", "the package's derivation stays the same", no_rebuild, applies_to=ANY - {Subject.REBUILD}),
     Claim(
         "overridable",

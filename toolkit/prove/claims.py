@@ -53,6 +53,51 @@ def is_formatted(formatter: Path, content: bytes) -> bool:
     return completed.status == 0 and completed.stdout == content
 
 
+LINTERS: dict[str, tuple[str, ...]] = {
+    "nixf-diagnose": (
+        *("--ignore=sema-unused-def-lambda-noarg-formal", "--ignore=sema-unused-def-lambda-witharg-arg"),
+        *("--ignore=sema-unused-def-lambda-witharg-formal", "--ignore=sema-unused-def-let"),
+        *("--ignore=sema-primop-removed-prefix", "--ignore=sema-primop-overridden"),
+        *("--ignore=sema-constant-overridden", "--ignore=sema-primop-unknown"),
+    ),
+    "editorconfig-checker": ("-disable-indent-size", "-disable-charset"),
+    "keep-sorted": ("--mode", "lint"),
+}
+"""The programs by which nixpkgs' CI reads a file besides nixfmt, with their options (ci/treefmt.nix there)."""
+
+
+def linted(case: Case[Stage]) -> Finding:
+    """Let the linters of nixpkgs' CI that are on PATH read each stage, if they found nothing in the file before."""
+    found = {name: path for name in LINTERS if (path := process.find(name)) is not None}
+    if not found:
+        return Finding(covers="nothing", not_run=f"because none of {', '.join(LINTERS)} is on PATH")
+    failures: list[str] = []
+    evidence: list[str] = []
+    gaps: list[str] = []
+    commands: list[str] = []
+    for name, path in found.items():
+        before, *after = (
+            process.run([str(path), *LINTERS[name], stage.path.name], cwd=stage.path.parent, ok=None)
+            for stage in case.stages
+        )
+        commands.append(shlex.join([name, *LINTERS[name], str(case.after.path)]))
+        if before.status:
+            gaps.append(f"{name}: finds something in the unchanged file")
+            continue
+        said = [each for each in after if each.status]
+        failures += [f"{name}: {' '.join((each.text or each.stderr).split()) or 'fails'}" for each in said]
+        evidence.append(f"{name}: {'nothing to say' if not said else 'finds something'}")
+    if not evidence:
+        return Finding(covers="nothing", not_run=f"because {', '.join(found)} find something in the unchanged file")
+    return Finding(
+        covers=", ".join(found),
+        failures=tuple(failures),
+        evidence=tuple(evidence),
+        gaps=tuple(gaps),
+        commands=tuple(commands),
+    )
+
+
 def applies(case: Case[Stage]) -> Finding:
     """Apply the diff, then the series, on a clean checkout, and compare the file with what was rewritten."""
     if not case.patches:
@@ -103,6 +148,9 @@ def _applies_alone(case: Case[Stage]) -> Finding:
 
 WRITTEN = ANY - {Subject.OVERLAY}
 
+LINT: Claim[Case[Stage]] = Claim(
+    "lint", "the linters of nixpkgs' CI have nothing to say of the result", linted, applies_to=WRITTEN
+)
 CLAIMS: tuple[Claim[Case[Stage]], ...] = (
     Claim("parse", "Nix parses the file before and after each commit", parses),
     Claim("format", "nixfmt has nothing to change in the result", formatted, applies_to=WRITTEN),

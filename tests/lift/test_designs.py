@@ -42,7 +42,9 @@ def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
                 UI = "${finalAttrs.passthru.ui}/dist";
               };
 
-              passthru = previousAttrs.passthru or { } // { inherit ui; };
+              passthru = previousAttrs.passthru or { } // {
+                inherit ui;
+              };
             }
           )
         """

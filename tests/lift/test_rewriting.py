@@ -91,13 +91,13 @@ def test_all_forms_of_a_use_go_through_the_final_attributes() -> None:
             "passthru = {\n    inherit ui;\n\n    tests = 1;\n\n    more = 2;\n  };",
         ),
         ("passthru.tests = 1;", "passthru.ui = ui;\n  passthru.tests = 1;"),
-        ("passthru = f 1;", "passthru = { inherit ui; } // f 1;"),
+        ("passthru = f 1;", "passthru = {\n    inherit ui;\n  }\n  // f 1;"),
         ("passthru = { a = 1; } // f 1;", "passthru = {\n    inherit ui;\n    a = 1;\n  } // f 1;"),
         (
             "passthru = f {\n    a = 1;\n  };",
             "passthru = {\n    inherit ui;\n  }\n  // f {\n    a = 1;\n  };",
         ),
-        ("inherit (src) passthru;", "passthru = src.passthru // { inherit ui; };"),
+        ("inherit (src) passthru;", "passthru = src.passthru // {\n    inherit ui;\n  };"),
     ],
 )
 def test_passthru_keeps_its_form(before: str, after: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ import pytest
 from tests.proposal.test_propose import NOTES, Silence, run, statuses
 from toolkit import specimen
 from toolkit.errors import RefusalError, ToolkitError, UsageError
-from toolkit.model import Status
+from toolkit.model import SourceRequest, Status
 from toolkit.proposal import recipes
 from toolkit.proposal.checking import check
+from toolkit.proposal.proposing import propose
 from toolkit.proposal.recipes import Rewrite
-from toolkit.proposal.requests import CheckRequest
+from toolkit.proposal.requests import CheckRequest, Request
 
 if TYPE_CHECKING:
     from toolkit.model import Report
@@ -58,7 +60,8 @@ def recipe(tmp_path: Path) -> Path:
 
 def passed(report: Report) -> set[str]:
     found = statuses(report)
-    found.pop("format", None)
+    for program in ("format", "lint"):
+        found.pop(program, None)
     assert set(found.values()) == {Status.PASSED}
     return set(found)
 
@@ -167,3 +170,31 @@ def test_the_rewrite_of_a_recipe_brings_its_own_claims(tmp_path: Path) -> None:
     assert passed(report) == {*PROVEN, "source-follows"}
     again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
     assert passed(again) == {*PROVEN, "source-follows"}
+
+
+def test_final_attrs_lets_an_override_of_the_version_reach_the_source(tmp_path: Path) -> None:
+    report = run(tmp_path / "out", "status-board", recipe="final-attrs")
+    assert passed(report) == {*PROVEN, "source-follows"}
+    (commit,) = report.proposal.commits
+    assert commit.subject == "status-board: let overrides of version reach src"
+    assert commit.body.endswith("instead of rec.\n\nNo rebuilds.")
+    assert b"stdenv.mkDerivation (finalAttrs: {" in commit.after
+    assert b'repo = "status-board";' in commit.after
+
+
+def test_a_source_that_does_not_follow_fails_the_recipe(tmp_path: Path) -> None:
+    root = tmp_path / "nixpkgs"
+    shutil.copytree(specimen.path(), root)
+    board = root / "pkgs/by-name/st/status-board/package.nix"
+    board.write_text(board.read_text().replace('tag = "v${version}";', 'tag = "v3.1";'))
+    report = run(tmp_path / "out", "status-board", nixpkgs=str(root), recipe="final-attrs")
+    (proof,) = report.failed
+    assert (proof.name, proof.reason) == ("source-follows", "an override of version does not change src")
+
+
+def test_more_than_ten_packages_at_once_are_refused_with_upstreams_word(tmp_path: Path) -> None:
+    source = SourceRequest(nixpkgs="specimen")
+    asked = [Request(target="status-board", source=source, out=tmp_path / "out", recipe="final-attrs")] * 11
+    with pytest.raises(UsageError, match=r"^--recipe: 11 packages at once, and at most 10 are welcome$") as caught:
+        list(propose(asked, progress=Silence()))
+    assert "552408" in (caught.value.hint or "")

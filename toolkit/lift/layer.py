@@ -86,7 +86,7 @@ def around(
     parts = [_written(planned, node, definition, column) for node, definition in layered]
     if additions:
         there = "" if any(path[0] == PASSTHRU for path, _ in planned.construction.attributes) else " or { }"
-        parts.append(f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU}{there} // {additions.whole(column)};")
+        parts.append(f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU}{there} // {additions.open(column)};")
     apart = "\n\n" if any("\n" in part for part in parts) else "\n"
     previous = PREVIOUS if any(PREVIOUS in part for part in parts) else "_"
     written = apart.join(f"{' ' * column}{part}" for part in parts)

@@ -45,6 +45,10 @@ class Additions(Struct, frozen=True, kw_only=True):
         """Write them as a set, the last line of which is at a column."""
         if not self.definitions and "\n" not in (line := inherit(self.names, indent)):
             return f"{{ {line} }}"
+        return self.open(indent)
+
+    def open(self, indent: int) -> str:
+        """Write them as a set of several lines, the last of which is at a column."""
         return f"{{{self.lines(indent + 2)}\n{' ' * indent}}}"
 
 
@@ -68,13 +72,11 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
     elif node.kind == "inherit_from":
         inherits[node.index].dropped.add(PASSTHRU)
         inherits[node.index].behind.append(
-            lambda indent: f"passthru = {source(node)}.passthru // {additions.whole(indent)};"
+            lambda indent: f"passthru = {source(node)}.passthru // {additions.open(indent)};"
         )
     elif node.kind == "binding" and (expression := value(node)).kind in _OPERANDS:
         indent = indentation(node.tree.text, node.start)
-        joint = f"\n{' ' * indent}" if "\n" in node.text else " "
-        written = additions.whole(indent) if joint == " " else f"{{{additions.lines(indent + 2)}\n{' ' * indent}}}"
-        yield Edit(expression.start, expression.start, f"{written}{joint}// ")
+        yield Edit(expression.start, expression.start, f"{additions.open(indent)}\n{' ' * indent}// ")
     else:
         raise RefusalError(f"{at(node)}: passthru is computed, and not written out as a set")
 

@@ -176,6 +176,9 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
     progress.step("reading nixpkgs")
     root = trees.as_they_are(source, progress=progress)
     asked = [tried(partial(_recipe, request)) for request in requests]
+    for recipe in asked:
+        if isinstance(recipe, Recipe):
+            recipes.require_few(recipe, len(requests))
     names = [
         each.package if isinstance(each, Recipe) and each.package is not None else request.target
         for request, each in zip(requests, asked, strict=True)

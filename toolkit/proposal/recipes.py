@@ -31,11 +31,13 @@ class Rewrite(Struct, frozen=True, kw_only=True):
     """A function from the text of a file to its new text, the names of its options, and what is claimed of it besides.
 
     `name` is what messages call the file. It raises RefusalError, with the place, if the result would be a guess.
+    `claims` are those that are its own. More than `most` packages at once would be no welcome change.
     """
 
     make: Callable[..., str]
     options: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
+    most: int | None = None
 
 
 def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STAY, follow: str = "") -> str:
@@ -45,7 +47,7 @@ def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STA
 
 
 REWRITES: dict[str, Rewrite] = {
-    "final-attrs": Rewrite(make=final_attrs, claims=("source-follows",)),
+    "final-attrs": Rewrite(make=final_attrs, claims=("source-follows",), most=10),
     "lift": Rewrite(make=lifted, options=("bindings", "design", "follow")),
 }
 """What a step can do, by name."""
@@ -139,6 +141,14 @@ def known() -> dict[str, Recipe]:
     """Return all recipes that have a name."""
     paths = [path for place in _places() for path in sorted(place.glob(f"*{_SUFFIX}"))]
     return {path.stem: _read(path, None) for path in reversed(paths)}
+
+
+def require_few(recipe: Recipe, count: int) -> None:
+    """Raise UsageError for more packages at once than a rewrite of a recipe is welcome for."""
+    most = min((rewrite.most for step in recipe.steps if (rewrite := REWRITES[step.rewrite]).most), default=count)
+    if count > most:
+        hint = "nixpkgs closes mass changes to finalAttrs (552408, 315337); propose a few packages, best your own"
+        raise UsageError(f"--recipe: {count} packages at once, and at most {most} are welcome", hint=hint)
 
 
 def require_settings(recipe: Recipe, settings: Mapping[str, str]) -> None:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
 
-SUBJECT_WIDTH = BODY_WIDTH = 72
-"""The most characters of a subject and of a line of the body; what has no space, such as a URL, may be longer."""
+SUBJECT_WIDTH, BODY_WIDTH = 80, 72
+"""The most characters of a subject and of a line of the body; what has no space, such as a URL, may be longer.
+
+Upstream has no limit for a subject, and it names all packages of a file.
+"""
 
 _CONVENTIONAL = (
     *("build", "chore", "ci", "doc", "docs", "feat", "feature", "fix", "perf", "refactor", "services", "style"),
@@ -164,4 +167,4 @@ def _identity(trailer: str) -> tuple[str, str]:
 def _line(text: str) -> str:
     """Return a text as one line for a message, not too long."""
     flat = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in " ".join(text.split()))
-    return flat if len(flat) <= SUBJECT_WIDTH else f"{flat[: SUBJECT_WIDTH - 1]}…"
+    return flat if len(flat) <= BODY_WIDTH else f"{flat[: BODY_WIDTH - 1]}…"

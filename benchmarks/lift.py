@@ -80,9 +80,9 @@ def main() -> int:
     print(f"{total} files of the shape, {len(names)} tried; survey {time.monotonic() - began:.1f} s")
     began = time.monotonic()
     owned = owners(root, names)
-    others = siblings(root, {package: file for file, (package, _) in owned.items()})
+    made = siblings(root, {package: file for file, (package, _) in owned.items()})
     targets = {
-        file: Target(package=package, file=file, systems=place.systems, others=others[package])
+        file: Target(package=package, file=file, systems=place.systems, made=made[package])
         for file, (package, place) in owned.items()
     }
     for file in [] if not options.verbose else [file for file in names if file not in targets]:

@@ -227,17 +227,17 @@ def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath,
 
 
 def siblings(root: Path, files: Mapping[str, PurePosixPath]) -> Mapping[str, tuple[str, ...]]:
-    """Return by package the others that its file makes, without other names of one of them."""
+    """Return by package all that its file makes, without other names of one of them."""
     names = Names.of(root)
     likely = {package: set(names.candidates(root, file)) - {package} for package, file in files.items()}
     places = locate(root, sorted(set().union(*likely.values())))
-    found = {
-        package: {name for name in likely[package] if _is_written(places.get(name), file)}
+    made = {
+        package: {package, *(name for name in likely[package] if _is_written(places.get(name), file))}
         for package, file in files.items()
     }
     return {
-        package: tuple(sorted(name for name in others if names.same.get(name) not in {package, *others}))
-        for package, others in found.items()
+        package: tuple(sorted(name for name in all_ if names.same.get(name) not in all_))
+        for package, all_ in made.items()
     }
 
 

@@ -135,7 +135,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
 
     def texts(self) -> Texts:
         """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
-        return texts.of_pull_request(self.package, self.messages[-1].body, self.opened.recipe)
+        return texts.of_pull_request(self.opened.target.packages, self.messages[-1].body, self.opened.recipe)
 
     def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> LiftChosen:
         """Return the same with other contents, for which other trees are laid out."""

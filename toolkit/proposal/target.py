@@ -29,18 +29,23 @@ _MOST = 8 << 20
 class Target(Struct, frozen=True, kw_only=True):
     """A package: its attribute path, its file's path in the tree, and the systems to ask about.
 
-    `others` are the other packages that the file makes.
+    `made` are all packages that the file makes, if it makes several, without other names of one of them.
     """
 
     package: str
     file: PurePosixPath
     systems: tuple[str, ...] = SYSTEMS
-    others: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
 
     @property
     def packages(self) -> tuple[str, ...]:
         """All packages that the file makes, by name."""
-        return tuple(sorted({self.package, *self.others}))
+        return self.made or (self.package,)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The packages that the file makes besides this one."""
+        return tuple(name for name in self.made if name != self.package)
 
 
 def find_target(root: Path, name: str) -> Target:
@@ -56,8 +61,8 @@ def find_targets(root: Path, names: Sequence[str]) -> list[Target | ToolkitError
     """Find packages as `find_target` does, and return for each the error instead of raising it."""
     located = locate(root, [name for name in dict.fromkeys(names) if not name.endswith(_FILE)])
     found = [tried(partial(_find, root, name, located)) for name in names]
-    others = siblings(root, {each.package: each.file for each in found if isinstance(each, Target)})
-    return [replace(each, others=others[each.package]) if isinstance(each, Target) else each for each in found]
+    made = siblings(root, {each.package: each.file for each in found if isinstance(each, Target)})
+    return [replace(each, made=made[each.package]) if isinstance(each, Target) else each for each in found]
 
 
 def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:

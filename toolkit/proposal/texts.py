@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import defaultdict
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -31,9 +33,6 @@ _NOUNS = frozenset(
     ]
 )
 """Names of bindings that are nouns: one says "the frontend"."""
-
-_LISTED = 4
-"""So many parts are named in a sentence."""
 
 
 class _Sort(Struct, frozen=True, kw_only=True):
@@ -70,7 +69,8 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     main = "follows" if "follows" in sorts else "hidden" if len(sorts) > 1 else next(iter(sorts))
     names = sorts[main] if main == "follows" else list(lifted.states)
     words = _words(packages, lifted, names)
-    shorter = [{}, {"parts": "its parts"}, {"parts": "its parts", "packages": _braced(packages)}]
+    few = f"{len(names)} of its parts" if len(names) > 1 else "its part"
+    shorter = [{}, {"packages": _braced(packages)}, {"parts": few}, {"parts": few, "packages": _braced(packages)}]
     subjects = [_messages({**words, **change}).of(main).subject for change in shorter]
     return Message(
         subject=next((subject for subject in subjects if len(subject) <= SUBJECT_WIDTH), subjects[-1]),
@@ -79,11 +79,11 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     )
 
 
-def of_pull_request(package: str, body: str, recipe: Recipe | None) -> Texts:
+def of_pull_request(packages: Sequence[str], body: str, recipe: Recipe | None) -> Texts:
     """Return the texts of pull-request.md; of a recipe it is that of its steps."""
     path = patches.shipped() / "lift-pull-request.toml"
-    words = {"package": package, "body": " ".join(body.split())}
-    texts = patches.read_toml(path, Texts, names=words, form=unwrapped)
+    words = {"body": " ".join(body.split())}
+    texts = replace(patches.read_toml(path, Texts, names=words, form=unwrapped), compared=tuple(packages))
     if recipe is None:
         return texts
     own = {step.name: {"*": StepText(why=" ".join(step.why.split()))} for step in recipe.steps}
@@ -108,7 +108,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     doors = [lifted.doors[name] for name in names]
     called = [f"the {path[-1]}" if path[-1] in _NOUNS else path[-1] for path in doors]
     many = len(called) > 1
-    parts = _listed(called) if len(called) <= _LISTED else f"{len(called)} parts"
+    parts = _listed(called)
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     shown = all(path[0] == PASSTHRU for path in doors)
     return {
@@ -129,8 +129,8 @@ def _listed(words: Sequence[str]) -> str:
 def _braced(packages: Sequence[str]) -> str:
     """Return names with what all begin with written once, as `k3s_1_{33,34}`."""
     first, last = min(packages), max(packages)
-    length = next((index for index, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1), len(first))
-    common = first[:length]
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    common = re.sub(r"[^._-]*\Z", "", "".join(letter for letter, _ in same))
     if len(packages) == 1 or not common:
         return ", ".join(packages)
     return f"{common}{{{','.join(name.removeprefix(common) for name in packages)}}}"

@@ -97,7 +97,7 @@ def test_all_forms_of_a_use_go_through_the_final_attributes() -> None:
             "passthru = f {\n    a = 1;\n  };",
             "passthru = {\n    inherit ui;\n  }\n  // f {\n    a = 1;\n  };",
         ),
-        ("inherit (src) passthru;", "passthru = src.passthru // {\n    inherit ui;\n  };"),
+        ("inherit (src) passthru;", "passthru = src.passthru // {\n    inherit ui;\n  };\n"),
     ],
 )
 def test_passthru_keeps_its_form(before: str, after: str) -> None:

@@ -78,7 +78,7 @@ def test_prefix_is_an_attribute_or_a_module(subject: str) -> None:
         ("fixup! docker: allow\n\nB.\n", "subject 'fixup! docker: allow': is one for git rebase --autosquash"),
         ("squash! docker: allow\n\nB.\n", "subject 'squash! docker: allow': is one for git rebase --autosquash"),
         ("amend! docker: allow\n\nB.\n", "subject 'amend! docker: allow': is one for git rebase --autosquash"),
-        (f"docker: {'a' * 65}\n\nB.\n", f"subject 'docker: {'a' * 63}…': has 73 characters, more than 72"),
+        (f"docker: {'a' * 73}\n\nB.\n", f"subject 'docker: {'a' * 63}…': has 81 characters, more than 80"),
         ("docker: allow \n\nB.\n", "subject 'docker: allow': has blanks around it, or characters"),
         ("docker: \x1b[1mallow\n\nB.\n", "subject 'docker: \ufffd[1mallow': has blanks around it, or characters"),
         ("docker: allow\nBecause.\n", "line 2 is not blank: 'Because.'"),

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import inside, prove, sources
-from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
+from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.git import reading
 from toolkit.lift.defaults import LiftChoice, Way, ways
 from toolkit.lift.defaults import lifted as lift_by
@@ -313,19 +313,22 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
         refusal = RefusalError(f"{target.file}: {said.why}")
     if refusal is None:
         raise RefusalError(f"{target.file}: no design lifts it")
-    if choice_of(found.request).design is None and _is_layered(found, tree, progress=progress):
-        hint = f"unlet overlay {target.package} --design {Design.LAYER} makes it overridable for you"
-        raise RefusalError(refusal.message, hint=hint)
+    if choice_of(found.request).design is None:
+        design = _on_request(found, tree, progress=progress)
+        other = f"unlet overlay {target.package} --design {design} makes it overridable for you" if design else None
+        raise RefusalError(refusal.message, hint=other or refusal.hint)
     raise refusal
 
 
-def _is_layered(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> bool:
-    """Tell whether an `overrideAttrs` around the builder's call would do, which upstream does not want."""
-    with suppress(RefusalError):
-        commit = lifted_by(found, Way(design=Design.LAYER, bindings=found.request.bindings))
-        said = laid_out(found, (commit,), tree, progress=progress).asking.judged()
-        return said is not None and said.outcome == "lifted"
-    return False
+def _on_request(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Design | None:
+    """Return the first of the designs that upstream does not want which would do, None if none does."""
+    for design in (Design.HIDDEN, Design.LAYER):
+        with suppress(RefusalError, LayoutError):
+            commit = lifted_by(found, Way(design=design, bindings=found.request.bindings))
+            said = laid_out(found, (commit,), tree, progress=progress).asking.judged()
+            if said is not None and said.outcome == "lifted":
+                return design
+    return None
 
 
 def _ways(found: Opened) -> Iterator[Way]:

@@ -124,25 +124,10 @@ def test_pattern_may_be_one_line(name: str, strategy: Design) -> None:
     rewrite(sub(r"dockerGen =(\s+)\{[^}]*\}:", lambda match: re.sub(r"\s+", " ", match[0]), text), strategy)
 
 
-def test_parameter_that_a_definition_hides_is_refused_where_both_would_be_one() -> None:
-    text = sub(r"^( +)version,$", r"\1version,\n\1moby-src ? null,")
-    said = "'moby-src' hides a parameter of that name"
-    assert refusal(text, Design.HIDDEN) == f"{place(text, 'moby-src = fetch')}: {said}"
-    rewrite(text)
-
-
 @EVERY_STRATEGY
 @pytest.mark.parametrize(("pattern", "new"), [(r"^( +\}):$", r"\1@all:"), (r"dockerGen =\s+\{", "dockerGen =\n all@{")])
 def test_pattern_may_have_a_name(pattern: str, new: str, strategy: Design) -> None:
     rewrite(sub(pattern, new), strategy)
-
-
-@pytest.mark.parametrize("dots", ["...", "... # any"])
-def test_open_pattern_is_refused(dots: str) -> None:
-    text = sub(r"^(    \}:)$", f"      {dots}\n" + r"\1")
-    said = f"{place(text, '{' + chr(10) + '      # in alpha')}: dockerGen takes any argument ('...')"
-    assert refusal(text, Design.HIDDEN) == said
-    rewrite(text)
 
 
 def test_pattern_without_parameters_is_refused() -> None:
@@ -183,17 +168,6 @@ def test_parentheses_around_the_function_make_no_difference(strategy: Design) ->
     text = sub(r"^in\n\{", r"  );\nin\n{", sub(r"dockerGen =\n    \{", "dockerGen = (\n    {"))
     text = sub(r"\n    \);\n  \);", "\n    ));", text)
     rewrite(text, strategy)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "new"),
-    [(r"^( +)docker-runc =", r"\1__sub = a: b: 7;\n\1docker-runc ="), (r"^( +)version,$", r"\1version,\n\1__sub ? 7,")],
-)
-def test_operator_that_dockergen_binds_is_refused(pattern: str, new: str) -> None:
-    text = sub(pattern, new)
-    said = "'__sub' changes the meaning of an operator in what would move"
-    assert refusal(text, Design.HIDDEN) == f"{place(text, '__sub')}: {said}"
-    assert "      finalAttrs:\n" in rewrite(text)[0]
 
 
 @EVERY_STRATEGY

@@ -165,13 +165,6 @@ def test_merge_markers_are_refused_with_their_line() -> None:
         rewrite(text)
 
 
-def test_dockergen_used_in_another_way_is_refused() -> None:
-    text = text_of("24.0").rstrip().removesuffix("}") + "\n  other = dockerGen { };\n}\n"
-    with pytest.raises(LayoutError, match="is used other than by 'callPackage dockerGen'"):
-        rewrite(text, Design.HIDDEN)
-    rewrite(text)
-
-
 def test_empty_path_entry_is_never_written() -> None:
     text = re.sub(r"rootlesskit\s+slirp4netns\s+fuse-overlayfs", "rootlesskit", text_of("29.6"))
     with pytest.raises(RefusalError, match="an empty PATH entry"):

@@ -19,7 +19,7 @@ from msgspec import Struct
 from tests import specimens
 from tests.trees import trees
 from toolkit import specimen
-from toolkit.cli import doctor, find, track
+from toolkit.cli import doctor, find, inspect, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, INTERRUPTED, UNEXPECTED, commands
 from toolkit.docker.plan import Extra
 from toolkit.errors import ToolkitError, UsageError
@@ -209,6 +209,19 @@ buildGoModule { pname = "app"; inherit version src; postPatch = "cp -r ${web} we
     printed = run(["find", "--nixpkgs", str(tmp_path), "--all", "--json"], tmp_path).stdout
     assert [each["binding"] for each in json.loads(printed)["bindings"]] == ["web"]
     assert_valid("find", find.SCHEMA, printed)
+
+
+def test_answer_of_inspect_has_its_schema(tmp_path: Path) -> None:
+    file = str(specimen.path() / "pkgs/applications/virtualization/docker/default.nix")
+    calls = ([file], ["notes-server", "--nixpkgs", "specimen"])
+    assert_valid("inspect", inspect.SCHEMA, *(run(["inspect", "--json", *call], tmp_path).stdout for call in calls))
+
+
+def test_report_of_overlay_has_its_schema(tmp_path: Path) -> None:
+    calls: tuple[list[str], ...] = ([], ["notes-server"])
+    for number, call in enumerate(calls):
+        printed = run(["overlay", *call, "--nixpkgs", "specimen", "--out", str(number), "--json"], tmp_path).stdout
+        assert_valid("overlay", 1, printed, (tmp_path / str(number) / "report.json").read_text())
 
 
 def test_answer_of_doctor_has_its_schema(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`unlet inspect`: the layout of docker files."""
+"""`unlet inspect`: where a package or a docker file binds its parts, and which overrides reach them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,25 @@ if TYPE_CHECKING:
     from toolkit.docker.readings import Reading
 
 
-@options.command("inspect", examples=("unlet inspect pkgs/applications/virtualization/docker/default.nix",))
-@click.argument("files", type=click.Path(path_type=Path), metavar="[FILE…]", nargs=-1)
-@click.option("--graph", "picture", type=click.Choice(["mermaid"]), help="Print the layout of one FILE as a flowchart.")
+SCHEMA = 2
+"""The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""
+
+
+@options.command(
+    "inspect",
+    examples=(
+        "unlet inspect forgejo --nixpkgs ~/src/nixpkgs",
+        "unlet inspect pkgs/applications/virtualization/docker/default.nix",
+    ),
+)
+@click.argument("files", type=click.Path(path_type=Path), metavar="[PACKAGE | FILE…]", nargs=-1)
+@options.source_value(
+    "--nixpkgs",
+    metavar="WHERE",
+    help="The nixpkgs of PACKAGE: a directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, "
+    "or 'specimen'. By default the checkout that contains the current directory.",
+)
+@click.option("--graph", "picture", type=click.Choice(["mermaid"]), help="Print the layout of one as a flowchart.")
 @click.option(
     "--path",
     "of_path",
@@ -33,12 +49,17 @@ if TYPE_CHECKING:
 )
 @options.common
 def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> int:
-    """Show where a docker file binds each component, which overrides reach it, and where rootlesskit and the TODO are.
+    """Show where a package binds its parts in a let, and which overrides reach them.
 
-    Without a FILE, it is that of the nixpkgs that you are in. Nix is asked, sealed, about a file in which overrides
-    might reach the components.
+    PACKAGE is an attribute path; Nix tries each override in the whole nixpkgs. FILE is a docker file, by default that
+    of the nixpkgs that you are in: where rootlesskit and the TODO are is shown as well, and Nix is asked, sealed, if
+    overrides might reach the components.
     """
     settings = options.settings()
+    if len(files) == 1 and not files[0].suffix and len(files[0].parts) == 1 and not files[0].exists():
+        options.refuse_together("PACKAGE", "--path")
+        return _package(str(files[0]), picture, settings)
+    options.refuse_without("PACKAGE", "--nixpkgs")
     if not files:
         if (here := options.checkout()) is None:
             raise click.UsageError("name a FILE; the current directory is not in a checkout of nixpkgs")
@@ -56,9 +77,29 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
         output.write(inspection.layout(*readings[0]))
     elif settings.json:
         documents = [{"path": path, **asdict(reading)} for path, reading in readings]
-        output.write_json({"schema": 2, "files": documents})
+        output.write_json({"schema": SCHEMA, "files": documents})
     else:
         output.write_lines(line for path, reading in readings for line in _lines(path, reading))
+    return 0
+
+
+def _package(name: str, picture: str | None, settings: GlobalOptions) -> int:
+    from toolkit.proposal import inspection  # noqa: PLC0415 - a docker file does without, as the next
+    from toolkit.sources import trees  # noqa: PLC0415
+
+    request = options.source_request()
+    if request.nixpkgs is None:
+        raise click.UsageError("the current directory is not in a checkout of nixpkgs; name one with --nixpkgs")
+    with output.working(settings) as progress:
+        root = trees.as_they_are(request, progress=progress)
+        progress.step(f"asking Nix about {name}")
+        found = inspection.inspect_package(root, name)
+    if picture is not None:
+        output.write(inspection.graph(found))
+    elif settings.json:
+        output.write_json({"schema": SCHEMA, "packages": [asdict(found)]})
+    else:
+        output.write_lines(inspection.lines(found))
     return 0
 
 

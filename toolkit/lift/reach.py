@@ -68,6 +68,12 @@ class FileBindings(Struct, frozen=True, kw_only=True):
             return bound.state is Reachability.ROUTED
         return {"attribute": True if name in self.final else None, "parameter": True}.get(self.place(name))
 
+    @property
+    def routed(self) -> tuple[str, ...]:
+        """The attributes of passthru that the package takes from its final attributes."""
+        shown = (path[1] for path in self.attributes if path[0] == PASSTHRU and len(path) == 2)  # noqa: PLR2004 - as a door
+        return tuple(name for name in shown if name in self.final and self.named(name) is None)
+
     def paths(self, name: str) -> Iterator[tuple[str, ...]]:
         """Yield the doors to try for a name: those that the file shows, and those that other files may give it."""
         bound = self.named(name)

@@ -23,6 +23,7 @@ from toolkit.docker.plan import plan
 from toolkit.docker.readings import EVALUATION, Overridable, Reading
 from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
+from toolkit.proposal.inspection import Doors
 from toolkit.shipped import PACKAGE
 
 if TYPE_CHECKING:
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
 _KIND = "readings"
 _FILE = "readings.json"
 _DAY = 86400.0
-
-
-class Answer(Struct, frozen=True, kw_only=True):
-    """What Nix answers about a commit: the doors that work by the names of bindings, or why it cannot answer."""
-
-    doors: dict[str, tuple[str, ...]]
-    reason: str | None = None
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -57,7 +51,7 @@ class Known(Struct, frozen=True, kw_only=True):
     blobs: dict[str, str] = field(default_factory=dict[str, str])
     names: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     silent: dict[str, float] = field(default_factory=dict[str, float])
-    answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
+    answers: dict[str, Doors] = field(default_factory=dict[str, Doors])
 
 
 class Memory:

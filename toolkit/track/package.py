@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from toolkit import confined, process
 from toolkit.docker.readings import EVALUATION, SYNTAX, Component, Overridable, Place, Reading, State, overall
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
-from toolkit.lift.reach import FileBindings, door_name, file_bindings, questions
+from toolkit.lift.reach import FileBindings, file_bindings, questions
 from toolkit.lift.rewriting import lift
 from toolkit.model import Source
-from toolkit.prove import lifted
+from toolkit.proposal.inspection import Doors, part, working_doors
 from toolkit.sources import trees
-from toolkit.track.memory import Answer
 from toolkit.track.upstream import AbsentError, File
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from toolkit.model import Progress
     from toolkit.track.memory import Memory
     from toolkit.track.upstream import Content, FoundFile
-
-SYSTEMS = ("x86_64-linux", "aarch64-darwin")
-"""Those that are asked in turn until the package evaluates on one."""
 
 _TOP = PurePosixPath("pkgs/top-level/all-packages.nix")
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
@@ -137,7 +133,7 @@ class Package:
             return self.meaning(file, None, why=error.message)
         return self.meaning(file, answer, why=answer.reason)
 
-    def _answer(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Answer:
+    def _answer(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Doors:
         """Ask Nix about the package of a commit, once."""
         asked = questions(file, self.names)
         key = f"{found.commit} {self.package} {' '.join(asked)}"
@@ -146,19 +142,7 @@ class Package:
             return known[key]
         tree = found.tree or self._tree(found, repository)
         self._progress.step(f"asking Nix about {self.package} at {found.wanted.name}")
-        for system in SYSTEMS:
-            question = lifted.Question(package=self.package, doors=asked)
-            (said,) = lifted.ask(tree, tree, system, [question])
-            if said.before is not None:
-                break
-        doors: dict[str, tuple[str, ...]] = {}
-        for name in self.names:
-            works = [path for path in file.paths(name) if _works(said.doors.get(f"{name} {'.'.join(path)}"))]
-            doors[name] = tuple(map(door_name, works))
-        reason = None
-        if said.before is None:
-            reason = f"does not evaluate: {said.error or lifted.why_not(tree, SYSTEMS[0], self.package)}"
-        answer = Answer(doors=doors, reason=reason)
+        answer = working_doors(tree, self.package, file, self.names)
         if found.tree is None:
             known[key] = answer
         return answer
@@ -175,10 +159,14 @@ class Package:
         )
         return trees.whole(source, offline=True, progress=self._progress).root
 
-    def meaning(self, file: FileBindings, answer: Answer | None, *, why: str | None = None) -> Reading:
+    def meaning(self, file: FileBindings, answer: Doors | None, *, why: str | None = None) -> Reading:
         """Return what the names come to; `why` says why Nix does not decide."""
         by_nix = answer is not None and answer.reason is None
-        components = tuple(self._component(name, file, answer if by_nix else None) for name in self.names)
+        parts = [part(name, file, answer if by_nix else None) for name in self.names]
+        components = tuple(
+            Component(name=each.name, bound=each.bound, overridable=each.reached, doors=each.doors, line=each.line)
+            for each in parts
+        )
         reached = overall(components) if components else Overridable.NOT_APPLICABLE
         reason = f"only read, since {why}" if why is not None else None
         missing = [each.name for each in components if each.bound == "absent" and each.overridable is None]
@@ -203,24 +191,9 @@ class Package:
             reason=reason,
         )
 
-    def _component(self, name: str, file: FileBindings, answer: Answer | None) -> Component:
-        bound, place = file.named(name), file.place(name)
-        doors = answer.doors.get(name, ()) if answer is not None else ()
-        reached = file.reached(name)
-        if answer is not None and (doors or place != "absent"):
-            # Of several uses, a door that the file shows beside the let reaches some.
-            reached = bool(doors) and (bound is None or bound.state.value != "reached in part")
-        line = bound.line if bound is not None else None
-        return Component(name=name, bound=place, overridable=reached, doors=doors, line=line)
-
 
 def _lifted(content: bytes) -> str:
     try:
         return lift(content.decode(), name="package.nix").text
     except (UnicodeDecodeError, NixSyntaxError, LayoutError, RefusalError):
         return ""
-
-
-def _works(door: lifted.ChangedAttribute | None) -> bool:
-    """Tell whether a replacement arrives in what is built."""
-    return door is not None and door.there and door.replaced.built and door.replaced.evaluates and door.thrown.built

@@ -1,0 +1,162 @@
+"""A package as it is: where its file binds its parts, and by which overrides a replacement of each arrives, by Nix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import confined, inside
+from toolkit.errors import ToolkitError
+from toolkit.lift.reach import FileBindings, door_name, file_bindings, questions
+from toolkit.proposal.target import find_target
+from toolkit.prove.lifted import ChangedAttribute, Question, ask, why_not
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path, PurePosixPath
+
+SYSTEMS = ("x86_64-linux", "aarch64-darwin")
+"""Those that are asked in turn until the package evaluates on one."""
+
+_IN_PART = "reached in part"
+
+
+class Doors(Struct, frozen=True, kw_only=True):
+    """The overrides that work by the names of bindings, on one system; `reason` says why Nix cannot answer."""
+
+    doors: dict[str, tuple[str, ...]]
+    system: str = SYSTEMS[0]
+    reason: str | None = None
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """A part of a package: `bound` is let, attribute, parameter or absent.
+
+    `reached` tells whether an override reaches it, None if that is not known; `state` is how far the file shows that.
+    """
+
+    name: str
+    bound: str
+    builder: str | None
+    line: int | None
+    state: str | None
+    reached: bool | None
+    doors: tuple[str, ...]
+
+
+class PackageInspection(Struct, frozen=True, kw_only=True):
+    """A package, its file and its parts; `reason` says why Nix did not decide, `system` what it was asked about."""
+
+    package: str
+    file: PurePosixPath
+    version: str | None
+    parts: tuple[Part, ...]
+    system: str | None
+    reason: str | None
+
+
+def working_doors(tree: Path, package: str, file: FileBindings, names: Sequence[str]) -> Doors:
+    """Try the doors of a package of a whole nixpkgs: one works if a replacement arrives in what is built."""
+    question = Question(package=package, doors=questions(file, names))
+    answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
+    system, answer = next((each for each in answers if each[1].before is not None), (SYSTEMS[0], None))
+    if answer is None:
+        return Doors(doors={}, reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}")
+    found = {
+        name: [path for path in file.paths(name) if _works(answer.doors.get(f"{name} {'.'.join(path)}"))]
+        for name in names
+    }
+    return Doors(doors={name: tuple(map(door_name, paths)) for name, paths in found.items()}, system=system)
+
+
+def _works(door: ChangedAttribute | None) -> bool:
+    return door is not None and door.there and door.replaced.built and door.replaced.evaluates and door.thrown.built
+
+
+def part(name: str, file: FileBindings, answer: Doors | None) -> Part:
+    """Return what is known of a part: by Nix if there is an answer, else as far as the file shows it."""
+    bound, place = file.named(name), file.place(name)
+    doors = answer.doors.get(name, ()) if answer is not None else ()
+    reached = file.reached(name)
+    if answer is not None and (doors or place != "absent"):
+        # A door that the file shows beside a let that it uses reaches some of the uses.
+        reached = bool(doors) and (bound is None or bound.state != _IN_PART)
+    return Part(
+        name=name,
+        bound=place,
+        builder=bound.builder if bound is not None else None,
+        line=bound.line if bound is not None else None,
+        state=bound.state.value if bound is not None else None,
+        reached=reached,
+        doors=doors,
+    )
+
+
+def inspect_package(root: Path, name: str) -> PackageInspection:
+    """Inspect a package of the tree at `root`; raise ToolkitError for an unknown name or an unreadable file."""
+    target = find_target(root, name)
+    (file,) = confined.each(file_bindings, [inside.read(root, target.file)])
+    if file is None or file.problem is not None:
+        raise ToolkitError(f"{target.file}: {file.problem if file is not None else 'is too large to read'}")
+    names = [*(each.name for each in file.bound), *file.routed]
+    answer = working_doors(root, target.package, file, names) if names else None
+    by_nix = answer is not None and answer.reason is None
+    return PackageInspection(
+        package=target.package,
+        file=target.file,
+        version=file.version,
+        parts=tuple(part(each, file, answer if by_nix else None) for each in names),
+        system=answer.system if answer is not None and by_nix else None,
+        reason=answer.reason if answer is not None else None,
+    )
+
+
+def lines(found: PackageInspection) -> Iterator[str]:
+    """Yield the inspection for people."""
+    version = f", {found.version}" if found.version is not None else ""
+    yield f"{found.package}: {found.file}{version}"
+    if not found.parts:
+        yield "  no let of the file binds a package, and nothing is taken from finalAttrs.passthru"
+        return
+    width = max(len(each.name) for each in found.parts)
+    for each in found.parts:
+        yield f"  {each.name.ljust(width)}  {_place(each)}"
+    yield "  overrides that have an effect on the build:"
+    for each in found.parts:
+        without = "could not tell" if found.system is None else "none"
+        yield f"    {each.name.ljust(width)}  {', '.join(each.doors) or without}"
+    yield f"  decided by {_decider(found)}"
+
+
+def _place(found: Part) -> str:
+    if found.line is None:
+        return f"{found.bound}, taken from the final attributes"
+    return f"{found.bound}, line {found.line}  {found.builder}  {found.state}"
+
+
+def _decider(found: PackageInspection) -> str:
+    if found.system is not None:
+        return f"Nix's evaluation for {found.system}"
+    return f"the syntax: {found.reason}"
+
+
+def _line(found: Part) -> str:
+    return f" (line {found.line})" if found.line is not None else ""
+
+
+def graph(found: PackageInspection) -> bytes:
+    """Return a flowchart (Mermaid): the parts by how far an override reaches them, and the overrides that do."""
+    text = [f"%% {found.package}: {found.file}", "flowchart LR", f'  package["{found.package}"]']
+    groups = {"reached": (True, "within reach of an override"), "hidden": (False, "bound in a let: out of reach")}
+    numbered = [(f"p{number}", each) for number, each in enumerate(found.parts)]
+    for key, (reached, title) in groups.items():
+        inside_of = [(box, each) for box, each in numbered if bool(each.reached) is reached]
+        if inside_of:
+            text.append(f'  subgraph {key}["{title}"]')
+            text += [f'    {box}["{each.name}{_line(each)}"]' for box, each in inside_of]
+            text.append("  end")
+    text += [f"  {box} --> package" for box, _ in numbered]
+    for box, each in numbered:
+        text += [f'  {box}d{number}(["{door}"]) -.-> {box}' for number, door in enumerate(each.doors)]
+    return ("\n".join(text) + "\n").encode(errors="backslashreplace")

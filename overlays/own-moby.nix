@@ -18,6 +18,16 @@ let
       builtins.getContext docker.installPhase
     );
 
+  # Whether docker's file has a moby with a default among its arguments. functionArgs need not show it, since callPackage
+  # must not fill it, and an unexpected argument is an error that nothing can catch; so the file is asked.
+  takes =
+    docker:
+    let
+      place = builtins.match "(.*):[0-9]+" (docker.meta.position or "");
+      parts = builtins.split "moby[[:space:]]*[?]" (builtins.readFile (/. + builtins.head place));
+    in
+    place == null || builtins.length parts > 1;
+
   withOwn =
     name: docker:
     let
@@ -33,11 +43,13 @@ let
       docker
     else if links byAttribute then
       byAttribute
+    else if takes docker then
+      docker.override { inherit moby; }
     else
-      # functionArgs need not show the argument, since callPackage must not fill it.
-      builtins.addErrorContext
-        "while own-moby.nix gives ${name} a moby of your own, which that of this nixpkgs may not take"
-        (docker.override { inherit moby; });
+      throw (
+        "own-moby.nix: ${name} of this nixpkgs takes no moby of your own; put the patched overlay before this one "
+        + "(unlet overlay --kind patched), or use a nixpkgs with the fix"
+      );
 
   # Not `docker` itself: it is one of these, and would be changed a second time.
   names = builtins.filter (name: builtins.match "docker_[0-9].*" name != null) (

@@ -79,8 +79,8 @@ def test_docker_with_moby_as_an_attribute_links_that_of_the_user(answer: Answer)
 def test_before_the_fix_a_moby_of_the_users_is_refused(ask: Ask) -> None:
     with pytest.raises(CommandError) as caught:
         ask("refused.nix")
-    assert "while own-moby.nix gives docker_29 a moby of your own" in caught.value.stderr
-    assert "called with unexpected argument 'moby'" in caught.value.stderr
+    assert "error: own-moby.nix: docker_29 of this nixpkgs takes no moby of your own" in caught.value.stderr
+    assert "unlet overlay --kind patched" in caught.value.stderr
 
 
 def test_own_moby_names_what_is_no_docker(answer: Answer) -> None:

@@ -14,6 +14,8 @@ from msgspec import Struct, field
 
 from toolkit.errors import UsageError
 
+_SHORTEST = 7
+
 
 class Oid(str):
     """A git object id: 40 lower-case hexadecimal digits, as nixpkgs has them (SHA-1)."""
@@ -30,6 +32,12 @@ class Oid(str):
     def short(self) -> str:
         """The first 12 digits, for people."""
         return self[:12]
+
+    def named(self, name: str) -> str:
+        """Return a name of the commit with its id, and the id once if the name has it."""
+        if len(name) >= _SHORTEST and self.startswith(name):
+            return self.short
+        return name if self.short in name else f"{name} ({self.short})"
 
 
 class Pin(Struct, frozen=True, kw_only=True):

@@ -160,3 +160,16 @@ def test_a_long_name_does_not_widen_its_column() -> None:
     assert list(output.table(rows, widest=3)) == ["a    1", "bcd  2", "efghij  3"]
     assert list(output.table(rows)) == ["a       1", "bcd     2", "efghij  3"]
     assert list(output.table([("long",)], widest=3)) == ["long"]
+
+
+def test_long_builder_moves_only_what_has_no_room_beside_it() -> None:
+    rows = [
+        ("app", "buildNpmPackage", "hidden", "", "a.nix:1"),
+        ("other", "rustPlatform.buildRustPackage", "shown without effect", "shares src", "b.nix:22"),
+        ("third", "rustPlatform.buildRustPackage", "hidden", "shares src", "c.nix:3"),
+    ]
+    assert list(output.table(rows, widest=24)) == [
+        "app    buildNpmPackage  hidden                            a.nix:1",
+        "other  rustPlatform.buildRustPackage  shown without effect  shares src  b.nix:22",
+        "third  rustPlatform.buildRustPackage  hidden  shares src  c.nix:3",
+    ]

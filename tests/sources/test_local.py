@@ -169,6 +169,8 @@ def test_a_clone_gives_the_files_of_its_commit(
     assert (source.commit, source.committed) == (Oid(commit), 1700000000)
     assert source.repository == clone.path / ".git"
     assert source.origin == f"{clone.path} at HEAD ({commit[:12]})"
+    for rev in (commit, commit[:9]):
+        assert resolve(nixpkgs=str(clone.path), rev=rev).origin == f"{clone.path} at {commit[:12]}"
     assert (source.fetched, source.warnings) == (0, ())
     assert files_of(source.root) == {
         str(target),

@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from contextlib import contextmanager
+from itertools import accumulate
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO
 
@@ -111,13 +112,20 @@ def drawn(settings: GlobalOptions) -> bool:
 
 
 def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterator[str]:
-    """Yield rows as lines with aligned columns, nothing for no rows; longer texts than `widest` widen no column."""
+    """Yield rows as lines with aligned columns, nothing for no rows.
+
+    A text that is longer than `widest` widens no column: it moves the next ones of its line as far as it needs.
+    """
     fitting = (
         [len(text) for text in column if widest is None or len(text) <= widest] for column in zip(*rows, strict=True)
     )
     widths = [max(lengths, default=0) for lengths in fitting]
+    starts = [0, *accumulate(width + 2 for width in widths)]
     for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        line = ""
+        for start, text in zip(starts, row, strict=False):
+            line = (f"{line}  " if line else "").ljust(start) + text
+        yield line.rstrip()
 
 
 def size(count: int) -> str:

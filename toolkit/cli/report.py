@@ -10,7 +10,7 @@ from toolkit.docker import PACKAGE
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion
 from toolkit.model import INTERRUPTED, Status
 from toolkit.report.explanation import Line, Tone
-from toolkit.report.report import comparison, grouped, to_json
+from toolkit.report.report import COMPARED, comparison, grouped, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Itera
         yield from _heading(report, settings)
     yield from proven(report.proofs, settings)
     if report.comparison and not settings.quiet:
-        yield from map(plain, output.table(comparison(report.comparison)))
+        yield from map(plain, (*output.table(comparison(report.comparison)), COMPARED))
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in report.warnings)
     if settings.quiet:
         return

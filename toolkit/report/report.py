@@ -181,6 +181,9 @@ def _rounded(proofs: Sequence[Proof]) -> tuple[Proof, ...]:
     return tuple(replace(proof, seconds=round(proof.seconds, 3)) for proof in proofs)
 
 
+COMPARED = "moved lines are removed in one place and added in another; all others are left to read"
+
+
 def comparison(columns: Sequence[Column]) -> list[list[str]]:
     """Return the rows of a table that sets designs side by side: by their proofs, and by the size of the diff."""
     names = list(dict.fromkeys(proof.name for column in columns for proof in column.proofs))
@@ -203,7 +206,7 @@ def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
     """Return report.md: what was proposed on which source, each proof and how to repeat it, and further blocks."""
     blocks = [*_blocks(document(report))]
     if report.comparison:
-        blocks += ["## Designs compared", "\n".join(table_lines(comparison(report.comparison)))]
+        blocks += ["## Designs compared", "\n".join(table_lines(comparison(report.comparison))), COMPARED]
     blocks += background
     return (harmless("\n\n".join(blocks)) + "\n").encode(errors="backslashreplace")
 

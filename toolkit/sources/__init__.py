@@ -146,7 +146,7 @@ class _Kinds(Struct, frozen=True, kw_only=True):
                 commit, warnings = commits.remembered(
                     url, "git-revision", lambda: commits.commit_of(url, self.asked), self.asked
                 )
-                origin = f"{without_passwords(url)} ({commit.short})"
+                origin = commit.named(without_passwords(url))
                 return commits.at_commit(self.asked.remote, commit, self.asked, origin=origin, warnings=warnings)
 
 

@@ -58,7 +58,7 @@ def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
         return fetching.resolve_remote(url, rev, directory=_directory(wanted))
 
     commit, warnings = remembered(url, rev, ask, wanted)
-    origin = f"{without_passwords(url)} at {rev} ({commit.short})"
+    origin = f"{without_passwords(url)} at {commit.named(rev)}"
     return at_commit(url, commit, wanted, origin=origin, warnings=warnings)
 
 

@@ -99,7 +99,7 @@ def of_clone(directory: Path, rev: str | None, wanted: Wanted) -> Source:
     content = inside.read(root, wanted.target)
     files.check_content(f"{directory}: {wanted.target}", content)
     return Source(
-        origin=f"{directory} at {rev or 'HEAD'} ({commit.short})",
+        origin=f"{directory} at {commit.named(rev or 'HEAD')}",
         content=content,
         directory=(root / wanted.target).parent,
         root=root,

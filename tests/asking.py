@@ -15,7 +15,7 @@ from toolkit.proposal.requests import Request
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.model import Progress, Proof, Report
 
 

@@ -16,10 +16,10 @@ from tests.asking import docker, propose, proved
 from toolkit import sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, choosing, staging
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, DockerCase
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.plan import Demotion, plan
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.rewrite.series import rewrite
+from toolkit.docker.series import rewrite
 from toolkit.git import patching
 from toolkit.model import Commit, SourceRequest, Status
 from toolkit.nix import stores

@@ -8,8 +8,8 @@ import pytest
 from tests import designs, specimens
 from tests.docker.conftest import Steps
 from toolkit import specimen
+from toolkit.docker.case import BEFORE, LIFTED
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.claims.case import BEFORE, LIFTED
 from toolkit.docker.foreign import DROP_WARNING
 from toolkit.docker.plan import Demotion, steps
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError

@@ -13,7 +13,7 @@ from tests.docker.conftest import Steps
 from tests.trees import trees
 from toolkit import specimen
 from toolkit.docker.claims import registry as claims
-from toolkit.docker.meaning import inspect
+from toolkit.docker.evaluating import inspect
 from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.model import SourceRequest, Status
 from toolkit.proposal.checking import check

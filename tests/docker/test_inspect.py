@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
-from toolkit.docker.meaning import inspect
+from toolkit.docker.evaluating import inspect
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from tests.docker.conftest import Steps
 from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
 from toolkit import documents, files
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing, staging
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing
+from toolkit.docker.case import SYSTEMS, ask
 from toolkit.docker.claims import building, facts
-from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.evaluation import EXPRESSION, Document
 from toolkit.docker.plan import Demotion, steps
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.rewrite.series import rewrite
+from toolkit.docker.series import rewrite
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
@@ -107,7 +107,7 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
                 (place / name).touch()
             sides[f"{key}-{stage}"] = str(place)
     case = directory / "case.json"
-    case.write_text(json.dumps({"sides": sides, **staging.ask(read)}))
+    case.write_text(json.dumps({"sides": sides, **ask(read)}))
     asked: dict[str, dict[str, object]] = {
         side: {
             "derivations": True,

@@ -19,7 +19,7 @@ from tests.asking import docker, propose
 from tests.docker.conftest import Steps
 from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, TARGET
-from toolkit.docker.claims.case import BEFORE, LIFTED
+from toolkit.docker.case import BEFORE, LIFTED
 from toolkit.docker.foreign import DROP_WARNING
 from toolkit.docker.plan import DESIGNS, Demotion
 from toolkit.docker.rewrite.layout import file_of

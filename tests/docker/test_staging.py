@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tests import specimens
 from toolkit.docker import staging
-from toolkit.docker.claims.case import SYSTEMS
+from toolkit.docker.case import SYSTEMS
 from toolkit.docker.rewrite.layout import file_of
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import reading
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")

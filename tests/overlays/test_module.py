@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.claims.case import BEFORE
+from toolkit.docker.case import BEFORE
 from toolkit.docker.claims.running import REWRAPPED, ROUTES
 
 if TYPE_CHECKING:

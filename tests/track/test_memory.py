@@ -10,7 +10,7 @@ from tests.docker.test_evaluating import hostile
 from tests.track.conftest import layout
 from toolkit import process
 from toolkit.docker import evaluating
-from toolkit.docker.meaning import inspect
+from toolkit.docker.evaluating import inspect
 from toolkit.docker.readings import Place, Reading, State
 from toolkit.errors import LayoutError
 from toolkit.track import memory as memories

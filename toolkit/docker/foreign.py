@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from toolkit import confined, files, inside
 from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, meaning, staging
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims import evaluation
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.facts import open_doors
 from toolkit.docker.plan import DEMOTE, LIFT, Demotion, steps
 from toolkit.docker.readings import Place
@@ -29,7 +29,7 @@ from toolkit.nix.limits import sealed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.forge.nixpkgs import Server
     from toolkit.model import Oid, Progress

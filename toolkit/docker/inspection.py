@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.docker import PREFIX_ENTRY, staging
+from toolkit.docker.case import BEFORE, DEMOTED
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.building import is_rootlesskit
-from toolkit.docker.claims.case import BEFORE, DEMOTED
 from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place, sentence
 from toolkit.docker.rewrite import demote, wrapper

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from toolkit import inside, parallel, patches, process
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, choosing, evaluating, extras, foreign, overlay, staging
+from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import overrides
 from toolkit.docker.claims import registry as claims
-from toolkit.docker.claims.case import DockerCase
 from toolkit.docker.plan import (
     DEMOTE,
     DESIGNS,
@@ -32,7 +32,7 @@ from toolkit.docker.plan import (
 from toolkit.docker.readings import State
 from toolkit.docker.rewrite import reasons
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.rewrite.series import rewrite
+from toolkit.docker.series import rewrite
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
 from toolkit.lift.plan import Design
 from toolkit.model import Step

@@ -16,6 +16,7 @@ from packaging.version import Version
 
 from toolkit import files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
+from toolkit.docker.case import ask
 from toolkit.docker.readings import (
     EVALUATION,
     STRANGE,
@@ -35,8 +36,7 @@ from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitErr
 from toolkit.nix.scope import binding_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.rewrite.wrapper import Placement
@@ -122,24 +122,10 @@ def read(content: bytes) -> Parsed:
     return _parsed(syntax, {_placeholder(index, value): value for index, value in enumerate(values)})
 
 
-def inspect(paths: Sequence[Path]) -> list[Reading]:
-    """Read the files; raise ToolkitError for what cannot be read or is no docker file of nixpkgs.
-
-    Nix is asked, sealed, about those of which the syntax does not decide all.
-    """
-    contents = [files.read_target(path) for path in paths]
-    found = [of(docker_file(each, name=str(path))) for path, each in zip(paths, contents, strict=True)]
-    if not any(each.is_open for each in found):
-        return [each.reading for each in found]
-    from toolkit.docker import evaluating  # noqa: PLC0415 - most files are decided without
-
-    return evaluating.decide(contents, found)
-
-
 def of(file: DockerFile) -> Parsed:
     """Return what a file means that is parsed already; raise RefusalError where it cannot be followed."""
     parsed = _parsed(_syntax(file), {})
-    return replace(parsed, question=_question(file)) if parsed.is_open else parsed
+    return replace(parsed, question=ask([file])) if parsed.is_open else parsed
 
 
 def _parsed(syntax: _Syntax, real: Mapping[str, str]) -> Parsed:
@@ -224,7 +210,7 @@ def parse(text: str, name: str) -> _Syntax | str:
     """Return what stands in a file, or why that cannot be told."""
     try:
         file = docker_file(text.encode(), name=name)
-        return replace(_syntax(file), question=_question(file))
+        return replace(_syntax(file), question=ask([file]))
     except NixSyntaxError as error:
         return f"cannot be parsed: {_subjectless(error.message, name)}"
     except LayoutError:
@@ -257,13 +243,6 @@ def _syntax(file: DockerFile) -> _Syntax:
         mentions_wrapper="dockerd-rootless" in file.text,
         strange=_strange(file, place),
     )
-
-
-def _question(file: DockerFile) -> dict[str, object]:
-    # Of most files that are read alone nothing is asked.
-    from toolkit.docker import staging  # noqa: PLC0415
-
-    return staging.ask([file])
 
 
 def _strange(file: DockerFile, place: Placement) -> str | None:

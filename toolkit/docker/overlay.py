@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.model import OverlayReport, Progress, Proof, Proposal, Source
     from toolkit.proposal.requests import Request

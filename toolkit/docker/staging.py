@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from toolkit import documents, inside, sources
 from toolkit.cache import default_cache
-from toolkit.docker import COMPONENTS, TARGET, choosing
-from toolkit.docker.claims.case import BEFORE, STAGES, SYSTEMS, Deep, DockerCase, DockerStage
+from toolkit.docker import TARGET
+from toolkit.docker.case import BEFORE, STAGES, Deep, DockerCase, DockerStage, ask
 from toolkit.docker.plan import demotion_of, plan
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError, ToolkitError, UsageError
@@ -31,7 +31,7 @@ from toolkit.shipped import EXPRESSIONS
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from toolkit.docker.plan import Extra
@@ -178,31 +178,6 @@ def _kept(kind: str, key: str, files: Mapping[str, TreeFile]) -> Path:
 def unchanged(file: DockerFile, source: Source) -> DockerCase:
     """Return the case of the file as it is, of which nothing is proposed."""
     return case({BEFORE: source.content}, name=file.tree.name, source=source)
-
-
-def ask(files: Sequence[DockerFile], *, root: Path | None = None) -> dict[str, object]:
-    """Return what Nix has to know to evaluate files with stand-ins: what a case.json has besides the sides.
-
-    `root` is the nixpkgs around them. `names` is whatever in the files might be a package of the set, but for the
-    components, which callPackage would take from there; `finals` tells whether Go's builders take a function.
-    """
-    words = {word for file in files for word in _NAME.findall(file.text)}
-    return {
-        "libPath": library(root),
-        "names": sorted(words - {*COMPONENTS}),
-        "finals": choosing.builder(files[0], root).takes_function,
-        "components": COMPONENTS,
-        "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
-    }
-
-
-_NAME = re.compile(r"[a-zA-Z_][\w'-]*")
-
-
-def library(root: Path | None) -> str:
-    """Return the path of the `lib` of a nixpkgs, "" where it has none of its own."""
-    found = inside.within(root, "lib") if root is not None else None
-    return str(root / found) if root and found and inside.is_file(root, found / "default.nix") else ""
 
 
 KNOWN_SYSTEMS = EXPRESSIONS / "systems.nix"

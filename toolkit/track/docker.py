@@ -9,7 +9,7 @@ from toolkit import confined
 from toolkit.docker import PACKAGE, TARGET, choosing
 from toolkit.docker.plan import Demotion, steps
 from toolkit.docker.rewrite.layout import GENERATOR, docker_file
-from toolkit.docker.rewrite.series import rewrite
+from toolkit.docker.series import rewrite
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import tracked
 from toolkit.track.upstream import MOST_MOVES, File

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from tests.asking import proved
 from toolkit import landlock
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.errors import UsageError
 from toolkit.model import Status
 

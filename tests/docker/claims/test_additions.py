@@ -12,8 +12,8 @@ from tests.asking import proved
 from tests.docker.conftest import Steps, source_of
 from tests.trees import trees
 from toolkit.docker import extras
+from toolkit.docker.case import DEMOTED
 from toolkit.docker.claims import registry as proofs
-from toolkit.docker.claims.case import DEMOTED
 from toolkit.docker.extras import ALL_TESTS, MODULE, TEST
 from toolkit.docker.plan import Demotion, Extra
 from toolkit.docker.staging import deepen
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.docker.conftest import Draft
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.model import Proof, TreeCommit
     from toolkit.proposal.leaf import Added
 

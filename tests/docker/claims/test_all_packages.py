@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from tests.docker.claims.conftest import TREE
 from tests.docker.conftest import Steps
+from toolkit.docker.case import DEMOTED, LIFTED, Deep
 from toolkit.docker.claims import all_packages
 from toolkit.docker.claims.all_packages import Packages
-from toolkit.docker.claims.case import DEMOTED, LIFTED, Deep
 from toolkit.docker.claims.package_set import disagreements
 from toolkit.errors import ToolkitError
 from toolkit.model import Status

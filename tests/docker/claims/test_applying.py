@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.claims.case import LIFTED
+from toolkit.docker.case import LIFTED
 from toolkit.lift.plan import Design
 from toolkit.model import Patch
 

@@ -13,7 +13,7 @@ from tests.designs import demoted
 from tests.docker.claims.conftest import TREE
 from tests.docker.conftest import Steps
 from toolkit.cli.report import exit_code
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.docker.staging import deepen
 from toolkit.errors import UsageError
 from toolkit.model import INTERRUPTED, Depth, Source, SourceRequest, Status, Tier

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.docker.claims.conftest import TREE
+from toolkit.docker.case import DEMOTED
 from toolkit.docker.claims import realising
-from toolkit.docker.claims.case import DEMOTED
 from toolkit.errors import NotRunError
 from toolkit.model import Status, Tier
 from toolkit.nix import stores

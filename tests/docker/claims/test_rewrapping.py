@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 TEXT = shipped_path(f"overlays/{rewrapping.OVERLAY}").read_text()

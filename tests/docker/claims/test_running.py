@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.rootless.account import remains, wait_for
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims import running
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.registry import CLAIMS
 from toolkit.docker.claims.running import AFTER, DROP, REWRAPPED, Cell, expected
 from toolkit.docker.plan import Demotion

@@ -12,10 +12,10 @@ from tests import designs
 from tests.asking import proved
 from tests.docker.conftest import Draft, Steps, source_of
 from toolkit.docker import choosing
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.rewrite.series import rewrite
+from toolkit.docker.series import rewrite
 from toolkit.lift.plan import Design
 from toolkit.model import Status
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.claims.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.model import Status
 from toolkit.nix import stores
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolkit.docker.case import BEFORE, DEMOTED
 from toolkit.docker.claims import updating
-from toolkit.docker.claims.case import BEFORE, DEMOTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

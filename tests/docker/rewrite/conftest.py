@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
+from toolkit.docker import series
 from toolkit.docker.plan import DESIGNS, Demotion, steps
-from toolkit.docker.rewrite import demote, layout, series
+from toolkit.docker.rewrite import demote, layout
 from toolkit.errors import RefusalError
 from toolkit.lift.plan import Design
 

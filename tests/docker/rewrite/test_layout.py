@@ -10,7 +10,7 @@ from toolkit.docker.plan import DEMOTE, LIFT
 from toolkit.docker.readings import sentence
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import component, newest
-from toolkit.docker.rewrite.series import refuse
+from toolkit.docker.series import refuse
 from toolkit.errors import LayoutError
 from toolkit.lift.style import Style
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
+from toolkit.docker import series
 from toolkit.docker.claims.registry import CLAIMS
 from toolkit.docker.plan import DEMOTE, DESIGNS, LIFT, Demotion, Extra, steps
-from toolkit.docker.rewrite import series
 from toolkit.docker.rewrite.layout import file_of
 from toolkit.docker.rewrite.reasons import catalogue, explain
 from toolkit.errors import LayoutError, NixSyntaxError

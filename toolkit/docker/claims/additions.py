@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from toolkit import documents
 from toolkit.docker import staging
+from toolkit.docker.case import library
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import ALL_TESTS, MODULE, RELEASE_NOTES, TEST
 from toolkit.docker.plan import Extra, plan
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import PurePosixPath
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.model import FileChange, TreeCommit
     from toolkit.proposal.leaf import Added
 
@@ -200,7 +201,7 @@ def registered(case: DockerCase, commit: TreeCommit) -> Finding:
     )
     arguments = {
         "directory": str(directory),
-        "library": staging.library(case.source.root),
+        "library": library(case.source.root),
         "system": SYSTEM,
         "packages": json.dumps(_packages(test.after)),
     }
@@ -251,7 +252,7 @@ def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
     arguments = {
         "before": str(directory / "before.nix"),
         "after": str(directory / "after.nix"),
-        "library": staging.library(case.source.root),
+        "library": library(case.source.root),
         "option": option,
         "wrapper": WRAPPER,
         "packages": json.dumps(_packages(change.before or b"", change.after)),

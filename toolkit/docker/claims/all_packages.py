@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.docker.claims.case import Deep
+    from toolkit.docker.case import Deep
     from toolkit.process import Command
     from toolkit.sources.trees import NixpkgsTree
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit.docker import PREFIX_ENTRY, meaning
-from toolkit.docker.claims.case import BEFORE
+from toolkit.docker.case import BEFORE
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place
@@ -26,7 +26,7 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.nix.wrappers import PathOrder
 
 EXPRESSION = EXPRESSIONS / "build.nix"

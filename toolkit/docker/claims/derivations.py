@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY
+from toolkit.docker.case import BEFORE, SYSTEMS
 from toolkit.docker.claims import building
-from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import ByRelease, coverage
 from toolkit.docker.expressions import EXPRESSIONS
@@ -22,7 +22,7 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.docker.claims.facts import Evaluation, Facts
 
 

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from toolkit import documents, parallel, process
 from toolkit.docker import COMPONENTS
+from toolkit.docker.case import SYSTEMS
 from toolkit.docker.claims import facts
-from toolkit.docker.claims.case import SYSTEMS
 from toolkit.docker.claims.facts import FORMS, STANDARD, Evaluation, Facts
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.layout import made_for_overriding
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.docker.claims.case import DockerCase, DockerStage
+    from toolkit.docker.case import DockerCase, DockerStage
     from toolkit.model import Progress
     from toolkit.process import Command
 

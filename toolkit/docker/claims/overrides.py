@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import documents
 from toolkit.docker import COMPONENTS, meaning
-from toolkit.docker.claims.case import BEFORE
+from toolkit.docker.case import BEFORE
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import (
     ROWS,
@@ -29,7 +29,7 @@ from toolkit.docker.claims.facts import (
 )
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.plan import LIFT
-from toolkit.docker.rewrite.series import refuse
+from toolkit.docker.series import refuse
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import evaluator, program
 from toolkit.prove import Finding
@@ -37,7 +37,7 @@ from toolkit.prove import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
 
 EXPRESSION = EXPRESSIONS / "capturing.nix"
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from toolkit.docker.case import DockerCase, DockerStage
     from toolkit.docker.claims.all_packages import Packages
-    from toolkit.docker.claims.case import DockerCase, DockerStage
     from toolkit.docker.claims.facts import Facts
     from toolkit.process import Command
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY, staging
+from toolkit.docker.case import BEFORE
 from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, show
-from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import TEST
 from toolkit.docker.plan import TEST_FILE, Demotion, ports_test
@@ -25,7 +25,7 @@ from toolkit.sources import trees
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.process import Command
     from toolkit.proposal.leaf import Added
     from toolkit.sources.trees import NixpkgsTree

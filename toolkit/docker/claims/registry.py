@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from toolkit.docker.case import OVERRIDES
 from toolkit.docker.claims import (
     additions,
     building,
@@ -14,14 +15,13 @@ from toolkit.docker.claims import (
     realising,
     updating,
 )
-from toolkit.docker.claims.case import OVERRIDES
 from toolkit.docker.plan import Extra
 from toolkit.model import Tier
 from toolkit.prove import ANY, Claim, Subject, outputs
 from toolkit.prove import claims as general
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.prove import Finding
 
 

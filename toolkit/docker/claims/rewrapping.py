@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY
+from toolkit.docker.case import BEFORE, SYSTEMS
 from toolkit.docker.claims import realising
 from toolkit.docker.claims.building import WRAPPER, build, builder, is_rootlesskit, read_order, read_seen, show, without
-from toolkit.docker.claims.case import BEFORE, SYSTEMS
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import NotRunError
 from toolkit.model import Tier
@@ -31,7 +31,7 @@ from toolkit.prove import Claim, Finding, outputs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.model import Depth
     from toolkit.nix.wrappers import PathOrder
 

@@ -21,8 +21,8 @@ from msgspec import Struct
 
 from toolkit import rootless
 from toolkit.docker import PREFIX_ENTRY, staging
+from toolkit.docker.case import BEFORE
 from toolkit.docker.claims import building, rewrapping
-from toolkit.docker.claims.case import BEFORE
 from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite import demote
 from toolkit.errors import NotRunError, ToolkitError
@@ -34,7 +34,7 @@ from toolkit.shipped import shipped_path
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
     from toolkit.rootless import Host
 
 REWRAPPED, AFTER, DROP = "rewrapped", "after", "drop"

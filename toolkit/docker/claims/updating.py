@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from toolkit.docker.claims.case import DockerCase
+    from toolkit.docker.case import DockerCase
 
 ATTRIBUTE = re.compile(r"docker_[0-9]+")
 REWRITTEN = re.compile(r'\b(?:version|cliHash|mobyHash|runcRev|runcHash|containerdRev|containerdHash) = "[^"]*";?')

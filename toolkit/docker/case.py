@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import prove
+from toolkit import inside, prove
+from toolkit.docker import COMPONENTS, choosing
 from toolkit.docker.plan import DEMOTE, LIFT
 from toolkit.errors import NotRunError
 from toolkit.nix import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from toolkit.docker.plan import Demotion
@@ -129,3 +131,28 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     def before_demotion(self) -> DockerStage:
         """The stage that the demotion is compared with."""
         return self.stages[[DEMOTE in stage.steps for stage in self.stages].index(True) - 1]
+
+
+def ask(files: Sequence[DockerFile], *, root: Path | None = None) -> dict[str, object]:
+    """Return what Nix has to know to evaluate files with stand-ins: what a case.json has besides the sides.
+
+    `root` is the nixpkgs around them. `names` is whatever in the files might be a package of the set, but for the
+    components, which callPackage would take from there; `finals` tells whether Go's builders take a function.
+    """
+    words = {word for file in files for word in _NAME.findall(file.text)}
+    return {
+        "libPath": library(root),
+        "names": sorted(words - {*COMPONENTS}),
+        "finals": choosing.builder(files[0], root).takes_function,
+        "components": COMPONENTS,
+        "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
+    }
+
+
+_NAME = re.compile(r"[a-zA-Z_][\w'-]*")
+
+
+def library(root: Path | None) -> str:
+    """Return the path of the `lib` of a nixpkgs, "" where it has none of its own."""
+    found = inside.within(root, "lib") if root is not None else None
+    return str(root / found) if root and found and inside.is_file(root, found / "default.nix") else ""

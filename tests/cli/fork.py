@@ -27,7 +27,12 @@ _MOST = 1 << 17
 
 
 class Source:
-    """Starts the process, and runs command lines in copies of it until it is closed."""
+    """Starts the process, and runs command lines in copies of it until it is closed.
+
+    `peak` is the most memory, in KiB, that the last of them had, or a program that it waited for.
+    """
+
+    peak = 0
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -46,8 +51,12 @@ class Source:
         ):
             socket.send_fds(self._socket, [request], [out.fileno(), err.fileno()])
             self._socket.settimeout(timeout)
-            status = os.waitstatus_to_exitcode(int(self._socket.recv(_MOST)))
-            printed = [os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode() for file in (out, err)]
+            ended, self.peak = map(int, self._socket.recv(_MOST).split())
+            status = os.waitstatus_to_exitcode(ended)
+            printed = [
+                os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")
+                for file in (out, err)
+            ]
             return subprocess.CompletedProcess(list(arguments), status, *printed)
 
     def close(self) -> None:
@@ -69,7 +78,8 @@ def _copies(connection: socket.socket) -> int:
             return _command(connection, request, files)
         for file in files:
             os.close(file)
-        connection.send(str(os.waitpid(child, 0)[1]).encode())
+        _, status, usage = os.wait4(child, 0)
+        connection.send(f"{status} {usage.ru_maxrss}".encode())
 
 
 def _command(connection: socket.socket, request: bytes, files: Sequence[int]) -> int:

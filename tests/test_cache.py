@@ -267,3 +267,99 @@ def test_the_place_follows_xdg(sealed: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert default_cache().root == sealed / ".cache" / "unlet"
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
     assert default_cache().root == Path("/xdg/unlet")
+
+
+class TestShrink:
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("UNLET_CACHE_MB", "1")
+
+    @staticmethod
+    def fill(cache: Cache, *keys: str, kind: str = "trees") -> None:
+        """Put entries of 400 kB there, as others have used them, the first one the longest ago."""
+        for age, key in enumerate(reversed(keys), 1):
+            place = cache.root / kind / key
+            place.mkdir(parents=True)
+            (place / "file").write_bytes(b"x" * 400_000)
+            os.utime(place, (time.time() - age * 1000,) * 2)
+
+    @staticmethod
+    def left(cache: Cache) -> list[str]:
+        return sorted(entry.key for entry in cache.entries())
+
+    def test_oldest_go_first_until_the_rest_is_within_the_limit(self, cache: Cache) -> None:
+        self.fill(cache, "a", "b", "c", "d")
+        cache.shrink()
+        assert self.left(cache) == ["c", "d"]
+        cache.shrink()
+        assert self.left(cache) == ["c", "d"]
+
+    def test_no_limit_deletes_nothing(self, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("UNLET_CACHE_MB", "0")
+        self.fill(cache, "a", "b", "c", "d")
+        cache.shrink()
+        assert self.left(cache) == ["a", "b", "c", "d"]
+
+    def test_what_this_process_has_used_stays(self, cache: Cache) -> None:
+        self.fill(cache, "a", "b", "c", "d")
+        assert cache.find("trees", "a", check=lambda _: True) is not None
+        os.utime(cache.root / "trees/a", (1, 1))
+        cache.shrink()
+        assert self.left(cache) == ["a", "d"]
+        # The kind is still in use.
+        assert _clean_elsewhere(cache.root) == ["a", "d"]
+
+    def test_what_another_process_uses_stays(self, cache: Cache) -> None:
+        self.fill(cache, "a", "b")
+        self.fill(cache, "c", "d", kind="others")
+        code = (
+            "import sys; from pathlib import Path; from toolkit.cache import Cache; "
+            "Cache(Path(sys.argv[1])).use('trees'); print(flush=True); sys.stdin.read()"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", code, cache.root], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            cache.shrink()
+            assert self.left(cache) == ["a", "b"]
+            other.communicate()
+
+    def test_what_a_young_report_names_stays_for_a_day(self, cache: Cache) -> None:
+        self.fill(cache, "a", "b", "c", "d")
+        cache.name(f"nix-instantiate --parse {cache.root}/trees/a/tree/default.nix, {cache.root}/trees/nothing/x")
+        cache.shrink()
+        assert self.left(cache) == ["a", "d"]
+        self.fill(cache, "e")
+        mark = cache.root / "locks/named-trees-a"
+        os.utime(mark, (time.time() - 86401,) * 2)
+        cache.shrink()
+        assert self.left(cache) == ["d", "e"]
+        assert not mark.exists()
+
+    def test_store_of_nix_is_left_alone_and_does_not_count(self, cache: Cache) -> None:
+        self.fill(cache, "a", "b", "c", kind="nix")
+        self.fill(cache, "d", "e")
+        cache.shrink()
+        assert self.left(cache) == ["a", "b", "c", "d", "e"]
+
+    def test_what_is_shared_counts_once_for_the_last_that_was_used(self, cache: Cache) -> None:
+        self.fill(cache, "a", "b")
+        for key in "cdef":
+            place = cache.root / "trees" / key
+            place.mkdir()
+            os.link(cache.root / "trees/a/file", place / "file")
+        os.utime(place, (time.time() + 60,) * 2)
+        assert {entry.key: entry.size for entry in cache.entries() if entry.size} == {"f": 400_000, "b": 400_000}
+        cache.shrink()
+        assert self.left(cache) == ["a", "b", "c", "d", "e", "f"]
+
+
+def _clean_elsewhere(root: Path) -> list[str]:
+    """Let another process delete all that it may; return what is left."""
+    code = (
+        "import sys; from pathlib import Path; from toolkit.cache import Cache; "
+        "cache = Cache(Path(sys.argv[1])); cache.clean(); print(*(entry.key for entry in cache.entries()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, root], check=True, capture_output=True, text=True)
+    return sorted(done.stdout.split())

@@ -2,7 +2,8 @@
 
 Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `broken/` those that were found
 damaged, `locks/` a lock file for each entry that was ever made, and one for each kind, which is locked while a process
-uses entries of the kind. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory specification says.
+uses entries of the kind, and a mark for each entry that a report names. The root is `$UNLET_CACHE_DIR`, or what the XDG
+base directory specification says. `shrink` keeps all of it within a limit.
 """
 
 from __future__ import annotations
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 VARIABLE = "UNLET_CACHE_DIR"
+
+LIMIT_VARIABLE = "UNLET_CACHE_MB"
+"""How many megabytes `shrink` leaves, 0 for no limit."""
+
+_LIMIT_MB = 2000
+# A store of Nix's has its own ways to shrink.
+_STORE = "nix"
+_NAMED = "named"
+_NAMED_SECONDS = 86400.0
 
 _MAKING = "making"
 _BROKEN = "broken"
@@ -67,6 +77,9 @@ _uses: dict[Path, int] = {}
 
 _uses_change = Lock()
 
+_held: set[Path] = set()
+"""The entries that this process has found or made."""
+
 
 class Cache(Struct, frozen=True):
     """The cache below the directory `root`, which need not exist."""
@@ -84,6 +97,7 @@ class Cache(Struct, frozen=True):
         # A cache that cannot be written to can still be read.
         with suppress(OSError):
             os.utime(path)
+        _held.add(path)
         return path
 
     def obtain(self, kind: str, key: str, *, make: Callable[[Path], object], check: Callable[[Path], bool]) -> Path:
@@ -106,6 +120,7 @@ class Cache(Struct, frozen=True):
                 self._make(path, make)
         except OSError as error:
             raise self.unwritable(error) from error
+        _held.add(path)
         return path
 
     def use(self, kind: str) -> None:
@@ -169,8 +184,52 @@ class Cache(Struct, frozen=True):
     def entries(self) -> tuple[CacheEntry, ...]:
         """Return all entries, the one that was used last first."""
         kinds = [kind for kind in _children(self.root) if kind.name != _LOCKS]
-        found = [entry for kind in kinds for path in _children(kind) if (entry := _entry(kind.name, path))]
-        return tuple(sorted(found, key=lambda entry: (-entry.used, entry.kind, entry.key)))
+        places = [(kind.name, path, used) for kind in kinds for path in _children(kind) if (used := _used(path))]
+        # What several entries share counts for the one that was used last: it is there until that goes.
+        seen: set[tuple[int, int]] = set()
+        return tuple(
+            CacheEntry(kind=kind, key=path.name, path=path, size=_size(path, seen), used=used)
+            for kind, path, used in sorted(places, key=lambda place: (-place[2], place[0], place[1].name))
+        )
+
+    def name(self, text: str) -> None:
+        """Keep the entries that a text names from `shrink` for a day: it is a report's, which must be repeatable."""
+        for kind, key in set(re.findall(rf"{re.escape(str(self.root))}/([\w.-]+)/([\w.-]+)", text)):
+            with suppress(OSError):
+                mark = self.root / _LOCKS / f"{_NAMED}-{kind}-{key}"
+                mark.parent.mkdir(parents=True, exist_ok=True)
+                mark.touch()
+
+    def shrink(self) -> None:
+        """Delete entries until the rest is within the limit, those that were not used for the longest time first.
+
+        No entry goes that this process has used, that another one may be using, or that a report names which is younger
+        than a day.
+        """
+        most = limit()
+        entries = self.entries() if most is not None else ()
+        excess = sum(entry.size for entry in entries if entry.kind != _STORE) - (most or 0)
+        for entry in reversed(entries):
+            if excess <= 0:
+                return
+            if entry.path in _held or entry.kind in {_STORE, _MAKING} or self._is_named(entry):
+                continue
+            with self._unused(entry.kind) as is_unused:
+                doomed = self._doom(entry) if is_unused else None
+            self.use(entry.kind)
+            if doomed is not None:
+                files.remove(doomed)
+                excess -= entry.size
+
+    def _is_named(self, entry: CacheEntry) -> bool:
+        mark = self.root / _LOCKS / f"{_NAMED}-{entry.kind}-{entry.key}"
+        try:
+            if time.time() - mark.stat().st_mtime < _NAMED_SECONDS:
+                return True
+            mark.unlink()
+        except OSError:
+            pass
+        return False
 
     def clean(self, *, unused_for: float = 0.0) -> Cleaning:
         """Delete the entries not used for so many seconds, but for those of a kind that another process uses.
@@ -280,10 +339,31 @@ def _children(directory: Path) -> list[Path]:
         return []
 
 
-def _entry(kind: str, path: Path) -> CacheEntry | None:
-    """Return the entry at `path`, None where another process has just deleted it."""
+def _used(path: Path) -> float | None:
+    """Return when an entry was last used, None if another process has just deleted it."""
     try:
-        sizes = [each.lstat().st_size for each in path.rglob("*")]
-        return CacheEntry(kind=kind, key=path.name, path=path, size=sum(sizes), used=path.lstat().st_mtime)
+        return path.lstat().st_mtime
     except FileNotFoundError:
         return None
+
+
+def _size(path: Path, seen: set[tuple[int, int]]) -> int:
+    """Return how many bytes an entry has, but for files with several names of which one was seen before."""
+    total = 0
+    for place, _, names in os.walk(path):
+        for name in names:
+            with suppress(FileNotFoundError):
+                status = os.lstat(f"{place}/{name}")
+                if status.st_nlink == 1 or (file := (status.st_dev, status.st_ino)) not in seen:
+                    total += status.st_size
+                    if status.st_nlink > 1:
+                        seen.add(file)
+    return total
+
+
+def limit() -> int | None:
+    """Return how many bytes the cache may have, None for no limit; raise ToolkitError if that is set to no number."""
+    given = os.environ.get(LIMIT_VARIABLE, str(_LIMIT_MB))
+    if not given.isdecimal():
+        raise ToolkitError(f"{LIMIT_VARIABLE}: '{given}' is not a number of megabytes")
+    return int(given) * 1_000_000 or None

@@ -26,7 +26,7 @@ def _fill(unlet: Unlet) -> Path:
 def test_empty_cache_is_told(unlet: Unlet) -> None:
     done = unlet("cache", "list")
     assert done.returncode == 0
-    assert done.stdout.endswith("/unlet: 0 entries, 0 B\n")
+    assert done.stdout.endswith("/unlet: 0 entries, 0 B of at most 2.0 GB\n")
 
 
 def test_entries_are_listed_with_size_and_last_use(unlet: Unlet) -> None:
@@ -36,10 +36,19 @@ def test_entries_are_listed_with_size_and_last_use(unlet: Unlet) -> None:
         ["commits", "new", "1.5", "kB"],
         ["commits", "old", "1.5", "kB"],
     ]
-    assert lines[2] == f"{root}: 2 entries, 3.0 kB"
+    assert lines[2] == f"{root}: 2 entries, 3.0 kB of at most 2.0 GB"
     document = json.loads(unlet("cache", "--json", "list").stdout)
     assert [entry["key"] for entry in document["entries"]] == ["new", "old"]
     assert document["entries"][1]["used"] == "2001-09-09T01:46:40+00:00"
+
+
+def test_limit_is_listed_and_can_be_set(unlet: Unlet) -> None:
+    _fill(unlet)
+    assert json.loads(unlet("cache", "--json").stdout)["limit"] == 2_000_000_000
+    assert unlet("cache", UNLET_CACHE_MB="300").stdout.endswith(" of at most 300.0 MB\n")
+    assert unlet("cache", UNLET_CACHE_MB="0").stdout.endswith(" without a limit\n")
+    done = unlet("cache", UNLET_CACHE_MB="-1")
+    assert (done.returncode, done.stderr) == (3, "UNLET_CACHE_MB: '-1' is not a number of megabytes\n")
 
 
 def test_clean_deletes_what_was_not_used_for_so_long(unlet: Unlet) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit.cache import default_cache
+from toolkit.cache import default_cache, limit
 from toolkit.cli import options, output
 
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ def command(ctx: click.Context) -> int:
 @command.command("list")
 @options.common
 def list_entries() -> int:
-    """List the entries, the most recently used first."""
+    """List the entries, the most recently used first, and the limit of all.
+
+    What several entries share counts for one of them. If a new tree takes the cache beyond the limit, the entries go
+    that were not used for the longest time, but for those of a running unlet and of a report of the last day.
+    UNLET_CACHE_MB sets a different limit, 0 none.
+    """
     return _list()
 
 
@@ -59,13 +64,15 @@ def _list() -> int:
     cache = default_cache()
     entries = cache.entries()
     if options.settings().json:
-        output.write_json({"root": cache.root, "entries": _values(entries)})
+        output.write_json({"root": cache.root, "limit": limit(), "entries": _values(entries)})
         return 0
     rows = [
         (entry.kind, entry.key, output.size(entry.size), f"used {_date(entry.used):%Y-%m-%d %H:%M}")
         for entry in entries
     ]
-    output.write_lines((*output.table(rows), f"{cache.root}: {_sum(entries)}"))
+    most = limit()
+    within = f"of at most {output.size(most)}" if most is not None else "without a limit"
+    output.write_lines((*output.table(rows), f"{cache.root}: {_sum(entries)} {within}"))
     return 0
 
 

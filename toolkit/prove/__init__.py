@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import inside, parallel, process
+from toolkit.cache import default_cache
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Status, Tier
 from toolkit.nix import program
@@ -114,6 +115,7 @@ def run(
                 proof = _alone(claim, case, proofs)
             asked = claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
             proofs.append(replace(proof, asked=asked))
+            default_cache().name("\n".join((*proof.commands, *proof.evidence)))
             progress.proof(proofs[-1])
     return tuple(proofs)
 

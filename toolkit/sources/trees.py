@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     def make(into: Path) -> str:
         _copy(root, into, link=False)
         _seal(into, progress)
+        _share(into)
         return fingerprint(into)
 
     return _obtain(key, make)
@@ -209,6 +211,7 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsT
         reading.export(held, commit, [PurePosixPath()], into)
         _require_parts(into, source.origin)
         _seal(into, progress)
+        _share(into)
         return fingerprint(into)
 
     return _obtain(str(commit), make)
@@ -216,8 +219,11 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsT
 
 def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     """Return the cache's tree of that key; `make` returns its fingerprint. One that has changed since is made again."""
+    is_new = False
 
     def whole_entry(directory: Path) -> None:
+        nonlocal is_new
+        is_new = True
         (directory / _FINGERPRINT).write_text(make(directory / _TREE))
 
     def check(directory: Path) -> bool:
@@ -226,7 +232,10 @@ def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
         except OSError:
             return False
 
-    path = default_cache().obtain(KIND, key, make=whole_entry, check=check)
+    cache = default_cache()
+    path = cache.obtain(KIND, key, make=whole_entry, check=check)
+    if is_new:
+        cache.shrink()
     return NixpkgsTree(root=path / _TREE, key=key)
 
 
@@ -281,6 +290,32 @@ def _copy(root: Path, into: Path, *, link: bool) -> dict[str, str]:
                 shutil.copy2(entry.path, place)
         facts[entry.path[start + 1 :]] = _facts(entry)
     return facts
+
+
+def _share(tree: Path) -> None:
+    """Let a tree have the files that are the same in the last tree of the cache, so that only the others take space."""
+    others = [each for each in (default_cache().root / KIND).glob(f"*/{_TREE}") if each.is_dir()]
+    like = max(others, key=lambda each: each.parent.stat().st_mtime, default=None)
+    if like is None:
+        return
+    start, top, new = len(str(tree)), str(like), f"{tree}-new"
+    for entry in _entries(tree):
+        if not entry.is_file(follow_symlinks=False):
+            continue
+        other = top + entry.path[start:]
+        with suppress(OSError):
+            if _is_same(entry, other):
+                os.link(other, new)
+                os.replace(new, entry.path)  # noqa: PTH105 - as in _facts
+
+
+def _is_same(entry: os.DirEntry[str], other: str) -> bool:
+    """Tell whether a file has the content and the mode of another one, which is no link."""
+    mine, theirs = entry.stat(follow_symlinks=False), os.lstat(other)
+    if (mine.st_size, mine.st_mode) != (theirs.st_size, theirs.st_mode):
+        return False
+    with open(entry.path, "rb") as one, open(other, "rb") as two:  # noqa: PTH123 - as in _facts
+        return one.read() == two.read()
 
 
 def _linked(path: str, place: str) -> bool:

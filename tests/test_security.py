@@ -1,0 +1,107 @@
+"""Each sentence of docs/security.md has a test that would fail if it were not so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+LIMITS = "tests/nix/test_limits.py"
+AT_HAND = "tests/docker/test_at_hand.py"
+PROGRAM = "tests/git/test_program.py"
+HOSTILE = "tests/hostile/test_hostile.py::test_attack_gets_nothing_and_ends"
+
+SENTENCES: dict[str, tuple[str, ...]] = {
+    "| `inspect`, `track` |": ("tests/docker/test_evaluating.py::test_version_of_a_stranger_reaches_nothing", HOSTILE),
+    "| `inspect --path`, the proof `builds` |": (f"{LIMITS}::test_build_that_could_use_the_network_is_refused",),
+    "| `find`, `propose PACKAGE`,": (HOSTILE,),
+    "| `propose`, `pr`, `overlay`, `check`,": (f"{AT_HAND}::test_tree_reads_nothing_outside_of_it", HOSTILE),
+    "| the same, `--tier build`": ("tests/docker/claims/test_realising.py::",),
+    "| `check --run` |": ("tests/docker/claims/test_running.py::",),
+    "Sealed, Nix reads the file": (f"{LIMITS}::test_nothing_else_is_in_reach",),
+    "It fetches nothing, runs no program": (
+        f"{LIMITS}::test_fetchers_reach_no_server",
+        f"{LIMITS}::test_native_code_of_the_user_runs_no_shell",
+        f"{LIMITS}::test_evaluation_that_takes_too_much_is_ended",
+    ),
+    "No setting of yours changes that": (
+        f"{LIMITS}::test_search_path_of_the_user_reads_no_file",
+        f"{LIMITS}::test_environment_is_empty_and_what_is_named_can_be_read",
+    ),
+    "Files of strangers are opened": (
+        "tests/test_inside.py::test_link_that_leads_out_is_refused",
+        "tests/test_inside.py::test_what_is_no_regular_file_is_refused_at_once",
+        "tests/test_inside.py::test_length_is_bounded_before_anything_is_read",
+    ),
+    "Where the kernel has Landlock": ("tests/test_landlock.py::test_only_what_is_named_can_be_read",),
+    "`--sealed` refuses": ("tests/cli/test_proving.py::test_options_that_do_not_fit_are_one_line",),
+    "`check --patch` and `check --pull` stay": (
+        f"{AT_HAND}::test_patch_of_somebody_else_is_evaluated_without_the_set",
+    ),
+    "`check DIR` never reads a path": (f"{AT_HAND}::test_tree_that_a_report_of_somebody_else_names_is_not_read",),
+    "The tree is the one that": (
+        f"{AT_HAND}::test_tree_of_a_report_can_be_named",
+        f"{AT_HAND}::test_deeper_tier_of_an_unknown_tree_is_missed",
+    ),
+    "What DIR contains is evaluated sealed": (HOSTILE,),
+    "A build of the tiers": (
+        "tests/docker/claims/test_building.py::",
+        f"{LIMITS}::test_build_without_the_network_is_made",
+    ),
+    "A derivation is refused if": (
+        f"{LIMITS}::test_build_that_could_use_the_network_is_refused",
+        f"{LIMITS}::test_impure_build_is_refused",
+    ),
+    "`--tier build` and `--tier vm` build as": ("tests/docker/claims/test_realising.py::",),
+    "git runs without your hooks": (
+        "tests/git/test_fetching.py::test_only_network_calls_see_the_users_configuration",
+        "tests/git/test_worktrees.py::test_filters_of_the_clone_run_and_its_other_programs_do_not",
+    ),
+    "Clones are only read": (
+        f"{PROGRAM}::test_reading_runs_no_program_of_the_clone",
+        f"{PROGRAM}::test_comparing_with_the_worktree_runs_no_program_of_the_clone",
+    ),
+    "`pr` adds a branch": ("tests/git/test_worktrees.py::test_branch_comes_moves_and_goes_and_nothing_else_changes",),
+    "Git then runs your program for signatures": (
+        "tests/git/test_worktrees.py::test_filters_of_the_clone_run_and_its_other_programs_do_not",
+    ),
+    "Only `track` and `check --pull` use": ("tests/cli/test_track.py::test_clone_needs_no_network_library",),
+    "A token comes from": (
+        "tests/forge/test_token.py::test_command_comes_before_the_environment_and_that_before_gh",
+        "tests/cli/test_track.py::test_token_is_in_nothing_that_is_printed_or_written",
+    ),
+    "Without one, GitHub's limits": ("tests/forge/test_client.py::",),
+    "git fetches a source over the network": ("tests/sources/test_remote.py::test_the_default_is_the_default_pin",),
+    "`--offline` prevents it": ("tests/sources/test_remote.py::test_offline_refuses_what_was_not_fetched",),
+    "Python packages are installed": ("tests/test_security.py::test_python_packages_have_hashes",),
+}
+
+
+def sentences() -> list[str]:
+    """Return the sentences, list items and rows of the document that say something."""
+    text = (ROOT / "docs/security.md").read_text()
+    blocks = re.split(r"\n\n|\n(?=- |\|)", text.partition("## What Nix evaluates")[2].partition("\n")[2])
+    plain = [" ".join(block.split()).removeprefix("- ") for block in blocks]
+    wanted = [block for block in plain if block and not block.startswith(("#", "| command", "|---"))]
+    return [
+        part for block in wanted for part in ([block] if block[0] == "|" else re.split(r"(?<=\.) (?=[A-Z`])", block))
+    ]
+
+
+def test_each_sentence_has_a_test_and_each_test_is_there() -> None:
+    said = sentences()
+    assert [sentence for sentence in said if not sentence.startswith(tuple(SENTENCES))] == []
+    assert [begin for begin in SENTENCES if not any(sentence.startswith(begin) for sentence in said)] == []
+    for tests in SENTENCES.values():
+        for file, _, name in (test.partition("::") for test in tests):
+            assert f"def {name or 'test_'}" in (ROOT / file).read_text(), (file, name)
+
+
+def test_python_packages_have_hashes() -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        requirements = re.findall(r"^[\w.-]+==(?:.*\\\n)*.*", (ROOT / name).read_text(), re.MULTILINE)
+        assert requirements
+        assert all("--hash=sha256:" in each for each in requirements), name
+    assert "--require-hashes" in (ROOT / "setup.sh").read_text()
+    assert "--only-binary" in (ROOT / "setup.sh").read_text()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, inspect
 
 from toolkit import __version__
 from toolkit.errors import ToolkitError
@@ -34,7 +33,7 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
     try:
         return msgspec.json.decode(content, type=kind, dec_hook=_decoded)
     except msgspec.ValidationError as error:
-        raise _wrong(document, error) from error
+        raise _wrong(document, error, _parsed(content), kind) from error
     except (msgspec.DecodeError, RecursionError):
         # A name that is no UTF-8 is written as half of a surrogate pair, which msgspec does not read.
         try:
@@ -42,6 +41,15 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
         except (ValueError, RecursionError) as error:
             raise BrokenError(f"{document}: is not JSON, or was cut off") from error
         return convert(value, kind, document=document)
+
+
+def _parsed(content: bytes | str) -> object:
+    """Return JSON as plain values; None if it is too deep, which the error of its type need not be told apart."""
+    try:
+        parsed: object = msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return parsed
 
 
 class _Versioned(Struct, frozen=True, kw_only=True):
@@ -64,7 +72,7 @@ def convert(value: object, kind: type[T], *, document: str) -> T:
     try:
         return msgspec.convert(value, type=kind, dec_hook=_decoded)
     except msgspec.ValidationError as error:
-        raise _wrong(document, error) from error
+        raise _wrong(document, error, value, kind) from error
 
 
 def read_toml(content: bytes, kind: type[T], *, document: str, form: Callable[[str], str] = str.strip) -> T:
@@ -83,20 +91,72 @@ def read_toml(content: bytes, kind: type[T], *, document: str, form: Callable[[s
     return value
 
 
-def _wrong(document: str, error: msgspec.ValidationError) -> ToolkitError:
-    """Return the error that says of which field msgspec's message is."""
-    fact, _, at = str(error).partition(" - at ")
-    path = at.strip("`").removeprefix("$").removeprefix(".")
-    if (found := re.fullmatch(r"Object missing required field `(.*)`", fact)) is not None:
-        path, fact = f"{path}.{found[1]}".removeprefix("."), "is missing"
-    elif (found := re.fullmatch(r"Expected `(.*)`, got `(.*)`", fact)) is not None:
-        fact = f"is of type '{found[2]}' instead of '{found[1]}'"
-    elif (found := re.fullmatch(r"Invalid enum value (.*)", fact)) is not None:
-        fact = "is " + found[1].replace("`", "'")
-    else:
-        fact = f"is wrong: {fact}"
+def _wrong(document: str, error: msgspec.ValidationError, value: object, kind: object) -> ToolkitError:
+    """Return the error that names the first field which is not as `kind` has it."""
+    path, fact = next(_faults(value, inspect.type_info(kind), ""), ("", f"is wrong: {error}"))
     what = f"field '{path}'" if path else "the document"
     return ToolkitError(f"{document}: {what} {fact}")
+
+
+# By JSON's names for them.
+_NAMES = {dict: "object", list: "array", str: "str", int: "int", float: "float", bool: "bool", type(None): "null"}
+_PLAIN: Mapping[type[inspect.Type], tuple[type, ...]] = {
+    inspect.StrType: (str,),
+    inspect.IntType: (int,),
+    inspect.FloatType: (float, int),
+    inspect.BoolType: (bool,),
+    inspect.NoneType: (type(None),),
+    inspect.StructType: (dict,),
+    inspect.DictType: (dict,),
+    inspect.ListType: (list,),
+    inspect.VarTupleType: (list,),
+}
+
+
+def _faults(value: object, kind: inspect.Type, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a value that are not as `kind` has them, and what is wrong with each."""
+    wanted = _PLAIN.get(type(kind), ())
+    if wanted and type(value) not in wanted:
+        yield path, f"is of type '{_NAMES[type(value)]}' instead of '{_NAMES[wanted[0]]}'"
+    elif isinstance(kind, inspect.EnumType):
+        if value not in [member.value for member in kind.cls]:
+            yield path, f"is '{value}'"
+    elif isinstance(kind, inspect.CustomType):
+        try:
+            _decoded(kind.cls, value)
+        except (TypeError, ValueError) as error:
+            yield path, f"is wrong: {error}"
+    else:
+        for each, its_kind, here in _parts(value, kind, path):
+            if each is _MISSING:
+                yield here, "is missing"
+            else:
+                yield from _faults(each, its_kind, here)
+
+
+_MISSING = object()
+
+
+def _parts(value: object, kind: inspect.Type, path: str) -> Iterator[tuple[object, inspect.Type, str]]:
+    """Yield what a value consists of, each with its type and its path."""
+    match kind, value:
+        case inspect.StructType(fields=fields), dict():
+            given = cast("Mapping[str, object]", value)
+            for field in fields:
+                if field.required or field.encode_name in given:
+                    here = f"{path}.{field.encode_name}".removeprefix(".")
+                    yield given.get(field.encode_name, _MISSING), field.type, here
+        case inspect.DictType(value_type=item), dict():
+            for each in cast("Mapping[str, object]", value).values():
+                yield each, item, f"{path}[...]"
+        case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item), list():
+            for number, each in enumerate(cast("Sequence[object]", value)):
+                yield each, item, f"{path}[{number}]"
+        case inspect.UnionType(types=types), _ if value is not None:
+            # None is the only other one that is used.
+            yield value, types[0], path
+        case _:
+            return
 
 
 def _decoded(kind: type, value: Any) -> Any:  # noqa: ANN401 - as msgspec has it

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.errors import CommandError
+from toolkit.errors import CommandError, tried
 from toolkit.git import clone as clones
 from toolkit.git import history, program, reading
 
@@ -191,3 +192,15 @@ def test_pipe_in_place_of_a_file_of_git_is_not_waited_for(trap: Trap, monkeypatc
     os.mkfifo(trap.top / ".git/packed-refs")
     with pytest.raises(CommandError, match="still running after"):
         program.run_reading(trap.top, "for-each-ref", found=False)
+
+
+@pytest.mark.parametrize("name", ["packed-refs", "shallow", "objects/info/alternates"])
+def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(trap: Trap, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("nobody is told this\n")
+    place = trap.top / ".git" / name
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(tmp_path / "secret")
+    for arguments in (("for-each-ref",), ("log", "-1"), ("rev-parse", "HEAD"), ("rev-parse", "missing^{commit}")):
+        done = tried(partial(program.run_reading, trap.top, *arguments, found=False))
+        assert "told" not in f"{done} {getattr(done, 'stderr', '')}"

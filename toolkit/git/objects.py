@@ -55,7 +55,7 @@ class _Git(Git):
         try:
             return process.execute(asked).text
         except CommandError as error:
-            raise GitCommandError(list(command), error.status, error.stderr) from error
+            raise GitCommandError(list(command), error.status, program.without_lines(error.stderr)) from error
 
 
 class _Repo(Repo):
@@ -111,7 +111,7 @@ def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes]
         asked = repo.git.cat_file_all
         ended = isinstance(error, BrokenPipeError) or "SHA is empty" in str(error)
         if ended and asked is not None and (status := asked.proc.wait()):
-            said = asked.stderr.read().decode("utf-8", "replace")
+            said = program.without_lines(asked.stderr.read().decode("utf-8", "replace"))
             raise CommandError(tuple(asked.args), status=status, stderr=said) from error
         return None
     return (Oid(binsha.hex()), content) if stream.type == b"blob" else None

@@ -22,7 +22,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from msgspec.structs import replace
+
 from toolkit import files, process
+from toolkit.errors import CommandError, LimitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -191,7 +194,24 @@ def reading_command(place: Path, *arguments: str, found: bool = True, **fields: 
 
 def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Completed:
     """Run git to read from a repository of the user's, see `reading_command`."""
-    return process.execute(reading_command(place, *arguments, found=found, **fields))
+    try:
+        done = process.execute(reading_command(place, *arguments, found=found, **fields))
+        return replace(done, stderr=without_lines(done.stderr))
+    except LimitError:
+        raise
+    except CommandError as error:
+        raise CommandError(error.argv, status=error.status, stderr=without_lines(error.stderr)) from None
+
+
+# refs/packed-backend.c, shallow.c and object-file.c of git.
+_QUOTED_LINE = re.compile(
+    r"(?<=line in )([^:\n]+): .*|(?<=shallow line): .*|(?<=object directory ).*(?= does not exist)"
+)
+
+
+def without_lines(said: str) -> str:
+    """Return what git says without the lines of files that it quotes: a file of its own may be a link to anything."""
+    return _QUOTED_LINE.sub(lambda found: found[1] or " …", said)
 
 
 def run_comparing(top: Path, *arguments: str) -> process.Completed:

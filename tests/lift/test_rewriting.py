@@ -309,6 +309,16 @@ def test_a_parameter_that_means_something_else_at_a_use_gets_another_name() -> N
     assert "x = finalPackage.passthru.ui;" in text
 
 
+@pytest.mark.parametrize("outer", ["(finalAttrs: {", "rec {"])
+def test_a_part_that_calls_its_own_attributes_so_gets_another_name_for_them(outer: str) -> None:
+    part = "  web-ui = buildUi (finalAttrs: {\n    inherit version;\n    e = [ finalAttrs.version ];\n  });\n"
+    body = f"buildApp {outer}\n  inherit version;\n  e = [ web-ui ];\n}}{')' if 'final' in outer else ''}\n"
+    text = rewritten(package(body, part), "web-ui", design=Design.MOVE, follow=("version",))
+    assert "buildApp (finalAttrs: {\n" in text
+    assert "web-ui = buildUi (webUiAttrs: {\n      inherit (finalAttrs) version;\n" in text
+    assert "      e = [ webUiAttrs.version ];\n" in text
+
+
 def test_a_name_that_the_package_has_given_its_attributes_is_not_changed() -> None:
     with pytest.raises(RefusalError, match=r"package.nix:10:34: 'finalAttrs' does not mean the package's"):
         lifted(package("buildApp (finalAttrs: {\n  e = buildUi (finalAttrs: { x = ui; });\n})\n"))

@@ -124,6 +124,18 @@ def test_a_part_that_an_override_of_the_version_does_not_reach_gets_the_next_des
     assert step.reason == f"{NOTES}: an override of src or version does not reach what takes it from the package"
 
 
+def test_a_part_with_final_attributes_of_its_own_is_lifted_and_proven(
+    tmp_path: Path, tree: Path, changed: Callable[[str, str], None]
+) -> None:
+    changed("web-ui = stdenv.mkDerivation {", "web-ui = stdenv.mkDerivation (finalAttrs: {")
+    changed('sourceRoot = "web";', "sourceRoot = finalAttrs.pname;")
+    changed("    '';\n  };\nin\n", "    '';\n  });\nin\n")
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not report.failed
+    assert statuses(report)["capture-safe"] is Status.PASSED
+    assert b"sourceRoot = webUiAttrs.pname;" in report.proposal.commits[0].after
+
+
 def test_packages_of_one_file_stand_in_the_subject(tmp_path: Path, tree: Path) -> None:
     packages = tree / "pkgs/top-level/all-packages.nix"
     text = packages.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -10,10 +11,11 @@ from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.passthru import written_out
 from toolkit.lift.plan import PARAMETER, Design, LiftPlan, at, home
+from toolkit.nix.edit import Edit
 from toolkit.nix.scope import GLOBALS, look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from toolkit.nix.scope import Reference
     from toolkit.nix.tree import Node
@@ -44,9 +46,48 @@ def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
     """Tell whether a name is bound between a place and the function of the final attributes."""
     scope = look_up(name, site).scope
     final = planned.construction.final
-    if scope is None or scope.node is final:
+    if scope is None or scope.node is final or scope.node in _renamable(planned, name, site):
         return False
     return _home(planned, site).contains(scope.node) or (final is not None and final.contains(scope.node))
+
+
+def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edit]:
+    """Yield the edits that give the final attributes of what moves a name of their own, where they have this one.
+
+    Only that of a part which takes something from the package is changed: its lines move anyway.
+    """
+    references = planned.shape.references
+    functions = {
+        function.index: (function, owner)
+        for site in sites
+        if (owner := planned.shape.owner(site)) is not None
+        for function in _renamable(planned, name, site)
+    }
+    taken = {use.name for use in references}
+    for function, owner in functions.values():
+        first, *rest = re.split(r"[^A-Za-z0-9]+", owner.strip("'_"))
+        new = "".join([first, *(word.capitalize() for word in rest), "Attrs"])
+        uses = [use.node for use in references if use.name == name and use.scope and use.scope.node is function]
+        whole = next((use for use in uses if use.parent is not None and use.parent.kind == "inherited_attrs"), None)
+        if new in taken or whole is not None:
+            raise RefusalError(f"{at(function)}: '{name}' does not mean the package's final attributes here")
+        yield from (Edit(node.start, node.end, new) for node in (function.children[0], *uses))
+
+
+def _renamable(planned: LiftPlan, name: str, site: Node) -> list[Node]:
+    """Return the functions of this parameter around a place, within the definition that moves."""
+    owner = planned.shape.owner(site)
+    if owner not in planned.moved:
+        return []
+    binding = planned.shape.bindings[owner]
+    return [
+        node
+        for node in site.ancestors()
+        if node.kind == "function_expression"
+        and binding.contains(node)
+        and node.child("formals") is None
+        and node.children[0].text == name
+    ]
 
 
 def _is_used(planned: LiftPlan, name: str) -> bool:

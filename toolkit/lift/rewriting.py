@@ -35,15 +35,16 @@ class Lifted(Struct, frozen=True, kw_only=True):
     """A file whose package takes what was lifted from its own attributes.
 
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
-    let. `parameter` is the name of the final attributes. `shown` are the attributes of passthru that are made with
-    what is lifted. `follows` has by lifted binding the package's attributes that it takes over, `states` how far
-    out of reach each was.
+    let. `parameter` is the name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the
+    attributes of passthru that are made with what is lifted. `follows` has by lifted binding the package's attributes
+    that it takes over, `states` how far out of reach each was.
     """
 
     text: str
     doors: Mapping[str, tuple[str, ...]]
     moved: tuple[str, ...] = ()
     parameter: str = PARAMETER
+    renamed: frozenset[str] = frozenset()
     shown: tuple[tuple[str, ...], ...] = ()
     follows: Mapping[str, tuple[str, ...]] = {}
     states: Mapping[str, Reachability] = {}
@@ -95,12 +96,14 @@ def carry_out(planned: LiftPlan) -> Lifted:
     targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
     targets |= {index: (path,) for index, path in planned.rerouted.items()}
     nodes = planned.shape.tree.nodes
-    parameter = capture.parameter(planned, [nodes[index] for index in targets])
+    sites = [nodes[index] for index in targets]
+    parameter = capture.parameter(planned, sites)
     inherits: dict[int, StatementEdit] = defaultdict(StatementEdit)
     edits = [
         *_uses(planned, targets, parameter, inherits),
         *(_with_parameter(construction, parameter) if design is not Design.LAYER else ()),
         *unfolded.edits,
+        *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
     new = _moved(planned, edits, inherits, layered, parameter)
     _require_comments(shape, new)
@@ -109,6 +112,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         doors={name: planned.routes[name].path for name in planned.names},
         moved=planned.moved,
         parameter=parameter,
+        renamed=frozenset(edit.replacement for edit in renamed),
         shown=tuple(_shown(planned)),
         follows=_follows(planned),
         states={name: state(planned.shape, name) for name in planned.names},

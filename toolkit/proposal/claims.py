@@ -7,6 +7,7 @@ from collections import Counter
 from functools import partial
 from itertools import islice
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -256,7 +257,11 @@ def readers(case: LiftCase) -> Finding:
 
 def capture_safe(case: LiftCase) -> Finding:
     """Compare what each name of the file means before and after, by scope: none may be captured."""
-    before, after = _meanings(case.before), _meanings(case.after)
+    # A part's own final attributes have another name where the package's came to have theirs.
+    before, after = (
+        _meanings(case.before),
+        _meanings(case.after, dict.fromkeys(case.lifted.renamed, case.lifted.parameter)),
+    )
     new = after - before
     expected = {case.lifted.parameter, PREVIOUS, *case.lifted.doors}
     parameter = (case.lifted.parameter, OWN)
@@ -398,10 +403,13 @@ def _finding(case: LiftCase, failures: list[str], evidence: list[str], *, more: 
 OWN = "the package's own function"
 
 
-def _meanings(stage: Stage) -> Counter[tuple[str, str]]:
-    """Count the names that a file uses, each with the kind of scope that binds it."""
+def _meanings(stage: Stage, renamed: Mapping[str, str] = MappingProxyType({})) -> Counter[tuple[str, str]]:
+    """Count the names that a file uses, each with the kind of scope that binds it; new names count as the old ones."""
     shape = read(Tree(stage.content.decode(), name=str(stage.path)))
     own = inside(call(shape.body)[-1])
     kinds = {own.index: OWN} if own.kind == "function_expression" else {}
     bound = ((use.name, use.scope.node if use.scope is not None else None) for use in shape.references)
-    return Counter((name, kinds.get(node.index, node.kind) if node is not None else "unbound") for name, node in bound)
+    return Counter(
+        (renamed.get(name, name), kinds.get(node.index, node.kind) if node is not None else "unbound")
+        for name, node in bound
+    )

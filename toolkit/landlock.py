@@ -81,6 +81,11 @@ def abi() -> int:
     return max(_call(_CREATE_RULESET, None, 0, _VERSION), 0)
 
 
+def walls() -> tuple[str, ...]:
+    """Return what stands between strangers' files and the machine: the reader, and Landlock with its version."""
+    return ("reader", f"landlock {abi()}") if abi() else ("reader",)
+
+
 def confine(reach: Reach) -> None:
     """Confine the calling thread, and all that it starts from now on, for ever; do nothing where `abi` is 0.
 

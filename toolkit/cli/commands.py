@@ -109,19 +109,30 @@ class Commands(click.Group):
     epilog=EXIT_CODES,
 )
 @options.common
-@click.version_option(__version__, message="unlet %(version)s")
+@click.option("--version", is_flag=True, help="Show the version and exit; with --json also what confines Nix.")
 @click.pass_context
-def commands(ctx: click.Context) -> int:
+def commands(ctx: click.Context, *, version: bool) -> int:
     """Take packages out of the let … in that nixpkgs binds them in, so that they can be overridden, and prove it.
 
     For docker, it also moves rootlesskit in PATH, so that rootless containers can publish ports below 1024.
     """
+    if version:
+        click.echo(_version())
+        ctx.exit()
     if ctx.invoked_subcommand is not None:
         return 0
     if options.settings() != options.GlobalOptions():
         raise click.UsageError("no command given")
     click.echo(FIRST_STEPS, nl=False)
     return 0
+
+
+def _version() -> str:
+    if not options.settings().json:
+        return f"unlet {__version__}"
+    from toolkit import documents, landlock  # noqa: PLC0415 - for this alone
+
+    return documents.write({"unlet": __version__, "walls": landlock.walls()}).decode().removesuffix("\n")
 
 
 def run(argv: Sequence[str]) -> int:

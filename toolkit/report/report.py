@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import __version__, documents
+from toolkit import __version__, documents, landlock
 from toolkit.errors import without_passwords
 from toolkit.git.reading import blob_id
 from toolkit.model import Oid, Proof, SourceRequest, Status, Step
@@ -86,6 +86,7 @@ class ReportDocument(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     tools: dict[str, str]
+    walls: tuple[str, ...] = ()
     comparison: tuple[ColumnDocument, ...] = ()
     recipe: str | None = None
     settings: dict[str, str] = {}
@@ -123,6 +124,7 @@ def document(report: Report) -> ReportDocument:
         recipe=proposal.recipe,
         settings=proposal.settings,
         tools=dict(report.tools),
+        walls=landlock.walls(),
         comparison=tuple(
             ColumnDocument(
                 name=column.name,
@@ -165,6 +167,7 @@ def overlay_to_json(report: OverlayReport) -> bytes:
             "files": report.files,
             "warnings": report.warnings,
             "tools": report.tools,
+            "walls": landlock.walls(),
         }
     )
 

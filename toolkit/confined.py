@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CPU_SECONDS = 5
-"""For one content; a file of nixpkgs takes a hundredth of it."""
+CPU_SECONDS = 3
+"""For one content; a file of nixpkgs takes a sixtieth of it."""
 
 _MEBIBYTES = 1024
 _LENGTH = struct.Struct(">I")

@@ -58,7 +58,8 @@ class Command(Struct, frozen=True, kw_only=True):
     the statuses that are no failure, None means all. `timeout` is in seconds. `on_stderr` gets each line
     that the program writes to stderr while it runs, from another thread; a carriage return ends a line too.
     A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept. The
-    kernel lets it reach no more than `within` says, where it can.
+    kernel lets it reach no more than `within` says, where it can. It runs when it has its `turn`, for which it waits
+    within its `timeout`.
     """
 
     argv: tuple[str, ...]
@@ -70,6 +71,7 @@ class Command(Struct, frozen=True, kw_only=True):
     on_stderr: Callable[[str], None] | None = None
     most: int | None = None
     within: landlock.Reach | None = None
+    turn: threading.Semaphore | None = None
 
     @property
     def line(self) -> str:
@@ -164,6 +166,19 @@ def run(argv: Sequence[str], **fields: Unpack[CommandFields]) -> Completed:
 
 def execute(command: Command) -> Completed:
     """Run a command as `run` does."""
+    if command.turn is None:
+        return _execute(command)
+    began = time.monotonic()
+    if not command.turn.acquire(timeout=command.timeout):
+        raise _too_long(command, "")
+    try:
+        left = None if command.timeout is None else max(command.timeout - time.monotonic() + began, 0)
+        return _execute(replace(command, timeout=left))
+    finally:
+        command.turn.release()
+
+
+def _execute(command: Command) -> Completed:
     if (observer := _echo.get()) is not None:
         observer(command.line)
     living = _group.get() or _Living()
@@ -193,8 +208,7 @@ def execute(command: Command) -> Completed:
     except subprocess.TimeoutExpired:
         end(process)
         stderr.ends(1)
-        limit = f"still running after {command.timeout:g} s"
-        raise LimitError(command.argv, status=-signal.SIGTERM, stderr=stderr.text, limit=limit) from None
+        raise _too_long(command, stderr.text) from None
     except BaseException:
         end(process)
         raise
@@ -212,6 +226,11 @@ def execute(command: Command) -> Completed:
         stderr=stderr.text,
         seconds=time.monotonic() - began,
     )
+
+
+def _too_long(command: Command, said: str) -> LimitError:
+    limit = f"still running after {command.timeout:.3g} s"
+    return LimitError(command.argv, status=-signal.SIGTERM, stderr=said, limit=limit)
 
 
 def begin(command: Command) -> subprocess.Popen[bytes]:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import Struct
 
-from toolkit import process
+from toolkit import landlock, process
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import evaluator, limits, program, stores
 
@@ -187,14 +188,61 @@ def test_path_with_an_equals_sign_is_in_reach(tmp_path: Path) -> None:
 
 def test_evaluation_that_takes_too_much_is_ended(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "SECONDS", 1.0)
-    with limits.sealed(), pytest.raises(CommandError) as time:
+    with limits.sealed(), pytest.raises(CommandError) as late:
         stranger.evaluate("let f = n: if n == 0 then 0 else f (n - 1); in builtins.genList (_: f 9000) 1000000")
-    assert program.reason(time.value) == "still running after 1 s"
+    assert program.reason(late.value) == "still running after 1 s"
     monkeypatch.setattr(limits, "SECONDS", 60.0)
     monkeypatch.setattr(limits, "MEMORY_MIB", 64)
     with limits.sealed(), pytest.raises(CommandError) as memory:
         stranger.evaluate("builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1")
     assert program.reason(memory.value) == "out of memory"
+
+
+def test_evaluations_that_have_a_common_time_end_with_it(stranger: Stranger) -> None:
+    endless = "let f = n: if n == 0 then 0 else f (n - 1); in builtins.genList (_: f 9000) 1000000"
+    began = time.monotonic()
+    for _ in range(2):
+        with limits.sealed(seconds=max(began + 1 - time.monotonic(), 0)), pytest.raises(CommandError) as caught:
+            stranger.evaluate(endless)
+        assert program.reason(caught.value).startswith("still running after ")
+    assert time.monotonic() - began < 5
+
+
+def test_evaluations_that_have_a_common_time_share_the_memory(stranger: Stranger) -> None:
+    with limits.sealed(seconds=10):
+        command = evaluator.evaluate_command(stranger.directory / "default.nix", {})
+    assert command.turn is not None
+    most = command.env["GC_MAXIMUM_HEAP_SIZE"]
+    turns = 0
+    while command.turn.acquire(blocking=False):
+        turns += 1
+    for _ in range(turns):
+        command.turn.release()
+    assert turns * int(most or 0) <= limits.MEMORY_MIB << 20
+
+
+@pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+@pytest.mark.parametrize(
+    "expression", ["builtins.readFile {home}/secret", "import {home}/code.nix", "builtins.readFile ./link"]
+)
+def test_second_wall_holds_where_the_first_is_off(
+    stranger: Stranger, sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, expression: str
+) -> None:
+    (sealed / "secret").write_text("told")
+    (sealed / "code.nix").write_text('"told"')
+    (stranger.directory / "link").symlink_to(sealed / "secret")
+    expression = expression.format(home=sealed)
+    assert "restricted mode" in stranger.refusal(expression)
+    # Without the restricted mode that our configuration asks for.
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "nix.conf").write_text("")
+    monkeypatch.setitem(limits._CONFIGURATION, "NIX_CONF_DIR", str(settings))
+    monkeypatch.setattr(limits, "_SETTINGS", settings)
+    assert "Permission denied" in stranger.refusal(expression)
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    with limits.sealed():
+        assert stranger.evaluate(expression) == "told"
 
 
 def test_command_to_paste_is_sealed_as_well(tmp_path: Path, configure: Configure) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from toolkit.docker.readings import Place
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import program
-from toolkit.nix.limits import sealed
+from toolkit.nix.limits import TOGETHER_SECONDS, sealed
 from toolkit.parallel import side_by_side
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 TOO_LARGE = "too large to read"
 TOO_LARGE_FOR_NIX = "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
 
-_SECONDS = 30.0
+_SECONDS = 20.0
 _MOST_EXPANDED = 1 << 16
 _PASSES = 4
 _FILE = "file"
@@ -93,15 +94,16 @@ def evaluate(versions: Sequence[tuple[bytes, Parsed]]) -> list[Reading | Undecid
     Raise ToolkitError where there is no Nix, or an old one.
     """
     program.version()
+    end = time.monotonic() + TOGETHER_SECONDS
     with process.ending_together():
-        return side_by_side(lambda version: _evaluate(*version), versions, jobs=os.cpu_count() or 1)
+        return side_by_side(lambda version: _evaluate(*version, end), versions, jobs=os.cpu_count() or 1)
 
 
-def _evaluate(content: bytes, parsed: Parsed) -> Reading | Undecided:
+def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided:
     with files.temporary() as directory:
         case = _lay_out(content, parsed, directory)
         try:
-            with sealed(case.parent, seconds=_SECONDS):
+            with sealed(case.parent, seconds=max(min(_SECONDS, end - time.monotonic()), 0)):
                 releases = evaluation.read(case, _FILE, parsed.parameters)
         except CommandError as error:
             return Undecided(program.reason(error), lasting=program.reached_limit(error))

@@ -12,8 +12,9 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -34,9 +35,17 @@ _NIX_INITIAL_MIB = 384
 """What Nix itself begins with at most; less makes it slower."""
 
 MEMORY_MIB = 2048
-"""Four times what a file with a hundred releases takes."""
+"""What one evaluation may take, and all of those together that have a common time."""
 
-SECONDS = 120.0
+SECONDS = 60.0
+"""What one evaluation may take."""
+
+TOGETHER_SECONDS = 50.0
+"""What all evaluations of the isolated tier may take, so that a command ends within SECONDS."""
+
+_AT_ONCE = min(os.cpu_count() or 1, 3)
+"""A file with a hundred releases takes a quarter of MEMORY_MIB."""
+
 _SHORTEST = 0.001
 
 ANSWER_BYTES = 128 << 20
@@ -50,6 +59,7 @@ _CONFIGURATION: Mapping[str, str | None] = {
     "NIX_PATH": None,
 }
 
+_turn = BoundedSemaphore(_AT_ONCE)
 _seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar("_seal", default=None)
 
 
@@ -57,7 +67,7 @@ _seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar("_seal", d
 def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
     """Seal each evaluation within: it can read `reach`, the directory of its expression, what its arguments name.
 
-    All together have so many `seconds`, and each at most SECONDS.
+    Each has at most SECONDS and MEMORY_MIB; if `seconds` are given, all together have so many, and that memory.
     """
     token = _seal.set((reach, time.monotonic() + seconds))
     try:
@@ -83,7 +93,8 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
     # Nix follows a link only to where it may already read.
     roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
     words = [word for root in roots if roots.keys().isdisjoint(root.parents) for word in ("-I", _entry(root))]
-    within = bounded(command, MEMORY_MIB)
+    together = isfinite(end)
+    within = bounded(command, MEMORY_MIB // _AT_ONCE if together else MEMORY_MIB)
     return replace(
         within,
         argv=(*command.argv, *words),
@@ -91,6 +102,7 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
         timeout=max(_SHORTEST, min(command.timeout or SECONDS, end - time.monotonic())),
         most=ANSWER_BYTES,
         within=None if writes is None else confinement(*roots, writes=writes),
+        turn=_turn if together else None,
     )
 
 

@@ -56,7 +56,7 @@ def parse(paths: Sequence[Path]) -> None:
     try:
         process.execute(parse_command(paths))
     except CommandError as error:
-        raise _syntax_error(error) or error from error
+        raise _syntax_error(error, paths) or error from error
 
 
 def parse_text(content: bytes, *, name: str) -> None:
@@ -122,12 +122,15 @@ def _failed_build(lines: Sequence[str]) -> str | None:
     return None
 
 
-def _syntax_error(error: CommandError) -> NixSyntaxError | None:
-    """Turn Nix's report of a syntax error in a file into one line with its place."""
-    named = re.search(r"at (/\S+?):\d+:\d+", error.stderr)
-    if named is None:
+def _syntax_error(error: CommandError, paths: Sequence[Path]) -> NixSyntaxError | None:
+    """Turn Nix's report of a syntax error in one of the files into one line with its place.
+
+    A stranger's attribute may be called after any other file, and Nix quotes its name.
+    """
+    path = next((path for path in paths if re.search(rf"at {re.escape(str(path))}:\d+:\d+", error.stderr)), None)
+    if path is None:
         return None
-    return _syntax_error_at(error, re.escape(named[1]), named[1], Path(named[1]).read_bytes())
+    return _syntax_error_at(error, re.escape(str(path)), str(path), path.read_bytes())
 
 
 def _syntax_error_at(error: CommandError, pattern: str, name: str, content: bytes) -> NixSyntaxError | None:

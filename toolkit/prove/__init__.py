@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from toolkit.cache import default_cache
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Status, Tier
 from toolkit.nix import program
-from toolkit.nix.limits import sealed
+from toolkit.nix.limits import TOGETHER_SECONDS, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -106,13 +107,14 @@ def run(
     beside = [claim for claim in chosen if not claim.alone and claim.tier is Tier.ISOLATED]
     proofs: list[Proof] = []
     with ThreadPoolExecutor(max_workers=max(len(beside), 1)) as pool, process.ending_together():
-        running = {claim.name: pool.submit(copy_context().run, _prove, claim, case) for claim in beside}
+        end = time.monotonic() + TOGETHER_SECONDS
+        running = {claim.name: pool.submit(copy_context().run, _prove, claim, case, end) for claim in beside}
         for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
             progress.step(f"proving {claim.name}")
             if claim.name in running:
                 (proof,) = parallel.results([running[claim.name]])
             else:
-                proof = _alone(claim, case, proofs)
+                proof = _alone(claim, case, proofs, end)
             asked = claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
             proofs.append(replace(proof, asked=asked))
             default_cache().name("\n".join((*proof.commands, *proof.evidence)))
@@ -120,19 +122,23 @@ def run(
     return tuple(proofs)
 
 
-def _alone(claim: Claim[C_contra], case: C_contra, before: Sequence[Proof]) -> Proof:
+def _alone(claim: Claim[C_contra], case: C_contra, before: Sequence[Proof], end: float) -> Proof:
     """Run one proof that follows others. An interrupt is kept to itself, and nothing is run after it."""
     if not any(proof.reason == INTERRUPTED for proof in before):
         with suppress(KeyboardInterrupt):
-            return _prove(claim, case)
+            return _prove(claim, case, end)
     return Proof(name=claim.name, claim=claim.sentence, status=Status.NOT_RUN, covers="nothing", reason=INTERRUPTED)
 
 
-def _prove(claim: Claim[C_contra], case: C_contra) -> Proof:
-    """Run one proof. An error of Nix or git is a failure of the proof and not of the run."""
+def _prove(claim: Claim[C_contra], case: C_contra, end: float) -> Proof:
+    """Run one proof. An error of Nix or git is a failure of the proof and not of the run.
+
+    What the isolated tier evaluates ends by `end` of the monotonic clock.
+    """
     began = time.monotonic()
     try:
-        with sealed(*case.reach) if claim.tier in {Tier.ISOLATED, Tier.TREE} else nullcontext():
+        seconds = max(end - began, 0) if claim.tier is Tier.ISOLATED else inf
+        with sealed(*case.reach, seconds=seconds) if claim.tier in {Tier.ISOLATED, Tier.TREE} else nullcontext():
             finding = claim.check(case)
     except CommandError as error:
         finding = Finding(

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 EXPRESSION = EXPRESSIONS / "lifted.nix"
 
-# What a dozen packages of two whole trees may take, on a slow machine.
-_SECONDS = 600.0
+# What a dozen packages of two whole trees may take, on a slow machine; one has what any evaluation has.
+_SECONDS = 180.0
 _MEBIBYTES = 4096
 
 UNREACHED = (
@@ -166,8 +166,12 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         arguments["loud"] = "yes"
     with sealed():
         asking = evaluator.evaluate_command(EXPRESSION, arguments)
-    bounded = limits.bounded(asking, _MEBIBYTES)
-    return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=_SECONDS)
+    bounded = limits.bounded(asking, min(limits.MEMORY_MIB * len(questions), _MEBIBYTES))
+    return replace(
+        bounded,
+        argv=(*asking.argv, "--readonly-mode", "--show-trace"),
+        timeout=min(limits.SECONDS * len(questions), _SECONDS),
+    )
 
 
 def why_not(tree: Path, system: str, package: str) -> str:

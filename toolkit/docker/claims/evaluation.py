@@ -365,7 +365,7 @@ def _command(asked: _CaseQuestion, wanted: Mapping[str, object], labels: Sequenc
     systems = [dict(zip(("label", "build", "host"), system, strict=True)) for system in setting.systems]
     arguments |= {"systems": json.dumps(systems, ensure_ascii=False), "tree": str(setting.tree)}
     command = limits.bounded(evaluator.evaluate_command(EXPRESSION, arguments), setting.memory)
-    return replace(command, timeout=setting.timeout)
+    return replace(command, timeout=setting.timeout or command.timeout)
 
 
 def _require_complete(asked: _CaseQuestion, evaluation: Evaluation) -> None:

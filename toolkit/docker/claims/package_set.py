@@ -79,7 +79,7 @@ def setting(case: DockerCase) -> Setting:
         jobs=work.jobs,
         tree=tree.root,
         memory=work.memory,
-        timeout=work.depth.timeout,
+        timeout=_seconds(case),
         progress=work.progress,
     )
 
@@ -100,7 +100,12 @@ def command(case: DockerCase, stage: DockerStage, part: str, system: tuple[str, 
         "question": json.dumps(question),
     }
     asked = evaluator.evaluate_command(EXPRESSION, arguments, attribute=part)
-    return replace(limits.bounded(asked, work.memory), timeout=work.depth.timeout)
+    return replace(limits.bounded(asked, work.memory), timeout=_seconds(case))
+
+
+def _seconds(case: DockerCase) -> float:
+    """Return how long an evaluation of all releases may take: what each of them may."""
+    return case.deep.depth.timeout or limits.SECONDS * len(case.before.file.releases())
 
 
 def has_what_was_evaluated(case: DockerCase) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -27,3 +28,64 @@ def test_there_is_code_to_look_at() -> None:
 def test_nothing_outside_of_docker_names_it(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [f"{number}: {line}" for number, line in enumerate(lines, start=1) if NAMES.search(line)] == []
+
+
+READING = {
+    "copy2",
+    "copyfile",
+    "copytree",
+    "glob",
+    "iterdir",
+    "listdir",
+    "open",
+    "read_bytes",
+    "read_text",
+    "rglob",
+    "scandir",
+}
+"""The methods and functions by which Python reads a file or a directory."""
+
+BELOW_A_ROOT = ("sources", "lift", "proposal", "prove", "reach", "track", "docker", "git")
+"""What has a stranger's tree, patch or proposal in its hands, and reads it through `toolkit.inside`."""
+
+OF_OUR_OWN = {
+    "docker/claims/additions.py": "a shipped expression",
+    "docker/claims/all_packages.py": "a shipped expression, what the cache has kept",
+    "docker/claims/building.py": "outputs in the store, which stores.physical has looked at",
+    "docker/claims/realising.py": "a shipped test",
+    "docker/claims/rewrapping.py": "the names in outputs in the store",
+    "docker/extras.py": "a shipped test",
+    "docker/overlay.py": "a shipped overlay",
+    "docker/rewrite/reasons.py": "a shipped document",
+    "git/clone.py": "git's own `shallow`",
+    "git/committing.py": "names of git's objects",
+    "git/fetching.py": "sizes of git's objects",
+    "git/merging.py": "a repository of our own",
+    "git/patching.py": "mails and an index that git has just written",
+    "git/program.py": "git's own index",
+    "git/worktrees.py": "git's own list of worktrees",
+    "lift/survey.py": "the package's own modules",
+    "proposal/recipes.py": "recipes of the user's and shipped ones",
+    "proposal/writing.py": "the names in a directory that was just written",
+    "reach/derivations.py": "derivations in a store of our own",
+    "reach/sources.py": "the names in the directory that the user names",
+    "sources/commits.py": "the cache's list, git's objects",
+    "sources/trees.py": "a tree is listed, copied and fingerprinted; no link is followed",
+    "track/memory.py": "the package's own modules",
+}
+"""The modules among those that read something else, too, and what that is."""
+
+
+def reads(path: Path) -> list[str]:
+    """Return where a module reads a file or a directory without `toolkit.inside`."""
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    named = [(call, call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "")) for call in calls]
+    return [f"{call.lineno}: {name}" for call, name in named if name in READING]
+
+
+def test_what_stands_below_a_strangers_root_has_one_reader() -> None:
+    modules = [path for folder in BELOW_A_ROOT for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert len(modules) > 80
+    found = {str(path.relative_to(ROOT)): places for path in modules if (places := reads(path))}
+    assert {name: places for name, places in found.items() if name not in OF_OUR_OWN} == {}
+    assert set(OF_OUR_OWN) - set(found) == set()

@@ -9,7 +9,6 @@ import re
 import signal
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -21,6 +20,7 @@ from toolkit.process import Command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 MINIMUM = Version("2.18")
 _PARSE_SECONDS = 5.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from toolkit import patches
+from toolkit import inside, patches
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.plan import Design
@@ -125,7 +125,7 @@ def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[Trial]:
             continue
         recipe = named(name, target.package)
         try:
-            before = after = (root / target.file).read_bytes().decode()
+            before = after = inside.read(root, target.file).decode()
             for step in recipe.steps:
                 after = step.made(after, {}, name=str(target.file))
         except (ToolkitError, UnicodeDecodeError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.nix.attributes import SETS, spine, statements
 from toolkit.nix.attributes import path as path_of
@@ -83,7 +84,7 @@ def _of_file(path: Path) -> Source:
 def _is_module(path: Path) -> bool:
     """Tell whether a file is written as a NixOS configuration: by its arguments, or by what it sets."""
     try:
-        root = Tree(path.read_text(encoding="utf-8", errors="replace"), name=str(path)).root
+        root = Tree(files.read(path).decode(errors="replace"), name=str(path)).root
     except ToolkitError:
         # Nix says where it is wrong.
         return False

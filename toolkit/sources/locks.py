@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Struct
 
-from toolkit import documents
-from toolkit.errors import ToolkitError, reason_of, without_passwords
+from toolkit import documents, files
+from toolkit.errors import ToolkitError, without_passwords
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,10 +103,7 @@ def read(path: Path, name: str = "nixpkgs") -> Locked:
 
     Raises ToolkitError for a file that is no lock file or lacks the name, and for a kind of pin that holds no nixpkgs.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
+    content = files.read(path)
     try:
         known = documents.read(content, dict[str, Any], document=str(path))
     except documents.BrokenError:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import __version__
+from toolkit import __version__, inside
 from toolkit.docker import PACKAGE as DOCKER
 from toolkit.docker import TARGET
 from toolkit.docker.readings import UNKNOWN, State
-from toolkit.errors import ToolkitError, reason_of
+from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import Server, tracked
 from toolkit.git import patching
 from toolkit.model import Commit
@@ -252,12 +252,10 @@ def _fitting(content: bytes, path: PurePosixPath, diff: bytes) -> Fitting:
 
 def _of_proposal(directory: Path, subject: Subject) -> _Ours:
     """Return the series of a proposal that `unlet propose` wrote; raise ToolkitError for what is none."""
-    path = directory / "upstream.diff"
     try:
-        diff = path.read_bytes()
-    except OSError as error:
-        hint = "'unlet propose' writes a proposal"
-        raise ToolkitError(f"{path}: {reason_of(error)}", hint=hint) from None
+        diff = inside.read(directory, "upstream.diff")
+    except ToolkitError as error:
+        raise ToolkitError(error.message, hint="'unlet propose' writes a proposal") from None
     touched = patching.touched(diff)
     return _Ours(diff=diff, made_for=str(directory), path=subject.target if subject.target in touched else touched[0])
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import documents, patches
+from toolkit import documents, inside, patches
 from toolkit.docker import PACKAGE as DOCKER
 from toolkit.docker import TARGET, staging
 from toolkit.docker.readings import EVALUATION, Overridable, Place, Reading, State
@@ -106,9 +106,7 @@ def read_overlay(directory: Path) -> Used:
     Raise ToolkitError for a directory that has none. A proposal has it beside its `overlay/`.
     """
     for place in (directory, directory.resolve().parent):
-        try:
-            content = (place / REPORT).read_bytes()
-        except OSError:
+        if (content := inside.find(place, REPORT)) is None:
             continue
         report = documents.read(content, _Report, document=str(place / REPORT))
         way = Way.PATCHED if report.target != DOCKER else next((each for each in Way if each == report.kind), None)
@@ -159,7 +157,7 @@ def _of_tree(request: SourceRequest, subject: Subject, name: str, progress: Prog
         return FoundFile(wanted=wanted, reason=error.message)
 
     def read(paths: Sequence[PurePosixPath]) -> list[tuple[Oid, bytes] | None]:
-        contents = [(root / path).read_bytes() if (root / path).is_file() else None for path in paths]
+        contents = [inside.find(root, path) for path in paths]
         return [(reading.blob_id(content), content) if content is not None else None for content in contents]
 
     try:

@@ -1,0 +1,159 @@
+"""No link of a stranger's leads to a file of the user's: not by a patch, a tree, a commit, nor a proposal."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.clones import git
+from toolkit import specimen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Unlet
+
+DOCKER = "pkgs/applications/virtualization/docker"
+FILE = f"{DOCKER}/default.nix"
+MARK = "a-line-that-nobody-may-see"
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "private/secret"
+    path.parent.mkdir()
+    path.write_text(f"{MARK}\n")
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return shutil.copytree(specimen.path(), tmp_path / "tree")
+
+
+@pytest.fixture
+def clone(tree: Path) -> Path:
+    git(tree, "init", "--quiet", "--initial-branch=master")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message=base")
+    return tree
+
+
+def patch_of(clone: Path, edit: Callable[[Path], None]) -> Path:
+    """Return a patch with an edit of a clone, which stays as it was."""
+    edit(clone)
+    git(clone, "add", "--all")
+    patch = clone.parent / "p.diff"
+    with patch.open("wb") as file:
+        subprocess.run(["git", "-C", str(clone), "diff", "--cached"], stdout=file, check=True)
+    git(clone, "reset", "--quiet", "--hard")
+    return patch
+
+
+def replaced(path: Path, target: Path | str) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+
+
+def nothing_of_it(place: Path, *texts: str) -> None:
+    """Look for the secret in what was printed, and in each file below a directory but its own."""
+    assert [text for text in texts if MARK in text] == []
+    found = [path for path in place.rglob("*") if path.is_file() and not path.is_symlink() and path.name != "secret"]
+    assert [path for path in found if MARK.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("options", [(), ("--comment",)])
+def test_patch_that_makes_the_file_a_link_is_one_line(
+    unlet: Unlet, clone: Path, secret: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    patch = patch_of(clone, lambda top: replaced(top / FILE, secret))
+    done = unlet("check", "--patch", str(patch), "--nixpkgs", str(clone), *options)
+    assert done.returncode == 3
+    assert done.stderr == f"patch: makes '{FILE}' a link that leads to no file of the tree\n"
+    nothing_of_it(tmp_path, done.stdout, done.stderr)
+
+
+def test_patch_that_reads_a_link_which_it_adds_is_one_line(
+    unlet: Unlet, clone: Path, secret: Path, tmp_path: Path
+) -> None:
+    package = "pkgs/by-name/no/notes-server"
+
+    def edit(top: Path) -> None:
+        replaced(top / package / "x", secret)
+        file = top / package / "package.nix"
+        file.write_text(file.read_text().replace('version = "', 'version = builtins.readFile ./x + "', 1))
+
+    done = unlet("check", "--patch", str(patch_of(clone, edit)), "notes-server", "--nixpkgs", str(clone))
+    assert done.returncode == 3
+    assert done.stderr == f"patch: makes '{package}/x' a link that leads to no file of the tree\n"
+    nothing_of_it(tmp_path, done.stdout, done.stderr)
+
+
+def test_link_beside_the_file_is_one_line(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path) -> None:
+    replaced(tree / DOCKER / "update.sh", secret)
+    done = unlet("propose", "--sealed", "--nixpkgs", str(tree), "--out", str(tmp_path / "out"))
+    assert done.returncode == 3
+    assert done.stderr == f"{tree / DOCKER}/update.sh: is a link that leads out of the tree\n"
+    nothing_of_it(tmp_path, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("link", [".version /", ".version {secret}", ".version /dev/zero", "lib /", "lib {secret}"])
+def test_link_of_a_tree_gives_nix_no_root(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path, link: str) -> None:
+    name, target = link.split()
+    replaced(tree / name, target.format(secret=secret))
+    file = tree / FILE
+    text = file.read_text().replace('version = "', f'version = builtins.readFile {secret} + "', 1)
+    file.write_text(text)
+    done = unlet("propose", "--sealed", "--nixpkgs", str(tree), "--out", str(tmp_path / "out"), "--json")
+    assert done.returncode in {0, 1, 3}
+    file.write_text("")
+    nothing_of_it(tmp_path, done.stdout, done.stderr)
+
+
+def test_commit_whose_file_is_a_link_is_one_line(unlet: Unlet, clone: Path, secret: Path, tmp_path: Path) -> None:
+    replaced(clone / FILE, secret)
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message=link")
+    done = unlet("propose", "--sealed", "--nixpkgs", str(clone), "--out", str(tmp_path / "out"))
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) <= 2
+    nothing_of_it(tmp_path, done.stdout, done.stderr)
+
+
+def test_find_does_not_leave_the_tree(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path) -> None:
+    before = unlet("find", "--nixpkgs", str(tree), "--json")
+    replaced(tree / "pkgs/by-name/zz/all", "/")
+    replaced(tree / "pkgs/zz", tmp_path)
+    (secret.parent / "package.nix").write_text(f"{{ x }}: let {MARK} = x {{ }}; in x {{ }}")
+    done = unlet("find", "--nixpkgs", str(tree), "--json")
+    assert done.returncode == 0
+    assert done.stdout == before.stdout
+    (secret.parent / "package.nix").unlink()
+    nothing_of_it(tmp_path, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("name", ["report.json", "upstream.diff", "overlay"])
+def test_proposal_with_a_link_is_one_line(unlet: Unlet, secret: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    unlet("propose", "--nixpkgs", "specimen", "--out", str(out), "--only", "demote")
+    replaced(out / name, secret.parent if name == "overlay" else secret)
+    done = unlet("check", str(out))
+    assert done.returncode == 3
+    assert "is a link that leads out of the tree" in done.stderr
+    nothing_of_it(tmp_path, done.stdout, done.stderr)
+
+
+def test_attribute_that_is_called_after_a_file_shows_nothing_of_it(unlet: Unlet, secret: Path, tmp_path: Path) -> None:
+    file = tmp_path / "default.nix"
+    file.write_text(f'{{ "at {secret}:1:1" = 1; "at {secret}:1:1" = 2; }}')
+    done = unlet("inspect", str(file))
+    assert done.returncode != 0
+    nothing_of_it(tmp_path, done.stdout, done.stderr)

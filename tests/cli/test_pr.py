@@ -26,6 +26,9 @@ SUBJECTS = (
 )
 
 
+BOTH = ("--only", "lift", "--only", "demote")
+
+
 @pytest.fixture
 def unlet(unlet: Unlet, jane: str, sealed: Path) -> Unlet:
     """The command with git's configuration in its HOME."""
@@ -53,7 +56,7 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
 ) -> None:
     clone = new_clone(name="my 'nix' pkgs")
     before = snapshot(clone)
-    done = unlet("pr", "--repo", clone.top / "lib")
+    done = unlet("pr", "--repo", clone.top / "lib", *BOTH)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     assert "passed   no-rebuild " in done.stdout
@@ -117,7 +120,7 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
 def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
     repo = ("pr", "--repo", clone.top)
-    done = unlet(*repo, "--json", "--branch", "docker/x", "--trailer", "Assisted-by: nobody")
+    done = unlet(*repo, *BOTH, "--json", "--branch", "docker/x", "--trailer", "Assisted-by: nobody")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert document["clone"] == str(clone.top)
@@ -236,7 +239,7 @@ def test_no_clone_and_nobody_are_one_line(unlet: Unlet, new_clone: Callable[...,
 
 @pytest.mark.parametrize(
     ("number", "moment"),
-    [(signal.SIGINT, ("nix-instantiate", "--eval")), (signal.SIGTERM, ("git", "reset --quiet --hard"))],
+    [(signal.SIGINT, ("git", "apply --check")), (signal.SIGTERM, ("git", "reset --quiet --hard"))],
     ids=["proving", "checking-out"],
 )
 def test_signal_is_status_130_and_leaves_the_clone_as_it_was(
@@ -304,7 +307,7 @@ def test_removal_that_was_killed_is_undone_or_finished(
 
 def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
-    assert unlet("pr", "--repo", clone.top).returncode == 0
+    assert unlet("pr", "--repo", clone.top, *BOTH).returncode == 0
     # All before it can be written, whatever the seconds in it take; the cache has what it needs.
     limit = (clone.common / "unlet" / BRANCH / "report.json").stat().st_size - 500
     assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
@@ -314,7 +317,7 @@ def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_
         "import sys; from toolkit.__main__ import main; sys.exit(main())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "pr", "--repo", str(clone.top)],
+        [sys.executable, "-c", code, "pr", "--repo", str(clone.top), *BOTH],
         cwd=unlet.cwd,
         env={**unlet.env, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -355,4 +358,44 @@ def test_options_of_one_target_are_refused_for_the_other(unlet: Unlet, new_clone
     clone = new_clone()
     assert unlet("pr", "notes-server", "--repo", clone.repo, "--only", "lift").returncode == 2
     assert unlet("pr", "--repo", clone.repo, "--design", "layer").returncode == 2
-    assert unlet("pr", "notes-server", "--repo", clone.repo, "--design", "hidden").returncode == 2
+    assert unlet("pr", "notes-server", "--repo", clone.repo, "--rootlesskit", "drop").returncode == 2
+
+
+def test_each_pull_request_for_docker_makes_one_thing_and_names_the_others(
+    unlet: Unlet, new_clone: Callable[..., Clone]
+) -> None:
+    clone = new_clone()
+    made = {
+        ("lift",): ("docker-overridable-components", [SUBJECTS[0]]),
+        ("demote",): ("docker-rootlesskit-path", [SUBJECTS[1]]),
+        ("nixos-module",): (
+            "docker-rootless-privileged-ports",
+            [
+                "nixos/docker-rootless: add option exposePrivilegedPorts",
+                "nixos/release-notes: mention the privileged ports of rootless docker",
+            ],
+        ),
+    }
+    for (only,), (branch, subjects) in made.items():
+        done = unlet("pr", "--repo", clone.top, *(("--only", only) if only != "lift" else ()))
+        assert (done.returncode, done.stderr) == (0, "")
+        said = clone.git("log", "--reverse", "--format=%s", f"upstream/master..{branch}").splitlines()
+        assert said == subjects
+        others = [line for line in done.stdout.splitlines() if line.startswith("other ")]
+        assert others == [
+            f"other     unlet pr --only {name} makes a branch of its own" for (name,) in made if name != only
+        ]
+        text = Path(printed(done.stdout)["text"]).read_text()
+        assert ("#549926" in text) == (only == "lift")
+        assert unlet("pr", "--repo", clone.top, "--branch", branch, "--update").returncode == 0
+        assert clone.git("log", "--reverse", "--format=%s", f"upstream/master..{branch}").splitlines() == subjects
+
+
+def test_a_base_whose_builder_takes_no_function_gets_no_branch(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+    clone = new_clone()
+    before = snapshot(clone)
+    done = unlet("pr", "--repo", clone.top, "--base", "upstream/20.10.14")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "such a pull request has no place upstream: " in done.stderr
+    assert done.stderr.endswith("hint: unlet overlay --kind patched makes an overlay with this docker\n")
+    assert snapshot(clone) == before

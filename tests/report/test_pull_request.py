@@ -96,10 +96,10 @@ def test_no_paragraph_is_broken_into_lines(report: Report, strategy: Design, dem
 
 def test_title_is_one_that_upstream_takes(report: Report) -> None:
     for demotion in Demotion:
-        said = title(_designed(report, Design.HIDDEN, demotion), TEXTS)
+        said = title(_facts(_designed(report, Design.HIDDEN, demotion)))
         assert re.fullmatch(r"docker: [^A-Z].{,63}[^.]", said)
     alone = _designed(report, Design.HIDDEN, None)
-    assert title(alone, TEXTS) == alone.proposal.commits[0].subject
+    assert title(_facts(alone)) == alone.proposal.commits[0].subject
 
 
 @pytest.mark.parametrize(

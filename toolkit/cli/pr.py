@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from toolkit.cli import options, output
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
 from toolkit.cli.report import exit_code, plain, proven, show, total
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder, MoveOrder
-from toolkit.pr.branches import branch_name, create
+from toolkit.pr.branches import alone, branch_name, create
 from toolkit.report import contribution
 
 if TYPE_CHECKING:
     from toolkit.cli.options import GlobalOptions
     from toolkit.contribution import PullRequest, Removed
+    from toolkit.proposal.requests import Request
 
 MASTER = "master"
 
@@ -103,12 +105,11 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
     TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it.
     """
     settings = options.settings()
-    mode = _mode()
+    mode, recipe = _mode(), options.asked("recipe")
     if mode is not None:
         options.refuse_together(f"--{mode}", "--worktree", "--commit")
         if mode != "update":
             options.refuse_together(f"--{mode}", *_MAKING)
-        recipe = options.asked("recipe")
         branch = branch or (branch_name(target, recipe) if target != DOCKER or recipe is not None else None)
     if options.asked("commit"):
         options.refuse_together("--commit", "--base", "--branch", "--worktree")
@@ -119,16 +120,19 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
         return 0
     if mode == "explain":
         return _explain(repo, branch, settings=settings)
+    request = proposed(target, SourceRequest(), out=Path(), force=force)
+    if mode is None and not request.only and recipe is None:
+        request = replace(request, only=alone(target)[:1])
     with output.working(settings) as progress:
         if mode == "update":
             from toolkit.pr.moving import update  # noqa: PLC0415 - each mode imports its own
 
-            done = update(_move(target, repo, branch, sign=sign, force=force), progress=progress)
+            done = update(_move(request, repo, branch, sign=sign, force=force), progress=progress)
         else:
             order = BranchOrder(
                 repo=repo,
                 base=options.asked("base") or MASTER,
-                branch=branch or ("" if options.asked("commit") else branch_name(target, options.asked("recipe"))),
+                branch=branch or ("" if options.asked("commit") else branch_name(target, recipe, request.only)),
                 worktree=options.asked("worktree"),
                 in_place=bool(options.asked("commit")),
                 fetch=bool(options.asked("fetch")),
@@ -137,9 +141,11 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
                 signed=sign,
                 force=force,
             )
-            request = proposed(target, SourceRequest(), out=Path(), force=False)
             done = create(order, request, progress=progress)
     show_made(done, settings=settings)
+    if mode is None and done.made is not None and recipe is None and not (settings.json or settings.quiet):
+        others = [name for name in alone(target) if name not in {*request.only, *request.extras}]
+        output.write_lines(f"other     unlet pr --only {name} makes a branch of its own" for name in others)
     return 1 if done.failed else exit_code(done.report)
 
 
@@ -151,9 +157,8 @@ def _mode() -> str | None:
     return given[0] if given else None
 
 
-def _move(target: str, repo: Path, branch: str | None, *, sign: bool | None, force: bool) -> MoveOrder:
+def _move(request: Request, repo: Path, branch: str | None, *, sign: bool | None, force: bool) -> MoveOrder:
     """Return the order that moves a branch; what is not given stays as it is."""
-    request = proposed(target, SourceRequest(), out=Path(), force=force)
     return MoveOrder(
         repo=repo,
         branch=branch,

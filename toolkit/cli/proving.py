@@ -229,7 +229,12 @@ series_options = options.together(
         "nowhere. With 'drop', docker before 28 does not start.",
     ),
     options.remembered(
-        "--only", group=options.OWN, type=click.Choice([LIFT, DEMOTE]), help="Of docker: make this commit alone."
+        "--only",
+        group=options.OWN,
+        multiple=True,
+        type=click.Choice([LIFT, DEMOTE, Extra.NIXOS_MODULE.value]),
+        help="Of docker: make this alone: the lift, the demotion of rootlesskit, or the NixOS module's option with its "
+        "release note. May be repeated. By default propose makes the first two, and pr the lift.",
     ),
     options.remembered(
         "--with",
@@ -268,7 +273,7 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         settings=_settings(options.asked("settings") or ()),
         follow=followed,
         called=_called(options.asked("called") or ()),
-        only=options.asked("only"),
+        only=options.asked("only") or (),
         extras=options.asked("extras") or (),
         depth=depth(target),
         compare=bool(options.asked("compare")),

@@ -21,6 +21,7 @@ from toolkit.model import Step
 from toolkit.nix import evaluator, limits, program
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from toolkit.docker.rewrite.layout import DockerFile
@@ -49,13 +50,13 @@ class Builder(Struct, frozen=True, kw_only=True):
 
 
 def steps(
-    file: DockerFile, source: Source, *, design: Design | None, demotion: Demotion, only: str | None = None
+    file: DockerFile, source: Source, *, design: Design | None, demotion: Demotion, only: Sequence[str] = ()
 ) -> tuple[Step, ...]:
-    """Return the steps of the series, with a reason where the design was chosen; `only` is the name of the one."""
+    """Return the steps of the series, with a reason where the design was chosen; `only` are names, none for all."""
     chosen: list[Step] = []
-    if only != DEMOTE:
+    if not only or LIFT in only:
         chosen.append(Step(name=LIFT, design=design) if design is not None else _lift(file, source))
-    if only != LIFT:
+    if not only or DEMOTE in only:
         chosen.append(Step(name=DEMOTE, design=demotion))
     return tuple(chosen)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.model import Patch, Source
+    from toolkit.patches import Message
 
 TEST = PurePosixPath("nixos/tests") / TEST_FILE
 ALL_TESTS = PurePosixPath("nixos/tests/all-tests.nix")
@@ -31,11 +32,12 @@ MODULE = PurePosixPath("nixos/modules/virtualisation/docker-rootless.nix")
 RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
 
 
-def prepare(wanted: Sequence[Extra], source: Source, demotion: Demotion = Demotion.SUFFIX) -> tuple[TreeCommit, ...]:
+def prepare(wanted: Sequence[Extra], source: Source, demotion: Demotion | None = None) -> tuple[TreeCommit, ...]:
     """Return the commits of the wanted extras in the order of Extra, made for the source's own nixpkgs.
 
-    `demotion` is what commit 2 does, since the texts tell of it. Raise UsageError for a lone file, ToolkitError
-    where nixpkgs has not what an extra changes, RefusalError or NixSyntaxError where that is not understood.
+    `demotion` is what the series does to the PATH, since the texts tell of it. Raise UsageError for a lone file,
+    ToolkitError where nixpkgs has not what an extra changes, RefusalError or NixSyntaxError where that is not
+    understood.
     """
     extras = [extra for extra in Extra if extra in wanted]
     if not extras:
@@ -50,10 +52,13 @@ def prepare(wanted: Sequence[Extra], source: Source, demotion: Demotion = Demoti
         Extra.NIXOS_MODULE: _nixos_module,
         Extra.RELEASE_NOTE: lambda root: _release_note(root, note(demotion, extras)),
     }
+    messages: dict[Extra, Message] = {extra: plan().extras[extra] for extra in extras}
+    if demotion is None and Extra.RELEASE_NOTE in messages:
+        messages[Extra.RELEASE_NOTE] = plan().module.released
     return tuple(
         TreeCommit(
-            subject=plan().extras[extra].subject,
-            body=plan().extras[extra].whole,
+            subject=messages[extra].subject,
+            body=messages[extra].whole,
             files=changes[extra](source.root),
             extra=extra,
         )
@@ -61,10 +66,10 @@ def prepare(wanted: Sequence[Extra], source: Source, demotion: Demotion = Demoti
     )
 
 
-def note(demotion: Demotion, extras: Sequence[Extra]) -> str:
+def note(demotion: Demotion | None, extras: Sequence[Extra]) -> str:
     """Return the item of the release notes for a series with these extras, without its bullet."""
     option = (plan().module.note,) if Extra.NIXOS_MODULE in extras else ()
-    return " ".join((plan().notes[demotion], *option))
+    return " ".join((*((plan().notes[demotion],) if demotion is not None else ()), *option))
 
 
 def mails(
@@ -124,14 +129,14 @@ def _content(root: Path, path: PurePosixPath) -> bytes | None:
     return inside.find(root, path)
 
 
-def _nixos_test(root: Path, demotion: Demotion) -> tuple[FileChange, ...]:
+def _nixos_test(root: Path, demotion: Demotion | None) -> tuple[FileChange, ...]:
     if inside.exists(root, TEST):
         raise ToolkitError(f"{TEST}: is already there", hint=f"leave --with {Extra.NIXOS_TEST} out")
     before = _read(root, ALL_TESTS, Extra.NIXOS_TEST)
     after = nixos.register(before, name=str(ALL_TESTS), test=TEST.stem)
     form = nixos.registration(after, name=str(ALL_TESTS), test=TEST.stem).form
     module = ports_test().read_text(encoding="utf-8")
-    test = nixos.in_form(module, form, brought=demotion is Demotion.SUFFIX)
+    test = nixos.in_form(module, form, brought=demotion is not Demotion.DROP)
     return (_change(ALL_TESTS, before, after), FileChange(path=TEST, before=None, after=test.encode()))
 
 

@@ -89,7 +89,9 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         return claims.of(case)
 
     def overlay(self, proposal: Proposal, case: DockerCase) -> Mapping[str, TreeFile]:
-        """Return the patched directory of docker, and what makes an overlay of it."""
+        """Return the patched directory of docker, and what makes an overlay of it; nothing if docker stays as it is."""
+        if not proposal.commits:
+            return {}
         releases = [release.attr for release in self.unchanged.releases()]
         return overlay.overlay_files(proposal, releases=releases, siblings=case.beside)
 
@@ -118,6 +120,15 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         names = ", ".join(case.missing)
         lacking = [f"not found beside the file: {names}; the overlay needs them in {overlay}docker/"] if names else []
         return (*dropped, *lacking)
+
+    def require_upstream(self) -> None:
+        """Raise ToolkitError where the builder takes no function: upstream's has long done so."""
+        for step in self.steps:
+            if step.name == LIFT and step.design == Design.HIDDEN and step.reason is not None:
+                raise ToolkitError(
+                    f"{self.file}: such a pull request has no place upstream: {step.reason}",
+                    hint="unlet overlay --kind patched makes an overlay with this docker",
+                )
 
     def behaviour(self) -> str | None:
         """Return what the demotion changes."""
@@ -185,13 +196,14 @@ class Docker(Leaf):
 
     def _choose(self, request: Request, *, progress: Progress) -> DockerChosen:
         progress.step("reading nixpkgs")
-        names = tuple(extra for extra in Extra if extra in request.extras)
+        alone = (Extra.NIXOS_MODULE, Extra.RELEASE_NOTE) if Extra.NIXOS_MODULE in request.only else ()
+        names = tuple(extra for extra in Extra if extra in {*request.extras, *alone})
         source = staging.nixpkgs(request.source, extras=names, progress=progress)
         progress.step("rewriting")
         chosen = _rewritten(request, source)
-        demotion = next((Demotion(step.design) for step in chosen.steps if step.name == DEMOTE), Demotion.SUFFIX)
-        commits = extras.prepare(names, source, demotion)
-        return replace(chosen, extras=extras.mails(commits, first=3, committed=source.committed, author=request.author))
+        commits = extras.prepare(names, source, demotion_of(chosen.steps))
+        first, date = len(chosen.steps) + 1, source.committed
+        return replace(chosen, extras=extras.mails(commits, first=first, committed=date, author=request.author))
 
 
 def texts() -> Texts:

@@ -98,11 +98,15 @@ class ExtraPlan(patches.Message, frozen=True, kw_only=True):
 
 
 class ModulePlan(Struct, frozen=True, kw_only=True):
-    """The option of the NixOS module, its description in Markdown, and what the release notes say of it."""
+    """The option of the NixOS module, its description in Markdown, and what the release notes say of it.
+
+    `released` is the message of the commit with that note alone.
+    """
 
     option: str
     description: str
     note: str
+    released: patches.Message
 
 
 class Plan(Struct, frozen=True, kw_only=True):

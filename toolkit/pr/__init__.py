@@ -50,7 +50,7 @@ class MoveOrder(Struct, frozen=True, kw_only=True):
     follow: tuple[str, ...] | None = None
     called: Mapping[str, str] | None = None
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
-    only: str | None = None
+    only: tuple[str, ...] = ()
     extras: tuple[str, ...] | None = None
     trailers: tuple[str, ...] | None = None
     signed: bool | None = None

@@ -16,16 +16,24 @@ from toolkit.proposal import registry
 from toolkit.report import message
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit.model import Progress
     from toolkit.pr import BranchOrder
     from toolkit.proposal.requests import Request
 
 
-def branch_name(target: str, recipe: str | None = None) -> str:
+def alone(target: str) -> tuple[str, ...]:
+    """Return what pull requests for a target make, each by itself, the usual one first; nothing for a lift."""
+    named = registry.target(target)
+    return tuple(named.branches) if named is not None else ()
+
+
+def branch_name(target: str, recipe: str | None = None, only: Sequence[str] = ()) -> str:
     """Return what the branch for a target is called by default."""
     named = registry.target(target) if recipe is None else None
     if named is not None:
-        return named.branch
+        return next(name for made, name in named.branches.items() if made in only or not only)
     what = PurePath(recipe).stem if recipe is not None else "overridable-parts"
     return f"{re.sub(r'[^A-Za-z0-9_]+', '-', target).strip('-')}-{what}"
 
@@ -47,6 +55,7 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
         path = order.worktree.absolute() if order.worktree is not None else making.beside(clone, order.branch)
         making.require_free(clone, order.branch, path)
     ground = grounds.find(clone, order, request, progress=progress)
+    ground.chosen.require_upstream()
     with contributions.replacing(clone.common, order.branch) as replacement:
         report = ground.prove(replacement.place, progress=progress)
         if report.failed and not order.force:

@@ -68,9 +68,9 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
 
         Raise ToolkitError where that is no longer a file of its kind.
         """
-        *earlier, last = self.chosen.contents
-        if final == last:
+        if final == (self.chosen.contents or (self.chosen.source.content,))[-1]:
             return ()
+        earlier = self.chosen.contents[:-1]
         changed = self.chosen.changed((*earlier, final), self.chosen.source, progress=progress)
         return proposing.judge(changed, progress=progress)[1]
 

@@ -125,7 +125,7 @@ def write(  # noqa: PLR0913, PLR0917 - all that a text and what is kept of a bra
         target_branch=base.branch or _MAIN,
         author=clones.people(clone)["author"],
         subjects=tuple(subjects),
-        title=pull_request.title(facts.report, facts.texts),
+        title=pull_request.title(facts),
         text=place / contributions.TEXT,
         push=remote,
         head=f"{owner or 'YOU'}:{order.branch}",

@@ -192,7 +192,7 @@ def _request(kept: Contribution) -> Request:
         designs={step.name: step.design for step in kept.steps} if kept.recipe is None else {},
         recipe=kept.recipe,
         settings=kept.settings,
-        only=kept.steps[0].name if len(kept.steps) == 1 and kept.recipe is None else None,
+        only=(tuple(step.name for step in kept.steps) or kept.extras) if kept.recipe is None else (),
         extras=kept.extras,
     )
 

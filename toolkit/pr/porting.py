@@ -106,7 +106,7 @@ def _port(  # noqa: PLR0913, PLR0917 - what is carried over, and where
 def _choose(chosen: Chosen[Any], proposal: Proposal, asked: SourceRequest, progress: Progress) -> _Branch:
     """Run the rewrite on the branch's own file: a design that nobody asked for is chosen there again."""
     designs = {step.name: step.design for step in proposal.steps if step.reason is None}
-    only = proposal.steps[0].name if len(proposal.steps) == 1 else None
+    only = tuple(step.name for step in proposal.steps)
     request = replace(chosen.request, source=asked, designs=designs, only=only, extras=(), compare=False)
     try:
         return _Branch(chosen=choose(request, progress=progress))

@@ -103,6 +103,9 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         """Return the request that makes the same again, where nobody asked for all of it."""
         return self.request
 
+    def require_upstream(self) -> None:
+        """Raise ToolkitError for what upstream would not take, as it is for a base that is too old."""
+
     def behaviour(self) -> str | None:
         """Return what the series changes for users, for whoever asks for a backport; None for nothing."""
         return None

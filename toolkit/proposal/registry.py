@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 
 class NamedTarget(Struct, frozen=True, kw_only=True):
-    """A target that has a leaf of its own, as `MODULE:NAME`, and what a branch for it is called."""
+    """A target that has a leaf of its own, as `MODULE:NAME`, and what a branch is called by what `--only` names.
+
+    The first of `branches` is what a pull request makes by default.
+    """
 
     leaf: str
-    branch: str
+    branches: dict[str, str]
 
 
 def target(name: str) -> NamedTarget | None:

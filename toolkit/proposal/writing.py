@@ -72,6 +72,8 @@ def of_tree(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]
 
 
 def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
+    if not commits:
+        return proposal
     made = patching.series(commits, proposal.target, committed=proposal.source.committed, author=proposal.author)
     return replace(proposal, commits=commits, patches=made.patches, upstream_diff=made.upstream_diff)
 

@@ -146,11 +146,12 @@ def draft(facts: DraftFacts) -> bytes:
     return content + (facts.template or _PASTE.encode())
 
 
-def title(report: Report, texts: Texts) -> str:
+def title(facts: DraftFacts) -> str:
     """Return the title of the pull request."""
-    if len(report.proposal.commits) == 1 or not report.proposal.steps:
-        return report.proposal.commits[0].subject
-    return texts.of(report.proposal.steps[-1]).title
+    proposal = facts.report.proposal
+    subjects = [*(commit.subject for commit in proposal.commits), *facts.extras.values()]
+    several = len(proposal.commits) > 1 and bool(proposal.steps)
+    return facts.texts.of(proposal.steps[-1]).title if several else subjects[0]
 
 
 def _sections(facts: DraftFacts) -> Iterator[str]:

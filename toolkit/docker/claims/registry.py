@@ -119,6 +119,8 @@ _OF_NIXOS: tuple[Claim[DockerCase], ...] = (
 
 def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about a case: the series, the commits on request, the deeper tiers that it asks for."""
+    if not case.stages[1:]:
+        return additions.claims(case)
     deeper = _deeper(case) if case.deeper is not None else ()
     return (*CLAIMS, *additions.claims(case), *deeper)
 

@@ -241,7 +241,7 @@ def test_answer_of_reach_has_its_schema(tmp_path: Path) -> None:
 
 
 def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:
-    place = contributed[0] / "nixpkgs-docker-overridable-components"
+    place = contributed[0] / "nixpkgs-both"
     call = ["track", "--git-dir", ".", "--ref", "HEAD", "--ref", "HEAD~2", "--no-pulls", "--json"]
     state = ["--state", str(contributed[0] / "state.json")]
     printed = [run([*call, *more], place).stdout for more in (["--history", *state], ["--nixpkgs", ".", *state])]
@@ -296,6 +296,7 @@ def contributed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         ["update-ref", "refs/remotes/upstream/master", "HEAD"],
     ):
         subprocess.run(["git", "-C", str(clone), *arguments], check=True)
+    run(["pr", "--repo", str(clone), "--only", "lift", "--only", "demote", "--branch", "both"], directory)
     done = run(["pr", "--repo", str(clone)], directory)
     assert (done.returncode, done.stderr) == (0, "")
     return directory, done.stdout
@@ -317,7 +318,7 @@ def test_end_of_pr_is_what_the_tool_prints(contributed: tuple[Path, str]) -> Non
 def test_answer_of_track_is_what_the_tool_prints(contributed: tuple[Path, str]) -> None:
     pasted = next(block.text for block in blocks(DOCS / "track.md") if block.language == "console")
     call, _, shown = pasted.partition("\n")
-    done = run(shlex.split(call)[2:], contributed[0] / "nixpkgs-docker-overridable-components")
+    done = run(shlex.split(call)[2:], contributed[0] / "nixpkgs-both")
     assert (done.returncode, done.stderr) == (10, "")
     assert without_ids(done.stdout) == without_ids(shown)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -145,7 +146,7 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
     show_made(done, settings=settings)
     if mode is None and done.made is not None and recipe is None and not (settings.json or settings.quiet):
         others = [name for name in alone(target) if name not in {*request.only, *request.extras}]
-        output.write_lines(f"other     unlet pr --only {name} makes a branch of its own" for name in others)
+        output.write_lines(f"other     unlet pr --only {quote(name)} makes a branch of its own" for name in others)
     return 1 if done.failed else exit_code(done.report)
 
 

@@ -283,7 +283,7 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
 
 
 def _is_docker(target: str) -> bool:
-    """Tell whether a target is docker with its own series, and not one of the recipes for any package."""
+    """Return whether a target is docker with its own series, and not one of the recipes for any package."""
     return target == DOCKER and options.asked("recipe") is None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -332,7 +333,7 @@ def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[s
         return name
     if (own := own_name(shape, name)) is None:
         fact = f"'{name}' says nothing as the name of an attribute"
-        raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {name}=NAME gives it another name")
+        raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
     return own
 
 
@@ -344,7 +345,7 @@ def _route(shape: Shape, name: str, attribute: str, *, fresh: bool) -> Attribute
     name = attribute
     if name in _TAKEN or name in _outputs(shape):
         fact = f"as an attribute of the package, '{name}' has a different meaning"
-        raise RefusalError(f"{at(shape.body)}: {fact}", hint=f"--as {name}=NAME gives it another name")
+        raise RefusalError(f"{at(shape.body)}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
     attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
     for path in ((PASSTHRU, name), (name,)):
         if (other := attributes.get(path)) is not None:

@@ -131,6 +131,11 @@ def test_a_function_that_its_file_does_not_call_is_refused() -> None:
         ),
         ("      src = version;", "      inherit (version) src;", "'src' has to move, and is not bound by one plain"),
         ("rec {", "rec {\n  removeAttrs = 1;", "'removeAttrs' is rebound here"),
+        (
+            "let\n      src = version;",
+            "with lib;\n    let\n      src = trim version;",
+            "'trim' means something different",
+        ),
     ],
 )
 def test_what_cannot_be_right_is_refused_with_its_place(old: str, new: str, said: str) -> None:

@@ -19,6 +19,7 @@ from toolkit.errors import ToolkitError
 from toolkit.lift.rewriting import lift
 from toolkit.model import SourceRequest
 from toolkit.track.model import Judgement
+from toolkit.track.page import to_html, to_markdown
 from toolkit.track.verdict import read_overlay
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ def server(tree: Nixpkgs) -> Generator[Forge]:
     yield from serving(tree.path)
 
 
-def text(tree: Nixpkgs) -> str:
+def content(tree: Nixpkgs) -> str:
     return (tree.path / FILE).read_text()
 
 
 def fix(tree: Nixpkgs) -> str:
-    return tree.commit("notes-server: allow overriding web-ui", lift(text(tree), name=FILE).text, path=FILE)
+    return tree.commit("notes-server: allow overriding web-ui", lift(content(tree), name=FILE).text, path=FILE)
 
 
 def run_cli(*arguments: str) -> None:
@@ -91,7 +92,7 @@ def test_fix_in_a_channel_is_something_to_do(tree: Nixpkgs, ask: Ask) -> None:
 
 
 def test_fix_that_was_reverted_is_none_and_the_history_has_both(tree: Nixpkgs, ask: Ask) -> None:
-    old = text(tree)
+    old = content(tree)
     fix(tree)
     tree.commit("Revert", old, path=FILE)
     answer = ask(tree, "master", target=PACKAGE, history=True)
@@ -99,22 +100,34 @@ def test_fix_that_was_reverted_is_none_and_the_history_has_both(tree: Nixpkgs, a
     assert answer.history is not None
     assert [event.text for event in answer.history.events] == [
         f"the list begins: '{FILE}', notes-server 4.2.0",
-        "components: bound in a let, out of reach",
-        "components: within reach",
-        "components: bound in a let, out of reach",
+        "bindings: bound in a let, out of reach",
+        "bindings: within reach",
+        "bindings: bound in a let, out of reach",
     ]
+
+
+def test_page_is_about_the_package(tree: Nixpkgs, ask: Ask) -> None:
+    fix(tree)
+    answer = ask(tree, "master", target=PACKAGE, history=True)
+    page, text = to_html(answer).decode(), to_markdown(answer).decode()
+    assert "<h1>notes-server in nixpkgs</h1>" in page
+    assert text.startswith("# notes-server in nixpkgs\n")
+    for word in ("docker", "rootlesskit", "TODO"):
+        assert word not in page.partition("</style>")[2]
+        assert word not in text
+    assert ">within reach<" in page
 
 
 def test_attribute_that_nothing_is_built_with_is_no_fix(tree: Nixpkgs, ask: Ask) -> None:
     """By the syntax there is a door; Nix says that no replacement arrives."""
-    shown = text(tree).replace("  passthru = {\n", "  passthru = {\n    inherit web-ui;\n")
+    shown = content(tree).replace("  passthru = {\n", "  passthru = {\n    inherit web-ui;\n")
     tree.commit("notes-server: show web-ui", shown, path=FILE)
     assert states(ask(tree, "master", target=PACKAGE)) == {"master": State.NOT_FIXED}
 
 
 def test_part_that_became_an_argument_is_within_reach(tree: Nixpkgs, ask: Ask) -> None:
     """The name is that of the let in a channel; another file has it in master."""
-    before, _, rest = text(tree).partition("  web-ui = stdenv.mkDerivation {")
+    before, _, rest = content(tree).partition("  web-ui = stdenv.mkDerivation {")
     _, _, after = rest.partition("  };\n")
     moved = f"{before}{after}".replace("  curl,\n}:", '  curl,\n  web-ui ? stdenv.mkDerivation { name = "ui"; },\n}:')
     tree.commit("notes-server: web-ui is an argument", moved, path=FILE)
@@ -135,7 +148,7 @@ def test_package_that_a_ref_lacks_is_absent_and_no_gap(tree: Nixpkgs, ask: Ask) 
 
 
 def test_name_that_is_gone_is_not_taken_for_fixed(tree: Nixpkgs, ask: Ask) -> None:
-    tree.commit("notes-server: rename", text(tree).replace("web-ui", "interface"), path=FILE)
+    tree.commit("notes-server: rename", content(tree).replace("web-ui", "interface"), path=FILE)
     answer = ask(tree, target=PACKAGE, bindings=("web-ui",))
     found = ref(answer, "master")
     assert found.state is State.UNKNOWN

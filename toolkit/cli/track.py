@@ -1,4 +1,4 @@
-"""`unlet track`: has upstream fixed it, and may the overlay go."""
+"""`unlet track`: whether upstream has fixed it, and whether you can remove your overlay."""
 
 from __future__ import annotations
 

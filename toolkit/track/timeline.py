@@ -188,7 +188,7 @@ def _differences(old: Reading | None, new: Reading, package: str) -> Iterator[_W
 def _components(old: Overridable | None, new: Overridable, *, package: str) -> Iterator[_What]:
     if new in {old, Overridable.UNKNOWN} or (old is None and new is Overridable.NOT_APPLICABLE):
         return
-    text = f"components: {(_COMPONENTS if package == DOCKER else _BINDINGS)[new]}"
+    text = f"components: {_COMPONENTS[new]}" if package == DOCKER else f"bindings: {_BINDINGS[new]}"
     if package == DOCKER and old is Overridable.NOT_APPLICABLE and new is Overridable.NO:
         text = "components: moby is split off, in dockerGen's let"
     yield "components", old, new, text

@@ -72,7 +72,7 @@ def test_overlay_without_releases_is_no_success(draft: Callable[..., Draft], ove
 
 def test_overlay_that_is_missing_is_not_run(draft: Callable[..., Draft], overlay: Path) -> None:
     proof = draft().prove("overlay")
-    assert (proof.status, proof.reason) == (Status.NOT_RUN, "because a foreign patch has no overlay")
+    assert (proof.status, proof.reason) == (Status.NOT_RUN, "because an overlay is made only for unlet's own series")
     proof = draft().prove("overlay", overlay=overlay, missing=("update.sh",))
     reason = "because the overlay lacks files that were not found: update.sh"
     assert (proof.status, proof.reason) == (Status.NOT_RUN, reason)

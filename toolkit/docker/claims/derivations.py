@@ -209,7 +209,7 @@ OVERLAY = EXPRESSIONS / "overlay.nix"
 def equals_series(case: DockerCase) -> Finding:
     """Compare the drvPath of every release by the overlay with that by the patched file."""
     if case.overlay is None:
-        raise NotRunError("a foreign patch has no overlay")
+        raise NotRunError("an overlay is made only for unlet's own series")
     if case.missing:
         raise NotRunError(f"the overlay lacks files that were not found: {', '.join(case.missing)}")
     label, system, _ = SYSTEMS[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from functools import partial
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import TYPE_CHECKING
@@ -190,25 +191,25 @@ class _Location(Struct, frozen=True, kw_only=True):
 
 def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
     """Return where packages of the tree at `root` are written, without those that Nix finds no place for."""
-    if not packages:
-        return {}
-    names = json.dumps([package.split(".") for package in packages])
-    with sealed():
-        asking = evaluator.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
-    try:
-        answers = documents.read(process.execute(asking).stdout, list[_Location], document="Nix's answer")
-    except CommandError:
-        # What Nix cannot catch ends the evaluation: the package that it comes from is known by halves.
-        middle = len(packages) // 2
-        return {**locate(root, packages[:middle]), **locate(root, packages[middle:])} if middle else {}
+    # What Nix cannot catch ends the evaluation; the package that it comes from has no place.
+    answers = evaluator.bisected(partial(_located, root), packages)
     found: dict[str, Location] = {}
     for package, answer in zip(packages, answers, strict=True):
+        if isinstance(answer, CommandError):
+            continue
         said = (answer.position or "").rpartition(":")[0]
         places = [PurePosixPath(file) for file in dict.fromkeys((said, *answer.files))]
         files = [place.relative_to(root) for place in places if place.is_relative_to(root)]
         if files:
             found[package] = Location(file=files[0], others=tuple(files[1:]), platforms=answer.platforms)
     return found
+
+
+def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
+    names = json.dumps([package.split(".") for package in packages])
+    with sealed():
+        asking = evaluator.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
+    return documents.read(process.execute(asking).stdout, list[_Location], document="Nix's answer")
 
 
 def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, tuple[str, Location]]:

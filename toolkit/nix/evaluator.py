@@ -10,18 +10,21 @@ import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
 from toolkit import process
-from toolkit.errors import ToolkitError
+from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.limits import is_sealed, restrict
 from toolkit.nix.stores import STORE, environment, physical, written
 from toolkit.process import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 OFFLINE = ("--option", "substituters", "")
 SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
@@ -78,6 +81,30 @@ def answer(command: Command) -> object:
     except (ValueError, RecursionError) as error:
         raise ToolkitError(f"nix-instantiate: its output is not JSON: {error}") from error
     return result
+
+
+def bisected(
+    ask: Callable[[Sequence[T]], Sequence[A]],
+    items: Sequence[T],
+    culprit: Callable[[CommandError], int | None] = lambda _error: None,
+) -> list[A | CommandError]:
+    """Ask about items in as few evaluations as errors that Nix cannot catch allow, and return the answers in order.
+
+    Such an error ends an evaluation: the item that it comes from has the error as its answer, and all others are asked
+    again. `culprit` reads from an error which item that is, None if it does not say so; then each half is asked.
+    """
+    if not items:
+        return []
+    try:
+        return [*ask(items)]
+    except CommandError as error:
+        if len(items) == 1:
+            return [error]
+        if (index := culprit(error)) is None:
+            middle = len(items) // 2
+            return [*bisected(ask, items[:middle], culprit), *bisected(ask, items[middle:], culprit)]
+    rest = bisected(ask, [*items[:index], *items[index + 1 :]], culprit)
+    return [*rest[:index], *bisected(ask, [items[index]], culprit), *rest[index:]]
 
 
 def build_line(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> str:

@@ -187,37 +187,33 @@ def ask(
     before: Path, after: Path, system: str, questions: Sequence[Question], overlay: Path | None = None
 ) -> list[Derivations]:
     """Ask about packages of two trees on one system, the second under an overlay; the answers keep the order."""
-    if not questions:
-        return []
-    try:
-        said = process.execute(command(before, after, system, questions, overlay)).stdout
-    except CommandError as error:
-        found = _QUESTION.search(error.stderr)
-        culprit = int(found[1]) if found is not None else 0
-        places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
-        failed = Derivations(
-            doors={},
-            error=program.reason(error),
-            refuses_function=program.refuses_function(error),
-            places=tuple(dict.fromkeys(places)),
-        )
-        if len(questions) == 1 and before != after:
-            # What the unchanged package does as well says nothing of the change.
-            (question,) = questions
-            (alone,) = ask(before, before, system, [replace(question, doors={})])
-            if alone.error is None:
-                return [failed]
-            return (
-                ask(before, after, system, [replace(question, shown=())]) if question.shown else [Derivations(doors={})]
-            )
-        if found is not None and len(questions) > 1:
-            failed = ask(before, after, system, [questions[culprit]], overlay)[0]
-        if found is None and len(questions) > 1:
-            middle = len(questions) // 2
-            return [
-                *ask(before, after, system, questions[:middle], overlay),
-                *ask(before, after, system, questions[middle:], overlay),
-            ]
-        rest = ask(before, after, system, [*questions[:culprit], *questions[culprit + 1 :]], overlay)
-        return [*rest[:culprit], failed, *rest[culprit:]]
-    return documents.read(said, list[Derivations], document="Nix's answer")
+
+    def together(part: Sequence[Question]) -> list[Derivations]:
+        said = process.execute(command(before, after, system, part, overlay)).stdout
+        return documents.read(said, list[Derivations], document="Nix's answer")
+
+    answers = zip(questions, evaluator.bisected(together, questions, _culprit), strict=True)
+    return [
+        _failed(before, after, system, question, answer) if isinstance(answer, CommandError) else answer
+        for question, answer in answers
+    ]
+
+
+def _culprit(error: CommandError) -> int | None:
+    found = _QUESTION.search(error.stderr)
+    return int(found[1]) if found is not None else None
+
+
+def _failed(before: Path, after: Path, system: str, question: Question, error: CommandError) -> Derivations:
+    """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing."""
+    if before != after and ask(before, before, system, [replace(question, doors={})])[0].error is not None:
+        if not question.shown:
+            return Derivations(doors={})
+        return ask(before, after, system, [replace(question, shown=())])[0]
+    places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
+    return Derivations(
+        doors={},
+        error=program.reason(error),
+        refuses_function=program.refuses_function(error),
+        places=tuple(dict.fromkeys(places)),
+    )

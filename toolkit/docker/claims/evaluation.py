@@ -6,7 +6,6 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
@@ -108,14 +107,40 @@ def evaluate(case: DockerCase, setting: Setting = STAND_INS) -> Evaluation:
     Raise NotRunError where the unchanged file does not evaluate, CommandError where Nix fails at another stage,
     ToolkitError where a release throws there, or the answer is not complete.
     """
-    with _ONE_AT_A_TIME:
-        found = _evaluate(_asked(case, setting))
-    if isinstance(found, ToolkitError):
-        raise found
-    return found
+    return _ANSWERS.of(_asked(case, setting))
 
 
-_ONE_AT_A_TIME = Lock()
+class _Answers:
+    """What Nix said of the last cases; one is asked at a time.
+
+    Stages that are evaluated with stand-ins are known again whichever case they are of. What fails is kept for the one
+    case alone, so that all its proofs say the same: it may be the moment's fault.
+    """
+
+    _MOST = 16
+
+    def __init__(self) -> None:
+        self._kept: dict[object, Evaluation | ToolkitError] = {}
+        self._lock = Lock()
+
+    def of(self, asked: _CaseQuestion) -> Evaluation:
+        """Return what Nix says; raise what it has failed with."""
+        shared = (process.find("nix-instantiate"), replace(asked, of=None)) if asked.setting.tree is None else asked
+        with self._lock:
+            found = self._kept.get(shared) or self._kept.get(asked)
+            if found is None:
+                try:
+                    found = self._kept[shared] = _answer(asked)
+                except ToolkitError as error:
+                    found = self._kept[asked] = error
+                while len(self._kept) > self._MOST:
+                    del self._kept[next(iter(self._kept))]
+        if isinstance(found, ToolkitError):
+            raise found
+        return found
+
+
+_ANSWERS = _Answers()
 
 
 def read(question: Path, side: str, parameters: Mapping[str, tuple[str, ...]]) -> dict[str, Facts | str]:
@@ -169,23 +194,6 @@ def _asked(case: DockerCase, setting: Setting) -> _CaseQuestion:
     )
 
 
-@lru_cache(maxsize=4)
-def _evaluate(asked: _CaseQuestion) -> Evaluation | ToolkitError:
-    try:
-        if asked.setting.tree is not None:
-            return _answer(asked)
-        return _answer_of(process.find("nix-instantiate"), replace(asked, of=None))
-    except ToolkitError as error:
-        # Whoever asks next about the case is told the same.
-        return error
-
-
-@lru_cache(maxsize=16)
-def _answer_of(_program: Path | None, asked: _CaseQuestion) -> Evaluation:
-    """Ask one Nix about stages, whichever case they are of. What fails is asked again: it may be the moment's fault."""
-    return _answer(asked)
-
-
 def _answer(asked: _CaseQuestion) -> Evaluation:
     document: Document = {side: {} for side in asked.sides}
     failed: list[tuple[str, str]] = []
@@ -217,7 +225,7 @@ def _part(asked: _CaseQuestion, labels: Sequence[str]) -> tuple[Document, list[t
             _merge(document, answer)
             return document, [*failed, *more]
         document = _ask(asked, labels, asked.sides, ())
-        for answer in (*_one_by_one(asked, labels, asked.ends), *_flags_one_by_one(asked, labels)):
+        for answer in (*_answered(asked, labels, asked.ends), *_flags_one_by_one(asked, labels)):
             _merge(document, answer)
     return _with_own(asked, labels, document), []
 
@@ -257,14 +265,15 @@ def _thrown(asked: _CaseQuestion, label: str) -> str:
     return "its releases throw"
 
 
-def _one_by_one(asked: _CaseQuestion, labels: Sequence[str], questions: Sequence[_Question]) -> Iterator[Document]:
-    """Yield the answers to questions of which some end the evaluator; to those there is none."""
-    half = len(questions) // 2
-    for part in (questions[:half], questions[half:]) if half else ():
-        try:
-            yield _ask(asked, labels, (), part)
-        except CommandError:
-            yield from _one_by_one(asked, labels, part)
+def _answered(asked: _CaseQuestion, labels: Sequence[str], questions: Sequence[_Question]) -> Iterator[Document]:
+    """Yield the answers to questions of which some may end the evaluator; to those there is none."""
+
+    def together(part: Sequence[_Question]) -> list[Document]:
+        # One document has the answers to all of them.
+        return [_ask(asked, labels, (), part), *({} for _ in part[1:])]
+
+    answers = evaluator.bisected(together, questions)
+    yield from (answer for answer in answers if not isinstance(answer, CommandError))
 
 
 def _flags_one_by_one(asked: _CaseQuestion, labels: Sequence[str]) -> Iterator[Document]:
@@ -292,11 +301,8 @@ def _with_own(asked: _CaseQuestion, labels: Sequence[str], document: Document) -
         questions = [question for question in left if question.form == form]
         if not questions:
             continue
-        try:
-            _merge(document, _ask(asked, labels, (), questions))
-        except CommandError:
-            for answer in _one_by_one(asked, labels, questions):
-                _merge(document, answer)
+        for answer in _answered(asked, labels, questions):
+            _merge(document, answer)
         left = _without_door(document, left)
     return document
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.errors import CommandError
+from toolkit.nix.evaluator import bisected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Asking:
+    """Doubles numbers, and ends at those that are bad, as Nix does at what it cannot catch."""
+
+    def __init__(self, *bad: int) -> None:
+        self.bad = bad
+        self.parts: list[tuple[int, ...]] = []
+
+    def __call__(self, part: Sequence[int]) -> list[int]:
+        self.parts.append(tuple(part))
+        if set(part) & set(self.bad):
+            raise CommandError(["nix-instantiate"], status=1, stderr=f"error: question {part}")
+        return [number * 2 for number in part]
+
+
+def answers(found: Sequence[int | CommandError]) -> list[int | None]:
+    return [None if isinstance(each, CommandError) else each for each in found]
+
+
+def test_what_nothing_ends_is_asked_once() -> None:
+    asking = Asking()
+    assert answers(bisected(asking, [1, 2, 3])) == [2, 4, 6]
+    assert asking.parts == [(1, 2, 3)]
+    assert bisected(asking, []) == []
+
+
+@pytest.mark.parametrize("bad", [(1,), (5,), (2, 4), (1, 2, 3, 4, 5)])
+def test_only_what_ends_it_has_no_answer_and_the_order_stays(bad: tuple[int, ...]) -> None:
+    wanted = [None if number in bad else number * 2 for number in range(1, 6)]
+    assert answers(bisected(Asking(*bad), range(1, 6))) == wanted
+
+
+def test_an_item_that_the_error_names_is_asked_alone_and_the_rest_together() -> None:
+    asking = Asking(3)
+
+    def culprit(_error: CommandError) -> int:
+        return asking.parts[-1].index(3)
+
+    assert answers(bisected(asking, [1, 2, 3, 4], culprit)) == [2, 4, None, 8]
+    assert asking.parts == [(1, 2, 3, 4), (1, 2, 4), (3,)]

@@ -120,6 +120,8 @@ def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:
         ("plain = prev.plain.override { withColour = false; };", "nixpkgs has it already, you can remove it"),
         ('plain = prev.plain.overrideAttrs { meta.description = "x"; };', "only meta changes"),
         ("engine = prev.engine.overrideAttrs { passthru.shown = prev.tool; };", "only passthru changes"),
+        ("engine = prev.engine.overrideAttrs { passthru = { }; };", "only passthru changes"),
+        ('plain = prev.plain.overrideAttrs { NIX_MAIN_PROGRAM = "x"; };', "only meta changes"),
     ],
 )
 def test_the_same_derivation_is_no_effect(reached: Callable[..., Reach], override: str, reason: str) -> None:
@@ -210,6 +212,20 @@ def test_an_interpreter_may_not_be_that_of_the_scope(reached: Callable[..., Reac
 def test_a_line_is_that_of_the_attribute(reached: Callable[..., Reach], tmp_path: object) -> None:
     (override,) = reached({"overlay.nix": "final: prev:\n{\n\n  plain = prev.tool;\n}\n"}).overrides
     assert (override.file, override.line) == (f"{tmp_path}/overlay.nix", 4)
+
+
+@pytest.mark.parametrize(
+    ("members", "status"),
+    [
+        ("tool = prev.tool;", "no effect"),
+        ("tool = prev.spare;", "reaches"),
+    ],
+)
+def test_a_set_without_a_function_of_its_own_is_compared(
+    reached: Callable[..., Reach], members: str, status: str
+) -> None:
+    found = reached(f"tools = builtins.mapAttrs (_: value: value) {{ {members} }};")
+    assert statuses(found) == {"tools": status}
 
 
 def test_only_what_is_asked_for(reached: Callable[..., Reach]) -> None:

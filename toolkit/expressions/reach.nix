@@ -499,7 +499,6 @@ let
     old: new:
     let
       metaOf = value: guarded null (toJSON (removeAttrs (value.meta or { }) [ "position" ]));
-      names = attrNames new;
     in
     {
       meta = metaOf old != metaOf new;
@@ -510,7 +509,8 @@ let
           there = guarded null (old.${name} or null);
         in
         !(old ? ${name}) || isPackage here && isPackage there && guarded null here.drvPath != guarded null there.drvPath
-      ) (names);
+      ) (attrNames new)
+      ++ filter (name: !(new ? ${name})) (attrNames old);
     };
 
   entry = index: scope: scope.${index.key};
@@ -546,6 +546,7 @@ let
       unwrapped = package.override {
         "${name}-unwrapped" = scope."${name}-unwrapped".overrideAttrs change;
       };
+      unwrappedAttribute = scope."${name}-unwrapped".overrideAttrs change;
       override = package.override (intersectAttrs (package.override.__functionArgs or { }) (set package.drvAttrs package));
       vendorHash = also (_: _: { vendorHash = fake; });
       fetchCargoVendor = also (
@@ -633,6 +634,8 @@ let
           { };
       arguments = argumentsOf of;
     };
+
+  drvAt = path: scope: guarded null (if has path scope then text (at path scope).drvPath else null);
 
   aliasesOf =
     path:
@@ -753,7 +756,8 @@ in
       inherit old new;
       aliases = map (other: {
         path = other;
-        drv = guarded null (if has other scope then text (at other scope).drvPath else null);
+        drv = drvAt other scope;
+        plain = drvAt other plain;
       }) (aliasesOf path);
     };
 
@@ -773,7 +777,8 @@ in
       new = facts found.given.${each};
       aliases = map (other: {
         path = other;
-        drv = guarded null (if has other scope then text (at other scope).drvPath else null);
+        drv = drvAt other scope;
+        plain = drvAt other plain;
       }) (aliasesOf (base ++ [ each ]));
     };
 
@@ -781,7 +786,9 @@ in
   way =
     scope: index: name: member: kind:
     say {
-      old = facts (lib.last (callsOf scope index name member)).of;
+      old = facts (
+        if kind == "unwrappedAttribute" then scope."${name}-unwrapped" else (lib.last (callsOf scope index name member)).of
+      );
       new = facts (ways scope index name member).${kind};
     };
 
@@ -808,10 +815,17 @@ in
     scope: index: path:
     say (
       let
-        old = at path (entry index scope).prev;
-        new = at path (entry index scope).given;
+        plain = value: if isAttrs value then removeAttrs value [ "recurseForDerivations" ] else value;
+        old = plain (at path (entry index scope).prev);
+        new = plain (at path (entry index scope).given);
+        # What is not a package is the same if it is written in the same place.
+        drv =
+          set: name: guarded null (if isPackage set.${name} then text set.${name}.drvPath else unsafeGetAttrPos name set);
       in
-      guarded false (old == new)
+      if isAttrs old && isAttrs new then
+        attrNames old == attrNames new && filter (name: drv old name != drv new name) (attrNames new) == [ ]
+      else
+        guarded false (old == new)
     );
 
   # The derivation that a name has at the top of a set, null for none.

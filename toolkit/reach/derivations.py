@@ -115,7 +115,9 @@ class Derivations:
             if here != start and ends(here):
                 return tuple(reversed([*_back(here, before)]))
             for each in self[here].inputs:
-                if each not in before and each not in around:
+                # What a download is made with is not built in, but for another download.
+                is_tool = bool(self[here].hash) and not self[each].hash
+                if each not in before and each not in around and not is_tool:
                     before[each] = here
                     waiting.append(each)
         return ()

@@ -17,6 +17,7 @@ _TEXTS = {
     "overridePythonAttrs": "{package}.overridePythonAttrs (old: {{ {names} }})",
     "unwrapped": "{package}.override {{\n"
     "  {name}-unwrapped = prev.{name}-unwrapped.overrideAttrs (old: {{ {names} }});\n}}",
+    "unwrappedAttribute": "prev.{name}-unwrapped.overrideAttrs (old: {{ {names} }})",
     "override": "{package}.override {{ {names} }}",
     "vendorHash": '{package}.overrideAttrs (old: {{ {names} vendorHash = ""; }})',
     "fetchCargoVendor": "{package}.overrideAttrs (finalAttrs: old: {{\n"
@@ -35,6 +36,17 @@ _TEXTS = {
     "oldSrc": '{package}.overrideAttrs (old: rec {{ {names} src = final.fetchurl {{ url = "…"; sha256 = ""; }}; }})',
 }
 
+_GIVEN = {
+    "src": ("src",),
+    "oldSrc": ("src",),
+    "vendorHash": ("vendorHash", "vendorSha256"),
+    "fetchCargoVendor": ("cargoDeps", "cargoHash", "cargoSha256"),
+    "cargoDeps": ("cargoDeps", "cargoHash", "cargoSha256"),
+    "npmDepsHash": ("npmDeps", "npmDepsHash"),
+    "fetchNpmDeps": ("npmDeps", "npmDepsHash"),
+}
+"""What a way sets itself."""
+
 
 def ways(left: Sequence[Left], calls: Sequence[Call]) -> Iterator[str]:
     """Yield the names of ways to try for the last call of an override, the likeliest first."""
@@ -49,9 +61,9 @@ def ways(left: Sequence[Left], calls: Sequence[Call]) -> Iterator[str]:
     if any("npm" in name for name in stays):
         yield from ("npmDepsHash", "fetchNpmDeps")
     if "src" in stays:
-        yield from ("unwrapped", "src", "oldSrc")
+        yield from ("unwrapped", "unwrappedAttribute", "src", "oldSrc")
     else:
-        yield "unwrapped"
+        yield from ("unwrapped", "unwrappedAttribute")
     if set(calls[-1].arguments) & set(calls[-1].names):
         yield "override"
 
@@ -59,12 +71,14 @@ def ways(left: Sequence[Left], calls: Sequence[Call]) -> Iterator[str]:
 def written(way: str, path: Sequence[str], calls: Sequence[Call]) -> str:
     """Return a way as a binding of the overlay, with `…` for the values that stay as they are."""
     call = calls[-1]
-    dropped = {"src"} if way in {"src", "oldSrc"} else set[str]()
-    wanted = [name for name in call.names if name not in dropped and (way != "override" or name in call.arguments)]
+    wanted = [
+        name for name in call.names if name not in _GIVEN.get(way, ()) and (way != "override" or name in call.arguments)
+    ]
     names = " ".join(f"{name} = …;" for name in wanted)
     package = f"prev.{'.'.join(path)}" if len(path) == 1 else f"super.{path[-1]}"
     value = _TEXTS[way].format(package=package, name=path[-1], names=names)
-    return f"{path[-1]} = {value};"
+    name = f"{path[-1]}-unwrapped" if way == "unwrappedAttribute" else path[-1]
+    return f"{name} = {value};"
 
 
 def lifted(path: Sequence[str], left: Sequence[Left]) -> str | None:

@@ -56,10 +56,11 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 
 class Alias(Struct, frozen=True, kw_only=True):
-    """Another path that leads to the same package, and the derivation there."""
+    """Another path that leads to the same package: the derivation there, and without any overlay."""
 
     path: tuple[str, ...]
     drv: str | None
+    plain: str | None
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -219,7 +220,7 @@ class Judge:
         equal = self._try(f"equal {_call(scope, subject, (subject.name,))}", bool)
         if equal is True:
             return _Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
-        if look.new == "value" and equal is False:
+        if look.new in {"value", "set"} and equal is False:
             return _Verdict(status=Status.REACHES)
         return _Verdict(status=Status.UNKNOWN, reason=f"is a {look.new}, not a package")
 
@@ -265,11 +266,13 @@ class Judge:
             same = self._same(shown(scope) if shown is not None else None)
             other = self._instead(scope, words, path, (), calls)
             return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
+        if rules.is_meta(old, new):
+            return _Verdict(status=Status.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
         left = rules.left(self._case(scope, old, new, calls))
         rest = tuple(
             Left(name=".".join(alias.path), why="is still without the override")
             for alias in pair.aliases
-            if alias.drv is not None and alias.drv != new.path
+            if alias.drv is not None and alias.drv != new.path and alias.drv in {old.path, alias.plain}
         )
         if not left and not rest:
             return _Verdict(status=Status.REACHES)

@@ -205,6 +205,16 @@ class Case(Struct, frozen=True, kw_only=True):
         maker = self.store.maker(self.new, place) if place else None
         return self.store.closure(maker.path) if maker is not None else frozenset()
 
+    def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
+        """Return which inputs are packages of the set with names of their own, not parts of this one."""
+        known = self.top([self.store[path].pname for path in inputs]) if inputs else {}
+        own = _words(self.new.pname)
+        return frozenset(
+            path
+            for path in inputs
+            if known.get(self.store[path].pname) == path and not own & _words(self.store[path].pname)
+        )
+
     def names(self, way: Sequence[str]) -> tuple[str, ...]:
         """Return the names of derivations."""
         return tuple(self.store[path].name for path in way)
@@ -213,6 +223,12 @@ class Case(Struct, frozen=True, kw_only=True):
         """Return what a store path is called."""
         maker = self.store.maker(self.new, place)
         return maker.name if maker is not None else place[44:]
+
+
+def is_meta(old: Derivation, new: Derivation) -> bool:
+    """Tell whether two derivations differ in nothing but what nixpkgs makes of `meta`."""
+    names = {*old.environment, *new.environment} - {*old.outputs, *new.outputs, "NIX_MAIN_PROGRAM"}
+    return old.inputs == new.inputs and all(old.environment.get(name) == new.environment.get(name) for name in names)
 
 
 def left(case: Case) -> tuple[Left, ...]:
@@ -304,11 +320,12 @@ def unused_hash(case: Case) -> Iterator[Left]:
     }
     if not hashes:
         return
-    fetched = {case.store[path].hash for path in case.store.closure(case.new.path)}
+    fresh = case.store.closure(case.new.path) - case.store.closure(case.old.path)
+    fetched = {case.store[path].hash for path in fresh}
     for name, value in hashes.items():
         if value not in fetched:
             yield Left(
-                name=name, why=f"nothing that is fetched has this hash: '{name}' is a variable that nothing reads"
+                name=name, why=f"nothing that is fetched anew has this hash: '{name}' is a variable that nothing reads"
             )
 
 
@@ -328,7 +345,8 @@ def old_source(case: Case) -> Iterator[Left]:
     place = case.source(case.old)
     if not case.source_changes or not place.startswith("/nix/store/"):
         return
-    way = case.store.way(case.new.path, lambda path: place in case.store[path].outputs.values(), around=case.around)
+    outsiders = case.around | case.outsiders(case.new.inputs)
+    way = case.store.way(case.new.path, lambda path: place in case.store[path].outputs.values(), around=outsiders)
     if way:
         names = case.names(way)
         yield Left(name=names[1], way=names, why="made from the old src")
@@ -358,15 +376,18 @@ def old_version(case: Case) -> Iterator[Left]:
     version = case.old.version
     if not case.version_changes or len(version) < _FEWEST or "." not in version:
         return
-    kept = [case.store[path] for path in case.new.inputs if path in case.old.inputs]
-    same = [each for each in kept if re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.]|\d)", each.name)]
-    known = case.top([each.pname for each in same]) if same else {}
-    own = _words(case.new.pname)
-    for each in same:
-        # go 1.26.4 beside gitea 1.26.4: another package of the set, with a name of its own.
-        if known.get(each.pname) == each.path and not own & _words(each.pname):
-            continue
-        yield Left(name=each.name, way=(case.new.name, each.name), why=f"has the old version {version}", part=True)
+    pattern = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.]|\d)")
+    same = [
+        path
+        for path in case.new.inputs
+        if path in case.old.inputs and pattern.search(case.store[path].name) is not None
+    ]
+    known = case.top([case.store[path].pname for path in same]) if same else {}
+    # go 1.26.4 beside gitea 1.26.4 is an outsider.
+    outsiders = case.outsiders(same)
+    for each in (case.store[path] for path in same if path not in outsiders):
+        is_part = known.get(each.pname) != each.path
+        yield Left(name=each.name, way=(case.new.name, each.name), why=f"has the old version {version}", part=is_part)
 
 
 def old_package(case: Case) -> Iterator[Left]:

@@ -194,6 +194,9 @@ let
       phases = "buildPhase installPhase";
       installPhase = "runHook preInstall; touch $out";
     };
+    tools = {
+      inherit (self) tool;
+    };
     spare = mkDerivation {
       pname = "spare";
       version = "1.0";

@@ -47,7 +47,7 @@ _TAKEN = frozenset(
     [
         *("all", "args", "builder", "drvAttrs", "drvPath", "meta", "name", "out", "outPath", "outputName", "outputs"),
         *("override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs", "passthru", "pname", "src"),
-        *("bin", "debug", "dev", "devdoc", "doc", "info", "lib", "man", "static"),
+        *("bin", "debug", "dev", "devdoc", "doc", "env", "info", "lib", "man", "patches", "static"),
         *("stdenv", "system", "tests", "type", "updateScript", "userHook", "version"),
     ]
 )

@@ -1,0 +1,84 @@
+"""`check DIR` of a lift: what its report says is proven again, and what was changed since is judged as it is now."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.proposal.test_propose import Silence, run, statuses
+from toolkit.errors import ToolkitError
+from toolkit.lift.plan import Design
+from toolkit.model import Status
+from toolkit.proposal.checking import check
+from toolkit.proposal.requests import CheckRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from toolkit.model import Report
+
+
+def again(directory: Path, **asked: object) -> Report:
+    return check(CheckRequest(target="", directory=directory, **asked), progress=Silence())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def proposal(tmp_path: Path) -> Path:
+    run(tmp_path / "out", "notes-server", design=Design.STAY)
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def edit(proposal: Path) -> Callable[[str, str], None]:
+    """Return what changes the one mail of the proposal, as a contributor would."""
+    (mail,) = (proposal / "series").iterdir()
+
+    def change(before: str, after: str) -> None:
+        text = mail.read_text()
+        assert before in text
+        mail.write_text(text.replace(before, after))
+
+    return change
+
+
+@pytest.mark.parametrize("design", [Design.STAY, Design.MOVE, Design.LAYER])
+def test_the_same_is_proven_again_by_every_design(tmp_path: Path, design: Design) -> None:
+    report = run(tmp_path / "out", "notes-server", design=design)
+    found = again(tmp_path / "out")
+    assert statuses(found) == statuses(report)
+    assert [proof.covers for proof in found.proofs] == [proof.covers for proof in report.proofs]
+    assert found.warnings == ()
+
+
+def test_a_mail_that_rebuilds_by_now_fails(proposal: Path, edit: Callable[[str, str], None]) -> None:
+    edit("\n+})\n", "\n+} // { changed = true; })\n")
+    found = again(proposal)
+    assert statuses(found)["no-rebuild"] is Status.FAILED
+    assert any(warning.startswith("changed since the report was written: 0001-") for warning in found.warnings)
+
+
+def test_a_mail_whose_message_is_another_is_proven_as_before(proposal: Path, edit: Callable[[str, str], None]) -> None:
+    edit("Subject: [PATCH] ", "Subject: [PATCH] my own words: ")
+    assert not again(proposal).failed
+
+
+def test_an_overlay_that_was_changed_fails(proposal: Path) -> None:
+    package = proposal / "overlay/notes-server/package.nix"
+    package.write_text(package.read_text().replace('version = "', 'version = "9'))
+    assert [proof.name for proof in again(proposal).failed] == ["overlay"]
+
+
+@pytest.mark.parametrize("field", ["file", "target"])
+@pytest.mark.parametrize("value", ["../../secret", "/etc", ".."])
+def test_a_report_does_not_choose_what_is_read(proposal: Path, field: str, value: str) -> None:
+    document = json.loads((proposal / "report.json").read_text())
+    (proposal / "report.json").write_text(json.dumps({**document, field: value}))
+    with pytest.raises(ToolkitError, match=f"field '{field}' is '{value}', which is no path in a nixpkgs"):
+        again(proposal)
+
+
+def test_only_the_named_proof_runs(proposal: Path) -> None:
+    assert statuses(again(proposal, proofs=("readers",))) == {"readers": Status.PASSED}

@@ -65,7 +65,7 @@ def lifted(text: str, choice: LiftChoice, way: Way, *, name: str) -> Lifted:
     """Lift in one way; raise as `lift` does, and RefusalError for a large change if nobody asked for the design."""
     made = lift(text, name=name, bindings=way.bindings, design=way.design, follow=way.follow, called=choice.called)
     if choice.design is None and (lines := changed_lines(text, made.text)) > MOST_LINES:
-        fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}, which reviewers do not like"
+        fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}"
         raise RefusalError(fact, hint=f"--design {way.design} makes it all the same, --binding a part of it")
     return made
 

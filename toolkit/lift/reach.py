@@ -17,7 +17,7 @@ from toolkit.nix.scope import formals
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from toolkit.nix.tree import Node
 
@@ -74,11 +74,15 @@ class FileBindings(Struct, frozen=True, kw_only=True):
         shown = (path[1] for path in self.attributes if path[0] == PASSTHRU and len(path) == 2)  # noqa: PLR2004 - as a door
         return tuple(name for name in shown if name in self.final and self.named(name) is None)
 
-    def paths(self, name: str) -> Iterator[tuple[str, ...]]:
-        """Yield the doors to try for a name: those that the file shows, and those that other files may give it."""
+    def paths(self, name: str) -> tuple[tuple[str, ...], ...]:
+        """Return the doors to try for a name."""
         bound = self.named(name)
-        shown = bound.doors if bound is not None else ()
-        yield from dict.fromkeys((*shown, (name,), (PASSTHRU, name), (OVERRIDE, name)))
+        return candidates(name, bound.doors if bound is not None else ())
+
+
+def candidates(name: str, shown: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Return the doors to try for a binding: those that its file shows, then those that it may have by its name."""
+    return tuple(dict.fromkeys((*shown, (PASSTHRU, name), (name,), (OVERRIDE, name))))
 
 
 def file_bindings(content: bytes) -> FileBindings:

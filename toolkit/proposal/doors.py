@@ -10,6 +10,7 @@ from toolkit import inside
 from toolkit.errors import LayoutError
 from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
 from toolkit.lift.locating import SYSTEMS
+from toolkit.lift.reach import candidates
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 from toolkit.proposal.claims import Asking
@@ -41,12 +42,7 @@ def working(
     none works, it is the first.
     """
     shape = read(Tree(content.decode(), name=str(target.file)))
-    likely = {
-        name: dict.fromkeys(
-            [*(door.path for door in doors(shape, name)), (PASSTHRU, name), (name,), ("override", name)]
-        )
-        for name in names
-    }
+    likely = {name: candidates(name, (door.path for door in doors(shape, name))) for name in names}
     tries = {f"{name}.{index}": path for name, paths in likely.items() for index, path in enumerate(paths)}
     trial = Asking(trees=roots, own=Question(package=target.package, doors=tries), systems=systems)
     working = {

@@ -125,6 +125,16 @@ def test_attribute_that_nothing_is_built_with_is_no_fix(tree: Nixpkgs, ask: Ask)
     assert states(ask(tree, "master", target=PACKAGE)) == {"master": State.NOT_FIXED}
 
 
+def test_attribute_whose_value_is_only_forced_is_no_fix(tree: Nixpkgs, ask: Ask) -> None:
+    """What throws there is noticed, and a replacement does not arrive."""
+    head, _, tail = content(tree).rpartition("stdenv.mkDerivation {")
+    forced = f"{head}stdenv.mkDerivation (finalAttrs: {{{tail.rstrip()})\n"
+    forced = forced.replace("[ curl ]", "builtins.seq finalAttrs.passthru.web-ui.name [ curl ]")
+    forced = forced.replace("  passthru = {\n", "  passthru = {\n    inherit web-ui;\n")
+    tree.commit("notes-server: force web-ui", forced, path=FILE)
+    assert states(ask(tree, "master", target=PACKAGE)) == {"master": State.NOT_FIXED}
+
+
 def test_part_that_became_an_argument_is_within_reach(tree: Nixpkgs, ask: Ask) -> None:
     """The name is that of the let in a channel; another file has it in master."""
     before, _, rest = content(tree).partition("  web-ui = stdenv.mkDerivation {")

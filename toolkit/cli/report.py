@@ -153,15 +153,10 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
             ("to use it", "unlet overlay --nixpkgs '<nixpkgs>'"),
             ("to follow upstream", "unlet track"),
         ]
-    if not ours:
-        return [
-            ("to contribute", _contributing(report, out)),
-            ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"),
-        ][: 2 if "overlay/default.nix" in report.files else 1]
-    overlay = f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];"
+    overlay = ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];")
     return [
         ("to contribute", _contributing(report, out)),
-        ("to use it", overlay),
+        *([overlay] if ours or "overlay/default.nix" in report.files else []),
         ("to prove it again", f"unlet check {quote(str(out))}"),
     ]
 

@@ -36,6 +36,8 @@ FEW = ("position", "derivation", "meta", "passthru", *SET_PARTS)
 ENDS = "ends"
 THROWS = "throws"
 MISSING = "missing"
+PACKAGE = "derivation"
+FUNCTION = "function"
 
 _MEBIBYTES = 4096
 _SECONDS = 300.0

@@ -207,7 +207,7 @@ class Map:
                 continue
             seen.add(state)
             current, suffixes = state
-            if (named := _by_name(current)) is not None:
+            if (named := by_name(current)) is not None:
                 found |= {(named, *suffix) for suffix in suffixes}
             if (families := self._families(current)) is not None:
                 lasts = {last for suffix in suffixes for last in (suffix, suffix[-1:])}
@@ -263,7 +263,7 @@ class Map:
         direct = {other for name in names for other in self._who_name(name) if other != file}
         for other in sorted(direct):
             yield other, _Climbed(names=tuple(names))
-        if direct or (_by_name(file) is not None and file.endswith("/package.nix")):
+        if direct or (by_name(file) is not None and file.endswith("/package.nix")):
             return
         path = PurePosixPath(file)
         around = [directory for directory in path.parents if len(directory.parts) > 1]
@@ -312,7 +312,7 @@ class _Climbed(Struct, frozen=True, kw_only=True):
     suffixes: tuple[AttrPath, ...] = field(default=())
 
 
-def _by_name(file: str) -> str | None:
+def by_name(file: str) -> str | None:
     """Return the package of pkgs/by-name whose directory has a file."""
     parts = file.split("/")
     return parts[3] if file.startswith(BY_NAME) and len(parts) > 4 else None  # noqa: PLR2004 - pkgs/by-name/xx/name/file

@@ -35,14 +35,20 @@ class Readers(Struct, frozen=True, kw_only=True):
 
 
 def find(
-    places: reach.Map, own: Collection[AttrPath], differences: Iterable[Difference], files: Collection[str]
+    places: reach.Map,
+    own: Collection[AttrPath],
+    differences: Iterable[Difference],
+    files: Collection[str],
+    *,
+    functions: Collection[str],
 ) -> Readers:
     """Return what reads or overrides the attributes `own`; `files` are those of the change, which are known already.
 
-    What only names one counts if that one differs.
+    What only names one counts if that one differs, or is one of the `functions`, which show nothing without a call.
     """
     names = sorted({path[-1] for path in own if len(path[-1]) > 1})[:_MOST_NAMES]
     serious = {each.attribute.rpartition(".")[2] for each in differences if each.weight is not Weight.REMARK}
+    serious |= {*functions}
     strong: set[AttrPath] = set()
     weak: set[AttrPath] = set()
     modules: set[str] = set()

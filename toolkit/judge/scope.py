@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from toolkit import inside
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import reading
-from toolkit.git.reading import LINK
+from toolkit.git.reading import LINK, TreeFile
 from toolkit.judge import bindings, comparing, reach, readers
-from toolkit.judge.asking import ENDS, FEW, MISSING, THROWS, Question, why_not
+from toolkit.judge.asking import ENDS, FEW, FUNCTION, MISSING, PACKAGE, THROWS, Question, why_not
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import Subject
 from toolkit.nix import program
@@ -24,7 +24,6 @@ from toolkit.sources.changes import MOST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from toolkit.git.reading import TreeFile
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.sides import Sides
     from toolkit.model import Progress
@@ -41,6 +40,7 @@ _MOST_DEEP = 400
 _MOST_READERS = 120
 _FEW_READERS = 24
 _MOST_REASONS = 6
+_MOST_MARKED, _FEWEST_MARKED = 60, 6
 _SAMPLE = ("hello", "git", "jq", "ripgrep", "curl", "nginx", "gzip", "cowsay", "figlet", "python3Packages.requests")
 """What is asked about a change that reaches everything."""
 
@@ -94,6 +94,8 @@ class _Judging:
         self.asked: set[str] = set()
         self.aliases: set[str] = set()
         self.readers: set[str] = set()
+        self.kinds: dict[AttrPath, str] = {}
+        self.left = 0
 
     def verdict(self) -> Verdict:
         relevant = [file for file in self.files if not file.is_document]
@@ -126,7 +128,30 @@ class _Judging:
         if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
             text = "\n".join(each.text(reach.ALIASES) for each in maps)
             self.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
-        reached: set[AttrPath] = set()
+        reached, everything = self._candidates(files, maps)
+        changed = [file for file in files if not file.equal and reached.get(file.path)]
+        self._ask({path for file in changed for path in reached[file.path]})
+        # What Nix reads as before can differ by its position alone.
+        self._compare(self.native, sorted({path for paths in reached.values() for path in paths} - {*self.kinds}), ())
+        if self._moves_names(files):
+            self._compare_names()
+        if everything:
+            self._sample(everything)
+        own = {path for file in changed for path in reached[file.path] if path in self.kinds}
+        if own:
+            self.progress.step("looking for readers")
+            functions = {path[-1] for path in own if self.kinds[path] == FUNCTION}
+            paths = {file.path for file in self.files}
+            self._ask_readers(readers.find(maps[1], own, self.differences, paths, functions=functions))
+        for file in changed:
+            if file.path not in everything:
+                self._require_needed(file, reached[file.path] & own)
+
+    def _candidates(
+        self, files: Sequence[_File], maps: Sequence[reach.Map]
+    ) -> tuple[dict[str, set[AttrPath]], list[str]]:
+        """Return the attributes that each file may be in, and the files that all packages are made with."""
+        reached: dict[str, set[AttrPath]] = {}
         everything: list[str] = []
         for file in files:
             if file.path.startswith("nixos/"):
@@ -140,16 +165,35 @@ class _Judging:
                 found |= _of_library(file)
             elif not found and not file.equal:
                 self.unknown.append(Gap(what=file.path, reason="no attribute was found that is made from it: --all"))
-            reached |= found
-        self._ask(reached)
-        if self._moves_names(files):
-            self._compare_names()
-        if everything:
-            self._sample(everything)
-        own = {path for path in reached if ".".join(path) in self.asked}
-        if own:
-            self.progress.step("looking for readers")
-            self._ask_readers(readers.find(maps[1], own, self.differences, {file.path for file in self.files}))
+            reached[file.path] = found
+        return reached, everything
+
+    def _require_needed(self, file: _File, own: set[AttrPath]) -> None:
+        """Say that a file is unknown if no package that was asked about needs it: a function is not called then."""
+        packages = sorted((path for path in own if self.kinds[path] == PACKAGE), key=lambda path: (len(path), path))
+        if reach.by_name(file.path) in {path[0] for path in packages} or self._is_needed(file, packages):
+            return
+        callers = sorted(
+            path for path, kind in self.kinds.items() if kind == PACKAGE and ".".join(path) in self.readers
+        )
+        if not self._is_needed(file, callers):
+            self.unknown.append(Gap(what=file.path, reason="nothing that was asked about needs it: --all"))
+        elif self.left:
+            reason = f"asked {len(callers)} packages that name what it is for, and not {self.left} others: --all"
+            self.unknown.append(Gap(what=file.path, reason=reason))
+
+    def _is_needed(self, file: _File, paths: Sequence[AttrPath]) -> bool:
+        """Tell whether one of some packages is another if the file has nothing but a mark in it."""
+        is_code = file.path.endswith(".nix")
+        few = paths[: _MOST_MARKED if is_code else _FEWEST_MARKED]
+        if not few:
+            return False
+        contents = self.sides.after if file.after is not None else self.sides.before
+        mark = TreeFile(content=b'throw "unlet: a mark"\n' if is_code else b"unlet: a mark\n")
+        marked = {**contents, PurePosixPath(file.path): mark}
+        sides = replace(self.sides, before=contents, after=marked)
+        questions = {self.native: [Question(path=path, parts=("derivation",)) for path in few]}
+        return any(before != after for before, after in sides.answers(questions, what="with a mark")[self.native])
 
     def _reached(self, file: _File, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
         """Return the attributes that a file may be in, in one of the trees, and whether that is all."""
@@ -187,6 +231,8 @@ class _Judging:
                 if before.kind == MISSING and (after.kind == MISSING or ".".join(path) in _SAMPLE):
                     continue
                 there[system].append(path)
+                if system == self.native:
+                    self.kinds[path] = after.kind
                 name = ".".join(path)
                 self.asked.add(name)
                 if before.kind in {THROWS, ENDS} and after.kind in {THROWS, ENDS}:
@@ -251,8 +297,9 @@ class _Judging:
 
     def _ask_readers(self, found: readers.Readers) -> None:
         wanted = [*found.strong[:_MOST_READERS], *found.weak[:_FEW_READERS]]
-        if rest := len(found.strong) + len(found.weak) - len(wanted):
-            self.not_covered.append(Gap(what=f"{rest} more attributes that name them", reason="too many: --all"))
+        self.left = len(found.strong) + len(found.weak) - len(wanted)
+        if self.left:
+            self.not_covered.append(Gap(what=f"{self.left} more attributes that name them", reason="too many: --all"))
         serious = {each.system for each in self.differences if each.weight is not Weight.REMARK}
         # A difference that is there natively is the same elsewhere, but for the packages that are not for it.
         systems = {self.native} if self.native in serious or not serious - {STATIC} else serious - {STATIC}

@@ -300,11 +300,12 @@ let
         && follows {
           version = "0-unlet";
         };
+      # What a name is for: another repository would be fetched.
       pname =
-        source package != null
-        && follows {
-          pname = "unlet";
-        };
+        let
+          repository = value: orElse null (value.src.repo or null);
+        in
+        repository package != null && repository (by (_: { pname = "unlet"; })) != repository package;
     };
 
   flags =

@@ -38,6 +38,7 @@ THROWS = "throws"
 MISSING = "missing"
 PACKAGE = "derivation"
 FUNCTION = "function"
+SET = "set"
 
 _MEBIBYTES = 4096
 _SECONDS = 300.0

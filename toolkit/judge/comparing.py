@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.judge.overriding import overrides
-from toolkit.judge.subject import THREW, Own, Subject
+from toolkit.judge.subject import HASHES, THREW, Own, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 DAMAGE, CHANGE, REMARK = Weight.DAMAGE, Weight.CHANGE, Weight.REMARK
 
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
-# The same hash is written in several ways; the output path has the one that counts.
-_HASHES = {"hash", "outputHash", "outputHashAlgo", "outputHashMode", "sha1", "sha256", "sha512", "md5"}
 # How a fetch is run, and not what comes of it.
 _MANNERS = {
     "__ignoreNulls",
@@ -180,7 +178,7 @@ def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
         return value
 
     attributes: dict[str, Any] = fetch["attributes"]
-    shown = {name: normal(name, value) for name, value in attributes.items() if name not in _HASHES}
+    shown = {name: normal(name, value) for name, value in attributes.items() if name not in HASHES}
     if shown.get("urls") is None:
         shown["urls"] = [shown["url"]] if shown.get("url") is not None else None
     shown.pop("url", None)
@@ -190,7 +188,7 @@ def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hashes(fetch: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fetch["attributes"].items() if name in _HASHES}
+    return {name: value for name, value in fetch["attributes"].items() if name in HASHES}
 
 
 def _meta(subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
@@ -241,7 +239,7 @@ def _position(subject: Subject, before: Any, after: Any) -> Iterator[Difference]
 
 def _attributes(subject: Subject, before: dict[str, str], after: dict[str, str]) -> Iterator[Difference]:
     """Compare the attributes of a derivation that is the same, as others read them."""
-    for name in sorted(before.keys() | after.keys()):
+    for name in sorted((before.keys() | after.keys()) - HASHES):
         if name not in after:
             if before[name] != "null":
                 yield subject.differs(Kind.PASSTHRU, DAMAGE, f"the attribute {name} is gone", before[name], None)

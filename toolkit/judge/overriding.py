@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolkit.judge.model import Difference, Kind, Weight
-from toolkit.judge.subject import THREW, Own, Subject
+from toolkit.judge.subject import HASHES, THREW, Own, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,12 +44,12 @@ def _old(subject: Subject, own: Own | None, name: str, pair: tuple[Any, Any]) ->
     before, after = pair
     if before is None or after is None:
         return
-    if lost := [each for each in sorted(before.keys() - after.keys()) if before[each] != "null"]:
+    if lost := [each for each in sorted(before.keys() - after.keys() - HASHES) if before[each] != "null"]:
         weight = DAMAGE if own is None or own.same else CHANGE
         yield subject.differs(Kind.OVERRIDE, weight, f"{name} (old: …) no longer sees {', '.join(lost)}", lost, None)
-    if new := sorted(after.keys() - before.keys()):
+    if new := sorted(after.keys() - before.keys() - HASHES):
         yield subject.differs(Kind.OVERRIDE, REMARK, f"{name} (old: …) sees {', '.join(new)} too", None, new)
-    for each in sorted(before.keys() & after.keys()):
+    for each in sorted((before.keys() & after.keys()) - HASHES):
         if before[each] != after[each]:
             what = f"{name} (old: …) sees {each} as a {after[each]} instead of a {before[each]}"
             yield subject.differs(Kind.OVERRIDE, CHANGE, what, before[each], after[each])

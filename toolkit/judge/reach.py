@@ -79,6 +79,7 @@ _VERSIONED = re.compile(
 _MOST_SUFFIXES = 80
 _MOST_FILES = 4000
 _DEEPEST = 3
+_MOST_READ = 6000
 
 
 class Index(Struct, frozen=True, kw_only=True):
@@ -173,6 +174,7 @@ class Map:
         self._index = index(tree).referrers
         self._texts: dict[str, str] = {}
         self._bindings: dict[str, list[Binding]] = {}
+        self._literals: dict[str, Mapping[str, list[int]]] = {}
         self._added: defaultdict[str, set[str]] = defaultdict(set)
         for file in contents:
             for match in _PATH.finditer(self.text(file)):
@@ -266,9 +268,16 @@ class Map:
         if direct or (by_name(file) is not None and file.endswith("/package.nix")):
             return
         path = PurePosixPath(file)
-        around = [directory for directory in path.parents if len(directory.parts) > 1]
+        # A package of pkgs/by-name is a directory with all that it has.
+        least = 4 if file.startswith(BY_NAME) else 2
+        around = [directory for directory in path.parents if len(directory.parts) >= least]
         for directory in around[: _DEEPEST + 2]:
-            others = {other for other in self._who_name(str(directory)) if other != file}
+            # What is deeper in it goes through it to somewhere else.
+            others = {
+                other
+                for other in self._who_name(str(directory))
+                if other != file and (not other.startswith(f"{directory}/") or dirname(other) == str(directory))
+            }
             beside = (str(directory / name) for name in ("default.nix", "package.nix"))
             others |= {place for place in beside if place != file and self.text(place)}
             if others:
@@ -282,12 +291,14 @@ class Map:
 
     def _places(self, file: str, climbed: _Climbed) -> set[AttrPath]:
         """Return the attributes of a file that name one of some paths."""
-        text = self.text(file)
-        paths: set[AttrPath] = set()
-        for match in _PATH.finditer(text):
-            if resolved(file, match[0]) in climbed.names:
-                paths |= bindings.attributes(self.bindings(file), text, match.start())
-        return paths
+        if file not in self._literals:
+            found: defaultdict[str, list[int]] = defaultdict(list)
+            for match in _PATH.finditer(self.text(file)):
+                found[resolved(file, match[0])].append(match.start())
+            self._literals[file] = found
+        offsets = [offset for name in climbed.names for offset in self._literals[file].get(name, ())]
+        bound, text = (self.bindings(file), self.text(file)) if offsets else ([], "")
+        return {path for offset in offsets for path in bindings.attributes(bound, text, offset)}
 
     def readers(self, names: Sequence[str]) -> Mapping[str, Mapping[str, list[int]]]:
         """Return for each name the files that have it as a word, with the offsets there."""
@@ -299,7 +310,8 @@ class Map:
             rf"(?<![\w'-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w'-])"
         )
         found: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
-        for file in (*files, *(each for each in self._contents if each not in files)):
+        changed = (each for each in self._contents if each not in files)
+        for file in (*[*files][:_MOST_READ], *changed):
             for match in pattern.finditer(self.text(file)):
                 found[match[0]].setdefault(file, []).append(match.start())
         return found

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 400
 _DEEPEST = 2
+_MOST_PATHS = 400
 # An attribute of it, a call of it by a function of the library, a with.
 _AFTER = r"(?:\.(?!nix\b)[A-Za-z_]|\s+or\b)"
 _BEFORE = (
@@ -66,13 +67,20 @@ def find(
             strong |= {
                 path for offsets in found.values() for at in offsets for path in bindings.attributes(bound, text, at)
             }
-        elif reading:
-            strong |= places.reached(file)[0]
-        elif serious & found.keys():
-            weak |= places.reached(file)[0]
-    ranked = (sorted(paths, key=lambda path: (len(path), path)) for paths in (strong - {*own}, weak - strong - {*own}))
+        elif reading and len(strong) < _MOST_PATHS:
+            strong |= _made_from(places, file)
+        elif reading or (serious & found.keys() and len(weak) < _MOST_PATHS):
+            weak |= _made_from(places, file)
+    known = {*own}
+    ranked = (sorted(paths, key=lambda path: (len(path), path)) for paths in (strong - known, weak - strong - known))
     strongest, weakest = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)
     return Readers(strong=strongest, weak=weakest, modules=tuple(sorted(modules)))
+
+
+def _made_from(places: reach.Map, file: str) -> frozenset[AttrPath]:
+    """Return what a file may be in; what is in pkgs/by-name is one package."""
+    name = reach.by_name(file)
+    return frozenset({(name,)}) if name is not None and file.endswith("/package.nix") else places.reached(file)[0]
 
 
 def _reads(text: str, name: str, offsets: Iterable[int]) -> bool:

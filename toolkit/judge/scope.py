@@ -14,7 +14,7 @@ from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import reading
 from toolkit.git.reading import LINK, TreeFile
 from toolkit.judge import bindings, comparing, reach, readers
-from toolkit.judge.asking import ENDS, FEW, FUNCTION, MISSING, PACKAGE, THROWS, Question, why_not
+from toolkit.judge.asking import ENDS, FEW, FUNCTION, MISSING, PACKAGE, SET, THROWS, Question, why_not
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import Subject
 from toolkit.nix import program
@@ -138,11 +138,15 @@ class _Judging:
         if everything:
             self._sample(everything)
         own = {path for file in changed for path in reached[file.path] if path in self.kinds}
+        # What is in a package is read through it.
+        own = {path for path in own if PACKAGE not in {self.kinds.get(path[:end]) for end in range(1, len(path))}}
         if own:
             self.progress.step("looking for readers")
             functions = {path[-1] for path in own if self.kinds[path] == FUNCTION}
             paths = {file.path for file in self.files}
-            self._ask_readers(readers.find(maps[1], own, self.differences, paths, functions=functions))
+            # A whole set is read by the names in it.
+            single = {path for path in own if self.kinds[path] != SET}
+            self._ask_readers(readers.find(maps[1], single, self.differences, paths, functions=functions))
         for file in changed:
             if file.path not in everything:
                 self._require_needed(file, reached[file.path] & own)
@@ -198,7 +202,9 @@ class _Judging:
     def _reached(self, file: _File, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
         """Return the attributes that a file may be in, in one of the trees, and whether that is all."""
         sides = [each.reached(file.path, file.names) for each in maps]
-        return {path for paths, _ in sides for path in paths}, any(is_all for _, is_all in sides)
+        # What a package is fetched from is looked at with it.
+        found = {path for paths, _ in sides for path in paths if path[-1] != "src" or len(path) == 1}
+        return found, any(is_all for _, is_all in sides)
 
     def _ask(self, reached: set[AttrPath]) -> None:
         """Ask about what the files reach, first natively, and on the other systems about what is there."""

@@ -15,6 +15,10 @@ THREW = {"!": "throws"}
 """A value that throws, as judge.nix has it."""
 
 
+HASHES = frozenset({"hash", "outputHash", "outputHashAlgo", "outputHashMode", "sha1", "sha256", "sha512", "md5"})
+"""How a hash is written, which has several forms; the output path has the one that counts."""
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """The attribute that is compared, on a system; `files` are those of the change, `aliases` the names of aliases."""
 

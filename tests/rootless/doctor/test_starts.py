@@ -175,3 +175,5 @@ def test_host_without_docker_is_named(host: Host) -> None:
     done = host.unlet("doctor")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("doctor: no rootless docker found: ")
+    for way in ("NixOS: virtualisation.docker.rootless.enable = true;", "Debian: apt install docker.io "):
+        assert way in done.stderr

@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import pkgutil
+import signal
 import socket
 import subprocess
 import sys
@@ -35,10 +36,16 @@ class Source:
     peak = 0
 
     def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self._start()
+
+    def _start(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             argv = [sys.executable, "-P", __file__, str(theirs.fileno())]
-            self._process = subprocess.Popen(argv, env=env, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                argv, env=self._env, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
+            )
 
     def run(
         self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float
@@ -51,7 +58,14 @@ class Source:
         ):
             socket.send_fds(self._socket, [request], [out.fileno(), err.fileno()])
             self._socket.settimeout(timeout)
-            ended, self.peak = map(int, self._socket.recv(_MOST).split())
+            try:
+                ended, self.peak = map(int, self._socket.recv(_MOST).split())
+            except TimeoutError:
+                # The next command line does not wait for this one.
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self.close()
+                self._start()
+                raise
             status = os.waitstatus_to_exitcode(ended)
             printed = [
                 os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")

@@ -283,3 +283,12 @@ def test_pull_request_that_moves_the_file_is_read_where_it_puts_it(proposed: For
     proposed.files[549926] = [{"filename": BY_NAME, "status": "renamed", "previous_filename": TARGET}]
     pull = next(p for p in ask(proposed, with_pulls=True).pulls if p.number == 549926)
     assert pull.effect == "components overridable: no → partly, rootlesskit: prefix"
+
+
+def test_file_that_is_no_text_leaves_the_other_refs_their_answers(forge: Forge, ask: Ask) -> None:
+    forge.faults["/raw/NixOS/nixpkgs/nixos-unstable/"] = [Fault(status=200, body=b"\xe9\xff")] * 9
+    answer = ask(forge, "nixos-unstable", "master")
+    states = {ref.name: str(ref.state) for ref in answer.refs}
+    assert states["nixos-unstable"] == "unknown"
+    assert states["master"] != "unknown"
+    assert answer.exit_code == 11

@@ -172,7 +172,7 @@ def _of_server(number: int, server: Server) -> _Change:
     )
     subject = f"#{number} {' '.join(pull.title.split())}"
     others = tuple(path for each in changed if (path := PurePosixPath(each.filename)) != PurePosixPath(after))
-    return _edited(source, _bounded(content), subject, others)
+    return _edited(source, content, subject, others)
 
 
 def _of_fetched(number: int, directory: Path, progress: Progress) -> _Change:
@@ -182,7 +182,7 @@ def _of_fetched(number: int, directory: Path, progress: Progress) -> _Change:
     if head is None:
         hint = f"run git -C {quote(str(directory))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
         raise ToolkitError(f"{directory}: has nothing of #{number}", hint=hint)
-    return _of_commit(directory, head, f"#{number} as fetched", progress, strange=True)
+    return _of_commit(directory, head, f"#{number} as fetched", progress)
 
 
 def _of_clone(directory: Path, rev: str | None, progress: Progress) -> _Change:
@@ -203,7 +203,7 @@ def _of_clone(directory: Path, rev: str | None, progress: Progress) -> _Change:
     return _edited(source, content, subject, [path for path in others if path != TARGET])
 
 
-def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress, *, strange: bool = False) -> _Change:
+def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress) -> _Change:
     """Read what a commit and those before it have changed since they left the main branch, or if it is there itself."""
     known = clones.branches(directory, tracked().repository)
     main = known.commits.get(tracked().branches[0])
@@ -215,8 +215,6 @@ def _of_commit(directory: Path, head: Oid, subject: str, progress: Progress, *, 
     others = history.changed(directory, str(base), str(head))
     if TARGET not in others:
         raise ToolkitError(f"{directory}: '{TARGET}' is the same in {subject} and in {base.short}, where it began")
-    if strange:
-        content = _bounded(content)
     return _edited(source, content, f"{subject} ({head.short})", [path for path in others if path != TARGET])
 
 
@@ -232,6 +230,8 @@ def _at(directory: Path, rev: str, progress: Progress) -> Source:
 
 
 def _edited(source: Source, content: bytes, subject: str, others: Sequence[PurePosixPath]) -> _Change:
+    # A commit of one's own clone may be anybody's as well.
+    content = _bounded(content)
     made = Commit(subject=subject, body="", before=source.content, after=content)
     diff = patching.series([made], TARGET).upstream_diff
     return _Change(source=source, content=content, subject=subject, diff=diff, others=others)

@@ -101,7 +101,7 @@ def _rewritten(content: bytes) -> list[str]:
     try:
         file = docker_file(content, name=TARGET.name)
         return list(rewrite(file, steps(choosing.by_age(file).design, Demotion.SUFFIX)))
-    except ToolkitError:
+    except (ToolkitError, UnicodeDecodeError):
         return []
 
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from toolkit.judge import bindings
+
+SET = """{ lib, callPackage }:
+let
+  common = callPackage ./common.nix { };
+in
+with lib;
+{
+  one = callPackage ./one.nix { };
+  two = with one; { inner = callPackage ./two.nix { }; };
+  inherit (callPackages ./more { }) three four;
+  text = "${toString (callPackage ./text.nix { })} ''";
+  long = ''
+    ''${no} ${callPackage ./long.nix { }}
+  '';
+  five = common;
+}
+"""
+
+
+def at(path: str) -> set[tuple[str, ...]]:
+    return bindings.attributes(bindings.find(SET), SET, SET.index(path))
+
+
+def test_a_place_is_part_of_the_attributes_around_it() -> None:
+    assert at("./one.nix") == {("one",)}
+    assert at("./two.nix") == {("two",), ("two", "inner")}
+    assert at("./text.nix") == {("text",)}
+    assert at("./long.nix") == {("long",)}
+
+
+def test_what_is_inherited_from_is_part_of_all_names() -> None:
+    assert at("./more") == {("three",), ("four",)}
+
+
+def test_a_binding_of_a_let_is_part_of_what_names_it() -> None:
+    assert at("./common.nix") == {("five",)}
+
+
+def test_attributes_that_differ_are_named_and_comments_are_none() -> None:
+    after = SET.replace("./one.nix", "./uno.nix").replace("three four", "three").replace("{ lib", "# x\n{ lib")
+    assert bindings.differing(SET, after) == bindings.Differing(names=frozenset({"one", "four"}), rest=False)
+
+
+def test_what_is_in_no_attribute_is_the_rest() -> None:
+    assert bindings.differing(SET, SET.replace("common = callPackage", "common = callPackages")).rest
+
+
+def test_a_text_that_is_not_nix_has_no_bindings() -> None:
+    assert bindings.find("a = }; }") == []

@@ -201,7 +201,8 @@ class _Judging:
 
     def _reached(self, file: _File, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
         """Return the attributes that a file may be in, in one of the trees, and whether that is all."""
-        sides = [each.reached(file.path, file.names) for each in maps]
+        there = [each for each, content in zip(maps, (file.before, file.after), strict=True) if content is not None]
+        sides = [each.reached(file.path, file.names) for each in there]
         # What a package is fetched from is looked at with it.
         found = {path for paths, _ in sides for path in paths if path[-1] != "src" or len(path) == 1}
         return found, any(is_all for _, is_all in sides)

@@ -35,7 +35,7 @@ TREES = os.environ.get("UNLET_NIXPKGS")
 COUNT = int(os.environ.get("UNLET_MUTANTS", "20"))
 SEED = int(os.environ.get("UNLET_SEED", "1"))
 NATIVE = "x86_64-linux"
-TOGETHER = 50
+TOGETHER = 20
 
 # What plain Nix says of some packages, each by itself; the judge's own expression has no part in it.
 PLAIN = """

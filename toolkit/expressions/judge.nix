@@ -17,6 +17,7 @@ let
     addErrorContext
     attrNames
     concatLists
+    deepSeq
     elem
     elemAt
     filter
@@ -381,6 +382,9 @@ let
       );
   };
 
+  # What goes wrong in a value, however deep, names where it was asked for.
+  within = place: value: addErrorContext "unlet: ${place}" (deepSeq value value);
+
   ofSet = {
     names = value: attrNames value;
     values = value: mapAttrs (_: summary 0) (if length (attrNames value) > 48 then { } else value);
@@ -394,13 +398,13 @@ let
       path,
       parts ? [ ],
     }@question:
-    addErrorContext "unlet: question ${toString number}" (
+    within "question ${toString number}" (
       let
         value = attempt (at path set);
         choose = of: listToAttrs (
           map (name: {
             inherit name;
-            value = addErrorContext "unlet: part ${name}" (of.${name} value);
+            value = within "part ${name}" (of.${name} value);
           }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
         );
       in

@@ -42,6 +42,7 @@ SET = "set"
 
 _MEBIBYTES = 4096
 _SECONDS = 300.0
+_LIMIT = re.compile(r"still running after|out of memory|killed by signal|Out of memory|bad_alloc")
 _QUESTION = re.compile(r"unlet: question (\d+)")
 _PART = re.compile(r"unlet: part ([\w-]+)")
 
@@ -66,6 +67,11 @@ class Answer(Struct, frozen=True, kw_only=True):
     kind: str
     parts: dict[str, Any] = field(default_factory=dict[str, Any])
     ends: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def limit(self) -> str | None:
+        """The limit of time or memory that a part of it has reached, None if none has."""
+        return next((reason for reason in self.ends.values() if _LIMIT.search(reason)), None)
 
 
 class Ended(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NATIVE = "x86_64-linux"
 STATIC = "static"
+_DARWIN, _OLD_DARWIN = "aarch64-darwin", "x86_64-darwin"
 
 _DOCUMENTS = (".md", ".rst", ".txt.in", ".svg", ".xml")
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
@@ -96,6 +97,7 @@ class _Judging:
         self.readers: set[str] = set()
         self.kinds: dict[AttrPath, str] = {}
         self.left = 0
+        self.ended: dict[str, int] = {}
 
     def verdict(self) -> Verdict:
         relevant = [file for file in self.files if not file.is_document]
@@ -222,6 +224,9 @@ class _Judging:
             return
         asked = {system: [path for path in there if system != STATIC or len(path) == 1] for system in others}
         self._compare_all(asked, ())
+        if asked.get(_DARWIN) and self.ended.get(_DARWIN, 0) >= len(asked[_DARWIN]):
+            # A nixpkgs from before there was such a machine.
+            self._compare(_OLD_DARWIN, asked[_DARWIN], ())
 
     def _compare(self, system: str, paths: Sequence[AttrPath], parts: tuple[str, ...]) -> list[AttrPath]:
         return self._compare_all({system: paths}, parts)[system]
@@ -238,6 +243,7 @@ class _Judging:
                 if before.kind == MISSING and (after.kind == MISSING or ".".join(path) in _SAMPLE):
                     continue
                 there[system].append(path)
+                self.ended[system] = self.ended.get(system, 0) + ("derivation" in before.ends)
                 if system == self.native:
                     self.kinds[path] = after.kind
                 name = ".".join(path)
@@ -247,6 +253,11 @@ class _Judging:
                 elif both := before.ends.keys() & after.ends.keys():
                     reason = f"its {', '.join(sorted(both))} cannot be asked for: {before.ends[min(both)]}"
                     self.not_covered.append(Gap(what=f"{name} on {system}", reason=reason))
+                if limit := before.limit or after.limit:
+                    # What did not come to its end here may do so elsewhere: nothing can be said.
+                    gaps = self.not_covered if before.limit and after.limit else self.unknown
+                    gaps.append(Gap(what=f"{name} on {system}", reason=limit))
+                    continue
                 found = comparing.compare(self._subject(name, system), before, after)
                 self.differences += self._explained(path, system, found)
         return there

@@ -45,6 +45,44 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{AT_HAND}::test_deeper_tier_of_an_unknown_tree_is_missed",
     ),
     "What DIR contains is evaluated sealed": (HOSTILE,),
+    "What stands below a tree": (
+        "tests/test_inside.py::test_link_that_leads_out_is_refused",
+        "tests/test_inside.py::test_link_to_a_file_of_the_same_tree_is_followed",
+        "tests/test_inside.py::test_length_is_bounded_before_anything_is_read",
+        "tests/cli/test_links.py::test_proposal_with_a_link_is_one_line",
+    ),
+    "Any other link, a FIFO": ("tests/test_inside.py::test_what_is_no_regular_file_is_refused_at_once",),
+    "What you name on the command line": (
+        "tests/test_files.py::test_pipe_that_nobody_closes_is_given_up",
+        "tests/test_files.py::test_device_is_not_read",
+    ),
+    "From a whole tree that is copied": ("tests/cli/test_links.py::test_link_of_a_tree_gives_nix_no_root",),
+    "A diff is tried in git's index": ("tests/cli/test_links.py::test_patch_that_makes_the_file_a_link_is_one_line",),
+    "Linux has a second wall": (f"{LIMITS}::test_second_wall_holds_where_the_first_is_off",),
+    "Around each sealed evaluation": (
+        f"{LIMITS}::test_second_wall_holds_where_the_first_is_off",
+        "tests/test_landlock.py::test_only_what_is_named_can_be_read",
+        "tests/test_landlock.py::test_only_what_is_named_can_be_written",
+    ),
+    "From Landlock's version 4 on": ("tests/test_landlock.py::test_no_server_can_be_reached",),
+    "It does not stand around a build": ("tests/test_landlock.py::test_process_itself_is_not_confined",),
+    "`unlet --version --json` and": (
+        "tests/cli/test_commands.py::test_version_names_the_walls",
+        "tests/cli/test_bounds.py::test_isolated_tier_that_reaches_its_limit_is_unknown",
+    ),
+    "An evaluation takes 60 seconds": (f"{LIMITS}::test_evaluation_that_takes_too_much_is_ended",),
+    "The evaluations of the tier": (
+        f"{LIMITS}::test_evaluations_that_have_a_common_time_end_with_it",
+        f"{LIMITS}::test_evaluations_that_have_a_common_time_share_the_memory",
+    ),
+    "`--timeout` and `--max-memory` of": (
+        "tests/cli/test_bounds.py::test_isolated_tier_that_reaches_its_limit_is_unknown",
+        "tests/cli/test_bounds.py::test_memory_of_the_isolated_tier_is_named",
+    ),
+    "What ends at one is not run": (
+        "tests/cli/test_bounds.py::test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged",
+        "tests/cli/test_bounds.py::test_claims_of_a_package_that_needs_more_are_unknown",
+    ),
     "A build of the tiers": (
         "tests/docker/claims/test_building.py::",
         f"{LIMITS}::test_build_without_the_network_is_made",

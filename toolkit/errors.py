@@ -100,11 +100,15 @@ class CommandError(ToolkitError):
 
 
 class LimitError(CommandError):
-    """A program was ended at a limit of ours; `limit` says at which, in words that end a sentence."""
+    """A program was ended at a limit of ours; `limit` says at which, in words that end a sentence.
 
-    def __init__(self, argv: Sequence[str], *, status: int, stderr: str, limit: str) -> None:
+    `of_time` tells whether it is the time that it had.
+    """
+
+    def __init__(self, argv: Sequence[str], *, status: int, stderr: str, limit: str, of_time: bool = False) -> None:
         super().__init__(argv, status=status, stderr=f"{stderr}\n{limit}")
         self.limit = limit
+        self.of_time = of_time
 
 
 def excerpt(line: str, column: int) -> str:

@@ -152,7 +152,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     `covers` says in a few words what was looked at (counts, systems), `evidence` holds the facts line by
     line, `gaps` those of them about what could not be looked at, `reason` why it failed or was not run, `commands`
     the shell lines that repeat it, `seconds` its wall-clock time. `asked` tells whether the user named it, or the
-    tier that it is of: then it is not enough that it was not run.
+    tier that it is of, or it ended at a limit: then it is not enough that it was not run.
     """
 
     name: str

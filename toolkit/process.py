@@ -230,7 +230,7 @@ def _execute(command: Command) -> Completed:
 
 def _too_long(command: Command, said: str) -> LimitError:
     limit = f"still running after {command.timeout:.3g} s"
-    return LimitError(command.argv, status=-signal.SIGTERM, stderr=said, limit=limit)
+    return LimitError(command.argv, status=-signal.SIGTERM, stderr=said, limit=limit, of_time=True)
 
 
 def begin(command: Command) -> subprocess.Popen[bytes]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import __version__
+from toolkit import __version__, landlock
 from toolkit.cli import commands
 from toolkit.errors import CommandError, ToolkitError
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 def test_version_is_one_line_on_stdout(unlet: Unlet, arguments: tuple[str, ...]) -> None:
     done = unlet(*arguments)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"unlet {__version__}\n", "")
+
+
+def test_version_names_the_walls(unlet: Unlet) -> None:
+    assert json.loads(unlet("--version", "--json").stdout)["walls"] == list(landlock.walls())
 
 
 def test_version_imports_neither_click_nor_msgspec(unlet: Unlet) -> None:

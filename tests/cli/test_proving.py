@@ -58,8 +58,6 @@ def test_isolated_tier_is_the_default(unlet: Unlet) -> None:
     [
         (("--tier", "x"), "invalid value for '--tier': 'x' is not one of"),
         (("--system", "x86_64-linux"), "--system requires --tier tree, build or vm"),
-        (("--max-memory", "2000"), "--max-memory requires --tier tree, build or vm"),
-        (("--timeout", "3"), "--timeout requires --tier tree, build or vm"),
         (("--tier", "tree", "--timeout", "nan"), "invalid value for '--timeout': 'nan' is not a number with an end"),
         (("--tier", "tree", "--timeout", "inf"), "invalid value for '--timeout': 'inf' is not a number with an end"),
         (("--reverse-dependencies",), "--reverse-dependencies requires --tier tree, build or vm"),

@@ -13,6 +13,7 @@ from toolkit.cli.options import DEPTH, NIX
 from toolkit.docker.plan import DEMOTE, FORMER, LIFT, Demotion, Extra
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
+from toolkit.nix import limits
 from toolkit.proposal.requests import Request
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ OWN = ("--file", "--strategy", "--rootlesskit", "--only", "--with", "--kind", "-
 LIFTING = ("--binding", "--as", "--follow")
 """What only other targets have."""
 
-_DEEPER = ("--reverse-dependencies", "--max-memory", "--timeout")
+_DEEPER = ("--reverse-dependencies",)
 """What only docker's proofs have."""
 
 _TIERS = ("isolated", "tree", "build", "vm")
@@ -74,7 +75,8 @@ depth_options = options.together(
         deep=True,
         type=click.IntRange(min=_LEAST_MIB),
         metavar="MIB",
-        help="The memory that all evaluations together may use; by default all that is free.",
+        help="The memory that all evaluations together may use; by default 2 GiB in the tier isolated, above it all "
+        "that is free. For another TARGET than docker, what one evaluation may use, by default 2 GiB.",
     ),
     options.remembered(
         "--timeout",
@@ -82,7 +84,7 @@ depth_options = options.together(
         deep=True,
         type=options.Amount(min=0, min_open=True),
         metavar="SECONDS",
-        help="The time limit of one evaluation.",
+        help="The time limit of one evaluation, in the tier isolated of all together; by default 60 and 50.",
     ),
     options.remembered(
         "--build-args", group=NIX, deep=True, metavar="TEXT", help="Further arguments for nix-build, quoted as one."
@@ -116,6 +118,7 @@ def depth(target: str = DOCKER) -> Depth:
     A target other than docker is always evaluated in a whole nixpkgs.
     """
     named = options.asked("tier")
+    allow()
     if not _is_docker(target):
         options.refuse_together(OTHER, *_DEEPER)
         if named in {Tier.ISOLATED, Tier.VM}:
@@ -131,7 +134,7 @@ def depth(target: str = DOCKER) -> Depth:
         if not tier.includes(Tier.BUILD):
             raise click.UsageError(f"{flag} requires --tier build or vm")
         words += _words(flag, value)
-    for name in ("system", "reverse_dependencies", "max_memory", "timeout"):
+    for name in ("system", "reverse_dependencies"):
         if options.asked(name) and not tier.includes(Tier.TREE):
             raise click.UsageError(f"--{name.replace('_', '-')} requires --tier tree, build or vm")
     return Depth(
@@ -143,6 +146,12 @@ def depth(target: str = DOCKER) -> Depth:
         timeout=options.asked("timeout"),
         nix_options=tuple(words),
     )
+
+
+def allow() -> None:
+    """Let evaluations take what the running command was given, until it ends."""
+    context = click.get_current_context()
+    context.with_resource(limits.allowing(options.asked("timeout"), options.asked("max_memory")))
 
 
 def systems() -> tuple[str, ...]:

@@ -61,12 +61,18 @@ class Answer(Struct, frozen=True, kw_only=True):
     """What an attribute is, and its parts as Nix shows them.
 
     `kind` is `derivation`, `set`, `function`, another type, `missing`, `throws`, or `ends` if the attribute ends Nix.
-    `ends` has the reason for each part that does.
+    `ends` has the reason for each part that does; `limited` are those of them that did at one of our limits.
     """
 
     kind: str
     parts: dict[str, Any] = field(default_factory=dict[str, Any])
     ends: dict[str, str] = field(default_factory=dict[str, str])
+    limited: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """The parts that ended at one of our limits, and which."""
+        return {part: self.ends[part] for part in self.limited}
 
     @property
     def limit(self) -> str | None:
@@ -78,6 +84,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     """Why an evaluation has ended, and the number of the question and the part that it was at, if they are known."""
 
     reason: str
+    limited: bool = False
     culprit: int | None = None
     part: str | None = None
 
@@ -93,8 +100,10 @@ def command(root: Path, system: str, questions: Sequence[Question], *, nixos: bo
     }
     with sealed():
         asking = evaluator.evaluate_command(EXPRESSION, arguments)
-    bounded = limits.bounded(asking, _MEBIBYTES)
-    return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=_SECONDS)
+    bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)))
+    most = limits.seconds(_SECONDS)
+    seconds = most if nixos else min(limits.seconds() * len(questions), most)
+    return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=seconds)
 
 
 def bisected(
@@ -131,17 +140,20 @@ def ask(root: Path, system: str, questions: Sequence[Question], *, nixos: bool =
         wanted = question.parts or ALL
         left = tuple(part for part in wanted if part != ended.part)
         if left == wanted or not left:
-            return Answer(kind=ENDS, ends=dict.fromkeys(wanted, ended.reason))
+            return Answer(kind=ENDS, ends=dict.fromkeys(wanted, ended.reason), limited=wanted if ended.limited else ())
         (rest,) = bisected(asked, [replace(question, parts=left)], alone)
-        return replace(rest, ends={**rest.ends, str(ended.part): ended.reason})
+        limited = (*rest.limited, str(ended.part)) if ended.limited else rest.limited
+        return replace(rest, ends={**rest.ends, str(ended.part): ended.reason}, limited=limited)
 
     return bisected(asked, questions, alone)
 
 
 def _ended(error: CommandError, root: Path) -> Ended:
     question, part = (pattern.search(error.stderr) for pattern in (_QUESTION, _PART))
+    limited = program.reached_limit(error)
     return Ended(
-        reason=program.reason(error).replace(f"{root}/", ""),
+        reason=(program.at_limit(error) if limited else program.reason(error)).replace(f"{root}/", ""),
+        limited=limited,
         culprit=int(question[1]) if question is not None else None,
         part=part[1] if part is not None else None,
     )

@@ -57,7 +57,7 @@ def _of_kinds(subject: Subject, before: Answer, after: Answer) -> list[Differenc
         return None if is_known else []
     if MISSING in {before.kind, after.kind}:
         return [_moved(subject, before, after)]
-    if before.kind in gone and after.kind in gone:
+    if (before.kind in gone and after.kind in gone) or ENDS in {each.kind for each in (before, after) if each.limited}:
         return []
     if before.kind in gone:
         return [subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", before.kind, after.kind)]
@@ -78,7 +78,7 @@ def _moved(subject: Subject, before: Answer, after: Answer) -> Difference:
 
 def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
     for part, reason in after.ends.items():
-        if part not in before.ends:
+        if part not in before.ends and part not in after.limited:
             yield subject.differs(Kind.EVALUATION, DAMAGE, f"its {part} no longer evaluates", None, reason)
     for part in before.ends:
         if part not in after.ends:

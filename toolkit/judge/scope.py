@@ -248,7 +248,10 @@ class _Judging:
                     self.kinds[path] = after.kind
                 name = ".".join(path)
                 self.asked.add(name)
-                if before.kind in {THROWS, ENDS} and after.kind in {THROWS, ENDS}:
+                if limited := {**before.limits, **after.limits}:
+                    reason = f"its {', '.join(sorted(limited))} cannot be asked for: {limited[min(limited)]}"
+                    self.unknown.append(Gap(what=f"{name} on {system}", reason=reason))
+                elif before.kind in {THROWS, ENDS} and after.kind in {THROWS, ENDS}:
                     self.not_covered.append(Gap(what=f"{name} on {system}", reason="does not evaluate before either"))
                 elif both := before.ends.keys() & after.ends.keys():
                     reason = f"its {', '.join(sorted(both))} cannot be asked for: {before.ends[min(both)]}"

@@ -96,7 +96,8 @@ class Sides(Struct, frozen=True, kw_only=True):
     def _keep(
         self, contents: Mapping[PurePosixPath, TreeFile | None], system: str, answers: Mapping[str, Answer]
     ) -> None:
-        content = documents.write(answers)
+        # What ended at a limit may do with more, and another time.
+        content = documents.write({key: answer for key, answer in answers.items() if not answer.limited})
         key = self._key(contents, system)
         default_cache().replace(_KIND, key, make=lambda directory: (directory / _DOCUMENT).write_bytes(content))
 

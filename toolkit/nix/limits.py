@@ -48,6 +48,8 @@ _AT_ONCE = min(os.cpu_count() or 1, 3)
 
 _SHORTEST = 0.001
 
+_allowed: ContextVar[tuple[float | None, int | None]] = ContextVar("_allowed", default=(None, None))
+
 ANSWER_BYTES = 128 << 20
 """What is shared in the evaluator's memory is written as often as it is used."""
 
@@ -67,13 +69,34 @@ _seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar("_seal", d
 def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
     """Seal each evaluation within: it can read `reach`, the directory of its expression, what its arguments name.
 
-    Each has at most SECONDS and MEMORY_MIB; if `seconds` are given, all together have so many, and that memory.
+    Each has at most SECONDS and MEMORY_MIB, or what is allowed; if `seconds` are given, all together have so many, and
+    that memory.
     """
     token = _seal.set((reach, time.monotonic() + seconds))
     try:
         yield
     finally:
         _seal.reset(token)
+
+
+@contextmanager
+def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
+    """Let evaluations within take what the user says, instead of what they may by default; None for no other."""
+    token = _allowed.set((seconds, mebibytes))
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
+def seconds(default: float | None = None) -> float:
+    """Return what an evaluation, or all that have the `default` together, may take."""
+    return _allowed.get()[0] or (SECONDS if default is None else default)
+
+
+def memory(default: int | None = None) -> int:
+    """Return how many MiB an evaluation, or all that have the `default` together, may take."""
+    return _allowed.get()[1] or (MEMORY_MIB if default is None else default)
 
 
 def is_sealed() -> bool:
@@ -94,12 +117,12 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
     roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
     words = [word for root in roots if roots.keys().isdisjoint(root.parents) for word in ("-I", _entry(root))]
     together = isfinite(end)
-    within = bounded(command, MEMORY_MIB // _AT_ONCE if together else MEMORY_MIB)
+    within = bounded(command, memory() // _AT_ONCE if together else memory())
     return replace(
         within,
         argv=(*command.argv, *words),
         env={**within.env, **_CONFIGURATION},
-        timeout=max(_SHORTEST, min(command.timeout or SECONDS, end - time.monotonic())),
+        timeout=max(_SHORTEST, min(command.timeout or seconds(), end - time.monotonic())),
         most=ANSWER_BYTES,
         within=None if writes is None else confinement(*roots, writes=writes),
         turn=_turn if together else None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from toolkit import process
-from toolkit.errors import CommandError, LimitError, NixSyntaxError, RefusalError, ToolkitError, excerpt
+from toolkit.errors import CommandError, LimitError, NixSyntaxError, NotRunError, RefusalError, ToolkitError, excerpt
 from toolkit.nix.limits import confinement
 from toolkit.process import Command
 
@@ -100,6 +100,20 @@ def reason(error: CommandError) -> str:
 def reached_limit(error: CommandError) -> bool:
     """Tell whether an evaluation ended since it needs more than it may have: it would do so another time as well."""
     return isinstance(error, LimitError) or error.status < 0 or reason(error).startswith("out of memory")
+
+
+def failure(error: CommandError, fact: str) -> ToolkitError:
+    """Return the failure of what Nix was asked for: NotRunError, with the option that allows more, if at a limit."""
+    return (
+        NotRunError(f"{fact}: {at_limit(error)}") if reached_limit(error) else ToolkitError(f"{fact}: {reason(error)}")
+    )
+
+
+def at_limit(error: CommandError) -> str:
+    """Return which limit ended an evaluation, and the option that raises it if one does."""
+    if isinstance(error, LimitError):
+        return f"{error.limit}; --timeout raises the limit" if error.of_time else error.limit
+    return f"{reason(error)}; --max-memory raises the limit"
 
 
 def refuses_function(error: CommandError) -> bool:

@@ -154,12 +154,15 @@ def no_rebuild(case: LiftCase) -> Finding:
     """Compare the derivations of the file's packages before and after, on each system that they evaluate on."""
     failures: list[str] = []
     evidence: list[str] = []
+    gaps: list[str] = []
     asking = case.asking
     of_file = (asking.own.package, *asking.siblings)
     for system, answers in asking.answers().items():
         for name, answer in zip(of_file, answers, strict=False):
             where = f"{system}: {name}" if asking.siblings else system
-            if answer.error is not None:
+            if answer.limited:
+                gaps.append(f"{where}: {answer.error}")
+            elif answer.error is not None:
                 failures.append(f"{where}: {answer.error}")
             elif answer.before is None:
                 evidence.append(f"{where}: does not evaluate before either")
@@ -168,7 +171,7 @@ def no_rebuild(case: LiftCase) -> Finding:
             else:
                 evidence.append(f"{where}: {answer.before}")
     more = f" and {_few(asking.siblings)}" if asking.siblings else ""
-    return _finding(case, failures, evidence, more=more)
+    return _finding(case, failures, evidence, more=more, gaps=gaps)
 
 
 def overridable(case: LiftCase) -> Finding:
@@ -248,11 +251,21 @@ def readers(case: LiftCase) -> Finding:
     if not case.asking.readers:
         return Finding(covers="no other package names an override or a lifted attribute of this one")
     failures: list[str] = []
+    gaps: list[str] = []
     for system, answers in case.asking.answers().items():
         for name, answer in zip(case.asking.readers, answers[1 + len(case.asking.siblings) :], strict=True):
-            if answer.error is not None or answer.before != answer.after:
+            if answer.limited:
+                gaps.append(f"{system}: {name}: {answer.error}")
+            elif answer.error is not None or answer.before != answer.after:
                 failures.append(f"{system}: {name}: {answer.error or 'the derivation differs'}")
-    return Finding(covers=", ".join(case.asking.readers), failures=tuple(failures), commands=case.asking.commands)
+    if len(gaps) == len(case.asking.readers) * len(case.asking.systems):
+        return Finding(covers="nothing", not_run=f"because {gaps[0]}", commands=case.asking.commands)
+    return Finding(
+        covers=", ".join(case.asking.readers),
+        failures=tuple(failures),
+        gaps=tuple(gaps),
+        commands=case.asking.commands,
+    )
 
 
 def capture_safe(case: LiftCase) -> Finding:
@@ -383,11 +396,17 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _package(case: LiftCase) -> Iterator[tuple[str, Derivations]]:
-    return ((system, answers[0]) for system, answers in case.asking.answers().items())
+    """Yield the answers about the package by system, but for those that ended at a limit."""
+    return ((system, own) for system, (own, *_) in case.asking.answers().items() if not own.limited)
 
 
-def _finding(case: LiftCase, failures: list[str], evidence: list[str], *, more: str = "") -> Finding:
+def _finding(
+    case: LiftCase, failures: list[str], evidence: list[str], *, more: str = "", gaps: Sequence[str] = ()
+) -> Finding:
     systems = [system for system, answer in _package(case) if answer.before is not None or answer.error is not None]
+    gaps = gaps or [f"{system}: {own.error}" for system, (own, *_) in case.asking.answers().items() if own.limited]
+    if not systems and gaps:
+        return Finding(covers="nothing", not_run=f"because {gaps[0]}", commands=case.asking.commands)
     if not systems:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
     others = case.asking.beside
@@ -396,6 +415,7 @@ def _finding(case: LiftCase, failures: list[str], evidence: list[str], *, more: 
         covers=f"{case.package}{more} on {', '.join(systems)}{beside}",
         failures=tuple(failures),
         evidence=tuple(evidence),
+        gaps=tuple(gaps),
         commands=case.asking.commands,
     )
 

@@ -17,8 +17,8 @@ from toolkit import inside, parallel, process
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Status, Tier
-from toolkit.nix import program
-from toolkit.nix.limits import TOGETHER_SECONDS, sealed
+from toolkit.nix import limits, program
+from toolkit.nix.limits import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -92,10 +92,10 @@ def run(
 
     What the tiers isolated and tree evaluate is sealed, see `toolkit.nix.limits`.
 
-    Those that are named are marked as asked for, and so are those of the tiers below the isolated one. They run side by
-    side, but for those that are alone or of a deeper tier, which follow. Raise UsageError for a name that no claim has.
-    An interrupt ends all programs that still run. What was proven before one of those that follow is interrupted is
-    kept: that one, and those behind it, were not run.
+    Those that are named are marked as asked for, and so are those of the tiers below the isolated one, and those that
+    ended at a limit. They run side by side, but for those that are alone or of a deeper tier, which follow. Raise
+    UsageError for a name that no claim has. An interrupt ends all programs that still run. What was proven before one
+    of those that follow is interrupted is kept: that one, and those behind it, were not run.
     """
     known = [claim.name for claim in claims]
     for name in (*names, *also):
@@ -107,7 +107,7 @@ def run(
     beside = [claim for claim in chosen if not claim.alone and claim.tier is Tier.ISOLATED]
     proofs: list[Proof] = []
     with ThreadPoolExecutor(max_workers=max(len(beside), 1)) as pool, process.ending_together():
-        end = time.monotonic() + TOGETHER_SECONDS
+        end = time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS)
         running = {claim.name: pool.submit(copy_context().run, _prove, claim, case, end) for claim in beside}
         for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
             progress.step(f"proving {claim.name}")
@@ -115,7 +115,9 @@ def run(
                 (proof,) = parallel.results([running[claim.name]])
             else:
                 proof = _alone(claim, case, proofs, end)
-            asked = claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
+            asked = (
+                proof.asked or claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
+            )
             proofs.append(replace(proof, asked=asked))
             default_cache().name("\n".join((*proof.commands, *proof.evidence)))
             progress.proof(proofs[-1])
@@ -136,18 +138,16 @@ def _prove(claim: Claim[C_contra], case: C_contra, end: float) -> Proof:
     What the isolated tier evaluates ends by `end` of the monotonic clock.
     """
     began = time.monotonic()
+    limited = False
     try:
         seconds = max(end - began, 0) if claim.tier is Tier.ISOLATED else inf
         with sealed(*case.reach, seconds=seconds) if claim.tier in {Tier.ISOLATED, Tier.TREE} else nullcontext():
             finding = claim.check(case)
     except CommandError as error:
-        finding = Finding(
-            covers="nothing", failures=(f"{error.argv[0]}: {program.reason(error)}",), commands=(error.command,)
-        )
-    except NotRunError as error:
-        finding = Finding(covers="nothing", not_run=f"because {error.message}")
+        limited = program.reached_limit(error)
+        finding = replace(_unfinished(program.failure(error, error.argv[0])), commands=(error.command,))
     except ToolkitError as error:
-        finding = Finding(covers="nothing", failures=(error.message,))
+        finding = _unfinished(error)
     status, why = Status.PASSED, None
     if finding.failures:
         status, why = Status.FAILED, finding.failures[0]
@@ -163,7 +163,14 @@ def _prove(claim: Claim[C_contra], case: C_contra, end: float) -> Proof:
         reason=why,
         commands=finding.commands,
         seconds=time.monotonic() - began,
+        asked=limited,
     )
+
+
+def _unfinished(error: ToolkitError) -> Finding:
+    if isinstance(error, NotRunError):
+        return Finding(covers="nothing", not_run=f"because {error.message}")
+    return Finding(covers="nothing", failures=(error.message,))
 
 
 class Stage(Struct, frozen=True, kw_only=True, eq=False):

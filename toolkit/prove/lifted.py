@@ -84,9 +84,9 @@ class ChangedAttribute(Struct, frozen=True, kw_only=True):
 class Derivations(Struct, frozen=True, kw_only=True):
     """The derivations of a package before and after, None for one that does not evaluate, and its doors by name.
 
-    `same_shown` tells whether the other attributes are the same. `error` is what ended the evaluation, in one line;
-    `refuses_function` tells whether it was a function in the place of a set, `places` are the files of the changed tree
-    on the way there.
+    `same_shown` tells whether the other attributes are the same. `error` is what ended the evaluation, in one line, at
+    one of our limits if it is `limited`; `refuses_function` tells whether it was a function in the place of a set,
+    `places` are the files of the changed tree on the way there.
     """
 
     before: str | None = None
@@ -94,6 +94,7 @@ class Derivations(Struct, frozen=True, kw_only=True):
     doors: dict[str, ChangedAttribute]
     same_shown: bool = True
     error: str | None = None
+    limited: bool = False
     refuses_function: bool = False
     places: tuple[str, ...] = ()
 
@@ -166,11 +167,11 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         arguments["loud"] = "yes"
     with sealed():
         asking = evaluator.evaluate_command(EXPRESSION, arguments)
-    bounded = limits.bounded(asking, min(limits.MEMORY_MIB * len(questions), _MEBIBYTES))
+    bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)))
     return replace(
         bounded,
         argv=(*asking.argv, "--readonly-mode", "--show-trace"),
-        timeout=min(limits.SECONDS * len(questions), _SECONDS),
+        timeout=min(limits.seconds() * len(questions), limits.seconds(_SECONDS)),
     )
 
 
@@ -206,14 +207,19 @@ def _culprit(error: CommandError) -> int | None:
 
 def _failed(before: Path, after: Path, system: str, question: Question, error: CommandError) -> Derivations:
     """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing."""
-    if before != after and ask(before, before, system, [replace(question, doors={})])[0].error is not None:
+    same = ask(before, before, system, [replace(question, doors={})])[0] if before != after else None
+    if same is not None and same.limited:
+        return same
+    if same is not None and same.error is not None:
         if not question.shown:
             return Derivations(doors={})
         return ask(before, after, system, [replace(question, shown=())])[0]
     places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
+    limited = program.reached_limit(error)
     return Derivations(
         doors={},
-        error=program.reason(error),
+        error=program.at_limit(error) if limited else program.reason(error),
+        limited=limited,
         refuses_function=program.refuses_function(error),
         places=tuple(dict.fromkeys(places)),
     )

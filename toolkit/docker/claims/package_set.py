@@ -23,7 +23,7 @@ from toolkit.docker import COMPONENTS
 from toolkit.docker.claims import all_packages
 from toolkit.docker.claims.evaluation import Setting, evaluate
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError
 from toolkit.nix import evaluator, limits, program
 from toolkit.prove import Finding
 from toolkit.sources import trees
@@ -117,8 +117,8 @@ def has_what_was_evaluated(case: DockerCase) -> Finding:
     try:
         answer = evaluator.answer(asked)
     except CommandError as error:
-        fact = f"the whole patched nixpkgs does not evaluate: {program.reason(error)}"
-        raise ToolkitError(f"{system[0]}: {fact}") from error
+        fact = f"{system[0]}: the whole patched nixpkgs does not evaluate"
+        raise program.failure(error, fact) from error
     found = documents.convert(answer, Answers, document=f"evaluation of the package set, {system[0]}")
     shared = {
         release: facts
@@ -163,6 +163,8 @@ def _tests(case: DockerCase, system: tuple[str, str, str], docker: str) -> tuple
         except CommandError as same:
             why = f"they do not evaluate, before the change either: {program.reason(same)}"
             return [], f"nixosTests: not examined, {why}"
+        if program.reached_limit(error):
+            return [], f"nixosTests: not examined, {program.at_limit(error)}"
         return [f"the NixOS tests do not evaluate after the change: {program.reason(error)}"], "nixosTests: see above"
     found = documents.convert(answer, Answers, document=f"NixOS tests, {system[0]}")
     wrong = [f"nixosTests.{name} is about {path}" for name, path in found.items() if path != docker]
@@ -177,8 +179,7 @@ def not_captured(case: DockerCase) -> Finding:
     try:
         answer = evaluator.answer(asked)
     except CommandError as error:
-        fact = f"the names of the package set cannot be read: {program.reason(error)}"
-        raise ToolkitError(f"{system[0]}: {fact}") from error
+        raise program.failure(error, f"{system[0]}: the names of the package set cannot be read") from error
     names = documents.convert(answer, _Names, document="names of the package set")
     root = case.deep.trees[case.after.name].root
     described = {name: _described(found, root) for name, found in names.found.items()}

@@ -58,6 +58,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "From a whole tree that is copied": ("tests/cli/test_links.py::test_link_of_a_tree_gives_nix_no_root",),
     "A diff is tried in git's index": ("tests/cli/test_links.py::test_patch_that_makes_the_file_a_link_is_one_line",),
+    "No change is judged that makes a link": ("tests/cli/test_links.py::test_change_with_a_link_is_not_laid_out",),
     "Linux has a second wall": (f"{LIMITS}::test_second_wall_holds_where_the_first_is_off",),
     "Around each sealed evaluation": (
         f"{LIMITS}::test_second_wall_holds_where_the_first_is_off",

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clones import git
-from toolkit import specimen
+from toolkit import landlock, specimen
+from toolkit.cache import VARIABLE
+from toolkit.errors import ToolkitError
+from toolkit.judge import JudgeRequest
+from toolkit.model import Silence, SourceRequest
+from toolkit.nix import limits
+from toolkit.proposal.reviewing import ReviewRequest, review
+from toolkit.sources.changes import ChangeRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 DOCKER = "pkgs/applications/virtualization/docker"
 FILE = f"{DOCKER}/default.nix"
 MARK = "a-line-that-nobody-may-see"
+PACKAGE = "pkgs/by-name/no/notes-server"
 
 
 @pytest.fixture
@@ -96,6 +104,63 @@ def test_patch_that_reads_a_link_which_it_adds_is_one_line(
     assert done.returncode == 3
     assert done.stderr == f"patch: makes '{package}/x' a link that leads to no file of the tree\n"
     nothing_of_it(tmp_path, done.stdout, done.stderr)
+
+
+def reading_a_link(clone: Path, target: Path) -> None:
+    """Let a package's version be what a link has that stands beside it."""
+    replaced(clone / PACKAGE / "x", target)
+    file = clone / PACKAGE / "package.nix"
+    file.write_text(file.read_text().replace('version = "', 'version = builtins.readFile ./x + "', 1))
+
+
+@pytest.mark.parametrize("walls", ["reader", "both"])
+def test_change_with_a_link_is_not_laid_out(
+    clone: Path, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, walls: str
+) -> None:
+    if walls == "reader":
+        monkeypatch.setattr(landlock, "abi", lambda: 0)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    message = f"^{PACKAGE}/x: is a link that leads out of the tree$"
+    patch = patch_of(clone, lambda top: reading_a_link(top, secret))
+    asked = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(clone)))
+    with pytest.raises(ToolkitError, match=message):
+        review(ReviewRequest(change=asked), progress=Silence())
+    asked = committed(clone, secret)
+    with pytest.raises(ToolkitError, match=message):
+        review(ReviewRequest(change=asked), progress=Silence())
+    nothing_of_it(tmp_path)
+
+
+@pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+def test_second_wall_holds_for_a_change_with_a_link(
+    clone: Path, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the reader's refusal and Nix's restricted mode, the kernel refuses; without that too, it is told."""
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "nix.conf").write_text("")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setitem(limits._CONFIGURATION, "NIX_CONF_DIR", str(settings))
+    monkeypatch.setattr(limits, "_SETTINGS", settings)
+    monkeypatch.setattr("toolkit.judge.ground.inside.leads_out", lambda _root, _path: False)
+    asked = ReviewRequest(change=committed(clone, secret), judging=JudgeRequest(systems=("x86_64-linux",)))
+    found = review(asked, progress=Silence()).judgement
+    assert found is not None
+    assert "Permission denied" in str(found.differences)
+    assert MARK not in str(found)
+    nothing_of_it(tmp_path)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "another"))
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    told = review(asked, progress=Silence()).judgement
+    assert told is not None
+    assert "Permission denied" not in str(told.differences)
+
+
+def committed(clone: Path, secret: Path) -> ChangeRequest:
+    reading_a_link(clone, secret)
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message=link")
+    return ChangeRequest(rev="HEAD~1..HEAD", clone=clone)
 
 
 def test_link_beside_the_file_is_one_line(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from toolkit import documents, files
+from toolkit import documents, files, inside
 from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError
 from toolkit.git import reading
 from toolkit.sources import trees
 
@@ -42,7 +43,10 @@ class Ground:
 
     @contextmanager
     def holding(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> Generator[Path]:
-        """Replace files, or take those away that are None; all is as in the base afterwards."""
+        """Replace files, or take those away that are None; all is as in the base afterwards.
+
+        Raise ToolkitError for a link that leads out of the tree, and for a file that stands below a link.
+        """
         paths = [str(path) for path in contents]
         self._journal.write_bytes(documents.write(paths))
         try:
@@ -51,10 +55,21 @@ class Ground:
                 self._remove(str(path))
             for path, file in contents.items():
                 if file is not None:
-                    reading.write_file(self.root / path, file)
+                    self._write(path, file)
+            # A link may lead to the next one: all of them are there now.
+            if out := [
+                path for path, file in contents.items() if file is not None and inside.leads_out(self.root, path)
+            ]:
+                raise ToolkitError(f"{out[0]}: is a link that leads out of the tree")
             yield self.root
         finally:
             self._restore(paths)
+
+    def _write(self, path: PurePosixPath, file: TreeFile) -> None:
+        # What is written below a link lands where that leads.
+        if any(inside.link(self.root, above) is not None for above in path.parents):
+            raise ToolkitError(f"{path}: stands below a link")
+        reading.write_file(self.root / path, file)
 
     def _remove(self, path: str) -> None:
         place = self.root / path

@@ -76,6 +76,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{LIMITS}::test_evaluations_that_have_a_common_time_end_with_it",
         f"{LIMITS}::test_evaluations_that_have_a_common_time_share_the_memory",
     ),
+    "So have those of `inspect PACKAGE`": (
+        "tests/proposal/test_inspection.py::test_package_that_takes_nix_too_long_ends_in_time",
+        "tests/track/test_package.py::test_versions_that_take_nix_too_long_are_not_asked_about_for_ever",
+    ),
     "`--timeout` and `--max-memory` of": (
         "tests/cli/test_bounds.py::test_isolated_tier_that_reaches_its_limit_is_unknown",
         "tests/cli/test_bounds.py::test_memory_of_the_isolated_tier_is_named",

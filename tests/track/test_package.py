@@ -18,6 +18,8 @@ from toolkit.docker.readings import EVALUATION, SYNTAX, State
 from toolkit.errors import ToolkitError
 from toolkit.lift.rewriting import lift
 from toolkit.model import SourceRequest
+from toolkit.nix import limits
+from toolkit.track import package
 from toolkit.track.model import Judgement
 from toolkit.track.page import to_html, to_markdown
 from toolkit.track.verdict import read_overlay
@@ -268,3 +270,15 @@ def test_channel_that_npins_pins_is_found_in_the_clone(tree: Nixpkgs, ask: Ask, 
     answer = ask(tree, target=PACKAGE, own=SourceRequest(nixpkgs=str(sources)))
     assert (answer.refs[-1].state, str(answer.refs[-1].commit)) == (State.FIXED, commit)
     assert answer.verdict.judgement is Judgement.REMOVE
+
+
+def test_versions_that_take_nix_too_long_are_not_asked_about_for_ever(
+    tree: Nixpkgs, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "_SECONDS", 0.01)
+    monkeypatch.setattr(limits, "TOGETHER_SECONDS", 0.01)
+    answer = ask(tree, target=PACKAGE)
+    reasons = [each.reading.reason or "" for each in answer.refs if each.reading is not None]
+    assert len(reasons) == 4
+    assert [reason for reason in reasons if "still running after" in reason] == reasons[:1]
+    assert [reason for reason in reasons if "reached its limit at other versions" in reason] == reasons[1:]

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from toolkit import documents, inside, process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix import evaluator
+from toolkit.nix import evaluator, limits
 from toolkit.nix.limits import sealed
 from toolkit.shipped import EXPRESSIONS
 
@@ -208,7 +208,8 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
 def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
     names = json.dumps([package.split(".") for package in packages])
     with sealed():
-        asking = evaluator.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
+        command = evaluator.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
+        asking = limits.bounded(command, limits.memory())
     return documents.read(process.execute(asking).stdout, list[_Location], document="Nix's answer")
 
 

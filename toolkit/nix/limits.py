@@ -48,7 +48,7 @@ _AT_ONCE = min(os.cpu_count() or 1, 3)
 
 _SHORTEST = 0.001
 
-_allowed: ContextVar[tuple[float | None, int | None]] = ContextVar("_allowed", default=(None, None))
+_allowed: ContextVar[tuple[float | None, int | None] | None] = ContextVar("_allowed", default=None)
 
 ANSWER_BYTES = 128 << 20
 """What is shared in the evaluator's memory is written as often as it is used."""
@@ -70,9 +70,11 @@ def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
     """Seal each evaluation within: it can read `reach`, the directory of its expression, what its arguments name.
 
     Each has at most SECONDS and MEMORY_MIB, or what is allowed; if `seconds` are given, all together have so many, and
-    that memory.
+    that memory; those of a seal around this one end all the same.
     """
-    token = _seal.set((reach, time.monotonic() + seconds))
+    around = _seal.get()
+    end = time.monotonic() + seconds
+    token = _seal.set((reach, end if around is None else min(end, around[1])))
     try:
         yield
     finally:
@@ -89,14 +91,25 @@ def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
         _allowed.reset(token)
 
 
+def can_be_raised() -> bool:
+    """Tell whether the user can say what evaluations may take here."""
+    return _allowed.get() is not None
+
+
 def seconds(default: float | None = None) -> float:
     """Return what an evaluation, or all that have the `default` together, may take."""
-    return _allowed.get()[0] or (SECONDS if default is None else default)
+    return (_allowed.get() or (None, None))[0] or (SECONDS if default is None else default)
 
 
 def memory(default: int | None = None) -> int:
     """Return how many MiB an evaluation, or all that have the `default` together, may take."""
-    return _allowed.get()[1] or (MEMORY_MIB if default is None else default)
+    return (_allowed.get() or (None, None))[1] or (MEMORY_MIB if default is None else default)
+
+
+def left() -> float:
+    """Return how many seconds all evaluations here have together from now on, infinity for no such limit."""
+    seal = _seal.get()
+    return inf if seal is None else max(seal[1] - time.monotonic(), _SHORTEST)
 
 
 def is_sealed() -> bool:

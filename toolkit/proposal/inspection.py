@@ -9,6 +9,8 @@ from msgspec import Struct
 from toolkit import confined, inside
 from toolkit.errors import ToolkitError
 from toolkit.lift.reach import FileBindings, door_name, file_bindings, questions
+from toolkit.nix import limits
+from toolkit.nix.limits import sealed
 from toolkit.proposal.target import find_target
 from toolkit.prove.lifted import ChangedAttribute, Question, ask, why_not
 
@@ -23,11 +25,15 @@ _IN_PART = "reached in part"
 
 
 class Doors(Struct, frozen=True, kw_only=True):
-    """The overrides that work by the names of bindings, on one system; `reason` says why Nix cannot answer."""
+    """The overrides that work by the names of bindings, on one system; `reason` says why Nix cannot answer.
+
+    It may do another time if it was `limited`.
+    """
 
     doors: dict[str, tuple[str, ...]]
     system: str = SYSTEMS[0]
     reason: str | None = None
+    limited: bool = False
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -59,10 +65,14 @@ class PackageInspection(Struct, frozen=True, kw_only=True):
 def working_doors(tree: Path, package: str, file: FileBindings, names: Sequence[str]) -> Doors:
     """Try the doors of a package of a whole nixpkgs: one works if a replacement arrives in what is built."""
     question = Question(package=package, doors=questions(file, names))
-    answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
-    system, answer = next((each for each in answers if each[1].before is not None), (SYSTEMS[0], None))
-    if answer is None:
-        return Doors(doors={}, reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}")
+    with sealed(seconds=limits.seconds(limits.TOGETHER_SECONDS)):
+        answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
+        known = (each for each in answers if each[1].before is not None or each[1].limited)
+        system, answer = next(known, (SYSTEMS[0], None))
+        if answer is None:
+            return Doors(doors={}, reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}")
+    if answer.limited:
+        return Doors(doors={}, reason=answer.error, limited=True)
     found = {
         name: [path for path in file.paths(name) if _works(answer.doors.get(f"{name} {'.'.join(path)}"))]
         for name in names
@@ -95,6 +105,11 @@ def part(name: str, file: FileBindings, answer: Doors | None) -> Part:
 
 def inspect_package(root: Path, name: str) -> PackageInspection:
     """Inspect a package of the tree at `root`; raise ToolkitError for an unknown name or an unreadable file."""
+    with sealed(seconds=limits.seconds(limits.TOGETHER_SECONDS)):
+        return _inspected(root, name)
+
+
+def _inspected(root: Path, name: str) -> PackageInspection:
     target = find_target(root, name)
     (file,) = confined.each(file_bindings, [inside.read(root, target.file)])
     if file is None or file.problem is not None:

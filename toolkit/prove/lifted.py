@@ -171,7 +171,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     return replace(
         bounded,
         argv=(*asking.argv, "--readonly-mode", "--show-trace"),
-        timeout=min(limits.seconds() * len(questions), limits.seconds(_SECONDS)),
+        timeout=min(limits.seconds() * len(questions), limits.seconds(_SECONDS), limits.left()),
     )
 
 

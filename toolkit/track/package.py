@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitErr
 from toolkit.lift.reach import FileBindings, file_bindings, questions
 from toolkit.lift.rewriting import lift
 from toolkit.model import Source
+from toolkit.nix import limits
+from toolkit.nix.limits import sealed
 from toolkit.proposal.inspection import Doors, part, working_doors
 from toolkit.sources import trees
 from toolkit.track.upstream import AbsentError, File
@@ -29,6 +32,9 @@ _TOP = PurePosixPath("pkgs/top-level/all-packages.nix")
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
 _CALL = re.compile(r"\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)")
 _LET = re.compile(rb"\blet\b")
+
+_SECONDS = 25.0
+"""What Nix may take for one version."""
 
 _STATES = {
     Overridable.YES: State.FIXED,
@@ -51,6 +57,7 @@ class Package:
         self.names = tuple(names)
         self._memory = memory
         self._progress = progress
+        self._lost = 0.0
 
     def find(
         self,
@@ -141,9 +148,15 @@ class Package:
         if found.tree is None and key in known:
             return known[key]
         tree = found.tree or self._tree(found, repository)
+        if self._lost >= limits.TOGETHER_SECONDS:
+            raise ToolkitError("Nix has reached its limit at other versions for too long")
         self._progress.step(f"asking Nix about {self.package} at {found.wanted.name}")
-        answer = working_doors(tree, self.package, file, self.names)
-        if found.tree is None:
+        began = time.monotonic()
+        with sealed(seconds=_SECONDS):
+            answer = working_doors(tree, self.package, file, self.names)
+        if answer.limited:
+            self._lost += time.monotonic() - began
+        if found.tree is None and not answer.limited:
             known[key] = answer
         return answer
 

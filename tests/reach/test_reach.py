@@ -31,6 +31,13 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
         'editor = prev.editor.overrideAttrs { buildCommand = "touch $out"; };',
         "tool = prev.tool.overrideAttrs { doCheck = true; };",
         'script = prev.script.overrideAttrs { preInstall = "true"; };',
+        'plain = prev.plain.overrideAttrs { cmakeFlags = "-DX=1"; };',
+        f"farm = with prev; farm.overrideAttrs {{ src = {NEW}; deps = {NEW}; }};",
+        f"shop = with prev; shop.overrideAttrs {{ src = {NEW}; buildInputs = [ ]; }};",
+        'app = prev.app.overrideAttrs { preCheck = "true"; };',
+        'tool = prev.tool.overrideAttrs { doCheck = true; checkPhase = "true"; };',
+        f'wrapped = with prev; wrapped.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};',
+        f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; units = ""; }};',
     ],
 )
 def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override: str) -> None:
@@ -66,6 +73,14 @@ def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override
         ('script = prev.script.overrideAttrs { preFixup = "true"; };', "preFixup"),
         (f"script = with prev; script.overrideAttrs {{ src = {NEW}; }};", "src"),
         ('vendored = prev.vendored.overrideAttrs { buildFeatures = "x"; };', "buildFeatures"),
+        ('editor = prev.editor.overrideAttrs { cmakeFlags = "-DX=1"; };', "cmakeFlags"),
+        (f'farm = with prev; farm.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};', "deps"),
+        (f"shop = with prev; shop.overrideAttrs {{ src = {NEW}; }};", "nugetDeps"),
+        ('app = prev.app.overrideAttrs { checkPhase = "true"; };', "checkPhase"),
+        ('tool = prev.tool.overrideAttrs { preCheck = "true"; };', "preCheck"),
+        ('app = prev.app.overrideAttrs { postCheck = "true"; };', "postCheck"),
+        ('wrapped = prev.wrapped.overrideAttrs { version = "2.0.0"; };', "src"),
+        (f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};', "source"),
         ("double = prev.double.override { tool = prev.spare; };", "tool-2.0"),
     ],
 )

@@ -127,6 +127,14 @@ class Derivations:
         found = (self[path] for path in derivation.inputs)
         return next((each for each in found if place in each.outputs.values()), None)
 
+    def address(self, path: str) -> str:
+        """Return the addresses that a derivation, or its source, is downloaded from; empty for one that is built."""
+        environment = self[path].environment
+        if not self[path].hash:
+            source = self.maker(self[path], environment.get("src", ""))
+            return "" if source is None or not source.hash else self.address(source.path)
+        return environment.get("urls") or environment.get("url", "")
+
 
 def digest(value: str) -> str | None:
     """Return a hash in hexadecimal digits, whatever form it is written in; None for what is not a hash."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from toolkit.reach.case import Call
     from toolkit.reach.model import Left
-    from toolkit.reach.rules import Call
 
 _TEXTS = {
     "overridePythonAttrs": "{package}.overridePythonAttrs (old: {{ {names} }})",

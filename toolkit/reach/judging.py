@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from toolkit import documents
 from toolkit.nix.stores import own
 from toolkit.reach import instead, rules
+from toolkit.reach.case import Call, Case
 from toolkit.reach.derivations import Derivation, Derivations
 from toolkit.reach.model import Left, Override, Status
-from toolkit.reach.rules import Call, Case
 from toolkit.reach.session import EvaluationError
 
 if TYPE_CHECKING:

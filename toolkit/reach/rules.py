@@ -7,16 +7,16 @@ is a package, an argument, a hash. What was only added reaches if the derivation
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
-
-from toolkit.reach.derivations import Derivation, Derivations, digest
+from toolkit.reach import unread
+from toolkit.reach.case import FEWEST, Case
 from toolkit.reach.model import Left
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator
+
+    from toolkit.reach.derivations import Derivation
 
 DEPENDENCIES = (
     "cargoDeps",
@@ -36,193 +36,16 @@ DEPENDENCIES = (
     "fetchedMavenDeps",
     "mvnDeps",
     "zigDeps",
+    "deps",
     "frontend",
     "webui",
     "ui",
 )
 """Variables with what is downloaded for, or made of, the source."""
 
-_FETCHING = frozenset(["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"])
-"""What a fetcher is told: in a derivation that is not one it is a variable that nothing reads."""
-
-_TURNED = {
-    "buildFeatures": "cargoBuildFeatures",
-    "buildNoDefaultFeatures": "cargoBuildNoDefaultFeatures",
-    "buildType": "cargoBuildType",
-    "checkFeatures": "cargoCheckFeatures",
-    "checkNoDefaultFeatures": "cargoCheckNoDefaultFeatures",
-    "checkType": "cargoCheckType",
-    "cargoPatches": "cargoDeps",
-    "dependencies": "propagatedBuildInputs",
-    "build-system": "nativeBuildInputs",
-    "kernelPatches": "patches",
-    "extraConfig": "configfile",
-    "structuredExtraConfig": "configfile",
-}
-"""What a builder makes other variables of, before any derivation is made: `overrideAttrs` comes too late."""
-
-_PHASES = frozenset(
-    [
-        "src",
-        "srcs",
-        "sourceRoot",
-        "patches",
-        "prePatch",
-        "postPatch",
-        "preConfigure",
-        "postConfigure",
-        "preBuild",
-        "postBuild",
-        "preCheck",
-        "postCheck",
-        "preInstall",
-        "postInstall",
-        "preFixup",
-        "postFixup",
-        "preInstallCheck",
-        "postInstallCheck",
-        "preUnpack",
-        "postUnpack",
-        "unpackPhase",
-        "patchPhase",
-        "configurePhase",
-        "buildPhase",
-        "checkPhase",
-        "installPhase",
-        "fixupPhase",
-        "installCheckPhase",
-        "configureFlags",
-        "cmakeFlags",
-        "mesonFlags",
-        "makeFlags",
-        "buildFlags",
-        "installFlags",
-        "doCheck",
-        "doInstallCheck",
-    ]
-)
-"""What the phases of a build read; a builder with a `buildCommand` runs none."""
-
-_KNOWN = _PHASES | {
-    "buildInputs",
-    "nativeBuildInputs",
-    "propagatedBuildInputs",
-    "propagatedNativeBuildInputs",
-    "checkInputs",
-    "nativeCheckInputs",
-    "installCheckInputs",
-    "nativeInstallCheckInputs",
-    "NIX_CFLAGS_COMPILE",
-    "NIX_LDFLAGS",
-    "hardeningDisable",
-    "hardeningEnable",
-    "patchFlags",
-    "dontBuild",
-    "dontConfigure",
-    "dontStrip",
-    "dontUnpack",
-    "enableParallelBuilding",
-    "qmakeFlags",
-    "ninjaFlags",
-    "dontPatchELF",
-    "dontWrapQtApps",
-    "dontWrapGApps",
-    "separateDebugInfo",
-    "ldflags",
-    "checkFlags",
-    "outputs",
-    "version",
-    "pname",
-    "name",
-    "meta",
-    "passthru",
-}
-_HOOK = re.compile(r"(?:pre|post)(Unpack|Patch|Configure|Build|Install|Fixup)")
-_NEAR = 0.88
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
-_HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
-_FEWEST = 3
-_LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
-
-
-class Call(Struct, frozen=True, kw_only=True):
-    """A call of one of a package's own functions: what it sets, which of that are packages, and what it may set."""
-
-    door: str
-    names: tuple[str, ...] = ()
-    packages: dict[str, str] = field(default_factory=dict[str, str])
-    arguments: tuple[str, ...] = ()
-
-
-class Case(Struct, frozen=True, kw_only=True):
-    """Two derivations of a store, the calls that made one of the other, and what the package set has by a name.
-
-    `top` returns for names the derivations that the set has of them, without those that it has not.
-    """
-
-    old: Derivation
-    new: Derivation
-    store: Derivations
-    calls: Sequence[Call]
-    top: Callable[[Sequence[str]], Mapping[str, str]]
-
-    @property
-    def changed(self) -> list[str]:
-        """The variables whose values differ or that are new, without the outputs."""
-        old, new = self.old.environment, self.new.environment
-        return [name for name in new if name not in self.new.outputs and old.get(name) != new[name]]
-
-    @property
-    def added(self) -> list[str]:
-        """The variables that are new."""
-        return [name for name in self.changed if name not in self.old.environment]
-
-    @property
-    def version_changes(self) -> bool:
-        """Tell whether the version is another one, and not only has a word behind it."""
-        old, new = self.old.version, self.new.version
-        is_label = new.startswith(old) and _LABEL.fullmatch(new[len(old) :]) is not None
-        return bool(old) and old != new and not is_label
-
-    def source(self, derivation: Derivation) -> str:
-        """Return the path of a derivation's source, empty for none."""
-        return derivation.environment.get("src") or derivation.environment.get("srcs", "")
-
-    @property
-    def source_changes(self) -> bool:
-        """Tell whether the source has another content, as far as its hash and path show."""
-        old, new = self.source(self.old), self.source(self.new)
-        if not old or not new or old == new:
-            return bool(old) != bool(new)
-        makers = [self.store.maker(self.old, old), self.store.maker(self.new, new)]
-        digests = {maker.hash for maker in makers if maker is not None and maker.hash}
-        return len(digests) != 1 or None in makers
-
-    @property
-    def around(self) -> frozenset[str]:
-        """What the standard environment is built from, which is never the package's own."""
-        place = self.new.environment.get("stdenv", "")
-        maker = self.store.maker(self.new, place) if place else None
-        return self.store.closure(maker.path) if maker is not None else frozenset()
-
-    def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
-        """Return which inputs are packages of the set with names of their own, not parts of this one."""
-        known = self.top([self.store[path].pname for path in inputs]) if inputs else {}
-        own = _words(self.new.pname)
-        return frozenset(
-            path
-            for path in inputs
-            if known.get(self.store[path].pname) == path and not own & _words(self.store[path].pname)
-        )
-
-    def names(self, way: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of derivations."""
-        return tuple(self.store[path].name for path in way)
-
-    def first(self, place: str) -> str:
-        """Return what a store path is called."""
-        maker = self.store.maker(self.new, place)
-        return maker.name if maker is not None else place[44:]
+_PRECISE = 2
+_REGISTRY = re.compile(r"\bnuget\b")
 
 
 def is_meta(old: Derivation, new: Derivation) -> bool:
@@ -244,51 +67,6 @@ def left(case: Case) -> tuple[Left, ...]:
     return tuple(found.values())
 
 
-def wrapper_source(case: Case) -> Iterator[Left]:
-    """Yield a wrapper's `src` and `patches`: it has no source, and nothing reads them."""
-    if case.source(case.old):
-        return
-    for name in ("src", "srcs", "patches"):
-        if name in case.changed and case.new.environment[name]:
-            yield Left(
-                name=name, why=f"the package is a wrapper without a source of its own, and nothing reads '{name}'"
-            )
-
-
-def unused_source(case: Case) -> Iterator[Left]:
-    """Yield a source that is not unpacked, and that nothing names."""
-    environment = case.new.environment
-    place = environment.get("src", "")
-    if "src" not in case.changed or not environment.get("dontUnpack"):
-        return
-    others = (value for name, value in environment.items() if name != "src")
-    if not any(re.search(r"\$\{?src\b", value) or place in value for value in others):
-        yield Left(name="src", why="the package unpacks no source, and nothing reads 'src'")
-
-
-def unread_phases(case: Case) -> Iterator[Left]:
-    """Yield what belongs to phases that do not run: their builder runs a `buildCommand` or leaves them out."""
-    environment = case.new.environment
-    command = environment.get("buildCommand", "")
-    if command and case.old.environment.get("buildCommand") == command:
-        for name in case.changed:
-            if name in _PHASES and environment[name] and not re.search(rf"\$\{{?{name}\b", command):
-                yield Left(name=name, why=f"the package is built by a 'buildCommand', which does not read '{name}'")
-        return
-    for name in case.changed:
-        hook = _HOOK.fullmatch(name)
-        if hook is None or not environment[name]:
-            continue
-        phase = f"{hook[1][0].lower()}{hook[1][1:]}Phase"
-        own = environment.get(phase)
-        if own and f"runHook {name}" not in own:
-            yield Left(name=name, why=f"the package has a '{phase}' of its own, which does not run '{name}'")
-        elif environment.get(f"dont{hook[1]}"):
-            yield Left(name=name, why=f"the package sets 'dont{hook[1]}', so that '{name}' does not run")
-        elif (phases := environment.get("phases")) and phase not in phases.split():
-            yield Left(name=name, why=f"'{phase}' is not one of the package's 'phases', so that '{name}' does not run")
-
-
 def same_source(case: Case) -> Iterator[Left]:
     """Yield a source that stays though the version changes."""
     if case.version_changes and case.source(case.old) and case.source(case.new) and not case.source_changes:
@@ -300,33 +78,22 @@ def same_source(case: Case) -> Iterator[Left]:
         )
 
 
-def unread_fetching(case: Case) -> Iterator[Left]:
-    """Yield what belongs to the fetcher, if the source stays."""
-    if case.source_changes or not case.source(case.new):
+def same_source_within(case: Case) -> Iterator[Left]:
+    """Yield the source of what a wrapper wraps, if it stays though the version of both changes."""
+    if not case.version_changes or case.source(case.old):
         return
-    for name in case.added:
-        if name in _FETCHING:
-            yield Left(
-                name=name, why=f"'{name}' is an argument of the fetcher; here it is a variable that nothing reads"
-            )
-
-
-def unused_hash(case: Case) -> Iterator[Left]:
-    """Yield a hash which nothing that is fetched has."""
-    hashes = {
-        name: value
-        for name in case.changed
-        if _HASH_NAME.search(name) and (value := digest(case.new.environment[name])) is not None
+    gone = {
+        each.pname: each
+        for each in map(case.store.__getitem__, case.old.inputs)
+        if each.path not in case.new.inputs and each.version == case.old.version
     }
-    if not hashes:
-        return
-    fresh = case.store.closure(case.new.path) - case.store.closure(case.old.path)
-    fetched = {case.store[path].hash for path in fresh}
-    for name, value in hashes.items():
-        if value not in fetched:
-            yield Left(
-                name=name, why=f"nothing that is fetched anew has this hash: '{name}' is a variable that nothing reads"
-            )
+    for each in map(case.store.__getitem__, case.new.inputs):
+        before = gone.get(each.pname)
+        if before is None or each.version != case.new.version:
+            continue
+        wrapped = Case(old=before, new=each, store=case.store, calls=(), top=case.top)
+        for stays in same_source(wrapped):
+            yield Left(name=stays.name, way=(case.new.name, *stays.way), why=stays.why)
 
 
 def same_dependencies(case: Case) -> Iterator[Left]:
@@ -335,9 +102,15 @@ def same_dependencies(case: Case) -> Iterator[Left]:
         return
     for name in DEPENDENCIES:
         value = case.new.environment.get(name, "")
-        if value.startswith("/nix/store/") and case.old.environment.get(name) == value:
+        before = case.old.environment.get(name, "")
+        if value.startswith("/nix/store/") and (before == value or case.has_same_downloads(before, value)):
             what = case.first(value)
             yield Left(name=name, way=(case.new.name, what), why=f"src is new, {name} is still that of the old one")
+    registered = [
+        {path for path in each.inputs if _REGISTRY.search(case.store.address(path))} for each in (case.old, case.new)
+    ]
+    if registered[0] and registered[0] == registered[1]:
+        yield Left(name="nugetDeps", why="src is new, the packages of NuGet are still those of the old one")
 
 
 def old_source(case: Case) -> Iterator[Left]:
@@ -374,7 +147,7 @@ def stale_download(case: Case) -> Iterator[Left]:
 def old_version(case: Case) -> Iterator[Left]:
     """Yield inputs that still have the old version."""
     version = case.old.version
-    if not case.version_changes or len(version) < _FEWEST or "." not in version:
+    if not case.version_changes or len(version) < FEWEST or "." not in version:
         return
     pattern = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.]|\d)")
     same = [
@@ -388,6 +161,23 @@ def old_version(case: Case) -> Iterator[Left]:
     for each in (case.store[path] for path in same if path not in outsiders):
         is_part = known.get(each.pname) != each.path
         yield Left(name=each.name, way=(case.new.name, each.name), why=f"has the old version {version}", part=is_part)
+
+
+def old_download(case: Case) -> Iterator[Left]:
+    """Yield what is still downloaded by the old version, beside the source; a patch may be of any version."""
+    version = case.old.version
+    # Addresses hold a version such as 1.0 by chance.
+    if not case.version_changes or not case.source_changes or version.count(".") < _PRECISE:
+        return
+    pattern = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.]*\d)")
+    patches = case.new.environment.get("patches", "")
+    for each in map(case.store.__getitem__, case.new.inputs):
+        if not each.hash or each.path not in case.old.inputs or each.outputs["out"] in patches:
+            continue
+        address = case.store.address(each.path)
+        if pattern.search(address):
+            way = (case.new.name, each.name)
+            yield Left(name=each.name, way=way, why=f"is downloaded by the old version: {address.split()[0]}")
 
 
 def old_package(case: Case) -> Iterator[Left]:
@@ -429,42 +219,22 @@ def old_argument(case: Case) -> Iterator[Left]:
             yield Left(name=case.store[old].name, way=case.names((case.new.path, old)), why=why)
 
 
-def turned_too_late(case: Case) -> Iterator[Left]:
-    """Yield variables that the builder has already made others of."""
-    for name in case.changed:
-        other = _TURNED.get(name)
-        if other is None or other not in case.old.environment or other in case.changed:
-            continue
-        yield Left(name=name, why=f"the builder has made '{other}' of it before, and that stays")
-
-
-def unread_variable(case: Case) -> Iterator[Left]:
-    """Yield variables that are arguments of the package, or nearly have the name of one that builds read."""
-    arguments = {name for call in case.calls if call.door != "override" for name in call.arguments}
-    for name in case.added:
-        if name in arguments and not _STORE.search(case.new.environment[name]):
-            yield Left(name=name, why=f"'{name}' is an argument of the package; as a variable nothing reads it")
-        elif name not in _KNOWN and (near := get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)):
-            yield Left(name=name, why=f"nothing reads the variable '{name}'; did you mean '{near[0]}'?")
-
-
-def _words(name: str) -> set[str]:
-    return {word for word in re.split(r"[-_.]", name) if len(word) >= _FEWEST}
-
-
 RULES = (
-    wrapper_source,
-    unused_source,
-    unread_phases,
+    unread.wrapper_source,
+    unread.unused_source,
+    unread.unread_phases,
+    unread.unread_checks,
     same_source,
-    unread_fetching,
-    unused_hash,
+    same_source_within,
+    unread.unread_fetching,
+    unread.unused_hash,
     same_dependencies,
     old_source,
     stale_download,
     old_version,
+    old_download,
     old_package,
     old_argument,
-    turned_too_late,
-    unread_variable,
+    unread.turned_too_late,
+    unread.unread_variable,
 )

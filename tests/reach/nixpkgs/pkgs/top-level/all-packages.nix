@@ -64,6 +64,7 @@ let
       outputHashAlgo = "sha256";
       outputHashMode = "recursive";
       ${if arguments ? from then "from" else null} = arguments.from;
+      ${if arguments ? url then "urls" else null} = arguments.url;
     }
     // {
       override = new: fetch (arguments // new);
@@ -184,6 +185,59 @@ let
         buildCommand = "ln -s $editor_unwrapped $out";
       }
     ) { inherit (self) editor-unwrapped; };
+    # A directory of downloads whose name follows the version, and packages of a registry.
+    farm = mkDerivation (final: {
+      pname = "farm";
+      version = "1.0.0";
+      src = fetch { name = "farm-1.0.0"; hash = hash "d"; };
+      deps = build {
+        name = "farm-cache-${final.version}";
+        content = fetch { name = "zig-a"; hash = hash "f"; };
+      };
+    });
+    shop = mkDerivation {
+      pname = "shop";
+      version = "1.0.0";
+      src = fetch { name = "shop-1.0.0"; hash = hash "d"; };
+      buildInputs = [
+        (build {
+          name = "Newtonsoft.Json-13.0.3";
+          src = fetch { name = "json"; hash = hash "f"; url = "https://www.nuget.org/api/v2/package/json"; };
+        })
+      ];
+    };
+    # A wrapper whose overrideAttrs is that of what it wraps.
+    wrapped =
+      let
+        make =
+          change:
+          let
+            inner = self.editor-unwrapped.overrideAttrs change;
+          in
+          mkDerivation {
+            pname = "wrapped";
+            inherit (inner) version;
+            buildCommand = "ln -s ${inner} $out";
+          }
+          // {
+            overrideAttrs = make;
+          };
+      in
+      make { };
+    # A file that is downloaded beside the source, by the version too, and a patch.
+    server =
+      let
+        version = "1.5.0";
+        units = fetch { name = "source"; hash = hash "8"; url = "https://example.org/units/v${version}.tar.gz"; };
+        patch = fetch { name = "patch"; hash = hash "0"; url = "https://example.org/v${version}.patch"; };
+      in
+      mkDerivation {
+        pname = "server";
+        inherit version;
+        src = fetch { name = "server-${version}"; hash = hash "9"; };
+        patches = [ patch ];
+        inherit units;
+      };
     # Phases of its own, not all of which run what others put before and after them.
     script = mkDerivation {
       pname = "script";
@@ -221,6 +275,7 @@ let
         pname = "app";
         version = "1.0";
         doCheck = true;
+        installCheckPhase = "runHook preCheck";
       };
     broken = throw "broken has been removed";
   };

@@ -1,0 +1,109 @@
+"""Two derivations of one package, without an override and with it: the case that rules are about."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from toolkit.reach.derivations import Derivation, Derivations
+
+FEWEST = 3
+"""The fewest characters of a word or version that says something."""
+_LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A call of one of a package's own functions: what it sets, which of that are packages, and what it may set."""
+
+    door: str
+    names: tuple[str, ...] = ()
+    packages: dict[str, str] = field(default_factory=dict[str, str])
+    arguments: tuple[str, ...] = ()
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """Two derivations of a store, the calls that made one of the other, and what the package set has by a name.
+
+    `top` returns for names the derivations that the set has of them, without those that it has not.
+    """
+
+    old: Derivation
+    new: Derivation
+    store: Derivations
+    calls: Sequence[Call]
+    top: Callable[[Sequence[str]], Mapping[str, str]]
+
+    @property
+    def changed(self) -> list[str]:
+        """The variables whose values differ or that are new, without the outputs."""
+        old, new = self.old.environment, self.new.environment
+        return [name for name in new if name not in self.new.outputs and old.get(name) != new[name]]
+
+    @property
+    def added(self) -> list[str]:
+        """The variables that are new."""
+        return [name for name in self.changed if name not in self.old.environment]
+
+    @property
+    def version_changes(self) -> bool:
+        """Tell whether the version is another one, and not only has a word behind it."""
+        old, new = self.old.version, self.new.version
+        is_label = new.startswith(old) and _LABEL.fullmatch(new[len(old) :]) is not None
+        return bool(old) and old != new and not is_label
+
+    def source(self, derivation: Derivation) -> str:
+        """Return the path of a derivation's source, empty for none."""
+        return derivation.environment.get("src") or derivation.environment.get("srcs", "")
+
+    @property
+    def source_changes(self) -> bool:
+        """Tell whether the source has another content, as far as its hash and path show."""
+        old, new = self.source(self.old), self.source(self.new)
+        if not old or not new or old == new:
+            return bool(old) != bool(new)
+        makers = [self.store.maker(self.old, old), self.store.maker(self.new, new)]
+        digests = {maker.hash for maker in makers if maker is not None and maker.hash}
+        return len(digests) != 1 or None in makers
+
+    def has_same_downloads(self, old: str, new: str) -> bool:
+        """Tell whether two store paths are made of the same downloads, such as a directory with another name."""
+        makers = self.store.maker(self.old, old), self.store.maker(self.new, new)
+        if makers[0] is None or makers[1] is None or makers[1].hash:
+            return False
+        one, other = ({self.store[path].hash for path in each.inputs} - {""} for each in makers if each is not None)
+        return bool(one) and one == other
+
+    @property
+    def around(self) -> frozenset[str]:
+        """What the standard environment is built from, which is never the package's own."""
+        place = self.new.environment.get("stdenv", "")
+        maker = self.store.maker(self.new, place) if place else None
+        return self.store.closure(maker.path) if maker is not None else frozenset()
+
+    def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
+        """Return which inputs are packages of the set with names of their own, not parts of this one."""
+        known = self.top([self.store[path].pname for path in inputs]) if inputs else {}
+        own = _words(self.new.pname)
+        return frozenset(
+            path
+            for path in inputs
+            if known.get(self.store[path].pname) == path and not own & _words(self.store[path].pname)
+        )
+
+    def names(self, way: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of derivations."""
+        return tuple(self.store[path].name for path in way)
+
+    def first(self, place: str) -> str:
+        """Return what a store path is called."""
+        maker = self.store.maker(self.new, place)
+        return maker.name if maker is not None else place[44:]
+
+
+def _words(name: str) -> set[str]:
+    return {word for word in re.split(r"[-_.]", name) if len(word) >= FEWEST}

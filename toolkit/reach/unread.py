@@ -1,0 +1,239 @@
+"""What an override sets and nothing reads: rules about the variables of two derivations."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from toolkit.reach.derivations import digest
+from toolkit.reach.model import Left
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.reach.case import Case
+
+_FETCHING = frozenset(["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"])
+"""What a fetcher is told: in a derivation that is not one it is a variable that nothing reads."""
+
+_TURNED = {
+    "buildFeatures": "cargoBuildFeatures",
+    "buildNoDefaultFeatures": "cargoBuildNoDefaultFeatures",
+    "buildType": "cargoBuildType",
+    "checkFeatures": "cargoCheckFeatures",
+    "checkNoDefaultFeatures": "cargoCheckNoDefaultFeatures",
+    "checkType": "cargoCheckType",
+    "cargoPatches": "cargoDeps",
+    "dependencies": "propagatedBuildInputs",
+    "build-system": "nativeBuildInputs",
+    "kernelPatches": "patches",
+    "extraConfig": "configfile",
+    "structuredExtraConfig": "configfile",
+}
+"""What a builder makes other variables of, before any derivation is made: `overrideAttrs` comes too late."""
+
+_OF_SOURCE = (
+    "src",
+    "srcs",
+    "patches",
+    "configureFlags",
+    "cmakeFlags",
+    "mesonFlags",
+    "NIX_CFLAGS_COMPILE",
+    "NIX_LDFLAGS",
+)
+"""What nothing reads in a package without a source."""
+
+_PHASES = frozenset(
+    [
+        "src",
+        "srcs",
+        "sourceRoot",
+        "patches",
+        "prePatch",
+        "postPatch",
+        "preConfigure",
+        "postConfigure",
+        "preBuild",
+        "postBuild",
+        "preCheck",
+        "postCheck",
+        "preInstall",
+        "postInstall",
+        "preFixup",
+        "postFixup",
+        "preInstallCheck",
+        "postInstallCheck",
+        "preUnpack",
+        "postUnpack",
+        "unpackPhase",
+        "patchPhase",
+        "configurePhase",
+        "buildPhase",
+        "checkPhase",
+        "installPhase",
+        "fixupPhase",
+        "installCheckPhase",
+        "configureFlags",
+        "cmakeFlags",
+        "mesonFlags",
+        "makeFlags",
+        "buildFlags",
+        "installFlags",
+        "doCheck",
+        "doInstallCheck",
+    ]
+)
+"""What the phases of a build read; a builder with a `buildCommand` runs none."""
+
+_KNOWN = _PHASES | {
+    "buildInputs",
+    "nativeBuildInputs",
+    "propagatedBuildInputs",
+    "propagatedNativeBuildInputs",
+    "checkInputs",
+    "nativeCheckInputs",
+    "installCheckInputs",
+    "nativeInstallCheckInputs",
+    "NIX_CFLAGS_COMPILE",
+    "NIX_LDFLAGS",
+    "hardeningDisable",
+    "hardeningEnable",
+    "patchFlags",
+    "dontBuild",
+    "dontConfigure",
+    "dontStrip",
+    "dontUnpack",
+    "enableParallelBuilding",
+    "qmakeFlags",
+    "ninjaFlags",
+    "dontPatchELF",
+    "dontWrapQtApps",
+    "dontWrapGApps",
+    "separateDebugInfo",
+    "ldflags",
+    "checkFlags",
+    "outputs",
+    "version",
+    "pname",
+    "name",
+    "meta",
+    "passthru",
+}
+_HOOK = re.compile(r"(?:pre|post)(Unpack|Patch|Configure|Build|Install|Fixup)")
+_CHECKING = frozenset(["checkPhase", "installCheckPhase", "postCheck", "preCheck"])
+_CHECKS = re.compile(r"(?<!version-)check-hook")
+_NEAR = 0.88
+_STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
+_HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
+
+
+def wrapper_source(case: Case) -> Iterator[Left]:
+    """Yield a wrapper's `src`, `patches` and flags for a compiler: it has no source, and nothing reads them."""
+    if case.source(case.old):
+        return
+    for name in _OF_SOURCE:
+        if name in case.changed and case.new.environment[name]:
+            yield Left(
+                name=name, why=f"the package is a wrapper without a source of its own, and nothing reads '{name}'"
+            )
+
+
+def unused_source(case: Case) -> Iterator[Left]:
+    """Yield a source that is not unpacked, and that nothing names."""
+    environment = case.new.environment
+    place = environment.get("src", "")
+    if "src" not in case.changed or not environment.get("dontUnpack"):
+        return
+    others = (value for name, value in environment.items() if name != "src")
+    if not any(re.search(r"\$\{?src\b", value) or place in value for value in others):
+        yield Left(name="src", why="the package unpacks no source, and nothing reads 'src'")
+
+
+def unread_phases(case: Case) -> Iterator[Left]:
+    """Yield what belongs to phases that do not run: their builder runs a `buildCommand` or leaves them out."""
+    environment = case.new.environment
+    command = environment.get("buildCommand", "")
+    if command and case.old.environment.get("buildCommand") == command:
+        for name in case.changed:
+            if name in _PHASES and environment[name] and not re.search(rf"\$\{{?{name}\b", command):
+                yield Left(name=name, why=f"the package is built by a 'buildCommand', which does not read '{name}'")
+        return
+    for name in case.changed:
+        hook = _HOOK.fullmatch(name)
+        if hook is None or not environment[name]:
+            continue
+        phase = f"{hook[1][0].lower()}{hook[1][1:]}Phase"
+        own = environment.get(phase)
+        if own and f"runHook {name}" not in own:
+            yield Left(name=name, why=f"the package has a '{phase}' of its own, which does not run '{name}'")
+        elif environment.get(f"dont{hook[1]}"):
+            yield Left(name=name, why=f"the package sets 'dont{hook[1]}', so that '{name}' does not run")
+        elif (phases := environment.get("phases")) and phase not in phases.split():
+            yield Left(name=name, why=f"'{phase}' is not one of the package's 'phases', so that '{name}' does not run")
+
+
+def unread_checks(case: Case) -> Iterator[Left]:
+    """Yield what belongs to checks that do not run."""
+    environment = case.new.environment
+    if any(name in case.changed for name in ("doCheck", "doInstallCheck")):
+        return
+    installs = environment.get("installCheckPhase", "")
+    # Such as pytest's, but the one that asks a program for its version does not.
+    hooks = {name for path in case.new.inputs if _CHECKS.search(name := case.store[path].name)}
+    for name in case.changed:
+        switch = "doInstallCheck" if name == "installCheckPhase" else "doCheck"
+        if name not in _CHECKING or not environment[name] or environment.get(switch):
+            continue
+        is_hook = name != "checkPhase" and (bool(hooks) or f"runHook {name}" in installs)
+        if not (is_hook and environment.get("doInstallCheck")):
+            yield Left(name=name, why=f"'{switch}' is not set, so that '{name}' does not run")
+
+
+def unread_fetching(case: Case) -> Iterator[Left]:
+    """Yield what belongs to the fetcher, if the source stays."""
+    if case.source_changes or not case.source(case.new):
+        return
+    for name in case.added:
+        if name in _FETCHING:
+            yield Left(
+                name=name, why=f"'{name}' is an argument of the fetcher; here it is a variable that nothing reads"
+            )
+
+
+def unused_hash(case: Case) -> Iterator[Left]:
+    """Yield a hash which nothing that is fetched has."""
+    hashes = {
+        name: value
+        for name in case.changed
+        if _HASH_NAME.search(name) and (value := digest(case.new.environment[name])) is not None
+    }
+    if not hashes:
+        return
+    fresh = case.store.closure(case.new.path) - case.store.closure(case.old.path)
+    fetched = {case.store[path].hash for path in fresh}
+    for name, value in hashes.items():
+        if value not in fetched:
+            yield Left(
+                name=name, why=f"nothing that is fetched anew has this hash: '{name}' is a variable that nothing reads"
+            )
+
+
+def turned_too_late(case: Case) -> Iterator[Left]:
+    """Yield variables that the builder has already made others of."""
+    for name in case.changed:
+        other = _TURNED.get(name)
+        if other is None or other not in case.old.environment or other in case.changed:
+            continue
+        yield Left(name=name, why=f"the builder has made '{other}' of it before, and that stays")
+
+
+def unread_variable(case: Case) -> Iterator[Left]:
+    """Yield variables that are arguments of the package, or nearly have the name of one that builds read."""
+    arguments = {name for call in case.calls if call.door != "override" for name in call.arguments}
+    for name in case.added:
+        if name in arguments and not _STORE.search(case.new.environment[name]):
+            yield Left(name=name, why=f"'{name}' is an argument of the package; as a variable nothing reads it")
+        elif name not in _KNOWN and (near := get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)):
+            yield Left(name=name, why=f"nothing reads the variable '{name}'; did you mean '{near[0]}'?")

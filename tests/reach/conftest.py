@@ -21,7 +21,7 @@ SYSTEM = "x86_64-linux"
 
 @pytest.fixture
 def reached(tmp_path: Path) -> Callable[..., Reach]:
-    """Return what writes files into one directory and says what their overrides reach."""
+    """Return what writes files into one directory and says what their overrides reach; of the user's own for ""."""
 
     def run(files: dict[str, str] | str, *paths: str, **fields: object) -> Reach:
         texts = {"overlay.nix": f"final: prev: {{ {files} }}"} if isinstance(files, str) else files
@@ -30,7 +30,7 @@ def reached(tmp_path: Path) -> Callable[..., Reach]:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text)
         request = ReachRequest(
-            paths=tuple(tmp_path / path for path in paths or texts),
+            paths=() if paths == ("",) else tuple(tmp_path / path for path in paths or texts),
             source=SourceRequest(nixpkgs=str(NIXPKGS)),
             **{"systems": (SYSTEM,), **fields},  # type: ignore[arg-type] # as the test names them
         )

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.reach.conftest import left, statuses
+from toolkit.errors import ToolkitError
 from toolkit.reach.derivations import digest
 from toolkit.reach.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from toolkit.reach.model import Reach
 
@@ -246,6 +248,19 @@ def test_a_set_without_a_function_of_its_own_is_compared(
 def test_only_what_is_asked_for(reached: Callable[..., Reach]) -> None:
     text = "plain = prev.tool; tool = throw ''no''; "
     assert statuses(reached(text, only=("plain",))) == {"plain": "reaches"}
+
+
+def test_the_users_own_overlays_need_no_name(
+    reached: Callable[..., Reach], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with pytest.raises(ToolkitError, match="has no overlays"):
+        reached({}, "")
+    files = {
+        "nixpkgs/config.nix": "{ packageOverrides = pkgs: { tool = pkgs.tool; }; }",
+        "nixpkgs/overlays/a.nix": "final: prev: { plain = prev.plain.override { withColour = true; }; }",
+    }
+    assert statuses(reached(files, "")) == {"plain": "reaches", "tool": "no effect"}
 
 
 def test_package_overrides_of_a_configuration(reached: Callable[..., Reach]) -> None:

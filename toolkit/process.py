@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -59,7 +61,7 @@ class Command(Struct, frozen=True, kw_only=True):
     that the program writes to stderr while it runs, from another thread; a carriage return ends a line too.
     A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept. The
     kernel lets it reach no more than `within` says, where it can. It runs when it has its `turn`, for which it waits
-    within its `timeout`.
+    within its `timeout`. Linux lets it have so many MiB of `memory` of its own.
     """
 
     argv: tuple[str, ...]
@@ -72,6 +74,7 @@ class Command(Struct, frozen=True, kw_only=True):
     most: int | None = None
     within: landlock.Reach | None = None
     turn: threading.Semaphore | None = None
+    memory: int | None = None
 
     @property
     def line(self) -> str:
@@ -376,7 +379,7 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
         )
 
     try:
-        return start() if command.within is None else landlock.confined(command.within, start)
+        process = start() if command.within is None else landlock.confined(command.within, start)
     except OSError as error:
         if command.cwd is not None and not command.cwd.is_dir():
             message = f"{program}: cannot run in '{command.cwd}': no such directory"
@@ -386,6 +389,10 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
             raise ToolkitError(f"{program}: {where}", hint=_HINTS.get(Path(program).name)) from None
         message = f"{program}: cannot be started: {reason_of(error)}"
         raise ToolkitError(message) from None
+    if command.memory is not None and sys.platform == "linux":
+        with suppress(OSError, ValueError):
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (command.memory << 20, command.memory << 20))
+    return process
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

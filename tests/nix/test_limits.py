@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -196,6 +198,19 @@ def test_evaluation_that_takes_too_much_is_ended(stranger: Stranger, monkeypatch
     with limits.sealed(), pytest.raises(CommandError) as memory:
         stranger.evaluate("builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1")
     assert program.reason(memory.value) == "out of memory"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the data of another process")
+def test_memory_beside_the_heap_is_limited_too(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MEMORY_MIB", 512)
+    # The keys are not on the heap; without a limit of theirs they come to 250 MiB before the heap is full.
+    monkeypatch.setattr(limits, "_BESIDE_MIB", 0)
+    closure = "builtins.genericClosure { startSet = [ { key = 0; } ]; operator = x: [ { key = x.key + 1; } ]; }"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    with limits.sealed(), pytest.raises(CommandError) as memory:
+        stranger.evaluate(f"builtins.length ({closure})")
+    assert program.reason(memory.value) == "out of memory"
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, 560 << 10)
 
 
 def test_evaluations_that_have_a_common_time_end_with_it(stranger: Stranger) -> None:

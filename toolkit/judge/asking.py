@@ -100,7 +100,7 @@ def command(root: Path, system: str, questions: Sequence[Question], *, nixos: bo
     }
     with sealed():
         asking = evaluator.evaluate_command(EXPRESSION, arguments)
-    bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)))
+    bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)), strictly=True)
     most = limits.seconds(_SECONDS)
     seconds = most if nixos else min(limits.seconds() * len(questions), most)
     return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=seconds)

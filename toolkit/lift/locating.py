@@ -209,7 +209,7 @@ def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
     names = json.dumps([package.split(".") for package in packages])
     with sealed():
         command = evaluator.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
-        asking = limits.bounded(command, limits.memory())
+        asking = limits.bounded(command, limits.memory(), strictly=True)
     return documents.read(process.execute(asking).stdout, list[_Location], document="Nix's answer")
 
 

@@ -46,6 +46,9 @@ TOGETHER_SECONDS = 50.0
 _AT_ONCE = min(os.cpu_count() or 1, 3)
 """A file with a hundred releases takes a quarter of MEMORY_MIB."""
 
+_BESIDE_MIB = 256
+"""What Nix may have beside its heap: the files that it has parsed, above all."""
+
 _SHORTEST = 0.001
 
 _allowed: ContextVar[tuple[float | None, int | None] | None] = ContextVar("_allowed", default=None)
@@ -130,7 +133,7 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
     roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
     words = [word for root in roots if roots.keys().isdisjoint(root.parents) for word in ("-I", _entry(root))]
     together = isfinite(end)
-    within = bounded(command, memory() // _AT_ONCE if together else memory())
+    within = bounded(command, memory() // _AT_ONCE if together else memory(), strictly=True)
     return replace(
         within,
         argv=(*command.argv, *words),
@@ -177,15 +180,15 @@ def jobs(most: int | None = None, *, each: int = EVALUATION_MIB) -> int:
     return processors if memory is None else max(1, min(processors, memory // each))
 
 
-def bounded(command: Command, mebibytes: int | None) -> Command:
+def bounded(command: Command, mebibytes: int | None, *, strictly: bool = False) -> Command:
     """Return the command with a limit for the heap of Nix's evaluator; where that is not enough, Nix says so.
 
-    The variables are those of the garbage collector that Nix uses. An address-space limit would also count what
-    is only mapped.
+    The variables are those of the garbage collector that Nix uses. Nix has a part of its data elsewhere, the keys of
+    genericClosure for one: `strictly` limits that as well.
     """
     if mebibytes is None:
         return command
     heap = {"GC_MAXIMUM_HEAP_SIZE": str(mebibytes << 20)}
     if mebibytes < 2 * _NIX_INITIAL_MIB:
         heap["GC_INITIAL_HEAP_SIZE"] = str(min(_INITIAL_MIB, mebibytes) << 20)
-    return replace(command, env={**command.env, **heap})
+    return replace(command, env={**command.env, **heap}, memory=mebibytes + _BESIDE_MIB if strictly else None)

@@ -167,7 +167,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         arguments["loud"] = "yes"
     with sealed():
         asking = evaluator.evaluate_command(EXPRESSION, arguments)
-    bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)))
+    bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)), strictly=True)
     return replace(
         bounded,
         argv=(*asking.argv, "--readonly-mode", "--show-trace"),

@@ -1,0 +1,90 @@
+"""A signal is heeded within five seconds, also while a stranger's file is read and evaluated."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import specimen
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Unlet
+
+NOTES = "pkgs/by-name/no/notes-server/package.nix"
+ENDLESS = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in builtins.toJSON (f 60))"
+SECONDS = 5.0
+INTERRUPTED = 130
+
+
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def number(request: pytest.FixtureRequest) -> signal.Signals:
+    found: signal.Signals = request.param
+    return found
+
+
+def started(unlet: Unlet, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*unlet.argv, *arguments], cwd=unlet.cwd, env=unlet.env, stderr=subprocess.PIPE)
+
+
+def heeded(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    began = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, said
+    assert b"Traceback" not in said
+    assert time.monotonic() - began < SECONDS
+
+
+def below(parent: int, name: str) -> list[int]:
+    """Return the processes of a name that a process has started, or one of its own, and that have worked a while."""
+    found: dict[int, list[str]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            before, _, after = status.read_text().rpartition(")")
+            found[int(status.parent.name)] = [*before.split("(", 1), *after.split()]
+    parents = {number: int(fields[3]) for number, fields in found.items()}
+    return [
+        number
+        for number, fields in found.items()
+        if fields[1] == name and int(fields[13]) > 10 and parent in {parents[number], parents.get(parents[number])}
+    ]
+
+
+def wait_for(process: subprocess.Popen[bytes], name: str) -> int:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if there := below(process.pid, name):
+            return there[0]
+        time.sleep(0.05)
+    raise AssertionError(f"there is no {name}")
+
+
+def test_signal_is_heeded_while_a_pipe_is_read(unlet: Unlet, number: signal.Signals) -> None:
+    os.mkfifo(unlet.cwd / "pipe")
+    process = started(unlet, "inspect", "pipe")
+    # This waits until it is opened at the other end.
+    writing = os.open(unlet.cwd / "pipe", os.O_WRONLY)
+    try:
+        os.write(writing, b"{ }: ")
+        time.sleep(0.5)
+        heeded(process, number)
+    finally:
+        os.close(writing)
+
+
+def test_signal_is_heeded_while_nix_evaluates(unlet: Unlet, number: signal.Signals, tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
+    file = tree / NOTES
+    file.write_text(file.read_text().replace('version = "', f'version = {ENDLESS} + "', 1))
+    process = started(unlet, "inspect", "notes-server", "--nixpkgs", tree)
+    evaluating = wait_for(process, "nix-instantiate")
+    heeded(process, number)
+    assert not Path(f"/proc/{evaluating}/stat").exists() or evaluating not in below(process.pid, "nix-instantiate")

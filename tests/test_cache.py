@@ -269,6 +269,10 @@ def test_the_place_follows_xdg(sealed: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert default_cache().root == Path("/xdg/unlet")
 
 
+def touch(path: Path, when: float) -> None:
+    os.utime(path, (when, when))
+
+
 class TestShrink:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +285,7 @@ class TestShrink:
             place = cache.root / kind / key
             place.mkdir(parents=True)
             (place / "file").write_bytes(b"x" * 400_000)
-            os.utime(place, (time.time() - age * 1000,) * 2)
+            touch(place, time.time() - age * 1000)
 
     @staticmethod
     def left(cache: Cache) -> list[str]:
@@ -332,7 +336,7 @@ class TestShrink:
         assert self.left(cache) == ["a", "d"]
         self.fill(cache, "e")
         mark = cache.root / "locks/named-trees-a"
-        os.utime(mark, (time.time() - 86401,) * 2)
+        touch(mark, time.time() - 86401)
         cache.shrink()
         assert self.left(cache) == ["d", "e"]
         assert not mark.exists()
@@ -345,11 +349,11 @@ class TestShrink:
 
     def test_what_is_shared_counts_once_for_the_last_that_was_used(self, cache: Cache) -> None:
         self.fill(cache, "a", "b")
+        trees = cache.root / "trees"
         for key in "cdef":
-            place = cache.root / "trees" / key
-            place.mkdir()
-            os.link(cache.root / "trees/a/file", place / "file")
-        os.utime(place, (time.time() + 60,) * 2)
+            (trees / key).mkdir()
+            os.link(trees / "a/file", trees / key / "file")
+        touch(trees / "f", time.time() + 60)
         assert {entry.key: entry.size for entry in cache.entries() if entry.size} == {"f": 400_000, "b": 400_000}
         cache.shrink()
         assert self.left(cache) == ["a", "b", "c", "d", "e", "f"]

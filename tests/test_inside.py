@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 SECRET = b"a line that nobody may see"
 
 
+def _nothing(*_: object) -> None:
+    return None
+
+
 @pytest.fixture(params=["openat2", "one name after the other"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read as with a kernel that has openat2(2), and as with one that has not."""
     if request.param != "openat2":
-        monkeypatch.setattr(inside, "_open_beneath", lambda *_: None)
+        monkeypatch.setattr(inside, "_open_beneath", _nothing)
 
 
 @pytest.fixture

@@ -354,10 +354,11 @@ def _size(path: Path, seen: set[tuple[int, int]]) -> int:
         for name in names:
             with suppress(FileNotFoundError):
                 status = os.lstat(f"{place}/{name}")
-                if status.st_nlink == 1 or (file := (status.st_dev, status.st_ino)) not in seen:
+                file = (status.st_dev, status.st_ino)
+                if status.st_nlink == 1 or file not in seen:
                     total += status.st_size
-                    if status.st_nlink > 1:
-                        seen.add(file)
+                if status.st_nlink > 1:
+                    seen.add(file)
     return total
 
 

@@ -99,7 +99,12 @@ def _wrong(document: str, error: msgspec.ValidationError, value: object, kind: o
 
 
 # By JSON's names for them.
-_NAMES = {dict: "object", list: "array", str: "str", int: "int", float: "float", bool: "bool", type(None): "null"}
+_NAMES: Mapping[type, str] = {
+    dict: "object",
+    list: "array",
+    type(None): "null",
+    **{kind: kind.__name__ for kind in (str, int, float, bool)},
+}
 _PLAIN: Mapping[type[inspect.Type], tuple[type, ...]] = {
     inspect.StrType: (str,),
     inspect.IntType: (int,),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -116,19 +115,22 @@ def confined(reach: Reach, start: Callable[[], T]) -> T:
     """
     if not abi():
         return start()
-    done: Future[T] = Future()
+    results: list[T] = []
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
             confine(reach)
-            done.set_result(start())
+            results.append(start())
         except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
-            done.set_exception(error)
+            errors.append(error)
 
     thread = Thread(target=run)
     thread.start()
     thread.join()
-    return done.result()
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def _allow(rules: int, paths: Iterable[str | Path], rights: int) -> None:

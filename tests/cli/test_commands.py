@@ -77,7 +77,7 @@ def test_options_of_the_deeper_tiers_are_in_the_whole_help_alone(unlet: Unlet) -
         (("inspect",), "unlet inspect: name a FILE; the current directory is not in a checkout of nixpkgs"),
         (("inspect", "--graph", "svg", "x"), "unlet inspect: invalid value for '--graph': 'svg' is not 'mermaid'"),
         (("inspect", "--graph", "mermaid", "x", "y"), "unlet inspect: --graph takes one FILE"),
-        (("inspect", "--graph", "mermaid", "--json", "x"), "unlet inspect: --graph and --json exclude each other"),
+        (("inspect", "--graph", "mermaid", "--json", "x.nix"), "unlet inspect: --graph and --json exclude each other"),
         (("cache", "clean", "--unused-for", "-1"), "unlet cache clean: invalid value for '--unused-for'"),
     ],
 )

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 def test_pins_are_listed_with_the_default_marked(unlet: Unlet) -> None:
     done = unlet("pins")
     assert (done.returncode, done.stderr) == (0, "")
-    original = next(line for line in done.stdout.splitlines() if line.startswith("original "))
-    assert original.endswith("(default)")
+    current = next(line for line in done.stdout.splitlines() if line.startswith("current "))
+    assert current.endswith("(default)")
     document = json.loads(unlet("pins", "--json").stdout)
-    assert document["default"] == "original"
+    assert document["default"] == "current"
     assert {pin["name"] for pin in document["pins"]} >= {"original", "current"}
 
 

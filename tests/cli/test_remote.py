@@ -124,8 +124,8 @@ def test_other_commands_that_fetch(unlet: Unlet, shaped: Repository, server: Rem
         shutil.copytree(ROOT / name, copy / name)
     pins = copy / "patches" / "pins.toml"
     head = pins.read_text().partition("[[pin]]")[0]
-    pins.write_text(f'{head}[[pin]]\nname = "original"\ncommit = "{commit}"\nabout = "mine"\n')
-    done = unlet("pins", "update", "original", PYTHONPATH=str(copy))
+    pins.write_text(f'{head}[[pin]]\nname = "current"\ncommit = "{commit}"\nabout = "mine"\n')
+    done = unlet("pins", "update", "current", PYTHONPATH=str(copy))
     assert (done.returncode, done.stderr) == (0, "")
     assert shaped.git("rev-parse", f"master:{TARGET}") in pins.read_text()
     done = unlet("propose", PYTHONPATH=str(copy))
@@ -145,7 +145,7 @@ def test_branch_in_a_partial_clone(unlet: Unlet, shaped: Repository, server: Rem
     subprocess.run([*command, str(clone.path)], check=True)
     if patterns:
         clone.git("sparse-checkout", "set", *patterns)
-    extras = ("--with", "release-note")
+    extras = ("--only", "demote", "--with", "release-note")
     done = unlet("pr", "--repo", clone.path, *extras)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.splitlines() == [

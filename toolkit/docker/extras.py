@@ -52,6 +52,9 @@ def prepare(wanted: Sequence[Extra], source: Source, demotion: Demotion | None =
         Extra.NIXOS_MODULE: _nixos_module,
         Extra.RELEASE_NOTE: lambda root: _release_note(root, note(demotion, extras)),
     }
+    if Extra.RELEASE_NOTE in extras and not note(demotion, extras):
+        fact = "there is nothing to tell, since neither PATH nor the module changes"
+        raise UsageError(f"--with {Extra.RELEASE_NOTE}: {fact}")
     messages: dict[Extra, Message] = {extra: plan().extras[extra] for extra in extras}
     if demotion is None and Extra.RELEASE_NOTE in messages:
         messages[Extra.RELEASE_NOTE] = plan().module.released

@@ -232,7 +232,7 @@ def siblings(root: Path, files: Mapping[str, PurePosixPath]) -> Mapping[str, tup
     """Return by package all that its file makes, without other names of one of them."""
     names = Names.of(root)
     likely = {package: set(names.candidates(root, file)) - {package} for package, file in files.items()}
-    places = locate(root, sorted(set().union(*likely.values())))
+    places = locate(root, sorted({name for names in likely.values() for name in names}))
     made = {
         package: {package, *(name for name in likely[package] if _is_written(places.get(name), file))}
         for package, file in files.items()

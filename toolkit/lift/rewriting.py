@@ -256,7 +256,7 @@ def _are_apart(others: Sequence[Node], last: Node) -> bool:
     """Tell whether literal sets, the last one perhaps under conditions, have no attribute in common."""
     literals = [*others, *joined(last, optional=True)]
     names = [{path[0] for path, _ in bound(literal)} for literal in literals if literal.kind in SETS]
-    every = set().union(*names)
+    every = {name for each in names for name in each}
     return len(literals) == len(names) == len(others) + 1 and "" not in every and len(every) == sum(map(len, names))
 
 

@@ -49,10 +49,14 @@ def evaluate_command(expression: Path, arguments: Mapping[str, str], *, attribut
     Sealed it needs no store: none is written to, and no path of one can be read.
     """
     chosen = ("-A", attribute) if attribute is not None else ()
-    store = ("--store", "dummy://") if is_sealed() else ()
+    store, env = _store()
     argv = ("nix-instantiate", "--eval", "--strict", "--json", *store, *_arguments(expression, arguments), *chosen)
-    env = {"NIX_REMOTE": None} if store else environment()
     return restrict(Command(argv=argv, env=env), *_named(expression, arguments))
+
+
+def _store() -> tuple[tuple[str, ...], Mapping[str, str | None]]:
+    """Return options and variables for an evaluation: sealed it has no store."""
+    return (("--store", "dummy://"), {"NIX_REMOTE": None}) if is_sealed() else ((), environment())
 
 
 def walk_command(expression: Path, arguments: Mapping[str, str], *, attribute: str) -> Command:
@@ -60,8 +64,9 @@ def walk_command(expression: Path, arguments: Mapping[str, str], *, attribute: s
 
     `nix search`, with a word that nothing matches, is what catches every error, and goes on behind it.
     """
-    argv = ("nix", "--extra-experimental-features", "nix-command", "search", "--quiet", "--json", "--file")
-    asked = Command(argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=environment())
+    store, env = _store()
+    argv = ("nix", "--extra-experimental-features", "nix-command", "search", "--quiet", "--json", *store, "--file")
+    asked = Command(argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=env)
     return restrict(asked, *_named(expression, arguments))
 
 

@@ -162,8 +162,10 @@ def _recipe(document: ReportDocument) -> Recipe | None:
     Then no step may rebuild anything.
     """
     name = document.recipe
-    if name is None or (known := recipes.known().get(name)) is not None:
-        return known if name is not None else None
+    if name is None:
+        return None
+    if (known := recipes.known().get(name)) is not None:
+        return known
     commits = zip(document.steps, document.commits, strict=True)
     steps = (
         RecipeStep(subject=commit.subject, body="", name=step.name, rewrite=step.design, why="")

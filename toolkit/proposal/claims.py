@@ -357,7 +357,7 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
     ),
     Claim(
         "follows",
-        "an override of src or version reaches the parts that take it from the package",
+        "overriding src or version reaches the parts that follow",
         follows,
         applies_to=frozenset([Subject.SERIES]),
     ),

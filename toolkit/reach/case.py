@@ -87,7 +87,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
     def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
         """Return which inputs are packages of the set with names of their own, not parts of this one."""
-        known = self.top([self.store[path].pname for path in inputs]) if inputs else {}
+        known: Mapping[str, str] = self.top([self.store[path].pname for path in inputs]) if inputs else {}
         own = _words(self.new.pname)
         return frozenset(
             path

@@ -155,7 +155,7 @@ def old_version(case: Case) -> Iterator[Left]:
         for path in case.new.inputs
         if path in case.old.inputs and pattern.search(case.store[path].name) is not None
     ]
-    known = case.top([case.store[path].pname for path in same]) if same else {}
+    known: Mapping[str, str] = case.top([case.store[path].pname for path in same]) if same else {}
     # go 1.26.4 beside gitea 1.26.4 is an outsider.
     outsiders = case.outsiders(same)
     for each in (case.store[path] for path in same if path not in outsiders):

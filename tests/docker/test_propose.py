@@ -408,9 +408,15 @@ class TestWholeOrNotAtAll:
     def test_proof_that_fails_is_in_the_report_and_the_proposal_is_there(
         self, tmp_path: Path, install: Callable[[str, str], None]
     ) -> None:
-        install("nix-build", "echo 'error: no disk' >&2; exit 1")
+        version = 'if [ "$1" = --version ]; then echo nixfmt 1; exit; fi\n'
+        install(
+            "nixfmt",
+            version + 'text=$(cat; echo x); case "$text" in *finalAttrs.moby*) exit 1;; esac; printf %s "${text%x}"',
+        )
         report = propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=Steps())
-        assert {proof.name: proof.reason for proof in report.failed} == {"builds": "nix-build: no disk"}
+        assert {proof.name: proof.reason for proof in report.failed} == {
+            "format": "lifted: nixfmt would change the file"
+        }
         assert (tmp_path / "out" / "report.json").is_file()
 
     def test_messages_do_not_say_what_was_not_proven(

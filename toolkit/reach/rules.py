@@ -14,7 +14,7 @@ from toolkit.reach.case import FEWEST, Case
 from toolkit.reach.model import Left
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from toolkit.reach.derivations import Derivation
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.judge.overriding import overrides
-from toolkit.judge.subject import HASHES, THREW, Own, Subject
+from toolkit.judge.subject import HASHES, THREW, Own, Subject, with_strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,7 @@ def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
         if part not in before.ends and part not in after.limited:
             yield subject.differs(Kind.EVALUATION, DAMAGE, f"its {part} no longer evaluates", None, reason)
     for part in before.ends:
-        if part not in after.ends:
+        if part not in after.ends and part not in before.limited:
             yield subject.differs(Kind.EVALUATION, REMARK, f"its {part} evaluates now", before.ends[part], None)
 
 
@@ -166,16 +166,15 @@ def _fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[
 def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
     """Return what is fetched, without how the hash is written, and store paths by their names."""
 
+    def shortened(text: str) -> str:
+        return _STORE.sub("/nix/store/…-", text)
+
+    def untagged(text: str) -> str:
+        # A tag is named in full or not.
+        return text.replace("refs/tags/", "").replace("refs%2Ftags%2F", "")
+
     def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-        if isinstance(value, str):
-            # A tag is named in full or not.
-            text = _STORE.sub("/nix/store/…-", value) if name not in {"src", "patches"} else value
-            return text.replace("refs/tags/", "").replace("refs%2Ftags%2F", "")
-        if isinstance(value, list):
-            return [normal(name, each) for each in value]
-        if isinstance(value, dict):
-            return {inner: normal(inner, each) for inner, each in value.items()}
-        return value
+        return with_strings(value if name in {"src", "patches"} else with_strings(value, shortened), untagged)
 
     attributes: dict[str, Any] = fetch["attributes"]
     shown = {name: normal(name, value) for name, value in attributes.items() if name not in HASHES}
@@ -284,8 +283,8 @@ def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
 
 def _loses(old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
     """Tell whether a function has lost an argument."""
-    functions = isinstance(old, dict) and isinstance(new, dict) and "λ" in old and "λ" in new
-    return functions and bool(old["λ"].keys() - new["λ"].keys())
+    functions = _is_set(old) and _is_set(new) and "λ" in old and "λ" in new
+    return functions and bool({*old["λ"]} - {*new["λ"]})
 
 
 _NOTHING = object()
@@ -296,7 +295,7 @@ def _leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, An
     """Yield what differs, as deep as both are sets."""
     if before == after:
         return
-    sets = isinstance(before, dict) and isinstance(after, dict)
+    sets = _is_set(before) and _is_set(after)
     if not sets or _is_package(before) or _is_package(after) or _MARKS & (before.keys() | after.keys()):
         yield prefix, before, after
         return
@@ -305,16 +304,16 @@ def _leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, An
         yield from _leaves(inner, before.get(name, _NOTHING), after.get(name, _NOTHING))
 
 
+def _is_set(value: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - JSON
+    return isinstance(value, dict)
+
+
 def _is_package(value: Any) -> bool:  # noqa: ANN401 - JSON
-    return isinstance(value, dict) and value.keys() == {"drv", "out"}
+    return _is_set(value) and value.keys() == {"drv", "out"}
 
 
 def _without_hashes(value: Any) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, str):
-        return _STORE.sub("/nix/store/…-", value)
-    if isinstance(value, list):
-        return [_without_hashes(each) for each in value]
-    return value
+    return with_strings(value, lambda text: _STORE.sub("/nix/store/…-", text))
 
 
 def _arguments(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from toolkit.sources.trees import NixpkgsTree
 
 AttrPath = tuple[str, ...]
+_Named = tuple[str, frozenset[AttrPath]]
 
 TOP = "pkgs/top-level/"
 ALL_PACKAGES = f"{TOP}all-packages.nix"
@@ -152,18 +153,6 @@ def resolved(file: str, literal: str) -> str:
     return normpath(f"{dirname(file)}/{literal}")
 
 
-class Reached(Struct, frozen=True, kw_only=True):
-    """What some files reach: candidates by file; `everything` are files that all packages are made with."""
-
-    candidates: Mapping[str, frozenset[AttrPath]]
-    everything: frozenset[str]
-
-    @property
-    def all(self) -> frozenset[AttrPath]:
-        """All candidates."""
-        return frozenset().union(*self.candidates.values())
-
-
 class Map:
     """The files of a tree and what names them; `contents` are files that are not as in the tree."""
 
@@ -201,8 +190,8 @@ class Map:
         found: set[AttrPath] = set()
         is_all = self._is_everything(file)
         # A file may not be what another is named by: its directory is read, or put together.
-        waiting = [(file, frozenset({(), *((name,) for name in [*names][:_MOST_SUFFIXES])}))]
-        seen: set[tuple[str, frozenset[AttrPath]]] = set()
+        waiting: list[_Named] = [(file, frozenset({(), *((name,) for name in [*names][:_MOST_SUFFIXES])}))]
+        seen: set[_Named] = set()
         while waiting and len(seen) < _MOST_FILES:
             state = waiting.pop()
             if state in seen:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
 from toolkit.judge.model import Difference, Kind, Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 THREW = {"!": "throws"}
 """A value that throws, as judge.nix has it."""
@@ -42,13 +42,7 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     def shown(self, value: Any) -> Any:  # noqa: ANN401 - JSON
         """Return a value in which files of the tree are called as the tree calls them."""
-        if isinstance(value, str):
-            return value.replace(f"{self.root}/", "")
-        if isinstance(value, list):
-            return [self.shown(each) for each in value]
-        if isinstance(value, dict):
-            return {name: self.shown(each) for name, each in value.items()}
-        return value
+        return with_strings(value, lambda text: text.replace(f"{self.root}/", ""))
 
 
 class Own(Struct, frozen=True, kw_only=True):
@@ -72,15 +66,19 @@ class Own(Struct, frozen=True, kw_only=True):
         old, new = self.before["version"], self.after["version"]
         if not (self.updated and isinstance(old, str) and isinstance(new, str) and old):
             return False
-        spellings = ((old, new), (old.replace(".", "_"), new.replace(".", "_")))
-        return any(bool(_replaced(before, *spelling) == after) for spelling in spellings)
+        spellings: tuple[Callable[[str], str], ...] = (
+            lambda text: text.replace(old, new),
+            lambda text: text.replace(old.replace(".", "_"), new.replace(".", "_")),
+        )
+        return any(bool(with_strings(before, spelling) == after) for spelling in spellings)
 
 
-def _replaced(value: Any, old: str, new: str) -> Any:  # noqa: ANN401 - JSON
+def with_strings(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
+    """Return a value with each string in it changed."""
     if isinstance(value, str):
-        return value.replace(old, new)
+        return change(value)
     if isinstance(value, list):
-        return [_replaced(each, old, new) for each in value]
+        return [with_strings(each, change) for each in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {name: _replaced(each, old, new) for name, each in value.items()}
+        return {name: with_strings(each, change) for name, each in cast("dict[str, object]", value).items()}
     return value

@@ -163,6 +163,17 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
         },
         (Kind.OVERRIDE, Weight.DAMAGE, "notes-server"),
     ),
+    "an override is overruled": (
+        {
+            NOTES: (
+                'stdenv.mkDerivation {\n  pname = "notes-server"',
+                """(x: x // {
+                  overrideAttrs = change: (x.overrideAttrs change).overrideAttrs (_: { inherit (x) installPhase; });
+                }) (stdenv.mkDerivation {\n  pname = "notes-server\"""",
+            )
+        },
+        (Kind.OVERRIDE, Weight.DAMAGE, "notes-server"),
+    ),
     "it no longer evaluates": (
         {NOTES: ("buildInputs = [ curl ];", 'buildInputs = throw "no inputs";')},
         (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
@@ -195,7 +206,7 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
 def test_a_damage_is_named(name: str) -> None:
     given, (kind, weight, attribute) = DAMAGES[name]
     edits: dict[str, tuple[str, str] | str | None] = {**given}
-    if name == "an override has no effect":
+    if name in {"an override has no effect", "an override is overruled"}:
         old, new = pair(edits[NOTES])
         edits[NOTES] = f"{(specimen.path() / NOTES).read_text().replace(old, new).rstrip()})\n"
     if name == "a set is not recursed into":

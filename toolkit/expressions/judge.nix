@@ -35,6 +35,10 @@ let
     listToAttrs
     mapAttrs
     match
+    pathExists
+    readFile
+    replaceStrings
+    split
     stringLength
     substring
     tail
@@ -68,16 +72,36 @@ let
   named =
     _: prev:
     if prev ? nixosTests then
-      {
-        nixosTests = mapAttrs (name: _: {
-          type = "derivation";
-          inherit name;
-          drvPath = "nixosTests.${name}";
-          outPath = "nixosTests.${name}";
-        }) prev.nixosTests;
-      }
+      { nixosTests = mapAttrs (name: test: if elem name several then each 2 name test else stub name) prev.nixosTests; }
     else
       { };
+  stub = name: {
+    type = "derivation";
+    inherit name;
+    drvPath = "nixosTests.${name}";
+    outPath = "nixosTests.${name}";
+  };
+  each =
+    depth: name: tests:
+    if depth == 0 || !isAttrs tests || tests ? type then
+      stub name
+    else
+      mapAttrs (inner: each (depth - 1) "${name}.${inner}") tests;
+  # Those that are sets of tests, as their lines show: to see whether a single test is one takes as long as the test.
+  several =
+    let
+      file = /. + tree + "/nixos/tests/all-tests.nix";
+      lines = filter isString (split "\n" (if pathExists file then readFile file else ""));
+    in
+    concatLists (
+      map (
+        line:
+        let
+          name = match "  ([A-Za-z0-9_-]+) = (recurseIntoAttrs )?[(]?(import|discoverTests|handleTestOn|pkgs.callPackage) ?.*" line;
+        in
+        if name == null then [ ] else [ (head name) ]
+      ) lines
+    );
 
   threw = {
     "!" = "throws";
@@ -267,6 +291,8 @@ let
 
   overriders = package: filter (name: match "override.*" name != null) (attrNames package);
   mark.unletProbe = "1";
+  isScript = name: match "(pre|post)[A-Z].*|.*Phase" name != null;
+  line = "\n: unlet\n";
 
   # What a function that takes the old attributes gives: by `overrideAttrs` and those like it.
   through =
@@ -287,8 +313,30 @@ let
         };
       });
       plainly = by (_: { });
+      scripts = filter isScript (attrNames (orElse { } (package.drvAttrs or { })));
+      extended = by (
+        old:
+        listToAttrs (
+          map (name: {
+            inherit name;
+            value = (if isString (old.${name} or null) then old.${name} else "") + line;
+          }) scripts
+        )
+      );
     in
     {
+      # Which scripts arrive in what is built, if something is added to them.
+      scripts = listToAttrs (
+        map (name: {
+          inherit name;
+          value = orElse false (
+            let
+              script = extended.drvAttrs.${name} or "";
+            in
+            isString script && replaceStrings [ line ] [ "" ] script != script
+          );
+        }) scripts
+      );
       plain = output plainly;
       probe = output (by (_: mark));
       check = output (by (_: {

@@ -37,6 +37,7 @@ def overrides(subject: Subject, own: Own | None, before: dict[str, Any], after: 
             yield from _old(subject, own, name, (one.get("old"), other.get("old")))
             yield from _lost(subject, name, one.get("lost"), other.get("lost"))
             yield from _source(subject, name, one, other)
+            yield from _scripts(subject, name, one.get("scripts", {}), other.get("scripts", {}))
 
 
 def _old(subject: Subject, own: Own | None, name: str, pair: tuple[Any, Any]) -> Iterator[Difference]:
@@ -63,6 +64,18 @@ def _lost(subject: Subject, name: str, before: list[str] | None, after: list[str
         yield subject.differs(Kind.OVERRIDE, DAMAGE, f"what {name} gives has lost {', '.join(more)}", before, after)
     elif fewer := sorted({*before} - {*after}):
         yield subject.differs(Kind.OVERRIDE, REMARK, f"{name} keeps {', '.join(fewer)} now", before, after)
+
+
+def _scripts(subject: Subject, name: str, before: dict[str, bool], after: dict[str, bool]) -> Iterator[Difference]:
+    """Compare which scripts of the package an override may add something to."""
+    both = sorted(before.keys() & after.keys())
+    if lost := [each for each in both if before[each] and not after[each]]:
+        what = f"{name} with {', '.join(lost)} no longer reaches what is built"
+        yield subject.differs(Kind.OVERRIDE, DAMAGE, what, lost, None)
+    if new := [each for each in both if after[each] and not before[each]]:
+        yield subject.differs(
+            Kind.OVERRIDE, REMARK, f"{name} with {', '.join(new)} reaches what is built now", None, new
+        )
 
 
 def _source(subject: Subject, name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:

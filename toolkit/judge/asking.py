@@ -42,7 +42,6 @@ SET = "set"
 
 _MEBIBYTES = 4096
 _SECONDS = 300.0
-_LIMIT = re.compile(r"still running after|out of memory|killed by signal|Out of memory|bad_alloc")
 _QUESTION = re.compile(r"unlet: question (\d+)")
 _PART = re.compile(r"unlet: part ([\w-]+)")
 
@@ -73,11 +72,6 @@ class Answer(Struct, frozen=True, kw_only=True):
     def limits(self) -> dict[str, str]:
         """The parts that ended at one of our limits, and which."""
         return {part: self.ends[part] for part in self.limited}
-
-    @property
-    def limit(self) -> str | None:
-        """The limit of time or memory that a part of it has reached, None if none has."""
-        return next((reason for reason in self.ends.values() if _LIMIT.search(reason)), None)
 
 
 class Ended(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from toolkit.sources.changes import MOST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from toolkit.judge.asking import Answer
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.sides import Sides
     from toolkit.model import Progress
@@ -95,6 +96,7 @@ class _Judging:
         self.asked: set[str] = set()
         self.aliases: set[str] = set()
         self.readers: set[str] = set()
+        self.own: set[AttrPath] = set()
         self.kinds: dict[AttrPath, str] = {}
         self.left = 0
         self.ended: dict[str, int] = {}
@@ -142,6 +144,7 @@ class _Judging:
         own = {path for file in changed for path in reached[file.path] if path in self.kinds}
         # What is in a package is read through it.
         own = {path for path in own if PACKAGE not in {self.kinds.get(path[:end]) for end in range(1, len(path))}}
+        self.own = own
         if own:
             self.progress.step("looking for readers")
             functions = {path[-1] for path in own if self.kinds[path] == FUNCTION}
@@ -170,7 +173,7 @@ class _Judging:
                 everything.append(file.path)
                 found |= _of_library(file)
             elif not found and not file.equal:
-                self.unknown.append(Gap(what=file.path, reason="no attribute was found that is made from it: --all"))
+                self.unknown.append(Gap(what=file.path, reason="no attribute was found that is made from it"))
             reached[file.path] = found
         return reached, everything
 
@@ -183,9 +186,9 @@ class _Judging:
             path for path, kind in self.kinds.items() if kind == PACKAGE and ".".join(path) in self.readers
         )
         if not self._is_needed(file, callers):
-            self.unknown.append(Gap(what=file.path, reason="nothing that was asked about needs it: --all"))
+            self.unknown.append(Gap(what=file.path, reason="nothing that was asked about needs it"))
         elif self.left:
-            reason = f"asked {len(callers)} packages that name what it is for, and not {self.left} others: --all"
+            reason = f"asked {len(callers)} packages that name what it is for, and not {self.left} others"
             self.unknown.append(Gap(what=file.path, reason=reason))
 
     def _is_needed(self, file: _File, paths: Sequence[AttrPath]) -> bool:
@@ -214,7 +217,7 @@ class _Judging:
         paths = sorted(reached, key=lambda path: (len(path), path))
         if len(paths) > _MOST:
             rest = len(paths) - _MOST
-            self.unknown.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many: --all"))
+            self.unknown.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
             paths = paths[:_MOST]
         there = self._compare(self.native, paths, ())
         others = [system for system in self.systems if system != self.native]
@@ -248,22 +251,30 @@ class _Judging:
                     self.kinds[path] = after.kind
                 name = ".".join(path)
                 self.asked.add(name)
-                if limited := {**before.limits, **after.limits}:
-                    reason = f"its {', '.join(sorted(limited))} cannot be asked for: {limited[min(limited)]}"
-                    self.unknown.append(Gap(what=f"{name} on {system}", reason=reason))
-                elif before.kind in {THROWS, ENDS} and after.kind in {THROWS, ENDS}:
-                    self.not_covered.append(Gap(what=f"{name} on {system}", reason="does not evaluate before either"))
-                elif both := before.ends.keys() & after.ends.keys():
-                    reason = f"its {', '.join(sorted(both))} cannot be asked for: {before.ends[min(both)]}"
-                    self.not_covered.append(Gap(what=f"{name} on {system}", reason=reason))
-                if limit := before.limit or after.limit:
-                    # What did not come to its end here may do so elsewhere: nothing can be said.
-                    gaps = self.not_covered if before.limit and after.limit else self.unknown
-                    gaps.append(Gap(what=f"{name} on {system}", reason=limit))
-                    continue
+                self._gap(path, system, before, after)
                 found = comparing.compare(self._subject(name, system), before, after)
                 self.differences += self._explained(path, system, found)
         return there
+
+    def _gap(self, path: AttrPath, system: str, before: Answer, after: Answer) -> None:
+        """Say which parts of an attribute were not compared, and whether they are unknown."""
+        name = ".".join(path)
+        what = f"{name} on {system}"
+        is_equal = all(file.equal or file.is_document for file in self.files)
+        limits = {**before.limits, **after.limits}
+        both = before.ends.keys() & after.ends.keys()
+        kinds = {before.kind, after.kind}
+        throws = THROWS in kinds and kinds <= {THROWS, ENDS}
+        if not limits and (throws or ("derivation" in both and system != self.native)):
+            self.not_covered.append(Gap(what=what, reason="does not evaluate before either"))
+        elif parts := sorted(limits or both):
+            reason = f"its {', '.join(parts)} cannot be asked for: {(limits or before.ends)[parts[0]]}"
+            is_known = is_equal or (not limits and self._is_idle(path))
+            (self.not_covered if is_known else self.unknown).append(Gap(what=what, reason=reason))
+
+    def _is_idle(self, path: AttrPath) -> bool:
+        """Tell whether an attribute only reads values that were compared."""
+        return ".".join(path) in self.readers and FUNCTION not in {self.kinds.get(each) for each in self.own}
 
     def _subject(self, name: str, system: str) -> Subject:
         return Subject(
@@ -306,7 +317,7 @@ class _Judging:
 
     def _sample(self, everything: Sequence[str]) -> None:
         """Ask about a few packages if all of them are made with a file."""
-        reason = "reaches everything: --all"
+        reason = "reaches everything, of which a few packages were asked about"
         self.unknown.append(Gap(what=_few(everything), reason=reason))
         self._compare_all({system: [tuple(name.split(".")) for name in _SAMPLE] for system in self.systems}, ())
 
@@ -320,7 +331,7 @@ class _Judging:
         wanted = [*found.strong[:_MOST_READERS], *found.weak[:_FEW_READERS]]
         self.left = len(found.strong) + len(found.weak) - len(wanted)
         if self.left:
-            self.not_covered.append(Gap(what=f"{self.left} more attributes that name them", reason="too many: --all"))
+            self.not_covered.append(Gap(what=f"{self.left} more attributes that name them", reason="too many"))
         serious = {each.system for each in self.differences if each.weight is not Weight.REMARK}
         # A difference that is there natively is the same elsewhere, but for the packages that are not for it.
         systems = {self.native} if self.native in serious or not serious - {STATIC} else serious - {STATIC}

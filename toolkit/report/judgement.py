@@ -152,7 +152,7 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
         yield Line(text=f"not asked  {gap.what}: {gap.reason}", tone=Tone.PLAIN)
     if more := len(judgement.not_covered) - len(gaps):
         yield Line(text=f"not asked  {more} more; --json has all", tone=Tone.PLAIN)
-    yield Line(text="not asked  the rest of the set: --all", tone=Tone.PLAIN)
+    yield Line(text="not asked  the rest of the set", tone=Tone.PLAIN)
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in judgement.warnings)
 
 
@@ -206,14 +206,23 @@ def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes:
     elif claims:
         body.append(f"- {sum(proof.status is Status.PASSED for proof in claims)} of {len(claims)} claims passed")
     body += [f"- {plain(note)}" for note in notes[:_GAPS]]
-    kinds = "derivations, fixed outputs, meta, passthru, arguments and overrides"
     gaps = f"; {len(judgement.not_covered)} things were not asked about" if judgement.not_covered else ""
     foot = [
         "",
-        f"Compared by evaluation: {kinds}; nothing was built, and the rest of the set was not asked about{gaps}.",
+        f"{_looked_at(judgement)}; nothing was built, and the rest of the set was not asked about{gaps}.",
         f"Made by a tool, unlet {__version__}, and not yet read by a person: {code(command)}",
     ]
     return [*head, *body[: LINES - len(head) - len(foot)], *foot]
+
+
+def _looked_at(judgement: Judgement) -> str:
+    """Return how it was compared."""
+    if not judgement.asked:
+        return "Compared by what Nix parses: nothing was evaluated"
+    kinds = "derivations, fixed outputs, meta, passthru, arguments and overrides"
+    if len(judgement.equal) == judgement.files:
+        return f"Nix parses the same in both versions; compared by evaluation on one system: {kinds}"
+    return f"Compared by evaluation: {kinds}"
 
 
 def _item(row: _Row, judgement: Judgement) -> str:

@@ -70,11 +70,11 @@ def _scripts(subject: Subject, name: str, before: dict[str, bool], after: dict[s
     """Compare which scripts of the package an override may add something to."""
     both = sorted(before.keys() & after.keys())
     if lost := [each for each in both if before[each] and not after[each]]:
-        what = f"{name} with {', '.join(lost)} no longer reaches what is built"
+        what = f"{name} with {', '.join(lost)} no longer reaches the derivation"
         yield subject.differs(Kind.OVERRIDE, DAMAGE, what, lost, None)
     if new := [each for each in both if after[each] and not before[each]]:
         yield subject.differs(
-            Kind.OVERRIDE, REMARK, f"{name} with {', '.join(new)} reaches what is built now", None, new
+            Kind.OVERRIDE, REMARK, f"{name} with {', '.join(new)} reaches the derivation now", None, new
         )
 
 

@@ -106,7 +106,7 @@ def test_patch_that_reads_a_link_which_it_adds_is_one_line(
 
     done = unlet("check", "--patch", str(patch_of(clone, edit)), "notes-server", "--nixpkgs", str(clone))
     assert done.returncode == 3
-    assert done.stderr == f"patch: makes '{package}/x' a link that leads to no file of the tree\n"
+    assert done.stderr == f"{package}/x: is a link that leads out of the tree\n"
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 

@@ -236,13 +236,21 @@ def test_a_line_is_that_of_the_attribute(reached: Callable[..., Reach], tmp_path
     [
         ("tool = prev.tool;", "no effect"),
         ("tool = prev.spare;", "reaches"),
+        ('plain = prev.plain.overrideAttrs { version = "2.0.0"; };', "in part"),
+        ("tool = prev.spare; plain = prev.plain.nothing;", "could not be told"),
     ],
 )
 def test_a_set_without_a_function_of_its_own_is_compared(
     reached: Callable[..., Reach], members: str, status: str
 ) -> None:
-    found = reached(f"tools = builtins.mapAttrs (_: value: value) {{ {members} }};")
+    found = reached(f"tools = builtins.mapAttrs (_: value: value) (prev.tools // {{ {members} }});")
     assert statuses(found) == {"tools": status}
+
+
+def test_a_set_within_a_scope_is_judged_by_its_packages(reached: Callable[..., Reach]) -> None:
+    one = 'inner = super.inner // { plain = super.inner.plain.overrideAttrs { version = "2.0.0"; }; };'
+    found = reached(f"""python313 = prev.python313.override {{ packageOverrides = self: super: {{ {one} }}; }};""")
+    assert statuses(found)["python313.pkgs.inner"] == "in part"
 
 
 def test_only_what_is_asked_for(reached: Callable[..., Reach]) -> None:

@@ -513,6 +513,24 @@ let
       ++ filter (name: !(new ? ${name})) (attrNames old);
     };
 
+  # The paths of packages that differ in two sets, or in sets within them that are no package sets.
+  changedIn =
+    depth: old: new:
+    concatMap (
+      name:
+      let
+        here = guarded null new.${name};
+        there = guarded null (old.${name} or null);
+        drv = value: guarded null (text value.drvPath);
+      in
+      if isPackage here then
+        if isPackage there && drv here == drv there then [ ] else [ [ name ] ]
+      else if depth > 0 && isAttrs here && isAttrs there && !isCallable here && !(here ? stdenv) then
+        map (rest: [ name ] ++ rest) (changedIn (depth - 1) there here)
+      else
+        [ ]
+    ) (attrNames new);
+
   entry = index: scope: scope.${index.key};
 
   memberOf = scope: index: name: member: head (filter (each: each.given ? ${member}) (extensionsOf scope index name));
@@ -635,7 +653,8 @@ let
       arguments = argumentsOf of;
     };
 
-  drvAt = path: scope: guarded null (if has path scope then text (at path scope).drvPath else null);
+  drvAt =
+    path: scope: guarded null (if has path scope && isPackage (at path scope) then text (at path scope).drvPath else null);
 
   aliasesOf =
     path:
@@ -827,6 +846,11 @@ in
       else
         guarded false (old == new)
     );
+
+  # The packages that differ below a path, by their paths from there.
+  inner =
+    scope: index: path:
+    say (changedIn 1 (at path (entry index scope).prev) (at path (entry index scope).given));
 
   # The derivation that a name has at the top of a set, null for none.
   top =

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MOST = 32
+"""The most packages of a set that are judged one by one."""
+
 _HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskellPackages",)}
 
 
@@ -217,12 +220,25 @@ class Judge:
     def _value(self, scope: str, subject: Subject, look: Look) -> _Verdict:
         if look.old != look.new:
             return _Verdict(status=Status.REACHES)
+        within = self._within(scope, subject, (subject.name,)) if look.new == "set" else None
+        if within is not None:
+            return within
         equal = self._try(f"equal {_call(scope, subject, (subject.name,))}", bool)
         if equal is True:
             return _Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
         if look.new in {"value", "set"} and equal is False:
             return _Verdict(status=Status.REACHES)
         return _Verdict(status=Status.UNKNOWN, reason=f"is a {look.new}, not a package")
+
+    def _within(self, scope: str, subject: Subject, path: Sequence[str]) -> _Verdict | None:
+        """Judge a set by the packages in it that differ; None for none, and for so many that the set is another one."""
+        found = self._try(f"inner {_call(scope, subject, path)}", tuple[tuple[str, ...], ...])
+        if isinstance(found, EvaluationError):
+            return _Verdict(status=Status.UNKNOWN, reason=f"is a set, of which not all evaluates: {found.message}")
+        if not 0 < len(found) <= _MOST:
+            return None
+        paths = [(*path, *each) for each in found]
+        return _together([self._override(subject, each, self._path(scope, subject, each)) for each in paths])
 
     def _member(self, scope: str, subject: Subject, look: Look, member: Named) -> _Verdict:
         if not look.extended:
@@ -257,7 +273,8 @@ class Judge:
         if isinstance(pair, EvaluationError):
             return self._failure(subject, pair)
         if pair.old.drv is None or pair.new.drv is None:
-            return _unlike(pair)
+            within = self._within(scope, subject, path) if pair.old.kind == pair.new.kind == "set" else None
+            return within or _unlike(pair)
         old, new = self._store[pair.old.drv], self._store[pair.new.drv]
         member = path[-1] if shown is None else ""
         words = f"{_call(scope, subject)} {text(member)}"

@@ -73,6 +73,11 @@ let
 
   pythonPackages = self: {
     recursion = self;
+    inner.plain = mkDerivation {
+      pname = "plain";
+      version = "1.0.0";
+      src = fetch { name = "plain-1.0.0"; hash = hash "1"; };
+    };
     base = mkDerivation {
       pname = "python-base";
       version = "1.0";
@@ -249,7 +254,7 @@ let
       installPhase = "runHook preInstall; touch $out";
     };
     tools = {
-      inherit (self) tool;
+      inherit (self) plain tool;
     };
     spare = mkDerivation {
       pname = "spare";

@@ -56,7 +56,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "tests/test_files.py::test_pipe_that_nobody_closes_is_given_up",
         "tests/test_files.py::test_device_is_not_read",
     ),
-    "From a whole tree that is copied": ("tests/cli/test_links.py::test_link_of_a_tree_gives_nix_no_root",),
+    "From a whole tree that is copied": ("tests/cli/test_links.py::test_links_that_are_left_out_are_in_the_report",),
     "A diff is tried in git's index": ("tests/cli/test_links.py::test_patch_that_makes_the_file_a_link_is_one_line",),
     "No change is judged that makes a link": ("tests/cli/test_links.py::test_change_with_a_link_is_not_laid_out",),
     "Linux has a second wall": (f"{LIMITS}::test_second_wall_holds_where_the_first_is_off",),

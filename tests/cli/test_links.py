@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -186,6 +187,19 @@ def test_link_of_a_tree_gives_nix_no_root(unlet: Unlet, tree: Path, secret: Path
     assert done.returncode in {0, 1, 3}
     file.write_text("")
     nothing_of_it(tmp_path, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [("propose", "notes-server"), ("propose", "--tier", "tree", "--only", "demote")])
+def test_links_that_are_left_out_are_in_the_report(
+    unlet: Unlet, tree: Path, secret: Path, arguments: tuple[str, ...]
+) -> None:
+    replaced(tree / "doc/notes", secret)
+    said = "left out 1 links that lead out of the tree: doc/notes"
+    # The second time the tree is in the cache.
+    for out in ("one", "two"):
+        done = unlet(*arguments, "--nixpkgs", tree, "--out", out, "--system", "x86_64-linux")
+        assert f"warning: {said}" in done.stdout, done.stderr
+        assert said in json.loads((unlet.cwd / out / "report.json").read_text())["warnings"]
 
 
 def test_commit_whose_file_is_a_link_is_one_line(unlet: Unlet, clone: Path, secret: Path, tmp_path: Path) -> None:

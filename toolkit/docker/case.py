@@ -101,6 +101,11 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
         return self.deeper
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the whole tree lacks that the source has."""
+        return self.deeper.trees[self.before.name].warnings if self.deeper is not None else ()
+
+    @property
     def of_overrides(self) -> bool:
         """Tell whether a claim asks what overrides do."""
         return self.needs is None or OVERRIDES in self.needs

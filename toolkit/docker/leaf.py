@@ -115,11 +115,11 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         overrides.require_closed(case)
 
     def warnings(self, case: DockerCase, *, overlay: str) -> tuple[str, ...]:
-        """Return what the demotion breaks, and the files that are not there."""
+        """Return what the demotion breaks, the files that are not there, and the links that are left out."""
         dropped = [DROP_WARNING] if case.demotion is Demotion.DROP else []
         names = ", ".join(case.missing)
         lacking = [f"not found beside the file: {names}; the overlay needs them in {overlay}docker/"] if names else []
-        return (*dropped, *lacking)
+        return (*dropped, *lacking, *case.left_out)
 
     def require_upstream(self) -> None:
         """Raise ToolkitError where the builder takes no function: upstream's has long done so."""
@@ -283,7 +283,7 @@ def _judged(
         case=case,
         claims=claims.of(case),
         overlay={},
-        warnings=warnings,
+        warnings=(*warnings, *case.left_out),
         extras=tuple(each.extra for each in case.extras),
         others=lambda _progress: _others(request, case.source, case.before.file, like, done=done),
     )

@@ -153,7 +153,8 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
         behind=behind,
         recipe=_recipe(document),
     )
-    return replace(leaf.again(asked, progress=progress), warnings=warnings), unasked
+    draft = leaf.again(asked, progress=progress)
+    return replace(draft, warnings=(*warnings, *draft.warnings)), unasked
 
 
 def _recipe(document: ReportDocument) -> Recipe | None:

@@ -137,6 +137,11 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
         return texts.of_pull_request(self.opened.target.packages, self.messages[-1].body, self.opened.recipe)
 
+    def warnings(self, case: LiftCase, *, overlay: str) -> tuple[str, ...]:
+        """Return which links of the tree are left out."""
+        del case, overlay
+        return self.tree.warnings
+
     def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> LiftChosen:
         """Return the same with other contents, for which other trees are laid out."""
         tree = self.tree

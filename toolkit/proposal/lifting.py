@@ -69,6 +69,7 @@ class Lifts(Leaf):
             case=case if overlay.is_dir() else replace(case, overlay=None),
             claims=chosen.claims(case),
             overlay={},
+            warnings=tree.warnings,
             others=chosen.others,
         )
 
@@ -117,7 +118,14 @@ class Lifts(Leaf):
             upstream_diff=diff,
         )
         claims = prove.about(CLAIMS, Subject.CHANGE)
-        return Draft(proposal=proposal, messages=(), case=case, claims=claims, overlay={}, warnings=source.warnings)
+        return Draft(
+            proposal=proposal,
+            messages=(),
+            case=case,
+            claims=claims,
+            overlay={},
+            warnings=(*source.warnings, *tree.warnings),
+        )
 
     def explain(
         self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None

@@ -73,7 +73,8 @@ def write_down(chosen: Chosen[C], out: Path, *, progress: Progress) -> Report:
     def drafted(at: Path) -> Draft[C]:
         begun = draft(chosen, at)
         case = chosen.deepened(begun.case, near=request.source.nixpkgs, progress=progress)
-        return replace(begun, case=case, claims=chosen.claims(case))
+        warnings = chosen.warnings(case, overlay="overlay/")
+        return replace(begun, case=case, claims=chosen.claims(case), warnings=warnings)
 
     def compared(made: Draft[C], proven: Sequence[Proof]) -> tuple[Column, ...]:
         return columns(made, proven, progress=progress) if request.compare else ()

@@ -129,7 +129,12 @@ def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
     edits = of_diff(diff, base.root)
     step = Step(subject=path.name, edits=edits)
     return Change(
-        subject=path.name, origin=source.origin, source=asked, base=base, steps=(step,), warnings=source.warnings
+        subject=path.name,
+        origin=source.origin,
+        source=asked,
+        base=base,
+        steps=(step,),
+        warnings=(*source.warnings, *base.warnings),
     )
 
 
@@ -239,7 +244,15 @@ def _between(span: _Span, subject: str, progress: Progress, *, strange: bool = T
         repository=repository,
     )
     tree = trees.whole(source, offline=True, progress=progress)
-    return Change(subject=subject, origin=source.origin, source=asked, base=tree, steps=tuple(steps), strange=strange)
+    return Change(
+        subject=subject,
+        origin=source.origin,
+        source=asked,
+        base=tree,
+        steps=tuple(steps),
+        strange=strange,
+        warnings=tree.warnings,
+    )
 
 
 def _committed(repository: Path, base: Oid, head: Oid) -> tuple[Edit, ...]:
@@ -293,7 +306,15 @@ def _uncommitted(top: Path, progress: Progress) -> Change:
     subject = f"the uncommitted changes in {top}"
     base = trees.whole(source, offline=True, progress=progress)
     step = Step(subject=subject, edits=_edits(before, after))
-    return Change(subject=subject, origin=source.origin, source=asked, base=base, steps=(step,), strange=False)
+    return Change(
+        subject=subject,
+        origin=source.origin,
+        source=asked,
+        base=base,
+        steps=(step,),
+        strange=False,
+        warnings=base.warnings,
+    )
 
 
 def _untracked(top: Path) -> Sequence[PurePosixPath]:

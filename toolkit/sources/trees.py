@@ -36,6 +36,7 @@ KIND = "whole-trees"
 
 _TREE = "tree"
 _FINGERPRINT = "fingerprint"
+_LEFT_OUT = "left-out"
 _PARTS = ("default.nix", "lib/default.nix", "pkgs/top-level/all-packages.nix")
 _HINT = "--tier tree and those above it need a checkout, a channel, a git clone or URL, or the specimen"
 
@@ -45,10 +46,14 @@ class NotWholeError(UsageError):
 
 
 class NixpkgsTree(Struct, frozen=True, kw_only=True):
-    """A whole nixpkgs at `root`; `key` stands for its content, so equal keys mean equal trees."""
+    """A whole nixpkgs at `root`; `key` stands for its content, so equal keys mean equal trees.
+
+    `warnings` name, in a line, the links that it had and that are left out.
+    """
 
     root: Path
     key: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_specimen(self) -> bool:
@@ -236,14 +241,18 @@ def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     path = cache.obtain(KIND, key, make=whole_entry, check=check)
     if is_new:
         cache.shrink()
-    return NixpkgsTree(root=path / _TREE, key=key)
+    said = inside.find(path, _LEFT_OUT)
+    warnings = (os.fsdecode(said),) if said is not None else ()
+    return NixpkgsTree(root=path / _TREE, key=key, warnings=warnings)
 
 
 def _seal(root: Path, progress: Progress) -> None:
     """Delete the links that lead out of a tree of our own, so that none leads Nix, or what it builds, there."""
     links = [entry.path for entry in inside.entries(root) if entry.kind is Kind.LINK]
     if out := [path for path in links if inside.leads_out(root, path)]:
-        progress.step(f"leaving out {len(out)} links that lead out of the tree: {', '.join(out[:3])}")
+        fact = f"{len(out)} links that lead out of the tree: {', '.join(out[:3])}"
+        progress.step(f"leaving out {fact}")
+        (root.parent / _LEFT_OUT).write_bytes(os.fsencode(f"left out {fact}"))
     for path in out:
         (root / path).unlink()
 

@@ -113,6 +113,7 @@ REFACTORINGS: Mapping[str, Edits] = {
     "a file is split": {NOTES: "import ./generic.nix\n"},
     "a comment in the library": {LIB: ("let\n", "# All of it.\nlet\n")},
     "a comment in a package set": {ALL: ("stubs\n//", "# And these.\nstubs\n//")},
+    "a set in a package set": {ALL: ("viewer = final.log-viewer;", "viewer = (x: x) final.log-viewer;")},
     "a document": {"README.md": "# Read me\n"},
     "a name in passthru": {NOTES: ("updateScript =", "extra = 1;\n    updateScript =")},
 }

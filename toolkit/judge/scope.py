@@ -179,6 +179,9 @@ class _Judging:
 
     def _require_needed(self, file: _File, own: set[AttrPath]) -> None:
         """Say that a file is unknown if no package that was asked about needs it: a function is not called then."""
+        if own and file.path in {reach.ALL_PACKAGES, reach.ALIASES}:
+            # All packages need a table of them; what its names are was asked.
+            return
         packages = sorted((path for path in own if self.kinds[path] == PACKAGE), key=lambda path: (len(path), path))
         if reach.by_name(file.path) in {path[0] for path in packages} or self._is_needed(file, packages):
             return

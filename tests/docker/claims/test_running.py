@@ -95,7 +95,12 @@ def test_wrapper_that_has_not_changed_and_overlay_that_keeps_rootlesskit_in_fron
 
 def test_interrupt_leaves_nothing(proposals: Callable[..., tuple[Path, Report]], place: Path, account: Account) -> None:
     directory, _ = proposals()
-    argv = [sys.executable, "-m", "toolkit", "check", str(directory), "--run", "--proof", "parse"]
+    # A shell that starts this in the background lets the signal be ignored.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from toolkit.__main__ import main; sys.exit(main())"
+    )
+    argv = [sys.executable, "-c", code, "check", str(directory), "--run", "--proof", "parse"]
     with subprocess.Popen(
         argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:

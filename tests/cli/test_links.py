@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,6 @@ from toolkit.sources.changes import ChangeRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Unlet
 
@@ -200,6 +200,8 @@ def test_links_that_are_left_out_are_in_the_report(
         done = unlet(*arguments, "--nixpkgs", tree, "--out", out, "--system", "x86_64-linux")
         assert f"warning: {said}" in done.stdout, done.stderr
         assert said in json.loads((unlet.cwd / out / "report.json").read_text())["warnings"]
+    kept = [path for path in Path(unlet.env["XDG_CACHE_HOME"]).rglob("doc/notes") if path.is_symlink()]
+    assert kept == []
 
 
 def test_commit_whose_file_is_a_link_is_one_line(unlet: Unlet, clone: Path, secret: Path, tmp_path: Path) -> None:

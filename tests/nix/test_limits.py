@@ -372,3 +372,10 @@ def test_command_to_paste_has_the_bound(tmp_path: Path) -> None:
 def test_no_bound_changes_nothing() -> None:
     command = evaluator.evaluate_command(Path("x.nix"), {})
     assert limits.bounded(command, None) is command
+
+
+def test_seal_within_another_ends_with_it() -> None:
+    with limits.sealed(seconds=5), limits.sealed():
+        assert limits.left() <= 5
+    with limits.sealed(), limits.sealed(seconds=5):
+        assert limits.left() <= 5

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +67,7 @@ class _Frame(Struct):
     kind: str
     start: int = -1
     begins: bool = False
-    names: tuple[str, ...] = ()
+    names: list[str] = field(default_factory=list[str])
     inherits: bool = False
     skipped: int = 0
     binding: int | None = None
@@ -136,7 +136,7 @@ class _Scanner:
             self._frames.pop()
             outer = self._frames[-1]
             if outer.is_naming and frame.kind == '"':
-                outer.names = (*outer.names, self._text[frame.start + 1 : match.start()])
+                outer.names.append(self._text[frame.start + 1 : match.start()])
         return match.end()
 
     def _take(self, frame: _Frame, kind: str, match: re.Match[str]) -> None:
@@ -156,7 +156,7 @@ class _Scanner:
             self._end(frame, match.end())
         elif word != "." and frame.is_naming and not frame.inherits:
             # Parameters, not a set.
-            frame.begins, frame.names = word == ",", ()
+            frame.begins, frame.names = word == ",", []
 
     def _close(self) -> None:
         while self._frames[-1].kind == "let":
@@ -173,11 +173,11 @@ class _Scanner:
         elif name == "inherit" and frame.binding is None and not frame.names:
             frame.inherits = True
         elif frame.is_naming:
-            frame.names = (*frame.names, name)
+            frame.names.append(name)
 
     def _begin(self, frame: _Frame) -> None:
         around = next((each.binding for each in reversed(self._frames[:-1]) if each.binding is not None), None)
-        opened = _Open(names=frame.names, start=frame.start, around=around, local=frame.kind == "let")
+        opened = _Open(names=tuple(frame.names), start=frame.start, around=around, local=frame.kind == "let")
         opened.inherited = frame.inherits
         self.found.append(opened)
 
@@ -190,7 +190,7 @@ class _Scanner:
         elif frame.inherits and frame.names:
             self._begin(frame)
             self.found[-1].end = end
-        frame.binding, frame.names, frame.inherits, frame.begins, frame.start = None, (), False, True, -1
+        frame.binding, frame.names, frame.inherits, frame.begins, frame.start = None, [], False, True, -1
 
 
 def attributes(bindings: Iterable[Binding], text: str, offset: int, *, depth: int = 4) -> set[tuple[str, ...]]:

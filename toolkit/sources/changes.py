@@ -303,7 +303,7 @@ def _uncommitted(top: Path, progress: Progress) -> Change:
         committed=located.committed,
         repository=located.repository,
     )
-    subject = f"the uncommitted changes in {top}"
+    subject = "the uncommitted changes"
     base = trees.whole(source, offline=True, progress=progress)
     step = Step(subject=subject, edits=_edits(before, after))
     return Change(

@@ -50,3 +50,8 @@ def test_what_is_in_no_attribute_is_the_rest() -> None:
 
 def test_a_text_that_is_not_nix_has_no_bindings() -> None:
     assert bindings.find("a = }; }") == []
+
+
+def test_a_path_of_fifty_thousand_names_is_read_like_any_other() -> None:
+    (binding,) = bindings.find(f"{{ {'.'.join(['a'] * 50_000)} = 1; }}")
+    assert len(binding.names) == 50_000

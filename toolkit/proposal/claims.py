@@ -370,7 +370,7 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
     ),
     Claim(
         "readers",
-        "packages that override or read this one stay the same",
+        "its readers below pkgs/by-name stay the same",
         readers,
         applies_to=_KEPT | {Subject.CHANGE},
     ),

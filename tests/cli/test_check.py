@@ -110,7 +110,7 @@ def test_own_edits_are_judged_in_a_clone_and_the_comment_is_short(unlet: Unlet, 
     lines = done.stdout.splitlines()
     assert done.returncode == 1
     assert len(lines) <= 25
-    assert re.match(r"\*\*\d of 11 proofs failed\*\* for `the uncommitted changes in ", lines[0])
+    assert re.match(r"\*\*\d of 11 proofs failed\*\* for `the uncommitted changes` ", lines[0])
     assert [line for line in lines if line.startswith("- **failed** `no-rebuild`: docker is rebuilt (")]
     assert (lines.count("<details><summary>Overrides and failures</summary>"), lines[-1]) == (1, "</details>")
     assert "before: moby: no override has an effect on the build" in lines

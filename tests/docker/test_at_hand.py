@@ -18,6 +18,7 @@ from toolkit.errors import ToolkitError
 from toolkit.model import Depth, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
+from toolkit.sources.changes import ChangeRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,8 +82,7 @@ def test_patch_of_somebody_else_is_evaluated_without_the_set(nixpkgs: Path, tmp_
     proposal(nixpkgs, tmp_path / "out", Depth())
     request = CheckRequest(
         target="docker",
-        patch=tmp_path / "out" / "upstream.diff",
-        source=SourceRequest(nixpkgs=str(nixpkgs)),
+        change=ChangeRequest(patch=tmp_path / "out" / "upstream.diff", source=SourceRequest(nixpkgs=str(nixpkgs))),
         depth=BY_ITSELF,
     )
     assert deeper(check(request, progress=Steps())) == {}
@@ -132,14 +132,14 @@ def test_tree_that_a_report_of_somebody_else_names_is_not_read(nixpkgs: Path, tm
 def test_tree_of_a_report_can_be_named(nixpkgs: Path, tmp_path: Path) -> None:
     proposal(nixpkgs, tmp_path / "out")
     theirs = recopied(tmp_path / "out", "theirs")
-    named = SourceRequest(nixpkgs=str(nixpkgs))
-    report = check(CheckRequest(target="docker", directory=theirs, source=named, depth=BY_ITSELF), progress=Steps())
+    named = ChangeRequest(source=SourceRequest(nixpkgs=str(nixpkgs)))
+    report = check(CheckRequest(target="docker", directory=theirs, change=named, depth=BY_ITSELF), progress=Steps())
     assert deeper(report) == dict.fromkeys(QUICK, Status.PASSED)
     assert report.proposal.source.root == nixpkgs
     docker = nixpkgs / "pkgs/applications/virtualization/docker/default.nix"
     docker.write_text(f"# changed\n{docker.read_text()}")
     with pytest.raises(ToolkitError, match=r"is not the one that report\.json is about"):
-        check(CheckRequest(target="docker", directory=theirs, source=named, depth=BY_ITSELF), progress=Steps())
+        check(CheckRequest(target="docker", directory=theirs, change=named, depth=BY_ITSELF), progress=Steps())
 
 
 def test_deeper_tier_of_an_unknown_tree_is_missed(nixpkgs: Path, tmp_path: Path) -> None:

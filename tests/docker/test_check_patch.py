@@ -16,6 +16,7 @@ from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
+from toolkit.sources.changes import ChangeRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -50,7 +51,8 @@ class TestForeignPatch:
         def judge(patch: str | bytes, *names: str, nixpkgs: str = "specimen") -> Report:
             path = tmp_path / "theirs.patch"
             path.write_bytes(patch if isinstance(patch, bytes) else patch.encode())
-            request = CheckRequest(target="docker", patch=path, source=SourceRequest(nixpkgs=nixpkgs), proofs=names)
+            change = ChangeRequest(patch=path, source=SourceRequest(nixpkgs=nixpkgs))
+            request = CheckRequest(target="docker", change=change, proofs=names)
             return check(request, progress=Steps())
 
         return judge
@@ -220,13 +222,19 @@ class TestForeignPatch:
         patch.write_bytes(b"+\n" * 700_000)
         with pytest.raises(ToolkitError, match=r"/long\.patch: is too big: 1\.4 MB, more than 1 MiB$"):
             check(
-                CheckRequest(target="docker", patch=patch, source=SourceRequest(nixpkgs="specimen")), progress=Steps()
+                CheckRequest(
+                    target="docker", change=ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
+                ),
+                progress=Steps(),
             )
 
     def test_missing_patch_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(ToolkitError, match=r"/none\.patch: no such file$"):
             check(
-                CheckRequest(target="docker", patch=tmp_path / "none.patch", source=SourceRequest(nixpkgs="specimen")),
+                CheckRequest(
+                    target="docker",
+                    change=ChangeRequest(patch=tmp_path / "none.patch", source=SourceRequest(nixpkgs="specimen")),
+                ),
                 progress=Steps(),
             )
 

@@ -18,6 +18,7 @@ from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.model import SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
+from toolkit.sources.changes import ChangeRequest
 from toolkit.track.tracking import TrackRequest, track
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ def judged(tree: Path, before: str, after: str, directory: Path) -> Report:
     old, new = (text.splitlines(keepends=True) for text in (before, after))
     patch = directory / "theirs.patch"
     patch.write_text("".join(difflib.unified_diff(old, new, f"a/{TARGET}", f"b/{TARGET}")))
-    return check(CheckRequest(target="docker", patch=patch, source=SourceRequest(nixpkgs=str(tree))), progress=Steps())
+    return check(
+        CheckRequest(target="docker", change=ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(tree)))),
+        progress=Steps(),
+    )
 
 
 def inspected(text: str, directory: Path) -> Reading:

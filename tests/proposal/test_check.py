@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from git import Repo
 
 from tests.proposal.test_propose import NOTES, Silence, statuses
 from toolkit import specimen
@@ -14,6 +16,7 @@ from toolkit.lift.rewriting import lift
 from toolkit.model import SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
+from toolkit.sources.changes import ChangeRequest
 
 if TYPE_CHECKING:
     from toolkit.model import Report
@@ -31,7 +34,10 @@ def judged(
     patch = tmp_path / "theirs.diff"
     patch.write_text("".join(lines))
     source = SourceRequest(nixpkgs="specimen")
-    return check(CheckRequest(patch=patch, target=target, source=source, bindings=bindings), progress=Silence())
+    return check(
+        CheckRequest(change=ChangeRequest(patch=patch, source=source), target=target, bindings=bindings),
+        progress=Silence(),
+    )
 
 
 @pytest.mark.parametrize("design", [Design.MOVE, Design.STAY, Design.LAYER])
@@ -93,3 +99,15 @@ def test_a_file_that_binds_no_package_needs_a_binding(tmp_path: Path) -> None:
         judged(tmp_path, after, file=viewer, target="log-viewer")
     report = judged(tmp_path, after, file=viewer, target="log-viewer", bindings=("systemd",))
     assert statuses(report)["no-rebuild"] is Status.PASSED
+
+
+def test_commit_of_a_clone_is_judged_as_its_patch_is(tmp_path: Path) -> None:
+    clone = shutil.copytree(specimen.path(), tmp_path / "clone")
+    Repo.init(clone).git.add(".")
+    Repo(clone).git.commit("--quiet", "--message", "before")
+    (clone / NOTES).write_text(lift(BEFORE, name="package.nix", design=Design.STAY).text)
+    Repo(clone).git.commit("--quiet", "--all", "--message", "notes-server: lift")
+    request = CheckRequest(change=ChangeRequest(rev="HEAD", clone=clone), target="notes-server")
+    assert statuses(check(request, progress=Silence())) == statuses(judged(tmp_path, (clone / NOTES).read_text()))
+    with pytest.raises(ToolkitError, match="is not changed by HEAD"):
+        check(CheckRequest(change=request.change, target="status-board"), progress=Silence())

@@ -223,7 +223,6 @@ def test_a_pull_request_comes_from_the_clone_at_hand(clone: Path) -> None:
     git(clone, "branch", "--quiet", "-D", "theirs")
     change = changes.read(ChangeRequest(pull=PullRequest(number=7), clone=clone), progress=Silence())
     assert [edit.path for edit in change.whole.edits] == [NOTES]
-    assert change.strange
     assert "has nothing of #8" in refused(ChangeRequest(pull=PullRequest(number=8), clone=clone))
 
 

@@ -125,15 +125,16 @@ def command(
         raise click.UsageError("--comment and --json exclude each other")
     if is_sealed():
         options.refuse_together("--sealed", "--run")
+    named = what if patch is not None or pull is not None else target
+    change = ChangeRequest(
+        patch=patch,
+        pull=PullRequest(number=pull) if pull is not None else None,
+        rev=what if directory is None and patch is None and pull is None else None,
+        clone=git_dir or Path(),
+        source=source,
+    )
+    server = options.server_request() if pull is not None and git_dir is None else None
     if directory is None and not any(map(options.given, _DOCKERS)):
-        change = ChangeRequest(
-            patch=patch,
-            pull=PullRequest(number=pull) if pull is not None else None,
-            rev=what if patch is None and pull is None else None,
-            clone=git_dir or Path(),
-            source=source,
-        )
-        named = target if patch is None and pull is None else what
         if named in {None, DOCKER}:
             options.refuse_without("TARGET", "--binding")
         asked = ReviewRequest(
@@ -141,13 +142,12 @@ def command(
             judging=JudgeRequest(systems=systems() or SYSTEMS, nixos=nixos),
             target=named,
             bindings=bindings,
-            server=options.server_request(),
-            at_hand=git_dir is not None,
+            server=server,
         )
         allow()
         return _review(asked, expect, comment=comment, command=_again(what, patch, pull))
     options.refuse_together("the output of propose", "--expect", "--nixos")
-    subject = what if patch is not None and what is not None else DOCKER
+    subject = named if named is not None and directory is None else DOCKER
     if subject != DOCKER:
         options.refuse_together(OTHER, "--file", "--run", "--compare", "--tier")
     else:
@@ -155,12 +155,8 @@ def command(
     request = CheckRequest(
         target=subject,
         directory=directory,
-        patch=patch,
-        pull=pull,
-        rev=what if directory is None and patch is None else None,
-        clone=git_dir,
-        server=options.server_request(),
-        source=source,
+        change=change,
+        server=server,
         bindings=bindings,
         proofs=proofs,
         also=("runs",) if run else (),

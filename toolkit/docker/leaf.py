@@ -157,13 +157,13 @@ class Docker(Leaf):
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[DockerCase]:
         """Find out which of the steps somebody's change makes; it is evaluated with nobody's rights."""
         case, proposal, warnings = foreign.foreign(request, progress=progress)
-        case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
-        asked = Request(target=PACKAGE, source=request.source)
+        case = staging.deepen(case, request.depth, offline=request.change.source.offline, progress=progress)
+        asked = Request(target=PACKAGE, source=request.change.source)
         return _judged(proposal, case, warnings, asked, steps(Design.HIDDEN, Demotion.SUFFIX))
 
-    def unconcerned(self, request: CheckRequest, *, progress: Progress) -> str | None:
+    def unconcerned(self, draft: Draft[DockerCase]) -> str | None:
         """Return why the claims say nothing of a change that moves no component and leaves the wrapper alone."""
-        return None if foreign.lifts_or_demotes(request, progress=progress) else "no lift and no demotion"
+        return None if foreign.concerns(draft.case) else "no lift and no demotion"
 
     def explain(
         self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None

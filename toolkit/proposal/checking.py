@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from toolkit import inside, prove, sources
 from toolkit.errors import ToolkitError
 from toolkit.git import patching, reading
-from toolkit.model import Commit, Depth, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Tier
+from toolkit.model import Commit, Depth, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Tier
 from toolkit.nix import program
 from toolkit.proposal import recipes
 from toolkit.proposal.leaf import Recorded
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from toolkit.forge.nixpkgs import Server
     from toolkit.model import Progress
     from toolkit.proposal.leaf import Draft
     from toolkit.proposal.requests import CheckRequest
     from toolkit.report.report import ReportDocument
+    from toolkit.sources.changes import ChangeRequest
 
 
 def check(request: CheckRequest, *, progress: Progress) -> Report:
@@ -40,11 +42,32 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
 
     Raise ToolkitError for a directory that holds no proposal, a source or a change that cannot be used.
     """
-    version, unasked = program.version(), _Unasked()
+    program.version()
     if request.directory is not None:
         draft, unasked = _recorded(request, request.directory, progress=progress)
-    else:
-        draft = leaf_of(request.target).foreign(request, progress=progress)
+        return judged(draft, request, unasked, progress=progress)
+    request = replace(request, change=completed(request.change, request.server, progress=progress))
+    return judged(leaf_of(request.target).foreign(request, progress=progress), request, progress=progress)
+
+
+def completed(change: ChangeRequest, server: Server | None, *, progress: Progress) -> ChangeRequest:
+    """Return a change with the commits of its pull request, as a server knows them."""
+    if change.pull is None or server is None:
+        return change
+    from toolkit.forge.client import Settings  # noqa: PLC0415 - who judges a patch needs no network
+    from toolkit.forge.github import connect  # noqa: PLC0415
+
+    progress.step(f"asking for #{change.pull.number}")
+    github = connect(server, Settings())
+    found = github.pull(change.pull.number)
+    base = github.merge_base(found.base.ref, found.head.sha)
+    pull = replace(change.pull, title=found.title, base=Oid(base), head=Oid(found.head.sha))
+    return replace(change, pull=pull)
+
+
+def judged(draft: Draft[Any], request: CheckRequest, unasked: _Unasked | None = None, *, progress: Progress) -> Report:
+    """Run the proofs of a draft that are named in the request, or all, and return their report."""
+    unasked = unasked or _Unasked()
     names = tuple(name for name in request.proofs if name not in unasked.names)
     proven: tuple[Proof, ...] = ()
     if names or not request.proofs:
@@ -55,8 +78,8 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
         proposal=draft.proposal,
         proofs=proven,
         warnings=draft.warnings,
-        tools={"nix": str(version)},
-        request=request.source,
+        tools={"nix": str(program.version())},
+        request=request.change.source,
         comparison=compared,
     )
 
@@ -108,7 +131,7 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
         if len(found_there) != (wanted := len(document.steps)):
             raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
     needed = leaf.needs(leaf.extras_of(behind))
-    at_hand = _source_again(request.source, written, document, needed, progress)
+    at_hand = _source_again(request.change.source, written, document, needed, progress)
     source = at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
     unasked = _Unasked() if at_hand is not None else _unasked(document, directory, request.depth)
     warnings = source.warnings

@@ -172,9 +172,9 @@ class Leaf(ABC):
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[Any]:
         """Return the draft of somebody else's change, with the claims about what it does."""
 
-    def unconcerned(self, request: CheckRequest, *, progress: Progress) -> str | None:
+    def unconcerned(self, draft: Draft[Any]) -> str | None:
         """Return why the claims say nothing of somebody else's change of the file, None if they do."""
-        del request, progress
+        del draft
         return None
 
     @abstractmethod

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import files, inside, prove, sources
+from toolkit import inside, prove
 from toolkit.contribution import ExplainedHunk
-from toolkit.errors import RefusalError, ToolkitError, UsageError
-from toolkit.git import patching, reading
+from toolkit.errors import RefusalError, UsageError
+from toolkit.git import patching
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Commit, Proposal, Step, Tier
@@ -23,12 +23,12 @@ from toolkit.proposal.leaf import Draft, Leaf
 from toolkit.proposal.target import find_target
 from toolkit.prove import Stage, Subject
 from toolkit.prove.lifted import Question
-from toolkit.sources import trees
+from toolkit.sources import changes, trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
+    from toolkit.errors import ToolkitError
     from toolkit.model import FileChange, Progress
     from toolkit.proposal.leaf import Recorded
     from toolkit.proposal.requests import CheckRequest, Request
@@ -74,19 +74,16 @@ class Lifts(Leaf):
         )
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[LiftCase]:
-        """Return the case of somebody else's patch, in which the doors are those that Nix finds."""
-        if request.patch is None:
-            raise ToolkitError(f"{request.target}: name its patch with --patch")
-        progress.step("reading nixpkgs")
-        diff = files.read(request.patch)
-        target = find_target(trees.as_they_are(request.source, progress=progress), request.target)
-        source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
-        patched = patching.apply(source.content, target.file, diff)
-        files.check_content(str(target.file), patched)
+        """Return the case of somebody else's change, in which the doors are those that Nix finds."""
+        change = changes.read(request.change, progress=progress)
+        tree = change.base
+        target = find_target(tree.root, request.target)
+        file = changes.read_file(request.change, target.file, progress=progress)
+        source, patched = file.source, file.after
         names = request.bindings or doors.packages(source.content, target.file)
-        tree = trees.whole(source, offline=request.source.offline, progress=progress)
         progress.step(f"laying out the changed {target.package}")
-        changed = trees.changed(tree, _contents(diff, tree.root))
+        contents = {path: each.content if each is not None else None for path, each in change.whole.files.items()}
+        changed = trees.changed(tree, contents)
         roots = (tree.root, changed.root)
         systems = request.depth.systems or target.systems
         progress.step(f"asking Nix about {target.package}")
@@ -99,7 +96,7 @@ class Lifts(Leaf):
                 Stage(name="before", content=source.content, path=tree.root / target.file),
                 Stage(name="patched", content=patched, path=changed.root / target.file),
             ),
-            upstream_diff=diff,
+            upstream_diff=file.diff,
             lifted=lifted,
             asking=Asking(
                 trees=roots,
@@ -114,8 +111,8 @@ class Lifts(Leaf):
             target=target.file,
             bindings=tuple(names),
             steps=(),
-            commits=(Commit(subject=request.patch.name, body="", before=source.content, after=patched),),
-            upstream_diff=diff,
+            commits=(Commit(subject=file.subject, body="", before=source.content, after=patched),),
+            upstream_diff=file.diff,
         )
         claims = prove.about(CLAIMS, Subject.CHANGE)
         return Draft(
@@ -161,10 +158,3 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
     systems = request.depth.systems or opened.target.systems
     found = doors.working(proposal.bindings, last, opened.target, roots, systems)
     return Lifted(text=last.decode(), doors=found)
-
-
-def _contents(diff: bytes, root: Path) -> dict[PurePosixPath, bytes]:
-    """Return all files of a patch as it leaves them."""
-    patching.read_diff(diff)
-    changes = patching.changes(diff, lambda path: inside.find(root, path, most=reading.MAXIMUM_BYTES))
-    return {change.path: change.after for change in changes}

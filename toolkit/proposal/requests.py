@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from toolkit.forge.nixpkgs import Server
 from toolkit.model import Depth, SourceRequest
+from toolkit.sources.changes import ChangeRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from toolkit.forge.nixpkgs import Server
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -42,22 +44,17 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class CheckRequest(Struct, frozen=True, kw_only=True):
-    """One call of `check`: a proposal's `directory`, or somebody's change of the file of `target`.
+    """One call of `check`: a proposal's `directory`, or somebody's `change` of the file of `target`.
 
-    That is a `patch` for the file of `source`, the number of a `pull` request, read from `clone` or else from `server`,
-    or the commit `rev` of `clone` (by default the directory one stands in), without which what is not committed there
-    counts. An override has to reach `bindings`, by default all packages of the lets. `proofs` names the proofs to run;
+    `change.source` is the nixpkgs of either. The commits of a pull request are asked of `server`, None if a clone has
+    them. An override has to reach `bindings`, by default all packages of the lets. `proofs` names the proofs to run;
     empty means all but those on request, of which `also` names some.
     """
 
     target: str
     directory: Path | None = None
-    patch: Path | None = None
-    pull: int | None = None
-    rev: str | None = None
-    clone: Path | None = None
-    server: Server = field(default_factory=Server)
-    source: SourceRequest = field(default_factory=SourceRequest)
+    change: ChangeRequest = field(default_factory=ChangeRequest)
+    server: Server | None = None
     bindings: tuple[str, ...] = ()
     proofs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()

@@ -8,34 +8,35 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit.errors import ToolkitError
-from toolkit.forge.nixpkgs import Server
 from toolkit.judge import JudgeRequest, judge
-from toolkit.model import Depth, Oid
-from toolkit.proposal.checking import check
+from toolkit.model import Depth
+from toolkit.proposal.checking import check, completed, judged
 from toolkit.proposal.registry import leaf_of, named
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
-from toolkit.sources.changes import ChangeRequest, PullRequest
 from toolkit.sources.trees import NotWholeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath
 
+    from toolkit.forge.nixpkgs import Server
     from toolkit.judge.model import Judgement
     from toolkit.model import Progress, Report
-    from toolkit.sources.changes import Edit
+    from toolkit.sources.changes import ChangeRequest, Edit
 
 
 class ReviewRequest(Struct, frozen=True, kw_only=True):
-    """A change, how it is judged, and a package whose claims are judged as well; `pull` is asked of `server`."""
+    """A change, how it is judged, and a package whose claims are judged as well.
+
+    The commits of a pull request are asked of `server`, None if a clone has them.
+    """
 
     change: ChangeRequest
     judging: JudgeRequest = field(default_factory=JudgeRequest)
     target: str | None = None
     bindings: tuple[str, ...] = ()
-    server: Server = field(default_factory=Server)
-    at_hand: bool = False
+    server: Server | None = None
 
 
 class Review(Struct, frozen=True, kw_only=True):
@@ -51,11 +52,9 @@ class Review(Struct, frozen=True, kw_only=True):
 
 def review(request: ReviewRequest, *, progress: Progress) -> Review:
     """Judge a change; raise ToolkitError if it cannot be had."""
-    asked = request.change
-    if asked.pull is not None:
-        asked = replace(asked, pull=_pull(asked.pull, request, progress))
+    request = replace(request, change=completed(request.change, request.server, progress=progress))
     try:
-        change = changes.read(asked, progress=progress)
+        change = changes.read(request.change, progress=progress)
     except NotWholeError:
         part = request.target or next(iter(named()))
         return Review(judgement=None, report=check(_claims(request, part), progress=progress))
@@ -79,37 +78,18 @@ def _of_target(
         return None, "its file is moved, added or taken away"
     asked = _claims(request, target)
     try:
-        note = leaf.unconcerned(asked, progress=progress)
-        return (check(asked, progress=progress), None) if note is None else (None, note)
+        draft = leaf.foreign(asked, progress=progress)
+        note = leaf.unconcerned(draft)
+        return (judged(draft, asked, progress=progress), None) if note is None else (None, note)
     except ToolkitError as error:
         return None, f"its claims are not judged: {error.message}"
 
 
 def _claims(request: ReviewRequest, target: str) -> CheckRequest:
-    asked = request.change
     systems = tuple(name for name in request.judging.systems if "-" in name)
     return CheckRequest(
         target=target,
-        patch=asked.patch,
-        pull=asked.pull.number if asked.pull is not None else None,
-        rev=asked.rev,
-        clone=asked.clone if asked.pull is None or request.at_hand else None,
-        server=request.server,
-        source=asked.source,
+        change=request.change,
         bindings=request.bindings,
         depth=Depth() if target in named() else Depth(systems=systems),
     )
-
-
-def _pull(pull: PullRequest, request: ReviewRequest, progress: Progress) -> PullRequest:
-    """Return a pull request with its commits, from the clone at hand or else from the server."""
-    if request.at_hand:
-        return pull
-    from toolkit.forge.client import Settings  # noqa: PLC0415 - who judges a patch needs no network
-    from toolkit.forge.github import connect  # noqa: PLC0415
-
-    progress.step(f"asking for #{pull.number}")
-    github = connect(request.server, Settings())
-    found = github.pull(pull.number)
-    base = github.merge_base(found.base.ref, found.head.sha)
-    return PullRequest(number=pull.number, title=found.title, base=Oid(base), head=Oid(found.head.sha))

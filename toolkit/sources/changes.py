@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import clone as clones
 from toolkit.git import fetching, history, patching, program, reading
 from toolkit.git.reading import TreeFile
-from toolkit.model import Oid, Source, SourceRequest
+from toolkit.model import Commit, Oid, Source, SourceRequest
 from toolkit.sources import resolve, trees
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _RANGE = re.compile(r"(?P<base>[^.].*?)?\.\.\.?(?P<head>[^.].*)?")
 _MAIN = ("master", "main")
 _PULLS = "pulls"
 _MEBIBYTE = 1 << 20
+_ALIKE = 0.5
 MOST = 16 * _MEBIBYTE
 """The longest file that anybody edits by hand, all-packages.nix, has had one and a half."""
 
@@ -87,8 +89,8 @@ class Step(Struct, frozen=True, kw_only=True):
 class Change(Struct, frozen=True, kw_only=True):
     """A change of a whole nixpkgs, in the steps that it comes in.
 
-    `source` is the base as `sources.resolve` understands it, `base` its whole tree. `strange` is what somebody else
-    made. `warnings` say, a line each, what the user may have expected otherwise.
+    `source` is the base as `sources.resolve` understands it, `base` its whole tree. `warnings` say, a line
+    each, what the user may have expected otherwise.
     """
 
     subject: str
@@ -96,13 +98,25 @@ class Change(Struct, frozen=True, kw_only=True):
     source: SourceRequest
     base: NixpkgsTree
     steps: tuple[Step, ...]
-    strange: bool = True
     warnings: tuple[str, ...] = ()
 
     @property
     def whole(self) -> Step:
         """All of the change: its last step."""
         return self.steps[-1]
+
+
+class ChangedFile(Struct, frozen=True, kw_only=True):
+    """One file of a change: the nixpkgs around it before, its content after, a diff with it.
+
+    `others` are the further files that the change is about.
+    """
+
+    source: Source
+    after: bytes
+    subject: str
+    diff: bytes
+    others: tuple[PurePosixPath, ...] = ()
 
 
 def read(request: ChangeRequest, *, progress: Progress) -> Change:
@@ -114,12 +128,89 @@ def read(request: ChangeRequest, *, progress: Progress) -> Change:
     progress.step("reading the change")
     if request.patch is not None:
         return _of_patch(request.patch, request.source, progress)
+    held = _held(request, progress)
+    base = trees.whole(held.source, offline=True, progress=progress)
+    return Change(
+        subject=held.subject,
+        origin=held.source.origin,
+        source=held.asked,
+        base=base,
+        steps=held.steps,
+        warnings=base.warnings,
+    )
+
+
+def read_file(
+    request: ChangeRequest, target: PurePosixPath, *, sparse: Sequence[str] = (), progress: Progress
+) -> ChangedFile:
+    """Return what a change does to one file, for which no whole tree is needed; a file that moves is followed.
+
+    Raise ToolkitError as `read` does, and for a change that is not about the file.
+    """
+    progress.step("reading the change")
+    if request.patch is not None:
+        source = resolve(request.source, target=target, sparse=sparse, progress=progress)
+        diff, subject = files.read(request.patch), request.patch.name
+        after, others = patching.apply(source.content, target, diff), patching.touched(diff)
+    else:
+        held = _held(request, progress)
+        subject, edits = held.subject, {edit.path: edit for edit in held.steps[-1].edits}
+        if target not in edits or edits[target].before is None:
+            raise ToolkitError(f"{target}: is not changed by {subject}")
+        file = edits[target].after or _moved(edits[target], [*edits.values()])
+        if file is None:
+            raise ToolkitError(f"{target}: is taken away by {subject}")
+        source = resolve(held.asked, target=target, sparse=sparse, progress=progress)
+        after, others = file.content, tuple(path for path, edit in edits.items() if edit.after is not file)
+        diff = patching.series(
+            [Commit(subject=subject, body="", before=source.content, after=after)], target
+        ).upstream_diff
+    files.check_content(str(target), after)
+    others = tuple(path for path in others if path != target)
+    return ChangedFile(source=source, after=after, subject=subject, diff=diff, others=others)
+
+
+def _moved(gone: Edit, edits: Sequence[Edit]) -> TreeFile | None:
+    """Return the new file that is most like one that is gone, None if none is half of it, as git finds renames."""
+    lines = gone.before.content.splitlines() if gone.before is not None else []
+    alike = {
+        SequenceMatcher(None, lines, edit.after.content.splitlines(), autojunk=False).ratio(): edit.after
+        for edit in edits
+        if edit.before is None and edit.after is not None and edit.path.suffix == gone.path.suffix
+    }
+    most = max(alike, default=0.0)
+    return alike[most] if most >= _ALIKE else None
+
+
+class _Held(Struct, frozen=True, kw_only=True):
+    """A change in a clone: the commit that it is for, and its steps."""
+
+    subject: str
+    source: Source
+    steps: tuple[Step, ...]
+
+    @property
+    def asked(self) -> SourceRequest:
+        """The base as `sources.resolve` understands it."""
+        return SourceRequest(nixpkgs=str(self.source.directory), rev=str(self.source.commit), offline=True)
+
+
+def _held(request: ChangeRequest, progress: Progress) -> _Held:
     if request.pull is not None:
         return _of_pull(request.pull, request, progress)
     top = _top(request.clone)
-    if request.rev is None:
-        return _uncommitted(top, progress)
-    return _of_rev(top, request.rev, progress)
+    return _uncommitted(top) if request.rev is None else _of_rev(top, request.rev)
+
+
+def _at(top: Path, repository: Path, commit: Oid, *, name: str) -> Source:
+    return Source(
+        origin=f"{top} at {name}",
+        content=b"",
+        directory=top,
+        commit=commit,
+        committed=reading.locate(repository, str(commit)).committed,
+        repository=repository,
+    )
 
 
 def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
@@ -145,7 +236,7 @@ def of_diff(diff: bytes, root: Path) -> tuple[Edit, ...]:
     return _edits(before, after)
 
 
-def _of_pull(pull: PullRequest, request: ChangeRequest, progress: Progress) -> Change:
+def _of_pull(pull: PullRequest, request: ChangeRequest, progress: Progress) -> _Held:
     """Read a pull request from the clone at hand, else fetch both of its commits."""
     subject = " ".join([f"#{pull.number}", *pull.title.split()])
     span = _in_clone(pull, request.clone)
@@ -156,7 +247,7 @@ def _of_pull(pull: PullRequest, request: ChangeRequest, progress: Progress) -> C
             raise ToolkitError(f"{request.clone}: has nothing of #{pull.number}", hint=hint)
         repository = _fetched(request.remote or patches.upstream().remote, pull.base, pull.head, progress)
         span = _Span(repository=repository, top=repository, base=pull.base, head=pull.head)
-    return _between(span, subject, progress)
+    return _between(span, subject)
 
 
 def _in_clone(pull: PullRequest, directory: Path) -> _Span | None:
@@ -188,21 +279,21 @@ def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
     return default_cache().obtain(_PULLS, f"{base}-{head}", make=make, check=lambda _: True) / "repository"
 
 
-def _of_rev(top: Path, rev: str, progress: Progress) -> Change:
+def _of_rev(top: Path, rev: str) -> _Held:
     """Read a range, each of its commits a step, or all that a commit brings since it left the main branch."""
     if (ends := _RANGE.fullmatch(rev)) is None:
         head = reading.locate(top, rev)
         known = clones.branches(top, _upstream())
         base = _left(known, head.commit)
         span = _Span(repository=known.repository, top=top, base=base, head=head.commit)
-        return _between(span, rev, progress, strange=False)
+        return _between(span, rev)
     one, other = (reading.locate(top, ends[name] or "HEAD") for name in ("base", "head"))
     parted = history.common_ancestor(one.repository, one.commit, other.commit)
     if parted is None:
         hint = "a shallow clone may lack it: git fetch --deepen"
         raise ToolkitError(f"{top}: '{rev}' has no common commit", hint=hint)
     span = _Span(repository=one.repository, top=top, base=parted, head=other.commit)
-    return _between(span, rev, progress, strange=False)
+    return _between(span, rev)
 
 
 def _left(known: clones.Branches, head: Oid) -> Oid:
@@ -221,7 +312,7 @@ class _Span(Struct, frozen=True, kw_only=True):
     head: Oid
 
 
-def _between(span: _Span, subject: str, progress: Progress, *, strange: bool = True) -> Change:
+def _between(span: _Span, subject: str) -> _Held:
     repository, top, base = span.repository, span.top, span.base
     commits = history.commits(repository, base, span.head)
     merge = next((commit for commit in commits if commit.merges), None)
@@ -234,25 +325,8 @@ def _between(span: _Span, subject: str, progress: Progress, *, strange: bool = T
     ]
     if not steps or not steps[-1].edits:
         raise ToolkitError(f"{top}: '{subject}' changes nothing since {base.short}")
-    asked = SourceRequest(nixpkgs=str(top), rev=str(base), offline=True)
-    source = Source(
-        origin=f"{top} at {base.short}",
-        content=b"",
-        directory=top,
-        commit=base,
-        committed=reading.locate(repository, str(base)).committed,
-        repository=repository,
-    )
-    tree = trees.whole(source, offline=True, progress=progress)
-    return Change(
-        subject=subject,
-        origin=source.origin,
-        source=asked,
-        base=tree,
-        steps=tuple(steps),
-        strange=strange,
-        warnings=tree.warnings,
-    )
+    source = _at(top, repository, base, name=base.short)
+    return _Held(subject=subject, source=source, steps=tuple(steps))
 
 
 def _committed(repository: Path, base: Oid, head: Oid) -> tuple[Edit, ...]:
@@ -280,7 +354,7 @@ def _is_submodule(entry: reading.Entry | None) -> bool:
     return entry is not None and entry.is_submodule
 
 
-def _uncommitted(top: Path, progress: Progress) -> Change:
+def _uncommitted(top: Path) -> _Held:
     """Read what is not committed, new files that git does not ignore included."""
     located = reading.locate(top)
     paths = dict.fromkeys((*history.changed(top, "HEAD"), *_untracked(top)))
@@ -294,26 +368,11 @@ def _uncommitted(top: Path, progress: Progress) -> Change:
     for path, content in zip(blobs, contents, strict=True):
         before[path] = TreeFile(content=content, mode=entries[path].mode)
     after = {path: file for path in paths if (file := _there(top, path)) is not None}
-    asked = SourceRequest(nixpkgs=str(top), rev=str(located.commit), offline=True)
-    source = Source(
-        origin=f"{top} at HEAD ({located.commit.short})",
-        content=b"",
-        directory=top,
-        commit=located.commit,
-        committed=located.committed,
-        repository=located.repository,
-    )
     subject = "the uncommitted changes"
-    base = trees.whole(source, offline=True, progress=progress)
-    step = Step(subject=subject, edits=_edits(before, after))
-    return Change(
+    return _Held(
         subject=subject,
-        origin=source.origin,
-        source=asked,
-        base=base,
-        steps=(step,),
-        strange=False,
-        warnings=base.warnings,
+        source=_at(top, located.repository, located.commit, name=f"HEAD ({located.commit.short})"),
+        steps=(Step(subject=subject, edits=_edits(before, after)),),
     )
 
 

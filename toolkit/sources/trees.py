@@ -117,11 +117,12 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
     return whole(source, offline=request.offline, progress=progress).root
 
 
-def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes]) -> NixpkgsTree:
-    """Return the tree with these files instead of, or besides, its own."""
+def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None]) -> NixpkgsTree:
+    """Return the tree with these files instead of, or besides, its own, and without those that are None."""
     digest = hashlib.sha256(tree.key.encode())
     for path, content in sorted(contents.items()):
-        digest.update(f"\0{path}\0{len(content)}\0".encode() + content)
+        length = len(content) if content is not None else None
+        digest.update(f"\0{path}\0{length}\0".encode() + (content or b""))
 
     def make(into: Path) -> str:
         facts = _copy(tree.root, into, link=True)
@@ -134,6 +135,9 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes]) -> Nixpk
             mode = place.lstat().st_mode & 0o777 if inside.is_file(into, path) and not place.is_symlink() else 0o644
             # Not written into: the file is that of the tree it is linked from.
             place.unlink(missing_ok=True)
+            facts.pop(str(path), None)
+            if content is None:
+                continue
             place.write_bytes(content)
             place.chmod(mode | 0o200)
             facts[str(path)] = _status(place.stat())

@@ -87,7 +87,7 @@ class Cache(Struct, frozen=True):
     root: Path
 
     def find(self, kind: str, key: str, *, check: Callable[[Path], bool]) -> Path | None:
-        """Return the entry's directory, None where there is none that `check` accepts. No entry is changed."""
+        """Return the entry's directory, None if there is none that `check` accepts. No entry is changed."""
         path = self._path(kind, key)
         if not path.is_dir():
             return None
@@ -101,7 +101,7 @@ class Cache(Struct, frozen=True):
         return path
 
     def obtain(self, kind: str, key: str, *, make: Callable[[Path], object], check: Callable[[Path], bool]) -> Path:
-        """Return the entry's directory; where there is none, `make` writes it into the directory that it is given.
+        """Return the entry's directory; if there is none, `make` writes it into the directory that it is given.
 
         An entry that `check` does not accept is set aside and made again. Of several processes that want the same
         entry one makes it, and the others wait. What `make` raises is passed on and leaves nothing behind.
@@ -146,7 +146,7 @@ class Cache(Struct, frozen=True):
             raise self.unwritable(error) from error
 
     def read(self, kind: str, key: str, name: str) -> bytes | None:
-        """Return a file of an entry that `keep` wrote, None where there is none.
+        """Return a file of an entry that `keep` wrote, None if there is none.
 
         Raise DamagedError for one that is damaged; it is set aside.
         """
@@ -252,7 +252,7 @@ class Cache(Struct, frozen=True):
 
     @contextmanager
     def _unused(self, kind: str) -> Generator[bool]:
-        """Tell whether no other process uses the kind, and keep others from it meanwhile."""
+        """Return whether no other process uses the kind, and keep others from it meanwhile."""
         path = self.root / _LOCKS / f"use-{kind}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with _uses_change:

@@ -19,9 +19,9 @@ class Ported(Struct, frozen=True, kw_only=True):
     """A series on another branch than the one that it was made for.
 
     `newest` is the newest release in the branch's file. `offset` is by how many lines hunks moved, `conflicts` are
-    lines of the branch's file. `afresh` tells whether the rewrite, run on the branch's own file, gives what the ported
+    lines of the branch's file. `afresh` shows whether the rewrite, run on the branch's own file, gives what the ported
     patches give: None where one of the two could not be had, `differing` counts the lines that are not the same.
-    `reason` says what stood in the way. `proofs` are those of the ported file, of the one made afresh where porting
+    `reason` names what stood in the way. `proofs` are those of the ported file, of the one made afresh where porting
     conflicts, and empty where there is neither.
     """
 
@@ -134,7 +134,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Tell whether a proof failed: of our commits, of the contributor's, or on a further branch."""
+        """Return whether a proof failed: of our commits, of the contributor's, or on a further branch."""
         others = (*self.own_proofs, *(proof for each in self.matrix for proof in each.proofs))
         return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in others)
 

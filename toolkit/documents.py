@@ -44,7 +44,7 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
 
 
 def _parsed(content: bytes | str) -> object:
-    """Return JSON as plain values; None if it is too deep, which the error of its type need not be told apart."""
+    """Return JSON as plain values; None if it is too deep, which needs no error of its own."""
     try:
         parsed: object = msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError):

@@ -3,7 +3,7 @@
 ToolkitError                 something that the user can mend; exit code 3
 ├── UsageError               the call itself is wrong; exit code 2
 ├── RefusalError             a rewrite would have to guess
-│   └── LayoutError          the file is something else than what the rewrite is for
+│   └── LayoutError          the rewrite is not for files of this kind
 ├── NixSyntaxError           the file is no Nix expression
 ├── NotRunError              a proof cannot be run, by no fault of what it is about
 └── CommandError             a program failed
@@ -102,7 +102,7 @@ class CommandError(ToolkitError):
 class LimitError(CommandError):
     """A program was ended at a limit of ours; `limit` says at which, in words that end a sentence.
 
-    `of_time` tells whether it is the time that it had.
+    `of_time` shows whether it is the time that it had.
     """
 
     def __init__(self, argv: Sequence[str], *, status: int, stderr: str, limit: str, of_time: bool = False) -> None:

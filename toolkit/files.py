@@ -58,7 +58,7 @@ def read_target(path: Path) -> bytes:
 
 
 def read(path: Path, *, hint: str | None = None) -> bytes:
-    """Return the content of a file that the user named; `hint` says what to do about a directory.
+    """Return the content of a file that the user named; `hint` names what to do about a directory.
 
     It may be a link or a pipe. Raises ToolkitError for what cannot be read, for a device, for what is longer than
     MAXIMUM_BYTES, and for a pipe that takes longer than PIPE_SECONDS.
@@ -319,7 +319,7 @@ def _open(top: Path) -> None:
 
 
 def _put(building: Path, place: Path) -> None:
-    """Rename `building` to `place`; what is there is renamed aside first, and deleted last."""
+    """Rename `building` to `place`; an older one is renamed aside first, and deleted last."""
     if not place.is_dir() or not any(place.iterdir()):
         building.rename(place)
         return

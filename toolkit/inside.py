@@ -89,17 +89,17 @@ def find(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes |
 
 
 def is_file(root: Path, path: Below) -> bool:
-    """Tell whether there is a regular file, if need be behind a link that leads to one below the same root."""
+    """Return whether there is a regular file, if need be behind a link that leads to one below the same root."""
     return stat.S_ISREG(_mode(root, path))
 
 
 def is_directory(root: Path, path: Below) -> bool:
-    """Tell whether there is a directory, if need be behind a link that leads to one below the same root."""
+    """Return whether there is a directory, if need be behind a link that leads to one below the same root."""
     return stat.S_ISDIR(_mode(root, path))
 
 
 def exists(root: Path, path: Below) -> bool:
-    """Tell whether there is anything, whatever it is, but for a link that leads out or to nothing."""
+    """Return whether there is anything, whatever it is, but for a link that leads out or to nothing."""
     return _mode(root, path) != 0
 
 
@@ -112,7 +112,7 @@ def link(root: Path, path: Below) -> str | None:
 
 
 def leads_out(root: Path, path: Below) -> bool:
-    """Tell whether a path leads out of the root, whether there is something or not."""
+    """Return whether a path leads out of the root, whether there is something or not."""
     try:
         with _opened(root, path, _LOOK):
             return False

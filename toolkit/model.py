@@ -90,7 +90,7 @@ class Tier(StrEnum):
     VM = "vm"
 
     def includes(self, other: Tier) -> bool:
-        """Tell whether the proofs of `other` are run in this tier."""
+        """Return whether the proofs of `other` are run in this tier."""
         order = list(Tier)
         return order.index(other) <= order.index(self)
 
@@ -151,7 +151,7 @@ class Proof(Struct, frozen=True, kw_only=True):
 
     `covers` says in a few words what was looked at (counts, systems), `evidence` holds the facts line by
     line, `gaps` those of them about what could not be looked at, `reason` why it failed or was not run, `commands`
-    the shell lines that repeat it, `seconds` its wall-clock time. `asked` tells whether the user named it, or the
+    the shell lines that repeat it, `seconds` its wall-clock time. `asked` shows whether the user named it, or the
     tier that it is of, or it ended at a limit: then it is not enough that it was not run.
     """
 
@@ -221,7 +221,7 @@ class Patch(Struct, frozen=True, kw_only=True):
 class Step(Struct, frozen=True, kw_only=True):
     """One step of a proposal, a commit, and the design by which it is made.
 
-    `reason` is why that one, where nobody asked for it.
+    `reason` is why that one, if nobody asked for it.
     """
 
     name: str
@@ -287,7 +287,7 @@ class Proven(Struct, frozen=True, kw_only=True):
 class Report(Proven, frozen=True, kw_only=True):
     """All that is known about one proposal after its proofs ran.
 
-    `request` says how the source was asked for, so that it can be had again.
+    `request` describes how the source was asked for, so that it can be had again.
     """
 
     proposal: Proposal

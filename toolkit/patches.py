@@ -90,7 +90,7 @@ def _by_name(path: Path, pins: _Pins) -> dict[str, model.Pin]:
 
 
 def pin(name: str | None = None) -> model.Pin:
-    """Return the pin of that name, or the default pin; raise UsageError where there is none."""
+    """Return the pin of that name, or the default pin; raise UsageError if there is none."""
     nixpkgs = upstream()
     wanted = name if name is not None else nixpkgs.default_pin
     known = {pin.name: pin for pin in nixpkgs.pins}

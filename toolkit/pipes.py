@@ -45,7 +45,7 @@ class Stream:
         os.close(self.writing)
 
     def ends(self, within: float | None) -> bool:
-        """Wait at most so many seconds for the end, and tell whether it came."""
+        """Wait at most so many seconds for the end, and return whether it came."""
         deadline = float("inf") if within is None else time.monotonic() + within
         while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
             self._thread.join(min(left, LONGEST_WAIT))

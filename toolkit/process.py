@@ -141,7 +141,7 @@ def ending_together() -> Generator[None]:
 
 
 def find(program: str) -> Path | None:
-    """Return where PATH has `program`, None where it has not."""
+    """Return where PATH has `program`, None if it has not."""
     found = shutil.which(program)
     return Path(found) if found else None
 
@@ -247,7 +247,7 @@ def begin(command: Command) -> subprocess.Popen[bytes]:
 
 
 def ends(call: Callable[[], object], *, seconds: float) -> bool:
-    """Tell whether a call, made in a copy of this process, ends within some seconds of a processor.
+    """Return whether a call, made in a copy of this process, ends within some seconds of a processor.
 
     For a library's code, which neither starts nor writes anything. What it returns or raises is not of interest.
     An interrupt ends the copy, even of a process that it does not reach, and is raised as KeyboardInterrupt.
@@ -305,7 +305,7 @@ class _Living:
             self._processes.discard(process)
 
     def stop(self) -> None:
-        """End all processes: SIGTERM, then SIGKILL for what is left; the threads that wait for them reap them."""
+        """End all processes: SIGTERM, then SIGKILL for the rest; the threads that wait for them reap them."""
         with self._lock:
             self._stopped = True
             processes = tuple(self._processes)
@@ -401,7 +401,7 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all of its group: SIGTERM, then SIGKILL for what is left."""
+    """End a process and all of its group: SIGTERM, then SIGKILL for the rest."""
     try:
         _signal(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):

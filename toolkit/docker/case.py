@@ -50,7 +50,7 @@ class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
 
 
 class Deep(Struct, frozen=True, kw_only=True, eq=False):
-    """How deep the proofs go, the whole nixpkgs tree of each stage by its name, and who is told how it goes.
+    """How deep the proofs go, the whole nixpkgs tree of each stage by its name, and who sees the progress.
 
     Unless it is `whole`, there is only the unchanged tree, and only what needs no other is proven.
     """
@@ -107,7 +107,7 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def of_overrides(self) -> bool:
-        """Tell whether a claim asks what overrides do."""
+        """Return whether a claim asks what overrides do."""
         return self.needs is None or OVERRIDES in self.needs
 
     @property
@@ -142,7 +142,7 @@ def ask(files: Sequence[DockerFile], *, root: Path | None = None) -> dict[str, o
     """Return what Nix has to know to evaluate files with stand-ins: what a case.json has besides the sides.
 
     `root` is the nixpkgs around them. `names` is whatever in the files might be a package of the set, but for the
-    components, which callPackage would take from there; `finals` tells whether Go's builders take a function.
+    components, which callPackage would take from there; `finals` shows whether Go's builders take a function.
     """
     words = {word for file in files for word in _NAME.findall(file.text)}
     return {

@@ -75,7 +75,7 @@ def _lift(file: DockerFile, source: Source) -> Step:
 
 
 def builder(file: DockerFile, root: Path | None) -> Builder:
-    """Tell whether the file's builder takes a function: that of the nixpkgs around it, else by its age."""
+    """Return whether the file's builder takes a function: that of the nixpkgs around it, else by its age."""
     is_module = re.fullmatch(r"buildGo\d*Module", _name(file)) is not None
     asked = ask_tree(root) if is_module and root is not None else None
     if asked is not None:
@@ -84,7 +84,7 @@ def builder(file: DockerFile, root: Path | None) -> Builder:
 
 
 def by_age(file: DockerFile) -> Builder:
-    """Tell whether the file's builder takes a function by the file alone."""
+    """Return whether the file's builder takes a function by the file alone."""
     name = _name(file)
     if re.fullmatch(r"buildGo\d*Module", name) is None:
         return Builder(takes_function=False, reason=f"{name or 'the builder'} takes no function")

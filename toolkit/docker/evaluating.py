@@ -1,4 +1,4 @@
-"""Let Nix decide what a version of the file means: by the overrides that reach what is built, as the proofs do.
+"""Let Nix decide what a version of the file means: by the overrides that reach the build, as the proofs do.
 
 The versions may be anybody's. They are evaluated with nothing in reach but themselves and our own expressions: no
 other file, no environment, no network, no store, in bounded memory and time, see `toolkit.nix.limits`.
@@ -91,7 +91,7 @@ def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:
 def evaluate(versions: Sequence[tuple[bytes, Parsed]]) -> list[Reading | Undecided]:
     """Return what Nix says of each version, side by side; one that ends Nix does not keep the others from it.
 
-    Raise ToolkitError where there is no Nix, or an old one.
+    Raise ToolkitError if there is no Nix, or an old one.
     """
     program.version()
     end = time.monotonic() + TOGETHER_SECONDS

@@ -1,7 +1,7 @@
 """The commits that a series has on request alone: what they change in the nixpkgs around the file.
 
 Each stands for itself: it goes onto the pin alone, and onto the series with any of the others. No two change the same
-file, and none says what only another one brings.
+file, and none mentions what only another one brings.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
 def prepare(wanted: Sequence[Extra], source: Source, demotion: Demotion | None = None) -> tuple[TreeCommit, ...]:
     """Return the commits of the wanted extras in the order of Extra, made for the source's own nixpkgs.
 
-    `demotion` is what the series does to the PATH, since the texts tell of it. Raise UsageError for a lone file,
-    ToolkitError where nixpkgs has not what an extra changes, RefusalError or NixSyntaxError where that is not
+    `demotion` is what the series does to the PATH, which the texts describe. Raise UsageError for a lone file,
+    ToolkitError if nixpkgs lacks what an extra changes, RefusalError or NixSyntaxError if that is not
     understood.
     """
     extras = [extra for extra in Extra if extra in wanted]

@@ -72,13 +72,13 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
 
 
 def concerns(case: DockerCase) -> bool:
-    """Tell whether somebody's change moves a component, opens a door or changes the wrapper's PATH."""
+    """Return whether somebody's change moves a component, opens a door or changes the wrapper's PATH."""
     with sealed(*case.reach):
         return case.demotion is not None or _lifts(case)
 
 
 def _lifts(case: DockerCase) -> bool:
-    """Tell whether a patch which demotes does anything about the components too: moves them, or opens a door."""
+    """Return whether a patch which demotes does anything about the components too: moves them, or opens a door."""
     bound = ([layout.component(stage.file, name).bound for name in COMPONENTS] for stage in case.stages)
     if next(bound) != next(bound):
         return True
@@ -98,7 +98,7 @@ def _places(*files: DockerFile) -> list[Place]:
 
 
 def _demotion(before: Place, after: Place) -> Demotion | None:
-    """Say what a patch does to the wrapper's PATH, None where it leaves it alone or that could not be told."""
+    """Say what a patch does to the wrapper's PATH, None if it leaves it alone or that could not be told."""
     if before is after or Place.UNKNOWN in {before, after}:
         return None
     return Demotion.SUFFIX if after in {Place.SUFFIX, Place.BOTH} else Demotion.DROP

@@ -41,7 +41,7 @@ WRAPPERS = "/run/wrappers/bin"
 class Route(Struct, frozen=True, kw_only=True):
     """One way to start rootless docker on NixOS: the wrapper's PATH, and the security wrapper in the caller's.
 
-    `found` is the directory in which the program is that dockerd-rootless takes. `privileged` tells whether that is
+    `found` is the directory in which the program is that dockerd-rootless takes. `privileged` shows whether that is
     the security wrapper, which has the capability for ports below 1024.
     """
 

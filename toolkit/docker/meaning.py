@@ -1,7 +1,7 @@
-"""What a version of the file means, as far as its syntax tells.
+"""What a version of the file means, as far as its syntax shows.
 
 Most versions differ in nothing but numbers and hashes, which mean nothing here. They are taken out before the
-file is parsed, and what is left is parsed once. Strangers' files are read in a child: see `toolkit.confined`.
+file is parsed, and the rest is parsed once. Strangers' files are read in a child: see `toolkit.confined`.
 """
 
 from __future__ import annotations
@@ -70,19 +70,19 @@ class Parsed(Struct, frozen=True, kw_only=True):
 
     @property
     def is_new(self) -> bool:
-        """Tell whether the file is built otherwise than it was, and without the TODO."""
+        """Return whether the file is built otherwise than it was, and without the TODO."""
         return not self.closed and not self.reading.todo
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it takes Nix to decide what the version is."""
+        """Return whether it takes Nix to decide what the version is."""
         return self.reading.is_for_nix and not (self.closed and self.reading.rootlesskit_by is not None)
 
 
 class _Syntax(Struct, frozen=True, kw_only=True):
     """What stands in a file, with placeholders for the versions.
 
-    It is `locked` if nothing reaches what is bound in its let. `strange` says what of the layout is not known.
+    It is `locked` if nothing reaches what is bound in its let. `strange` names what of the layout is not known.
     """
 
     layout: str
@@ -207,7 +207,7 @@ def undecided(reading: Reading, reason: str) -> Reading:
 
 @lru_cache(maxsize=256)
 def parse(text: str, name: str) -> _Syntax | str:
-    """Return what stands in a file, or why that cannot be told."""
+    """Return what stands in a file, or why that is not known."""
     try:
         file = docker_file(text.encode(), name=name)
         return replace(_syntax(file), question=ask([file]))

@@ -84,8 +84,9 @@ class Component(Struct, frozen=True, kw_only=True):
 class Reading(Struct, frozen=True, kw_only=True):
     """A version of the file by its meaning.
 
-    `…_by` says what decided: `evaluation` (Nix), or `syntax`. `releases` maps attribute to docker version, `failed`
-    one that does not evaluate to the reason. `reason` says why something could not be told, or why Nix did not decide.
+    `…_by` names what decided: `evaluation` (Nix), or `syntax`. `releases` maps attribute to docker version, `failed`
+    one that does not evaluate to the reason. `reason` explains what is not known, or why Nix did not
+    decide.
     """
 
     state: State
@@ -105,7 +106,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def is_for_nix(self) -> bool:
-        """Tell whether there is a file that Nix can be asked about."""
+        """Return whether there is a file that Nix can be asked about."""
         return self.layout is not None and self.overridable is not Overridable.NOT_APPLICABLE
 
 

@@ -1,7 +1,7 @@
 """Sends requests to GitHub, keeps the answers, and says in one line what is wrong with a bad one.
 
 The token goes to the two servers that were named and to no other, and not over plain HTTP except to this machine.
-It is put into a request when that leaves; what is kept of an answer, and what is told of it, does not have it.
+It is put into a request when that leaves; what is kept or shown of an answer does not have it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _end: ContextVar[float] = ContextVar("_end", default=float("inf"))
 class Traffic(Struct, frozen=True, kw_only=True):
     """What went over the network: `requests` sent, `bodies` and their `bytes` that came, `unchanged` answers (304).
 
-    `remaining` of `limit` requests are left until `reset`, where the server says so.
+    `remaining` of `limit` requests are left until `reset`, as far as the server reports it.
     """
 
     requests: int
@@ -378,7 +378,7 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def _is_private(url: str) -> bool:
-    """Tell whether nobody on the way can read what is sent there."""
+    """Return whether nobody on the way can read what is sent there."""
     parts = parts_of(url)
     return parts.scheme == "https" or parts.hostname in _LOOPBACK
 

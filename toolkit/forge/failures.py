@@ -110,7 +110,7 @@ def unreachable(url: str, error: requests.RequestException, seconds: float) -> U
 
 
 def is_final(error: requests.RequestException) -> bool:
-    """Tell whether another try is pointless: no such host, nothing listens, a certificate that nobody trusts."""
+    """Return whether another try is pointless: no such host, nothing listens, a certificate that nobody trusts."""
     kinds = requests.exceptions
     if isinstance(error, kinds.SSLError | kinds.ProxyError | kinds.ConnectTimeout | kinds.InvalidURL):
         return True
@@ -165,7 +165,7 @@ def _server_time(headers: Mapping[str, str]) -> float:
 
 
 def _message(body: bytes, token: Token | None) -> str:
-    """Return what GitHub says of an error, in one line, and nothing of what it was told in confidence."""
+    """Return what GitHub says of an error, in one line, and none of the secrets that were sent to it."""
     try:
         said = " ".join(documents.read(body, _ErrorBody, document="").message.split())
     except ToolkitError:

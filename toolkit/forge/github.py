@@ -156,7 +156,7 @@ class GitHub:
         return self.client.pages(f"{self._at}/commits?{query}", ApiCommit)
 
     def last_change(self, ref: str, path: str) -> ApiCommit | None:
-        """Return the newest commit of a ref that changed the file at this path, None where none did."""
+        """Return the newest commit of a ref that changed the file at this path, None if none did."""
         query = urlencode({"sha": ref, "path": path, "per_page": 1})
         return next(iter(self.client.json(f"{self._at}/commits?{query}", list[ApiCommit])), None)
 
@@ -193,7 +193,7 @@ class GitHub:
         return [item.number for item in islice(found.items, most)]
 
     def contains(self, ref: str, commit: str) -> bool:
-        """Tell whether a commit is in a ref's history."""
+        """Return whether a commit is in a ref's history."""
         return self._compare(commit, ref).status in {"ahead", "identical"}
 
     def merge_base(self, base: str, head: str) -> str:

@@ -32,7 +32,7 @@ class Token(Struct, frozen=True, kw_only=True):
         return f"Token(origin={self.origin!r})"
 
     def hidden_in(self, text: str) -> str:
-        """Return a text of the server's without the token: it may say back what it was told."""
+        """Return a text of the server's without the token: it may repeat what was sent to it."""
         return text.replace(self.value, _HIDDEN)
 
     def hidden_in_bytes(self, content: bytes) -> bytes:
@@ -41,7 +41,7 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 def find_token(command: str | None, *, host: str) -> Token | None:
-    """Return the token for `host` (that of the API's URL) of the first place that has one, None where none has.
+    """Return the token for `host` (that of the API's URL) of the first place that has one, None if none has.
 
     The places: the first line that `command` prints (words as for a shell, but none is started), `$GITHUB_TOKEN`,
     `$GH_TOKEN`, `gh auth token`. Raises ToolkitError where the command fails; nothing of what it says is shown.

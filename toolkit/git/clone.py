@@ -38,7 +38,7 @@ class Base(Struct, frozen=True, kw_only=True):
     """A commit that a branch starts from; `name` is how people say it, such as `origin/master`.
 
     `branch` is what a remote, or else the clone, calls the branch; None for what is no branch. `remote` has it; None
-    for a branch of no remote. `fetched` is when the clone last fetched, in seconds since the epoch; None where it never
+    for a branch of no remote. `fetched` is when the clone last fetched, in seconds since the epoch; None if it never
     did, and for what is no branch of a remote.
     """
 
@@ -221,7 +221,7 @@ def people(clone: Clone) -> Mapping[str, str]:
 
 
 def branch_commit(clone: Clone, branch: str) -> Oid | None:
-    """Return the commit of a local branch, None where there is none; raise UsageError for what cannot be a branch."""
+    """Return the commit of a local branch, None if there is none; raise UsageError for what cannot be a branch."""
     if program.run_reading(clone.common, "check-ref-format", "--branch", branch, ok=None).status != 0 or (
         branch.startswith(("-", "@{"))
     ):
@@ -231,7 +231,7 @@ def branch_commit(clone: Clone, branch: str) -> Oid | None:
 
 
 def followed(clone: Clone, branch: str) -> tuple[str, str] | None:
-    """Return the remote and the branch of upstream's that a local branch follows, None where it follows none."""
+    """Return the remote and the branch of upstream's that a local branch follows, None if it follows none."""
     remote, merge = (
         program.run_reading(clone.common, "config", f"branch.{branch}.{key}", ok=(0, 1)).text
         for key in ("remote", "merge")
@@ -247,13 +247,13 @@ def branch_in_the_way(clone: Clone, branch: str) -> str | None:
 
 
 def is_pushed(clone: Clone, commit: Oid) -> bool:
-    """Tell whether a branch of a remote has the commit, as far as the clone knows."""
+    """Return whether a branch of a remote has the commit, as far as the clone knows."""
     listed = ("for-each-ref", "--count=1", "--format=%(refname)", f"--contains={commit}", "refs/remotes")
     return bool(program.run_reading(clone.common, *listed).text)
 
 
 def has_branch(clone: Clone, remote: str, branch: str) -> bool:
-    """Tell whether a remote has a branch, as far as the clone knows."""
+    """Return whether a remote has a branch, as far as the clone knows."""
     ref = f"refs/remotes/{remote}/{branch}"
     return program.run_reading(clone.common, "show-ref", "--verify", "--quiet", ref, ok=(0, 1)).status == 0
 

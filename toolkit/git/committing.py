@@ -41,7 +41,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     repo: Repo
 
     def commit(self, parent: Oid, files: Sequence[FileChange], message: str) -> Oid:
-        """Commit on `parent` what the files are after the change, signed where the user's configuration says so.
+        """Commit on `parent` what the files are after the change, signed if the user's configuration asks for it.
 
         Raises ToolkitError where a signature fails.
         """
@@ -106,7 +106,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return tuple(commit for commit in found if isinstance(commit, objects.DecodedCommit))
 
     def pick(self, commit: DecodedCommit, onto: Oid) -> Oid | None:
-        """Carry a commit over as `git cherry-pick` does; None where there is nothing left of it.
+        """Carry a commit over as `git cherry-pick` does; None if there is nothing left of it.
 
         Raises ToolkitError for one that conflicts.
         """
@@ -137,7 +137,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return f"{path} at line {', '.join(marked)}" if marked else path
 
     def range_diff(self, before: tuple[Oid, Oid], after: tuple[Oid, Oid]) -> tuple[str, ...]:
-        """Return what git-range-diff(1) tells of two series, each from where it begins to its last commit."""
+        """Return git-range-diff(1) of two series, each from where it begins to its last commit."""
         ranges = (f"{first}..{last}" for first, last in (before, after))
         return tuple(self.run("range-diff", "--no-color", "--no-notes", *ranges).splitlines())
 
@@ -156,7 +156,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return program.run_contributing(self.clone.top, *arguments, env=here, stdin=stdin, ok=ok)
 
     def keep(self) -> None:
-        """Hand the new objects over to the clone, where nothing refers to them yet."""
+        """Hand the new objects over to the clone, if nothing refers to them yet."""
         names = [part.name + path.name for part in (self.directory / "objects").glob("??") for path in part.iterdir()]
         pack = program.run_contributing(
             self.clone.common,

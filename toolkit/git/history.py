@@ -41,7 +41,7 @@ class RangeCommit(Struct, frozen=True, kw_only=True):
 
 
 class HistoryStep(Struct, frozen=True, kw_only=True):
-    """What one commit did to the file: its path and blob after it, None where it deleted it.
+    """What one commit did to the file: its path and blob after it, None if it deleted it.
 
     `previous` and `before` are path and blob in the (first) parent, None where the commit added the file.
     """
@@ -70,7 +70,7 @@ def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) 
 def steps(repository: Path, commit: Oid, path: PurePosixPath) -> Iterator[HistoryStep]:
     """Yield the commits up to `commit` that changed the file which is at `path` there, newest first, by one process.
 
-    Renames are followed. A merge counts where the file is another than in each parent.
+    Renames are followed. A merge counts if the file differs from that of each parent.
     """
     options = ("--follow", "--topo-order", "-c", "--raw", "--no-abbrev", "-z", "--no-color", "--find-renames=40%")
     try:
@@ -84,7 +84,7 @@ def steps(repository: Path, commit: Oid, path: PurePosixPath) -> Iterator[Histor
 
 
 def renamed_to(repository: Path, commit: Oid, path: PurePosixPath) -> PurePosixPath | None:
-    """Return where the file that was once at `path` is at `commit`, after one move; None where nothing tells."""
+    """Return where the file that was once at `path` is at `commit`, after one move; None if nothing tells."""
     deleted = ("log", "-1", "--diff-filter=D", "--format=%H", str(commit), "--", str(path))
     oid = program.run_reading(repository, *deleted).text.strip()
     if not oid:
@@ -117,7 +117,7 @@ def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tu
 
 
 def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[bool, ...]:
-    """Tell for each of `commits` whether `commit` is in its history."""
+    """Return for each of `commits` whether `commit` is in its history."""
     commands = [
         program.reading_command(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1))
         for other in commits

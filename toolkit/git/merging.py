@@ -24,7 +24,7 @@ _MARKER = 60
 class Merged(Struct, frozen=True, kw_only=True):
     """What became of one commit on another version of the file.
 
-    `content` is the file after it, None where there is none. `offset` is by how many lines its hunks moved.
+    `content` is the file after it, None if there is none. `offset` is by how many lines its hunks moved.
     `conflicts` are the lines of that version, before any commit, at which `git cherry-pick` conflicts; one that
     `git am` takes all the same APPLIES. `reason` continues a sentence that begins with the commit.
     """
@@ -55,7 +55,7 @@ def merge(
 
 
 def _carry(commit: Commit, patch: Patch, target: PurePosixPath, *, now: bytes, first: bytes) -> Merged:
-    """Carry one commit over to the content `now`; lines of conflicts are told as those of `first`."""
+    """Carry one commit over to the content `now`; lines of conflicts are numbered as those of `first`."""
     fits = patching.fit(now, target, patch.content)
     applied = patching.apply(now, target, patch.content) if fits.applies else None
     clean, picked = _cherry_pick(commit, target, onto=now)

@@ -169,7 +169,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     """What became of a series and a diff on a clean checkout.
 
     `after` is the target's content after each mail of the series that applied, `after_diff` after the diff alone
-    (None where it does not apply). `failure` is git's own reason for the first thing that does not apply. `commands`
+    (None if it does not apply). `failure` is git's own reason for the first thing that does not apply. `commands`
     repeat it all in a shell, in the directory of the proposal, which has `upstream.diff` and `series/`.
     """
 
@@ -275,8 +275,8 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
 
     With `pin` the checkout is one of that commit, in a repository of our own which borrows the objects of
     `pin.repository` and writes none to it; without, it is one of a commit that has nothing but the target.
-    `copy` is where the commands find a file with the content `before`. Raise ToolkitError if the pin's file is
-    another than that.
+    `copy` is where the commands find a file with the content `before`. Raise ToolkitError if the pin's file
+    differs from that.
     """
     here = throwaway(NewCommit(files={target: before})) if pin is None else _borrowed(target, pin)
     with here as checkout:

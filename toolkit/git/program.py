@@ -5,7 +5,7 @@
 - On the user's repositories (`reading`): no program that their configuration names, whoever wrote that, and no
   network, not even for what a partial clone lacks, since that would write to it (GIT_NO_LAZY_FETCH is known from
   git 2.44 on, the protocol `none` has the same effect before). The rest of the user's configuration stays, as it is
-  there that `safe.directory` says which foreign repositories are trusted.
+  there that `safe.directory` names which foreign repositories are trusted.
 - On remotes (`network`): the user's configuration and variables for proxies, ssh and credentials stay; questions
   at a terminal are off.
 - On a clone of the user's that gets a branch (`contributing`): identity and signing are the user's, and nothing is

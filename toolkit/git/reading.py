@@ -49,12 +49,12 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     @property
     def is_submodule(self) -> bool:
-        """Tell whether the entry is another repository's commit; its `blob` is no object of this one."""
+        """Return whether the entry is another repository's commit; its `blob` is no object of this one."""
         return self.mode == _SUBMODULE
 
 
 def is_repository(directory: Path) -> bool:
-    """Tell whether `directory` is the top of a worktree, or a git directory itself."""
+    """Return whether `directory` is the top of a worktree, or a git directory itself."""
     if (directory / ".git").exists():
         return True
     return all((directory / name).exists() for name in ("HEAD", "objects", "refs"))
@@ -250,7 +250,7 @@ def read_file(root: Path, path: PurePosixPath | str, *, follow: bool = False, mo
 
 
 def write_file(path: Path, file: TreeFile) -> None:
-    """Write a file or a link where there is none, with the directories above it."""
+    """Write a file or a link if there is none, with the directories above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if file.mode == LINK:
         path.symlink_to(os.fsdecode(file.content))

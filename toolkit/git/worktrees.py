@@ -36,7 +36,7 @@ _GOING_ON = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "r
 class Worktree(Struct, frozen=True, kw_only=True):
     """A worktree of a clone.
 
-    `branch` is None where it has a commit checked out, as in the midst of a rebase. `made_for` is the branch that
+    `branch` is None if it has a commit checked out, as in the midst of a rebase. `made_for` is the branch that
     `adding` made it for, None for one that somebody else made. `locked` is why it must stay.
     """
 
@@ -229,7 +229,7 @@ def _aside(path: Path) -> Path:
 
 
 def _finish(clone: Clone, branch: str, path: Path | None) -> None:
-    """Delete what is left of a branch and of its worktree; what git knows of the worktree goes last."""
+    """Delete the rest of a branch and of its worktree; what git knows of the worktree goes last."""
     _ignore_failure(clone.common, "config", "--remove-section", f"branch.{branch}")
     if path is not None:
         files.remove(_aside(path))
@@ -290,6 +290,6 @@ def _say(clone: Clone, *arguments: str) -> None:
 
 
 def _ignore_failure(place: Path, *arguments: str) -> None:
-    """Run git on the way back from another failure, which is the one to tell of."""
+    """Run git on the way back from another failure, which is the one to report."""
     with suppress(ToolkitError):
         program.run_contributing(place, *arguments)

@@ -105,7 +105,7 @@ def bisected(
 ) -> list[A]:
     """Return the answers to all items, in their order, though one of them may end what answers.
 
-    `alone` answers for an item that ends it, and is told why.
+    `alone` answers for an item that ends it, and gets the reason.
     """
     if not items:
         return []

@@ -74,7 +74,7 @@ class _Frame(Struct):
 
     @property
     def is_naming(self) -> bool:
-        """Tell whether names of a statement may follow."""
+        """Return whether names of a statement may follow."""
         return self.begins and self.binding is None
 
 

@@ -208,7 +208,7 @@ def _meta(subject: Subject, own: Own | None, before: dict[str, Any], after: dict
 
 
 def _is_worse(name: str, old: Any, new: Any, own: Own | None) -> bool:  # noqa: ANN401 - JSON
-    """Tell whether a value of meta has lost what it was for."""
+    """Return whether a value of meta has lost what it was for."""
     if name == "available":
         return bool(old) and not new
     if name in {"changelog", "homepage", "downloadPage"} and own is not None:
@@ -277,12 +277,12 @@ def _packages(
 
 
 def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
-    """Tell whether a value differs as the package's version or derivation does."""
+    """Return whether a value differs as the package's version or derivation does."""
     return own.follows(old, new) or (not own.same and bool(_without_hashes(old) == _without_hashes(new)))
 
 
 def _loses(old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
-    """Tell whether a function has lost an argument."""
+    """Return whether a function has lost an argument."""
     functions = _is_set(old) and _is_set(new) and "λ" in old and "λ" in new
     return functions and bool({*old["λ"]} - {*new["λ"]})
 

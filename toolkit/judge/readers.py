@@ -84,7 +84,7 @@ def _made_from(places: reach.Map, file: str) -> frozenset[AttrPath]:
 
 
 def _reads(text: str, name: str, offsets: Iterable[int]) -> bool:
-    """Tell whether a text reads or overrides what it names at one of some places."""
+    """Return whether a text reads or overrides what it names at one of some places."""
     word = re.escape(name)
     pattern = re.compile(rf"{_BEFORE}{word}(?![\w'-])|(?<![\w'-]){word}{_AFTER}")
     return any(pattern.search(text, max(0, at - 60), at + len(name) + 12) for at in offsets)

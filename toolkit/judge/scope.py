@@ -72,7 +72,7 @@ class _File(Struct, frozen=True, kw_only=True):
 
     @property
     def is_document(self) -> bool:
-        """Tell whether nothing evaluates it."""
+        """Return whether nothing evaluates it."""
         return self.path.endswith(_DOCUMENTS) or not (self.path.startswith(_ROOMS) or self.path == "default.nix")
 
 
@@ -195,7 +195,7 @@ class _Judging:
             self.unknown.append(Gap(what=file.path, reason=reason))
 
     def _is_needed(self, file: _File, paths: Sequence[AttrPath]) -> bool:
-        """Tell whether one of some packages is another if the file has nothing but a mark in it."""
+        """Return whether one of some packages is another if the file has nothing but a mark in it."""
         is_code = file.path.endswith(".nix")
         few = paths[: _MOST_MARKED if is_code else _FEWEST_MARKED]
         if not few:
@@ -216,7 +216,7 @@ class _Judging:
         return found, any(is_all for _, is_all in sides)
 
     def _ask(self, reached: set[AttrPath]) -> None:
-        """Ask about what the files reach, first natively, and on the other systems about what is there."""
+        """Ask about what the files reach, first natively, and on the other systems about what was found."""
         paths = sorted(reached, key=lambda path: (len(path), path))
         if len(paths) > _MOST:
             rest = len(paths) - _MOST
@@ -276,7 +276,7 @@ class _Judging:
             (self.not_covered if is_known else self.unknown).append(Gap(what=what, reason=reason))
 
     def _is_idle(self, path: AttrPath) -> bool:
-        """Tell whether an attribute only reads values that were compared."""
+        """Return whether an attribute only reads values that were compared."""
         return ".".join(path) in self.readers and FUNCTION not in {self.kinds.get(each) for each in self.own}
 
     def _subject(self, name: str, system: str) -> Subject:
@@ -302,7 +302,7 @@ class _Judging:
         return explained
 
     def _moves_names(self, files: Sequence[_File]) -> bool:
-        """Tell whether names of the package set may come or go."""
+        """Return whether names of the package set may come or go."""
         tables = {reach.ALL_PACKAGES, reach.ALIASES}
         return any(
             not file.equal

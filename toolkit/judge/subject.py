@@ -53,16 +53,16 @@ class Own(Struct, frozen=True, kw_only=True):
 
     @property
     def same(self) -> bool:
-        """Tell whether the same is built, with the same inputs."""
+        """Return whether the same is built, with the same inputs."""
         return all(self.before[name] == self.after[name] for name in ("out", "outputs"))
 
     @property
     def updated(self) -> bool:
-        """Tell whether it has a different version."""
+        """Return whether it has a different version."""
         return bool(self.before["version"] != self.after["version"])
 
     def follows(self, before: Any, after: Any) -> bool:  # noqa: ANN401 - JSON
-        """Tell whether a value differs by the version alone."""
+        """Return whether a value differs by the version alone."""
         old, new = self.before["version"], self.after["version"]
         if not (self.updated and isinstance(old, str) and isinstance(new, str) and old):
             return False

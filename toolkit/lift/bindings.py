@@ -1,6 +1,6 @@
 """What the lets of one file bind: which packages, of which kind, and how far out of reach of an override.
 
-By syntax: a door is an attribute that shows a binding; its uses tell whether an override of that reaches them all.
+By syntax: a door is an attribute that shows a binding; its uses show whether an override of that reaches them all.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def find(shape: Shape) -> tuple[Binding, ...]:
 
 
 def makes_one(expression: Node) -> bool:
-    """Tell whether an expression is one package: a call, a choice between some by `if`, or one with more by `//`."""
+    """Return whether an expression is one package: a call, a choice between some by `if`, or one with more by `//`."""
     expression = result(expression)
     if expression.kind == "if_expression":
         return any(makes_one(branch) for branch in branches(expression))
@@ -123,7 +123,7 @@ def without_final(builder: str) -> str | None:
 
 
 def kind(binding: Node) -> tuple[BindingKind, str] | None:
-    """Return the kind of a binding of a let and the builder as it is written, None where it binds no package."""
+    """Return the kind of a binding of a let and the builder as it is written, None if it binds no package."""
     if binding.kind != "binding" or len(binding.children[0].children) != 1:
         return None
     expression = result(value(binding))
@@ -278,7 +278,7 @@ def shared(shape: Shape, name: str) -> tuple[str, ...]:
 
 
 def origin(shape: Shape, attribute: str) -> Origin | None:
-    """Return where the package takes an attribute from, None where it is no name, or bound more than once."""
+    """Return where the package takes an attribute from, None if it is no name, or bound more than once."""
     attributes = shape.construction.attributes if shape.construction is not None else ()
     found = [node for path, node in attributes if path == (attribute,)]
     if len(found) != 1:

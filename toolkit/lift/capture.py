@@ -43,7 +43,7 @@ def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
 
 
 def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
-    """Tell whether a name is bound between a place and the function of the final attributes."""
+    """Return whether a name is bound between a place and the function of the final attributes."""
     scope = look_up(name, site).scope
     final = planned.construction.final
     if scope is None or scope.node is final or scope.node in _renamable(planned, name, site):
@@ -91,7 +91,7 @@ def _renamable(planned: LiftPlan, name: str, site: Node) -> list[Node]:
 
 
 def _is_used(planned: LiftPlan, name: str) -> bool:
-    """Tell whether a new parameter of this name would take a name from what is around the package."""
+    """Return whether a new parameter of this name would take a name from what is around the package."""
     argument = planned.construction.argument
     return any(
         use.name == name
@@ -105,7 +105,7 @@ def _is_used(planned: LiftPlan, name: str) -> bool:
 def clashing(planned: LiftPlan) -> frozenset[int]:
     """Return the indexes of the `rec` sets that bind a name which a definition that moves has from elsewhere.
 
-    Raise RefusalError where something else than such a set would give a name another meaning.
+    Raise RefusalError if anything but such a set would give a name another meaning.
     """
     sets = {literal.index for literal in planned.construction.sets}
     found: set[int] = set()
@@ -132,7 +132,7 @@ def clashing(planned: LiftPlan) -> frozenset[int]:
 
 
 def same_meaning(use: Reference, definition: Node, place: Node) -> bool:
-    """Tell whether a name in a definition is bound within it, or means the same at a place."""
+    """Return whether a name in a definition is bound within it, or means the same at a place."""
     if use.scope is not None and definition.contains(use.scope.node):
         return True
     there = look_up(use.name, place)

@@ -30,7 +30,7 @@ PREVIOUS = "previousAttrs"
 
 
 def attributes(planned: LiftPlan, unfolded: Collection[int]) -> tuple[Node, ...]:
-    """Return the attributes that use what is lifted, and leave the builder's call for the layer.
+    """Return the attributes that use a lifted binding, and leave the builder's call for the layer.
 
     Raise RefusalError for a package that cannot be taken apart like this.
     """
@@ -65,7 +65,7 @@ def attributes(planned: LiftPlan, unfolded: Collection[int]) -> tuple[Node, ...]
 
 
 def leaves(construction: BuilderCall, layered: Sequence[Node], use: Reference) -> bool:
-    """Tell whether a name means an attribute by its `rec` set, and leaves that set."""
+    """Return whether a name means an attribute by its `rec` set, and leaves that set."""
     return _is_of(construction, use) and any(node.contains(use.node) for node in layered)
 
 

@@ -244,5 +244,5 @@ def siblings(root: Path, files: Mapping[str, PurePosixPath]) -> Mapping[str, tup
 
 
 def _is_written(place: Location | None, file: PurePosixPath) -> bool:
-    """Tell whether a package has its meta or attributes of its own from a file."""
+    """Return whether a package has its meta or attributes of its own from a file."""
     return place is not None and file in {place.file, *place.others}

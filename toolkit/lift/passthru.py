@@ -31,7 +31,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     definitions: Sequence[MovedDefinition]
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything."""
+        """Return whether there is anything."""
         return bool(self.names or self.definitions)
 
     def lines(self, indent: int) -> str:
@@ -82,7 +82,7 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
 
 
 def written_out(node: Node) -> Node | None:
-    """Return the literal set that a binding of passthru is, or that is joined to it; None where there is none."""
+    """Return the literal set that a binding of passthru is, or that is joined to it; None if there is none."""
     return next(joined(result(value(node))), None) if node.kind == "binding" else None
 
 

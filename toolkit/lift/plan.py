@@ -64,7 +64,7 @@ _ANONYMOUS = frozenset(
 
 
 class Design(StrEnum):
-    """Where the definition of what is lifted stands: still in its let, or in the attribute.
+    """Where the definition of a lifted binding stands: still in its let, or in the attribute.
 
     The others are for a builder that takes no function of the final attributes, or does not see what overrides them. In
     a layer, what uses the definition is set by an `overrideAttrs` around the builder's call. A hidden definition is the
@@ -205,7 +205,7 @@ def home(construction: BuilderCall) -> Node:
 
 
 def is_package(shape: Shape, binding: Node) -> bool:
-    """Tell whether a binding of the lets is the file's package itself."""
+    """Return whether a binding of the lets is the file's package itself."""
     return binding.contains(shape.body)
 
 

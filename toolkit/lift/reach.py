@@ -39,7 +39,7 @@ class FileBindings(Struct, frozen=True, kw_only=True):
     """What a package's file binds, by syntax.
 
     `parameters` are those of its outermost function, `attributes` paths of the builder's call, `final` what the file
-    takes from the final attributes. `problem` says why nothing could be read.
+    takes from the final attributes. `problem` explains why nothing could be read.
     """
 
     bound: tuple[Bound, ...] = ()
@@ -62,7 +62,7 @@ class FileBindings(Struct, frozen=True, kw_only=True):
         return "parameter" if name in self.parameters else "absent"
 
     def reached(self, name: str) -> bool | None:
-        """Tell whether an override reaches a name, as far as the syntax shows it; None if it does not."""
+        """Return whether an override reaches a name, as far as the syntax shows it; None if it does not."""
         bound = self.named(name)
         if bound is not None:
             return bound.state is Reachability.ROUTED

@@ -32,11 +32,11 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Lifted(Struct, frozen=True, kw_only=True):
-    """A file whose package takes what was lifted from its own attributes.
+    """A file whose package takes the lifted bindings from its own attributes.
 
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
     let. `parameter` is the name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the
-    attributes of passthru that are made with what is lifted. `follows` has by lifted binding the package's attributes
+    attributes of passthru that are made with them. `follows` has by lifted binding the package's attributes
     that it takes over, `states` how far out of reach each was.
     """
 
@@ -253,7 +253,7 @@ def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
 
 
 def _are_apart(others: Sequence[Node], last: Node) -> bool:
-    """Tell whether literal sets, the last one perhaps under conditions, have no attribute in common."""
+    """Return whether literal sets, the last one perhaps under conditions, have no attribute in common."""
     literals = [*others, *joined(last, optional=True)]
     names = [{path[0] for path, _ in bound(literal)} for literal in literals if literal.kind in SETS]
     every = {name for each in names for name in each}

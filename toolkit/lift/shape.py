@@ -28,7 +28,7 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
     """A builder's call on attributes.
 
     `builder` is what is called, `argument` the expression of the attributes, `final` the function of the final
-    attributes where there is one, `sets` the literal sets that `//` joins to the attributes, some under conditions.
+    attributes if there is one, `sets` the literal sets that `//` joins to the attributes, some under conditions.
     """
 
     call: Node
@@ -77,7 +77,7 @@ class Shape(Struct, frozen=True, dict=True):
 
     @cached_property
     def construction(self) -> BuilderCall | None:
-        """The builder's call that the file ends in, None where it ends in something else."""
+        """The builder's call that the file ends in, None if it ends in something else."""
         return construction(self.body)
 
     @cached_property

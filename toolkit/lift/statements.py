@@ -117,7 +117,7 @@ def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _left(text: str, begin: int, end: int) -> str:
-    """Return what is left between what stands before and behind: a blank line where there was one, none at an edge.
+    """Return the space between what stands before and behind: a blank line if there was one, none at an edge.
 
     Of what goes on in the same line the white space before it is left.
     """
@@ -152,7 +152,7 @@ def source(statement: Node) -> str:
 
 
 def is_spaced(literal: Node) -> bool:
-    """Tell whether a blank line stands between any two bindings of a set."""
+    """Return whether a blank line stands between any two bindings of a set."""
     bindings = statements(literal)
     gaps = (literal.tree.text[one.end : two.start] for one, two in pairwise(bindings))
     return any(re.search(r"\n[ \t]*\n", gap) for gap in gaps)

@@ -35,7 +35,7 @@ class Style(StrEnum):
 
     @property
     def leads(self) -> bool:
-        """Tell whether a comma stands before its parameter."""
+        """Return whether a comma stands before its parameter."""
         return self in {Style.OLD, Style.NIXPKGS_FMT}
 
     def caller(self, name: str, function: str, hidden: Sequence[str], indent: int) -> str:

@@ -84,7 +84,7 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 
 class _SurveyedFile(Struct, frozen=True, kw_only=True):
-    """A file with a `let`: its path, what stands for its content, and what it binds, None where that is remembered."""
+    """A file with a `let`: its path, what stands for its content, and what it binds, None if that is remembered."""
 
     path: str
     content: str = ""

@@ -51,7 +51,7 @@ def value(binding: Node) -> Node:
 
 
 def call(expression: Node) -> list[Node]:
-    """Return the function of a call and its arguments; the expression alone where it is no call.
+    """Return the function of a call and its arguments; the expression alone if it is no call.
 
     Parentheses around a function make no difference.
     """

@@ -57,7 +57,7 @@ class Condition(Struct, frozen=True, kw_only=True):
         return [Condition(node=node, negated=self.negated)]
 
     def is_among(self, others: Iterable[Condition]) -> bool:
-        """Tell whether one of others, conjuncts as this one, is written the same and its names are the same."""
+        """Return whether one of others, conjuncts as this one, is written the same and its names are the same."""
         return any(
             self.negated == other.negated
             and _words(self.node) == _words(other.node)
@@ -125,7 +125,7 @@ def _upwards(node: Node, top: Node) -> Iterator[tuple[Node, Node]]:
 
 
 def _has_whole(child: Node, parent: Node) -> bool:
-    """Tell whether the value of `child` is in that of `parent`, which has no condition for it."""
+    """Return whether the value of `child` is in that of `parent`, which has no condition for it."""
     if parent.kind in _WHOLE:
         return parent.kind != "list_expression" or child.kind != "list_expression"
     if parent.kind in _BODIES:

@@ -85,7 +85,7 @@ def _moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
 
 
 def _is_fixed(string: Node, columns: int) -> bool:
-    """Tell whether the lines of a string, or of what is computed within one, may not move."""
+    """Return whether the lines of a string, or of what is computed within one, may not move."""
     if string.kind != "indented_string_expression":
         return string.kind == "string_expression"
     first, *lines = string.text.removeprefix("''").split("\n")
@@ -105,5 +105,5 @@ def indentation(text: str, offset: int) -> int:
 
 
 def is_first(text: str, offset: int) -> bool:
-    """Tell whether nothing but space comes before an offset on its line."""
+    """Return whether nothing but space comes before an offset on its line."""
     return not text[text.rfind("\n", 0, offset) + 1 : offset].strip()

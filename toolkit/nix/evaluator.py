@@ -205,7 +205,7 @@ def _find_tool(program: str, package: str) -> Path:
 
 
 def _is_static(path: Path) -> bool:
-    """Tell whether an ELF file asks for no dynamic loader: it has no PT_INTERP program header (elf(5))."""
+    """Return whether an ELF file asks for no dynamic loader: it has no PT_INTERP program header (elf(5))."""
     with path.open("rb") as file:
         head = file.read(64)
         if head[:5] != b"\x7fELF\x02":

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toolkit.process import Command
 
 EVALUATION_MIB = 1536
-"""What one evaluation of a package in a nixpkgs of 2026 takes at most, where nobody says how much it may."""
+"""What one evaluation of a package in a nixpkgs of 2026 takes at most, if the user sets no limit."""
 
 _INITIAL_MIB = 32
 _NIX_INITIAL_MIB = 384
@@ -95,7 +95,7 @@ def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
 
 
 def can_be_raised() -> bool:
-    """Tell whether the user can say what evaluations may take here."""
+    """Return whether the user can say what evaluations may take here."""
     return _allowed.get() is not None
 
 
@@ -116,7 +116,7 @@ def left() -> float:
 
 
 def is_sealed() -> bool:
-    """Tell whether evaluations are sealed here."""
+    """Return whether evaluations are sealed here."""
     return _seal.get() is not None
 
 
@@ -164,7 +164,7 @@ def _program(found: Path) -> tuple[Path, ...]:
 
 
 def available() -> int | None:
-    """Return how many MiB of memory are free or can be freed (proc(5), MemAvailable), None where nothing tells."""
+    """Return how many MiB of memory are free or can be freed (proc(5), MemAvailable), None if nothing tells."""
     try:
         told = Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:
@@ -181,7 +181,7 @@ def jobs(most: int | None = None, *, each: int = EVALUATION_MIB) -> int:
 
 
 def bounded(command: Command, mebibytes: int | None, *, strictly: bool = False) -> Command:
-    """Return the command with a limit for the heap of Nix's evaluator; where that is not enough, Nix says so.
+    """Return the command with a limit for the heap of Nix's evaluator; if that is not enough, Nix reports it.
 
     The variables are those of the garbage collector that Nix uses. Nix has a part of its data elsewhere, the keys of
     genericClosure for one: `strictly` limits that as well.

@@ -30,7 +30,7 @@ _PARSE_SECONDS = 5.0
 def version() -> Version:
     """Return the version of the Nix on PATH.
 
-    Raise ToolkitError where there is none, or one older than MINIMUM.
+    Raise ToolkitError if there is none, or one older than MINIMUM.
     """
     said = process.run(["nix-instantiate", "--version"]).text
     found = re.search(r"\(Nix\) (\d+(?:\.\d+)+)", said)
@@ -83,7 +83,7 @@ def parsed(content: bytes, *, name: str) -> str:
 
 
 def reason(error: CommandError) -> str:
-    """Return the one line of Nix's stderr that says what is wrong."""
+    """Return the one line of Nix's stderr that names the error."""
     lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
     if error.status in {-9, -6}:
         return f"the evaluation was killed by signal {-error.status}: probably out of memory"
@@ -98,7 +98,7 @@ def reason(error: CommandError) -> str:
 
 
 def reached_limit(error: CommandError) -> bool:
-    """Tell whether an evaluation ended since it needs more than it may have: it would do so another time as well."""
+    """Return whether an evaluation ended since it needs more than it may have: it would do so another time as well."""
     return isinstance(error, LimitError) or error.status < 0 or reason(error).startswith("out of memory")
 
 
@@ -117,7 +117,7 @@ def at_limit(error: CommandError) -> str:
 
 
 def refuses_function(error: CommandError) -> bool:
-    """Tell whether an evaluation failed since a function was given where a set is wanted."""
+    """Return whether an evaluation failed since a function was given where a set is wanted."""
     return "expected a set but found a function" in reason(error)
 
 

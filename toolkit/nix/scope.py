@@ -69,7 +69,7 @@ class Reference(Struct, frozen=True):
     withs: tuple[Scope, ...]
 
     def means(self, other: Reference) -> bool:
-        """Tell whether `other`, of the same name, gets its value from the same place."""
+        """Return whether `other`, of the same name, gets its value from the same place."""
         if self.scope is not None or other.scope is not None:
             return self.scope is not None and other.scope is not None and self.scope.node is other.scope.node
         return [scope.node for scope in self.withs] == [scope.node for scope in other.withs]

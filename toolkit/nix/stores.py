@@ -31,7 +31,7 @@ NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
 def environment() -> Mapping[str, str]:
     """Return what Nix needs in its environment to have a store that this user may write to.
 
-    Nothing if `NIX_REMOTE` says which, if the machine's store may be written to (it is made if it is not there yet),
+    Nothing if `NIX_REMOTE` names a store, if the machine's store may be written to (it is made if it is not there yet),
     and if the daemon accepts the user. Else a store of the user's own, in a user namespace (Nix manual, "Local Store",
     root): its paths are the same as in /nix/store, its files are in the cache, see `physical`.
     Raise ToolkitError if none of them can be had.
@@ -119,7 +119,7 @@ def nixfmt() -> Path | None:
 
 
 def _may_write(directory: Path) -> bool:
-    """Tell whether this user may write to a directory, or may make it where there is none."""
+    """Return whether this user may write to a directory, or may make it if there is none."""
     there = next(path for path in (directory, *directory.parents) if os.access(path, os.F_OK))
     return os.access(there, os.W_OK | os.X_OK)
 

@@ -74,7 +74,7 @@ class Node(Struct, eq=False):
         return next((node for node in self.ancestors() if node.kind in kinds), None)
 
     def contains(self, other: Node) -> bool:
-        """Tell whether `other` is this node or stands below it."""
+        """Return whether `other` is this node or stands below it."""
         return self.start <= other.start and other.end <= self.end
 
     @property

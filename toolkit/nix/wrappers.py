@@ -112,7 +112,7 @@ class Wrapper(Struct, frozen=True, kw_only=True):
 
 
 def order(entries: Sequence[str], *, subject: str) -> PathOrder:
-    """Return a PATH that has CALLER in it; raise ToolkitError where that is not there once."""
+    """Return a PATH that has CALLER in it; raise ToolkitError if that is not there once."""
     if entries.count(CALLER) != 1:
         raise ToolkitError(f"{subject}: the caller's PATH stands {entries.count(CALLER)} times in the wrapper's")
     place = entries.index(CALLER)
@@ -125,7 +125,7 @@ def short(entry: str) -> str:
 
 
 def read(content: bytes, *, name: str) -> Wrapper | None:
-    """Return what the wrapper with this content does, None where it is none; `name` is its path in messages.
+    """Return what the wrapper with this content does, None if it is none; `name` is its path in messages.
 
     Raise ToolkitError for a wrapper that does more to a variable than is understood here.
     """

@@ -55,7 +55,7 @@ def known(common: Path) -> tuple[Contribution, ...]:
 
 
 def read(common: Path, branch: str) -> Contribution | None:
-    """Return what is kept of a branch, None where it was not made by this program; raise ToolkitError for damage."""
+    """Return what is kept of a branch, None if it was not made by this program; raise ToolkitError for damage."""
     path = place(common, branch) / _KEPT
     try:
         content = path.read_bytes()
@@ -76,12 +76,12 @@ def write(common: Path, contribution: Contribution) -> None:
 
 
 def digest(content: bytes) -> str:
-    """Return the SHA-256 of a text, by which an edited one is told."""
+    """Return the SHA-256 of a text, by which an edited one is recognised."""
     return hashlib.sha256(content).hexdigest()
 
 
 def edited_text(common: Path, contribution: Contribution) -> bytes | None:
-    """Return pull-request.md where somebody has changed it since it was written, else None."""
+    """Return pull-request.md if somebody has changed it since it was written, else None."""
     with suppress(FileNotFoundError):
         content = (place(common, contribution.branch) / TEXT).read_bytes()
         return content if digest(content) != contribution.text else None
@@ -114,7 +114,7 @@ def alone(common: Path) -> Generator[None]:
 
 @contextmanager
 def replacing(common: Path, branch: str) -> Generator[Replacement]:
-    """Yield where to put a proposal; what was there comes back unless it is told that the new one is to stay.
+    """Yield where to put a proposal; what was there comes back unless the replacement is kept.
 
     Raises ToolkitError for an OSError from within the block, such as a full disk; see also `alone`.
     """
@@ -174,7 +174,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     """A branch that `pr` made, as it is now.
 
     `tip` is None where the branch is gone. `worktree` has it checked out, or was made for it and has a commit checked
-    out now, and no other branch; None where there is neither.
+    out now, and no other branch; None if there is neither.
     """
 
     kept: Contribution
@@ -200,7 +200,7 @@ def open_clone(repo: Path) -> Clone:
 def find(clone: Clone, branch: str | None) -> Standing:
     """Return the branch of that name, or else the one whose worktree the clone was found from, or the only one.
 
-    Raise ToolkitError where there is none, UsageError where there are several to choose from.
+    Raise ToolkitError if there is none, UsageError where there are several to choose from.
     """
     if branch is None:
         all_known = known(clone.common)
@@ -237,7 +237,7 @@ def _worktree(clone: Clone, branch: str) -> Worktree | None:
 
 
 def uncommitted(worktree: Worktree) -> str | None:
-    """Return the error's text for changes in a worktree that are in no commit, None where there are none."""
+    """Return the error's text for changes in a worktree that are in no commit, None if there are none."""
     changed = worktrees.changes(worktree.path)
     if not changed:
         return None

@@ -44,7 +44,7 @@ class Edits(Struct, frozen=True, kw_only=True):
     own: tuple[DecodedCommit, ...]
 
     def are_like(self, made: Sequence[DecodedCommit]) -> bool:
-        """Tell whether the branch has these commits already, but for their dates."""
+        """Return whether the branch has these commits already, but for their dates."""
         if not self.ours or not made or made[0].parents != self.ours[0].parents:
             return False
         return [(each.tree, each.message) for each in made] == [(each.tree, each.message) for each in self.ours]

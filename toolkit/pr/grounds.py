@@ -66,7 +66,7 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
     def prove_own(self, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
         """Prove the file as it is after the contributor's own commits, in the place of the last of ours.
 
-        Raise ToolkitError where that is no longer a file of its kind.
+        Raise ToolkitError if that is no longer a file of its kind.
         """
         if final == (self.chosen.contents or (self.chosen.source.content,))[-1]:
             return ()

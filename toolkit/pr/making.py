@@ -88,7 +88,7 @@ def write(  # noqa: PLR0913, PLR0917 - all that a text and what is kept of a bra
     own: Sequence[tuple[Oid, str]] = (),
     edited: bytes | None = None,
 ) -> Made:
-    """Write pull-request.md beside the proposal; return what is told of the branch, and is to be kept of it.
+    """Write pull-request.md beside the proposal; return what is reported of the branch, and kept of it.
 
     `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
     """

@@ -104,7 +104,7 @@ def update(move: MoveOrder, *, progress: Progress) -> PullRequest:
 def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanation:
     """Explain the commits of a branch that `pr` made, by default the only one.
 
-    No reason is given for what the contributor has changed. Raise ToolkitError where there is no such branch.
+    No reason is given for what the contributor has changed. Raise ToolkitError if there is no such branch.
     """
     clone = contributions.open_clone(repo)
     found = contributions.find(clone, branch)

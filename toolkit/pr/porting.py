@@ -32,7 +32,7 @@ _FITS = (Fit.APPLIES, Fit.MERGES, Fit.CONFLICTS)
 
 
 class _Branch(Struct, frozen=True, kw_only=True, eq=False):
-    """What is chosen for a branch's own file; `refused` says why nothing is."""
+    """What is chosen for a branch's own file; `refused` explains why nothing is."""
 
     chosen: Chosen[Any] | None = None
     refused: str | None = None
@@ -115,7 +115,7 @@ def _choose(chosen: Chosen[Any], proposal: Proposal, asked: SourceRequest, progr
 
 
 def _instead(own: _Branch, carried: Contents | None, done: Sequence[Proof], progress: Progress) -> Iterator[str]:
-    """Yield what making it afresh comes to, where that is not what was carried over."""
+    """Yield what making it afresh comes to, if that is not what was carried over."""
     if own.chosen is None:
         yield f"cannot be made again: {own.refused}"
     elif carried not in {None, own.chosen.contents} and _failed(done):

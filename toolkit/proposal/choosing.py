@@ -292,7 +292,7 @@ def choice_of(request: Request) -> LiftChoice:
 def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
     """Return the first design that can be right as far as Nix says, or the commits of a recipe.
 
-    Raise RefusalError with the reason against the last design, where none can.
+    Raise RefusalError with the reason against the last design, if none can.
     """
     if found.recipe is not None:
         return _rewritten(found, found.recipe, tree, progress=progress)

@@ -98,7 +98,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         return judge(asked)
 
     def holds(self) -> bool:
-        """Tell whether the lift is right on all systems together, and no reader has changed."""
+        """Return whether the lift is right on all systems together, and no reader has changed."""
         answers = self.answers().values()
         readers = [answer for _, *others in answers for answer in others]
         same = all(answer.error is None and answer.before == answer.after for answer in readers)
@@ -126,7 +126,7 @@ def ask_about(askings: Sequence[Asking]) -> None:
 
 
 class Building(Struct, frozen=True, kw_only=True, eq=False):
-    """What is built: the whole `tree` with the change, as a depth has it, and who is told how it goes."""
+    """A build of the whole `tree` with the change, as a depth has it, and who sees the progress."""
 
     tree: NixpkgsTree
     depth: Depth
@@ -134,7 +134,7 @@ class Building(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
-    """A lift of one package. `overlay` is the directory of the overlay, None where there is none.
+    """A lift of one package. `overlay` is the directory of the overlay, None if there is none.
 
     `building` is None unless the tier that builds is asked for.
     """
@@ -175,7 +175,7 @@ def no_rebuild(case: LiftCase) -> Finding:
 
 
 def overridable(case: LiftCase) -> Finding:
-    """Override each door by what throws: it must reach what is built, or another attribute, on one system at least."""
+    """Override each door by what throws: it must reach the build, or another attribute, on one system at least."""
     failures: list[str] = []
     evidence: list[str] = []
     effective = False
@@ -239,7 +239,7 @@ def source_follows(case: LiftCase) -> Finding:
 
 
 def passthru(case: LiftCase) -> Finding:
-    """Compare the attributes of passthru, tests among them, that are made with what is lifted."""
+    """Compare the attributes of passthru, tests among them, that are made with the lifted bindings."""
     if not case.lifted.shown:
         return Finding(covers="no attribute of passthru uses a lifted binding")
     failures = [f"{system}: they differ from before" for system, answer in _package(case) if not answer.same_shown]

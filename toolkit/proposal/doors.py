@@ -38,7 +38,7 @@ def working(
 ) -> dict[str, tuple[str, ...]]:
     """Return for each binding the door by which an override reaches something on one of the systems.
 
-    It is the first of those that the file shows, an attribute and an argument; one that was there before is none. Where
+    It is the first of those that the file shows, an attribute and an argument; one that was there before is none. If
     none works, it is the first.
     """
     shape = read(Tree(content.decode(), name=str(target.file)))

@@ -25,7 +25,7 @@ _IN_PART = "reached in part"
 
 
 class Doors(Struct, frozen=True, kw_only=True):
-    """The overrides that work by the names of bindings, on one system; `reason` says why Nix cannot answer.
+    """The overrides that work by the names of bindings, on one system; `reason` explains why Nix cannot answer.
 
     It may do another time if it was `limited`.
     """
@@ -39,7 +39,7 @@ class Doors(Struct, frozen=True, kw_only=True):
 class Part(Struct, frozen=True, kw_only=True):
     """A part of a package: `bound` is let, attribute, parameter or absent.
 
-    `reached` tells whether an override reaches it, None if that is not known; `state` is how far the file shows that.
+    `reached` shows whether an override reaches it, None if that is not known; `state` is how far the file shows that.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class PackageInspection(Struct, frozen=True, kw_only=True):
-    """A package, its file and its parts; `reason` says why Nix did not decide, `system` what it was asked about."""
+    """A package, its file and its parts; `reason` explains why Nix did not decide, `system` what it was asked about."""
 
     package: str
     file: PurePosixPath
@@ -63,7 +63,7 @@ class PackageInspection(Struct, frozen=True, kw_only=True):
 
 
 def working_doors(tree: Path, package: str, file: FileBindings, names: Sequence[str]) -> Doors:
-    """Try the doors of a package of a whole nixpkgs: one works if a replacement arrives in what is built."""
+    """Try the doors of a package of a whole nixpkgs: one works if a replacement arrives in the build."""
     question = Question(package=package, doors=questions(file, names))
     with sealed(seconds=limits.seconds(limits.TOGETHER_SECONDS)):
         answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)

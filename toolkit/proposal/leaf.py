@@ -100,7 +100,7 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         return ()
 
     def settled(self) -> Request:
-        """Return the request that makes the same again, where nobody asked for all of it."""
+        """Return the request that makes the same again, if nobody asked for all of it."""
         return self.request
 
     def require_upstream(self) -> None:

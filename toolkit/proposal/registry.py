@@ -28,7 +28,7 @@ class NamedTarget(Struct, frozen=True, kw_only=True):
 
 
 def target(name: str) -> NamedTarget | None:
-    """Return the target of that name, None where it is a package like any other."""
+    """Return the target of that name, None if it is a package like any other."""
     return named().get(name)
 
 

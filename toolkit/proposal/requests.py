@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What is proposed of one target. `out` appears whole or not at all; `force` lets it replace what is there.
+    """What is proposed of one target. `out` appears whole or not at all; `force` lets it replace an older one.
 
     `bindings` leave their let, none for all that an override does not reach. `designs` are by the name of the step; a
     step that is not among them has the design that Nix says is right. `follow` are attributes that definitions take

@@ -48,7 +48,7 @@ def formatted(case: Case[Stage]) -> Finding:
 
 
 def is_formatted(formatter: Path, content: bytes) -> bool:
-    """Tell whether nixfmt leaves a file as it is; by standard input, so that it cannot write to one."""
+    """Return whether nixfmt leaves a file as it is; by standard input, so that it cannot write to one."""
     completed = process.run([str(formatter), "-"], stdin=content, ok=None)
     return completed.status == 0 and completed.stdout == content
 

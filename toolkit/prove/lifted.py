@@ -61,16 +61,16 @@ class Reach(Struct, frozen=True, kw_only=True):
 
     @property
     def something(self) -> bool:
-        """Tell whether the override has any effect."""
+        """Return whether the override has any effect."""
         return self.built or self.shown
 
 
 class ChangedAttribute(Struct, frozen=True, kw_only=True):
     """An attribute of the changed package.
 
-    `before` tells whether an override of it had an effect before, `hides` whether the package had another attribute of
+    `before` shows whether an override of it had an effect before, `hides` whether the package had another attribute of
     the name. `thrown` is what a value reaches that throws, `replaced` what the same package under another name does.
-    `follows` tells of attributes of the package whether another value of them changes this one.
+    `follows` has by attribute of the package whether another value of it changes this one.
     """
 
     there: bool
@@ -84,8 +84,8 @@ class ChangedAttribute(Struct, frozen=True, kw_only=True):
 class Derivations(Struct, frozen=True, kw_only=True):
     """The derivations of a package before and after, None for one that does not evaluate, and its doors by name.
 
-    `same_shown` tells whether the other attributes are the same. `error` is what ended the evaluation, in one line, at
-    one of our limits if it is `limited`; `refuses_function` tells whether it was a function in the place of a set,
+    `same_shown` shows whether the other attributes are the same. `error` is what ended the evaluation, in one line, at
+    one of our limits if it is `limited`; `refuses_function` shows whether it was a function in the place of a set,
     `places` are the files of the changed tree on the way there.
     """
 

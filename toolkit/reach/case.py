@@ -51,7 +51,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
     @property
     def version_changes(self) -> bool:
-        """Tell whether the version is another one, and not only has a word behind it."""
+        """Return whether the version is another one, and not only has a word behind it."""
         old, new = self.old.version, self.new.version
         is_label = new.startswith(old) and _LABEL.fullmatch(new[len(old) :]) is not None
         return bool(old) and old != new and not is_label
@@ -62,7 +62,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
     @property
     def source_changes(self) -> bool:
-        """Tell whether the source has another content, as far as its hash and path show."""
+        """Return whether the source has another content, as far as its hash and path show."""
         old, new = self.source(self.old), self.source(self.new)
         if not old or not new or old == new:
             return bool(old) != bool(new)
@@ -71,7 +71,7 @@ class Case(Struct, frozen=True, kw_only=True):
         return len(digests) != 1 or None in makers
 
     def has_same_downloads(self, old: str, new: str) -> bool:
-        """Tell whether two store paths are made of the same downloads, such as a directory with another name."""
+        """Return whether two store paths are made of the same downloads, such as a directory with another name."""
         makers = self.store.maker(self.old, old), self.store.maker(self.new, new)
         if makers[0] is None or makers[1] is None or makers[1].hash:
             return False

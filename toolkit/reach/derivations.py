@@ -1,4 +1,4 @@
-"""Derivations as a store has them: what they build, what they are built from, and what their builder is told.
+"""Derivations as a store has them: what they build, what they are built from, and the environment of their builder.
 
 The format is that of the ATerm files that Nix writes (Nix manual, "Store Derivation and Deriving Path").
 """
@@ -71,7 +71,7 @@ class Derivation:
 
     @property
     def version(self) -> str:
-        """The version that the builder is told, else that of the name; empty for none."""
+        """The version in the environment of the builder, else that of the name; empty for none."""
         found = _VERSIONED.fullmatch(self.name)
         return self.environment.get("version") or (found[2] if found is not None else "")
 

@@ -414,7 +414,7 @@ _ABSENT = re.compile(r"^unlet: |unable to download|cannot fetch|Unable to start 
 
 
 def _is_absent(failed: EvaluationError) -> bool:
-    """Tell whether Nix failed since something of the user's is not here, which is not the override's fault."""
+    """Return whether Nix failed since something of the user's is not here, which is not the override's fault."""
     return _ABSENT.search(failed.message) is not None
 
 

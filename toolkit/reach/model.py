@@ -1,4 +1,4 @@
-"""What the modules of `reach` hand to one another: an override, what became of it, and what is left."""
+"""What the modules of `reach` hand to one another: an override, what became of it, and what remains."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _REGISTRY = re.compile(r"\bnuget\b")
 
 
 def is_meta(old: Derivation, new: Derivation) -> bool:
-    """Tell whether two derivations differ in nothing but what nixpkgs makes of `meta`."""
+    """Return whether two derivations differ in nothing but what nixpkgs makes of `meta`."""
     names = {*old.environment, *new.environment} - {*old.outputs, *new.outputs, "NIX_MAIN_PROGRAM"}
     return old.inputs == new.inputs and all(old.environment.get(name) == new.environment.get(name) for name in names)
 

@@ -56,7 +56,7 @@ def of(path: Path) -> list[Source]:
 
 
 def is_flake(path: Path) -> bool:
-    """Tell whether a path is that of a flake."""
+    """Return whether a path is that of a flake."""
     return path.name == _FLAKE or (path / _FLAKE).is_file()
 
 
@@ -82,7 +82,7 @@ def _of_file(path: Path) -> Source:
 
 
 def _is_module(path: Path) -> bool:
-    """Tell whether a file is written as a NixOS configuration: by its arguments, or by what it sets."""
+    """Return whether a file is written as a NixOS configuration: by its arguments, or by what it sets."""
     try:
         root = Tree(files.read(path).decode(errors="replace"), name=str(path)).root
     except ToolkitError:

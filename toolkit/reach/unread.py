@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from toolkit.reach.case import Case
 
 _FETCHING = frozenset(["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"])
-"""What a fetcher is told: in a derivation that is not one it is a variable that nothing reads."""
+"""The arguments of a fetcher: in a derivation that is not one it is a variable that nothing reads."""
 
 _TURNED = {
     "buildFeatures": "cargoBuildFeatures",

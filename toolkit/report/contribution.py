@@ -217,7 +217,7 @@ def label(ported: Ported) -> str | None:
 def command(ported: Ported, *, repository: str = "REPO", branch: str | None = None) -> str | None:
     """Return the command for a pull request of its own to a release branch that the commits cannot be picked on.
 
-    None where the rewrite has nothing to offer either, or where there is no need. `branch` is what the first
+    None if the rewrite has nothing to offer either, or if there is no need. `branch` is what the first
     pull request's branch is called: this one needs another name.
     """
     version = _release(ported.branch)
@@ -233,9 +233,9 @@ def command(ported: Ported, *, repository: str = "REPO", branch: str | None = No
 def backports(
     matrix: Sequence[Ported], behaviour: str, *, repository: str = "REPO", branch: str | None = None
 ) -> list[str]:
-    """Return what to do about the branches as lines of Markdown, none where none of them takes a backport.
+    """Return what to do about the branches as lines of Markdown, none if none of them takes a backport.
 
-    `behaviour` says what the second commit changes for users. `repository` and `branch` are as for `document`.
+    `behaviour` names what the second commit changes for users. `repository` and `branch` are as for `document`.
     """
     said = [line for each in matrix for line in _advice(each, repository, branch)]
     if any(label(each) for each in matrix):
@@ -292,7 +292,7 @@ def _release_advice(each: Ported, repository: str, branch: str | None) -> Iterat
 
 
 def _carries(each: Ported) -> bool:
-    """Tell whether the commits can be picked on the branch, and what comes of it is proven."""
+    """Return whether the commits can be picked on the branch, and the result is proven."""
     return (
         each.fit in {Fit.APPLIES, Fit.MERGES}
         and not each.conflicts

@@ -53,7 +53,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class _Cover(Struct, frozen=True):
-    """A proof that covers a reason. `reason` says why it failed or was not run, None where nobody asked for it."""
+    """A proof that covers a reason. `reason` explains why it failed or was not run, None if nobody asked for it."""
 
     name: str
     status: Status
@@ -61,7 +61,7 @@ class _Cover(Struct, frozen=True):
 
 
 def is_known(hunk: ExplainedHunk) -> bool:
-    """Tell whether there is a reason, and a proof for it, for all that a hunk changes."""
+    """Return whether there is a reason, and a proof for it, for all that a hunk changes."""
     return bool(hunk.reasons) and all(reason.proofs for reason in hunk.reasons)
 
 
@@ -73,7 +73,7 @@ def unknown(explanation: Explanation) -> int:
 def to_json(explanation: Explanation) -> bytes:
     """Return the document. `unlet` is the version that gave it, `unknown` counts the hunks that are not `known`.
 
-    `commit` is a git object id, null for a commit that is in no repository yet. A reason without proofs says which
+    `commit` is a git object id, null for a commit that is in no repository yet. A reason without proofs names which
     lines no reason is known for. A field may be added; one that goes or changes its meaning needs a new SCHEMA.
     """
     return documents.write(

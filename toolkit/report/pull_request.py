@@ -28,7 +28,7 @@ _BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
 
 
 class StepText(Struct, frozen=True, kw_only=True):
-    """A step by one design: the paragraph that says why and what, and a block of code that works from then on.
+    """A step by one design: the paragraph that explains why and what, and a block of code that works from then on.
 
     `title` is that of a pull request which makes this step with others; `price` is what it costs, `alternative` the
     design that a reviewer would ask about first. `differs` is a sentence for an open pull request with the same goal.

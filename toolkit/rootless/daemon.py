@@ -125,7 +125,7 @@ class _Daemon(Struct, frozen=True, kw_only=True):
         return Engine(self.directory / "docker.sock")
 
     def wait_until_ready(self) -> Outcome | None:
-        """Wait for the socket; return why it will never be there, None where it is."""
+        """Wait for the socket; return why it will never be there, None if it is."""
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             if self.engine.ready():
@@ -230,7 +230,7 @@ class Engine(Struct, frozen=True):
     socket: Path
 
     def ready(self) -> bool:
-        """Tell whether a daemon answers there."""
+        """Return whether a daemon answers there."""
         try:
             return self._ask("GET", "/_ping")[0] == http.HTTPStatus.OK
         except OSError:
@@ -254,7 +254,7 @@ class Engine(Struct, frozen=True):
         self._call("POST", f"/containers/create?name={name}", json.dumps(options).encode(), kind)
 
     def start(self, name: str) -> str | None:
-        """Start a container; return what the daemon has against it, None where it runs."""
+        """Start a container; return what the daemon has against it, None if it runs."""
         return self._call("POST", f"/containers/{name}/start", may_object=True)
 
     def remove(self, name: str) -> None:

@@ -94,7 +94,7 @@ class Host(Struct, frozen=True, kw_only=True):
 
     @property
     def needs_proxy(self) -> bool:
-        """Tell whether this dockerd starts only where PATH has rootlesskit-docker-proxy."""
+        """Return whether this dockerd starts only where PATH has rootlesskit-docker-proxy."""
         return self.version < WITHOUT_PROXY
 
     def packages(self) -> dict[str, dict[str, str]]:
@@ -298,7 +298,7 @@ def require_namespaces(host: Host, account: Account) -> None:
 
 
 def require_bare(rootlesskit: Path) -> None:
-    """With a capability of its own it needs no security wrapper, and nothing could be told from port 80."""
+    """With a capability of its own it needs no security wrapper, and port 80 would show nothing."""
     if _has_capability(rootlesskit):
         raise ToolkitError(
             f"{rootlesskit}: has capabilities of its own",
@@ -332,7 +332,7 @@ def _has_capability(path: Path) -> bool:
 
 
 def succeeds(argv: list[str]) -> bool:
-    """Tell whether a program ends with status 0."""
+    """Return whether a program ends with status 0."""
     try:
         process.run(argv)
     except CommandError:

@@ -61,7 +61,7 @@ def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ tha
     profile's directory that has nixpkgs one level down. Of a git clone the commit counts, not the worktree.
 
     Raises UsageError for what does not go together or has an unknown name, ToolkitError, one line, for all that cannot
-    be read or fetched, and for a known pin whose file is another than the recorded one.
+    be read or fetched, and for a known pin whose file differs from the recorded one.
     """
     _check(request)
     upstream = upstream if upstream is not None else patches.upstream()

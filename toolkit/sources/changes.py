@@ -66,7 +66,7 @@ class ChangeRequest(Struct, frozen=True, kw_only=True):
 
 
 class Edit(Struct, frozen=True, kw_only=True):
-    """A file before and after; None where it is not there."""
+    """A file before and after; None if it is not there."""
 
     path: PurePosixPath
     before: TreeFile | None

@@ -47,7 +47,7 @@ def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
     """Return the source at `rev` (a full commit id, a branch, a tag, `HEAD`) of the remote `url`.
 
     A name is asked for each time; where the remote does not answer, or may not be asked, the name stands for
-    what it was last time, and a warning says so.
+    what it was last time, and a warning reports it.
     """
     reading.check_rev(rev)
     if re.fullmatch(r"[0-9a-f]{40}", rev):
@@ -65,7 +65,7 @@ def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
 def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: tuple[str, ...] = ()) -> Source:
     """Return the source at a commit of the remote `url`; `origin` describes it for people.
 
-    Raises ToolkitError where it is not in the cache and no network may be used, for whatever keeps git from
+    Raises ToolkitError if it is not in the cache and no network may be used, for whatever keeps git from
     fetching it, and where the commit does not have the target.
     """
     fetched = 0
@@ -160,7 +160,7 @@ def _read(directory: Path) -> _Entry:
 
 
 def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bool:
-    """Tell whether an entry is one of `commit`, holds `paths`, and has each file as it was written."""
+    """Return whether an entry is one of `commit`, holds `paths`, and has each file as it was written."""
     try:
         kept = _read(directory)
         return (
@@ -194,7 +194,7 @@ class _Asked(Struct, frozen=True, kw_only=True):
 def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> tuple[Oid, tuple[str, ...]]:
     """Return the commit that `ask` finds for `name` at `url`, or the one of last time with a warning.
 
-    Raises what `ask` raises where there was no last time, ToolkitError where it may not be asked.
+    Raises what `ask` raises if there was no last time, ToolkitError where it may not be asked.
     """
     key = hashlib.sha256(f"{url}\0{name}".encode()).hexdigest()
     failure = None
@@ -247,7 +247,7 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
     """Ask for the commit that the release with the tarball `url` was made from.
 
     `…/NAME.ABBREVIATION/nixexprs.tar.xz` has `…/git-revision` beside it, a commit id which begins as the directory's
-    name ends. Raises UnreachableError where nothing answers, ToolkitError for any other answer.
+    name ends. Raises UnreachableError if nothing answers, ToolkitError for any other answer.
     """
     # A quarter of a second that only this needs.
     import requests  # noqa: PLC0415

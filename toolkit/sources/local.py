@@ -1,7 +1,7 @@
 """Sources on this machine: a lone file, a nixpkgs-shaped directory, a git clone, `<nixpkgs>`, the specimen.
 
 None of them is written to. Of a clone the commit counts, not the worktree: what is proposed is a patch series,
-and that applies to a commit. Uncommitted changes of the target are told in a warning.
+and that applies to a commit. A warning names uncommitted changes of the target.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def of_clone(directory: Path, rev: str | None, wanted: Wanted) -> Source:
 def find_in_nix_path(name: str) -> Path:
     """Return what `<name>` stands for in Nix.
 
-    Raises ToolkitError where it is not in NIX_PATH.
+    Raises ToolkitError if it is not in NIX_PATH.
     """
     search = ("--find-file", name)
     try:

@@ -57,7 +57,7 @@ class NixpkgsTree(Struct, frozen=True, kw_only=True):
 
     @property
     def is_specimen(self) -> bool:
-        """Tell whether it is our own, which can build without a network."""
+        """Return whether it is our own, which can build without a network."""
         return specimen.is_tree(self.root)
 
 
@@ -191,7 +191,7 @@ def _digest(facts: Mapping[str, str]) -> str:
 
 
 def _facts(entry: os.DirEntry[str]) -> str:
-    """Return what a link or a file is told from another by, nothing for a directory."""
+    """Return what distinguishes a link or a file from another one, nothing for a directory."""
     if entry.is_symlink():
         return os.readlink(entry.path)  # noqa: PTH115 - a Path for each of 50,000 files takes as long as asking for it
     return _status(entry.stat()) if entry.is_file() else ""
@@ -323,7 +323,7 @@ def _share(tree: Path) -> None:
 
 
 def _is_same(entry: os.DirEntry[str], other: str) -> bool:
-    """Tell whether a file has the content and the mode of another one, which is no link."""
+    """Return whether a file has the content and the mode of another one, which is no link."""
     mine, theirs = entry.stat(follow_symlinks=False), os.lstat(other)
     if (mine.st_size, mine.st_mode) != (theirs.st_size, theirs.st_mode):
         return False

@@ -15,7 +15,7 @@ _ROOT = Path(__file__).resolve().parent / "29.6"
 def is_tree(root: Path) -> bool:
     """Return whether a tree is the specimen, or a copy of it.
 
-    It needs to be told what to build with, by `config.tools`.
+    `config.tools` has to name what it builds with.
     """
     return (root / "pkgs" / "stdenv" / "stub.nix").is_file()
 

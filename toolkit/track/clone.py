@@ -194,7 +194,7 @@ def _merge_words(number: int) -> tuple[str, str]:
 
 
 def _merges(number: int, subject: str) -> bool:
-    """Tell whether a commit of this subject brought the pull request: as a merge, or squashed."""
+    """Return whether a commit of this subject brought the pull request: as a merge, or squashed."""
     merge, squashed = _merge_words(number)
     return subject.startswith(merge) or (subject.endswith(squashed) and not subject.startswith("Revert"))
 

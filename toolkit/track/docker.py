@@ -106,5 +106,5 @@ def _rewritten(content: bytes) -> list[str]:
 
 
 def _may_bind(content: bytes) -> bool:
-    """Tell whether a content may be a file of the known kind, without parsing what anybody may have written."""
+    """Return whether a content may be a file of the known kind, without parsing what anybody may have written."""
     return _BINDING.search(content) is not None

@@ -61,7 +61,7 @@ class Forge:
         self._early: dict[WantedRef, FoundFile] = {}
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs; if the releases cannot be asked for, a warning says so.
+        """Return the usual refs; if the releases cannot be asked for, a warning reports it.
 
         The files at those of last time are fetched meanwhile.
         """
@@ -122,7 +122,7 @@ class Forge:
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
         """Return the listed ones, those that name the TODO, and the open ones about docker that touch the file.
 
-        What cannot be told of one keeps no other back. All together have the time of one answer; one that took it all
+        One that cannot be read keeps no other back. All together have the time of one answer; one that took it all
         has little of it the next day.
         """
         with budget(self._github.client.settings.timeout):
@@ -233,7 +233,7 @@ class Forge:
     def _pull(
         self, number: int, refs: Sequence[FoundFile], *, listed: bool, must_touch: bool
     ) -> tuple[Pull, File | None] | None:
-        """Return one, None for one that would have to touch the file and does not; what cannot be told is missing."""
+        """Return one, None for one that would have to touch the file and does not; what cannot be read is missing."""
         name = f"{self._github.repository}#{number}"
         file, review, failure = None, None, None
         with budget(_SHORT_SECONDS if self._memory.is_silent(name) else self._github.client.settings.timeout):

@@ -58,7 +58,7 @@ class Memory:
     """What is known, read from the cache, and what is read now; `save` writes it if it is more by then."""
 
     def __init__(self) -> None:
-        """Read what is there; `warnings` says if it was damaged and set aside, and why Nix was not asked."""
+        """Read what is kept; `warnings` reports if it was damaged and set aside, and why Nix was not asked."""
         self.known = Known()
         self.warnings: list[str] = []
         self._can_evaluate = process.find("nix-instantiate") is not None
@@ -83,7 +83,7 @@ class Memory:
         self._saved = content
 
     def is_silent(self, name: str) -> bool:
-        """Tell whether this did not answer in time within the last day."""
+        """Return whether this did not answer in time within the last day."""
         return abs(time.time() - self.known.silent.get(name, 0.0)) < _DAY
 
     def heard(self, name: str, *, silent: bool) -> None:

@@ -75,7 +75,7 @@ class Ref(Struct, frozen=True, kw_only=True):
     """One branch, channel, commit or pin, and the file there.
 
     `path` is where the file is, `moved` whether that is another place than the usual one, `changed` the commit that
-    last changed it, `fixed_by` the one since which it is fixed. `reason` says why it could not be told.
+    last changed it, `fixed_by` the one since which it is fixed. `reason` explains why it could not be told.
     """
 
     name: str
@@ -221,5 +221,5 @@ def moment(seconds: float) -> datetime:
 
 
 def commit(change: Change) -> TrackedCommit:
-    """Return a commit as git tells of it."""
+    """Return a commit as git shows it."""
     return TrackedCommit(commit=change.commit, date=moment(change.committed), subject=change.subject)

@@ -173,7 +173,7 @@ class Package:
         return trees.whole(source, offline=True, progress=self._progress).root
 
     def meaning(self, file: FileBindings, answer: Doors | None, *, why: str | None = None) -> Reading:
-        """Return what the names come to; `why` says why Nix does not decide."""
+        """Return what the names come to; `why` explains why Nix does not decide."""
         by_nix = answer is not None and answer.reason is None
         parts = [part(name, file, answer if by_nix else None) for name in self.names]
         components = tuple(

@@ -44,7 +44,7 @@ class _StateDocument(Struct, frozen=True, kw_only=True):
 
 
 class Last(Struct, frozen=True, kw_only=True):
-    """The answer of last time: `facts` is None where there was none, `warnings` say what was wrong with the file."""
+    """The answer of last time: `facts` is None if there was none, `warnings` say what was wrong with the file."""
 
     facts: Facts | None
     warnings: tuple[str, ...] = ()

@@ -202,7 +202,7 @@ def _pull(each: Pull, *, indent: str) -> Row:
 
 
 def _arrived(arrivals: Sequence[Arrival]) -> str:
-    """Return where a merged commit is, and where it is not yet."""
+    """Return where a merged commit is, and where it is still missing."""
     heads = {True: "", False: "not in ", None: "could not tell for "}
     named = {arrived: [each.ref for each in arrivals if each.arrived is arrived] for arrived in heads}
     return "; ".join(f"{head}{', '.join(named[arrived])}" for arrived, head in heads.items() if named[arrived])

@@ -77,7 +77,7 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
 def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
     """Answer the request; raise ToolkitError if there is nothing to ask, or a file of the user's is no good.
 
-    What cannot be told of a ref or of a pull request is in its part of the answer, and keeps nothing else back.
+    What cannot be read of a ref or of a pull request is in its part of the answer, and keeps nothing else back.
     """
     last = state.Last(facts=None)
     if request.state is not None:
@@ -227,7 +227,7 @@ class _Ours(Struct, frozen=True, kw_only=True):
     path: PurePosixPath = TARGET
 
     def fit(self, file: File, reading: Reading) -> OurSeries:
-        """Tell whether the series applies to a file."""
+        """Return whether the series applies to a file."""
         if reading.state is State.FIXED:
             return OurSeries(fit=SeriesFit.SUPERFLUOUS, made_for=self.made_for)
         if self.diff is None:

@@ -47,7 +47,7 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class FoundFile(Struct, frozen=True, kw_only=True):
-    """What was found at a ref; `reason` says why there is no file, `tree` is the whole nixpkgs if it is at hand.
+    """What was found at a ref; `reason` explains why there is no file, `tree` is the whole nixpkgs if it is at hand.
 
     `absent` tells that the ref has no such package.
     """
@@ -126,7 +126,7 @@ class Subject(Protocol):
 class Upstream(Protocol):
     """A clone or a server; `missing` are usual refs that it lacks, `repository` is the clone's.
 
-    What cannot be told of a ref is its reason, what else could not be told is among `warnings`.
+    What cannot be read of a ref is its reason, what else could not be read is among `warnings`.
     """
 
     repository: Path | None

@@ -1,6 +1,6 @@
 """What the user has, an overlay and a nixpkgs, and what the answers come to for it.
 
-That is to keep the overlay, make it anew, update nixpkgs or remove the overlay, or that it cannot be told.
+That is to keep the overlay, make it anew, update nixpkgs or remove the overlay, or that it is not known.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Used(Struct, frozen=True, kw_only=True):
     directory: Path | None = None
 
     def is_needed(self, reading: Reading) -> bool | None:
-        """Tell whether the overlay does something that this version of the file lacks; None if that is not known.
+        """Return whether the overlay does something that this version of the file lacks; None if that is not known.
 
         That it does nothing is known only of a version that Nix has evaluated.
         """
@@ -307,7 +307,7 @@ def _is_needed(ref: Ref, used: Used) -> bool | None:
 
 
 def _is_stale(ref: Ref, used: Used) -> bool:
-    """Tell whether the patched file of the overlay stands in the place of another one than it was made from."""
+    """Return whether the patched file of the overlay stands in the place of another one than it was made from."""
     return used.way is Way.PATCHED and used.blob is not None and ref.blob is not None and str(ref.blob) != used.blob
 
 

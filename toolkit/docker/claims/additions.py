@@ -47,7 +47,7 @@ _SWITCHED = ("off", "on")
 
 
 class _Test(Struct, frozen=True, kw_only=True):
-    """What registered-test.nix says; `machines` tells of each whether it has rootless docker."""
+    """What registered-test.nix says; `machines` shows for each whether it has rootless docker."""
 
     name: str
     script: str
@@ -229,7 +229,7 @@ def registered(case: DockerCase, commit: TreeCommit) -> Finding:
 
 
 def _other_tests(before: bytes, after: bytes) -> list[str]:
-    """Tell what Nix reads otherwise than before, but for the one attribute that came.
+    """Yield what Nix reads differently from before, except the one attribute that came.
 
     Nix prints its own reading, in which each attribute is once, as `NAME = VALUE; `, without comments.
     """
@@ -283,7 +283,7 @@ def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
 
 
 def _declaration(answer: _Module, option: str) -> list[str]:
-    """Tell what is wrong with the new option, and with those that were there."""
+    """Yield what is wrong with the new option, and with those that were there."""
     failures: list[str] = []
     if sorted(answer.options["after"]) != sorted((*answer.options["before"], option)):
         failures.append(f"the options are {', '.join(answer.options['after'])}, not one more than before")

@@ -69,7 +69,7 @@ class _Kept(Struct, frozen=True, kw_only=True):
 class Packages(Struct, frozen=True, kw_only=True):
     """All of a package set: dotted attribute path → drvPath; the paths that fail; how many are no packages.
 
-    `roots` are the attribute paths of those that fail by an error that nothing catches. `partial` says what could not
+    `roots` are the attribute paths of those that fail by an error that nothing catches. `partial` names what could not
     be evaluated for another reason than the expression: memory, time, a signal.
     """
 
@@ -304,7 +304,7 @@ class _Chunks(Struct, frozen=True, kw_only=True):
         return [paths[first::count] for first in range(count)]
 
     def _evaluate(self, said: _Said) -> Sequence[AttrPath]:
-        """Keep the answers of a chunk, and return what is left where Nix did not come to its end."""
+        """Keep the answers of a chunk, and return the rest if Nix did not come to its end."""
         try:
             process.execute(replace(self._command("chunk", [*said.chunk]), on_stderr=said.hear))
         except CommandError as error:

@@ -214,7 +214,7 @@ def without(entries: Iterable[str]) -> list[str]:
 
 
 def is_rootlesskit(entry: str) -> bool:
-    """Tell whether a PATH entry belongs to the store path of rootlesskit, whatever its version.
+    """Return whether a PATH entry belongs to the store path of rootlesskit, whatever its version.
 
     A version begins with anything but a letter (Nix manual, builtins.parseDrvName). Between the two is the platform of
     what was compiled for another one.
@@ -260,12 +260,12 @@ def commands(script: str) -> list[list[str]]:
 
 
 def makes_wrapper(words: Sequence[str]) -> bool:
-    """Tell whether a command of a build names the rootless wrapper."""
+    """Return whether a command of a build names the rootless wrapper."""
     return any(_MADE.fullmatch(word) for word in words)
 
 
 def is_in_command(script: str) -> bool:
-    """Tell whether the prefix that is written in the wrapper's command has rootlesskit."""
+    """Return whether the prefix that is written in the wrapper's command has rootlesskit."""
     return any(_without_kit(words) != words for words in commands(script))
 
 

@@ -102,7 +102,7 @@ def _other_changes(case: DockerCase, where: str, before: Facts, after: Facts) ->
 
 
 def _has_in_path(facts: Facts) -> bool:
-    """Tell whether moby has a program directory of rootlesskit in an attribute."""
+    """Return whether moby has a program directory of rootlesskit in an attribute."""
     return any(
         building.is_rootlesskit(path) for text in facts.attributes["moby"].values() for path in _PROGRAMS.findall(text)
     )

@@ -76,9 +76,9 @@ a condition of the package set.
 
 
 class Answer(Struct, frozen=True):
-    """What an override gives: a store path, the text of an `error`, or neither where the file has no such thing.
+    """What an override gives: a store path, the text of an `error`, or neither if the file has no such thing.
 
-    `effect` tells whether a row that replaces a part of moby reaches what is built; None for other rows.
+    `effect` shows whether a row that replaces a part of moby reaches the build; None for other rows.
     """
 
     package: str | None = None
@@ -109,7 +109,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     @property
     def has_daemon(self) -> bool:
-        """Tell whether there is more than a client."""
+        """Return whether there is more than a client."""
         return any(path is not None for path in self.components.values())
 
     def derivations(self) -> Iterator[tuple[str, str]]:

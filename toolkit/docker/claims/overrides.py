@@ -157,7 +157,7 @@ def _why_not(component: str, outcomes: Mapping[str, str]) -> str:
 def compatible(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     """Compare the override matrix before and after commit 1, and what of it commit 2 changes.
 
-    A row may differ if it replaces a part of moby, and what is built did not have that before, and has it after.
+    A row may differ if it replaces a part of moby that the build has only afterwards.
     """
     evaluated = evaluate(case, setting)
     before = evaluated[BEFORE]

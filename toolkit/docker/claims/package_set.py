@@ -135,7 +135,7 @@ def has_what_was_evaluated(case: DockerCase) -> Finding:
 
 
 def _differences(found: Answers, shared: Mapping[str, Facts]) -> Iterator[str]:
-    """Yield where the set has something else than what the file gave."""
+    """Yield each place where the set differs from what the file gave."""
     for release, facts in shared.items():
         wanted = {release: facts.docker}
         wanted |= {f"{release}.{name}": path or ABSENT for name, path in facts.components.items()}

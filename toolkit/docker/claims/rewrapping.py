@@ -42,7 +42,7 @@ OVERLAY = "rewrap.nix"
 
 
 class OverlaidFacts(Struct, frozen=True, kw_only=True):
-    """What overlaid.nix tells of one docker; `kept` says of each thing whether it is as it was."""
+    """What overlaid.nix answers about one docker; `kept` has for each thing whether it is as it was."""
 
     rewrapped: bool
     before: str

@@ -67,7 +67,7 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     @property
     def differs(self) -> bool:
-        """Tell whether it was not as expected; of a daemon that does not start, the cause counts as well."""
+        """Return whether it was not as expected; of a daemon that does not start, the cause counts as well."""
         same = self.seen.kind is self.expected.kind
         return not same or (self.seen.kind is PortOutcome.NO_START and self.seen.detail != self.expected.detail)
 

@@ -34,7 +34,7 @@ REASON = (
 def rewrite(file: DockerFile, demotion: Demotion) -> str:
     """Return the file's text with rootlesskit taken out of the prefix.
 
-    Raise LayoutError where it is not in the prefix, RefusalError where the rest cannot be kept as it is.
+    Raise LayoutError if it is not in the prefix, RefusalError where the rest cannot be kept as it is.
     """
     return apply(file.text, edits(file, demotion))
 
@@ -164,7 +164,7 @@ def _terms(node: Node) -> Iterator[Node]:
 
 
 def _is_filled(operand: Node) -> bool:
-    """Tell whether it can be seen that a list has an element, whatever the conditions in it are."""
+    """Return whether it can be seen that a list has an element, whatever the conditions in it are."""
     node = inside(operand)
     while node.kind == "with_expression":
         node = inside(node.children[-1])
@@ -256,7 +256,7 @@ def _path(file: DockerFile, place: Placement) -> str:
 
 
 def _makes_path(node: Node) -> bool:
-    """Tell whether a call makes a PATH of a list."""
+    """Return whether a call makes a PATH of a list."""
     return name_of(call(node)[0]) in {"makeBinPath", "makeSearchPath", "makeSearchPathOutput"}
 
 

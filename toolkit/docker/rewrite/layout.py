@@ -52,7 +52,7 @@ class DockerFile:
     def __init__(self, text: str, *, name: str, known: bool = False) -> None:
         """Parse and recognise `text`; `known` as for a Tree.
 
-        Raise NixSyntaxError for what is no Nix, LayoutError where there is no dockerGen as in nixpkgs.
+        Raise NixSyntaxError for what is no Nix, LayoutError if there is no dockerGen as in nixpkgs.
         """
         self.tree = Tree(text, name=name, known=known)
         self.binding, self.container = self._find_generator()
@@ -191,7 +191,7 @@ class DockerFile:
 
 
 def _is_release(name: str, binding: Node) -> bool:
-    """Recognise `docker_NN = …;`, but for an alias that says why there is none: `docker_NN = throw "…";`."""
+    """Recognise `docker_NN = …;`, but for an alias that explains why there is none: `docker_NN = throw "…";`."""
     if binding.kind != "binding" or re.match(r"docker_\d", name) is None:
         return False
     return name_of(call(_value(binding))[0]) != "throw"
@@ -215,7 +215,7 @@ def component(file: DockerFile, name: str) -> Component:
 
 
 def locked(file: DockerFile, components: Iterable[str]) -> bool:
-    """Tell whether nothing looks like a way to replace what is bound in dockerGen's let.
+    """Return whether nothing looks like a way to replace what is bound in dockerGen's let.
 
     Nothing does if there is no parameter for it, and no function below the let, as where a package is made of its
     final attributes.

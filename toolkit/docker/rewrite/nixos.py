@@ -227,7 +227,7 @@ def register(text: str, *, name: str, test: str) -> str:
 
 
 def registration(text: str, *, name: str, test: str) -> Registration:
-    """Read the line of a test; raise LayoutError where there is none, or one that is not understood."""
+    """Read the line of a test; raise LayoutError if there is none, or one that is not understood."""
     tree = Tree(text, name=name)
     found = _find(tree, test)
     if found is None:

@@ -35,7 +35,7 @@ def add(text: str, item: str, *, name: str) -> str:
     """Return release notes with `item`, one line without its bullet, in the middle of the notable changes.
 
     That is where upstream asks for it: what everybody adds at an end, conflicts. Upstream's placeholder for a
-    section without items gives way. Raise LayoutError where there is no such section, or the item is there.
+    section without items gives way. Raise LayoutError if there is no such section, or the item is there.
     """
     lines = text.split("\n")
     found = section(text, name=name)
@@ -69,7 +69,7 @@ def section(text: str, *, name: str) -> Section:
 
 
 def is_placeholder(lines: Sequence[str], found: Section) -> bool:
-    """Tell whether the section has nothing but upstream's placeholder for the first item."""
+    """Return whether the section has nothing but upstream's placeholder for the first item."""
     return len(found.items) == 1 and _PLACEHOLDER.fullmatch(lines[found.items[0]]) is not None
 
 

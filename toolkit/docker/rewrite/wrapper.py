@@ -68,9 +68,8 @@ Way = tuple[tuple["Node", "Node"], ...]
 class Placement(Struct, frozen=True, kw_only=True):
     """Where a package stands in the wrapper's PATH.
 
-    Where it is UNKNOWN, `obscure` is a use of which it cannot be told whether it gets into the PATH, or a script that
-    may make the wrapper. `line` is that of
-    the first use found, `commands` are all that make bin/dockerd-rootless, of which only the first is looked into,
+    Where it is UNKNOWN, `obscure` is a use that may get into the PATH, or a script that may make the wrapper. `line` is
+    that of the first use found, `commands` are all that make bin/dockerd-rootless, of which only the first is read,
     `elements` the list elements that get into the prefix, `ways` how the first of them does: each the uses in turn,
     from the element on, of what has it, with what they get into: a binding, a default, or the command's string.
 
@@ -240,7 +239,7 @@ def _owners(node: Node, command: Invocation) -> dict[str, Node]:
 
 
 def _is_scripted(file: DockerFile, command: Invocation, mention: _Mention) -> bool:
-    """Tell whether a script sees the value; `${…}/bin/…` is a program of a package that was made with it."""
+    """Return whether a script sees the value; `${…}/bin/…` is a program of a package that was made with it."""
     if mention.node.kind in _STRINGS:
         return True
     between = mention.node.enclosing("interpolation")
@@ -264,7 +263,7 @@ def _script(string: Node) -> str:
 
 
 def _may_make_it(script: str) -> bool:
-    """Tell whether a script wraps programs and names bin/dockerd-rootless."""
+    """Return whether a script wraps programs and names bin/dockerd-rootless."""
     return _MADE.search(script) is not None and re.search(r"\b(?:make\w*Wrapper|wrapProgram)", script) is not None
 
 

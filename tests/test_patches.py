@@ -18,8 +18,8 @@ PIN = Pin(name="one", commit=Oid("1" * 40), about="the first")
 
 def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
     plan = plans.plan()
-    assert set(plan.lift) == set(DESIGNS)
-    assert set(plan.demote) == set(Demotion)
+    known = {*(("lift", design) for design in DESIGNS), *(("demote", design) for design in Demotion)}
+    assert {(step.name, step.design) for step in plan.steps} == known
 
 
 def test_default_pin_is_the_newest_known_one_and_the_first_has_a_name() -> None:
@@ -71,5 +71,5 @@ def test_wrong_field_of_the_pins_is_named(tmp_path: Path, text: str, message: st
 
 
 def test_missing_file_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match=r"proposal\.toml: no such file$"):
-        plans.read_plan(tmp_path / "proposal.toml")
+    with pytest.raises(ToolkitError, match=r"docker\.toml: no such file$"):
+        plans.read_plan(tmp_path / "docker.toml")

@@ -75,8 +75,10 @@ def convert(value: object, kind: type[T], *, document: str) -> T:
         raise _wrong(document, error, value, kind) from error
 
 
-def read_toml(content: bytes, kind: type[T], *, document: str, form: Callable[[str], str] = str.strip) -> T:
-    """Return a TOML document as a value of `kind`; each text in it becomes what `form` returns.
+def read_toml(
+    content: bytes, kind: type[T], *, document: str, form: Callable[[str, str], str] = lambda _name, text: text.strip()
+) -> T:
+    """Return a TOML document as a value of `kind`; each text in it becomes what `form` returns for its field's name.
 
     Raise ToolkitError for what is no TOML, for a field that is not as `kind` has it, and for one that it has not.
     """
@@ -173,14 +175,14 @@ def _decoded(kind: type, value: Any) -> Any:  # noqa: ANN401 - as msgspec has it
         raise ValueError(error.message) from error
 
 
-def _formed(value: object, form: Callable[[str], str]) -> object:
+def _formed(value: object, form: Callable[[str, str], str], name: str = "") -> object:
     match value:
         case str():
-            return form(value)
+            return form(name, value)
         case dict():
-            return {key: _formed(each, form) for key, each in cast("Mapping[str, object]", value).items()}
+            return {key: _formed(each, form, key) for key, each in cast("Mapping[str, object]", value).items()}
         case list():
-            return [_formed(each, form) for each in cast("list[object]", value)]
+            return [_formed(each, form, name) for each in cast("list[object]", value)]
         case _:
             return value
 

@@ -31,6 +31,10 @@ _HEADER = """\
 """
 
 
+_AS_WRITTEN = frozenset(["subject", "body", "description"])
+"""What is no Markdown of a pull request: its lines stay."""
+
+
 class Message(Struct, frozen=True, kw_only=True):
     """A commit message without its trailers; `body` has lines of at most 72 characters and no line feed at its end.
 
@@ -128,7 +132,7 @@ def pins_toml(pins: Sequence[model.Pin], *, of: model.Upstream | None = None) ->
 
 def shipped() -> Path:
     """Return the directory `patches/`; raise ToolkitError where it is missing."""
-    return shipped_path("patches/proposal.toml").parent
+    return shipped_path(f"patches/{_PINS}").parent
 
 
 def own() -> Path:
@@ -143,13 +147,15 @@ def read_toml(
 ) -> T:
     """Return a TOML file as a value of `kind`; in each text `{NAME}` becomes each of `names`, then `form` is applied.
 
+    Messages of commits and descriptions are only stripped.
+
     Raise ToolkitError if it cannot be read, is no TOML, or has a field that is not as `kind` has it.
     """
     content = files.read(path)
 
-    def filled(text: str) -> str:
+    def filled(field: str, text: str) -> str:
         for name, value in (names or {}).items():
             text = text.replace(f"{{{name}}}", value)
-        return form(text)
+        return text.strip() if field in _AS_WRITTEN else form(text)
 
     return documents.read_toml(content, kind, document=str(path), form=filled)

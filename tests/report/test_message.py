@@ -24,8 +24,7 @@ GOOD = "docker: allow overriding moby\n\nIt was out of reach.\n"
 def _messages() -> Iterator[tuple[str, Message]]:
     """Yield the messages of patches/, by the field that holds each."""
     plan = plans.plan()
-    yield from ((f"lift.{strategy}", message) for strategy, message in plan.lift.items())
-    yield from ((f"demote.{demotion}", message) for demotion, message in plan.demote.items())
+    yield from ((f"{step.name}.{step.design}", step) for step in plan.steps)
     yield from ((f"extras.{extra}", extra_plan) for extra, extra_plan in plan.extras.items())
     by_hand = patches.shipped() / "by-hand.toml"
     yield "by-hand", patches.read_toml(by_hand, Message, names={"package": "docker"})
@@ -113,7 +112,7 @@ def test_a_type_that_is_the_name_of_a_changed_directory_is_none() -> None:
 
 
 def test_what_no_proof_backs_may_not_be_said() -> None:
-    message = plans.plan().lift[next(iter(plans.plan().lift))]
+    message = plans.plan().steps[0]
     (claim,) = message.proven.values()
     assert claim not in message.backed(())
     assert claim in message.backed(["no-rebuild"])

@@ -8,20 +8,18 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from toolkit import patches
-from toolkit.docker.leaf import texts
-from toolkit.docker.plan import DESIGNS, Demotion, steps
+from toolkit.docker.plan import DESIGNS, Demotion, Plan, plan, steps
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import Oid, Proof, Report, Status
-from toolkit.report.markdown import unwrapped
-from toolkit.report.pull_request import DraftFacts, Texts, background, boxes, draft, title
+from toolkit.report.pull_request import DraftFacts, background, boxes, draft, read, title
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from markdown_it.token import Token
 
-TEXTS = texts()
+TEXTS = plan()
 TEMPLATE = (
     b"<!-- why -->\n\n## Done\n\n- [ ] x86_64-linux\n  - [ ] [NixOS tests] in there.\n- [ ] Else.\n\n---\n\nThanks :+1:"
 )
@@ -108,24 +106,24 @@ def test_title_is_one_that_upstream_takes(report: Report) -> None:
         ("disclosure =", "disclosed =", "field 'disclosure' is missing"),
         ("number = 549926", "number = '549926'", "field 'earlier[0].number' is of type 'str' instead of 'int'"),
         ("open = true", "opened = true", "field 'earlier[0].opened' is unknown"),
-        ("[extras]", "[extras", "not TOML: "),
+        ("[module]", "[module", "not TOML: "),
     ],
 )
 def test_wrong_field_of_the_texts_is_named(tmp_path: Path, before: str, after: str, fact: str) -> None:
-    content = (patches.shipped() / "pull-request.toml").read_text()
+    content = (patches.shipped() / "docker.toml").read_text()
     assert before in content
     path = tmp_path / "x.toml"
     path.write_text(content.replace(before, after, 1))
     with pytest.raises(ToolkitError) as caught:
-        patches.read_toml(path, Texts, form=unwrapped)
+        read(path, Plan)
     assert caught.value.message.startswith(f"{path}: {fact}")
 
 
 def test_names_are_filled_in(tmp_path: Path) -> None:
-    content = (patches.shipped() / "pull-request.toml").read_text().replace('["docker", ', '["{package}", ')
+    content = (patches.shipped() / "docker.toml").read_text().replace('["docker", ', '["{package}", ')
     path = tmp_path / "x.toml"
     path.write_text(content)
-    texts = patches.read_toml(path, Texts, names={"package": "forgejo"}, form=unwrapped)
+    texts = read(path, Plan, names={"package": "forgejo"})
     assert texts.compared == ("forgejo", "docker-client")
 
 
@@ -154,7 +152,7 @@ def test_an_open_pull_request_is_linked_by_the_step_that_it_makes(report: Report
 @pytest.mark.parametrize("strategy", [Design.MOVE, Design.HIDDEN])
 def test_how_it_differs_from_the_open_one_depends_on_the_design(report: Report, strategy: Design) -> None:
     related = next(line for line in _draft(_designed(report, strategy, None)).splitlines() if "Related" in line)
-    differs = {each: TEXTS.steps["lift"][each].differs for each in (Design.MOVE, Design.HIDDEN)}
+    differs = {each.design: each.differs for each in TEXTS.steps if each.name == "lift"}
     assert [each for each, sentence in differs.items() if sentence in related] == [strategy]
 
 
@@ -184,7 +182,7 @@ def test_without_its_proof_no_claim_is_made(report: Report, status: Status) -> N
 
 def test_commits_on_request_say_what_they_are_for(report: Report) -> None:
     module = {"nixos-module": "nixos/docker-rootless: add option exposePrivilegedPorts"}
-    assert f"3. `{module['nixos-module']}`: {TEXTS.extras['nixos-module']}" in _draft(report, extras=module)
+    assert f"3. `{module['nixos-module']}`: {TEXTS.extras['nixos-module'].why}" in _draft(report, extras=module)
 
 
 @pytest.mark.parametrize("strategy", DESIGNS)

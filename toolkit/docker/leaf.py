@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import inside, parallel, patches, process
+from toolkit import inside, parallel, process
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, choosing, evaluating, extras, foreign, overlay, staging
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import overrides
@@ -39,8 +39,6 @@ from toolkit.model import Step
 from toolkit.nix import evaluator, program
 from toolkit.proposal.leaf import Chosen, Draft, Leaf, Reading
 from toolkit.proposal.requests import Request
-from toolkit.report.markdown import unwrapped
-from toolkit.report.pull_request import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,6 +51,7 @@ if TYPE_CHECKING:
     from toolkit.proposal.leaf import Recorded
     from toolkit.proposal.requests import CheckRequest
     from toolkit.prove import Claim
+    from toolkit.report.pull_request import Texts
 
 DROP_WARNING = foreign.DROP_WARNING
 
@@ -96,8 +95,8 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         return overlay.overlay_files(proposal, releases=releases, siblings=case.beside)
 
     def texts(self) -> Texts:
-        """Return the texts of patches/pull-request.toml."""
-        return texts()
+        """Return patches/docker.toml."""
+        return plan()
 
     def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> DockerChosen:
         """Return the same with other contents; raise NixSyntaxError or RefusalError for one that is no docker file."""
@@ -178,7 +177,7 @@ class Docker(Leaf):
         extras_of(extras)
 
     def needs(self, extras: Sequence[str]) -> tuple[str, ...]:
-        """Return the paths of patches/proposal.toml."""
+        """Return the paths of patches/docker.toml."""
         return plan().needed(map(Extra, extras))
 
     def extras_of(self, mails: Sequence[Patch]) -> tuple[str, ...]:
@@ -204,11 +203,6 @@ class Docker(Leaf):
         commits = extras.prepare(names, source, demotion_of(chosen.steps))
         first, date = len(chosen.steps) + 1, source.committed
         return replace(chosen, extras=extras.mails(commits, first=first, committed=date, author=request.author))
-
-
-def texts() -> Texts:
-    """Return the texts of pull-request.md; raise ToolkitError if they are missing or wrong."""
-    return patches.read_toml(patches.shipped() / "pull-request.toml", Texts, form=unwrapped)
 
 
 def _rewritten(request: Request, source: Source) -> DockerChosen:

@@ -1,4 +1,4 @@
-"""What is proposed of docker: what the user can choose, and patches/proposal.toml as values."""
+"""What is proposed of docker: what the user can choose, and patches/docker.toml as values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import Step
+from toolkit.report import pull_request
+from toolkit.report.pull_request import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -91,12 +94,6 @@ def _known(kind: type[E], name: str) -> E:
     return kind(name)
 
 
-class ExtraPlan(patches.Message, frozen=True, kw_only=True):
-    """The message of a commit on request, and the paths of nixpkgs that a checkout needs for it."""
-
-    needs: tuple[str, ...]
-
-
 class ModulePlan(Struct, frozen=True, kw_only=True):
     """The option of the NixOS module, its description in Markdown, and what the release notes say of it.
 
@@ -109,22 +106,19 @@ class ModulePlan(Struct, frozen=True, kw_only=True):
     released: patches.Message
 
 
-class Plan(Struct, frozen=True, kw_only=True):
-    """What is proposed to nixpkgs: patches/proposal.toml, whose tables have the names of the fields.
+class Plan(Texts, frozen=True, kw_only=True):
+    """What is proposed to nixpkgs: patches/docker.toml.
 
     `sparse` are the paths of nixpkgs that a checkout needs, `notes` are items of the release notes.
     """
 
     sparse: tuple[str, ...]
-    lift: dict[Design, patches.Message]
-    demote: dict[Demotion, patches.Message]
-    extras: dict[Extra, ExtraPlan]
     module: ModulePlan
     notes: dict[Demotion, str]
 
     def message(self, step: Step) -> patches.Message:
         """Return the message of the commit that makes a step."""
-        return self.lift[design(step.design)] if step.name == LIFT else self.demote[Demotion(step.design)]
+        return self.of(replace(step, design=design(step.design)) if step.name == LIFT else step)
 
     def needed(self, extras: Iterable[Extra]) -> tuple[str, ...]:
         """Return the paths of nixpkgs that a checkout needs where these extras are wanted too."""
@@ -133,25 +127,26 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 @cache
 def plan() -> Plan:
-    """Read patches/proposal.toml.
+    """Read patches/docker.toml.
 
     Raise ToolkitError where it is missing, is no TOML, or has a field that is not as it should be.
     """
-    return read_plan(patches.shipped() / "proposal.toml")
+    return read_plan(patches.shipped() / "docker.toml")
 
 
 def read_plan(path: Path) -> Plan:
-    """Read a file like patches/proposal.toml; raise ToolkitError as `plan` does."""
-    found = patches.read_toml(path, Plan)
+    """Read a file like patches/docker.toml; raise ToolkitError as `plan` does."""
+    found = pull_request.read(path, Plan)
+    steps = {(each.name, each.design) for each in found.steps}
     wanted: dict[str, tuple[Iterable[str], Container[str]]] = {
-        "lift": (DESIGNS, found.lift),
-        "demote": (Demotion, found.demote),
+        LIFT: (DESIGNS, {design for name, design in steps if name == LIFT}),
+        DEMOTE: (Demotion, {design for name, design in steps if name == DEMOTE}),
         "extras": (Extra, found.extras),
         "notes": (Demotion, found.notes),
     }
     for table, (kind, given) in wanted.items():
         if missing := [name for name in kind if name not in given]:
-            raise ToolkitError(f"{path}: table '{table}' lacks '{missing[0]}'")
+            raise ToolkitError(f"{path}: '{table}' lacks '{missing[0]}'")
     return found
 
 

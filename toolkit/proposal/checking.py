@@ -192,8 +192,7 @@ def _recipe(document: ReportDocument) -> Recipe | None:
         return known
     commits = zip(document.steps, document.commits, strict=True)
     steps = (
-        RecipeStep(subject=commit.subject, body="", name=step.name, rewrite=step.design, why="")
-        for step, commit in commits
+        RecipeStep(subject=commit.subject, body="", name=step.name, rewrite=step.design) for step, commit in commits
     )
     return Recipe(about="", steps=tuple(steps))
 

@@ -17,8 +17,9 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
-from toolkit.patches import Message
 from toolkit.proposal.target import find_targets
+from toolkit.report import pull_request
+from toolkit.report.pull_request import StepText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,15 +54,10 @@ REWRITES: dict[str, Rewrite] = {
 """What a step can do, by name."""
 
 
-class RecipeStep(Message, frozen=True, kw_only=True):
-    """A commit: its message, `why` for a reviewer, and the rewrite that makes it, with `options` for that.
+class RecipeStep(StepText, frozen=True, kw_only=True):
+    """A commit with the rewrite that makes it, and `options` for that; a derivation may change if it `rebuilds`."""
 
-    One that `rebuilds` may change the derivation.
-    """
-
-    name: str
     rewrite: str
-    why: str
     options: dict[str, str] = field(default_factory=dict[str, str])
     rebuilds: bool = False
 
@@ -165,7 +161,7 @@ def _places() -> Iterator[Path]:
 
 
 def _read(path: Path, package: str | None) -> Recipe:
-    recipe = patches.read_toml(path, Recipe, names={"package": package} if package is not None else None)
+    recipe = pull_request.read(path, Recipe, names={"package": package} if package is not None else None)
     if not recipe.steps:
         raise ToolkitError(f"{path}: has no steps")
     for step in recipe.steps:

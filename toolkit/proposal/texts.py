@@ -8,14 +8,13 @@ from collections import defaultdict
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import patches
-from toolkit.contribution import Reason
+from toolkit.contribution import Reason  # noqa: TC001 - a field of what lift.toml is read into
 from toolkit.lift.bindings import PASSTHRU, Reachability
 from toolkit.patches import Message
-from toolkit.report.markdown import unwrapped
+from toolkit.report import pull_request
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
 from toolkit.report.pull_request import StepText, Texts
 
@@ -35,26 +34,10 @@ _NOUNS = frozenset(
 """Names of bindings that are nouns: one says "the frontend"."""
 
 
-class _Sort(Struct, frozen=True, kw_only=True):
-    """A commit about bindings of one sort."""
+class _Lift(Texts, frozen=True, kw_only=True):
+    """patches/lift.toml; `reasons` are by design."""
 
-    subject: str
-    body: str
-
-
-class _Messages(Struct, frozen=True, kw_only=True, rename="kebab"):
-    """patches/lift.toml."""
-
-    no_rebuild: str
-    follows: _Sort
-    hidden: _Sort
-    shown: _Sort
-    part: _Sort
-
-    def of(self, sort: str) -> _Sort:
-        """Return the text for bindings of a sort."""
-        found: _Sort = getattr(self, sort)
-        return found
+    reasons: dict[str, Reason]
 
 
 _SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachability.PARTIAL: "part"}
@@ -65,39 +48,38 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     sorts: dict[str, list[str]] = defaultdict(list)
     for name, state in lifted.states.items():
         sorts["follows" if name in lifted.follows else _SORTS[state]].append(name)
-    texts = {sort: _messages(_words(packages, lifted, names)).of(sort) for sort, names in sorted(sorts.items())}
+    texts = {sort: _text(sort, _words(packages, lifted, names)) for sort, names in sorted(sorts.items())}
     main = "follows" if "follows" in sorts else "hidden" if len(sorts) > 1 else next(iter(sorts))
     names = sorts[main] if main == "follows" else list(lifted.states)
     words = _words(packages, lifted, names)
     few = f"{len(names)} of its parts" if len(names) > 1 else "its part"
     shorter = [{}, {"packages": _braced(packages)}, {"parts": few}, {"parts": few, "packages": _braced(packages)}]
-    subjects = [_messages({**words, **change}).of(main).subject for change in shorter]
+    subjects = [_text(main, {**words, **change}).subject for change in shorter]
     return Message(
         subject=next((subject for subject in subjects if len(subject) <= SUBJECT_WIDTH), subjects[-1]),
         body=_wrapped(" ".join(text.body for text in texts.values())),
-        proven={"no-rebuild": _messages(words).no_rebuild},
+        proven=_text(main, words).proven,
     )
 
 
-def of_pull_request(packages: Sequence[str], body: str, recipe: Recipe | None) -> Texts:
-    """Return the texts of pull-request.md; of a recipe it is that of its steps."""
-    path = patches.shipped() / "lift-pull-request.toml"
-    words = {"body": " ".join(body.split())}
-    texts = replace(patches.read_toml(path, Texts, names=words, form=unwrapped), compared=tuple(packages))
-    if recipe is None:
-        return texts
-    own = {step.name: {"*": StepText(why=" ".join(step.why.split()))} for step in recipe.steps}
-    return replace(texts, steps=own, rejected=())
+def of_pull_request(packages: Sequence[str], message: Message, step: Step, recipe: Recipe | None) -> Texts:
+    """Return the texts of pull-request.md; of a recipe it is that of its steps, of a lift its message."""
+    own = StepText(name=step.name, subject=message.subject, body=message.body)
+    return replace(_read(), compared=tuple(packages), steps=recipe.steps if recipe is not None else (own,))
 
 
 def reason(step: Step) -> Reason:
     """Return why a commit of a lift has any of its hunks, by its design."""
-    reasons = patches.read_toml(patches.shipped() / "lift-reasons.toml", dict[str, Reason], form=unwrapped)
+    reasons = _read().reasons
     return reasons[step.design] if step.design in reasons else reasons["*"]
 
 
-def _messages(words: Mapping[str, str]) -> _Messages:
-    return patches.read_toml(patches.shipped() / "lift.toml", _Messages, names=words)
+def _text(sort: str, words: Mapping[str, str]) -> StepText:
+    return next(each for each in _read(words).steps if each.design == sort)
+
+
+def _read(words: Mapping[str, str] | None = None) -> _Lift:
+    return pull_request.read(patches.shipped() / "lift.toml", _Lift, names=words)
 
 
 def _wrapped(text: str) -> str:

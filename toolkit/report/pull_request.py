@@ -1,6 +1,6 @@
 """The text of a pull request: why, what, what was proven, in as few words as reviewers read; then nixpkgs' template.
 
-The texts are data, patches/pull-request.toml or a file like it, and what they claim is what a proof of the report has
+The texts are data, patches/lift.toml or a file like it, and what they claim is what a proof of the report has
 shown. The evidence is in report.md, with what a reviewer may ask for. The template is that of the nixpkgs which the
 change is for, byte for byte: a draft with an edited one was closed (nixpkgs #561027).
 """
@@ -8,18 +8,21 @@ change is for, byte for byte: a draft with an edited one was closed (nixpkgs #56
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct, field
 
-from toolkit import __version__
+from toolkit import __version__, patches
 from toolkit.model import Status
-from toolkit.report.markdown import code, fence
+from toolkit.report.markdown import code, fence, unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from toolkit.model import Oid, Proof, Report, Step
+
+T = TypeVar("T")
 
 _NO_REBUILD = ("tree-no-rebuild", "no-rebuild")
 _PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this line. -->\n"
@@ -27,19 +30,34 @@ _BY_HAND = "Reviewed and tested by hand: <!-- Say what you read, built and ran y
 _BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
 
 
-class StepText(Struct, frozen=True, kw_only=True):
-    """A step by one design: the paragraph that explains why and what, and a block of code that works from then on.
+class StepText(patches.Message, frozen=True, kw_only=True):
+    """A step by one `design`, `*` for any: its message, and a paragraph with the reason, by default the message's.
 
-    `title` is that of a pull request which makes this step with others; `price` is what it costs, `alternative` the
-    design that a reviewer would ask about first. `differs` is a sentence for an open pull request with the same goal.
+    `title` is that of a pull request which makes this step with others; `usage` is a block of code that works from then
+    on, `price` is what the step costs, `alternative` the design that a reviewer would ask about first. `differs` is a
+    sentence for an open pull request with the same goal.
     """
 
-    why: str
+    name: str
+    design: str = "*"
+    why: str = ""
     differs: str = ""
     title: str = ""
     usage: str = ""
     price: str = ""
     alternative: str = ""
+
+    @property
+    def paragraph(self) -> str:
+        """Why and what, in Markdown."""
+        return self.why or " ".join(self.body.split())
+
+
+class ExtraText(patches.Message, frozen=True, kw_only=True):
+    """A commit on request: its message, what it is for, and the paths of nixpkgs that a checkout needs for it."""
+
+    why: str | None = None
+    needs: tuple[str, ...] = ()
 
 
 class Rejected(Struct, frozen=True, kw_only=True):
@@ -73,24 +91,27 @@ class Box(Struct, frozen=True, kw_only=True):
 
 
 class Texts(Struct, frozen=True, kw_only=True):
-    """All texts, in Markdown.
+    """A proposal as data: its commits, and what a pull request says of them in Markdown.
 
-    `steps` are by the name of the step, then of the design, `*` for any other. `extras` are what commits on request are
-    for, by their names. `compared` are the attributes whose derivations a reviewer compares.
+    `extras` are commits on request, by their names; `compared` are attributes whose derivations a reviewer compares.
     """
 
-    steps: dict[str, dict[str, StepText]]
+    steps: tuple[StepText, ...]
     compared: tuple[str, ...]
     disclosure: str
-    extras: dict[str, str] = field(default_factory=dict[str, str])
+    extras: dict[str, ExtraText] = field(default_factory=dict[str, ExtraText])
     rejected: tuple[Rejected, ...] = ()
     earlier: tuple[Earlier, ...] = ()
     box: tuple[Box, ...] = ()
 
     def of(self, step: Step) -> StepText:
         """Return the text of a step by its design."""
-        designs = self.steps[step.name]
-        return designs[step.design] if step.design in designs else designs["*"]
+        return next(each for each in self.steps if each.name == step.name and each.design in {step.design, "*"})
+
+
+def read(path: Path, kind: type[T], *, names: Mapping[str, str] | None = None) -> T:
+    """Return a proposal as data; raise ToolkitError as `patches.read_toml` does."""
+    return patches.read_toml(path, kind, names=names, form=unwrapped)
 
 
 class DraftFacts(Struct, frozen=True, kw_only=True):
@@ -157,7 +178,7 @@ def title(facts: DraftFacts) -> str:
 def _sections(facts: DraftFacts) -> Iterator[str]:
     texts = facts.texts
     said = [texts.of(step) for step in facts.report.proposal.steps]
-    yield "\n".join(_commits(facts, said)) if len(said) + len(facts.extras) > 1 else said[0].why
+    yield "\n".join(_commits(facts, said)) if len(said) + len(facts.extras) > 1 else said[0].paragraph
     yield from (text.usage for text in said if text.usage)
     yield from (text.price for text in said if text.price)
     if facts.passed(*_NO_REBUILD) is not None:
@@ -175,9 +196,9 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
 def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
     """Yield a line for each commit: its subject, and why it is there."""
     for number, (commit, text) in enumerate(zip(facts.report.proposal.commits, said, strict=True), start=1):
-        yield f"{number}. {code(commit.subject)}: {text.why}"
+        yield f"{number}. {code(commit.subject)}: {text.paragraph}"
     for number, (name, subject) in enumerate(facts.extras.items(), start=len(said) + 1):
-        why = facts.texts.extras.get(name)
+        why = facts.texts.extras[name].why if name in facts.texts.extras else None
         yield f"{number}. {code(subject)}{f': {why}' if why is not None else ''}"
 
 

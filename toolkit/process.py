@@ -7,6 +7,7 @@ whatever it has started. It has no terminal, hence no program can stop to ask a 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import resource
 import shlex
@@ -61,7 +62,8 @@ class Command(Struct, frozen=True, kw_only=True):
     that the program writes to stderr while it runs, from another thread; a carriage return ends a line too.
     A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept. The
     kernel lets it reach no more than `within` says, where it can. It runs when it has its `turn`, for which it waits
-    within its `timeout`. Linux lets it have so many MiB of `memory` of its own.
+    within its `timeout`. Linux lets it have so many MiB of `memory` of its own; such a program ends by itself after the
+    processor time of its `timeout` on all cores, even if this process was killed.
     """
 
     argv: tuple[str, ...]
@@ -392,6 +394,9 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
     if command.memory is not None and sys.platform == "linux":
         with suppress(OSError, ValueError):
             resource.prlimit(process.pid, resource.RLIMIT_DATA, (command.memory << 20, command.memory << 20))
+            if command.timeout is not None:
+                seconds = math.ceil(command.timeout) * (os.cpu_count() or 1)
+                resource.prlimit(process.pid, resource.RLIMIT_CPU, (seconds, seconds))
     return process
 
 

@@ -1,0 +1,196 @@
+"""Change the code of some rooms by mutmut, a little at a time, and show which changes the room's tests do not notice.
+
+`mutation.toml` has the rooms, and the changes that make no difference. UNLET_MUTATIONS is the size of the sample of
+each room, 0 for all, UNLET_SEED chooses it; the arguments name rooms.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import tomli_w
+from msgspec import Struct, field
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+from mutmut.mutation.file_mutation import mutate_file_contents
+from mutmut.stats import status_by_exit_code
+from mutmut.utils.format_utils import get_mutant_name
+
+from toolkit import documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+ROOT = Path(__file__).parents[1]
+SIZE = int(os.environ.get("UNLET_MUTATIONS", "300"))
+SEED = os.environ.get("UNLET_SEED", "1")
+_NOTICED = frozenset(["killed", "timeout", "segfault", "suspicious"])
+_AT_ONCE = "2"
+
+
+class Room(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Modules, the tests that have to notice a change of them, and how many in a hundred they do at least."""
+
+    modules: list[str]
+    tests: list[str]
+    percent: int
+
+
+class Equivalent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A change that makes no difference: of a function, what the changed lines become, and why nothing can show it."""
+
+    function: str
+    after: str
+    reason: str
+
+
+class Mutation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What mutation.toml has."""
+
+    rooms: dict[str, Room]
+    equivalent: list[Equivalent] = field(default_factory=list[Equivalent])
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """How the sample of a room came out; `wrong` are entries of the equivalent ones that are not."""
+
+    room: Room
+    known: int
+    sample: int
+    equivalent: int
+    survived: Sequence[str]
+    wrong: Sequence[str]
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether too many survived, or an entry is wrong."""
+        return bool(self.wrong) or 100 * self.killed < self.room.percent * self.judged
+
+    @property
+    def judged(self) -> int:
+        """The changes that make a difference."""
+        return self.sample - self.equivalent
+
+    @property
+    def killed(self) -> int:
+        """The changes that a test noticed."""
+        return self.judged - len(self.survived)
+
+    @property
+    def line(self) -> str:
+        """The result in one line."""
+        share = f"{100 * self.killed / self.judged:.1f} %" if self.judged else "none"
+        rest = f"{self.equivalent} equivalent, sample of {self.sample} of {self.known}, at least {self.room.percent} %"
+        return f"{self.killed} of {self.judged} killed ({share}); {rest}"
+
+
+def main() -> int:
+    """Try the rooms that the arguments name, or all; return 1 if one failed."""
+    data = documents.read_toml((ROOT / "tests/mutation.toml").read_bytes(), Mutation, document="mutation.toml")
+    failed = False
+    for name in sys.argv[1:] or data.rooms:
+        with TemporaryDirectory() as directory:
+            result = tried(data.rooms[name], data.equivalent, Path(directory))
+        failed |= result.failed
+        print("\n".join(["", *result.survived, *result.wrong, f"{name}: {result.line}"]), flush=True)
+    return int(failed)
+
+
+def tried(room: Room, equivalent: Iterable[Equivalent], directory: Path) -> Result:
+    """Change a sample of a room's code in a copy of the repository, and run the tests that reach each change."""
+    copied(room, directory)
+    os.chdir(directory)
+    mutants = {
+        get_mutant_name(path, name): path
+        for pattern in room.modules
+        for path in sorted(Path().glob(pattern))
+        for name in mutate_file_contents(str(path), path.read_text()).mutant_names
+    }
+    sample = sorted(mutants)
+    if 0 < SIZE < len(sample):
+        sample = Random(SEED).sample(sample, SIZE)  # noqa: S311 - a sample, not a secret
+    program = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", _AT_ONCE, *sample]
+    subprocess.run(program, check=True, stdout=sys.stderr)
+    states = {
+        name: status_by_exit_code[code]
+        for path in dict.fromkeys(mutants.values())
+        for name, code in json.loads(Path("mutants", f"{path}.meta").read_bytes())["exit_code_by_key"].items()
+    }
+    by_function: dict[str, list[str]] = defaultdict(list)
+    for name, path in mutants.items():
+        by_function[function(name, path)].append(name)
+    spared: set[str] = set()
+    wrong: list[str] = []
+    for each in equivalent:
+        if any(fnmatch.fnmatch(each.function.partition(":")[0], pattern) for pattern in room.modules):
+            of = [name for name in by_function[each.function] if after(name, mutants[name]) == each.after]
+            killed = [name for name in of if name in sample and states[name] in _NOTICED]
+            if not of or killed:
+                why = "a test notices it" if of else "no change of this function gives it"
+                wrong.append(f"equivalent: {each.function}: '{each.after}': {why}")
+            spared.update(of)
+    return Result(
+        room=room,
+        known=len(mutants),
+        sample=len(sample),
+        equivalent=sum(name in spared for name in sample),
+        survived=[
+            f"{function(name, mutants[name])}: {states[name]}\n{diff(name, mutants[name])}"
+            for name in sorted(sample)
+            if states[name] not in _NOTICED and name not in spared
+        ],
+        wrong=wrong,
+    )
+
+
+def copied(room: Room, directory: Path) -> None:
+    """Copy what git knows of the repository, with a configuration for mutmut."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    files = [Path(name) for name in listed.stdout.decode().split("\0") if name and (ROOT / name).exists()]
+    for file in files:
+        (directory / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, directory / file, follow_symlinks=False)
+    options = {
+        "source_paths": ["toolkit"],
+        "only_mutate": room.modules,
+        "also_copy": sorted({file.parts[0] for file in files} - {"toolkit"}),
+        "pytest_add_cli_args_test_selection": room.tests,
+    }
+    with (directory / "pyproject.toml").open("ab") as settings:
+        settings.write(b"\n" + tomli_w.dumps({"tool": {"mutmut": options}}).encode())
+
+
+def function(name: str, path: Path) -> str:
+    """Return the path of a mutant's module, and the function in it."""
+    mangled = name.rpartition("__mutmut_")[0].rpartition(".")[2].removeprefix("x")
+    return f"{path}:{mangled.strip('ǁ').replace('ǁ', '.') if 'ǁ' in mangled else mangled.removeprefix('_')}"
+
+
+def diff(name: str, path: Path) -> str:
+    """Return the lines that a mutant changes."""
+    lines = get_diff_for_mutant(name, path=path).splitlines()
+    return "\n".join(f"  {line[0]} {line[1:].strip()}" for line in lines if re.match(r"[-+](?![-+]{2} )", line))
+
+
+def after(name: str, path: Path) -> str:
+    """Return what the changed lines of a mutant are, in one line."""
+    return " ".join(line[4:] for line in diff(name, path).splitlines() if line.startswith("  +"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

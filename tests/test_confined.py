@@ -163,3 +163,16 @@ def wait_for_child(parent: int) -> int:
                 return process
         time.sleep(0.05)
     raise AssertionError("it has started no child")
+
+
+def test_interrupt_that_comes_when_the_copy_has_just_ended_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    waitpid = os.waitpid
+
+    def interrupted(child: int, options: int) -> tuple[int, int]:
+        monkeypatch.undo()
+        waitpid(child, options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "waitpid", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        confined.ends(lambda: None, seconds=1)

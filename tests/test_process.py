@@ -296,19 +296,6 @@ def test_a_plain_command_is_echoed_as_it_is() -> None:
     assert Command(argv=("git", "log", "a b")).line == "git log 'a b'"
 
 
-def test_interrupt_that_comes_when_the_copy_has_just_ended_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
-    waitpid = os.waitpid
-
-    def interrupted(child: int, options: int) -> tuple[int, int]:
-        monkeypatch.undo()
-        waitpid(child, options)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "waitpid", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        process.ends(lambda: None, seconds=1)
-
-
 def test_find_tells_where_path_has_a_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text("")

@@ -248,35 +248,6 @@ def begin(command: Command) -> subprocess.Popen[bytes]:
     return _start(replace(command, stdin=b""), subprocess.PIPE, subprocess.PIPE)
 
 
-def ends(call: Callable[[], object], *, seconds: float) -> bool:
-    """Return whether a call, made in a copy of this process, ends within some seconds of a processor.
-
-    For a library's code, which neither starts nor writes anything. What it returns or raises is not of interest.
-    An interrupt ends the copy, even of a process that it does not reach, and is raised as KeyboardInterrupt.
-    """
-    child = os.fork()
-    if child == 0:
-        try:
-            for reaching in (signal.SIGPROF, signal.SIGINT):
-                signal.signal(reaching, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-            signal.setitimer(signal.ITIMER_PROF, seconds)
-            call()
-        finally:
-            os._exit(0)
-    try:
-        status = os.waitpid(child, 0)[1]
-    except BaseException:
-        # A signal may come when the copy has just ended.
-        with suppress(ProcessLookupError, ChildProcessError):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        raise
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT:
-        raise KeyboardInterrupt
-    return status == 0
-
-
 class _Living:
     """The processes that one call has running, so that it can end them from another thread."""
 

@@ -20,7 +20,7 @@ from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.plan import Demotion, plan
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
-from toolkit.git import patching
+from toolkit.git import mailing
 from toolkit.model import Commit, SourceRequest, Status
 from toolkit.nix import stores
 
@@ -63,12 +63,12 @@ class Steps:
 
 
 @once
-def _series(before: bytes, lifted: bytes, demoted: bytes) -> patching.Series:
+def _series(before: bytes, lifted: bytes, demoted: bytes) -> mailing.Series:
     commits = [
         Commit(subject="docker: lifted", body="", before=before, after=lifted),
         Commit(subject="docker: demoted", body="", before=lifted, after=demoted),
     ]
-    return patching.series(commits, TARGET)
+    return mailing.series(commits, TARGET)
 
 
 class Draft(Struct, frozen=True, kw_only=True):

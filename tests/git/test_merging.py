@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.git import patching
+from toolkit.git import mailing
 from toolkit.git.merging import merge
 from toolkit.model import Commit, Fit
 
@@ -37,7 +37,7 @@ def changed(*pairs: tuple[str, str], text: str = BEFORE) -> str:
 def carry(target: PurePosixPath) -> Callable[..., tuple[Merged, ...]]:
     def onto(content: str | bytes, commits: Sequence[Commit] = COMMITS) -> tuple[Merged, ...]:
         content = content if isinstance(content, bytes) else content.encode()
-        return merge(content, target, commits, patching.series(commits, target).patches)
+        return merge(content, target, commits, mailing.series(commits, target).patches)
 
     return onto
 
@@ -212,7 +212,7 @@ def test_answer_is_what_git_does_in_a_clone(  # noqa: PLR0913 - what is compared
     file = clone.path / target
     merged = carry(theirs)
     mails: list[Path] = []
-    for patch in patching.series(COMMITS, target).patches:
+    for patch in mailing.series(COMMITS, target).patches:
         mails.append(tmp_path / patch.name)
         mails[-1].write_bytes(patch.content)
     results: list[bool] = []

@@ -12,7 +12,7 @@ from unidiff.patch import PatchSet
 
 from toolkit import process
 from toolkit.errors import ToolkitError
-from toolkit.git import patching, reading
+from toolkit.git import diffs, mailing, patching, reading
 from toolkit.model import Commit, FileChange, TreeCommit
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.remotes import Repository
-    from toolkit.git.patching import Series
+    from toolkit.git.mailing import Series
     from toolkit.model import Patch
 
 BEFORE = "".join(f"line {number}\n" for number in range(200)).encode()
@@ -52,7 +52,7 @@ FILES_AFTER = {file.path: file.after for file in SEVERAL.files}
 
 @pytest.fixture
 def series(target: PurePosixPath) -> Series:
-    return patching.series(COMMITS, target, committed=1700000000)
+    return mailing.series(COMMITS, target, committed=1700000000)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_each_commit_is_a_mail_named_after_its_subject(series: Series) -> None:
 
 
 def test_a_lone_commit_has_no_number(target: PurePosixPath) -> None:
-    (patch,) = patching.series(COMMITS[:1], target).patches
+    (patch,) = mailing.series(COMMITS[:1], target).patches
     assert b"\nSubject: [PATCH] docker: lift\n" in patch.content
     assert b"\nDate: Sat, 1 Jan 2000" not in patch.content
     (date,) = re.findall(r"^Date: (.*)$", patch.content.decode(), re.MULTILINE)
@@ -91,7 +91,7 @@ def test_the_author_is_who_is_named_else_gits_user_else_a_placeholder(
     target: PurePosixPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def author(**named: str) -> str:
-        (patch,) = patching.series(COMMITS[:1], target, committed=1700000000, **named).patches
+        (patch,) = mailing.series(COMMITS[:1], target, committed=1700000000, **named).patches
         return patch.content.decode().splitlines()[1]
 
     assert author(author="Jo Dö <jo@example.org>") == "From: =?UTF-8?q?Jo=20D=C3=B6?= <jo@example.org>"
@@ -145,7 +145,7 @@ def test_the_bytes_do_not_depend_on_the_user(
         "TZ": "Asia/Tokyo",
     }.items():
         monkeypatch.setenv(name, value)
-    assert patching.series(COMMITS, target, committed=1700000000) == series
+    assert mailing.series(COMMITS, target, committed=1700000000) == series
     applied = patching.applies(BEFORE, target, series.patches, series.upstream_diff)
     assert (applied.failure, applied.after) == (None, (LIFTED, DEMOTED))
 
@@ -153,14 +153,14 @@ def test_the_bytes_do_not_depend_on_the_user(
 def test_few_processes_make_a_series(target: PurePosixPath) -> None:
     lines: list[str] = []
     with process.echoing(lines.append):
-        patching.series(COMMITS, target)
+        mailing.series(COMMITS, target)
     assert len(lines) == 5
 
 
 def test_content_is_kept_byte_for_byte(target: PurePosixPath) -> None:
     before = b"a\n\xc3\xbc\tb \nlast line without an end"
     after = before.replace(b"a", b"c") + b"\n"
-    made = patching.series([Commit(subject="docker: end", body="x", before=before, after=after)], target)
+    made = mailing.series([Commit(subject="docker: end", body="x", before=before, after=after)], target)
     applied = patching.applies(before, target, made.patches, made.upstream_diff)
     assert (applied.failure, applied.after, applied.after_diff) == (None, (after,), after)
 
@@ -230,7 +230,7 @@ def test_a_patch_of_the_file_is_applied_and_taken_back(series: Series, target: P
 def test_mails_on_end_are_one_patch(series: Series, target: PurePosixPath) -> None:
     patch = b"".join(patch.content for patch in series.patches)
     assert patching.apply(BEFORE, target, patch) == DEMOTED
-    assert patching.touched(patch) == (target,)
+    assert diffs.touched(patch) == (target,)
 
 
 def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repository, target: PurePosixPath) -> None:
@@ -238,7 +238,7 @@ def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repositor
     patch = subprocess.run(["git", "-C", pinned.path, "show", "HEAD"], capture_output=True, check=True).stdout
     patched = patching.apply(BEFORE, target, patch)
     assert patched == LIFTED
-    assert set(map(str, patching.touched(patch))) == {str(target), "lib/default.nix", "lib/new file.nix"}
+    assert set(map(str, diffs.touched(patch))) == {str(target), "lib/default.nix", "lib/new file.nix"}
 
 
 def test_a_patch_for_another_state_is_refused_with_the_place(series: Series, target: PurePosixPath) -> None:
@@ -287,7 +287,7 @@ def test_blob_id_is_gits() -> None:
 
 
 def mail() -> Patch:
-    return patching.addition(SEVERAL, number=7, committed=1_700_000_000)
+    return mailing.addition(SEVERAL, number=7, committed=1_700_000_000)
 
 
 def test_commit_of_several_files_becomes_a_mail_and_is_read_back() -> None:
@@ -295,7 +295,7 @@ def test_commit_of_several_files_becomes_a_mail_and_is_read_back() -> None:
     assert made == mail()
     assert made.name == "0007-a-change.patch"
     assert b"\nSubject: [PATCH] a: change\n\nBecause.\n---\n" in made.content
-    assert set(patching.touched(made.content)) == set(FILES_AFTER)
+    assert set(diffs.touched(made.content)) == set(FILES_AFTER)
     assert set(patching.changes(made.content, FILES.get)) == set(SEVERAL.files)
 
 
@@ -307,7 +307,7 @@ def test_mails_are_applied_one_after_the_other() -> None:
 
 def replace_after(before: bytes, after: bytes) -> Patch:
     change = FileChange(path=OLD, before=before, after=after)
-    return patching.addition(TreeCommit(subject="b: change", body="Too.", files=(change,)), number=8)
+    return mailing.addition(TreeCommit(subject="b: change", body="Too.", files=(change,)), number=8)
 
 
 def test_mail_that_does_not_apply_is_told_with_gits_reason() -> None:
@@ -330,7 +330,7 @@ def test_file_that_is_taken_away_is_named() -> None:
 
 def test_what_is_no_patch_is_named() -> None:
     with pytest.raises(ToolkitError) as caught:
-        patching.touched(b"nothing\n")
+        diffs.touched(b"nothing\n")
     assert caught.value.message.startswith("patch: contains no diff")
 
 
@@ -346,7 +346,7 @@ def test_what_is_no_patch_is_named() -> None:
 def test_path_is_unquoted_as_git_does(name: bytes, path: str) -> None:
     other = name.replace(b'"a/', b'"b/')
     diff = b"diff --git %b %b\n--- %b\n+++ %b\n@@ -1 +1 @@\n-a\n+b\n" % (name, other, name, other)
-    assert patching.touched(diff) == (PurePosixPath(path),)
+    assert diffs.touched(diff) == (PurePosixPath(path),)
 
 
 @pytest.mark.parametrize(
@@ -367,4 +367,4 @@ def test_path_is_unquoted_as_git_does(name: bytes, path: str) -> None:
 def test_path_that_git_would_not_write_is_one_line(name: str) -> None:
     diff = f"diff --git {name} {name}\n--- {name}\n+++ {name}\n@@ -1 +1 @@\n-a\n+b\n".encode()
     with pytest.raises(ToolkitError, match=r"\Apatch: [^\n]*\Z"):
-        patching.touched(diff)
+        diffs.touched(diff)

@@ -14,7 +14,7 @@ from toolkit import inside
 from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan, ports_test
 from toolkit.docker.rewrite import nixos, release_note
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.git import patching
+from toolkit.git import diffs, mailing, patching
 from toolkit.inside import AbsentError
 from toolkit.model import FileChange, TreeCommit
 from toolkit.proposal.leaf import Added
@@ -82,7 +82,7 @@ def mails(
     return tuple(
         Added(
             extra=Extra(str(commit.extra)),
-            patch=patching.addition(commit, number=number, committed=committed, author=author),
+            patch=mailing.addition(commit, number=number, committed=committed, author=author),
             commit=commit,
         )
         for number, commit in enumerate(commits, first)
@@ -91,7 +91,7 @@ def mails(
 
 def of_patch(patch: Patch) -> Extra:
     """Tell which extra a mail is, by the files that it touches; raise ToolkitError for one that is none of them."""
-    paths = patching.touched(patch.content)
+    paths = diffs.touched(patch.content)
     for extra, there in (
         (Extra.NIXOS_TEST, TEST in paths),
         (Extra.NIXOS_MODULE, MODULE in paths),

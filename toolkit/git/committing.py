@@ -17,7 +17,7 @@ from msgspec import Struct
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import objects, program, reading
-from toolkit.git.patching import DIFF
+from toolkit.git.mailing import DIFF
 from toolkit.model import FileChange, Oid
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return Oid(made)
 
     def diff(self, commit: DecodedCommit) -> bytes:
-        """Return what a commit changes, as the series would have it (patching.series)."""
+        """Return what a commit changes, as the series would have it (mailing.series)."""
         span = (commit.parents[0].hexsha, commit.hexsha)
         return self._git("diff-tree", "-r", "--patch", "--no-commit-id", *DIFF, *span).stdout
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import ToolkitError
-from toolkit.git import patching, program
+from toolkit.git import mailing, patching, program
 from toolkit.model import Fit
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def _cherry_pick(commit: Commit, target: PurePosixPath, *, onto: bytes) -> tuple
 
     Return whether it could, and the file then, which has conflict markers where it could not.
     """
-    here = patching.NewCommit(files={target: onto})
-    there = (patching.NewCommit(files={target: content}, branch="picked") for content in (commit.before, commit.after))
-    with patching.throwaway(here, *there) as repository:
+    here = mailing.NewCommit(files={target: onto})
+    there = (mailing.NewCommit(files={target: content}, branch="picked") for content in (commit.before, commit.after))
+    with mailing.throwaway(here, *there) as repository:
         attributes = repository / ".git" / "info" / "attributes"
         attributes.parent.mkdir(exist_ok=True)
         attributes.write_text(f"* conflict-marker-size={_MARKER}\n")

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.passthru import written_out
-from toolkit.lift.plan import PARAMETER, Design, LiftPlan, at, home
+from toolkit.lift.plan import PARAMETER, Design, LiftPlan
+from toolkit.lift.wanted import at, home
 from toolkit.nix.edit import Edit
 from toolkit.nix.scope import GLOBALS, look_up
 

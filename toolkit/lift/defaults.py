@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.bindings import shared
-from toolkit.lift.plan import FOLLOWED, Design, wanted
+from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
+from toolkit.lift.wanted import wanted
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:

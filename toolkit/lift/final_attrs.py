@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from toolkit.errors import LayoutError
-from toolkit.lift.plan import Design, LiftPlan, at, construction
+from toolkit.lift.plan import Design, LiftPlan
 from toolkit.lift.recursion import recursive
 from toolkit.lift.rewriting import carry_out
 from toolkit.lift.shape import read
+from toolkit.lift.wanted import at, construction
 from toolkit.nix.tree import Tree
 
 

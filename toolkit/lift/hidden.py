@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.capture import same_meaning
-from toolkit.lift.plan import at, require_plain
+from toolkit.lift.plan import require_plain
 from toolkit.lift.statements import after, extent, removals
 from toolkit.lift.style import Style
+from toolkit.lift.wanted import at
 from toolkit.nix.attributes import inside, value
 from toolkit.nix.edit import Edit, apply, indentation, shifted
 from toolkit.nix.scope import binding_names, formals, look_up, static_name

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
-from toolkit.lift.plan import at
 from toolkit.lift.shape import bound, path_of
+from toolkit.lift.wanted import at
 from toolkit.nix.attributes import inherited
 from toolkit.nix.edit import Edit, indentation
 

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
-from toolkit.lift.plan import at, home
 from toolkit.lift.shape import bound, joined, result
 from toolkit.lift.statements import apart, extent, inherit, is_spaced, source
+from toolkit.lift.wanted import at, home
 from toolkit.nix.attributes import statements, value
 from toolkit.nix.edit import Edit, column, indentation, is_first
 

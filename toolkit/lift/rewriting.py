@@ -12,10 +12,11 @@ from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, layer, passthru
 from toolkit.lift.bindings import PASSTHRU, Reachability, state
 from toolkit.lift.passthru import Additions
-from toolkit.lift.plan import FOLLOWED, PARAMETER, Design, LiftPlan, at, plan
+from toolkit.lift.plan import FOLLOWED, PARAMETER, Design, LiftPlan, plan
 from toolkit.lift.recursion import recursive, unfold
 from toolkit.lift.shape import bound, joined, operands, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, extent, removals
+from toolkit.lift.wanted import at
 from toolkit.nix.attributes import SETS, inside, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ast_grep_py import SgRoot
 from msgspec import Struct
 
-from toolkit import process
+from toolkit import confined
 from toolkit.errors import NixSyntaxError, RefusalError, excerpt
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def readable(texts: Sequence[str]) -> list[bool]:
     """Return for each text whether the parser is done with it in due time; many at once take hardly more than one."""
     if sum(map(len, texts)) <= _HARMLESS:
         return [True] * len(texts)
-    if process.ends(lambda: [SgRoot(text, "nix") for text in texts], seconds=_limit(texts)):
+    if confined.ends(lambda: [SgRoot(text, "nix") for text in texts], seconds=_limit(texts)):
         return [True] * len(texts)
     middle = len(texts) // 2
     return [*readable(texts[:middle]), *readable(texts[middle:])] if middle else [False]

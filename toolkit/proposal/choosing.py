@@ -5,37 +5,33 @@ Several packages of one source are tried in one tree with all of them first.
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from functools import partial
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import inside, prove, sources
+from toolkit import prove, sources
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, only, tried
-from toolkit.git import reading
 from toolkit.lift.defaults import LiftChoice, Way, ways
 from toolkit.lift.defaults import lifted as lift_by
-from toolkit.lift.locating import PACKAGES, Names
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
-from toolkit.lift.survey import files_of
 from toolkit.model import Step, Tier
 from toolkit.nix import program
 from toolkit.proposal import overlays, recipes, texts
 from toolkit.proposal.claims import CLAIMS, Asking, Building, LiftCase, ask_about, of_builds
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.recipes import Recipe
-from toolkit.proposal.target import find_targets
+from toolkit.proposal.target import find_targets, readers_of
 from toolkit.prove import Stage, Subject
 from toolkit.prove.lifted import Question, why_not
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path, PurePosixPath
 
     from toolkit.git.reading import TreeFile
     from toolkit.model import Progress, Proposal, Source
@@ -180,7 +176,7 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
         )
     progress.step("reading nixpkgs")
     root = trees.as_they_are(source, progress=progress)
-    asked = [tried(partial(_recipe, request)) for request in requests]
+    asked = [tried(partial(recipes.asked, request)) for request in requests]
     for recipe in asked:
         if isinstance(recipe, Recipe):
             recipes.require_few(recipe, len(requests))
@@ -204,28 +200,6 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
             yield known[each.target]
         else:
             yield tried(partial(_alone, each, tree, progress=progress))
-
-
-def _recipe(request: Request) -> Recipe | None:
-    """Return the recipe that is asked for: by --recipe, or as a target that is the name of one for a single package."""
-    name = request.recipe or request.target
-    recipe = recipes.named(name) if request.recipe is not None else _of_target(request.target)
-    if recipe is None:
-        if request.settings:
-            raise UsageError("--set: goes with a recipe")
-        return None
-    if request.recipe is not None and recipe.package not in {None, request.target}:
-        raise UsageError(f"--recipe: '{name}' is for {recipe.package}, not for {request.target}")
-    recipes.require_settings(recipe, request.settings)
-    if request.bindings or request.designs or request.follow or request.called:
-        raise UsageError(f"{name}: is a recipe, and takes options by --set alone")
-    return recipe
-
-
-def _of_target(name: str) -> Recipe | None:
-    """Return the recipe for a single package that is named like a target."""
-    recipe = recipes.find(name) if re.fullmatch(r"[\w-]+", name) else None
-    return recipe if recipe is not None and recipe.package is not None else None
 
 
 def _open(
@@ -404,20 +378,3 @@ def _chosen(  # noqa: PLR0913 - what is asked about a lift
         roots=roots,
         tree=tree,
     )
-
-
-def readers_of(root: Path, lifts: Sequence[tuple[Target, Mapping[str, tuple[str, ...]]]]) -> list[tuple[str, ...]]:
-    """Return for each package those whose files name an override of it, or one of the attributes that it now has."""
-    names = Names.of(root)
-    found: list[list[str]] = [[] for _ in lifts]
-    patterns: list[re.Pattern[bytes]] = []
-    for target, doors in lifts:
-        own = re.escape(target.package.rpartition(".")[2])
-        attributes = "|".join([r"override\w*", "passthru", *(re.escape(path[-1]) for path in doors.values())])
-        patterns.append(re.compile(rf"(?<![\w.-]){own}\.(?:{attributes})\b".encode()))
-    for path in map(PurePosixPath, files_of(root, str(PACKAGES / "by-name"))):
-        content = inside.find(root, path, most=reading.MAXIMUM_BYTES) or b""
-        for (target, _), pattern, readers in zip(lifts, patterns, found, strict=True):
-            if pattern.search(content) and not path.is_relative_to(target.file.parent):
-                readers.append(names.package(path))
-    return [tuple(dict.fromkeys(readers)) for readers in found]

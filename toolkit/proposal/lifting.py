@@ -11,16 +11,16 @@ from msgspec.structs import replace
 from toolkit import inside, prove
 from toolkit.contribution import ExplainedHunk
 from toolkit.errors import RefusalError, UsageError
-from toolkit.git import patching
+from toolkit.git import diffs
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Commit, Proposal, Step, Tier
 from toolkit.patches import Message
 from toolkit.proposal import choosing, doors, texts
-from toolkit.proposal.choosing import LiftChosen, LiftCommit, Opened, readers_of
+from toolkit.proposal.choosing import LiftChosen, LiftCommit, Opened
 from toolkit.proposal.claims import CLAIMS, Asking, LiftCase
 from toolkit.proposal.leaf import Draft, Leaf
-from toolkit.proposal.target import find_target
+from toolkit.proposal.target import find_target, readers_of
 from toolkit.prove import Stage, Subject
 from toolkit.prove.lifted import Question
 from toolkit.sources import changes, trees
@@ -137,7 +137,7 @@ class Lifts(Leaf):
                 lines=tuple(f"{line.line_type}{line.value}".rstrip("\n") for line in hunk),
                 reasons=(reason,) if reason is not None else (),
             )
-            for patched in patching.read_diff(diff)
+            for patched in diffs.read_diff(diff)
             for hunk in patched
         )
 

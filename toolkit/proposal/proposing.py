@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
-from toolkit.git import patching
+from toolkit.git import diffs
 from toolkit.model import Column, Proposal, Silence
 from toolkit.proposal.leaf import Draft
 from toolkit.proposal.registry import leaf_of
@@ -180,5 +180,5 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
 
 
 def _column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
-    counted = patching.count_lines(proposal.upstream_diff)
+    counted = diffs.count_lines(proposal.upstream_diff)
     return Column(name=name, proofs=tuple(proven), added=counted.added, removed=counted.removed, moved=counted.moved)

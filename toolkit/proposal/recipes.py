@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
 
+    from toolkit.proposal.requests import Request
+
 _SUFFIX = ".toml"
 
 
@@ -101,6 +103,28 @@ def named(name: str, package: str | None = None) -> Recipe:
         hint = f"known recipes are {', '.join(known())}; a path has a slash or ends in {_SUFFIX}"
         raise UsageError(f"--recipe: '{name}' is unknown", hint=hint)
     return recipe
+
+
+def asked(request: Request) -> Recipe | None:
+    """Return the recipe that is asked for: by --recipe, or as a target that is the name of one for a single package."""
+    name = request.recipe or request.target
+    recipe = named(name) if request.recipe is not None else _of_target(request.target)
+    if recipe is None:
+        if request.settings:
+            raise UsageError("--set: goes with a recipe")
+        return None
+    if request.recipe is not None and recipe.package not in {None, request.target}:
+        raise UsageError(f"--recipe: '{name}' is for {recipe.package}, not for {request.target}")
+    require_settings(recipe, request.settings)
+    if request.bindings or request.designs or request.follow or request.called:
+        raise UsageError(f"{name}: is a recipe, and takes options by --set alone")
+    return recipe
+
+
+def _of_target(name: str) -> Recipe | None:
+    """Return the recipe for a single package that is named like a target."""
+    recipe = find(name) if re.fullmatch(r"[\w-]+", name) else None
+    return recipe if recipe is not None and recipe.package is not None else None
 
 
 class Trial(Struct, frozen=True, kw_only=True):

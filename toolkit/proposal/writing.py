@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files, inside, prove
-from toolkit.git import patching
+from toolkit.git import mailing
 from toolkit.git.program import PLACEHOLDER
 from toolkit.model import Commit, FileChange, OverlayReport, Proposal, Report, Status, TreeCommit
 from toolkit.nix import program
@@ -74,7 +74,7 @@ def of_tree(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]
 def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
     if not commits:
         return proposal
-    made = patching.series(commits, proposal.target, committed=proposal.source.committed, author=proposal.author)
+    made = mailing.series(commits, proposal.target, committed=proposal.source.committed, author=proposal.author)
     return replace(proposal, commits=commits, patches=made.patches, upstream_diff=made.upstream_diff)
 
 

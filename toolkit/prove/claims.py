@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from toolkit import process
-from toolkit.git import patching, reading
+from toolkit.git import diffs, patching, reading
 from toolkit.nix import program, stores
 from toolkit.prove import ANY, Claim, Finding, Subject
 
@@ -119,9 +119,9 @@ def applies(case: Case[Stage]) -> Finding:
         failures.append("the series and the rewrite give different files")
     if not failures and applied.after_diff != wanted[-1]:
         failures.append("the diff and the rewrite give different files")
-    read = patching.read_diff(case.upstream_diff, "the diff")
+    read = diffs.read_diff(case.upstream_diff, "the diff")
     for name, diff in {"the diff": case.upstream_diff, **{each.name: each.content for each in case.patches}}.items():
-        if (touched := patching.touched(diff, name)) != (case.target,):
+        if (touched := diffs.touched(diff, name)) != (case.target,):
             failures.append(f"{name} touches {', '.join(map(str, touched))}")
     mails = "1 patch" if len(case.patches) == 1 else f"{len(case.patches)} patches"
     return Finding(
@@ -136,8 +136,8 @@ def _applies_alone(case: Case[Stage]) -> Finding:
     """Apply somebody else's patch to the file alone: it may touch files that are not at hand."""
     applied = patching.apply(case.source.content, case.target, case.upstream_diff)
     failures = () if applied == case.after.content else ("the patch and the judged file differ",)
-    files = [file for file in patching.read_diff(case.upstream_diff, "the patch") if file.path == str(case.target)]
-    others = [str(path) for path in patching.touched(case.upstream_diff) if path != case.target]
+    files = [file for file in diffs.read_diff(case.upstream_diff, "the patch") if file.path == str(case.target)]
+    others = [str(path) for path in diffs.touched(case.upstream_diff) if path != case.target]
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
     return Finding(
         covers=f"{case.target.name}, {added} lines added, {removed} removed",

@@ -19,7 +19,7 @@ from toolkit import files, inside, patches
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import clone as clones
-from toolkit.git import fetching, history, patching, program, reading
+from toolkit.git import diffs, fetching, history, mailing, patching, program, reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import Commit, Oid, Source, SourceRequest
 from toolkit.sources import resolve, trees
@@ -151,7 +151,7 @@ def read_file(
     if request.patch is not None:
         source = resolve(request.source, target=target, sparse=sparse, progress=progress)
         diff, subject = files.read(request.patch), request.patch.name
-        after, others = patching.apply(source.content, target, diff), patching.touched(diff)
+        after, others = patching.apply(source.content, target, diff), diffs.touched(diff)
     else:
         held = _held(request, progress)
         subject, edits = held.subject, {edit.path: edit for edit in held.steps[-1].edits}
@@ -162,7 +162,7 @@ def read_file(
             raise ToolkitError(f"{target}: is taken away by {subject}")
         source = resolve(held.asked, target=target, sparse=sparse, progress=progress)
         after, others = file.content, tuple(path for path, edit in edits.items() if edit.after is not file)
-        diff = patching.series(
+        diff = mailing.series(
             [Commit(subject=subject, body="", before=source.content, after=after)], target
         ).upstream_diff
     files.check_content(str(target), after)
@@ -231,7 +231,7 @@ def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
 
 def of_diff(diff: bytes, root: Path) -> tuple[Edit, ...]:
     """Return what a diff, a mail or several mails do to the tree at `root`; raise ToolkitError if it does not apply."""
-    before = {path: _there(root, path) for path in patching.named(diff)}
+    before = {path: _there(root, path) for path in diffs.named(diff)}
     after = patching.outcome(diff, {path: file for path, file in before.items() if file is not None})
     return _edits(before, after)
 
@@ -239,19 +239,18 @@ def of_diff(diff: bytes, root: Path) -> tuple[Edit, ...]:
 def _of_pull(pull: PullRequest, request: ChangeRequest, progress: Progress) -> _Held:
     """Read a pull request from the clone at hand, else fetch both of its commits."""
     subject = " ".join([f"#{pull.number}", *pull.title.split()])
-    span = _in_clone(pull, request.clone)
-    if span is None:
-        if pull.base is None or pull.head is None:
-            name = f"pull/{pull.number}/head"
-            hint = f"git -C {quote(str(request.clone))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
-            raise ToolkitError(f"{request.clone}: has nothing of #{pull.number}", hint=hint)
-        repository = _fetched(request.remote or patches.upstream().remote, pull.base, pull.head, progress)
-        span = _Span(repository=repository, top=repository, base=pull.base, head=pull.head)
-    return _between(span, subject)
+    if (found := _in_clone(pull, request.clone, subject)) is not None:
+        return found
+    if pull.base is None or pull.head is None:
+        name = f"pull/{pull.number}/head"
+        hint = f"git -C {quote(str(request.clone))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
+        raise ToolkitError(f"{request.clone}: has nothing of #{pull.number}", hint=hint)
+    repository = _fetched(request.remote or patches.upstream().remote, pull.base, pull.head, progress)
+    return _between(repository, repository, pull.base, pull.head, subject)
 
 
-def _in_clone(pull: PullRequest, directory: Path) -> _Span | None:
-    """Return the commits of a pull request in a clone that has both, None if it has not."""
+def _in_clone(pull: PullRequest, directory: Path, subject: str) -> _Held | None:
+    """Return a pull request from a clone that has both of its commits, None if it has not."""
     try:
         top = _top(directory)
         known = clones.branches(top, _upstream())
@@ -264,7 +263,7 @@ def _in_clone(pull: PullRequest, directory: Path) -> _Span | None:
         if pull.base is None:
             raise
         return None
-    return _Span(repository=known.repository, top=top, base=base, head=head)
+    return _between(top, known.repository, base, head, subject)
 
 
 def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
@@ -284,16 +283,13 @@ def _of_rev(top: Path, rev: str) -> _Held:
     if (ends := _RANGE.fullmatch(rev)) is None:
         head = reading.locate(top, rev)
         known = clones.branches(top, _upstream())
-        base = _left(known, head.commit)
-        span = _Span(repository=known.repository, top=top, base=base, head=head.commit)
-        return _between(span, rev)
+        return _between(top, known.repository, _left(known, head.commit), head.commit, rev)
     one, other = (reading.locate(top, ends[name] or "HEAD") for name in ("base", "head"))
     parted = history.common_ancestor(one.repository, one.commit, other.commit)
     if parted is None:
         hint = "a shallow clone may lack it: git fetch --deepen"
         raise ToolkitError(f"{top}: '{rev}' has no common commit", hint=hint)
-    span = _Span(repository=one.repository, top=top, base=parted, head=other.commit)
-    return _between(span, rev)
+    return _between(top, one.repository, parted, other.commit, rev)
 
 
 def _left(known: clones.Branches, head: Oid) -> Oid:
@@ -303,18 +299,8 @@ def _left(known: clones.Branches, head: Oid) -> Oid:
     return reading.locate(known.repository, f"{head}~1").commit if found is None or found == head else found
 
 
-class _Span(Struct, frozen=True, kw_only=True):
-    """Two commits in a repository; `top` is what the user calls it."""
-
-    repository: Path
-    top: Path
-    base: Oid
-    head: Oid
-
-
-def _between(span: _Span, subject: str) -> _Held:
-    repository, top, base = span.repository, span.top, span.base
-    commits = history.commits(repository, base, span.head)
+def _between(top: Path, repository: Path, base: Oid, head: Oid, subject: str) -> _Held:
+    commits = history.commits(repository, base, head)
     merge = next((commit for commit in commits if commit.merges), None)
     if merge is not None:
         hint = "rebase it, or name a range without it"
@@ -332,8 +318,9 @@ def _between(span: _Span, subject: str) -> _Held:
 def _committed(repository: Path, base: Oid, head: Oid) -> tuple[Edit, ...]:
     """Return the files that differ between two commits."""
     listed = history.differing(repository, base, head)
-    if (module := next((path for path, *entries in listed if any(map(_is_submodule, entries))), None)) is not None:
-        raise ToolkitError(f"{head.short}: '{module}' is a submodule, which has nothing to evaluate")
+    modules = [path for path, *entries in listed if any(entry is not None and entry.is_submodule for entry in entries)]
+    if modules:
+        raise ToolkitError(f"{head.short}: '{modules[0]}' is a submodule, which has nothing to evaluate")
     wanted = [str(entry.blob) for _, *entries in listed for entry in entries if entry is not None]
     contents = dict(zip(wanted, _read(repository, wanted), strict=True))
 
@@ -348,10 +335,6 @@ def _read(repository: Path, blobs: Sequence[str]) -> Sequence[bytes]:
     if long := next((blob for blob, each in zip(blobs, contents, strict=True) if len(each) > MOST), None):
         raise ToolkitError(f"{repository}: the file {long[:12]} has more than {MOST // _MEBIBYTE} MiB")
     return contents
-
-
-def _is_submodule(entry: reading.Entry | None) -> bool:
-    return entry is not None and entry.is_submodule
 
 
 def _uncommitted(top: Path) -> _Held:

@@ -18,7 +18,7 @@ from toolkit.docker import TARGET
 from toolkit.docker.readings import UNKNOWN, State
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import Server, tracked
-from toolkit.git import patching
+from toolkit.git import diffs, mailing, patching
 from toolkit.model import Commit
 from toolkit.track import state, verdict
 from toolkit.track.clone import CloneUpstream
@@ -256,7 +256,7 @@ def _of_proposal(directory: Path, subject: Subject) -> _Ours:
         diff = inside.read(directory, "upstream.diff")
     except ToolkitError as error:
         raise ToolkitError(error.message, hint="'unlet propose' writes a proposal") from None
-    touched = patching.touched(diff)
+    touched = diffs.touched(diff)
     return _Ours(diff=diff, made_for=str(directory), path=subject.target if subject.target in touched else touched[0])
 
 
@@ -278,4 +278,4 @@ def our_diff(content: bytes, subject: Subject, path: PurePosixPath) -> bytes:
     """Return our change of a file, nothing for one that is refused or too large to read."""
     contents = [content, *(text.encode() for text in subject.texts(content))]
     commits = [Commit(subject=subject.package, body="", before=old, after=new) for old, new in pairwise(contents)]
-    return patching.series(commits, path).upstream_diff if commits else b""
+    return mailing.series(commits, path).upstream_diff if commits else b""

@@ -23,7 +23,7 @@ from toolkit.docker.plan import Extra, plan
 from toolkit.docker.rewrite import nixos, release_note
 from toolkit.docker.rewrite.nixos import OPTIONS, WRAPPER
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import patching
+from toolkit.git import diffs, patching
 from toolkit.nix import evaluator, program, stores
 from toolkit.prove import Claim, Finding
 from toolkit.prove.claims import is_formatted
@@ -129,11 +129,11 @@ def _applies(case: DockerCase, added: Added, commit: TreeCommit) -> tuple[str, .
             failures.append(f"{added.patch.name} does not apply {where}: {stacked.failure}")
         elif {path: stacked.after.get(path) for path in wanted} != wanted:
             failures.append(f"{added.patch.name} {where} gives files that differ from the written ones")
-    mine = set(patching.touched(added.patch.content))
+    mine = set(diffs.touched(added.patch.content))
     failures += [
         f"{added.patch.name} and {other.name} both change {', '.join(both)}"
         for other in (*case.patches, *(one.patch for one in others))
-        if (both := sorted(map(str, mine & set(patching.touched(other.content)))))
+        if (both := sorted(map(str, mine & set(diffs.touched(other.content)))))
     ]
     return tuple(failures)
 

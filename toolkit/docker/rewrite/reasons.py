@@ -23,7 +23,7 @@ from toolkit.docker.plan import Demotion, Extra, demotion_of, design_of
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rewrite.layout import DockerFile, file_of
 from toolkit.errors import ToolkitError
-from toolkit.git import patching
+from toolkit.git import diffs
 from toolkit.lift.hidden import called
 from toolkit.lift.plan import Design, plan
 from toolkit.lift.shape import operands, result, selection
@@ -102,7 +102,7 @@ def explain(diff: bytes, files: Sequence[FileChange], *, maker: Step | Extra | N
     known has no reason; one of which a part is not known has, as its last, a reason without proofs which names the
     lines.
     """
-    hunks = [(PurePosixPath(patched.path), hunk) for patched in patching.read_diff(diff) for hunk in patched]
+    hunks = [(PurePosixPath(patched.path), hunk) for patched in diffs.read_diff(diff) for hunk in patched]
     if isinstance(maker, Step):
         (target,) = files
         found = _by_step([hunk for _, hunk in hunks], target, maker)

@@ -1,0 +1,140 @@
+"""Commits written down: as mails for `git am`, as one diff for `git apply`, in repositories that live for a block."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import files
+from toolkit.git import program, reading
+from toolkit.model import Patch
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path, PurePosixPath
+
+    from toolkit.model import Commit, TreeCommit
+
+# All that another version of git or a user's configuration could print in another way is spelled out. Histogram
+# keeps a moved block in one piece, where the default may pair its closing braces with somebody else's.
+DIFF = (
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-renames",
+    "--full-index",
+    "--diff-algorithm=histogram",
+    "--indent-heuristic",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
+
+_MAIL = ("--zero-commit", "--no-signature", "--no-attach", "--no-thread", "--no-cover-letter", "--stat=72")
+
+
+class NewCommit(Struct, frozen=True, kw_only=True):
+    """A commit with files to put into the tree of the one before it on `branch`."""
+
+    files: Mapping[PurePosixPath, bytes]
+    message: str = "base\n"
+    branch: str = "main"
+    author: str = program.IDENTITY
+
+
+@contextmanager
+def throwaway(*commits: NewCommit, date: int | None = None, checked_out: bool = True) -> Generator[Path]:
+    """Yield a repository with these commits, `main` being checked out; what is in them depends on nothing else."""
+    with files.temporary() as name:
+        made = name / "repository"
+        made.mkdir()
+        program.init(made)
+        program.run_hermetic(
+            made,
+            "fast-import",
+            "--quiet",
+            "--done",
+            stdin=b"".join(_stream(commits, program.EPOCH if date is None else date)),
+        )
+        if checked_out:
+            program.run_hermetic(made, "reset", "--quiet", "--hard")
+        yield made
+
+
+def am(checkout: Path, mails: Iterable[Patch]) -> str | None:
+    """Run git-am(1) on mails one after the other; return git's reason if one does not apply, None if all do."""
+    stdin = b"".join(mail.content for mail in mails)
+    tried = program.run_hermetic(checkout, "am", "--quiet", "--keep-cr", stdin=stdin, ok=None, date=program.EPOCH)
+    return None if tried.status == 0 else reading.fact(tried.stderr)
+
+
+def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
+    """Yield commits in the form of git-fast-import(1), by which one process makes all of them."""
+    for commit in commits:
+        yield f"commit refs/heads/{commit.branch}\nauthor {commit.author} {date} +0000\n".encode()
+        yield f"committer {program.IDENTITY} {date} +0000\n".encode()
+        yield from _data(commit.message.encode())
+        for path, content in commit.files.items():
+            yield f"M {reading.FILE} inline {path}\n".encode()
+            yield from _data(content)
+    yield b"done\n"
+
+
+def _data(content: bytes) -> Iterator[bytes]:
+    yield b"data %d\n" % len(content)
+    yield content
+    yield b"\n"
+
+
+class Series(Struct, frozen=True, kw_only=True):
+    """The commits of a proposal: one mail each for `git am`, and all of them as one diff for `git apply`."""
+
+    patches: tuple[Patch, ...]
+    upstream_diff: bytes
+
+
+def series(
+    commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None, author: str | None = None
+) -> Series:
+    """Return the commits, which follow one another, as mails and as one diff against the first one's `before`.
+
+    The date of each mail is `committed`, that of the pin in seconds since the epoch, and now if there is none; its
+    author is `author`, `NAME <EMAIL>`, and git's user if there is none. All else depends on the commits alone. Mails
+    are called `0001-….patch` after their subjects, which are numbered `[PATCH 1/2]`; `git am` drops that.
+    """
+    base = NewCommit(files={target: commits[0].before})
+    author = author or program.author()
+    made = [NewCommit(files={target: commit.after}, message=commit.message, author=author) for commit in commits]
+    with throwaway(base, *made, date=_date(committed), checked_out=False) as made_in:
+        span = (f"main~{len(made)}", "main")
+        patches = _mails(made_in, "..".join(span))
+        diff = program.run_hermetic(made_in, "diff", *DIFF, *span).stdout
+    return Series(patches=patches, upstream_diff=diff)
+
+
+def addition(commit: TreeCommit, *, number: int, committed: int | None = None, author: str | None = None) -> Patch:
+    """Return a commit as the mail which follows `number - 1` others; date and author are as for `series`.
+
+    The bytes of the others do not depend on it: its subject has no number.
+    """
+    base = NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
+    after = {file.path: file.after for file in commit.files}
+    made = NewCommit(files=after, message=commit.message, author=author or program.author())
+    with throwaway(base, made, date=_date(committed), checked_out=False) as made_in:
+        (mail,) = _mails(made_in, "main~1..main", "--no-numbered", f"--start-number={number}")
+    return mail
+
+
+def _date(committed: int | None) -> int:
+    return committed if committed is not None else int(time.time())
+
+
+def _mails(repository: Path, commits: str, *options: str) -> tuple[Patch, ...]:
+    mails = repository.with_name("mails")
+    how = ("--quiet", *DIFF, *_MAIL, *options, f"--output-directory={mails}")
+    program.run_hermetic(repository, "format-patch", *how, commits)
+    return tuple(Patch(name=path.name, content=path.read_bytes()) for path in sorted(mails.iterdir()))

@@ -1,0 +1,103 @@
+"""What a file has to lift: the builder's call that it ends in, and the bindings of its lets that no override reaches.
+
+A file of another shape is refused, with its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.errors import LayoutError
+from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, find, makes_one, state, without_final
+from toolkit.lift.shape import bound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.lift.shape import BuilderCall, Shape
+    from toolkit.nix.tree import Node
+
+_APART = "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it"
+_BY_HAND = {
+    "apply_expression": _APART,
+    "if_expression": "turn the choice into attributes of one builder's call by lib.optionalAttrs",
+    "binary_expression": "put what '//' adds into passthru of the builder's call",
+}
+"""What a person would do about a file that ends in such an expression."""
+
+_ENDS = {
+    "attrset_expression": "a set of packages",
+    "rec_attrset_expression": "a set of packages",
+    "if_expression": "a choice by 'if'",
+    "binary_expression": "an operator",
+    "select_expression": "an attribute of something",
+    "variable_expression": "a name",
+    "apply_expression": "a call with an argument that is not a set of attributes",
+    "list_expression": "a list",
+}
+
+
+def _construction(shape: Shape) -> BuilderCall:
+    if shape.functions and not shape.lets:
+        raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package")
+    return construction(shape)
+
+
+def construction(shape: Shape) -> BuilderCall:
+    """Return the builder's call that a file ends in; raise LayoutError for a file that ends in something else."""
+    if not shape.functions:
+        raise LayoutError(f"{at(shape.tree.root)}: the file is not a function of its dependencies")
+    if shape.construction is not None and (what := without_final(shape.construction.name)) is not None:
+        fact = f"the file ends in {what} by '{shape.construction.name}', which has no final attributes"
+        raise LayoutError(f"{at(shape.body)}: {fact}", hint=_APART)
+    if shape.construction is None:
+        ends = _ENDS.get(shape.body.kind, "another expression")
+        hint = _BY_HAND.get(shape.body.kind) if makes_one(shape.body) else None
+        raise LayoutError(
+            f"{at(shape.body)}: the file ends in {ends}, not in a builder's call on attributes", hint=hint
+        )
+    return shape.construction
+
+
+def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the bindings to lift: some, or all packages, without those that an override reaches already.
+
+    Raise LayoutError for a binding that is not there, and if nothing is left.
+    """
+    _construction(shape)
+    packages = [found for found in find(shape) if found.kind is BindingKind.PACKAGE]
+    known = ", ".join(found.name for found in packages)
+    for name in names:
+        binding = shape.bindings.get(name)
+        if binding is None:
+            hint = f"packages of the lets are {known}" if known else None
+            raise LayoutError(f"{shape.tree.name}: no let around the package binds '{name}'", hint=hint)
+        if name not in shape.reached:
+            raise LayoutError(f"{at(binding)}: the package is not made with '{name}'")
+    lifted = tuple(names) or tuple(found.name for found in packages)
+    if not lifted:
+        raise LayoutError(f"{shape.tree.name}: no let around the package binds a package with a source of its own")
+    missed = tuple(name for name in lifted if state(shape, name) is not Reachability.ROUTED)
+    if not missed:
+        what = f"'{lifted[0]}'" if len(lifted) == 1 else "all packages of the lets"
+        raise LayoutError(f"{shape.tree.name}: an override reaches {what} already", hint="there is nothing to propose")
+    return missed
+
+
+def at(node: Node) -> str:
+    """`file:line:column` of a node, the subject of a message."""
+    return f"{node.tree.name}:{node.place}"
+
+
+def home(construction: BuilderCall) -> Node:
+    """Return the literal set that new attributes belong in: the one with passthru or meta, else the first."""
+    for name in (PASSTHRU, "meta"):
+        for literal in construction.plain:
+            if any(path[0] == name for path, _ in bound(literal)):
+                return literal
+    return construction.plain[0]
+
+
+def is_package(shape: Shape, binding: Node) -> bool:
+    """Return whether a binding of the lets is the file's package itself."""
+    return binding.contains(shape.body)

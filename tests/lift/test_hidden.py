@@ -142,3 +142,120 @@ def test_what_cannot_be_right_is_refused_with_its_place(old: str, new: str, said
     assert BEFORE.count(old) == 1
     with pytest.raises((LayoutError, RefusalError), match=rf"^package.nix:\d+:\d+: .*{said}"):
         hidden(BEFORE.replace(old, new))
+
+
+OLD = """\
+{ lib, callPackage }:
+
+rec {
+  generic = { buildApp
+    , buildUi # the builder
+    , version }: let
+      # what is fetched
+      src = version;
+      ui = buildUi {
+        inherit src;
+      }; # the interface
+    in
+    buildApp { e = [ ui ]; };
+
+  app = (callPackage) ((generic)) { };
+}
+"""
+
+OLD_AFTER = """\
+{ lib, callPackage }:
+
+rec {
+  generic = { buildApp
+    , buildUi # the builder
+    , version
+    # components
+    # what is fetched
+    , src ? version
+    , ui ? buildUi {
+        inherit src;
+      } # the interface
+ }: buildApp { e = [ ui ]; };
+
+  # callPackage would fill these parameters with packages of the same names,
+  # related or not. override still sets them.
+  callGeneric = callPackage (lib.setFunctionArgs generic (removeAttrs (lib.functionArgs generic) [
+    "src" "ui"
+  ]));
+
+  app = callGeneric { };
+}
+"""
+
+
+def test_leading_commas_stay_and_the_pattern_is_closed_on_a_line_of_its_own() -> None:
+    made = hidden(OLD)
+    assert made == OLD_AFTER, made
+
+
+def test_a_function_on_a_line_of_its_own_has_its_comments_further_in() -> None:
+    text = OLD.replace("generic = { buildApp", "generic =\n    { buildApp").replace(
+        "version }: let", "version\n    }: let"
+    )
+    made = hidden(text)
+    assert (
+        "    , version\n      # components\n      # what is fetched\n    , src ? version\n    , ui ? buildUi {\n"
+        in made
+    )
+    assert "        inherit src;\n      } # the interface\n    }: buildApp" in made
+    assert "removeAttrs (lib.functionArgs generic) [" in made
+
+
+def test_a_pattern_without_a_last_comma_gets_one() -> None:
+    made = hidden(
+        BEFORE.replace("      version,\n", "      version # it\n").replace("  generic =\n    {", "  generic = {")
+    )
+    assert "      version, # it\n      # components\n      src ? version,\n" in made
+    assert '      removeAttrs (lib.functionArgs generic) [\n        "src"\n        "ui"\n      ]\n' in made
+
+
+def test_what_a_needed_definition_needs_moves_too() -> None:
+    made = hidden(BEFORE.replace("src = version;", "a = version;\n      b = a;\n      src = b + b;"))
+    assert [name for name in ("a", "b", "src", "ui", "other") if f"      {name} ? " in made] == ["a", "b", "src", "ui"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "callGeneric",
+        "x.y or callGeneric",
+        "{ inherit callGeneric; }",
+        "{ inherit (x) callGeneric; }",
+        "{ callGeneric = 1; }",
+    ],
+)
+def test_the_name_of_the_caller_is_taken_by_any_use_but_a_selection(use: str) -> None:
+    with pytest.raises(RefusalError, match="the name 'callGeneric', which the rewrite would introduce, is in use here"):
+        hidden(BEFORE.replace("other = 1;", f"other = x: {use};"))
+
+
+@pytest.mark.parametrize("use", ["lib.callGeneric", "lib.callGeneric.x", 'lib."callGeneric" or 1'])
+def test_the_name_of_the_caller_may_be_selected(use: str) -> None:
+    assert f"other = {use};" in hidden(BEFORE.replace("other = 1;", f"other = {use};"))
+
+
+def test_a_call_by_another_callpackage_is_refused() -> None:
+    text = BEFORE.replace("app_1 = callPackage generic", "app_1 = let callPackage = lib.id; in callPackage generic")
+    with pytest.raises(
+        RefusalError, match=r"^package.nix:26:40: 'callPackage' has a different meaning here than at generic"
+    ):
+        hidden(text)
+
+
+@pytest.mark.parametrize("call", ["generic", "lib.id [ generic ]", "generic { }"])
+def test_a_use_that_is_no_call_by_callpackage_is_refused_with_its_place(call: str) -> None:
+    with pytest.raises(LayoutError, match=r"^package.nix:26:\d+: generic is used other than by 'callPackage generic'"):
+        hidden(BEFORE.replace('callPackage generic { version = "1"; }', call))
+
+
+def test_a_function_without_parameters_is_refused() -> None:
+    generic = "generic = { }: let src = ui; in lib.mk { e = src; };"
+    text = f"{{ lib, callPackage, ui }}: rec {{ {generic} a = callPackage generic {{ }}; }}"
+    with pytest.raises(RefusalError, match=r"^package.nix:1:43: generic has no parameters"):
+        rewrite(shape(text), bindings=("src",), design=Design.HIDDEN)

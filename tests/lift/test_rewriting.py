@@ -545,3 +545,15 @@ def test_the_parameter_is_a_name_that_takes_no_other(more: str, attributes: str,
     made = lifted(f"{head}{ui}{more}in\nbuildApp {{ {attributes} }}\n", "ui", design=Design.MOVE)
     assert made.parameter == parameter
     assert f"{parameter}.passthru.ui" in made.text
+
+
+def test_a_let_on_one_line_that_takes_more_than_one_source_gets_more() -> None:
+    text = package("buildApp {\n  e = let inherit ui src; in [ ui src ];\n}\n")
+    after = "  e = let\n    inherit src;\n    inherit (finalAttrs.passthru) ui;\n  in [ ui src ];\n"
+    assert after in rewritten(text)
+
+
+def test_a_let_goes_whole_with_the_comment_behind_its_last_definition() -> None:
+    text = rewritten(HEAD.replace("  };\nin", "  }; # it\nin") + "buildApp { e = [ ui ]; }\n", design=Design.MOVE)
+    assert "let" not in text
+    assert "    }; # it\n  };" in text

@@ -94,7 +94,7 @@ def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edi
             if child.kind in {"comment", "binding", "inherit", "inherit_from"}
             and not any(start <= child.start < end for start, end in gone)
         ]
-        own = [span for span in gone if within is not None and within.start <= span[1] <= within.end + 1]
+        own = [span for span in gone if let.start <= span[0] < let.children[-1].start]
         if own and not kept:
             edits.append(Edit(let.start, let.children[-1].start, ""))
             gone = [span for span in gone if span not in own]
@@ -159,14 +159,15 @@ def is_spaced(literal: Node) -> bool:
 
 
 def apart(literal: Node) -> list[Edit]:
-    """Return the edits that put each binding of a set on lines of its own; none for a set of several lines."""
+    """Return the edits that put each binding of a set or a let on lines of its own; none if it has several lines."""
     text, bindings = literal.tree.text, statements(literal)
     if "\n" in literal.text or not bindings:
         return []
     outer = indentation(text, literal.start)
-    brace = next(child for child in literal.children if child.kind == "{")
-    ends = [brace.end, *(child.end for child in bindings)]
-    starts = [*(child.start for child in bindings), literal.children[-1].start]
+    before = next(child for child in literal.children if child.kind in {"{", "let"})
+    behind = next(child for child in literal.children if child.kind in {"}", "in"})
+    ends = [before.end, *(child.end for child in bindings)]
+    starts = [*(child.start for child in bindings), behind.start]
     margins = [*([outer + 2] * len(bindings)), outer]
     return [Edit(end, start, f"\n{' ' * margin}") for end, start, margin in zip(ends, starts, margins, strict=True)]
 

@@ -1,0 +1,174 @@
+"""Which file a package is written in, and by which attribute paths a file's package is known."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from toolkit import specimen
+from toolkit.lift.locating import CROSS, SYSTEMS, Location, Names, locate, owners, siblings
+
+ALL = "pkgs/top-level/all-packages.nix"
+NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
+
+
+def written(root: Path, files: dict[str, str]) -> Names:
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return Names.of(root)
+
+
+def candidates(root: Path, path: str) -> list[str]:
+    return list(Names.of(root).candidates(root, PurePosixPath(path)))
+
+
+@pytest.mark.parametrize(
+    ("file", "package"),
+    [
+        ("pkgs/servers/http/default.nix", "http_2"),
+        ("pkgs/servers/http/parts/more.nix", "http_2"),
+        ("pkgs/servers/one.nix", "one"),
+        ("pkgs/servers/two/default.nix", "python3Packages.two"),
+        ("pkgs/by-name/ab/abc/package.nix", "abc"),
+        ("pkgs/by-name/ab/abc/parts/ui.nix", "abc"),
+        ("pkgs/by-name/ab/stray.nix", "stray"),
+        ("pkgs/development/python-modules/flask/default.nix", "python3Packages.flask"),
+        ("pkgs/development/python-modules/flask/parts/ui.nix", "python3Packages.flask"),
+        ("pkgs/by-name/mp/mpv/scripts/thumbs.nix", "mpvScripts.thumbs"),
+        ("pkgs/servers/other/default.nix", "other"),
+        ("pkgs/servers/other/unwrapped.nix", "unwrapped"),
+    ],
+)
+def test_a_file_belongs_to_what_calls_it_else_to_its_place(tmp_path: Path, file: str, package: str) -> None:
+    names = written(
+        tmp_path,
+        {
+            ALL: "{\n  http_2 = callPackage ../servers/http { };\n  http_3 = callPackage ../servers/http { };\n"
+            "  one = libsForQt5.callPackages ../servers/one.nix { };\n}\n",
+            "pkgs/top-level/python-packages.nix": "{\n  two = callPackage ../servers/two { };\n}\n",
+        },
+    )
+    assert names.package(PurePosixPath(file)) == package
+
+
+def test_names_that_are_bound_to_others_are_those_of_the_outermost_set(tmp_path: Path) -> None:
+    names = written(
+        tmp_path,
+        {
+            ALL: "{\n  http = http_2;\n  http_1 = http.override { };\n    inner = http;\n}\n",
+            "pkgs/top-level/python-packages.nix": "{\n  two = three;\n}\n",
+        },
+    )
+    assert names.same == {"http": "http_2"}
+
+
+def test_what_names_a_file_gives_its_package_more_names(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        {
+            "pkgs/servers/web/default.nix": "{ }: { ui = callPackage ./parts/ui.nix { }; plain = x == ./none.nix; }",
+            "pkgs/servers/web/parts/ui.nix": "",
+            "pkgs/servers/web/parts/other.nix": "",
+            ALL: "{\n  web_2 = callPackage ../servers/web { };\n"
+            "  direct = f ../servers/web/parts/ui.nix;\n"
+            "  inherit (import ../servers/web/parts/ui.nix { }) one two';\n}\n",
+            "pkgs/top-level/ocaml-packages.nix": "{\n  ml = f ../servers/web/parts/ui.nix;\n}\n",
+        },
+    )
+    assert candidates(tmp_path, "pkgs/servers/web/parts/ui.nix") == [
+        *("web_2", "web_2.ui"),
+        # What the file above names it, for the packages of that file, then alone.
+        *("web_2", "web_2.ui", "web_2.web", "web_2.web.ui", "web_2", "web_2.ui", "ui"),
+        *("direct", "one", "two'"),
+        "ocamlPackages.ml",
+    ]
+    assert candidates(tmp_path, "pkgs/servers/web/parts/other.nix") == ["web_2", "web_2.other"]
+    assert candidates(tmp_path, "pkgs/servers/web/default.nix") == ["web_2", "web_2.web", "web_2"]
+
+
+def test_names_of_names_end_at_the_second_file(tmp_path: Path) -> None:
+    chain = {f"pkgs/a/{one}.nix": f"{{ n{two} = f ./{two}.nix; }}" for one, two in ((1, 2), (2, 3), (3, 4))}
+    written(tmp_path, {**chain, "pkgs/a/4.nix": ""})
+    found = candidates(tmp_path, "pkgs/a/4.nix")
+    assert "2.n3.n4" in found
+    assert not any(name.startswith("1.") for name in found)
+
+
+def test_known_names_are_those_of_by_name_and_of_the_sets(tmp_path: Path) -> None:
+    names = written(
+        tmp_path,
+        {
+            "pkgs/by-name/ab/Abc/package.nix": "",
+            "pkgs/by-name/de/def/package.nix": "",
+            ALL: "{\n  thing = callPackage ../things/thing.nix { };\n}\n",
+        },
+    )
+    assert sorted(names.all(tmp_path)) == ["Abc", "def", "thing"]
+    assert names.places(tmp_path, "Abc") == (PurePosixPath("pkgs/by-name/ab/Abc"),)
+    assert names.places(tmp_path, "thing") == (PurePosixPath("pkgs/things/thing.nix"),)
+    assert names.places(tmp_path, "none") == ()
+
+
+@pytest.mark.parametrize(
+    ("platforms", "systems"),
+    [
+        ((*SYSTEMS, "i686-linux"), (*SYSTEMS, CROSS)),
+        (("x86_64-linux",), ("x86_64-linux",)),
+        (("aarch64-darwin", "aarch64-linux"), ("aarch64-linux", "aarch64-darwin")),
+        (("mips-linux", "riscv64-linux"), ("mips-linux",)),
+        ((), SYSTEMS),
+    ],
+)
+def test_a_package_is_asked_about_on_what_it_is_for(platforms: tuple[str, ...], systems: tuple[str, ...]) -> None:
+    assert Location(file=NOTES, others=(), platforms=platforms).systems == systems
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+    return tmp_path / "nixpkgs"
+
+
+def add(tree: Path, attributes: str) -> None:
+    packages = tree / ALL
+    text = packages.read_text().rstrip()
+    packages.write_text(f"{text[: text.rindex('}')]}{attributes}}}\n")
+
+
+def test_a_package_is_where_nix_says_and_one_that_ends_nix_is_nowhere(tree: Path) -> None:
+    add(tree, "  endless = let x = x; in x;\n  bare = derivation { name = builtins.throw 1; };\n")
+    found = locate(tree, ["notes-server", "endless", "none", "lib", "docker.moby", "bare", "status-board"])
+    assert list(found) == ["notes-server", "docker.moby", "bare", "status-board"]
+    # It has no meta, so its place is that of its attributes.
+    assert found["bare"] == Location(file=PurePosixPath(ALL), others=(), platforms=())
+    assert found["notes-server"].file == NOTES
+    assert PurePosixPath("pkgs/stdenv/generic/make-derivation.nix") in found["notes-server"].others
+    assert NOTES not in found["notes-server"].others
+    assert "x86_64-linux" in found["notes-server"].platforms
+    assert found["docker.moby"].file == PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
+
+
+def test_a_file_is_owned_by_the_package_that_is_written_in_it(tree: Path) -> None:
+    add(tree, "  notes_2 = callPackage ../servers/notes/main.nix { };\n")
+    (tree / "pkgs/servers/notes").mkdir(parents=True)
+    shutil.copy(tree / NOTES, tree / "pkgs/servers/notes/main.nix")
+    main, none = PurePosixPath("pkgs/servers/notes/main.nix"), PurePosixPath("pkgs/stdenv/stub.nix")
+    builder = PurePosixPath("pkgs/top-level/by-name.nix")
+    found = owners(tree, [NOTES, none, main, builder])
+    assert {file: name for file, (name, _) in found.items()} == {NOTES: "notes-server", main: "notes_2"}
+    assert found[main][1].file == main
+
+
+def test_a_file_makes_its_packages_and_each_counts_once(tree: Path) -> None:
+    call = "callPackage ../by-name/no/notes-server/package.nix { }"
+    add(tree, f"  notes-lts = {call};\n  notes-new = notes-lts;\n  notes-other = f ./{NOTES.name};\n")
+    text = (tree / ALL).read_text().replace("final: _:\n", "final: _:\nwith final;\n")
+    (tree / ALL).write_text(text)
+    board = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
+    assert siblings(tree, {"notes-server": NOTES, "status-board": board}) == {
+        "notes-server": ("notes-lts", "notes-server"),
+        "status-board": ("status-board",),
+    }

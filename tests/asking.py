@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from toolkit import prove
 from toolkit.docker import PACKAGE
-from toolkit.docker.claims import registry
-from toolkit.docker.plan import DEMOTE, LIFT
+from toolkit.docker.claims import catalogue
+from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import only
 from toolkit.proposal import proposing
 from toolkit.proposal.requests import Request
@@ -34,4 +34,4 @@ def propose(request: Request, *, progress: Progress) -> Report:
 
 
 def proved(case: DockerCase, names: Collection[str] = (), *, progress: Progress) -> tuple[Proof, ...]:
-    return prove.run(registry.of(case), case, names, progress=progress)
+    return prove.run(catalogue.of(case), case, names, progress=progress)

@@ -21,7 +21,7 @@ from tests.trees import trees
 from toolkit import specimen
 from toolkit.cli import doctor, find, inspect, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, INTERRUPTED, UNEXPECTED, commands
-from toolkit.docker.plan import Extra
+from toolkit.docker.steps import Extra
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.reach import model as reach
 from toolkit.report import report

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import patches
-from toolkit.docker import plan as plans
-from toolkit.docker.plan import DESIGNS, Demotion
+from toolkit.docker import steps as plans
+from toolkit.docker.steps import DESIGNS, Demotion
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Oid, Pin
 

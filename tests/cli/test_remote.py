@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import ROOT
 from tests.remotes import Repository, shaped_like_nixpkgs
 from toolkit.docker import TARGET
-from toolkit.docker import plan as plans
+from toolkit.docker import steps as plans
 from toolkit.errors import without_passwords
 
 if TYPE_CHECKING:

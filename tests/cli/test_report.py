@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from toolkit.cli import output, report, terminal
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.report import exit_code, nix_path, show
-from toolkit.docker.plan import Demotion, steps
+from toolkit.docker.steps import Demotion, steps
 from toolkit.lift.plan import Design
 from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status
 

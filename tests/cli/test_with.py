@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import specimens
-from toolkit.docker.plan import Extra
+from toolkit.docker.steps import Extra
 
 if TYPE_CHECKING:
     from pathlib import Path

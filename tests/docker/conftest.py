@@ -15,11 +15,11 @@ from tests import specimens
 from tests.asking import docker, propose, proved
 from toolkit import sources
 from toolkit.cache import VARIABLE
-from toolkit.docker import TARGET, choosing, staging
+from toolkit.docker import TARGET, builder, staging
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
-from toolkit.docker.plan import Demotion, plan
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
+from toolkit.docker.steps import Demotion, plan
 from toolkit.git import mailing
 from toolkit.model import Commit, SourceRequest, Status
 from toolkit.nix import stores
@@ -152,7 +152,7 @@ def draft() -> Callable[..., Draft]:
     def make(layout: str = "29.6", *, strategy: Design | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
         source = source_of(layout)
         file = docker_file(source.content, name=str(TARGET))
-        lifted, demoted = rewrite(file, choosing.steps(file, source, design=strategy, demotion=demotion))
+        lifted, demoted = rewrite(file, builder.steps(file, source, design=strategy, demotion=demotion))
         texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
         return Draft(source=source, demotion=demotion, texts=texts)
 

@@ -11,8 +11,8 @@ import pytest
 from tests.asking import docker, propose
 from tests.docker.conftest import Steps
 from toolkit import specimen
-from toolkit.docker import TARGET, choosing
-from toolkit.docker.choosing import BUILDER
+from toolkit.docker import TARGET, builder
+from toolkit.docker.builder import BUILDER
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError
 from toolkit.model import Depth, SourceRequest, Status, Tier
@@ -173,13 +173,13 @@ def test_systems_of_a_tree_are_asked_sealed(nixpkgs: Path, tmp_path: Path, secre
 
 def test_builder_of_a_tree_is_asked_sealed(nixpkgs: Path, secret: Path) -> None:
     file = docker_file((nixpkgs / TARGET).read_bytes(), name=str(TARGET))
-    builder = nixpkgs / BUILDER
-    builder.parent.mkdir(parents=True, exist_ok=True)
+    module = nixpkgs / BUILDER
+    module.parent.mkdir(parents=True, exist_ok=True)
     for content, told in (
         ("{ }: f: f { }", True),
         (f"{{ }}: f: builtins.seq (builtins.readFile {secret}) (f {{ }})", None),
     ):
-        builder.write_text(content)
-        choosing.ask_tree.cache_clear()
-        assert choosing.ask_tree(nixpkgs) is told
-    assert choosing.builder(file, nixpkgs).reason == choosing.by_age(file).reason
+        module.write_text(content)
+        builder.ask_tree.cache_clear()
+        assert builder.ask_tree(nixpkgs) is told
+    assert builder.builder(file, nixpkgs).reason == builder.by_age(file).reason

@@ -13,7 +13,7 @@ from tests.asking import docker, propose
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
-from toolkit.docker.plan import Demotion
+from toolkit.docker.steps import Demotion
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import SourceRequest
 from toolkit.proposal.checking import check

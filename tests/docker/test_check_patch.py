@@ -9,9 +9,9 @@ from tests import designs, specimens
 from tests.docker.conftest import Steps
 from toolkit import specimen
 from toolkit.docker.case import BEFORE, LIFTED
-from toolkit.docker.claims import registry as proofs
+from toolkit.docker.claims import catalogue as proofs
 from toolkit.docker.foreign import DROP_WARNING
-from toolkit.docker.plan import Demotion, steps
+from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.proposal.checking import check

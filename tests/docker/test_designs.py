@@ -12,7 +12,7 @@ from tests.designs import COMPONENTS, DESIGNS, DOORS, demoted
 from tests.docker.conftest import Steps
 from tests.trees import trees
 from toolkit import specimen
-from toolkit.docker.claims import registry as claims
+from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.evaluating import inspect
 from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.model import SourceRequest, Status

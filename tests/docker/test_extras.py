@@ -12,7 +12,7 @@ from tests.asking import docker, propose
 from tests.docker.conftest import Steps, source_at, source_of
 from toolkit import specimen
 from toolkit.docker import extras
-from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan
+from toolkit.docker.steps import TEST_FILE, Demotion, Extra, plan
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
 from toolkit.git import patching
 from toolkit.model import SourceRequest

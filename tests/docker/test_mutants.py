@@ -20,13 +20,13 @@ from tests.docker.conftest import Steps
 from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
 from toolkit import documents, files
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, choosing
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
 from toolkit.docker.case import SYSTEMS, ask
 from toolkit.docker.claims import building, facts
 from toolkit.docker.claims.evaluation import EXPRESSION, Document
-from toolkit.docker.plan import Demotion, steps
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
+from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
@@ -63,7 +63,7 @@ def made(number: int) -> list[tuple[Mutant, Design, Demotion]]:
     """Return the mutants of a batch, all of one file, so that one evaluation can be asked about them."""
     random = numbers("docker", number)
     text = base(number).text
-    allowed = choosing.by_age(base(number)).design
+    allowed = builder.by_age(base(number)).design
     return [
         (
             mutant(text, random),

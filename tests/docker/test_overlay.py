@@ -9,7 +9,7 @@ from tests import specimens
 from tests.asking import docker
 from tests.docker.conftest import Steps
 from toolkit.docker.claims.building import CALLER, read_order
-from toolkit.docker.plan import OverlayKind
+from toolkit.docker.steps import OverlayKind
 from toolkit.errors import RefusalError, ToolkitError
 from toolkit.model import Depth, SourceRequest, Status, Tier
 from toolkit.nix import evaluator

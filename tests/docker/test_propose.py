@@ -21,8 +21,8 @@ from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, TARGET
 from toolkit.docker.case import BEFORE, LIFTED
 from toolkit.docker.foreign import DROP_WARNING
-from toolkit.docker.plan import DESIGNS, Demotion
 from toolkit.docker.rewrite.layout import file_of
+from toolkit.docker.steps import DESIGNS, Demotion
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.git import patching
 from toolkit.lift.plan import Design

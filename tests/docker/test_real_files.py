@@ -11,9 +11,9 @@ import pytest
 
 from tests.asking import docker, propose
 from tests.docker.conftest import Steps
-from toolkit.docker import choosing
-from toolkit.docker.plan import DESIGNS
+from toolkit.docker import builder
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.steps import DESIGNS
 from toolkit.errors import LayoutError
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
@@ -40,7 +40,7 @@ def report_or_refusal(path: Path, strategy: Design, out: Path) -> Report | str:
 
 
 def _takes_function(path: Path) -> bool:
-    return choosing.by_age(docker_file(path.read_bytes(), name=path.name)).takes_function
+    return builder.by_age(docker_file(path.read_bytes(), name=path.name)).takes_function
 
 
 @pytest.mark.parametrize("strategy", DESIGNS)

@@ -13,8 +13,8 @@ from msgspec import Struct
 from toolkit import process, specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, series
-from toolkit.docker.plan import Demotion, steps
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.steps import Demotion, steps
 from toolkit.lift.plan import Design
 from toolkit.nix import evaluator, stores
 

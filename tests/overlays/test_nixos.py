@@ -17,8 +17,8 @@ from tests.overlays.conftest import Json
 from tests.trees import trees
 from toolkit import documents
 from toolkit.docker.extras import MODULE
-from toolkit.docker.plan import plan
 from toolkit.docker.rewrite import nixos
+from toolkit.docker.steps import plan
 from toolkit.errors import CommandError
 from toolkit.nix import evaluator
 

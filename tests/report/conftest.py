@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit.docker.plan import Demotion, steps
+from toolkit.docker.steps import Demotion, steps
 from toolkit.lift.plan import Design
 from toolkit.model import Commit, Oid, Proof, Proposal, Report, Source, SourceRequest, Status
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import patches
-from toolkit.docker import plan as plans
+from toolkit.docker import steps as plans
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.patches import Message
 from toolkit.report.message import checked_trailers, compose, faults, require_disclosure

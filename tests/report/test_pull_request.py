@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from toolkit import patches
-from toolkit.docker.plan import DESIGNS, Demotion, Plan, plan, steps
+from toolkit.docker.steps import DESIGNS, Demotion, Plan, plan, steps
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import Oid, Proof, Report, Status

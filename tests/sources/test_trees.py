@@ -10,7 +10,7 @@ import pytest
 
 from toolkit import sources, specimen
 from toolkit.cache import VARIABLE
-from toolkit.docker import plan as plans
+from toolkit.docker import steps as plans
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import SourceRequest
 from toolkit.sources import trees

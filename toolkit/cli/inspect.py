@@ -72,9 +72,9 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
         return _path(next(iter(files)), picture, settings)
     readings = list(zip(files, inspect(files), strict=True))
     if picture is not None:
-        from toolkit.docker import inspection  # noqa: PLC0415 - for --graph alone
+        from toolkit.docker import pictures  # noqa: PLC0415 - for --graph alone
 
-        output.write(inspection.layout(*readings[0]))
+        output.write(pictures.layout(*readings[0]))
     elif settings.json:
         documents = [{"path": path, **asdict(reading)} for path, reading in readings]
         output.write_json({"schema": SCHEMA, "files": documents})
@@ -104,16 +104,16 @@ def _package(name: str, picture: str | None, settings: GlobalOptions) -> int:
 
 
 def _path(file: Path, picture: str | None, settings: GlobalOptions) -> int:
-    from toolkit.docker import inspection  # noqa: PLC0415 - for --path alone
+    from toolkit.docker import pictures  # noqa: PLC0415 - for --path alone
 
     with output.working(settings) as progress:
-        found = inspection.inspect_path(file, progress=progress)
+        found = pictures.inspect_path(file, progress=progress)
     if picture is not None:
-        output.write(inspection.routes(found))
+        output.write(pictures.routes(found))
     elif settings.json:
         output.write_json({"schema": 1, **asdict(found)})
     else:
-        output.write_lines(inspection.path_lines(found))
+        output.write_lines(pictures.path_lines(found))
     return 0
 
 

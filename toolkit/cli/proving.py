@@ -10,7 +10,7 @@ import click
 
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
-from toolkit.docker.plan import DEMOTE, FORMER, LIFT, Demotion, Extra
+from toolkit.docker.steps import DEMOTE, FORMER, LIFT, Demotion, Extra
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
 from toolkit.nix import limits

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.cli import output
 from toolkit.docker import PACKAGE
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion
+from toolkit.docker.steps import DEMOTE, LIFT, Demotion
 from toolkit.model import INTERRUPTED, Status
 from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import COMPARED, comparison, grouped, to_json

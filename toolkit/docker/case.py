@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import inside, prove
-from toolkit.docker import COMPONENTS, choosing
-from toolkit.docker.plan import DEMOTE, LIFT
+from toolkit.docker import COMPONENTS, builder
+from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import NotRunError
 from toolkit.nix import limits
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.docker.plan import Demotion
     from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.docker.steps import Demotion
     from toolkit.git.reading import TreeFile
     from toolkit.model import Depth, Progress
     from toolkit.proposal.leaf import Added
@@ -148,7 +148,7 @@ def ask(files: Sequence[DockerFile], *, root: Path | None = None) -> dict[str, o
     return {
         "libPath": library(root),
         "names": sorted(words - {*COMPONENTS}),
-        "finals": choosing.builder(files[0], root).takes_function,
+        "finals": builder.builder(files[0], root).takes_function,
         "components": COMPONENTS,
         "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
     }

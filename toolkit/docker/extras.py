@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import inside
-from toolkit.docker.plan import TEST_FILE, Demotion, Extra, plan, ports_test
 from toolkit.docker.rewrite import nixos, release_note
+from toolkit.docker.steps import TEST_FILE, Demotion, Extra, plan, ports_test
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import diffs, mailing, patching
 from toolkit.inside import AbsentError

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import inside, parallel, process
-from toolkit.docker import COMPONENTS, PACKAGE, TARGET, choosing, evaluating, extras, foreign, overlay, staging
+from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, extras, foreign, overlay, staging
 from toolkit.docker.case import DockerCase
+from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.claims import overrides
-from toolkit.docker.claims import registry as claims
-from toolkit.docker.plan import (
+from toolkit.docker.readings import State
+from toolkit.docker.rewrite import reasons
+from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.series import rewrite
+from toolkit.docker.steps import (
     DEMOTE,
     DESIGNS,
     FORMER,
@@ -29,10 +33,6 @@ from toolkit.docker.plan import (
     plan,
     steps,
 )
-from toolkit.docker.readings import State
-from toolkit.docker.rewrite import reasons
-from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.series import rewrite
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
 from toolkit.lift.plan import Design
 from toolkit.model import Step
@@ -218,7 +218,7 @@ def _rewritten(request: Request, source: Source) -> DockerChosen:
         try:
             file = docker_file(source.content, name=name)
             design, demotion = _designs(request.designs)
-            made = choosing.steps(file, source, design=design, demotion=demotion, only=request.only)
+            made = builder.steps(file, source, design=design, demotion=demotion, only=request.only)
             try:
                 return _chosen(request, source, file, made)
             except LayoutError:

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from toolkit import prove
 from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET, staging
 from toolkit.docker.claims import rewrapping
-from toolkit.docker.plan import DEMOTE, OverlayKind
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.steps import DEMOTE, OverlayKind
 from toolkit.errors import RefusalError
 from toolkit.git.reading import TreeFile
 from toolkit.nix import program

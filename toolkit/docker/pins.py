@@ -8,8 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import patches, sources
-from toolkit.docker.plan import plan
 from toolkit.docker.rewrite import layout
+from toolkit.docker.steps import plan
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import blob_id
 from toolkit.model import SourceRequest

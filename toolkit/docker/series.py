@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit.docker import COMPONENTS, meaning
-from toolkit.docker.plan import DEMOTE, LIFT, demotion_of, design_of
 from toolkit.docker.readings import STRANGE, Overridable, Place, State, sentence
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rewrite.layout import TODO, DockerFile, file_of
+from toolkit.docker.steps import DEMOTE, LIFT, demotion_of, design_of
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift import rewriting
 from toolkit.nix.edit import Edit, apply

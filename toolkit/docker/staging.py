@@ -19,8 +19,8 @@ from toolkit import documents, inside, sources
 from toolkit.cache import default_cache
 from toolkit.docker import TARGET
 from toolkit.docker.case import BEFORE, STAGES, Deep, DockerCase, DockerStage, ask
-from toolkit.docker.plan import demotion_of, plan
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.steps import demotion_of, plan
 from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from toolkit.docker.plan import Extra
     from toolkit.docker.rewrite.layout import DockerFile
+    from toolkit.docker.steps import Extra
     from toolkit.model import Depth, Progress, Proposal, Source, SourceRequest
     from toolkit.sources.trees import NixpkgsTree
 

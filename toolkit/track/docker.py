@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit import confined
-from toolkit.docker import PACKAGE, TARGET, choosing
-from toolkit.docker.plan import Demotion, steps
+from toolkit.docker import PACKAGE, TARGET, builder
 from toolkit.docker.rewrite.layout import GENERATOR, docker_file
 from toolkit.docker.series import rewrite
+from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import tracked
 from toolkit.track.upstream import MOST_MOVES, File
@@ -100,7 +100,7 @@ class Docker:
 def _rewritten(content: bytes) -> list[str]:
     try:
         file = docker_file(content, name=TARGET.name)
-        return list(rewrite(file, steps(choosing.by_age(file).design, Demotion.SUFFIX)))
+        return list(rewrite(file, steps(builder.by_age(file).design, Demotion.SUFFIX)))
     except (ToolkitError, UnicodeDecodeError):
         return []
 

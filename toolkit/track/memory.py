@@ -19,8 +19,8 @@ from msgspec import Struct, field
 from toolkit import confined, documents, process
 from toolkit.cache import default_cache
 from toolkit.docker import evaluating, meaning
-from toolkit.docker.plan import plan
 from toolkit.docker.readings import EVALUATION, Overridable, Reading
+from toolkit.docker.steps import plan
 from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
 from toolkit.proposal.inspection import Doors

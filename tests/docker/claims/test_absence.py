@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.asking import proved
 from toolkit import landlock
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
-from toolkit.docker.claims import registry as proofs
+from toolkit.docker.claims import catalogue as proofs
 from toolkit.errors import UsageError
 from toolkit.model import Status
 

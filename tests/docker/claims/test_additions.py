@@ -13,10 +13,10 @@ from tests.docker.conftest import Steps, source_of
 from tests.trees import trees
 from toolkit.docker import extras
 from toolkit.docker.case import DEMOTED
-from toolkit.docker.claims import registry as proofs
+from toolkit.docker.claims import catalogue as proofs
 from toolkit.docker.extras import ALL_TESTS, MODULE, TEST
-from toolkit.docker.plan import Demotion, Extra
 from toolkit.docker.staging import deepen
+from toolkit.docker.steps import Demotion, Extra
 from toolkit.errors import ToolkitError
 from toolkit.model import Depth, FileChange, Status, Tier
 

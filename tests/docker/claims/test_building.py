@@ -7,7 +7,7 @@ import pytest
 
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.building import commands, is_in_command, is_rootlesskit, other_changes, read_wrapper
-from toolkit.docker.plan import Demotion
+from toolkit.docker.steps import Demotion
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
 from toolkit.nix.wrappers import PathOrder

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tests.docker.rewrite.conftest import kit, rewrite
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
-from toolkit.docker.plan import Demotion
+from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 from toolkit.model import Status
 

@@ -8,7 +8,7 @@ import pytest
 from tests import designs
 from tests.docker.conftest import Draft, source_of
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
-from toolkit.docker.plan import Demotion
+from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 from toolkit.model import Status
 

@@ -14,9 +14,9 @@ import pytest
 from tests.rootless.account import remains, wait_for
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims import running
-from toolkit.docker.claims.registry import CLAIMS
+from toolkit.docker.claims.catalogue import CLAIMS
 from toolkit.docker.claims.running import AFTER, DROP, REWRAPPED, Cell, expected
-from toolkit.docker.plan import Demotion
+from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.model import Status
 from toolkit.rootless import Outcome, PortOutcome

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from tests import designs
 from tests.asking import proved
 from tests.docker.conftest import Draft, Steps, source_of
-from toolkit.docker import choosing
+from toolkit.docker import builder
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
-from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
+from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 from toolkit.model import Status
 
@@ -158,7 +158,7 @@ def test_components_that_docker_may_lack_as_attributes_become_parameters_or_are_
     text = designs.replaced(source.content.decode(), *EXPORTED)
     text = text if pattern is None else pattern.sub("", text)
     file = docker_file(text.encode(), name="x.nix")
-    steps = choosing.steps(file, source, design=None, demotion=Demotion.SUFFIX)
+    steps = builder.steps(file, source, design=None, demotion=Demotion.SUFFIX)
     assert steps[0].design == design
     assert re.fullmatch(reason, steps[0].reason or "")
     lifted, demoted = rewrite(file, steps)

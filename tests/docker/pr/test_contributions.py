@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.contribution import Contribution
-from toolkit.docker.plan import Demotion, Extra, steps
+from toolkit.docker.steps import Demotion, Extra, steps
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import Oid

@@ -10,7 +10,7 @@ from tests.clones import BRANCH, TARGET, Clone, git, make_clone, make_upstream, 
 from tests.docker.conftest import Steps
 from tests.docker.pr.conftest import ask
 from tests.situations import SITUATIONS
-from toolkit.docker.plan import Demotion, Extra
+from toolkit.docker.steps import Demotion, Extra
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.plan import Design
 from toolkit.pr import contributions

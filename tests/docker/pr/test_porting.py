@@ -10,8 +10,8 @@ from msgspec import Struct
 from tests import specimens
 from tests.asking import docker
 from tests.docker.conftest import Steps
-from toolkit.docker.claims import registry as proofs
-from toolkit.docker.plan import DESIGNS
+from toolkit.docker.claims import catalogue as proofs
+from toolkit.docker.steps import DESIGNS
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import Fit, SourceRequest, Status

@@ -10,7 +10,7 @@ import pytest
 from tests.clones import BRANCH, TARGET, git, objects, snapshot
 from tests.docker.conftest import Steps
 from tests.docker.pr.conftest import Contributed, ask
-from toolkit.docker.plan import Extra
+from toolkit.docker.steps import Extra
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
 from toolkit.pr import contributions

@@ -12,8 +12,8 @@ import pytest
 
 from tests import specimens
 from toolkit.docker import series
-from toolkit.docker.plan import DESIGNS, Demotion, steps
 from toolkit.docker.rewrite import demote, layout
+from toolkit.docker.steps import DESIGNS, Demotion, steps
 from toolkit.errors import RefusalError
 from toolkit.lift.plan import Design
 

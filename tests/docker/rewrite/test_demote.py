@@ -16,8 +16,8 @@ from tests.docker.rewrite.conftest import (
     sub,
     text_of,
 )
-from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite import demote
+from toolkit.docker.steps import Demotion
 from toolkit.errors import LayoutError
 from toolkit.lift.plan import Design
 

@@ -14,7 +14,7 @@ from tests.docker.rewrite.conftest import (
     sub,
     text_of,
 )
-from toolkit.docker.plan import Demotion
+from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 from toolkit.lift.style import Style
 

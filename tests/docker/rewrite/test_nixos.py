@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests import specimens
-from toolkit.docker.plan import ports_test
 from toolkit.docker.rewrite.nixos import SERVICE, WRAPPER, Form, add_option, in_form, register, registration
+from toolkit.docker.steps import ports_test
 from toolkit.errors import LayoutError, NixSyntaxError
 from toolkit.nix import program
 

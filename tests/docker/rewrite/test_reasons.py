@@ -11,10 +11,10 @@ import pytest
 
 from tests import specimens
 from toolkit.docker import series
-from toolkit.docker.claims.registry import CLAIMS
-from toolkit.docker.plan import DEMOTE, DESIGNS, LIFT, Demotion, Extra, steps
+from toolkit.docker.claims.catalogue import CLAIMS
 from toolkit.docker.rewrite.layout import file_of
 from toolkit.docker.rewrite.reasons import catalogue, explain
+from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, Demotion, Extra, steps
 from toolkit.errors import LayoutError, NixSyntaxError
 from toolkit.lift.plan import Design
 from toolkit.model import FileChange, Step

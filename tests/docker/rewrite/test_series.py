@@ -20,8 +20,8 @@ from tests.docker.rewrite.conftest import (
     text_of,
 )
 from toolkit.docker import series
-from toolkit.docker.plan import DESIGNS, Demotion, steps
 from toolkit.docker.rewrite.layout import component
+from toolkit.docker.steps import DESIGNS, Demotion, steps
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift.plan import Design
 

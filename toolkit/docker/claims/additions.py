@@ -19,9 +19,9 @@ from toolkit.docker import staging
 from toolkit.docker.case import library
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import ALL_TESTS, MODULE, RELEASE_NOTES, TEST
-from toolkit.docker.plan import Extra, plan
 from toolkit.docker.rewrite import nixos, release_note
 from toolkit.docker.rewrite.nixos import OPTIONS, WRAPPER
+from toolkit.docker.steps import Extra, plan
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import diffs, patching
 from toolkit.nix import evaluator, program, stores

@@ -14,7 +14,7 @@ from toolkit.docker.claims import building
 from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
 from toolkit.docker.claims.facts import ByRelease, coverage
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.plan import Demotion
+from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError
 from toolkit.nix import evaluator
 from toolkit.prove import Finding

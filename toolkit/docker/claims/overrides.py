@@ -28,8 +28,8 @@ from toolkit.docker.claims.facts import (
     working,
 )
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.plan import LIFT
 from toolkit.docker.series import refuse
+from toolkit.docker.steps import LIFT
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import evaluator, program
 from toolkit.prove import Finding

@@ -15,8 +15,8 @@ from toolkit.docker.case import BEFORE
 from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, show
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import TEST
-from toolkit.docker.plan import TEST_FILE, Demotion, ports_test
 from toolkit.docker.rewrite import nixos
+from toolkit.docker.steps import TEST_FILE, Demotion, ports_test
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding, outputs

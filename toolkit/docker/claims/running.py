@@ -23,8 +23,8 @@ from toolkit import rootless
 from toolkit.docker import PREFIX_ENTRY, staging
 from toolkit.docker.case import BEFORE
 from toolkit.docker.claims import building, rewrapping
-from toolkit.docker.plan import Demotion
 from toolkit.docker.rewrite import demote
+from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError, ToolkitError
 from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding

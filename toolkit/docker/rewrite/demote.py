@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
+from toolkit.docker.steps import Demotion
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.nix.attributes import call, inside, name_of, operator
 from toolkit.nix.conditions import climb, guard, guards, references_in

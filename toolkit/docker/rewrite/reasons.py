@@ -19,9 +19,9 @@ from msgspec import Struct
 from toolkit import documents
 from toolkit.contribution import ExplainedHunk, Reason
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY
-from toolkit.docker.plan import Demotion, Extra, demotion_of, design_of
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rewrite.layout import DockerFile, file_of
+from toolkit.docker.steps import Demotion, Extra, demotion_of, design_of
 from toolkit.errors import ToolkitError
 from toolkit.git import diffs
 from toolkit.lift.hidden import called

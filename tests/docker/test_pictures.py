@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from tests import specimens
 from tests.docker.conftest import Steps
-from toolkit.docker import inspection
-from toolkit.docker.inspection import WRAPPERS, PathInspection, Route, inspect_path
+from toolkit.docker import pictures
+from toolkit.docker.pictures import WRAPPERS, PathInspection, Route, inspect_path
 from toolkit.docker.readings import Component, Overridable, Place, Reading, State
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.nix.wrappers import PathOrder
@@ -38,7 +38,7 @@ ROUTES = PathInspection(
 
 
 def test_lines_show_path_and_what_is_taken() -> None:
-    assert list(inspection.path_lines(ROUTES)) == [
+    assert list(pictures.path_lines(ROUTES)) == [
         "default.nix: docker_29, PATH of dockerd-rootless",
         "as it is, with a security wrapper rootlesskit:",
         "  tool:rootlesskit:slirp4netns:<PATH>",
@@ -50,7 +50,7 @@ def test_lines_show_path_and_what_is_taken() -> None:
 
 
 def test_mermaid_has_a_row_a_route_and_marks_what_is_taken() -> None:
-    lines = inspection.routes(replace(ROUTES, path="a\nb")).decode().splitlines()
+    lines = pictures.routes(replace(ROUTES, path="a\nb")).decode().splitlines()
     assert lines[:2] == ["%% a b: PATH of dockerd-rootless, docker_29", "flowchart TB"]
     assert '    r1p0["tool, slirp4netns"]' in lines
     assert "    r1p0 --> r1p1" in lines
@@ -103,22 +103,22 @@ flowchart LR
 
 
 def test_mermaid_shows_bindings_references_and_the_order_of_path() -> None:
-    assert inspection.layout(PATH, LAYOUT).decode() == MERMAID
+    assert pictures.layout(PATH, LAYOUT).decode() == MERMAID
 
 
 def test_a_rootlesskit_in_the_suffix_comes_after_the_callers_path() -> None:
-    text = inspection.layout(PATH, replace(LAYOUT, rootlesskit=Place.SUFFIX)).decode()
+    text = pictures.layout(PATH, replace(LAYOUT, rootlesskit=Place.SUFFIX)).decode()
     assert '  caller -->|"then"| suffix\n' in text
     assert 'suffix["suffix: rootlesskit (line 101)"]' in text
 
 
 def test_without_a_wrapper_there_is_no_path() -> None:
-    assert "PATH of" not in inspection.layout(PATH, replace(LAYOUT, rootlesskit=Place.NO_WRAPPER)).decode()
+    assert "PATH of" not in pictures.layout(PATH, replace(LAYOUT, rootlesskit=Place.NO_WRAPPER)).decode()
 
 
 def test_names_cannot_break_out_of_their_quotes() -> None:
     hostile = Component(name='a"b\\c\n<d>', bound="let", line=None, references=())
-    text = inspection.layout(PATH, replace(LAYOUT, components=(hostile,))).decode()
+    text = pictures.layout(PATH, replace(LAYOUT, components=(hostile,))).decode()
     assert 'c0["a&quot;b\\c &lt;d&gt;"]' in text
 
 

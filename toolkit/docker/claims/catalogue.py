@@ -15,7 +15,7 @@ from toolkit.docker.claims import (
     realising,
     updating,
 )
-from toolkit.docker.plan import Extra
+from toolkit.docker.steps import Extra
 from toolkit.model import Tier
 from toolkit.prove import ANY, Claim, Subject, outputs
 from toolkit.prove import claims as general

@@ -15,10 +15,10 @@ from toolkit.docker import PREFIX_ENTRY, staging
 from toolkit.docker.case import BEFORE, DEMOTED
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.building import is_rootlesskit
-from toolkit.docker.plan import Demotion
 from toolkit.docker.readings import Place, sentence
 from toolkit.docker.rewrite import demote, wrapper
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.steps import Demotion
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import evaluator, stores, wrappers

@@ -13,8 +13,8 @@ from packaging.version import Version
 from toolkit import inside
 from toolkit.docker import COMPONENTS
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.plan import DEMOTE, LIFT, Demotion
 from toolkit.docker.rewrite.layout import newest, ordered
+from toolkit.docker.steps import DEMOTE, LIFT, Demotion
 from toolkit.errors import CommandError, LayoutError, RefusalError
 from toolkit.lift.plan import Design, plan
 from toolkit.model import Step

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.lift.texts import package
-from toolkit.errors import RefusalError
+from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.defaults import MOST_LINES, LiftChoice, Way, changed_lines, lifted, ways
 from toolkit.lift.plan import Design
 
@@ -39,3 +39,56 @@ def test_of_a_change_that_is_too_large_as_many_bindings_are_lifted_as_can_be() -
     made = lifted(text, LiftChoice(), part, name="package.nix")
     assert (made.moved, changed_lines(text, made.text) < MOST_LINES) == (("ui",), True)
     assert lifted(text, LiftChoice(design=Design.MOVE), whole, name="package.nix").moved == ("ui", "large")
+
+
+def part(name: str, lines: int) -> str:
+    """Return a part whose text has so many lines more, which a move removes and adds again."""
+    numbers = "      1\n" * lines
+    return f"  {name} = buildUi {{\n    inherit src version;\n    b = [\n{numbers}    ];\n  }};\n"
+
+
+def moved(text: str, **choice: object) -> int:
+    way = Way(design=Design.MOVE, bindings=("large",), follow=("src",))
+    made = lifted(text, LiftChoice(**choice), way, name="package.nix")  # type: ignore[arg-type]
+    return changed_lines(text, made.text)
+
+
+def test_a_change_may_have_as_many_lines_as_nobody_insists_on_and_not_one_more() -> None:
+    body = BODY.replace("[ ui ]", "[ ui large ]").replace("\n}", "\n  passthru = {\n    a = 1;\n  };\n}")
+    numbers = (MOST_LINES - moved(package(body, part("large", 0)), design=Design.MOVE)) // 2
+    assert moved(package(body, part("large", numbers))) == MOST_LINES
+    with pytest.raises(RefusalError, match=f"the change has {MOST_LINES + 2} lines, more than {MOST_LINES}"):
+        moved(package(body, part("large", numbers + 1)))
+
+
+def test_lines_that_look_like_a_header_count() -> None:
+    assert changed_lines("a\n-- b\nc\n", "a\n++ b\nc\n") == 2
+    assert changed_lines("a\nb\nc\nd\n", "a\nB\nc\nd\ne\n") == 3
+    assert changed_lines("a\n", "a\n") == 0
+
+
+def test_of_several_parts_the_small_ones_are_lifted_together() -> None:
+    more = part("small", 10) + part("large", MOST_LINES) + part("middle", 60)
+    whole, some, stay = tried(package(BODY.replace("[ ui ]", "[ ui small large middle ]"), more))
+    assert (whole.bindings, some.bindings) == ((), ("ui", "small", "middle"))
+    assert (some.follow, stay) == (("src", "version"), Way(design=Design.STAY))
+    assert len(tried(package(BODY.replace("[ ui ]", "[ ui small ]"), part("small", 10)))) == 2
+
+
+def test_of_several_parts_those_that_are_refused_are_left() -> None:
+    parts = part("doc", 10) + part("large", MOST_LINES)
+    _, some, *_ = tried(package(BODY.replace("[ ui ]", "[ ui doc large ]"), parts))
+    assert some.bindings == ("ui",)
+
+
+def test_names_that_were_asked_for_and_the_files_name_go_to_the_lift() -> None:
+    text = package(BODY)
+    choice = LiftChoice(design=Design.STAY, called={"ui": "web"})
+    assert lifted(text, choice, Way(design=Design.STAY), name="package.nix").doors == {"ui": ("passthru", "web")}
+    made = lifted(text, LiftChoice(), Way(design=Design.MOVE, follow=("src",)), name="package.nix")
+    assert made.follows == {"ui": ("src",)}
+    assert tried(text, design=Design.MOVE, bindings=("ui",)) == [Way(design=Design.MOVE, bindings=("ui",))]
+    with pytest.raises(LayoutError, match=r"^package.nix:1:1: the file is not a function"):
+        tried("let a = 1; in a")
+    with pytest.raises(LayoutError, match=r"^package.nix:1:1: the file is not a function"):
+        lifted("let a = 1; in a", LiftChoice(), Way(design=Design.STAY), name="package.nix")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -74,24 +75,24 @@ def lifted(text: str, choice: LiftChoice, way: Way, *, name: str) -> Lifted:
 def _affordable(text: str, way: Way, names: Sequence[str], *, name: str) -> tuple[str, ...]:
     """Return the bindings of a lift that is too large by which it is not, those that change least first; else none."""
 
-    def size(bindings: Sequence[str]) -> int:
+    def size(bindings: Sequence[str]) -> float:
         try:
             made = lift(text, name=name, bindings=bindings, design=way.design, follow=way.follow)
         except (RefusalError, LayoutError):
-            return MOST_LINES + 1
+            return inf
         return changed_lines(text, made.text)
 
-    if len(names) == 1 or size(names) <= MOST_LINES:
+    if size(names) <= MOST_LINES:
         return ()
     chosen: tuple[str, ...] = ()
     for binding in sorted(names, key=lambda each: size([each])):
         if size(more := (*chosen, binding)) > MOST_LINES:
             break
         chosen = more
-    return chosen if len(chosen) < len(names) else ()
+    return chosen
 
 
 def changed_lines(before: str, after: str) -> int:
     """Return how many lines of a diff are added or removed."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0)
-    return sum(line[:1] in "+-" and line[:3] not in {"+++", "---"} for line in lines)
+    _, _, *lines = [*difflib.unified_diff(before.splitlines(), after.splitlines()), "", ""]
+    return sum(line[:1] in {"+", "-"} for line in lines)

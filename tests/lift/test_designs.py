@@ -92,3 +92,66 @@ def test_a_name_that_the_layer_takes_is_refused_where_it_is_used() -> None:
     text = re.sub(r"\bui\b", "previousAttrs", package("buildApp { e = [ ui ]; }\n"))
     with pytest.raises(RefusalError, match=r"^package\.nix:9:18: 'previousAttrs' already has a meaning here"):
         lifted(text, design=Design.LAYER)
+
+
+def layered(attributes: str, more: str = "", *bindings: str) -> str:
+    """Return the builder's call with its layer."""
+    text = rewritten(package(f"buildApp {attributes}\n", more), *bindings, design=Design.LAYER)
+    return text[text.index("\n(buildApp") :]
+
+
+def test_an_inherit_that_uses_the_binding_leaves_the_call() -> None:
+    assert layered("{\n  inherit (ui) pname;\n  passthru = { inherit ui; };\n}") == (
+        "\n(buildApp {\n  passthru = { inherit ui; };\n}).overrideAttrs\n  (\n    finalAttrs: _: {\n"
+        "      inherit (finalAttrs.passthru.ui) pname;\n    }\n  )\n"
+    )
+
+
+def test_lines_of_a_layer_stand_close_if_each_is_one() -> None:
+    assert layered("{\n  inherit ui;\n  a = ui;\n  b = [ ui ];\n  c = 1;\n}") == (
+        "\n(buildApp {\n  inherit ui;\n  c = 1;\n}).overrideAttrs\n  (\n    finalAttrs: _: {\n"
+        "      a = finalAttrs.ui;\n      b = [ finalAttrs.ui ];\n    }\n  )\n"
+    )
+
+
+def test_parts_of_an_attribute_keep_what_else_it_has() -> None:
+    text = layered('{\n  inherit ui;\n  env.A = "1";\n  env.B.C = "${ui}";\n  f.x = ui;\n}')
+    assert '  env.A = "1";\n}).overrideAttrs' in text
+    assert (
+        "    finalAttrs: previousAttrs: {\n"
+        '      env = previousAttrs.env // {\n        B.C = "${finalAttrs.ui}";\n      };\n\n'
+        "      f = previousAttrs.f or { } // {\n        x = finalAttrs.ui;\n      };\n    }\n"
+    ) in text
+
+
+def test_what_moves_into_a_layer_keeps_the_passthru_of_the_call() -> None:
+    text = layered("{\n  e = [ path ];\n  passthru = {\n    tests = 1;\n  };\n}", "  path = f ui;\n", "ui")
+    assert "(buildApp {\n  passthru = {\n    inherit ui;\n    tests = 1;\n  };\n}).overrideAttrs" in text
+    assert (
+        "      e = [ finalAttrs.passthru.path ];\n\n      passthru = previousAttrs.passthru // {\n"
+        "        path = f finalAttrs.passthru.ui;\n      };\n    }\n"
+    ) in text
+
+
+def test_a_passthru_that_uses_the_binding_may_leave_if_its_door_stays() -> None:
+    text = layered("{\n  inherit ui;\n  passthru.tests.a = ui;\n  e = [ ui ];\n}")
+    assert text.startswith("\n(buildApp {\n  inherit ui;\n}).overrideAttrs")
+    assert "      passthru = previousAttrs.passthru or { } // {\n        tests.a = finalAttrs.ui;\n      };\n" in text
+
+
+def test_a_passthru_whose_door_would_leave_with_it_is_refused() -> None:
+    apart = layered("{\n  passthru.ui = ui;\n  passthru.tests.a = ui;\n}")
+    assert "(buildApp {\n  passthru.ui = ui;\n})" in apart
+    assert "passthru = previousAttrs.passthru // {\n        tests.a = finalAttrs.passthru.ui;\n      };" in apart
+    with pytest.raises(RefusalError, match=r"^package.nix:9:1: passthru itself uses a lifted binding"):
+        layered("{ passthru = { inherit ui; a = [ ui ]; }; }")
+
+
+def test_a_use_beside_the_attributes_gets_no_layer() -> None:
+    with pytest.raises(RefusalError, match=r"^package.nix:9:19: is not within an attribute of the package"):
+        lifted(package("buildApp (let x = ui; in { a = x; })\n"), design=Design.LAYER)
+
+
+def test_a_name_within_what_leaves_is_no_use_of_the_rest() -> None:
+    text = layered("rec {\n  a = [ ui ];\n  b = { a }: a;\n  c = 1;\n  d = c;\n}")
+    assert "  b = { a }: a;\n" in text

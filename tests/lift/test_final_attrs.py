@@ -93,3 +93,30 @@ def test_what_cannot_be_right_is_refused(body: str, error: type[Exception] | Non
     with pytest.raises(error) as caught:
         rewritten(body, body.split(maxsplit=1)[0].strip("{") or "buildApp")
     assert fact in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("src = fetch { repo = version; };", "src = fetch { repo = finalAttrs.version; };"),
+        ("src = fetch { repo = ''${pname}''; };", "src = fetch { repo = ''${finalAttrs.pname}''; };"),
+        ('src = fetch { owner = "${pname}"; };', 'src = fetch { owner = "app"; };'),
+        ("meta.mainProgram = lib.a pname;", "meta.mainProgram = lib.a finalAttrs.pname;"),
+        ("inherit (lib pname) x;", "inherit (lib finalAttrs.pname) x;"),
+        ("src = fetch { inherit pname; };", "src = fetch { inherit (finalAttrs) pname; };"),
+    ],
+)
+def test_only_pname_is_written_out_and_only_where_nixpkgs_wants_it(line: str, after: str) -> None:
+    made = rewritten(f'buildApp rec {{\n  # it\n  inherit (lib) y;\n  version = "1";\n  pname = "app";\n  {line}\n}}\n')
+    assert f"\n  {after}\n" in made
+
+
+def test_a_program_by_a_computed_name_is_taken_from_the_final_attributes() -> None:
+    made = rewritten('buildApp rec {\n  pname = "a-${lib}";\n  meta.mainProgram = pname;\n}\n')
+    assert "meta.mainProgram = finalAttrs.pname;" in made
+
+
+def test_a_package_that_has_no_rec_has_nothing_to_propose() -> None:
+    with pytest.raises(LayoutError) as caught:
+        rewritten("buildApp { a = 1; }")
+    assert caught.value.hint == "nothing to propose"

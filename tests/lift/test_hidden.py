@@ -259,3 +259,8 @@ def test_a_function_without_parameters_is_refused() -> None:
     text = f"{{ lib, callPackage, ui }}: rec {{ {generic} a = callPackage generic {{ }}; }}"
     with pytest.raises(RefusalError, match=r"^package.nix:1:43: generic has no parameters"):
         rewrite(shape(text), bindings=("src",), design=Design.HIDDEN)
+
+
+def test_names_that_a_definition_binds_itself_and_those_of_nix_mean_the_same() -> None:
+    made = hidden(BEFORE.replace("src = version;", "src = let q = version; in toString (map (x: x + q) [ ]);"))
+    assert "      src ? let q = version; in toString (map (x: x + q) [ ]),\n" in made

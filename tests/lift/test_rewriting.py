@@ -557,3 +557,29 @@ def test_a_let_goes_whole_with_the_comment_behind_its_last_definition() -> None:
     text = rewritten(HEAD.replace("  };\nin", "  }; # it\nin") + "buildApp { e = [ ui ]; }\n", design=Design.MOVE)
     assert "let" not in text
     assert "    }; # it\n  };" in text
+
+
+PART = """\
+{ buildApp, buildUi, version }:
+let
+  ui = buildUi %s;
+in
+buildApp (finalAttrs: { inherit version; e = [ ui ]; })
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "after"),
+    [
+        ("(finalAttrs: { a = finalAttrs; b = version; })", "(uiAttrs: { a = uiAttrs; b = finalAttrs.version; })"),
+        ("(other: { a = other; b = version; })", "(other: { a = other; b = finalAttrs.version; })"),
+    ],
+)
+def test_the_final_attributes_of_a_part_are_renamed_if_they_hide_the_packages(part: str, after: str) -> None:
+    made = rewritten(PART % part, "ui", design=Design.MOVE, follow=("version",))
+    assert f"ui = buildUi {after};" in made
+
+
+def test_a_parameter_of_a_part_with_the_name_of_the_final_attributes_is_not_renamed() -> None:
+    with pytest.raises(RefusalError, match=r"^package.nix:3:43: 'finalAttrs' does not mean the package's final"):
+        lifted(PART % "({ finalAttrs }: { inherit version; })", "ui", design=Design.MOVE, follow=("version",))

@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from toolkit.errors import ToolkitError
-from toolkit.lift.survey import Survey, survey
+from toolkit.lift import survey as module
+from toolkit.lift.survey import Survey, files_of, read_files, survey
 
 UI = "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; in mk { inherit src; e = ui; }"
 PLAIN = "{ mk }: let ui = buildX { }; in mk { e = ui; }"
@@ -78,3 +79,59 @@ def test_a_file_that_keeps_the_parser_for_minutes_is_named_and_the_others_are_re
     found = survey(tree)
     assert packages(found) == ["zyx", "abc", "other", "thing_2"]
     assert PurePosixPath("pkgs/by-name/zy/zyx/slow.nix") in found.unread
+
+
+def test_near_names_are_three_at_most_and_a_path_is_no_name(tree: Path) -> None:
+    for name in ("abcd", "abce", "abcf", "abcg"):
+        write(tree, f"pkgs/by-name/ab/{name}/package.nix", PLAIN)
+    with pytest.raises(ToolkitError) as caught:
+        survey(tree, ["abcx"])
+    assert (caught.value.hint or "").count(" or ") == 2
+    for name in ("no/such/place", "ⅷ"):
+        with pytest.raises(ToolkitError, match="no package of this name in") as caught:
+            survey(tree, [name])
+        assert caught.value.hint == "a package is an attribute path, or a path in the tree"
+
+
+def test_each_file_with_a_let_is_read_or_said_to_be_unreadable(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tree, "pkgs/none.nix", "{ a }: a")
+    write(tree, "pkgs/service.nix", UI)
+    write(tree, "pkgs/same.nix", UI)
+    write(tree, "pkgs/plain.nix", PLAIN)
+    write(tree, "pkgs/broken.nix", "let in }")
+    (tree / "pkgs/latin.nix").write_bytes(b"let # \xe9\n")
+    monkeypatch.setattr(module, "_MAXIMUM_BYTES", 2_000)
+    write(tree, "pkgs/large.nix", f"{PLAIN}{'#' * 2_000}")
+    names = [f"pkgs/{name}.nix" for name in ("large", "none", "latin", "service", "same", "plain", "broken")]
+    read = {file.path: file for file in read_files(tree, names, frozenset())}
+    assert {path: file.readable for path, file in read.items()} == {
+        **dict.fromkeys(("pkgs/large.nix", "pkgs/latin.nix", "pkgs/broken.nix"), False),
+        **dict.fromkeys(("pkgs/service.nix", "pkgs/same.nix", "pkgs/plain.nix"), True),
+    }
+    service, same, plain = (read[f"pkgs/{name}.nix"] for name in ("service", "same", "plain"))
+    assert (service.service, plain.service) == (True, False)
+    assert service.content == same.content != plain.content
+    assert len(service.content) == 32
+    assert [binding.name for binding in service.bindings or ()] == ["ui"]
+    known = {file.path: file for file in read_files(tree, names, frozenset([service.content]))}
+    assert [path for path, file in known.items() if file.bindings is None] == ["pkgs/service.nix", "pkgs/same.nix"]
+    assert known["pkgs/plain.nix"] == plain
+
+
+def test_files_of_a_place_are_those_of_nix_and_links_to_them(tree: Path) -> None:
+    place = tree / "pkgs/links"
+    place.mkdir()
+    (place / "one.nix").symlink_to("../by-name/ab/abc/package.nix")
+    (place / "out.nix").symlink_to("/etc/passwd")
+    (place / "directory.nix").symlink_to("../by-name")
+    (place / "text").symlink_to("one.nix")
+    (tree / "pkgs/shared").symlink_to("by-name")
+    assert list(files_of(tree, "pkgs/links")) == ["pkgs/links/one.nix"]
+    assert list(files_of(tree, "pkgs/links/one.nix")) == ["pkgs/links/one.nix"]
+    assert list(files_of(tree, "pkgs/links/directory.nix")) == []
+    assert list(files_of(tree, "pkgs/shared")) == []
+    assert list(files_of(tree, "pkgs/servers/http/notes.txt")) == []
+    assert sorted(files_of(tree, "pkgs/by-name")) == [
+        "pkgs/by-name/ab/abc/package.nix",
+        "pkgs/by-name/zy/zyx/generic.nix",
+    ]

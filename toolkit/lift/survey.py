@@ -83,7 +83,7 @@ class Survey(Struct, frozen=True, kw_only=True):
     unread: tuple[PurePosixPath, ...]
 
 
-class _SurveyedFile(Struct, frozen=True, kw_only=True):
+class SurveyedFile(Struct, frozen=True, kw_only=True):
     """A file with a `let`: its path, what stands for its content, and what it binds, None if that is remembered."""
 
     path: str
@@ -138,7 +138,7 @@ def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]
     raise ToolkitError(f"{package}: no package of this name in {root / PACKAGES}", hint=hint)
 
 
-def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, list[_SurveyedFile]]]:
+def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, list[SurveyedFile]]]:
     # Directories of the second level are many enough to share, and few enough to hand over.
     first = inside.listed(root, PACKAGES)
     directories = [entry.path for entry in first if entry.kind is Kind.DIRECTORY]
@@ -180,29 +180,30 @@ def _begin(root: Path, known: frozenset[str]) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _look(place: str) -> tuple[int, list[_SurveyedFile]]:
+def _look(place: str) -> tuple[int, list[SurveyedFile]]:
     return _look_below(_root, place, _known)
 
 
-def _look_below(root: Path, place: str, known: frozenset[str]) -> tuple[int, list[_SurveyedFile]]:
+def _look_below(root: Path, place: str, known: frozenset[str]) -> tuple[int, list[SurveyedFile]]:
     """Read all files at or below a place; return their number, and those that have a `let`."""
     paths = list(files_of(root, place))
     parts = (paths[begin : begin + _AT_ONCE] for begin in range(0, len(paths), _AT_ONCE))
-    return len(paths), [file for part in parts for file in _read(root, part, known)]
+    return len(paths), [file for part in parts for file in read_files(root, part, known)]
 
 
-def _read(root: Path, paths: Sequence[str], known: frozenset[str]) -> Iterator[_SurveyedFile]:
-    texts: dict[_SurveyedFile, str] = {}
+def read_files(root: Path, paths: Sequence[str], known: frozenset[str]) -> Iterator[SurveyedFile]:
+    """Yield those of some files that have a `let`, with what they bind, and those that cannot be read."""
+    texts: dict[SurveyedFile, str] = {}
     for path in paths:
         try:
             content = inside.read(root, path, most=_MAXIMUM_BYTES)
         except ToolkitError:
-            yield _SurveyedFile(path=path, readable=False)
+            yield SurveyedFile(path=path, readable=False)
             continue
         if _LET.search(content) is None:
             continue
         key = blake2b(content, digest_size=16).hexdigest()
-        file = _SurveyedFile(path=path, content=key, service=_SERVICE.search(content) is not None)
+        file = SurveyedFile(path=path, content=key, service=_SERVICE.search(content) is not None)
         if key in known:
             yield replace(file, bindings=None)
             continue

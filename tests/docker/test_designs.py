@@ -14,11 +14,11 @@ from tests.trees import trees
 from toolkit import specimen
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.evaluating import inspect
-from toolkit.docker.readings import Overridable, Place, Reading, State
 from toolkit.model import SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
+from toolkit.track.readings import Overridable, Place, Reading, State
 from toolkit.track.tracking import TrackRequest, track
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from tests import specimens
 from tests.track.conftest import layout
 from toolkit.docker import evaluating, meaning
 from toolkit.docker.evaluating import Undecided
-from toolkit.docker.readings import Overridable, Place, Reading, State
+from toolkit.track.readings import Overridable, Place, Reading, State
 
 if TYPE_CHECKING:
     from pathlib import Path

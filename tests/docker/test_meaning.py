@@ -5,7 +5,7 @@ import pytest
 from tests import specimens
 from tests.track.conftest import layout
 from toolkit.docker import meaning
-from toolkit.docker.readings import Overridable, Place, Reading, State
+from toolkit.track.readings import Overridable, Place, Reading, State
 
 
 def read(text: str | bytes) -> Reading:

@@ -10,9 +10,9 @@ from tests import specimens
 from tests.docker.conftest import Steps
 from toolkit.docker import pictures
 from toolkit.docker.pictures import WRAPPERS, PathInspection, Route, inspect_path
-from toolkit.docker.readings import Component, Overridable, Place, Reading, State
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.nix.wrappers import PathOrder
+from toolkit.track.readings import Component, Overridable, Place, Reading, State
 
 KIT, TOOL, NET = (f"/nix/store/{'0' * 32}-{name}-1.2/bin" for name in ("rootlesskit", "tool", "slirp4netns"))
 ROUTES = PathInspection(

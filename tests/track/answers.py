@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
-from toolkit.docker.readings import Component, Overridable, Place, Reading, State
 from toolkit.model import Oid
 from toolkit.track.model import (
     Arrival,
@@ -26,6 +25,7 @@ from toolkit.track.model import (
     Verdict,
     Version,
 )
+from toolkit.track.readings import Component, Overridable, Place, Reading, State
 
 PATH = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 EVIL = '<img src="https://localhost.invalid/x.png"><script>alert(1)</script> @someone #1 [a](b) | `c`'

@@ -16,19 +16,19 @@ from tests import specimens
 from tests.forge.server import Forge, serving
 from tests.track.answers import everything
 from toolkit.cache import VARIABLE
+from toolkit.docker.tracking import Docker
 from toolkit.forge.nixpkgs import Server
 from toolkit.git import reading
 from toolkit.track import tracking
-from toolkit.track.docker import Docker
 from toolkit.track.memory import Memory
 from toolkit.track.tracking import TrackRequest, track
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from toolkit.docker.readings import Reading
     from toolkit.model import Proof
     from toolkit.track.model import Ref, TrackAnswer
+    from toolkit.track.readings import Reading
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 BY_NAME = "pkgs/by-name/do/docker/package.nix"
@@ -131,7 +131,7 @@ def _known() -> tuple[dict[str, Reading], dict[str, str]]:
     contents: dict[str, bytes] = {reading.blob_id(text): text for text in map(str.encode, map(layout, _USED))}
     newest = layout(_USED[0]).encode()
     diff = tracking.our_diff(newest, Docker(Memory()), Docker.target)
-    return Memory().read(contents), {reading.blob_id(newest): diff.decode()}
+    return Docker(Memory()).read(contents), {f"{reading.blob_id(newest)} {Docker.target}": diff.decode()}
 
 
 def remember_layouts() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from tests.track.conftest import TARGET, layout, ref
 from toolkit import process
-from toolkit.docker.readings import State
 from toolkit.errors import ToolkitError
 from toolkit.track.model import Judgement, SeriesFit
+from toolkit.track.readings import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

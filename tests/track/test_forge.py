@@ -10,10 +10,10 @@ import pytest
 from tests.forge.server import Fault
 from tests.track.conftest import BY_NAME, TARGET, layout, ref
 from toolkit import confined
-from toolkit.docker.readings import State
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.track import forge as forges
 from toolkit.track.model import Judgement
+from toolkit.track.readings import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,10 +11,11 @@ from tests.track.conftest import layout
 from toolkit import process
 from toolkit.docker import evaluating
 from toolkit.docker.evaluating import inspect
-from toolkit.docker.readings import Place, Reading, State
+from toolkit.docker.tracking import Docker
 from toolkit.errors import LayoutError
 from toolkit.track import memory as memories
 from toolkit.track.memory import Memory
+from toolkit.track.readings import Place, Reading, State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def read(text: str | bytes, *, memory: Memory | None = None) -> Reading:
     content = text if isinstance(text, bytes) else text.encode()
-    return (memory if memory is not None else Memory()).read({"a" * 40: content})["a" * 40]
+    return Docker(memory if memory is not None else Memory()).read({"a" * 40: content})["a" * 40]
 
 
 @pytest.mark.parametrize("name", [*specimens.LAYOUTS, *specimens.STATES])

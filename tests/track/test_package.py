@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from tests.forge.server import Forge, serving
 from tests.track.conftest import Nixpkgs, ref
 from toolkit import specimen
-from toolkit.docker.readings import EVALUATION, SYNTAX, State
 from toolkit.errors import ToolkitError
 from toolkit.lift.rewriting import lift
 from toolkit.model import SourceRequest
@@ -22,6 +21,7 @@ from toolkit.nix import limits
 from toolkit.track import package
 from toolkit.track.model import Judgement
 from toolkit.track.page import to_html, to_markdown
+from toolkit.track.readings import EVALUATION, SYNTAX, State
 from toolkit.track.verdict import read_overlay
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests.track.answers import EVIL
-from toolkit.docker.readings import Overridable
 from toolkit.track import page as pages
 from toolkit.track.page import to_html, to_markdown
+from toolkit.track.readings import Overridable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +186,7 @@ def test_short_and_backward_history_is_drawn(answer: TrackAnswer) -> None:
 def test_every_part_of_the_timeline_has_a_label_that_covers_no_other(answer: TrackAnswer) -> None:
     assert answer.history is not None
     for width in (360, 1040):
-        drawn = pages.timeline(answer.history, until=answer.checked, width=width, name="x")
+        drawn = pages.timeline(answer.history, until=answer.checked, width=width, name="x", package="docker")
         assert drawn is not None
         for lane in drawn.lanes:
             labels = [bar.label for bar in lane.bars if not bar.inside]
@@ -216,7 +216,9 @@ def test_no_line_to_a_label_crosses_another_label(answer: TrackAnswer, width: in
         for index, day in enumerate(days)
     )
     until = datetime.fromtimestamp(2000 * 86400, tz=UTC)
-    drawn = pages.timeline(replace(answer.history, versions=versions), until=until, width=width, name="x")
+    drawn = pages.timeline(
+        replace(answer.history, versions=versions), until=until, width=width, name="x", package="docker"
+    )
     assert drawn is not None
     below = [bar for bar in drawn.lanes[0].bars if not bar.inside]
     assert len(below) > 3
@@ -230,7 +232,7 @@ def test_no_line_to_a_label_crosses_another_label(answer: TrackAnswer, width: in
 
 def test_todo_is_not_in_the_colour_of_a_defect(answer: TrackAnswer) -> None:
     assert answer.history is not None
-    drawn = pages.timeline(answer.history, until=answer.checked, width=1040, name="x")
+    drawn = pages.timeline(answer.history, until=answer.checked, width=1040, name="x", package="docker")
     assert drawn is not None
     assert {bar.kind for bar in drawn.lanes[2].bars} == {pages.NOTE, pages.NONE, pages.UNTOLD}
 

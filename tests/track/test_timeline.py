@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.track.conftest import BEGINNING, BY_NAME, DAY, TARGET, layout
-from toolkit.docker.readings import State
+from toolkit.track.readings import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
-from toolkit.docker.readings import State
 from toolkit.track.model import Judgement
+from toolkit.track.readings import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

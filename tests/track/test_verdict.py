@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from tests.track.answers import reading
 from tests.track.conftest import TARGET, layout
-from toolkit.docker.readings import Overridable, Place, State
 from toolkit.errors import ToolkitError
 from toolkit.model import Oid, SourceRequest
 from toolkit.track import verdict
 from toolkit.track.model import Judgement, Ref, RefKind, TrackedCommit, Verdict
+from toolkit.track.readings import Overridable, Place, State
 from toolkit.track.verdict import ANY, Used, Way
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from msgspec.structs import asdict
 from toolkit.cli import options, output
 from toolkit.docker import TARGET
 from toolkit.docker.evaluating import inspect
-from toolkit.docker.readings import EVALUATION, sentence
+from toolkit.track.readings import EVALUATION, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.cli.options import GlobalOptions
-    from toolkit.docker.readings import Reading
+    from toolkit.track.readings import Reading
 
 
 SCHEMA = 2

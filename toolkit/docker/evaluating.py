@@ -19,19 +19,20 @@ from toolkit import confined, files, process
 from toolkit.docker import meaning
 from toolkit.docker.claims import building, evaluation
 from toolkit.docker.claims.facts import shown
-from toolkit.docker.readings import Place
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import program
 from toolkit.nix.limits import TOGETHER_SECONDS, sealed
 from toolkit.parallel import side_by_side
+from toolkit.track import readings
+from toolkit.track.readings import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolkit.docker.meaning import Parsed
-    from toolkit.docker.readings import Reading
+    from toolkit.track.readings import Reading
 
 TOO_LARGE = "too large to read"
 TOO_LARGE_FOR_NIX = "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
@@ -64,7 +65,7 @@ def inspect(paths: Sequence[Path]) -> list[Reading]:
 def read(contents: Sequence[bytes]) -> list[Reading]:
     """Return what versions of the file mean: by their syntax if that decides all, else by Nix; sealed, both."""
     found = [
-        each or meaning.Parsed(reading=meaning.unknown(TOO_LARGE)) for each in confined.each(meaning.read, contents)
+        each or meaning.Parsed(reading=readings.unknown(TOO_LARGE)) for each in confined.each(meaning.read, contents)
     ]
     return decide(contents, found)
 

@@ -11,7 +11,6 @@ from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims import evaluation
 from toolkit.docker.claims.facts import open_doors
-from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import layout
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, plan, steps
@@ -19,6 +18,7 @@ from toolkit.errors import ToolkitError
 from toolkit.model import Commit, Proposal, Tier
 from toolkit.nix.limits import sealed
 from toolkit.sources import changes
+from toolkit.track.readings import Place
 
 if TYPE_CHECKING:
     from toolkit.docker.case import DockerCase

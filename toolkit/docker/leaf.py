@@ -15,7 +15,6 @@ from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, ext
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.claims import overrides
-from toolkit.docker.readings import State
 from toolkit.docker.rewrite import reasons
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
@@ -39,6 +38,7 @@ from toolkit.model import Step
 from toolkit.nix import evaluator, program
 from toolkit.proposal.leaf import Chosen, Draft, Leaf, Reading
 from toolkit.proposal.requests import Request
+from toolkit.track.readings import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

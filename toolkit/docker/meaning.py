@@ -17,7 +17,12 @@ from packaging.version import Version
 from toolkit import files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
 from toolkit.docker.case import ask
-from toolkit.docker.readings import (
+from toolkit.docker.rewrite import layout, wrapper
+from toolkit.docker.rewrite.layout import docker_file
+from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
+from toolkit.nix.scope import binding_names
+from toolkit.track import readings
+from toolkit.track.readings import (
     EVALUATION,
     STRANGE,
     SYNTAX,
@@ -30,10 +35,6 @@ from toolkit.docker.readings import (
     overall,
     state,
 )
-from toolkit.docker.rewrite import layout, wrapper
-from toolkit.docker.rewrite.layout import docker_file
-from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
-from toolkit.nix.scope import binding_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,9 +117,9 @@ def read(content: bytes) -> Parsed:
         # In a file that is no Nix the place of the error counts, which is the same in both.
         syntax = parse(_VALUE.sub(take, text), name)
     except ToolkitError as error:
-        return Parsed(reading=unknown(_subjectless(error.message, name)))
+        return Parsed(reading=readings.unknown(_subjectless(error.message, name)))
     if isinstance(syntax, str):
-        return Parsed(reading=unknown(syntax))
+        return Parsed(reading=readings.unknown(syntax))
     return _parsed(syntax, {_placeholder(index, value): value for index, value in enumerate(values)})
 
 
@@ -135,24 +136,6 @@ def _parsed(syntax: _Syntax, real: Mapping[str, str]) -> Parsed:
         paths=syntax.paths,
         parameters=syntax.parameters,
         closed=syntax.locked and {each.bound for each in syntax.components} <= {"let", "absent"},
-    )
-
-
-def unknown(reason: str) -> Reading:
-    """Return the reading of what cannot be read."""
-    return Reading(
-        state=State.UNKNOWN,
-        overridable=Overridable.UNKNOWN,
-        overridable_by=None,
-        rootlesskit=Place.UNKNOWN,
-        rootlesskit_by=None,
-        todo=None,
-        layout=None,
-        newest=None,
-        releases={},
-        components=(),
-        failed={},
-        reason=reason,
     )
 
 

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from toolkit import prove
 from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET, staging
 from toolkit.docker.claims import rewrapping
-from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import DEMOTE, OverlayKind
@@ -21,6 +20,7 @@ from toolkit.git.reading import TreeFile
 from toolkit.nix import program
 from toolkit.proposal.writing import write_overlay
 from toolkit.shipped import shipped_path
+from toolkit.track.readings import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

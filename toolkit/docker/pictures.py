@@ -15,7 +15,6 @@ from toolkit.docker import PREFIX_ENTRY, staging
 from toolkit.docker.case import BEFORE, DEMOTED
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.building import is_rootlesskit
-from toolkit.docker.readings import Place, sentence
 from toolkit.docker.rewrite import demote, wrapper
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import Demotion
@@ -25,14 +24,15 @@ from toolkit.nix import evaluator, stores, wrappers
 from toolkit.nix.limits import sealed
 from toolkit.rootless.requirements import NAMES
 from toolkit.shipped import shipped_path
+from toolkit.track.readings import Place, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.docker.readings import Component, Reading
     from toolkit.model import Progress
     from toolkit.nix.wrappers import PathOrder
+    from toolkit.track.readings import Component, Reading
 
 
 WRAPPERS = "/run/wrappers/bin"

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit.docker import COMPONENTS, meaning
-from toolkit.docker.readings import STRANGE, Overridable, Place, State, sentence
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rewrite.layout import TODO, DockerFile, file_of
 from toolkit.docker.steps import DEMOTE, LIFT, demotion_of, design_of
@@ -18,14 +17,15 @@ from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift import rewriting
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.tree import lost_comments
+from toolkit.track.readings import STRANGE, Overridable, Place, State, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
-    from toolkit.docker.readings import Reading
     from toolkit.model import Step
     from toolkit.nix.tree import Node
+    from toolkit.track.readings import Reading
 
 
 def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:

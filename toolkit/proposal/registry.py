@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 
 class NamedTarget(Struct, frozen=True, kw_only=True):
-    """A target that has a leaf of its own, as `MODULE:NAME`, and what a branch is called by what `--only` names.
+    """A target that has a leaf of its own, and a subject for `track`, each as `MODULE:NAME`.
 
-    The first of `branches` is what a pull request makes by default.
+    `branches` are named by what `--only` names; the first is what a pull request makes by default.
     """
 
     leaf: str
+    subject: str
     branches: dict[str, str]
 
 
@@ -32,6 +33,7 @@ def target(name: str) -> NamedTarget | None:
     return named().get(name)
 
 
+@cache
 def named() -> Mapping[str, NamedTarget]:
     """Return the targets that have a leaf of their own."""
     return patches.read_toml(patches.shipped() / "targets.toml", dict[str, NamedTarget])
@@ -42,6 +44,21 @@ def leaf_of(name: str, recipe: str | None = None) -> Leaf:
     """Return the leaf of a target, of any target for a recipe the same; its module is imported for this alone."""
     if recipe is not None or (named := target(name)) is None:
         return Lifts()
-    module, _, leaf = named.leaf.partition(":")
-    made: Leaf = getattr(import_module(module), leaf)()
+    made: Leaf = loaded(named.leaf)()
     return made
+
+
+def loaded(place: str) -> Any:  # noqa: ANN401 - what a named target gives
+    """Return what is at `MODULE:NAME`."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def is_named(name: str) -> bool:
+    """Return whether a target has a leaf of its own."""
+    return name in named()
+
+
+def usual() -> str:
+    """Return the target that is meant if nobody names one: the first that has a leaf of its own."""
+    return next(iter(named()))

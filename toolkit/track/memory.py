@@ -1,4 +1,4 @@
-"""What versions of the file mean, by blob, so that each is read once: by the syntax, and by Nix if that is present.
+"""What is known of versions and of refs, so that each is read once.
 
 What earlier runs have read is in the cache, under a key of the whole package: what other
 code has read is never believed.
@@ -11,25 +11,17 @@ import os
 import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, field
 
-from toolkit import confined, documents, process
+from toolkit import documents, patches, process
 from toolkit.cache import default_cache
-from toolkit.docker import evaluating, meaning
-from toolkit.docker.readings import EVALUATION, Overridable, Reading
-from toolkit.docker.steps import plan
 from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
 from toolkit.proposal.inspection import Doors
 from toolkit.shipped import PACKAGE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from toolkit.docker.meaning import Parsed
+from toolkit.track.readings import Reading
 
 _KIND = "readings"
 _FILE = "readings.json"
@@ -61,9 +53,9 @@ class Memory:
         """Read what is kept; `warnings` reports if it was damaged and set aside, and why Nix was not asked."""
         self.known = Known()
         self.warnings: list[str] = []
-        self._can_evaluate = process.find("nix-instantiate") is not None
+        self.can_evaluate = process.find("nix-instantiate") is not None
         self._cache = default_cache()
-        self._key = hashlib.sha256(f"{package()} {plan()!r}".encode()).hexdigest()[:32]
+        self._key = hashlib.sha256(package().encode()).hexdigest()[:32]
         self._saved = b""
         try:
             if (content := self._cache.read(_KIND, self._key, _FILE)) is not None:
@@ -93,55 +85,13 @@ class Memory:
         elif not self.is_silent(name):
             self.known.silent[name] = time.time()
 
-    def reading(self, blob: str, *, past: bool = False) -> Reading | None:
-        """Return what is known of a version, None if it has to be read.
-
-        Of the `past` the syntax may decide that something was not fixed, which Nix could only repeat.
-        """
-        reading = self.known.readings.get(blob)
-        if reading is None or not self._can_evaluate or not reading.is_for_nix:
-            return reading
-        if self.is_silent(blob):
-            return meaning.undecided(reading, evaluating.TOO_LARGE_FOR_NIX)
-        is_old_news = past and reading.overridable is Overridable.NO
-        return reading if is_old_news or reading.overridable_by == EVALUATION else None
-
-    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:
-        """Return what versions mean, by their blobs."""
-        found = {blob: reading for blob in contents if (reading := self.reading(blob, past=past)) is not None}
-        new = {blob: content for blob, content in contents.items() if blob not in found}
-        asked: dict[str, Parsed] = {}
-        for blob, parsed in zip(new, confined.each(meaning.read, list(new.values())), strict=True):
-            found[blob] = parsed.reading if parsed is not None else meaning.unknown(evaluating.TOO_LARGE)
-            if parsed is not None and parsed.reading.is_for_nix and not (past and parsed.closed):
-                asked[blob] = parsed
-        self.known.readings.update({blob: found[blob] for blob in new})
-        if asked and self._can_evaluate:
-            found |= self._evaluate({blob: (new[blob], parsed) for blob, parsed in asked.items()})
-        return found
-
-    def _evaluate(self, versions: Mapping[str, tuple[bytes, Parsed]]) -> dict[str, Reading]:
-        """Ask Nix, and keep what it says."""
-        try:
-            answers = evaluating.evaluate(list(versions.values()))
-        except ToolkitError as error:
-            self.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
-            return {}
-        found: dict[str, Reading] = {}
-        for (blob, (_, parsed)), answer in zip(versions.items(), answers, strict=True):
-            found[blob] = evaluating.reading_of(parsed, answer)
-            if isinstance(answer, Reading):
-                self.known.readings[blob] = answer
-            else:
-                self.heard(blob, silent=answer.lasting)
-        return found
-
 
 @cache
 def package() -> str:
     """Return the digest of all code and data of the package, whose readings are those of no other."""
     digest = hashlib.sha256()
-    paths = (os.path.join(folder, name) for folder, _, names in os.walk(PACKAGE) for name in names)  # noqa: PTH118 - in half the time
+    places = dict.fromkeys((str(PACKAGE), str(patches.shipped())))
+    paths = (os.path.join(folder, name) for place in places for folder, _, names in os.walk(place) for name in names)  # noqa: PTH118 - in half the time
     for path in sorted(path for path in paths if not path.endswith((".pyc", ".patch"))):
         digest.update(
             f"{path.removeprefix(str(PACKAGE))}\0".encode() + hashlib.sha256(Path(path).read_bytes()).digest()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.docker.readings import UNKNOWN, Reading, State
+from toolkit.track.readings import UNKNOWN, Reading, State
 
 if TYPE_CHECKING:
     from toolkit.forge.client import Traffic

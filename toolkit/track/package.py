@@ -9,7 +9,6 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from toolkit import confined, process
-from toolkit.docker.readings import EVALUATION, SYNTAX, Component, Overridable, Place, Reading, State, overall
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
 from toolkit.lift.reach import FileBindings, file_bindings, questions
 from toolkit.lift.rewriting import lift
@@ -18,6 +17,7 @@ from toolkit.nix import limits
 from toolkit.nix.limits import sealed
 from toolkit.proposal.inspection import Doors, part, working_doors
 from toolkit.sources import trees
+from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, Place, Reading, State, overall
 from toolkit.track.upstream import AbsentError, File
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from msgspec import Struct, field
 
-from toolkit.docker import PACKAGE as DOCKER
-from toolkit.docker.readings import Overridable, Place, State
+from toolkit.proposal import registry
 from toolkit.report.markdown import cell
 from toolkit.text import harmless
 from toolkit.track import table
 from toolkit.track.model import moment
+from toolkit.track.readings import Overridable, Place, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -217,7 +217,7 @@ class _Scale(Struct, frozen=True, kw_only=True):
         return self.left + (seconds - self.first) / (self.last - self.first) * (self.right - self.left)
 
 
-def timeline(history: History, *, until: datetime, width: int, name: str, package: str = DOCKER) -> Picture | None:
+def timeline(history: History, *, until: datetime, width: int, name: str, package: str) -> Picture | None:
     """Return the picture, `width` units wide; `until` is the date of its right end. None if there is no version.
 
     Below 600 units the lanes' names stand above them, else beside them.
@@ -250,7 +250,7 @@ def timeline(history: History, *, until: datetime, width: int, name: str, packag
 
 
 def _columns(versions: Sequence[Version], package: str) -> dict[str, list[tuple[str, str]]]:
-    if package != DOCKER:
+    if not registry.is_named(package):
         return {"bindings": [_REACHED[version.reading.overridable] for version in versions]}
     return {
         "components": [_OVERRIDABLE[version.reading.overridable] for version in versions],

@@ -10,13 +10,13 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from toolkit import documents, files
-from toolkit.docker import PACKAGE as DOCKER
-from toolkit.docker.readings import UNKNOWN
 from toolkit.errors import ToolkitError, reason_of
+from toolkit.proposal import registry
 from toolkit.track.model import Difference, RefKind
+from toolkit.track.readings import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ class _StateDocument(Struct, frozen=True, kw_only=True):
     checked: int
     facts: Facts
     digest: str
-    package: str = DOCKER
+    package: str = field(default_factory=registry.usual)
 
 
 class Last(Struct, frozen=True, kw_only=True):

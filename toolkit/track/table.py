@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.docker import PACKAGE as DOCKER
-from toolkit.docker.readings import Overridable, Place, State
+from toolkit.proposal import registry
 from toolkit.track.model import Judgement, SeriesFit
+from toolkit.track.readings import Overridable, Place, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ _MEANINGS: dict[str, str] = {
 
 def ref_head(answer: TrackAnswer) -> Row:
     """Return the head of the refs' table; only docker has a rootlesskit."""
-    return _columns(answer, tuple(name.replace(DOCKER, answer.package) for name in _REF_HEAD))
+    return _columns(answer, tuple(name.replace(registry.usual(), answer.package) for name in _REF_HEAD))
 
 
 def refs(answer: TrackAnswer) -> list[Row]:
@@ -63,7 +63,9 @@ def refs(answer: TrackAnswer) -> list[Row]:
 
 def _columns(answer: TrackAnswer, row: Row) -> Row:
     return tuple(
-        cell for name, cell in zip(_REF_HEAD, row, strict=True) if answer.package == DOCKER or name not in _OF_DOCKER
+        cell
+        for name, cell in zip(_REF_HEAD, row, strict=True)
+        if registry.is_named(answer.package) or name not in _OF_DOCKER
     )
 
 
@@ -96,7 +98,7 @@ def glossary(answer: TrackAnswer) -> list[Row]:
     cells = {cell for row in refs(answer) for cell in row[1:]}
     return [
         (word, meaning)
-        for word, meaning in (_MEANINGS | (_OF_PACKAGE if answer.package != DOCKER else {})).items()
+        for word, meaning in (_MEANINGS | (_OF_PACKAGE if not registry.is_named(answer.package) else {})).items()
         if any(cell == word or cell.startswith(f"{word} ") for cell in cells)
     ]
 

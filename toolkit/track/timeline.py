@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.docker import PACKAGE as DOCKER
-from toolkit.docker import meaning
-from toolkit.docker.readings import Overridable, Place, State
 from toolkit.git.reading import blob_id
+from toolkit.proposal import registry
+from toolkit.track import readings
 from toolkit.track.model import Event, History, Version, commit
+from toolkit.track.readings import Overridable, Place, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.docker.readings import Reading
     from toolkit.git.history import HistoryStep
     from toolkit.model import Oid, Progress
     from toolkit.track.memory import Memory
     from toolkit.track.model import TrackedCommit
+    from toolkit.track.readings import Reading
     from toolkit.track.upstream import FoundFile, Past, Subject, Upstream
 
 _SAVE_AFTER = 100
@@ -136,7 +136,7 @@ def _chain(steps: Sequence[HistoryStep]) -> list[HistoryStep]:
 def _version(step: HistoryStep, reading: Reading | None, *, mainline: bool) -> Version:
     if reading is None:
         why = "the file was deleted" if step.blob is None and step.before is not None else "its content is missing"
-        reading = meaning.unknown(why)
+        reading = readings.unknown(why)
     return Version(commit=commit(step.change), path=step.path, blob=step.blob, reading=reading, mainline=mainline)
 
 
@@ -188,8 +188,8 @@ def _differences(old: Reading | None, new: Reading, package: str) -> Iterator[_W
 def _components(old: Overridable | None, new: Overridable, *, package: str) -> Iterator[_What]:
     if new in {old, Overridable.UNKNOWN} or (old is None and new is Overridable.NOT_APPLICABLE):
         return
-    text = f"components: {_COMPONENTS[new]}" if package == DOCKER else f"bindings: {_BINDINGS[new]}"
-    if package == DOCKER and old is Overridable.NOT_APPLICABLE and new is Overridable.NO:
+    text = f"components: {_COMPONENTS[new]}" if registry.is_named(package) else f"bindings: {_BINDINGS[new]}"
+    if registry.is_named(package) and old is Overridable.NOT_APPLICABLE and new is Overridable.NO:
         text = "components: moby is split off, in dockerGen's let"
     yield "components", old, new, text
 

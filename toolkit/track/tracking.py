@@ -13,19 +13,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import __version__, inside
-from toolkit.docker import PACKAGE as DOCKER
-from toolkit.docker import TARGET
-from toolkit.docker.readings import UNKNOWN, State
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import Server, tracked
 from toolkit.git import diffs, mailing, patching
 from toolkit.model import Commit
+from toolkit.proposal import registry
 from toolkit.track import state, verdict
 from toolkit.track.clone import CloneUpstream
-from toolkit.track.docker import Docker
 from toolkit.track.memory import Memory
 from toolkit.track.model import OurSeries, Ref, RefKind, SeriesFit, TrackAnswer, commit, moment
 from toolkit.track.package import Package
+from toolkit.track.readings import UNKNOWN, State
 from toolkit.track.timeline import Timeline
 from toolkit.track.upstream import WantedRef, kind_of
 from toolkit.track.verdict import ANY
@@ -34,10 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from toolkit.docker.readings import Reading
     from toolkit.git.patching import Fitting
     from toolkit.model import Progress, SourceRequest
     from toolkit.track.model import Pull
+    from toolkit.track.readings import Reading
     from toolkit.track.upstream import File, FoundFile, Subject, Upstream
     from toolkit.track.verdict import Used
 
@@ -57,7 +55,7 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     series, `state` the file that remembers. The rest is how the server is reached; None means as patches/ says.
     """
 
-    target: str = DOCKER
+    target: str = field(default_factory=registry.usual)
     bindings: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     git_dir: Path | None = None
@@ -93,8 +91,9 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
 
 
 def _subject(request: TrackRequest, memory: Memory, progress: Progress) -> Subject:
-    if request.target == DOCKER:
-        return Docker(memory)
+    if (named := registry.target(request.target)) is not None:
+        subject: Subject = registry.loaded(named.subject)(memory)
+        return subject
     return Package(request.target, request.used.bindings or request.bindings, memory, progress)
 
 
@@ -116,7 +115,7 @@ def _answer(request: TrackRequest, last: state.Last, timeline: Timeline) -> Trac
         repository = request.server.repository or tracked().repository
         own.append(verdict.pinned(request.own, subject, upstream, repository, progress))
     heads: Sequence[tuple[Pull, File | None]] = ()
-    known = tracked().pulls if request.target == DOCKER else ()
+    known = tracked().pulls if registry.is_named(request.target) else ()
     if request.with_pulls and (known or request.pulls):
         progress.step("looking at pull requests")
         heads = upstream.pulls(list(dict.fromkeys((*known, *request.pulls))), found)
@@ -180,7 +179,7 @@ def _ref(found: FoundFile, reading: Reading | None, ours: _Ours, timeline: Timel
         reason=reading.reason if reading.state is State.UNKNOWN else None,
         commit=found.commit,
         path=file.path,
-        moved=file.path != timeline.subject.target and timeline.subject.package == DOCKER,
+        moved=file.path != timeline.subject.target and registry.is_named(timeline.subject.package),
         blob=file.blob,
         reading=reading,
         changed=commit(file.change) if file.change is not None else None,
@@ -224,7 +223,7 @@ class _Ours(Struct, frozen=True, kw_only=True):
 
     diff: bytes | None = None
     made_for: str | None = None
-    path: PurePosixPath = TARGET
+    path: PurePosixPath
 
     def fit(self, file: File, reading: Reading) -> OurSeries:
         """Return whether the series applies to a file."""
@@ -265,13 +264,13 @@ def _of_files(found: Iterable[FoundFile], subject: Subject, memory: Memory) -> _
     for each in found:
         if each.file is None:
             continue
-        path = TARGET if subject.package == DOCKER else each.file.path
-        key = str(each.file.blob) if path == TARGET else f"{each.file.blob} {path}"
+        path = subject.target if registry.is_named(subject.package) else each.file.path
+        key = f"{each.file.blob} {path}"
         if key not in memory.known.diffs:
             memory.known.diffs[key] = our_diff(each.file.content, subject, path).decode()
         if diff := memory.known.diffs[key]:
             return _Ours(diff=diff.encode(), made_for=each.wanted.name, path=path)
-    return _Ours()
+    return _Ours(path=subject.target)
 
 
 def our_diff(content: bytes, subject: Subject, path: PurePosixPath) -> bytes:

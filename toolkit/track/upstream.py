@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
-    from toolkit.docker.readings import Reading
     from toolkit.forge.client import Traffic
     from toolkit.git.history import Change, HistoryStep
     from toolkit.model import Oid
     from toolkit.track.model import Pull
+    from toolkit.track.readings import Reading
 
     Content: TypeAlias = tuple[Oid, bytes]
 

@@ -11,18 +11,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import documents, inside, patches
-from toolkit.docker import PACKAGE as DOCKER
-from toolkit.docker import TARGET, staging
-from toolkit.docker.readings import EVALUATION, Overridable, Place, Reading, State
+from toolkit import documents, inside, patches, sources
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.files import REPORT
 from toolkit.git import clone, reading
+from toolkit.proposal import registry
 from toolkit.sources import locks, trees
 from toolkit.track.model import Judgement, NextStep, Ref, RefKind, Verdict
+from toolkit.track.readings import EVALUATION, Overridable, Place, Reading, State
 from toolkit.track.upstream import AbsentError, File, FoundFile, WantedRef
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class Used(Struct, frozen=True, kw_only=True):
     `bindings` are those that it brings within reach, none if that is not known.
     """
 
-    package: str = DOCKER
+    package: str = field(default_factory=registry.usual)
     bindings: tuple[str, ...] = ()
     way: Way = Way.ANY
     blob: str | None = None
@@ -95,7 +94,7 @@ class _Report(Struct, frozen=True, kw_only=True):
     """The part of a report.json that is read; `unlet propose` writes one without a kind, of a lift it is the design."""
 
     source: _Source
-    target: str = DOCKER
+    target: str = field(default_factory=registry.usual)
     bindings: tuple[str, ...] = ()
     kind: str = Way.PATCHED.value
 
@@ -109,7 +108,11 @@ def read_overlay(directory: Path) -> Used:
         if (content := inside.find(place, REPORT)) is None:
             continue
         report = documents.read(content, _Report, document=str(place / REPORT))
-        way = Way.PATCHED if report.target != DOCKER else next((each for each in Way if each == report.kind), None)
+        way = (
+            Way.PATCHED
+            if not registry.is_named(report.target)
+            else next((each for each in Way if each == report.kind), None)
+        )
         if way is None:
             raise ToolkitError(f"{place / REPORT}: field 'kind' is '{report.kind}', which is no kind of overlay")
         return Used(
@@ -137,13 +140,14 @@ def pinned(
     if locked is not None:
         (found,) = upstream.look([WantedRef(locked, RefKind.PIN)])
         return replace(found, wanted=WantedRef(f"{name} {locked[:12]}", RefKind.PIN))
-    if subject.package != DOCKER:
+    if not registry.is_named(subject.package):
         return _of_tree(request, subject, name, progress)
     try:
-        source = staging.nixpkgs(request, progress=progress)
+        needed = registry.leaf_of(subject.package).needs(())
+        source = sources.resolve(request, target=subject.target, sparse=needed, progress=progress)
     except UnreachableError as error:
         return FoundFile(wanted=WantedRef(name, RefKind.PIN), reason=error.message)
-    file = File(path=TARGET, content=source.content, blob=reading.blob_id(source.content))
+    file = File(path=subject.target, content=source.content, blob=reading.blob_id(source.content))
     shown = f"{name} {source.commit.short}" if source.commit is not None else name
     return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
 
@@ -288,14 +292,14 @@ def _steps(
         case _:
             yield _AGAIN
     if used.way is Way.ANY and judgement is not Judgement.UNKNOWN:
-        ways = "--overlay DIR or --kind" if used.package == DOCKER else "--overlay DIR"
+        ways = "--overlay DIR or --kind" if registry.is_named(used.package) else "--overlay DIR"
         yield NextStep(text=f"Name your overlay with {ways} for an answer about that one.")
 
 
 def _removal(pin: Ref | None, used: Used) -> Iterator[NextStep]:
     where = f" ({used.directory})" if used.directory is not None else ""
     yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
-    if used.package != DOCKER:
+    if not registry.is_named(used.package):
         return
     yield NextStep(text="Keep the security wrapper named rootlesskit: with the fix it is the one that is found.")
     if pin is not None and pin.reading is not None and pin.reading.rootlesskit is Place.ABSENT:
@@ -313,7 +317,7 @@ def _is_stale(ref: Ref, used: Used) -> bool:
 
 def _anew(used: Used, nixpkgs: str | None) -> str:
     out = f" --out {shlex.quote(str(used.directory))} --force" if used.directory is not None else ""
-    what = "--kind patched" if used.package == DOCKER else shlex.quote(used.package)
+    what = "--kind patched" if registry.is_named(used.package) else shlex.quote(used.package)
     return f"unlet overlay {what} --nixpkgs {shlex.quote(nixpkgs or 'WHERE')}{out}"
 
 

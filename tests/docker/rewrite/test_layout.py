@@ -6,13 +6,13 @@ import pytest
 
 from tests.docker.rewrite.conftest import assert_parses, file_of, place, refusal, sub, text_of
 from toolkit.docker import meaning
-from toolkit.docker.readings import sentence
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import component, newest
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import LayoutError
 from toolkit.lift.style import Style
+from toolkit.track.readings import sentence
 
 if TYPE_CHECKING:
     import re

@@ -17,11 +17,11 @@ from toolkit import process
 from toolkit.docker import PREFIX_ENTRY, meaning
 from toolkit.docker.case import BEFORE
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.readings import Place
 from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, program, stores, wrappers
 from toolkit.prove import Finding
+from toolkit.track.readings import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.readings import Place
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.steps import Demotion
 from toolkit.errors import LayoutError, RefusalError
@@ -14,6 +13,7 @@ from toolkit.nix.attributes import call, inside, name_of, operator
 from toolkit.nix.conditions import climb, guard, guards, references_in
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import binding_names, look_up
+from toolkit.track.readings import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from toolkit import process
-from toolkit.docker.readings import Component, Release
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift.shape import read
 from toolkit.lift.style import Style
@@ -20,6 +19,7 @@ from toolkit.nix import program
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
 from toolkit.nix.scope import Reference, binding_names, bound_names, formals, look_up
 from toolkit.nix.tree import Tree
+from toolkit.track.readings import Component, Release
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

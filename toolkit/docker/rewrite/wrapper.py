@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.readings import Place
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import name_of
 from toolkit.nix.conditions import guard
 from toolkit.nix.scope import static_name
+from toolkit.track.readings import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

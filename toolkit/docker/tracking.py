@@ -6,19 +6,21 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit import confined
-from toolkit.docker import PACKAGE, TARGET, builder
+from toolkit.docker import PACKAGE, TARGET, builder, evaluating, meaning
 from toolkit.docker.rewrite.layout import GENERATOR, docker_file
 from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import tracked
+from toolkit.track import readings
+from toolkit.track.readings import EVALUATION, Overridable, Reading
 from toolkit.track.upstream import MOST_MOVES, File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
-    from toolkit.docker.readings import Reading
+    from toolkit.docker.meaning import Parsed
     from toolkit.track.memory import Memory
     from toolkit.track.upstream import Content, FoundFile
 
@@ -80,16 +82,51 @@ class Docker:
     def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:  # noqa: ARG002
         """Return what each file means."""
         files = [each.file for each in found]
-        known = self._memory.read({file.blob: file.content for file in files if file is not None})
+        known = self.read({file.blob: file.content for file in files if file is not None})
         return [known[file.blob] if file is not None else None for file in files]
 
     def reading(self, blob: str, *, past: bool = False) -> Reading | None:
-        """Return what is known of a version."""
-        return self._memory.reading(blob, past=past)
+        """Return what is known of a version, None if it has to be read.
+
+        Of the `past` the syntax may decide that something was not fixed, which Nix could only repeat.
+        """
+        reading = self._memory.known.readings.get(blob)
+        if reading is None or not self._memory.can_evaluate or not reading.is_for_nix:
+            return reading
+        if self._memory.is_silent(blob):
+            return meaning.undecided(reading, evaluating.TOO_LARGE_FOR_NIX)
+        is_old_news = past and reading.overridable is Overridable.NO
+        return reading if is_old_news or reading.overridable_by == EVALUATION else None
 
     def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:
-        """Return what versions mean, by their blobs."""
-        return self._memory.read(contents, past=past)
+        """Return what versions mean, by their blobs: by the syntax, and by Nix if that is present."""
+        found = {blob: reading for blob in contents if (reading := self.reading(blob, past=past)) is not None}
+        new = {blob: content for blob, content in contents.items() if blob not in found}
+        asked: dict[str, Parsed] = {}
+        for blob, parsed in zip(new, confined.each(meaning.read, list(new.values())), strict=True):
+            found[blob] = parsed.reading if parsed is not None else readings.unknown(evaluating.TOO_LARGE)
+            if parsed is not None and parsed.reading.is_for_nix and not (past and parsed.closed):
+                asked[blob] = parsed
+        self._memory.known.readings.update({blob: found[blob] for blob in new})
+        if asked and self._memory.can_evaluate:
+            found |= self._evaluate({blob: (new[blob], parsed) for blob, parsed in asked.items()})
+        return found
+
+    def _evaluate(self, versions: Mapping[str, tuple[bytes, Parsed]]) -> dict[str, Reading]:
+        """Ask Nix, and keep what it answers."""
+        try:
+            answers = evaluating.evaluate(list(versions.values()))
+        except ToolkitError as error:
+            self._memory.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
+            return {}
+        found: dict[str, Reading] = {}
+        for (blob, (_, parsed)), answer in zip(versions.items(), answers, strict=True):
+            found[blob] = evaluating.reading_of(parsed, answer)
+            if isinstance(answer, Reading):
+                self._memory.known.readings[blob] = answer
+            else:
+                self._memory.heard(blob, silent=answer.lasting)
+        return found
 
     def texts(self, content: bytes) -> list[str]:
         """Return the file after each of our commits, nothing for one that is refused."""

@@ -110,6 +110,24 @@ class Reading(Struct, frozen=True, kw_only=True):
         return self.layout is not None and self.overridable is not Overridable.NOT_APPLICABLE
 
 
+def unknown(reason: str) -> Reading:
+    """Return the reading of what cannot be read."""
+    return Reading(
+        state=State.UNKNOWN,
+        overridable=Overridable.UNKNOWN,
+        overridable_by=None,
+        rootlesskit=Place.UNKNOWN,
+        rootlesskit_by=None,
+        todo=None,
+        layout=None,
+        newest=None,
+        releases={},
+        components=(),
+        failed={},
+        reason=reason,
+    )
+
+
 def state(overridable: Overridable, place: Place) -> State:
     """Return what both defects come to."""
     if Overridable.UNKNOWN is overridable or Place.UNKNOWN is place:

@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 class Asking:
     """Doubles numbers, and ends at those that are bad, as Nix does at what it cannot catch."""
 
-    def __init__(self, *bad: int) -> None:
-        self.bad = bad
+    def __init__(self, *bad: int, is_named: bool = False, names: int | None = None) -> None:
+        """Say which question it ended at, by its place or as it `names` it."""
+        self.bad, self.is_named, self.names = bad, is_named, names
         self.parts: list[tuple[int, ...]] = []
 
     def __call__(self, part: Sequence[int]) -> list[int]:
         self.parts.append(tuple(part))
         if set(part) & set(self.bad):
-            raise CommandError(["nix-instantiate"], status=1, stderr=f"error: question {part}")
+            at = part.index(next(number for number in part if number in self.bad))
+            said = f"unlet: question {at if self.names is None else self.names}" if self.is_named else "no such file"
+            raise CommandError(["nix-instantiate"], status=1, stderr=f"error: {said}")
         return [number * 2 for number in part]
 
 
@@ -43,10 +46,11 @@ def test_only_what_ends_it_has_no_answer_and_the_order_stays(bad: tuple[int, ...
 
 
 def test_an_item_that_the_error_names_is_asked_alone_and_the_rest_together() -> None:
-    asking = Asking(3)
-
-    def culprit(_error: CommandError) -> int:
-        return asking.parts[-1].index(3)
-
-    assert answers(bisected(asking, [1, 2, 3, 4], culprit)) == [2, 4, None, 8]
+    asking = Asking(3, is_named=True)
+    assert answers(bisected(asking, [1, 2, 3, 4])) == [2, 4, None, 8]
     assert asking.parts == [(1, 2, 3, 4), (1, 2, 4), (3,)]
+
+
+@pytest.mark.parametrize("names", [0, 1, 99])
+def test_an_error_that_names_another_question_blames_nobody_else(names: int) -> None:
+    assert answers(bisected(Asking(3, is_named=True, names=names), [1, 2, 3, 4])) == [2, 4, None, 8]

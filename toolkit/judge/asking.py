@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from toolkit.nix.limits import sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from toolkit.process import Command
@@ -42,11 +42,7 @@ SET = "set"
 
 _MEBIBYTES = 4096
 _SECONDS = 300.0
-_QUESTION = re.compile(r"unlet: question (\d+)")
 _PART = re.compile(r"unlet: part ([\w-]+)")
-
-Q = TypeVar("Q")
-A = TypeVar("A")
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -74,15 +70,6 @@ class Answer(Struct, frozen=True, kw_only=True):
         return {part: self.ends[part] for part in self.limited}
 
 
-class Ended(Struct, frozen=True, kw_only=True):
-    """Why an evaluation has ended, and the number of the question and the part that it was at, if they are known."""
-
-    reason: str
-    limited: bool = False
-    culprit: int | None = None
-    part: str | None = None
-
-
 def command(root: Path, system: str, questions: Sequence[Question], *, nixos: bool, loud: bool = False) -> Command:
     """Return the command that asks, sealed."""
     arguments = {
@@ -100,57 +87,31 @@ def command(root: Path, system: str, questions: Sequence[Question], *, nixos: bo
     return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=seconds)
 
 
-def bisected(
-    ask: Callable[[Sequence[Q]], Sequence[A] | Ended], items: Sequence[Q], alone: Callable[[Q, Ended], A]
-) -> list[A]:
-    """Return the answers to all items, in their order, though one of them may end what answers.
-
-    `alone` answers for an item that ends it, and gets the reason.
-    """
-    if not items:
-        return []
-    said = ask(items)
-    if not isinstance(said, Ended):
-        return [*said]
-    if (at := said.culprit if len(items) > 1 else 0) is not None and at < len(items):
-        rest = bisected(ask, [*items[:at], *items[at + 1 :]], alone)
-        return [*rest[:at], alone(items[at], said), *rest[at:]]
-    middle = len(items) // 2
-    return [*bisected(ask, items[:middle], alone), *bisected(ask, items[middle:], alone)]
-
-
 def ask(root: Path, system: str, questions: Sequence[Question], *, nixos: bool = False) -> list[Answer]:
     """Return what can be seen of attributes of the tree at `root` on a system, in their order."""
 
-    def asked(those: Sequence[Question]) -> Sequence[Answer] | Ended:
-        try:
-            said = process.execute(command(root, system, those, nixos=nixos)).stdout
-        except CommandError as error:
-            return _ended(error, root)
+    def together(those: Sequence[Question]) -> list[Answer]:
+        said = process.execute(command(root, system, those, nixos=nixos)).stdout
         answers = documents.read(said, list[dict[str, Any]], document="Nix's answer")
         return [Answer(kind=each.pop("kind"), parts=each) for each in answers]
 
-    def alone(question: Question, ended: Ended) -> Answer:
+    def alone(question: Question, error: CommandError) -> Answer:
+        """Return the answer to a question that ends the evaluation: the part that does is left out."""
+        limited = program.reached_limit(error)
+        reason = (program.at_limit(error) if limited else program.reason(error)).replace(f"{root}/", "")
+        at = _PART.search(error.stderr)
         wanted = question.parts or ALL
-        left = tuple(part for part in wanted if part != ended.part)
-        if left == wanted or not left:
-            return Answer(kind=ENDS, ends=dict.fromkeys(wanted, ended.reason), limited=wanted if ended.limited else ())
-        (rest,) = bisected(asked, [replace(question, parts=left)], alone)
-        limited = (*rest.limited, str(ended.part)) if ended.limited else rest.limited
-        return replace(rest, ends={**rest.ends, str(ended.part): ended.reason}, limited=limited)
+        left = tuple(part for part in wanted if at is not None and part != at[1])
+        if at is None or left == wanted or not left:
+            return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
+        (rest,) = asked([replace(question, parts=left)])
+        return replace(rest, ends={**rest.ends, at[1]: reason}, limited=(*rest.limited, *([at[1]] if limited else [])))
 
-    return bisected(asked, questions, alone)
+    def asked(those: Sequence[Question]) -> list[Answer]:
+        answers = zip(those, evaluator.bisected(together, those), strict=True)
+        return [alone(each, answer) if isinstance(answer, CommandError) else answer for each, answer in answers]
 
-
-def _ended(error: CommandError, root: Path) -> Ended:
-    question, part = (pattern.search(error.stderr) for pattern in (_QUESTION, _PART))
-    limited = program.reached_limit(error)
-    return Ended(
-        reason=(program.at_limit(error) if limited else program.reason(error)).replace(f"{root}/", ""),
-        limited=limited,
-        culprit=int(question[1]) if question is not None else None,
-        part=part[1] if part is not None else None,
-    )
+    return asked(questions)
 
 
 def why_not(root: Path, system: str, path: tuple[str, ...]) -> str:

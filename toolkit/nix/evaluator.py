@@ -36,6 +36,9 @@ _OUTPUT_HASH = re.compile(rb'\("[^"\\]*","[^"\\]*","[^"\\]*","([^"\\]*)"\)')
 _OUTPUTS = re.compile(rb"Derive\(\[(%b(?:,%b)*)\],\[" % ((_OUTPUT_HASH.pattern,) * 2))
 
 
+_QUESTION = re.compile(r"unlet: question (\d{1,9})\b")
+
+
 class Tools(Struct, frozen=True, kw_only=True):
     """Store paths of the programs inside of the sandbox: a bash and a busybox."""
 
@@ -88,15 +91,11 @@ def answer(command: Command) -> object:
     return result
 
 
-def bisected(
-    ask: Callable[[Sequence[T]], Sequence[A]],
-    items: Sequence[T],
-    culprit: Callable[[CommandError], int | None] = lambda _error: None,
-) -> list[A | CommandError]:
+def bisected(ask: Callable[[Sequence[T]], Sequence[A]], items: Sequence[T]) -> list[A | CommandError]:
     """Ask about items in as few evaluations as errors that Nix cannot catch allow, and return the answers in order.
 
     Such an error ends an evaluation: the item that it comes from has the error as its answer, and all others are asked
-    again. `culprit` reads from an error which item that is, None if it does not say so; then each half is asked.
+    again. Which item that is Nix says by an error context, `unlet: question N`; without it each half is asked.
     """
     if not items:
         return []
@@ -105,11 +104,13 @@ def bisected(
     except CommandError as error:
         if len(items) == 1:
             return [error]
-        if (index := culprit(error)) is None:
-            middle = len(items) // 2
-            return [*bisected(ask, items[:middle], culprit), *bisected(ask, items[middle:], culprit)]
-    rest = bisected(ask, [*items[:index], *items[index + 1 :]], culprit)
-    return [*rest[:index], *bisected(ask, [items[index]], culprit), *rest[index:]]
+        found = _QUESTION.search(error.stderr)
+        index = int(found[1]) if found is not None else len(items)
+    if index >= len(items):
+        middle = len(items) // 2
+        return [*bisected(ask, items[:middle]), *bisected(ask, items[middle:])]
+    rest = bisected(ask, [*items[:index], *items[index + 1 :]])
+    return [*rest[:index], *bisected(ask, [items[index]]), *rest[index:]]
 
 
 def build_line(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> str:

@@ -37,7 +37,6 @@ UNREACHED = (
 )
 UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
 NO_FUNCTION = "the builder takes no function of the final attributes"
-_QUESTION = re.compile(r"unlet: question (\d+)")
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -193,16 +192,11 @@ def ask(
         said = process.execute(command(before, after, system, part, overlay)).stdout
         return documents.read(said, list[Derivations], document="Nix's answer")
 
-    answers = zip(questions, evaluator.bisected(together, questions, _culprit), strict=True)
+    answers = zip(questions, evaluator.bisected(together, questions), strict=True)
     return [
         _failed(before, after, system, question, answer) if isinstance(answer, CommandError) else answer
         for question, answer in answers
     ]
-
-
-def _culprit(error: CommandError) -> int | None:
-    found = _QUESTION.search(error.stderr)
-    return int(found[1]) if found is not None else None
 
 
 def _failed(before: Path, after: Path, system: str, question: Question, error: CommandError) -> Derivations:

@@ -70,7 +70,6 @@ OF_OUR_OWN = {
     "lift/survey.py": "the package's own modules",
     "proposal/recipes.py": "recipes of the user's and shipped ones",
     "proposal/writing.py": "the names in a directory that was just written",
-    "reach/derivations.py": "derivations in a store of our own",
     "reach/sources.py": "the names in the directory that the user names",
     "sources/commits.py": "the cache's list, git's objects",
     "sources/trees.py": "a tree is listed, copied and fingerprinted; no link is followed",

@@ -10,10 +10,13 @@ from msgspec.structs import replace
 
 from tests.lift.texts import lifted, package
 from toolkit.lift.plan import Design
-from toolkit.model import Source
+from toolkit.model import Source, SourceRequest
 from toolkit.proposal.claims import Asking, LiftCase, capture_safe
 from toolkit.prove import Stage
+from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question
+from toolkit.sources.changes import Change
+from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
     from toolkit.lift.rewriting import Lifted
@@ -24,6 +27,8 @@ INNER = package('buildApp (finalAttrs: { pname = "app"; e = [ ui ]; v = finalAtt
 
 def captured(before: str, after: str, made: Lifted) -> tuple[str, ...]:
     path = Path("package.nix")
+    tree = NixpkgsTree(root=path, key="")
+    change = Change(subject="", origin="", source=SourceRequest(), base=tree, steps=())
     case = LiftCase(
         source=Source(origin="a test", content=before.encode(), directory=path),
         target=PurePosixPath(path),
@@ -32,6 +37,7 @@ def captured(before: str, after: str, made: Lifted) -> tuple[str, ...]:
         ),
         lifted=made,
         asking=Asking(trees=(path, path), own=Question(package="app"), systems=()),
+        judging=Judging(change=change, systems=()),
     )
     return capture_safe(case).failures
 

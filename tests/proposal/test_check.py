@@ -13,7 +13,7 @@ from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
-from toolkit.model import SourceRequest, Status
+from toolkit.model import Depth, SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
@@ -24,8 +24,14 @@ if TYPE_CHECKING:
 BEFORE = (specimen.path() / NOTES).read_text()
 
 
-def judged(
-    tmp_path: Path, after: str, *, file: Path = NOTES, target: str = "notes-server", bindings: tuple[str, ...] = ()
+def judged(  # noqa: PLR0913 - what may be asked for
+    tmp_path: Path,
+    after: str,
+    *,
+    file: Path = NOTES,
+    target: str = "notes-server",
+    bindings: tuple[str, ...] = (),
+    systems: tuple[str, ...] = (),
 ) -> Report:
     before = (specimen.path() / file).read_text()
     lines = difflib.unified_diff(
@@ -34,10 +40,9 @@ def judged(
     patch = tmp_path / "theirs.diff"
     patch.write_text("".join(lines))
     source = SourceRequest(nixpkgs="specimen")
-    return check(
-        CheckRequest(change=ChangeRequest(patch=patch, source=source), target=target, bindings=bindings),
-        progress=Silence(),
-    )
+    change = ChangeRequest(patch=patch, source=source)
+    request = CheckRequest(change=change, target=target, bindings=bindings, depth=Depth(systems=systems))
+    return check(request, progress=Silence())
 
 
 @pytest.mark.parametrize("design", [Design.MOVE, Design.STAY, Design.LAYER])
@@ -77,6 +82,41 @@ def test_what_is_shown_without_effect_is_no_door(tmp_path: Path, shown: str) -> 
     assert statuses(report)["overridable"] is Status.FAILED
 
 
+def rerouted(uses: str) -> str:
+    """Return the package with final attributes, an attribute that shows web-ui, and the line that uses it."""
+    after = BEFORE.replace(
+        'stdenv.mkDerivation {\n  pname = "notes-server"',
+        'stdenv.mkDerivation (finalAttrs: {\n  pname = "notes-server"',
+    )
+    after = after.replace("passthru = {", "passthru = {\n    inherit web-ui;").removesuffix("}\n") + "})\n"
+    return after.replace("    ln -s ${web-ui} $out/share/web\n", uses)
+
+
+SEEN = "${builtins.seq finalAttrs.passthru.web-ui web-ui}"
+BETWEEN = '${stdenv.mkDerivation { name = "between"; installPhase = "cp ${web-ui} $out"; }}'
+LEFT = "web-ui: an override of passthru.web-ui works in part: the replaced package is still built in, by "
+
+
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        ("${finalAttrs.passthru.web-ui}", None),
+        (SEEN, "web-ui: an override of passthru.web-ui has no effect on any system"),
+        (f"${{finalAttrs.passthru.web-ui}}/{SEEN}", f"{LEFT}notes-server-4.2.0 → notes-server-web-ui-4.2.0"),
+        (
+            f"${{finalAttrs.passthru.web-ui}}/{BETWEEN}",
+            f"{LEFT}notes-server-4.2.0 → between → notes-server-web-ui-4.2.0",
+        ),
+    ],
+    ids=["all uses", "a value that is forced", "one of two uses", "one use by way of another package"],
+)
+def test_only_a_replacement_that_leaves_nothing_behind_counts(tmp_path: Path, use: str, said: str | None) -> None:
+    report = judged(tmp_path, rerouted(f"    ln -s {use} $out/share/web\n"))
+    (proof,) = (proof for proof in report.proofs if proof.name == "overridable")
+    assert (proof.reason or "").partition(" (x86_64-linux")[0] == (said or "")
+    assert proof.status is (Status.PASSED if said is None else Status.FAILED)
+
+
 def test_another_derivation_is_named(tmp_path: Path) -> None:
     report = judged(tmp_path, lift(BEFORE, name="package.nix").text.replace("$out/share/web", "$out/web"))
     assert statuses(report)["no-rebuild"] is Status.FAILED
@@ -111,3 +151,15 @@ def test_commit_of_a_clone_is_judged_as_its_patch_is(tmp_path: Path) -> None:
     assert statuses(check(request, progress=Silence())) == statuses(judged(tmp_path, (clone / NOTES).read_text()))
     with pytest.raises(ToolkitError, match="is not changed by HEAD"):
         check(CheckRequest(change=request.change, target="status-board"), progress=Silence())
+
+
+def test_a_claim_names_the_systems_that_it_was_narrowed_to(tmp_path: Path) -> None:
+    after = lift(BEFORE, name="package.nix").text
+    narrow = {proof.name: proof for proof in judged(tmp_path, after, systems=("aarch64-linux",)).proofs}
+    wide = {proof.name: proof for proof in judged(tmp_path, after).proofs}
+    for name in ("no-rebuild", "overridable", "passthru", "meta", "overrides", "readers"):
+        assert narrow[name].claim == f"{wide[name].claim} on aarch64-linux"
+    for name in ("no-rebuild", "overridable"):
+        assert narrow[name].covers.endswith("on aarch64-linux")
+        assert wide[name].covers.count("-linux") > 1
+    assert narrow["parse"].claim == wide["parse"].claim

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,15 +11,21 @@ from msgspec.structs import replace
 from toolkit import specimen
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
+from toolkit.model import Source, SourceRequest
 from toolkit.proposal.claims import Asking, LiftCase, follows, source_follows
 from toolkit.prove import Stage
 from toolkit.prove.claims import linted
+from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question
+from toolkit.sources import changes
+from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BOARD = Path("pkgs/by-name/st/status-board/package.nix")
+    from toolkit.sources.changes import Change
+
+BOARD = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
 
 
 def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) -> LiftCase:
@@ -27,14 +33,14 @@ def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) 
     question = Question(package=package, doors=lifted.doors, follows=lifted.follows)
     stages = tuple(Stage(name=name, content=b"", path=root) for name, root in (("before", before), ("after", after)))
     asking = Asking(trees=(before, after), own=question, systems=("x86_64-linux",))
-    source = specimen_source(before)
-    return LiftCase(source=source, target=BOARD, stages=stages, lifted=lifted, asking=asking)  # type: ignore[arg-type]
+    judging = Judging(change=change_of(before, after), systems=("x86_64-linux",))
+    source = Source(origin="x", content=b"", directory=before)
+    return LiftCase(source=source, target=BOARD, stages=stages, lifted=lifted, asking=asking, judging=judging)
 
 
-def specimen_source(root: Path) -> object:
-    from toolkit.model import Source  # noqa: PLC0415
-
-    return Source(origin="x", content=b"", directory=root)
+def change_of(before: Path, after: Path) -> Change:
+    tree = NixpkgsTree(root=before, key=str(before))
+    return changes.of_file(tree, BOARD, (after / BOARD).read_bytes(), source=SourceRequest())
 
 
 @pytest.fixture

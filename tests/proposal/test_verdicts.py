@@ -1,16 +1,27 @@
 from __future__ import annotations
 
-from msgspec.structs import replace
+import pytest
 
-from toolkit.prove.lifted import UNREACHED, ChangedAttribute, Derivations, LiftVerdict, Reach, judge, verdict
+from toolkit.prove.lifted import (
+    IN_PART,
+    UNREACHED,
+    ChangedDoor,
+    Derivations,
+    Door,
+    Effect,
+    LiftVerdict,
+    judge,
+    verdict,
+)
 
-NOWHERE = Reach(built=False, shown=False, evaluates=True)
-BUILT = Reach(built=True, shown=False, evaluates=False)
+NOWHERE = Effect.INEFFECTIVE
 
 
-def answer(before: str | None = "/a.drv", after: str | None = "/a.drv", *, thrown: Reach = BUILT) -> Derivations:
-    door = ChangedAttribute(there=True, before=False, hides=False, thrown=thrown, replaced=thrown)
-    return Derivations(before=before, after=after, doors={"ui": door})
+def answer(
+    before: str | None = "/a.drv", after: str | None = "/a.drv", *, effect: Effect = Effect.WORKS, shown: bool = False
+) -> Derivations:
+    door = Door(there=True, effect=effect, shown=shown)
+    return Derivations(before=before, after=after, doors={"ui": ChangedDoor(before=Door(there=False), after=door)})
 
 
 def test_a_package_that_evaluates_nowhere_is_not_judged() -> None:
@@ -18,20 +29,28 @@ def test_a_package_that_evaluates_nowhere_is_not_judged() -> None:
 
 
 def test_one_system_on_which_the_part_is_used_is_enough() -> None:
-    assert judge([answer(thrown=NOWHERE), answer(), Derivations(doors={})]) == LiftVerdict(outcome="lifted")
+    assert judge([answer(effect=NOWHERE), answer(), Derivations(doors={})]) == LiftVerdict(outcome="lifted")
 
 
 def test_a_door_without_effect_anywhere_is_refused() -> None:
-    assert judge([answer(thrown=NOWHERE), answer(thrown=NOWHERE)]) == LiftVerdict(outcome="refused", why=UNREACHED)
+    assert judge([answer(effect=NOWHERE), answer(effect=NOWHERE)]) == LiftVerdict(outcome="refused", why=UNREACHED)
 
 
 def test_another_derivation_on_one_system_is_a_failure() -> None:
     assert judge([answer(), answer(after="/b.drv")]) == LiftVerdict(outcome="failed", why="the derivation differs")
 
 
-def test_another_attribute_that_differs_is_a_failure() -> None:
-    shown = replace(answer(), same_shown=False)
-    assert judge([answer(), shown]) == LiftVerdict(outcome="failed", why="the derivation differs")
+@pytest.mark.parametrize(
+    ("found", "outcome", "why"),
+    [
+        (answer(effect=Effect.PARTLY), "refused", IN_PART),
+        (answer(effect=Effect.PARTLY, shown=True), "refused", IN_PART),
+        (answer(effect=Effect.UNKNOWN, shown=True), "lifted", ""),
+        (answer(effect=NOWHERE, shown=True), "lifted", ""),
+    ],
+)
+def test_only_a_door_that_reaches_all_uses_is_one(found: Derivations, outcome: str, why: str) -> None:
+    assert judge([answer(), found]) == LiftVerdict(outcome=outcome, why=why)
 
 
 def test_a_builder_that_takes_no_function_is_refused_by_its_reason() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.reach.conftest import left, statuses
 from toolkit.errors import ToolkitError
-from toolkit.reach.derivations import digest
+from toolkit.nix.derivations import digest
 from toolkit.reach.model import Status
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from toolkit.cli import options, output
 from toolkit.lift.bindings import BindingKind, Reachability
 from toolkit.lift.survey import survey
 from toolkit.proposal import recipes
-from toolkit.proposal.doors import DoorAnswer, doors_of
+from toolkit.proposal.doors import doors_of
+from toolkit.prove.lifted import Effect
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _WIDEST = 24
-Proven = dict[tuple[PurePosixPath, str], DoorAnswer]
+Proven = dict[tuple[PurePosixPath, str], Effect]
 
 
 @options.command(

@@ -19,7 +19,6 @@
 let
   inherit (builtins)
     addErrorContext
-    all
     any
     attrValues
     elemAt
@@ -29,6 +28,7 @@ let
     head
     intersectAttrs
     isAttrs
+    isList
     isString
     length
     listToAttrs
@@ -77,6 +77,8 @@ let
     else
       null;
 
+  attemptList = value: let tried = attempt value; in if tried == null then [ ] else tried;
+
   drvPath = package: attempt (if isAttrs package then package.drvPath or null else null);
 
   # The derivations that an attribute holds, as far down as passthru.tests has them.
@@ -96,64 +98,63 @@ let
     else
       { ${head path} = old.${head path} or { } // { ${elemAt path 1} = value (old.${head path}.${elemAt path 1} or null); }; };
 
+  # What stands for a value in an override, in the order in which it is tried: the same package under another name; one of
+  # no other use, with the attributes that others read of this one; another value of the kind.
   unrelated = trees.after.stdenv.mkDerivation { name = "unlet-unrelated"; };
+  renamed = attributes: { name = "unlet-" + (attributes.name or attributes.pname or "probe"); };
+  replacements =
+    old:
+    if isAttrs old && old ? drvPath then
+      (if old ? overrideAttrs then [ (old.overrideAttrs renamed) ] else [ ])
+      ++ [ (old // unrelated // listToAttrs (map (name: { inherit name; value = unrelated; }) (old.outputs or [ ]))) ]
+    else if isString old then
+      [ (old + "-unlet") ]
+    else if isList old then
+      [ (old ++ [ unrelated ]) ]
+    else
+      [ ];
 
-  nowhere = {
-    built = false;
-    shown = false;
-    evaluates = true;
-  };
-
+  # What a replacement of what is behind a door gives: `old` and `new` are what it is for, `gives` the package with it.
+  # `named` shows whether the package has any attribute of the name.
   tried =
-    { before, after }:
-    shown: follows: path:
+    shown: path: package:
     let
-      thrown = _: throw "unlet: this is used";
-      marked =
-        old:
-        if isAttrs old && old ? overrideAttrs then
-          old.overrideAttrs (attributes: { name = "unlet-" + (attributes.name or attributes.pname or "probe"); })
-        else
-          throw "no package";
-      reaches =
-        package: value:
-        let
-          other =
-            if head path == "override" then
-              package.override { ${elemAt path 1} = value (throw "the unchanged argument is not known"); }
-            else
-              package.overrideAttrs (through path value);
-          here = drvPath other;
-          others = package: map (path: drvPaths (at path package)) shown;
-        in
-        if at path package == null then
-          nowhere
-        else
-          {
-            built = here != drvPath package;
-            shown = others other != others package;
-            evaluates = here != null;
-          };
+      isArgument = head path == "override";
+      # An argument's default is not known from outside.
+      old = if isArgument then null else at path package;
+      override =
+        value:
+        if isArgument then package.override { ${elemAt path 1} = value; } else package.overrideAttrs (through path (_: value));
+      tries = map (new: {
+        inherit new;
+        package = override new;
+      }) (if isArgument then [ unrelated ] else attemptList (replacements old));
+      evaluates = filter (try: drvPath try.package != null) tries;
+      others = package: map (path: drvPaths (at path package)) shown;
+      there = at path package != null;
+      found = if there && evaluates != [ ] then head evaluates else null;
     in
     {
-      there = at path after != null;
-      # Another attribute of the package that had the name of the new one.
-      hides = head path != "override" && at path before == null && before ? ${elemAt path (length path - 1)};
-      before = (reaches before thrown).built;
-      thrown = reaches after thrown;
-      # An argument's default is not known from outside, so it is replaced by a derivation of no other use.
-      replaced = reaches after (if head path == "override" then _: unrelated else marked);
-      # A version that changes, so that no cache has what is made with it; another attribute throws.
-      follows = listToAttrs (
-        map (name: {
-          inherit name;
-          value =
-            drvPath (at path (after.overrideAttrs (old: {
-              ${name} = if name == "version" then "${old.version}.1" else throw "unlet: this is used";
-            }))) != drvPath (at path after);
-        }) (if drvPath (at path after) == null then [ ] else follows)
-      );
+      inherit there;
+      named = !isArgument && package ? ${elemAt path (length path - 1)};
+      old = drvPath old;
+      new = if found == null then null else drvPath found.new;
+      gives = if found == null then null else drvPath found.package;
+      shown = found != null && others found.package != others package;
     };
+
+  # A version that changes, so that no cache has what is made with it; another attribute throws.
+  following =
+    follows: path: package:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value =
+          drvPath (at path (package.overrideAttrs (old: {
+            ${name} = if name == "version" then "${old.version}.1" else throw "unlet: this is used";
+          }))) != drvPath (at path package);
+      }) (if drvPath (at path package) == null then [ ] else follows)
+    );
 
   answer =
     number:
@@ -171,8 +172,15 @@ let
       in
       {
         inherit (paths) before after;
-        doors = if evaluates then mapAttrs (name: tried pair shown follows.${name}) doors else { };
-        same_shown = all (path: drvPaths (at path pair.before) == drvPaths (at path pair.after)) (if evaluates then shown else [ ]);
+        doors =
+          if evaluates then
+            mapAttrs (name: path: {
+              before = tried shown path pair.before;
+              after = tried shown path pair.after;
+              follows = following follows.${name} path pair.after;
+            }) doors
+          else
+            { };
       }
     );
 

@@ -57,6 +57,8 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
         same=whole.asked - whole.differ,
         differ=whole.differ,
         differences=whole.differences,
+        reached=whole.reached,
+        readers=whole.readers,
         unknown=whole.unknown,
         not_covered=whole.not_covered,
         equal=whole.equal,

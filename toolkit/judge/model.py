@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - as Oid
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from toolkit.model import Oid  # noqa: TC001 - a field of what is written as JSON
 
@@ -72,8 +73,10 @@ class StepVerdict(Struct, frozen=True, kw_only=True):
 class Judgement(Struct, frozen=True, kw_only=True):
     """What a change does.
 
-    `asked` counts attributes, of so many `files`; `same` and `differ` are parts of them. `unknown` is what the change
-    reaches and Nix did not answer, `not_covered` what was not asked. `equal` are files that Nix reads as before.
+    `asked` counts attributes, of so many `files`; `same` and `differ` are parts of them. `reached` are by system those
+    that are made from the files and were compared there, `readers` those that read or override these. `unknown` is
+    what the change reaches and Nix did not answer, `not_covered` what was not asked. `equal` are files that Nix reads
+    as before.
     """
 
     subject: str
@@ -84,6 +87,8 @@ class Judgement(Struct, frozen=True, kw_only=True):
     same: int
     differ: int
     differences: tuple[Difference, ...]
+    reached: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     unknown: tuple[Gap, ...] = ()
     not_covered: tuple[Gap, ...] = ()
     equal: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from toolkit.parallel import side_by_side
 from toolkit.sources.changes import MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from toolkit.judge.asking import Answer
     from toolkit.judge.reach import AttrPath
@@ -54,6 +54,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     asked: int
     differ: int
     differences: tuple[Difference, ...]
+    reached: Mapping[str, tuple[str, ...]]
+    readers: Mapping[str, tuple[str, ...]]
     unknown: tuple[Gap, ...]
     not_covered: tuple[Gap, ...]
     equal: tuple[str, ...]
@@ -94,6 +96,7 @@ class _Judging:
         self.unknown: list[Gap] = []
         self.not_covered: list[Gap] = []
         self.asked: set[str] = set()
+        self.compared: dict[str, list[str]] = {}
         self.aliases: set[str] = set()
         self.readers: set[str] = set()
         self.own: set[AttrPath] = set()
@@ -117,10 +120,17 @@ class _Judging:
             asked=len(self.asked),
             differ=len(differ & self.asked) if self.asked else len(differ),
             differences=tuple(sorted(_distinct(self.differences), key=self._rank)),
+            reached=self._compared(lambda name: name not in self.readers),
+            readers=self._compared(lambda name: name in self.readers),
             unknown=tuple(dict.fromkeys(self.unknown)),
             not_covered=tuple(dict.fromkeys(self.not_covered)),
             equal=tuple(file.path for file in self.files if file.equal),
         )
+
+    def _compared(self, wanted: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
+        """Return by system which of the attributes that are wanted were compared there."""
+        found = {system: [name for name in names if wanted(name)] for system, names in self.compared.items()}
+        return {system: tuple(dict.fromkeys(names)) for system, names in found.items() if names}
 
     def _broken(self, file: _File) -> Difference:
         """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
@@ -255,6 +265,8 @@ class _Judging:
                 name = ".".join(path)
                 self.asked.add(name)
                 self._gap(path, system, before, after)
+                if "derivation" not in {*before.ends, *after.ends} and not {before.kind, after.kind} <= {THROWS, ENDS}:
+                    self.compared.setdefault(system, []).append(name)
                 found = comparing.compare(self._subject(name, system), before, after)
                 self.differences += self._explained(path, system, found)
         return there

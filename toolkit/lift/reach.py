@@ -135,4 +135,9 @@ def door_name(path: Sequence[str]) -> str:
 
 def questions(file: FileBindings, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """Return all doors to try for names, each under a name of its own."""
-    return {f"{name} {'.'.join(path)}": path for name in names for path in file.paths(name)}
+    return {question_name(name, path): path for name in names for path in file.paths(name)}
+
+
+def question_name(name: str, path: Sequence[str]) -> str:
+    """Return what the question about a door of a name is called."""
+    return f"{name} {'.'.join(path)}"

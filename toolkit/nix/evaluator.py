@@ -17,7 +17,7 @@ from msgspec import Struct
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.limits import is_sealed, restrict
-from toolkit.nix.stores import STORE, environment, physical, written
+from toolkit.nix.stores import STORE, environment, own, physical, remote, written
 from toolkit.process import Command
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 OFFLINE = ("--option", "substituters", "")
 SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
+_KEEPING = ("--read-write-mode", "--option", "fsync-metadata", "false")
 _BUILD_SECONDS = "300"
 
 # A derivation begins with its outputs: name, path, how it is hashed, and the hash, "impure" for one that is not fixed
@@ -46,15 +47,18 @@ class Tools(Struct, frozen=True, kw_only=True):
     busybox: str
 
 
-def evaluate_command(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> Command:
+def evaluate_command(
+    expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None, keeps: bool = False
+) -> Command:
     """Return the command that evaluates `expression`, a function of strings, or an attribute of it, to JSON.
 
-    Sealed it needs no store: none is written to, and no path of one can be read.
+    Sealed it needs no store: none is written to, and no path of one can be read. One that `keeps` its derivations
+    writes them to the store of the user's own in the cache, see `stores.own`.
     """
     chosen = ("-A", attribute) if attribute is not None else ()
-    store, env = _store()
+    store, env = (_KEEPING, {"NIX_REMOTE": remote(own())}) if keeps else _store()
     argv = ("nix-instantiate", "--eval", "--strict", "--json", *store, *_arguments(expression, arguments), *chosen)
-    return restrict(Command(argv=argv, env=env), *_named(expression, arguments))
+    return restrict(Command(argv=argv, env=env), *_named(expression, arguments), writes=(own(),) if keeps else ())
 
 
 def _store() -> tuple[tuple[str, ...], Mapping[str, str | None]]:
@@ -180,15 +184,15 @@ def tools() -> Tools:
     """
     found = [_find_tool("bash", "bash-static"), _find_tool("busybox", "busybox-static")]
     foreign = tuple(str(path) for path in found if not path.is_relative_to(STORE))
-    remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE")
-    stored = dict(zip(foreign, _added(foreign, remote), strict=True))
+    place = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE")
+    stored = dict(zip(foreign, _added(foreign, place), strict=True))
     shell, busybox = (stored.get(str(path), str(path)) for path in found)
     return Tools(shell=shell, busybox=busybox)
 
 
 @cache
-def _added(paths: Sequence[str], remote: str | None) -> Sequence[str]:
-    add = Command(argv=("nix-store", "--add", *paths), env={"NIX_REMOTE": remote} if remote is not None else {})
+def _added(paths: Sequence[str], place: str | None) -> Sequence[str]:
+    add = Command(argv=("nix-store", "--add", *paths), env={"NIX_REMOTE": place} if place is not None else {})
     return process.execute(add).text.splitlines() if paths else []
 
 

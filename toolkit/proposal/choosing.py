@@ -24,10 +24,11 @@ from toolkit.proposal import overlays, recipes, texts
 from toolkit.proposal.claims import CLAIMS, Asking, Building, LiftCase, ask_about, of_builds
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.recipes import Recipe
-from toolkit.proposal.target import find_targets, readers_of
-from toolkit.prove import Stage, Subject
+from toolkit.proposal.target import find_targets
+from toolkit.prove import Stage, Subject, judged
+from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question, why_not
-from toolkit.sources import trees
+from toolkit.sources import changes, trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,6 +84,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     def case(self, proposal: Proposal, *, overlay: Path) -> LiftCase:
         """Return the case of trees that are laid out already."""
         before, *after = (root / self.file for root in self.roots)
+        change = changes.of_file(self.tree, self.file, self.contents[-1], source=self.request.source)
         return LiftCase(
             source=self.source,
             target=self.file,
@@ -97,6 +99,10 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
             upstream_diff=proposal.upstream_diff,
             lifted=self.lifted,
             asking=self.asking,
+            judging=Judging(
+                change=change,
+                systems=judged.systems(self.asking.systems, narrowed=bool(self.request.depth.systems)),
+            ),
             overlay=overlay if self.overlay(proposal) else None,
         )
 
@@ -111,13 +117,13 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
 
     def claims(self, case: LiftCase) -> tuple[Claim[LiftCase], ...]:
         """Return the claims about a lift, or about the commits of a recipe and those that it names."""
-        recipe = self.opened.recipe
+        recipe, systems = self.opened.recipe, self.request.depth.systems
         if recipe is None:
-            return (*prove.about(CLAIMS, Subject.SERIES), *of_builds(case))
+            return (*prove.narrowed(prove.about(CLAIMS, Subject.SERIES), systems), *of_builds(case))
         subject = Subject.REBUILD if any(step.rebuilds for step in recipe.steps) else Subject.RECIPE
         named = {name for step in recipe.steps for name in step.claims}
         own = (claim for claim in CLAIMS if subject in claim.applies_to or claim.name in named)
-        return (*own, *of_builds(case))
+        return (*prove.narrowed(own, systems), *of_builds(case))
 
     def overlay(self, proposal: Proposal, case: LiftCase | None = None) -> Mapping[str, TreeFile]:
         """Return the package's directory with the changed file, if that makes the package alone."""
@@ -238,11 +244,10 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
         return {}
     progress.step("laying out a nixpkgs with all changes")
     root = trees.changed(tree, {file: commit.content for file, (_, commit) in made.items()}).root
-    readers = readers_of(tree.root, [(each.target, commit.lifted.doors) for each, commit in made.values()])
     chosen: dict[Target, LiftChosen] = {}
-    for (each, commit), others in zip(made.values(), readers, strict=True):
+    for each, commit in made.values():
         beside = tuple(other.target.package for other, _ in made.values() if other is not each)
-        chosen[each.target] = _chosen(each, (commit,), tree, (tree.root, root), others, beside=beside)
+        chosen[each.target] = _chosen(each, (commit,), tree, (tree.root, root), beside=beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
     return {target: each for target, each in chosen.items() if each.asking.holds()}
@@ -340,16 +345,14 @@ def laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, 
     """Lay out the tree after each commit."""
     progress.step(f"laying out the changed {found.target.package}")
     after = (trees.changed(tree, {found.target.file: commit.content}).root for commit in commits)
-    (readers,) = readers_of(tree.root, [(found.target, commits[-1].lifted.doors)])
-    return _chosen(found, commits, tree, (tree.root, *after), readers)
+    return _chosen(found, commits, tree, (tree.root, *after))
 
 
-def _chosen(  # noqa: PLR0913 - what is asked about a lift
+def _chosen(
     found: Opened,
     commits: tuple[LiftCommit, ...],
     tree: NixpkgsTree,
     roots: tuple[Path, ...],
-    readers: tuple[str, ...],
     *,
     beside: tuple[str, ...] = (),
 ) -> LiftChosen:
@@ -358,8 +361,6 @@ def _chosen(  # noqa: PLR0913 - what is asked about a lift
     asking = Asking(
         trees=(roots[0], roots[-1]),
         own=Question(package=found.target.package, doors=lifted.doors, shown=lifted.shown, follows=lifted.follows),
-        siblings=found.target.others,
-        readers=readers,
         systems=found.request.depth.systems or found.target.systems,
         beside=beside,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from functools import partial
-from itertools import islice
 from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -19,18 +18,29 @@ from toolkit.model import Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
 from toolkit.parallel import side_by_side
-from toolkit.prove import ANY, OURS, Claim, Finding, Subject, claims, outputs
-from toolkit.prove.lifted import LIFTED, UNREACHED, Derivations, LiftVerdict, Question, ask, command, judge, verdict
+from toolkit.prove import ANY, OURS, Claim, Finding, Subject, claims, judged, outputs
+from toolkit.prove.lifted import (
+    LIFTED,
+    UNREACHED,
+    Derivations,
+    Effect,
+    LiftVerdict,
+    Question,
+    ask,
+    command,
+    judge,
+    verdict,
+)
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolkit.lift.rewriting import Lifted
     from toolkit.model import Depth, Progress
     from toolkit.prove import Stage
-    from toolkit.prove.lifted import Derivations
+    from toolkit.prove.judged import Judging
     from toolkit.sources.trees import NixpkgsTree
 
 BUILD = EXPRESSIONS / "build.nix"
@@ -41,48 +51,37 @@ _TOGETHER = 2
 _AT_ONCE = 12
 """Packages in one evaluation."""
 
-_FEW = 3
-"""Names that a line shows."""
-
 
 class Asking(Struct, frozen=True, kw_only=True, eq=False):
-    """What is asked of Nix about a lift, on each system: about the package, its file's other ones, and its readers.
+    """What is asked of Nix about the doors of a lifted package, on each system.
 
     `trees` are the tops of the whole trees before and after; the second has the changes of the packages `beside` this
-    one as well. `siblings` are the other packages that the file makes, `readers` packages that override or read it, as
-    far as a search by name found them. Answers are kept; all claims share them.
+    one as well. Answers are kept; all claims share them.
     """
 
     trees: tuple[Path, Path]
     own: Question
     systems: tuple[str, ...]
-    siblings: tuple[str, ...] = ()
-    readers: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
-    _kept: dict[str, list[Derivations]] = field(default_factory=dict[str, "list[Derivations]"])
+    _kept: dict[str, Derivations] = field(default_factory=dict[str, Derivations])
     _lock: Lock = field(default_factory=Lock)
-
-    @property
-    def questions(self) -> tuple[Question, ...]:
-        """What is asked on one system, about the package first."""
-        return (self.own, *(Question(package=name) for name in (*self.siblings, *self.readers)))
 
     @property
     def commands(self) -> tuple[str, ...]:
         """The commands that ask."""
-        return tuple(command(*self.trees, system, self.questions).line for system in self.systems)
+        return tuple(command(*self.trees, system, [self.own]).line for system in self.systems)
 
-    def answer(self, system: str) -> list[Derivations]:
-        """Return Nix's answers on one system."""
+    def answer(self, system: str) -> Derivations:
+        """Return Nix's answer on one system."""
         if system not in self._kept:
-            self._kept[system] = ask(*self.trees, system, self.questions)
+            (self._kept[system],) = ask(*self.trees, system, [self.own])
         return self._kept[system]
 
-    def keep(self, system: str, answers: list[Derivations]) -> None:
+    def keep(self, system: str, answer: Derivations) -> None:
         """Keep what Nix answered on one system in an evaluation about several packages."""
-        self._kept[system] = answers
+        self._kept[system] = answer
 
-    def answers(self) -> Mapping[str, list[Derivations]]:
+    def answers(self) -> Mapping[str, Derivations]:
         """Return Nix's answers by system."""
         with self._lock, process.ending_together():
             return dict(zip(self.systems, side_by_side(self.answer, self.systems, jobs=_TOGETHER), strict=True))
@@ -91,18 +90,15 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         """Judge the lift by the first system that settles it, None where the package evaluates on none."""
         asked: list[Derivations] = []
         for system in self.systems:
-            asked.append(self.answer(system)[0])
+            asked.append(self.answer(system))
             said = judge(asked)
             if said is not None and said.why != UNREACHED:
                 break
         return judge(asked)
 
     def holds(self) -> bool:
-        """Return whether the lift is right on all systems together, and no reader has changed."""
-        answers = self.answers().values()
-        readers = [answer for _, *others in answers for answer in others]
-        same = all(answer.error is None and answer.before == answer.after for answer in readers)
-        return same and judge([own for own, *_ in answers]) == LIFTED
+        """Return whether the lift is right on all systems together."""
+        return judge([*self.answers().values()]) == LIFTED
 
 
 def ask_about(askings: Sequence[Asking]) -> None:
@@ -110,10 +106,9 @@ def ask_about(askings: Sequence[Asking]) -> None:
 
     def answer(part: tuple[str, Sequence[Asking]]) -> None:
         system, those = part
-        questions = [question for each in those for question in each.questions]
-        answers = iter(ask(*those[0].trees, system, questions))
-        for each in those:
-            each.keep(system, list(islice(answers, len(each.questions))))
+        answers = ask(*those[0].trees, system, [each.own for each in those])
+        for each, found in zip(those, answers, strict=True):
+            each.keep(system, found)
 
     parts = [
         (system, those[begin : begin + _AT_ONCE])
@@ -134,13 +129,14 @@ class Building(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
-    """A lift of one package. `overlay` is the directory of the overlay, None if there is none.
+    """A lift of one package. `judging` is what it does to everything else, `overlay` the directory of the overlay.
 
     `building` is None unless the tier that builds is asked for.
     """
 
     lifted: Lifted
     asking: Asking
+    judging: Judging
     overlay: Path | None = None
     building: Building | None = None
 
@@ -151,55 +147,74 @@ class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
 
 
 def no_rebuild(case: LiftCase) -> Finding:
-    """Compare the derivations of the file's packages before and after, on each system that they evaluate on."""
-    failures: list[str] = []
-    evidence: list[str] = []
-    gaps: list[str] = []
-    asking = case.asking
-    of_file = (asking.own.package, *asking.siblings)
-    for system, answers in asking.answers().items():
-        for name, answer in zip(of_file, answers, strict=False):
-            where = f"{system}: {name}" if asking.siblings else system
-            if answer.limited:
-                gaps.append(f"{where}: {answer.error}")
-            elif answer.error is not None:
-                failures.append(f"{where}: {answer.error}")
-            elif answer.before is None:
-                evidence.append(f"{where}: does not evaluate before either")
-            elif answer.after != answer.before:
-                failures.append(f"{where}: {answer.before} became {answer.after or 'nothing that evaluates'}")
-            else:
-                evidence.append(f"{where}: {answer.before}")
-    more = f" and {_few(asking.siblings)}" if asking.siblings else ""
-    return _finding(case, failures, evidence, more=more, gaps=gaps)
+    """Compare the derivations, and what is fetched, of all that the file makes."""
+    own = (
+        f"{case.package} on {system}: {answer.before}"
+        for system, answer in case.asking.answers().items()
+        if answer.before is not None and answer.before == answer.after
+    )
+    return case.judging.kept(judged.NO_REBUILD, own)
+
+
+def passthru(case: LiftCase) -> Finding:
+    """Compare the attributes of all that the file makes, tests among them."""
+    return case.judging.kept(judged.PASSTHRU)
+
+
+def meta(case: LiftCase) -> Finding:
+    """Compare meta, and the file that it names, of all that the file makes."""
+    return case.judging.kept(judged.META)
+
+
+def overrides(case: LiftCase) -> Finding:
+    """Compare what the override functions of all that the file makes take, see and give."""
+    return case.judging.kept(judged.OVERRIDES)
+
+
+def readers(case: LiftCase) -> Finding:
+    """Compare what reads or overrides them, anywhere in pkgs."""
+    return case.judging.readers()
 
 
 def overridable(case: LiftCase) -> Finding:
-    """Override each door by what throws: it must reach the build, or another attribute, on one system at least."""
+    """Override each door by a replacement: it must arrive in the build, and the replaced part be gone from there.
+
+    It may also be used in other attributes alone; on one system at least it has to be used.
+    """
     failures: list[str] = []
     evidence: list[str] = []
     effective = False
     for name, path in case.lifted.doors.items():
         door = ".".join(path)
         reached: dict[str, list[str]] = {}
+        partly: dict[str, list[str]] = {}
+        others: dict[Effect, list[str]] = {}
         for system, answer in _package(case):
             if (tried := answer.doors.get(name)) is None:
                 continue
             if tried.hides:
                 failures.append(f"{name}: the package already had a different attribute '{path[-1]}'")
-            if tried.thrown.something:
-                what = "the build" if tried.thrown.built else "other attributes of passthru"
-                before = "had one before, too" if tried.before else "had none before"
-                effective |= tried.before
-                fact = f"an override of {door} has an effect on {what}, and {before}"
+            if tried.after.effect is Effect.PARTLY:
+                partly.setdefault(" → ".join(tried.after.way), []).append(system)
+            elif tried.after.has_effect:
+                what = "the build" if tried.after.effect is Effect.WORKS else "other attributes of passthru"
+                worked = tried.before.effect is Effect.WORKS
+                effective |= worked
+                fact = f"a replacement of {door} arrives in {what}, and {'did so' if worked else 'did not'} before"
                 reached.setdefault(fact, []).append(system)
             else:
-                evidence.append(f"{name}: not used on {system}")
+                others.setdefault(tried.after.effect, []).append(system)
+        left = f"an override of {door} works in part: the replaced package is still built in, by"
+        failures += [f"{name}: {left} {way} ({', '.join(systems)})" for way, systems in partly.items()]
         evidence += [f"{name}: {fact} ({', '.join(systems)})" for fact, systems in reached.items()]
-        if not reached:
-            failures.append(f"{name}: an override of {door} has no effect on any system")
+        found = [f"{name}: an override of {door} {effect} on {', '.join(where)}" for effect, where in others.items()]
+        if reached or partly:
+            evidence += found
+        else:
+            none = f"{name}: an override of {door} {Effect.INEFFECTIVE} on any system"
+            failures += found if Effect.UNKNOWN in others else [none]
     doors = [".".join(path) for path in case.lifted.doors.values()]
-    ways = f"by overrideAttrs of {_few(doors)}{'' if effective else ' (before: none)'}"
+    ways = f"by overrideAttrs of {judged.few(doors)}{'' if effective else ' (before: none)'}"
     return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.doors)}")
 
 
@@ -236,36 +251,6 @@ def source_follows(case: LiftCase) -> Finding:
     reasons = {"an override of version does not change src": not now, "it did so before": was}
     failures = tuple(reason for reason, holds in reasons.items() if holds)
     return Finding(covers=f"{package}.src on {system}", failures=failures, commands=(again,))
-
-
-def passthru(case: LiftCase) -> Finding:
-    """Compare the attributes of passthru, tests among them, that are made with the lifted bindings."""
-    if not case.lifted.shown:
-        return Finding(covers="no attribute of passthru uses a lifted binding")
-    failures = [f"{system}: they differ from before" for system, answer in _package(case) if not answer.same_shown]
-    return _finding(case, failures, [], more=f", {', '.join('.'.join(path) for path in case.lifted.shown)}")
-
-
-def readers(case: LiftCase) -> Finding:
-    """Compare the derivations of the packages that name this one with an override or an attribute of it."""
-    if not case.asking.readers:
-        return Finding(covers="no other package names an override or a lifted attribute of this one")
-    failures: list[str] = []
-    gaps: list[str] = []
-    for system, answers in case.asking.answers().items():
-        for name, answer in zip(case.asking.readers, answers[1 + len(case.asking.siblings) :], strict=True):
-            if answer.limited:
-                gaps.append(f"{system}: {name}: {answer.error}")
-            elif answer.error is not None or answer.before != answer.after:
-                failures.append(f"{system}: {name}: {answer.error or 'the derivation differs'}")
-    if len(gaps) == len(case.asking.readers) * len(case.asking.systems):
-        return Finding(covers="nothing", not_run=f"because {gaps[0]}", commands=case.asking.commands)
-    return Finding(
-        covers=", ".join(case.asking.readers),
-        failures=tuple(failures),
-        gaps=tuple(gaps),
-        commands=case.asking.commands,
-    )
 
 
 def capture_safe(case: LiftCase) -> Finding:
@@ -308,6 +293,7 @@ def overlaid(case: LiftCase) -> Finding:
 
 _LIFTED = frozenset([Subject.SERIES, Subject.OVERLAY])
 _KEPT = frozenset([Subject.SERIES, Subject.RECIPE])
+_JUDGED = _LIFTED | {Subject.CHANGE}
 
 
 def builds(case: LiftCase, *, system: str, building: Building) -> Finding:
@@ -345,35 +331,36 @@ def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
     )
 
 
+def _of_judge(
+    name: str, sentence: str, check: Callable[[LiftCase], Finding], applies_to: frozenset[Subject]
+) -> Claim[LiftCase]:
+    # Of the tier above, since the judge takes as long as all else together.
+    return Claim(name, sentence, check, Tier.TREE, applies_to=applies_to, offered=True, wide=True)
+
+
 CLAIMS: tuple[Claim[LiftCase], ...] = (
     *claims.CLAIMS,
     claims.LINT,
-    Claim("no-rebuild", "the package's derivation stays the same", no_rebuild, applies_to=ANY - {Subject.REBUILD}),
+    _of_judge("no-rebuild", "the derivations that the file makes stay the same", no_rebuild, ANY - {Subject.REBUILD}),
     Claim(
         "overridable",
-        "an override of each attribute has an effect on the build",
+        "a replacement of each attribute arrives in the build",
         overridable,
         applies_to=_LIFTED | {Subject.CHANGE},
+        wide=True,
     ),
     Claim(
         "follows",
         "overriding src or version reaches the parts that follow",
         follows,
         applies_to=frozenset([Subject.SERIES]),
+        wide=True,
     ),
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe, applies_to=_LIFTED),
-    Claim(
-        "passthru",
-        "passthru, tests included, evaluates to the same as before",
-        passthru,
-        applies_to=_LIFTED | {Subject.CHANGE},
-    ),
-    Claim(
-        "readers",
-        "its readers below pkgs/by-name stay the same",
-        readers,
-        applies_to=_KEPT | {Subject.CHANGE},
-    ),
+    _of_judge("passthru", "passthru, tests included, evaluates to the same as before", passthru, _JUDGED),
+    _of_judge("meta", "meta stays the same, and is written in the same file", meta, _JUDGED),
+    _of_judge("overrides", "the override functions take and give the same as before", overrides, _JUDGED),
+    _of_judge("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
     Claim(
         "source-follows",
         "an override of version changes src, which it did not before",
@@ -390,27 +377,22 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
 """All claims about a package; one that applies to no subject is that of the recipes that name it."""
 
 
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return f"{', '.join(names[:_FEW])}{more}"
-
-
 def _package(case: LiftCase) -> Iterator[tuple[str, Derivations]]:
     """Yield the answers about the package by system, but for those that ended at a limit."""
-    return ((system, own) for system, (own, *_) in case.asking.answers().items() if not own.limited)
+    return ((system, own) for system, own in case.asking.answers().items() if not own.limited)
 
 
 def _finding(
     case: LiftCase, failures: list[str], evidence: list[str], *, more: str = "", gaps: Sequence[str] = ()
 ) -> Finding:
     systems = [system for system, answer in _package(case) if answer.before is not None or answer.error is not None]
-    gaps = gaps or [f"{system}: {own.error}" for system, (own, *_) in case.asking.answers().items() if own.limited]
+    gaps = gaps or [f"{system}: {own.error}" for system, own in case.asking.answers().items() if own.limited]
     if not systems and gaps:
         return Finding(covers="nothing", not_run=f"because {gaps[0]}", commands=case.asking.commands)
     if not systems:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
     others = case.asking.beside
-    beside = f", in a tree that also has the changes of {_few(others)}" if others else ""
+    beside = f", in a tree that also has the changes of {judged.few(others)}" if others else ""
     return Finding(
         covers=f"{case.package}{more} on {', '.join(systems)}{beside}",
         failures=tuple(failures),

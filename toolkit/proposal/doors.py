@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toolkit import inside
 from toolkit.errors import LayoutError
-from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
+from toolkit.lift.bindings import PASSTHRU, BindingKind, doors, find
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.reach import candidates
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 from toolkit.proposal.claims import Asking
-from toolkit.prove.lifted import Question, ask
+from toolkit.prove.lifted import Effect, Question, ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,48 +46,29 @@ def working(
     trial = Asking(trees=roots, own=Question(package=target.package, doors=tries), systems=systems)
     working = {
         tries[key]
-        for answers in trial.answers().values()
-        for key, door in answers[0].doors.items()
-        if door.there and door.thrown.something and not door.hides
+        for answer in trial.answers().values()
+        for key, door in answer.doors.items()
+        if door.after.has_effect and not door.hides
     }
     return {
         name: next((path for path in paths if path in working), next(iter(paths))) for name, paths in likely.items()
     }
 
 
-class DoorAnswer(StrEnum):
-    """What Nix says of an override of a binding's attribute."""
-
-    NONE = "none"
-    INEFFECTIVE = "has no effect"
-    PARTLY = "works in part"
-    WORKS = "works"
-    UNKNOWN = "does not evaluate"
-
-
-def doors_of(root: Path, findings: Sequence[BoundPackage]) -> dict[tuple[PurePosixPath, str], DoorAnswer]:
+def doors_of(root: Path, findings: Sequence[BoundPackage]) -> dict[tuple[PurePosixPath, str], Effect]:
     """Return by file and binding what an override does, on the first system that the package evaluates on."""
     of_file: dict[PurePosixPath, list[BoundPackage]] = defaultdict(list)
     for finding in findings:
         of_file[finding.file].append(finding)
-    found: dict[tuple[PurePosixPath, str], DoorAnswer] = {}
+    found: dict[tuple[PurePosixPath, str], Effect] = {}
     for file, those in of_file.items():
         shape = read(Tree(inside.read(root, file).decode(), name=str(file)))
         shown = {each.binding.name: doors(shape, each.binding.name) for each in those}
         paths = {name: places[0].path if places else (PASSTHRU, name) for name, places in shown.items()}
-        states = {each.binding.name: each.binding.state for each in those}
         question = Question(package=those[0].package, doors=paths)
         answers = (ask(root, root, system, [question])[0] for system in SYSTEMS)
         answer = next((answer for answer in answers if answer.before is not None), None)
         for name in paths:
             door = answer.doors.get(name) if answer is not None else None
-            if door is None:
-                found[file, name] = DoorAnswer.UNKNOWN
-            elif not door.there:
-                found[file, name] = DoorAnswer.NONE
-            elif not door.thrown.something:
-                found[file, name] = DoorAnswer.INEFFECTIVE
-            else:
-                routed = states[name] is Reachability.ROUTED
-                found[file, name] = DoorAnswer.WORKS if routed else DoorAnswer.PARTLY
+            found[file, name] = door.after.effect if door is not None else Effect.UNKNOWN
     return found

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from toolkit import confined, inside
 from toolkit.errors import ToolkitError
-from toolkit.lift.reach import FileBindings, door_name, file_bindings, questions
+from toolkit.lift.reach import FileBindings, door_name, file_bindings, question_name, questions
 from toolkit.nix import limits
 from toolkit.nix.limits import sealed
 from toolkit.proposal.target import find_target
-from toolkit.prove.lifted import ChangedAttribute, Question, ask, why_not
+from toolkit.prove.lifted import Effect, Question, ask, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 """Those that are asked in turn until the package evaluates on one."""
-
-_IN_PART = "reached in part"
 
 
 class Doors(Struct, frozen=True, kw_only=True):
@@ -73,15 +71,12 @@ def working_doors(tree: Path, package: str, file: FileBindings, names: Sequence[
             return Doors(doors={}, reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}")
     if answer.limited:
         return Doors(doors={}, reason=answer.error, limited=True)
+    effects = {key: door.after.effect for key, door in answer.doors.items()}
     found = {
-        name: [path for path in file.paths(name) if _works(answer.doors.get(f"{name} {'.'.join(path)}"))]
+        name: [path for path in file.paths(name) if effects.get(question_name(name, path)) is Effect.WORKS]
         for name in names
     }
     return Doors(doors={name: tuple(map(door_name, paths)) for name, paths in found.items()}, system=system)
-
-
-def _works(door: ChangedAttribute | None) -> bool:
-    return door is not None and door.there and door.replaced.built and door.replaced.evaluates and door.thrown.built
 
 
 def part(name: str, file: FileBindings, answer: Doors | None) -> Part:
@@ -90,8 +85,7 @@ def part(name: str, file: FileBindings, answer: Doors | None) -> Part:
     doors = answer.doors.get(name, ()) if answer is not None else ()
     reached = file.reached(name)
     if answer is not None and (doors or place != "absent"):
-        # A door that the file shows beside a let that it uses reaches some of the uses.
-        reached = bool(doors) and (bound is None or bound.state != _IN_PART)
+        reached = bool(doors)
     return Part(
         name=name,
         bound=place,

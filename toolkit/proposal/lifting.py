@@ -20,8 +20,9 @@ from toolkit.proposal import choosing, doors, texts
 from toolkit.proposal.choosing import LiftChosen, LiftCommit, Opened
 from toolkit.proposal.claims import CLAIMS, Asking, LiftCase
 from toolkit.proposal.leaf import Draft, Leaf
-from toolkit.proposal.target import find_target, readers_of
-from toolkit.prove import Stage, Subject
+from toolkit.proposal.target import find_target
+from toolkit.prove import Stage, Subject, judged
+from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question
 from toolkit.sources import changes, trees
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from toolkit.model import FileChange, Progress
     from toolkit.proposal.leaf import Recorded
     from toolkit.proposal.requests import CheckRequest, Request
+    from toolkit.sources.changes import ChangeRequest
     from toolkit.sources.trees import NixpkgsTree
 
 
@@ -88,7 +90,6 @@ class Lifts(Leaf):
         systems = request.depth.systems or target.systems
         progress.step(f"asking Nix about {target.package}")
         lifted = Lifted(text=patched.decode(), doors=doors.working(names, patched, target, roots, systems))
-        (readers,) = readers_of(tree.root, [(target, lifted.doors)])
         case = LiftCase(
             source=source,
             target=target.file,
@@ -101,8 +102,12 @@ class Lifts(Leaf):
             asking=Asking(
                 trees=roots,
                 own=Question(package=target.package, doors=lifted.doors),
-                readers=readers,
                 systems=systems,
+            ),
+            judging=Judging(
+                change=replace(change, steps=(change.whole,)),
+                systems=judged.systems(systems, narrowed=bool(request.depth.systems)),
+                named=_named(request.change),
             ),
         )
         proposal = Proposal(
@@ -114,7 +119,7 @@ class Lifts(Leaf):
             commits=(Commit(subject=file.subject, body="", before=source.content, after=patched),),
             upstream_diff=file.diff,
         )
-        claims = prove.about(CLAIMS, Subject.CHANGE)
+        claims = prove.narrowed(prove.about(CLAIMS, Subject.CHANGE), request.depth.systems)
         return Draft(
             proposal=proposal,
             messages=(),
@@ -158,3 +163,12 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
     systems = request.depth.systems or opened.target.systems
     found = doors.working(proposal.bindings, last, opened.target, roots, systems)
     return Lifted(text=last.decode(), doors=found)
+
+
+def _named(change: ChangeRequest) -> tuple[str, ...]:
+    """Return how the command line names a change."""
+    if change.patch is not None:
+        return "--patch", str(change.patch)
+    if change.pull is not None:
+        return "--pull", str(change.pull.number)
+    return (change.rev,) if change.rev is not None else ()

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit.errors import ToolkitError
-from toolkit.judge import JudgeRequest, judge
+from toolkit.judge import SYSTEMS, JudgeRequest, judge
 from toolkit.model import Depth
 from toolkit.proposal.checking import check, completed, judged
 from toolkit.proposal.registry import leaf_of, named
@@ -86,7 +86,8 @@ def _of_target(
 
 
 def _claims(request: ReviewRequest, target: str) -> CheckRequest:
-    systems = tuple(name for name in request.judging.systems if "-" in name)
+    chosen = request.judging.systems
+    systems = tuple(name for name in chosen if "-" in name) if chosen != SYSTEMS else ()
     return CheckRequest(
         target=target,
         change=request.change,

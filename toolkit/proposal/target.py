@@ -12,10 +12,9 @@ from msgspec.structs import replace
 
 from toolkit import inside
 from toolkit.errors import LayoutError, ToolkitError, only, tried
-from toolkit.git import reading
 from toolkit.lift.bindings import BindingKind
 from toolkit.lift.locating import PACKAGES, SYSTEMS, Names, locate, owners, siblings
-from toolkit.lift.survey import files_of, survey
+from toolkit.lift.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,11 +41,6 @@ class Target(Struct, frozen=True, kw_only=True):
     def packages(self) -> tuple[str, ...]:
         """All packages that the file makes, by name."""
         return self.made or (self.package,)
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """The packages that the file makes besides this one."""
-        return tuple(name for name in self.made if name != self.package)
 
 
 def find_target(root: Path, name: str) -> Target:
@@ -132,20 +126,3 @@ def _alias(root: Path, name: str) -> str | None:
         return None
     found = re.search(rf"^  {re.escape(name)} = ([^;]*);", text, re.MULTILINE)
     return " ".join(found[1].split()) if found is not None else None
-
-
-def readers_of(root: Path, lifts: Sequence[tuple[Target, Mapping[str, tuple[str, ...]]]]) -> list[tuple[str, ...]]:
-    """Return for each package those whose files name an override of it, or one of the attributes that it now has."""
-    names = Names.of(root)
-    found: list[list[str]] = [[] for _ in lifts]
-    patterns: list[re.Pattern[bytes]] = []
-    for target, doors in lifts:
-        own = re.escape(target.package.rpartition(".")[2])
-        attributes = "|".join([r"override\w*", "passthru", *(re.escape(path[-1]) for path in doors.values())])
-        patterns.append(re.compile(rf"(?<![\w.-]){own}\.(?:{attributes})\b".encode()))
-    for path in map(PurePosixPath, files_of(root, str(PACKAGES / "by-name"))):
-        content = inside.find(root, path, most=reading.MAXIMUM_BYTES) or b""
-        for (target, _), pattern, readers in zip(lifts, patterns, found, strict=True):
-            if pattern.search(content) and not path.is_relative_to(target.file.parent):
-                readers.append(names.package(path))
-    return [tuple(dict.fromkeys(readers)) for readers in found]

@@ -61,7 +61,8 @@ class Claim(Struct, Generic[C_contra], frozen=True):
 
     `applies_to` are the subjects that it is claimed of, `needs` what the evaluation that claims share has to answer for
     it. One that is `alone`, or of a deeper tier, takes all of the machine and has no other beside it; one `on_request`
-    runs only if it is named; one that is `offered` nobody asked for, though it is of a deeper tier.
+    runs only if it is named; one that is `offered` nobody asked for, though it is of a deeper tier. One that is `wide`
+    is proven on several systems, and says on which if the user has named them.
     """
 
     name: str
@@ -73,6 +74,15 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     alone: bool = False
     on_request: bool = False
     offered: bool = False
+    wide: bool = False
+
+
+def narrowed(claims: Iterable[Claim[C_contra]], systems: Sequence[str]) -> tuple[Claim[C_contra], ...]:
+    """Return the claims as they are proven on these systems alone, none for all that there are."""
+    where = f" on {', '.join(systems)}"
+    return tuple(
+        replace(claim, sentence=f"{claim.sentence}{where}") if systems and claim.wide else claim for claim in claims
+    )
 
 
 def about(claims: Iterable[Claim[C_contra]], subject: Subject) -> tuple[Claim[C_contra], ...]:
@@ -121,7 +131,7 @@ def run(
             proofs.append(replace(proof, asked=asked))
             default_cache().name("\n".join((*proof.commands, *proof.evidence)))
             progress.proof(proofs[-1])
-    return tuple(proofs)
+    return tuple(sorted(proofs, key=lambda proof: known.index(proof.name)))
 
 
 def _alone(claim: Claim[C_contra], case: C_contra, before: Sequence[Proof], end: float) -> Proof:

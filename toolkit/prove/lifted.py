@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import documents, process
-from toolkit.errors import CommandError
-from toolkit.nix import evaluator, limits, program
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.nix import evaluator, limits, program, stores
+from toolkit.nix.derivations import DerivationStore
 from toolkit.nix.limits import sealed
 from toolkit.shipped import EXPRESSIONS
 
@@ -35,6 +37,7 @@ UNREACHED = (
     "no override has an effect here: by default, nothing on these systems is built with it, or the builder does not "
     "see the override"
 )
+IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"
 UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
 NO_FUNCTION = "the builder takes no function of the final attributes"
 
@@ -51,47 +54,66 @@ class Question(Struct, frozen=True, kw_only=True):
     follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
-class Reach(Struct, frozen=True, kw_only=True):
-    """What an override of a door reaches: the derivation that is built, other attributes; whether all evaluates."""
+class Effect(StrEnum):
+    """What an override of a door does: only a replacement that arrives, and leaves nothing of what it is for, works."""
 
-    built: bool
-    shown: bool
-    evaluates: bool
-
-    @property
-    def something(self) -> bool:
-        """Return whether the override has any effect."""
-        return self.built or self.shown
+    NONE = "none"
+    """There is no such attribute."""
+    INEFFECTIVE = "has no effect"
+    PARTLY = "works in part"
+    WORKS = "works"
+    UNKNOWN = "does not evaluate"
 
 
-class ChangedAttribute(Struct, frozen=True, kw_only=True):
-    """An attribute of the changed package.
+class Door(Struct, frozen=True, kw_only=True):
+    """A door of a package, and what a replacement of what is behind it gives.
 
-    `before` shows whether an override of it had an effect before, `hides` whether the package had another attribute of
-    the name. `thrown` is what a value reaches that throws, `replaced` what the same package under another name does.
-    `follows` has by attribute of the package whether another value of it changes this one.
+    `old` and `new` are the derivations of both, `gives` that of the package with the replacement, None for what is none
+    or does not evaluate. `named` shows whether the package has any attribute of the name, `shown` whether other
+    attributes differ with the replacement. `way` are the names of what leads from the package to what was replaced.
     """
 
     there: bool
-    before: bool
-    hides: bool
-    thrown: Reach
-    replaced: Reach
+    named: bool = False
+    old: str | None = None
+    new: str | None = None
+    gives: str | None = None
+    shown: bool = False
+    effect: Effect = Effect.NONE
+    way: tuple[str, ...] = ()
+
+    @property
+    def has_effect(self) -> bool:
+        """Return whether a replacement takes the place of what is behind the door, in the build or beside it."""
+        return self.effect is Effect.WORKS or (self.effect is Effect.INEFFECTIVE and self.shown)
+
+
+class ChangedDoor(Struct, frozen=True, kw_only=True):
+    """A door before and after the change.
+
+    `follows` shows of attributes of the package whether another value of them changes what is behind it.
+    """
+
+    before: Door
+    after: Door
     follows: dict[str, bool] = field(default_factory=dict[str, bool])
+
+    @property
+    def hides(self) -> bool:
+        """Return whether the package had another attribute of the name."""
+        return self.before.named and not self.before.there
 
 
 class Derivations(Struct, frozen=True, kw_only=True):
     """The derivations of a package before and after, None for one that does not evaluate, and its doors by name.
 
-    `same_shown` shows whether the other attributes are the same. `error` is what ended the evaluation, in one line, at
-    one of our limits if it is `limited`; `refuses_function` shows whether it was a function in the place of a set,
-    `places` are the files of the changed tree on the way there.
+    `error` is what ended the evaluation, in one line, at one of our limits if it is `limited`; `refuses_function` shows
+    whether it was a function in the place of a set, `places` are the files of the changed tree on the way there.
     """
 
     before: str | None = None
     after: str | None = None
-    doors: dict[str, ChangedAttribute]
-    same_shown: bool = True
+    doors: dict[str, ChangedDoor]
     error: str | None = None
     limited: bool = False
     refuses_function: bool = False
@@ -125,10 +147,11 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
         return None
     doors = answer.doors.values()
     faults = {
-        ("failed", "the derivation differs"): answer.after != answer.before or not answer.same_shown,
-        ("failed", "the attribute is not there"): not all(door.there for door in doors),
+        ("failed", "the derivation differs"): answer.after != answer.before,
+        ("failed", "the attribute is not there"): not all(door.after.there for door in doors),
         ("refused", "a different attribute of the package has the name"): any(door.hides for door in doors),
-        ("refused", UNREACHED): not all(door.thrown.something for door in doors),
+        ("refused", IN_PART): any(door.after.effect is Effect.PARTLY for door in doors),
+        ("refused", UNREACHED): not all(door.after.has_effect for door in doors),
         ("refused", UNFOLLOWED): not all(reached for door in doors for reached in door.follows.values()),
     }
     outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))
@@ -164,12 +187,13 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         arguments["overlay"] = str(overlay.resolve())
     if loud:
         arguments["loud"] = "yes"
+    keeps = any(each.doors for each in questions)
     with sealed():
-        asking = evaluator.evaluate_command(EXPRESSION, arguments)
+        asking = evaluator.evaluate_command(EXPRESSION, arguments, keeps=keeps)
     bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)), strictly=True)
     return replace(
         bounded,
-        argv=(*asking.argv, "--readonly-mode", "--show-trace"),
+        argv=(*asking.argv, *(() if keeps else ("--readonly-mode",)), "--show-trace"),
         timeout=min(limits.seconds() * len(questions), limits.seconds(_SECONDS), limits.left()),
     )
 
@@ -190,13 +214,61 @@ def ask(
 
     def together(part: Sequence[Question]) -> list[Derivations]:
         said = process.execute(command(before, after, system, part, overlay)).stdout
-        return documents.read(said, list[Derivations], document="Nix's answer")
+        known = DerivationStore(stores.own())
+        answers = documents.read(said, list[Derivations], document="Nix's answer")
+        return [_with_effects(question, answer, known) for question, answer in zip(part, answers, strict=True)]
 
     answers = zip(questions, evaluator.bisected(together, questions), strict=True)
     return [
         _failed(before, after, system, question, answer) if isinstance(answer, CommandError) else answer
         for question, answer in answers
     ]
+
+
+def _with_effects(question: Question, answer: Derivations, store: DerivationStore) -> Derivations:
+    """Add to the doors what their replacements come to, by the closures of both builds."""
+    doors = {
+        name: replace(
+            door,
+            before=_judged(door.before, question.doors[name], answer.before, store),
+            after=_judged(door.after, question.doors[name], answer.after, store),
+        )
+        for name, door in answer.doors.items()
+    }
+    return replace(answer, doors=doors)
+
+
+def _judged(door: Door, path: tuple[str, ...], package: str | None, store: DerivationStore) -> Door:
+    if not door.there or package is None:
+        return door
+    if door.gives is None:
+        return replace(door, effect=Effect.UNKNOWN)
+    try:
+        effect, way = _effect(door, path, package, store)
+        return replace(door, effect=effect, way=tuple(store[each].name for each in way))
+    except ToolkitError:
+        # What a package calls its derivation need not be one.
+        return replace(door, effect=Effect.UNKNOWN)
+
+
+def _effect(door: Door, path: tuple[str, ...], package: str, store: DerivationStore) -> tuple[Effect, tuple[str, ...]]:
+    """Return what a replacement comes to, and the way from the package with it to what it is for."""
+    new, old, gives = door.new, door.old, str(door.gives)
+    if gives == package or (new is not None and not store.way(gives, new.__eq__)):
+        return Effect.INEFFECTIVE, ()
+    way: tuple[str, ...] = ()
+    if old is not None:
+        way = store.way(gives, old.__eq__)
+    elif path[0] == "override" and not _loses(store, package, gives):
+        way = (gives,)
+    return (Effect.PARTLY, way) if way else (Effect.WORKS, ())
+
+
+def _loses(store: DerivationStore, before: str, after: str) -> bool:
+    """Return whether something is not built in any more, but for packages that are built anew under the same name."""
+    one, other = store.closure(before), store.closure(after)
+    anew = {store[each].name for each in other - one}
+    return any(store[each].name not in anew for each in one - other)
 
 
 def _failed(before: Path, after: Path, system: str, question: Question, error: CommandError) -> Derivations:

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from toolkit.reach.derivations import Derivation, Derivations
+    from toolkit.nix.derivations import Derivation, DerivationStore
 
 FEWEST = 3
 """The fewest characters of a word or version that says something."""
@@ -34,7 +34,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
     old: Derivation
     new: Derivation
-    store: Derivations
+    store: DerivationStore
     calls: Sequence[Call]
     top: Callable[[Sequence[str]], Mapping[str, str]]
 

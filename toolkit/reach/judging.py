@@ -11,10 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
+from toolkit.nix.derivations import Derivation, DerivationStore
 from toolkit.nix.stores import own
 from toolkit.reach import instead, rules
 from toolkit.reach.case import Call, Case
-from toolkit.reach.derivations import Derivation, Derivations
 from toolkit.reach.model import Left, Override, Status
 from toolkit.reach.session import EvaluationError
 
@@ -125,7 +125,7 @@ class Judge:
         self._session = session
         self._system = ""
         self._progress = progress
-        self._store = Derivations(own())
+        self._store = DerivationStore(own())
         self._defined: dict[str, str] = {}
         self.warnings: list[str] = []
 

@@ -16,7 +16,7 @@ from toolkit.reach.model import Left
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolkit.reach.derivations import Derivation
+    from toolkit.nix.derivations import Derivation
 
 DEPENDENCIES = (
     "cargoDeps",

@@ -6,7 +6,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from toolkit.reach.derivations import digest
+from toolkit.nix.derivations import digest
 from toolkit.reach.model import Left
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit import files, inside, patches
 from toolkit.cache import default_cache
@@ -227,6 +228,13 @@ def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
         steps=(step,),
         warnings=(*source.warnings, *base.warnings),
     )
+
+
+def of_file(base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: SourceRequest) -> Change:
+    """Return the change that gives a file of a whole tree, which `source` names, another content."""
+    before = reading.read_file(base.root, path)
+    edit = Edit(path=path, before=before, after=replace(before, content=content))
+    return Change(subject="", origin="", source=source, base=base, steps=(Step(subject="", edits=(edit,)),))
 
 
 def of_diff(diff: bytes, root: Path) -> tuple[Edit, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from toolkit import prove
 from toolkit.docker.case import OVERRIDES
 from toolkit.docker.claims import (
     additions,
@@ -129,20 +130,20 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims of the deeper tiers, in the order in which they are proven."""
     deep, depth = case.deep, case.deep.depth
     real = package_set.setting(case)
-    where = f" on {real.systems[0][0]}" if len(real.systems) == 1 else ""
     of_the_set = [
         Claim(
             f"tree-{name}",
-            f"{sentence}, in the real package set{where}",
+            f"{sentence}, in the real package set",
             partial(check, setting=real),
             Tier.TREE,
             needs=needs,
             offered=not deep.whole,
+            wide=True,
         )
         for name, sentence, check, needs in _OF_THE_SET
     ]
     if not deep.whole:
-        return tuple(of_the_set)
+        return prove.narrowed(of_the_set, depth.systems)
     # What is built of the specimen says nothing about the platforms of nixpkgs.
     built = "specimen-built" if deep.trees[case.before.name].is_specimen else "built"
     builds = [
@@ -165,5 +166,5 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
         if added.extra == Extra.NIXOS_TEST
     ]
     counted = [_COUNTED] if depth.reverse_dependencies else []
-    found = (*of_the_set, *_OF_THE_TREE, *counted, *builds, *_OF_NIXOS, *tests)
+    found = (*prove.narrowed(of_the_set, depth.systems), *_OF_THE_TREE, *counted, *builds, *_OF_NIXOS, *tests)
     return tuple(claim for claim in found if depth.tier.includes(claim.tier))

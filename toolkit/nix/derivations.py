@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = re.compile(rb"Derive\(\[(.*?)\],\[(.*?)\],\[(.*?)\],\"", re.DOTALL)
+_PATH = re.compile(r"/nix/store/[0-9a-z]{32}-[\w+.?=-]+\.drv")
 _STRING = rb'"((?:[^"\\]|\\.)*)"'
 _OUTPUT = re.compile(rb"\(" + rb",".join([_STRING] * 4) + rb"\)", re.DOTALL)
 _INPUT = re.compile(rb'\("([^"]+\.drv)",')
@@ -76,7 +77,7 @@ class Derivation:
         return self.environment.get("version") or (found[2] if found is not None else "")
 
 
-class Derivations:
+class DerivationStore:
     """The derivations below the root of a store, each read once."""
 
     def __init__(self, root: Path) -> None:
@@ -85,9 +86,13 @@ class Derivations:
         self._closures: dict[str, frozenset[str]] = {}
 
     def __getitem__(self, path: str) -> Derivation:
-        """Return a derivation."""
+        """Return a derivation; raise ToolkitError for what is none, whatever a stranger's package has for one."""
         if path not in self._known:
-            self._known[path] = Derivation(path, (self._root / path.removeprefix("/")).read_bytes())
+            try:
+                content = (self._root / path.removeprefix("/")).read_bytes() if _PATH.fullmatch(path) else b""
+            except OSError:
+                content = b""
+            self._known[path] = Derivation(path, content)
         return self._known[path]
 
     def closure(self, path: str) -> frozenset[str]:

@@ -1,0 +1,131 @@
+"""Claims that are the judge asked about a change: what is made from its files stays the same, as do its readers."""
+
+from __future__ import annotations
+
+import shlex
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from toolkit.judge import SYSTEMS, JudgeRequest, judge
+from toolkit.judge.model import Kind, Weight
+from toolkit.model import Silence
+from toolkit.prove import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from toolkit.judge.model import Difference, Gap, Judgement
+    from toolkit.sources.changes import Change
+
+NO_REBUILD = (Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED, Kind.ALIAS, Kind.ADDED)
+PASSTHRU = (Kind.PASSTHRU,)
+META = (Kind.META, Kind.POSITION)
+OVERRIDES = (Kind.OVERRIDE, Kind.ARGUMENTS)
+
+_FEW = 4
+_CROSS, _STATIC = "cross", "static"
+
+
+class Judging(Struct, frozen=True, kw_only=True, eq=False):
+    """A change that is judged once, when the first claim asks; all claims about it share the answer.
+
+    `named` is what the command line calls the change.
+    """
+
+    change: Change
+    systems: tuple[str, ...]
+    named: tuple[str, ...] = ("--patch", "upstream.diff")
+    _lock: Lock = field(default_factory=Lock)
+    _known: list[Judgement] = field(default_factory=list["Judgement"])
+
+    def judgement(self) -> Judgement:
+        """Return what the judge says."""
+        with self._lock:
+            if not self._known:
+                request = JudgeRequest(systems=self.systems)
+                self._known.append(judge(self.change, request, progress=Silence()))
+            return self._known[0]
+
+    @property
+    def command(self) -> str:
+        """The command that judges the same again, in the directory of a proposal."""
+        asked = self.change.source
+        source = {"--nixpkgs": asked.nixpkgs, "--rev": asked.rev} if "--patch" in self.named else {}
+        words = [word for option, value in source.items() if value is not None for word in (option, value)]
+        words += [word for system in self.systems if self.systems != SYSTEMS for word in ("--system", system)]
+        return shlex.join(["unlet", "check", *self.named, *words, "--expect", "same"])
+
+    def kept(self, kinds: Collection[Kind], evidence: Iterable[str] = ()) -> Finding:
+        """Compare of everything that is made from the files of the change what these kinds of difference are about."""
+        found = self.judgement()
+        gaps = [each for each in found.not_covered if " on " in each.what]
+        differences = [each for each in _of(found, found.reached) if each.kind in kinds]
+        return self._finding(found, found.reached, differences, (*found.unknown, *gaps), evidence)
+
+    def readers(self) -> Finding:
+        """Compare what reads or overrides that, in all of the tree."""
+        found = self.judgement()
+        if not found.readers and not found.unknown and found.reached:
+            return Finding(covers="nothing in pkgs reads or overrides it", commands=(self.command,))
+        gaps = (*found.unknown, *found.not_covered)
+        return self._finding(found, found.readers, [*_of(found, found.readers)], gaps, ())
+
+    def _finding(
+        self,
+        found: Judgement,
+        compared: Mapping[str, Sequence[str]],
+        differences: Sequence[Difference],
+        gaps: Iterable[Gap],
+        evidence: Iterable[str],
+    ) -> Finding:
+        reasons = tuple(f"{each.what}: {each.reason}" for each in gaps)
+        failures = tuple(_lines(each for each in differences if each.weight is not Weight.REMARK))
+        general = [each for each in found.unknown if " on " not in each.what]
+        if not failures and (general or not compared):
+            why = reasons[0] if reasons else "no attribute is made from the changed files"
+            return Finding(covers="nothing", not_run=f"because {why}", commands=(self.command,))
+        by_names: dict[tuple[str, ...], list[str]] = {}
+        for system, names in compared.items():
+            by_names.setdefault(tuple(names), []).append(system)
+        return Finding(
+            covers="; ".join(f"{few(names)} on {', '.join(systems)}" for names, systems in by_names.items()),
+            failures=failures,
+            evidence=(*evidence, *_lines(each for each in differences if each.weight is Weight.REMARK)),
+            gaps=reasons,
+            commands=(self.command,),
+        )
+
+
+def _of(found: Judgement, compared: Mapping[str, Sequence[str]]) -> Iterator[Difference]:
+    """Yield the differences of attributes that were compared, and of what is in them or could not be."""
+    names = {name for those in compared.values() for name in those}
+    others = {name for those in (*found.reached.values(), *found.readers.values()) for name in those} - names
+    for each in found.differences:
+        path = each.attribute.split(".")
+        around = {".".join(path[:end]) for end in range(1, len(path) + 1)}
+        if around & names or (compared is found.reached and not around & others):
+            yield each
+
+
+def systems(asked: Sequence[str], *, narrowed: bool) -> tuple[str, ...]:
+    """Return the systems of the judge for those that a package is asked about, pkgsStatic too unless `narrowed`."""
+    names = tuple(dict.fromkeys(_CROSS if "→" in each else each for each in asked))
+    return names if narrowed or SYSTEMS[0] not in names else (*names, _STATIC)
+
+
+def few(names: Sequence[str]) -> str:
+    """Return some names as a line has room for them."""
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"{', '.join(names[:_FEW])}{more}"
+
+
+def _lines(differences: Iterable[Difference]) -> Iterator[str]:
+    """Yield a line for what differs of an attribute, with the systems."""
+    systems: dict[tuple[str, str], list[str]] = {}
+    for each in differences:
+        values = f": {each.before} → {each.after}" if isinstance(each.after, str) else ""
+        systems.setdefault((each.attribute, f"{each.what}{values}"), []).append(each.system)
+    for (attribute, what), where in systems.items():
+        yield f"{attribute}: {what} ({', '.join(where)})"

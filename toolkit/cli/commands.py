@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,11 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; name the nearest one if there is none of that name."""
         name = args[0]
-        if name not in COMMANDS and not name.startswith("-") and (near := get_close_matches(name, COMMANDS, n=1)):
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        from difflib import get_close_matches  # noqa: PLC0415 - a known command does without
+
+        if near := get_close_matches(name, COMMANDS, n=1):
             raise click.UsageError(f"no such command '{name}'; did you mean '{near[0]}'?", ctx=ctx)
         return super().resolve_command(ctx, args)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,12 @@ def ask(files: Sequence[DockerFile], *, root: Path | None = None) -> dict[str, o
         "components": COMPONENTS,
         "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
     }
+
+
+def require_linux() -> None:
+    """Raise NotRunError on another system, which has no daemon of docker's."""
+    if (system := os.uname().sysname) != "Linux":
+        raise NotRunError(f"the daemon is built for Linux and runs there, and this is {system}")
 
 
 _NAME = re.compile(r"[a-zA-Z_][\w'-]*")

@@ -5,20 +5,19 @@ That is PATH as the file makes it, by each route around it, and after the fix, i
 
 from __future__ import annotations
 
-import platform
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit.docker import PREFIX_ENTRY, staging
-from toolkit.docker.case import BEFORE, DEMOTED
+from toolkit.docker.case import BEFORE, DEMOTED, require_linux
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.claims.building import is_rootlesskit
 from toolkit.docker.rewrite import demote, wrapper
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import Demotion
-from toolkit.errors import LayoutError, RefusalError, ToolkitError
+from toolkit.errors import LayoutError, RefusalError
 from toolkit.model import SourceRequest
 from toolkit.nix import evaluator, stores, wrappers
 from toolkit.nix.limits import sealed
@@ -65,8 +64,7 @@ def inspect_path(path: Path, *, progress: Progress) -> PathInspection:
 
     Raise ToolkitError for what cannot be read, LayoutError or RefusalError for a file without such a wrapper.
     """
-    if platform.system() != "Linux":
-        raise ToolkitError(f"{path}: docker is built on Linux, and this is {platform.system()}")
+    require_linux()
     found = staging.nixpkgs(SourceRequest(file=path), progress=progress)
     file = docker_file(found.content, name=str(path))
     if not file.releases():

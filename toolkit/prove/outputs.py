@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import platform
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +45,8 @@ class Built(Struct, frozen=True, kw_only=True):
 
 def here() -> str:
     """Return the system of this machine, by Nix's name."""
-    return f"{platform.machine().replace('arm64', 'aarch64')}-{platform.system().lower()}"
+    this = os.uname()
+    return f"{this.machine.replace('arm64', 'aarch64')}-{this.sysname.lower()}"
 
 
 def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:

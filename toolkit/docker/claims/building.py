@@ -7,7 +7,6 @@ it, since only one of them is built.
 from __future__ import annotations
 
 import hashlib
-import platform
 import re
 import shlex
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit.docker import PREFIX_ENTRY, meaning
-from toolkit.docker.case import BEFORE
+from toolkit.docker.case import BEFORE, require_linux
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError, ToolkitError
@@ -48,8 +47,7 @@ def builds(case: DockerCase) -> Finding:
         return Finding(covers="nothing", failures=("the file exports no docker release",))
     if meaning.of(case.before.file).reading.rootlesskit is Place.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
-    if platform.system() != "Linux":
-        raise NotRunError(f"moby is built on Linux, and this is {platform.system()}")
+    require_linux()
     arguments = {"case": str(case.question), **builder(case)}
     stages = (BEFORE, case.after.name)
     unchanged, changed = ([f"{stage}.{output}" for output in (*FORMS, "path")] for stage in stages)

@@ -6,7 +6,6 @@ Of the dockers of one file in the isolated tier, and of a whole nixpkgs in the d
 from __future__ import annotations
 
 import json
-import platform
 import re
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,11 +17,10 @@ from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.case import BEFORE, SYSTEMS
+from toolkit.docker.case import BEFORE, SYSTEMS, require_linux
 from toolkit.docker.claims import realising
 from toolkit.docker.claims.building import WRAPPER, build, builder, is_rootlesskit, read_order, read_seen, show, without
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.errors import NotRunError
 from toolkit.model import Tier
 from toolkit.nix import evaluator, limits, stores
 from toolkit.nix.wrappers import PathOrder
@@ -85,8 +83,7 @@ def _facts(case: DockerCase) -> dict[str, OverlaidFacts]:
 
 def builds(case: DockerCase) -> Finding:
     """Build the wrapper of the newest docker around stand-ins, and read PATH back."""
-    if platform.system() != "Linux":
-        raise NotRunError(f"docker is built on Linux, and this is {platform.system()}")
+    require_linux()
     arguments = {
         **{name: value for name, value in isolated(case).items() if name != "system"},
         **builder(case),

@@ -12,7 +12,6 @@ was, and the wrapper that overlays/rewrap.nix makes of that docker.
 from __future__ import annotations
 
 import json
-import platform
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from msgspec import Struct
 
 from toolkit import rootless
 from toolkit.docker import PREFIX_ENTRY, staging
-from toolkit.docker.case import BEFORE
+from toolkit.docker.case import BEFORE, require_linux
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.rewrite import demote
 from toolkit.docker.steps import Demotion
@@ -75,8 +74,7 @@ class Cell(Struct, frozen=True, kw_only=True):
 def runs(case: DockerCase) -> Finding:
     """Start a daemon for each stage and security wrapper, and publish both ports on it."""
     case.require_demoted()
-    if platform.system() != "Linux":
-        raise NotRunError(f"rootless docker runs on Linux, and this is {platform.system()}")
+    require_linux()
     with ExitStack() as stack:
         try:
             account, host = rootless.account(), rootless.host()

@@ -63,3 +63,43 @@ def test_a_name_that_a_set_takes_is_captured() -> None:
     made = lifted(before)
     spoiled = made.text.replace("e = [", "e = rec { src = 1; a = src; }; x = [")
     assert captured(before, spoiled, made) == ("'src' has a different meaning after the change",)
+
+
+PART = package('buildApp { pname = "app"; e = buildUi (finalAttrs: { x = ui; y = finalAttrs.x; }); }\n')
+
+
+@pytest.mark.parametrize("design", [Design.STAY, Design.MOVE])
+def test_a_use_of_the_new_parameter_that_a_function_within_takes_is_captured(design: Design) -> None:
+    made = lifted(PART, design=design)
+    assert (made.parameter, captured(PART, made.text, made)) == ("finalPackage", ())
+    spoiled = replace(made, text=made.text.replace("finalPackage", "finalAttrs"), parameter="finalAttrs")
+    assert captured(PART, spoiled.text, spoiled) == ("'finalAttrs' has a different meaning after the change",)
+
+
+@pytest.mark.parametrize("name", ["version", "src", "buildUi"])
+def test_a_name_of_what_moves_that_the_package_binds_is_captured(name: str) -> None:
+    before = package("buildApp {\n  inherit src version buildUi;\n  e = [ ui ];\n}\n")
+    made = lifted(before, design=Design.MOVE)
+    assert captured(before, made.text, made) == ()
+    spoiled = made.text.replace("(finalAttrs: {", "(finalAttrs: rec {")
+    spoiled = spoiled.replace("inherit src version buildUi", f"{name} = 1")
+    assert captured(before, spoiled, made) == (f"'{name}' has a different meaning after the change",)
+
+
+def test_the_final_attributes_of_a_part_keep_their_meaning_by_another_name() -> None:
+    text = (
+        "{ buildApp, buildUi, version }:\nlet\n  ui = buildUi (finalAttrs: { a = finalAttrs.b; inherit version; });\n"
+    )
+    text += "in\n"
+    text += "buildApp (finalAttrs: { inherit version; e = [ ui ]; })\n"
+    made = lifted(text, "ui", design=Design.MOVE, follow=("version",))
+    assert (made.renamed, captured(text, made.text, made)) == (frozenset(["uiAttrs"]), ())
+    kept = replace(made, renamed=frozenset())
+    said = [f"'{name}' has a different meaning after the change" for name in ("finalAttrs", "uiAttrs")]
+    assert captured(text, made.text, kept) == tuple(said)
+
+
+@pytest.mark.parametrize("end", ["ui", "buildApp.x", "{ e = ui; }", "(buildApp { e = ui; }) // { }"])
+def test_a_file_that_ends_in_something_else_by_now_is_looked_at_as_well(end: str) -> None:
+    made = lifted(INNER)
+    assert captured(INNER, package(end), made) == ()

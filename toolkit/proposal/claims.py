@@ -260,15 +260,13 @@ def capture_safe(case: LiftCase) -> Finding:
         _meanings(case.before),
         _meanings(case.after, dict.fromkeys(case.lifted.renamed, case.lifted.parameter)),
     )
-    new = after - before
-    expected = {case.lifted.parameter, PREVIOUS, *case.lifted.doors}
-    parameter = (case.lifted.parameter, OWN)
-    # What has the name of the new parameter and meant something else still does.
-    taken = {name for name, _ in before - after if name == parameter[0]} if new[parameter] else set[str]()
-    failures = [
-        f"'{name}' has a different meaning after the change"
-        for name in sorted({name for name, _ in new if name not in expected} | taken)
-    ]
+    new, gone = after - before, before - after
+    own = (case.lifted.parameter, OWN)
+    expected = {PREVIOUS, *case.lifted.doors}
+    # What has the name of the new parameter means that everywhere, and what meant something else still does.
+    captured = {name for name, kind in new if name not in expected and (name, kind) != own}
+    captured |= {name for name, _ in gone if name == case.lifted.parameter and new[own]}
+    failures = [f"'{name}' has a different meaning after the change" for name in sorted(captured)]
     return Finding(covers=f"{after.total()} names, {new.total()} of them new", failures=tuple(failures))
 
 
@@ -408,8 +406,11 @@ OWN = "the package's own function"
 def _meanings(stage: Stage, renamed: Mapping[str, str] = MappingProxyType({})) -> Counter[tuple[str, str]]:
     """Count the names that a file uses, each with the kind of scope that binds it; new names count as the old ones."""
     shape = read(Tree(stage.content.decode(), name=str(stage.path)))
-    own = inside(call(shape.body)[-1])
-    kinds = {own.index: OWN} if own.kind == "function_expression" else {}
+    parts = call(shape.body)
+    function, argument = parts[0], parts[-1]
+    # Within a layer, the builder's own function has the same attributes.
+    within = call(inside(function.children[0]))[-1] if function.kind == "select_expression" else argument
+    kinds = {own.index: OWN for own in map(inside, (argument, within)) if own.kind == "function_expression"}
     bound = ((use.name, use.scope.node if use.scope is not None else None) for use in shape.references)
     return Counter(
         (renamed.get(name, name), kinds.get(node.index, node.kind) if node is not None else "unbound")

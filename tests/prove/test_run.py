@@ -1,0 +1,235 @@
+"""The one runner of proofs, with claims that are made up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path, PurePosixPath
+
+import pytest
+from msgspec.structs import replace
+
+from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
+from toolkit.model import INTERRUPTED, Proof, Silence, Source, Status, Tier
+from toolkit.nix import limits
+from toolkit.prove import ANY, Case, Claim, Finding, Stage, Subject, about, run
+
+PASSES = Finding(covers="all")
+
+
+class Recorded(Silence):
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.proofs: list[str] = []
+
+    def step(self, what: str) -> None:
+        self.steps.append(what)
+
+    def proof(self, proof: Proof) -> None:
+        self.proofs.append(proof.name)
+
+
+def case(root: Path) -> Case[Stage]:
+    stages = [Stage(name=name, content=b"", path=root / name / "x.nix") for name in ("before", "after")]
+    source = Source(origin="a test", content=b"", directory=root, root=root)
+    return Case(source=source, target=PurePosixPath("x.nix"), stages=tuple(stages))
+
+
+def claim(name: str, finding: Finding | BaseException = PASSES, **more: object) -> Claim[Case[Stage]]:
+    def check(_: Case[Stage]) -> Finding:
+        if isinstance(finding, BaseException):
+            raise finding
+        return finding
+
+    return Claim(name, f"the sentence of {name}", check, **more)  # type: ignore[arg-type]
+
+
+def proven(
+    root: Path, *claims: Claim[Case[Stage]], names: tuple[str, ...] = (), also: tuple[str, ...] = ()
+) -> list[Proof]:
+    return list(run(claims, case(root), names, also=also, progress=Silence()))
+
+
+def test_claims_apply_to_subjects() -> None:
+    claims = [claim("a"), claim("b", applies_to=frozenset([Subject.CHANGE])), claim("c", applies_to=frozenset[Subject]())]
+    assert [each.name for each in about(claims, Subject.CHANGE)] == ["a", "b"]
+    assert [each.name for each in about(claims, Subject.SERIES)] == ["a"]
+    assert frozenset(Subject) == ANY
+
+
+def test_a_finding_becomes_a_proof_with_its_facts(tmp_path: Path) -> None:
+    finding = Finding(covers="3 files", evidence=("e",), gaps=("g",), commands=("c",))
+    (proof,) = proven(tmp_path, claim("a", finding))
+    assert replace(proof, seconds=0.0) == Proof(
+        name="a",
+        claim="the sentence of a",
+        status=Status.PASSED,
+        covers="3 files",
+        evidence=("g", "e"),
+        gaps=("g",),
+        commands=("c",),
+    )
+    assert 0 < proof.seconds < 60
+
+
+def test_the_first_failure_is_the_reason_and_fails_what_was_not_run_too(tmp_path: Path) -> None:
+    finding = Finding(covers="x", evidence=("e",), gaps=("g",), failures=("one", "two"), not_run="because")
+    (proof,) = proven(tmp_path, claim("a", finding))
+    assert (proof.status, proof.reason, proof.evidence) == (Status.FAILED, "one", ("two", "g", "e"))
+    (proof,) = proven(tmp_path, claim("a", replace(finding, failures=())))
+    assert (proof.status, proof.reason) == (Status.NOT_RUN, "because")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason", "asked"),
+    [
+        (ToolkitError("x: is wrong"), Status.FAILED, "x: is wrong", False),
+        (NotRunError("there is no Nix"), Status.NOT_RUN, "because there is no Nix", False),
+        (
+            CommandError(["nix", "eval"], status=1, stderr="error: no such thing\n"),
+            Status.FAILED,
+            "nix: no such thing",
+            False,
+        ),
+        (
+            CommandError(["nix", "eval"], status=-9, stderr="error: it\n"),
+            Status.NOT_RUN,
+            "because nix: the evaluation was killed by signal 9: probably out of memory",
+            True,
+        ),
+    ],
+)
+def test_an_error_is_a_failure_of_the_proof_alone(
+    tmp_path: Path, error: ToolkitError, status: Status, reason: str, asked: object
+) -> None:
+    proof, other = proven(tmp_path, claim("a", error), claim("b"))
+    assert (proof.name, proof.covers, other.status) == ("a", "nothing", Status.PASSED)
+    assert (proof.status, (proof.reason or "").partition(";")[0]) == (status, reason)
+    assert proof.asked is asked
+    assert proof.commands == (("nix eval",) if isinstance(error, CommandError) else ())
+
+
+def test_a_defect_is_no_failure_of_a_proof(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        proven(tmp_path, claim("a", ZeroDivisionError()))
+
+
+def test_without_names_all_run_but_those_on_request(tmp_path: Path) -> None:
+    claims = (claim("a"), claim("b", on_request=True), claim("c"))
+    assert [proof.name for proof in proven(tmp_path, *claims)] == ["a", "c"]
+    assert [proof.name for proof in proven(tmp_path, *claims, also=("b",))] == ["a", "b", "c"]
+    assert [proof.name for proof in proven(tmp_path, *claims, names=("c", "b"))] == ["b", "c"]
+    assert [proof.name for proof in proven(tmp_path, *claims, names=("c",), also=("a",))] == ["a", "c"]
+
+
+@pytest.mark.parametrize("unknown", [{"names": ("d",)}, {"also": ("d",)}])
+def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path, unknown: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(UsageError, match=r"^proof: 'd' is unknown") as caught:
+        proven(tmp_path, claim("a"), claim("b"), **unknown)
+    assert caught.value.hint == "known proofs are a, b"
+
+
+def test_what_somebody_asked_for_is_marked(tmp_path: Path) -> None:
+    claims = (
+        claim("a"),
+        claim("b"),
+        claim("tree", tier=Tier.TREE),
+        claim("offered", tier=Tier.TREE, offered=True),
+        claim("alone", alone=True),
+    )
+    asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims)}
+    assert asked == {"a": False, "b": False, "tree": True, "offered": False, "alone": False}
+    asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims, names=("a", "offered"), also=("b",))}
+    assert asked == {"a": True, "b": True, "offered": True}
+
+
+def test_those_that_are_alone_or_deeper_follow_the_others(tmp_path: Path) -> None:
+    claims = (claim("deep", tier=Tier.TREE), claim("alone", alone=True), claim("a"), claim("b"))
+    progress = Recorded()
+    proofs = run(claims, case(tmp_path), progress=progress)
+    order = ["a", "b", "deep", "alone"]
+    assert progress.proofs == order
+    assert progress.steps == [f"proving {name}" for name in order]
+    assert {proof.name for proof in proofs} == set(order)
+
+
+def test_those_of_the_isolated_tier_run_side_by_side(tmp_path: Path) -> None:
+    barrier = threading.Barrier(3, timeout=60)
+
+    def check(_: Case[Stage]) -> Finding:
+        barrier.wait()
+        return PASSES
+
+    claims = tuple(Claim(name, name, check) for name in "abc")
+    assert [proof.status for proof in proven(tmp_path, *claims)] == [Status.PASSED] * 3
+
+
+def test_nothing_runs_after_an_interrupt_of_one_that_follows(tmp_path: Path) -> None:
+    claims = (claim("a"), claim("deep", KeyboardInterrupt(), tier=Tier.TREE), claim("deeper", tier=Tier.BUILD))
+    proofs = proven(tmp_path, *claims)
+    assert [proof.status for proof in proofs] == [Status.PASSED, Status.NOT_RUN, Status.NOT_RUN]
+    assert [(proof.reason, proof.covers, proof.claim) for proof in proofs[1:]] == [
+        (INTERRUPTED, "nothing", "the sentence of deep"),
+        (INTERRUPTED, "nothing", "the sentence of deeper"),
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        proven(tmp_path, claim("a", KeyboardInterrupt()))
+
+
+def test_claims_say_what_their_evaluation_needs(tmp_path: Path) -> None:
+    seen: list[frozenset[str] | None] = []
+
+    def check(of: Case[Stage]) -> Finding:
+        seen.append(of.needs)
+        return PASSES
+
+    claims = [Claim(name, name, check, needs=frozenset([name, "both"]), alone=True) for name in ("a", "b")]
+    proven(tmp_path, *claims)
+    proven(tmp_path, *claims, names=("b",))
+    proven(tmp_path, *claims, names=("b",), also=("a",))
+    assert seen == [None, None, {"b", "both"}, {"a", "b", "both"}, {"a", "b", "both"}]
+
+
+@pytest.mark.parametrize(
+    ("tier", "sealed", "bounded"),
+    [(Tier.ISOLATED, True, True), (Tier.TREE, True, False), (Tier.BUILD, False, False), (Tier.VM, False, False)],
+)
+def test_what_evaluates_is_sealed_and_the_isolated_tier_has_an_end(
+    tmp_path: Path, tier: Tier, sealed: object, bounded: object
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def check(_: Case[Stage]) -> Finding:
+        seen.append((limits.is_sealed(), limits.left() <= limits.seconds(limits.TOGETHER_SECONDS)))
+        return PASSES
+
+    proven(tmp_path, Claim("a", "a", check, tier=tier))
+    assert seen == [(sealed, bounded)]
+
+
+def test_all_of_the_isolated_tier_end_at_one_time(tmp_path: Path) -> None:
+    left: dict[str, float] = {}
+
+    def check(name: str, seconds: float) -> Claim[Case[Stage]]:
+        def wait(_: Case[Stage]) -> Finding:
+            time.sleep(seconds)
+            left[name] = limits.left()
+            return PASSES
+
+        return Claim(name, name, wait, alone=True)
+
+    proven(tmp_path, check("a", 0.2), check("b", 0.0))
+    assert 0 < left["b"] <= left["a"] <= limits.seconds(limits.TOGETHER_SECONDS) - 0.2
+
+
+def test_a_case_begins_unchanged_and_may_read_its_stages_and_the_library(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / ".version").write_text("26.11")
+    of = case(tmp_path)
+    assert (of.before.name, of.after.name) == ("before", "after")
+    assert of.reach == (tmp_path / "before", tmp_path / "after", tmp_path / "lib", tmp_path / ".version")
+    (tmp_path / "lib").rmdir()
+    (tmp_path / "lib").symlink_to("/etc")
+    assert tmp_path / "lib" not in case(tmp_path).reach
+    lone = replace(of, source=Source(origin="a test", content=b"", directory=tmp_path))
+    assert lone.reach == (tmp_path / "before", tmp_path / "after")

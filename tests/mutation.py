@@ -29,7 +29,7 @@ from mutmut.utils.format_utils import get_mutant_name
 from toolkit import documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
 SIZE = int(os.environ.get("UNLET_MUTATIONS", "300"))
@@ -110,17 +110,27 @@ def tried(room: Room, equivalent: Iterable[Equivalent], directory: Path) -> Resu
     """Change a sample of a room's code in a copy of the repository, and run the tests that reach each change."""
     copied(room, directory)
     os.chdir(directory)
-    mutants = {
+    mutants = known(room)
+    sample = sorted(mutants)
+    if 0 < SIZE < len(sample):
+        sample = sorted(Random(SEED).sample(sample, SIZE))  # noqa: S311 - a sample, not a secret
+    program = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", _AT_ONCE, *sample]
+    subprocess.run(program, check=True, stdout=sys.stderr)
+    return judged(room, equivalent, mutants, sample)
+
+
+def known(room: Room) -> dict[str, Path]:
+    """Return the names of all mutants of a room, with their modules."""
+    return {
         get_mutant_name(path, name): path
         for pattern in room.modules
         for path in sorted(Path().glob(pattern))
         for name in mutate_file_contents(str(path), path.read_text()).mutant_names
     }
-    sample = sorted(mutants)
-    if 0 < SIZE < len(sample):
-        sample = Random(SEED).sample(sample, SIZE)  # noqa: S311 - a sample, not a secret
-    program = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", _AT_ONCE, *sample]
-    subprocess.run(program, check=True, stdout=sys.stderr)
+
+
+def judged(room: Room, equivalent: Iterable[Equivalent], mutants: Mapping[str, Path], sample: Sequence[str]) -> Result:
+    """Return what became of a sample, as mutmut has written it down."""
     states = {
         name: status_by_exit_code[code]
         for path in dict.fromkeys(mutants.values())
@@ -134,8 +144,8 @@ def tried(room: Room, equivalent: Iterable[Equivalent], directory: Path) -> Resu
     for each in equivalent:
         if any(fnmatch.fnmatch(each.function.partition(":")[0], pattern) for pattern in room.modules):
             of = [name for name in by_function[each.function] if after(name, mutants[name]) == each.after]
-            killed = [name for name in of if name in sample and states[name] in _NOTICED]
-            if not of or killed:
+            noticed = [name for name in of if name in sample and states[name] in _NOTICED]
+            if not of or noticed:
                 why = "a test notices it" if of else "no change of this function gives it"
                 wrong.append(f"equivalent: {each.function}: '{each.after}': {why}")
             spared.update(of)
@@ -146,7 +156,7 @@ def tried(room: Room, equivalent: Iterable[Equivalent], directory: Path) -> Resu
         equivalent=sum(name in spared for name in sample),
         survived=[
             f"{function(name, mutants[name])}: {states[name]}\n{diff(name, mutants[name])}"
-            for name in sorted(sample)
+            for name in sample
             if states[name] not in _NOTICED and name not in spared
         ],
         wrong=wrong,

@@ -51,7 +51,11 @@ def proven(
 
 
 def test_claims_apply_to_subjects() -> None:
-    claims = [claim("a"), claim("b", applies_to=frozenset([Subject.CHANGE])), claim("c", applies_to=frozenset[Subject]())]
+    claims = [
+        claim("a"),
+        claim("b", applies_to=frozenset([Subject.CHANGE])),
+        claim("c", applies_to=frozenset[Subject]()),
+    ]
     assert [each.name for each in about(claims, Subject.CHANGE)] == ["a", "b"]
     assert [each.name for each in about(claims, Subject.SERIES)] == ["a"]
     assert frozenset(Subject) == ANY

@@ -1,0 +1,80 @@
+"""A series of two commits on a small package, which a test may spoil."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit.git import mailing
+from toolkit.model import Commit, Source
+from toolkit.prove import Case, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+TARGET = PurePosixPath("pkgs/by-name/he/hello/package.nix")
+TEXTS = {
+    "before": '{ mk }:\nmk {\n  # who\n  pname = "hello";\n\n  a = 1;\n\n\n\n  b = 1;\n}\n',
+    "first": '{ mk }:\nmk {\n  # who\n  pname = "hello";\n\n  a = 2;\n\n\n\n  b = 1;\n}\n',
+    "second": '{ mk }:\nmk {\n  # who\n  pname = "hello";\n\n  a = 2;\n\n\n\n  b = 2;\n}\n',
+}
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """The texts of the stages, the first of which is the unchanged file, and where they are written."""
+
+    root: Path
+    texts: Mapping[str, str]
+
+    def rewritten(self, stage: str, change: Callable[[str], str]) -> Draft:
+        """Change the text of one stage, and of no other."""
+        return replace(self, texts={**self.texts, stage: change(self.texts[stage])})
+
+    def case(self, **fields: object) -> Case[Stage]:
+        """Return the case with the patches and the diff of these texts, or with other fields."""
+        stages: list[Stage] = []
+        for name, text in self.texts.items():
+            path = self.root / name / TARGET.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            stages.append(Stage(name=name, content=text.encode(), path=path))
+        commits = [
+            Commit(subject=f"hello: {after.name}", body="", before=before.content, after=after.content)
+            for before, after in pairwise(stages)
+        ]
+        made = mailing.series(commits, TARGET)
+        case = Case[Stage](
+            source=Source(origin="a test", content=stages[0].content, directory=self.root),
+            target=TARGET,
+            stages=tuple(stages),
+            patches=made.patches,
+            upstream_diff=made.upstream_diff,
+        )
+        return replace(case, **fields)
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> Draft:
+    return Draft(root=tmp_path, texts=TEXTS)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Return what puts a shell script on PATH in front of all other programs; `$real` in it is the program behind."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+
+    def write(name: str, script: str) -> None:
+        path = directory / name
+        path.write_text(f"#!/bin/sh\nreal={shutil.which(name)}\n{script}")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
+
+    return write

@@ -1,0 +1,230 @@
+"""What the claims about any file are there to catch: syntax, format, and that patches apply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.prove.conftest import TARGET, Draft
+from toolkit.errors import ToolkitError
+from toolkit.git import program
+from toolkit.model import Oid, Patch, Source
+from toolkit.nix import stores
+from toolkit.prove import ANY, Subject, about
+from toolkit.prove.claims import CLAIMS, LINT, applies, formatted, parses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# The real nixfmt is one more compiler to have on each machine that tests. What is tested here is how the proof asks a
+# formatter and what it makes of the answer, hence any program will do that formats: this one strips spaces at line
+# ends, and refuses a file with a tab as nixfmt refuses a syntax error.
+FORMATTER = """\
+case ${1-} in
+  --version) echo 'nixfmt 0 (stand-in)' ;;
+  -) awk '/\t/ { print "no tabs" >"/dev/stderr"; exit 1 } { sub(/ +$/, ""); print }' ;;
+  *) echo "unknown: $1" >&2 && exit 2 ;;
+esac
+"""
+NEW_FILE = (
+    b"diff --git a/other.nix b/other.nix\nnew file mode 100644\n--- /dev/null\n+++ b/other.nix\n@@ -0,0 +1 @@\n+x\n"
+)
+
+
+def altered(patch: Patch, old: bytes, new: bytes) -> Patch:
+    assert patch.content.count(old) == 1
+    return Patch(name=patch.name, content=patch.content.replace(old, new))
+
+
+def test_every_stage_is_parsed(draft: Draft) -> None:
+    finding = parses(draft.case())
+    assert (finding.covers, finding.failures, finding.not_run) == ("3 files", (), None)
+    assert [line.partition(": ")[0] for line in finding.evidence] == ["before", "first", "second"]
+    assert finding.commands[0].startswith(f"nix-instantiate --store dummy:// --parse {draft.root}/before/")
+    assert finding.commands[0].endswith(f"{draft.root}/second/package.nix")
+
+
+# The grammar accepts both, Nix neither: what the syntax tree says is not enough.
+@pytest.mark.parametrize("bad", ['pname = "hello"; pname = "hello";', 'pname = "hello"; x = ({ a, a }: a);'])
+@pytest.mark.parametrize("stage", ["before", "first", "second"])
+def test_stage_that_is_no_nix_is_named_with_its_place(draft: Draft, stage: str, bad: str) -> None:
+    spoiled = draft.rewritten(stage, lambda text: text.replace('pname = "hello";', bad))
+    with pytest.raises(ToolkitError, match=r"already defined|duplicate formal") as caught:
+        parses(spoiled.case())
+    assert f"/{stage}/package.nix:4:" in str(caught.value)
+
+
+class TestFormat:
+    @pytest.fixture(autouse=True)
+    def formatter(self, install: Callable[[str, str], None]) -> None:
+        install("nixfmt", FORMATTER)
+
+    def test_formatted_series_passes(self, draft: Draft) -> None:
+        case = draft.case()
+        finding = formatted(case)
+        assert (finding.covers, finding.failures, finding.not_run) == ("3 files, nixfmt 0 (stand-in)", (), None)
+        assert finding.commands == (f"nixfmt --check {' '.join(str(stage.path) for stage in case.stages)}",)
+        assert [stage.path.read_bytes() for stage in case.stages] == [stage.content for stage in case.stages]
+
+    @pytest.mark.parametrize("stage", ["first", "second"])
+    @pytest.mark.parametrize("more", ["  \n", "#\t\n"])
+    def test_stage_that_would_be_changed_or_refused_is_named(self, draft: Draft, stage: str, more: str) -> None:
+        finding = formatted(draft.rewritten(stage, lambda text: f"{text}{more}").case())
+        assert finding.failures == (f"{stage}: nixfmt would change the file",)
+
+    def test_file_that_was_not_formatted_before_is_not_judged(self, draft: Draft) -> None:
+        for stage in ("before", "first"):
+            draft = draft.rewritten(stage, lambda text: f"{text}  \n")
+        finding = formatted(draft.case())
+        reason = "because the file is not in the format of this nixfmt 0 (stand-in) before either"
+        assert (finding.covers, finding.failures, finding.not_run) == ("nothing", (), reason)
+
+    def test_formatter_that_cannot_be_run_is_a_failure(self, draft: Draft, install: Callable[[str, str], None]) -> None:
+        install("nixfmt", "echo 'cannot start' >&2; exit 127")
+        with pytest.raises(ToolkitError, match="cannot start"):
+            formatted(draft.case())
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty store, in which nixfmt is looked for."""
+    monkeypatch.setattr(stores, "STORE", tmp_path / "store")
+    return tmp_path / "store"
+
+
+@pytest.mark.usefixtures("store")
+def test_formatter_that_is_nowhere_is_named_with_where_to_get_it(draft: Draft) -> None:
+    finding = formatted(draft.case())
+    reason = "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"
+    assert (finding.covers, finding.not_run) == ("nothing", reason)
+
+
+def test_formatter_of_the_store_is_used(draft: Draft, store: Path) -> None:
+    for name, version in (("nixfmt-1.0.0", "1"), ("nixfmt-1.1.0", "2"), ("nixfmt-classic-9", "of another form")):
+        formatter = store / f"{'0' * 32}-{name}" / "bin/nixfmt"
+        formatter.parent.mkdir(parents=True)
+        formatter.write_text(f'#!/bin/sh\n[ "$1" = - ] && exec cat\necho nixfmt {version}\n')
+        formatter.chmod(0o755)
+    assert formatted(draft.case()).covers == "3 files, nixfmt 2"
+
+
+def test_series_and_diff_apply_with_their_lines_and_commands(draft: Draft) -> None:
+    finding = applies(draft.case())
+    assert (finding.covers, finding.failures) == ("2 patches, 2 lines added, 2 removed", ())
+    assert finding.evidence == ("git apply --check and git am, on a commit of the file",)
+    assert finding.commands[1:] == (
+        "git -C checkout apply --check ../upstream.diff",
+        "(cd checkout && git am ../series/*.patch)",
+    )
+    assert f"{draft.root}/before/package.nix" in finding.commands[0]
+    one = Draft(root=draft.root, texts={name: draft.texts[name] for name in ("before", "second")})
+    assert applies(one.case()).covers == "1 patch, 2 lines added, 2 removed"
+
+
+@pytest.fixture
+def repository(draft: Draft, tmp_path: Path) -> Path:
+    path = tmp_path / "clone"
+    (path / TARGET).parent.mkdir(parents=True)
+    (path / TARGET).write_text(draft.texts["before"])
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "one")):
+        program.run_hermetic(path, *words)
+    return path
+
+
+def at(repository: Path, content: bytes) -> Source:
+    commit = Oid(program.run_hermetic(repository, "rev-parse", "HEAD").text)
+    return Source(
+        origin="a test",
+        content=content,
+        directory=repository,
+        repository=repository / ".git",
+        commit=commit,
+        committed=1,
+    )
+
+
+def test_series_applies_to_the_pinned_commit(draft: Draft, repository: Path) -> None:
+    source = at(repository, draft.texts["before"].encode())
+    finding = applies(draft.case(source=source))
+    assert finding.failures == ()
+    assert finding.evidence == (f"git apply --check and git am, on commit {source.commit}",)
+    (repository / TARGET).write_text("{ }\n")
+    program.run_hermetic(repository, "commit", "-qam", "two")
+    with pytest.raises(ToolkitError, match="differs in the commit from the file that was changed"):
+        applies(draft.case(source=at(repository, source.content)))
+
+
+def test_commit_that_is_not_all_there_is_said_not_to_be(draft: Draft, repository: Path) -> None:
+    source = at(repository, draft.texts["before"].encode())
+    blob = program.run_hermetic(repository, "rev-parse", f"HEAD:{TARGET}").text
+    (repository / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    finding = applies(draft.case(source=source))
+    assert finding.failures == ()
+    where = f"a commit of the file, since {repository}/.git lacks what a checkout of {source.commit.short} reads"  # type: ignore[union-attr]
+    assert finding.evidence == (f"git apply --check and git am, on {where}",)
+
+
+def test_patch_that_does_not_apply_is_named_with_gits_words(draft: Draft) -> None:
+    case = draft.case()
+    first, second = case.patches
+    finding = applies(draft.case(patches=(first, altered(second, b"\n-  b = 1;\n", b"\n-  b = 7;\n"))))
+    assert finding.failures[0].startswith("series: ")
+    assert "patch does not apply" in finding.failures[0] or "patch failed" in finding.failures[0]
+    assert not any("different files" in failure for failure in finding.failures)
+
+
+def test_diff_that_does_not_apply_is_named(draft: Draft) -> None:
+    diff = draft.case().upstream_diff
+    broken = diff.replace(b"\n-  b = 1;\n", b"\n-  b = 7;\n")
+    assert broken != diff
+    (failure,) = applies(draft.case(upstream_diff=broken)).failures
+    assert failure.startswith("upstream.diff: ")
+
+
+def test_series_that_gives_another_file_is_named(draft: Draft) -> None:
+    first, second = draft.case().patches
+    finding = applies(draft.case(patches=(first, altered(second, b"\n+  b = 2;\n", b"\n+  b = 3;\n"))))
+    assert finding.failures == ("the series and the rewrite give different files",)
+    other = draft.rewritten("first", lambda text: text.replace("a = 2", "a = 3"))
+    finding = applies(draft.case(patches=other.case().patches))
+    assert finding.failures == ("the series and the rewrite give different files",)
+
+
+def test_diff_that_gives_another_file_is_named(draft: Draft) -> None:
+    diff = draft.rewritten("second", lambda text: text.replace("b = 2", "b = 3")).case().upstream_diff
+    finding = applies(draft.case(upstream_diff=diff))
+    assert finding.failures == ("the diff and the rewrite give different files",)
+
+
+def test_what_touches_another_file_is_named(draft: Draft) -> None:
+    case = draft.case()
+    finding = applies(draft.case(upstream_diff=case.upstream_diff + NEW_FILE))
+    assert finding.failures == (f"the diff touches {TARGET}, other.nix",)
+    first, second = case.patches
+    more = Patch(name=second.name, content=second.content + NEW_FILE)
+    finding = applies(draft.case(patches=(first, more)))
+    assert f"{second.name} touches {TARGET}, other.nix" in finding.failures
+
+
+@pytest.mark.parametrize("diff", [b"", b"nothing\n"])
+def test_diff_without_a_change_is_no_success(draft: Draft, diff: bytes) -> None:
+    with pytest.raises(ToolkitError, match="the diff: contains no diff"):
+        applies(draft.case(upstream_diff=diff))
+
+
+def test_a_strangers_patch_is_applied_to_the_file_alone(draft: Draft) -> None:
+    diff = draft.case().upstream_diff + NEW_FILE
+    finding = applies(draft.case(patches=(), upstream_diff=diff))
+    assert (finding.covers, finding.failures) == ("package.nix, 2 lines added, 2 removed", ())
+    assert finding.evidence == ("git apply, on the file alone", "not tried: other.nix")
+    other = draft.rewritten("second", lambda text: text.replace("b = 2", "b = 3"))
+    finding = applies(other.case(patches=(), upstream_diff=diff))
+    assert finding.failures == ("the patch and the judged file differ",)
+
+
+def test_an_overlay_is_no_file_of_nixpkgs() -> None:
+    assert [claim.name for claim in about((*CLAIMS, LINT), Subject.OVERLAY)] == ["parse"]
+    for subject in ANY - {Subject.OVERLAY}:
+        assert [claim.name for claim in about((*CLAIMS, LINT), subject)] == ["parse", "format", "applies", "lint"]

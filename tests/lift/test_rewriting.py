@@ -183,11 +183,9 @@ def test_move_puts_the_definition_into_passthru_and_leaves_no_empty_let() -> Non
         buildApp (finalAttrs: {
           e = [ finalAttrs.passthru.ui ];
 
-          passthru = {
-            ui = buildUi {
-              pname = "ui";
-              inherit src version;
-            };
+          passthru.ui = buildUi {
+            pname = "ui";
+            inherit src version;
           };
 
           meta = { };
@@ -210,7 +208,7 @@ def test_follow_takes_source_and_version_from_the_package() -> None:
         design=Design.MOVE,
         follow=("src", "version"),
     )
-    assert "      inherit (finalAttrs) src version;\n" in text
+    assert "    inherit (finalAttrs) src version;\n" in text
     assert text.count("inherit src version;") == 1
 
 
@@ -315,8 +313,8 @@ def test_a_part_that_calls_its_own_attributes_so_gets_another_name_for_them(oute
     body = f"buildApp {outer}\n  inherit version;\n  e = [ web-ui ];\n}}{')' if 'final' in outer else ''}\n"
     text = rewritten(package(body, part), "web-ui", design=Design.MOVE, follow=("version",))
     assert "buildApp (finalAttrs: {\n" in text
-    assert "web-ui = buildUi (webUiAttrs: {\n      inherit (finalAttrs) version;\n" in text
-    assert "      e = [ webUiAttrs.version ];\n" in text
+    assert "web-ui = buildUi (uiAttrs: {\n    inherit (finalAttrs) version;\n" in text
+    assert "    e = [ uiAttrs.version ];\n" in text
 
 
 def test_a_name_that_the_package_has_given_its_attributes_is_not_changed() -> None:
@@ -406,6 +404,9 @@ def test_strings_keep_their_text_when_their_lines_move() -> None:
         in
         buildApp {
           e = [ ui ];
+          passthru = {
+            tests = f;
+          };
         }
         """
     text = rewritten(before, design=Design.MOVE)
@@ -494,7 +495,7 @@ def test_a_binding_whose_name_says_nothing_is_called_as_its_package(name: str, a
     binding = f"  drv = buildUi {{ {name} src = f; }};\n"
     text = rewritten(package('buildApp {\n  pname = "app";\n  e = [ drv ];\n}\n', binding), "drv", design=design)
     assert f"e = [ finalAttrs.passthru.{attribute} ];" in text
-    assert f"    {attribute} = {'drv;' if design is Design.STAY else f'buildUi {{ {name} '}" in text
+    assert f"  passthru.{attribute} = {'drv;' if design is Design.STAY else f'buildUi {{ {name} '}" in text
 
 
 def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
@@ -507,7 +508,7 @@ def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
     for called in ({"drv": "ui"}, {"": "ui"}):
         made = lift(text, name="package.nix", bindings=("drv",), called=called)
         assert made.doors == {"drv": ("passthru", "ui")}
-        assert "passthru = {\n    ui = drv;\n  };\n" in made.text
+        assert "passthru.ui = drv;\n" in made.text
 
 
 def test_a_package_whose_source_is_a_part_takes_that_from_its_attributes() -> None:
@@ -525,7 +526,7 @@ def test_a_comment_that_a_blank_line_parts_from_a_definition_stays() -> None:
     before = HEAD.replace("  ui =", "  # parts\n\n  # the interface\n  ui =").replace("in\n", "  other = 1;\nin\n")
     made = rewritten(before + "buildApp {\n  e = [ ui other ];\n}\n", design=Design.MOVE)
     assert made.index("# parts") < made.index("other = 1") < made.index("in\nbuildApp")
-    assert "    # the interface\n    ui = buildUi {" in made
+    assert "  # the interface\n  passthru.ui = buildUi {" in made
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_a_definition_moves_out_of_a_let_within_the_final_attributes() -> None:
     made = lifted(INNER, design=Design.MOVE)
     assert made.moved == ("ui",)
     assert "let\n    wrapped = f finalAttrs.passthru.ui;" in made.text
-    assert 'passthru = {\n      ui = buildUi {\n        pname = "ui";' in made.text
+    assert '    passthru.ui = buildUi {\n      pname = "ui";' in made.text
 
 
 def test_a_let_within_the_final_attributes_has_no_layer() -> None:

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 HIDDEN, SHOWN, PARTIAL = Reachability.HIDDEN, Reachability.SHOWN, Reachability.PARTIAL
 
 
-def written(*packages: str, follows: tuple[str, ...] = (), **states: Reachability) -> Message:
+def written(
+    *packages: str, follows: tuple[str, ...] = (), own: tuple[str, ...] = (), **states: Reachability
+) -> Message:
     names = {name.replace("_", "-"): state for name, state in states.items()}
     lifted = Lifted(
         text="",
         doors={name: ("passthru", name) for name in names},
         follows=dict.fromkeys(follows, ("src", "version")),
         states=names,
+        own=own,
     )
     return message(packages, lifted)
 
@@ -42,7 +45,7 @@ def written(*packages: str, follows: tuple[str, ...] = (), **states: Reachabilit
         ),
         (
             written("a" * 50, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
-            f"{'a' * 50}: let overrides of src and version reach 2 of its parts",
+            f"{'a' * 50}: let overrides of src and version reach packages in its let",
         ),
         (written("app", ui=HIDDEN), "app: allow overriding the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),
@@ -65,3 +68,8 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
         "overrideAttrs does not change it. Take them from finalAttrs."
     )
     assert said.proven == {"no-rebuild": "No rebuilds."}
+
+
+def test_the_body_names_what_else_leaves_the_let() -> None:
+    said = written("app", follows=("ui",), own=("version", "src"), ui=HIDDEN)
+    assert said.body.endswith("from finalAttrs there.\nMove version and src out of the let as well.")

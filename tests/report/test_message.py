@@ -56,6 +56,7 @@ def test_good_message_has_no_fault() -> None:
         "nixosTests.docker-rootless: publish port 80",
         "linuxPackages_6_1.x: init at 1.0",
         "featherpad: fix build",
+        "sublime4, sublime4-dev: fix build",
     ],
 )
 def test_prefix_is_an_attribute_or_a_module(subject: str) -> None:

@@ -25,6 +25,9 @@ _OTHERS = ("finalPackage", "outerAttrs")
 """Names for the final attributes where those of another package, within this one, have the usual one."""
 
 
+_MARKS = "'_"
+
+
 def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
     """Return the name of the final attributes that means them at all of these places.
 
@@ -66,8 +69,7 @@ def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edi
     }
     taken = {use.name for use in references}
     for function, owner in functions.values():
-        first, *rest = re.split(r"[^A-Za-z0-9]+", owner.strip("'_"))
-        new = "".join([first, *(word.capitalize() for word in rest), "Attrs"])
+        new = f"{re.split(r'[^A-Za-z0-9]+', owner.strip(_MARKS))[-1]}Attrs"
         uses = [use.node for use in references if use.name == name and use.scope and use.scope.node is function]
         whole = next((use for use in uses if use.parent is not None and use.parent.kind == "inherited_attrs"), None)
         if new in taken or whole is not None:

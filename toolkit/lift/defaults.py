@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -37,11 +38,15 @@ class LiftChoice(Struct, frozen=True, kw_only=True):
 
 
 class Way(Struct, frozen=True, kw_only=True):
-    """A design, the bindings that are lifted by it, none for all, and the attributes that what moves follows."""
+    """A design, the bindings that are lifted by it, none for all, and the attributes that what moves follows.
+
+    Where `whole`, what is left in the let goes into the package as well, which leaves no let.
+    """
 
     design: Design
     follow: tuple[str, ...] = ()
     bindings: tuple[str, ...] = ()
+    whole: bool = False
 
 
 def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
@@ -51,33 +56,57 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
     """
     if choice.design is not None or choice.follow:
         design = choice.design or Design.MOVE
-        yield Way(design=design, follow=choice.follow, bindings=choice.bindings)
+        way = Way(design=design, follow=choice.follow, bindings=choice.bindings)
+        yield from _best(text, choice, way, name=name)
         return
     shape = read(Tree(text, name=name))
     names = wanted(shape, choice.bindings)
     follow = {part for binding in names for part in shared(shape, binding)}
-    moves = [Way(design=Design.MOVE, follow=tuple(part for part in FOLLOWED if part in follow))] if follow else []
-    for way in (*moves, Way(design=Design.STAY)):
-        yield replace(way, bindings=choice.bindings)
-        if some := _affordable(text, way, names, name=name):
+    stay = Way(design=Design.STAY, bindings=choice.bindings)
+    move = replace(stay, design=Design.MOVE, follow=tuple(part for part in FOLLOWED if part in follow))
+    for way in (*(_best(text, choice, move, name=name) if follow else ()), stay):
+        yield way
+        if some := _affordable(text, choice, way, names, name=name):
             yield replace(way, bindings=some)
+
+
+def _best(text: str, choice: LiftChoice, way: Way, *, name: str) -> Iterator[Way]:
+    """Yield a way, after that which leaves no let if there is one."""
+    if way.follow:
+        whole = replace(way, whole=True)
+        with suppress(RefusalError, LayoutError):
+            _made(text, choice, whole, whole.bindings, name=name)
+            yield whole
+    yield way
 
 
 def lifted(text: str, choice: LiftChoice, way: Way, *, name: str) -> Lifted:
     """Lift in one way; raise as `lift` does, and RefusalError for a large change if nobody asked for the design."""
-    made = lift(text, name=name, bindings=way.bindings, design=way.design, follow=way.follow, called=choice.called)
+    made = _made(text, choice, way, way.bindings, name=name)
     if choice.design is None and (lines := changed_lines(text, made.text)) > MOST_LINES:
         fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}"
         raise RefusalError(fact, hint=f"--design {way.design} makes it all the same, --binding a part of it")
     return made
 
 
-def _affordable(text: str, way: Way, names: Sequence[str], *, name: str) -> tuple[str, ...]:
+def _made(text: str, choice: LiftChoice, way: Way, bindings: Sequence[str], *, name: str) -> Lifted:
+    return lift(
+        text,
+        name=name,
+        bindings=bindings,
+        design=way.design,
+        follow=way.follow,
+        called=choice.called,
+        whole=way.whole,
+    )
+
+
+def _affordable(text: str, choice: LiftChoice, way: Way, names: Sequence[str], *, name: str) -> tuple[str, ...]:
     """Return the bindings of a lift that is too large by which it is not, those that change least first; else none."""
 
     def size(bindings: Sequence[str]) -> float:
         try:
-            made = lift(text, name=name, bindings=bindings, design=way.design, follow=way.follow)
+            made = _made(text, choice, way, bindings, name=name)
         except (RefusalError, LayoutError):
             return inf
         return changed_lines(text, made.text)

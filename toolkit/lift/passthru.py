@@ -91,7 +91,12 @@ def _new(into: Node, additions: Additions) -> Edit:
     text = into.tree.text
     meta = next((node for path, node in bound(into) if path[0] == "meta" and node.kind == "binding"), None)
     indent = _indent(into)
-    written = f"passthru = {additions.whole(indent)};"
+    alone = not additions.names and len(additions.definitions) == 1
+    written = (
+        additions.definitions[0].at(indent, prefix=f"{PASSTHRU}.")
+        if alone
+        else f"{PASSTHRU} = {additions.whole(indent)};"
+    )
     if meta is not None and is_first(text, meta.start):
         start, _ = extent(meta)
         apart = "\n\n" if text[: start - indent].endswith("\n\n") else "\n"

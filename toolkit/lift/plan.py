@@ -19,9 +19,9 @@ from toolkit.lift.bindings import (
     doors,
     origin,
     own_name,
-    shared,
     uses_by_rec,
 )
+from toolkit.lift.following import between, can_follow, is_derivation
 from toolkit.lift.shape import callee, selection
 from toolkit.lift.wanted import at, construction, is_package, wanted
 from toolkit.nix.attributes import inherited_from
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 PARAMETER = "finalAttrs"
 FOLLOWED = ("src", "version")
+OWN = ("pname", "version", "src")
+"""What a package's file may bind in a let for its parts to have as well."""
 
 _TAKEN = frozenset(
     [
@@ -85,7 +87,8 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
     `routes` has the attribute of each binding that is lifted or that leaves its let; `moved` names those that leave it,
     in the order of the file. `taken` are bindings that take an attribute out of one of these, as `inherit (it.a) name`
     does: by their name that of the other and the attributes between. `follows` are the attributes of the package that
-    what has moved takes over, with where the package takes them from.
+    what has moved takes over, with where the package takes them from. `own` are bindings that are the package's own
+    attributes, and leave the let with the others.
     """
 
     shape: Shape
@@ -96,6 +99,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
     moved: tuple[str, ...]
     taken: Mapping[str, tuple[str, ...]]
     follows: Mapping[str, Origin]
+    own: tuple[str, ...] = ()
 
     def path(self, name: str) -> tuple[str, ...]:
         """Return the path among the final attributes of a binding that is lifted, moved or taken."""
@@ -145,17 +149,29 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
         return found
 
 
-def plan(
-    shape: Shape, names: Sequence[str], design: Design, follow: Sequence[str], called: Mapping[str, str]
+def plan(  # noqa: PLR0913 - what is asked of a lift
+    shape: Shape,
+    names: Sequence[str],
+    design: Design,
+    follow: Sequence[str],
+    called: Mapping[str, str],
+    *,
+    whole: bool = False,
 ) -> LiftPlan:
     """Plan a lift of some bindings, for none of all packages that an override does not reach.
 
     `called` has by binding the name of its new attribute, where that is another one; by "" that of a lone binding.
+    Where `whole`, what is left in the let goes into the package too.
 
     Raise LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
     """
     lifted = wanted(shape, names)
-    leaving = _leaving(shape, lifted, _to_move(shape, lifted, design, follow))
+    follows = {name: where for name in follow if (where := origin(shape, name)) is not None}
+    leaving = _leaving(shape, lifted, _to_move(shape, lifted, design, follow), follows)
+    if design is Design.STAY and leaving & {*lifted}:
+        leaving = _leaving(shape, lifted, frozenset(lifted) - shape.inner, follows)
+    own = _own(shape, leaving) if whole else frozenset()
+    leaving |= own
     taken = {name: source for name in leaving if (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
     for name in moved:
@@ -174,10 +190,12 @@ def plan(
         },
         moved=moved,
         taken=taken,
-        follows={name: where for name in follow if (where := origin(shape, name)) is not None},
+        follows=follows,
+        own=tuple(name for name in moved if name in own),
     )
     _require_all_within(planned)
     _require_all_there(planned)
+    _require_all_followed(planned)
     if follow and not planned.followed:
         what = " or ".join(follow)
         raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
@@ -189,26 +207,57 @@ _PLAIN = 3
 
 
 def _to_move(shape: Shape, wanted: Sequence[str], design: Design, follow: Sequence[str]) -> frozenset[str]:
-    """Return the bindings that are to move: of a move that follows attributes, those that share one."""
+    """Return the bindings that are to move: of a move that follows attributes, those that can."""
     if design is not Design.MOVE:
         return frozenset()
-    return frozenset(name for name in wanted if not follow or set(follow) & set(shared(shape, name)))
+    return frozenset(name for name in wanted if not follow or can_follow(shape, name, follow))
 
 
-def _leaving(shape: Shape, wanted: Sequence[str], moving: frozenset[str]) -> frozenset[str]:
-    """Return the bindings that must stand where the final attributes are known: what is made with a lifted one."""
+def _leaving(
+    shape: Shape, wanted: Sequence[str], moving: frozenset[str], follows: Mapping[str, Origin]
+) -> frozenset[str]:
+    """Return the bindings that must stand where the final attributes are known: what is made with a lifted one.
+
+    So must a derivation that a moving one is made with, if it takes from the let what is to follow.
+    """
     leaving = set(moving)
     grown = True
     while grown:
         grown = False
+        along = {
+            each
+            for name in leaving
+            for each in between(shape, name, follows)
+            if each not in _TAKEN and is_derivation(shape, each)
+        }
         for name, node in shape.bindings.items():
             if name in leaving or name in shape.inner or is_package(shape, node):
                 continue
             used = {use.name for use in shape.uses_in(node)} - {name}
-            if used & leaving or (name in shape.reached and used & set(wanted)):
+            if name in along or used & leaving or (name in shape.reached and used & set(wanted)):
                 leaving.add(name)
                 grown = True
     return frozenset(leaving)
+
+
+def _own(shape: Shape, leaving: frozenset[str]) -> frozenset[str]:
+    """Return the rest of a let that holds what the package has as attributes of the same name, and nothing else.
+
+    Raise RefusalError if there is more in it, or something is used outside of the package's attributes.
+    """
+    argument = shape.construction.argument if shape.construction is not None else shape.body
+    rest = [name for name in shape.bindings if name not in {*leaving, *shape.inner}]
+    for name in rest:
+        node = shape.bindings[name]
+        shown = [door for door in doors(shape, name) if door.path == (name,)]
+        users = (use.node for use in shape.uses if use.name == name)
+        within = all(argument.contains(use) or shape.owner(use) in {*leaving, *rest} for use in users)
+        if name not in OWN or not shown or not within:
+            raise RefusalError(f"{at(node)}: '{name}' has to stay in the let")
+        require_plain(shape, name)
+    if not rest:
+        raise RefusalError(f"{at(shape.body)}: nothing else is in the let")
+    return frozenset(rest)
 
 
 def _source(shape: Shape, name: str) -> tuple[str, ...]:
@@ -248,7 +297,7 @@ def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[s
 
 def _route(shape: Shape, name: str, attribute: str, *, fresh: bool) -> AttributeRoute:
     """Return the attribute of a binding; a `fresh` one stands beside the door that is there, which comes to use it."""
-    found = [] if fresh else sorted(doors(shape, name), key=lambda door: len(door.path))
+    found = [] if fresh else sorted(doors(shape, name), key=lambda door: (door.path != (name,), len(door.path)))
     if found:
         return AttributeRoute(path=found[0].path, door=found[0])
     name = attribute
@@ -295,6 +344,15 @@ def _require_all_within(planned: LiftPlan) -> None:
                 within = any(node.contains(use.node) for node in shown)
                 what = "passthru is computed with it" if within else "is used here before the package"
                 raise RefusalError(f"{at(use.node)}: '{use.name}' has to move, and {what}")
+
+
+def _require_all_followed(planned: LiftPlan) -> None:
+    """Raise RefusalError for a part that would be made of the package's attributes and of what the let has of them."""
+    shape = planned.shape
+    for name in planned.moved if planned.follows else ():
+        for other in sorted(between(shape, name, planned.follows) - {*planned.moved}):
+            fact = f"'{name}' is made with '{other}', which takes {' or '.join(planned.follows)} from the let"
+            raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
 
 
 def _require_all_there(planned: LiftPlan) -> None:

@@ -10,9 +10,9 @@ from msgspec import Struct
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.shape import path_of
-from toolkit.nix.attributes import statements, value
+from toolkit.nix.attributes import inherited, statements, value
 from toolkit.nix.edit import Edit
-from toolkit.nix.scope import static_name
+from toolkit.nix.scope import look_up, static_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ _DECIDED = frozenset(["doCheck", "doInstallCheck"])
 """Attributes that the builder decides on as well, by whether what it builds can run."""
 
 _PROGRAM = "mainProgram"
-_WRITTEN_OUT = frozenset(["owner", "repo", _PROGRAM])
+_AS_TEXT = frozenset(["owner", "repo", _PROGRAM])
 """Attributes that nixpkgs wants written out, and not made with `pname` (pkgs/README.md; 387725)."""
 
 
@@ -60,7 +60,7 @@ def unfold(construction: BuilderCall, references: Iterable[Reference], sets: Col
         if use.name in _DECIDED:
             fact = f"'{use.name}' is used within 'rec', and finalAttrs.{use.name} is not what the builder makes of it"
             raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}")
-        if (edit := _written_out(use)) is not None:
+        if (edit := written_out(use)) is not None:
             edits.append(edit)
         else:
             targets[use.node.index] = (PASSTHRU, use.name) if python and use.name in _IN_PASSTHRU else (use.name,)
@@ -72,7 +72,7 @@ def _without_rec(literal: Node) -> Edit:
     return Edit(literal.start, brace.start, "")
 
 
-def _written_out(use: Reference) -> Edit | None:
+def written_out(use: Reference) -> Edit | None:
     """Return the edit that writes a name out in what nixpkgs wants written out, None for any other use.
 
     Raise RefusalError for a repository that is called by a name which is itself computed.
@@ -82,7 +82,7 @@ def _written_out(use: Reference) -> Edit | None:
     binding = next((node for node in use.node.ancestors() if node.kind == "binding"), None)
     attribute = path_of(binding)[-1] if binding is not None else ""
     around = use.node.parent
-    if binding is None or around is None or attribute not in _WRITTEN_OUT:
+    if binding is None or around is None or attribute not in _AS_TEXT:
         return None
     within = around.kind == "interpolation" and around.parent is not None and around.parent.kind == "string_expression"
     if not within and value(binding) is not use.node:
@@ -101,7 +101,10 @@ def _written_out(use: Reference) -> Edit | None:
 
 
 def _literals(owner: Node, name: str) -> Iterator[Node]:
-    """Yield the string without anything computed in it that a set binds to a name."""
+    """Yield the string without anything computed in it that a set or a let binds to a name, or inherits from a let."""
+    if any(name in map(static_name, inherited(each)) for each in statements(owner, "inherit")):
+        outer = look_up(name, owner).scope
+        yield from _literals(outer.node, name) if outer is not None and outer.node.kind == "let_expression" else ()
     for binding in statements(owner, "binding"):
         literal = value(binding)
         if path_of(binding) == (name,) and literal.kind == "string_expression" and static_name(literal) is not None:

@@ -13,7 +13,7 @@ from toolkit.lift import capture, hidden, layer, passthru
 from toolkit.lift.bindings import PASSTHRU, Reachability, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import FOLLOWED, PARAMETER, Design, LiftPlan, plan
-from toolkit.lift.recursion import recursive, unfold
+from toolkit.lift.recursion import recursive, unfold, written_out
 from toolkit.lift.shape import bound, joined, operands, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, extent, removals
 from toolkit.lift.wanted import at
@@ -38,7 +38,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
     let. `parameter` is the name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the
     attributes of passthru that are made with them. `follows` has by lifted binding the package's attributes
-    that it takes over, `states` how far out of reach each was.
+    that it takes over, `states` how far out of reach each was, `own` what else has left a let that is gone.
     """
 
     text: str
@@ -49,6 +49,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     shown: tuple[tuple[str, ...], ...] = ()
     follows: Mapping[str, tuple[str, ...]] = {}
     states: Mapping[str, Reachability] = {}
+    own: tuple[str, ...] = ()
 
 
 def lift(  # noqa: PLR0913 - what is asked of a lift
@@ -59,30 +60,34 @@ def lift(  # noqa: PLR0913 - what is asked of a lift
     design: Design = Design.STAY,
     follow: Sequence[str] = (),
     called: Mapping[str, str] = _NOTHING,
+    whole: bool = False,
 ) -> Lifted:
     """Lift bindings of the lets of a file, for none of all packages that an override does not reach.
 
     `follow` names attributes of the package that moved definitions are to take from its final ones, `called` has by
-    binding the name of its attribute if it is to be another one. `name` is the file's in messages. Raise NixSyntaxError
-    for what is no Nix, LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
+    binding the name of its attribute if it is to be another one. Where `whole`, what is left in the let goes into the
+    package too. `name` is the file's in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of
+    another shape, RefusalError for a lift that cannot be right.
     """
-    return rewrite(read(Tree(text, name=name)), bindings=bindings, design=design, follow=follow, called=called)
+    shape = read(Tree(text, name=name))
+    return rewrite(shape, bindings=bindings, design=design, follow=follow, called=called, whole=whole)
 
 
-def rewrite(
+def rewrite(  # noqa: PLR0913 - what is asked of a lift
     shape: Shape,
     *,
     bindings: Sequence[str],
     design: Design,
     follow: Sequence[str] = (),
     called: Mapping[str, str] = _NOTHING,
+    whole: bool = False,
 ) -> Lifted:
     """Lift bindings of a shape's lets, as `lift` does."""
     if design is Design.HIDDEN:
         new = hidden.rewrite(shape, bindings)
         _require_comments(shape, new)
         return Lifted(text=new, doors={})
-    return carry_out(plan(shape, bindings, design, follow, called))
+    return carry_out(plan(shape, bindings, design, follow, called, whole=whole))
 
 
 def carry_out(planned: LiftPlan) -> Lifted:
@@ -96,6 +101,9 @@ def carry_out(planned: LiftPlan) -> Lifted:
     targets |= {use.node.index: ((use.name,),) for use in references if layer.leaves(construction, layered, use)}
     targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
     targets |= {index: (path,) for index, path in planned.rerouted.items()}
+    literal = [use for use in references if use.name in planned.own and use.node.index in planned.rerouted]
+    written = {use.node.index: edit for use in literal if (edit := written_out(use)) is not None}
+    targets = {index: paths for index, paths in targets.items() if index not in written}
     nodes = planned.shape.tree.nodes
     sites = [nodes[index] for index in targets]
     parameter = capture.parameter(planned, sites)
@@ -104,6 +112,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         *_uses(planned, targets, parameter, inherits),
         *(_with_parameter(construction, parameter) if design is not Design.LAYER else ()),
         *unfolded.edits,
+        *written.values(),
         *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
     new = _moved(planned, edits, inherits, layered, parameter)
@@ -117,6 +126,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         shown=tuple(_shown(planned)),
         follows=_follows(planned),
         states={name: state(planned.shape, name) for name in planned.names},
+        own=planned.own,
     )
 
 

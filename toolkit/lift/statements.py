@@ -193,11 +193,17 @@ class StatementEdit(Struct, frozen=True):
         written = list(self._written(statement, indent))
         if literal is not None and (len(written) > 1 or any("\n" in item for item in written)):
             yield from apart(literal)
-        separator = "\n\n" if self.behind else "\n"
         comments = "".join(f"{node.text}\n{' ' * indent}" for node in statement.walk() if node.kind == "comment")
-        yield Edit(statement.start, statement.end, comments + f"{separator}{' ' * indent}".join(written))
+        rest = (f"{self._between(*pair)}{' ' * indent}{pair[1]}" for pair in pairwise(written))
+        whole = "".join([*written[:1], *rest])
+        yield Edit(statement.start, statement.end, comments + whole)
         if self.behind and "\n" in written[-1] and re.match(r"\n[ \t]*[^\s}]", text[statement.end :]):
             yield Edit(statement.end, statement.end, "\n")
+
+    def _between(self, item: str, following: str) -> str:
+        """Return what is between two statements: no blank line if nothing moved here, or both are short definitions."""
+        short = all("\n" not in each and not each.startswith("inherit") for each in (item, following))
+        return "\n" if short or not self.behind else "\n\n"
 
     def _written(self, statement: Node, indent: int) -> Iterator[str]:
         names = [static_name(node) or node.text for node in inherited(statement)]

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from toolkit import patches
 from toolkit.contribution import Reason  # noqa: TC001 - a field of what lift.toml is read into
 from toolkit.lift.bindings import PASSTHRU, Reachability
+from toolkit.lift.plan import OWN
 from toolkit.patches import Message
 from toolkit.report import pull_request
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _NOUNS = frozenset(
     [
         *("agent", "backend", "cli", "client", "core", "daemon", "dashboard", "frontend", "generator", "server"),
-        *("service", "ui", "web", "website", "webui"),
+        *("service", "ui", "website", "webui"),
     ]
 )
 """Names of bindings that are nouns: one says "the frontend"."""
@@ -37,6 +38,7 @@ _NOUNS = frozenset(
 class _Lift(Texts, frozen=True, kw_only=True):
     """patches/lift.toml; `reasons` are by design."""
 
+    own: str
     reasons: dict[str, Reason]
 
 
@@ -52,12 +54,17 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     main = "follows" if "follows" in sorts else "hidden" if len(sorts) > 1 else next(iter(sorts))
     names = sorts[main] if main == "follows" else list(lifted.states)
     words = _words(packages, lifted, names)
-    few = f"{len(names)} of its parts" if len(names) > 1 else "its part"
-    shorter = [{}, {"packages": _braced(packages)}, {"parts": few}, {"parts": few, "packages": _braced(packages)}]
+    braced = {"packages": _braced(packages)}
+    few = {"parts": "packages in its let"} if len(names) > 1 else {}
+    shorter = [{}, braced, few, {**braced, **few}]
     subjects = [_text(main, {**words, **change}).subject for change in shorter]
+    bodies = [text.body for text in texts.values()]
+    if lifted.own:
+        own = [name for name in OWN if name in lifted.own]
+        bodies.append(_read({**words, "own": _listed(own)}).own)
     return Message(
         subject=next((subject for subject in subjects if len(subject) <= SUBJECT_WIDTH), subjects[-1]),
-        body=_wrapped(" ".join(text.body for text in texts.values())),
+        body=_wrapped(" ".join(bodies)),
         proven=_text(main, words).proven,
     )
 
@@ -94,6 +101,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     shown = all(path[0] == PASSTHRU for path in doors)
     return {
+        "own": "",
         "packages": ", ".join(packages),
         "parts": parts,
         "Parts": parts[:1].upper() + parts[1:] if parts.startswith("the ") else parts,

@@ -103,10 +103,12 @@ class Order(Struct, Generic[C], frozen=True, kw_only=True):
     extras: tuple[Patch, ...] = ()
 
 
+TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
+
+
 def template(source: Source) -> bytes:
     """Return nixpkgs' template for pull requests, nothing if it is not at hand."""
-    path = ".github/PULL_REQUEST_TEMPLATE.md"
-    return (inside.find(source.root, path) or b"") if source.root is not None else b""
+    return (inside.find(source.root, TEMPLATE) or b"") if source.root is not None else b""
 
 
 def write(order: Order[C], *, progress: Progress) -> Report:

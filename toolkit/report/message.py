@@ -28,8 +28,8 @@ _CONVENTIONAL = (
 
 _AUTOSQUASH = ("amend!", "fixup!", "squash!")
 
-# An attribute, or several as `python3Packages.{a,b}`; a path such as `nixos/forgejo`.
-_PREFIX = re.compile(r"[A-Za-z0-9_][\w.+'/{},-]*: \S")
+# An attribute, or several as `python3Packages.{a,b}` or `a, b`; a path such as `nixos/forgejo`.
+_PREFIX = re.compile(r"[A-Za-z0-9_][\w.+'/{},-]*(?:, [A-Za-z0-9_][\w.+'/{},-]*)*: \S")
 
 # Of git-interpret-trailers(1): a token is letters, digits and hyphens. A URL is none, though git takes it for one.
 _TRAILER = re.compile(r"(?P<key>[A-Za-z0-9-]+)[ \t]*:(?!//)[ \t]*(?P<value>.*)")

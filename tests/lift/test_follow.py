@@ -1,0 +1,116 @@
+"""What follows the package: whole, with what is between, and without a source of its own beside the new version."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolkit.errors import LayoutError, RefusalError
+from toolkit.lift.defaults import LiftChoice, ways
+from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import Lifted, lift
+from toolkit.nix import program
+
+APP = """\
+{{ buildApp, buildUi, fetchYarnDeps, fetchurl, lib, runCommand }}:
+
+let
+  pname = "app";
+  version = "1";
+
+  src = fetchurl {{
+    name = "v${{version}}";
+  }};
+
+{more}  ui = buildUi {{
+    pname = "${{pname}}-ui";
+    inherit version src;
+    cache = {cache};
+  }};
+in
+buildApp rec {{
+  inherit pname version src;
+  e = [ ui ];
+  repo = pname;
+  sourceRoot = "${{src.name}}/app";
+}}
+"""
+
+
+def app(more: str = "", cache: str = "null") -> str:
+    return APP.format(more=more, cache=cache)
+
+
+def followed(text: str, *, whole: bool = False) -> Lifted:
+    made = lift(text, name="package.nix", design=Design.MOVE, follow=("src", "version"), whole=whole)
+    program.parse_text(made.text.encode(), name="package.nix")
+    return made
+
+
+def test_a_let_that_holds_only_the_packages_own_attributes_goes_with_the_part() -> None:
+    made = followed(app(), whole=True)
+    assert made.text == (
+        "{ buildApp, buildUi, fetchYarnDeps, fetchurl, lib, runCommand }:\n"
+        "\n"
+        "buildApp (finalAttrs: {\n"
+        '  pname = "app";\n'
+        '  version = "1";\n'
+        "\n"
+        "  src = fetchurl {\n"
+        '    name = "v${finalAttrs.version}";\n'
+        "  };\n"
+        "\n"
+        "  e = [ finalAttrs.passthru.ui ];\n"
+        '  repo = "app";\n'
+        '  sourceRoot = "${finalAttrs.src.name}/app";\n'
+        "  passthru.ui = buildUi {\n"
+        '    pname = "${finalAttrs.pname}-ui";\n'
+        "    inherit (finalAttrs) version src;\n"
+        "    cache = null;\n"
+        "  };\n"
+        "})\n"
+    )
+    assert made.own == ("pname", "version", "src")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        app("  rev = 1;\n\n", "rev"),
+        app().replace("buildApp rec", "assert version != null;\nbuildApp rec"),
+        app().replace("inherit pname version src", 'inherit version src;\n  pname = "other"'),
+    ],
+    ids=["more in the let", "used before the package", "not an attribute of the package"],
+)
+def test_a_let_that_holds_more_stays(text: str) -> None:
+    with pytest.raises(RefusalError, match="has to stay in the let"):
+        followed(text, whole=True)
+    assert [(way.design, way.whole) for way in ways(text, LiftChoice(), name="package.nix")] == [
+        (Design.MOVE, False),
+        (Design.STAY, False),
+    ]
+    assert "let\n" in followed(text).text
+
+
+def test_a_download_or_a_script_between_the_source_and_the_part_moves_along() -> None:
+    cache = '  cache = fetchYarnDeps {\n    lock = "${src}/yarn.lock";\n  };\n\n'
+    made = followed(app(cache, "cache"))
+    assert made.moved == ("cache", "ui")
+    assert 'lock = "${finalAttrs.src}/yarn.lock"' in made.text
+    assert "cache = finalAttrs.passthru.cache;" in made.text
+
+
+def test_a_part_that_would_be_of_two_versions_is_refused() -> None:
+    text = app('  flags = [ "-X ${version}" ];\n\n', "flags")
+    with pytest.raises(
+        RefusalError, match=r"package.nix:11:3: 'ui' is made with 'flags', which takes src or version from"
+    ):
+        followed(text)
+    assert followed(app('  meta.changelog = "v${version}";\n\n', "null; meta = meta")).moved == ("ui",)
+
+
+def test_a_part_with_a_source_of_its_own_does_not_follow_the_version_alone() -> None:
+    own = 'src = fetchurl { name = "${VERSION}"; }'
+    text = app().replace("inherit version src;\n    cache", f"inherit version;\n    {own};\n    cache")
+    with pytest.raises(LayoutError, match="nothing that moves takes src or version"):
+        followed(text.replace("${VERSION}", "1"))
+    assert followed(text.replace("VERSION", "version")).follows == {"ui": ("version",)}

@@ -170,7 +170,7 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
     leaving = _leaving(shape, lifted, _to_move(shape, lifted, design, follow), follows)
     if design is Design.STAY and leaving & {*lifted}:
         leaving = _leaving(shape, lifted, frozenset(lifted) - shape.inner, follows)
-    own = _own(shape, leaving) if whole else frozenset()
+    own: frozenset[str] = _own(shape, leaving) if whole else frozenset()
     leaving |= own
     taken = {name: source for name in leaving if (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)

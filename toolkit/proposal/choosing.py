@@ -20,7 +20,7 @@ from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Step, Tier
 from toolkit.nix import program
-from toolkit.proposal import overlays, recipes, texts, writing
+from toolkit.proposal import overlays, recipes, scripts, texts, writing
 from toolkit.proposal.claims import CLAIMS, Asking, Building, LiftCase, ask_about, of_builds
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.recipes import Recipe
@@ -47,13 +47,17 @@ LIFT = "lift"
 
 
 class Opened(Struct, frozen=True, kw_only=True, eq=False):
-    """A package of a source, with the text of its file, and the recipe of its commits, None for a lift."""
+    """A package of a source, with the text of its file, and the recipe of its commits, None for a lift.
+
+    `scripts` are those of its directory that read the text.
+    """
 
     request: Request
     source: Source
     target: Target
     text: str
     recipe: Recipe | None
+    scripts: Mapping[str, str] = {}
 
 
 class LiftCommit(Struct, frozen=True, kw_only=True):
@@ -191,7 +195,7 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
         for request, each in zip(requests, asked, strict=True)
     ]
     found = [
-        tried(partial(_open, request, recipe, target, progress=progress))
+        tried(partial(_open, request, recipe, target, root, progress=progress))
         for request, recipe, target in zip(requests, asked, find_targets(root, names), strict=True)
     ]
     if not (opened := [each for each in found if isinstance(each, Opened)]):
@@ -212,6 +216,7 @@ def _open(
     request: Request,
     recipe: Recipe | ToolkitError | None,
     target: Target | ToolkitError,
+    root: Path,
     *,
     progress: Progress,
 ) -> Opened:
@@ -227,7 +232,8 @@ def _open(
         text = source.content.decode()
     except UnicodeDecodeError as error:
         raise ToolkitError(f"{target.file}: is not UTF-8") from error
-    return Opened(request=request, source=source, target=target, text=text, recipe=recipe)
+    beside = scripts.beside(root, target.file)
+    return Opened(request=request, source=source, target=target, text=text, recipe=recipe, scripts=beside)
 
 
 def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress) -> Mapping[Target, LiftChosen]:
@@ -323,6 +329,7 @@ def lifted_by(found: Opened, way: Way, *, reason: str | None = None) -> LiftComm
     """Rewrite the package's file; `reason` is why not by the design before. Raise RefusalError if it cannot be."""
     target = found.target
     lifted = lift_by(found.text, choice_of(found.request), way, name=str(target.file))
+    scripts.require_found(found.scripts, found.text, lifted.text, name=str(target.file))
     step = Step(name=LIFT, design=way.design.value, reason=reason)
     message = texts.message(target.packages, lifted)
     return LiftCommit(step=step, message=message, lifted=lifted)
@@ -336,6 +343,7 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Pr
         before, text = text, each.made(text, found.request.settings, name=str(found.target.file))
         if text == before:
             raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
+        scripts.require_found(found.scripts, before, text, name=str(found.target.file))
         step = Step(name=each.name, design=each.rewrite)
         commits.append(LiftCommit(step=step, message=each, lifted=Lifted(text=text, doors={})))
     return laid_out(found, tuple(commits), tree, progress=progress)

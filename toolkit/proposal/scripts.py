@@ -1,0 +1,40 @@
+"""Scripts beside a package's file that look for code in its text, as some update scripts do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import inside
+from toolkit.errors import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_MOST_BYTES = 100_000
+_SUFFIXES = frozenset([".sh", ".py", ".pl", ".rb", ".js", ".nu"])
+
+# `${src.name}` is no expansion of a shell; `src = fetchurl` begins a definition of Nix.
+_CODE = re.compile(r"\$\{[A-Za-z_]\w*(?:\.\w+)+\}|[A-Za-z_][\w-]* = [a-z][\w.]*|\brec \{")
+
+
+def beside(root: Path, file: PurePosixPath) -> Mapping[str, str]:
+    """Return the scripts of a file's directory that name the file, by their names."""
+    found: dict[str, str] = {}
+    for entry in inside.listed(root, file.parent):
+        path = PurePosixPath(entry.path)
+        if path.suffix in _SUFFIXES and inside.is_file(root, path):
+            content = inside.find(root, path, most=_MOST_BYTES)
+            if content is not None and file.name in (text := content.decode(errors="replace")):
+                found[path.name] = text
+    return found
+
+
+def require_found(scripts: Mapping[str, str], before: str, after: str, *, name: str) -> None:
+    """Raise RefusalError if a script looks for code that a change takes out of the file's text."""
+    for script, text in scripts.items():
+        for code in dict.fromkeys(_CODE.findall(text)):
+            if before.count(code) > after.count(code):
+                raise RefusalError(f"{name}: {script} looks for '{code}' in its text, which would no longer be there")

@@ -72,17 +72,19 @@ def test_a_let_that_holds_only_the_packages_own_attributes_goes_with_the_part() 
     assert made.own == ("pname", "version", "src")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        app("  rev = 1;\n\n", "rev"),
-        app().replace("buildApp rec", "assert version != null;\nbuildApp rec"),
-        app().replace("inherit pname version src", 'inherit version src;\n  pname = "other"'),
-    ],
-    ids=["more in the let", "used before the package", "not an attribute of the package"],
-)
-def test_a_let_that_holds_more_stays(text: str) -> None:
-    with pytest.raises(RefusalError, match="has to stay in the let"):
+def test_what_else_a_let_holds_stays() -> None:
+    made = followed(app("  rev = 1;\n\n", "rev"), whole=True)
+    assert made.text.startswith(
+        "{ buildApp, buildUi, fetchYarnDeps, fetchurl, lib, runCommand }:\n\nlet\n  rev = 1;\nin\n"
+    )
+    other = followed(app().replace("inherit pname version src", 'inherit version src;\n  pname = "other"'), whole=True)
+    assert other.own == ("version", "src")
+    assert 'let\n  pname = "app";\nin\n' in other.text
+
+
+def test_what_is_used_before_the_package_stays_in_the_let() -> None:
+    text = app().replace("buildApp rec", "assert version != null;\nbuildApp rec")
+    with pytest.raises(RefusalError, match="what is followed has to stay in the let"):
         followed(text, whole=True)
     assert [(way.design, way.whole) for way in ways(text, LiftChoice(), name="package.nix")] == [
         (Design.MOVE, False),

@@ -89,7 +89,7 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
         "checker is bound in a let, where overrideAttrs cannot replace it. Show\n"
         "it in passthru, and take it from finalAttrs. Replacing theme by\n"
         "overrideAttrs changes only some uses, since others take it from the let.\n"
-        "Take it from finalAttrs.\n\nNo rebuilds."
+        "Take it from finalAttrs. Use finalAttrs instead of rec.\n\nNo rebuilds."
     )
     text = (tmp_path / "out/pull-request.md").read_text()
     assert text.startswith("checker is bound in a let, where overrideAttrs cannot replace it.")
@@ -105,7 +105,8 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
     assert commit.subject == "notes-server: let overrides of src and version reach web-ui"
     assert commit.body == (
         "Overriding src and version by overrideAttrs leaves web-ui as before.\n"
-        "Define it in passthru, and take src and version from finalAttrs there.\n\n"
+        "Define it in passthru, and take src and version from finalAttrs there.\n"
+        "Move version and src out of the let as well.\n\n"
         "No rebuilds."
     )
     assert not report.failed
@@ -114,7 +115,8 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
 def test_a_part_that_an_override_of_the_version_does_not_reach_gets_the_next_design(
     tmp_path: Path, tree: Path, changed: Callable[[str, str], None]
 ) -> None:
-    source = 'src = fetchFromGitHub { owner = "a"; repo = "b"; tag = "c"; hash = "sha256-fake/ui"; };'
+    tag = "builtins.substring 0 0 version"
+    source = f'src = fetchFromGitHub {{ owner = "a"; repo = "b"; tag = {tag}; hash = "sha256-fake/ui"; }};'
     changed(
         "inherit src version;\n\n    source", f"version = builtins.substring 0 3 version;\n    {source}\n\n    source"
     )
@@ -133,7 +135,7 @@ def test_a_part_with_final_attributes_of_its_own_is_lifted_and_proven(
     report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
     assert not report.failed
     assert statuses(report)["capture-safe"] is Status.PASSED
-    assert b"sourceRoot = webUiAttrs.pname;" in report.proposal.commits[0].after
+    assert b"sourceRoot = uiAttrs.pname;" in report.proposal.commits[0].after
 
 
 def test_packages_of_one_file_stand_in_the_subject(tmp_path: Path, tree: Path) -> None:

@@ -73,3 +73,7 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
 def test_the_body_names_what_else_leaves_the_let() -> None:
     said = written("app", follows=("ui",), own=("version", "src"), ui=HIDDEN)
     assert said.body.endswith("from finalAttrs there.\nMove version and src out of the let as well.")
+    recursive = Lifted(
+        text="", doors={"a": ("passthru", "a")}, follows={"a": ("src",)}, states={"a": HIDDEN}, recursive=True
+    )
+    assert message(("app",), recursive).body.endswith("there. Use finalAttrs instead of\nrec.")

@@ -40,7 +40,7 @@ class LiftChoice(Struct, frozen=True, kw_only=True):
 class Way(Struct, frozen=True, kw_only=True):
     """A design, the bindings that are lifted by it, none for all, and the attributes that what moves follows.
 
-    Where `whole`, what is left in the let goes into the package as well, which leaves no let.
+    Where `whole`, what is followed leaves the let as well.
     """
 
     design: Design
@@ -71,7 +71,7 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
 
 
 def _best(text: str, choice: LiftChoice, way: Way, *, name: str) -> Iterator[Way]:
-    """Yield a way, after that which leaves no let if there is one."""
+    """Yield a way, after the one by which what is followed leaves the let, too."""
     if way.follow:
         whole = replace(way, whole=True)
         with suppress(RefusalError, LayoutError):

@@ -161,7 +161,7 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
     """Plan a lift of some bindings, for none of all packages that an override does not reach.
 
     `called` has by binding the name of its new attribute, where that is another one; by "" that of a lone binding.
-    Where `whole`, what is left in the let goes into the package too.
+    Where `whole`, what is followed goes into the package too.
 
     Raise LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
     """
@@ -170,7 +170,7 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
     leaving = _leaving(shape, lifted, _to_move(shape, lifted, design, follow), follows)
     if design is Design.STAY and leaving & {*lifted}:
         leaving = _leaving(shape, lifted, frozenset(lifted) - shape.inner, follows)
-    own: frozenset[str] = _own(shape, leaving) if whole else frozenset()
+    own: frozenset[str] = _own(shape, leaving, follows) if whole else frozenset()
     leaving |= own
     taken = {name: source for name in leaving if (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
@@ -240,24 +240,25 @@ def _leaving(
     return frozenset(leaving)
 
 
-def _own(shape: Shape, leaving: frozenset[str]) -> frozenset[str]:
-    """Return the rest of a let that holds what the package has as attributes of the same name, and nothing else.
+def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -> frozenset[str]:
+    """Return what a let holds of what the package has as attributes of the same names, and nothing else needs there.
 
-    Raise RefusalError if there is more in it, or something is used outside of the package's attributes.
+    Raise RefusalError if something of what is followed has to stay.
     """
     argument = shape.construction.argument if shape.construction is not None else shape.body
-    rest = [name for name in shape.bindings if name not in {*leaving, *shape.inner}]
-    for name in rest:
-        node = shape.bindings[name]
-        shown = [door for door in doors(shape, name) if door.path == (name,)]
-        users = (use.node for use in shape.uses if use.name == name)
-        within = all(argument.contains(use) or shape.owner(use) in {*leaving, *rest} for use in users)
-        if name not in OWN or not shown or not within:
-            raise RefusalError(f"{at(node)}: '{name}' has to stay in the let")
+    own = {name for name in OWN if name in shape.bindings and name not in {*leaving, *shape.inner}}
+    own = {name for name in own if any(door.path == (name,) for door in doors(shape, name))}
+    while stays := {
+        use.name
+        for use in shape.uses
+        if use.name in own and not argument.contains(use.node) and shape.owner(use.node) not in {*leaving, *own}
+    }:
+        own -= stays
+    if not own or not {where[1] for where in follows.values()} & {*shape.bindings} <= own:
+        raise RefusalError(f"{at(shape.body)}: what is followed has to stay in the let")
+    for name in own:
         require_plain(shape, name)
-    if not rest:
-        raise RefusalError(f"{at(shape.body)}: nothing else is in the let")
-    return frozenset(rest)
+    return frozenset(own)
 
 
 def _source(shape: Shape, name: str) -> tuple[str, ...]:

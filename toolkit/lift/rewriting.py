@@ -38,7 +38,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
     let. `parameter` is the name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the
     attributes of passthru that are made with them. `follows` has by lifted binding the package's attributes
-    that it takes over, `states` how far out of reach each was, `own` what else has left a let that is gone.
+    that it takes over, `states` how far out of reach each was, `own` what else has left the let. `recursive`
+    is true if the package's attributes were a `rec` set.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     follows: Mapping[str, tuple[str, ...]] = {}
     states: Mapping[str, Reachability] = {}
     own: tuple[str, ...] = ()
+    recursive: bool = False
 
 
 def lift(  # noqa: PLR0913 - what is asked of a lift
@@ -65,8 +67,8 @@ def lift(  # noqa: PLR0913 - what is asked of a lift
     """Lift bindings of the lets of a file, for none of all packages that an override does not reach.
 
     `follow` names attributes of the package that moved definitions are to take from its final ones, `called` has by
-    binding the name of its attribute if it is to be another one. Where `whole`, what is left in the let goes into the
-    package too. `name` is the file's in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of
+    binding the name of its attribute if it is to be another one. Where `whole`, what is followed goes into the package
+    too. `name` is the file's in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of
     another shape, RefusalError for a lift that cannot be right.
     """
     shape = read(Tree(text, name=name))
@@ -127,6 +129,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         follows=_follows(planned),
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
+        recursive=bool(unfolded.edits),
     )
 
 

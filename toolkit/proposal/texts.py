@@ -39,6 +39,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
     """patches/lift.toml; `reasons` are by design."""
 
     own: str
+    recursive: str
     reasons: dict[str, Reason]
 
 
@@ -62,6 +63,8 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     if lifted.own:
         own = [name for name in OWN if name in lifted.own]
         bodies.append(_read({**words, "own": _listed(own)}).own)
+    if lifted.recursive:
+        bodies.append(_read(words).recursive)
     return Message(
         subject=next((subject for subject in subjects if len(subject) <= SUBJECT_WIDTH), subjects[-1]),
         body=_wrapped(" ".join(bodies)),

@@ -70,7 +70,7 @@ def test_lines_that_look_like_a_header_count() -> None:
 def test_of_several_parts_the_small_ones_are_lifted_together() -> None:
     more = part("small", 10) + part("large", MOST_LINES) + part("middle", 60)
     whole, some, stay = tried(package(BODY.replace("[ ui ]", "[ ui small large middle ]"), more))
-    assert (whole.bindings, some.bindings) == ((), ("ui", "small", "middle"))
+    assert (whole.bindings, {*some.bindings}) == ((), {"ui", "small", "middle"})
     assert (some.follow, stay) == (("src", "version"), Way(design=Design.STAY))
     assert len(tried(package(BODY.replace("[ ui ]", "[ ui small ]"), part("small", 10)))) == 2
 

@@ -91,7 +91,7 @@ def _new(into: Node, additions: Additions) -> Edit:
     text = into.tree.text
     meta = next((node for path, node in bound(into) if path[0] == "meta" and node.kind == "binding"), None)
     indent = _indent(into)
-    alone = not additions.names and len(additions.definitions) == 1
+    alone = not additions.names and len(additions.definitions) == 1 and "\n" in into.text
     written = (
         additions.definitions[0].at(indent, prefix=f"{PASSTHRU}.")
         if alone

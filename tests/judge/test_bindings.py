@@ -41,7 +41,14 @@ def test_a_binding_of_a_let_is_part_of_what_names_it() -> None:
 
 def test_attributes_that_differ_are_named_and_comments_are_none() -> None:
     after = SET.replace("./one.nix", "./uno.nix").replace("three four", "three").replace("{ lib", "# x\n{ lib")
-    assert bindings.differing(SET, after) == bindings.Differing(names=frozenset({"one", "four"}), rest=False)
+    assert bindings.differing(SET, after) == bindings.Differing(paths=frozenset({("one",), ("four",)}), rest=False)
+
+
+def test_attributes_in_others_and_in_a_let_are_named_if_asked_for() -> None:
+    table = "let self = with self; { one = { }; two = rec { inner = { x = 1; }; }; }; in self"
+    after = table.replace("x = 1", "x = 2")
+    assert bindings.differing(table, after, deep=True).paths == {("two",), ("two", "inner"), ("two", "inner", "x")}
+    assert bindings.differing(table, after).paths == {("two",)}
 
 
 def test_what_is_in_no_attribute_is_the_rest() -> None:

@@ -187,6 +187,19 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
         {NOTES: ('version = "4.2.0";', "version = version;")},
         (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
     ),
+    "it reads what has to be built": (
+        {NOTES: ('description = "Keeps notes and shows them in a browser"', "description = builtins.readFile web-ui")},
+        (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
+    ),
+    "the position is lost": (
+        {
+            NOTES: (
+                'stdenv.mkDerivation {\n  pname = "notes-server";',
+                """stdenv.mkDerivation (builtins.fromJSON ''{"pname": "notes-server"}'' // {""",
+            )
+        },
+        (Kind.POSITION, Weight.DAMAGE, "notes-server"),
+    ),
     "it is gone": ({NOTES: None}, (Kind.REMOVED, Weight.DAMAGE, "notes-server")),
     "an alias is gone": (
         {ALIASES: ("  docker-edge = lib.warn \"'docker-edge' is called 'docker'\" final.docker;\n", "")},
@@ -207,7 +220,7 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
 def test_a_damage_is_named(name: str) -> None:
     given, (kind, weight, attribute) = DAMAGES[name]
     edits: dict[str, tuple[str, str] | str | None] = {**given}
-    if name in {"an override has no effect", "an override is overruled"}:
+    if name in {"an override has no effect", "an override is overruled", "the position is lost"}:
         old, new = pair(edits[NOTES])
         edits[NOTES] = f"{(specimen.path() / NOTES).read_text().replace(old, new).rstrip()})\n"
     if name == "a set is not recursed into":
@@ -225,8 +238,126 @@ def test_a_change_that_shows_when_cross_compiling_alone_is_named_there() -> None
     assert {(each.system, each.kind) for each in judgement.differences} == {(CROSS, Kind.DERIVATION)}
 
 
+GENERIC = "pkgs/by-name/no/notes-server/generic.nix"
+SECOND = "pkgs/by-name/no/notes-second/package.nix"
+PYTHON = """{ stdenv, pkgs }:
+let
+  build =
+    attributes:
+    stdenv.mkDerivation attributes
+    // {
+      overridePythonAttrs = change: build (attributes // change attributes);
+    };
+in
+build {
+  pname = "notes-python";
+  version = "1";
+  passthru = {
+    tree = toString ../../../..;
+    run = { fast, slow ? false }: fast;
+  };
+  meta.platforms = [ "x86_64-linux" ];
+}
+"""
+SCRIPT = "pkgs/by-name/no/notes-python/package.nix"
+
+
+def last(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> set[tuple[str, str, str]]:
+    """Return what the last step does to the one before it."""
+    differences = judged(*steps, systems=systems).steps[-1].differences
+    return {
+        (each.weight.value, each.kind.value, each.attribute) for each in differences if each.weight is not Weight.REMARK
+    }
+
+
+def test_a_builders_own_override_function_that_drops_something_is_named() -> None:
+    layer = "(x: x.overrideAttrs (_: { extra = 1; }) // { inherit (x) overridePythonAttrs; }) (build {"
+    damage: Edits = {SCRIPT: PYTHON.replace("build {\n  pname", f"{layer}\n  pname").rstrip() + ")\n"}
+    assert ("damage", "override", "notes-python") in last({SCRIPT: PYTHON}, damage)
+
+
+FETCHED = """{ stdenv }:
+stdenv.mkDerivation {
+  pname = "notes-fetched";
+  version = "1";
+  src = stdenv.mkDerivation {
+    name = "source";
+    url = "https://example.org/1.tar.gz";
+    outputHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    outputHashMode = "flat";
+  };
+}
+"""
+FETCH = "pkgs/by-name/no/notes-fetched/package.nix"
+
+
+def test_something_else_under_the_old_hash_is_a_damage_and_another_tool_is_none() -> None:
+    assert last({FETCH: FETCHED}, {FETCH: FETCHED.replace("1.tar", "2.tar")}) == {
+        ("damage", "fixed-output", "notes-fetched")
+    }
+    assert last({FETCH: FETCHED}, {FETCH: FETCHED.replace("url =", "curl = stdenv;\n    url =")}) == set()
+
+
+def test_a_function_in_passthru_is_compared_by_its_arguments() -> None:
+    damage: Edits = {SCRIPT: PYTHON.replace("{ fast, slow ? false }", "{ fast }")}
+    assert last({SCRIPT: PYTHON}, damage) == {("damage", "passthru", "notes-python")}
+
+
+def test_the_trees_own_path_is_no_difference() -> None:
+    assert last({SCRIPT: PYTHON}, {SCRIPT: f"# A comment.\n{PYTHON}"}) == set()
+    assert last({SCRIPT: PYTHON}, {SCRIPT: PYTHON.replace("build {", "build rec {")}) == set()
+
+
+def test_each_package_of_a_shared_file_is_asked_about() -> None:
+    shared = "{ extra ? null }:\n" + (specimen.path() / NOTES).read_text()
+    first: Edits = {
+        GENERIC: shared,
+        NOTES: 'import ./generic.nix { extra = "1"; }\n',
+        SECOND: "import ../notes-server/generic.nix { }\n",
+    }
+    needed: Edits = {GENERIC: shared.replace("{ extra ? null }", "{ extra }")}
+    assert last(first, needed) == {("damage", "evaluation", "notes-second")}
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        "thing = final.notes-server.overrideAttrs (old: { name = old.pname; more = old.extra; });",
+        "thing = (final.pkgs or final).notes-server.overrideAttrs (old: { name = old.pname; more = old.extra; });",
+        "thing = with final; notes-server.overrideAttrs (old: { name = old.pname; more = old.extra; });",
+    ],
+)
+def test_a_reader_by_any_path_is_asked(reader: str) -> None:
+    first: Edits = {
+        ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n  {reader}"),
+        NOTES: ("  buildInputs = [ curl ];", '  buildInputs = [ curl ];\n  extra = "x";'),
+    }
+    damage: Edits = {NOTES: ('  extra = "x";', "")}
+    assert ("damage", "evaluation", "thing") in last(first, damage)
+
+
+def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
+    broken: Edits = {BOARD: (specimen.path() / BOARD).read_text().replace("{", "{ nobodyHasThis,", 1)}
+    board = str(broken[BOARD])
+    judgement = judged(
+        broken,
+        {BOARD: board.replace("pname", "name", 1), NOTES: ("    platforms = lib.platforms.all;\n", "")},
+    )
+    step = judgement.steps[1]
+    assert {(each.kind, each.attribute) for each in step.differences if each.weight is Weight.DAMAGE} == {
+        (Kind.META, "notes-server")
+    }
+    assert any("status-board" in gap.what and "nobodyHasThis" in gap.reason for gap in step.unknown)
+
+
+def test_a_binary_file_is_part_of_what_is_built() -> None:
+    image = "pkgs/by-name/no/notes-server/logo.png"
+    first: Edits = {image: "\0\1", NOTES: ('sourceRoot = "web";', "logo = ./logo.png;")}
+    assert ("change", "derivation", "notes-server") in last(first, {image: "\0\2"})
+
+
 def test_a_change_of_the_library_is_unknown() -> None:
-    judgement = judged({LIB: ("    # lists\n", "    unlet = 1;\n")})
+    judgement = judged({LIB: ("let\n", "let\n  unlet = 1;\n")})
     assert [gap.what for gap in judgement.unknown] == [LIB]
     assert exit_code(judgement, Expectation.SAME) == 3
 

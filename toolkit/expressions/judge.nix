@@ -17,6 +17,7 @@ let
     addErrorContext
     attrNames
     concatLists
+    concatStringsSep
     deepSeq
     elem
     elemAt
@@ -227,7 +228,14 @@ let
     else if isList value then
       map input value
     else
-      summary 2 value;
+      summary 2 (if isString value then unhashed value else value);
+  # A long text is hashed, and nothing can be made of the store paths in it then.
+  unhashed =
+    text:
+    if stringLength text > 400 then
+      concatStringsSep "/nix/store/…-" (filter isString (split "/nix/store/[0-9a-z]{32}-" text))
+    else
+      text;
 
   # The fixed outputs that a package is made from: its own, and those that its attributes hold.
   fetches =

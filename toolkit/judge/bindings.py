@@ -29,6 +29,7 @@ _TOKEN = re.compile(
 _IN_STRING = re.compile(r'\\.|\$\{|\$\$|"', re.DOTALL)
 _IN_INDENTED = re.compile(r"''(?:\$|'|\\.)|\$\{|\$\$|''", re.DOTALL)
 _STRINGS = {'"': _IN_STRING, "''": _IN_INDENTED}
+_DEEPEST = 5
 _COMMENT = re.compile(r"#[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -227,37 +228,59 @@ def attributes(bindings: Iterable[Binding], text: str, offset: int, *, depth: in
 
 
 class Differing(Struct, frozen=True, kw_only=True):
-    """The outermost attributes that differ between two versions of a file; `rest` if something else does too."""
+    """The attributes that differ between two versions of a file, as paths; `rest` if something else does too."""
 
-    names: frozenset[str]
+    paths: frozenset[tuple[str, ...]]
     rest: bool
 
 
-def differing(before: str, after: str) -> Differing:
-    """Compare two versions of a file, attribute by attribute, without white space and comments."""
-    one, other = _parts(before), _parts(after)
-    names = {name for name in one[0].keys() | other[0].keys() if one[0].get(name) != other[0].get(name)}
-    return Differing(names=frozenset(names), rest=one[1] != other[1])
+def differing(before: str, after: str, *, deep: bool = False) -> Differing:
+    """Compare two versions of a file, attribute by attribute, without white space and comments.
+
+    The outermost attributes count, those of a set that a let binds too, and with `deep` what is in them as well.
+    """
+    one, other = (_Parts(text, deep=deep) for text in (before, after))
+    paths = {path for path in one.words.keys() | other.words.keys() if one.words.get(path) != other.words.get(path)}
+    return Differing(paths=frozenset(paths), rest=one.rest != other.rest)
 
 
-def _parts(text: str) -> tuple[dict[str, str], str]:
-    """Return the words of each outermost attribute, and those of what is in none."""
-    found = [each for each in find(text) if each.around is None and not each.local]
-    parts: dict[str, str] = {}
-    rest: list[str] = []
-    last = 0
-    for each in found:
-        rest.append(text[last : each.start])
-        last = each.end
-        words = _words(text[each.start : each.end])
-        if not each.inherited:
-            parts[each.names[0]] = parts.get(each.names[0], "") + words
-            continue
+class _Parts:
+    """The words of each attribute of a text, and those of what is in none that is outermost."""
+
+    def __init__(self, text: str, *, deep: bool) -> None:
+        self.words: dict[tuple[str, ...], str] = {}
+        rest: list[str] = []
+        last = 0
+        for each in find(text):
+            path = _around(each)
+            if each.local or path is None or (path and not deep):
+                continue
+            if not path and each.start >= last:
+                rest.append(text[last : each.start])
+                last = each.end
+            self._add(path, each, _words(text[each.start : each.end]))
+        self.rest = _words("".join([*rest, text[last:]]))
+
+    def _add(self, around: tuple[str, ...], binding: Binding, words: str) -> None:
+        if not binding.inherited:
+            path = (*around, *binding.names[: _DEEPEST if around else 1])
+            self.words[path] = self.words.get(path, "") + words
+            return
         source = re.search(r"\((.*)\)", words)
-        for name in each.names:
-            parts[name] = source[1] if source is not None else ""
-    rest.append(text[last:])
-    return parts, _words("".join(rest))
+        for name in binding.names:
+            self.words[*around, name] = source[1] if source is not None else ""
+
+
+def _around(binding: Binding) -> tuple[str, ...] | None:
+    """Return the attributes that a binding stands in, a let's left out; None if it is too deep to be a package."""
+    path: tuple[str, ...] = ()
+    around = binding.around
+    for _ in range(_DEEPEST):
+        if around is None:
+            return path
+        path = (*(() if around.local else around.names[:_DEEPEST]), *path)
+        around = around.around
+    return None
 
 
 def _words(text: str) -> str:

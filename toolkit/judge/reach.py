@@ -55,7 +55,7 @@ _FAMILIES = {
     "coq-packages.nix": "coqPackages",
     "kodi-packages.nix": "kodiPackages",
     "ruby-packages.nix": "rubyPackages",
-    "haskell-packages.nix": "haskell.packages",
+    "haskell-packages.nix": "haskellPackages haskell.packages",
     "node-packages.nix": "nodePackages",
     "linux-kernels.nix": "linuxPackages linuxKernel.kernels linuxKernel.packages",
     "beam-packages.nix": "beam beamPackages",
@@ -73,11 +73,15 @@ _FAMILIES = {
     "wine-packages.nix": "wine winePackages",
     "release-python.nix": "",
 }
+# Functions of all-packages.nix with a set in them.
+_MAKERS: Mapping[str, Sequence[AttrPath]] = {"linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]}
 # Those that nixpkgs builds, beside the one that is the default.
 _VERSIONED = re.compile(
     r"^ *(((python|perl|lua|ruby|php)[\d_]+)(?:Packages|Extensions)) *= *recurseIntoAttrs", re.MULTILINE
 )
-_MOST_SUFFIXES = 80
+MOST_SUFFIXES = 80
+"""So many attributes of a file are looked for in what names it."""
+
 _MOST_FILES = 4000
 _DEEPEST = 3
 _MOST_READ = 6000
@@ -185,12 +189,12 @@ class Map:
             self._bindings[file] = bindings.find(self.text(file))
         return self._bindings[file]
 
-    def reached(self, file: str, names: Iterable[str] = ()) -> tuple[frozenset[AttrPath], bool]:
-        """Return the attributes that a file may be in, `names` those of it that are of interest; whether it is all."""
+    def reached(self, file: str, names: Iterable[AttrPath] = ()) -> tuple[frozenset[AttrPath], bool]:
+        """Return the attributes that a file may be in, `names` those in it that are of interest; whether it is all."""
         found: set[AttrPath] = set()
         is_all = self._is_everything(file)
         # A file may not be what another is named by: its directory is read, or put together.
-        waiting: list[_Named] = [(file, frozenset({(), *((name,) for name in [*names][:_MOST_SUFFIXES])}))]
+        waiting: list[_Named] = [(file, frozenset({(), *names}))]
         seen: set[_Named] = set()
         while waiting and len(seen) < _MOST_FILES:
             state = waiting.pop()
@@ -208,7 +212,7 @@ class Map:
             else:
                 waiting += self._upward(current, suffixes, found)
         if file in _TABLES:
-            found |= {(name,) for name in names}
+            found |= _made(names)
         return frozenset(path for path in found if path), is_all
 
     def _is_everything(self, file: str) -> bool:
@@ -223,11 +227,19 @@ class Map:
                 continue
             places = self._places(other, climbed)
             if other in _TABLES:
-                found |= {(*path, *suffix) for path in places for suffix in suffixes}
+                found |= {(*path, *suffix) for path in _made(places) for suffix in suffixes}
                 continue
             above = ((), *places, *climbed.suffixes)
             extended = {(*path, *suffix)[-_DEEPEST:] for path in above for suffix in suffixes}
-            yield other, frozenset(sorted(extended, key=lambda each: (len(each), each))[:_MOST_SUFFIXES])
+            yield other, frozenset(sorted(extended, key=lambda each: (len(each), each))[:MOST_SUFFIXES])
+
+    def is_table(self, file: str) -> bool:
+        """Tell whether a file of the top level makes package sets."""
+        return file in _TABLES or self._families(file) is not None
+
+    def families(self) -> set[AttrPath]:
+        """Return the package sets of the top level."""
+        return {prefix for name in _FAMILIES for prefix in self._families(f"{TOP}{name}") or ()}
 
     def _families(self, file: str) -> list[AttrPath] | None:
         """Return the package sets that a table of the top level is of, None for what is no such table."""
@@ -311,6 +323,11 @@ class _Climbed(Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...]
     suffixes: tuple[AttrPath, ...] = field(default=())
+
+
+def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
+    """Return paths with what a function makes in place of the function."""
+    return {(*made, *path[1:]) for path in paths for made in _MAKERS.get(path[0], [path[:1]])}
 
 
 def by_name(file: str) -> str | None:

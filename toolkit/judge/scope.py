@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import defaultdict
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -69,7 +71,7 @@ class _File(Struct, frozen=True, kw_only=True):
     after: TreeFile | None
     equal: bool
     error: str | None = None
-    names: frozenset[str] = frozenset()
+    names: frozenset[AttrPath] = frozenset()
     rest: bool = True
 
     @property
@@ -101,6 +103,7 @@ class _Judging:
         self.readers: set[str] = set()
         self.own: set[AttrPath] = set()
         self.kinds: dict[AttrPath, str] = {}
+        self.members: set[AttrPath] = set()
         self.left = 0
         self.ended: dict[str, int] = {}
 
@@ -145,6 +148,7 @@ class _Judging:
         reached, everything = self._candidates(files, maps)
         changed = [file for file in files if not file.equal and reached.get(file.path)]
         self._ask({path for file in changed for path in reached[file.path]})
+        self._ask_members([file for file in changed if file.path not in everything], reached, maps)
         # What Nix reads as before can differ by its position alone.
         self._compare(self.native, sorted({path for paths in reached.values() for path in paths} - {*self.kinds}), ())
         if self._moves_names(files):
@@ -159,8 +163,10 @@ class _Judging:
             self.progress.step("looking for readers")
             functions = {path[-1] for path in own if self.kinds[path] == FUNCTION}
             paths = {file.path for file in self.files}
-            # A whole set is read by the names in it.
-            single = {path for path in own if self.kinds[path] != SET}
+            # A whole set is read by the names in it, of which those count that differ.
+            serious = {each.attribute for each in self.differences if each.weight is not Weight.REMARK}
+            idle = {path for path in self.members if ".".join(path) not in serious}
+            single = {path for path in own - idle if self.kinds[path] != SET}
             self._ask_readers(readers.find(maps[1], single, self.differences, paths, functions=functions))
         for file in changed:
             if file.path not in everything:
@@ -225,7 +231,7 @@ class _Judging:
         found = {path for paths, _ in sides for path in paths if path[-1] != "src" or len(path) == 1}
         return found, any(is_all for _, is_all in sides)
 
-    def _ask(self, reached: set[AttrPath]) -> None:
+    def _ask(self, reached: set[AttrPath], *, most_deep: int = _MOST_DEEP) -> None:
         """Ask about what the files reach, first natively, and on the other systems about what was found."""
         paths = sorted(reached, key=lambda path: (len(path), path))
         if len(paths) > _MOST:
@@ -234,7 +240,7 @@ class _Judging:
             paths = paths[:_MOST]
         there = self._compare(self.native, paths, ())
         others = [system for system in self.systems if system != self.native]
-        if len(there) > _MOST_DEEP:
+        if len(there) > most_deep and others:
             reason = f"{len(there)} attributes are asked about on {self.native} alone"
             self.not_covered.append(Gap(what=", ".join(others), reason=reason))
             return
@@ -243,6 +249,36 @@ class _Judging:
         if asked.get(_DARWIN) and self.ended.get(_DARWIN, 0) >= len(asked[_DARWIN]):
             # A nixpkgs from before there was such a machine.
             self._compare(_OLD_DARWIN, asked[_DARWIN], ())
+
+    def _ask_members(
+        self, files: Sequence[_File], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
+    ) -> None:
+        """Ask about what is in a set, if it is not known which part of it a file makes."""
+        places = maps[1]
+        families = places.families()
+        sets: defaultdict[AttrPath, list[str]] = defaultdict(list)
+        for file in files:
+            there = {path for path in reached[file.path] if path in self.kinds}
+            is_table = places.is_table(file.path)
+            # What the file itself is called is in a set, and is not the set.
+            called = self._reached(replace(file, names=frozenset()), maps)[0] & there
+            around = {path[:end] for path in called for end in range(1, len(path))}
+            for path in (
+                {path for path in there if self.kinds[path] == SET} - around - (set() if is_table else families)
+            ):
+                named = [(*path, *name) in there for name in file.names]
+                is_known = any(named) if is_table else all(named)
+                if file.rest or not named or not is_known:
+                    sets[path].append(file.path)
+        if not sets:
+            return
+        asked = [Question(path=path, parts=("names",)) for path in sorted(sets)]
+        for question, pair in zip(asked, self.sides.answers({self.native: asked}, what="")[self.native], strict=True):
+            members = {(*question.path, name) for answer in pair for name in answer.parts.get("names", ())}
+            for name in sets[question.path]:
+                reached[name].update(members)
+            self.members |= members - {*self.kinds}
+        self._ask(self.members, most_deep=_MOST_MARKED)
 
     def _compare(self, system: str, paths: Sequence[AttrPath], parts: tuple[str, ...]) -> list[AttrPath]:
         return self._compare_all({system: paths}, parts)[system]
@@ -393,13 +429,26 @@ def _parsed(file: _File) -> _File:
 
 
 def _compared(file: _File) -> _File:
-    if file.equal or not file.path.endswith(".nix"):
+    if file.equal or not file.path.endswith((".nix", ".json")):
         return file
     before, after = (
         each.content.decode("utf-8", "replace") if each is not None else "" for each in (file.before, file.after)
     )
-    differing = bindings.differing(before, after)
-    return replace(file, names=differing.names, rest=differing.rest)
+    if file.path.endswith(".json"):
+        one, other = _members(before), _members(after)
+        names = {(name,) for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
+        return replace(file, names=frozenset(names))
+    differing = bindings.differing(before, after, deep=file.path.startswith(reach.TOP))
+    return replace(file, names=differing.paths, rest=differing.rest)
+
+
+def _members(text: str) -> dict[str, Any]:
+    """Return what a text of JSON has by name: a list of versions or of sources."""
+    try:
+        members = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return members if isinstance(members, dict) else {}
 
 
 def _of_base(sides: Sides, path: PurePosixPath) -> TreeFile | None:
@@ -417,7 +466,7 @@ def _of_library(file: _File) -> set[AttrPath]:
     if not file.path.startswith("lib/"):
         return set()
     stem = PurePosixPath(file.path).stem
-    return {("lib", stem), *(("lib", stem, name) for name in file.names), *(("lib", name) for name in file.names)}
+    return {("lib", stem), *(("lib", stem, *name) for name in file.names), *(("lib", *name) for name in file.names)}
 
 
 def _distinct(differences: Iterable[Difference]) -> Iterable[Difference]:

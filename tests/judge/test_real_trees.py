@@ -1,0 +1,96 @@
+"""The judge on whole trees, against what plain Nix says; `UNLET_NIXPKGS` names the directory that has them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.judge import oracle, real
+from toolkit.git.reading import TreeFile
+from toolkit.judge import JudgeRequest, ground, judge
+from toolkit.judge.model import Weight
+from toolkit.model import SourceRequest
+from toolkit.sources import trees
+from toolkit.sources.changes import Change, Edit, Step
+from toolkit.sources.trees import NixpkgsTree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.judge.real import Case
+    from toolkit.model import Proof
+
+TREES = os.environ.get("UNLET_NIXPKGS")
+CASES = {f"{tree}: {case.name}": (tree, case) for tree, cases in real.TREES.items() for case in cases}
+_BASES: dict[Path, NixpkgsTree] = {}
+
+
+class Silence:
+    def step(self, what: str) -> None:
+        assert what
+
+    def proof(self, proof: Proof) -> None:
+        raise AssertionError(proof)
+
+
+def files(root: Path, case: Case) -> Mapping[PurePosixPath, TreeFile | None]:
+    """Return the files of a change as they are after it."""
+    gone = [path for path, how in case.edits.items() if how is None or how == real.IMPORTED]
+    made: dict[PurePosixPath, TreeFile | None] = {}
+    for path, how in case.edits.items():
+        if how is None:
+            made[PurePosixPath(path)] = None
+            continue
+        there = root / (path if how != real.COPY else gone[0] if gone else real.ORIGINALS[root.name])
+        text = there.read_text() if there.is_file() else ""
+        content = how if isinstance(how, str) and how != real.COPY else text if isinstance(how, str) else how(text)
+        made[PurePosixPath(path)] = TreeFile(content=content.encode())
+    return made
+
+
+@pytest.mark.skipif(TREES is None, reason="UNLET_NIXPKGS is not set: no whole nixpkgs to try")
+@pytest.mark.parametrize("name", CASES)
+def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
+    tree, case = CASES[name]
+    root = Path(str(TREES)) / tree
+    if not root.is_dir():
+        pytest.skip(f"UNLET_NIXPKGS has no {tree}")
+    base = _BASES.setdefault(root, NixpkgsTree(root=root, key=trees.fingerprint(root)))
+    after = files(root, case)
+    with ground.opened(base) as place:
+        old = oracle.plain(place.root, case.system, case.truth, tmp_path)
+        with place.holding(after) as changed:
+            new = oracle.plain(changed, case.system, case.truth, tmp_path)
+    assert old not in {None, '"throws"'}
+    assert (old != new) == (case.named is not None)
+    edits = tuple(
+        Edit(
+            path=path,
+            before=TreeFile(content=(root / path).read_bytes()) if (root / path).is_file() else None,
+            after=file,
+        )
+        for path, file in after.items()
+    )
+    change = Change(
+        subject=name, origin=tree, source=SourceRequest(), base=base, steps=(Step(subject=name, edits=edits),)
+    )
+    systems = case.systems or tuple(dict.fromkeys((real.NATIVE, case.system)))
+    judgement = judge(change, JudgeRequest(systems=systems), progress=Silence())
+    serious = [each for each in judgement.differences if each.weight is not Weight.REMARK]
+    if case.named is None:
+        assert serious == []
+        assert judgement.unknown == ()
+        return
+    kinds, attribute = case.named
+    named = [
+        each
+        for each in serious
+        if each.kind in kinds.split("|") and each.attribute == attribute and each.system == case.system
+    ]
+    assert named or ("unknown" in kinds.split("|") and judgement.unknown)
+    assert case.system == real.NATIVE or not any(
+        each.system == real.NATIVE and each.kind == named[0].kind for each in serious
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,13 @@ def test_what_stands_below_a_strangers_root_has_one_reader() -> None:
     found = {str(path.relative_to(ROOT)): places for path in modules if (places := reads(path))}
     assert {name: places for name, places in found.items() if name not in OF_OUR_OWN} == {}
     assert set(OF_OUR_OWN) - set(found) == set()
+
+
+def test_every_folder_is_held_to_have_no_circle_of_imports() -> None:
+    """The linter counts imports for types, too, as long as its settings leave them in."""
+    settings = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["tool"]["importlinter"]
+    assert not settings.get("exclude_type_checking_imports", False)
+    (circles,) = (each for each in settings["contracts"] if each["type"] == "acyclic_siblings")
+    folders = {path.parent for path in ROOT.rglob("*.py") if path.name != "__init__.py"} - {ROOT}
+    several = (place for place in folders if len(list(place.glob("*.py"))) > 2)
+    assert {".".join(("toolkit", *place.relative_to(ROOT).parts)) for place in several} <= set(circles["ancestors"])

@@ -13,14 +13,13 @@ from toolkit.cli import options, output
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
 from toolkit.cli.report import exit_code, plain, proven, show, total
 from toolkit.model import SourceRequest
-from toolkit.pr import BranchOrder, MoveOrder
+from toolkit.pr import BranchOrder
 from toolkit.pr.branches import alone, branch_name, create
 from toolkit.report import contribution
 
 if TYPE_CHECKING:
     from toolkit.cli.options import GlobalOptions
     from toolkit.contribution import PullRequest, Removed
-    from toolkit.proposal.requests import Request
 
 MASTER = "master"
 
@@ -124,25 +123,26 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
     request = proposed(target, SourceRequest(), out=Path(), force=force)
     if mode is None and not request.only and recipe is None:
         request = replace(request, only=alone(target)[:1])
+    order = BranchOrder(
+        repo=repo,
+        base=options.asked("base") or "",
+        branch=branch or "",
+        worktree=options.asked("worktree"),
+        in_place=bool(options.asked("commit")),
+        fetch=bool(options.asked("fetch")),
+        onto=options.asked("onto") or (),
+        trailers=options.asked("trailers") or (),
+        signed=sign,
+        force=force,
+    )
     with output.working(settings) as progress:
         if mode == "update":
             from toolkit.pr.moving import update  # noqa: PLC0415 - each mode imports its own
 
-            done = update(_move(request, repo, branch, sign=sign, force=force), progress=progress)
+            done = update(order, request, progress=progress)
         else:
-            order = BranchOrder(
-                repo=repo,
-                base=options.asked("base") or MASTER,
-                branch=branch or ("" if options.asked("commit") else branch_name(target, recipe, request.only)),
-                worktree=options.asked("worktree"),
-                in_place=bool(options.asked("commit")),
-                fetch=bool(options.asked("fetch")),
-                onto=options.asked("onto") or (),
-                trailers=options.asked("trailers") or (),
-                signed=sign,
-                force=force,
-            )
-            done = create(order, request, progress=progress)
+            named = branch or ("" if order.in_place else branch_name(target, recipe, request.only))
+            done = create(replace(order, base=order.base or MASTER, branch=named), request, progress=progress)
     show_made(done, settings=settings)
     if mode is None and done.made is not None and recipe is None and not (settings.json or settings.quiet):
         others = [name for name in alone(target) if name not in {*request.only, *request.extras}]
@@ -156,29 +156,6 @@ def _mode() -> str | None:
     if len(given) > 1:
         raise click.UsageError(f"--{given[0]} and --{given[1]} exclude each other")
     return given[0] if given else None
-
-
-def _move(request: Request, repo: Path, branch: str | None, *, sign: bool | None, force: bool) -> MoveOrder:
-    """Return the order that moves a branch; what is not given stays as it is."""
-    return MoveOrder(
-        repo=repo,
-        branch=branch,
-        base=options.asked("base"),
-        fetch=bool(options.asked("fetch")),
-        onto=options.asked("onto") or (),
-        designs=request.designs,
-        bindings=request.bindings or None,
-        follow=request.follow or None,
-        called=request.called or None,
-        settings=request.settings,
-        only=request.only,
-        extras=request.extras or None,
-        trailers=options.asked("trailers"),
-        signed=sign,
-        depth=request.depth,
-        compare=request.compare,
-        force=force,
-    )
 
 
 def _explain(repo: Path, branch: str | None, *, settings: GlobalOptions) -> int:

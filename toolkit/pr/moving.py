@@ -16,7 +16,7 @@ from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.model import Oid
-from toolkit.pr import BranchOrder, contributions, edits, grounds, making
+from toolkit.pr import contributions, edits, grounds, making
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import message
@@ -29,22 +29,23 @@ if TYPE_CHECKING:
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Progress, Step
-    from toolkit.pr import MoveOrder
+    from toolkit.pr import BranchOrder
     from toolkit.pr.contributions import Standing
 
 
-def update(move: MoveOrder, *, progress: Progress) -> PullRequest:
+def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:
     """Run the rewrite on the new base, prove it, and move the branch and its worktree; all of it, or nothing.
 
+    What the order and the request leave empty stays as it was.
     Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
     """
-    clone = contributions.open_clone(move.repo)
+    clone = contributions.open_clone(asked.repo)
     people = clones.people(clone)
-    found = contributions.find(clone, move.branch)
+    found = contributions.find(clone, asked.branch or None)
     _require_known(clone, found.kept)
     tip, worktree = _require_movable(clone, found)
-    order, kept = _order(move, found.kept), _request(found.kept)
-    wanted = _wanted(move, kept)
+    order, kept = _order(asked, found.kept), _request(found.kept)
+    wanted = _wanted(request, kept)
     message.require_disclosure(people, order.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
     ground = grounds.find(clone, order, wanted, progress=progress)
@@ -168,17 +169,13 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     return found.tip, found.worktree
 
 
-def _order(move: MoveOrder, kept: Contribution) -> BranchOrder:
+def _order(asked: BranchOrder, kept: Contribution) -> BranchOrder:
     """Return the order that makes the branch anew: as it was made, but for what is asked for now."""
-    return BranchOrder(
-        repo=move.repo,
-        base=move.base or kept.base,
+    return replace(
+        asked,
+        base=asked.base or kept.base,
         branch=kept.branch,
-        fetch=move.fetch,
-        onto=move.onto,
-        trailers=message.checked_trailers(move.trailers) if move.trailers is not None else kept.trailers,
-        signed=move.signed,
-        force=move.force,
+        trailers=message.checked_trailers(asked.trailers) if asked.trailers else kept.trailers,
     )
 
 
@@ -197,17 +194,17 @@ def _request(kept: Contribution) -> Request:
     )
 
 
-def _wanted(move: MoveOrder, kept: Request) -> Request:
+def _wanted(asked: Request, kept: Request) -> Request:
     """Return the request of a branch with what is asked for now."""
     return replace(
         kept,
-        bindings=move.bindings if move.bindings is not None else kept.bindings,
-        follow=move.follow if move.follow is not None else kept.follow,
-        called=move.called if move.called is not None else kept.called,
-        designs={**kept.designs, **move.designs},
-        settings={**kept.settings, **move.settings},
-        only=move.only or kept.only,
-        extras=move.extras if move.extras is not None else kept.extras,
-        depth=move.depth,
-        compare=move.compare,
+        bindings=asked.bindings or kept.bindings,
+        follow=asked.follow or kept.follow,
+        called=asked.called or kept.called,
+        designs={**kept.designs, **asked.designs},
+        settings={**kept.settings, **asked.settings},
+        only=asked.only or kept.only,
+        extras=asked.extras or kept.extras,
+        depth=asked.depth,
+        compare=asked.compare,
     )

@@ -8,10 +8,10 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tests.asking import designs, docker
+from tests.asking import docker
 from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
 from tests.docker.conftest import Steps
-from toolkit.pr import BranchOrder, MoveOrder, contributions
+from toolkit.pr import BranchOrder, contributions
 from toolkit.pr.branches import create
 from toolkit.pr.contributions import remove
 from toolkit.pr.moving import update
@@ -70,8 +70,9 @@ class Contributed(Struct, frozen=True, kw_only=True):
 
     def update(self, **wanted: object) -> PullRequest:
         progress = wanted.pop("progress", Steps())
-        wanted["designs"] = designs(wanted.pop("strategy", None), wanted.pop("demotion", None))
-        return update(replace(MoveOrder(repo=self.clone.repo), **wanted), progress=progress)  # type: ignore[arg-type]
+        order = BranchOrder(repo=self.clone.repo)
+        ordered = {name: wanted.pop(name) for name in order.__struct_fields__ if name in wanted}
+        return update(replace(order, **ordered), docker(**wanted), progress=progress)  # type: ignore[arg-type]
 
     def remove(self, branch: str | None = None, *, force: bool = False) -> Removed:
         return remove(self.clone.repo, branch, force=force)

@@ -264,3 +264,50 @@ def test_a_function_without_parameters_is_refused() -> None:
 def test_names_that_a_definition_binds_itself_and_those_of_nix_mean_the_same() -> None:
     made = hidden(BEFORE.replace("src = version;", "src = let q = version; in toString (map (x: x + q) [ ]);"))
     assert "      src ? let q = version; in toString (map (x: x + q) [ ]),\n" in made
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "after"),
+    [
+        ("    }:\n", "    }@all:\n", "\n    }@all:\n    let"),
+        ("    {\n      buildApp", "    all@{\n      buildApp", "    all@{\n      buildApp"),
+        ("      version,\n    }:", "      version, }:", "      },\n }:\n    let"),
+        ("      version,\n    }:", "      version }: # it", "      },\n }: # it\n    let"),
+        (
+            "    let\n      src",
+            "    assert version != 1;\n    let\n      src",
+            "    }:\n    assert version != 1;\n    let\n",
+        ),
+        ("rec {", "let __sub = a: b: 7; in\nrec {", "let __sub = a: b: 7; in\nrec {"),
+        ("  generic =\n", "  generic = # it\n", "  generic = # it\n"),
+        ("    let\n", "    let # it\n", "    let # it\n      other = 1;"),
+        ("      other = 1;", "      # it\n\n      other = 1;", "    let\n      # it\n\n      other = 1;"),
+    ],
+)
+def test_what_stands_around_the_parameters_and_the_let_stays(old: str, new: str, after: str) -> None:
+    assert BEFORE.count(old) == 1
+    made = hidden(BEFORE.replace(old, new))
+    assert after in made
+    assert "ui ? buildUi {" in made
+
+
+def test_a_function_in_parentheses_is_the_same_function() -> None:
+    text = BEFORE.replace("  generic =\n    {", "  generic = (\n    {").replace(
+        "    };\n\n  app_2", "    });\n\n  app_2"
+    )
+    made = hidden(text)
+    assert "    });\n\n  # callPackage would fill" in made
+    assert made.count("callGeneric") == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("callPackage generic {", "callPackage /* it */ generic {"), ("ui = buildUi", "ui = /* it */ buildUi")],
+)
+def test_a_comment_that_would_be_lost_is_refused(old: str, new: str) -> None:
+    text = BEFORE.replace(old, new, 1)
+    place = text[: text.index("/* it")].count("\n") + 1
+    with pytest.raises(
+        RefusalError, match=rf"^package.nix:{place}:\d+: this comment would be lost: the code around it"
+    ):
+        hidden(text)

@@ -1,0 +1,124 @@
+"""A lift that is spoiled by hand: each claim about a package names what it is there to catch, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import specimen
+from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import lift
+from toolkit.model import Source, SourceRequest
+from toolkit.proposal.claims import CLAIMS, Asking, LiftCase
+from toolkit.prove import Stage
+from toolkit.prove.judged import Judging
+from toolkit.prove.lifted import Question
+from toolkit.sources import changes
+from toolkit.sources.trees import NixpkgsTree
+
+if TYPE_CHECKING:
+    from toolkit.lift.rewriting import Lifted
+
+NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
+KIOSK = """\
+{ stdenv, notes-server }:
+
+stdenv.mkDerivation {
+  pname = "notes-kiosk";
+  version = "1";
+  installPhase = "echo ${notes-server.overrideAttrs { more = 1; }} ${toString notes-server.updateScript} > $out";
+}
+"""
+ASKED = ("no-rebuild", "overridable", "follows", "capture-safe", "passthru", "meta", "overrides", "readers", "parse")
+UI = "${finalAttrs.passthru.web-ui}"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a copy of the specimen with an argument that nothing uses, and a package that reads notes-server."""
+    root = tmp_path / "nixpkgs"
+    shutil.copytree(specimen.path(), root)
+    (root / NOTES).write_text((root / NOTES).read_text().replace("  curl,\n", "  curl,\n  extra ? 1,\n"))
+    kiosk = root / "pkgs/by-name/no/notes-kiosk/package.nix"
+    kiosk.parent.mkdir()
+    kiosk.write_text(KIOSK)
+    return root
+
+
+def case(tree: Path, made: Lifted, after: str) -> LiftCase:
+    spoiled = tree.with_name("spoiled")
+    shutil.copytree(tree, spoiled)
+    (spoiled / NOTES).write_text(after)
+    stages = [Stage(name=root.name, content=(root / NOTES).read_bytes(), path=root / NOTES) for root in (tree, spoiled)]
+    systems = ("x86_64-linux",)
+    question = Question(package="notes-server", doors=made.doors, follows=made.follows)
+    change = changes.of_file(NixpkgsTree(root=tree, key="of-a-test"), NOTES, after.encode(), source=SourceRequest())
+    return LiftCase(
+        source=Source(origin="a test", content=stages[0].content, directory=tree),
+        target=NOTES,
+        stages=tuple(stages),
+        lifted=made,
+        asking=Asking(trees=(tree, spoiled), own=question, systems=systems),
+        judging=Judging(change=change, systems=systems),
+    )
+
+
+def failures(tree: Path, design: Design, *edits: tuple[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return by claim what it has against a lift with these edits."""
+    follow = ("src", "version") if design is Design.MOVE else ()
+    made = lift((tree / NOTES).read_text(), name=str(NOTES), design=design, follow=follow)
+    after = made.text
+    for old, new in edits:
+        assert after.count(old) == 1, (old, after)
+        after = after.replace(old, new)
+    judged = case(tree, made, after)
+    checks = {claim.name: claim.check for claim in CLAIMS}
+    findings = {name: checks[name](judged) for name in ASKED}
+    assert {name: finding.not_run for name, finding in findings.items() if finding.not_run} == {}
+    return {name: finding.failures for name, finding in findings.items() if finding.failures}
+
+
+@pytest.mark.parametrize("design", [Design.MOVE, Design.STAY])
+def test_no_claim_has_anything_against_a_lift_that_is_right(tree: Path, design: Design) -> None:
+    assert failures(tree, design) == {}
+
+
+def test_what_is_built_otherwise_is_named_with_its_readers(tree: Path) -> None:
+    found = failures(tree, Design.MOVE, ("$out/share/web", "$out/share/www"))
+    assert {name: facts[0].partition(": /nix")[0] for name, facts in found.items()} == {
+        "no-rebuild": "notes-server: is built differently",
+        "readers": "notes-kiosk: is built differently",
+    }
+
+
+def test_what_no_build_shows_is_named_by_its_own_claim(tree: Path) -> None:
+    found = failures(
+        tree,
+        Design.MOVE,
+        ("update-notes-server", "update-notes"),
+        ("Keeps notes and", "Keeps a note and"),
+        ("  extra ? 1,\n", ""),
+        ("inherit (finalAttrs) src version;", "inherit src version;"),
+    )
+    assert {name: facts[0].partition(": /nix")[0] for name, facts in found.items()} == {
+        "follows": "passthru.web-ui: stays the same if src is another",
+        "passthru": "notes-server: updateScript differs (x86_64-linux)",
+        "meta": "notes-server: meta.description differs: Keeps notes and shows them in a browser → "
+        "Keeps a note and shows them in a browser (x86_64-linux)",
+        "overrides": "notes-server: the argument extra of override is gone (x86_64-linux)",
+        "readers": "notes-kiosk: is built differently",
+    }
+
+
+def test_a_door_that_is_shut_is_named(tree: Path) -> None:
+    found = failures(tree, Design.STAY, (UI, "${web-ui}"))
+    assert found == {"overridable": ("web-ui: an override of passthru.web-ui has no effect on any system",)}
+
+
+def test_what_does_not_evaluate_any_more_is_named_by_each_claim_that_asks(tree: Path) -> None:
+    found = failures(tree, Design.STAY, ("ln -s ", "${throw ''gone''} "))
+    assert found["no-rebuild"][0].startswith("notes-server: no longer evaluates: /nix/store/")
+    assert found["overridable"] == ("web-ui: an override of passthru.web-ui has no effect on any system",)

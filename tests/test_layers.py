@@ -53,7 +53,6 @@ BELOW_A_ROOT = ("sources", "lift", "proposal", "prove", "reach", "track", "docke
 
 OF_OUR_OWN = {
     "docker/claims/additions.py": "a shipped expression",
-    "docker/claims/all_packages.py": "a shipped expression, what the cache has kept",
     "docker/claims/building.py": "outputs in the store, which stores.physical has looked at",
     "docker/claims/realising.py": "a shipped test",
     "docker/claims/rewrapping.py": "the names in outputs in the store",

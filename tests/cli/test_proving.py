@@ -27,9 +27,9 @@ def test_tree_tier_adds_its_proofs_after_the_isolated_ones(unlet: Unlet) -> None
         "tree-set",
         "tree-names",
     ]
-    again = unlet("check", "--tier", "tree", "--reverse-dependencies", "--proof", "reverse-dependencies")
+    again = unlet("check", "--tier", "tree", "--all", "--proof", "all")
     assert (again.returncode, again.stderr) == (0, "")
-    assert "lifted → demoted rebuilds 11 of 46" in again.stdout
+    assert "lifted → demoted rebuilds 12 of 47" in again.stdout
 
 
 def test_each_tier_includes_the_one_before(unlet: Unlet) -> None:
@@ -61,12 +61,13 @@ def test_isolated_tier_is_the_default(unlet: Unlet) -> None:
         (("--system", "x86_64-linux"), "--system requires --tier tree, build or vm"),
         (("--tier", "tree", "--timeout", "nan"), "invalid value for '--timeout': 'nan' is not a number with an end"),
         (("--tier", "tree", "--timeout", "inf"), "invalid value for '--timeout': 'inf' is not a number with an end"),
-        (("--reverse-dependencies",), "--reverse-dependencies requires --tier tree, build or vm"),
+        (("--all",), "--all requires --tier tree, build or vm"),
+        (("--reverse-dependencies",), "--all requires --tier tree, build or vm"),
         (("--sealed", "--tier", "vm"), "--sealed requires --tier isolated or tree"),
         (("--tier", "tree", "--max-memory", "1"), "invalid value for '--max-memory': 1 is not in the range x>=64"),
         (("--tier", "tree", "--timeout", "0"), "invalid value for '--timeout': 0.0 is not in the range x>0"),
-        (("--tier", "tree", "--build-args", "-j1"), "--build-args requires --tier build or vm"),
-        (("--tier", "tree", "--store", "x"), "--store requires --tier build or vm"),
+        (("--tier", "tree", "--build-args", "-j1"), "--build-args requires --tier build or vm, or --all"),
+        (("--tier", "tree", "--store", "x"), "--store requires --tier build or vm, or --all"),
         (("--tier", "build", "--build-args", "'x"), "--build-args: no closing quotation"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.proving import DOCKER, OTHER, allow, depth, depth_options, is_sealed, systems
+from toolkit.cli.proving import DOCKER, OTHER, allow, depth, depth_options, engine, is_sealed, systems
 from toolkit.cli.report import exit_code, show
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.model import Expectation
@@ -139,7 +139,7 @@ def command(
             options.refuse_without("TARGET", "--binding")
         asked = ReviewRequest(
             change=change,
-            judging=JudgeRequest(systems=systems() or SYSTEMS, nixos=nixos),
+            judging=JudgeRequest(systems=systems() or SYSTEMS, nixos=nixos, engine=engine()),
             target=named,
             bindings=bindings,
             server=server,

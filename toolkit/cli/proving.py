@@ -11,6 +11,7 @@ import click
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
 from toolkit.docker.steps import DEMOTE, FORMER, LIFT, Demotion, Extra
+from toolkit.judge.everything import Engine
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
 from toolkit.nix import limits
@@ -31,7 +32,7 @@ OWN = ("--file", "--strategy", "--rootlesskit", "--only", "--with", "--kind", "-
 LIFTING = ("--binding", "--as", "--follow")
 """What only other targets have."""
 
-_DEEPER = ("--reverse-dependencies",)
+_DEEPER = ("--all", "--reverse-dependencies")
 """What only docker's proofs have."""
 
 _TIERS = ("isolated", "tree", "build", "vm")
@@ -63,12 +64,17 @@ depth_options = options.together(
         help="A system to evaluate or build for; for docker with --tier tree, build or vm. May be repeated.",
     ),
     options.remembered(
-        "--reverse-dependencies",
+        "--all",
+        "everything",
         group=DEPTH,
         deep=True,
         is_flag=True,
-        help="Count the rebuilds in all of nixpkgs, which takes minutes and gigabytes. Needs --tier tree or deeper.",
+        help="Ask for every attribute of nixpkgs on both sides, which takes minutes and gigabytes: of a change what "
+        "differs, of docker's proposal what is built again, which needs --tier tree or deeper. On one system, unless "
+        "--system names others.",
     ),
+    # The name that it had in the last release.
+    options.remembered("--reverse-dependencies", "everything", hidden=True, group=DEPTH, is_flag=True),
     options.remembered(
         "--max-memory",
         group=DEPTH,
@@ -94,10 +100,14 @@ depth_options = options.together(
         group=NIX,
         deep=True,
         metavar="TEXT",
-        help="The machines to build on, as for nix-build --builders.",
+        help="The machines to build on, or to evaluate on with --all, as for nix-build --builders.",
     ),
     options.remembered(
-        "--store", group=NIX, deep=True, metavar="URL", help="The store to build in, as for nix-build --store."
+        "--store",
+        group=NIX,
+        deep=True,
+        metavar="URL",
+        help="The store to build in, or to evaluate in with --all, as for nix-build --store.",
     ),
     options.remembered(
         "--option",
@@ -106,7 +116,7 @@ depth_options = options.together(
         nargs=2,
         multiple=True,
         metavar="NAME VALUE",
-        help="A Nix setting for --tier build and vm.",
+        help="A Nix setting for --tier build and vm, and for --all.",
     ),
 )
 """How deep the proofs go; `depth` returns it."""
@@ -126,25 +136,46 @@ def depth(target: str = DOCKER) -> Depth:
     tier = Tier(named or (Tier.ISOLATED if _is_docker(target) else Tier.TREE))
     if is_sealed() and tier.includes(Tier.BUILD):
         raise click.UsageError("--sealed requires --tier isolated or tree")
+    everything = bool(options.asked("everything"))
+    deep = everything or tier.includes(Tier.BUILD)
+    words = nix_options(None if deep else "--tier build or vm, or --all")
+    for flag, asked in (("--system", options.asked("system")), ("--all", everything)):
+        if asked and not tier.includes(Tier.TREE):
+            raise click.UsageError(f"{flag} requires --tier tree, build or vm")
+    return Depth(
+        tier=tier,
+        by_itself=named is None,
+        systems=systems(),
+        everything=everything,
+        max_memory=options.asked("max_memory"),
+        timeout=options.asked("timeout"),
+        nix_options=words,
+    )
+
+
+def nix_options(lacks: str | None) -> tuple[str, ...]:
+    """Return the words for nix-build; raise click.UsageError for any if the command `lacks` what they are for."""
     words: list[str] = []
     for name in ("build_args", "builders", "store", "option"):
         if (value := options.asked(name)) is None:
             continue
         flag = f"--{name.replace('_', '-')}"
-        if not tier.includes(Tier.BUILD):
-            raise click.UsageError(f"{flag} requires --tier build or vm")
+        if lacks is not None:
+            raise click.UsageError(f"{flag} requires {lacks}")
         words += _words(flag, value)
-    for name in ("system", "reverse_dependencies"):
-        if options.asked(name) and not tier.includes(Tier.TREE):
-            raise click.UsageError(f"--{name.replace('_', '-')} requires --tier tree, build or vm")
-    return Depth(
-        tier=tier,
-        by_itself=named is None,
+    return tuple(words)
+
+
+def engine() -> Engine | None:
+    """Return what evaluates every attribute if the running command asks for that."""
+    if not options.asked("everything"):
+        nix_options("--all")
+        return None
+    return Engine(
         systems=systems(),
-        reverse_dependencies=bool(options.asked("reverse_dependencies")),
         max_memory=options.asked("max_memory"),
         timeout=options.asked("timeout"),
-        nix_options=tuple(words),
+        options=nix_options(None),
     )
 
 

@@ -2,13 +2,14 @@
 #
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, a system, `cross` (from x86_64-linux to
 # aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { path, parts }: an attribute path,
-# and the names of the parts that are asked for. `nixos` is not empty if NixOS tests are evaluated as well.
-# With `loud`, not empty, what throws ends the evaluation.
-# Result: for each question an object by part. What throws is { "!" = "throws"; }, a long value its hash and length.
+# and the names of the parts that are asked for. `nixos` is not empty if NixOS tests are evaluated as well, `aliases` is
+# empty if the set has none. With `loud`, not empty, what throws ends the evaluation.
+# Result: { answers, … }: for each question an object by part. What throws is { "!" = "throws"; }, a long value its hash and length.
 {
   tree,
   system,
-  questions,
+  questions ? "[]",
+  aliases ? "yes",
   nixos ? "",
   loud ? "",
 }:
@@ -51,7 +52,7 @@ let
     ;
 
   arguments = {
-    config = import ./permitting.nix;
+    config = import ./permitting.nix // (if aliases == "" then { allowAliases = false; } else { });
     overlays = if nixos != "" then [ ] else [ named ];
     localSystem.system =
       if
@@ -486,5 +487,37 @@ let
   outer = parts;
 
   asked = fromJSON questions;
+
+  # Two trees that are compared so have different paths.
+  digest = value: substring 0 16 (hashString "sha256" (replaceStrings [ "${tree}/" ] [ "" ] (toJSON value)));
 in
-genList (number: answer number (elemAt asked number)) (length asked)
+{
+  inherit set;
+
+  # What is compared of every package of the set: its derivation, "throws" if it has none, and the rest as digests.
+  derivation =
+    package:
+    let
+      found = parts.derivation package;
+    in
+    if isString found.drv then
+      {
+        derivation = found.drv;
+        outputs = digest (removeAttrs found [ "drv" ]);
+      }
+    else
+      "throws";
+  digests =
+    package:
+    mapAttrs (_: part: digest (part package)) {
+      inherit (parts)
+        arguments
+        kinds
+        meta
+        passthru
+        position
+        ;
+    };
+
+  answers = genList (number: answer number (elemAt asked number)) (length asked);
+}

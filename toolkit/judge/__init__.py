@@ -12,6 +12,7 @@ from toolkit.judge.model import Judgement, StepVerdict
 from toolkit.judge.sides import Sides
 
 if TYPE_CHECKING:
+    from toolkit.judge.everything import Engine
     from toolkit.judge.ground import Ground
     from toolkit.model import Progress
     from toolkit.sources.changes import Change, Step
@@ -21,10 +22,14 @@ SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
 
 
 class JudgeRequest(Struct, frozen=True, kw_only=True):
-    """How a change is to be judged; `nixos` evaluates NixOS tests as well."""
+    """How a change is to be judged; `nixos` evaluates NixOS tests as well.
+
+    With an `engine` every attribute of the set is compared: for the whole change, not for each of its commits.
+    """
 
     systems: tuple[str, ...] = SYSTEMS
     nixos: bool = False
+    engine: Engine | None = None
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
@@ -62,6 +67,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
         unknown=whole.unknown,
         not_covered=whole.not_covered,
         equal=whole.equal,
+        everything=whole.everything,
         steps=tuple(steps),
         warnings=change.warnings,
         seconds=time.monotonic() - began,
@@ -79,4 +85,5 @@ def _judged(  # noqa: PLR0913, PLR0917 - two steps of a change, where they stand
         nixos=request.nixos,
         progress=progress,
     )
-    return scope.judged(sides, request.systems, progress=progress)
+    engine = request.engine if before is None and after is change.whole else None
+    return scope.judged(sides, request.systems, engine=engine, progress=progress)

@@ -80,7 +80,7 @@ def command(root: Path, system: str, questions: Sequence[Question], *, nixos: bo
         "loud": "yes" if loud else "",
     }
     with sealed():
-        asking = evaluator.evaluate_command(EXPRESSION, arguments)
+        asking = evaluator.evaluate_command(EXPRESSION, arguments, attribute="answers")
     bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)), strictly=True)
     most = limits.seconds(_SECONDS)
     seconds = most if nixos else min(limits.seconds() * len(questions), most)

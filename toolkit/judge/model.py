@@ -92,6 +92,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     unknown: tuple[Gap, ...] = ()
     not_covered: tuple[Gap, ...] = ()
     equal: tuple[str, ...] = ()
+    everything: tuple[str, ...] = ()
     steps: tuple[StepVerdict, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -15,7 +15,7 @@ from toolkit import inside
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import reading
 from toolkit.git.reading import LINK, TreeFile
-from toolkit.judge import bindings, comparing, reach, readers
+from toolkit.judge import bindings, comparing, everything, reach, readers
 from toolkit.judge.asking import ENDS, FEW, FUNCTION, MISSING, PACKAGE, SET, THROWS, Question, why_not
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import Subject
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from toolkit.judge.asking import Answer
+    from toolkit.judge.everything import Engine
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.sides import Sides
     from toolkit.model import Progress
@@ -61,6 +62,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     unknown: tuple[Gap, ...]
     not_covered: tuple[Gap, ...]
     equal: tuple[str, ...]
+    everything: tuple[str, ...]
 
 
 class _File(Struct, frozen=True, kw_only=True):
@@ -80,16 +82,17 @@ class _File(Struct, frozen=True, kw_only=True):
         return self.path.endswith(_DOCUMENTS) or not (self.path.startswith(_ROOMS) or self.path == "default.nix")
 
 
-def judged(sides: Sides, systems: Sequence[str], *, progress: Progress) -> Verdict:
-    """Judge what differs between the two sides."""
-    return _Judging(sides=sides, systems=systems, progress=progress).verdict()
+def judged(sides: Sides, systems: Sequence[str], *, engine: Engine | None = None, progress: Progress) -> Verdict:
+    """Judge what differs between the two sides, in every attribute of the set if there is an engine for that."""
+    return _Judging(sides=sides, systems=systems, engine=engine, progress=progress).verdict()
 
 
 class _Judging:
     """One judgement; what it finds is collected on the way."""
 
-    def __init__(self, *, sides: Sides, systems: Sequence[str], progress: Progress) -> None:
+    def __init__(self, *, sides: Sides, systems: Sequence[str], engine: Engine | None, progress: Progress) -> None:
         self.sides = sides
+        self.engine = engine
         self.systems = [*systems]
         self.native = NATIVE if NATIVE in systems else systems[0]
         self.progress = progress
@@ -97,6 +100,9 @@ class _Judging:
         self.differences: list[Difference] = []
         self.unknown: list[Gap] = []
         self.not_covered: list[Gap] = []
+        self.unreached: list[Gap] = []
+        """What the change may reach, and only every attribute of the set would show."""
+        self.everything: list[str] = []
         self.asked: set[str] = set()
         self.compared: dict[str, list[str]] = {}
         self.aliases: set[str] = set()
@@ -117,6 +123,10 @@ class _Judging:
             self.differences += broken
         elif relevant:
             self._judge(relevant)
+            if self.engine is not None:
+                self._ask_everything(self.engine)
+            else:
+                self.unknown += self.unreached
         differ = {each.attribute for each in self.differences if each.weight is not Weight.REMARK}
         return Verdict(
             files=len(self.files),
@@ -128,6 +138,7 @@ class _Judging:
             unknown=tuple(dict.fromkeys(self.unknown)),
             not_covered=tuple(dict.fromkeys(self.not_covered)),
             equal=tuple(file.path for file in self.files if file.equal),
+            everything=tuple(self.everything),
         )
 
     def _compared(self, wanted: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
@@ -145,16 +156,16 @@ class _Judging:
         if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
             text = "\n".join(each.text(reach.ALIASES) for each in maps)
             self.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
-        reached, everything = self._candidates(files, maps)
+        reached, of_all = self._candidates(files, maps)
         changed = [file for file in files if not file.equal and reached.get(file.path)]
         self._ask({path for file in changed for path in reached[file.path]})
-        self._ask_members([file for file in changed if file.path not in everything], reached, maps)
+        self._ask_members([file for file in changed if file.path not in of_all], reached, maps)
         # What Nix reads as before can differ by its position alone.
         self._compare(self.native, sorted({path for paths in reached.values() for path in paths} - {*self.kinds}), ())
         if self._moves_names(files):
             self._compare_names()
-        if everything:
-            self._sample(everything)
+        if of_all and self.engine is None:
+            self._sample(of_all)
         own = {path for file in changed for path in reached[file.path] if path in self.kinds}
         # What is in a package is read through it.
         own = {path for path in own if PACKAGE not in {self.kinds.get(path[:end]) for end in range(1, len(path))}}
@@ -169,7 +180,7 @@ class _Judging:
             single = {path for path in own - idle if self.kinds[path] != SET}
             self._ask_readers(readers.find(maps[1], single, self.differences, paths, functions=functions))
         for file in changed:
-            if file.path not in everything:
+            if file.path not in of_all:
                 self._require_needed(file, reached[file.path] & own)
 
     def _candidates(
@@ -177,7 +188,7 @@ class _Judging:
     ) -> tuple[dict[str, set[AttrPath]], list[str]]:
         """Return the attributes that each file may be in, and the files that all packages are made with."""
         reached: dict[str, set[AttrPath]] = {}
-        everything: list[str] = []
+        of_all: list[str] = []
         for file in files:
             if file.path.startswith("nixos/"):
                 self._nixos(file)
@@ -186,12 +197,12 @@ class _Judging:
             if file.equal and (is_all or len(found) > _FEW_READERS):
                 continue
             if is_all and (file.rest or file.path not in {reach.ALL_PACKAGES, reach.ALIASES}):
-                everything.append(file.path)
+                of_all.append(file.path)
                 found |= _of_library(file)
             elif not found and not file.equal:
-                self.unknown.append(Gap(what=file.path, reason="no attribute was found that is made from it"))
+                self.unreached.append(Gap(what=file.path, reason="no attribute was found that is made from it"))
             reached[file.path] = found
-        return reached, everything
+        return reached, of_all
 
     def _require_needed(self, file: _File, own: set[AttrPath]) -> None:
         """Say that a file is unknown if no package that was asked about needs it: a function is not called then."""
@@ -205,10 +216,10 @@ class _Judging:
             path for path, kind in self.kinds.items() if kind == PACKAGE and ".".join(path) in self.readers
         )
         if not self._is_needed(file, callers):
-            self.unknown.append(Gap(what=file.path, reason="nothing that was asked about needs it"))
+            self.unreached.append(Gap(what=file.path, reason="nothing that was asked about needs it"))
         elif self.left:
             reason = f"asked {len(callers)} packages that name what it is for, and not {self.left} others"
-            self.unknown.append(Gap(what=file.path, reason=reason))
+            self.unreached.append(Gap(what=file.path, reason=reason))
 
     def _is_needed(self, file: _File, paths: Sequence[AttrPath]) -> bool:
         """Return whether one of some packages is another if the file has nothing but a mark in it."""
@@ -236,7 +247,7 @@ class _Judging:
         paths = sorted(reached, key=lambda path: (len(path), path))
         if len(paths) > _MOST:
             rest = len(paths) - _MOST
-            self.unknown.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
+            self.unreached.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
             paths = paths[:_MOST]
         there = self._compare(self.native, paths, ())
         others = [system for system in self.systems if system != self.native]
@@ -366,11 +377,33 @@ class _Judging:
             if (each.attribute, each.kind) not in known:
                 self.differences.append(each)
 
-    def _sample(self, everything: Sequence[str]) -> None:
+    def _sample(self, of_all: Sequence[str]) -> None:
         """Ask about a few packages if all of them are made with a file."""
         reason = "reaches everything, of which a few packages were asked about"
-        self.unknown.append(Gap(what=_few(everything), reason=reason))
+        self.unreached.append(Gap(what=_few(of_all), reason=reason))
         self._compare_all({system: [tuple(name.split(".")) for name in _SAMPLE] for system in self.systems}, ())
+
+    def _ask_everything(self, engine: Engine) -> None:
+        """Compare every package of the set, and ask about those that are not the same."""
+        for system in engine.systems or (self.native,):
+            before, after = self.sides.packages(system, engine)
+            self.everything.append(system)
+            self.unknown += [Gap(what=system, reason=each) for each in {*before.partial, *after.partial}]
+            self.asked |= {*before.derivations, *after.derivations}
+            for what, sides in (
+                ("does not evaluate", (before.failed, after.failed)),
+                ("its passthru cannot be asked for", (before.unfinished, after.unfinished)),
+            ):
+                if both := sorted({*sides[0]} & {*sides[1]}):
+                    self.not_covered.append(Gap(what=f"{_few(both)} on {system}", reason=f"{what}, before as after"))
+            paths = everything.differing(before, after)
+            self._compare_all({system: paths[:_MOST_DEEP]}, ())
+            for path in paths[_MOST_DEEP:]:
+                self.differences += everything.unexplained(self._subject(".".join(path), system), path, before, after)
+            if rest := len(paths) - _MOST_DEEP:
+                reason = "differ, and their derivations and digests alone were compared"
+                if rest > 0:
+                    self.not_covered.append(Gap(what=f"{rest} more attributes on {system}", reason=reason))
 
     def _nixos(self, file: _File) -> None:
         if file.equal:

@@ -12,17 +12,19 @@ from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
 from toolkit.judge.asking import EXPRESSION, Answer, Question, ask
+from toolkit.judge.everything import evaluate
 from toolkit.nix import limits, program
 from toolkit.parallel import side_by_side
+from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
     from toolkit.git.reading import TreeFile
+    from toolkit.judge.everything import Engine, Packages
     from toolkit.judge.ground import Ground
     from toolkit.model import Progress
-    from toolkit.sources.trees import NixpkgsTree
 
 _KIND = "answers"
 _DOCUMENT = "answers.json"
@@ -49,6 +51,23 @@ class Sides(Struct, frozen=True, kw_only=True):
         one = self._side(self.before, asked, f"{what} before")
         other = self._side(self.after, asked, f"{what} after")
         return {system: list(zip(one[system], other[system], strict=True)) for system in asked}
+
+    def packages(self, system: str, engine: Engine) -> tuple[Packages, Packages]:
+        """Return every package before and after."""
+        before, after = (
+            self._packages(contents, system, engine, what)
+            for contents, what in ((self.before, "before"), (self.after, "after"))
+        )
+        return before, after
+
+    def _packages(
+        self, contents: Mapping[PurePosixPath, TreeFile | None], system: str, engine: Engine, what: str
+    ) -> Packages:
+        with self.ground.holding(contents) as root:
+            tree = self.base
+            if contents:
+                tree = NixpkgsTree(root=root, key=_digest([self.base.key], contents).hexdigest())
+            return evaluate(tree, system, engine, what=f"{system}, {what}", progress=self.progress)
 
     def _side(
         self, contents: Mapping[PurePosixPath, TreeFile | None], asked: Mapping[str, Sequence[Question]], what: str
@@ -103,14 +122,17 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     def _key(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> str:
         """Return what stands for a tree, a system and how it is asked."""
-        digest = hashlib.sha256(
-            json.dumps([self.base.key, system, self.nixos, str(program.version()), str(self.ground.root)]).encode()
-        )
+        digest = _digest([self.base.key, system, self.nixos, str(program.version()), str(self.ground.root)], contents)
         digest.update(EXPRESSION.read_bytes())
-        for path, file in sorted(contents.items()):
-            digest.update(f"\0{path}\0".encode())
-            digest.update(f"{file.mode} {len(file.content)} ".encode() + file.content if file is not None else b"-")
         return digest.hexdigest()
+
+
+def _digest(facts: list[object], contents: Mapping[PurePosixPath, TreeFile | None]) -> hashlib._Hash:
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for path, file in sorted(contents.items()):
+        digest.update(f"\0{path}\0".encode())
+        digest.update(f"{file.mode} {len(file.content)} ".encode() + file.content if file is not None else b"-")
+    return digest
 
 
 def _key(question: Question) -> str:

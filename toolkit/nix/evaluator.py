@@ -134,6 +134,18 @@ def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[s
     return _paths(_realise(f"{path}!out" for path in derivations))
 
 
+def build_command(expression: Path, arguments: Mapping[str, str], words: Sequence[str], *, jobs: int) -> Command:
+    """Return the command that builds all of an expression, as many derivations at a time as `jobs` and `words` say."""
+    argv = ("nix-build", "--no-out-link", "--keep-going", "--max-jobs", str(jobs), *OFFLINE, *SANDBOXED, *words)
+    return Command(argv=(*argv, *_arguments(expression, arguments)), env={} if "--store" in words else environment())
+
+
+def content(path: str, *, store: Sequence[str] = ()) -> bytes:
+    """Return the content of a file in the store, or in the one that an option names."""
+    argv = ("nix", "--extra-experimental-features", "nix-command", "store", "cat", *store, path)
+    return process.run(argv, env={} if store else environment()).stdout
+
+
 def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
     """Write the derivations of attributes to the store and return their paths, in the order of `attributes`."""
     return _paths(_instantiate(expression, arguments, attributes))

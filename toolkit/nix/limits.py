@@ -56,9 +56,11 @@ _allowed: ContextVar[tuple[float | None, int | None] | None] = ContextVar("_allo
 ANSWER_BYTES = 128 << 20
 """What is shared in the evaluator's memory is written as often as it is used."""
 
-_SETTINGS = Path(__file__).with_name("sealed")
+SETTINGS = Path(__file__).with_name("sealed")
+"""Nix's configuration where strangers' files are evaluated."""
+
 _CONFIGURATION: Mapping[str, str | None] = {
-    "NIX_CONF_DIR": str(_SETTINGS),
+    "NIX_CONF_DIR": str(SETTINGS),
     "NIX_USER_CONF_FILES": "",
     "NIX_CONFIG": None,
     "NIX_PATH": None,
@@ -153,7 +155,7 @@ def _entry(root: Path) -> str:
 def confinement(*roots: Path, writes: Sequence[Path] = ()) -> Reach:
     """Return what a Nix may reach that has our configuration and these roots."""
     found = process.find("nix-instantiate")
-    return Reach(read=(_SETTINGS, *(_program(found) if found is not None else ()), *roots), write=tuple(writes))
+    return Reach(read=(SETTINGS, *(_program(found) if found is not None else ()), *roots), write=tuple(writes))
 
 
 @cache

@@ -44,6 +44,7 @@ class JudgementDocument(Struct, frozen=True, kw_only=True):
     unknown: tuple[Gap, ...]
     not_covered: tuple[Gap, ...]
     equal: tuple[str, ...]
+    everything: tuple[str, ...]
     commits: tuple[StepVerdict, ...]
     claims: tuple[Proof, ...]
     notes: tuple[str, ...]
@@ -67,6 +68,7 @@ def to_json(judgement: Judgement, *, claims: Sequence[Proof] = (), notes: Sequen
             unknown=judgement.unknown,
             not_covered=judgement.not_covered,
             equal=judgement.equal,
+            everything=judgement.everything,
             commits=judgement.steps,
             claims=tuple(claims),
             notes=(*judgement.warnings, *notes),
@@ -152,7 +154,10 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
         yield Line(text=f"not asked  {gap.what}: {gap.reason}", tone=Tone.PLAIN)
     if more := len(judgement.not_covered) - len(gaps):
         yield Line(text=f"not asked  {more} more; --json has all", tone=Tone.PLAIN)
-    yield Line(text="not asked  the rest of the set", tone=Tone.PLAIN)
+    if not judgement.everything:
+        yield Line(text="not asked  the rest of the set: --all", tone=Tone.PLAIN)
+    elif others := [system for system in judgement.systems if system not in judgement.everything]:
+        yield Line(text=f"not asked  the rest of the set on {', '.join(others)}: --system", tone=Tone.PLAIN)
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in judgement.warnings)
 
 
@@ -207,9 +212,12 @@ def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes:
         body.append(f"- {sum(proof.status is Status.PASSED for proof in claims)} of {len(claims)} claims passed")
     body += [f"- {plain(note)}" for note in notes[:_GAPS]]
     gaps = f"; {len(judgement.not_covered)} things were not asked about" if judgement.not_covered else ""
+    rest = "the rest of the set was not asked about"
+    if judgement.everything:
+        rest = f"every package of the set was compared on {', '.join(judgement.everything)}"
     foot = [
         "",
-        f"{_looked_at(judgement)}; nothing was built, and the rest of the set was not asked about{gaps}.",
+        f"{_looked_at(judgement)}; nothing was built, and {rest}{gaps}.",
         f"Made by a tool, unlet {__version__}, and not yet read by a person: {code(command)}",
     ]
     return [*head, *body[: LINES - len(head) - len(foot)], *foot]

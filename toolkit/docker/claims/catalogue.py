@@ -105,7 +105,7 @@ _OF_THE_TREE: tuple[Claim[DockerCase], ...] = (
     ),
 )
 _COUNTED: Claim[DockerCase] = Claim(
-    "reverse-dependencies", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE
+    "all", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE
 )
 _OF_NIXOS: tuple[Claim[DockerCase], ...] = (
     Claim("vm-evaluates", "a NixOS test of the ports evaluates with the patched tree", realising.evaluates, Tier.VM),
@@ -165,6 +165,6 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
         for added in case.extras
         if added.extra == Extra.NIXOS_TEST
     ]
-    counted = [_COUNTED] if depth.reverse_dependencies else []
+    counted = [_COUNTED] if depth.everything else []
     found = (*prove.narrowed(of_the_set, depth.systems), *_OF_THE_TREE, *counted, *builds, *_OF_NIXOS, *tests)
     return tuple(claim for claim in found if depth.tier.includes(claim.tier))

@@ -20,10 +20,10 @@ from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker import COMPONENTS
-from toolkit.docker.claims import all_packages
 from toolkit.docker.claims.evaluation import Setting, evaluate
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError
+from toolkit.judge import everything
 from toolkit.nix import evaluator, limits, program
 from toolkit.prove import Finding
 from toolkit.sources import trees
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.case import DockerCase, DockerStage
-    from toolkit.docker.claims.all_packages import Packages
     from toolkit.docker.claims.facts import Facts
+    from toolkit.judge.everything import Packages
     from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "tree.nix"
@@ -222,11 +222,11 @@ def counted(case: DockerCase) -> Finding:
         evidence += [f"{system}, {name}: {packages.counts()}" for name, packages in found.items()]
         failures += [f"{system}: {fact}" for name, packages in found.items() for fact in _partial(name, packages)]
         for before, after, may_change in _commits(case):
-            old, new = found[before.name], found[after.name]
-            failures += [f"{system}: {fact}" for fact in disagreements(old, new)]
-            changed = sorted(name for name, path in old.derivations.items() if new.derivations.get(name, path) != path)
+            failures += [f"{system}: {fact}" for fact in disagreements(found[before.name], found[after.name])]
+            old, new = found[before.name].derivations, found[after.name].derivations
+            changed = sorted(name for name, path in old.items() if new.get(name, path) != path)
             label = f"{before.name} → {after.name}"
-            covers.append(f"{system}: {label} rebuilds {len(changed)} of {len(old.derivations)}")
+            covers.append(f"{system}: {label} rebuilds {len(changed)} of {len(old)}")
             evidence += [f"{system}, {label}: {len(changed)} rebuilt", *_listed(changed)]
             if changed and not may_change:
                 failures.append(f"{system}: the first commit rebuilds {len(changed)} packages, such as {changed[0]}")
@@ -236,7 +236,7 @@ def counted(case: DockerCase) -> Finding:
         covers="; ".join(covers) or "nothing",
         failures=tuple(failures) if covers else (*failures, "no system was evaluated"),
         evidence=tuple(evidence),
-        commands=("unlet check --tier tree --reverse-dependencies --proof reverse-dependencies",),
+        commands=("unlet check --tier tree --all --proof all",),
     )
 
 
@@ -248,24 +248,27 @@ def _found(case: DockerCase, system: str) -> dict[str, Packages]:
     """
     work = case.deep
     without = trees.changed(work.trees[case.before.name], {case.target: _WITHOUT_DOCKER})
-    same = all_packages.evaluate(without, system, work, what=f"{system}, without docker")
+    depth = work.depth
+    engine = everything.Engine(max_memory=depth.max_memory, timeout=depth.timeout, options=depth.nix_options)
+    same = everything.evaluate(without, system, engine, what=f"{system}, without docker", progress=work.progress)
     found: dict[str, Packages] = {}
     for stage in case.stages:
         what = f"{system}, {stage.name}"
         tree = work.trees[stage.name]
-        rest = all_packages.evaluate(tree, system, work, what=what, paths=same.roots)
+        rest = everything.evaluate(tree, system, engine, what=what, progress=work.progress, paths=same.roots)
         found[stage.name] = same.with_roots(rest)
     return found
 
 
 def disagreements(old: Packages, new: Packages) -> Iterator[str]:
     """Yield where two sides did not count the same packages."""
-    if lost := sorted(old.derivations.keys() - new.derivations.keys()):
+    one, other = old.derivations.keys(), new.derivations.keys()
+    if lost := sorted(one - other):
         yield f"{len(lost)} packages evaluate before only, such as {lost[0]}"
-    if gained := sorted(new.derivations.keys() - old.derivations.keys()):
+    if gained := sorted(other - one):
         yield f"{len(gained)} packages evaluate after only, such as {gained[0]}"
-    if other := sorted(set(old.failed) ^ set(new.failed)):
-        yield f"{len(old.failed)} fail before, {len(new.failed)} after, {other[0]} on one side only"
+    if failing := sorted(set(old.failed) ^ set(new.failed)):
+        yield f"{len(old.failed)} fail before, {len(new.failed)} after, {failing[0]} on one side only"
     if old.skipped != new.skipped:
         yield f"{old.skipped} attributes were not packages before, {new.skipped} are not after"
 

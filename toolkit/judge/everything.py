@@ -1,0 +1,412 @@
+"""Every package of a nixpkgs with its derivation and digests of what else is compared, once for a tree and system.
+
+Nix is the engine: a part of the attributes is a derivation, which evaluates them within a bound of memory, sealed by
+Nix's sandbox. So Nix schedules the parts, keeps those that are done, and spreads them over more machines. Nix says of
+each attribute when it begins and what it is: what an evaluation that was killed has left is a part of the next round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from toolkit import documents, files, process
+from toolkit.cache import default_cache
+from toolkit.errors import CommandError, LimitError, ToolkitError
+from toolkit.judge.model import Difference, Kind, Weight
+from toolkit.nix import evaluator, limits, portable, program, stores
+from toolkit.shipped import EXPRESSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from toolkit.judge.subject import Subject
+    from toolkit.model import Progress
+    from toolkit.sources.trees import NixpkgsTree
+
+KIND = "evaluations"
+THROWS, SKIPPED, ENDS = "throws", "skipped", "ends"
+"""What is no derivation: it throws, is no package, or ends its evaluation by an error that nothing catches."""
+
+DERIVATION = "derivation"
+_KINDS = {
+    "arguments": Kind.ARGUMENTS,
+    "kinds": Kind.OVERRIDE,
+    "meta": Kind.META,
+    "passthru": Kind.PASSTHRU,
+    "position": Kind.POSITION,
+}
+"""The digests, and what they are of."""
+
+_EXPRESSION = EXPRESSIONS / "chunks.nix"
+_PARTS = tuple(EXPRESSIONS / name for name in ("all.nix", "judge.nix", "permitting.nix"))
+_DOCUMENT = "packages.json"
+
+# What packages have in common is evaluated once in each part.
+_EACH_MIB = 3584
+# So many attributes of a set like nixpkgs take about so much memory together.
+_MIB_PER_NAME = 4
+_LEAST_NAMES = 25
+# They are one variable of a program, which Linux limits to 128 KiB.
+_MOST_NAMES = 1000
+
+_BUILDING = re.compile(r"building '([^']+)'")
+_SIGNALS = 128
+_KILLED = 137
+"""The status of a shell whose program had its time of a processor, or which Linux has killed to have its memory."""
+
+AttrPath = tuple[str, ...]
+Answer = str | dict[str, str]
+"""THROWS, SKIPPED or ENDS, or the parts of a package: `derivation`, and a digest of each other that does not end."""
+
+
+class Engine(Struct, frozen=True, kw_only=True):
+    """What evaluates a whole set: the memory of all together in MiB, seconds for a part, words for nix-build.
+
+    `systems` are those that are evaluated; by default the judge's first.
+    """
+
+    systems: tuple[str, ...] = ()
+    max_memory: int | None = None
+    timeout: float | None = None
+    options: tuple[str, ...] = ()
+
+    @property
+    def store(self) -> tuple[str, ...]:
+        """The option that names the store, if one does."""
+        at = self.options.index("--store") if "--store" in self.options else len(self.options)
+        return self.options[at : at + 2]
+
+    @property
+    def jobs(self) -> int:
+        """How many parts are evaluated at a time on this machine."""
+        return limits.jobs(self.max_memory, each=_EACH_MIB)
+
+    @property
+    def memory(self) -> int:
+        """How many MiB one of them may take."""
+        return self.max_memory // self.jobs if self.max_memory is not None else _EACH_MIB
+
+
+class Packages(Struct, frozen=True, kw_only=True):
+    """What each attribute path of a set is. `partial` says what needs more memory or time than it may have."""
+
+    answers: Mapping[AttrPath, Answer]
+    partial: tuple[str, ...] = ()
+
+    @property
+    def derivations(self) -> dict[str, str]:
+        """The drvPath of each package, by its dotted attribute path."""
+        return {
+            ".".join(path): answer[DERIVATION]
+            for path, answer in sorted(self.answers.items())
+            if not isinstance(answer, str)
+        }
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The dotted attribute paths of what does not evaluate."""
+        return tuple(".".join(path) for path, answer in sorted(self.answers.items()) if answer in (THROWS, ENDS))
+
+    @property
+    def roots(self) -> tuple[AttrPath, ...]:
+        """The attribute paths of what ends its evaluation."""
+        return tuple(path for path, answer in sorted(self.answers.items()) if answer == ENDS)
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The dotted attribute paths of packages a part of which ends its evaluation."""
+        return tuple(
+            ".".join(path)
+            for path, answer in sorted(self.answers.items())
+            if not isinstance(answer, str) and any(name not in answer for name in _KINDS)
+        )
+
+    @property
+    def skipped(self) -> int:
+        """How many attributes are no packages."""
+        return sum(answer == SKIPPED for answer in self.answers.values())
+
+    def counts(self) -> str:
+        """Return the counts for people."""
+        return f"{len(self.derivations)} evaluated, {len(self.failed)} failed, {self.skipped} skipped"
+
+    def with_roots(self, rest: Packages) -> Packages:
+        """Return these packages with what `rest` has at the roots."""
+        kept = {path: answer for path, answer in self.answers.items() if answer != ENDS}
+        return Packages(answers={**kept, **rest.answers}, partial=(*self.partial, *rest.partial))
+
+
+def differing(before: Packages, after: Packages) -> list[AttrPath]:
+    """Return the attribute paths that are not the same on both sides: first those that one alone has or evaluates."""
+
+    def rank(path: AttrPath) -> tuple[bool, int, AttrPath]:
+        sides = (before.answers.get(path), after.answers.get(path))
+        return all(isinstance(each, dict) for each in sides), len(path), path
+
+    paths = {**before.answers, **after.answers}
+    return sorted((path for path in paths if before.answers.get(path) != after.answers.get(path)), key=rank)
+
+
+def unexplained(subject: Subject, path: AttrPath, before: Packages, after: Packages) -> Iterator[Difference]:
+    """Yield the differences of an attribute as the digests show them."""
+    one, other = before.answers.get(path), after.answers.get(path)
+    if isinstance(one, str) or isinstance(other, str) or one is None or other is None:
+        if isinstance(one, dict):
+            what = "is no longer there" if other is None else "no longer evaluates"
+            yield subject.differs(Kind.REMOVED if other is None else Kind.EVALUATION, Weight.DAMAGE, what, None, other)
+        elif isinstance(other, dict):
+            what = "is new" if one is None else "evaluates now"
+            yield subject.differs(Kind.ADDED if one is None else Kind.EVALUATION, Weight.CHANGE, what, one, None)
+        return
+    sides = one[DERIVATION], other[DERIVATION]
+    if one["outputs"] != other["outputs"]:
+        yield subject.differs(Kind.DERIVATION, Weight.CHANGE, "is built differently", *sides)
+    elif sides[0] != sides[1]:
+        what = "a fixed output among its inputs is made by a different derivation, and has the same hash"
+        yield subject.differs(Kind.FIXED_OUTPUT, Weight.REMARK, what, *sides)
+    for name, kind in _KINDS.items():
+        if one.get(name) != other.get(name):
+            weight = Weight.REMARK if kind is Kind.POSITION else Weight.CHANGE
+            yield subject.differs(kind, weight, f"its {name} differ", one.get(name), other.get(name))
+
+
+class _Kept(Struct, frozen=True, kw_only=True):
+    """What the cache has of an evaluation: what that depends on, and how many `answers` by attribute path, in JSON."""
+
+    inputs: dict[str, str]
+    answers: dict[str, Answer]
+    count: int
+
+
+def evaluate(  # noqa: PLR0913 - a tree, for what and by what it is evaluated, and who is told
+    tree: NixpkgsTree,
+    system: str,
+    engine: Engine,
+    *,
+    what: str,
+    progress: Progress,
+    paths: Sequence[AttrPath] | None = None,
+) -> Packages:
+    """Return all packages of a tree, or what is at and below `paths`; `what` names the tree in the progress.
+
+    All of a tree is in the cache afterwards, under all that it depends on; what an interrupted run has evaluated, and
+    what is only a part, is in Nix's store. Raise ToolkitError if the set itself does not evaluate, or if Nix cannot
+    build.
+    """
+    evaluation = _Evaluation(tree=tree, system=system, engine=engine, what=what, progress=progress)
+    if paths is not None:
+        return evaluation.run(paths)
+    inputs = {
+        "tree": tree.key,
+        "system": system,
+        "nix": str(program.version()),
+        "expressions": hashlib.sha256(b"".join(path.read_bytes() for path in _PARTS)).hexdigest(),
+    }
+    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    cache = default_cache()
+    kept: dict[AttrPath, Answer] = {}
+
+    def check(directory: Path) -> bool:
+        kept.update(_read(directory / _DOCUMENT, inputs))
+        return bool(kept)
+
+    if cache.find(KIND, key, check=check) is not None:
+        progress.step(f"{what}: all packages were evaluated in an earlier run")
+        return Packages(answers=kept)
+    found = evaluation.run(None)
+    if not found.partial:
+        named = {json.dumps(path): answer for path, answer in found.answers.items()}
+        content = documents.write(_Kept(inputs=inputs, answers=named, count=len(named)))
+        cache.replace(KIND, key, make=lambda directory: (directory / _DOCUMENT).write_bytes(content))
+    return found
+
+
+def _read(path: Path, inputs: dict[str, str]) -> dict[AttrPath, Answer]:
+    """Return what is in the cache, nothing if it is of another input, or was cut off."""
+    try:
+        kept = documents.read(path.read_bytes(), _Kept, document=str(path))
+        found = {documents.read(at, AttrPath, document=str(path)): answer for at, answer in kept.answers.items()}
+    except (OSError, ToolkitError):
+        return {}
+    return found if kept.inputs == inputs and kept.count == len(found) else {}
+
+
+class _Said(Struct, kw_only=True):
+    """What Nix has said of a part: answers, sets with the names in them, and `begun`, what has begun since the last.
+
+    `settled` counts what it has gone past, `told` is all else that it has said.
+    """
+
+    mark: str
+    told: str = ""
+    answers: dict[AttrPath, Answer] = field(default_factory=dict[AttrPath, Answer])
+    sets: dict[AttrPath, list[AttrPath]] = field(default_factory=dict[AttrPath, "list[AttrPath]"])
+    begun: list[AttrPath] = field(default_factory=list[AttrPath])
+    settled: int = 0
+
+    def hear(self, line: str, chunk: Mapping[AttrPath, None]) -> None:
+        """Take a line; what does not begin with the mark is not ours."""
+        if not line.startswith(self.mark):
+            return
+        names, *rest = json.loads(line.removeprefix(self.mark))
+        path = tuple(names)
+        match rest:
+            case []:
+                if path in chunk:
+                    self.settle()
+                self.begun.append(path)
+            case [dict(parts)]:
+                known = self.answers.get(path)
+                self.answers[path] = {**known, **parts} if isinstance(known, dict) else parts
+            case [str(answer)]:
+                self.answers[path] = answer
+            case _:
+                self.sets[path] = [(*path, name) for name in rest[0]]
+
+    def settle(self) -> None:
+        """Take what has begun and has no answer for what ends its evaluation."""
+        self.answers.update((path, ENDS) for path in self.begun if path not in self.answers and path not in self.sets)
+        self.settled += bool(self.begun)
+        self.begun.clear()
+
+    def left(self, path: AttrPath) -> list[AttrPath]:
+        """Return what has no answer at and below a path."""
+        if path in self.sets:
+            return [below for child in self.sets[path] for below in self.left(child)]
+        return [] if path in self.answers else [path]
+
+
+class _Evaluation(Struct, frozen=True, kw_only=True):
+    """One evaluation in rounds of parts."""
+
+    tree: NixpkgsTree
+    system: str
+    engine: Engine
+    what: str
+    progress: Progress
+
+    def run(self, paths: Sequence[AttrPath] | None) -> Packages:
+        with files.temporary() as directory:
+            parts = directory / "expressions"
+            parts.mkdir()
+            for path in (*_PARTS, limits.SETTINGS / "nix.conf"):
+                shutil.copy(path, parts)
+            question = {**self._inputs(parts), "system": self.system, "memory": self.engine.memory}
+            names = self._names(directory, question) if paths is None else paths
+            return self._packages(directory, question, names)
+
+    def _inputs(self, parts: Path) -> dict[str, object]:
+        """Return what parts are evaluated with and from, as paths of the store."""
+        store = self.engine.store
+        self.progress.step(f"{self.what}: adding the tree to the store")
+        nix = portable.portable(store=store)
+        tree = self.tree.root
+        return {
+            "nix": nix.nix,
+            "shell": nix.shell,
+            "paths": nix.paths,
+            "expressions": portable.add(parts, store=store),
+            "tree": str(tree) if tree.is_relative_to(stores.STORE) and not store else portable.add(tree, store=store),
+        }
+
+    def _names(self, directory: Path, question: Mapping[str, object]) -> list[AttrPath]:
+        ((said, ended),) = self._evaluate(directory, question, [None])
+        if () not in said.sets:
+            reason = program.reason(ended or CommandError(("nix",), status=1, stderr=said.told))
+            raise ToolkitError(f"{self.what}: the package set has no names: {reason}")
+        return said.sets[()]
+
+    def _packages(self, directory: Path, question: Mapping[str, object], names: Sequence[AttrPath]) -> Packages:
+        answers: dict[AttrPath, Answer] = {}
+        partial: list[str] = []
+        left = [*names]
+        while left:
+            chunks = self._split(left)
+            self.progress.step(f"{self.what}: asking Nix about {len(left)} attributes")
+            left = []
+            for chunk, (said, ended) in zip(chunks, self._evaluate(directory, question, chunks), strict=True):
+                if ended is not None:
+                    self._require_begun(said, ended)
+                    last = said.begun.pop()
+                    if not program.reached_limit(ended):
+                        said.answers.setdefault(last, ENDS)
+                    elif said.begun or said.settled:
+                        said.answers.pop(last, None)
+                    else:
+                        # It is not enough without the others either.
+                        partial.append(f"{'.'.join(last)}: {program.reason(ended)}")
+                        said.sets[last] = []
+                said.settle()
+                answers.update(said.answers)
+                left += [below for path in chunk for below in said.left(path)]
+        return Packages(answers=answers, partial=tuple(partial))
+
+    def _require_begun(self, said: _Said, ended: CommandError) -> None:
+        if not said.begun:
+            raise ToolkitError(f"{self.what}: the package set does not evaluate: {program.reason(ended)}") from ended
+
+    def _split(self, paths: Sequence[AttrPath]) -> list[Sequence[AttrPath]]:
+        """Return parts, each a sample of all, so that the first tells how long the others take."""
+        size = min(_MOST_NAMES, max(_LEAST_NAMES, self.engine.memory // _MIB_PER_NAME))
+        jobs = self.engine.jobs if len(paths) > _LEAST_NAMES else 1
+        count = -(-len(paths) // (size * jobs)) * jobs
+        return [paths[first::count] for first in range(count)]
+
+    def _evaluate(
+        self, directory: Path, question: Mapping[str, object], chunks: Sequence[Sequence[AttrPath] | None]
+    ) -> Iterable[tuple[_Said, CommandError | None]]:
+        """Return for each part what Nix has said, and how it has ended, None if it came to its end."""
+        seconds = self.engine.timeout
+        asked = [{"paths": chunk, "seconds": round(seconds or limits.SECONDS + len(chunk or ()))} for chunk in chunks]
+        path = directory / "question.json"
+        path.write_bytes(documents.write({**question, "chunks": asked}))
+        command = evaluator.build_command(
+            _EXPRESSION, {"question": str(path)}, self.engine.options, jobs=self.engine.jobs
+        )
+        began = time.monotonic()
+        # A builder on another machine is announced there as well.
+        building: set[str] = set()
+
+        def tell(line: str) -> None:
+            if (found := _BUILDING.match(line)) is not None and found[1] not in building and chunks != [None]:
+                building.add(found[1])
+                part = f"part {len(building)} of {len(chunks)}"
+                self.progress.step(f"{self.what}: {part}{_remaining(began, len(building), len(chunks))}")
+
+        try:
+            outputs = process.execute(replace(command, on_stderr=tell)).text.splitlines()
+        except CommandError as error:
+            hint = "what is done is kept: run it again"
+            raise ToolkitError(f"{self.what}: cannot be evaluated: {program.reason(error)}", hint=hint) from error
+        for chunk, output in zip(chunks, outputs, strict=True):
+            yield self._heard(output, chunk or ())
+
+    def _heard(self, output: str, chunk: Sequence[AttrPath]) -> tuple[_Said, CommandError | None]:
+        said = _Said(mark=f"trace: {output}")
+        *lines, status = evaluator.content(output, store=self.engine.store).decode("utf-8", "replace").splitlines()
+        wanted = dict.fromkeys(chunk)
+        for line in lines:
+            said.hear(line, wanted)
+        said.told = "\n".join(line for line in lines if not line.startswith(said.mark))
+        if (number := int(status)) == 0:
+            return said, None
+        if number == _KILLED:
+            limit = "it takes longer than a part may, or more memory than there is"
+            return said, LimitError(("nix",), status=-signal.SIGXCPU, stderr=said.told, limit=limit, of_time=True)
+        return said, CommandError(("nix",), status=_SIGNALS - number if number > _SIGNALS else number, stderr=said.told)
+
+
+def _remaining(began: float, begun: int, parts: int) -> str:
+    """Return how long all parts will take at this rate, nothing as long as nobody knows."""
+    minutes = round((time.monotonic() - began) / max(1, begun - 1) * (parts - begun + 1) / 60)
+    return f", {minutes} more minute{'s' if minutes > 1 else ''}" if minutes and begun > 1 else ""

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -304,6 +305,43 @@ def test_what_was_there_comes_back_when_the_last_step_fails(tmp_path: Path) -> N
         building.rmdir()
     assert list(tmp_path.iterdir()) == [place]
     assert content_of(place)["old"] == "old"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_directories_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, at_once: bool) -> None:
+    if not at_once:
+        monkeypatch.setattr("toolkit.files._RENAME", None)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    files.exchange(tmp_path / "a", tmp_path / "b")
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["a", "a/b", "b", "b/a"]
+    files.exchange(tmp_path / "a", tmp_path / "c")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
+    with pytest.raises(FileNotFoundError):
+        files.exchange(tmp_path / "gone", tmp_path / "c")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets two names change places at once")
+def test_directory_that_is_replaced_is_there_at_any_moment(tmp_path: Path) -> None:
+    place = proposal(tmp_path / "proposal")
+    missed: list[bool] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set():
+            missed.append(not (place / "report.json").exists())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    for _ in range(100):
+        with whole_directory(place, force=True) as building:
+            (building / "report.json").write_text(OURS)
+    ended.set()
+    watching.join()
+    assert len(missed) > 100
+    assert not any(missed)
 
 
 def test_what_appears_at_the_place_meanwhile_stays(tmp_path: Path) -> None:

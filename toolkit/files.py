@@ -6,6 +6,7 @@ is locked, as a temporary one is while it is used: without a lock it is what a k
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -319,19 +320,35 @@ def _open(top: Path) -> None:
 
 
 def _put(building: Path, place: Path) -> None:
-    """Rename `building` to `place`; an older one is renamed aside first, and deleted last."""
+    """Rename `building` to `place`; what is there takes its name."""
     if not place.is_dir() or not any(place.iterdir()):
         building.rename(place)
-        return
-    aside = _sibling(place)
-    try:
-        place.rename(aside)
-        building.rename(place)
-    except BaseException:
-        if aside.exists() and not place.exists():
-            aside.rename(place)
-        raise
-    remove(aside)
+    else:
+        exchange(building, place)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two directories change places; if the other is not there, the one takes its place.
+
+    On Linux (renameat2(2)) both places have a directory at any moment.
+    """
+    if not os.path.lexists(other):
+        one.rename(other)
+    elif _RENAME is None or _RENAME(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) != 0:
+        aside = _sibling(other)
+        try:
+            other.rename(aside)
+            one.rename(other)
+        except BaseException:
+            if aside.exists() and not other.exists():
+                aside.rename(other)
+            raise
+        aside.rename(one)
+
+
+_RENAME = getattr(ctypes.CDLL(None), "renameat2", None)
+_HERE, _EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE (linux/fcntl.h, linux/fs.h)."""
 
 
 def _sibling(place: Path) -> Path:

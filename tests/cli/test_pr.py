@@ -278,6 +278,31 @@ def test_signal_is_status_130_and_leaves_the_clone_as_it_was(
     assert not (clone.common / "unlet").exists()
 
 
+def test_what_was_written_is_there_while_it_is_written_anew(
+    unlet: Unlet, new_clone: Callable[..., Clone], tmp_path: Path
+) -> None:
+    clone = new_clone()
+    assert unlet("pr", "--repo", clone.top).returncode == 0
+    clone.advance()
+    place, log, directory = clone.common / "unlet" / BRANCH, tmp_path / "log", tmp_path / "bin"
+    names = sorted(path.name for path in place.iterdir())
+    assert {"pull-request.md", "report.md", "boxes.md", "upstream.diff"} <= {*names}
+    directory.mkdir()
+    for program in ("git", "nix-instantiate", "nix-build"):
+        (directory / program).write_text(
+            f'#!/bin/sh\nls "{place}" | tr "\\n" " " >>"{log}"; echo >>"{log}"\nexec {shutil.which(program)} "$@"\n'
+        )
+        (directory / program).chmod(0o755)
+    done = unlet("pr", "--repo", clone.top, "--update", PATH=f"{directory}:{unlet.env['PATH']}")
+    assert (done.returncode, done.stderr) == (0, "")
+    seen = log.read_text().splitlines()
+    assert len(seen) > 20
+    assert all({*names} <= {*line.split()} for line in seen)
+    assert [path.name for path in place.parent.iterdir()] == [BRANCH]
+    said = [path for path in place.rglob("*") if path.is_file() and f".{BRANCH}." in path.read_text(errors="replace")]
+    assert said == []
+
+
 def test_removal_that_was_killed_is_undone_or_finished(
     unlet: Unlet, new_clone: Callable[..., Clone], tmp_path: Path
 ) -> None:

@@ -57,7 +57,7 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
     ground = grounds.find(clone, order, request, progress=progress)
     ground.chosen.require_upstream()
     with contributions.replacing(clone.common, order.branch) as replacement:
-        report = ground.prove(replacement.place, progress=progress)
+        report = ground.prove(replacement, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
         ported = ground.port_onto(report, progress=progress)
@@ -82,10 +82,18 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
         ):
             subjects = [commit.subject for commit in commits]
             made = making.write(
-                clone, ground.base, order, ground.chosen.settled(), facts, oids, subjects=subjects, worktree=path
+                clone,
+                ground.base,
+                order,
+                ground.chosen.settled(),
+                facts,
+                oids,
+                replacement,
+                subjects=subjects,
+                worktree=path,
             )
             if here is None:
-                contributions.write(clone.common, made.contribution)
+                contributions.write(replacement.building, made.contribution)
             replacement.keep()
     before = here.commit if here is not None else None
     return PullRequest(

@@ -69,9 +69,9 @@ def read(common: Path, branch: str) -> Contribution | None:
         raise ToolkitError(error.message, hint="delete it to make unlet forget the branch") from error
 
 
-def write(common: Path, contribution: Contribution) -> None:
-    """Keep what is known of a branch."""
-    path = place(common, contribution.branch) / _KEPT
+def write(directory: Path, contribution: Contribution) -> None:
+    """Keep what is known of a branch in the directory of its files."""
+    path = directory / _KEPT
     path.write_bytes(documents.write({"schema": _SCHEMA, **asdict(contribution)}))
 
 
@@ -89,13 +89,25 @@ def edited_text(common: Path, contribution: Contribution) -> bytes | None:
 
 
 class Replacement(Struct):
-    """A directory that takes the place of another one where `keep` is called, and else makes room for it again."""
+    """A directory that is filled at `building`, beside the one at `place` that it takes the place of once it is whole.
+
+    What was there stays until then, and comes back if `keep` is not called.
+    """
 
     place: Path
+    building: Path
     kept: bool = False
+    put: bool = False
+
+    def take_place(self) -> None:
+        """Put the new one in its place, and what was there where the new one was."""
+        files.exchange(self.building, self.place)
+        self.put = True
 
     def keep(self) -> None:
         """Let the new one stay."""
+        if not self.put:
+            self.take_place()
         self.kept = True
 
 
@@ -114,31 +126,25 @@ def alone(common: Path) -> Generator[None]:
 
 @contextmanager
 def replacing(common: Path, branch: str) -> Generator[Replacement]:
-    """Yield where to put a proposal; what was there comes back unless the replacement is kept.
+    """Yield where to build a proposal; it takes the place of what is there as a whole, if the replacement is kept.
 
     Raises ToolkitError for an OSError from within the block, such as a full disk; see also `alone`.
     """
     there = place(common, branch)
     # Of another length than what `files.whole_directory` takes for left behind.
-    aside = there.with_name(f".{there.name}.{os.urandom(8).hex()}")
-    replacement = Replacement(there)
+    replacement = Replacement(there, there.with_name(f".{there.name}.{os.urandom(8).hex()}"))
     with alone(common):
-        new = not os.path.lexists(there)
         try:
             there.parent.mkdir(exist_ok=True)
-            if not new:
-                there.rename(aside)
+            replacement.building.mkdir()
             yield replacement
         except OSError as error:
             raise ToolkitError(f"{error.filename or there}: cannot be written: {error.strerror}") from error
         finally:
-            if replacement.kept:
-                files.remove(aside)
-            elif new or aside.exists():
-                files.remove(there)
-                if not new:
-                    aside.rename(there)
-                _remove_empty(there.parent)
+            if replacement.put and not replacement.kept:
+                files.exchange(there, replacement.building)
+            files.remove(replacement.building)
+            _remove_empty(there.parent)
 
 
 def recover(common: Path) -> None:

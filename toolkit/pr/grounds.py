@@ -19,12 +19,12 @@ from toolkit.report import contribution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from toolkit.contribution import Ported
     from toolkit.git.clone import Base, Clone
     from toolkit.model import Progress, Proof, Report, TreeCommit
     from toolkit.pr import BranchOrder
+    from toolkit.pr.contributions import Replacement
     from toolkit.proposal.leaf import Chosen
     from toolkit.proposal.requests import Request
     from toolkit.report.pull_request import DraftFacts
@@ -45,9 +45,9 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
     onto: Mapping[str, Base] = field(default_factory=dict[str, Any])
     warnings: tuple[str, ...] = ()
 
-    def prove(self, at: Path, *, progress: Progress) -> Report:
-        """Write the proposal for the base to `at`, and prove it."""
-        return proposing.write_down(self.chosen, at, progress=progress)
+    def prove(self, replacement: Replacement, *, progress: Progress) -> Report:
+        """Write the proposal for the base where it is built, and prove it."""
+        return proposing.write_down(self.chosen, replacement.building, at=replacement.place, progress=progress)
 
     def commits(self, report: Report) -> tuple[TreeCommit, ...]:
         """Return the commits of a branch: those of the report, which say what was proven, and those on request."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Oid, Progress, TreeCommit
     from toolkit.pr import BranchOrder
+    from toolkit.pr.contributions import Replacement
     from toolkit.proposal.requests import Request
     from toolkit.report.pull_request import DraftFacts
 
@@ -82,6 +83,7 @@ def write(  # noqa: PLR0913, PLR0917 - all that a text and what is kept of a bra
     request: Request,
     facts: DraftFacts,
     oids: Sequence[Oid],
+    replacement: Replacement,
     *,
     subjects: Sequence[str],
     worktree: Path,
@@ -94,13 +96,13 @@ def write(  # noqa: PLR0913, PLR0917 - all that a text and what is kept of a bra
     """
     facts = replace(facts, commits=tuple(oids), base=base.commit)
     content = pull_request.draft(facts)
-    place = contributions.place(clone.common, order.branch)
-    (place / contributions.TEXT).write_bytes(content if edited is None else edited)
+    place, building = replacement.place, replacement.building
+    (building / contributions.TEXT).write_bytes(content if edited is None else edited)
     if edited is not None:
-        (place / contributions.NEW_TEXT).write_bytes(content)
-    (place / contributions.BOXES).write_bytes(pull_request.boxes(facts))
+        (building / contributions.NEW_TEXT).write_bytes(content)
+    (building / contributions.BOXES).write_bytes(pull_request.boxes(facts))
     evidence = reports.to_markdown(facts.report, background=pull_request.background(facts))
-    (place / contributions.EVIDENCE).write_bytes(evidence)
+    (building / contributions.EVIDENCE).write_bytes(evidence)
     remote = clones.push_remote(clone, base)
     owner = clones.github_owner(clone.remotes.get(remote, "")) if remote is not None else None
     return Made(

@@ -54,7 +54,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         committing.workshop(clone, signed=order.signed) as shop,
     ):
         was = edits.find(shop, found.kept, kept, tip, ground.base.commit, progress=progress)
-        report = ground.prove(replacement.place, progress=progress)
+        report = ground.prove(replacement, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
         ported = ground.port_onto(report, progress=progress)
@@ -78,12 +78,14 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
             ground.chosen.settled(),
             facts,
             oids,
+            replacement,
             subjects=[text.partition("\n")[0] for text in messages],
             worktree=worktree.path,
             own=list(zip(carried.own, carried.subjects, strict=True)),
             edited=edited,
         )
-        contributions.write(clone.common, made.contribution)
+        contributions.write(replacement.building, made.contribution)
+        replacement.take_place()
         progress.step(f"moving {worktree.path}")
         worktrees.move(clone, worktree, to=carried.tip, fetching=order.fetch)
         replacement.keep()

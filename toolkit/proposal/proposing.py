@@ -66,8 +66,11 @@ def choose(request: Request, *, progress: Progress) -> Chosen[Case[Stage]]:
     return only(outcome)
 
 
-def write_down(chosen: Chosen[C], out: Path, *, progress: Progress) -> Report:
-    """Write the proposal to `out`, whole or not at all, and return its report; the proofs run meanwhile."""
+def write_down(chosen: Chosen[C], out: Path, *, at: Path | None = None, progress: Progress) -> Report:
+    """Write the proposal to `out`, whole or not at all, and return its report; the proofs run meanwhile.
+
+    `at` is where it will be in the end, if that is another place.
+    """
     request = chosen.request
 
     def drafted(at: Path) -> Draft[C]:
@@ -81,6 +84,7 @@ def write_down(chosen: Chosen[C], out: Path, *, progress: Progress) -> Report:
 
     order = Order(
         out=out,
+        at=at or out,
         force=request.force,
         request=request.source,
         draft=drafted,

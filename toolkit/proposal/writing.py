@@ -88,12 +88,14 @@ def _nameless(proposal: Proposal, request: SourceRequest) -> Iterator[str]:
 class Order(Struct, Generic[C], frozen=True, kw_only=True):
     """What to write, and what depends on the package in it.
 
-    `draft` makes the draft whose overlay will be in the directory that it is given. `facts` are those from which the
-    text of the pull request is made. `settle` is called once the proofs have run: what it raises ends it all.
-    `compare` are the columns of other designs. `extras` are mails that follow the series.
+    It is written to `out`, and `at` is where that will be in the end. `draft` makes the draft whose overlay will be in
+    the directory that it is given. `facts` are those from which the text of the pull request is made. `settle` is
+    called once the proofs have run: what it raises ends it all. `compare` are the columns of other designs. `extras`
+    are mails that follow the series.
     """
 
     out: Path
+    at: Path
     force: bool
     request: SourceRequest
     draft: Callable[[Path], Draft[C]]
@@ -127,7 +129,7 @@ def write(order: Order[C], *, progress: Progress) -> Report:
             write_patches(building, proposal, order.extras)
         result = Report(
             proposal=proposal,
-            proofs=_in_place(proven, building, order.out),
+            proofs=_in_place(proven, building, order.at),
             warnings=(*proposal.source.warnings, *draft.warnings, *_nameless(proposal, order.request)),
             tools={"nix": str(program.version())},
             request=order.request,

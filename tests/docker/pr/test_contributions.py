@@ -39,9 +39,8 @@ def contribution(branch: str, text: bytes = b"text\n") -> Contribution:
 def keep(common: Path, branch: str, text: bytes = b"text\n") -> Contribution:
     kept = contribution(branch, text)
     with contributions.replacing(common, branch) as replacement:
-        replacement.place.mkdir()
-        (replacement.place / contributions.TEXT).write_bytes(text)
-        contributions.write(common, kept)
+        (replacement.building / contributions.TEXT).write_bytes(text)
+        contributions.write(replacement.building, kept)
         replacement.keep()
     return kept
 
@@ -121,10 +120,11 @@ class TestReplacing:
         ]
         assert [path.name for path in (tmp_path / "unlet").iterdir()] == ["docker"]
 
+    @pytest.mark.parametrize("put", [False, True])
     @pytest.mark.parametrize("had", [False, True])
     @pytest.mark.parametrize("how", ["ends", KeyboardInterrupt, ToolkitError, OSError])
     def test_what_is_not_kept_leaves_no_trace(
-        self, tmp_path: Path, how: str | type[BaseException], *, had: bool
+        self, tmp_path: Path, how: str | type[BaseException], *, had: bool, put: bool
     ) -> None:
         if had:
             keep(tmp_path, "docker")
@@ -132,9 +132,11 @@ class TestReplacing:
         expected = () if isinstance(how, str) else ToolkitError if how is OSError else how
         try:
             with contributions.replacing(tmp_path, "docker") as replacement:
-                assert not replacement.place.exists()
-                replacement.place.mkdir()
-                (replacement.place / "file").touch()
+                assert replacement.place.exists() is had
+                (replacement.building / "file").touch()
+                if put:
+                    replacement.take_place()
+                    assert (replacement.place / "file").exists()
                 if not isinstance(how, str):
                     raise how("no")
         except expected:
@@ -152,9 +154,8 @@ class TestReplacing:
         keep(tmp_path, "docker")
         before = tree(tmp_path)
         full_disk()
-        with pytest.raises(ToolkitError) as caught, contributions.replacing(tmp_path, "docker") as replacement:  # noqa: PT012
-            replacement.place.mkdir()
-            (replacement.place / contributions.TEXT).write_bytes(b"long " * 10000)
+        with pytest.raises(ToolkitError) as caught, contributions.replacing(tmp_path, "docker") as replacement:
+            (replacement.building / contributions.TEXT).write_bytes(b"long " * 10000)
         assert str(caught.value).endswith("cannot be written: File too large")
         assert tree(tmp_path) == before
 

@@ -127,6 +127,9 @@ def _spoilt_proposal(spoiling: Spoiling, stage: Stage) -> Path:
 def _pulled(spoiling: Spoiling, stage: Stage) -> list[str]:
     forge = _served(spoiling, stage)
     forge.pull(7, head="theirs")
+    # A clone at hand has both commits: nothing is fetched from GitHub.
+    git(stage.work, "init", "--quiet")
+    git(stage.work, "fetch", "--quiet", str(stage.work / "tree"), "+refs/heads/*:refs/remotes/origin/*")
     return ["check", "--pull", "7", "--comment", *forge.options()]
 
 

@@ -48,8 +48,16 @@ def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def plain(text: str) -> str:
     """Return text in which nothing is Markdown or HTML, on one line; `@name` becomes no mention."""
-    escaped = re.sub(r"([\\`*\[\]])", r"\\\1", raw(text)).replace("<", "&lt;")
-    return re.sub(r"([@#])(?=\w)", "\\1\N{WORD JOINER}", escaped)
+    escaped = re.sub(r"([\\`*\[\]])", r"\\\1", raw(text).replace("&", "&amp;").replace("<", "&lt;"))
+    return unlinked(escaped)
+
+
+def unlinked(text: str) -> str:
+    """Return Markdown in which `@name`, `#1` and `GH-1` are no mention and no reference: for GitHub they would notify.
+
+    The word joiner in between is an entity: the character itself is one of those that are not printed.
+    """
+    return re.sub(r"([@#](?=\w)|\bGH(?=-\d))", r"\1&#8288;", text)
 
 
 def raw(text: str, *, width: int = WIDTH) -> str:

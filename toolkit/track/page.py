@@ -16,7 +16,7 @@ from markupsafe import Markup
 from msgspec import Struct, field
 
 from toolkit.proposal import registry
-from toolkit.report.markdown import cell
+from toolkit.report.markdown import cell, unlinked
 from toolkit.text import harmless
 from toolkit.track import table
 from toolkit.track.model import moment
@@ -144,7 +144,7 @@ def _environment(show: Callable[[str], str]) -> Environment:
 def _plain(text: str) -> Markup:
     """Return text in which nothing is Markdown; `@name` and `#1` become no mention and no link."""
     escaped = re.sub(r"([\\`*_\[\]<>~&])", r"\\\1", " ".join(harmless(text).split()))
-    return Markup(re.sub(r"([@#])(?=\w)", "\\1\N{WORD JOINER}", escaped))  # noqa: S704 - it is Markdown
+    return Markup(unlinked(escaped))  # noqa: S704 - it is Markdown
 
 
 def _cell(text: str) -> Markup:

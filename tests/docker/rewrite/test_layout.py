@@ -7,10 +7,10 @@ import pytest
 from tests.docker.rewrite.conftest import assert_parses, file_of, place, refusal, sub, text_of
 from toolkit.docker import meaning
 from toolkit.docker.rewrite import layout, wrapper
-from toolkit.docker.rewrite.layout import component, newest
+from toolkit.docker.rewrite.layout import component, docker_file, newest
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import DEMOTE, LIFT
-from toolkit.errors import LayoutError
+from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.style import Style
 from toolkit.track.readings import sentence
 
@@ -184,3 +184,11 @@ def test_file_is_parsed_once_for_as_long_as_it_is_remembered() -> None:
     assert layout.file_of(texts[0], name="default.nix") is not files[0]
     long = texts[0] + " " * 100_000
     assert layout.file_of(long, name="default.nix") is not layout.file_of(long, name="default.nix")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80{ }: { }\n", b"{ }: { a = \0; }\n", b"{ }:\r\n{ }\r\n", b"#" * (1 << 21)]
+)
+def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
+    with pytest.raises(ToolkitError, match=r"^default\.nix:?[\d:]* "):
+        docker_file(content, name="default.nix")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from toolkit import process
+from toolkit import files, process
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift.shape import read
 from toolkit.lift.style import Style
@@ -274,8 +274,10 @@ def docker_file(content: bytes, *, name: str) -> DockerFile:
     """Parse and recognise the file; `name` stands for it in messages.
 
     Raise NixSyntaxError with the place that Nix names (without Nix: the place at which the grammar stops),
-    RefusalError for a file that Nix accepts and the grammar does not, LayoutError for another kind of file.
+    RefusalError for a file that Nix accepts and the grammar does not, LayoutError for another kind of file,
+    ToolkitError for bytes that are no text.
     """
+    files.check_content(name, content)
     try:
         return file_of(content.decode(), name=name)
     except NixSyntaxError as error:

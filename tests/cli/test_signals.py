@@ -18,6 +18,7 @@ from toolkit import specimen
 if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
 
+DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
 ENDLESS = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in builtins.toJSON (f 60))"
 SECONDS = 5.0
@@ -88,3 +89,17 @@ def test_signal_is_heeded_while_nix_evaluates(unlet: Unlet, number: signal.Signa
     evaluating = wait_for(process, "nix-instantiate")
     heeded(process, number)
     assert not Path(f"/proc/{evaluating}/stat").exists() or evaluating not in below(process.pid, "nix-instantiate")
+
+
+@pytest.mark.parametrize(("target", "file", "how"), [("docker", DOCKER, "--parse"), ("notes-server", NOTES, "--eval")])
+def test_signal_is_heeded_while_nix_parses(  # noqa: PLR0913, PLR0917 - what pytest gives
+    unlet: Unlet, number: signal.Signals, tmp_path: Path, target: str, file: str, how: str
+) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
+    # Nix needs the square of its length for such a name, and looks for no signal meanwhile.
+    (tree / file).write_text(f"{{ a{'.a' * 50_000} = 1; }}\n")
+    process = started(unlet, "propose", target, "--nixpkgs", tree, "--out", tmp_path / "out")
+    parsing = wait_for(process, "nix-instantiate")
+    assert how.encode() in Path(f"/proc/{parsing}/cmdline").read_bytes()
+    heeded(process, number)
+    assert not Path(f"/proc/{parsing}/stat").exists() or parsing not in below(process.pid, "nix-instantiate")

@@ -216,19 +216,26 @@ def _rewritten(request: Request, source: Source) -> DockerChosen:
         # Where it fails, the proof that needs them says why.
         beside.submit(copy_context().run, evaluator.tools)
         try:
-            file = docker_file(source.content, name=name)
-            design, demotion = _designs(request.designs)
-            made = builder.steps(file, source, design=design, demotion=demotion, only=request.only)
-            try:
-                return _chosen(request, source, file, made)
-            except LayoutError:
-                raise
-            except RefusalError:
-                overrides.require_closed(staging.unchanged(file, source))
-                raise
-        finally:
+            chosen = _made(request, source, name)
+        except ToolkitError:
             # Nix's syntax errors take precedence over the rewriter's.
             parallel.results([accepted])
+            raise
+        parallel.results([accepted])
+        return chosen
+
+
+def _made(request: Request, source: Source, name: str) -> DockerChosen:
+    file = docker_file(source.content, name=name)
+    design, demotion = _designs(request.designs)
+    made = builder.steps(file, source, design=design, demotion=demotion, only=request.only)
+    try:
+        return _chosen(request, source, file, made)
+    except LayoutError:
+        raise
+    except RefusalError:
+        overrides.require_closed(staging.unchanged(file, source))
+        raise
 
 
 def _designs(asked: Mapping[str, str]) -> tuple[Design | None, Demotion]:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,6 +139,35 @@ def test_answer_that_trickles_ends_with_the_time_out(forge: Forge, tmp_path: Pat
     with pytest.raises(UnreachableError, match="no whole answer"):
         github(forge, tmp_path, timeout=0.3).raw("master", "file", most=100)
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
+)
+def test_header_that_trickles_ends_with_the_time_out(tmp_path: Path, beginning: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, suppress(OSError):
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    threading.Thread(target=trickle, args=(connection,), daemon=True).start()
+
+        def trickle(connection: socket.socket) -> None:
+            with suppress(OSError), connection:
+                connection.recv(65536)
+                connection.sendall(beginning)
+                while True:
+                    connection.sendall(b"0")
+                    time.sleep(0.05)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        client = Client(api_url=url, raw_url=url, token=None, cache=Cache(tmp_path), settings=Settings(timeout=0.5))
+        began = time.monotonic()
+        with pytest.raises(UnreachableError, match=r"no whole answer within 0\.[45]\d* s"):
+            client.raw("file", most=100)
+        assert time.monotonic() - began < 10
 
 
 def test_time_out_is_for_an_answer_with_its_repetitions(forge: Forge, tmp_path: Path) -> None:

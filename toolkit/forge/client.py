@@ -7,6 +7,7 @@ It is put into a request when that leaves; what is kept or shown of an answer do
 from __future__ import annotations
 
 import hashlib
+import queue
 import re
 import threading
 import time
@@ -39,6 +40,7 @@ from toolkit.forge.failures import (
     shown,
     unreachable,
 )
+from toolkit.pipes import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -54,6 +56,9 @@ _ATTEMPTS = 3
 _MOST_BYTES = 32 << 20
 _MOST_PAGES = 200
 _CONNECT_SECONDS = 10.0
+_CLOSING = 0.5
+"""What an answer may take, in seconds, to end by itself once its time is up."""
+
 _CHUNK = 65536
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -260,7 +265,16 @@ class Client:
             return None
 
     def _send(self, url: str, wanted: _Wanted, kept: _Page | None, end: float) -> tuple[requests.Response, bytes]:
-        """Send one request, and return its answer with the whole body, in which the token does not stand."""
+        """Send one request, and return its answer with the whole body, in which the token does not stand.
+
+        A server that hands out its header, or the length of a piece, byte by byte is left alone when the time is up:
+        the time-out of a socket begins anew with each of them.
+        """
+        answer, body = _in_time(lambda: self._exchanged(url, wanted, kept, end), end)
+        self._count(answer, len(body))
+        return answer, self._token.hidden_in_bytes(body) if self._token is not None else body
+
+    def _exchanged(self, url: str, wanted: _Wanted, kept: _Page | None, end: float) -> tuple[requests.Response, bytes]:
         # Without an encoding the length of a body says how much memory it takes.
         headers = {"Accept": wanted.accept, "Accept-Encoding": "identity"}
         if kept is not None:
@@ -284,8 +298,7 @@ class Client:
             body = b"" if answer.status_code in _REDIRECTS else _body(answer, most=wanted.most, end=end)
         finally:
             answer.close()
-        self._count(answer, len(body))
-        return answer, self._token.hidden_in_bytes(body) if self._token is not None else body
+        return answer, body
 
     def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token is not None:
@@ -326,6 +339,27 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return no place."""
+
+
+def _in_time(call: Callable[[], T], end: float) -> T:
+    """Return what a call returns before `end`, or raise what it raises; else raise ReadTimeout, and forget the call."""
+    done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((call(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+            done.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    while True:
+        with suppress(queue.Empty):
+            result, error = done.get(timeout=min(max(end - time.monotonic(), 0.001) + _CLOSING, LONGEST_WAIT))
+            if error is not None:
+                raise error
+            return result  # type: ignore[return-value] # there is one
+        if time.monotonic() >= end + _CLOSING:
+            raise requests.ReadTimeout
 
 
 def _unauthorized(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -102,13 +102,23 @@ class CommandError(ToolkitError):
 class LimitError(CommandError):
     """A program was ended at a limit of ours; `limit` says at which, in words that end a sentence.
 
-    `of_time` shows whether it is the time that it had.
+    `of_time` shows whether it is the time that it had, `of_pace` whether that was for one of several things alone.
     """
 
-    def __init__(self, argv: Sequence[str], *, status: int, stderr: str, limit: str, of_time: bool = False) -> None:
+    def __init__(  # noqa: PLR0913 - two kinds of a limit
+        self,
+        argv: Sequence[str],
+        *,
+        status: int,
+        stderr: str,
+        limit: str,
+        of_time: bool = False,
+        of_pace: bool = False,
+    ) -> None:
         super().__init__(argv, status=status, stderr=f"{stderr}\n{limit}")
         self.limit = limit
         self.of_time = of_time
+        self.of_pace = of_pace
 
 
 def excerpt(line: str, column: int) -> str:

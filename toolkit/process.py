@@ -20,6 +20,7 @@ import time
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
+from math import inf, isinf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypedDict
 
@@ -28,7 +29,7 @@ from msgspec.structs import replace
 
 from toolkit import landlock
 from toolkit.errors import CommandError, LimitError, ToolkitError, reason_of, without_passwords
-from toolkit.pipes import Stream
+from toolkit.pipes import LONGEST_WAIT, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -54,6 +55,13 @@ _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=No
 _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
 
 
+class Pace(Struct, frozen=True):
+    """How long a program may take from one line of stderr that holds a mark to the next one, in seconds."""
+
+    mark: str
+    seconds: float
+
+
 class Command(Struct, frozen=True, kw_only=True):
     """A program to run.
 
@@ -77,6 +85,7 @@ class Command(Struct, frozen=True, kw_only=True):
     within: landlock.Reach | None = None
     turn: threading.Semaphore | None = None
     memory: int | None = None
+    pace: Pace | None = None
 
     @property
     def line(self) -> str:
@@ -188,7 +197,8 @@ def _execute(command: Command) -> Completed:
         observer(command.line)
     living = _group.get() or _Living()
     began = time.monotonic()
-    stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
+    clock = _Clock(command)
+    stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=clock.observer)
     # Between the start of the program and the `try` that ends it there must be no interrupt.
     signals = _HeldSignals()
     try:
@@ -207,13 +217,12 @@ def _execute(command: Command) -> Completed:
         signals.release()
         for stream in (stdout, stderr):
             # A child of the program may have it open still.
-            if not stream.ends(None if command.timeout is None else began + command.timeout - time.monotonic()):
-                raise subprocess.TimeoutExpired(command.argv, command.timeout or 0)  # noqa: TRY301 - as the one below
-        process.wait(None if command.timeout is None else max(began + command.timeout - time.monotonic(), 0))
+            clock.wait(stream)
+        process.wait(None if isinf(clock.left) else max(clock.left, 0))
     except subprocess.TimeoutExpired:
         end(process)
         stderr.ends(1)
-        raise _too_long(command, stderr.text) from None
+        raise _too_long(command, stderr.text, clock.missed) from None
     except BaseException:
         end(process)
         raise
@@ -233,9 +242,55 @@ def _execute(command: Command) -> Completed:
     )
 
 
-def _too_long(command: Command, said: str) -> LimitError:
-    limit = f"still running after {command.timeout:.3g} s"
-    return LimitError(command.argv, status=-signal.SIGTERM, stderr=said, limit=limit, of_time=True)
+class _Clock:
+    """When a command has to end: by its timeout, and by its pace."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+        self._end = inf if command.timeout is None else time.monotonic() + command.timeout
+        self._marked = time.monotonic()
+
+    @property
+    def observer(self) -> Callable[[str], None] | None:
+        """What sees each line of stderr."""
+        return self._command.on_stderr if self._command.pace is None else self._observe
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left."""
+        pace = self._command.pace
+        end = self._end if pace is None else min(self._end, self._marked + pace.seconds)
+        return end - time.monotonic()
+
+    @property
+    def missed(self) -> Pace | None:
+        """The pace, if that ends the command before its timeout does."""
+        pace = self._command.pace
+        return pace if pace is not None and self._marked + pace.seconds < self._end else None
+
+    def wait(self, stream: Stream) -> None:
+        """Wait for the end of a stream; raise TimeoutExpired if the command's time is up before."""
+        while not stream.ends(min(self.left, LONGEST_WAIT)):
+            if self.left <= 0:
+                raise subprocess.TimeoutExpired(self._command.argv, 0)
+
+    def _observe(self, line: str) -> None:
+        if self._command.pace is not None and self._command.pace.mark in line:
+            self._marked = time.monotonic()
+        if self._command.on_stderr is not None:
+            self._command.on_stderr(line)
+
+
+def _too_long(command: Command, said: str, pace: Pace | None = None) -> LimitError:
+    seconds = pace.seconds if pace is not None else command.timeout or 0
+    return LimitError(
+        command.argv,
+        status=-signal.SIGTERM,
+        stderr=said,
+        limit=f"still running after {seconds:.3g} s",
+        of_time=True,
+        of_pace=pace is not None,
+    )
 
 
 def begin(command: Command) -> subprocess.Popen[bytes]:

@@ -88,4 +88,5 @@ def test_claims_of_a_package_that_needs_more_are_unknown(unlet: Unlet, clone: Pa
     told = json.loads(done.stdout)
     proofs = {proof["name"]: proof for proof in told["claims"]}
     assert "failed" not in {proof["status"] for proof in proofs.values()}, told
-    assert proofs["no-rebuild"]["reason"] == "because x86_64-linux: out of memory; --max-memory raises the limit"
+    assert proofs["no-rebuild"]["reason"].startswith("because ")
+    assert proofs["no-rebuild"]["reason"].endswith("out of memory; --max-memory raises the limit")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.errors import CommandError
+from toolkit.errors import CommandError, LimitError
 from toolkit.nix.evaluator import bisected
 
 if TYPE_CHECKING:
@@ -54,3 +54,30 @@ def test_an_item_that_the_error_names_is_asked_alone_and_the_rest_together() -> 
 @pytest.mark.parametrize("names", [0, 1, 99])
 def test_an_error_that_names_another_question_blames_nobody_else(names: int) -> None:
     assert answers(bisected(Asking(3, is_named=True, names=names), [1, 2, 3, 4])) == [2, 4, None, 8]
+
+
+def test_one_that_takes_all_of_its_time_is_not_asked_again_and_keeps_no_other_from_an_answer() -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def slow(part: Sequence[int]) -> list[int]:
+        asked.append(tuple(part))
+        if 2 in part:
+            marks = "".join(f"trace: x question {number}\n" for number in range(part.index(2) + 1))
+            raise LimitError(["nix"], status=-15, stderr=marks, limit="still", of_time=True, of_pace=True)
+        return [number * 2 for number in part]
+
+    assert answers(bisected(slow, [1, 2, 3], mark="x")) == [2, None, 6]
+    assert asked == [(1, 2, 3), (1, 3)]
+
+
+def test_all_that_take_too_long_together_are_asked_in_halves() -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def slow(part: Sequence[int]) -> list[int]:
+        asked.append(tuple(part))
+        if len(part) > 2:
+            raise LimitError(["nix"], status=-15, stderr="x question 1", limit="still", of_time=True)
+        return [number * 2 for number in part]
+
+    assert answers(bisected(slow, [1, 2, 3, 4], mark="x")) == [2, 4, 6, 8]
+    assert asked == [(1, 2, 3, 4), (1, 2), (3, 4)]

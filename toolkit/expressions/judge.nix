@@ -3,19 +3,20 @@
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, a system, `cross` (from x86_64-linux to
 # aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { path, parts }: an attribute path,
 # and the names of the parts that are asked for. `nixos` is not empty if NixOS tests are evaluated as well, `aliases` is
-# empty if the set has none. With `loud`, not empty, what throws ends the evaluation.
+# empty if the set has none. `sign` is what the lines on stderr begin with that name the question, or the part of it, that
+# is asked from there on. With `loud`, not empty, what throws ends the evaluation.
 # Result: { answers, … }: for each question an object by part. What throws is { "!" = "throws"; }, a long value its hash and length.
 {
   tree,
   system,
   questions ? "[]",
+  sign ? "unlet:",
   aliases ? "yes",
   nixos ? "",
   loud ? "",
 }:
 let
   inherit (builtins)
-    addErrorContext
     attrNames
     concatLists
     concatStringsSep
@@ -45,6 +46,7 @@ let
     substring
     tail
     toJSON
+    trace
     tryEval
     typeOf
     unsafeDiscardStringContext
@@ -439,8 +441,8 @@ let
       );
   };
 
-  # What goes wrong in a value, however deep, names where it was asked for.
-  within = place: value: addErrorContext "unlet: ${place}" (deepSeq value value);
+  # What goes wrong in a value, however deep, or takes too long, comes after the line that names where it was asked for.
+  within = place: value: trace "${sign} ${place}" (deepSeq value value);
 
   ofSet = {
     names = value: attrNames value;

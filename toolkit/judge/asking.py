@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import documents, process
-from toolkit.errors import CommandError
+from toolkit.errors import CommandError, LimitError
 from toolkit.nix import evaluator, limits, program
 from toolkit.nix.limits import sealed
+from toolkit.process import Pace
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -42,7 +44,6 @@ SET = "set"
 
 _MEBIBYTES = 4096
 _SECONDS = 300.0
-_PART = re.compile(r"unlet: part ([\w-]+)")
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -70,9 +71,18 @@ class Answer(Struct, frozen=True, kw_only=True):
         return {part: self.ends[part] for part in self.limited}
 
 
-def command(root: Path, system: str, questions: Sequence[Question], *, nixos: bool, loud: bool = False) -> Command:
-    """Return the command that asks, sealed."""
+def command(  # noqa: PLR0913 - the arguments of the expression
+    root: Path,
+    system: str,
+    questions: Sequence[Question],
+    *,
+    nixos: bool,
+    mark: str = evaluator.MARK,
+    loud: bool = False,
+) -> Command:
+    """Return the command that asks, sealed; each question has the time of one evaluation, and begins with a `mark`."""
     arguments = {
+        "sign": mark,
         "tree": str(root),
         "system": system,
         "questions": json.dumps([{"path": each.path, "parts": each.parts} for each in questions]),
@@ -84,14 +94,21 @@ def command(root: Path, system: str, questions: Sequence[Question], *, nixos: bo
     bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)), strictly=True)
     most = limits.seconds(_SECONDS)
     seconds = most if nixos else min(limits.seconds() * len(questions), most)
-    return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=seconds)
+    return replace(
+        bounded,
+        argv=(*asking.argv, "--readonly-mode", "--show-trace"),
+        timeout=seconds,
+        pace=Pace(mark, most if nixos else limits.seconds()),
+    )
 
 
 def ask(root: Path, system: str, questions: Sequence[Question], *, nixos: bool = False) -> list[Answer]:
     """Return what can be seen of attributes of the tree at `root` on a system, in their order."""
+    # The files that are evaluated cannot know it, and so not blame another question.
+    mark = f"unlet-{secrets.token_hex(8)}:"
 
     def together(those: Sequence[Question]) -> list[Answer]:
-        said = process.execute(command(root, system, those, nixos=nixos)).stdout
+        said = process.execute(command(root, system, those, nixos=nixos, mark=mark)).stdout
         answers = documents.read(said, list[dict[str, Any]], document="Nix's answer")
         return [Answer(kind=each.pop("kind"), parts=each) for each in answers]
 
@@ -99,16 +116,19 @@ def ask(root: Path, system: str, questions: Sequence[Question], *, nixos: bool =
         """Return the answer to a question that ends the evaluation: the part that does is left out."""
         limited = program.reached_limit(error)
         reason = (program.at_limit(error) if limited else program.reason(error)).replace(f"{root}/", "")
-        at = _PART.search(error.stderr)
         wanted = question.parts or ALL
-        left = tuple(part for part in wanted if at is not None and part != at[1])
-        if at is None or left == wanted or not left:
+        parts = re.findall(rf"{mark} (question|part) ([\w-]+)", error.stderr)[-1:]
+        at = parts[0][1] if parts and parts[0][0] == "part" else None
+        of_time = isinstance(error, LimitError) and error.of_time
+        left = tuple(part for part in wanted if at is not None and part != at)
+        if at is None or left == wanted or not left or of_time:
+            # An attribute whose time is up has none left for its other parts.
             return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
         (rest,) = asked([replace(question, parts=left)])
-        return replace(rest, ends={**rest.ends, at[1]: reason}, limited=(*rest.limited, *([at[1]] if limited else [])))
+        return replace(rest, ends={**rest.ends, at: reason}, limited=(*rest.limited, *([at] if limited else [])))
 
     def asked(those: Sequence[Question]) -> list[Answer]:
-        answers = zip(those, evaluator.bisected(together, those), strict=True)
+        answers = zip(those, evaluator.bisected(together, those, mark=mark), strict=True)
         return [alone(each, answer) if isinstance(answer, CommandError) else answer for each, answer in answers]
 
     return asked(questions)

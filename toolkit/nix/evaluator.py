@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 
 from toolkit import process
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix.limits import is_sealed, restrict
 from toolkit.nix.stores import STORE, environment, own, physical, remote, written
 from toolkit.process import Command
@@ -37,7 +37,8 @@ _OUTPUT_HASH = re.compile(rb'\("[^"\\]*","[^"\\]*","[^"\\]*","([^"\\]*)"\)')
 _OUTPUTS = re.compile(rb"Derive\(\[(%b(?:,%b)*)\],\[" % ((_OUTPUT_HASH.pattern,) * 2))
 
 
-_QUESTION = re.compile(r"unlet: question (\d{1,9})\b")
+MARK = "unlet:"
+"""What stands before the number of a question, on stderr or in the context of an error."""
 
 
 class Tools(Struct, frozen=True, kw_only=True):
@@ -95,11 +96,14 @@ def answer(command: Command) -> object:
     return result
 
 
-def bisected(ask: Callable[[Sequence[T]], Sequence[A]], items: Sequence[T]) -> list[A | CommandError]:
+def bisected(
+    ask: Callable[[Sequence[T]], Sequence[A]], items: Sequence[T], *, mark: str = MARK
+) -> list[A | CommandError]:
     """Ask about items in as few evaluations as errors that Nix cannot catch allow, and return the answers in order.
 
     Such an error ends an evaluation: the item that it comes from has the error as its answer, and all others are asked
-    again. Which item that is Nix says by an error context, `unlet: question N`; without it each half is asked.
+    again. The last `question N` behind the mark says which item that is; without one, and if all together took too
+    long, each half is asked. One that did not keep its pace is not asked again.
     """
     if not items:
         return []
@@ -108,13 +112,16 @@ def bisected(ask: Callable[[Sequence[T]], Sequence[A]], items: Sequence[T]) -> l
     except CommandError as error:
         if len(items) == 1:
             return [error]
-        found = _QUESTION.search(error.stderr)
-        index = int(found[1]) if found is not None else len(items)
+        late = isinstance(error, LimitError) and error.of_pace
+        numbers = re.findall(rf"{re.escape(mark)} question (\d{{1,9}})\b", error.stderr)
+        known = numbers and (late or not isinstance(error, LimitError))
+        index = int(numbers[-1]) if known else len(items)
+        answer: list[A | CommandError] = [error] if late else []
     if index >= len(items):
         middle = len(items) // 2
-        return [*bisected(ask, items[:middle]), *bisected(ask, items[middle:])]
-    rest = bisected(ask, [*items[:index], *items[index + 1 :]])
-    return [*rest[:index], *bisected(ask, [items[index]]), *rest[index:]]
+        return [*bisected(ask, items[:middle], mark=mark), *bisected(ask, items[middle:], mark=mark)]
+    rest = bisected(ask, [*items[:index], *items[index + 1 :]], mark=mark)
+    return [*rest[:index], *(answer or bisected(ask, [items[index]], mark=mark)), *rest[index:]]
 
 
 def build_line(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,8 +142,10 @@ def test_pipe_that_nobody_closes_is_given_up(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(files, "PIPE_SECONDS", 0.2)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
+    began = time.monotonic()
     with pytest.raises(ToolkitError, match=r"/pipe: is a pipe, and nobody closes it within 0\.2 s$"):
         read_target(pipe)
+    assert time.monotonic() - began < 5
 
 
 def test_pipe_without_end_is_not_read_to_it(tmp_path: Path) -> None:
@@ -362,6 +365,18 @@ def test_the_limit_of_a_file_is_told_as_a_full_disk(tmp_path: Path, full_disk: C
     assert isinstance(raised.value.__cause__, OSError)
     assert raised.value.__cause__.errno == errno.EFBIG
     assert list(tmp_path.iterdir()) == []
+
+
+def test_temporary_directory_has_a_name_that_nobody_knows_and_is_the_users_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    names: set[str] = set()
+    for _ in range(4):
+        with files.temporary() as path:
+            names.add(path.name)
+            assert path.stat().st_mode & 0o777 == 0o700
+    assert len(names) == 4
 
 
 @pytest.fixture

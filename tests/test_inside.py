@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from toolkit import inside
 from toolkit.errors import ToolkitError
 from toolkit.inside import AbsentError, Entry, Kind
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SECRET = b"a line that nobody may see"
 
@@ -196,3 +193,10 @@ def test_nothing_stays_open(root: Path) -> None:
             inside.link(root, path)
         list(inside.entries(root))
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208 - as above
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="needs a file of the kernel's that shows no length")  # noqa: PTH110 - as above
+def test_length_of_a_file_that_shows_none_is_bounded() -> None:
+    assert Path("/proc/self/maps").stat().st_size == 0
+    with pytest.raises(ToolkitError, match=r"/maps: is too big"):
+        inside.read(Path("/proc/self"), "maps", most=100)

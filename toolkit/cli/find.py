@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _WIDEST = 24
+_UNREAD = 20
 Proven = dict[tuple[PurePosixPath, str], Effect]
 
 
@@ -147,5 +148,7 @@ def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iter
     yield f"{totals['bindings']} bindings in {totals['files']} of {found.files} files: {states}"
     if totals["sharing"]:
         yield f"src or version shared with the package around them: {totals['sharing']}"
-    for path in found.unread:
+    for path in found.unread[:_UNREAD]:
         yield f"{path}: cannot be read"
+    if len(found.unread) > _UNREAD:
+        yield f"and {len(found.unread) - _UNREAD} more files cannot be read, or not in due time"

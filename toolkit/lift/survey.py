@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from difflib import get_close_matches
 from functools import cache
 from hashlib import blake2b
+from math import inf
 from multiprocessing.connection import wait
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -49,6 +50,9 @@ _LIMIT = 100_000
 _MAXIMUM_BYTES = 32 << 20
 """Of one file; hackage-packages.nix has 20 MB."""
 
+_SECONDS = 50.0
+"""What one process may take of a processor; a whole nixpkgs takes two of them twenty each."""
+
 
 class BoundPackage(Struct, frozen=True, kw_only=True):
     """A package that a let binds. `file` is a path in the tree, `package` the attribute path that the file is for.
@@ -76,7 +80,7 @@ class BoundPackage(Struct, frozen=True, kw_only=True):
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """What was found in `files` files; `unread` are those that are no Nix to our grammar."""
+    """What was found in `files` files; `unread` are those that are no Nix to our grammar, or take it too long."""
 
     findings: tuple[BoundPackage, ...]
     files: int
@@ -162,12 +166,23 @@ def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, l
 
 _root = Path()
 _known: frozenset[str] = frozenset()
+_end = inf
+
+
+def _used() -> float:
+    """Return the seconds of a processor that this process has taken, with those that it has started."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _left() -> float:
+    return max(_end - _used(), 0)
 
 
 def _begin(root: Path, known: frozenset[str]) -> None:
     """Set a worker up: it ends with the process that it works for, and can read nothing but the tree."""
-    global _root, _known
-    _root, _known = root, known
+    global _root, _known, _end
+    _root, _known, _end = root, known, _used() + _SECONDS
     landlock.confine(landlock.Reach(read=(root, *landlock.python())))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     parent = multiprocessing.parent_process()
@@ -211,9 +226,13 @@ def read_files(root: Path, paths: Sequence[str], known: frozenset[str]) -> Itera
             texts[file] = content.decode()
         except UnicodeDecodeError:
             yield replace(file, readable=False)
-    for (file, text), parsable in zip(texts.items(), readable([*texts.values()]), strict=True):
+    for (file, text), parsable in zip(texts.items(), readable([*texts.values()], most=_left()), strict=True):
         try:
-            yield replace(file, bindings=find(read(Tree(text, name=file.path, known=parsable))))
+            # What is not parsable would be asked about again.
+            if not parsable or _left() <= 0:
+                yield replace(file, readable=False)
+                continue
+            yield replace(file, bindings=find(read(Tree(text, name=file.path, known=True))))
         except (NixSyntaxError, RefusalError, RecursionError):
             yield replace(file, readable=False)
 

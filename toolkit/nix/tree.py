@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
@@ -169,14 +170,25 @@ class Tree:
         return f"{line}:{column}"
 
 
-def readable(texts: Sequence[str]) -> list[bool]:
-    """Return for each text whether the parser is done with it in due time; many at once take hardly more than one."""
-    if sum(map(len, texts)) <= _HARMLESS:
-        return [True] * len(texts)
-    if confined.ends(lambda: [SgRoot(text, "nix") for text in texts], seconds=_limit(texts)):
-        return [True] * len(texts)
-    middle = len(texts) // 2
-    return [*readable(texts[:middle]), *readable(texts[middle:])] if middle else [False]
+def readable(texts: Sequence[str], *, most: float = inf) -> list[bool]:
+    """Return for each text whether the parser is done with it in due time; many at once take hardly more than one.
+
+    Those that it is not done with may take `most` seconds of a processor together; then none counts as readable.
+    """
+    left = most
+
+    def are(some: Sequence[str]) -> list[bool]:
+        nonlocal left
+        if sum(map(len, some)) <= _HARMLESS:
+            return [True] * len(some)
+        seconds = min(_limit(some), left)
+        if seconds <= 0 or confined.ends(lambda: [SgRoot(text, "nix") for text in some], seconds=seconds):
+            return [seconds > 0] * len(some)
+        left -= seconds
+        middle = len(some) // 2
+        return [*are(some[:middle]), *are(some[middle:])] if middle else [False]
+
+    return are(texts)
 
 
 @lru_cache(maxsize=16)

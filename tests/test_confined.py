@@ -15,8 +15,8 @@ import pytest
 
 from tests.test_process import wait_until_gone
 from toolkit import confined
+from toolkit.confined import TOO_LARGE, Unread
 from toolkit.docker import meaning
-from toolkit.errors import CommandError
 from toolkit.files import MAXIMUM_BYTES
 
 GOOD = b"{ }: { }"
@@ -38,6 +38,11 @@ def hungry(content: bytes) -> int:
     return len(content)
 
 
+def slow(content: bytes) -> str:
+    time.sleep(float(content))
+    return content.decode()
+
+
 def chatty(content: bytes) -> list[str]:
     return [name for name in os.environ if content.decode() in name]
 
@@ -51,12 +56,20 @@ def test_results_have_the_order_of_the_contents() -> None:
 def test_content_that_is_too_much_keeps_no_other_from_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "CPU_SECONDS", 0)
     contents = [b"a", b"memory", b"bb", b"depth", b"time", b"ccc"]
-    assert confined.each(hungry, contents) == [1, None, 2, None, None, 3]
+    assert confined.each(hungry, contents) == [1, TOO_LARGE, 2, TOO_LARGE, TOO_LARGE, 3]
 
 
-def test_exception_of_the_function_is_an_error() -> None:
-    with pytest.raises(CommandError, match="ValueError: defect"):
-        confined.each(hungry, [b"a", b"defect"])
+def test_exception_of_the_function_keeps_no_other_content_from_being_read() -> None:
+    one, defect, *others = confined.each(hungry, [b"a", b"defect", b"bb", b"defect", b"ccc"])
+    assert defect == Unread("cannot be read, which is a defect of unlet: ValueError: defect")
+    assert (one, others) == (1, [2, defect, 3])
+
+
+def test_what_would_be_read_too_late_is_not_read() -> None:
+    one, *others = confined.each(slow, [b"1.5", b"0", b"0"], seconds=1)
+    assert one == "1.5"
+    assert others == [Unread("is not read: what was read before it took all of 1 s")] * 2
+    assert confined.each(slow, [b"0"], seconds=0) == [Unread("is not read: what was read before it took all of 0 s")]
 
 
 def test_child_has_no_token_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +86,13 @@ def test_child_imports_nothing_from_where_it_is_started(tmp_path: Path, monkeypa
 
 def test_content_that_is_longer_than_any_file_is_not_read() -> None:
     long = b"a" * (MAXIMUM_BYTES + 1)
-    assert confined.each(length, [long, b"a", long, long[1:], b"b"]) == [None, 1, None, MAXIMUM_BYTES, 1]
+    assert confined.each(length, [long, b"a", long, long[1:], b"b"]) == [
+        TOO_LARGE,
+        1,
+        TOO_LARGE,
+        MAXIMUM_BYTES,
+        1,
+    ]
 
 
 HOSTILE = {
@@ -113,8 +132,8 @@ def test_hostile_file_is_read_or_refused_in_bounded_time(what: str, monkeypatch:
     before = time.process_time()
     bad, good = confined.each(meaning.read, [HOSTILE[what], GOOD])
     assert time.process_time() - before < 1
-    assert bad is None or bad.reading.reason is not None
-    assert good is not None
+    assert isinstance(bad, Unread) or bad.reading.reason is not None
+    assert not isinstance(good, Unread)
     assert "unknown layout" in (good.reading.reason or "")
 
 

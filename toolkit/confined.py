@@ -15,9 +15,11 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from itertools import takewhile
+from math import inf
 from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
 import msgspec
+from msgspec import Struct
 
 from toolkit import documents, process
 from toolkit.errors import CommandError
@@ -34,41 +36,71 @@ CPU_SECONDS = 3
 
 _MEBIBYTES = 1024
 _LENGTH = struct.Struct(">I")
+_LATE, _RAISED = 64, 65
+"""Statuses of the child: it has no time for a content, or its function has raised an exception."""
+
 # A token of the user's is none of its business.
 _KEPT = ("PATH", "HOME", "NIX_", "UNLET_", "XDG_CACHE", "TMPDIR")
 _START = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from toolkit.confined import main; main()"
 
 
-def each(function: Callable[[bytes], T], contents: Sequence[bytes]) -> list[T | None]:
-    """Return what a function of a module, not nested in another, returns for each content; None if that is too much.
+class Unread(Struct, frozen=True):
+    """A content without a result, and why, in words that follow its name."""
 
-    It is too much if it has more than MAXIMUM_BYTES, or takes more than CPU_SECONDS of a processor or a gibibyte of
-    memory. The function's result is annotated, and made of what JSON has and Structs. Raise CommandError for an
-    exception in the function.
+    reason: str
+
+
+TOO_LARGE = Unread("is too large to read")
+
+
+def each(function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: float = inf) -> list[T | Unread]:
+    """Return what a function of a module, not nested in another, returns for each content.
+
+    One of more than MAXIMUM_BYTES, or that takes more than CPU_SECONDS of a processor or a gibibyte of memory, is too
+    large; one in which the function raises an exception is unread as well, and keeps no other from being read. After so
+    many `seconds` no further one is begun. The function's result is annotated, and made of what JSON has and Structs.
     """
     kind: type[T] = get_type_hints(function)["return"]
-    results: list[T | None] = []
+    end = time.monotonic() + seconds
+    results: list[T | Unread] = []
     while len(results) < len(contents):
         left = list(takewhile(lambda content: len(content) <= MAXIMUM_BYTES, contents[len(results) :]))
         if not left:
-            results.append(None)
+            results.append(TOO_LARGE)
             continue
-        done = _run(function, left)
+        if time.monotonic() >= end:
+            late = Unread(f"is not read: what was read before it took all of {seconds:.3g} s")
+            return [*results, *[late] * (len(contents) - len(results))]
+        done = _run(function, left, end)
         lines = done.stdout.splitlines()
         results += [documents.read(line, kind, document=function.__name__) for line in lines]
-        if len(lines) == len(left):
+        if len(lines) == len(left) or done.status == _LATE:
+            continue
+        if done.status == _RAISED:
+            last = (done.stderr.splitlines() or [""])[-1]
+            results.append(Unread(f"cannot be read, which is a defect of unlet: {last}"))
             continue
         if done.status > 0:
             raise CommandError(done.argv, status=done.status, stderr=done.stderr)
         # A signal has ended it at the first content that is without a result.
-        results.append(None)
+        results.append(TOO_LARGE)
     return results
 
 
-def _run(function: Callable[[bytes], object], contents: Sequence[bytes]) -> process.Completed:
+def _run(function: Callable[[bytes], object], contents: Sequence[bytes], end: float) -> process.Completed:
     path = "\n".join(entry for entry in sys.path if entry)
     own = Reach(read=python())
-    argv = (sys.executable, "-I", "-c", _START, path, function.__module__, function.__name__, str(CPU_SECONDS))
+    argv = (
+        sys.executable,
+        "-I",
+        "-c",
+        _START,
+        path,
+        function.__module__,
+        function.__name__,
+        str(CPU_SECONDS),
+        str(end),
+    )
     framed = b"".join(_LENGTH.pack(len(content)) + content for content in contents)
     gone: dict[str, str | None] = {name: None for name in os.environ if not name.startswith(_KEPT)}
     with process.echoing(lambda _: None):
@@ -106,18 +138,23 @@ def ends(call: Callable[[], object], *, seconds: float) -> bool:
 
 def main() -> None:
     """Be the child: read contents from stdin, and write a line of JSON for each to stdout."""
-    module, name, seconds = sys.argv[1:]
+    module, name, seconds, end = sys.argv[1:]
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, _MEBIBYTES << 20)
     function = getattr(import_module(module), name)
     while head := sys.stdin.buffer.read(_LENGTH.size):
         content = sys.stdin.buffer.read(*_LENGTH.unpack(head))
+        if time.monotonic() >= float(end):
+            sys.exit(_LATE)
         _limit(resource.RLIMIT_CPU, int(time.process_time()) + 1 + int(seconds))
         try:
             sys.stdout.buffer.write(msgspec.json.encode(function(content)) + b"\n")
             sys.stdout.buffer.flush()
         except (MemoryError, RecursionError):
             os.kill(os.getpid(), signal.SIGKILL)
+        except Exception as error:  # noqa: BLE001 - one content's, and the parent goes on with the next one
+            sys.stderr.write(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}\n")
+            sys.exit(_RAISED)
 
 
 def _limit(what: int, most: int) -> None:

@@ -17,6 +17,7 @@ from toolkit.track.readings import State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.forge.server import Forge
     from tests.track.conftest import Nixpkgs
     from toolkit.track.model import TrackAnswer
 
@@ -202,3 +203,30 @@ def test_all_refs_take_few_processes(nixpkgs: Nixpkgs, ask: Ask, cache: Path) ->
     assert len(contents) == 1
     # One for each version of the file.
     assert len([line for line in said if "evaluate.nix" in line]) == 3
+
+
+def test_ref_whose_file_names_a_path_that_is_too_long_keeps_no_other_from_an_answer(nixpkgs: Nixpkgs, ask: Ask) -> None:
+    _long_path(nixpkgs)
+    _others_are_told(ask(nixpkgs, "theirs", "master"))
+
+
+def test_ref_of_a_server_whose_file_names_such_a_path_neither(forge: Forge, nixpkgs: Nixpkgs, ask: Ask) -> None:
+    _long_path(nixpkgs)
+    _others_are_told(ask(forge, "theirs", "master"))
+
+
+def _long_path(nixpkgs: Nixpkgs) -> None:
+    nixpkgs.git("checkout", "--quiet", "-b", "theirs")
+    text = layout("states/fixed")
+    assert "(callPackage" not in text
+    patches = f"patches = [ ./{'a' * 5_000} ./{'b/' * 3_000}c ];"
+    nixpkgs.commit("theirs", text.replace("pname = ", f"{patches}\n      pname = ", 1))
+    nixpkgs.git("checkout", "--quiet", "master")
+
+
+def _others_are_told(answer: TrackAnswer) -> None:
+    theirs, master = answer.refs
+    assert theirs.state is State.UNKNOWN
+    assert len(theirs.reason or "") in range(1, 500)
+    assert master.state is State.NOT_FIXED
+    assert answer.exit_code == 11

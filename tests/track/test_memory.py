@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +65,39 @@ def test_version_that_nix_never_finishes_is_left_for_a_day(expression: str, monk
     monkeypatch.setattr(evaluating, "_SECONDS", 0.001)
     assert os.times().children_user - after.children_user < 1
     assert read(text, memory=memory) == first
+
+
+def test_many_slow_versions_end_with_the_time_that_all_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memories, "TOGETHER_SECONDS", 12.0)
+    monkeypatch.setattr(evaluating, "_SECONDS", 2.0)
+    memory = Memory()
+    slow = 'let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in builtins.stringLength (f 60)'
+    versions = {f"{number:040x}": hostile(f"{slow} + {number}").encode() for number in range(30)}
+    began = time.monotonic()
+    found = Docker(memory).read(versions)
+    assert time.monotonic() - began < 40
+    reasons = [each.reason or "" for each in found.values()]
+    late = [reason for reason in reasons if reason.endswith("in the time that all have; ask about it alone")]
+    assert 5 < len(late) < 30
+    assert {reason for reason in reasons if reason not in late} <= {
+        "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
+    }
+    # Those of which Nix has not been asked are asked about another time.
+    again = Memory()
+    again.known.silent.update(memory.known.silent)
+    left = next(blob for blob, each in found.items() if each.reason in late)
+    assert again.is_silent(left) is False
+    assert {again.is_silent(blob) for blob, each in found.items() if each.reason not in late} == {True}
+
+
+def test_versions_that_take_the_parser_long_end_with_the_time_that_all_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memories, "TOGETHER_SECONDS", 1.0)
+    memory = Memory()
+    versions = {f"{number:040x}": b"+".join([b"1"] * (100_000 + number)) for number in range(20)}
+    found = Docker(memory).read(versions)
+    late = [blob for blob, each in found.items() if (each.reason or "").startswith("is not read: ")]
+    assert len(late) > 5
+    assert not {*late} & {*memory.known.readings}
 
 
 @pytest.mark.usefixtures("without_nix")

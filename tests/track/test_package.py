@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +18,8 @@ from toolkit import specimen
 from toolkit.errors import ToolkitError
 from toolkit.lift.rewriting import lift
 from toolkit.model import SourceRequest
-from toolkit.nix import limits
-from toolkit.track import package
+from toolkit.proposal.inspection import Doors
+from toolkit.track import memory, package
 from toolkit.track.model import Judgement
 from toolkit.track.page import to_html, to_markdown
 from toolkit.track.readings import EVALUATION, SYNTAX, State
@@ -275,10 +276,17 @@ def test_channel_that_npins_pins_is_found_in_the_clone(tree: Nixpkgs, ask: Ask, 
 def test_versions_that_take_nix_too_long_are_not_asked_about_for_ever(
     tree: Nixpkgs, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package, "_SECONDS", 0.01)
-    monkeypatch.setattr(limits, "TOGETHER_SECONDS", 0.01)
+    def slow(*_: object) -> Doors:
+        time.sleep(2)
+        return Doors(doors={}, reason="still running after 2 s", limited=True)
+
+    monkeypatch.setattr(package, "working_doors", slow)
+    monkeypatch.setattr(memory, "TOGETHER_SECONDS", 6)
     answer = ask(tree, target=PACKAGE)
-    reasons = [each.reading.reason or "" for each in answer.refs if each.reading is not None]
+    assert {each.state for each in answer.refs} == {State.UNKNOWN}
+    reasons = [each.reason or "" for each in answer.refs]
     assert len(reasons) == 4
-    assert [reason for reason in reasons if "still running after" in reason] == reasons[:1]
-    assert [reason for reason in reasons if "reached its limit at other versions" in reason] == reasons[1:]
+    named = "Nix could not decide: it is not reached in the time that all have; ask about it alone"
+    assert "still running" in reasons[0]
+    assert reasons[-1] == named
+    assert set(answer.verdict.unknown) == {each.name for each in answer.refs}

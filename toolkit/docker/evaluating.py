@@ -10,6 +10,7 @@ import json
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,11 @@ from toolkit import confined, files, process
 from toolkit.docker import meaning
 from toolkit.docker.claims import building, evaluation
 from toolkit.docker.claims.facts import shown
+from toolkit.docker.meaning import Parsed
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix import program
-from toolkit.nix.limits import TOGETHER_SECONDS, sealed
+from toolkit.nix.limits import NO_TIME, TOGETHER_SECONDS, sealed
 from toolkit.parallel import side_by_side
 from toolkit.track import readings
 from toolkit.track.readings import Place
@@ -31,10 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.docker.meaning import Parsed
     from toolkit.track.readings import Reading
 
-TOO_LARGE = "too large to read"
 TOO_LARGE_FOR_NIX = "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
 
 _SECONDS = 20.0
@@ -64,10 +64,12 @@ def inspect(paths: Sequence[Path]) -> list[Reading]:
 
 def read(contents: Sequence[bytes]) -> list[Reading]:
     """Return what versions of the file mean: by their syntax if that decides all, else by Nix; sealed, both."""
-    found = [
-        each or meaning.Parsed(reading=readings.unknown(TOO_LARGE)) for each in confined.each(meaning.read, contents)
-    ]
-    return decide(contents, found)
+    return decide(contents, [parsed_of(each) for each in confined.each(meaning.read, contents)])
+
+
+def parsed_of(found: Parsed | confined.Unread) -> Parsed:
+    """Return what the syntax of a version tells, unknown with the reason if it was not read."""
+    return Parsed(reading=readings.unknown(found.reason)) if isinstance(found, confined.Unread) else found
 
 
 def decide(contents: Sequence[bytes], found: Sequence[Parsed]) -> list[Reading]:
@@ -89,24 +91,29 @@ def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:
     )
 
 
-def evaluate(versions: Sequence[tuple[bytes, Parsed]]) -> list[Reading | Undecided]:
+def evaluate(
+    versions: Sequence[tuple[bytes, Parsed]], *, seconds: float = TOGETHER_SECONDS
+) -> list[Reading | Undecided]:
     """Return what Nix says of each version, side by side; one that ends Nix does not keep the others from it.
 
-    Raise ToolkitError if there is no Nix, or an old one.
+    All have so many `seconds` together. Raise ToolkitError if there is no Nix, or an old one.
     """
     program.version()
-    end = time.monotonic() + TOGETHER_SECONDS
+    end = time.monotonic() + seconds
     with process.ending_together():
         return side_by_side(lambda version: _evaluate(*version, end), versions, jobs=os.cpu_count() or 1)
 
 
 def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided:
+    seconds = min(_SECONDS, end - time.monotonic())
     with files.temporary() as directory:
         case = _lay_out(content, parsed, directory)
         try:
-            with sealed(case.parent, seconds=max(min(_SECONDS, end - time.monotonic()), 0)):
+            with sealed(case.parent, seconds=max(seconds, 0)):
                 releases = evaluation.read(case, _FILE, parsed.parameters)
         except CommandError as error:
+            if seconds < _SECONDS and isinstance(error, LimitError) and error.of_time:
+                return Undecided(NO_TIME)
             return Undecided(program.reason(error), lasting=program.reached_limit(error))
         except ToolkitError as error:
             return Undecided(error.message)
@@ -126,10 +133,11 @@ def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:
     directory = root / _FILE
     directory.mkdir()
     for name in parsed.paths:
-        # Below the version's own directory and nowhere else; Nix says what is missing.
+        # Below the version's own directory and nowhere else; Nix says what is missing, and what is no name of a file.
         if ".." not in PurePosixPath(name).parts and not name.startswith("/"):
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            (directory / name).touch()
+            with suppress(OSError):
+                (directory / name).parent.mkdir(parents=True, exist_ok=True)
+                (directory / name).touch()
     (directory / "default.nix").write_bytes(content)
     case = {
         "sides": {_FILE: str(directory)},

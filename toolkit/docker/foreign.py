@@ -107,6 +107,6 @@ def _demotion(before: Place, after: Place) -> Demotion | None:
 def _bounded(content: bytes) -> bytes:
     """Return a stranger's content if it can be parsed in bounded time and memory, else raise ToolkitError."""
     (parsed,) = confined.each(meaning.read, [content])
-    if parsed is None:
-        raise ToolkitError(f"{TARGET}: is too large to read")
+    if isinstance(parsed, confined.Unread):
+        raise ToolkitError(f"{TARGET}: {parsed.reason}")
     return content

@@ -12,7 +12,6 @@ from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import tracked
-from toolkit.track import readings
 from toolkit.track.readings import EVALUATION, Overridable, Reading
 from toolkit.track.upstream import MOST_MOVES, File
 
@@ -103,11 +102,15 @@ class Docker:
         found = {blob: reading for blob in contents if (reading := self.reading(blob, past=past)) is not None}
         new = {blob: content for blob, content in contents.items() if blob not in found}
         asked: dict[str, Parsed] = {}
-        for blob, parsed in zip(new, confined.each(meaning.read, list(new.values())), strict=True):
-            found[blob] = parsed.reading if parsed is not None else readings.unknown(evaluating.TOO_LARGE)
-            if parsed is not None and parsed.reading.is_for_nix and not (past and parsed.closed):
+        with self._memory.budget.spending() as left:
+            looked = confined.each(meaning.read, list(new.values()), seconds=left)
+        for blob, each in zip(new, looked, strict=True):
+            parsed = evaluating.parsed_of(each)
+            found[blob] = parsed.reading
+            if parsed.reading.is_for_nix and not (past and parsed.closed):
                 asked[blob] = parsed
-        self._memory.known.readings.update({blob: found[blob] for blob in new})
+            if each is confined.TOO_LARGE or not isinstance(each, confined.Unread):
+                self._memory.known.readings[blob] = parsed.reading
         if asked and self._memory.can_evaluate:
             found |= self._evaluate({blob: (new[blob], parsed) for blob, parsed in asked.items()})
         return found
@@ -115,7 +118,8 @@ class Docker:
     def _evaluate(self, versions: Mapping[str, tuple[bytes, Parsed]]) -> dict[str, Reading]:
         """Ask Nix, and keep what it answers."""
         try:
-            answers = evaluating.evaluate(list(versions.values()))
+            with self._memory.budget.spending() as left:
+                answers = evaluating.evaluate(list(versions.values()), seconds=left)
         except ToolkitError as error:
             self._memory.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
             return {}
@@ -130,8 +134,9 @@ class Docker:
 
     def texts(self, content: bytes) -> list[str]:
         """Return the file after each of our commits, nothing for one that is refused."""
-        (found,) = confined.each(_rewritten, [content])
-        return found or []
+        with self._memory.budget.spending() as left:
+            (found,) = confined.each(_rewritten, [content], seconds=left)
+        return [] if isinstance(found, confined.Unread) else found
 
 
 def _rewritten(content: bytes) -> list[str]:

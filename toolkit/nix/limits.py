@@ -86,6 +86,26 @@ def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
         _seal.reset(token)
 
 
+NO_TIME = "it is not reached in the time that all have; ask about it alone"
+"""Why there is no answer about one of many that have a budget together."""
+
+
+class Budget:
+    """Seconds that evaluations have together which are not made within one block."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+    @contextmanager
+    def spending(self) -> Generator[float]:
+        """Yield the seconds that are left, and take off those that the block needs."""
+        began = time.monotonic()
+        try:
+            yield self.left
+        finally:
+            self.left = max(self.left - time.monotonic() + began, 0.0)
+
+
 @contextmanager
 def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
     """Let evaluations within take what the user says, instead of what they may by default; None for no other."""

@@ -106,8 +106,9 @@ def inspect_package(root: Path, name: str) -> PackageInspection:
 def _inspected(root: Path, name: str) -> PackageInspection:
     target = find_target(root, name)
     (file,) = confined.each(file_bindings, [inside.read(root, target.file)])
-    if file is None or file.problem is not None:
-        raise ToolkitError(f"{target.file}: {file.problem if file is not None else 'is too large to read'}")
+    problem = file.reason if isinstance(file, confined.Unread) else file.problem
+    if isinstance(file, confined.Unread) or problem is not None:
+        raise ToolkitError(f"{target.file}: {problem}")
     names = [*(each.name for each in file.bound), *file.routed]
     answer = working_doors(root, target.package, file, names) if names else None
     by_nix = answer is not None and answer.reason is None

@@ -19,6 +19,7 @@ from toolkit import documents, patches, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
+from toolkit.nix.limits import TOGETHER_SECONDS, Budget
 from toolkit.proposal.inspection import Doors
 from toolkit.shipped import PACKAGE
 from toolkit.track.readings import Reading
@@ -47,13 +48,17 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 class Memory:
-    """What is known, read from the cache, and what is read now; `save` writes it if it is more by then."""
+    """What is known, read from the cache, and what is read now; `save` writes it if it is more by then.
+
+    `budget` is what the parser and Nix may take for all that is read now.
+    """
 
     def __init__(self) -> None:
         """Read what is kept; `warnings` reports if it was damaged and set aside, and why Nix was not asked."""
         self.known = Known()
         self.warnings: list[str] = []
         self.can_evaluate = process.find("nix-instantiate") is not None
+        self.budget = Budget(TOGETHER_SECONDS)
         self._cache = default_cache()
         self._key = hashlib.sha256(package().encode()).hexdigest()[:32]
         self._saved = b""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from toolkit import confined, process
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
 from toolkit.lift.reach import FileBindings, file_bindings, questions
 from toolkit.lift.rewriting import lift
 from toolkit.model import Source
-from toolkit.nix import limits
-from toolkit.nix.limits import sealed
+from toolkit.nix.limits import NO_TIME, sealed
 from toolkit.proposal.inspection import Doors, part, working_doors
 from toolkit.sources import trees
 from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, Place, Reading, State, overall
@@ -34,7 +34,7 @@ _CALL = re.compile(r"\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)")
 _LET = re.compile(rb"\blet\b")
 
 _SECONDS = 25.0
-"""What Nix may take for one version."""
+"""What Nix may take for one version, within the budget that all have."""
 
 _STATES = {
     Overridable.YES: State.FIXED,
@@ -57,7 +57,6 @@ class Package:
         self.names = tuple(names)
         self._memory = memory
         self._progress = progress
-        self._lost = 0.0
 
     def find(
         self,
@@ -122,12 +121,14 @@ class Package:
 
     def texts(self, content: bytes) -> list[str]:
         """Return the file after our lift, nothing for one that is refused."""
-        (found,) = confined.each(_lifted, [content])
-        return [found] if found else []
+        with self._memory.budget.spending() as left:
+            (found,) = confined.each(_lifted, [content], seconds=left)
+        return [] if isinstance(found, confined.Unread) or not found else [found]
 
     def _files(self, contents: Sequence[bytes]) -> list[FileBindings]:
-        found = confined.each(file_bindings, list(contents))
-        return [each if each is not None else FileBindings(problem="is too large to read") for each in found]
+        with self._memory.budget.spending() as left:
+            found = confined.each(file_bindings, list(contents), seconds=left)
+        return [FileBindings(problem=each.reason) if isinstance(each, confined.Unread) else each for each in found]
 
     def _reading(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Reading:
         if found.tree is None and (repository is None or found.commit is None):
@@ -138,7 +139,7 @@ class Package:
             answer = self._answer(found, file, repository)
         except ToolkitError as error:
             return self.meaning(file, None, why=error.message)
-        return self.meaning(file, answer, why=answer.reason)
+        return self.meaning(file, answer, why=answer.reason, limited=answer.limited)
 
     def _answer(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Doors:
         """Ask Nix about the package of a commit, once."""
@@ -148,14 +149,14 @@ class Package:
         if found.tree is None and key in known:
             return known[key]
         tree = found.tree or self._tree(found, repository)
-        if self._lost >= limits.TOGETHER_SECONDS:
-            raise ToolkitError("Nix has reached its limit at other versions for too long")
         self._progress.step(f"asking Nix about {self.package} at {found.wanted.name}")
-        began = time.monotonic()
-        with sealed(seconds=_SECONDS):
-            answer = working_doors(tree, self.package, file, self.names)
-        if answer.limited:
-            self._lost += time.monotonic() - began
+        with self._memory.budget.spending() as left:
+            if left <= 0:
+                return Doors(doors={}, reason=NO_TIME, limited=True)
+            with sealed(seconds=min(_SECONDS, left)):
+                answer = working_doors(tree, self.package, file, self.names)
+        if answer.limited and self._memory.budget.left <= 0:
+            answer = replace(answer, reason=NO_TIME)
         if found.tree is None and not answer.limited:
             known[key] = answer
         return answer
@@ -172,8 +173,10 @@ class Package:
         )
         return trees.whole(source, offline=True, progress=self._progress).root
 
-    def meaning(self, file: FileBindings, answer: Doors | None, *, why: str | None = None) -> Reading:
-        """Return what the names come to; `why` explains why Nix does not decide."""
+    def meaning(
+        self, file: FileBindings, answer: Doors | None, *, why: str | None = None, limited: bool = False
+    ) -> Reading:
+        """Return what the names come to; `why` explains why Nix does not decide: if at a limit, they are unknown."""
         by_nix = answer is not None and answer.reason is None
         parts = [part(name, file, answer if by_nix else None) for name in self.names]
         components = tuple(
@@ -185,6 +188,8 @@ class Package:
         missing = [each.name for each in components if each.bound == "absent" and each.overridable is None]
         if file.problem is not None:
             reached, reason = Overridable.UNKNOWN, f"the file {file.problem}"
+        elif limited:
+            reached, reason = Overridable.UNKNOWN, f"Nix could not decide: {why}"
         elif not self.names:
             reason = "no let of the file binds a package"
         elif reached is Overridable.UNKNOWN and missing:

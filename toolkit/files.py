@@ -320,7 +320,7 @@ def _open(top: Path) -> None:
 
 
 def _put(building: Path, place: Path) -> None:
-    """Rename `building` to `place`; what is there takes its name."""
+    """Rename `building` to `place`; an older one takes its name."""
     if not place.is_dir() or not any(place.iterdir()):
         building.rename(place)
     else:

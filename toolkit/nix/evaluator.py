@@ -102,8 +102,8 @@ def bisected(
     """Ask about items in as few evaluations as errors that Nix cannot catch allow, and return the answers in order.
 
     Such an error ends an evaluation: the item that it comes from has the error as its answer, and all others are asked
-    again. The last `question N` behind the mark says which item that is; without one, and if all together took too
-    long, each half is asked. One that did not keep its pace is not asked again.
+    again. The last `question N` behind the mark names that item; without one, and if all together took too long,
+    each half is asked. One that did not keep its pace is not asked again.
     """
     if not items:
         return []

@@ -126,7 +126,7 @@ def alone(common: Path) -> Generator[None]:
 
 @contextmanager
 def replacing(common: Path, branch: str) -> Generator[Replacement]:
-    """Yield where to build a proposal; it takes the place of what is there as a whole, if the replacement is kept.
+    """Yield where to build a proposal; it takes the place of an older one as a whole, if the replacement is kept.
 
     Raises ToolkitError for an OSError from within the block, such as a full disk; see also `alone`.
     """
